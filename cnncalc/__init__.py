@@ -1,0 +1,124 @@
+"""cnncalc: reads the design of a convolutional network and says what it costs.
+
+>>> import cnncalc
+>>> report = cnncalc.analyze("INPUT[32x32x3] -> CONV5-6 -> RELU -> POOL -> FC-10")
+>>> report.totals.parameters
+15826
+
+:func:`load` gives the :class:`~cnncalc.graph.Graph` of a design, :func:`analyze` the
+:class:`~cnncalc.analysis.report.Report` on it: one row a layer, and totals. Whatever a design gets wrong is a
+:class:`DesignError` with one :class:`Problem` for each mistake.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import CnncalcError, DesignError, Problem, ShapeError, ValueProblem
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report, Totals
+    from cnncalc.graph import Graph, Node
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CnncalcError", "DesignError", "Graph", "LayerReport", "Node", "Problem", "Report", "ShapeError", "Totals",
+    "ValueProblem", "Volume", "__version__", "analyze", "load",
+]  # fmt: skip
+
+_LAZY = {
+    "Graph": "cnncalc.graph",
+    "Node": "cnncalc.graph",
+    "LayerReport": "cnncalc.analysis.report",
+    "Report": "cnncalc.analysis.report",
+    "Totals": "cnncalc.analysis.report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'cnncalc' has no attribute '{name}'")
+
+
+def load(
+    target: str | os.PathLike[str],
+    *,
+    variables: Mapping[str, Any] | None = None,
+    optional: bool | Sequence[bool] | None = None,
+    input: Volume | Sequence[int] | None = None,
+    filters: int | None = None,
+    hidden: int | None = None,
+    classes: int | None = None,
+    stdin: str | None = None,
+) -> Graph:
+    """The graph of a design: nodes in an order in which they can run, volumes not yet known.
+
+    ``target`` is the path of an architecture file, the name of a net (``"vgg16"``) or a pattern. ``variables`` set
+    variables and win over the file's; ``optional`` keeps (True) or drops (False) every ``X?``, or decides each in order;
+    ``input`` (height, width, depth), ``filters``, ``hidden`` and ``classes`` size what the design leaves open. ``stdin``
+    is the text that the target ``-`` stands for.
+
+    Raises DesignError with every problem of the text.
+    """
+    from cnncalc.frontend.expand import Settings
+    from cnncalc.frontend.target import load_target
+    from cnncalc.layers.keys import Size
+
+    settings = Settings(
+        variables={name: _value(value) for name, value in (variables or {}).items()},
+        optional=optional if optional is None or isinstance(optional, bool) else tuple(optional),
+        input=None if input is None else Volume(*Size()(list(input))),
+        filters=_positive("filters", filters),
+        hidden=_positive("hidden", hidden),
+        classes=_positive("classes", classes),
+    )
+    return load_target(target if isinstance(target, str) else str(target), settings, stdin)
+
+
+def analyze(
+    design: Graph | str | os.PathLike[str],
+    *,
+    batch: int = 1,
+    dtype: str = "float32",
+    in_place: bool = True,
+    **options: Any,
+) -> Report:
+    """The report on a design: volumes, activations, weights, multiply-adds and receptive fields, and their totals.
+
+    ``design`` is a graph from :func:`load`, or a target with the ``options`` of :func:`load`. Bytes are for ``batch``
+    images of ``dtype`` (float32, float64, float16, bfloat16, int8); element counts are for one image. With
+    ``in_place=False`` each activation function has a volume of its own.
+
+    Raises DesignError where the text or the volumes do not fit together, ValueProblem for an unknown data type.
+
+    >>> analyze("vgg16").totals.parameters
+    138357544
+    """
+    from cnncalc.analysis.report import account
+    from cnncalc.graph import Graph
+
+    graph = design if isinstance(design, Graph) else load(design, **options)
+    return account(graph, batch=_positive("batch", batch) or 1, dtype=dtype, in_place=in_place)
+
+
+def _positive(name: str, value: int | None) -> int | None:
+    if value is None:
+        return None
+    from cnncalc.layers.keys import Whole
+
+    try:
+        return Whole(1)(value)
+    except ValueProblem as problem:
+        raise ValueProblem(f"{name}: {problem.message}", code=problem.code) from None
+
+
+def _value(value: Any) -> Any:
+    return [_value(part) for part in value] if isinstance(value, (list, tuple)) else value

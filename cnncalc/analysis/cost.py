@@ -1,0 +1,43 @@
+"""What one layer costs for given volumes; the same for every place at which it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnncalc.counts import NOTHING, Count, total
+
+if TYPE_CHECKING:
+    from cnncalc.layers.base import Layer, Parameter
+    from cnncalc.volume import Volume
+
+
+class Cost(NamedTuple):
+    """The volume that a layer gives and what it counts, for one image.
+
+    ``activations`` are the elements of the volume; ``weights`` hold weights and scales, ``biases`` biases and shifts,
+    ``buffers`` what is kept but not learned; ``macs`` are multiply-adds. ``arrays`` are the arrays behind the counts.
+    """
+
+    output: Volume
+    activations: Count
+    weights: Count
+    biases: Count
+    buffers: Count
+    macs: Count
+    arrays: tuple[Parameter, ...]
+
+
+def cost_of(layer: Layer, inputs: tuple[Volume, ...]) -> Cost:
+    """The cost of a layer; raises ShapeError if it cannot take these volumes."""
+    output = layer.output(*inputs)
+    learned = layer.parameters(*inputs)
+    kept = layer.buffers(*inputs)
+    if not learned and not kept:
+        weights = biases = buffers = NOTHING
+    else:
+        weights = total(*[array.count for array in learned if array.role == "weight"])
+        biases = total(*[array.count for array in learned if array.role == "bias"])
+        buffers = total(*[array.count for array in kept])
+    return Cost(
+        output, layer.arithmetic(output), weights, biases, buffers, layer.macs(inputs, output), learned + kept
+    )

@@ -1,0 +1,93 @@
+"""The receptive field: which pixels of the input can reach an output.
+
+Along each side the outputs of a node repeat themselves: output o + period sees what output o sees, ``advance`` pixels
+further on. So one period of intervals says it for all outputs, exactly, also behind transposed convolutions and
+upsampling, where neighbours see different numbers of pixels. Borders and padding are left out of it: the intervals are
+those of an input without end.
+"""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.layers.base import Stencil
+
+LONGEST_PERIOD = 4096
+"""A longer period is not followed; the extent is then an upper bound."""
+
+
+class Reach(NamedTuple):
+    """What the outputs of a node see along one side of the input.
+
+    Output ``q*period + r`` sees pixels ``first[r] + q*advance`` to ``last[r] + q*advance``. ``extent`` is the largest
+    number of pixels that one output sees; ``is_exact`` is False where the period was too long to follow.
+    """
+
+    period: int
+    advance: int
+    first: tuple[int, ...]
+    last: tuple[int, ...]
+    extent: int
+    is_exact: bool = True
+
+    def interval(self, output: int) -> tuple[int, int]:
+        """The first and the last pixel that an output sees."""
+        cycle, place = divmod(output, self.period)
+        return self.first[place] + cycle * self.advance, self.last[place] + cycle * self.advance
+
+
+PIXEL = Reach(1, 1, (0,), (0,), 1)
+"""The input itself: every element sees its own pixel."""
+
+
+def through(reach: Reach, stencil: Stencil) -> Reach:
+    """The reach behind a layer that looks at its input through ``stencil``."""
+    step, first, last, parts = stencil
+    if reach.period == 1 and parts == 1:
+        advance = reach.advance
+        return Reach(
+            1,
+            step * advance,
+            (reach.first[0] + first * advance,),
+            (reach.last[0] + last * advance,),
+            reach.extent + (last - first) * advance,
+            reach.is_exact,
+        )
+    common = gcd(step, parts * reach.period)
+    period = parts * reach.period // common
+    advance = step // common * reach.advance
+    if period > LONGEST_PERIOD:
+        span = -(-(last - first + 1) // parts) * reach.advance
+        return Reach(1, max(1, advance // period), (0,), (reach.extent + span - 1,), reach.extent + span, False)
+    starts = tuple(reach.interval((step * output + first) // parts)[0] for output in range(period))
+    ends = tuple(reach.interval((step * output + last) // parts)[1] for output in range(period))
+    extent = max(end - start + 1 for start, end in zip(starts, ends, strict=True))
+    return Reach(period, advance, starts, ends, extent, reach.is_exact)
+
+
+def joined(reaches: Sequence[Reach]) -> Reach:
+    """The reach behind a merge: the pixels of all branches, and the extent of the largest."""
+    largest = max(reaches, key=lambda reach: reach.extent)
+    if all(reach is largest for reach in reaches):
+        return largest
+    alike = [r for r in reaches if r.period * largest.advance == largest.period * r.advance]
+    if all(reach.period == 1 for reach in alike):
+        first, last = min(r.first[0] for r in alike), max(r.last[0] for r in alike)
+        period = 1
+        firsts: tuple[int, ...] = (first,)
+        lasts: tuple[int, ...] = (last,)
+    else:
+        period = 1
+        for reach in alike:
+            period = period * reach.period // gcd(period, reach.period)
+        if period > LONGEST_PERIOD:
+            return largest._replace(is_exact=False)
+        firsts = tuple(min(r.interval(output)[0] for r in alike) for output in range(period))
+        lasts = tuple(max(r.interval(output)[1] for r in alike) for output in range(period))
+    advance = largest.advance * period // largest.period
+    exact = len(alike) == len(reaches) and all(reach.is_exact for reach in alike)
+    return Reach(period, advance, firsts, lasts, largest.extent, exact)

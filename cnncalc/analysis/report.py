@@ -1,0 +1,266 @@
+"""The report: one row a layer, and the totals. The station from which every table, check and document is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
+from cnncalc.analysis.reach import PIXEL, Reach, joined, through
+from cnncalc.analysis.volumes import Shaped, propagate
+from cnncalc.errors import DesignError, Problem
+from cnncalc.units import bytes_per_element
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cnncalc.graph import Graph
+    from cnncalc.layers.base import Layer, Parameter
+    from cnncalc.source import Span
+
+
+class LayerReport(NamedTuple):
+    """One row of the table.
+
+    ``output`` is height x width x depth. ``activations`` are the elements of that volume for one image,
+    ``activation_bytes`` its bytes for the whole batch. ``in_place`` rows have no memory of their own, so they do not
+    count in the totals. ``weights`` hold weights and scales, ``biases`` biases and shifts, ``parameters`` both,
+    ``trainable`` those that are not frozen; ``buffers`` are kept but not learned. A row that shares its parameters
+    counts none of its own (``shared_with`` names the owner). ``macs`` are multiply-adds for one image.
+    ``receptive_field`` is (height, width) in input pixels, clipped to the input. ``arithmetic`` says how activations,
+    weights, biases, buffers and macs come about. ``arrays`` are the parameter and buffer arrays that the layer uses.
+    """
+
+    index: int  # type: ignore[assignment]  # its place among the rows; tuple's own method is not used
+    name: str
+    kind: str
+    label: str
+    layer: Layer
+    inputs: tuple[str, ...]
+    sources: tuple[int, ...]
+    input_volumes: tuple[Volume, ...]
+    output: Volume
+    activations: int
+    activation_bytes: int
+    in_place: bool
+    weights: int
+    biases: int
+    parameters: int
+    trainable: int
+    buffers: int
+    macs: int
+    receptive_field: tuple[int, int]
+    arithmetic: Mapping[str, str]
+    arrays: tuple[Parameter, ...]
+    reach: tuple[Reach, Reach] | None
+    training_only: bool
+    is_trainable: bool
+    shared_with: str | None
+    named: bool
+    span: Span | None
+
+    @property
+    def block(self) -> str:
+        """The block it lies in: its name without the last part."""
+        return self.name.rpartition(".")[0]
+
+
+class Totals(NamedTuple):
+    """Sums over the rows: elements for one image, bytes for the whole batch.
+
+    ``activations`` and ``activation_bytes`` leave out rows that are in place. ``parameter_bytes`` are those of the
+    parameters, without buffers.
+    """
+
+    activations: int
+    weights: int
+    biases: int
+    parameters: int
+    trainable: int
+    buffers: int
+    macs: int
+    activation_bytes: int
+    parameter_bytes: int
+
+
+class Report(NamedTuple):
+    """What a net costs, layer by layer.
+
+    ``totals`` counts every row; ``test_time`` only what runs at test time, and is the same where nothing is
+    ``training_only``. ``assumed`` holds what the text left open and the defaults decided.
+    """
+
+    name: str
+    title: str | None
+    source: str | None
+    batch: int
+    dtype: str
+    layers: tuple[LayerReport, ...]
+    totals: Totals
+    test_time: Totals
+    assumed: Mapping[str, Any]
+    warnings: tuple[Problem, ...]
+    graph: Graph
+
+    def layer(self, name: str) -> LayerReport:
+        """The row of a layer; KeyError if there is no layer of that name."""
+        for row in self.layers:
+            if row.name == name:
+                return row
+        raise KeyError(name)
+
+
+def totals(rows: Sequence[LayerReport], bytes_each: int) -> Totals:
+    """The sums over rows."""
+    own = [row for row in rows if not row.in_place]
+    parameters = sum([row.parameters for row in rows])
+    return Totals(
+        activations=sum([row.activations for row in own]),
+        weights=sum([row.weights for row in rows]),
+        biases=sum([row.biases for row in rows]),
+        parameters=parameters,
+        trainable=sum([row.trainable for row in rows]),
+        buffers=sum([row.buffers for row in rows]),
+        macs=sum([row.macs for row in rows]),
+        activation_bytes=sum([row.activation_bytes for row in own]),
+        parameter_bytes=parameters * bytes_each,
+    )
+
+
+def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: bool = True) -> Report:
+    """The report of a net for a batch of images in one data type.
+
+    With ``in_place=False`` each activation function has a volume of its own. Raises DesignError where the layers do not
+    fit together, ValueProblem for an unknown data type.
+    """
+    bytes_each = bytes_per_element(dtype)
+    shaped = propagate(graph)
+    placed = in_place_nodes(shaped, activations_in_place=in_place)
+    at_test = test_time_nodes(graph)
+    reaches = _reaches(shaped)
+    image = _image(shaped)
+    per_image = batch * bytes_each
+    rows = []
+    for index, ((node, layer, inputs, cost), reach) in enumerate(zip(shaped, reaches, strict=True)):
+        output, activations, weights, biases, buffers, macs, arrays = cost
+        arithmetic = {"activations": activations.text}
+        owned = node.share is None
+        if owned and weights.value:
+            arithmetic["weights"] = weights.text
+        if owned and biases.value:
+            arithmetic["biases"] = biases.text
+        if owned and buffers.value:
+            arithmetic["buffers"] = buffers.text
+        if macs.value:
+            arithmetic["macs"] = macs.text
+        parameters = weights.value + biases.value if owned else 0
+        owner = node if node.share is None else shaped[node.share].node
+        rows.append(
+            LayerReport(
+                index=index,
+                name=node.name,
+                kind=layer.kind,
+                label=layer.label(),
+                layer=layer,
+                inputs=tuple([shaped[source].node.name for source in node.inputs]),
+                sources=node.inputs,
+                input_volumes=inputs,
+                output=output,
+                activations=activations.value,
+                activation_bytes=activations.value * per_image,
+                in_place=placed[index],
+                weights=weights.value if owned else 0,
+                biases=biases.value if owned else 0,
+                parameters=parameters,
+                trainable=parameters if node.trainable else 0,
+                buffers=buffers.value if owned else 0,
+                macs=macs.value,
+                receptive_field=_clipped(reach, image),
+                arithmetic=arithmetic,
+                arrays=arrays,
+                reach=reach,
+                training_only=not at_test[index],
+                is_trainable=owner.trainable,
+                shared_with=None if owned else owner.name,
+                named=node.named,
+                span=node.span,
+            )
+        )
+    every = totals(rows, bytes_each)
+    test = every if all(at_test) else totals([row for row in rows if not row.training_only], bytes_each)
+    return Report(
+        name=graph.name,
+        title=graph.title,
+        source=graph.source,
+        batch=batch,
+        dtype=dtype,
+        layers=tuple(rows),
+        totals=every,
+        test_time=test,
+        assumed=graph.assumed,
+        warnings=graph.warnings + _input_warnings(shaped),
+        graph=graph,
+    )
+
+
+def _image(shaped: Sequence[Shaped]) -> tuple[int, int]:
+    """Height and width of the input; of several inputs the largest."""
+    inputs = [item.output for item in shaped if item.layer.kind == "input"]
+    return max([x.height for x in inputs], default=1), max([x.width for x in inputs], default=1)
+
+
+def _clipped(reach: tuple[Reach, Reach] | None, image: tuple[int, int]) -> tuple[int, int]:
+    if reach is None:
+        return image
+    return min(reach[0].extent, image[0]), min(reach[1].extent, image[1])
+
+
+def _reaches(shaped: Sequence[Shaped]) -> list[tuple[Reach, Reach] | None]:
+    """What each node sees of the input, by height and width; None: the whole plane."""
+    reaches: list[tuple[Reach, Reach] | None] = []
+    for node, layer, inputs, _ in shaped:
+        if not node.inputs:
+            reaches.append((PIXEL, PIXEL))
+            continue
+        before = [reaches[source] for source in node.inputs]
+        known = [reach for reach in before if reach is not None]
+        stencils = layer.stencils(*inputs)
+        if len(known) < len(before) or stencils is None:
+            reaches.append(None)
+            continue
+        here = known[0] if len(known) == 1 else (joined([r[0] for r in known]), joined([r[1] for r in known]))
+        reaches.append((through(here[0], stencils[0]), through(here[1], stencils[1])))
+    return reaches
+
+
+def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:
+    """A word for inputs that look like depth x height x width; they are taken as written."""
+    found = []
+    for node, layer, _, cost in shaped:
+        height, width, depth = cost.output
+        if layer.kind != "input" or width < 8 or depth < 8:
+            continue
+        if height == 3 or height == 4 or (height == 1 and width == depth):
+            swapped = Volume(width, depth, height)
+            found.append(
+                Problem(
+                    "looks-depth-first",
+                    f"{node.name}: {cost.output} is read as height x width x depth, but looks like depth x height x "
+                    f"width",
+                    node.key_spans.get("size", node.span),
+                    f"for an image of depth {height} write {swapped.size}",
+                    "warning",
+                )
+            )
+    return tuple(found)
+
+
+def require_layer(report: Report, name: str) -> LayerReport:
+    """The row of a layer; raises DesignError with the nearest name if there is none."""
+    from cnncalc.errors import did_you_mean
+
+    try:
+        return report.layer(name)
+    except KeyError:
+        near = did_you_mean(name, [row.name for row in report.layers])
+        raise DesignError([Problem("unknown-layer", f"{report.name} has no layer '{name}'{near}")]) from None

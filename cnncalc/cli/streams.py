@@ -1,0 +1,174 @@
+"""Standard input and output, files, and what the terminal can show."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import CnncalcError
+from cnncalc.source import visible
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from cnncalc.errors import Problem
+    from cnncalc.render.document import Page
+
+MOST_INPUT = 4 * 1024 * 1024
+"""So many bytes of standard input are read; the limits of the language lie far below and are named by the reader."""
+
+
+class OutputError(CnncalcError):
+    """The report cannot be written; the message says where and why."""
+
+
+def read_input() -> str:
+    """Standard input as text; raises OutputError's sibling :class:`InputError` where it is not UTF-8."""
+    if sys.stdin is None:
+        raise InputError("standard input is closed")
+    try:
+        data = sys.stdin.buffer.read(MOST_INPUT)
+    except OSError as error:
+        raise InputError(f"standard input cannot be read: {reason(error)}") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"standard input is not UTF-8: line {line}, byte {error.start} is 0x{data[error.start]:02x}"
+        ) from None
+
+
+class InputError(CnncalcError):
+    """Standard input cannot be read."""
+
+
+def write_output(text: str, file: str | None = None) -> None:
+    """The report to a file, or to standard output; raises OutputError if it cannot be written.
+
+    A reader of standard output that closes early ends it with BrokenPipeError.
+    """
+    if file is not None and file != "-":
+        _write_file(text, file)
+        return
+    if sys.stdout is None:
+        raise OutputError("the report cannot be written: standard output is closed")
+    _allow_escapes(sys.stdout)
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _abandon(sys.stdout)
+        raise OutputError(f"the report cannot be written to standard output: {reason(error)}") from None
+
+
+def _write_file(text: str, file: str) -> None:
+    """Writes beside the file and then takes its place, so that no reader sees half of it."""
+    place = os.path.realpath(file)
+    beside = f"{place}.{os.getpid()}.tmp"
+    data = text.encode("utf-8", "backslashreplace")
+    try:
+        if os.path.exists(place) and not os.path.isfile(place):
+            if os.path.isdir(place):
+                raise IsADirectoryError(21, "Is a directory")
+            with open(place, "wb") as device:
+                device.write(data)
+            return
+        try:
+            with open(beside, "xb") as new:
+                new.write(data)
+            if os.path.exists(place):
+                if not os.access(place, os.W_OK):
+                    raise PermissionError(13, "Permission denied")
+                os.chmod(beside, os.stat(place).st_mode & 0o7777)
+            os.replace(beside, place)
+        except BaseException:
+            if os.path.exists(beside):
+                os.unlink(beside)
+            raise
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot write '{visible(file)}': {reason(error)}") from None
+
+
+def reason(error: Exception) -> str:
+    """Why, in the words of the operating system."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+
+
+def say(text: str) -> None:
+    """A line about a problem, to standard error; if that is gone, to nobody."""
+    if sys.stderr is None:
+        return
+    _allow_escapes(sys.stderr)
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except OSError:
+        _abandon(sys.stderr)
+
+
+def say_warnings(problems: tuple[Problem, ...]) -> None:
+    """Warnings about a design; the report is printed all the same."""
+    for problem in problems:
+        say(str(problem))
+
+
+def flush() -> None:
+    """Writes what is left in the buffers; what nobody reads any more is dropped."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                _abandon(stream)
+
+
+def _abandon(stream: TextIO) -> None:
+    """Lets the rest of a stream that cannot be written go nowhere, so that closing it raises nothing."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        pass
+
+
+def abandon_output() -> None:
+    """Standard output has no reader any more."""
+    if sys.stdout is not None:
+        _abandon(sys.stdout)
+
+
+def _allow_escapes(stream: TextIO) -> None:
+    """Characters that the stream's encoding lacks are shown as escapes."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+
+
+def terminal() -> Page | None:
+    """What the terminal behind standard output can show; None where there is none.
+
+    ``FORCE_COLOR`` stands for a terminal of any width, ``NO_COLOR`` takes the colour away.
+    """
+    from cnncalc.render.document import Page
+
+    forced = bool(os.environ.get("FORCE_COLOR"))
+    is_terminal = sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    if not is_terminal and not forced:
+        return None
+    width = None
+    if is_terminal:
+        try:
+            width = int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size(sys.stdout.fileno()).columns or None
+        except (OSError, ValueError):
+            width = 80
+    try:
+        "\u256d\u2500\u253c".encode(sys.stdout.encoding or "ascii")
+        ascii_only = False
+    except (UnicodeEncodeError, LookupError):
+        ascii_only = True
+    return Page(width, not os.environ.get("NO_COLOR"), ascii_only)

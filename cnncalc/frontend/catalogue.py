@@ -1,0 +1,30 @@
+"""The named nets: where their files lie, alike in a wheel, an editable install and a plain checkout."""
+
+from __future__ import annotations
+
+import os
+
+
+def _folder() -> str:
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    inside = os.path.join(here, "architectures")
+    return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(here), "architectures")
+
+
+def names() -> list[str]:
+    """The names of all named nets, sorted so that numbers count as numbers (vgg11 before vgg16, resnet50 before 101)."""
+    import re
+
+    try:
+        found = [name[: -len(".yaml")] for name in os.listdir(_folder()) if name.endswith(".yaml")]
+    except OSError:
+        return []
+    return sorted(found, key=lambda name: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", name)])
+
+
+def path(name: str) -> str | None:
+    """The file of a named net, or None if there is none of that name."""
+    if not name or not all(c.isalnum() or c in "-._" for c in name) or name.startswith("."):
+        return None
+    file = os.path.join(_folder(), name + ".yaml")
+    return file if os.path.isfile(file) else None

@@ -1,0 +1,15 @@
+"""The limits of the language. Each is named in the message of the one who meets it."""
+
+from __future__ import annotations
+
+PATTERN_CHARACTERS = 100_000
+NESTING = 64
+EXPANSION = 200_000
+"""Expanded layers, calls and iterations together."""
+INPUT_DIGITS = 18
+EXPRESSION_DIGITS = 64
+YAML_BYTES = 2 * 1024 * 1024
+YAML_DEPTH = 64
+YAML_ALIASES = 100
+YAML_NODES = 200_000
+"""Nodes of a YAML file once its aliases are followed."""

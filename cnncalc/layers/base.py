@@ -1,0 +1,209 @@
+"""What every layer kind is: keys, the volume it gives, what it learns, its multiply-adds, its reach, its run.
+
+A kind is one class in one file. Its keys are class attributes made by :func:`key`; the constructor reads each value as
+its key expects, so ``Conv(filters=64, kernel=3)`` and ``conv: {filters: 64, kernel: [3, 3]}`` give equal layers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from cnncalc.counts import NOTHING, Count, product
+from cnncalc.errors import ShapeError, ValueProblem, did_you_mean
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from cnncalc.layers.keys import Reader, Value
+
+REQUIRED: Any = object()
+
+
+class Key:
+    """One key of a layer kind: how its value is read, what it is if left out, where the short form puts it."""
+
+    __slots__ = ("attribute", "default", "name", "note", "reader")
+
+    def __init__(self, reader: Reader, default: Any, name: str | None, note: str) -> None:
+        self.reader = reader
+        self.default = default
+        self.name = name or ""
+        self.attribute = ""
+        self.note = note
+
+    def __set_name__(self, owner: type, attribute: str) -> None:
+        self.attribute = attribute
+        self.name = self.name or attribute
+
+
+def key(reader: Reader, default: Any = REQUIRED, *, name: str | None = None, note: str = "") -> Any:
+    """A key read by ``reader``; ``default`` in the layer's own form (None: worked out from the other keys)."""
+    return Key(reader, default, name, note)
+
+
+class Parameter(NamedTuple):
+    """An array of numbers that belongs to a layer.
+
+    ``shape`` is that of the array in the NumPy run, ``count`` its elements with their arithmetic, ``role`` one of
+    ``weight`` (weights and scales), ``bias`` (biases and shifts), ``buffer`` (kept but not learned).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    count: Count  # type: ignore[assignment]  # the word of the field; tuple's own method is not used
+    role: str = "weight"
+
+
+class Stencil(NamedTuple):
+    """Which inputs an output sees along one side: output o sees (step*o + first)//parts to (step*o + last)//parts.
+
+    A convolution has step = stride, parts = 1; a transposed convolution step = 1, parts = stride.
+    """
+
+    step: int
+    first: int
+    last: int
+    parts: int = 1
+
+
+POINT = Stencil(1, 0, 0)
+"""Output o sees input o alone."""
+
+WHOLE_PLANE = None
+"""Every output sees the whole height and width."""
+
+
+class Layer:
+    """A layer: keys in, volumes to volume, with its cost.
+
+    Class attributes say how the kind is written: ``first``, ``dash`` and ``slash`` name the keys that the short form
+    ``KIND first - dash / slash`` sets, ``bare`` the key of ``kind: value`` and of the first bare argument.
+    """
+
+    kind: ClassVar[str] = ""
+    first: ClassVar[str | None] = None
+    dash: ClassVar[str | None] = None
+    slash: ClassVar[str | None] = None
+    bare: ClassVar[str | None] = None
+    keys: ClassVar[dict[str, Key]] = {}
+    is_view: ClassVar[bool] = False
+    """The output is the input's own memory, seen otherwise."""
+    is_activation: ClassVar[bool] = False
+    """An activation function, element by element."""
+    is_merge: ClassVar[bool] = False
+    """Takes two or more volumes."""
+    learns: ClassVar[bool] = False
+    """Whether the kind can have parameters."""
+    keeps_output: ClassVar[bool] = False
+    """Backward needs the output, so nothing may overwrite it."""
+
+    def __init_subclass__(cls) -> None:
+        own = {value.name: value for value in vars(cls).values() if isinstance(value, Key)}
+        for item in own.values():
+            delattr(cls, item.attribute)
+        cls.keys = {**cls.keys, **own}
+
+    def __init__(self, **values: Value) -> None:
+        state = self.__dict__
+        for name, item in self.keys.items():
+            if name in values:
+                value = values.pop(name)
+            elif item.attribute in values:
+                value = values.pop(item.attribute)
+            elif item.default is REQUIRED:
+                raise ValueProblem(f"{self.kind} needs '{name}': {item.reader.expects}", code="missing-key")
+            else:
+                state[item.attribute] = item.default
+                continue
+            if value is None and item.default is None:
+                state[item.attribute] = None
+                continue
+            try:
+                state[item.attribute] = item.reader(value)
+            except ValueProblem as problem:
+                message = f"{name}: {problem.message}"
+                raise ValueProblem(message, code=problem.code, hint=problem.hint, key=name) from None
+        for name in values:
+            near = did_you_mean(name, self.keys)
+            raise ValueProblem(f"{self.kind} has no key '{name}'{near}", code="unknown-key")
+        try:
+            self._check()
+        except ValueProblem as problem:
+            problem.key = problem.key or problem.message.partition(":")[0]
+            raise
+
+    def _check(self) -> None:
+        """Refuses keys that contradict each other, with a ValueProblem."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a layer cannot be changed: {self!r}")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(self.__dict__.values())))
+
+    def __repr__(self) -> str:
+        keys = ", ".join(f"{name}={value!r}" for name, value in self.written().items())
+        return f"{type(self).__name__}({keys})"
+
+    def written(self) -> dict[str, Value]:
+        """The keys that differ from their defaults, by name, as values of the language."""
+        return {
+            name: item.reader.write(self.__dict__[item.attribute])
+            for name, item in self.keys.items()
+            if self.__dict__[item.attribute] != item.default
+        }
+
+    # What a kind says about itself
+
+    def label(self) -> str:
+        """How the notes write it: ``CONV3-64``, ``POOL2``, ``RELU``."""
+        return self.kind.upper()
+
+    def output(self, *inputs: Volume) -> Volume:
+        """The volume it gives; raises ShapeError with the rule and the numbers that break it."""
+        (x,) = inputs
+        return x
+
+    def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
+        """What it learns, from the volumes that enter."""
+        return ()
+
+    def buffers(self, *inputs: Volume) -> tuple[Parameter, ...]:
+        """What it keeps but does not learn, such as running means."""
+        return ()
+
+    def macs(self, inputs: tuple[Volume, ...], output: Volume) -> Count:
+        """Multiply-adds for one image: of convolutions and fully-connected layers; 0 for all others."""
+        return NOTHING
+
+    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+        """What an output sees of the input, by height and by width; None: the whole plane."""
+        return (POINT, POINT)
+
+    def arithmetic(self, output: Volume) -> Count:
+        """The elements of the output as the notes write them: ``224*224*64``, and ``4096`` after an FC."""
+        if output.is_point:
+            return Count(output.depth, str(output.depth))
+        return product(*output)
+
+    def may_work_in_place(self) -> bool | None:
+        """True or False if the keys say so; None: by the rule of its kind."""
+        return None
+
+    def forward(self, xp: Any, *inputs: Any, **parameters: Any) -> Any:
+        """The NumPy run of the layer at test time.
+
+        Arrays are batch x height x width x depth. ``xp`` is NumPy, or a NumPy that counts multiply-adds. Extents come
+        from the arrays, never from :meth:`output`.
+        """
+        raise NotImplementedError
+
+
+def require_inputs(kind: str, inputs: tuple[Volume, ...], least: int, most: int | None) -> None:
+    """Refuses a layer with too few or too many volumes."""
+    if len(inputs) < least or (most is not None and len(inputs) > most):
+        takes = f"{least}" if least == most else f"{least} or more"
+        message = f"{kind.upper()} takes {takes} volume{'s' if takes != '1' else ''}, but {len(inputs)} enter it"
+        raise ShapeError(message, code="wrong-inputs")

@@ -1,0 +1,280 @@
+"""Convolutions: ordinary, depthwise, transposed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cnncalc.counts import Count, product
+from cnncalc.errors import ShapeError, ValueProblem
+from cnncalc.layers.base import Layer, Parameter, Stencil, key
+from cnncalc.layers.keys import Boolean, Connections, Pad, Pair, Whole
+from cnncalc.layers.window import SIDES, Windows, extent, sized
+from cnncalc.volume import Volume
+
+
+class Convolution(Layer):
+    """What ordinary and depthwise convolutions share: windows, and a pad that keeps the size at stride 1."""
+
+    learns: ClassVar[bool] = True
+    first: ClassVar[str | None] = "kernel"
+    slash: ClassVar[str | None] = "stride"
+
+    kernel: tuple[int, int] = key(Pair(), (3, 3))
+    stride: tuple[int, int] = key(Pair(), (1, 1))
+    pad: tuple[int, int, int, int] | str | None = key(Pad(), None, note="dilation*(kernel-1)//2")
+    dilation: tuple[int, int] = key(Pair(), (1, 1))
+    bias: bool = key(Boolean(), True)
+
+    def _check(self) -> None:
+        if self.pad == self._half():
+            self.__dict__["pad"] = None
+
+    def _half(self) -> tuple[int, int, int, int]:
+        (kh, kw), (dh, dw) = self.kernel, self.dilation
+        top, left = dh * (kh - 1) // 2, dw * (kw - 1) // 2
+        return (top, left, top, left)
+
+    def pads(self) -> tuple[int, int, int, int] | str:
+        """The pad as written, or dilation*(kernel-1)//2 on both sides."""
+        return self._half() if self.pad is None else self.pad
+
+    def windows(self, x: Volume) -> Windows:
+        """The windows over a volume."""
+        return Windows(x, self.kernel, self.stride, self.pads(), self.dilation)
+
+    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+        return self.windows(inputs[0]).stencils()
+
+    def _slash(self) -> str:
+        return f"/{sized(self.stride)}" if self.stride != (1, 1) else ""
+
+
+class Conv(Convolution):
+    """K filters that slide over the full depth of the input, or over one of ``groups`` parts of it.
+
+    ``kernel`` F, ``stride`` S and ``pad`` P are in pixels. With an input of height H the output has height
+    (H - F + 2P)/S + 1, rounded down, width alike, and depth K = ``filters``. Each filter has F*F*D/groups weights and
+    one bias. With ``connections`` each filter sees the listed input maps only, with one F*F kernel for each.
+
+    Source: CS231n, "Convolutional Layer"; groups: Krizhevsky et al. 2012; connections: LeCun et al. 1998, Table I.
+    """
+
+    kind: ClassVar[str] = "conv"
+    dash: ClassVar[str | None] = "filters"
+    bare: ClassVar[str | None] = "filters"
+
+    filters: int = key(Whole(1), 64)
+    groups: int = key(Whole(1), 1)
+    connections: tuple[tuple[int, ...], ...] | None = key(Connections(), None)
+
+    def _check(self) -> None:
+        super()._check()
+        if self.filters % self.groups:
+            raise ValueProblem(
+                f"groups: {self.filters} filters cannot be split into {self.groups} groups of equal size",
+                code="not-divisible",
+            )
+        if self.connections is not None:
+            if len(self.connections) != self.filters:
+                raise ValueProblem(
+                    f"connections: there must be one list for each filter, but there are {len(self.connections)} lists "
+                    f"for {self.filters} filters"
+                )
+            if self.groups > 1:
+                raise ValueProblem("connections: a connection table and groups exclude each other")
+
+    def label(self) -> str:
+        return f"CONV{sized(self.kernel)}-{self.filters}{self._slash()}"
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x,) = inputs
+        if x.depth % self.groups:
+            raise ShapeError(
+                f"the depth must be divisible by groups, but depth {x.depth} is not by {self.groups}",
+                code="not-divisible",
+                key="groups",
+            )
+        if self.connections is not None:
+            furthest = max(max(maps) for maps in self.connections)
+            if furthest >= x.depth:
+                raise ShapeError(
+                    f"a connection must name an input map, but map {furthest} is not among the {x.depth} maps "
+                    f"0 to {x.depth - 1}",
+                    code="no-such-map",
+                    key="connections",
+                )
+        return Volume(*self.windows(x).steps, self.filters)
+
+    def kernels(self, x: Volume) -> Count:
+        """(F*F*D)*K, the weights with their arithmetic."""
+        if self.connections is not None:
+            return product(product(*self.kernel), sum(len(maps) for maps in self.connections))
+        return product(product(*self.kernel, x.depth // self.groups), self.filters)
+
+    def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
+        (x,) = inputs
+        if self.connections is not None:
+            shape: tuple[int, ...] = (sum(len(maps) for maps in self.connections), *self.kernel)
+        else:
+            shape = (*self.kernel, x.depth // self.groups, self.filters)
+        weight = Parameter("weight", shape, self.kernels(x))
+        if not self.bias:
+            return (weight,)
+        return (weight, Parameter("bias", (self.filters,), Count(self.filters, str(self.filters)), "bias"))
+
+    def macs(self, inputs: tuple[Volume, ...], output: Volume) -> Count:
+        kernels = self.kernels(inputs[0])
+        text = f"{kernels.text}*{output.height}*{output.width}"
+        return Count(kernels.value * output.height * output.width, text)
+
+
+class DepthwiseConv(Convolution):
+    """One filter (or ``multiplier`` filters) for each map of the input, which sees that map alone.
+
+    The output has depth multiplier*D; each filter has F*F weights and one bias. The filters of map d give the maps
+    d*multiplier to (d+1)*multiplier - 1.
+
+    Source: Howard et al. 2017, section 3.1.
+    """
+
+    kind: ClassVar[str] = "dwconv"
+    dash: ClassVar[str | None] = "multiplier"
+    bare: ClassVar[str | None] = "kernel"
+
+    multiplier: int = key(Whole(1), 1)
+
+    def label(self) -> str:
+        times = f"-{self.multiplier}" if self.multiplier > 1 else ""
+        return f"DWCONV{sized(self.kernel)}{times}{self._slash()}"
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x,) = inputs
+        return Volume(*self.windows(x).steps, x.depth * self.multiplier)
+
+    def kernels(self, x: Volume) -> Count:
+        """(F*F)*D*multiplier, the weights with their arithmetic."""
+        factors = (x.depth, self.multiplier) if self.multiplier > 1 else (x.depth,)
+        return product(product(*self.kernel), *factors)
+
+    def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
+        (x,) = inputs
+        filters = x.depth * self.multiplier
+        weight = Parameter("weight", (*self.kernel, x.depth, self.multiplier), self.kernels(x))
+        if not self.bias:
+            return (weight,)
+        return (weight, Parameter("bias", (filters,), Count(filters, str(filters)), "bias"))
+
+    def macs(self, inputs: tuple[Volume, ...], output: Volume) -> Count:
+        kernels = self.kernels(inputs[0])
+        text = f"{kernels.text}*{output.height}*{output.width}"
+        return Count(kernels.value * output.height * output.width, text)
+
+
+class Deconv(Layer):
+    """Transposed convolution: each input position adds one weighted window to the output.
+
+    Output = (size-1)*stride - 2*pad + dilation*(kernel-1) + output_pad + 1. Rows and columns that ``pad`` crops are
+    computed first, so the multiply-adds are input positions x kernel x depths.
+
+    Source: Dumoulin and Visin 2016, chapter 4.
+    """
+
+    kind: ClassVar[str] = "deconv"
+    learns: ClassVar[bool] = True
+    first: ClassVar[str | None] = "kernel"
+    dash: ClassVar[str | None] = "filters"
+    slash: ClassVar[str | None] = "stride"
+    bare: ClassVar[str | None] = "filters"
+
+    filters: int = key(Whole(1))
+    kernel: tuple[int, int] = key(Pair(), (2, 2))
+    stride: tuple[int, int] = key(Pair(), (2, 2))
+    pad: tuple[int, int, int, int] | str = key(Pad(), (0, 0, 0, 0))
+    output_pad: tuple[int, int] = key(Pair(0), (0, 0))
+    dilation: tuple[int, int] = key(Pair(), (1, 1))
+    groups: int = key(Whole(1), 1)
+    bias: bool = key(Boolean(), True)
+
+    def _check(self) -> None:
+        if self.filters % self.groups:
+            raise ValueProblem(
+                f"groups: {self.filters} filters cannot be split into {self.groups} groups of equal size",
+                code="not-divisible",
+            )
+        for side in (0, 1):
+            if self.pad == "same" and (self.kernel[side] < self.stride[side] or self.output_pad[side]):
+                raise ValueProblem(
+                    "pad: same gives size*stride in a transposed convolution, which needs a kernel of at least the "
+                    f"stride and no output_pad, but kernel is {self.kernel[side]}, stride {self.stride[side]}, "
+                    f"output_pad {self.output_pad[side]}"
+                )
+            bound = max(self.stride[side], self.dilation[side])
+            if self.output_pad[side] >= bound:
+                raise ValueProblem(
+                    f"output_pad: must be smaller than the stride or the dilation, but {self.output_pad[side]} is not "
+                    f"below {bound}"
+                )
+
+    def pads(self) -> tuple[int, int, int, int]:
+        """What is cropped at the top, left, bottom and right."""
+        if not isinstance(self.pad, str):
+            return self.pad
+        sides = []
+        for side in (0, 1):
+            # same: output = size * stride; the odd row or column at the end, as TensorFlow has it
+            crop = extent(self.kernel[side], self.dilation[side]) - self.stride[side]
+            sides.append((crop // 2, crop - crop // 2))
+        (top, bottom), (left, right) = sides
+        return (top, left, bottom, right)
+
+    def label(self) -> str:
+        return f"DECONV{sized(self.kernel)}-{self.filters}/{sized(self.stride)}"
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x,) = inputs
+        if x.depth % self.groups:
+            raise ShapeError(
+                f"the depth must be divisible by groups, but depth {x.depth} is not by {self.groups}",
+                code="not-divisible",
+                key="groups",
+            )
+        pads = self.pads()
+        sizes = []
+        for side, size in ((0, x.height), (1, x.width)):
+            window = extent(self.kernel[side], self.dilation[side])
+            whole = (size - 1) * self.stride[side] + window + self.output_pad[side]
+            crop = pads[side] + pads[side + 2]
+            if whole <= crop:
+                raise ShapeError(
+                    f"something must be left after cropping, but pad crops {crop} of {SIDES[side]} {whole}",
+                    code="volume-vanishes",
+                    key="pad",
+                )
+            sizes.append(whole - crop)
+        return Volume(sizes[0], sizes[1], self.filters)
+
+    def kernels(self, x: Volume) -> Count:
+        """(F*F*D)*K, the weights with their arithmetic; with groups (F*F*D)*(K/groups)."""
+        return product(product(*self.kernel, x.depth), self.filters // self.groups)
+
+    def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
+        (x,) = inputs
+        shape = (*self.kernel, x.depth, self.filters // self.groups)
+        weight = Parameter("weight", shape, self.kernels(x))
+        if not self.bias:
+            return (weight,)
+        return (weight, Parameter("bias", (self.filters,), Count(self.filters, str(self.filters)), "bias"))
+
+    def macs(self, inputs: tuple[Volume, ...], output: Volume) -> Count:
+        (x,) = inputs
+        kernels = self.kernels(x)
+        return Count(kernels.value * x.height * x.width, f"{kernels.text}*{x.height}*{x.width}")
+
+    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+        top, left, _, _ = self.pads()
+        result = []
+        for side, before in ((0, top), (1, left)):
+            window, stride = extent(self.kernel[side], self.dilation[side]), self.stride[side]
+            # input i reaches outputs i*stride - before ... i*stride - before + window - 1
+            result.append(Stencil(1, before - window + stride, before, stride))
+        return (result[0], result[1])

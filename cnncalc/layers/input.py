@@ -1,0 +1,40 @@
+"""Where a net begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from cnncalc.layers.base import Layer, key, require_inputs
+from cnncalc.layers.keys import Size
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from cnncalc.counts import Count
+
+
+class Input(Layer):
+    """The raw values of the image: height x width x depth, such as 32x32x3 for a small colour image.
+
+    Nothing is learned.
+
+    Source: CS231n, "Architecture Overview".
+    """
+
+    kind: ClassVar[str] = "input"
+    first: ClassVar[str | None] = "size"
+    bare: ClassVar[str | None] = "size"
+
+    size: tuple[int, int, int] = key(Size(), (224, 224, 3))
+
+    def output(self, *inputs: Volume) -> Volume:
+        require_inputs(self.kind, inputs, 0, 0)
+        return Volume(*self.size)
+
+    def arithmetic(self, output: Volume) -> Count:
+        from cnncalc.counts import product
+
+        return product(*output)
+
+    def forward(self, xp: Any, *inputs: Any, **parameters: Any) -> Any:
+        (x,) = inputs
+        return x

@@ -1,0 +1,254 @@
+"""Readers: what a key of a layer accepts, and what it makes of it.
+
+A value of the language is a whole number, a decimal, a list of values, or a word (``same``, ``yes``). A reader turns it
+into the one form that the layer computes with, or raises :class:`~cnncalc.errors.ValueProblem` with what it expected.
+``write`` is the way back, to the shortest value of the language that reads as the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from cnncalc.errors import ValueProblem, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Value: TypeAlias = Any
+"""A value of the language: ``int``, ``float``, ``bool``, ``str`` (a word) or a list of values."""
+
+TRUE_WORDS = ("yes", "true", "on")
+FALSE_WORDS = ("no", "false", "off")
+BOOLEAN_WORDS: Mapping[str, bool] = dict.fromkeys(TRUE_WORDS, True) | dict.fromkeys(FALSE_WORDS, False)
+
+
+def shown(value: Value) -> str:
+    """A value as a user would write it, for messages."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        inner = ", ".join(shown(part) for part in value[:12])
+        return f"[{inner}{', ...' if len(value) > 12 else ''}]"
+    if isinstance(value, str):
+        return f"'{value if len(value) <= 60 else value[:57] + '...'}'"
+    text = str(value)
+    return text if len(text) <= 40 else f"a number of {len(text)} digits"
+
+
+def truth(value: Value) -> bool | None:
+    """The boolean that a value stands for where a boolean belongs; None if it stands for none."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return BOOLEAN_WORDS.get(value.lower())
+    return None
+
+
+def is_whole(value: Value) -> bool:
+    """Whether the value is a whole number (yes and no are not)."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+class Reader:
+    """What a key accepts."""
+
+    expects = "a value"
+    words: tuple[str, ...] = ()
+    """Words that the key takes; in patterns they come before variables of the same name."""
+
+    def __call__(self, value: Value) -> Any:
+        raise NotImplementedError
+
+    def write(self, value: Any) -> Value:
+        """The value of the language that reads as ``value``."""
+        return value
+
+    def refuse(self, value: Value) -> ValueProblem:
+        """The error for a value of the wrong type."""
+        near = did_you_mean(value, self.words) if isinstance(value, str) and self.words else ""
+        return ValueProblem(f"expected {self.expects}, found {shown(value)}{near}", code="wrong-type")
+
+
+class Whole(Reader):
+    """A whole number not below ``least``."""
+
+    def __init__(self, least: int = 1) -> None:
+        self.least = least
+        self.expects = "a whole number" + (f" of at least {least}" if least > 0 else ", 0 or more" if least == 0 else "")
+
+    def __call__(self, value: Value) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.refuse(value)
+        if value < self.least:
+            raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
+        return value
+
+
+class Pair(Reader):
+    """A whole number, or one for the height and one for the width: ``3``, ``[1, 7]``, ``1x7``."""
+
+    def __init__(self, least: int = 1) -> None:
+        self.least = least
+        self.expects = f"a whole number of at least {least}, or two of them [height, width]"
+
+    def __call__(self, value: Value) -> tuple[int, int]:
+        if isinstance(value, int) and not isinstance(value, bool):
+            pair = (value, value)
+        elif isinstance(value, (list, tuple)) and len(value) == 2 and all(is_whole(part) for part in value):
+            pair = (value[0], value[1])
+        else:
+            raise self.refuse(value)
+        if min(pair) < self.least:
+            raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
+        return pair
+
+    def write(self, value: Any) -> Value:
+        return value[0] if value[0] == value[1] else list(value)
+
+
+class Size(Reader):
+    """Height x width x depth, each at least 1: ``224x224x64`` or ``[224, 224, 64]``."""
+
+    expects = "a size of three parts, height x width x depth, as in 224x224x3"
+
+    def __call__(self, value: Value) -> tuple[int, int, int]:
+        if not isinstance(value, (list, tuple)) or len(value) != 3 or not all(is_whole(part) for part in value):
+            raise self.refuse(value)
+        if min(value) < 1:
+            raise ValueProblem(f"each part of a size is at least 1, found {'x'.join(str(part) for part in value)}")
+        return (value[0], value[1], value[2])
+
+    def write(self, value: Any) -> Value:
+        return list(value)
+
+
+class Decimal(Reader):
+    """A decimal number within bounds."""
+
+    def __init__(self, least: float | None = None, most: float | None = None, *, above: float | None = None) -> None:
+        self.least, self.most, self.above = least, most, above
+        rules = [f"of at least {least:g}" if least is not None else "", f"above {above:g}" if above is not None else ""]
+        rules.append(f"at most {most:g}" if most is not None else "")
+        self.expects = " ".join(["a number", " and ".join(rule for rule in rules if rule)]).strip()
+
+    def __call__(self, value: Value) -> float:
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise self.refuse(value)
+        if isinstance(value, int) and value.bit_length() > 64:
+            raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
+        number = float(value)
+        low = self.least is not None and number < self.least or self.above is not None and number <= self.above
+        if low or (self.most is not None and number > self.most) or number - number != 0:
+            raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
+        return number
+
+    def write(self, value: Any) -> Value:
+        return int(value) if value == int(value) and abs(value) < 10**15 else value
+
+
+class Boolean(Reader):
+    """yes or no (true, false, on, off)."""
+
+    expects = "yes or no"
+    words = TRUE_WORDS + FALSE_WORDS
+
+    def __call__(self, value: Value) -> bool:
+        answer = truth(value)
+        if answer is None:
+            raise self.refuse(value)
+        return answer
+
+
+class Choice(Reader):
+    """One of a few words."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+        self.expects = " or ".join(words)
+
+    def __call__(self, value: Value) -> str:
+        if not isinstance(value, str) or value.lower() not in self.words:
+            raise self.refuse(value)
+        return value.lower()
+
+
+class Pad(Reader):
+    """Rows and columns added around a volume, as (top, left, bottom, right), or the word ``same``.
+
+    Written as one number for all sides, ``[height, width]``, ``[top, left, bottom, right]``, ``same`` (TensorFlow's
+    rule: output = ceil(size / stride), the odd row and column at the bottom and right) or ``valid`` (0).
+    """
+
+    words = ("same", "valid")
+    expects = "0 or more, [height, width], [top, left, bottom, right], same or valid"
+
+    def __call__(self, value: Value) -> tuple[int, int, int, int] | str:
+        if isinstance(value, str) and value.lower() in self.words:
+            return "same" if value.lower() == "same" else (0, 0, 0, 0)
+        sides = four_sides(value)
+        if sides is None:
+            raise self.refuse(value)
+        if min(sides) < 0:
+            raise ValueProblem(f"a pad is 0 or more, found {shown(value)} (the layer PAD crops)", code="negative-pad")
+        return sides
+
+    def write(self, value: Any) -> Value:
+        return value if isinstance(value, str) else written_sides(value)
+
+
+class Sides(Reader):
+    """Rows and columns added on each side; negative numbers crop."""
+
+    expects = "a whole number, [height, width] or [top, left, bottom, right]"
+
+    def __call__(self, value: Value) -> tuple[int, int, int, int]:
+        sides = four_sides(value)
+        if sides is None:
+            raise self.refuse(value)
+        return sides
+
+    def write(self, value: Any) -> Value:
+        return written_sides(value)
+
+
+def four_sides(value: Value) -> tuple[int, int, int, int] | None:
+    """(top, left, bottom, right) of a number, a pair or four numbers; None if it is none of these."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value, value, value, value)
+    if isinstance(value, (list, tuple)) and all(is_whole(part) for part in value):
+        if len(value) == 2:
+            return (value[0], value[1], value[0], value[1])
+        if len(value) == 4:
+            return (value[0], value[1], value[2], value[3])
+    return None
+
+
+def written_sides(sides: tuple[int, int, int, int]) -> Value:
+    """The shortest way of writing four sides."""
+    top, left, bottom, right = sides
+    if (top, left) != (bottom, right):
+        return list(sides)
+    return top if top == left else [top, left]
+
+
+class Connections(Reader):
+    """For each filter the list of input maps, from 0, that it sees."""
+
+    expects = "a list with one list of input maps for each filter"
+
+    def __call__(self, value: Value) -> tuple[tuple[int, ...], ...]:
+        if not isinstance(value, (list, tuple)) or not value:
+            raise self.refuse(value)
+        for number, maps in enumerate(value):
+            if not isinstance(maps, (list, tuple)) or not all(is_whole(part) for part in maps):
+                raise self.refuse(value)
+            if not maps:
+                raise ValueProblem(f"filter {number} is connected to no input map")
+            if min(maps) < 0:
+                raise ValueProblem(f"input maps count from 0, but filter {number} names map {shown(min(maps))}")
+            if len(set(maps)) < len(maps):
+                raise ValueProblem(f"filter {number} names an input map twice: {shown(maps)}")
+        return tuple(tuple(maps) for maps in value)
+
+    def write(self, value: Any) -> Value:
+        return [list(maps) for maps in value]

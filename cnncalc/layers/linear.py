@@ -1,0 +1,74 @@
+"""Layers that see the whole volume at once."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cnncalc.counts import Count, product
+from cnncalc.layers.base import WHOLE_PLANE, Layer, Parameter, Stencil, key
+from cnncalc.layers.keys import Boolean, Whole
+from cnncalc.volume import Volume
+
+
+class Dense(Layer):
+    """What layers that see the whole volume share."""
+
+    dash: ClassVar[str | None] = "units"
+    bare: ClassVar[str | None] = "units"
+
+    units: int = key(Whole(1), 4096)
+
+    def label(self) -> str:
+        return f"{self.kind.upper()}-{self.units}"
+
+    def output(self, *inputs: Volume) -> Volume:
+        (_,) = inputs
+        return Volume(1, 1, self.units)
+
+    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+        return WHOLE_PLANE
+
+    def kernels(self, x: Volume) -> Count:
+        """7*7*512*4096: one weight from each input to each unit."""
+        return product(x.depth, self.units) if x.is_point else product(*x, self.units)
+
+
+class FullyConnected(Dense):
+    """``units`` neurons, each connected to the whole volume: [HxWxD] becomes [1x1xK] with H*W*D*K weights, K biases.
+
+    Inputs are taken in the order depth slowest, then height, then width.
+
+    Source: CS231n, "Fully-connected layer".
+    """
+
+    kind: ClassVar[str] = "fc"
+    learns: ClassVar[bool] = True
+
+    bias: bool = key(Boolean(), True)
+
+    def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
+        (x,) = inputs
+        weight = Parameter("weight", (x.elements, self.units), self.kernels(x))
+        if not self.bias:
+            return (weight,)
+        return (weight, Parameter("bias", (self.units,), Count(self.units, str(self.units)), "bias"))
+
+    def macs(self, inputs: tuple[Volume, ...], output: Volume) -> Count:
+        return self.kernels(inputs[0])
+
+
+class Rbf(Dense):
+    """Euclidean radial basis functions: each unit gives the squared distance of the volume to its fixed centre.
+
+    The centres (units x inputs) are buffers: nothing is learned.
+
+    Source: LeCun et al. 1998, section II.B, equation 7.
+    """
+
+    kind: ClassVar[str] = "rbf"
+
+    units: int = key(Whole(1))
+
+    def buffers(self, *inputs: Volume) -> tuple[Parameter, ...]:
+        (x,) = inputs
+        return (Parameter("centre", (x.elements, self.units), self.kernels(x), "buffer"),)

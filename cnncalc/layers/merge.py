@@ -1,0 +1,75 @@
+"""Layers that join branches."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cnncalc.errors import ShapeError
+from cnncalc.layers.base import Layer, key, require_inputs
+from cnncalc.layers.keys import Boolean
+from cnncalc.volume import Volume
+
+
+class Merge(Layer):
+    """Joins two or more volumes into one."""
+
+    is_merge: ClassVar[bool] = True
+
+
+class Elementwise(Merge):
+    """Element by element; a volume of 1x1xD or of depth 1 is spread over the others."""
+
+    in_place: bool = key(Boolean(), False)
+
+    def may_work_in_place(self) -> bool | None:
+        return self.in_place
+
+    def output(self, *inputs: Volume) -> Volume:
+        require_inputs(self.kind, inputs, 2, None)
+        plane = {(x.height, x.width) for x in inputs if not x.is_point} or {(1, 1)}
+        depth = {x.depth for x in inputs if x.depth > 1} or {1}
+        if len(plane) > 1 or len(depth) > 1:
+            wrong = "height and width" if len(plane) > 1 else "depth"
+            volumes = " and ".join(str(x) for x in inputs)
+            raise ShapeError(
+                f"{self.kind.upper()} needs volumes of the same {wrong} (or 1x1, or of depth 1), but gets {volumes}",
+                code="merge-mismatch",
+            )
+        return Volume(*plane.pop(), depth.pop())
+
+
+class Add(Elementwise):
+    """The sum of its inputs, as in a residual block.
+
+    Source: He et al. 2015.
+    """
+
+    kind: ClassVar[str] = "add"
+
+
+class Multiply(Elementwise):
+    """The product of its inputs, as where a squeeze-and-excitation branch scales the channels.
+
+    Source: Hu et al. 2018.
+    """
+
+    kind: ClassVar[str] = "mul"
+
+
+class Concat(Merge):
+    """Its inputs one behind the other along the depth.
+
+    Source: Szegedy et al. 2014, Figure 2.
+    """
+
+    kind: ClassVar[str] = "concat"
+
+    def output(self, *inputs: Volume) -> Volume:
+        require_inputs(self.kind, inputs, 2, None)
+        first = inputs[0]
+        if any(x[:2] != first[:2] for x in inputs):
+            volumes = " and ".join(str(x) for x in inputs)
+            raise ShapeError(
+                f"CONCAT needs volumes of the same height and width, but gets {volumes}", code="merge-mismatch"
+            )
+        return Volume(first.height, first.width, sum(x.depth for x in inputs))

@@ -1,0 +1,85 @@
+"""The arithmetic of windows that slide over a volume, shared by convolution and pooling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import ShapeError
+from cnncalc.layers.base import Stencil
+
+if TYPE_CHECKING:
+    from cnncalc.volume import Volume
+
+SIDES = ("height", "width")
+
+
+def extent(kernel: int, dilation: int) -> int:
+    """How many inputs a window spans: dilation * (kernel - 1) + 1."""
+    return dilation * (kernel - 1) + 1
+
+
+def same_pads(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """TensorFlow's rule: as much padding as gives ceil(size / stride) outputs, the odd one at the end."""
+    outputs = -(-size // stride)
+    missing = max(0, (outputs - 1) * stride + kernel - size)
+    return missing // 2, missing - missing // 2
+
+
+class Windows:
+    """The windows of one layer over one volume: pads and number of steps, by height and by width.
+
+    Output = (size + pads - dilation*(kernel-1) - 1) / stride + 1, rounded down, or up with ``ceil``; a last window that
+    would begin in the padding at the end (or behind it) is dropped when rounding up.
+
+    Raises ShapeError where the window is larger than the padded volume.
+    """
+
+    __slots__ = ("kernel", "pads", "steps", "stride")
+
+    def __init__(
+        self,
+        volume: Volume,
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        pad: tuple[int, int, int, int] | str,
+        dilation: tuple[int, int] = (1, 1),
+        *,
+        ceil: bool = False,
+    ) -> None:
+        self.kernel = (extent(kernel[0], dilation[0]), extent(kernel[1], dilation[1]))
+        self.stride = stride
+        if isinstance(pad, str):
+            top, bottom = same_pads(volume.height, self.kernel[0], stride[0])
+            left, right = same_pads(volume.width, self.kernel[1], stride[1])
+            pad = (top, left, bottom, right)
+        self.pads = pad
+        height = self._steps(0, volume.height, pad[0], pad[2], kernel[0], ceil)
+        width = self._steps(1, volume.width, pad[1], pad[3], kernel[1], ceil)
+        self.steps = (height, width)
+
+    def _steps(self, side: int, size: int, before: int, after: int, kernel: int, ceil: bool) -> int:
+        window, stride = self.kernel[side], self.stride[side]
+        travel = size + before + after - window
+        if travel < 0:
+            spans = f" (dilated to {window})" if window != kernel else ""
+            padded = f" (padded to {size + before + after})" if before + after else ""
+            raise ShapeError(
+                "the window must fit into the volume, but "
+                f"kernel {kernel}{spans} is larger than {SIDES[side]} {size}{padded}",
+                code="window-too-large",
+                key="kernel",
+            )
+        if not ceil:
+            return travel // stride + 1
+        steps = -(-travel // stride) + 1
+        return steps - 1 if (steps - 1) * stride >= size + before else steps
+
+    def stencils(self) -> tuple[Stencil, Stencil]:
+        """What an output sees of the volume."""
+        (kh, kw), (sh, sw), (top, left, _, _) = self.kernel, self.stride, self.pads
+        return (Stencil(sh, -top, kh - 1 - top), Stencil(sw, -left, kw - 1 - left))
+
+
+def sized(kernel: tuple[int, int]) -> str:
+    """``3`` for a square window, ``1x7`` for another."""
+    return str(kernel[0]) if kernel[0] == kernel[1] else f"{kernel[0]}x{kernel[1]}"

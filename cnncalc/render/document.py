@@ -1,0 +1,96 @@
+"""What every output format is made from: one table, the lines around it, the data behind it.
+
+Nothing here knows how a format looks. Numbers stay exact in :attr:`Cell.value`; :attr:`Cell.text` is what a person
+reads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+class Column(NamedTuple):
+    """A column: ``key`` for programs, ``title`` for people, ``right`` for numbers that stand right-aligned."""
+
+    key: str
+    title: str
+    right: bool = False
+
+
+class Cell(NamedTuple):
+    """One entry: as a person reads it, exactly (a whole number, a word, None: nothing), and in little room."""
+
+    text: str
+    value: int | str | bool | None = None
+    brief: str | None = None
+
+
+class Table(NamedTuple):
+    """Columns and rows; every row has one cell for each column. Without any title the header is left out."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def has_header(self) -> bool:
+        """Whether a column has a title."""
+        return any(column.title for column in self.columns)
+
+
+class Paragraph(NamedTuple):
+    """A few lines under one word."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+class Document(NamedTuple):
+    """A heading, a table and what is said below it; ``data`` gives the same as a JSON object."""
+
+    heading: tuple[str, ...]
+    table: Table
+    closing: tuple[Paragraph, ...]
+    data: Callable[[], Mapping[str, Any]]
+
+
+class Page(NamedTuple):
+    """What the reader's end can show: its width in columns (None: any), colour, characters beyond ASCII."""
+
+    width: int | None = None
+    colour: bool = False
+    ascii_only: bool = False
+
+
+PIPE = Page()
+"""No terminal: no width, no colour."""
+
+
+def number(value: int) -> Cell:
+    """A whole number with its thousands set apart."""
+    return Cell(f"{value:,}", value)
+
+
+def word(text: str) -> Cell:
+    """A word that is its own exact value."""
+    return Cell(text, text)
+
+
+def percent(part: int, whole: int) -> str:
+    """``71.1 %``: the share to one decimal, rounded half up; of nothing 0.0 %."""
+    tenths = (2000 * part + whole) // (2 * whole) if whole else 0
+    return f"{tenths // 10}.{tenths % 10} %"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 layer``, ``2 layers``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def listing(names: Sequence[str], most: int = 6) -> str:
+    """Names in a row; of many the first ones and how many more."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return ", ".join(names[: most - 1]) + f" and {len(names) - most + 1:,} more"

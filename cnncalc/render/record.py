@@ -1,0 +1,72 @@
+"""The report as plain data: the keys that other programs read. They stay as they are; new ones may be added."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.report import LayerReport, Report, Totals
+    from cnncalc.errors import Problem
+
+SCHEMA = 1
+"""The number of the schema, raised when a key changes its meaning."""
+
+
+def report_record(report: Report) -> dict[str, Any]:
+    """The whole report: counts are exact and for one image, bytes for the batch."""
+    return {
+        "schema": SCHEMA,
+        "architecture": report.name,
+        "title": report.title,
+        "source": report.source,
+        "batch": report.batch,
+        "dtype": report.dtype,
+        "assumed": report.assumed,
+        "warnings": [problem_record(problem) for problem in report.warnings],
+        "layers": [layer_record(row) for row in report.layers],
+        "totals": totals_record(report.totals),
+        "test_time": totals_record(report.test_time),
+    }
+
+
+def layer_record(row: LayerReport) -> dict[str, Any]:
+    """One layer; ``output`` is [height, width, depth], ``receptive_field`` [height, width] in input pixels."""
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "label": row.label,
+        "inputs": list(row.inputs),
+        "output": list(row.output),
+        "activations": row.activations,
+        "activation_bytes": row.activation_bytes,
+        "in_place": row.in_place,
+        "weights": row.weights,
+        "biases": row.biases,
+        "parameters": row.parameters,
+        "trainable": row.trainable,
+        "buffers": row.buffers,
+        "macs": row.macs,
+        "receptive_field": list(row.receptive_field),
+        "training_only": row.training_only,
+        "shared_with": row.shared_with,
+        "arithmetic": dict(row.arithmetic),
+    }
+
+
+def totals_record(totals: Totals) -> dict[str, int]:
+    """The sums over the rows; those of activations leave out rows that are in place."""
+    return totals._asdict()
+
+
+def problem_record(problem: Problem) -> dict[str, Any]:
+    """One problem; ``line`` and ``column`` count from 1 and are null where no text is to blame."""
+    span = problem.span
+    return {
+        "code": problem.code,
+        "severity": problem.severity,
+        "message": problem.message,
+        "file": span.source.name if span else None,
+        "line": span.line if span else None,
+        "column": span.column if span else None,
+        "hint": problem.hint,
+    }

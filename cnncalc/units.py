@@ -1,0 +1,147 @@
+"""Bytes and counts in short form, both ways.
+
+Printing: bytes are divided by 1024 (KiB, MiB, GiB; ``notes`` prints the same values as KB, MB, GB) or by 1000 (``si``).
+Short counts are decimal. Reading: B, KiB, MiB, GiB, TiB count by 1024 and kB, KB, MB, GB, TB by 1000; K, M, G, T of a
+count are decimal. Whole numbers throughout: nothing is rounded before it is printed.
+"""
+
+from __future__ import annotations
+
+import re
+
+from cnncalc.errors import ValueProblem, did_you_mean
+
+BYTES_PER_ELEMENT = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2, "int8": 1}
+"""Bytes of one element of each data type."""
+
+UNIT_STYLES = ("iec", "notes", "si")
+"""``iec``: KiB, MiB, GiB. ``notes``: the same values as KB, MB, GB. ``si``: kB, MB, GB of 1000."""
+
+_STEPS = {
+    "iec": (1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")),
+    "notes": (1024, ("B", "KB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB")),
+    "si": (1000, ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB")),
+}
+_BYTE_UNITS = {
+    "B": 1,
+    "KiB": 1024,
+    "MiB": 1024**2,
+    "GiB": 1024**3,
+    "TiB": 1024**4,
+    "kB": 1000,
+    "KB": 1000,
+    "MB": 1000**2,
+    "GB": 1000**3,
+    "TB": 1000**4,
+}
+_COUNT_UNITS = {"K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
+_QUANTITY = r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?([A-Za-z]*)"
+
+
+def bytes_per_element(dtype: str) -> int:
+    """Bytes of one element of ``dtype``; a ValueProblem names the nearest one that is known."""
+    try:
+        return BYTES_PER_ELEMENT[dtype]
+    except KeyError:
+        known = ", ".join(BYTES_PER_ELEMENT)
+        near = did_you_mean(dtype, BYTES_PER_ELEMENT)
+        raise ValueProblem(f"no data type '{dtype}'{near} (known: {known})", code="unknown-dtype") from None
+
+
+def _significant(count: int, size: int, digits: int) -> tuple[int, int]:
+    """``count / size`` rounded half up to so many significant digits, as (whole number m, decimals d): m / 10**d."""
+    decimals = digits - 1
+    while decimals > 0 and count >= size * 10 ** (digits - decimals):
+        decimals -= 1
+    rounded = (2 * count * 10**decimals + size) // (2 * size)
+    if decimals and rounded >= 10**digits:
+        decimals -= 1
+        rounded = (2 * count * 10**decimals + size) // (2 * size)
+    return rounded, decimals
+
+
+def _written(rounded: int, decimals: int) -> str:
+    whole, part = divmod(rounded, 10**decimals)
+    return f"{whole}.{part:0{decimals}d}" if decimals else str(whole)
+
+
+def format_bytes(count: int, style: str = "iec", digits: int = 4) -> str:
+    """``60950432`` -> ``58.13 MiB``: the largest unit that leaves at least 1, four significant digits.
+
+    ``count`` is in bytes. A whole number of bytes below one kibibyte (or kilobyte) is printed as it is.
+    """
+    step, names = _STEPS[style]
+    size, unit = 1, 0
+    while unit + 1 < len(names) and abs(count) >= size * step:
+        size *= step
+        unit += 1
+    if unit == 0:
+        return f"{count} B"
+    sign = "-" if count < 0 else ""
+    rounded, decimals = _significant(abs(count), size, digits)
+    if rounded >= step * 10**decimals and unit + 1 < len(names):
+        rounded, decimals, unit = 10 ** (digits - 1), digits - 1, unit + 1
+    return f"{sign}{_written(rounded, decimals)} {names[unit]}"
+
+
+def short(count: int, digits: int = 4) -> str:
+    """``138357544`` -> ``138.4M``: decimal K, M, G, T with four significant digits; plain below 10,000."""
+    if abs(count) < 10_000:
+        return str(count)
+    sign = "-" if count < 0 else ""
+    count = abs(count)
+    unit = min((len(str(count)) - 1) // 3, 4)
+    rounded, decimals = _significant(count, 1000**unit, digits)
+    if rounded >= 1000 * 10**decimals and unit < 4:
+        unit += 1
+        rounded, decimals = _significant(count, 1000**unit, digits)
+    return sign + _written(rounded, decimals) + ("", "K", "M", "G", "T")[unit]
+
+
+def short_notes(count: int, digits: int = 2) -> str:
+    """Short numbers in the notes' style: 150528 -> 150K, 3211264 -> 3.2M, 802816 -> 800K; plain below 10,000.
+
+    The notes keep two significant digits of the number itself and cut a zero behind the point (1.6M, 25K, 138M).
+    """
+    if count < 10_000:
+        return str(count)
+    length = len(str(count))
+    step = 10 ** max(0, length - digits)
+    rounded = (2 * count + step) // (2 * step) * step
+    unit = min((len(str(rounded)) - 1) // 3, 4)
+    whole, rest = divmod(rounded, 1000**unit)
+    part = f"{rest:0{3 * unit}d}".rstrip("0")
+    return f"{whole}{'.' + part if part else ''}" + ("", "K", "M", "G", "T")[unit]
+
+
+def parse_bytes(text: str) -> int:
+    """``93MiB`` -> 97517568 bytes. A bare whole number is bytes; a part of a byte or an unknown unit is refused."""
+    return _parse(text, _BYTE_UNITS, "B", "bytes")
+
+
+def parse_count(text: str) -> int:
+    """``7M`` -> 7000000. A bare whole number is itself; K, M, G, T are decimal; anything else is refused."""
+    return _parse(text, _COUNT_UNITS, "", "a count")
+
+
+def _parse(text: str, units: dict[str, int], bare: str, what: str) -> int:
+    found = re.fullmatch(_QUANTITY, text.strip())
+    if not found:
+        example = "8GiB" if bare else "7M"
+        raise ValueProblem(f"'{text}' is not {what}: write a number and a unit, as in {example}", code="unknown-unit")
+    number, unit = found.groups()
+    if unit and unit not in units:
+        known = ", ".join(units)
+        near = did_you_mean(unit, units)
+        raise ValueProblem(f"no unit '{unit}' for {what}{near} (known: {known})", code="unknown-unit")
+    whole, _, part = number.partition(".")
+    each: int = 10 ** len(part)
+    value, rest = divmod(int(whole + part) * (units[unit] if unit else 1), each)
+    if rest:
+        raise ValueProblem(f"'{text}' is not a whole number of {'bytes' if bare else 'elements'}", code="unknown-unit")
+    return value
+
+
+def grouped(count: int) -> str:
+    """``102760448`` -> ``102,760,448``."""
+    return f"{count:,}"

@@ -1,0 +1,416 @@
+"""Published figures of the named nets, as data.
+
+A ``Fact`` says what one quantity of one net is and who says so. Where a paper prints another figure than its own
+layers give, the true one stands here and a comment tells of the printed one. Figures without a publication of their
+own were computed from the reference implementation named, layer by layer, by a program that shares nothing with this
+one.
+
+Nets that exist for their figures alone are in ``variants/``; ``EDITS`` makes further ones out of a named net by
+replacing words in its file, which shows exactly where two forms of a net differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One figure: ``quantity`` of ``net`` is ``value``, says ``source``.
+
+    ``where`` is empty for the whole net; else a layer (``conv1``), a block (``layer1.0``), an inclusive range of
+    either (``conv1..conv2``), or the kinds whose layers are meant (``kind:conv,fc``). Quantities are the columns of a
+    report; those of several layers are summed, except ``output`` and ``receptive_field``, which are the last one's.
+    """
+
+    net: str
+    where: str
+    quantity: str
+    value: int | tuple[int, ...]
+    source: str
+
+    def __str__(self) -> str:
+        return "-".join(part for part in (self.net, self.where, self.quantity) if part)
+
+
+EDITS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
+    "alexnet-ceil": ("alexnet", (("POOL3/2", "POOL3/2(round=ceil)"),)),
+    "alexnet-one-group": ("alexnet", (("(groups=2)", ""),)),
+    "caffenet": ("alexnet", (("LRN -> POOL3/2", "POOL3/2 -> LRN"),)),
+    "googlenet-floor": ("googlenet", (("round: ceil", "round: floor"), ("AVGPOOL7/1", "GAP"))),
+    "inception-resnet-v2-keras": ("inception-resnet-v2", (("-> BN ->", "-> BN(scale=no) ->"),)),
+    "inception-v3-aux": (
+        "inception-v3",
+        (
+            ("  D: |", "  aux: AVGPOOL5/3 -> C1-128 -> V5-768 -> GAP -> FC-classes\n  D: |"),
+            ("B(192)@6e", "B(192)@6e -> aux(training_only=yes)@aux -> FROM(@6e)"),
+        ),
+    ),
+    "inception-v3-keras": ("inception-v3", (("-> BN ->", "-> BN(scale=no) ->"),)),
+    "inception-v4-350x400": ("inception-v4", (("299x299x3", "350x400x3"),)),
+    "resnet50-caffe": ("resnet50", (("CONV7-64/2 ", "CONV7-64/2(bias=yes) "),)),
+    "zfnet-floor": ("zfnet", (("round: ceil", "round: floor"), ("CONV7-96/2(pad=1)", "CONV7-96/2(pad=0)"))),
+}
+"""Net -> the named net that it comes from, and the words replaced in its file."""
+
+
+def _of(net: str, source: str, where: str = "", **figures: int | tuple[int, ...]) -> Iterator[Fact]:
+    for quantity, value in figures.items():
+        yield Fact(net, where, quantity, value, source)
+
+
+def _layers(net: str, source: str, layers: dict[str, dict[str, int | tuple[int, ...]]]) -> Iterator[Fact]:
+    for where, figures in layers.items():
+        yield from _of(net, source, where, **figures)
+
+
+def _lenet() -> Iterator[Fact]:
+    paper = "LeCun et al. 1998, section II.B"
+    yield from _of("lenet5", paper, trainable=60_000, buffers=840)  # the paper's total; 840 fixed weights of the RBFs
+    yield from _of("lenet5", "hand arithmetic, with the 60 kernels of Table I", macs=325_680)
+    yield from _layers(
+        "lenet5",
+        paper,
+        {
+            "c1": {"output": (28, 28, 6), "trainable": 156},
+            "s2": {"output": (14, 14, 6), "trainable": 12},
+            "c3": {"output": (10, 10, 16), "trainable": 1_516, "weights": 1_500},
+            "s4": {"output": (5, 5, 16), "trainable": 32},
+            "c5": {"output": (1, 1, 120), "trainable": 48_120},
+            "f6": {"output": (1, 1, 84), "trainable": 10_164},
+            "output": {"output": (1, 1, 10), "trainable": 0, "buffers": 840},
+        },
+    )
+    yield from _of("lenet5-modern", "hand arithmetic", parameters=61_706, macs=416_520)
+    yield from _of("lenet5-modern", "hand arithmetic: every map sees every map", "conv2", parameters=2_416)
+    yield from _of("caffe-lenet", "BVLC/caffe examples/mnist/lenet.prototxt", parameters=431_080, macs=2_293_000)
+
+
+def _cifar() -> Iterator[Fact]:
+    notes = "CS231n, architecture overview"
+    yield from _of("cifar-tiny", notes, "conv1", output=(32, 32, 12))
+    yield from _of("cifar-tiny", notes, "pool1", output=(16, 16, 12))
+    yield from _of("cifar-tiny", notes, "fc1", output=(1, 1, 10))
+    yield from _of("cifar-tiny", "hand arithmetic", parameters=31_066, macs=362_496)
+
+    yield from _of("nin", "osmr/imgclsmob, NIN for CIFAR-10", parameters=966_986)
+    yield from _of("nin", "hand arithmetic", macs=222_486_528)  # imgclsmob's 222.97M counts RELU and pools too
+    yield from _of("nin", "Caffe model zoo, cifar10_nin", "gap1", output=(1, 1, 10))
+    yield from _of("nin-imagenet", "Caffe model zoo, nin_imagenet: a file of 29 MB", parameters=7_595_176)
+
+
+def _alexnet() -> Iterator[Fact]:
+    caffe = "BVLC/caffe models/bvlc_alexnet/deploy.prototxt"
+    yield from _of("alexnet", caffe, parameters=60_965_224, macs=724_406_816)  # the paper: 60 million parameters
+    yield from _of("alexnet", caffe, "kind:conv,fc", activations=659_272)  # the paper: 650,000 neurons
+    yield from _layers(
+        "alexnet",
+        caffe,
+        {
+            "conv1": {"output": (55, 55, 96), "parameters": 34_944, "macs": 105_415_200},
+            "pool1": {"output": (27, 27, 96)},
+            "conv2": {"output": (27, 27, 256), "parameters": 307_456, "macs": 223_948_800},
+            "pool2": {"output": (13, 13, 256)},
+            "conv3": {"output": (13, 13, 384), "parameters": 885_120, "macs": 149_520_384},
+            "conv4": {"output": (13, 13, 384), "parameters": 663_936, "macs": 112_140_288},
+            "conv5": {"output": (13, 13, 256), "parameters": 442_624, "macs": 74_760_192},
+            "pool3": {"output": (6, 6, 256)},
+            "fc6": {"output": (1, 1, 4096), "parameters": 37_752_832, "macs": 37_748_736},
+            "fc7": {"output": (1, 1, 4096), "parameters": 16_781_312, "macs": 16_777_216},
+            "fc8": {"output": (1, 1, 1000), "parameters": 4_097_000, "macs": 4_096_000},
+        },
+    )
+    paper = "Krizhevsky, Sutskever, Hinton 2012, section 3.5 and Figure 2"
+    yield from _layers(
+        "alexnet",
+        paper,
+        {
+            "conv1": {"activations": 290_400},  # printed 253,440, which is 55*48*96
+            "conv2": {"activations": 186_624},
+            "conv3": {"activations": 64_896},
+            "conv4": {"activations": 64_896},
+            "conv5": {"activations": 43_264},
+        },
+    )
+    field = "Araujo, Norris, Sim 2019, Computing Receptive Fields of Convolutional Neural Networks"
+    yield from _of("alexnet", field, "pool3", receptive_field=(195, 195))
+    yield from _of("alexnet-ceil", "at 227 floor and ceil agree", parameters=60_965_224, macs=724_406_816)
+    yield from _of("caffenet", "BVLC/caffe models/bvlc_reference_caffenet", parameters=60_965_224, macs=724_406_816)
+    yield from _of("alexnet-one-group", "CS231n's drawing of AlexNet", parameters=62_378_344, macs=1_135_256_096)
+    yield from _of("alexnet-torchvision", "torchvision alexnet", parameters=61_100_840, macs=714_188_480)
+
+
+def _zfnet() -> Iterator[Fact]:
+    paper = "Zeiler and Fergus 2013, Figure 3"
+    yield from _of("zfnet", paper, parameters=62_357_608, macs=1_168_032_896)
+    yield from _layers(
+        "zfnet",
+        paper,
+        {
+            "conv1": {"output": (110, 110, 96), "parameters": 14_208},
+            "pool1": {"output": (55, 55, 96)},
+            "conv2": {"output": (26, 26, 256), "parameters": 614_656},
+            "pool2": {"output": (13, 13, 256)},
+            "conv3": {"output": (13, 13, 384), "parameters": 885_120},
+            "conv4": {"output": (13, 13, 384), "parameters": 1_327_488},
+            "conv5": {"output": (13, 13, 256), "parameters": 884_992},
+            "pool3": {"output": (6, 6, 256)},
+            "fc6": {"parameters": 37_752_832},
+            "fc7": {"parameters": 16_781_312},
+            "fc8": {"parameters": 4_097_000},
+        },
+    )
+    yield from _of("zfnet-512", "CS231n 2017, lecture 9", parameters=107_627_624, macs=2_476_704_896)
+    floor = "Zeiler and Fergus 2013 with plain floor and no padding"
+    yield from _of("zfnet-floor", floor, parameters=50_823_272)
+    for layer, size in {"conv1": 109, "pool1": 54, "conv2": 25, "pool2": 12, "pool3": 5}.items():
+        yield from _of("zfnet-floor", floor, layer, output=(size, size, 96 if layer.endswith("1") else 256))
+    onnx = "onnx/models, zfnet512"
+    yield from _of("zfnet512-onnx", onnx, parameters=87_250_536, macs=1_481_727_008)
+    for layer, size in {"conv1": 109, "pool1": 54, "conv2": 25, "pool2": 12}.items():
+        yield from _of("zfnet512-onnx", onnx, layer, output=(size, size, 96 if layer.endswith("1") else 256))
+    yield from _of("zfnet512-onnx", onnx, "pool3", output=(6, 6, 512))
+
+
+def _googlenet() -> Iterator[Fact]:
+    caffe = "BVLC/caffe models/bvlc_googlenet"
+    yield from _of("googlenet", caffe, parameters=6_998_552, weights=6_990_272, macs=1_582_671_872)
+    # Szegedy et al. 2014, Table 1 prints 2.7K parameters and 34M operations for the first convolution, 54M for 5a, and
+    # parameters that its own depths do not give for 4a, 4c, 4d, 4e, 5a and 5b. Its K is 1024, its operations are MACs.
+    modules: list[tuple[str, tuple[int, int, int], int, int]] = [
+        ("conv1", (112, 112, 64), 9_408, 118_013_952),
+        ("conv2", (56, 56, 192), 114_688, 359_661_568),
+        ("3a", (28, 28, 256), 163_328, 128_049_152),
+        ("3b", (28, 28, 480), 388_096, 304_267_264),
+        ("4a", (14, 14, 512), 375_552, 73_608_192),
+        ("4b", (14, 14, 512), 448_512, 87_908_352),
+        ("4c", (14, 14, 512), 509_440, 99_850_240),
+        ("4d", (14, 14, 528), 604_672, 118_515_712),
+        ("4e", (14, 14, 832), 867_328, 169_996_288),
+        ("5a", (7, 7, 832), 1_042_432, 51_079_168),
+        ("5b", (7, 7, 1024), 1_442_816, 70_697_984),
+        ("fc", (1, 1, 1000), 1_024_000, 1_024_000),
+    ]
+    for module, output, weights, macs in modules:
+        yield from _of("googlenet", caffe, module, output=output, weights=weights, macs=macs)
+    yield from _of("googlenet-aux", caffe, parameters=13_378_280, macs=1_591_044_096)
+    yield from _of("googlenet-aux", caffe, "aux1", parameters=3_188_840)
+    yield from _of("googlenet-aux", caffe, "aux2", parameters=3_190_888)
+    yield from _of("googlenet-bn", "torchvision googlenet, TF-slim", parameters=6_624_904, macs=1_498_376_192)
+    floor = "ONNX port of bvlc_googlenet: 55, 27, 13, 6"
+    yield from _of("googlenet-floor", floor, parameters=6_998_552, macs=1_431_556_352)
+
+
+def _vgg() -> Iterator[Fact]:
+    torchvision = "torchvision, Keras and Netscope, which agree"
+    yield from _of("vgg11", torchvision, parameters=132_863_336, macs=7_609_090_048)
+    yield from _of("vgg13", torchvision, parameters=133_047_848, macs=11_308_466_176)
+    yield from _of("vgg16", torchvision, parameters=138_357_544, weights=138_344_128, biases=13_416)
+    yield from _of("vgg16", torchvision, macs=15_470_264_320)
+    yield from _of("vgg19", torchvision, parameters=143_667_240, macs=19_632_062_464)
+    yield from _of("vgg16-bn", torchvision, parameters=138_365_992, macs=15_470_264_320)
+    yield from _of("vgg16", torchvision, "kind:conv", activations=13_547_520)
+    yield from _of("vgg16", torchvision, "conv1..conv2", parameters=38_720, macs=1_936_392_192)
+    yield from _of("vgg16", torchvision, "conv3..conv4", parameters=221_440, macs=2_774_532_096)
+    yield from _of("vgg16", torchvision, "conv5..conv7", parameters=1_475_328, macs=4_624_220_160)
+    yield from _of("vgg16", torchvision, "conv8..conv10", parameters=5_899_776, macs=4_624_220_160)
+    yield from _of("vgg16", torchvision, "conv11..conv13", parameters=7_079_424, macs=1_387_266_048)
+    yield from _of("vgg16", torchvision, "fc1", parameters=102_764_544)
+    yield from _of("vgg16", torchvision, "fc2", parameters=16_781_312)
+    yield from _of("vgg16", torchvision, "fc3", parameters=4_097_000)
+
+    notes = "CS231n, the VGGNet table"
+    # The notes' table ends in a total of 24M. Its own rows sum to this (cs231n/cs231n.github.io#88).
+    yield from _of("vgg16", notes, activations=15_237_608)
+    rows: list[tuple[str, tuple[int, int, int], int]] = [
+        ("input", (224, 224, 3), 0),
+        ("conv1", (224, 224, 64), 1_728),
+        ("conv2", (224, 224, 64), 36_864),
+        ("pool1", (112, 112, 64), 0),
+        ("conv3", (112, 112, 128), 73_728),
+        ("conv4", (112, 112, 128), 147_456),
+        ("pool2", (56, 56, 128), 0),
+        ("conv5", (56, 56, 256), 294_912),
+        ("conv6", (56, 56, 256), 589_824),
+        ("conv7", (56, 56, 256), 589_824),
+        ("pool3", (28, 28, 256), 0),
+        ("conv8", (28, 28, 512), 1_179_648),
+        ("conv9", (28, 28, 512), 2_359_296),
+        ("conv10", (28, 28, 512), 2_359_296),
+        ("pool4", (14, 14, 512), 0),
+        ("conv11", (14, 14, 512), 2_359_296),
+        ("conv12", (14, 14, 512), 2_359_296),
+        ("conv13", (14, 14, 512), 2_359_296),
+        ("pool5", (7, 7, 512), 0),
+        ("fc1", (1, 1, 4096), 102_760_448),
+        ("fc2", (1, 1, 4096), 16_777_216),
+        ("fc3", (1, 1, 1000), 4_096_000),
+    ]
+    for layer, output, weights in rows:
+        height, width, depth = output
+        yield from _of("vgg16", notes, layer, output=output, activations=height * width * depth, weights=weights)
+    field = "Araujo, Norris, Sim 2019, Computing Receptive Fields of Convolutional Neural Networks"
+    yield from _of("vgg16", field, "pool5", receptive_field=(212, 212))
+
+
+def _resnet() -> Iterator[Fact]:
+    torchvision = "torchvision models/resnet.py"
+    yield from _of("resnet18", torchvision, parameters=11_689_512, macs=1_814_073_344)
+    yield from _of("resnet34", torchvision, parameters=21_797_672, macs=3_663_761_408)
+    yield from _of("resnet50-v1.5", torchvision, parameters=25_557_032, macs=4_089_184_256)
+    yield from _of("resnet101-v1.5", torchvision, parameters=44_549_160, macs=7_801_405_440)
+    yield from _of("resnet152-v1.5", torchvision, parameters=60_192_808, macs=11_513_626_624)
+    yield from _of("resnet50-v1.5", torchvision, "kind:conv", activations=11_113_984)
+    yield from _of("resnet50-v1.5", torchvision, "kind:bn", parameters=53_120, buffers=53_120)
+
+    authors = "KaimingHe/deep-residual-networks"  # the paper's 3.8 billion FLOPs of ResNet-50 are these MACs
+    yield from _of("resnet50", authors, parameters=25_557_032, macs=3_857_973_248)
+    yield from _of("resnet101", authors, parameters=44_549_160, macs=7_570_194_432)
+    yield from _of("resnet152", authors, parameters=60_192_808, macs=11_282_415_616)
+    yield from _of("resnet50", authors, "kind:conv", activations=10_587_136)
+    yield from _of("resnet50", authors, "kind:bn", parameters=53_120, buffers=53_120)
+    stages = {"layer1": (56, 56, 256), "layer2": (28, 28, 512), "layer3": (14, 14, 1024), "layer4": (7, 7, 2048)}
+    for net in ("resnet50", "resnet50-v1.5", "resnet101", "resnet152"):
+        for stage, volume in stages.items():
+            yield from _of(net, "He et al. 2015, Table 1", stage, output=volume)
+    prototxt = f"{authors} prototxt/ResNet-50-deploy.prototxt, which has a bias at the first convolution"
+    yield from _of("resnet50-caffe", prototxt, parameters=25_557_096, macs=3_857_973_248)
+    yield from _of("resnet50-caffe", prototxt, "kind:conv", activations=10_587_136)
+
+    preact = "fb.resnet.torch models/preresnet.lua, soeaver/caffe-model, timm resnetv2"
+    yield from _of("resnet50-v2", preact, parameters=25_549_352, macs=4_089_184_256)
+    yield from _of("resnet101-v2", preact, parameters=44_541_480, macs=7_801_405_440)
+    yield from _of("resnet152-v2", preact, parameters=60_185_128, macs=11_513_626_624)
+    keras = "keras-team/keras-applications, ResNet50V2"
+    yield from _of("resnet50-v2-keras", keras, trainable=25_568_360, buffers=45_440, macs=3_482_255_360)
+
+
+def _inception() -> Iterator[Fact]:
+    torchvision = "torchvision models/inception.py"
+    yield from _of("inception-v3", torchvision, parameters=23_834_568, macs=5_713_216_096)
+    modules: list[tuple[str, tuple[int, int, int]]] = [
+        ("1a", (149, 149, 32)),
+        ("2a", (147, 147, 32)),
+        ("2b", (147, 147, 64)),
+        ("3b", (73, 73, 80)),
+        ("4a", (71, 71, 192)),
+        ("5b", (35, 35, 256)),
+        ("5c", (35, 35, 288)),
+        ("5d", (35, 35, 288)),
+        ("6a", (17, 17, 768)),
+        ("6e", (17, 17, 768)),
+        ("7a", (8, 8, 1280)),
+        ("7b", (8, 8, 2048)),
+        ("7c", (8, 8, 2048)),
+    ]
+    for module, volume in modules:
+        yield from _of("inception-v3", torchvision, module, output=volume)
+    yield from _of("inception-v3-aux", torchvision, parameters=27_161_264)
+    keras = "Keras InceptionV3: 23,851,784 in all, its BN without scale"
+    yield from _of("inception-v3-keras", keras, trainable=23_817_352, buffers=34_432)
+
+    slim = "timm inception_v4 and soeaver/caffe-model inception-v4, both from TF-slim"
+    yield from _of("inception-v4", slim, parameters=42_679_816, macs=12_253_974_624)
+    yield from _of("inception-v4", slim, "kind:conv", activations=15_089_184)
+    blocks: list[tuple[str, tuple[int, int, int], int]] = [
+        ("inception-a.0", (35, 35, 384), 317_632),
+        ("inception-a.3", (35, 35, 384), 317_632),
+        ("reduction-a", (17, 17, 1024), 2_306_112),
+        ("inception-b.0", (17, 17, 1024), 2_936_256),
+        ("inception-b.6", (17, 17, 1024), 2_936_256),
+        ("reduction-b", (8, 8, 1536), 2_747_392),
+        ("inception-c.0", (8, 8, 1536), 4_553_088),
+        ("inception-c.2", (8, 8, 1536), 4_553_088),
+    ]
+    for block, volume, parameters in blocks:
+        yield from _of("inception-v4", slim, block, output=volume, parameters=parameters)
+    yield from _of("inception-v4", slim, "stem", output=(35, 35, 384))
+    yield from _of("inception-v4", slim, "stem.concat1", output=(73, 73, 160))
+    yield from _of("inception-v4", slim, "stem.concat2", output=(71, 71, 192))
+    test = "TF-slim nets/inception_v4_test.py, whose input is not square"
+    yield from _of("inception-v4-350x400", test, "inception-c.2", output=(9, 11, 1536))
+
+    timm = "timm inception_resnet_v2"  # its page: 55.84M parameters, 25.06M outputs of convolutions
+    yield from _of("inception-resnet-v2", timm, parameters=55_843_464, macs=13_155_794_016)
+    yield from _of("inception-resnet-v2", timm, "kind:conv", activations=25_058_976)
+    yield from _of("inception-resnet-v2", timm, "stem", output=(35, 35, 320))
+    yield from _of("inception-resnet-v2", timm, "reduction-a", output=(17, 17, 1088))
+    yield from _of("inception-resnet-v2", timm, "reduction-b", output=(8, 8, 2080))
+    keras = "Keras InceptionResNetV2: 55,873,736 in all, its BN without scale"
+    yield from _of("inception-resnet-v2-keras", keras, trainable=55_813_192, buffers=60_544)
+
+
+def _small() -> Iterator[Fact]:
+    torchvision = "torchvision models/squeezenet.py"
+    yield from _of("squeezenet", torchvision, parameters=1_248_424, macs=818_924_576)
+    yield from _of("squeezenet-1.1", torchvision, parameters=1_235_496, macs=349_151_936)
+    yield from _of("densenet121", "torchvision densenet121", parameters=7_978_856, macs=2_834_161_664)
+    yield from _of("densenet121", "Keras DenseNet121: 8,062,504 in all", trainable=7_978_856, buffers=83_648)
+    for block, volume in {
+        "block1": (56, 56, 256),
+        "block2": (28, 28, 512),
+        "block3": (14, 14, 1024),
+        "block4": (7, 7, 1024),
+    }.items():
+        yield from _of("densenet121", "Huang et al. 2017, Table 1", block, output=volume)
+    keras = "Keras MobileNet: 4,253,864 in all"
+    yield from _of("mobilenet-v1", keras, parameters=4_231_976, trainable=4_231_976, buffers=21_888)
+    yield from _of("mobilenet-v1", "Howard et al. 2017, Table 1 (569 million in Table 8)", macs=568_740_352)
+    yield from _of("mobilenet-v2", "torchvision mobilenet_v2", parameters=3_504_872, macs=300_774_272)
+    yield from _of("mobilenet-v2", "Keras MobileNetV2: 3,538,984 in all", trainable=3_504_872, buffers=34_112)
+
+
+def _pictures() -> Iterator[Fact]:
+    paper = "Ronneberger et al. 2015, Figure 1"
+    # The authors' Caffe net differs in one place: its last up-convolution keeps 128 channels.
+    yield from _of("unet", f"{paper}; tf_unet with 5 levels and 64 maps counts the same", parameters=31_030_658)
+    yield from _of("unet", f"{paper}, built in PyTorch", macs=150_428_424_448)
+    yield from _layers(
+        "unet",
+        paper,
+        {
+            "down0": {"output": (568, 568, 64)},
+            "down1": {"output": (280, 280, 128)},
+            "down2": {"output": (136, 136, 256)},
+            "down3": {"output": (64, 64, 512)},
+            "bottom": {"output": (28, 28, 1024)},
+            "up3": {"output": (52, 52, 512)},
+            "up2": {"output": (100, 100, 256)},
+            "up1": {"output": (196, 196, 128)},
+            "up0": {"output": (388, 388, 64)},
+            "conv1": {"output": (388, 388, 2)},
+        },
+    )
+
+    code = "Newmu/dcgan_code faces/train_uncond_dcgan.py, the shapes of its parameters"
+    yield from _of("dcgan-generator", code, parameters=18_885_760)
+    yield from _of("dcgan-generator", "Radford et al. 2016, Figure 1, built in PyTorch", macs=640_614_400)
+    yield from _layers(
+        "dcgan-generator",
+        "Radford et al. 2016, Figure 1",
+        {
+            "reshape1": {"output": (4, 4, 1024)},
+            "deconv1": {"output": (8, 8, 512)},
+            "deconv2": {"output": (16, 16, 256)},
+            "deconv3": {"output": (32, 32, 128)},
+            "deconv4": {"output": (64, 64, 3)},
+        },
+    )
+
+
+FACTS: tuple[Fact, ...] = (
+    *_lenet(),
+    *_cifar(),
+    *_alexnet(),
+    *_zfnet(),
+    *_googlenet(),
+    *_vgg(),
+    *_resnet(),
+    *_inception(),
+    *_small(),
+    *_pictures(),
+)

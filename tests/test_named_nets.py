@@ -1,0 +1,197 @@
+"""Every published figure of the named nets comes out exactly, and every named net has some."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import cnncalc
+from facts import EDITS, FACTS, Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HERE = Path(__file__).parent
+CATALOGUE = sorted((HERE.parent / "architectures").glob("*.yaml"))
+VARIANTS = sorted((HERE / "variants").glob("*.yaml"))
+NAMES = [file.stem for file in CATALOGUE]
+
+
+@cache
+def report(net: str) -> Any:
+    """The report of a named net, of a file in ``variants/``, or of a named net with some words replaced."""
+    if net in NAMES:
+        return cnncalc.analyze(cnncalc.load(net))
+    if net not in EDITS:
+        return cnncalc.analyze(cnncalc.load(str(HERE / "variants" / f"{net}.yaml")))
+    base, replacements = EDITS[net]
+    text = (HERE.parent / "architectures" / f"{base}.yaml").read_text(encoding="utf-8")
+    for old, new in replacements:
+        assert old in text, f"{base}.yaml no longer has the words that {net} replaces: {old!r}"
+        text = text.replace(old, new)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{net}.yaml"
+        file.write_text(text, encoding="utf-8")
+        return cnncalc.analyze(cnncalc.load(str(file)))
+
+
+def rows(net: str, where: str) -> Sequence[Any]:
+    """The rows of a report that a fact speaks of; see ``Fact`` for the ways to say which."""
+    layers = report(net).layers
+    if where.startswith("kind:"):
+        return [row for row in layers if row.kind in where.removeprefix("kind:").split(",")]
+    first, _, last = where.partition("..")
+    begin, end = (
+        [i for i, row in enumerate(layers) if f"{row.name}.".startswith(f"{name}.")] for name in (first, last or first)
+    )
+    assert begin, f"{net} has no {first!r}, but {[row.name for row in layers]}"
+    assert end, f"{net} has no {last!r}, but {[row.name for row in layers]}"
+    chosen: Sequence[Any] = layers[begin[0] : end[-1] + 1]
+    return chosen
+
+
+def figure(fact: Fact) -> Any:
+    """What the program says where the fact says ``value``."""
+    if not fact.where:
+        return getattr(report(fact.net).totals, fact.quantity)
+    chosen = rows(fact.net, fact.where)
+    if fact.quantity in ("output", "receptive_field"):
+        return tuple(getattr(chosen[-1], fact.quantity))
+    return sum(getattr(row, fact.quantity) for row in chosen)
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=str)
+def test_published_figures(fact: Fact) -> None:
+    assert figure(fact) == fact.value, f"{fact.source} says otherwise"
+
+
+@pytest.mark.parametrize("net", [*NAMES, *(file.stem for file in VARIANTS), *EDITS])
+def test_every_net_has_a_published_figure(net: str) -> None:
+    assert any(fact.net == net for fact in FACTS)
+
+
+@pytest.mark.parametrize("net", NAMES)
+def test_every_named_net_has_its_totals_among_the_facts(net: str) -> None:
+    quantities = {fact.quantity for fact in FACTS if fact.net == net and not fact.where}
+
+    assert "macs" in quantities
+    assert quantities & {"parameters", "trainable"}
+
+
+def test_no_fact_stands_twice() -> None:
+    assert len({str(fact) for fact in FACTS}) == len(FACTS)
+
+
+@pytest.mark.parametrize("file", [*CATALOGUE, *VARIANTS], ids=lambda file: file.stem)
+def test_a_file_is_named_after_its_net_and_says_where_it_is_from(file: Path) -> None:
+    lines = file.read_text(encoding="utf-8").splitlines()
+
+    assert lines[0] == f"name: {file.stem}"
+    assert lines[1].startswith("title: ")
+    assert lines[2].startswith('source: "')
+
+
+@pytest.mark.parametrize("net", NAMES)
+def test_a_named_net_gives_logits(net: str) -> None:
+    """A final softmax is left to the loss, so that all nets can be compared."""
+    assert not [row.name for row in report(net).layers if row.kind == "softmax"]
+
+
+@pytest.mark.parametrize("net", NAMES)
+def test_totals_are_the_sums_of_the_rows(net: str) -> None:
+    layers, totals = report(net).layers, report(net).totals
+
+    assert totals.activations == sum(row.activations for row in layers if not row.in_place)
+    for quantity in ("weights", "biases", "parameters", "trainable", "buffers", "macs"):
+        assert getattr(totals, quantity) == sum(getattr(row, quantity) for row in layers)
+
+
+def test_the_connections_of_lenet5_are_those_of_the_paper() -> None:
+    """LeCun et al. 1998, II.B. The bias is a connection too: one a unit; a unit of S2 and S4 has four more."""
+    layers = {row.name: row for row in report("lenet5").layers}
+    connections = {name: layers[name].macs + layers[name].activations for name in ("c1", "c3", "c5", "f6")}
+    connections |= {name: layers[name].activations * (2 * 2 + 1) for name in ("s2", "s4")}
+    connections["output"] = layers["output"].buffers
+
+    assert connections == {
+        "c1": 122_304,
+        "s2": 5_880,
+        "c3": 151_600,
+        "s4": 2_000,
+        "c5": 48_120,
+        "f6": 10_164,
+        "output": 840,
+    }
+    assert sum(connections.values()) == 340_908
+
+
+def test_vgg16_has_the_rows_of_the_notes() -> None:
+    """13 CONV, 5 POOL and 3 FC; activation functions in place and dropout without memory of its own."""
+    layers = report("vgg16").layers
+    own = [row.kind for row in layers if not row.in_place]
+    stages = [["conv"] * n + ["pool"] for n in (2, 2, 3, 3, 3)]
+
+    assert own == ["input", *(kind for stage in stages for kind in stage), "fc", "fc", "fc"]
+    assert {row.kind for row in layers if row.in_place} == {"relu", "dropout"}
+
+
+def test_the_first_fc_of_vgg16_has_three_quarters_of_the_parameters() -> None:
+    """CS231n: most of the parameters are in the first FC layer, most of the memory is in the early CONV layers."""
+    totals = report("vgg16").totals
+    (fc,) = rows("vgg16", "fc1")
+    early = sum(row.activations for row in rows("vgg16", "conv1..pool2") if not row.in_place)
+
+    assert f"{fc.parameters / totals.parameters:.1%}" == "74.3%"
+    assert f"{early / totals.activations:.1%}" == "71.1%"
+
+
+@pytest.mark.parametrize("net", ["resnet50", "resnet101", "resnet152"])
+def test_the_stride_in_the_3x3_costs_the_same_in_each_depth(net: str) -> None:
+    """Three first units of a stage work on four times the pixels in their first 1x1."""
+    assert report(f"{net}-v1.5").totals.macs - report(net).totals.macs == 3 * 77_070_336
+
+
+def test_resnet_layers_are_named_as_in_torchvision() -> None:
+    names = [row.name for row in report("resnet50-v1.5").layers]
+
+    for name in ("conv1", "bn1", "layer1.0.conv1", "layer1.0.bn3", "layer1.0.downsample.0", "layer4.2.conv3", "fc"):
+        assert name in names
+    assert "layer1.1.downsample.0" not in names
+
+
+def test_the_auxiliary_heads_run_in_training_alone() -> None:
+    """They add parameters and 8,372,224 MACs, and nothing else of the net differs."""
+    plain, heads = report("googlenet"), report("googlenet-aux")
+    extra = [row for row in heads.layers if row.training_only]
+
+    assert {row.name.split(".")[0] for row in extra} == {"aux1", "aux2"}
+    assert sum(row.parameters for row in extra) == 6_379_728
+    assert heads.totals.macs - plain.totals.macs == sum(row.macs for row in extra) == 8_372_224
+    assert [row.name for row in heads.layers if not row.training_only] == [row.name for row in plain.layers]
+
+
+@pytest.mark.parametrize("net", [name for name in NAMES if name.startswith(("vgg", "resnet", "densenet"))])
+def test_the_number_in_the_name_counts_the_layers_on_the_way(net: str) -> None:
+    """Convolutions and FC layers; those of a shortcut are beside the way."""
+    aside = ("downsample", "shortcut")
+    layers = [row for row in report(net).layers if row.kind in ("conv", "fc") and not any(x in row.name for x in aside)]
+
+    assert len(layers) == int("".join(filter(str.isdigit, net.partition("-")[0])))
+
+
+def test_inception_v4_has_150_layers_with_weights() -> None:
+    kinds = [row.kind for row in report("inception-v4").layers]
+
+    assert kinds.count("conv") == 149
+    assert kinds.count("fc") == 1
+
+
+def test_the_up_convolutions_of_unet_make_23_convolutions() -> None:
+    """Ronneberger et al. 2015: 23 convolutional layers in all."""
+    kinds = [row.kind for row in report("unet").layers]
+
+    assert kinds.count("conv") + kinds.count("deconv") == 23
