@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cnncalc.analysis.cost import Cost, cost_of
 from cnncalc.errors import DesignError, Problem, ShapeError
 from cnncalc.graph import Draft
+from cnncalc.layers.input import Input
 
 if TYPE_CHECKING:
     from cnncalc.graph import Graph, Node
@@ -28,11 +29,11 @@ class Shaped(NamedTuple):
         return self.cost.output
 
 
-def propagate(graph: Graph) -> tuple[Shaped, ...]:
+def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
     """The volume and the cost of every node of a graph, in its order.
 
     Raises DesignError with one problem for each node that cannot take its volumes; nodes behind such a node are not
-    reported, since nothing is known of them.
+    reported, since nothing is known of them. ``with_hints`` looks for an input that would work.
     """
     shaped: list[Shaped | None] = []
     problems: list[Problem] = []
@@ -44,8 +45,48 @@ def propagate(graph: Graph) -> tuple[Shaped, ...]:
             problems += error.problems
             shaped.append(None)
     if problems:
+        if with_hints and any(problem.code == "window-too-large" for problem in problems):
+            problems = _with_smallest_input(graph, problems)
         raise DesignError(problems)
     return tuple(item for item in shaped if item is not None)
+
+
+LARGEST_TRIED = 4096
+"""Up to this side an input is tried for the hint; larger nets than MOST_NODES get none, since each try costs time."""
+MOST_NODES = 3000
+
+
+def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]:
+    """The problems with the smallest square input that works as a hint, if one does; it has been tried."""
+    places = [index for index, node in enumerate(graph.nodes) if node.kind == "input"]
+    layer = graph.nodes[places[0]].layer if len(places) == 1 else None
+    if not isinstance(layer, Input) or len(graph.nodes) > MOST_NODES:
+        return problems
+    height, width, depth = layer.size
+
+    def works(side: int) -> bool:
+        node = graph.nodes[places[0]]._replace(layer=Input(size=[side, side, depth]), stated=None)
+        nodes = (*graph.nodes[: places[0]], node, *graph.nodes[places[0] + 1 :])
+        try:
+            propagate(graph._replace(nodes=nodes), with_hints=False)
+        except DesignError:
+            return False
+        return True
+
+    low = min(height, width)
+    high = max(height, width, 2)
+    while not works(high):
+        low, high = high, high * 2
+        if high > LARGEST_TRIED:
+            return problems
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if works(middle) else (middle, high)
+    hint = f"the smallest square input that works is {high}x{high}x{depth}"
+    return [
+        problem._replace(hint=hint) if problem.code == "window-too-large" and problem.hint is None else problem
+        for problem in problems
+    ]
 
 
 def _shape(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-import click
-
-from cnncalc.cli.options import output_options, units_option
-
-if TYPE_CHECKING:
-    from cnncalc.cli.options import Output
+from cnncalc.cli.command import Command, output_of
+from cnncalc.cli.options import UNITS, load, output_options
 
 HELP = """Lists the named nets: input, layers, parameters, MACs, activation memory (one image, float32), source.
 
@@ -19,13 +15,20 @@ Example:
 """
 
 
-@click.command("list", help=HELP, short_help="The named nets with their facts.")
-@units_option
-@output_options("text", "rich", "json", "csv")
-def command(units: str | None, output: Output) -> None:
+def run(units: str | None, output: dict[str, Any]) -> None:
+    """Prints one line a net."""
     from cnncalc.analysis.report import account
-    from cnncalc.cli.options import load
     from cnncalc.frontend.catalogue import names
     from cnncalc.render.catalogue import nets_document
 
-    output.write(nets_document([account(load(name, {})) for name in names()], units=units or "iec"))
+    reports = [account(load(name, {})) for name in names()]
+    output_of(output).write(nets_document(reports, units=units or "iec"))
+
+
+COMMAND = Command(
+    "list",
+    "The named nets with their facts.",
+    HELP,
+    run,
+    options=(UNITS, *output_options("text", "rich", "json", "csv")),
+)

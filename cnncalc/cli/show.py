@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
-
-from cnncalc.cli.options import Word, analyze, design_options, output_options, target_argument
-
-if TYPE_CHECKING:
-    from cnncalc.cli.options import Output
+from cnncalc.cli.command import Command, choice, output_of
+from cnncalc.cli.options import DESIGN, analyze, output_options
+from cnncalc.errors import ValueProblem
 
 HELP = """Prints TARGET as it was understood: text that reads back to the same net, or its expanded layers.
 
@@ -20,23 +17,31 @@ Examples:
 """
 
 
-@click.command("show", help=HELP, short_help="A net as it was understood: pattern, YAML or layers.")
-@target_argument
-@click.option(
-    "--as", "way", type=Word(("pattern", "yaml", "layers")), default="pattern", show_default=True, help="As what."
-)
-@design_options
-@output_options("text", "rich", "json", "csv")
-def command(target: str, way: str, design: dict[str, Any], output: Output) -> None:
-    if way != "layers" and output.form not in (None, "text"):
-        raise click.UsageError(f"--format {output.form} is for --as layers; --as {way} is text of its own")
+def run(target: str, way: str, design: dict[str, Any], output: dict[str, Any]) -> None:
+    """Prints a net as a pattern, as YAML or as layers."""
+    out = output_of(output)
+    if way != "layers" and out.form not in (None, "text"):
+        raise ValueProblem(f"--format {out.form} is for --as layers; --as {way} is a text of its own", code="usage")
     report = analyze(target, design, {})
     if way == "layers":
         from cnncalc.render.catalogue import layers_document
 
-        output.write(layers_document(report))
+        out.write(layers_document(report))
         return
-    from cnncalc.frontend import writer
+    from cnncalc.frontend.writer import as_pattern, as_yaml
 
-    text = writer.as_pattern(report) if way == "pattern" else writer.as_yaml(report)
-    output.write_text(text if text.endswith("\n") else text + "\n")
+    out.write_text(as_pattern(report) if way == "pattern" else as_yaml(report))
+
+
+COMMAND = Command(
+    "show",
+    "A net as it was understood: pattern, YAML or layers.",
+    HELP,
+    run,
+    ("target",),
+    (
+        choice("--as", ("pattern", "yaml", "layers"), "As what (default: pattern).", name="way", default="pattern"),
+        *DESIGN,
+        *output_options("text", "rich", "json", "csv"),
+    ),
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.errors import CnncalcError
 from cnncalc.source import visible
@@ -13,39 +13,63 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from cnncalc.errors import Problem
-    from cnncalc.render.document import Page
+    from cnncalc.render.document import Document, Page
 
 MOST_INPUT = 4 * 1024 * 1024
 """So many bytes of standard input are read; the limits of the language lie far below and are named by the reader."""
 
 
-class OutputError(CnncalcError):
-    """The report cannot be written; the message says where and why."""
+class StreamError(CnncalcError):
+    """Standard input cannot be read, or the report cannot be written; the message says where and why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint: str | None = None
+
+
+class Output(NamedTuple):
+    """Where a report goes and how: ``form`` is one of the formats or None, ``file`` None for standard output."""
+
+    form: str | None = None
+    file: str | None = None
+
+    def write(self, document: Document) -> None:
+        """Writes the document: in the format asked for, else with boxes on a terminal and as plain text elsewhere."""
+        from cnncalc.render import write
+
+        page = terminal() if self.form in (None, "rich") and self.file in (None, "-") else None
+        form = self.form or "rich"
+        if form == "rich" and page is None:
+            form = "text"
+        write_output(write(document, form, page), self.file)
+
+    def write_text(self, text: str) -> None:
+        """Writes a text that is already in its final form."""
+        write_output(text if text.endswith("\n") else text + "\n", self.file)
 
 
 def read_input() -> str:
-    """Standard input as text; raises OutputError's sibling :class:`InputError` where it is not UTF-8."""
+    """Standard input as text; StreamError where it is not UTF-8."""
     if sys.stdin is None:
-        raise InputError("standard input is closed")
+        raise StreamError("input", "standard input is closed")
     try:
         data = sys.stdin.buffer.read(MOST_INPUT)
     except OSError as error:
-        raise InputError(f"standard input cannot be read: {reason(error)}") from None
+        raise StreamError("input", f"standard input cannot be read: {reason(error)}") from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"standard input is not UTF-8: line {line}, byte {error.start} is 0x{data[error.start]:02x}"
+        raise StreamError(
+            "input",
+            f"standard input is not UTF-8: line {line}, byte {error.start} is 0x{data[error.start]:02x}",
         ) from None
 
 
-class InputError(CnncalcError):
-    """Standard input cannot be read."""
-
-
 def write_output(text: str, file: str | None = None) -> None:
-    """The report to a file, or to standard output; raises OutputError if it cannot be written.
+    """The report to a file, or to standard output; raises StreamError if it cannot be written.
 
     A reader of standard output that closes early ends it with BrokenPipeError.
     """
@@ -53,7 +77,7 @@ def write_output(text: str, file: str | None = None) -> None:
         _write_file(text, file)
         return
     if sys.stdout is None:
-        raise OutputError("the report cannot be written: standard output is closed")
+        raise StreamError("output", "the report cannot be written: standard output is closed")
     _allow_escapes(sys.stdout)
     try:
         sys.stdout.write(text)
@@ -62,7 +86,7 @@ def write_output(text: str, file: str | None = None) -> None:
         raise
     except OSError as error:
         _abandon(sys.stdout)
-        raise OutputError(f"the report cannot be written to standard output: {reason(error)}") from None
+        raise StreamError("output", f"the report cannot be written to standard output: {reason(error)}") from None
 
 
 def _write_file(text: str, file: str) -> None:
@@ -90,7 +114,7 @@ def _write_file(text: str, file: str) -> None:
                 os.unlink(beside)
             raise
     except (OSError, ValueError) as error:
-        raise OutputError(f"cannot write '{visible(file)}': {reason(error)}") from None
+        raise StreamError("output", f"cannot write '{visible(file)}': {reason(error)}") from None
 
 
 def reason(error: Exception) -> str:
@@ -154,7 +178,7 @@ def terminal() -> Page | None:
 
     ``FORCE_COLOR`` stands for a terminal of any width, ``NO_COLOR`` takes the colour away.
     """
-    from cnncalc.render.document import Page
+    from cnncalc.render.document import Document, Page
 
     forced = bool(os.environ.get("FORCE_COLOR"))
     is_terminal = sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"

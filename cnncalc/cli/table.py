@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
-
-from cnncalc.cli.options import (
-    Word,
-    WholeNumber,
-    analyze,
-    design_options,
-    output_options,
-    report_options,
-    target_argument,
-    units_option,
-)
-
-if TYPE_CHECKING:
-    from cnncalc.cli.options import Output
+from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
+from cnncalc.cli.options import DESIGN, REPORT, UNITS, analyze, output_options
+from cnncalc.errors import ValueProblem
+from cnncalc.render.account import EXACT, chosen_columns, document
 
 HELP = """Prints the volume, memory, weights, MACs and receptive field of every layer of TARGET, and the totals.
 
@@ -33,19 +22,7 @@ Examples:
 """
 
 
-@click.command("table", help=HELP, short_help="The per-layer table of a net: volume, memory, weights, MACs.")
-@target_argument
-@click.option("--style", type=Word(("full", "notes")), default="full", show_default=True, help="notes: as CS231n prints it.")
-@click.option("--columns", metavar="A,B,...", help="Only these columns: layer, label, volume, memory, weights, ...")
-@click.option("--depth", type=WholeNumber(), help="Sum by block, so many names deep (resnet50: 1 gives the stages).")
-@click.option(
-    "--in-place/--no-in-place", default=True, help="Whether activation functions share their input's memory (default: yes)."
-)
-@design_options
-@report_options
-@units_option
-@output_options("text", "rich", "json", "csv")
-def command(
+def run(
     target: str,
     style: str,
     columns: str | None,
@@ -54,18 +31,43 @@ def command(
     units: str | None,
     design: dict[str, Any],
     account: dict[str, Any],
-    output: Output,
+    output: dict[str, Any],
 ) -> None:
-    from cnncalc.render.account import EXACT, chosen_columns, document
-
-    if columns is not None and (style == "notes" or output.form == "json"):
+    """Prints the table of a target."""
+    out = output_of(output)
+    if columns is not None and (style == "notes" or out.form == "json"):
         other = "--style notes" if style == "notes" else "--format json"
-        raise click.UsageError(f"--columns chooses columns of the full table, {other} always has the same ones")
-    chosen = chosen_columns(columns) if columns is not None else EXACT if output.form == "csv" else None
+        raise ValueProblem(f"--columns is for the full table; {other} always has the same columns", code="usage")
+    chosen = chosen_columns(columns) if columns is not None else EXACT if out.form == "csv" else None
     report = analyze(target, design, account, in_place=in_place)
     if style == "notes":
         from cnncalc.render.notes import notes_document
 
-        output.write(notes_document(report, depth=depth, units=units or "notes"))
+        out.write(notes_document(report, depth=depth, units=units or "notes"))
     else:
-        output.write(document(report, columns=chosen, depth=depth, units=units or "iec"))
+        out.write(document(report, columns=chosen, depth=depth, units=units or "iec"))
+
+
+COMMAND = Command(
+    "table",
+    "The per-layer table of a net: volume, memory, weights, MACs.",
+    HELP,
+    run,
+    ("target",),
+    (
+        choice("--style", ("full", "notes"), "notes: as the CS231n notes print it (default: full).", default="full"),
+        Option("--columns", "columns", "Only these columns: layer, label, volume, memory, weights, ...", "A,B,..."),
+        Option("--depth", "depth", "Sum by block, so many names deep (resnet50: 1 gives the stages).", "N", whole_number),
+        Option(
+            "--in-place",
+            "in_place",
+            "Whether activation functions share their input's memory (default: yes).",
+            default=True,
+            opposite="--no-in-place",
+        ),
+        *DESIGN,
+        *REPORT,
+        UNITS,
+        *output_options("text", "rich", "json", "csv"),
+    ),
+)

@@ -48,7 +48,7 @@ BUDGET_KEYS = (
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"-?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|-?[0-9]+[eE][+-]?[0-9]+")
-_SIZE = re.compile("(?:0|[1-9][0-9]*)(?:[x\u00d7](?:0|[1-9][0-9]*))+")
+_SIZE = re.compile("[1-9][0-9]*(?:[x\u00d7](?:0|[1-9][0-9]*))+")
 
 
 def looks_like_file(text: str) -> bool:
@@ -58,29 +58,30 @@ def looks_like_file(text: str) -> bool:
     try:
         return isinstance(Document(Source("<stdin>", text)).read(), Mapping)
     except DesignError:
-        # broken YAML is told from a pattern by how it begins: a key and a colon at the start of a line
+        # what the limits refuse, or YAML with a mistake, is told from a pattern by a key of a file at a line's start
         return re.search(r"^(?:name|title|source|input|variables|defaults|blocks|layers|budget)[ ]*:", text, re.MULTILINE) is not None
 
 
 def parse_architecture(source: Source) -> Design:
     """The design in an architecture file; raises DesignError with all problems found in it."""
-    root = Document(source).read()
+    document = Document(source)
+    root = document.read()
     if not isinstance(root, Mapping):
         from cnncalc.source import Span
 
         span = root.span if root is not None else Span(source, 0, 1)
         message = "an architecture file is a mapping with the key 'layers'"
         raise DesignError([Problem("wrong-type", message, span)])
-    return _FileReader(source, root).design()
+    return _FileReader(source, root, document.problems).design()
 
 
 class _FileReader:
     """Reads the keys of a file one by one and goes on behind each problem."""
 
-    def __init__(self, source: Source, root: Mapping) -> None:
+    def __init__(self, source: Source, root: Mapping, problems: list[Problem]) -> None:
         self.source = source
         self.root = root
-        self.problems: list[Problem] = []
+        self.problems = problems
 
     def problem(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
         """Notes a problem."""
@@ -284,7 +285,7 @@ class _FileReader:
             arguments = list(layer.arguments)
             for name, node_value in value.entries:
                 try:
-                    arguments.append(Argument(name.value, self._keyed(name.value, node_value), name.span))
+                    arguments.append(Argument(name.value, self._keyed(name.value, node_value), _together(name, node_value)))
                 except DesignError as error:
                     problems += error.problems
             if problems:
@@ -374,6 +375,12 @@ def yaml_guess(text: str) -> str | None:
     if re.fullmatch(r"[-+]?0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+", text):
         return f"write {int(text, 0)}"
     return None
+
+
+def _together(key: Scalar, value: Node) -> Span:
+    """The place of ``key: value`` where it lies on one line, else of the key."""
+    start, end = key.span.start, value.span.end
+    return key.span if "\n" in key.span.source.text[start:end] or end <= start else key.span._replace(end=end)
 
 
 def _stated(node: Node) -> Volume | None:

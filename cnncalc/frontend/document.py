@@ -91,7 +91,10 @@ class Document:
         return Span(self.source, start, max(start + 1, end))
 
     def read(self) -> Node | None:
-        """The root node, or None for an empty text; raises DesignError for what YAML or the limits refuse."""
+        """The root node, or None for an empty text; raises DesignError for what YAML or the limits refuse.
+
+        Repeated keys and the like are noted in ``problems``, and reading goes on.
+        """
         text = self.source.text
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
         if size > YAML_BYTES:
@@ -106,8 +109,6 @@ class Document:
             root = self._build(yaml.parse(text, Loader=_LOADER))
         except yaml.YAMLError as error:
             raise self._syntax(error) from None
-        if self.problems:
-            raise DesignError(self.problems)
         return root
 
     def _syntax(self, error: yaml.YAMLError) -> DesignError:
@@ -119,14 +120,14 @@ class Document:
     def _quotes_hint(self, at: int) -> str | None:
         """A hint where a pattern stands bare in YAML and begins or contains what YAML takes for its own."""
         number = self.source.position(at)[0]
-        for line_number in (number, number - 1):
-            if line_number < 1:
-                break
-            line = self.source.line(line_number)
+        lines = [self.source.line(place) for place in (number, number - 1) if place > 0]
+        if any("->" in line and " #" in line for line in lines):
+            return "YAML ends a bare text at ' #'; write the pattern as a block: 'layers: |' and the pattern below it"
+        for line in lines:
             bare = re.match(r"\s*(?:- +)?(?:[\w.-]+: +)?([\[{].*)$", line)
             if bare is not None and ("->" in line or "]*" in line or "]?" in line):
-                pattern = bare.group(1).strip()
-                return f"YAML reads '[' as a list; put the pattern into quotes: \"{pattern}\", or write it as a block with '|'"
+                quoted = f'"{bare.group(1).strip()}"'
+                return f"YAML reads '[' as a list; put the pattern into quotes: {quoted}, or write it as a block with '|'"
             if "->" in line:
                 return "put the pattern into quotes, or write it as a block with '|'"
         return None

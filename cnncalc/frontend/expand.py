@@ -154,6 +154,7 @@ class Expander:
         self.shared: list[_Shared] = []
         self.occurrences = 0
         self.depth = 0
+        self.is_torn = False
         self.frozen = 0
         self.training_only = 0
         self.inputs: list[int] = []
@@ -174,6 +175,7 @@ class Expander:
         self.globals = self._variables()
         self._check_calls()
         if not self._check_names():
+            self.problems += self.planner.problems
             raise self._failure()
         environment = Environment(self.globals)
         if not any(problem.code == "recursive-block" for problem in self.problems):
@@ -208,6 +210,11 @@ class Expander:
                 propagate(Graph(self.design.name, nodes))
             except DesignError as error:
                 self.problems += error.problems
+        told: set[tuple[str, Span | None]] = set()
+        for problem in [problem for problem in self.problems if problem.code == "graph-needs-volume"]:
+            if (problem.code, problem.span) in told:
+                self.problems.remove(problem)
+            told.add((problem.code, problem.span))
         self.problems.sort(key=lambda p: (p.span is None, p.span.start if p.span is not None else 0))
         return DesignError(self.problems)
 
@@ -327,7 +334,7 @@ class Expander:
         if unset:
             names = list(unset)
             first = unset[names[0]]
-            near = did_you_mean(names[0], known) if len(names) == 1 else ""
+            near = did_you_mean(names[0], (*known, *KEY_WORDS)) if len(names) == 1 else ""
             what = "variable without a value" if len(names) == 1 else "variables without a value"
             hint = None if near else "give each a value: " + " ".join(f"--set {name}=2" for name in names[:8])
             self.problem("unset-variable", f"{what}: {', '.join(names)}{near}", first, hint)
@@ -597,7 +604,8 @@ class Expander:
         if len(item.names) > 1:
             for entry in value:
                 if not isinstance(entry, list) or len(entry) != len(item.names):
-                    parts = f"{len(entry)} parts" if isinstance(entry, list) else "one part"
+                    count = len(entry) if isinstance(entry, list) else 1
+                    parts = f"{count} part{'s' if count != 1 else ''}"
                     message = f"'as' gives {len(item.names)} names, but the entry {shown(entry)} has {parts}"
                     raise DesignError([Problem("wrong-names", message, item.suffix_span)])
         return _Rounds(len(value), value, item.names)
@@ -631,6 +639,8 @@ class Expander:
                 self.problems += error.problems
                 if error.problems and error.problems[0].code == "limit":
                     raise DesignError([]) from None
+                self.is_torn = True
+                ports = [self._stand_in(item, scope, ports)]
         return ports
 
     def _item(
@@ -659,6 +669,8 @@ class Expander:
 
     def _single(self, ports: list[Any], item: Item) -> list[Any]:
         if len(ports) > 1:
+            if isinstance(item.unit, GroupSyntax) and len(item.unit.branches) > 1:
+                raise DesignError([])  # said when the text was looked over
             suffix = "'?'" if item.optional else "'*'"
             message = f"what ends in a fork takes no {suffix}"
             raise DesignError([Problem("fork-suffix", message, item.suffix_span, "put the merge inside")])
@@ -771,9 +783,18 @@ class Expander:
 
     # layers
 
+    def _stand_in(self, item: Item, scope: Scope, ports: list[Any]) -> int:
+        """Stands for an item that makes no sense."""
+        unit = item.unit
+        word = unit.word if isinstance(unit, LayerSyntax) else "[ ]"
+        syntax = LayerSyntax(word, None, None, None, (), (), None, None, None, unit.span)
+        (place,) = self._broken(Plan(syntax), scope, ports)
+        assert isinstance(place, int)
+        return place
+
     def _broken(self, plan: Plan, scope: Scope, ports: list[Any]) -> list[Any]:
         """Stands for a layer that makes no sense, so that what lies behind it is not reported."""
-        spec = Spec("", plan, KINDS["identity"], ports[:1])
+        spec = Spec("", plan, KINDS["identity"], list(ports))
         spec.unsized = True
         spec.ends = True
         spec.name = f"{scope.prefix}?{len(self.specs)}"
@@ -854,8 +875,6 @@ class Expander:
             message = f"{kind.kind.upper()} takes one volume, but {len(named)} are named"
             raise DesignError([Problem("wrong-inputs", message, plan.key_spans.get("inputs", syntax.span))])
         if not named and not ports:
-            if self.specs and self.specs[-1].unsized:
-                return []
             message = f"no volume enters {syntax.word}: a net begins with INPUT"
             hint = "begin with 'INPUT -> '" if not self.specs else None
             raise DesignError([Problem("no-input", message, syntax.span, hint)])
@@ -876,11 +895,17 @@ class Expander:
             return named
         if len(named) > 1:
             return named
+        if any(isinstance(port, int) and self._is_stand_in(port) for port in ports):
+            raise DesignError([])
         if not named or not ports:
             message = f"{upper} joins two or more volumes, but it follows no fork and names no other layer"
             hint = f"write {upper}(@name), or put a fork before it: [a | b] -> {upper}"
             raise DesignError([Problem("wrong-inputs", message, syntax.span, hint)])
         return [*ports, *named]
+
+    def _is_stand_in(self, place: int) -> bool:
+        spec = self.specs[place]
+        return spec.unsized and spec.kind.kind == "identity"
 
     def _boolean(self, operand: Operand, key: str, environment: Environment) -> bool:
         try:
@@ -982,16 +1007,23 @@ class Expander:
         try:
             return spec.kind(**values)
         except ValueProblem as error:
-            syntax = spec.plan.syntax
-            span = syntax.span
-            hint = error.hint
-            if error.key is not None:
-                span = spec.plan.key_spans.get(error.key, span)
-                wrong = values.get(error.key)
-                if hint is None and isinstance(wrong, str):
-                    hint = yaml_guess(wrong)
-            name = f"{spec.name}: " if spec.name else ""
-            raise DesignError([Problem(error.code, f"{name}{error.message}", span, hint)]) from None
+            found = [error]
+        for key, value in values.items():
+            # each key by itself, so that all wrong ones are reported
+            try:
+                spec.kind.keys[key].reader(value)
+            except ValueProblem as error:
+                if found[0].key != key:
+                    message = f"{key}: {error.message}"
+                    found.append(ValueProblem(message, code=error.code, hint=error.hint, key=key))
+        name = f"{spec.name}: " if spec.name else ""
+        problems = []
+        for wrong in found:
+            span = spec.plan.key_spans.get(wrong.key or "", spec.plan.syntax.span)
+            value = values.get(wrong.key or "")
+            hint = wrong.hint or (yaml_guess(value) if isinstance(value, str) else None)
+            problems.append(Problem(wrong.code, f"{name}{wrong.message}", span, hint))
+        raise DesignError(problems)
 
     # names
 
@@ -1078,10 +1110,14 @@ class Expander:
             if end is not None:
                 self.specs[end].ends = True
         for place, spec in enumerate(self.specs):
-            if place in read or spec.ends or spec.is_named:
+            if place in read or spec.ends or spec.is_named or self.is_torn:
                 continue
             message = f"nothing reads the volume of {spec.name}"
-            hint = "name it (@name) if it is an output, or merge it"
+            hint: str | None = "name it (@name) if it is an output, or merge it"
+            if spec.kind.kind == "input":
+                hint = None
+            elif spec.plan.syntax.in_file:
+                hint = "give it a name if it is an output, or merge it"
             self.problem("unread-volume", message, spec.plan.syntax.span, hint)
 
     def _port(self, port: Any) -> int | None:
@@ -1193,7 +1229,7 @@ class Expander:
 
     def _draft(self, spec: Spec) -> Draft | None:
         """What waits for volumes; a broken layer waits for ever."""
-        if spec.kind.kind == "identity" and spec.unsized:
+        if spec.unsized:
 
             def never(*_: Volume) -> Layer:
                 raise DesignError([])

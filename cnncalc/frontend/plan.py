@@ -234,6 +234,7 @@ class Planner:
     def _block_keys(self, plan: Plan, block: Block, first: Operand | None) -> None:
         syntax = plan.syntax
         names = [parameter.name for parameter in block.parameters]
+        before = len(self.problems)
         for value, wanted, what in (
             (first, ("kernel",), "a number behind its name"),
             (syntax.dash, ("filters", "units"), "'-'"),
@@ -251,7 +252,8 @@ class Planner:
             if argument.key is None:
                 free = next((name for name in names if name not in plan.given), None)
                 if free is None:
-                    message = f"the block {block.name} takes {len(names)} values, but here is one more"
+                    count = f"{len(names)} value{'s' if len(names) != 1 else ''}"
+                    message = f"the block {block.name} takes {count}, but here is one more"
                     self._problem("unknown-key", message, argument.span)
                 else:
                     self._take(plan, free, argument.value, argument.span)
@@ -264,7 +266,7 @@ class Planner:
                 message = f"the block {block.name} has no parameter '{argument.key}'{near}"
                 self._problem("unknown-key", message, argument.span)
         missing = [p.name for p in block.parameters if p.default is None and p.name not in plan.given]
-        if missing:
+        if missing and len(self.problems) == before:
             message = f"the block {block.name} needs a value for {', '.join(missing)}"
             self._problem("missing-key", message, syntax.span)
         if syntax.references:

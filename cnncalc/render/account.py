@@ -250,8 +250,12 @@ def _block_record(row: Row) -> dict[str, Any]:
 
 def heading(report: Report) -> tuple[str, ...]:
     """Which net it is and where its design comes from."""
-    first = f"{report.name}: {report.title}" if report.title else report.name
-    return (first, f"source: {report.source}") if report.source else (first,)
+    lines = [f"{report.name}: {report.title}" if report.title else report.name]
+    if report.source:
+        lines.append(f"source: {report.source}")
+    if report.batch > 1 or report.dtype != "float32":
+        lines.append(f"bytes: of {plural(report.batch, 'image')} in {report.dtype}")
+    return tuple(lines)
 
 
 def paragraph(title: str, lines: Sequence[str]) -> tuple[Paragraph, ...]:

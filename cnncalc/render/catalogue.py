@@ -40,13 +40,13 @@ def nets_document(reports: Sequence[Report], *, units: str = "iec") -> Document:
         rows.append(
             (
                 word(report.name),
-                word(report.title or ""),
+                Cell(report.title or "", report.title or "", ""),
                 word(_input(report)),
                 number(len(report.layers)),
                 number(totals.parameters),
                 Cell(short(totals.macs), totals.macs),
                 Cell(format_bytes(totals.activation_bytes, units), totals.activation_bytes),
-                word(report.source or ""),
+                Cell(report.source or "", report.source or "", ""),
             )
         )
     return Document((), Table(NETS, tuple(rows)), (), lambda: {"schema": 1, "nets": [_net(r) for r in reports]})

@@ -36,6 +36,8 @@ def early_activations(report: Report) -> str | None:
     else:
         early = _first_half(rows, whole)
         what = f"the first {plural(len(early), 'layer')} of {len(rows):,}" if len(early) > 1 else "the first layer"
+        if len(early) == len(rows):
+            return None
     activations = sum([row.activations for row in early if not row.in_place])
     text = f"{what} ({_stretch(early)}): {percent(activations, whole)} of the activations"
     if report.totals.macs:

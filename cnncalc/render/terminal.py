@@ -11,7 +11,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from cnncalc.render import text
-from cnncalc.render.document import Cell, Table
+from cnncalc.render.document import Cell, Column, Table
 from cnncalc.source import columns as width_of
 from cnncalc.source import visible
 
@@ -23,7 +23,7 @@ MOST_ROWS = 2000
 
 
 def write(document: Document, page: Page) -> str:
-    """The document with a box around its table.
+    """The document with a box around its table; a table without a header needs none.
 
     Where the table is too wide, cells give way to their short forms; what is still too wide is left to the terminal to
     break, and never cut. Text is never taken for markup.
@@ -46,11 +46,15 @@ def write(document: Document, page: Page) -> str:
     )
     for place, line in enumerate(document.heading):
         console.print(Text(visible(line), style="bold" if place == 0 else ""), soft_wrap=True)
-    if table.rows:
+    if table.has_header:
         console.print(_boxed(table, ascii_only=page.ascii_only), soft_wrap=True)
+    else:
+        lines = ["", *text.table_lines(table), ""]
+        console.print(Text("\n".join(lines)), soft_wrap=True)
     if is_shortened:
-        console.print(Text("(short, to fit this terminal; --format text shows the arithmetic)"), soft_wrap=True)
-    for line in text.paragraph_lines(document.closing) if document.closing else ():
+        console.print(Text("(shortened to fit; --format text shows all)", style="dim"), soft_wrap=True)
+    lines = text.paragraph_lines(document.closing) if document.closing else []
+    for line in lines:
         console.print(Text(line), soft_wrap=True)
     return file.getvalue()
 
@@ -69,31 +73,40 @@ def needed(table: Table) -> int:
 
 
 def fitted(table: Table, width: int | None) -> tuple[Table, bool]:
-    """The table with as many columns in their short form as it takes to fit, the widest first; and whether any is."""
+    """The table with as many columns in their short form as it takes to fit, the widest first; and whether any is.
+
+    A column whose short forms are empty is left out.
+    """
+    if not table.has_header or not table.rows:
+        return table, False
     shortened = False
     while width is not None and needed(table) > width:
         taken = widths(table)
         places = [place for place in range(len(taken)) if any(row[place].brief is not None for row in table.rows)]
         if not places:
             break
-        widest = max(places, key=lambda place: taken[place])
-        rows = tuple(
-            tuple(_brief(cell) if place == widest else cell for place, cell in enumerate(row)) for row in table.rows
-        )
-        columns = tuple(
-            column._replace(right=True) if place == widest else column for place, column in enumerate(table.columns)
-        )
-        table, shortened = Table(columns, rows), True
+        table, shortened = _shortened(table, max(places, key=lambda place: taken[place])), True
     return table, shortened
 
 
-def _brief(cell: Cell) -> Cell:
-    return cell if cell.brief is None else Cell(cell.brief, cell.value)
+def _shortened(table: Table, place: int) -> Table:
+    """The table with one column in its short form, which is a number and so right-aligned; or without it."""
+    cells = [row[place] for row in table.rows]
+    if all(cell.brief == "" for cell in cells):
+        columns: tuple[Column, ...] = ()
+        new: list[tuple[Cell, ...]] = [()] * len(cells)
+    else:
+        columns = (table.columns[place]._replace(right=True),)
+        new = [(cell if cell.brief is None else Cell(cell.brief, cell.value),) for cell in cells]
+    return Table(
+        (*table.columns[:place], *columns, *table.columns[place + 1 :]),
+        tuple([(*row[:place], *cell, *row[place + 1 :]) for row, cell in zip(table.rows, new, strict=True)]),
+    )
 
 
 def _boxed(table: Table, *, ascii_only: bool) -> RichTable:
     result = RichTable(
-        box=box.ASCII if ascii_only else box.ROUNDED, show_header=table.has_header, header_style="bold", pad_edge=True
+        box=box.ASCII if ascii_only else box.ROUNDED, header_style="bold", pad_edge=True
     )
     for place, column in enumerate(table.columns):
         style = "cyan" if place == 0 else ""
