@@ -86,7 +86,9 @@ def main() -> None:
     for name, (_, _, bound) in CASES.items():
         ratio = statistics.median(one / base for one, base in zip(seconds[name], bare, strict=True))
         limit = f"at most {bound} x" if bound else ""
-        print(f"{name:32}{ratio:6.2f} x{statistics.median(seconds[name]) * 1000:8.1f} ms{memory[name]:7.1f} MiB  {limit}")
+        print(
+            f"{name:32}{ratio:6.2f} x{statistics.median(seconds[name]) * 1000:8.1f} ms{memory[name]:7.1f} MiB  {limit}"
+        )
 
 
 if __name__ == "__main__":

@@ -66,16 +66,15 @@ def load(
     ``input`` (height, width, depth), ``filters``, ``hidden`` and ``classes`` size what the design leaves open. ``stdin``
     is the text that the target ``-`` stands for.
 
-    Raises DesignError with every problem of the text.
+    Raises DesignError with every problem of the text, ValueProblem for an option that makes no sense.
     """
     from cnncalc.frontend.expand import Settings
     from cnncalc.frontend.target import load_target
-    from cnncalc.layers.keys import Size
 
     settings = Settings(
         variables={name: _value(value) for name, value in (variables or {}).items()},
-        optional=optional if optional is None or isinstance(optional, bool) else tuple(optional),
-        input=None if input is None else Volume(*Size()(list(input))),
+        optional=_choices(optional),
+        input=_volume(input),
         filters=_positive("filters", filters),
         hidden=_positive("hidden", hidden),
         classes=_positive("classes", classes),
@@ -118,6 +117,25 @@ def _positive(name: str, value: int | None) -> int | None:
         return Whole(1)(value)
     except ValueProblem as problem:
         raise ValueProblem(f"{name}: {problem.message}", code=problem.code) from None
+
+
+def _volume(size: Volume | Sequence[int] | None) -> Volume | None:
+    if size is None:
+        return None
+    from cnncalc.layers.keys import Size
+
+    try:
+        return Volume(*Size()(size))
+    except ValueProblem as problem:
+        raise ValueProblem(f"input: {problem.message}", code=problem.code) from None
+
+
+def _choices(optional: bool | Sequence[bool] | None) -> bool | tuple[bool, ...] | None:
+    if optional is None or isinstance(optional, bool):
+        return optional
+    if isinstance(optional, (list, tuple)) and all(isinstance(choice, bool) for choice in optional):
+        return tuple(optional)
+    raise ValueProblem("optional: expected True, False or a list of them, one for each occurrence", code="wrong-type")
 
 
 def _value(value: Any) -> Any:

@@ -90,11 +90,16 @@ class DesignError(CnncalcError):
         return text
 
 
+MOST_CANDIDATES = 2000
+"""So many words are looked through for the nearest one."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that ``word`` was most likely meant to be, or None if none is close."""
     import difflib
+    from itertools import islice
 
-    candidates = {name.casefold(): name for name in known}
+    candidates = {name.casefold()[:60]: name for name in islice(known, MOST_CANDIDATES)}
     found = difflib.get_close_matches(word.casefold()[:60], candidates, n=1, cutoff=0.6)
     return candidates[found[0]] if found else None
 

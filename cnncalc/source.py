@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 WIDEST_EXCERPT = 160
 """A longer line is shown in part, around the caret."""
+LONGEST_MESSAGE = 1000
+"""A longer message (a word of thousands of letters, thousands of names) is cut."""
 
 
 class Source:
@@ -134,7 +136,10 @@ def excerpt(span: Span) -> str:
 
 def describe(problem: Problem) -> str:
     """A problem as it is printed: place, severity, code and message; the excerpt; the hint."""
-    head = f"{problem.severity}[{problem.code}]: {visible(problem.message)}"
+    message = problem.message
+    if len(message) > LONGEST_MESSAGE:
+        message = message[:LONGEST_MESSAGE] + "..."
+    head = f"{problem.severity}[{problem.code}]: {visible(message)}"
     margin = ""
     if problem.span is not None:
         span = problem.span

@@ -40,12 +40,11 @@ _QUANTITY = r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?([A-Za-z]*)"
 
 def bytes_per_element(dtype: str) -> int:
     """Bytes of one element of ``dtype``; a ValueProblem names the nearest one that is known."""
-    try:
+    if isinstance(dtype, str) and dtype in BYTES_PER_ELEMENT:
         return BYTES_PER_ELEMENT[dtype]
-    except KeyError:
-        known = ", ".join(BYTES_PER_ELEMENT)
-        near = did_you_mean(dtype, BYTES_PER_ELEMENT)
-        raise ValueProblem(f"no data type '{dtype}'{near} (known: {known})", code="unknown-dtype") from None
+    known = ", ".join(BYTES_PER_ELEMENT)
+    near = did_you_mean(dtype, BYTES_PER_ELEMENT) if isinstance(dtype, str) else ""
+    raise ValueProblem(f"no data type '{dtype}'{near} (known: {known})", code="unknown-dtype")
 
 
 def _significant(count: int, size: int, digits: int) -> tuple[int, int]:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import cnncalc
-from facts import EDITS, FACTS, Fact
+from cnncalc.frontend.catalogue import path
+from tests.facts import EDITS, FACTS, Fact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HERE = Path(__file__).parent
-CATALOGUE = sorted((HERE.parent / "architectures").glob("*.yaml"))
+ARCHITECTURES = Path(path("vgg16") or "").parent
+CATALOGUE = sorted(ARCHITECTURES.glob("*.yaml"))
 VARIANTS = sorted((HERE / "variants").glob("*.yaml"))
 NAMES = [file.stem for file in CATALOGUE]
 
@@ -29,7 +31,7 @@ def report(net: str) -> Any:
     if net not in EDITS:
         return cnncalc.analyze(cnncalc.load(str(HERE / "variants" / f"{net}.yaml")))
     base, replacements = EDITS[net]
-    text = (HERE.parent / "architectures" / f"{base}.yaml").read_text(encoding="utf-8")
+    text = (ARCHITECTURES / f"{base}.yaml").read_text(encoding="utf-8")
     for old, new in replacements:
         assert old in text, f"{base}.yaml no longer has the words that {net} replaces: {old!r}"
         text = text.replace(old, new)

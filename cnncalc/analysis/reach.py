@@ -11,13 +11,18 @@ from __future__ import annotations
 from math import gcd
 from typing import TYPE_CHECKING, NamedTuple
 
+from cnncalc.layers.base import POINT
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.layers.base import Stencil
 
-LONGEST_PERIOD = 4096
+LONGEST_PERIOD = 512
 """A longer period is not followed; the extent is then an upper bound."""
+MOST_INTERVALS = 400_000
+"""So many intervals are followed in one net: a period of one counts nothing, so only what resizes again and again by
+factors without a common divisor comes near."""
 
 
 class Reach(NamedTuple):
@@ -44,9 +49,12 @@ PIXEL = Reach(1, 1, (0,), (0,), 1)
 """The input itself: every element sees its own pixel."""
 
 
-def through(reach: Reach, stencil: Stencil) -> Reach:
-    """The reach behind a layer that looks at its input through ``stencil``."""
-    step, first, last, parts = stencil
+def through(reach: Reach, stencil: Stencil, longest: int = LONGEST_PERIOD) -> Reach:
+    """The reach behind a layer that looks at its input through ``stencil``; a period above ``longest`` is given up."""
+    if stencil == POINT:
+        return reach
+    step, first, last, parts, is_exact = stencil
+    is_exact = is_exact and reach.is_exact
     if reach.period == 1 and parts == 1:
         advance = reach.advance
         return Reach(
@@ -55,21 +63,21 @@ def through(reach: Reach, stencil: Stencil) -> Reach:
             (reach.first[0] + first * advance,),
             (reach.last[0] + last * advance,),
             reach.extent + (last - first) * advance,
-            reach.is_exact,
+            is_exact,
         )
     common = gcd(step, parts * reach.period)
     period = parts * reach.period // common
     advance = step // common * reach.advance
-    if period > LONGEST_PERIOD:
+    if period > max(1, longest):
         span = -(-(last - first + 1) // parts) * reach.advance
-        return Reach(1, max(1, advance // period), (0,), (reach.extent + span - 1,), reach.extent + span, False)
+        return Reach(1, -(-advance // period), (0,), (reach.extent + span - 1,), reach.extent + span, False)
     starts = tuple(reach.interval((step * output + first) // parts)[0] for output in range(period))
     ends = tuple(reach.interval((step * output + last) // parts)[1] for output in range(period))
     extent = max(end - start + 1 for start, end in zip(starts, ends, strict=True))
-    return Reach(period, advance, starts, ends, extent, reach.is_exact)
+    return Reach(period, advance, starts, ends, extent, is_exact)
 
 
-def joined(reaches: Sequence[Reach]) -> Reach:
+def joined(reaches: Sequence[Reach], longest: int = LONGEST_PERIOD) -> Reach:
     """The reach behind a merge: the pixels of all branches, and the extent of the largest."""
     largest = max(reaches, key=lambda reach: reach.extent)
     if all(reach is largest for reach in reaches):
@@ -84,7 +92,7 @@ def joined(reaches: Sequence[Reach]) -> Reach:
         period = 1
         for reach in alike:
             period = period * reach.period // gcd(period, reach.period)
-        if period > LONGEST_PERIOD:
+        if period > max(1, longest):
             return largest._replace(is_exact=False)
         firsts = tuple(min(r.interval(output)[0] for r in alike) for output in range(period))
         lasts = tuple(max(r.interval(output)[1] for r in alike) for output in range(period))

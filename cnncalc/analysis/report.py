@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
-from cnncalc.analysis.reach import PIXEL, Reach, joined, through
+from cnncalc.analysis.reach import LONGEST_PERIOD, MOST_INTERVALS, PIXEL, Reach, joined, through
 from cnncalc.analysis.volumes import Shaped, propagate
 from cnncalc.errors import DesignError, Problem
 from cnncalc.units import bytes_per_element
@@ -218,6 +218,7 @@ def _clipped(reach: tuple[Reach, Reach] | None, image: tuple[int, int]) -> tuple
 def _reaches(shaped: Sequence[Shaped]) -> list[tuple[Reach, Reach] | None]:
     """What each node sees of the input, by height and width; None: the whole plane."""
     reaches: list[tuple[Reach, Reach] | None] = []
+    left = MOST_INTERVALS
     for node, layer, inputs, _ in shaped:
         if not node.inputs:
             reaches.append((PIXEL, PIXEL))
@@ -228,8 +229,14 @@ def _reaches(shaped: Sequence[Shaped]) -> list[tuple[Reach, Reach] | None]:
         if len(known) < len(before) or stencils is None:
             reaches.append(None)
             continue
-        here = known[0] if len(known) == 1 else (joined([r[0] for r in known]), joined([r[1] for r in known]))
-        reaches.append((through(here[0], stencils[0]), through(here[1], stencils[1])))
+        longest = min(left, LONGEST_PERIOD)
+        here = known[0]
+        if len(known) > 1:
+            here = (joined([r[0] for r in known], longest), joined([r[1] for r in known], longest))
+        high, wide = through(here[0], stencils[0], longest), through(here[1], stencils[1], longest)
+        if high.period + wide.period > 2 and (high, wide) != here:
+            left = max(0, left - high.period - wide.period)
+        reaches.append((high, wide))
     return reaches
 
 
@@ -247,7 +254,7 @@ def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:
                     "looks-depth-first",
                     f"{node.name}: {cost.output} is read as height x width x depth, but looks like depth x height x "
                     f"width",
-                    node.key_spans.get("size", node.span),
+                    node.key_spans.get("size", node.stated_span or node.span),
                     f"for an image of depth {height} write {swapped.size}",
                     "warning",
                 )

@@ -44,6 +44,11 @@ def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
         except DesignError as error:
             problems += error.problems
             shaped.append(None)
+    for item in shaped:
+        # once all are known, since the owner of shared parameters may come later
+        owner = shaped[item.node.share] if item is not None and item.node.share is not None else None
+        if item is not None and owner is not None:
+            problems += _share_problems(item, owner)
     if problems:
         if with_hints and any(problem.code == "window-too-large" for problem in problems):
             problems = _with_smallest_input(graph, problems)
@@ -116,21 +121,20 @@ def _shape(
         if inputs:
             message += " from " + " and ".join(str(volume) for volume in inputs)
         raise DesignError([Problem("volume-mismatch", message, node.stated_span or node.span)])
-    if node.share is not None:
-        _check_share(node, before[node.share], cost)
     return Shaped(node, layer, inputs, cost)
 
 
-def _check_share(node: Node, owner: Shaped | None, cost: Cost) -> None:
-    if owner is None:
-        return
-    mine = [(array.name, array.shape) for array in cost.arrays]
+def _share_problems(item: Shaped, owner: Shaped) -> list[Problem]:
+    """What keeps a layer from using the parameters of another one, if anything does."""
+    node = item.node
+    mine = [(array.name, array.shape) for array in item.cost.arrays]
     theirs = [(array.name, array.shape) for array in owner.cost.arrays]
-    if mine != theirs:
-        wanted, found = (
-            ", ".join(f"{name} {'x'.join(str(part) for part in shape)}" for name, shape in arrays) or "nothing"
-            for arrays in (mine, theirs)
-        )
-        message = f"{node.name}: shared parameters must have the same shapes, but it needs {wanted}"
-        message += f" and {owner.node.name} has {found}"
-        raise DesignError([Problem("share-mismatch", message, node.key_spans.get("share", node.span))])
+    if mine == theirs:
+        return []
+    wanted, found = (
+        ", ".join(f"{name} {'x'.join(str(part) for part in shape)}" for name, shape in arrays) or "nothing"
+        for arrays in (mine, theirs)
+    )
+    message = f"{node.name}: shared parameters must have the same shapes, but it needs {wanted}"
+    message += f" and {owner.node.name} has {found}"
+    return [Problem("share-mismatch", message, node.key_spans.get("share", node.span))]

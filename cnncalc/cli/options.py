@@ -65,7 +65,7 @@ DESIGN = (
         group="design", repeated=True, gather=_assignments,
     ),
     Option(
-        "--optional", "optional", "What is written with '?': keep or drop all (default: keep), or yes,no,... one by one.",
+        "--optional", "optional", "What is written with '?': keep (default) or drop all, or yes,no,... one by one.",
         "keep|drop|LIST", _choices, group="design",
     ),
     Option(

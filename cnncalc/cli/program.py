@@ -35,7 +35,10 @@ def find_command(name: str) -> Command | None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs the command line with these arguments; gives the exit code. All that goes wrong is said on standard error."""
+    """Runs the command line with these arguments; gives the exit code.
+
+    All that goes wrong is said on standard error.
+    """
     words = list(arguments)
     options = words[: words.index("--")] if "--" in words else words
     is_debugging = "--debug" in options
@@ -67,7 +70,7 @@ def run(arguments: Sequence[str]) -> int:
     except CnncalcError as error:
         say(describe(Problem("design", str(error))))
         return WRONG
-    except Exception as error:  # the one place that may catch all: no traceback for what a user typed
+    except Exception as error:  # noqa: BLE001  # the one place that may catch all: no traceback for what a user typed
         say_internal(error, is_debugging)
         return INTERNAL
 
@@ -80,4 +83,6 @@ def say_internal(error: Exception, is_debugging: bool) -> None:
         print_exception(error, file=sys.stderr)
     words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     again = "" if is_debugging else "; --debug shows where"
-    say(describe(Problem("internal", f"{words} (an error of cnncalc itself: please report it with the command{again})")))
+    say(
+        describe(Problem("internal", f"{words} (an error of cnncalc itself: please report it with the command{again})"))
+    )

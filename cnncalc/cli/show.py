@@ -28,7 +28,7 @@ def run(target: str, way: str, design: dict[str, Any], output: dict[str, Any]) -
 
         out.write(layers_document(report))
         return
-    from cnncalc.frontend.writer import as_pattern, as_yaml
+    from cnncalc.render.writer import as_pattern, as_yaml
 
     out.write_text(as_pattern(report) if way == "pattern" else as_yaml(report))
 

@@ -178,7 +178,7 @@ def terminal() -> Page | None:
 
     ``FORCE_COLOR`` stands for a terminal of any width, ``NO_COLOR`` takes the colour away.
     """
-    from cnncalc.render.document import Document, Page
+    from cnncalc.render.document import Page
 
     forced = bool(os.environ.get("FORCE_COLOR"))
     is_terminal = sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"

@@ -57,7 +57,7 @@ COMMAND = Command(
     (
         choice("--style", ("full", "notes"), "notes: as the CS231n notes print it (default: full).", default="full"),
         Option("--columns", "columns", "Only these columns: layer, label, volume, memory, weights, ...", "A,B,..."),
-        Option("--depth", "depth", "Sum by block, so many names deep (resnet50: 1 gives the stages).", "N", whole_number),
+        Option("--depth", "depth", "Sum by block, so many dots deep (resnet50: 1 for stages).", "N", whole_number),
         Option(
             "--in-place",
             "in_place",

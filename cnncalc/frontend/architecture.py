@@ -52,14 +52,21 @@ _SIZE = re.compile("[1-9][0-9]*(?:[x\u00d7](?:0|[1-9][0-9]*))+")
 
 
 def looks_like_file(text: str) -> bool:
-    """Whether a text is an architecture file rather than a pattern: it parses as a mapping."""
+    """Whether a text is an architecture file rather than a pattern: it parses as a mapping whose first key is a word.
+
+    ``INPUT: [32x32x3]`` and ``INPUT -> CONV3-64: [224x224x64]`` are mappings to YAML as well, but patterns.
+    """
     from cnncalc.source import Source
 
     try:
-        return isinstance(Document(Source("<stdin>", text)).read(), Mapping)
+        root = Document(Source("<stdin>", text)).read()
     except DesignError:
         # what the limits refuse, or YAML with a mistake, is told from a pattern by a key of a file at a line's start
-        return re.search(r"^(?:name|title|source|input|variables|defaults|blocks|layers|budget)[ ]*:", text, re.MULTILINE) is not None
+        return re.search(f"^(?:{'|'.join(KEYS)})[ ]*:", text, re.MULTILINE) is not None
+    if not isinstance(root, Mapping):
+        return False
+    first = root.entries[0][0].value if root.entries else ""
+    return "->" not in first and "\u2192" not in first and not first.upper().startswith("INPUT ") and first != "INPUT"
 
 
 def parse_architecture(source: Source) -> Design:
@@ -138,17 +145,17 @@ class _FileReader:
         node = self.root.get("input")
         if node is None:
             return None, None
+        stated = _stated(node)
+        if stated is not None:
+            return stated, node.span
         value = self.attempt(lambda: self.operand(node))
         size = value.value if isinstance(value, Literal) else None
         if value is None:
-            return None, None
+            return None, node.span
         if not isinstance(size, list) or len(size) != 3 or not all(type(part) is int and part > 0 for part in size):
-            hint = None
-            if isinstance(node, Sequence) and len(node.items) == 1:
-                hint = "write input: 224x224x3"
             message = "input: expected a size of three parts, height x width x depth, as in 224x224x3"
-            self.problem("wrong-type", message, node.span, hint)
-            return None, None
+            self.problem("wrong-type", message, node.span)
+            return None, node.span
         return Volume(*size), node.span
 
     def _mapping(self, key: str) -> Mapping | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean
+from cnncalc.errors import MOST_PROBLEMS, DesignError, Problem, ValueProblem, did_you_mean
 from cnncalc.frontend.architecture import yaml_guess
 from cnncalc.frontend.expression import (
     VOLUME_NAMES,
@@ -21,7 +21,7 @@ from cnncalc.frontend.expression import (
     evaluate,
     settled,
 )
-from cnncalc.frontend.limits import EXPANSION, NESTING
+from cnncalc.frontend.limits import EXPANSION, NAME_CHARACTERS, NESTING
 from cnncalc.frontend.plan import KEY_WORDS, Plan, Planner
 from cnncalc.frontend.syntax import GroupSyntax, Item, Label, LayerSyntax, Literal, Name, Operand, References, Several
 from cnncalc.graph import Draft, Graph, Node, in_running_order
@@ -162,6 +162,8 @@ class Expander:
         self.globals: dict[str, Value] = {}
         self.weighed: dict[tuple[str, str], int] = {}
         self.used_names: dict[int, frozenset[str]] = {}
+        self.yes_or_no: set[str] = set()
+        self.unread: set[str] = set()
 
     def problem(self, code: str, message: str, span: Span | None, hint: str | None = None) -> None:
         """Notes a problem."""
@@ -186,6 +188,7 @@ class Expander:
                 ports = self.chain(design.items, environment, scope, ports)
             except DesignError as error:
                 self.problems += error.problems
+                self.is_torn = True
                 ports = []
             self._finish(ports)
         self.problems += self.planner.problems
@@ -210,11 +213,13 @@ class Expander:
                 propagate(Graph(self.design.name, nodes))
             except DesignError as error:
                 self.problems += error.problems
-        told: set[tuple[str, Span | None]] = set()
-        for problem in [problem for problem in self.problems if problem.code == "graph-needs-volume"]:
-            if (problem.code, problem.span) in told:
-                self.problems.remove(problem)
-            told.add((problem.code, problem.span))
+        told: list[Span] = []
+        for problem in list(self.problems):
+            # a name that stands for a volume is said first, then what is made of it
+            if problem.code == "graph-needs-volume" and problem.span is not None:
+                if any(_is_within(span, problem.span) for span in told):
+                    self.problems.remove(problem)
+                told.append(problem.span)
         self.problems.sort(key=lambda p: (p.span is None, p.span.start if p.span is not None else 0))
         return DesignError(self.problems)
 
@@ -223,10 +228,11 @@ class Expander:
         if _begins_with_input(self.design.items, self.planner):
             return []
         size = self.settings.input or self.design.input
-        if size is None:
-            return []
-        layer = KINDS["input"](size=list(size))
         syntax = LayerSyntax("INPUT", None, None, None, (), (), None, None, None, self._input_span())
+        if size is None:
+            # where the key 'input' could not be read, the layers are still looked over
+            return [] if self.design.input_span is None else self._broken(Plan(syntax), scope, [])
+        layer = KINDS["input"](size=list(size))
         spec = Spec("input", self.planner.plan(syntax), KINDS["input"], [])
         spec.layer = layer
         self._say_replaced(self.design.input)
@@ -260,18 +266,27 @@ class Expander:
         for name, default in self.design.variables.items():
             if default is None or name in values:
                 continue
+            later = [used for used in _names_of(default.value) if used not in values and used in self.design.variables]
+            if later:
+                message = f"{name}: a variable uses those before it, but '{min(later)}' has no value yet"
+                self.problem("unset-variable", message, default.span)
+                self.unread.add(name)
+                continue
             try:
                 found = self._operand(default.value, Environment(values), None, ())
             except ValueProblem as error:
                 self.problem(error.code, f"{name}: {error.message}", default.span, error.hint)
+                self.unread.add(name)
                 continue
             except DesignError as error:
                 self.problems += error.problems
+                self.unread.add(name)
                 continue
             wrong = _no_value(found)
             if wrong is not None:
                 message = f"{name}: a variable holds numbers, sizes, lists of them or a key word, found {shown(wrong)}"
                 self.problem("wrong-type", message, default.span, yaml_guess(wrong))
+                self.unread.add(name)
                 continue
             values[name] = found
         return values
@@ -307,10 +322,13 @@ class Expander:
                     yield plan.block.name
 
     def _check_names(self) -> bool:
-        """Refuses names without a value (all of them at once) and variables of the call that nobody uses."""
+        """Refuses names without a value (all of them at once) and variables of the call that nobody uses.
+
+        Gives whether every name has a value, so that the net can be expanded.
+        """
         unset: dict[str, Span] = {}
         used: set[str] = set()
-        known = set(self.globals)
+        known = set(self.globals) | self.unread
         self._walk(self.design.items, known, unset, used)
         for block in self.design.blocks.values():
             inside = known | {parameter.name for parameter in block.parameters}
@@ -336,9 +354,11 @@ class Expander:
             first = unset[names[0]]
             near = did_you_mean(names[0], (*known, *KEY_WORDS)) if len(names) == 1 else ""
             what = "variable without a value" if len(names) == 1 else "variables without a value"
-            hint = None if near else "give each a value: " + " ".join(f"--set {name}=2" for name in names[:8])
+            hint = None if near else "give each a value: " + " ".join(
+                f"--set {name}={'yes' if name in self.yes_or_no else 2}" for name in names[:8]
+            )
             self.problem("unset-variable", f"{what}: {', '.join(names)}{near}", first, hint)
-        return not unset
+        return not unset and not self.unread
 
     def _note_names(
         self,
@@ -371,6 +391,8 @@ class Expander:
                     self.problem("graph-needs-volume", message, span)
                 continue
             unset.setdefault(name, span)
+            if isinstance(operand, Name) and words == Boolean.words:
+                self.yes_or_no.add(name)
 
     def _walk(self, items: Iterable[Item], known: set[str], unset: dict[str, Span], used: set[str]) -> None:
         """Notes the names of a chain, in the order of the text; forks and merges are held against the rules as well."""
@@ -649,6 +671,8 @@ class Expander:
         if len(ports) > 1 and not self._merges(item):
             message = "a fork must be followed by CONCAT, ADD or MUL, which joins its branches"
             raise DesignError([Problem("fork-without-merge", message, item.unit.span)])
+        if (item.optional or item.times is not None) and self._merges(item):
+            raise DesignError([])  # said when the text was looked over
         if item.optional:
             if not self._condition(item, environment):
                 return ports
@@ -657,14 +681,17 @@ class Expander:
         if item.times is None:
             return self._unit(item.unit, environment, scope, ports, None, at_head=at_head)
         label = _label_of(item.unit, self.planner)
-        last = None
+        last, number = None, 0
         for number, values in enumerate(self._rounds(item, environment)):
             inside = environment.bound(**values) if values else environment
             ports = self._unit(item.unit, inside, scope, ports, number, at_head=at_head and number == 0)
             ports = self._single(ports, item)
             last = inside
         if label is not None and last is not None and ports:
-            self._name(scope.prefix + self._text(label, last), ports[0], label.span)
+            name = self._label(label, last, scope, None)
+            self._name(name, ports[0], label.span)
+            if f"{name}.{number}" in self.ranges:
+                self.ranges[name] = self.ranges[f"{name}.{number}"]
         return ports
 
     def _single(self, ports: list[Any], item: Item) -> list[Any]:
@@ -704,7 +731,7 @@ class Expander:
     ) -> list[Any]:
         inside, name = scope, None
         if group.label is not None:
-            name = scope.prefix + self._text(group.label, environment) + ("" if number is None else f".{number}")
+            name = self._label(group.label, environment, scope, number)
             inside = Scope(name + ".", scope)
         start = len(self.specs)
         if len(group.branches) == 1:
@@ -746,9 +773,9 @@ class Expander:
         here = ports[0] if ports else None
         values = self._bind(plan, block, environment, here)
         if plan.name is not None:
-            name = scope.prefix + self._text(plan.name, environment) + ("" if number is None else f".{number}")
+            name = self._label(plan.name, environment, scope, number)
         else:
-            name = f"{scope.prefix}{block.name}{counted}"
+            name = _short_enough(f"{scope.prefix}{block.name}{counted}", plan.syntax.span)
         inside = Environment({**self.globals, **values}, here, True)
         frozen = plan.frozen is not None and not self._boolean(plan.frozen, "trainable", environment)
         extra = plan.training_only is not None and self._boolean(plan.training_only, "training_only", environment)
@@ -835,12 +862,13 @@ class Expander:
             self.problems += error.problems
             scope.number(kind.kind)
             return self._broken(plan, scope, inputs)
-        spec.frozen = spec.frozen or self.frozen > 0 or self._frozen_by_default(kind, plan, environment)
+        frozen = spec.frozen or self.frozen > 0 or self._frozen_by_default(kind, plan, environment)
+        spec.frozen = frozen and kind.learns  # a frozen call freezes what has parameters
         spec.training_only = spec.training_only or self.training_only > 0
         label = plan.name
         name = None
         if label is not None:
-            name = self._text(label, environment) + ("" if number is None else f".{number}")
+            name = self._label(label, environment, scope, number)
         place = self._add(spec, scope, name)
         if plan.share is not None:
             owner = self._reference(plan.share, environment, scope, is_input=False)
@@ -936,6 +964,7 @@ class Expander:
                 values[key] = self._operand(
                     default.value, Environment(self.globals), here, kind.keys[key].reader.words
                 )
+                plan.key_spans.setdefault(key, default.span)
                 constant = constant and not isinstance(values[key], Deferred)
         self._size(spec, values)
         if kind.kind == "input":
@@ -1044,6 +1073,11 @@ class Expander:
             raise DesignError([Problem("wrong-name", message, label.span)])
         return text
 
+    def _label(self, label: Label, environment: Environment, scope: Scope, number: int | None) -> str:
+        """The whole name that a label gives, in the ``number``-th round of a repeat."""
+        text = self._text(label, environment)
+        return _short_enough(scope.prefix + text + ("" if number is None else f".{number}"), label.span)
+
     def _add(self, spec: Spec, scope: Scope, written: str | None) -> int:
         """Puts a layer into the net under its written or counted name."""
         place = len(self.specs)
@@ -1053,7 +1087,7 @@ class Expander:
         if kind == "input":
             self.inputs.append(place)
         if written is not None:
-            spec.name = scope.prefix + written
+            spec.name = written
             spec.is_named = True
             self._name(spec.name, place, spec.plan.name.span if spec.plan.name is not None else spec.plan.syntax.span)
         elif kind == "input":
@@ -1135,13 +1169,30 @@ class Expander:
         if found is None and reference.name == "input" and self.inputs:
             found = self.inputs[0]
         if found is None:
-            near = did_you_mean(reference.name, [name for name in self.names if "?" not in name])
+            self.is_torn = True
+            near = self._nearest(reference, is_input=True)
             self.problem("unknown-name", f"no layer is named '{reference.name}'{near}", reference.span)
             return
         if isinstance(found, Reference):
             reference.port = found  # type: ignore[assignment]
         else:
             reference.port = found
+
+    def _nearest(self, reference: Reference, *, is_input: bool) -> str:
+        """A hint at the nearest name, as it is written at this place; a layer is no input of its own."""
+        if len(self.problems) > MOST_PROBLEMS:
+            return ""
+        own = {place for place, spec in enumerate(self.specs) if reference in spec.inputs} if is_input else set()
+        known: dict[str, None] = {}
+        scope: Scope | None = reference.scope
+        while scope is not None:
+            known |= dict.fromkeys(
+                name[len(scope.prefix) :]
+                for name, port in self.names.items()
+                if name.startswith(scope.prefix) and "?" not in name and port not in own
+            )
+            scope = scope.outer
+        return did_you_mean(reference.name, known)
 
     def _find(self, reference: Reference, table: Mapping[str, Any]) -> Any:
         scope: Scope | None = reference.scope
@@ -1159,7 +1210,7 @@ class Expander:
             if block is None:
                 place = self._port(self._find(owner, self.names))
                 if place is None:
-                    near = did_you_mean(owner.name, list(self.names))
+                    near = self._nearest(owner, is_input=False)
                     self.problem("unknown-name", f"share: no layer is named '{owner.name}'{near}", span)
                     continue
                 block = (place, place + 1)
@@ -1312,6 +1363,14 @@ class _Rounds:
                 yield dict(zip(names, self.entries[index], strict=True))
 
 
+def _short_enough(name: str, span: Span) -> str:
+    """The name, unless it is longer than a name may be."""
+    if len(name) > NAME_CHARACTERS:
+        message = f"a name has at most {NAME_CHARACTERS} characters, its blocks included, but this one has {len(name):,}"
+        raise DesignError([Problem("limit", message, span)])
+    return name
+
+
 def _overruled(kind: str, key: str, spec: Spec, settings: Settings, values: Mapping[str, Value]) -> bool:
     """Whether the call or a stated volume decides a key before the file's defaults do."""
     if kind == "conv" and key == "filters":
@@ -1321,6 +1380,11 @@ def _overruled(kind: str, key: str, spec: Spec, settings: Settings, values: Mapp
     if kind == "input" and key == "size":
         return spec.stated is not None
     return "output" in values and key in ("kernel", "stride", "pad", "round", "dilation")
+
+
+def _is_within(span: Span, other: Span) -> bool:
+    """Whether a stretch of text is a part of another one."""
+    return span.source is other.source and other.start <= span.start and span.end <= other.end
 
 
 def _is_size(value: Value) -> bool:

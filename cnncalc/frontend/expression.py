@@ -128,8 +128,12 @@ class ExpressionParser:
         return Code(tuple(steps), self.names, self.text.span(start, self.tokens[self.at - 1].end))
 
     def _error(self, message: str, token: Token, hint: str | None = None) -> DesignError:
-        span = self.text.span(token.start, token.end)
-        return DesignError([Problem("expression-syntax", message, span, hint)])
+        return DesignError([Problem("expression-syntax", message, self._span(token), hint)])
+
+    def _span(self, token: Token) -> Span:
+        """The place of a token; of the end of the text its last character."""
+        last = len(self.text.value.rstrip()) - 1
+        return self.text.span(min(token.start, last), token.end)
 
     def _word(self) -> str:
         token = self.tokens[self.at]
@@ -140,7 +144,7 @@ class ExpressionParser:
         self._depth += 1
         if self._depth > NESTING:
             message = f"an expression nests at most {NESTING} deep"
-            raise DesignError([Problem("limit", message, self.text.span(*self.tokens[self.at][2:]))])
+            raise DesignError([Problem("limit", message, self._span(self.tokens[self.at]))])
         steps = self._operand()
         while True:
             word = self._word()
@@ -221,7 +225,8 @@ class ExpressionParser:
             steps = [("name", word)]
         else:
             found = "the end" if token.type in ("end", "}") else f"'{token.value}'"
-            raise self._error(f"expected a number or a name, found {found}", token)
+            hint = "inside braces and lists an expression needs no braces" if word == "{" else None
+            raise self._error(f"expected a number or a name, found {found}", token, hint)
         while self.tokens[self.at].type == "[":
             opened = self.tokens[self.at]
             self.at += 1

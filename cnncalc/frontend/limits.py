@@ -6,6 +6,8 @@ PATTERN_CHARACTERS = 100_000
 NESTING = 64
 EXPANSION = 200_000
 """Expanded layers, calls and iterations together."""
+NAME_CHARACTERS = 500
+"""Of a whole name, blocks included: all names of the largest net then fit into 100 MB."""
 INPUT_DIGITS = 18
 EXPRESSION_DIGITS = 64
 YAML_BYTES = 2 * 1024 * 1024

@@ -335,6 +335,8 @@ class PatternParser:
         arguments: list[Argument] = []
         references: list[Label] = []
         while self.token.type != ")":
+            if self.token.type in ("end", "->"):
+                raise self.error("this '(' is never closed", opened)
             start = self.token
             key = None
             if start.type == "word" and self.tokens[self.at + 1].type == "=":

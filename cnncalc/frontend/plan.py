@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.errors import Problem, did_you_mean
+from cnncalc.errors import MOST_PROBLEMS, Problem, did_you_mean
 from cnncalc.frontend.syntax import Argument, Block, Label, LayerSyntax, Literal, Name, Operand, References
 from cnncalc.layers import KINDS
 
@@ -147,6 +147,8 @@ class Planner:
             near = f"; it is called {other if syntax.word.isupper() or not syntax.in_file else other.lower()} here"
         else:
             known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)
+            if len(self.problems) > MOST_PROBLEMS:
+                known = []  # it will only be counted
             near = did_you_mean(stem or word, known) or did_you_mean(word, known)
         hint = None
         if not near and re.fullmatch(r"[NMK]|[a-z]", word):
@@ -185,7 +187,8 @@ class Planner:
             if argument.key is None:
                 bare += 1
                 if kind.bare is None:
-                    self._problem("unknown-key", f"{upper} takes no value without a key", argument.span)
+                    hint = f"write {kind.kind}: {{inputs: [a, b]}}" if kind.is_merge and syntax.in_file else None
+                    self._problem("unknown-key", f"{upper} takes no value without a key", argument.span, hint)
                 elif bare > 1:
                     message = f"{upper} takes one value without a key ({kind.bare}); name the others: key=value"
                     self._problem("unknown-key", message, argument.span)
@@ -219,7 +222,9 @@ class Planner:
         else:
             labels = _labels(value)
             if labels is None or (key != "inputs" and len(labels) != 1):
-                self._problem("wrong-type", f"{key}: expected {'names' if key == 'inputs' else 'a name'}", value.span)
+                what = "names" if key == "inputs" else "a name"
+                hint = "write inputs=[@a, @b]" if key == "inputs" and not plan.syntax.in_file else None
+                self._problem("wrong-type", f"{key}: expected {what}", value.span, hint)
             elif key == "inputs":
                 if plan.inputs:
                     self._problem("repeated-key", f"{plan.syntax.word}: its inputs are given twice", argument.span)

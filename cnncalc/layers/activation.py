@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
-from cnncalc.layers.base import Layer, Parameter, key
+from cnncalc.layers.base import Layer, Memory, Parameter, key
 from cnncalc.layers.keys import Boolean, Decimal
-from cnncalc.volume import Volume
+from cnncalc.layers.planes import elementwise, pixels, planes
+
+if TYPE_CHECKING:
+    from cnncalc.volume import Volume
+
+ERFC = (
+    *(-1.3026537197817094342, 0.6419697923564902603, 0.019476473204185836312, -0.0095615147868086316419),
+    *(-0.0009465953444820368663, 0.00036683949785276145187, 4.2523324806907771645e-5, -2.0278578112534243154e-5),
+    *(-1.6242900046470255135e-6, 1.3036558355805232018e-6, 1.5626441722066143178e-8, -8.5238095914926542525e-8),
+    *(6.5290544390488514964e-9, 5.0593434955514689418e-9, -9.9136415649303308674e-10, -2.2736512229318358557e-10),
+    *(9.646791102015526802e-11, 2.3940380830391147447e-12, -6.8860275264975533984e-12, 8.9448792730907257167e-13),
+    *(3.1309213993429580783e-13, -1.1270822361367252365e-13, 3.8109052551892320678e-16, 7.1060976136087369431e-15),
+    *(-1.5230282014571041472e-15, -9.4574945712912544535e-17, 1.2102371892242730222e-16),
+)
+"""Chebyshev coefficients of P in erfc(z) = t * exp(-z*z + P(t)) with t = 2/(2 + z), for z of at least 0.
+
+Source: Press et al., Numerical Recipes, third edition, section 6.2.2; worked out again with 50 digits.
+"""
+
+
+def erfc(xp: Any, z: Any) -> Any:
+    """1 - erf(z) of numbers that are not negative, to the accuracy of the data type."""
+    t = 2 / (2 + z)
+    twice = 4 * t - 2
+    term, before = xp.zeros_like(z), xp.zeros_like(z)
+    for coefficient in ERFC[:0:-1]:
+        term, before = twice * term - before + coefficient, term
+    return t * xp.exp(-z * z + 0.5 * (ERFC[0] + twice * term) - before)
 
 
 class Activation(Layer):
@@ -31,58 +58,110 @@ class Relu(Activation):
     """max(0, x). Source: CS231n, "Rectified Linear Unit"."""
 
     kind: ClassVar[str] = "relu"
+    memory: ClassVar[Memory] = Memory(keeps_output=True)
     keeps_output: ClassVar[bool] = True
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        return xp.maximum(inputs[0], 0, out=out)
 
 
 class Relu6(Activation):
     """min(max(0, x), 6). Source: Sandler et al. 2018."""
 
     kind: ClassVar[str] = "relu6"
+    memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True)
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        return xp.clip(inputs[0], 0, 6, out=out)
 
 
 class Sigmoid(Activation):
     """1 / (1 + exp(-x))."""
 
     kind: ClassVar[str] = "sigmoid"
+    memory: ClassVar[Memory] = Memory(keeps_output=True)
     keeps_output: ClassVar[bool] = True
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        def function(x: Any, result: Any) -> None:
+            with xp.errstate(over="ignore"):  # exp(-x) may become infinite, and 1 / (1 + it) then 0
+                xp.divide(1, 1 + xp.exp(-x), out=result)
+
+        return elementwise(xp, function, inputs[0], out)
 
 
 class Tanh(Activation):
     """The hyperbolic tangent of x."""
 
     kind: ClassVar[str] = "tanh"
+    memory: ClassVar[Memory] = Memory(keeps_output=True)
     keeps_output: ClassVar[bool] = True
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        return xp.tanh(inputs[0], out=out)
 
 
 class Gelu(Activation):
     """x * P(X <= x) for a standard normal X, exactly (with the error function). Source: Hendrycks and Gimpel 2016."""
 
     kind: ClassVar[str] = "gelu"
+    memory: ClassVar[Memory] = Memory(keeps_input=True)
     can_work_in_place: ClassVar[bool] = False
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        def function(x: Any, result: Any) -> None:
+            # x * P(X <= x) = x * erfc(-x/sqrt(2)) / 2; for positive x the part that is missing from x
+            tail = xp.absolute(x) * erfc(xp, xp.absolute(x) * 0.5**0.5) * 0.5
+            xp.subtract(xp.maximum(x, 0), tail, out=result)
+
+        return elementwise(xp, function, inputs[0], out)
 
 
 class Silu(Activation):
     """x * sigmoid(x), also called swish. Source: Ramachandran et al. 2017."""
 
     kind: ClassVar[str] = "silu"
+    memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True)
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        def function(x: Any, result: Any) -> None:
+            with xp.errstate(over="ignore"):
+                xp.divide(x, 1 + xp.exp(-x), out=result)
+
+        return elementwise(xp, function, inputs[0], out)
 
 
 class HardSwish(Activation):
     """x * min(max(0, x + 3), 6) / 6. Source: Howard et al. 2019."""
 
     kind: ClassVar[str] = "hswish"
+    memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True)
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        def function(x: Any, result: Any) -> None:
+            xp.divide(x * xp.clip(x + 3, 0, 6), 6, out=result)
+
+        return elementwise(xp, function, inputs[0], out)
 
 
 class HardSigmoid(Activation):
     """min(max(0, x + 3), 6) / 6. Source: Howard et al. 2019."""
 
     kind: ClassVar[str] = "hsigmoid"
+    memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True)
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        def function(x: Any, result: Any) -> None:
+            xp.divide(xp.clip(x + 3, 0, 6), 6, out=result)
+
+        return elementwise(xp, function, inputs[0], out)
 
 
 class LeakyRelu(Activation):
     """x where positive, else ``slope`` * x. Source: Maas et al. 2013."""
 
     kind: ClassVar[str] = "lrelu"
+    memory: ClassVar[Memory] = Memory(keeps_input=True)
     bare: ClassVar[str | None] = "slope"
 
     slope: float = key(Decimal(), 0.01)
@@ -90,11 +169,18 @@ class LeakyRelu(Activation):
     def may_work_in_place(self) -> bool | None:
         return False if self.slope < 0 else super().may_work_in_place()
 
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        def function(x: Any, result: Any) -> None:
+            result[...] = xp.where(x > 0, x, self.slope * x)
+
+        return elementwise(xp, function, inputs[0], out)
+
 
 class Elu(Activation):
     """x where positive, else ``alpha`` * (exp(x) - 1). Source: Clevert et al. 2015."""
 
     kind: ClassVar[str] = "elu"
+    memory: ClassVar[Memory] = Memory(keeps_input=True)
     bare: ClassVar[str | None] = "alpha"
 
     alpha: float = key(Decimal(), 1.0)
@@ -102,12 +188,22 @@ class Elu(Activation):
     def may_work_in_place(self) -> bool | None:
         return False if self.alpha < 0 else super().may_work_in_place()
 
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        def function(x: Any, result: Any) -> None:
+            result[...] = xp.where(x > 0, x, self.alpha * xp.expm1(xp.minimum(x, 0)))
+
+        return elementwise(xp, function, inputs[0], out)
+
 
 class Softplus(Activation):
     """log(1 + exp(x))."""
 
     kind: ClassVar[str] = "softplus"
+    memory: ClassVar[Memory] = Memory(keeps_input=True)
     can_work_in_place: ClassVar[bool] = False
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        return elementwise(xp, lambda x, result: xp.logaddexp(0, x, out=result), inputs[0], out)
 
 
 class PRelu(Activation):
@@ -117,6 +213,7 @@ class PRelu(Activation):
     """
 
     kind: ClassVar[str] = "prelu"
+    memory: ClassVar[Memory] = Memory(keeps_input=True)
     learns: ClassVar[bool] = True
     can_work_in_place: ClassVar[bool] = False
 
@@ -124,9 +221,21 @@ class PRelu(Activation):
         depth = inputs[0].depth
         return (Parameter("slope", (depth,), Count(depth, str(depth))),)
 
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        maps = planes(inputs[0])
+        slope = parameters["slope"][:, None, None]
+        return pixels(xp.where(maps > 0, maps, slope * maps))
+
 
 class Softmax(Layer):
     """exp(x) over its sum along the depth, at each position."""
 
     kind: ClassVar[str] = "softmax"
+    memory: ClassVar[Memory] = Memory(keeps_output=True)
     keeps_output: ClassVar[bool] = True
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        maps = planes(inputs[0])
+        result = xp.exp(maps - maps.max(axis=1, keepdims=True))
+        result /= result.sum(axis=1, keepdims=True)
+        return pixels(result)

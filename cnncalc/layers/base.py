@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from cnncalc.counts import NOTHING, Count, product
 from cnncalc.errors import ShapeError, ValueProblem, did_you_mean
-from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from cnncalc.layers.keys import Reader, Value
+    from cnncalc.volume import Volume
 
 REQUIRED: Any = object()
 
@@ -56,13 +56,45 @@ class Parameter(NamedTuple):
 class Stencil(NamedTuple):
     """Which inputs an output sees along one side: output o sees (step*o + first)//parts to (step*o + last)//parts.
 
-    A convolution has step = stride, parts = 1; a transposed convolution step = 1, parts = stride.
+    A convolution has step = stride, parts = 1; a transposed convolution step = 1, parts = stride. ``is_exact`` is False
+    where an output may see less than that at its ends.
     """
 
     step: int
     first: int
     last: int
     parts: int = 1
+    is_exact: bool = True
+
+
+class Memory(NamedTuple):
+    """What a framework does with memory when it runs a layer in training.
+
+    ``keeps_input`` and ``keeps_output`` say what backward needs. ``gradient`` is what backward makes for each input: a
+    ``new`` tensor, the ``same`` one that came in, or a ``view`` of it. ``clones_input``: worked out in place it first
+    copies its input, since backward needs it.
+    """
+
+    keeps_input: bool = False
+    keeps_output: bool = False
+    gradient: str = "new"
+    clones_input: bool = False
+
+
+class ByProduct(NamedTuple):
+    """A tensor that a layer makes beside its output.
+
+    ``count`` elements (of one image if ``per_image``) of ``item``: ``float32``, ``int64`` or ``mask`` (one byte or one
+    element, as the framework has it). ``kept`` ones live until backward; the others only while the layer runs.
+    ``in_inference``: made at test time as well; ``in_half_inference``: there for half types alone.
+    """
+
+    count: int
+    item: str
+    per_image: bool = True
+    kept: bool = True
+    in_inference: bool = False
+    in_half_inference: bool = False
 
 
 POINT = Stencil(1, 0, 0)
@@ -192,11 +224,24 @@ class Layer:
         """True or False if the keys say so; None: by the rule of its kind."""
         return None
 
-    def forward(self, xp: Any, *inputs: Any, **parameters: Any) -> Any:
+    memory: ClassVar[Memory] = Memory()
+    """What training keeps and makes; Source: PyTorch 2.13, as measured."""
+
+    def training_memory(self) -> Memory:
+        """What training keeps and makes, where the keys of the layer decide it."""
+        return self.memory
+
+    def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
+        """Tensors that the layer makes beside its output in training."""
+        return ()
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         """The NumPy run of the layer at test time.
 
-        Arrays are batch x height x width x depth. ``xp`` is NumPy, or a NumPy that counts multiply-adds. Extents come
-        from the arrays, never from :meth:`output`.
+        Arrays are batch x height x width x depth, in memory as :mod:`cnncalc.layers.planes` says; ``parameters`` are
+        the arrays of :meth:`parameters` and :meth:`buffers` by name. ``xp`` is NumPy, or a NumPy that counts
+        multiply-adds. Extents come from the arrays, never from :meth:`output`. ``out`` is the first input itself where
+        a layer that can is to work in place; without it the result has memory of its own, unless it is a view.
         """
         raise NotImplementedError
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Layer, Parameter, Stencil, key
+from cnncalc.layers.base import Layer, Memory, Parameter, Stencil, key
 from cnncalc.layers.keys import Boolean, Connections, Pad, Pair, Whole
+from cnncalc.layers.planes import convolve, convolve_maps, pixels, planes, spread_out, starts
 from cnncalc.layers.window import SIDES, Windows, extent, sized
 from cnncalc.volume import Volume
 
@@ -45,6 +46,17 @@ class Convolution(Layer):
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return self.windows(inputs[0]).stencils()
 
+    def begins(self, x: Any) -> tuple[range, range]:
+        """Where the windows begin on an array, by height and by width."""
+        pads = self.pads()
+        same = isinstance(pads, str)
+        top, left, bottom, right = (0, 0, 0, 0) if isinstance(pads, str) else pads
+        (kh, kw), (dh, dw), (sh, sw) = self.kernel, self.dilation, self.stride
+        return (
+            starts(x.shape[1], (top, bottom), dh * (kh - 1) + 1, sh, same=same),
+            starts(x.shape[2], (left, right), dw * (kw - 1) + 1, sw, same=same),
+        )
+
     def _slash(self) -> str:
         return f"/{sized(self.stride)}" if self.stride != (1, 1) else ""
 
@@ -60,6 +72,7 @@ class Conv(Convolution):
     """
 
     kind: ClassVar[str] = "conv"
+    memory: ClassVar[Memory] = Memory(keeps_input=True)
     dash: ClassVar[str | None] = "filters"
     bare: ClassVar[str | None] = "filters"
 
@@ -127,6 +140,31 @@ class Conv(Convolution):
         text = f"{kernels.text}*{output.height}*{output.width}"
         return Count(kernels.value * output.height * output.width, text)
 
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        weight, bias = parameters["weight"], parameters.get("bias")
+        begins, maps = self.begins(x), planes(x)
+        batch, depth = maps.shape[:2]
+        if self.connections is None and weight.shape[2] == 1 and self.groups == depth:
+            own = weight.reshape(*weight.shape[:2], depth, -1)
+            return pixels(convolve_maps(xp, maps, own, bias, begins, self.dilation))
+        result = xp.empty((batch, self.filters, len(begins[0]), len(begins[1])), x.dtype)
+        if self.connections is not None:
+            first = 0
+            for number, seen in enumerate(self.connections):
+                kernels = weight[first : first + len(seen)].transpose(1, 2, 0)[..., None]
+                some = slice(number, number + 1)
+                shift = None if bias is None else bias[some]
+                convolve(xp, maps[:, list(seen)], kernels, shift, begins, self.dilation, result[:, some])
+                first += len(seen)
+            return pixels(result)
+        deep, wide = depth // self.groups, self.filters // self.groups
+        for group in range(self.groups):
+            mine, some = slice(group * deep, (group + 1) * deep), slice(group * wide, (group + 1) * wide)
+            shift = None if bias is None else bias[some]
+            convolve(xp, maps[:, mine], weight[..., some], shift, begins, self.dilation, result[:, some])
+        return pixels(result)
+
 
 class DepthwiseConv(Convolution):
     """One filter (or ``multiplier`` filters) for each map of the input, which sees that map alone.
@@ -138,6 +176,7 @@ class DepthwiseConv(Convolution):
     """
 
     kind: ClassVar[str] = "dwconv"
+    memory: ClassVar[Memory] = Memory(keeps_input=True)
     dash: ClassVar[str | None] = "multiplier"
     bare: ClassVar[str | None] = "kernel"
 
@@ -169,6 +208,11 @@ class DepthwiseConv(Convolution):
         text = f"{kernels.text}*{output.height}*{output.width}"
         return Count(kernels.value * output.height * output.width, text)
 
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        weight, bias = parameters["weight"], parameters.get("bias")
+        return pixels(convolve_maps(xp, planes(x), weight, bias, self.begins(x), self.dilation))
+
 
 class Deconv(Layer):
     """Transposed convolution: each input position adds one weighted window to the output.
@@ -180,6 +224,7 @@ class Deconv(Layer):
     """
 
     kind: ClassVar[str] = "deconv"
+    memory: ClassVar[Memory] = Memory(keeps_input=True)
     learns: ClassVar[bool] = True
     first: ClassVar[str | None] = "kernel"
     dash: ClassVar[str | None] = "filters"
@@ -275,6 +320,33 @@ class Deconv(Layer):
         result = []
         for side, before in ((0, top), (1, left)):
             window, stride = extent(self.kernel[side], self.dilation[side]), self.stride[side]
-            # input i reaches outputs i*stride - before ... i*stride - before + window - 1
-            result.append(Stencil(1, before - window + stride, before, stride))
+            # input i reaches outputs i*stride - before ... i*stride - before + window - 1; dilated, only some of them
+            is_exact = stride == 1 or self.dilation[side] == 1
+            result.append(Stencil(1, before - window + stride, before, stride, is_exact))
         return (result[0], result[1])
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        weight, bias, maps, crop = parameters["weight"], parameters.get("bias"), planes(x), self.pads()
+        sizes = [
+            (size - 1) * self.stride[side] + self.dilation[side] * (weight.shape[side] - 1) + 1 + self.output_pad[side]
+            for side, size in ((0, maps.shape[2]), (1, maps.shape[3]))
+        ]
+        tall, wide = sizes[0] - crop[0] - crop[2], sizes[1] - crop[1] - crop[3]
+        result = xp.empty((maps.shape[0], self.filters, tall, wide), x.dtype)
+        deep, each = maps.shape[1] // self.groups, weight.shape[3]
+        for group in range(self.groups):
+            mine, some = slice(group * deep, (group + 1) * deep), slice(group * each, (group + 1) * each)
+            spread_out(
+                xp,
+                maps[:, mine],
+                weight[:, :, mine],
+                self.stride,
+                self.dilation,
+                self.output_pad,
+                crop,
+                result[:, some],
+            )
+        if bias is not None:
+            result += bias[:, None, None]
+        return pixels(result)

@@ -35,6 +35,6 @@ class Input(Layer):
 
         return product(*output)
 
-    def forward(self, xp: Any, *inputs: Any, **parameters: Any) -> Any:
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         (x,) = inputs
         return x

@@ -74,7 +74,9 @@ class Whole(Reader):
 
     def __init__(self, least: int = 1) -> None:
         self.least = least
-        self.expects = "a whole number" + (f" of at least {least}" if least > 0 else ", 0 or more" if least == 0 else "")
+        self.expects = "a whole number" + (
+            f" of at least {least}" if least > 0 else ", 0 or more" if least == 0 else ""
+        )
 
     def __call__(self, value: Value) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
@@ -137,7 +139,7 @@ class Decimal(Reader):
         if isinstance(value, int) and value.bit_length() > 64:
             raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
         number = float(value)
-        low = self.least is not None and number < self.least or self.above is not None and number <= self.above
+        low = (self.least is not None and number < self.least) or (self.above is not None and number <= self.above)
         if low or (self.most is not None and number > self.most) or number - number != 0:
             raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
         return number

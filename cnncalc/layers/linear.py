@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE_PLANE, Layer, Parameter, Stencil, key
+from cnncalc.layers.base import WHOLE_PLANE, Layer, Memory, Parameter, Stencil, key
 from cnncalc.layers.keys import Boolean, Whole
+from cnncalc.layers.planes import planes
 from cnncalc.volume import Volume
 
 
@@ -42,6 +43,7 @@ class FullyConnected(Dense):
     """
 
     kind: ClassVar[str] = "fc"
+    memory: ClassVar[Memory] = Memory(keeps_input=True)
     learns: ClassVar[bool] = True
 
     bias: bool = key(Boolean(), True)
@@ -55,6 +57,14 @@ class FullyConnected(Dense):
 
     def macs(self, inputs: tuple[Volume, ...], output: Volume) -> Count:
         return self.kernels(inputs[0])
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        flat = planes(x).reshape(x.shape[0], -1)
+        result = xp.matmul(flat, parameters["weight"])
+        if "bias" in parameters:
+            result += parameters["bias"]
+        return result.reshape(x.shape[0], 1, 1, -1)
 
 
 class Rbf(Dense):
@@ -72,3 +82,13 @@ class Rbf(Dense):
     def buffers(self, *inputs: Volume) -> tuple[Parameter, ...]:
         (x,) = inputs
         return (Parameter("centre", (x.elements, self.units), self.kernels(x), "buffer"),)
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        centre = parameters["centre"]
+        result = xp.empty((x.shape[0], 1, 1, centre.shape[1]), x.dtype)
+        for image, distances in zip(planes(x).reshape(x.shape[0], -1), result, strict=True):
+            apart = image[:, None] - centre
+            xp.square(apart, out=apart)
+            apart.sum(axis=0, out=distances[0, 0])
+        return result

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import Layer, key, require_inputs
+from cnncalc.layers.base import Layer, Memory, key, require_inputs
 from cnncalc.layers.keys import Boolean
+from cnncalc.layers.planes import pixels, planes
 from cnncalc.volume import Volume
 
 
@@ -37,6 +38,21 @@ class Elementwise(Merge):
             )
         return Volume(*plane.pop(), depth.pop())
 
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        combine = self.combine(xp)
+        result = inputs[0]
+        for x in inputs[1:]:
+            shape = xp.broadcast_shapes(result.shape, x.shape)
+            if out is None or out.shape != shape:
+                batch, height, width, depth = shape
+                out = pixels(xp.empty((batch, depth, height, width), x.dtype))
+            result = combine(result, x, out=out)
+        return result
+
+    def combine(self, xp: Any) -> Any:
+        """How two arrays become one."""
+        raise NotImplementedError
+
 
 class Add(Elementwise):
     """The sum of its inputs, as in a residual block.
@@ -45,6 +61,10 @@ class Add(Elementwise):
     """
 
     kind: ClassVar[str] = "add"
+    memory: ClassVar[Memory] = Memory(gradient="same")
+
+    def combine(self, xp: Any) -> Any:
+        return xp.add
 
 
 class Multiply(Elementwise):
@@ -54,6 +74,10 @@ class Multiply(Elementwise):
     """
 
     kind: ClassVar[str] = "mul"
+    memory: ClassVar[Memory] = Memory(keeps_input=True)
+
+    def combine(self, xp: Any) -> Any:
+        return xp.multiply
 
 
 class Concat(Merge):
@@ -63,6 +87,7 @@ class Concat(Merge):
     """
 
     kind: ClassVar[str] = "concat"
+    memory: ClassVar[Memory] = Memory(gradient="view")
 
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 2, None)
@@ -73,3 +98,6 @@ class Concat(Merge):
                 f"CONCAT needs volumes of the same height and width, but gets {volumes}", code="merge-mismatch"
             )
         return Volume(first.height, first.width, sum(x.depth for x in inputs))
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        return pixels(xp.concatenate([planes(x) for x in inputs], axis=1))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cnncalc.counts import Count
 from cnncalc.errors import ValueProblem
-from cnncalc.layers.base import WHOLE_PLANE, Layer, Parameter, Stencil, key
+from cnncalc.layers.base import WHOLE_PLANE, ByProduct, Layer, Memory, Parameter, Stencil, key
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Pad, Pair
-from cnncalc.layers.window import SIDES, Windows, extent, sized
+from cnncalc.layers.planes import pixels, planes, pool, starts
+from cnncalc.layers.window import SIDES, Windows, sized
 from cnncalc.volume import Volume
 
 
@@ -61,8 +62,8 @@ class PaddedPooling(Pooling):
         if isinstance(self.pad, str):
             return
         for side in (0, 1):
-            window = extent(self.kernel[side], self._dilation()[side])
-            pad = max(self.pad[side], self.pad[side + 2])
+            # of the kernel as written, dilated or not, as PyTorch has it
+            window, pad = self.kernel[side], max(self.pad[side], self.pad[side + 2])
             if 2 * pad > window:
                 raise ValueProblem(
                     f"pad: a pool may pad by at most half its kernel, but {pad} is more than half of "
@@ -72,6 +73,16 @@ class PaddedPooling(Pooling):
 
     def windows(self, x: Volume) -> Windows:
         return Windows(x, self.kernel, self.step, self.pad, self._dilation(), ceil=self.round == "ceil")
+
+    def begins(self, x: Any) -> tuple[range, range]:
+        """Where the windows begin on an array, by height and by width."""
+        same, ceil = isinstance(self.pad, str), self.round == "ceil"
+        top, left, bottom, right = (0, 0, 0, 0) if isinstance(self.pad, str) else self.pad
+        (kh, kw), (dh, dw), (sh, sw) = self.kernel, self._dilation(), self.step
+        return (
+            starts(x.shape[1], (top, bottom), dh * (kh - 1) + 1, sh, ceil=ceil, same=same),
+            starts(x.shape[2], (left, right), dw * (kw - 1) + 1, sw, ceil=ceil, same=same),
+        )
 
 
 class AdaptivePooling(PaddedPooling):
@@ -104,6 +115,22 @@ class AdaptivePooling(PaddedPooling):
         (x,), (rows, columns) = inputs, self.adaptive
         return (Stencil(x.height, 0, x.height - 1, rows), Stencil(x.width, 0, x.width - 1, columns))
 
+    def _bins(self, xp: Any, reduce: Any, x: Any) -> Any:
+        """Every bin of an adaptive pool reduced: first the rows of a bin, then its columns."""
+        maps, bins = planes(x), self.adaptive or (1, 1)
+        lines = xp.empty((*maps.shape[:2], bins[0], maps.shape[3]), x.dtype)
+        for number, (first, last) in enumerate(_edges(maps.shape[2], bins[0])):
+            reduce(maps[:, :, first:last], axis=2, out=lines[:, :, number])
+        result = xp.empty((*maps.shape[:2], *bins), x.dtype)
+        for number, (first, last) in enumerate(_edges(maps.shape[3], bins[1])):
+            reduce(lines[..., first:last], axis=3, out=result[..., number])
+        return result
+
+
+def _edges(size: int, bins: int) -> list[tuple[int, int]]:
+    """Where each of ``bins`` bins over ``size`` elements begins and ends, as PyTorch has it."""
+    return [(number * size // bins, -(-(number + 1) * size // bins)) for number in range(bins)]
+
 
 class MaxPool(AdaptivePooling):
     """The largest value of each window, map by map.
@@ -116,11 +143,21 @@ class MaxPool(AdaptivePooling):
     """
 
     kind: ClassVar[str] = "pool"
+    memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     dilation: tuple[int, int] = key(Pair(), (1, 1))
 
     def _dilation(self) -> tuple[int, int]:
         return self.dilation
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        if self.adaptive is not None:
+            return pixels(self._bins(xp, xp.maximum.reduce, x))
+        return pixels(pool(xp, xp.maximum, -xp.inf, planes(x), self.begins(x), self.kernel, self.dilation))
+
+    def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
+        return (ByProduct(output.elements, "int64", in_inference=True),)
 
 
 class AveragePool(AdaptivePooling):
@@ -133,8 +170,34 @@ class AveragePool(AdaptivePooling):
     """
 
     kind: ClassVar[str] = "avgpool"
+    memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     count_pad: bool = key(Boolean(), True)
+
+    def training_memory(self) -> Memory:
+        # to 1x1 it is a mean, whose backward needs no more than the size
+        return Memory() if self.adaptive == (1, 1) else self.memory
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        if self.adaptive is not None:
+            return pixels(self._bins(xp, xp.mean, x))
+        begins = self.begins(x)
+        result = pool(xp, xp.add, 0, planes(x), begins, self.kernel, (1, 1))
+        rows, columns = (xp.array(self._counted(side, x.shape[1 + side], begins[side]), x.dtype) for side in (0, 1))
+        result /= rows[:, None] * columns
+        return pixels(result)
+
+    def _counted(self, side: int, size: int, begins: range) -> list[int]:
+        """How many elements of each window count in the mean: those of the image, and of the padding if it counts.
+
+        What a window that was rounded up sees beyond the padding never counts.
+        """
+        low, high = 0, size
+        if self.count_pad:
+            low = begins.start
+            high = size + self.pad[side + 2] if not isinstance(self.pad, str) else begins[-1] + self.kernel[side]
+        return [min(begin + self.kernel[side], high) - max(begin, low) for begin in begins]
 
 
 class LpPool(PaddedPooling):
@@ -148,6 +211,16 @@ class LpPool(PaddedPooling):
     kind: ClassVar[str] = "lppool"
 
     power: float = key(Decimal(least=1), 2.0)
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        maps = planes(x)
+        powers = xp.square(maps) if self.power == 2 else xp.absolute(maps) ** self.power
+        result = pool(xp, xp.add, 0, powers, self.begins(x), self.kernel, (1, 1))
+        if self.power == 2:
+            return pixels(xp.sqrt(result, out=result))
+        result **= 1 / self.power
+        return pixels(result)
 
 
 class GlobalAveragePool(Layer):
@@ -164,11 +237,25 @@ class GlobalAveragePool(Layer):
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return WHOLE_PLANE
 
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        maps = planes(x)
+        return maps.reshape(*maps.shape[:2], -1).mean(axis=2)[:, None, None]
+
 
 class GlobalMaxPool(GlobalAveragePool):
     """The largest value of each map: [HxWxD] becomes [1x1xD]."""
 
     kind: ClassVar[str] = "gmp"
+    memory: ClassVar[Memory] = Memory(keeps_input=True)
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        maps = planes(x)
+        return maps.reshape(*maps.shape[:2], -1).max(axis=2)[:, None, None]
+
+    def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
+        return (ByProduct(output.elements, "int64", in_inference=True),)
 
 
 class Subsample(Pooling):
@@ -186,3 +273,12 @@ class Subsample(Pooling):
         depth = inputs[0].depth
         count = Count(depth, str(depth))
         return (Parameter("weight", (depth,), count), Parameter("bias", (depth,), count, "bias"))
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        (kh, kw), (sh, sw) = self.kernel, self.step
+        begins = (starts(x.shape[1], (0, 0), kh, sh), starts(x.shape[2], (0, 0), kw, sw))
+        result = pool(xp, xp.add, 0, planes(x), begins, self.kernel, (1, 1))
+        result *= parameters["weight"][:, None, None]
+        result += parameters["bias"][:, None, None]
+        return pixels(result)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.layers.base import Layer, key
+from cnncalc.layers.base import ByProduct, Layer, Memory, key
 from cnncalc.layers.keys import Boolean, Decimal
+
+if TYPE_CHECKING:
+    from cnncalc.volume import Volume
 
 
 class Dropout(Layer):
@@ -15,6 +18,7 @@ class Dropout(Layer):
     """
 
     kind: ClassVar[str] = "dropout"
+    memory: ClassVar[Memory] = Memory()
     bare: ClassVar[str | None] = "rate"
 
     rate: float = key(Decimal(least=0, most=1), 0.5)
@@ -25,3 +29,10 @@ class Dropout(Layer):
 
     def may_work_in_place(self) -> bool | None:
         return self.in_place
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        return x
+
+    def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
+        return (ByProduct(output.elements, "mask"),)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import POINT, WHOLE_PLANE, Layer, Stencil, key
+from cnncalc.layers.base import POINT, WHOLE_PLANE, Layer, Memory, Stencil, key
 from cnncalc.layers.keys import Choice, Sides, Size, Whole
+from cnncalc.layers.planes import padded, pixels, planes
 from cnncalc.layers.window import SIDES
 from cnncalc.volume import Volume
 
@@ -15,13 +16,19 @@ class Identity(Layer):
     """The input unchanged: a view of it."""
 
     kind: ClassVar[str] = "identity"
+    memory: ClassVar[Memory] = Memory(gradient="view")
     is_view: ClassVar[bool] = True
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        return x
 
 
 class Flatten(Layer):
     """[HxWxD] becomes [1x1xN] with N = H*W*D: a view, in the order depth slowest, then height, then width."""
 
     kind: ClassVar[str] = "flatten"
+    memory: ClassVar[Memory] = Memory(gradient="view")
     is_view: ClassVar[bool] = True
 
     def output(self, *inputs: Volume) -> Volume:
@@ -31,11 +38,16 @@ class Flatten(Layer):
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return WHOLE_PLANE
 
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        return planes(x).reshape(x.shape[0], 1, 1, -1)
+
 
 class Reshape(Layer):
     """The same elements in another volume: a view, in the order depth slowest, then height, then width."""
 
     kind: ClassVar[str] = "reshape"
+    memory: ClassVar[Memory] = Memory(gradient="view")
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
     is_view: ClassVar[bool] = True
@@ -58,6 +70,11 @@ class Reshape(Layer):
 
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return (POINT, POINT) if inputs[0][:2] == self.size[:2] else WHOLE_PLANE
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        height, width, depth = self.size
+        return pixels(planes(x).reshape(-1, depth, height, width))
 
 
 class Upsample(Layer):
@@ -89,6 +106,31 @@ class Upsample(Layer):
             each = Stencil(2, 1 - factor, factor, 2 * factor)
         return (each, each)
 
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        maps, factor = planes(inputs[0]), self.factor
+        batch, depth, height, width = maps.shape
+        if self.mode == "nearest":
+            result = xp.empty((batch, depth, height, factor, width, factor), maps.dtype)
+            result[...] = maps[:, :, :, None, :, None]
+            return pixels(result.reshape(batch, depth, height * factor, width * factor))
+        lines = xp.empty((batch, depth, height, factor, width), maps.dtype)
+        self._between(xp, maps, 2, [lines[:, :, :, phase] for phase in range(factor)])
+        lines = lines.reshape(batch, depth, height * factor, width)
+        result = xp.empty((batch, depth, height * factor, width, factor), maps.dtype)
+        self._between(xp, lines, 3, [result[..., phase] for phase in range(factor)])
+        return pixels(result.reshape(batch, depth, height * factor, width * factor))
+
+    def _between(self, xp: Any, x: Any, axis: int, phases: list[Any]) -> None:
+        """Interpolates along one axis: output factor*q + p lies at q + (p + 0.5)/factor - 0.5, within the border."""
+        last = x.shape[axis] - 1
+        here = xp.arange(last + 1)
+        for phase, result in enumerate(phases):
+            ahead = 2 * phase + 1 - self.factor  # in units of 1 / (2*factor)
+            neighbour = xp.clip(here + (1 if ahead > 0 else -1), 0, last)
+            share = abs(ahead) / (2 * self.factor)
+            xp.multiply(x, 1 - share, out=result)
+            result += share * xp.take(x, neighbour, axis=axis)
+
 
 class ZeroPad(Layer):
     """Rows and columns of zeros around the volume; negative numbers crop it."""
@@ -117,6 +159,17 @@ class ZeroPad(Layer):
         top, left, _, _ = self.pad
         return (Stencil(1, -top, -top), Stencil(1, -left, -left))
 
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        top, left, bottom, right = self.pad
+        maps = planes(x)
+        batch, depth, height, width = maps.shape
+        rows, columns = (-top, height + bottom), (-left, width + right)
+        result = xp.empty((batch, depth, height + top + bottom, width + left + right), x.dtype)
+        for image, target in zip(maps, result, strict=True):
+            target[...] = padded(xp, image, rows, columns)
+        return pixels(result)
+
 
 class Shuffle(Layer):
     """Channel shuffle: channel i of group g becomes channel i*groups + g.
@@ -143,6 +196,13 @@ class Shuffle(Layer):
             )
         return x
 
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        maps = planes(inputs[0])
+        batch, depth, height, width = maps.shape
+        result = xp.empty((batch, depth // self.groups, self.groups, height, width), maps.dtype)
+        result[...] = maps.reshape(batch, self.groups, -1, height, width).swapaxes(1, 2)
+        return pixels(result.reshape(batch, depth, height, width))
+
 
 class Slice(Layer):
     """Channels ``from`` to ``to`` - 1 of the input (to the last one if ``to`` is left out): a view."""
@@ -168,3 +228,6 @@ class Slice(Layer):
             )
         return Volume(x.height, x.width, stop - self.start)
 
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        return x[..., self.start : self.stop]

@@ -142,16 +142,16 @@ def remark(row: Row) -> str:
 
 CELLS: Mapping[str, tuple[str, bool, Callable[[Row, str], Cell]]] = {
     "layer": ("layer", False, lambda row, units: word(row.name)),
-    "label": ("label", False, lambda row, units: word(row.label)),
+    "label": ("label", False, lambda row, units: Cell(row.label, row.label, "")),
     "kind": ("kind", False, lambda row, units: word(row.layer.kind if row.layer else "block")),
     "inputs": ("inputs", False, lambda row, units: word(" ".join(_inputs(row)))),
     "volume": ("volume", False, lambda row, units: Cell(str(row.last.output), row.last.output.size)),
     "memory": ("memory", False, lambda row, units: _memory(row)),
     "activations": ("activations", True, lambda row, units: number(_activations(row))),
-    "bytes": ("bytes", True, lambda row, units: Cell(format_bytes(row.held_bytes, units), row.held_bytes)),
+    "bytes": ("bytes", True, lambda row, units: Cell(format_bytes(row.held_bytes, units), row.held_bytes, "")),
     "in_place": ("in place", False, lambda row, units: _flag(row, lambda member: member.in_place)),
     "weights": ("weights", False, lambda row, units: _arithmetic("weights", row, row.weights)),
-    "biases": ("biases", True, lambda row, units: _arithmetic("biases", row, row.biases)),
+    "biases": ("biases", True, lambda row, units: _arithmetic("biases", row, row.biases)._replace(brief="")),
     "parameters": ("parameters", True, lambda row, units: number(row.parameters)),
     "trainable": ("trainable", True, lambda row, units: number(row.trainable)),
     "buffers": ("buffers", True, lambda row, units: _arithmetic("buffers", row, row.buffers)),
@@ -160,6 +160,9 @@ CELLS: Mapping[str, tuple[str, bool, Callable[[Row, str], Cell]]] = {
     "remarks": ("remarks", False, lambda row, units: word(remark(row))),
 }
 """Every column by its key: its title, whether it is right-aligned, and its cell of a row."""
+
+BRIEF = {"receptive_field": "field"}
+"""Shorter titles for where there is little room."""
 
 USUAL = ("layer", "label", "volume", "memory", "bytes", "weights", "biases", "macs", "receptive_field")
 """The columns for people, unless others are asked for; ``remarks`` follows where there are any."""
@@ -196,7 +199,9 @@ def chosen_columns(text: str) -> tuple[str, ...]:
 def table_of(rows: Sequence[Row], keys: Sequence[str], units: str) -> Table:
     """The table of rows with these columns."""
     makers = [CELLS[key] for key in keys]
-    columns = tuple([Column(key, title, right) for key, (title, right, _) in zip(keys, makers, strict=True)])
+    columns = tuple(
+        [Column(key, t, right, BRIEF.get(key, "")) for key, (t, right, _) in zip(keys, makers, strict=True)]
+    )
     return Table(columns, tuple([tuple([make(row, units) for _, _, make in makers]) for row in rows]))
 
 
@@ -269,9 +274,9 @@ def total_paragraphs(report: Report, units: str) -> tuple[Paragraph, ...]:
     images = "image" if report.batch == 1 else f"batch of {report.batch:,}"
     times = f" * {each} byte{'s' if each > 1 else ''}"
     batch = f" * {report.batch:,} images" if report.batch > 1 else ""
+    held = format_bytes(totals.activation_bytes, units)
     memory = (
-        f"{_count(totals.activations)} activations{times}{batch} = {format_bytes(totals.activation_bytes, units)}"
-        f" / {images}, forward only",
+        f"{_count(totals.activations)} activations{times}{batch} = {held} / {images}, forward only",
         f"about x2 with backward: {format_bytes(2 * totals.activation_bytes, units)}",
     )
     parameters = [f"{_count(totals.parameters)} = {totals.weights:,} weights + {totals.biases:,} biases"]
@@ -310,11 +315,9 @@ def test_time_lines(report: Report, units: str) -> list[str]:
     if not alone:
         return []
     test = report.test_time
-    return [
-        f"{plural(len(alone), 'layer')} {'runs' if len(alone) == 1 else 'run'} in training alone: {listing(alone)}",
-        f"without: {_count(test.activations)} activations = {format_bytes(test.activation_bytes, units)}, "
-        f"{_count(test.parameters)} parameters, {_count(test.macs)} MACs",
-    ]
+    what = f"{plural(len(alone), 'layer')} {'runs' if len(alone) == 1 else 'run'} in training alone: {listing(alone)}"
+    memory = f"{_count(test.activations)} activations = {format_bytes(test.activation_bytes, units)}"
+    return [what, f"without: {memory}, {_count(test.parameters)} parameters, {_count(test.macs)} MACs"]
 
 
 ASSUMED = {

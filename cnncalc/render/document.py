@@ -13,15 +13,22 @@ if TYPE_CHECKING:
 
 
 class Column(NamedTuple):
-    """A column: ``key`` for programs, ``title`` for people, ``right`` for numbers that stand right-aligned."""
+    """A column: ``key`` for programs, ``title`` for people, ``right`` for numbers that stand right-aligned.
+
+    ``brief`` is a title for where there is little room.
+    """
 
     key: str
     title: str
     right: bool = False
+    brief: str = ""
 
 
 class Cell(NamedTuple):
-    """One entry: as a person reads it, exactly (a whole number, a word, None: nothing), and in little room."""
+    """One entry: as a person reads it, exactly (a whole number, a word, None: nothing), and in little room.
+
+    Where ``brief`` is empty in all cells of a column, the column can be done without.
+    """
 
     text: str
     value: int | str | bool | None = None

@@ -126,7 +126,9 @@ def size_steps(row: LayerReport) -> list[str]:
         return _merged(row)
     if isinstance(layer, AdaptivePooling) and layer.adaptive is not None:
         sides = zip(SIDES, layer.adaptive, x[:2], strict=True)
-        told = [f"{side} {size}: window o is from o*{given}/{size} to (o+1)*{given}/{size}" for side, size, given in sides]
+        told = [
+            f"{side} {size}: window o is from o*{given}/{size} to (o+1)*{given}/{size}" for side, size, given in sides
+        ]
         return [*[f"{line}, rounded outwards" for line in told], f"depth {x.depth} as the input"]
     if isinstance(layer, (Convolution, Pooling)):
         return [*[_windowed(row, side) for side in (0, 1)], _depth(row)]
@@ -302,18 +304,15 @@ def _why_not(report: Report, row: LayerReport, in_place: bool) -> str:
         return f"the volume changes from {row.input_volumes[0]} to {row.output}"
     readers: dict[int, list[str]] = {}
     for other in report.layers:
-        for source in other.sources:
-            readers.setdefault(source, []).append(other.name)
-    place = row.sources[0]
+        for number in other.sources:
+            readers.setdefault(number, []).append(other.name)
+    reader, place = row.name, row.sources[0]
     while True:
-        others = [name for name in readers.get(place, ()) if name != row.name]
         source = report.layers[place]
-        if len(readers.get(place, ())) > 1:
-            also = listing(others) if others else f"{row.name} a second time"
-            if others and readers[place].count(row.name) == 0:
-                return f"the memory of {source.name} is also read by {also}"
-            return f"{source.name} is also read by {also}"
+        if len(readers[place]) > 1:
+            others = [name for name in readers[place] if name != reader]
+            memory = source.name if reader == row.name else f"the memory of {source.name}"
+            return f"{memory} is also read by {listing(others) if others else f'{reader} a second time'}"
         if not source.in_place:
-            break
-        place = source.sources[0]
-    return f"backward needs what {row.inputs[0]} gave"
+            return f"backward needs what {row.inputs[0]} gave"
+        reader, place = source.name, source.sources[0]

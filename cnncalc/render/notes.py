@@ -89,7 +89,8 @@ def _close(count: int, units: str) -> str:
 
 def _footnote(report: Report, units: str) -> list[str]:
     totals, each = report.totals, bytes_per_element(report.dtype)
-    return [
+    text = (
         f"(The notes print {PRINTED_TOTAL} for this table, which is not the sum of its rows: they hold "
         f"{totals.activations:,} numbers, * {each} bytes = {format_bytes(totals.activations * each, units)}.)"
-    ]
+    )
+    return [text]

@@ -43,10 +43,15 @@ def table_lines(table: Table) -> list[str]:
     ]
 
 
+def margin_of(paragraphs: tuple[Paragraph, ...]) -> int:
+    """The width of the words at the left, with the gap behind them."""
+    margin = max([width_of(paragraph.title) for paragraph in paragraphs], default=0)
+    return margin + len(GAP) if margin else 0
+
+
 def paragraph_lines(paragraphs: tuple[Paragraph, ...]) -> list[str]:
     """Each paragraph's word, its lines to the right of it."""
-    margin = max(width_of(paragraph.title) for paragraph in paragraphs)
-    margin += len(GAP) if margin else 0
+    margin = margin_of(paragraphs)
     lines = []
     for paragraph in paragraphs:
         head = paragraph.title + " " * (margin - width_of(paragraph.title))

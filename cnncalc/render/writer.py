@@ -222,9 +222,7 @@ class _PatternWriter:
             current, at = at, at + 1
         return items
 
-    def _fork(
-        self, at: int, high: int, current: int | None
-    ) -> tuple[int | None, list[tuple[int, int]] | None]:
+    def _fork(self, at: int, high: int, current: int | None) -> tuple[int | None, list[tuple[int, int]] | None]:
         """The furthest merge whose branches begin here, with its branches."""
         for merge in reversed(self.merges.get(current, ())):
             if at < merge < high:

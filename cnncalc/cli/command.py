@@ -1,0 +1,129 @@
+"""What a command is: its arguments, its options and what it does. Knows nothing of how a command line is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cnncalc.errors import ValueProblem, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cnncalc.cli.streams import Output
+
+MOST_DIGITS = 18
+"""Longer whole numbers are refused, as everywhere in the language."""
+
+
+class Option(NamedTuple):
+    """An option ``flag VALUE``, or a switch ``flag`` with its ``opposite``.
+
+    ``name`` is the keyword that the command gets; with a ``group`` it is a key of the mapping of that keyword. ``read``
+    turns the text into the value and raises ValueProblem. Of a ``repeated`` option the values are put together by
+    ``gather``. ``words`` are the values that there are, if they are few.
+    """
+
+    flag: str
+    name: str
+    help: str
+    metavar: str = ""
+    read: Callable[[str], Any] = str
+    default: Any = None
+    group: str | None = None
+    words: tuple[str, ...] = ()
+    opposite: str | None = None
+    repeated: bool = False
+    gather: Callable[[Sequence[Any]], Any] = tuple
+
+
+class Command(NamedTuple):
+    """A command: ``run`` gets the arguments and options as keywords and gives the exit code (None: 0)."""
+
+    name: str
+    short: str
+    help: str
+    run: Callable[..., int | None]
+    arguments: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+
+    def call(self, values: dict[str, Any]) -> int:
+        """Runs the command with the values that were read; options that are not among them have their defaults."""
+        keywords: dict[str, Any] = {name: values[name] for name in self.arguments}
+        for option in self.options:
+            value = values.get(option.name, option.default)
+            if option.group is None:
+                keywords[option.name] = value
+            else:
+                keywords.setdefault(option.group, {})[option.name] = value
+        return self.run(**keywords) or 0
+
+
+def read_plainly(command: Command, words: Sequence[str]) -> dict[str, Any] | None:
+    """The values of a call without mistakes; None if it needs a closer look.
+
+    This is what most calls are, and it spares them half of their start-up time. Whatever is unusual (help, a mistake,
+    an abbreviation) is left to :mod:`cnncalc.cli.grammar`.
+    """
+    flags = {flag: option for option in command.options for flag in (option.flag, option.opposite) if flag}
+    values: dict[str, Any] = {}
+    arguments: list[str] = []
+    repeated: dict[str, list[Any]] = {}
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-") or word == "-":
+            arguments.append(word)
+            continue
+        flag, sign, text = word.partition("=")
+        option = flags.get(flag)
+        if option is None or bool(sign and option.opposite):
+            return None
+        if option.opposite:
+            values[option.name] = flag == option.flag
+            continue
+        try:
+            value = option.read(text if sign else next(rest))
+            if option.repeated:
+                repeated.setdefault(option.name, []).append(value)
+                value = option.gather(repeated[option.name])
+        except (StopIteration, ValueProblem):
+            return None
+        values[option.name] = value
+    if len(arguments) != len(command.arguments):
+        return None
+    return {**values, **dict(zip(command.arguments, arguments, strict=True))}
+
+
+# How values are read
+
+
+def whole_number(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isascii() or not text.isdigit() or not text.strip("0"):
+        raise ValueProblem(f"expected a whole number of at least 1, found '{text[:60]}'")
+    if len(text) > MOST_DIGITS:
+        raise ValueProblem(f"a whole number may have {MOST_DIGITS} digits, but this one has {len(text)}")
+    return int(text)
+
+
+def one_of(words: tuple[str, ...]) -> Callable[[str], str]:
+    """A reader of one of a few words, which answers another one with the nearest."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            near = did_you_mean(text, words)
+            raise ValueProblem(f"expected {' or '.join(words)}, found '{text[:60]}'{near}")
+        return text
+
+    return read
+
+
+def choice(flag: str, words: tuple[str, ...], help: str, *, name: str = "", default: str | None = None) -> Option:
+    """An option that takes one of a few words."""
+    return Option(flag, name or flag[2:], help, "|".join(words), one_of(words), default, words=words)
+
+
+def output_of(output: dict[str, Any]) -> Output:
+    """Where the report goes and how, from the group ``output``."""
+    from cnncalc.cli.streams import Output
+
+    return Output(output["form"], output["file"])

@@ -1,0 +1,237 @@
+"""The command line by click: help, completion, and every call that is not plainly right. Nothing is run here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from cnncalc import __version__
+from cnncalc.cli.program import COMMANDS, COMPLETION, DONE, WRONG, find_command
+from cnncalc.cli.streams import say, write_output
+from cnncalc.errors import Problem, ValueProblem, nearest
+from cnncalc.source import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cnncalc.cli.command import Command, Option
+
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType  # generic for type checkers alone: older versions are not at run time
+
+HELP = """Says exactly what a convolutional network costs: volumes, memory, parameters, multiply-adds.
+
+A TARGET is, tried in this order: '-' (standard input), a file or anything that ends in .yaml or .yml, a named net such
+as vgg16, or a pattern such as "INPUT -> [CONV -> RELU -> POOL]*2 -> FC -> RELU -> FC".
+
+\b
+Examples:
+  cnncalc table vgg16
+  cnncalc table "INPUT[32x32x3] -> [CONV3-32 -> RELU -> POOL2]*2 -> FC-10"
+"""
+
+EPILOG = """Exit codes: 0 done, 1 a check failed, 2 the input or the call is wrong, 3 an internal error,
+130 interrupted.
+
+Shell completion: eval "$(_CNNCALC_COMPLETE=bash_source cnncalc)", or zsh_source, or fish_source.
+"""
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def read(words: Sequence[str]) -> tuple[Command, dict[str, Any]] | int:
+    """The command that is called and its values; or an exit code if there is nothing left to do.
+
+    A wrong call is said on standard error, with the nearest thing that would be right.
+    """
+    try:
+        answer = program.main(
+            args=list(words),
+            prog_name="cnncalc",
+            complete_var=COMPLETION,
+            standalone_mode=False,
+            windows_expand_args=False,
+        )
+    except click.exceptions.Abort:
+        raise KeyboardInterrupt from None
+    except click.UsageError as error:
+        say(describe(usage_problem(error)))
+        return WRONG
+    except SystemExit as end:  # completion ends so
+        return end.code if isinstance(end.code, int) else DONE
+    if isinstance(answer, tuple):
+        command, values = answer
+        return command, values
+    return answer if isinstance(answer, int) else DONE
+
+
+class Value(ParamType):
+    """The value of an option, as the option reads it."""
+
+    def __init__(self, option: Option) -> None:
+        self.name = option.metavar
+        self.option = option
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self.option.read(value)
+        except ValueProblem as problem:
+            self.fail(problem.message, param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        if self.option.metavar == "FILE":
+            return [CompletionItem(incomplete, type="file")]
+        return [CompletionItem(word) for word in self.option.words if word.startswith(incomplete)]
+
+
+def _gathered(option: Option) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Puts the values of a repeated option together."""
+
+    def gather(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> Any:
+        try:
+            return option.gather(values) if values else option.default
+        except ValueProblem as problem:
+            raise click.BadParameter(problem.message, ctx, param) from None
+
+    return gather
+
+
+def complete_target(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The named nets that begin so; files where none does."""
+    from cnncalc.frontend.catalogue import names
+
+    found = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
+
+
+def _parameter(option: Option) -> click.Parameter:
+    if option.opposite:
+        return click.Option([f"{option.flag}/{option.opposite}", option.name], default=option.default, help=option.help)
+    return click.Option(
+        [option.flag, option.name],
+        type=Value(option),
+        metavar=option.metavar,
+        multiple=option.repeated,
+        callback=_gathered(option) if option.repeated else None,
+        help=option.help,
+    )
+
+
+def click_command(command: Command) -> click.Command:
+    """The command as click knows it; called, it gives itself and its values."""
+    parameters: list[click.Parameter] = [
+        click.Argument([name], metavar=name.upper(), shell_complete=complete_target if name == "target" else None)
+        for name in command.arguments
+    ]
+    parameters += [_parameter(option) for option in command.options]
+
+    def callback(**values: Any) -> tuple[Command, dict[str, Any]]:
+        return command, {name: value for name, value in values.items() if value is not None}
+
+    return click.Command(
+        command.name,
+        params=parameters,
+        callback=callback,
+        help=command.help,
+        short_help=command.short,
+        context_settings=SETTINGS,
+    )
+
+
+class Program(click.Group):
+    """The group of commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command = find_command(cmd_name)
+        return click_command(command) if command else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        command = self.get_command(ctx, args[0])
+        if command is None and not ctx.resilient_parsing:
+            raise NoSuchCommand(args[0], ctx)
+        return args[0], command, args[1:]
+
+
+class NoSuchCommand(click.UsageError):
+    """The first word is no command; it may be a TARGET."""
+
+    def __init__(self, word: str, ctx: click.Context) -> None:
+        super().__init__(f"no command '{word[:60]}'", ctx)
+        self.word = word
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        write_output(f"cnncalc {__version__}\n")
+        ctx.exit()
+
+
+@click.group(cls=Program, help=HELP, epilog=EPILOG, invoke_without_command=True, context_settings=SETTINGS)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an internal error.")
+@click.pass_context
+def program(ctx: click.Context) -> None:
+    """Without a command: the help."""
+    if ctx.invoked_subcommand is None:
+        write_output(ctx.get_help() + "\n")
+
+
+# Wrong calls
+
+
+def usage_problem(error: click.UsageError) -> Problem:
+    """A wrong call as a problem: what is wrong in one line, and a way out."""
+    path = error.ctx.command_path if error.ctx else "cnncalc"
+    hint = f"{path} --help"
+    if isinstance(error, NoSuchCommand):
+        return _no_command(error)
+    if isinstance(error, click.NoSuchOption):
+        return _no_option(error, path)
+    if isinstance(error, click.MissingParameter):
+        name = error.param.make_metavar(error.ctx) if error.param and error.ctx else "an argument"
+        return Problem("usage", f"{path} needs {name}", hint=hint)
+    if isinstance(error, click.BadParameter):
+        name = error.param.opts[0] if error.param and error.param.opts else "the argument"
+        return Problem("usage", f"{name}: {error.message}", hint=hint)
+    message = error.format_message()
+    if "unexpected extra argument" in message:
+        extra = message.partition("(")[2].rpartition(")")[0]
+        hint = "a pattern goes into quotes, or the shell cuts it at blanks and takes '>' for a file"
+        return Problem("usage", f"{path} takes no further argument: {extra[:60]}", hint=hint)
+    return Problem("usage", message[:1].lower() + message[1:].rstrip("."), hint=hint)
+
+
+def _no_command(error: NoSuchCommand) -> Problem:
+    from cnncalc.frontend.catalogue import path
+
+    word = error.word
+    near = nearest(word, COMMANDS)
+    if "->" in word or "\u2192" in word or word.endswith((".yaml", ".yml")) or word == "-" or path(word):
+        quoted = f'"{word[:60]}{"..." if len(word) > 60 else ""}"' if " " in word or ">" in word else word
+        hint = f"cnncalc table {quoted}"
+    elif near:
+        hint = f"did you mean '{near}'?"
+    else:
+        hint = f"the commands are {', '.join(COMMANDS)}"
+    return Problem("usage", error.message, hint=hint)
+
+
+def _no_option(error: click.NoSuchOption, path: str) -> Problem:
+    known = [name for param in error.ctx.command.params for name in param.opts] if error.ctx else []
+    name = error.option_name
+    near = nearest(name, [*known, "--help"])
+    if name.startswith(("->", "-[")):
+        hint = "an argument that begins with '-' goes behind '--'"
+    else:
+        hint = f"did you mean '{near}'?" if near else f"{path} --help"
+    return Problem("usage", f"{path} has no option '{name[:60]}'", hint=hint)

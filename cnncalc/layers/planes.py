@@ -1,0 +1,295 @@
+"""What the NumPy runs of the layers share: planes, windows that slide over arrays, work in blocks.
+
+Arrays come as batch x height x width x depth. In memory each map is one plane, the depth slowest, then height, then
+width: the order in which FLATTEN, RESHAPE and FC take the elements, so that these and SLICE are views. ``planes`` shows
+an array in the order of its memory (batch, depth, height, width), ``pixels`` is the way back.
+
+How many windows there are is counted here where they begin, on the arrays themselves. Nothing is taken from
+:mod:`cnncalc.layers.window`, whose arithmetic the run is there to check.
+
+NumPy arrives as ``xp``. Multiply-adds go through ``xp.matmul``, or one factor at a time through ``xp.multiply``, so
+that a NumPy that counts can stand in for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+COLUMN_BYTES = 8 << 20
+"""How many bytes of windows are laid out for one matrix product: enough for BLAS, little beside the activations."""
+
+BLOCK_BYTES = 512 << 10
+"""How many bytes are worked on at a time where an array is gone over more than once: they stay in a core's cache."""
+
+NARROW = 16
+"""Planes of fewer columns are worked on with the depth innermost, since NumPy is slow at short rows."""
+
+
+def planes(x: Any) -> Any:
+    """batch x depth x height x width: the order in memory."""
+    return x.transpose(0, 3, 1, 2)
+
+
+def pixels(x: Any) -> Any:
+    """batch x height x width x depth, of planes."""
+    return x.transpose(0, 2, 3, 1)
+
+
+def starts(
+    size: int, pads: tuple[int, int], window: int, stride: int = 1, *, ceil: bool = False, same: bool = False
+) -> range:
+    """Where the windows along one side begin, in elements of the array; the padding before it is negative.
+
+    Rounded down, the windows are those that end within the padded side. Rounded up, there is one more as long as the
+    last one leaves something of the padded side unseen, but none begins in the padding at the end.
+    """
+    if same:
+        # TensorFlow: one window for each stride begun, the odd element of padding at the end
+        missing = max(0, window - (size % stride or stride))
+        pads = (missing // 2, missing - missing // 2)
+    before, after = pads
+    if not ceil:
+        return range(-before, size + after - window + 1, stride)
+    unseen = range(-before, size + after - window + stride, stride)
+    return range(-before, min(unseen.stop, size), stride)
+
+
+def padded(xp: Any, x: Any, rows: tuple[int, int], columns: tuple[int, int], fill: float = 0) -> Any:
+    """Maps x height x width cut to ``rows`` and ``columns`` (first, behind the last), with ``fill`` beyond the border.
+
+    A view where nothing lies beyond the border. Narrow planes are laid out with the depth innermost.
+    """
+    depth, height, width = x.shape
+    top, bottom = max(0, rows[0]), min(height, rows[1])
+    left, right = max(0, columns[0]), min(width, columns[1])
+    seen = x[:, top:bottom, left:right]
+    shape = (depth, rows[1] - rows[0], columns[1] - columns[0])
+    if seen.shape == shape:
+        return seen
+    result = xp.full(shape, fill, x.dtype) if fill else xp.zeros(shape, x.dtype)
+    if seen.size:
+        result[:, top - rows[0] : bottom - rows[0], left - columns[0] : right - columns[0]] = seen
+    return result
+
+
+def pieces(count: int, bytes_each: int, bytes_at_once: int = BLOCK_BYTES) -> list[slice]:
+    """``count`` items in pieces of equal size and of about so many bytes."""
+    number = min(count, -(-count * bytes_each // bytes_at_once)) or 1
+    step = -(-count // number) or 1
+    return [slice(first, min(count, first + step)) for first in range(0, count, step)]
+
+
+def elementwise(xp: Any, function: Callable[[Any, Any], Any], x: Any, out: Any = None) -> Any:
+    """``function(x, result)`` applied piece by piece, so that what it needs for itself stays small.
+
+    ``function`` writes into ``result``, which may be ``x`` itself.
+    """
+    result = xp.empty_like(x) if out is None else out
+    source, target = planes(x), planes(result)
+    if not (source.flags.c_contiguous and target.flags.c_contiguous):
+        function(x, result)
+        return result
+    source, target = source.reshape(-1), target.reshape(-1)
+    for piece in pieces(source.size, source.itemsize):
+        function(source[piece], target[piece])
+    return result
+
+
+def slide(
+    xp: Any, combine: Any, x: Any, axis: int, begins: range, offsets: range, neutral: float, out: Any = None
+) -> Any:
+    """Each window of an array along one axis combined into one number: ``combine`` is add, maximum, ...
+
+    Windows begin at ``begins`` and see the elements ``offsets`` further on; beyond the border lies ``neutral``.
+    """
+    size = x.shape[axis]
+    if out is None:
+        out = xp.empty((*x.shape[:axis], len(begins), *x.shape[axis + 1 :]), x.dtype)
+    ahead: tuple[slice, ...] = (slice(None),) * axis
+    everywhere, somewhere = [], []
+    for offset in offsets:
+        seen = begins[: _below(begins, size - offset)][_below(begins, -offset) :]
+        if not seen:
+            continue
+        values = x[(*ahead, slice(seen.start + offset, seen[-1] + offset + 1, seen.step))]
+        if len(seen) == len(begins):
+            everywhere.append(values)
+        else:
+            first = _below(begins, -offset)
+            somewhere.append((out[(*ahead, slice(first, first + len(seen)))], values))
+    if len(everywhere) > 1:
+        combine(everywhere[0], everywhere[1], out=out)
+    elif everywhere:
+        out[...] = everywhere[0]
+    else:
+        out[...] = neutral
+    for values in everywhere[2:]:
+        combine(out, values, out=out)
+    for part, values in somewhere:
+        combine(part, values, out=part)
+    return out
+
+
+def _below(begins: range, bound: int) -> int:
+    """How many of the numbers of an ascending range are below ``bound``."""
+    return len(range(begins.start, min(bound, begins.stop), begins.step))
+
+
+def pool(
+    xp: Any,
+    combine: Any,
+    neutral: float,
+    x: Any,
+    begins: Sequence[range],
+    kernel: Sequence[int],
+    dilation: Sequence[int],
+) -> Any:
+    """Every window of every map combined into one number, first the rows of a window, then its columns.
+
+    ``x`` is batch x depth x height x width; ``begins`` says where windows begin, by height and by width.
+    """
+    batch, depth, height, width = x.shape
+    rows, columns = begins
+    down, across = (range(0, k * d, d) for k, d in zip(kernel, dilation, strict=True))
+    out = xp.empty((batch, depth, len(rows), len(columns)), x.dtype)
+    bytes_each = height * width * x.itemsize
+    for image, result in zip(x, out, strict=True):
+        for piece in pieces(depth, bytes_each):
+            lines = slide(xp, combine, image[piece], 1, rows, down, neutral)
+            slide(xp, combine, lines, 2, columns, across, neutral, out=result[piece])
+    return out
+
+
+def convolve(
+    xp: Any,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    begins: Sequence[range],
+    dilation: Sequence[int],
+    out: Any = None,
+) -> Any:
+    """Every filter at every window: batch x K x rows x columns from batch x D x height x width.
+
+    ``weight`` is kernel height x kernel width x D x K. The windows of a block of rows are laid out as columns
+    (kh*kw*D) x (rows*columns), and one matrix product with the filters K x (kh*kw*D) gives the block of the output.
+    """
+    batch, depth, height, width = x.shape
+    kh, kw, _, filters = weight.shape
+    (rows, columns), (dh, dw) = begins, dilation
+    if out is None:
+        out = xp.empty((batch, filters, len(rows), len(columns)), x.dtype)
+    if not out.size:
+        return out
+    flat = weight.reshape(-1, filters).T
+    inside = rows[0] >= 0 and columns[0] >= 0 and rows[-1] < height and columns[-1] < width
+    if kh == kw == 1 and inside:
+        seen = x[:, :, rows.start : rows[-1] + 1 : rows.step, columns.start : columns[-1] + 1 : columns.step]
+        for image, result in zip(seen, out, strict=True):
+            product = xp.matmul(flat, image.reshape(depth, -1), out=result.reshape(filters, -1))
+            if bias is not None:
+                product += bias[:, None]
+        return out
+    spread = (dh * (kh - 1) + 1, dw * (kw - 1) + 1)
+    across = (columns.start, columns[-1] + spread[1])
+    row_elements = kh * kw * depth * len(columns)
+    blocks = pieces(len(rows), row_elements * x.itemsize, COLUMN_BYTES)
+    buffer = xp.empty(row_elements * blocks[0].stop, x.dtype)
+    view = xp.lib.stride_tricks.sliding_window_view
+    for image, result in zip(x, out, strict=True):
+        for block in blocks:
+            some = rows[block]
+            band = padded(xp, image, (some.start, some[-1] + spread[0]), across)
+            windows = view(band, spread, axis=(1, 2))[:, :: rows.step, :: columns.step, ::dh, ::dw]
+            laid = buffer[: row_elements * len(some)].reshape(kh, kw, depth, len(some), len(columns))
+            laid[...] = windows.transpose(3, 4, 0, 1, 2)
+            product = result[:, block].reshape(filters, -1)
+            xp.matmul(flat, laid.reshape(kh * kw * depth, -1), out=product)
+            if bias is not None:
+                product += bias[:, None]
+    return out
+
+
+def convolve_maps(xp: Any, x: Any, weight: Any, bias: Any, begins: Sequence[range], dilation: Sequence[int]) -> Any:
+    """Each map with filters of its own: batch x D*multiplier x rows x columns from batch x D x height x width.
+
+    ``weight`` is kernel height x kernel width x D x multiplier. One position of the kernel after the other, the whole
+    plane at once.
+    """
+    batch, depth, height, width = x.shape
+    kh, kw, _, multiplier = weight.shape
+    (rows, columns), (dh, dw) = begins, dilation
+    out = xp.empty((batch, depth, multiplier, len(rows), len(columns)), x.dtype)
+    if not out.size:
+        return out.reshape(batch, depth * multiplier, len(rows), len(columns))
+    down = (rows.start, rows[-1] + dh * (kh - 1) + 1)
+    across = (columns.start, columns[-1] + dw * (kw - 1) + 1)
+    narrow = len(columns) < NARROW
+    for image, result in zip(x, out, strict=True):
+        for piece in pieces(depth, height * width * x.itemsize):
+            band = padded(xp, image[piece], down, across)
+            count = band.shape[0]
+            if narrow:
+                band = xp.ascontiguousarray(band.transpose(1, 2, 0)).transpose(2, 0, 1)
+                total, part = (xp.empty((len(rows), len(columns), count), x.dtype).transpose(2, 0, 1) for _ in range(2))
+            else:
+                part = xp.empty((count, len(rows), len(columns)), x.dtype)
+            for which in range(multiplier):
+                if not narrow:
+                    total = result[piece, which]
+                for i in range(kh):
+                    for j in range(kw):
+                        seen = band[:, i * dh :: rows.step, j * dw :: columns.step][:, : len(rows), : len(columns)]
+                        factor = weight[i, j, piece, which][:, None, None]
+                        if i == j == 0:
+                            xp.multiply(seen, factor, out=total)
+                        else:
+                            xp.multiply(seen, factor, out=part)
+                            xp.add(total, part, out=total)
+                if narrow:
+                    result[piece, which] = total
+                if bias is not None:
+                    offset = bias.reshape(depth, multiplier)[piece, which]
+                    result[piece, which] += offset[:, None, None]
+    return out.reshape(batch, depth * multiplier, len(rows), len(columns))
+
+
+def spread_out(
+    xp: Any,
+    x: Any,
+    weight: Any,
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    output_pad: Sequence[int],
+    crop: Sequence[int],
+    out: Any,
+) -> None:
+    """A transposed convolution into ``out``, batch x K x rows x columns, from batch x D x height x width.
+
+    ``weight`` is kernel height x kernel width x D x K. Each input position adds its D numbers times the weights to one
+    window of the uncropped plane, of which ``crop`` (top, left, bottom, right) is then cut off.
+    """
+    _, depth, height, width = x.shape
+    kh, kw, _, filters = weight.shape
+    (sh, sw), (dh, dw), (top, left, _, _) = stride, dilation, crop
+    tall = (height - 1) * sh + dh * (kh - 1) + 1 + output_pad[0]
+    wide = (width - 1) * sw + dw * (kw - 1) + 1 + output_pad[1]
+    turned = weight.transpose(0, 1, 3, 2)
+    if filters < 32:  # small products: all positions of the kernel in one of them
+        turned = turned.reshape(1, 1, kh * kw * filters, depth)
+    blocks = pieces(height, kh * kw * filters * width * x.itemsize, COLUMN_BYTES)
+    for image, result in zip(x, out, strict=True):
+        plane = xp.zeros((filters, tall, wide), x.dtype)
+        for block in blocks:
+            some = image[:, block]
+            count = some.shape[1]
+            parts = xp.matmul(turned, some.reshape(depth, -1)).reshape(kh, kw, filters, count, width)
+            for i in range(kh):
+                first = block.start * sh + i * dh
+                lines = plane[:, first : first + (count - 1) * sh + 1 : sh]
+                for j in range(kw):
+                    lines[:, :, j * dw : j * dw + (width - 1) * sw + 1 : sw] += parts[i, j]
+        result[...] = plane[:, top : tall - crop[2], left : wide - crop[3]]

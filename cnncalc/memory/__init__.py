@@ -1,0 +1,1 @@
+"""What a training step and an inference hold in memory, tensor by tensor."""

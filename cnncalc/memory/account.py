@@ -1,0 +1,404 @@
+"""The memory report: training and inference to the byte, by what the memory is for, and the notes' rule beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnncalc.errors import Problem, ValueProblem, did_you_mean
+from cnncalc.memory.family import TapeFamily
+from cnncalc.memory.lowering import lower
+from cnncalc.memory.optimizers import Step, optimizer_named, step_of
+from cnncalc.memory.profiles import Profile, profile_named
+from cnncalc.memory.replay import Event, Machine, Trace
+from cnncalc.memory.segments import Segment, joined, segments_of
+from cnncalc.units import bytes_per_element
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.analysis.report import Report
+    from cnncalc.memory.tape import Tape
+
+ZERO_GRAD = ("start", "before-backward", "zeros")
+"""Where gradients are let go: before the step, between forward and backward, or never (they are set to zero)."""
+
+AUTOCAST = ("bfloat16", "float16")
+TRAINABLE_TYPES = ("float32", "float64", "float16", "bfloat16")
+"""Data types that memory is worked out for."""
+
+
+class Options(NamedTuple):
+    """How a net is trained and run.
+
+    ``batch`` images at once; ``dtype`` of parameters and activations; ``autocast``: activations in that half type;
+    ``style`` of the optimizer (None: the profile's); ``accumulate``: micro-batches a step; ``checkpoint``: see
+    :func:`cnncalc.memory.segments.segments_of`, or ``best``.
+    """
+
+    profile: str = "torch-cuda"
+    batch: int = 1
+    dtype: str = "float32"
+    optimizer: str = "momentum"
+    style: str | None = None
+    weight_decay: bool = False
+    autocast: str | None = None
+    accumulate: int = 1
+    zero_grad: str = "start"
+    checkpoint: str = "none"
+
+
+class Breakdown(NamedTuple):
+    """The bytes at the peak by what they are for; they add up to it."""
+
+    parameters: int
+    gradients: int
+    optimizer_state: int
+    buffers: int
+    inputs: int
+    activations: int
+    transient: int
+
+    @property
+    def total(self) -> int:
+        """The sum."""
+        return sum(self)
+
+
+class Inference(NamedTuple):
+    """The memory of one forward pass at test time, in bytes; ``peak_at`` is the layer at work then."""
+
+    peak_bytes: int
+    peak_at: str
+    breakdown: Breakdown
+    events: tuple[Event, ...] = ()
+
+
+class Training(NamedTuple):
+    """The memory of a training step, in bytes.
+
+    ``peak_bytes`` is that of every step but the first, in which the optimizer makes its state
+    (``first_step_peak_bytes``). ``saved_bytes`` is what is kept for backward, images and targets included, parameters
+    not. ``segments`` are the stretches that are checkpointed, ``recomputed_macs`` the multiply-adds of one image that
+    are done again for them.
+    """
+
+    peak_bytes: int
+    peak_at: str
+    first_step_peak_bytes: int
+    after_forward_bytes: int
+    after_backward_bytes: int
+    saved_bytes: int
+    breakdown: Breakdown
+    segments: tuple[Segment, ...] = ()
+    recomputed_macs: int = 0
+    events: tuple[Event, ...] = ()
+
+
+class NotesRule(NamedTuple):
+    """The course notes' rule, in bytes: activations once for inference and twice for training, parameters x3."""
+
+    activation_bytes: int
+    parameter_bytes: int
+    inference_bytes: int
+    training_bytes: int
+
+
+class MemoryReport(NamedTuple):
+    """What a net takes in memory under given options."""
+
+    architecture: str
+    options: Options
+    training: Training
+    inference: Inference
+    notes: NotesRule
+    report: Report
+    warnings: tuple[Problem, ...] = ()
+
+
+def check_options(options: Options) -> None:
+    """Refuses what makes no sense, with the nearest known word; ValueProblem."""
+    if options.profile != "notes":
+        profile_named(options.profile)
+    optimizer_named(options.optimizer)
+    for what, value, known in (
+        ("zero-grad", options.zero_grad, ZERO_GRAD),
+        ("autocast", options.autocast, (*AUTOCAST, None)),
+        ("dtype", options.dtype, TRAINABLE_TYPES),
+    ):
+        if value not in known:
+            words = [word for word in known if word]
+            near = did_you_mean(str(value), words)
+            raise ValueProblem(f"no {what} '{value}'{near} (known: {', '.join(words)})", code=f"unknown-{what}")
+    if options.autocast is not None and options.dtype != "float32":
+        raise ValueProblem(f"autocast keeps parameters in float32, but dtype is {options.dtype}")
+    for what, number in (("batch", options.batch), ("accumulate", options.accumulate)):
+        if number < 1:
+            raise ValueProblem(f"{what}: expected a whole number of at least 1, found {number}")
+
+
+class Bench:
+    """Works out peaks of one net; keeps what does not change from one question to the next."""
+
+    def __init__(self, report: Report, options: Options) -> None:
+        check_options(options)
+        self.report = report
+        self.options = options
+        self.profile: Profile = profile_named("torch-cuda" if options.profile == "notes" else options.profile)
+        self._families: dict[bool, TapeFamily] = {}
+        self._tapes: dict[tuple[int, bool], Tape] = {}
+
+    def tape(self, batch: int, *, training: bool) -> Tape:
+        """The tape for a batch."""
+        known = self._tapes.get((batch, training))
+        if known is not None:
+            return known
+        options = self.options
+        half = options.autocast is not None
+        if not self._families and batch == options.batch:
+            known = lower(self.report, self.profile, batch=batch, dtype=options.dtype, training=training, autocast=half)
+        else:
+            family = self._families.get(training)
+            if family is None:
+                family = TapeFamily(self.report, self.profile, dtype=options.dtype, training=training, autocast=half)
+                self._families[training] = family
+            known = family.tape(batch)
+        self._tapes[batch, training] = known
+        return known
+
+    def segments(self, batch: int) -> tuple[Segment, ...]:
+        """The checkpointed segments; those of ``best`` by trying."""
+        if self.options.checkpoint == "best":
+            return best_segments(self, batch)
+        return segments_of(self.report, self.options.checkpoint)
+
+    def trace(self, batch: int, segments: Sequence[Segment] = (), *, logs: bool = False) -> Trace:
+        """One forward and backward."""
+        options = self.options
+        tape = self.tape(batch, training=True)
+        stays = options.zero_grad == "zeros" or options.accumulate > 1
+        return Machine(
+            tape,
+            self.profile,
+            gradients_before=options.zero_grad == "before-backward",
+            gradients_stay=stays,
+            segments=operations_of(tape, segments),
+            logs=logs,
+        ).run(training=True)
+
+    def step(self, tape: Tape) -> Step:
+        """The optimizer's step."""
+        sizes = [parameter.size for parameter in tape.parameters if parameter.is_trainable]
+        options = self.options
+        return step_of(
+            optimizer_named(options.optimizer),
+            sizes,
+            self.profile,
+            style=options.style,
+            weight_decay=options.weight_decay,
+        )
+
+    def training(self, batch: int, segments: Sequence[Segment] | None = None, *, logs: bool = False) -> Training:
+        """The memory of a training step."""
+        chosen = tuple(self.segments(batch) if segments is None else segments)
+        tape = self.tape(batch, training=True)
+        trace = self.trace(batch, chosen, logs=logs)
+        step = self.step(tape)
+        there = resident(tape)
+        base = sum(there)
+        after_backward = base + trace.after_backward.total
+        before_step = after_backward
+        if self.options.accumulate > 1:
+            # logits and loss of the last micro-batch are gone when its step function has returned
+            before_step = after_backward = after_backward - trace.after_backward.activations
+        at_step = before_step + step.state + step.steady
+        peak = base + step.state + trace.peak.total
+        level = trace.peak
+        name = self.report.layers[level.layer].name if level.layer >= 0 else "input"
+        place = f"{name} ({level.phase})"
+        breakdown = Breakdown(
+            there.parameters, level.gradients, step.state, there.buffers, there.inputs, level.activations, level.transient
+        )
+        if at_step > peak:
+            peak, place = at_step, "optimizer step"
+            breakdown = Breakdown(
+                there.parameters,
+                trace.after_backward.gradients,
+                step.state,
+                there.buffers,
+                there.inputs,
+                before_step - base - trace.after_backward.gradients - trace.after_backward.transient,
+                step.steady + trace.after_backward.transient,
+            )
+        macs = [row.macs for row in self.report.layers]
+        return Training(
+            peak,
+            place,
+            max(base + step.before_first + trace.peak.total, before_step + step.before_first + step.first),
+            base + step.state + trace.after_forward.total,
+            after_backward + step.state,
+            trace.saved,
+            breakdown,
+            chosen,
+            sum(sum(macs[segment.first : segment.last + 1]) for segment in chosen),
+            trace.events,
+        )
+
+    def inference(self, batch: int, *, logs: bool = False) -> Inference:
+        """The memory of a forward pass at test time."""
+        tape = self.tape(batch, training=False)
+        trace = Machine(tape, self.profile, logs=logs).run(training=False)
+        there = resident(tape)
+        level = trace.peak
+        breakdown = Breakdown(
+            there.parameters, 0, 0, there.buffers, there.inputs, max(0, level.activations), level.transient
+        )
+        name = self.report.layers[level.layer].name if level.layer >= 0 else "input"
+        return Inference(breakdown.total, name, breakdown, trace.events)
+
+
+class Resident(NamedTuple):
+    """Bytes that are there throughout."""
+
+    parameters: int
+    buffers: int
+    inputs: int
+
+
+def resident(tape: Tape) -> Resident:
+    """What a tape finds there: parameters, buffers, images and targets."""
+    return Resident(
+        sum([parameter.size for parameter in tape.parameters]),
+        sum(tape.buffers),
+        sum([tape.values[source].size for source in tape.sources]),
+    )
+
+
+def operations_of(tape: Tape, segments: Sequence[Segment]) -> list[tuple[int, int]]:
+    """Segments of rows as stretches of operations."""
+    if not segments:
+        return []
+    first_of: dict[int, int] = {}
+    last_of: dict[int, int] = {}
+    for number, operation in enumerate(tape.operations):
+        if operation.name == "loss":
+            continue
+        first_of.setdefault(operation.layer, number)
+        last_of[operation.layer] = number
+    stretches = []
+    for segment in segments:
+        inside = [row for row in range(segment.first, segment.last + 1) if row in first_of]
+        if inside:
+            stretches.append((first_of[inside[0]], last_of[inside[-1]]))
+    return stretches
+
+
+def best_segments(bench: Bench, batch: int) -> tuple[Segment, ...]:
+    """Segments with a low peak, found by greedy merging of ``blocks`` with the replay as judge.
+
+    Neighbours are merged up to a size, for a row of sizes; from the best of these, single merges and single segments
+    left out are tried as long as one helps. Of equally low peaks the one that does fewer multiply-adds again is taken.
+    """
+    blocks = segments_of(bench.report, "blocks")
+    if not blocks:
+        return ()
+    rows = bench.report.layers
+    known: dict[tuple[Segment, ...], tuple[int, int]] = {}
+
+    def judged(candidate: tuple[Segment, ...]) -> tuple[int, int]:
+        if candidate not in known:
+            again = sum(sum([row.macs for row in rows[s.first : s.last + 1]]) for s in candidate)
+            known[candidate] = (bench.trace(batch, candidate).peak.total, again)
+        return known[candidate]
+
+    weights = [sum(row.activation_bytes for row in rows[b.first : b.last + 1]) for b in blocks]
+    best: tuple[Segment, ...] = ()
+    limit = min(weights)
+    while True:
+        candidate = _up_to(blocks, weights, limit)
+        best = min(best, candidate, candidate[:-1], key=judged)
+        if limit >= sum(weights):
+            break
+        limit = limit * 4 // 3 + 1
+    for _ in range(8):
+        if len(known) > MOST_TRIED:
+            break
+        nearby = [
+            (*best[:at], joined(best[at], best[at + 1]), *best[at + 2 :])
+            for at in range(len(best) - 1)
+            if best[at].last + 1 == best[at + 1].first
+        ]
+        nearby += [best[:at] + best[at + 1 :] for at in range(len(best))]
+        better = min(nearby[: MOST_TRIED - len(known)], key=judged, default=best)
+        if judged(better) >= judged(best):
+            break
+        best = better
+    return best
+
+
+MOST_TRIED = 120
+"""So many sets of segments are tried for ``best``."""
+
+
+def _up_to(blocks: Sequence[Segment], weights: Sequence[int], limit: int) -> tuple[Segment, ...]:
+    """Neighbouring blocks merged while their weights stay within the limit."""
+    merged: list[Segment] = []
+    size = 0
+    for block, weight in zip(blocks, weights, strict=True):
+        if merged and merged[-1].last + 1 == block.first and size + weight <= limit:
+            merged[-1] = joined(merged[-1], block)
+            size += weight
+        else:
+            merged.append(block)
+            size = weight
+    return tuple(merged)
+
+
+def notes_rule(report: Report, options: Options) -> NotesRule:
+    """The notes' rule for the batch and data type of the options."""
+    each = bytes_per_element(options.dtype)
+    activations = report.totals.activations * options.batch * each
+    parameters = report.totals.parameters * each
+    return NotesRule(activations, parameters, activations + parameters, 2 * activations + 3 * parameters)
+
+
+def account_memory(report: Report, options: Options | None = None, *, logs: bool = False) -> MemoryReport:
+    """What a net takes in memory; raises ValueProblem for options that make no sense.
+
+    With ``logs`` training and inference carry the live bytes of every operation.
+    """
+    options = options or Options()
+    bench = Bench(report, options)
+    notes = notes_rule(report, options)
+    if options.profile == "notes":
+        training, inference = _by_the_notes(report, notes)
+    else:
+        training = bench.training(options.batch, logs=logs)
+        inference = bench.inference(options.batch, logs=logs)
+    return MemoryReport(report.name, options, training, inference, notes, report, _warnings(report, options))
+
+
+def _by_the_notes(report: Report, notes: NotesRule) -> tuple[Training, Inference]:
+    """The notes' rule in the form of the exact account."""
+    activations, parameters = notes.activation_bytes, notes.parameter_bytes
+    place = report.layers[-1].name
+    training = Training(
+        notes.training_bytes,
+        f"{place} (backward)",
+        notes.training_bytes,
+        3 * parameters + activations,
+        3 * parameters + activations,
+        activations,
+        Breakdown(parameters, parameters, parameters, 0, 0, activations, activations),
+    )
+    return training, Inference(notes.inference_bytes, place, Breakdown(parameters, 0, 0, 0, 0, activations, 0))
+
+
+def _warnings(report: Report, options: Options) -> tuple[Problem, ...]:
+    """What PyTorch would refuse to train."""
+    found = []
+    for row in report.layers:
+        values = options.batch * row.output.height * row.output.width
+        if row.kind == "bn" and values == 1:
+            message = f"{row.name}: PyTorch refuses to train BN with one value a channel, as here with batch 1 on 1x1"
+            found.append(Problem("bn-one-value", message, row.span, "train with a batch of at least 2", "warning"))
+    return tuple(found)

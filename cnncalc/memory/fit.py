@@ -1,0 +1,256 @@
+"""What fits: the largest batch, and what else would help, each with its effect as the replay finds it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnncalc.errors import CnncalcError
+from cnncalc.memory.account import Bench, Options, best_segments
+from cnncalc.memory.optimizers import OPTIMIZERS
+from cnncalc.memory.segments import Segment, segments_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cnncalc.analysis.report import Report
+
+LARGEST_BATCH = 1 << 24
+"""A batch that is found larger is not searched further."""
+
+
+class Fit(NamedTuple):
+    """The largest batch that fits (0: not one image does) and the peak, in bytes, that it has; with 0 that of batch 1.
+
+    ``peak_at_batch`` is the peak at the batch of the options.
+    """
+
+    largest_batch: int
+    peak_bytes: int
+    peak_at_batch: int
+
+
+class Advice(NamedTuple):
+    """One thing that would change the peak of training.
+
+    ``peak_bytes`` at the batch of the options, ``largest_batch`` that then fits, ``macs`` of a step's forward for one
+    image, with what is done again.
+    """
+
+    what: str
+    peak_bytes: int
+    largest_batch: int
+    macs: int
+    fits: bool
+
+
+class FitReport(NamedTuple):
+    """What fits into ``memory`` bytes less ``reserve``."""
+
+    architecture: str
+    memory: int
+    reserve: int
+    options: Options
+    training: Fit
+    inference: Fit
+    advice: tuple[Advice, ...]
+    macs: int
+
+    @property
+    def room(self) -> int:
+        """Bytes that the net may take."""
+        return self.memory - self.reserve
+
+
+def largest_batch(peak: Callable[[int], int], room: int) -> int:
+    """The largest batch whose peak fits; 0 if not even one image does.
+
+    Peaks grow with the batch, but not evenly (where the optimizer's step decides they hardly grow), so every answer is
+    held against the peak of the batch itself and of the next one.
+    """
+    low, at_low = 1, peak(1)
+    if at_low > room:
+        return 0
+    high, step = 0, 8
+    at_high = at_low
+    while not high:
+        trial = min(low * step, LARGEST_BATCH)
+        at_trial = peak(trial)
+        if at_trial > room:
+            high, at_high = trial, at_trial
+        elif trial == LARGEST_BATCH:
+            return trial
+        else:
+            low, at_low = trial, at_trial
+    turn = 0
+    while high - low > 1:
+        # where the straight line between the two meets the room; every third time the middle, in case it is no line
+        guess = low + (room - at_low) * (high - low) // max(1, at_high - at_low)
+        turn += 1
+        if turn % 3 == 0:
+            guess = (low + high) // 2
+        guess = min(high - 1, max(low + 1, guess))
+        at_guess = peak(guess)
+        if at_guess <= room:
+            low, at_low = guess, at_guess
+            if low + 1 < high:
+                at_next = peak(low + 1)
+                if at_next > room:
+                    return low
+                low, at_low = low + 1, at_next
+        else:
+            high, at_high = guess, at_guess
+    return low
+
+
+def fit(report: Report, options: Options, memory: int, reserve: int = 0) -> FitReport:
+    """What fits into so many bytes; raises ValueProblem for options that make no sense."""
+    room = memory - reserve
+    bench = Bench(report, options)
+    training = _fit(lambda batch: bench.training(batch).peak_bytes, options.batch, room)
+    inference = _fit(lambda batch: bench.inference(batch).peak_bytes, options.batch, room)
+    macs = report.totals.macs
+    advice = _advice(report, bench, options, room, training) if options.profile != "notes" else []
+    return FitReport(report.name, memory, reserve, options, training, inference, tuple(advice), macs)
+
+
+def _fit(peak: Callable[[int], int], batch: int, room: int) -> Fit:
+    largest = largest_batch(peak, room)
+    return Fit(largest, peak(max(1, largest)), peak(batch))
+
+
+def _advice(report: Report, bench: Bench, options: Options, room: int, training: Fit) -> list[Advice]:
+    """Everything else that lowers the peak, with the largest effect first."""
+    found: list[Advice] = []
+    macs = report.totals.macs
+
+    def measure(what: str, other: Bench, again: int = 0, segments: tuple[Segment, ...] | None = None) -> None:
+        def peak(batch: int) -> int:
+            return other.training(batch, segments).peak_bytes
+
+        at_batch = peak(options.batch)
+        if at_batch < training.peak_at_batch:
+            batch = largest_batch(peak, room)
+            total = other.report.totals.macs + again
+            found.append(Advice(what, at_batch, batch, total, at_batch <= room))
+
+    def with_options(**changes: object) -> Bench | None:
+        try:
+            return Bench(report, options._replace(**changes))  # type: ignore[arg-type]
+        except CnncalcError:
+            return None
+
+    if training.largest_batch and training.largest_batch < options.batch:
+        found.append(
+            Advice(f"batch {training.largest_batch}", training.peak_bytes, training.largest_batch, macs, True)
+        )
+        other = with_options(batch=1)
+        parts = -(-options.batch // training.largest_batch)
+        other = with_options(batch=-(-options.batch // parts), accumulate=max(options.accumulate, parts))
+        if other is not None:
+            micro = other.options.batch
+            peak = other.training(micro).peak_bytes
+            if peak < training.peak_at_batch:
+                what = f"{parts} accumulated micro-batches of {micro}"
+                found.append(Advice(what, peak, largest_batch(lambda b: other.training(b).peak_bytes, room), macs, peak <= room))
+    if options.dtype == "float32" and options.autocast is None:
+        other = with_options(autocast="bfloat16")
+        if other is not None:
+            measure("autocast to bfloat16", other)
+    for name in ("momentum", "sgd"):
+        if OPTIMIZERS[name].state < OPTIMIZERS[options.optimizer].state:
+            other = with_options(optimizer=name, style=None)
+            if other is not None:
+                measure(f"optimizer {name}", other)
+    if OPTIMIZERS[options.optimizer].can_fuse and options.style != "fused":
+        other = with_options(style="fused")
+        if other is not None:
+            measure(f"{options.optimizer} in fused style", other)
+    if options.checkpoint == "none":
+        _checkpoints(report, bench, options, room, measure)
+    pooled = without_first_fc_plane(report)
+    if pooled is not None:
+        name, changed = pooled
+        measure(f"global average pooling before {name}", Bench(changed, options))
+    found.sort(key=lambda advice: (not advice.fits, advice.peak_bytes))
+    return found
+
+
+def _checkpoints(
+    report: Report,
+    bench: Bench,
+    options: Options,
+    room: int,
+    measure: Callable[..., None],
+) -> None:
+    """The cheapest set of blocks that fits, and the set with the lowest peak."""
+    rows = report.layers
+
+    def again(segments: tuple[Segment, ...]) -> int:
+        return sum(sum([row.macs for row in rows[s.first : s.last + 1]]) for s in segments)
+
+    blocks = segments_of(report, "blocks")
+    if not blocks:
+        return
+    batch = options.batch
+
+    def value(segment: Segment) -> float:
+        members = rows[segment.first : segment.last + 1]
+        return -sum(row.activation_bytes for row in members) / (1 + sum(row.macs for row in members))
+
+    ranked = sorted(blocks, key=value)
+
+    def chosen(count: int) -> tuple[Segment, ...]:
+        return tuple(sorted(ranked[:count], key=lambda segment: segment.first))
+
+    def fits(segments: tuple[Segment, ...]) -> bool:
+        return bench.training(batch, segments).peak_bytes <= room
+
+    best = best_segments(bench, batch)
+    if fits(chosen(len(ranked))) and not fits(()):
+        low, high = 0, len(ranked)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if fits(chosen(middle)) else (middle, high)
+        cheapest = chosen(high)
+        names = ", ".join(segment.name for segment in cheapest)
+        measure(f"checkpoint {names}", bench, again(cheapest), cheapest)
+    if best:
+        measure(f"checkpoint best ({len(best)} segments)", bench, again(best), best)
+
+
+def without_first_fc_plane(report: Report) -> tuple[str, Report] | None:
+    """The net with a global average pool in front of its first FC, with that layer's name; None where it has no plane."""
+    from cnncalc.analysis.report import account
+    from cnncalc.graph import Node
+    from cnncalc.layers import KINDS
+
+    target = next((row for row in report.layers if row.kind == "fc" and not row.training_only), None)
+    if target is None:
+        return None
+    graph = report.graph
+    source = target.sources[0]
+    place = target.index
+    while report.layers[source].kind in ("flatten", "dropout"):
+        place, source = source, report.layers[source].sources[0]
+    if report.layers[source].output.is_point:
+        return None
+    name = f"{graph.nodes[place].name}-gap"
+    pool = Node(name, KINDS["gap"](), (source,), named=True)
+
+    def moved(index: int) -> int:
+        return index + (index >= place)
+
+    nodes = []
+    for index, (node, row) in enumerate(zip(graph.nodes, report.layers, strict=True)):
+        if index == place:
+            nodes.append(pool)
+        inputs = tuple(moved(i) for i in node.inputs)
+        if index == place:
+            inputs = (place,)
+        share = None if node.share is None else moved(node.share)
+        nodes.append(node._replace(layer=row.layer, inputs=inputs, share=share, stated=None))
+    try:
+        changed = account(graph._replace(nodes=tuple(nodes)), batch=report.batch, dtype=report.dtype)
+    except CnncalcError:
+        return None
+    return target.name, changed

@@ -1,0 +1,48 @@
+"""Profiles: the choices of a framework on a device that decide how much memory the same net takes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cnncalc.errors import ValueProblem, did_you_mean
+
+
+class Profile(NamedTuple):
+    """What a framework does.
+
+    ``rounding``: sizes are multiples of so many bytes. ``index_bytes``: of one index of a max pool, 0 if none are kept.
+    ``mask_bytes``: of one element of a dropout mask, None: as the element. ``holds_frames``: callers hold the
+    arguments of a block until it returns. ``adds_in_place``: a second gradient is added into the first where it may be.
+    ``style``: how the optimizer steps unless told otherwise.
+    """
+
+    name: str
+    rounding: int = 512
+    index_bytes: int = 8
+    mask_bytes: int | None = 1
+    holds_frames: bool = True
+    adds_in_place: bool = True
+    style: str = "foreach"
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("torch-cuda"),
+        Profile("torch-fake", adds_in_place=False),
+        Profile("torch-cpu", rounding=1, mask_bytes=None, style="loop"),
+        Profile("numpy", rounding=1, mask_bytes=None, holds_frames=False, style="loop"),
+        Profile("ideal", rounding=1, holds_frames=False, style="fused"),
+    )
+}
+"""The profiles of the replay; ``notes`` is a rule without one."""
+
+
+def profile_named(name: str) -> Profile:
+    """The profile of that name; ValueProblem with the nearest one if there is none."""
+    try:
+        return PROFILES[name]
+    except KeyError:
+        known = (*PROFILES, "notes")
+        near = did_you_mean(name, known)
+        raise ValueProblem(f"no profile '{name}'{near} (known: {', '.join(known)})", code="unknown-profile") from None

@@ -1,0 +1,129 @@
+"""Checkpointing: which stretches of the net forget what they made and work it out again for backward."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnncalc.errors import ValueProblem, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+
+WAYS = ("none", "blocks", "stages", "sqrt")
+"""Ways of choosing segments by rule."""
+
+
+class Segment(NamedTuple):
+    """Rows ``first`` to ``last`` of the report, checkpointed as one."""
+
+    name: str
+    first: int
+    last: int
+
+
+def segments_of(report: Report, way: str) -> tuple[Segment, ...]:
+    """The segments that a way of checkpointing means.
+
+    ``none``; ``blocks``: the innermost blocks that hold a merge, or the stretches up to each pool where there is none;
+    ``stages``: the outermost blocks; ``sqrt``: about sqrt(n) segments of the n of ``blocks``; else names of blocks, or
+    ranges ``first..last`` of layers, separated by commas. Raises ValueProblem for a name that is no block or layer.
+    """
+    if way == "none":
+        return ()
+    if way == "blocks":
+        return _blocks(report)
+    if way == "stages":
+        return _outermost(report)
+    if way == "sqrt":
+        return _merged(_blocks(report))
+    return _named(report, way)
+
+
+def _extents(rows: Sequence[LayerReport]) -> dict[str, tuple[int, int]]:
+    """First and last row of each block, where the block is one stretch."""
+    extents: dict[str, tuple[int, int]] = {}
+    counts: dict[str, int] = {}
+    for row in rows:
+        block = row.block
+        while block:
+            first, _ = extents.get(block, (row.index, row.index))
+            extents[block] = (first, row.index)
+            counts[block] = counts.get(block, 0) + 1
+            block = block.rpartition(".")[0]
+    return {block: (a, b) for block, (a, b) in extents.items() if counts[block] == b - a + 1}
+
+
+def _blocks(report: Report) -> tuple[Segment, ...]:
+    rows = report.layers
+    extents = _extents(rows)
+    holding = {row.block for row in rows if row.layer.is_merge and row.block in extents}
+    inner = [block for block in holding if not any(other.startswith(block + ".") for other in holding)]
+    if inner:
+        return tuple(sorted((Segment(block, *extents[block]) for block in inner), key=lambda segment: segment.first))
+    segments = []
+    first = next((row.index for row in rows if row.kind != "input"), 0)
+    for row in rows:
+        if row.kind in ("pool", "avgpool", "lppool", "subsample") and row.output.height > 1:
+            segments.append(Segment(f"{rows[first].name}..{row.name}", first, row.index))
+            first = row.index + 1
+    return tuple(segment for segment in segments if _is_closed(report, segment))
+
+
+def _is_closed(report: Report, segment: Segment) -> bool:
+    """Whether nothing but the last row of a segment is read outside of it."""
+    readers = report.graph.readers
+    return all(
+        reader <= segment.last for index in range(segment.first, segment.last) for reader in readers[index]
+    )
+
+
+def _outermost(report: Report) -> tuple[Segment, ...]:
+    extents = _extents(report.layers)
+    return tuple(Segment(block, *span) for block, span in extents.items() if "." not in block)
+
+
+def _merged(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """About sqrt(n) segments, each of neighbours that touch."""
+    count = max(1, round(len(segments) ** 0.5))
+    each = -(-len(segments) // count) if segments else 1
+    merged: list[Segment] = []
+    members = 0
+    for segment in segments:
+        if merged and members < each and merged[-1].last + 1 == segment.first:
+            merged[-1] = joined(merged[-1], segment)
+            members += 1
+        else:
+            merged.append(segment)
+            members = 1
+    return tuple(merged)
+
+
+def joined(first: Segment, second: Segment) -> Segment:
+    """One segment in place of two neighbours."""
+    return Segment(f"{first.name.partition('..')[0]}..{second.name.rpartition('..')[2]}", first.first, second.last)
+
+
+def _named(report: Report, names: str) -> tuple[Segment, ...]:
+    extents = _extents(report.layers)
+    places = {row.name: (row.index, row.index) for row in report.layers}
+    segments = []
+    for name in names.split(","):
+        name = name.strip()
+        start, dots, end = name.partition("..")
+        found = []
+        for part in (start, end) if dots else (start,):
+            extent = extents.get(part) or places.get(part)
+            if extent is None:
+                near = did_you_mean(part, [*WAYS, *extents, *places])
+                raise ValueProblem(f"checkpoint: no block or layer '{part}'{near}", code="unknown-name")
+            found.append(extent)
+        if found[0][0] > found[-1][1]:
+            raise ValueProblem(f"checkpoint: '{name}' ends before it begins", code="wrong-value")
+        segments.append(Segment(name, found[0][0], found[-1][1]))
+    segments.sort(key=lambda segment: segment.first)
+    for before, after in zip(segments, segments[1:], strict=False):
+        if after.first <= before.last:
+            raise ValueProblem(f"checkpoint: '{before.name}' and '{after.name}' overlap", code="wrong-value")
+    return tuple(segments)

@@ -1,0 +1,527 @@
+"""The program in a process of its own: exit codes, streams, encodings, terminals."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.calls import COMMAND, cnncalc, environment
+
+TINY = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
+
+
+def on_terminal(*arguments: str, width: int = 150, **variables: str) -> str:
+    """What a terminal of that width gets."""
+    leader, follower = pty.openpty()
+    import fcntl
+    import struct
+    import termios
+
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env=environment(PYTHONUTF8="1", **variables),
+    )
+    os.close(follower)
+    parts = []
+    while True:
+        try:
+            part = os.read(leader, 65536)
+        except OSError:  # the program has ended
+            break
+        if not part:
+            break
+        parts.append(part)
+    os.close(leader)
+    assert process.wait(timeout=60) == 0
+    return b"".join(parts).decode().replace("\r\n", "\n")
+
+
+# Exit codes and streams
+
+
+def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
+    done = cnncalc("table", TINY)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "conv1  CONV3-7  [9x11x7]" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tabel", "vgg16"], "error[usage]: no command 'tabel'\n  = hint: did you mean 'table'?\n"),
+        (["vgg16"], "error[usage]: no command 'vgg16'\n  = hint: cnncalc table vgg16\n"),
+        (["INPUT -> FC"], "error[usage]: no command 'INPUT -> FC'\n  = hint: cnncalc table \"INPUT -> FC\"\n"),
+        (
+            ["frobnicate"],
+            "error[usage]: no command 'frobnicate'\n  = hint: the commands are table, list, show, explain, verify\n",
+        ),
+        (["table"], "error[usage]: cnncalc table needs TARGET\n  = hint: cnncalc table --help\n"),
+        (["explain", "vgg16"], "error[usage]: cnncalc explain needs LAYER\n  = hint: cnncalc explain --help\n"),
+        (
+            ["table", TINY, "--formt", "text"],
+            "error[usage]: cnncalc table has no option '--formt'\n  = hint: did you mean '--format'?\n",
+        ),
+        (
+            ["table", TINY, "--format", "texd"],
+            "error[usage]: --format: expected text or rich or json or csv, found 'texd'; did you mean 'text'?\n"
+            "  = hint: cnncalc table --help\n",
+        ),
+        (
+            ["table", TINY, "--format"],
+            "error[usage]: option '--format' requires an argument\n  = hint: cnncalc --help\n",
+        ),
+        (
+            ["table", TINY, "--batch", "0"],
+            "error[usage]: --batch: expected a whole number of at least 1, found '0'\n  = hint: cnncalc table --help\n",
+        ),
+        (
+            ["table", TINY, "--batch", "1" * 19],
+            "error[usage]: --batch: a whole number may have 18 digits, but this one has 19\n"
+            "  = hint: cnncalc table --help\n",
+        ),
+        (
+            ["table", "INPUT", "-"],
+            "error[usage]: cnncalc table takes no further argument: -\n"
+            "  = hint: a pattern goes into quotes, or the shell cuts it at blanks and takes '>' for a file\n",
+        ),
+        (
+            ["table", "-> FC"],
+            "error[usage]: cnncalc table has no option '->'\n"
+            "  = hint: an argument that begins with '-' goes behind '--'\n",
+        ),
+        (
+            ["table", TINY, "--set", "a=1", "--set", "a=2"],
+            "error[usage]: --set: 'a' is set twice\n  = hint: cnncalc table --help\n",
+        ),
+        (
+            ["table", TINY, "--set", "a"],
+            "error[usage]: --set: expected NAME=VALUE, found 'a'\n  = hint: cnncalc table --help\n",
+        ),
+        (
+            ["table", TINY, "--set", "2=a"],
+            "error[usage]: --set: '2' is no name of a variable: it holds letters, digits and '_'\n"
+            "  = hint: cnncalc table --help\n",
+        ),
+        (
+            ["table", TINY, "--optional", "maybe"],
+            "error[usage]: --optional: expected keep, drop or a list such as yes,no,yes, found 'maybe'\n"
+            "  = hint: cnncalc table --help\n",
+        ),
+        (
+            ["table", TINY, "--input", "9x11"],
+            "error[usage]: --input: expected height x width x depth, as in 224x224x3, found '9x11'\n"
+            "  = hint: cnncalc table --help\n",
+        ),
+        (
+            ["table", TINY, "--input", "9x0x3"],
+            "error[usage]: --input: each part of a volume is at least 1, found '9x0x3'\n"
+            "  = hint: cnncalc table --help\n",
+        ),
+        (
+            ["table", TINY, "--columns", "layer", "--style", "notes"],
+            "error[usage]: --columns is for the full table; --style notes always has the same columns\n",
+        ),
+        (
+            ["table", TINY, "--columns", "layer", "--format", "json"],
+            "error[usage]: --columns is for the full table; --format json always has the same columns\n",
+        ),
+        (
+            ["show", TINY, "--format", "csv"],
+            "error[usage]: --format csv is for --as layers; --as pattern is a text of its own\n",
+        ),
+        (["explain", TINY, "conv2"], "error[unknown-layer]: pattern has no layer 'conv2'; did you mean 'conv1'?\n"),
+        (
+            ["table", TINY, "--set", "n=[2"],
+            "--set n:1:1: error[expression-syntax]: this '[' is never closed\n  |\n1 | [2\n  | ^\n",
+        ),
+        (
+            ["table", TINY, "--set", "n=1 2"],
+            "--set n:1:3: error[wrong-value]: expected one value, as in n=2, n=2x64 or 'n=[2x64, 3x128]'\n"
+            "  |\n1 | 1 2\n  |   ^\n",
+        ),
+        (
+            ["table", "no/such/folder/net.yaml"],
+            "error[unreadable]: cannot read no/such/folder/net.yaml: no such file or directory\n",
+        ),
+        (["--unknown"], "error[usage]: cnncalc has no option '--unknown'\n  = hint: cnncalc --help\n"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_call_is_said_on_standard_error_with_a_way_out(arguments: list[str], message: str) -> None:
+    done = cnncalc(*arguments)
+
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
+
+
+def test_warnings_go_to_standard_error_and_the_table_is_printed() -> None:
+    done = cnncalc("table", "INPUT 3x224x224 -> FC-5")
+
+    assert done.returncode == 0
+    assert "warning[looks-depth-first]" in done.stderr
+    assert "TOTAL memory" in done.stdout
+
+
+@pytest.mark.parametrize("argument", ["--version"])
+def test_version(argument: str) -> None:
+    import cnncalc as package
+
+    assert cnncalc(argument).stdout == f"cnncalc {package.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["table", "list", "show", "explain", "verify"])
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_has_an_example(command: str, flag: str) -> None:
+    done = cnncalc(command, flag)
+
+    assert done.returncode == 0
+    assert f"  cnncalc {command} " in done.stdout
+
+
+def test_help_examples_work() -> None:
+    """Each example of each help is run."""
+    import shlex
+
+    for command in ("table", "list", "show", "explain", "verify"):
+        text = cnncalc(command, "--help").stdout
+        for line in re.findall(r"^ {4}cnncalc (.+)$", text, re.M):
+            assert cnncalc(*shlex.split(line)).returncode == 0, line
+
+
+def test_without_a_command_the_help_is_printed() -> None:
+    done = cnncalc()
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: cnncalc ")
+
+
+def test_an_internal_error_is_one_line_and_exit_code_3() -> None:
+    """A traceback is shown with --debug alone."""
+    code = (
+        "import sys, cnncalc.analysis.report as report\n"
+        "def broken(*_, **__): raise RuntimeError('broken')\n"
+        "report.account = broken\n"
+        "from cnncalc.cli.program import run\n"
+        "sys.exit(run(sys.argv[1:]))\n"
+    )
+    command = [COMMAND[0], "-c", code, "table", TINY]
+
+    plain = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
+    debug = subprocess.run([*command, "--debug"], capture_output=True, text=True, env=environment(), check=False)
+
+    assert (plain.returncode, debug.returncode) == (3, 3)
+    assert plain.stderr == (
+        "error[internal]: RuntimeError: broken "
+        "(an error of cnncalc itself: please report it with the command; --debug shows where)\n"
+    )
+    assert "Traceback" in debug.stderr
+
+
+def test_an_interrupt_is_exit_code_130() -> None:
+    with subprocess.Popen(
+        [*COMMAND, "table", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as process:
+        time.sleep(1.0)  # it waits for standard input
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == b"interrupted\n"
+
+
+# Standard input
+
+
+@pytest.mark.parametrize("text", [TINY, f"layers: {TINY!r}\n", f"\ufeff{TINY}", TINY.replace(" -> ", "\r\n-> ")])
+def test_a_design_from_standard_input(text: str) -> None:
+    done = cnncalc("table", "-", "--columns", "layer,weights", "--format", "csv", stdin=text)
+
+    assert (done.returncode, done.stdout) == (0, "layer,weights\ninput,0\nconv1,189\nrelu1,0\nfc1,3465\n")
+
+
+def test_standard_input_that_is_no_text() -> None:
+    done = cnncalc("table", "-", stdin=b"INPUT\n\xff")
+
+    assert (done.returncode, done.stderr) == (2, "error[input]: standard input is not UTF-8: line 2, byte 6 is 0xff\n")
+
+
+def test_empty_standard_input() -> None:
+    done = cnncalc("table", "-", stdin="")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error[empty]: <stdin> is empty")
+
+
+# Standard output
+
+
+def test_a_reader_that_closes_early_is_no_error() -> None:
+    """More than a pipe holds, and a reader that takes one line."""
+    process = subprocess.Popen(
+        [*COMMAND, "table", "resnet152", "--format", "json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == b"{\n"
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(timeout=30) == 0
+    process.stderr.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_full_disk() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, "table", TINY], stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), check=False
+        )
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error[output]: the report cannot be written to standard output: No space left on device\n",
+    )
+
+
+def test_a_closed_standard_output() -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"'{COMMAND[0]}' -m cnncalc table '{TINY}' >&-"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error[output]: the report cannot be written: standard output is closed\n",
+    )
+
+
+def test_a_stream_without_other_characters_gets_escapes() -> None:
+    yaml = 'name: größe\ntitle: "Größe → x"\nlayers: "INPUT 9x9x3 -> FC-5"\n'
+
+    done = cnncalc("table", "-", stdin=yaml, PYTHONIOENCODING="ascii")
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("gr\\xf6\\xdfe: Gr\\xf6\\xdfe \\u2192 x\n")
+    assert cnncalc("table", "-", stdin=yaml, PYTHONIOENCODING="utf-8").stdout.startswith("größe: Größe → x\n")
+
+
+def test_a_pipe_gets_no_colour_no_boxes_and_whole_lines() -> None:
+    """COLUMNS says how wide a terminal is; a pipe has no width."""
+    done = cnncalc("table", "googlenet", COLUMNS="20")
+
+    assert done.stdout.isascii()
+    assert "\x1b" not in done.stdout
+    assert (
+        done.stdout == cnncalc("table", "googlenet").stdout == cnncalc("table", "googlenet", "--format", "rich").stdout
+    )
+
+
+def test_a_terminal_gets_boxes_and_colour() -> None:
+    text = on_terminal("table", TINY)
+
+    assert "╭" in text
+    assert "\x1b[" in text
+
+
+def test_no_color() -> None:
+    assert "\x1b" not in on_terminal("table", TINY, NO_COLOR="1")
+
+
+def test_force_color_in_a_pipe() -> None:
+    """Also there nothing is cut."""
+    text = cnncalc("table", "resnet50", FORCE_COLOR="1", COLUMNS="20", PYTHONUTF8="1").stdout
+
+    assert "\x1b[" in text
+    assert "(1*1*64)*256 = 16,384" in text
+
+
+def test_a_dumb_terminal_gets_plain_text() -> None:
+    assert on_terminal("table", TINY, TERM="dumb") == cnncalc("table", TINY).stdout
+
+
+def test_a_narrow_terminal_is_not_overrun() -> None:
+    assert max(map(len, on_terminal("table", "vgg16", width=80, NO_COLOR="1").splitlines())) <= 80
+
+
+# --output
+
+
+def test_output_to_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "table.json"
+
+    done = cnncalc("table", TINY, "--format", "json", "--output", str(file))
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert json.loads(file.read_text())["totals"]["parameters"] == 3666
+    assert [path.name for path in tmp_path.iterdir()] == ["table.json"]
+
+
+def test_output_replaces_a_file_and_keeps_its_mode(tmp_path: Path) -> None:
+    file = tmp_path / "table.txt"
+    file.write_text("old")
+    file.chmod(0o640)
+
+    assert cnncalc("table", TINY, "--output", str(file)).returncode == 0
+
+    assert file.read_text() == cnncalc("table", TINY).stdout
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_output_through_a_link_leaves_the_link(tmp_path: Path) -> None:
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
+
+    assert cnncalc("table", TINY, "--output", str(tmp_path / "link.txt")).returncode == 0
+
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").is_file()
+
+
+def test_a_design_that_is_wrong_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "table.txt"
+    file.write_text("old")
+
+    assert cnncalc("table", "INPUT 2x2x3 -> CONV3-4(pad=0)", "--output", str(file)).returncode == 2
+
+    assert file.read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("place", "why"), [("", "Is a directory"), ("no/such/folder.txt", "No such file or directory")]
+)
+def test_output_that_cannot_be_written(tmp_path: Path, place: str, why: str) -> None:
+    file = f"{tmp_path}/{place}"
+
+    done = cnncalc("table", TINY, "--output", file)
+
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error[output]: cannot write '{file}': {why}\n")
+
+
+def test_output_to_a_device() -> None:
+    assert cnncalc("table", TINY, "--output", "/dev/null").returncode == 0
+    assert cnncalc("table", TINY, "--output", "-").stdout == cnncalc("table", TINY).stdout
+
+
+# Commands
+
+
+def test_table_of_the_general_pattern() -> None:
+    pattern = "INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC"
+
+    done = cnncalc(
+        "table", pattern, "--set", "N=2", "--set", "M=3", "--set", "K=1", "--optional", "yes,no,yes", "--format", "csv"
+    )
+
+    kinds = [line.split(",")[2] for line in done.stdout.splitlines()[1:]]
+    assert kinds == ["input", *["conv", "relu"] * 2, "pool", *["conv", "relu"] * 4, "pool", "fc", "relu", "fc"]
+
+
+@pytest.mark.parametrize("text", ["n=2x64", "n=[2, 64]", "n=[1+1, 2**6]"])
+def test_a_list_by_set(text: str) -> None:
+    done = cnncalc("show", "INPUT 9x9x3 -> CONV-{n[1]} -> FC-{n[0]}", "--set", text)
+
+    assert done.stdout == "INPUT 9x9x3 -> CONV3-64 -> FC-2\n"
+
+
+def test_a_word_by_set() -> None:
+    done = cnncalc("show", "INPUT 9x9x3 -> CONV3-4(pad=p)", "--set", "p=valid", "--as", "layers", "--format", "csv")
+
+    assert done.stdout.splitlines()[2] == "conv1,conv,pad=0 filters=4,input,7x7x4"
+
+
+def test_sizes_by_options() -> None:
+    done = cnncalc(
+        *(
+            "table",
+            "INPUT -> CONV -> FC -> FC",
+            "--input",
+            "9x11x3",
+            "--filters",
+            "7",
+            "--hidden",
+            "5",
+            "--classes",
+            "2",
+        ),
+        *("--columns", "layer,volume", "--format", "csv"),
+    )
+
+    assert done.stdout == "layer,volume\ninput,9x11x3\nconv1,9x11x7\nfc1,1x1x5\nfc2,1x1x2\n"
+
+
+def test_list_has_every_named_net_with_its_parameters() -> None:
+    from cnncalc.frontend.catalogue import names
+
+    nets = json.loads(cnncalc("list", "--format", "json").stdout)["nets"]
+
+    assert [net["name"] for net in nets] == names()
+    assert {net["name"]: net["totals"]["parameters"] for net in nets}["vgg16"] == 138_357_544
+    assert all(net["source"] and net["title"] for net in nets)
+
+
+def test_show_as_layers_has_one_line_a_layer() -> None:
+    assert (
+        cnncalc("show", TINY, "--as", "layers").stdout
+        == """\
+layer  kind   keys             inputs  volume
+-----  -----  ---------------  ------  --------
+input  input  size=[9, 11, 3]          [9x11x3]
+conv1  conv   filters=7        input   [9x11x7]
+relu1  relu                    conv1   [9x11x7]
+fc1    fc     units=5          relu1   [1x1x5]
+"""
+    )
+
+
+@pytest.mark.parametrize("way", ["pattern", "yaml"])
+def test_show_reads_back_to_the_same_table(way: str) -> None:
+    shown = cnncalc("show", TINY, "--as", way).stdout
+
+    again = cnncalc("table", "-", "--format", "csv", stdin=shown).stdout
+
+    assert again == cnncalc("table", TINY, "--format", "csv").stdout
+
+
+def test_explain() -> None:
+    done = cnncalc("explain", "alexnet", "conv1")
+
+    assert "height (227 - 11 + 2*0)/4 + 1 = 55\n" in done.stdout
+
+
+# Completion
+
+
+def completed(words: str) -> list[str]:
+    count = len(words.split(" "))
+    done = cnncalc(_CNNCALC_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(count - 1))
+    return done.stdout.splitlines()
+
+
+def test_completion_of_commands_nets_options_and_words() -> None:
+    assert completed("cnncalc ta") == ["plain,table"]
+    assert completed("cnncalc table vgg1") == [f"plain,vgg{n}" for n in ("11", "13", "16", "16-bn", "19")]
+    assert completed("cnncalc table vgg16 --un") == ["plain,--units"]
+    assert completed("cnncalc table vgg16 --dtype b") == ["plain,bfloat16"]
+    assert completed("cnncalc table nets/my") == ["file,nets/my"]
+
+
+def test_the_script_for_completion() -> None:
+    done = cnncalc(_CNNCALC_COMPLETE="bash_source")
+
+    assert done.returncode == 0
+    assert "_cnncalc_completion" in done.stdout

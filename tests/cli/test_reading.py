@@ -1,0 +1,97 @@
+"""A call without mistakes is read without click; click reads it alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnncalc.cli.command import Command, read_plainly
+from cnncalc.cli.grammar import read
+from cnncalc.cli.program import COMMANDS, find_command
+
+CALLS = [
+    "table vgg16",
+    "table vgg16 --style notes --batch 3 --dtype int8 --units si",
+    "table -",
+    "table --batch=2 vgg16 --format=csv",
+    "table vgg16 --set a=1 --set b=2 --set=c=[1,2]",
+    "table vgg16 --no-in-place --in-place --no-in-place",
+    "table vgg16 --input 9x11x3 --filters 7 --hidden 5 --classes 2 --optional yes,no",
+    "table vgg16 --batch 2 --batch 3",
+    "table vgg16 --output - --columns layer,macs --depth 2",
+    "table vgg16 --columns -x",
+    "list --format json",
+    "show vgg16 --as yaml",
+    "explain vgg16 conv1",
+]
+UNPLAIN = [
+    "table",
+    "table a b",
+    "table vgg16 -h",
+    "table vgg16 --help",
+    "table vgg16 --batch 0",
+    "table vgg16 --batch",
+    "table vgg16 --bat 3",
+    "table vgg16 --in-place=yes",
+    "table vgg16 --set a=1 --set a=2",
+    "table -- -",
+]
+
+
+def command_of(call: str) -> tuple[Command, list[str]]:
+    name, *words = call.split()
+    command = find_command(name)
+    assert command is not None
+    return command, words
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_both_readers_agree(call: str) -> None:
+    command, words = command_of(call)
+
+    plain = read_plainly(command, words)
+    answer = read(call.split())
+
+    assert isinstance(answer, tuple)
+    assert answer[0] is command
+    defaults = {option.name: option.default for option in command.options}
+    assert plain is not None
+    assert {**defaults, **plain} == {**defaults, **answer[1]}
+
+
+@pytest.mark.parametrize("call", UNPLAIN)
+def test_what_is_unusual_is_left_to_click(call: str) -> None:
+    assert read_plainly(*command_of(call)) is None
+
+
+def test_an_argument_behind_two_dashes_may_begin_with_one() -> None:
+    answer = read(["table", "--batch", "2", "--", "-> FC"])
+
+    assert isinstance(answer, tuple)
+    assert (answer[1]["target"], answer[1]["batch"]) == ("-> FC", 2)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_help_and_every_keyword_one_place(name: str) -> None:
+    command = find_command(name)
+
+    assert command is not None
+    assert all(option.help.endswith(".") for option in command.options)
+    names = [*command.arguments, *(option.name for option in command.options)]
+    assert len(names) == len(set(names))
+
+
+def test_options_mean_the_same_everywhere() -> None:
+    """An option of one flag is the same in every command, but for the words that it takes."""
+    seen: dict[str, object] = {}
+    for name in COMMANDS:
+        command = find_command(name)
+        assert command is not None
+        for option in command.options:
+            same = (
+                option.name,
+                option.default,
+                option.repeated,
+                option.opposite,
+                option.metavar if not option.words else "",
+            )
+            assert seen.setdefault(option.flag, same) == same, (name, option.flag)

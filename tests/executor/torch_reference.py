@@ -1,0 +1,201 @@
+"""Every layer kind in PyTorch, as an implementation that shares nothing with this one.
+
+Tensors are batch x depth x height x width. Parameters are those of the NumPy run, brought into PyTorch's order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional as F  # noqa: N812  # its usual name
+
+
+def two(value: Any) -> list[int]:
+    return [value, value] if isinstance(value, int) else list(value)
+
+
+def padded(x: Any, layer: Any, kernel: Any, stride: Any, dilation: Any, fill: float = 0) -> Any:
+    """The padding that the layer's keys ask for, added by hand."""
+    pad = layer.pad
+    if pad is None:
+        pad = [dilation[0] * (kernel[0] - 1) // 2, dilation[1] * (kernel[1] - 1) // 2] * 2
+    elif pad == "same":
+        before, after = [], []
+        for side in (0, 1):
+            size, wide = x.shape[2 + side], dilation[side] * (kernel[side] - 1) + 1
+            whole = max(0, (-(-size // stride[side]) - 1) * stride[side] + wide - size)
+            before.append(whole // 2)
+            after.append(whole - whole // 2)
+        pad = before + after
+    top, left, bottom, right = pad
+    return F.pad(x, (left, right, top, bottom), value=fill)
+
+
+def symmetric(layer: Any) -> list[int] | None:
+    """The pad as PyTorch takes it, or None where it cannot."""
+    pad = layer.pad
+    return [pad[0], pad[1]] if not isinstance(pad, str) and pad[:2] == pad[2:] else None
+
+
+def conv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
+    weight, bias = p["weight"], p.get("bias")
+    groups = layer.groups if layer.kind == "conv" else x.shape[1]
+    if layer.kind == "conv" and layer.connections is not None:
+        full = torch.zeros(layer.filters, x.shape[1], *weight.shape[1:], dtype=x.dtype)
+        kernels = iter(weight)
+        for number, maps in enumerate(layer.connections):
+            for d in maps:
+                full[number, d] = next(kernels)
+        weight = full
+    elif layer.kind == "conv":
+        weight = weight.permute(3, 2, 0, 1)
+    else:
+        kh, kw, depth, multiplier = weight.shape
+        weight = weight.permute(2, 3, 0, 1).reshape(depth * multiplier, 1, kh, kw)
+    x = padded(x, layer, layer.kernel, layer.stride, layer.dilation)
+    return F.conv2d(x, weight, bias, stride=layer.stride, dilation=layer.dilation, groups=groups)
+
+
+def deconv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
+    weight = p["weight"].permute(2, 3, 0, 1)
+    pad = symmetric(layer)
+    if pad is not None:
+        return F.conv_transpose2d(
+            x, weight, p.get("bias"), layer.stride, pad, layer.output_pad, layer.groups, layer.dilation
+        )
+    whole = F.conv_transpose2d(x, weight, p.get("bias"), layer.stride, 0, 0, layer.groups, layer.dilation)
+    if layer.pad == "same":
+        over = [whole.shape[2 + side] - x.shape[2 + side] * layer.stride[side] for side in (0, 1)]
+        crop = [over[0] // 2, over[1] // 2, over[0] - over[0] // 2, over[1] - over[1] // 2]
+    else:
+        crop = list(layer.pad)
+    return whole[:, :, crop[0] : whole.shape[2] - crop[2], crop[1] : whole.shape[3] - crop[3]]
+
+
+def pool(layer: Any, x: Any) -> Any:
+    if layer.adaptive is not None:
+        adaptive: Any = F.adaptive_max_pool2d if layer.kind == "pool" else F.adaptive_avg_pool2d
+        return adaptive(x, layer.adaptive)
+    stride, ceil = layer.stride or layer.kernel, layer.round == "ceil"
+    pad = symmetric(layer)
+    if layer.kind == "pool":
+        if pad is None:
+            x, pad = padded(x, layer, layer.kernel, stride, layer.dilation, -torch.inf), [0, 0]
+        return F.max_pool2d(x, layer.kernel, stride, pad, layer.dilation, ceil_mode=ceil)
+    if pad is not None:
+        return F.avg_pool2d(x, layer.kernel, stride, pad, ceil, layer.count_pad)
+    ones = padded(torch.ones_like(x), layer, layer.kernel, stride, (1, 1))
+    x = padded(x, layer, layer.kernel, stride, (1, 1))
+    mean = F.avg_pool2d(x, layer.kernel, stride)
+    return mean if layer.count_pad else mean / F.avg_pool2d(ones, layer.kernel, stride)
+
+
+def lppool(layer: Any, x: Any) -> Any:
+    if layer.pad == (0, 0, 0, 0) and layer.round == "floor":
+        return F.lp_pool2d(x.abs(), layer.power, layer.kernel, layer.stride)
+    stride = layer.stride or layer.kernel
+    powers = padded(x.abs() ** layer.power, layer, layer.kernel, stride, (1, 1))
+    # whatever lies beyond the padding counts as nothing in a sum
+    powers = F.pad(powers, (0, stride[1] if layer.round == "ceil" else 0, 0, stride[0] if layer.round == "ceil" else 0))
+    total = F.avg_pool2d(powers, layer.kernel, stride, divisor_override=1) ** (1 / layer.power)
+    if layer.round == "ceil":
+        top, left, _, _ = layer.pad
+        probe = F.max_pool2d(x, layer.kernel, stride, (top, left), ceil_mode=True)
+        total = total[:, :, : probe.shape[2], : probe.shape[3]]
+    return total
+
+
+SIMPLE: dict[str, Any] = {
+    "relu": F.relu,
+    "relu6": F.relu6,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "hswish": F.hardswish,
+    "hsigmoid": F.hardsigmoid,
+    "softplus": F.softplus,
+    "gap": lambda x: F.adaptive_avg_pool2d(x, 1),
+    "gmp": lambda x: F.adaptive_max_pool2d(x, 1),
+    "softmax": lambda x: F.softmax(x, dim=1),
+    "dropout": lambda x: x,
+    "identity": lambda x: x,
+    "input": lambda x: x,
+    "flatten": lambda x: torch.flatten(x, 1)[:, :, None, None],
+}
+
+
+def normalization(layer: Any, x: Any, p: dict[str, Any]) -> Any:
+    scale, shift = p.get("scale"), p.get("shift")
+    if layer.kind == "bn":
+        return F.batch_norm(x, p.get("mean"), p.get("variance"), scale, shift, training=not layer.stats)
+    if layer.kind == "gn":
+        return F.group_norm(x, layer.groups, scale, shift)
+    if layer.kind == "in":
+        whole = (x - x.mean((2, 3), keepdim=True)) / torch.sqrt(x.var((2, 3), correction=0, keepdim=True) + 1e-5)
+        ours = F.instance_norm(x, weight=scale, bias=shift)
+        assert scale is not None or torch.allclose(whole, ours)
+        return ours
+    last = x.permute(0, 2, 3, 1)
+    shape = last.shape[-1:] if layer.axes == "depth" else last.shape[1:]
+    scale, shift = (None if array is None else array.reshape(shape) for array in (scale, shift))
+    return F.layer_norm(last, shape, scale, shift).permute(0, 3, 1, 2)
+
+
+def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
+    """What PyTorch makes of a layer."""
+    x, kind = inputs[0], layer.kind
+    if kind in SIMPLE:
+        return SIMPLE[kind](x)
+    if kind in ("conv", "dwconv"):
+        return conv(layer, x, p)
+    if kind == "deconv":
+        return deconv(layer, x, p)
+    if kind == "fc":
+        return F.linear(torch.flatten(x, 1), p["weight"].T, p.get("bias"))[:, :, None, None]
+    if kind == "rbf":
+        return (torch.cdist(torch.flatten(x, 1), p["centre"].T) ** 2)[:, :, None, None]
+    if kind in ("pool", "avgpool"):
+        return pool(layer, x)
+    if kind == "lppool":
+        return lppool(layer, x)
+    if kind == "subsample":
+        total = F.avg_pool2d(x, layer.kernel, layer.stride, divisor_override=1)
+        return total * p["weight"][:, None, None] + p["bias"][:, None, None]
+    if kind in ("bn", "ln", "gn", "in"):
+        return normalization(layer, x, p)
+    if kind == "lrn":
+        if layer.region == "across":
+            return F.local_response_norm(x, layer.size, layer.alpha, layer.beta, layer.k)
+        before, after = layer.size // 2, (layer.size - 1) // 2
+        squares = F.pad(x**2, (before, after, before, after))
+        return x / (layer.k + layer.alpha * F.avg_pool2d(squares, layer.size, 1)) ** layer.beta
+    if kind == "scale":
+        return x * p["scale"][:, None, None] + (p["shift"][:, None, None] if "shift" in p else 0)
+    if kind == "lrelu":
+        return F.leaky_relu(x, layer.slope)
+    if kind == "elu":
+        return F.elu(x, layer.alpha)
+    if kind == "prelu":
+        return F.prelu(x, p["slope"])
+    if kind == "concat":
+        return torch.cat(inputs, dim=1)
+    if kind in ("add", "mul"):
+        for other in inputs[1:]:
+            x = x + other if kind == "add" else x * other
+        return x
+    if kind == "reshape":
+        height, width, depth = layer.size
+        return x.reshape(-1, depth, height, width)
+    if kind == "upsample":
+        more = {"align_corners": False} if layer.mode == "bilinear" else {}
+        return F.interpolate(x, scale_factor=layer.factor, mode=layer.mode, **more)
+    if kind == "pad":
+        top, left, bottom, right = layer.pad
+        return F.pad(x, (left, right, top, bottom))
+    if kind == "shuffle":
+        return F.channel_shuffle(x, layer.groups)
+    if kind == "slice":
+        return x[:, layer.start : layer.stop]
+    raise NotImplementedError(kind)

@@ -1,0 +1,171 @@
+"""Imports go downward only, and the quick path loads nothing heavy. Each guard is itself proved able to fail."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cnncalc
+
+PACKAGE = Path(cnncalc.__file__).resolve().parent
+
+ROOMS = (
+    {"volume", "counts", "units", "source", "errors"},
+    {"layers"},
+    {"graph"},
+    {"frontend"},
+    {"analysis"},
+    {"memory"},
+    {"render", "checks", "executor", "interop"},
+    {"cli"},
+    {"__main__"},
+)
+"""From the bottom to the top; a room may import itself and the rooms below, never one above.
+
+The lowest rooms are single modules that may import each other. From a room beside it a room may import types, for the
+type checker alone. The face of the package, ``cnncalc`` itself, may be imported from everywhere for its version.
+"""
+LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
+FACE = {"__version__"}
+HEAVY = ("numpy", "rich", "yaml", "importlib.metadata", "click", "dataclasses", "inspect", "json", "csv", "difflib")
+"""What a plain table of a pattern does not need."""
+
+
+def wrong_imports(room: str, text: str) -> list[str]:
+    """The imports of a module of that room that do not go downward."""
+    found = []
+    tree = ast.parse(text)
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                found.append(f"relative import in line {node.lineno}")
+                continue
+            names = [node.module or ""]
+            if node.module == "cnncalc":
+                names = [f"cnncalc.{alias.name}" for alias in node.names if alias.name not in FACE]
+        else:
+            continue
+        for name in names:
+            first, _, rest = name.partition(".")
+            target = rest.partition(".")[0]
+            if first != "cnncalc" or target == room:
+                continue
+            may_be_beside = LEVEL[room] == 0 or id(node) in for_types
+            if (
+                target not in LEVEL
+                or LEVEL[target] > LEVEL[room]
+                or (LEVEL[target] == LEVEL[room] and not may_be_beside)
+            ):
+                found.append(f"{name} in line {node.lineno}")
+    return found
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_downward_only(path: Path) -> None:
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+    assert room in LEVEL, f"the room {room} has no place among the others"
+    assert wrong_imports(room, path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("room", "text"),
+    [
+        ("layers", "from cnncalc.graph import Graph"),
+        ("layers", "def f():\n    import cnncalc.frontend.target"),
+        ("graph", "from cnncalc.analysis import report"),
+        ("frontend", "from cnncalc.render import write"),
+        ("render", "from cnncalc.executor import run"),
+        ("frontend", "if TYPE_CHECKING:\n    from cnncalc.render import Document"),
+        ("analysis", "from cnncalc import load"),
+        ("cli", "from . import options"),
+        ("units", "from cnncalc.layers import KINDS"),
+    ],
+)
+def test_an_import_that_goes_upward_is_found(room: str, text: str) -> None:
+    assert len(wrong_imports(room, text)) == 1
+
+
+def test_every_room_of_the_package_has_a_module() -> None:
+    """The walk over the source does find the package."""
+    assert {"cli", "render", "layers", "units"} <= {
+        path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()
+    }
+
+
+def loaded(arguments: list[str], before: str = "") -> set[str]:
+    """Which of the heavy modules the program has loaded at its end."""
+    code = (
+        f"{before}\n"
+        "import sys\n"
+        "from cnncalc.cli.program import run\n"
+        "code = run(sys.argv[1:])\n"
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
+        "sys.exit(code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+    )
+    assert done.stdout
+    return set(done.stderr.split())
+
+
+PATTERN = "INPUT[32x32x3] -> [[CONV3-{32*2**i} -> RELU]*2 -> POOL2]*3 as i -> FC-256 -> RELU -> FC-10"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["table", PATTERN], ["table", PATTERN, "--style", "notes"], ["explain", PATTERN, "conv2"]]
+)
+def test_a_pattern_in_plain_text_loads_nothing_heavy(arguments: list[str]) -> None:
+    assert loaded(arguments) == set()
+
+
+def test_a_named_net_in_plain_text_loads_yaml_alone() -> None:
+    assert loaded(["table", "vgg16"]) <= {"yaml"}
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_what_is_loaded_is_noticed(name: str) -> None:
+    """The guard above can fail."""
+    assert name in loaded(["table", PATTERN], before=f"import {name}")
+
+
+@pytest.mark.parametrize(("form", "expected"), [("json", "json"), ("csv", "csv")])
+def test_a_format_loads_its_own(form: str, expected: str) -> None:
+    assert loaded(["table", PATTERN, "--format", form]) == {expected}
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = f"import cnncalc, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+    )
+
+    assert done.stdout == "[]\n"

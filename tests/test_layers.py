@@ -1,0 +1,303 @@
+"""The contract of every layer kind: what it says of itself against what its run in NumPy gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cnncalc.analysis.cost import cost_of
+from cnncalc.errors import ShapeError, ValueProblem
+from cnncalc.executor.meter import Meter
+from cnncalc.executor.run import MULTIPLYING
+from cnncalc.layers import KINDS, Layer
+from cnncalc.layers.planes import pixels, planes
+from cnncalc.volume import Volume
+
+from .layer_cases import CASES, Case, X
+
+IDS = [str(case) for case in CASES]
+every_case = pytest.mark.parametrize("case", CASES, ids=IDS)
+
+
+def images(volumes: tuple[Volume, ...], batch: int = 2) -> list[Any]:
+    """Random arrays, each map in one stretch of memory, as they are in a run."""
+    random = np.random.default_rng(3)
+    return [pixels(random.uniform(-2, 2, (batch, x.depth, x.height, x.width))) for x in volumes]
+
+
+def parameters(case: Case) -> dict[str, Any]:
+    """Random parameters and buffers, positive where a variance must be."""
+    random = np.random.default_rng(4)
+    layer = case.layer
+    arrays = layer.parameters(*case.inputs) + layer.buffers(*case.inputs)
+    return {array.name: random.uniform(0.2 if array.name == "variance" else -1, 1, array.shape) for array in arrays}
+
+
+def entering(case: Case, batch: int = 2) -> list[Any]:
+    """The arrays that enter; an INPUT gets the images themselves."""
+    volumes = case.inputs or (Volume(*case.layer.size),)  # type: ignore[attr-defined]
+    return images(volumes, batch)
+
+
+@every_case
+def test_the_array_has_the_shape_of_the_volume(case: Case) -> None:
+    result = case.layer.forward(np, *entering(case), **parameters(case))
+
+    assert result.shape == (2, *case.layer.output(*case.inputs))
+    assert result.dtype == np.float64
+    assert np.isfinite(result).all()
+
+
+@every_case
+def test_single_precision_stays_single(case: Case) -> None:
+    arrays = [planes(x).astype(np.float32).transpose(0, 2, 3, 1) for x in entering(case)]
+    numbers = {name: array.astype(np.float32) for name, array in parameters(case).items()}
+
+    result = case.layer.forward(np, *arrays, **numbers)
+
+    assert result.dtype == np.float32
+    exact = case.layer.forward(np, *entering(case), **parameters(case))
+    assert np.abs(result - exact).max() <= 1e-5 * max(1, np.abs(exact).max())
+
+
+@every_case
+def test_counts_are_the_elements_of_the_arrays_and_of_their_arithmetic(case: Case) -> None:
+    layer = case.layer
+    cost = cost_of(layer, case.inputs)
+    by_role = {"weight": 0, "bias": 0, "buffer": 0}
+    for array in layer.parameters(*case.inputs) + layer.buffers(*case.inputs):
+        assert int(array.count) == int(np.prod(array.shape)), array
+        by_role[array.role] += int(array.count)
+
+    assert (cost.weights.value, cost.biases.value, cost.buffers.value) == tuple(by_role.values())
+    for count in (cost.activations, cost.weights, cost.biases, cost.buffers, cost.macs):
+        assert eval(count.text, {"__builtins__": {}}) == count.value  # noqa: S307
+    assert cost.activations.value == cost.output.elements
+
+
+@every_case
+def test_metered_multiply_adds_are_the_macs(case: Case) -> None:
+    layer, meter = case.layer, Meter(np)
+    layer.forward(meter, *entering(case), **parameters(case))
+
+    macs = int(layer.macs(case.inputs, layer.output(*case.inputs)))
+    if case.kind in MULTIPLYING:
+        assert meter.contracted + meter.products == 2 * macs > 0
+    else:
+        assert macs == 0
+        assert meter.contracted == 0
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.keys.get("stats") != "no"], ids=str)
+def test_images_of_a_batch_do_not_mix(case: Case) -> None:
+    """All but BN without running statistics, which takes those of the batch."""
+    arrays, numbers = entering(case), parameters(case)
+
+    both = case.layer.forward(np, *arrays, **numbers)
+
+    for image in (0, 1):
+        alone = case.layer.forward(np, *[x[image : image + 1] for x in arrays], **numbers)
+        np.testing.assert_allclose(both[image : image + 1], alone, rtol=1e-13, atol=1e-13)
+
+
+@every_case
+def test_only_views_share_memory_and_the_input_is_left_alone(case: Case) -> None:
+    arrays = entering(case)
+    before = [x.copy() for x in arrays]
+
+    result = case.layer.forward(np, *arrays, **parameters(case))
+
+    shares = any(np.may_share_memory(result, x) for x in arrays)
+    assert shares == (case.layer.is_view or case.kind in ("input", "dropout"))
+    for x, copy in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(x, copy)
+
+
+@every_case
+def test_maps_come_out_each_in_one_stretch_of_memory(case: Case) -> None:
+    """So that FLATTEN and RESHAPE behind it are views."""
+    result = case.layer.forward(np, *entering(case), **parameters(case))
+
+    assert np.may_share_memory(planes(result).reshape(2, -1), result)
+
+
+@every_case
+def test_any_memory_layout_gives_the_same(case: Case) -> None:
+    arrays, numbers = entering(case), parameters(case)
+    expected = case.layer.forward(np, *arrays, **numbers)
+
+    result = case.layer.forward(np, *[np.ascontiguousarray(x) for x in arrays], **numbers)
+
+    np.testing.assert_allclose(result, expected, rtol=1e-13, atol=1e-13)
+
+
+def works_in_place(case: Case) -> bool:
+    layer = case.layer
+    able = layer.is_activation or case.kind in ("add", "mul")
+    return able and layer.may_work_in_place() is not False and case.inputs[0] == layer.output(*case.inputs)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if works_in_place(case)], ids=str)
+def test_in_place_gives_the_same_in_the_memory_of_the_input(case: Case) -> None:
+    layer, arrays = case.layer, entering(case)
+    expected = layer.forward(np, *arrays, **parameters(case))
+
+    result = layer.forward(np, *arrays, out=arrays[0], **parameters(case))
+
+    assert np.shares_memory(result, arrays[0])
+    np.testing.assert_array_equal(result, expected)
+
+
+@every_case
+def test_written_keys_read_back_to_an_equal_layer(case: Case) -> None:
+    layer = case.layer
+
+    again = type(layer)(**layer.written())
+
+    assert again == layer
+    assert hash(again) == hash(layer)
+    assert again.label() == layer.label()
+
+
+# Every kind has a case, and the test of that can fail
+
+
+def kinds_without_a_case(kinds: dict[str, type[Layer]], cases: list[Case]) -> set[str]:
+    return set(kinds) - {case.kind for case in cases}
+
+
+def keys_without_a_case(kinds: dict[str, type[Layer]], cases: list[Case]) -> set[str]:
+    """``kind.key`` for every key that no case sets."""
+    used = {f"{case.kind}.{name}" for case in cases for name in case.keys}
+    return {f"{kind}.{name}" for kind, layer in kinds.items() for name in layer.keys} - used
+
+
+def test_every_kind_has_a_case() -> None:
+    assert kinds_without_a_case(KINDS, CASES) == set()
+
+
+def test_every_key_has_a_case() -> None:
+    """In place is asked of every activation function above."""
+    assert {name for name in keys_without_a_case(KINDS, CASES) if not name.endswith("in_place")} == set()
+
+
+def test_a_kind_or_key_without_a_case_would_be_found() -> None:
+    class Forgotten(Layer):
+        kind = "forgotten"
+
+    kinds: dict[str, type[Layer]] = {**KINDS, "forgotten": Forgotten}
+    assert kinds_without_a_case(kinds, CASES) == {"forgotten"}
+    assert "conv.groups" in keys_without_a_case(KINDS, [case for case in CASES if "groups" not in case.keys])
+
+
+def test_the_contract_fails_for_a_layer_whose_volume_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KINDS["conv"], "output", lambda self, x: Volume(x.height + 1, x.width, self.filters))
+
+    with pytest.raises(AssertionError):
+        test_the_array_has_the_shape_of_the_volume(Case("conv", {"filters": 7}, (X,)))
+
+
+def test_the_contract_fails_for_a_layer_whose_macs_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KINDS["fc"], "macs", lambda self, inputs, output: self.kernels(inputs[0])._replace(value=1))
+
+    with pytest.raises(AssertionError):
+        test_metered_multiply_adds_are_the_macs(Case("fc", {"units": 7}, (X,)))
+
+
+# What a layer cannot take
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys", "inputs", "message"),
+    [
+        (
+            "conv", {"kernel": 13, "pad": 0}, (X,),
+            "the window must fit into the volume, but kernel 13 is larger than height 9",
+        ),
+        (
+            "conv", {"kernel": 4, "dilation": 5, "pad": 1}, (X,),
+            "the window must fit into the volume, but kernel 4 (dilated to 16) is larger than height 9 (padded to 11)",
+        ),
+        ("conv", {"filters": 8, "groups": 4}, (X,), "the depth must be divisible by groups, but depth 6 is not by 4"),
+        (
+            "conv", {"filters": 2, "connections": [[0], [6]]}, (X,),
+            "a connection must name an input map, but map 6 is not among the 6 maps 0 to 5",
+        ),
+        (
+            "dwconv", {"kernel": [3, 12], "pad": 0}, (X,),
+            "the window must fit into the volume, but kernel 12 is larger than width 11",
+        ),
+        ("deconv", {"filters": 8, "groups": 4}, (X,), "the depth must be divisible by groups, but depth 6 is not by 4"),
+        (
+            "deconv", {"filters": 2, "pad": 9}, (X,),
+            "something must be left after cropping, but pad crops 18 of height 18",
+        ),
+        ("pool", {"kernel": 10}, (X,), "the window must fit into the volume, but kernel 10 is larger than height 9"),
+        ("gn", {"groups": 4}, (X,), "the depth must be divisible by groups, but depth 6 is not by 4"),
+        ("shuffle", {"groups": 4}, (X,), "the depth must be divisible by groups, but depth 6 is not by 4"),
+        (
+            "reshape", {"size": [3, 3, 3]}, (X,),
+            "a reshape keeps the number of elements, but [9x11x6] has 594 and [3x3x3] 27",
+        ),
+        (
+            "pad", {"pad": -5}, (X,),
+            "something must be left after cropping, but pad -5 and -5 leaves 0 of height 9",
+        ),
+        (
+            "slice", {"from": 2, "to": 7}, (X,),
+            "a slice takes channels from..to-1 of the 6 there are, but is from 2 to 7",
+        ),
+        (
+            "add", {}, (X, Volume(9, 12, 6)),
+            "ADD needs volumes of the same height and width (or 1x1, or of depth 1), but gets [9x11x6] and [9x12x6]",
+        ),
+        (
+            "mul", {}, (X, Volume(9, 11, 5)),
+            "MUL needs volumes of the same depth (or 1x1, or of depth 1), but gets [9x11x6] and [9x11x5]",
+        ),
+        (
+            "concat", {}, (X, Volume(8, 11, 6)),
+            "CONCAT needs volumes of the same height and width, but gets [9x11x6] and [8x11x6]",
+        ),
+        ("add", {}, (X,), "ADD takes 2 or more volumes, but 1 enter it"),
+    ],
+)  # fmt: skip
+def test_a_volume_that_does_not_fit_is_refused_with_both_numbers(
+    kind: str, keys: dict[str, Any], inputs: tuple[Volume, ...], message: str
+) -> None:
+    with pytest.raises(ShapeError) as caught:
+        KINDS[kind](**keys).output(*inputs)
+
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys", "message"),
+    [
+        ("conv", {"filters": 7, "groups": 2}, "groups: 7 filters cannot be split into 2 groups of equal size"),
+        (
+            "conv", {"filters": 3, "connections": [[0], [1]]},
+            "connections: there must be one list for each filter, but there are 2 lists for 3 filters",
+        ),
+        (
+            "pool", {"kernel": 3, "pad": 2},
+            "pad: a pool may pad by at most half its kernel, but 2 is more than half of 3 in height",
+        ),
+        (
+            "deconv", {"filters": 2, "stride": 2, "output_pad": 2},
+            "output_pad: must be smaller than the stride or the dilation, but 2 is not below 2",
+        ),
+        ("pool", {"output": 3, "stride": 3}, "output: an adaptive pool works out its own windows; leave out stride"),
+        (
+            "conv", {"kernel": 0},
+            "kernel: expected a whole number of at least 1, or two of them [height, width], found 0",
+        ),
+    ],
+)  # fmt: skip
+def test_keys_that_contradict_each_other_are_refused(kind: str, keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueProblem) as caught:
+        KINDS[kind](**keys)
+
+    assert caught.value.message == message

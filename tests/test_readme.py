@@ -1,0 +1,77 @@
+"""Tables in the documents are those that the program prints: ``pytest --regenerate`` writes them anew."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.calls import cnncalc
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = ["README.md", "docs/manual.md"]
+MARKED = re.compile(r"(<!-- cnncalc: (?P<call>.+?) -->\n)(?P<body>.*?)(<!-- /cnncalc -->)", re.S)
+
+
+def rendered(match: re.Match[str]) -> str:
+    """The marked place with what its call prints."""
+    done = cnncalc(*shlex.split(match["call"]))
+    assert (done.returncode, done.stderr) == (0, "")
+    return f"{match[1]}```text\n{done.stdout}```\n{match[4]}"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_tables_in_documents_are_true(name: str, regenerate: bool) -> None:
+    file = ROOT / name
+    text = file.read_text(encoding="utf-8")
+
+    again = MARKED.sub(rendered, text)
+
+    if regenerate:
+        file.write_text(again, encoding="utf-8", newline="\n")
+    assert len(MARKED.findall(text)) == text.count("<!-- cnncalc: ") == text.count("<!-- /cnncalc -->") > 0
+    assert again == text or regenerate
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_mistakes_in_documents_are_answered_as_printed(name: str) -> None:
+    """Each block that begins with a call at a prompt shows what that call says."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+
+    blocks = re.findall(r"```text\n\$ cnncalc (.+)\n((?:.*\n)*?)```", text)
+
+    assert blocks
+    for call, answer in blocks:
+        done = cnncalc(*shlex.split(call))
+        assert done.stderr + done.stdout == answer, call
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_python_in_documents_runs(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+
+    assert blocks
+    for block in blocks:
+        subprocess.run([sys.executable, "-c", block], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_commands_in_documents_work(name: str) -> None:
+    """Each line of a shell block that calls cnncalc."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+
+    calls = [
+        line
+        for block in re.findall(r"```sh\n(.*?)```", text, re.S)
+        for line in re.findall(r"^cnncalc (.+)$", block, re.M)
+    ]
+
+    assert calls
+    for call in calls:
+        assert cnncalc(*shlex.split(call)).returncode == 0, call
