@@ -68,8 +68,8 @@ def load(
 
     Raises DesignError with every problem of the text, ValueProblem for an option that makes no sense.
     """
+    from cnncalc.analysis.loading import load_design
     from cnncalc.frontend.expand import Settings
-    from cnncalc.frontend.target import load_target
 
     settings = Settings(
         variables={name: _value(value) for name, value in (variables or {}).items()},
@@ -79,7 +79,7 @@ def load(
         hidden=_positive("hidden", hidden),
         classes=_positive("classes", classes),
     )
-    return load_target(target if isinstance(target, str) else str(target), settings, stdin)
+    return load_design(target if isinstance(target, str) else str(target), settings, stdin)
 
 
 def analyze(

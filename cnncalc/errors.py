@@ -6,7 +6,7 @@ Inside, a layer raises :class:`ShapeError` with the reason alone; whoever walks 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,13 +73,16 @@ class Problem(NamedTuple):
 class DesignError(CnncalcError):
     """A design cannot be read or does not fit together: one or more problems.
 
-    ``problems`` holds at most :data:`MOST_PROBLEMS` of them; ``count`` says how many there were.
+    ``problems`` holds at most :data:`MOST_PROBLEMS` of them, in the order of the text; ``count`` says how many there
+    were, ``every`` holds them all. ``nodes`` are those of the net that could be understood all the same, so that more
+    problems can be found in them.
     """
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        every = list(dict.fromkeys(problems))
-        self.count = len(every)
-        self.problems: tuple[Problem, ...] = tuple(every[:MOST_PROBLEMS])
+    def __init__(self, problems: Iterable[Problem], nodes: tuple[Any, ...] | None = None) -> None:
+        self.every: tuple[Problem, ...] = tuple(dict.fromkeys(problems))
+        self.count = len(self.every)
+        self.problems: tuple[Problem, ...] = self.every[:MOST_PROBLEMS]
+        self.nodes = nodes
         super().__init__(self.problems[0].message if self.problems else "the design is wrong")
 
     def __str__(self) -> str:
@@ -92,6 +95,11 @@ class DesignError(CnncalcError):
 
 MOST_CANDIDATES = 2000
 """So many words are looked through for the nearest one."""
+
+
+def in_text_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems in the order in which their places stand in the text; those without a place come last."""
+    return sorted(problems, key=lambda p: (p.span is None, p.span.start if p.span is not None else 0))
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -15,7 +15,7 @@ from cnncalc.layers import KINDS, Layer
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.volume import Volume
 
-from .layer_cases import CASES, Case, X
+from tests.layer_cases import CASES, Case, X
 
 IDS = [str(case) for case in CASES]
 every_case = pytest.mark.parametrize("case", CASES, ids=IDS)

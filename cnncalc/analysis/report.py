@@ -212,7 +212,8 @@ def _image(shaped: Sequence[Shaped]) -> tuple[int, int]:
 def _clipped(reach: tuple[Reach, Reach] | None, image: tuple[int, int]) -> tuple[int, int]:
     if reach is None:
         return image
-    return min(reach[0].extent, image[0]), min(reach[1].extent, image[1])
+    # what lies between the windows of a transposed convolution sees nothing, and less than that is nothing as well
+    return max(0, min(reach[0].extent, image[0])), max(0, min(reach[1].extent, image[1]))
 
 
 def _reaches(shaped: Sequence[Shaped]) -> list[tuple[Reach, Reach] | None]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.analysis.cost import Cost, cost_of
-from cnncalc.errors import DesignError, Problem, ShapeError
-from cnncalc.graph import Draft
+from cnncalc.errors import DesignError, Problem, ShapeError, in_text_order
+from cnncalc.graph import Draft, Graph
 from cnncalc.layers.input import Input
 
 if TYPE_CHECKING:
-    from cnncalc.graph import Graph, Node
+    from cnncalc.graph import Node
     from cnncalc.layers.base import Layer
     from cnncalc.volume import Volume
 
@@ -42,7 +42,7 @@ def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
         try:
             shaped.append(_shape(node, shaped, known))
         except DesignError as error:
-            problems += error.problems
+            problems += error.every
             shaped.append(None)
     for item in shaped:
         # once all are known, since the owner of shared parameters may come later
@@ -54,6 +54,17 @@ def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
             problems = _with_smallest_input(graph, problems)
         raise DesignError(problems)
     return tuple(item for item in shaped if item is not None)
+
+
+def with_volume_problems(error: DesignError) -> DesignError:
+    """The error of a design with the problems of volumes added, as far as its nodes are known."""
+    if error.nodes is None:
+        return error
+    try:
+        propagate(Graph("", error.nodes))
+    except DesignError as more:
+        return DesignError(in_text_order([*error.every, *more.every]))
+    return error
 
 
 LARGEST_TRIED = 4096

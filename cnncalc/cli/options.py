@@ -110,13 +110,13 @@ def output_options(*forms: str) -> tuple[Option, ...]:
 
 def load(target: str, design: dict[str, Any]) -> Graph:
     """The net behind a TARGET, read with what the options :data:`DESIGN` gave."""
+    from cnncalc.analysis.loading import load_design
     from cnncalc.cli.streams import read_input
     from cnncalc.frontend.expand import Settings
-    from cnncalc.frontend.target import load_target
 
     variables = {name: variable(name, text) for name, text in (design.get("variables") or {}).items()}
     settings = Settings(**{**design, "variables": variables})
-    return load_target(target, settings, read_input() if target == "-" else None)
+    return load_design(target, settings, read_input() if target == "-" else None)
 
 
 def analyze(target: str, design: dict[str, Any], account: dict[str, Any], *, in_place: bool = True) -> Report:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
 from cnncalc.cli.options import DESIGN, UNITS, analyze, output_options
+from cnncalc.cli.streams import say
 from cnncalc.errors import ValueProblem
+from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HELP = """Builds TARGET in NumPy with random weights, runs it, and compares every number of the table with what happened.
+HELP = """Builds TARGET in NumPy with random weights, runs it, and holds every number of the table against it.
 
 Checked layer by layer: array shapes, bytes, elements of the parameters, metered multiply-adds, what works in place, and
 the pixels that really reach an output. The exit code is 0 if all agree, else 1.
@@ -25,6 +27,9 @@ Example:
 
 QUIET_SECONDS = 1.0
 """So long nothing is said about progress."""
+
+WORTH_SAYING = 1 << 30
+"""So many bytes that the run needs are said beforehand, to a terminal."""
 
 
 def run(
@@ -38,7 +43,7 @@ def run(
 ) -> int:
     """Prints what agreed; 1 if something did not."""
     try:
-        from cnncalc.executor.verify import verify
+        from cnncalc.executor.verify import needed_bytes, verify
     except ImportError as error:
         if error.name != "numpy":
             raise
@@ -50,6 +55,9 @@ def run(
     out = output_of(output)
     report = analyze(target, design, {"batch": batch, "dtype": dtype})
     show, clear = _progress(len(report.layers))
+    needed = needed_bytes(report)
+    if show is not None and needed > WORTH_SAYING:
+        say(f"the run needs about {format_bytes(needed, units or 'iec')} of memory")
     try:
         verification = verify(report, seed=seed, progress=show)
     finally:

@@ -208,7 +208,7 @@ def _fields(report: Report, field: Sequence[tuple[Seen, Seen] | None], wrong: li
             )
     words = f"{states['equal']:,} seen in full"
     if states["cut"]:
-        words += f", {states['cut']:,} cut off by the border"
+        words += f", {states['cut']:,} cut off at the border"
     if checked < len(report.layers):
         words += f"; {len(report.layers) - checked:,} not checked: too large"
     return Tally("receptive_field", checked - states["wrong"], checked, words)

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 MOST_ELEMENTS = 100_000_000
 """A layer for which more numbers would have to be computed is not checked, nor is what lies behind it."""
 
+MOST_WORK = 3_000_000_000
+"""About so many numbers are computed for a whole net; layers behind that are not checked."""
+
+MOST_PIXELS = 2048
+"""An input of more rows or columns is not checked."""
+
 STRIP = 24
 """How wide a strip of the plane is where its other side is being looked at."""
 
@@ -82,16 +88,18 @@ def measure_field(
         for source in row.sources:
             readers[source] += 1
     reaching: dict[int, tuple[Any, Any] | None] = {}
-    known: dict[Any, tuple[Any, Any] | None] = {}
+    probes = Probes()
     result: list[tuple[Seen, Seen] | None] = []
     for row, shape in zip(rows, shapes, strict=True):
         if progress is not None:
             progress(row.index, row.name)
         found: tuple[Any, Any] | None = None
-        if shape is not None and not row.sources:
-            found = tuple(np.eye(shape[side], image[side], dtype=np.float32) for side in (0, 1))  # type: ignore[assignment]
-        elif shape is not None:
-            found = _behind(row, [reaching.get(source) for source in row.sources], measurement, known)
+        if shape is None or max(image) > MOST_PIXELS:
+            found = None
+        elif not row.sources:
+            found = (np.eye(shape[0], image[0], dtype=bool), np.eye(shape[1], image[1], dtype=bool))
+        else:
+            found = _behind(row, [reaching.get(source) for source in row.sources], measurement, probes)
         reaching[row.index] = found
         result.append(None if found is None else (_seen(found[0]), _seen(found[1])))
         for source in row.sources:
@@ -103,10 +111,9 @@ def measure_field(
 
 def _seen(reaching: Any) -> Seen:
     """The first and last pixel of each output, from outputs x pixels."""
-    marks = reaching > 0
-    some = marks.any(axis=1)
-    first = np.where(some, marks.argmax(axis=1), -1)
-    last = np.where(some, marks.shape[1] - 1 - marks[:, ::-1].argmax(axis=1), -1)
+    some = reaching.any(axis=1)
+    first = np.where(some, reaching.argmax(axis=1), -1)
+    last = np.where(some, reaching.shape[1] - 1 - reaching[:, ::-1].argmax(axis=1), -1)
     return Seen(first, last)
 
 
@@ -114,10 +121,10 @@ def _behind(
     row: LayerReport,
     before: Sequence[tuple[Any, Any] | None],
     measurement: Measurement,
-    known: dict[Any, tuple[Any, Any] | None],
+    probes: Probes,
 ) -> tuple[Any, Any] | None:
     """What reaches the outputs of a layer, from what reaches its inputs."""
-    total: list[Any] = [0, 0]
+    total: list[Any] = [False, False]
     sources = [measurement.layers[source] for source in row.sources]
     volumes = tuple(Volume(*source.shape[1:]) for source in sources if source is not None)
     if len(volumes) < len(sources):
@@ -126,15 +133,40 @@ def _behind(
     for number, reaching in enumerate(before):
         if reaching is None:
             return None
-        key = (layer, volumes, number)
-        if key not in known:
-            known[key] = _probe(layer, volumes, number)
-        marks = known[key]
+        marks = probes.of(layer, volumes, number)
         if marks is None:
             return None
         for side in (0, 1):
-            total[side] = np.minimum(1, total[side] + marks[side] @ reaching[side])
+            through = probes.behind(marks[side], reaching[side])
+            if through is None:
+                return None
+            total[side] = through if number == 0 else total[side] | through
     return total[0], total[1]
+
+
+class Probes:
+    """What has been found out of layers, each once for the same volumes, and how much may still be computed."""
+
+    def __init__(self) -> None:
+        self.left = MOST_WORK
+        self.known: dict[Any, tuple[Any, Any] | None] = {}
+
+    def of(self, layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, Any] | None:
+        """The marks of one input of a layer; None where they cost too much."""
+        key = (layer, volumes, number)
+        if key not in self.known:
+            size = volumes[number]
+            self.left -= sum(x.depth for x in volumes) * STRIP * (size.height**2 + size.width**2)
+            self.known[key] = _probe(layer, volumes, number) if self.left > 0 else None
+        return self.known[key]
+
+    def behind(self, marks: Any, reaching: Any) -> Any:
+        """What reaches the outputs along one side; None where it costs too much."""
+        if marks is None:
+            return reaching
+        # a product of matrices is quick: about a hundred multiply-adds for what one number costs elsewhere
+        self.left -= marks.size * reaching.shape[1] // 100
+        return (marks @ reaching.astype(np.float32)) > 0 if self.left > 0 else None
 
 
 def _thin(layer: Layer, volumes: tuple[Volume, ...]) -> tuple[Layer, tuple[Volume, ...]]:
@@ -152,7 +184,10 @@ def _thin(layer: Layer, volumes: tuple[Volume, ...]) -> tuple[Layer, tuple[Volum
 
 
 def _probe(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, Any] | None:
-    """Which rows (columns) of one input reach which rows (columns) of the output: outputs x inputs, 0 or 1."""
+    """Which rows (columns) of one input reach which rows (columns) of the output: outputs x inputs, 0 or 1.
+
+    None in place of the marks of a side where each reaches its own alone; None for both where it costs too much.
+    """
     result = []
     for side in (0, 1):
         marks = None
@@ -163,7 +198,8 @@ def _probe(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any,
             marks = _probe_side(layer, volumes, number, side)
         if marks is None:
             return None
-        result.append(marks)
+        same = marks.shape[0] == marks.shape[1] and np.array_equal(marks, np.eye(len(marks)))
+        result.append(None if same else marks)
     return result[0], result[1]
 
 

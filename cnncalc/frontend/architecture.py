@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, did_you_mean
 from cnncalc.frontend.document import Document, Mapping, Node, Scalar, Sequence
-from cnncalc.frontend.expression import Code
 from cnncalc.frontend.limits import INPUT_DIGITS
 from cnncalc.frontend.pattern import (
     PatternParser,
@@ -36,6 +35,7 @@ from cnncalc.volume import Volume
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cnncalc.frontend.expression import Code
     from cnncalc.source import Source, Span
 
 KEYS = ("name", "title", "source", "input", "variables", "defaults", "blocks", "layers", "budget")
@@ -99,7 +99,7 @@ class _FileReader:
         try:
             return read()
         except DesignError as error:
-            self.problems += error.problems
+            self.problems += error.every
             return None
 
     def design(self) -> Design:
@@ -294,7 +294,7 @@ class _FileReader:
                 try:
                     arguments.append(Argument(name.value, self._keyed(name.value, node_value), _together(name, node_value)))
                 except DesignError as error:
-                    problems += error.problems
+                    problems += error.every
             if problems:
                 raise DesignError(problems)
             return (Item(layer._replace(arguments=tuple(arguments))),)
@@ -364,24 +364,6 @@ def read_scalar(node: Scalar) -> Literal | Code:
             raise DesignError([Problem("limit", f"a number has at most {INPUT_DIGITS} digits", node.span)])
         return Literal([int(part) for part in parts], node.span)
     return Literal(text, node.span)
-
-
-def yaml_guess(text: str) -> str | None:
-    """What YAML would silently have made of a word where a number belongs, as a hint."""
-    if re.fullmatch(r"[-+]?0[0-7]+", text):
-        plain = text.lstrip("+-0") or "0"
-        return f"YAML would read {text} as {int(text, 8)}; write {plain} (or {int(text, 8)})"
-    if re.fullmatch(r"[-+]?[0-9][0-9_]*_[0-9_]*", text):
-        plain = text.replace("_", "")
-        return f"write {plain}"
-    if re.fullmatch(r"[-+]?[0-9]+(?::[0-5]?[0-9])+", text):
-        value = 0
-        for part in text.lstrip("+-").split(":"):
-            value = value * 60 + int(part)
-        return f"YAML would read {text} as {value}, a time in base 60"
-    if re.fullmatch(r"[-+]?0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+", text):
-        return f"write {int(text, 0)}"
-    return None
 
 
 def _together(key: Scalar, value: Node) -> Span:

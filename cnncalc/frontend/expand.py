@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnncalc.errors import MOST_PROBLEMS, DesignError, Problem, ValueProblem, did_you_mean
-from cnncalc.frontend.architecture import yaml_guess
+from cnncalc.errors import DesignError, MOST_PROBLEMS, Problem, ValueProblem, did_you_mean, in_text_order
 from cnncalc.frontend.expression import (
     VOLUME_NAMES,
     Code,
@@ -21,6 +20,7 @@ from cnncalc.frontend.expression import (
     evaluate,
     settled,
 )
+from cnncalc.frontend.guesses import yaml_guess
 from cnncalc.frontend.limits import EXPANSION, NAME_CHARACTERS, NESTING
 from cnncalc.frontend.plan import KEY_WORDS, Plan, Planner
 from cnncalc.frontend.syntax import GroupSyntax, Item, Label, LayerSyntax, Literal, Name, Operand, References, Several
@@ -187,7 +187,7 @@ class Expander:
             try:
                 ports = self.chain(design.items, environment, scope, ports)
             except DesignError as error:
-                self.problems += error.problems
+                self.problems += error.every
                 self.is_torn = True
                 ports = []
             self._finish(ports)
@@ -205,14 +205,7 @@ class Expander:
         )
 
     def _failure(self, nodes: tuple[Node, ...] | None = None) -> DesignError:
-        """All problems in the order of the text; with those of volumes, where enough is known to find them."""
-        if nodes is not None:
-            from cnncalc.analysis.volumes import propagate
-
-            try:
-                propagate(Graph(self.design.name, nodes))
-            except DesignError as error:
-                self.problems += error.problems
+        """All problems in the order of the text, with the nodes in which more may be found."""
         told: list[Span] = []
         for problem in list(self.problems):
             # a name that stands for a volume is said first, then what is made of it
@@ -220,8 +213,7 @@ class Expander:
                 if any(_is_within(span, problem.span) for span in told):
                     self.problems.remove(problem)
                 told.append(problem.span)
-        self.problems.sort(key=lambda p: (p.span is None, p.span.start if p.span is not None else 0))
-        return DesignError(self.problems)
+        return DesignError(in_text_order(self.problems), nodes)
 
     def _begin(self, scope: Scope) -> list[Any]:
         """The input of the file's ``input:`` (or of --input) where the pattern has none at its head."""
@@ -279,7 +271,7 @@ class Expander:
                 self.unread.add(name)
                 continue
             except DesignError as error:
-                self.problems += error.problems
+                self.problems += error.every
                 self.unread.add(name)
                 continue
             wrong = _no_value(found)
@@ -658,7 +650,7 @@ class Expander:
             try:
                 ports = self._item(item, environment, scope, ports, at_head=place == 0)
             except DesignError as error:
-                self.problems += error.problems
+                self.problems += error.every
                 if error.problems and error.problems[0].code == "limit":
                     raise DesignError([]) from None
                 self.is_torn = True
@@ -859,7 +851,7 @@ class Expander:
             if plan.training_only is not None:
                 spec.training_only = self._boolean(plan.training_only, "training_only", environment)
         except DesignError as error:
-            self.problems += error.problems
+            self.problems += error.every
             scope.number(kind.kind)
             return self._broken(plan, scope, inputs)
         frozen = spec.frozen or self.frozen > 0 or self._frozen_by_default(kind, plan, environment)
@@ -1275,7 +1267,7 @@ class Expander:
         try:
             return in_running_order(nodes)
         except DesignError as error:
-            self.problems += error.problems
+            self.problems += error.every
             return None
 
     def _draft(self, spec: Spec) -> Draft | None:
@@ -1333,7 +1325,7 @@ class Expander:
             try:
                 spec.layer = self._make(spec)
             except DesignError as error:
-                self.problems += error.problems
+                self.problems += error.every
 
 
 class _Rounds:

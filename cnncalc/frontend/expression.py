@@ -1,7 +1,7 @@
 """Expressions in braces: read into steps of a small stack machine, so that no length of them can exhaust the stack.
 
-    expression = integers, SIZEs (2x64 is the list [2, 64]), names, lists, x[i], + - * // % **, comparisons,
-                 and or not, a if c else b, min(..), max(..), parentheses
+expression = integers, SIZEs (2x64 is the list [2, 64]), names, lists, x[i], + - * // % **, comparisons,
+and or not, a if c else b, min(..), max(..), parentheses
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ class PatternParser:
                     unit = self.layer()
                     chain.append(self.item(unit))
                 except DesignError as error:
-                    self.problems += error.problems
+                    self.problems += error.every
                     self._skip()
                 wants_item = False
             elif token.type in ("|", "]") and open_groups and not (wants_item and (behind_arrow or chain)):
@@ -163,7 +163,7 @@ class PatternParser:
                     try:
                         chain.append(self.item(group))
                     except DesignError as error:
-                        self.problems += error.problems
+                        self.problems += error.every
                         self._skip()
             elif wants_item:
                 raise self._unexpected_instead_of_item(open_groups[-1][0] if open_groups else None)
@@ -186,7 +186,7 @@ class PatternParser:
         return tuple(chain)
 
     def _with(self, error: DesignError) -> DesignError:
-        return DesignError([*self.problems, *error.problems])
+        return DesignError([*self.problems, *error.every])
 
     def _unexpected_instead_of_item(self, opened: Token | None) -> DesignError:
         token = self.token

@@ -147,8 +147,8 @@ class Planner:
             near = f"; it is called {other if syntax.word.isupper() or not syntax.in_file else other.lower()} here"
         else:
             known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)
-            if len(self.problems) > MOST_PROBLEMS:
-                known = []  # it will only be counted
+            if len(word) == 1 or len(self.problems) > MOST_PROBLEMS:
+                known = []  # a letter is a variable, and what is beyond the most problems is only counted
             near = did_you_mean(stem or word, known) or did_you_mean(word, known)
         hint = None
         if not near and re.fullmatch(r"[NMK]|[a-z]", word):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from cnncalc.frontend.expression import Code
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cnncalc.frontend.expression import Code
     from cnncalc.source import Span
     from cnncalc.volume import Volume
 

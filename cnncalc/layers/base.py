@@ -89,7 +89,7 @@ class ByProduct(NamedTuple):
     ``in_inference``: made at test time as well; ``in_half_inference``: there for half types alone.
     """
 
-    count: int
+    count: int  # type: ignore[assignment]  # as in Parameter
     item: str
     per_image: bool = True
     kept: bool = True

@@ -8,6 +8,7 @@ from cnncalc.errors import Problem, ValueProblem, did_you_mean
 from cnncalc.memory.family import TapeFamily
 from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import Step, optimizer_named, step_of
+from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
 from cnncalc.memory.profiles import Profile, profile_named
 from cnncalc.memory.replay import Event, Machine, Trace
 from cnncalc.memory.segments import Segment, joined, segments_of
@@ -18,13 +19,6 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import Report
     from cnncalc.memory.tape import Tape
-
-ZERO_GRAD = ("start", "before-backward", "zeros")
-"""Where gradients are let go: before the step, between forward and backward, or never (they are set to zero)."""
-
-AUTOCAST = ("bfloat16", "float16")
-TRAINABLE_TYPES = ("float32", "float64", "float16", "bfloat16")
-"""Data types that memory is worked out for."""
 
 
 class Options(NamedTuple):
@@ -104,7 +98,10 @@ class NotesRule(NamedTuple):
 
 
 class MemoryReport(NamedTuple):
-    """What a net takes in memory under given options."""
+    """What a net takes in memory under given options.
+
+    ``largest`` names the layers that hold most at the peak of forward and backward, with their bytes, largest first.
+    """
 
     architecture: str
     options: Options
@@ -112,6 +109,7 @@ class MemoryReport(NamedTuple):
     inference: Inference
     notes: NotesRule
     report: Report
+    largest: tuple[tuple[str, int], ...] = ()
     warnings: tuple[Problem, ...] = ()
 
 
@@ -185,6 +183,26 @@ class Bench:
             logs=logs,
         ).run(training=True)
 
+    def on_the_table(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True) -> dict[int, int]:
+        """Activations and transients that are alive at the peak of forward and backward, in bytes by row."""
+        options = self.options
+        tape = self.tape(batch, training=training)
+        events = (self.trace(batch, segments, logs=True) if training else self._forward(tape, logs=True)).events
+        highest = max(range(len(events)), key=lambda number: events[number].total)
+        machine = Machine(
+            tape,
+            self.profile,
+            gradients_before=training and options.zero_grad == "before-backward",
+            gradients_stay=training and (options.zero_grad == "zeros" or options.accumulate > 1),
+            segments=operations_of(tape, segments) if training else (),
+            watch=highest,
+        )
+        machine.run(training=training)
+        return machine.table
+
+    def _forward(self, tape: Tape, *, logs: bool = False) -> Trace:
+        return Machine(tape, self.profile, logs=logs).run(training=False)
+
     def step(self, tape: Tape) -> Step:
         """The optimizer's step."""
         sizes = [parameter.size for parameter in tape.parameters if parameter.is_trainable]
@@ -246,7 +264,7 @@ class Bench:
     def inference(self, batch: int, *, logs: bool = False) -> Inference:
         """The memory of a forward pass at test time."""
         tape = self.tape(batch, training=False)
-        trace = Machine(tape, self.profile, logs=logs).run(training=False)
+        trace = self._forward(tape, logs=logs)
         there = resident(tape)
         level = trace.peak
         breakdown = Breakdown(
@@ -369,12 +387,17 @@ def account_memory(report: Report, options: Options | None = None, *, logs: bool
     options = options or Options()
     bench = Bench(report, options)
     notes = notes_rule(report, options)
+    largest: tuple[tuple[str, int], ...] = ()
     if options.profile == "notes":
         training, inference = _by_the_notes(report, notes)
     else:
         training = bench.training(options.batch, logs=logs)
         inference = bench.inference(options.batch, logs=logs)
-    return MemoryReport(report.name, options, training, inference, notes, report, _warnings(report, options))
+        table = bench.on_the_table(options.batch, training.segments)
+        ranked = sorted(((size, -layer) for layer, size in table.items() if layer >= 0 and size), reverse=True)
+        largest = tuple((report.layers[-layer].name, size) for size, layer in ranked)
+    warnings = _warnings(report, options)
+    return MemoryReport(report.name, options, training, inference, notes, report, largest, warnings)
 
 
 def _by_the_notes(report: Report, notes: NotesRule) -> tuple[Training, Inference]:

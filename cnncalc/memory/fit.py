@@ -143,15 +143,14 @@ def _advice(report: Report, bench: Bench, options: Options, room: int, training:
         found.append(
             Advice(f"batch {training.largest_batch}", training.peak_bytes, training.largest_batch, macs, True)
         )
-        other = with_options(batch=1)
         parts = -(-options.batch // training.largest_batch)
-        other = with_options(batch=-(-options.batch // parts), accumulate=max(options.accumulate, parts))
-        if other is not None:
-            micro = other.options.batch
-            peak = other.training(micro).peak_bytes
-            if peak < training.peak_at_batch:
-                what = f"{parts} accumulated micro-batches of {micro}"
-                found.append(Advice(what, peak, largest_batch(lambda b: other.training(b).peak_bytes, room), macs, peak <= room))
+        micro = -(-options.batch // parts)
+        split = Bench(report, options._replace(batch=micro, accumulate=max(options.accumulate, parts)))
+        peak_of_micro = split.training(micro).peak_bytes
+        if peak_of_micro < training.peak_at_batch:
+            most = largest_batch(lambda batch: split.training(batch).peak_bytes, room)
+            what = f"{parts} accumulated micro-batches of {micro}"
+            found.append(Advice(what, peak_of_micro, most, macs, peak_of_micro <= room))
     if options.dtype == "float32" and options.autocast is None:
         other = with_options(autocast="bfloat16")
         if other is not None:

@@ -243,7 +243,7 @@ class Lowering:
         (x,) = inputs
         elements = row.output.elements * self.batch
         size = self.size(elements)
-        window = getattr(row.layer, "size")
+        window = row.layer.size
         padded = elements // row.output.depth * (row.output.depth + window - 1)
         square = self._operation(row, [x, x], size, keeps=(0, 1))
         square = self._view(row, square)
@@ -270,7 +270,7 @@ class Lowering:
         scalar = self.size(1, self.parameter_item)
         for row in main + heads:
             logits = self.place[row.index]
-            if row.output.is_point and not row.kind == "fc":
+            if row.output.is_point and row.kind != "fc":
                 logits = self._view(row, logits)
             likelihood = self._operation(row, [logits], self.values[logits].size, name="loss", keeps_output=True)
             if self.autocast:

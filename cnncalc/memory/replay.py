@@ -57,7 +57,8 @@ class Machine:
 
     ``gradients_before``: last step's gradients are there in forward. ``gradients_stay``: they are there throughout, so
     that each new one is added to them and dies. ``segments`` are stretches of operations, first to last, that keep
-    nothing and run again for backward.
+    nothing and run again for backward. ``logs`` keeps every event; at event number ``watch`` it is noted which layers hold
+    what (``table``).
     """
 
     def __init__(
@@ -69,11 +70,14 @@ class Machine:
         gradients_stay: bool = False,
         segments: Sequence[tuple[int, int]] = (),
         logs: bool = False,
+        watch: int | None = None,
     ) -> None:
         self.tape = tape
         self.profile = profile
         self.gradients_stay = gradients_stay
-        self.logs = logs
+        self.logs = logs or watch is not None
+        self.watch = watch
+        self.table: dict[int, int] = {}
         self.events: list[Event] = []
         self.activations = 0
         self.transient = 0
@@ -98,6 +102,7 @@ class Machine:
             for operation in range(first, last + 1):
                 self.segment_of[operation] = number
         self.waiting_segments = set(range(len(self.segments)))
+        self.again: dict[int, int] = {}  # the row of a storage that is made anew
         self.segment_inputs: list[tuple[int, ...]] = [()] * len(self.segments)
         self.entering: set[int] = set()
 
@@ -108,6 +113,23 @@ class Machine:
             self.at = Level(self.activations, self.gradients, self.transient + extra, layer, phase)
         if self.logs:
             self.events.append(Event(name, phase, total))
+            if len(self.events) - 1 == self.watch:
+                self.table = self._on_the_table(extra, layer)
+
+    def _on_the_table(self, extra: int, layer: int) -> dict[int, int]:
+        """Live bytes of activations and transients by the row that they belong to."""
+        found: dict[int, int] = {}
+        values = self.tape.values
+        for storage, count in enumerate(self.holders):
+            if count and self.sizes[storage]:
+                owner = values[storage].layer if storage < len(values) else self.again[storage]
+                found[owner] = found.get(owner, 0) + self.sizes[storage]
+        for operation, kept in zip(self.tape.operations, self.kept, strict=True):
+            if kept:
+                found[operation.layer] = found.get(operation.layer, 0) + kept
+        rest = self.activations + self.transient + extra - sum(found.values())
+        found[layer] = found.get(layer, 0) + rest
+        return found
 
     def _drop(self, storage: int) -> None:
         self.holders[storage] -= 1
@@ -160,8 +182,8 @@ class Machine:
         trains = [parameter.is_trainable for parameter in tape.parameters]
         learns = self.learns
         for operation in tape.operations if training else ():
-            learns[operation.output] = any([learns[value] for value in operation.inputs]) or any(
-                [trains[parameter] for parameter in operation.parameters]
+            learns[operation.output] = any(learns[value] for value in operation.inputs) or any(
+                trains[parameter] for parameter in operation.parameters
             )
         if training:
             for number, (first, last) in enumerate(self.segments):
@@ -251,6 +273,7 @@ class Machine:
                 self.saved[number] = saved
             else:
                 if operation.storage != ALIAS:
+                    self.again[len(self.sizes)] = operation.layer
                     self.storage[operation.output] = len(self.sizes)
                     self.sizes.append(self.tape.values[operation.output].size)
                     self.holders.append(0)

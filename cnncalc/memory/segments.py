@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.errors import ValueProblem, did_you_mean
@@ -123,7 +124,7 @@ def _named(report: Report, names: str) -> tuple[Segment, ...]:
             raise ValueProblem(f"checkpoint: '{name}' ends before it begins", code="wrong-value")
         segments.append(Segment(name, found[0][0], found[-1][1]))
     segments.sort(key=lambda segment: segment.first)
-    for before, after in zip(segments, segments[1:], strict=False):
+    for before, after in itertools.pairwise(segments):
         if after.first <= before.last:
             raise ValueProblem(f"checkpoint: '{before.name}' and '{after.name}' overlap", code="wrong-value")
     return tuple(segments)

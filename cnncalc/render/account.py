@@ -272,15 +272,16 @@ def total_paragraphs(report: Report, units: str) -> tuple[Paragraph, ...]:
     """Totals as the notes count them: activations twice with backward, parameters three times in training."""
     totals, each = report.totals, bytes_per_element(report.dtype)
     images = "image" if report.batch == 1 else f"batch of {report.batch:,}"
-    times = f" * {each} byte{'s' if each > 1 else ''}"
+    times = f" * {plural(each, 'byte')}"
     batch = f" * {report.batch:,} images" if report.batch > 1 else ""
     held = format_bytes(totals.activation_bytes, units)
     memory = (
         f"{_count(totals.activations)} activations{times}{batch} = {held} / {images}, forward only",
         f"about x2 with backward: {format_bytes(2 * totals.activation_bytes, units)}",
     )
-    parameters = [f"{_count(totals.parameters)} = {totals.weights:,} weights + {totals.biases:,} biases"]
+    parameters = [_count(totals.parameters)]
     if totals.parameters:
+        parameters[0] += f" = {totals.weights:,} weights + {totals.biases:,} biases"
         parameters.append(
             f"{times[1:]} = {format_bytes(totals.parameter_bytes, units)}; x3 with gradients and a step cache "
             f"(momentum, Adagrad, RMSProp): {format_bytes(3 * totals.parameter_bytes, units)}"

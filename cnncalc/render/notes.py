@@ -15,7 +15,7 @@ from cnncalc.render.account import (
     with_exact,
     with_short,
 )
-from cnncalc.render.document import Cell, Column, Document, Paragraph, Table
+from cnncalc.render.document import Cell, Column, Document, Paragraph, Table, plural
 from cnncalc.units import bytes_per_element, format_bytes, short_notes
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _cells(row: Row) -> tuple[Cell, ...]:
 def _total_lines(report: Report, units: str) -> list[str]:
     totals, each = report.totals, bytes_per_element(report.dtype)
     memory = (
-        f"TOTAL memory: {short_notes(totals.activations)} * {each} bytes ~= "
+        f"TOTAL memory: {short_notes(totals.activations)} * {plural(each, 'byte')} ~= "
         f"{_close(totals.activations * each, units)} / image (only forward! ~*2 for bwd)"
     )
     if report.batch > 1:
@@ -91,6 +91,6 @@ def _footnote(report: Report, units: str) -> list[str]:
     totals, each = report.totals, bytes_per_element(report.dtype)
     text = (
         f"(The notes print {PRINTED_TOTAL} for this table, which is not the sum of its rows: they hold "
-        f"{totals.activations:,} numbers, * {each} bytes = {format_bytes(totals.activations * each, units)}.)"
+        f"{totals.activations:,} numbers, * {plural(each, 'byte')} = {format_bytes(totals.activations * each, units)}.)"
     )
     return [text]

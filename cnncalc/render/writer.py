@@ -402,7 +402,7 @@ def _sized(layer: Layer) -> dict[str, Any]:
     values = layer.written()
     first: dict[str, Any] = {}
     for key in (kind.dash, kind.first):
-        if key is None or (key not in values and ("output" in values or kind.kind == "dwconv" and key == kind.dash)):
+        if key is None or (key not in values and ("output" in values or (kind.kind == "dwconv" and key == kind.dash))):
             continue
         item = kind.keys[key]
         first[key] = values.pop(key, item.reader.write(getattr(layer, item.attribute)))

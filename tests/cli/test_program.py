@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from cnncalc.cli.program import COMMANDS
 from tests.calls import COMMAND, cnncalc, environment
 
 TINY = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
@@ -66,7 +67,7 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         (["INPUT -> FC"], "error[usage]: no command 'INPUT -> FC'\n  = hint: cnncalc table \"INPUT -> FC\"\n"),
         (
             ["frobnicate"],
-            "error[usage]: no command 'frobnicate'\n  = hint: the commands are table, list, show, explain, verify\n",
+            f"error[usage]: no command 'frobnicate'\n  = hint: the commands are {', '.join(COMMANDS)}\n",
         ),
         (["table"], "error[usage]: cnncalc table needs TARGET\n  = hint: cnncalc table --help\n"),
         (["explain", "vgg16"], "error[usage]: cnncalc explain needs LAYER\n  = hint: cnncalc explain --help\n"),
@@ -181,7 +182,7 @@ def test_version(argument: str) -> None:
     assert cnncalc(argument).stdout == f"cnncalc {package.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["table", "list", "show", "explain", "verify"])
+@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_has_an_example(command: str, flag: str) -> None:
     done = cnncalc(command, flag)
@@ -194,7 +195,7 @@ def test_help_examples_work() -> None:
     """Each example of each help is run."""
     import shlex
 
-    for command in ("table", "list", "show", "explain", "verify"):
+    for command in COMMANDS:
         text = cnncalc(command, "--help").stdout
         for line in re.findall(r"^ {4}cnncalc (.+)$", text, re.M):
             assert cnncalc(*shlex.split(line)).returncode == 0, line

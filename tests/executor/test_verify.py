@@ -131,7 +131,7 @@ def test_pixels_that_no_window_reaches_are_not_seen() -> None:
     verification = verify(report)
 
     assert verification.agrees
-    assert verification.tallies[-1].measured == "2 seen in full, 1 cut off by the border"
+    assert verification.tallies[-1].measured == "2 seen in full, 1 cut off at the border"
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if len(case.inputs) == 1], ids=str)
@@ -151,6 +151,20 @@ def test_the_receptive_field_of_every_layer_is_what_its_run_sees(case: Case) -> 
 
     assert verification.disagreements == ()
     assert verification.tallies[-1].checked == 4
+
+
+def test_what_would_cost_too_much_is_not_checked_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnncalc.executor.field.MOST_WORK", 16_000)
+    verification = verify(cnncalc.analyze(SMALL))
+
+    assert verification.agrees
+    assert verification.tallies[-1][1:] == (3, 3, "3 seen in full; 2 not checked: too large")
+
+
+def test_an_input_of_very_many_rows_is_not_checked() -> None:
+    verification = verify(cnncalc.analyze("INPUT[3000x2x1] -> CONV3-1"))
+
+    assert verification.tallies[-1].checked == 0
 
 
 # What cannot be run

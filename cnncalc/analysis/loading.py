@@ -1,0 +1,22 @@
+"""From what a user names to a graph, with every problem that can be found: of the text and of the volumes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import DesignError
+from cnncalc.frontend.target import load_target
+
+if TYPE_CHECKING:
+    from cnncalc.frontend.expand import Settings
+    from cnncalc.graph import Graph
+
+
+def load_design(target: str, settings: Settings, stdin: str | None = None) -> Graph:
+    """The graph of a target; raises DesignError with the problems of the text and, as far as known, of the volumes."""
+    try:
+        return load_target(target, settings, stdin)
+    except DesignError as error:
+        from cnncalc.analysis.volumes import with_volume_problems
+
+        raise with_volume_problems(error) from None

@@ -1,0 +1,95 @@
+"""``cnncalc memory``: what training and inference take, to the byte."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
+from cnncalc.cli.options import DESIGN, UNITS, analyze, output_options
+from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES, ZERO_GRAD
+
+HELP = """Says how much memory TARGET takes in training and inference, exactly, and what makes it up.
+
+The bytes are those of live tensors in PyTorch (profiles torch-cuda, torch-fake, torch-cpu), of the NumPy run (numpy),
+of an ideal implementation (ideal) or by the rule of the course notes (notes).
+
+\b
+Examples:
+  cnncalc memory resnet50 --batch 32
+  cnncalc memory vgg16 --batch 8 --optimizer adam --checkpoint blocks
+  cnncalc memory resnet50 --batch 32 --why layer1.0.bn1
+"""
+
+REPLAY = (
+    choice("--profile", PROFILE_NAMES, "Whose memory (default: torch-cuda).", default="torch-cuda"),
+    Option("--batch", "batch", "Images in a batch (default: 1).", "N", whole_number, 1),
+    choice("--dtype", TRAINABLE_TYPES, "Type of every number (default: float32).", default="float32"),
+    Option("--optimizer", "optimizer", "Optimizer: sgd, momentum, adam, ... (default: momentum).", "NAME",
+           default="momentum"),
+    Option("--optimizer-style", "style", "foreach, loop or fused (default: the profile's).", "STYLE"),
+    Option("--weight-decay", "weight_decay", "With weight decay.", default=False, opposite="--no-weight-decay"),
+    choice("--autocast", AUTOCAST, "Activations in this half type, parameters in float32."),
+    Option("--accumulate", "accumulate", "Micro-batches a step (default: 1).", "N", whole_number, 1),
+    choice("--zero-grad", ZERO_GRAD, "When gradients are let go (default: start).", name="zero_grad",
+           default="start"),
+    Option("--checkpoint", "checkpoint", "none, blocks, stages, sqrt, best, or names of blocks (default: none).",
+           "WAY", default="none"),
+)  # fmt: skip
+"""What decides how much memory a net takes; the command gets ``replay``, for :class:`Options`."""
+
+
+def run(
+    target: str,
+    why: str | None,
+    timeline: bool,
+    plan: bool,
+    depthwise: bool,
+    units: str | None,
+    replay: dict[str, Any],
+    design: dict[str, Any],
+    output: dict[str, Any],
+) -> None:
+    """Prints the memory report of a target."""
+    from cnncalc.memory.account import Options, account_memory, check_options
+
+    options = Options(**replay)
+    check_options(options)
+    out = output_of(output)
+    report = analyze(target, design, {"batch": options.batch, "dtype": options.dtype})
+    if plan:
+        from cnncalc.render.arena import plan_document
+
+        out.write(plan_document(report, options, depthwise_in_place=depthwise, units=units or "iec"))
+        return
+    memory = account_memory(report, options, logs=timeline)
+    if why is not None:
+        from cnncalc.render.memory import why_document
+
+        out.write(why_document(memory, why, units=units or "iec"))
+        return
+    from cnncalc.cli.streams import say_warnings
+    from cnncalc.render.memory import memory_document
+
+    say_warnings(memory.warnings)
+    out.write(memory_document(memory, units=units or "iec", timeline=timeline))
+
+
+COMMAND = Command(
+    "memory",
+    "The memory of training and inference, exactly, and what makes it up.",
+    HELP,
+    run,
+    ("target",),
+    (
+        *(option._replace(group="replay") for option in REPLAY),
+        Option("--why", "why", "Say what one layer keeps for backward, and why.", "LAYER"),
+        Option("--timeline", "timeline", "Draw live bytes over the step.", default=False, opposite="--no-timeline"),
+        Option("--plan", "plan", "Plan one arena for inference: offsets, bound, order.", default=False,
+               opposite="--no-plan"),
+        Option("--depthwise-in-place", "depthwise", "In the plan depthwise convolutions work in place.", default=False,
+               opposite="--no-depthwise-in-place"),
+        *DESIGN,
+        UNITS,
+        *output_options("text", "rich", "json", "csv"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,574 @@
+"""The arena plan: one block of memory for a whole inference, with a place in it for every volume.
+
+As runtimes for small devices work: each volume has an offset that is fixed before the net runs, and memory is used again
+as soon as a volume has no reader left. Parameters are not counted; they lie elsewhere, often in read-only memory.
+
+Source: CS231n, "keep only the current activations"; Pisarchyk and Lee 2020 (arXiv 2001.03288) for the offsets.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.memory.order import STATES, Flow, Task, best_order, levels, lives, widest
+from cnncalc.units import bytes_per_element
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+
+ORDERS = ("given", "best")
+"""As the layers are written, or so that the largest step is least."""
+
+NOTES_KINDS = (
+    "input", "conv", "dwconv", "deconv", "fc", "rbf", "pool", "avgpool", "lppool", "gap", "gmp", "subsample",
+)  # fmt: skip
+"""Kinds whose volumes the notes' tables list; they count no normalization, activation function, sum or concatenation."""
+
+WEIGHTED = ("conv", "dwconv", "deconv", "fc")
+FOLDED = ("bn", "scale")
+"""Kinds that become part of the weights before them at test time."""
+
+PAIRS = 4_000_000
+"""Pairs of volumes alive together that the greedy placement looks at (about a second); beyond, best fit over time."""
+
+ROUNDS = 64
+"""How often the greedy placement takes its turns anew where it wastes memory."""
+
+MARKS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+FREE = "."
+
+
+class ArenaVolume(NamedTuple):
+    """A place in the arena, in bytes: ``offset`` to ``offset + size``, taken from step ``first`` to step ``last``.
+
+    ``name`` is the layer that made it, ``layers`` are all those whose output lies in it: the functions that work in
+    place, the views. ``role`` is ``input``, ``activations``, ``output`` (there until the end) or ``scratch`` (one map,
+    while a depthwise convolution overwrites its input).
+    """
+
+    name: str
+    layers: tuple[str, ...]
+    role: str
+    offset: int
+    size: int
+    first: int
+    last: int
+
+    @property
+    def end(self) -> int:
+        """The first byte behind it."""
+        return self.offset + self.size
+
+
+class ArenaStep(NamedTuple):
+    """What runs at a step, by its first layer and in full, and the bytes alive meanwhile."""
+
+    name: str
+    layers: tuple[str, ...]
+    live_bytes: int
+
+
+class Footprint(NamedTuple):
+    """A way of running a net, in bytes.
+
+    ``volumes`` of them, ``sum_bytes`` together; ``widest_bytes`` is the largest sum of what one operation reads and
+    makes; ``bound_bytes`` the largest sum alive at one step, ``arena_bytes`` what the offsets take.
+    """
+
+    volumes: int
+    sum_bytes: int
+    widest_bytes: int
+    bound_bytes: int
+    arena_bytes: int
+
+
+class ArenaPlan(NamedTuple):
+    """Where every volume of an inference lies, in which order the operations run, and what it takes, in bytes.
+
+    ``arena_bytes`` is the size of the whole, ``bound_bytes`` the largest sum alive at one step (at ``peak_at``): no
+    placement of this order takes less. ``given_bound_bytes`` is that of the order in which the layers are written,
+    ``order_bound_bytes`` what no order of execution stays below. ``widest_bytes`` is the largest sum of what one
+    operation reads and makes, ``sum_bytes`` that of all volumes here. ``unfused`` is the same net with every layer an
+    operation of its own, in the order given. ``every_volume_bytes`` counts the output of every layer but the views,
+    nothing in place; ``notes_bytes`` only those that the notes' tables list. ``placement`` is ``greedy by size``, or
+    ``best fit`` where too many volumes are alive together for it.
+    """
+
+    architecture: str
+    batch: int
+    dtype: str
+    bytes_per_element: int
+    fuse: bool
+    depthwise_in_place: bool
+    order: str
+    steps: tuple[ArenaStep, ...]
+    volumes: tuple[ArenaVolume, ...]
+    arena_bytes: int
+    bound_bytes: int
+    peak_at: str
+    given_bound_bytes: int
+    order_bound_bytes: int
+    widest_bytes: int
+    sum_bytes: int
+    every_volume_bytes: int
+    notes_bytes: int
+    unfused: Footprint
+    placement: str
+
+    @property
+    def gap_bytes(self) -> int:
+        """What the offsets waste: the arena beyond the largest sum alive at one step."""
+        return self.arena_bytes - self.bound_bytes
+
+    @property
+    def is_exact_order(self) -> bool:
+        """Whether it is proved that no order of execution has a lower largest step."""
+        return self.bound_bytes == self.order_bound_bytes
+
+
+def plan(
+    report: Report,
+    *,
+    batch: int = 1,
+    dtype: str = "float32",
+    fuse: bool = True,
+    depthwise_in_place: bool = False,
+    order: str = "given",
+    states: int = STATES,
+) -> ArenaPlan:
+    """The arena plan of a net for ``batch`` images of ``dtype`` (int8 to float64).
+
+    With ``fuse`` a convolution (or fully-connected layer), the batch normalization behind it and the activation
+    function are one operation, and so is an activation function with whatever is before it, where nothing else reads
+    what is between them. Without, every layer is an operation, and an activation function works in place unless
+    written otherwise. Either way views and dropout share the memory of their input, ADD and MUL work in place where
+    written so, and CONCAT copies.
+    ``depthwise_in_place``: a depthwise convolution overwrites its input where nothing else reads it and the output is
+    not larger; it then needs one map of its output beside it (Source: Lin et al. 2020, MCUNet, section 3.2).
+    ``order`` is ``given`` or ``best``; ``states`` bounds the search for it.
+
+    Layers that run in training alone are left out. The images are a volume like any other: taken from the first step,
+    free once nothing reads them. Raises ValueProblem for an unknown data type or order, and for a batch below 1.
+    """
+    each = bytes_per_element(dtype)
+    if order not in ORDERS:
+        raise ValueProblem(
+            f"no order '{order}'{did_you_mean(order, ORDERS)} (known: {', '.join(ORDERS)})", code="unknown-order"
+        )
+    if batch < 1:
+        raise ValueProblem(f"batch: expected a whole number of at least 1, found {batch}", code="wrong-value")
+    net = _Net(report, batch, each, fuse=fuse, depthwise_in_place=depthwise_in_place)
+    plain = _Net(report, batch, each, fuse=False, depthwise_in_place=False)
+    unfused = footprint(plain.flow())
+    flow = net.flow()
+    given = tuple(range(len(flow.tasks)))
+    given_bound = max(levels(flow, given))
+    found = best_order(flow, states) if order == "best" else best_order(flow, 0)
+    chosen = found.tasks if order == "best" else given
+    alive = lives(flow, chosen)
+    level = levels(flow, chosen, alive)
+    bound = max(level)
+    volumes, placement = _placed(net, flow, chosen, alive)
+    steps = tuple(
+        [
+            ArenaStep(names[0], names, level[step])
+            for step, names in enumerate([tuple(net.layers_of_task[number]) for number in chosen])
+        ]
+    )
+    running = [row for row in report.layers if not row.training_only]
+    per_element = batch * each
+    return ArenaPlan(
+        architecture=report.name,
+        batch=batch,
+        dtype=dtype,
+        bytes_per_element=each,
+        fuse=fuse,
+        depthwise_in_place=depthwise_in_place,
+        order=order,
+        steps=steps,
+        volumes=volumes,
+        arena_bytes=max([volume.end for volume in volumes], default=0),
+        bound_bytes=bound,
+        peak_at=steps[level.index(bound)].name if steps else volumes[0].name,
+        given_bound_bytes=given_bound,
+        order_bound_bytes=found.bound,
+        widest_bytes=widest(flow),
+        sum_bytes=sum(flow.sizes),
+        every_volume_bytes=sum([row.activations for row in running if not _is_alias(row)]) * per_element,
+        notes_bytes=sum([row.activations for row in running if row.kind in NOTES_KINDS]) * per_element,
+        unfused=unfused,
+        placement=placement,
+    )
+
+
+def footprint(flow: Flow) -> Footprint:
+    """What a net takes in the order given; ``volumes`` leaves out scratch."""
+    given = range(len(flow.tasks))
+    alive = lives(flow, given)
+    sizes = list(flow.sizes)
+    scratch = [(task.scratch, (step, step)) for step, task in enumerate(flow.tasks) if task.scratch]
+    offsets, _ = place(sizes + [size for size, _ in scratch], alive + [life for _, life in scratch])
+    ends = [offset + size for offset, size in zip(offsets, sizes + [size for size, _ in scratch], strict=True)]
+    return Footprint(len(sizes), sum(sizes), widest(flow), max(levels(flow, given, alive)), max(ends, default=0))
+
+
+def _placed(
+    net: _Net, flow: Flow, order: Sequence[int], alive: Sequence[tuple[int, int]]
+) -> tuple[tuple[ArenaVolume, ...], str]:
+    """The volumes of a net with their offsets, by first step, then offset; and how they were placed."""
+    entries = [
+        (names[0], tuple(names), role, flow.sizes[volume], alive[volume])
+        for volume, (names, role) in enumerate(zip(net.layers_of_volume, net.roles, strict=True))
+    ]
+    for step, number in enumerate(order):
+        scratch = flow.tasks[number].scratch
+        if scratch:
+            name = net.layers_of_task[number][0]
+            entries.append((name, (name,), "scratch", scratch, (step, step)))
+    offsets, placement = place([entry[3] for entry in entries], [entry[4] for entry in entries])
+    volumes = [
+        ArenaVolume(name, names, role, offset, size, first, last)
+        for (name, names, role, size, (first, last)), offset in zip(entries, offsets, strict=True)
+    ]
+    volumes.sort(key=lambda volume: (volume.first, volume.last, volume.offset))
+    return tuple(volumes), placement
+
+
+# From a report to operations
+
+
+def _is_alias(row: LayerReport) -> bool:
+    """Whether a layer gives its input's own memory at test time."""
+    return row.layer.is_view or row.kind == "dropout"
+
+
+def _is_depthwise(row: LayerReport) -> bool:
+    """Whether each map of the output comes from one map of the input, and there are as many."""
+    x = row.input_volumes[0]
+    if row.kind == "dwconv":
+        return row.output.depth == x.depth
+    return row.kind == "conv" and getattr(row.layer, "groups", 1) == x.depth == row.output.depth
+
+
+class _Net:
+    """The operations of a net at test time, and the volumes that they read and write."""
+
+    def __init__(self, report: Report, batch: int, each: int, *, fuse: bool, depthwise_in_place: bool) -> None:
+        rows = [row for row in report.layers if not row.training_only]
+        readers = [0] * len(report.layers)
+        for row in rows:
+            for source in row.sources:
+                readers[source] += 1
+        self.sizes: list[int] = []
+        self.roles: list[str] = []
+        self.layers_of_volume: list[list[str]] = []
+        self.layers_of_task: list[list[str]] = []
+        tasks: list[tuple[tuple[int, ...], tuple[int, ...], int | None, int]] = []
+        volume_of = [-1] * len(report.layers)
+        task_of = [-1] * len(report.layers)  # the operation that writes it last; -1: none, it enters the net
+        sole = [False] * len(report.layers)  # whether nothing but its own readers reads the memory it lies in
+        folds = [False] * len(report.layers)  # whether what it gives is a sum of weights times inputs and nothing more
+        for row in rows:
+            index = row.index
+            first = row.sources[0] if row.sources else -1
+            alone = first >= 0 and readers[first] == 1 and sole[first]
+            needs = tuple({task_of[source]: None for source in row.sources if task_of[source] >= 0})
+            reads = tuple({volume_of[source]: None for source in row.sources})
+            keeps_shape = first >= 0 and row.input_volumes[0] == row.output
+            if first >= 0 and _is_alias(row):
+                joins, writes = task_of[first], volume_of[first]
+                sole[index] = alone
+                folds[index] = folds[first] and keeps_shape and row.kind in ("identity", "dropout")
+            elif fuse and alone and keeps_shape and task_of[first] >= 0 and (
+                row.layer.is_activation or (row.kind in FOLDED and folds[first])
+            ):  # fmt: skip
+                joins, writes = task_of[first], volume_of[first]
+                self.layers_of_task[joins].append(row.name)
+                sole[index] = True
+                folds[index] = not row.layer.is_activation
+            else:
+                joins = len(tasks) if row.sources else -1
+                sole[index] = True
+                folds[index] = row.kind in WEIGHTED
+                wanted = row.layer.may_work_in_place()
+                if row.layer.is_activation:
+                    wanted = fuse or wanted is not False
+                in_place = bool(alone and keeps_shape and wanted)
+                scratch = 0
+                if depthwise_in_place and alone and _is_depthwise(row):
+                    plane = row.output.height * row.output.width
+                    if plane <= row.input_volumes[0].height * row.input_volumes[0].width:
+                        in_place = True
+                        scratch = plane * each
+                if in_place:
+                    writes = volume_of[first]
+                else:
+                    writes = len(self.sizes)
+                    self.sizes.append(row.activations * batch * each)
+                    self.roles.append("activations" if row.sources else "input")
+                    self.layers_of_volume.append([])
+                if row.sources:
+                    tasks.append((needs, reads, None if in_place else writes, scratch))
+                    self.layers_of_task.append([row.name])
+            volume_of[index] = writes
+            task_of[index] = joins
+            self.layers_of_volume[writes].append(row.name)
+        stays = {volume_of[row.index] for row in rows if not readers[row.index]}
+        for volume in stays:
+            if self.roles[volume] == "activations":
+                self.roles[volume] = "output"
+        self._flow = Flow(tuple([Task(*task) for task in tasks]), tuple(self.sizes), frozenset(stays))
+
+    def flow(self) -> Flow:
+        """The operations as tasks in the order given."""
+        return self._flow
+
+
+# Offsets
+
+
+def place(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> tuple[list[int], str]:
+    """Offsets of volumes that never overlap while both are alive, and how they were found.
+
+    ``alive`` has the first and last step of each, both included. Greedy by size: the largest first, each at the lowest
+    offset that is free over its whole life. Where that takes more than the largest sum alive at one step, other ways of
+    taking turns are tried: by breadth (the volumes of the fullest step first), by life (the longest first), by area
+    (size times life), and then up to ``ROUNDS`` times with what lies on top taking its turn earlier. The lowest arena
+    counts, and the first way that reached it. Where more than ``PAIRS`` volumes are alive together, pair by pair, they
+    are placed as they come, each in the smallest gap that it fits.
+
+    Source: Pisarchyk and Lee 2020, greedy by size and by breadth.
+    """
+    steps = max([last for _, last in alive], default=-1) + 1
+    born = [0] * (steps + 1)
+    gone = [0] * (steps + 1)
+    change = [0] * (steps + 1)
+    for size, (first, last) in zip(sizes, alive, strict=True):
+        born[first] += 1
+        gone[last + 1] += 1
+        change[first] += size
+        change[last + 1] -= size
+    level = pairs = length = live = 0
+    sums = []
+    for step in range(steps):
+        level -= gone[step]
+        pairs += born[step] * level + born[step] * (born[step] - 1) // 2
+        level += born[step]
+        length += level
+        live += change[step]
+        sums.append(live)
+    if pairs > PAIRS or length > PAIRS:
+        return _best_fit(sizes, alive), "best fit"
+    bound = max(sums, default=0)
+    every = range(len(sizes))
+    breadth = [max(sums[first : last + 1]) for first, last in alive] if length else []
+    ways = {
+        "greedy by size": lambda index: (-sizes[index], alive[index][0], index),
+        "greedy by breadth": lambda index: (-breadth[index], -sizes[index], index),
+        "greedy by life": lambda index: (alive[index][0] - alive[index][1], -sizes[index], index),
+        "greedy by area": lambda index: (sizes[index] * (alive[index][0] - alive[index][1] - 1), index),
+    }
+    best: tuple[int, list[int], str, list[int]] | None = None
+    for way, key in ways.items():
+        turns = sorted(every, key=key)
+        offsets = _in_turn(turns, sizes, alive, steps)
+        arena = max([offsets[index] + sizes[index] for index in every], default=0)
+        if best is None or arena < best[0]:
+            best = (arena, offsets, way, turns)
+        if arena <= bound:
+            break
+    assert best is not None
+    arena, offsets, way, turns = best
+    if arena > bound:
+        rounds = min(ROUNDS, PAIRS // (8 * max(1, pairs, length)))
+        arena, offsets, is_better = _raised(turns, sizes, alive, steps, (arena, offsets), bound, rounds)
+        way = f"{way}, rearranged" if is_better else way
+    return offsets, way
+
+
+def _in_turn(turns: Sequence[int], sizes: Sequence[int], alive: Sequence[tuple[int, int]], steps: int) -> list[int]:
+    """Offsets of volumes placed one after the other, each as low as is free over its whole life."""
+    offsets = [0] * len(sizes)
+    there: list[list[tuple[int, int, int]]] = [[] for _ in range(steps)]  # by step: offset, end, volume
+    for volume in turns:
+        first, last = alive[volume]
+        size = sizes[volume]
+        offset = 0
+        for begin, end, _ in sorted(there[first] if first == last else set().union(*there[first : last + 1])):
+            if begin - offset >= size:
+                break
+            offset = max(offset, end)
+        offsets[volume] = offset
+        entry = (offset, offset + size, volume)
+        for step in range(first, last + 1):
+            there[step].append(entry)
+    return offsets
+
+
+def _raised(
+    turns: list[int],
+    sizes: Sequence[int],
+    alive: Sequence[tuple[int, int]],
+    steps: int,
+    best: tuple[int, list[int]],
+    bound: int,
+    rounds: int,
+) -> tuple[int, list[int], bool]:
+    """A lower arena by taking turns anew: what ends highest goes to the front, round after round."""
+    arena, offsets = best
+    now, is_better = offsets, False
+    for _ in range(rounds):
+        top = max(range(len(sizes)), key=lambda index: (now[index] + sizes[index], index))
+        turns = [top, *[volume for volume in turns if volume != top]]
+        now = _in_turn(turns, sizes, alive, steps)
+        reached = max([now[index] + sizes[index] for index in range(len(sizes))])
+        if reached < arena:
+            arena, offsets, is_better = reached, now, True
+            if arena <= bound:
+                break
+    return arena, offsets, is_better
+
+
+def _best_fit(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> list[int]:
+    """Offsets as volumes come and go: each in the smallest gap that it fits, else at the end, where the arena grows."""
+    offsets = [0] * len(sizes)
+    leaving: dict[int, list[int]] = {}
+    for volume, (_, last) in enumerate(alive):
+        leaving.setdefault(last, []).append(volume)
+    gaps: list[tuple[int, int]] = []  # size, offset
+    at: dict[int, int] = {}  # offset -> size
+    up_to: dict[int, int] = {}  # end -> offset
+    end = 0
+
+    def add(offset: int, size: int) -> None:
+        if size:
+            insort(gaps, (size, offset))
+            at[offset] = size
+            up_to[offset + size] = offset
+
+    def take(offset: int) -> int:
+        size = at.pop(offset)
+        del up_to[offset + size]
+        del gaps[bisect_left(gaps, (size, offset))]
+        return size
+
+    freed = 0
+    for volume in sorted(range(len(sizes)), key=lambda index: (alive[index][0], -sizes[index], index)):
+        while freed < alive[volume][0]:
+            for old in leaving.get(freed, ()):
+                offset, size = offsets[old], sizes[old]
+                if offset + size in at:
+                    size += take(offset + size)
+                if offset in up_to:
+                    offset = up_to[offset]
+                    size += take(offset)
+                if offset + size == end:
+                    end = offset
+                else:
+                    add(offset, size)
+            freed += 1
+        size = sizes[volume]
+        fitting = bisect_left(gaps, (size, -1))
+        if fitting < len(gaps):
+            offset = gaps[fitting][1]
+            room = take(offset)
+            add(offset + size, room - size)
+        else:
+            offset, end = end, end + size
+        offsets[volume] = offset
+    return offsets
+
+
+# As text
+
+
+def marks(plan: ArenaPlan) -> list[str]:
+    """A letter or digit for each volume; they come again from the start where there are more volumes than those."""
+    return [MARKS[number % len(MARKS)] for number in range(len(plan.volumes))]
+
+
+def draw(plan: ArenaPlan, width: int = 80, height: int = 24) -> list[str]:
+    """The arena over time, in ASCII: addresses upward (bytes), steps to the right, a mark for each volume.
+
+    A cell shows the volume that takes most of its bytes and steps, ``.`` where most is free. Lines are at most
+    ``width`` characters, the chart at most ``height`` lines; a short net gets several columns a step.
+    """
+    steps = max(1, len(plan.steps))
+    arena = max(1, plan.arena_bytes)
+    label = len(str(arena))
+    room = max(8, width - label - 3)
+    columns = min(room, steps * max(1, min(6, room // steps)))
+    lines = max(1, min(height, arena))
+    free = arena * steps
+    taken: list[list[tuple[int, str]]] = [[(0, FREE)] * columns for _ in range(lines)]
+    covered = [[0] * columns for _ in range(lines)]
+    # in units of 1/lines of a byte and 1/columns of a step, so that all is whole numbers
+    for volume, mark in zip(plan.volumes, marks(plan), strict=True):
+        low, high = volume.offset * lines, volume.end * lines
+        left, right = volume.first * columns, (volume.last + 1) * columns
+        for line in range(low // arena, -(-high // arena)):
+            tall = min(high, (line + 1) * arena) - max(low, line * arena)
+            for column in range(left // steps, -(-right // steps)):
+                area = tall * (min(right, (column + 1) * steps) - max(left, column * steps))
+                covered[line][column] += area
+                if area > taken[line][column][0]:
+                    taken[line][column] = (area, mark)
+    chart = []
+    for line in range(lines - 1, -1, -1):
+        cells = [
+            mark if area >= free - full else FREE
+            for (area, mark), full in zip(taken[line], covered[line], strict=True)
+        ]
+        chart.append(f"{arena * line // lines:>{label}} |{''.join(cells)}|")
+    chart.append(f"{'step':>{label}} |{_axis(steps, columns)}|"[:width] if label >= 4 else f"{'':>{label}} |{_axis(steps, columns)}|")
+    return chart
+
+
+def _axis(steps: int, columns: int) -> str:
+    """The numbers of the steps, each where its column begins, as many as fit."""
+    text = ""
+    for step in range(steps):
+        column = step * columns // steps
+        if (column == 0 or column > len(text)) and column + len(str(step)) <= columns:
+            text = text.ljust(column) + str(step)
+    return text.ljust(columns)
+
+
+class PlanRow(NamedTuple):
+    """A volume as a line of a table, in bytes: the mark of the chart, where it lies, its steps, its name."""
+
+    mark: str
+    offset: int
+    size: int
+    first: int
+    last: int
+    name: str
+
+
+def rows(plan: ArenaPlan) -> list[PlanRow]:
+    """The volumes of a plan in the order in which they are made."""
+    return [
+        PlanRow(mark, volume.offset, volume.size, volume.first, volume.last, _title(volume))
+        for volume, mark in zip(plan.volumes, marks(plan), strict=True)
+    ]
+
+
+def listing(plan: ArenaPlan) -> list[str]:
+    """The rows of a plan as text: mark, offset, size, steps, name; as a name is written, so the caller escapes."""
+    table = [("", "offset", "size", "steps", "volume")]
+    for row in rows(plan):
+        span = str(row.first) if row.first == row.last else f"{row.first}-{row.last}"
+        table.append((row.mark, f"{row.offset:,}", f"{row.size:,}", span, row.name))
+    widths = [max(len(line[column]) for line in table) for column in range(4)]
+    return [
+        f"{mark:<{widths[0]}}  {offset:>{widths[1]}}  {size:>{widths[2]}}  {span:>{widths[3]}}  {name}"
+        for mark, offset, size, span, name in table
+    ]
+
+
+def _title(volume: ArenaVolume) -> str:
+    return f"{volume.name} ({volume.role})" if volume.role in ("scratch", "output") else volume.name

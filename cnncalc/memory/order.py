@@ -1,0 +1,391 @@
+"""The order in which a net runs: how much is alive at each step, and the order whose largest step is least.
+
+Tasks make, read and overwrite volumes. Which volumes are alive follows from the set of tasks that are done, not from the
+order in which they were done, so that an exact search goes over sets. Where a net is a chain of forks it falls apart
+into stretches that are searched one by one.
+
+Source: Liberis and Lane 2019 (arXiv 1910.05110), which goes over sets in the same way; the stretches and the moves that
+cost nothing are added here.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+STATES = 20_000
+"""Sets of tasks that a search may look at: about a quarter of a second. A count, so that every machine decides alike."""
+
+SEARCHED = 2_000
+"""Tasks of the longest stretch that is searched; a longer one keeps the order given."""
+
+COMPARED = 300
+"""Tasks of the longest stretch for which ancestors and descendants of each are held against every volume."""
+
+BEAM = 64
+"""Sets that are kept for each number of tasks done where the search was given up."""
+
+
+class Task(NamedTuple):
+    """One operation: the tasks it needs, the volumes it reads or overwrites, the one it makes, its scratch in bytes."""
+
+    needs: tuple[int, ...]
+    reads: tuple[int, ...]
+    makes: int | None
+    scratch: int = 0
+
+
+class Flow(NamedTuple):
+    """Tasks in an order in which they can run, and the volumes between them.
+
+    ``sizes`` of the volumes are in bytes. A volume that no task makes is there from the beginning; one in ``stays`` is
+    still there at the end.
+    """
+
+    tasks: tuple[Task, ...]
+    sizes: tuple[int, ...]
+    stays: frozenset[int]
+
+
+class Order(NamedTuple):
+    """An order of the tasks, the bytes alive at its largest step, and the bytes that no order stays below."""
+
+    tasks: tuple[int, ...]
+    peak: int
+    bound: int
+
+
+def lives(flow: Flow, order: Sequence[int]) -> list[tuple[int, int]]:
+    """The first and last step at which each volume is alive, both included."""
+    end = max(0, len(order) - 1)
+    first = [0] * len(flow.sizes)
+    last = [0] * len(flow.sizes)
+    for step, number in enumerate(order):
+        task = flow.tasks[number]
+        if task.makes is not None:
+            first[task.makes] = last[task.makes] = step
+        for volume in task.reads:
+            last[volume] = step
+    return [(first[volume], end if volume in flow.stays else last[volume]) for volume in range(len(flow.sizes))]
+
+
+def levels(flow: Flow, order: Sequence[int], alive: Sequence[tuple[int, int]] | None = None) -> list[int]:
+    """The bytes alive at each step: all that was made and is still needed, what the task makes, and its scratch.
+
+    A net of inputs alone has one step, at which they are there.
+    """
+    change = [0] * (max(1, len(order)) + 1)
+    for size, (first, last) in zip(flow.sizes, alive or lives(flow, order), strict=True):
+        change[first] += size
+        change[last + 1] -= size
+    found = []
+    level = 0
+    for more in change[:-1]:
+        level += more
+        found.append(level)
+    for step, number in enumerate(order):
+        found[step] += flow.tasks[number].scratch
+    return found
+
+
+def widest(flow: Flow) -> int:
+    """The largest sum, over the tasks, of what one reads and what it makes, in bytes; no order needs less."""
+    return max([_own(flow, task) for task in flow.tasks], default=sum(flow.sizes))
+
+
+def best_order(flow: Flow, states: int = STATES) -> Order:
+    """The order of least peak; among equals the one given.
+
+    It is the best where ``peak == bound``. Where more than ``states`` sets would have to be looked at it is the best
+    that was found.
+    """
+    given = range(len(flow.tasks))
+    level = levels(flow, given)
+    if not flow.tasks:
+        return Order((), level[0], level[0])
+    order = list(given)
+    stretches = list(_stretches(flow))
+    passing, ends = _passing(flow, stretches)
+    peaks = [max(level[first:last]) for first, last in stretches]
+    bounds = [
+        peak
+        if last - first == 1
+        else base + max(_own(flow, task, passed) for task in flow.tasks[first:last])
+        for (first, last), peak, (base, passed) in zip(stretches, peaks, passing, strict=True)
+    ]
+    bound = max(bounds)
+    # from the worst stretch on: what one of them cannot do without, the others may use as well
+    for place in sorted(range(len(stretches)), key=lambda index: -peaks[index]):
+        if peaks[place] <= bound:
+            break
+        first, last = stretches[place]
+        if last - first > SEARCHED:
+            continue
+        stretch = _Stretch(flow, first, last, passing[place][0], ends, place)
+        found, peaks[place], least, used = stretch.best(peaks[place], bound, states)
+        states -= used
+        bound = max(bound, least)
+        if found is not None:
+            order[first:last] = [first + task for task in found]
+    return Order(tuple(order), max(peaks), bound)
+
+
+def _own(flow: Flow, task: Task, passed: frozenset[int] = frozenset()) -> int:
+    """What a task reads, makes and needs for itself, but for the volumes that are counted elsewhere."""
+    made = flow.sizes[task.makes] if task.makes is not None else 0
+    return sum([flow.sizes[volume] for volume in set(task.reads) if volume not in passed]) + made + task.scratch
+
+
+def _stretches(flow: Flow) -> Iterator[tuple[int, int]]:
+    """The stretches that the tasks fall into: a task that every order has at the same place, or those between two.
+
+    A task has its place where all before it lead to it and it leads to all behind it. It leads to all behind it where
+    each of them needs it or one behind it, which a look at the last task that each one needs tells.
+    """
+    count = len(flow.tasks)
+    reader = [count] * count  # the first task that needs this one
+    needed = [-1] * count  # the last one that this one needs
+    for number, task in enumerate(flow.tasks):
+        for source in task.needs:
+            reader[source] = min(reader[source], number)
+            needed[number] = max(needed[number], source)
+    leads = [True] * count
+    least = count
+    for number in range(count - 1, -1, -1):
+        leads[number] = least >= number
+        least = min(least, needed[number])
+    begin = 0
+    most = -1
+    for number in range(count):
+        if leads[number] and most <= number:
+            if begin < number:
+                yield begin, number
+            yield number, number + 1
+            begin = number + 1
+        most = max(most, reader[number])
+    if begin < count:
+        yield begin, count
+
+
+def _passing(
+    flow: Flow, stretches: Sequence[tuple[int, int]]
+) -> tuple[list[tuple[int, frozenset[int]]], list[tuple[int, int]]]:
+    """For each stretch the bytes that pass through it and the volumes of them that it reads; the ends of each volume.
+
+    The ends are the stretch that makes it (-1: none, it is there before) and the last one that uses it.
+    """
+    where = [index for index, (first, last) in enumerate(stretches) for _ in range(first, last)]
+    ends = [(-1, -1)] * len(flow.sizes)
+    read: list[set[int]] = [set() for _ in stretches]
+    for number, task in enumerate(flow.tasks):
+        if task.makes is not None:
+            ends[task.makes] = (where[number], where[number])
+        for volume in task.reads:
+            ends[volume] = (ends[volume][0], where[number])
+            read[where[number]].add(volume)
+    change = [0] * (len(stretches) + 1)
+    for volume, (maker, user) in enumerate(ends):
+        if volume in flow.stays:
+            user = len(stretches)
+            ends[volume] = (maker, user)
+        if maker + 1 < user:
+            change[maker + 1] += flow.sizes[volume]
+            change[user] -= flow.sizes[volume]
+    base = 0
+    passing = []
+    for index, more in enumerate(change[:-1]):
+        base += more
+        passed = frozenset(volume for volume in read[index] if ends[volume][0] < index < ends[volume][1])
+        passing.append((base, passed))
+    return passing, ends
+
+
+class _Stretch:
+    """Tasks whose order is free but for what they need; a set of them is a number with a bit for each."""
+
+    def __init__(
+        self, flow: Flow, first: int, last: int, base: int, ends: Sequence[tuple[int, int]], place: int
+    ) -> None:
+        tasks = flow.tasks[first:last]
+        self.base = base
+        self.count = len(tasks)
+        self.everything = (1 << self.count) - 1
+        self.needs = [sum({1 << (source - first) for source in task.needs if source >= first}) for task in tasks]
+        self.readers: list[list[int]] = [[] for _ in tasks]
+        for number, mask in enumerate(self.needs):
+            for source in _members(mask):
+                self.readers[source].append(number)
+        self.made = [flow.sizes[task.makes] if task.makes is not None else 0 for task in tasks]
+        self.scratch = [task.scratch for task in tasks]
+        users: dict[int, int] = {}
+        self.makers: dict[int, int] = {}
+        for number, task in enumerate(tasks):
+            if task.makes is not None:
+                self.makers[task.makes] = number
+            for volume in task.reads:
+                if ends[volume][0] == place or ends[volume][1] == place:
+                    users[volume] = users.get(volume, 0) | 1 << number
+        self.users = users
+        self.sizes = {volume: flow.sizes[volume] for volume in [*users, *self.makers]}
+        self.kept = {volume for volume in self.sizes if ends[volume][1] > place}
+        self.before = base + sum([size for volume, size in self.sizes.items() if volume not in self.makers])
+        # what ends with a task: sets of users, and the size that goes once all of a set are done
+        self.frees: list[list[tuple[int, int]]] = [[] for _ in tasks]
+        for volume, mask in users.items():
+            if volume not in self.kept:
+                for number in _members(mask):
+                    self.frees[number].append((mask, flow.sizes[volume]))
+
+    def least(self) -> int:
+        """Bytes that no order stays below: what is alive at a task whatever the order of the others."""
+        if self.count > COMPARED:
+            return 0
+        above = [0] * self.count
+        for number in range(self.count):
+            above[number] = 1 << number
+            for source in _members(self.needs[number]):
+                above[number] |= above[source]
+        below = [0] * self.count
+        for number in range(self.count - 1, -1, -1):
+            below[number] = 1 << number
+            for reader in self.readers[number]:
+                below[number] |= below[reader]
+        most = 0
+        for number in range(self.count):
+            level = self.base + self.scratch[number]
+            for volume, size in self.sizes.items():
+                maker = self.makers.get(volume)
+                is_made = maker is None or above[number] >> maker & 1
+                if is_made and (volume in self.kept or self.users.get(volume, 0) & below[number] or maker == number):
+                    level += size
+            most = max(most, level)
+        return most
+
+    def best(self, ceiling: int, floor: int, states: int) -> tuple[tuple[int, ...] | None, int, int, int]:
+        """An order with a peak below ``ceiling`` if there is one, its peak, a bound for all orders, the states used.
+
+        Peaks up to ``floor`` are as good as each other.
+        """
+        floor = max(floor, self.least())
+        if floor >= ceiling:
+            return None, ceiling, floor, 0
+        order, peak, bound, used = self._exact(ceiling, floor, states)
+        if order is None and bound < ceiling:
+            order, peak = self._beam(ceiling, floor)
+        return order, peak, bound, used
+
+    def _after(self, done: int, live: int, ready: int, task: int) -> tuple[int, int, int]:
+        """The set, the bytes alive and the tasks that can run once ``task`` is done as well."""
+        done |= 1 << task
+        ready &= ~(1 << task)
+        live += self.made[task]
+        for mask, size in self.frees[task]:
+            if not mask & ~done:
+                live -= size
+        for reader in self.readers[task]:
+            if not self.needs[reader] & ~done:
+                ready |= 1 << reader
+        return done, live, ready
+
+    def _settled(
+        self, done: int, live: int, ready: int, limit: int, path: tuple[int, ...]
+    ) -> tuple[int, int, int, tuple[int, ...]]:
+        """The state after all moves that cost nothing: they stay within the limit and leave no more than before.
+
+        Such a task may as well run at once: whatever runs before it in some order still fits when it has run already,
+        since it leaves as little or less then.
+        """
+        moved = True
+        while moved:
+            moved = False
+            for task in _members(ready):
+                if live + self.made[task] + self.scratch[task] > limit:
+                    continue
+                after = self._after(done, live, ready, task)
+                if after[1] <= live:
+                    done, live, ready = after
+                    path = (*path, task)
+                    moved = True
+        return done, live, ready, path
+
+    def _start(self) -> int:
+        """The tasks that can run at first."""
+        return sum(1 << number for number, mask in enumerate(self.needs) if not mask)
+
+    def _exact(self, ceiling: int, floor: int, states: int) -> tuple[tuple[int, ...] | None, int, int, int]:
+        """Best first over sets; the first to reach the whole is an order of least peak."""
+        begin = self._settled(0, self.before, self._start(), floor, ())
+        came: dict[int, tuple[int, tuple[int, ...]]] = {begin[0]: (-1, begin[3])}
+        cost = {begin[0]: floor}
+        rest = {begin[0]: (begin[1], begin[2])}
+        queue = [(floor, -begin[0].bit_count(), begin[0])]
+        closed: set[int] = set()
+        used = 0
+        while queue:
+            peak, _, done = heappop(queue)
+            if done in closed:
+                continue
+            if done == self.everything:
+                parts = []
+                while done >= 0:
+                    done, path = came[done]
+                    parts.append(path)
+                return tuple([task for path in reversed(parts) for task in path]), peak, peak, used
+            closed.add(done)
+            live, ready = rest[done]
+            for task in _members(ready):
+                if used >= states:
+                    return None, ceiling, peak, used
+                used += 1
+                reached = max(peak, live + self.made[task] + self.scratch[task])
+                if reached >= ceiling:
+                    continue
+                after = self._settled(*self._after(done, live, ready, task), reached, (task,))
+                if reached < cost.get(after[0], ceiling):
+                    cost[after[0]] = reached
+                    came[after[0]] = (done, after[3])
+                    rest[after[0]] = (after[1], after[2])
+                    heappush(queue, (reached, -after[0].bit_count(), after[0]))
+        return None, ceiling, ceiling, used
+
+    def _beam(self, ceiling: int, floor: int) -> tuple[tuple[int, ...] | None, int]:
+        """A good order: step by step, only the sets with the lowest peaks, and of those the lightest, are followed."""
+        width = max(1, min(BEAM, 4 * STATES // (self.count * max(1, self._start().bit_count()))))
+        front = {0: (floor, self.before, self._start())}
+        tails: list[tuple[int, int]] = [(-1, -1)]  # an order as a chain: its last task and the chain before
+        heads = {0: 0}
+        for _ in range(self.count):
+            found: dict[int, tuple[int, int, int, int, int]] = {}
+            for done, (peak, live, ready) in front.items():
+                for task in _members(ready):
+                    reached = max(peak, live + self.made[task] + self.scratch[task])
+                    if reached >= ceiling:
+                        continue
+                    now, level, free = self._after(done, live, ready, task)
+                    if now not in found or (reached, level) < found[now][:2]:
+                        found[now] = (reached, level, free, heads[done], task)
+            chosen = sorted(found.items(), key=lambda item: (item[1][0], item[1][1], item[0]))[:width]
+            front, heads = {}, {}
+            for now, (peak, level, free, head, task) in chosen:
+                front[now] = (peak, level, free)
+                heads[now] = len(tails)
+                tails.append((task, head))
+        if self.everything not in front:
+            return None, ceiling
+        order = []
+        at = heads[self.everything]
+        while at:
+            task, at = tails[at]
+            order.append(task)
+        return tuple(reversed(order)), front[self.everything][0]
+
+
+def _members(mask: int) -> Iterator[int]:
+    """The bits that are set, from the lowest on."""
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low

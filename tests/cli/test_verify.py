@@ -1,0 +1,131 @@
+"""``cnncalc verify``: exit codes, streams, progress."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from cnncalc.cli.program import run
+from cnncalc.cli.verify import _progress
+from cnncalc.layers import KINDS
+from cnncalc.volume import Volume
+
+NET = "INPUT[13x17x3] -> CONV3-4/2 -> RELU -> POOL -> FC-5"
+
+TEXT = """\
+pattern: run in NumPy with 2 images, float64, random weights (seed 3)
+
+quantity            agree  measured
+-----------------  ------  ---------------------------------------------
+volumes            5 of 5  1,220 elements an image
+activation bytes   5 of 5  19,520 bytes
+weights            5 of 5  348 elements
+biases             5 of 5  9 elements
+parameters         5 of 5  357 elements
+buffers            5 of 5  0 elements
+MACs               5 of 5  14,088 multiply-adds metered
+memory of its own  5 of 5  1 in place or views, 4 with memory of their own
+totals             7 of 7  968 elements in memory of their own
+receptive field    5 of 5  4 seen in full, 1 cut off at the border
+
+memory of the run  parameters and buffers 2.789 KiB, activations at once at most 14.30 KiB
+result             every number of 5 layers agrees
+"""
+
+
+def test_what_agreed_is_printed_and_the_exit_code_is_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["verify", NET, "--batch", "2", "--dtype", "float64", "--seed", "3"]) == 0
+
+    out, err = capsys.readouterr()
+    assert [line.rstrip("-") for line in out.splitlines()] == [line.rstrip("-") for line in TEXT.splitlines()]
+    assert err == ""
+
+
+def test_what_did_not_agree_is_printed_and_the_exit_code_is_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(KINDS["pool"], "output", lambda self, x: Volume(x.height // 2, x.width // 2 + 1, x.depth))
+
+    assert run(["verify", "INPUT[13x17x3] -> CONV3-4/2 -> RELU -> POOL"]) == 1
+
+    out, err = capsys.readouterr()
+    assert "pool1: volumes: the table says 1x3x5x4, measured 1x3x4x4" in out
+    assert "every number" not in out
+    assert err == ""
+
+
+def test_json_has_every_quantity(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["verify", NET, "--format", "json"]) == 0
+
+    data = json.loads(capsys.readouterr().out)
+    assert data["schema"] == 1
+    assert data["agrees"] is True
+    assert data["disagreements"] == []
+    assert {entry["quantity"]: entry["agreed"] for entry in data["quantities"]}["macs"] == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dtype", "float16"], "error[usage]: --dtype: expected float32 or float64, found 'float16'"),
+        (["--seed", "-1"], "error[usage]: --seed: expected a whole number of at least 1, found '-1'"),
+        (
+            ["--batch", "900000000000"],
+            "error[too-large-to-run]: the run of pattern with 900000000000 images in float32",
+        ),
+    ],
+)
+def test_a_wrong_call_is_told_and_the_exit_code_is_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["verify", NET, *arguments]) == 2
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(message)
+
+
+def test_without_numpy_one_line_says_so() -> None:
+    """In a process of its own, in which NumPy cannot be imported."""
+    code = "import sys; sys.modules['numpy'] = None; from cnncalc.cli.program import run; sys.exit(run(sys.argv[1:]))"
+
+    done = subprocess.run([sys.executable, "-c", code, "verify", NET], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        "error[numpy-missing]: verify runs the net in NumPy, which is not installed",
+        "  = hint: pip install numpy",
+    ]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_for_a_terminal_and_for_runs_of_more_than_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, now = Terminal(), [0.0]
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    show, clear = _progress(20)
+    assert show is not None
+
+    show("run", 0, "input")
+    assert stream.getvalue() == ""
+    now[0] = 1.5
+    show("run", 1, "conv1")
+    clear()
+
+    assert stream.getvalue() == "\rrun: layer 2 of 20, conv1\r" + " " * 25 + "\r"
+
+
+def test_there_is_no_progress_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet: Any = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", quiet)
+
+    assert _progress(20)[0] is None

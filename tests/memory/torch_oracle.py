@@ -1,0 +1,731 @@
+"""Nets in PyTorch, and what a training step and an inference of them really allocate.
+
+:class:`Net` makes of a report the modules that each kind stands for, called block by block as the dots in the names
+say. :func:`measure_fake` runs it under FakeTensorMode on a device "cuda" that need not be there, and counts every
+tensor that an operation makes, each rounded up to 512 bytes. :func:`measure_cpu` runs it for real and reads every
+allocation from PyTorch's profiler.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn import functional as F  # noqa: N812  # its usual name
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.checkpoint import checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+
+AUXILIARY = 0.3
+"""The weight of the loss of an auxiliary head."""
+
+
+class Measured(NamedTuple):
+    """Bytes of live tensors: of the second step, of the first, and of one inference."""
+
+    peak: int
+    first_step_peak: int
+    after_forward: int
+    after_backward: int
+    saved: int
+    inference: int
+
+
+# Layers
+
+
+def _sides(pad: Any, layer: Any, x: Any, kernel: Any, stride: Any, dilation: Any) -> tuple[int, int, int, int]:
+    """top, left, bottom, right."""
+    if not isinstance(pad, str):
+        return tuple(pad)  # type: ignore[return-value]
+    sides = []
+    for side, size in ((0, x.height), (1, x.width)):
+        window = dilation[side] * (kernel[side] - 1) + 1
+        whole = max(0, (-(-size // stride[side]) - 1) * stride[side] + window - size)
+        sides.append((whole // 2, whole - whole // 2))
+    (top, bottom), (left, right) = sides
+    return (top, left, bottom, right)
+
+
+def _padding(sides: Sequence[int], fill: float = 0.0) -> Callable[[Any], Any] | None:
+    """The padding as a step of its own where PyTorch's layer cannot do it."""
+    top, left, bottom, right = sides
+    if (top, left) == (bottom, right):
+        return None
+    return lambda x: F.pad(x, (left, right, top, bottom), value=fill)
+
+
+def _after(before: Callable[[Any], Any] | None, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    if before is None:
+        return function
+    return lambda x: function(before(x))
+
+
+class Scale(nn.Module):
+    """One factor a channel and, if wanted, one shift."""
+
+    def __init__(self, depth: int, *, shift: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1, depth, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(1, depth, 1, 1)) if shift else None
+
+    def forward(self, x: Any) -> Any:
+        weight, bias = self.weight, self.bias
+        if x.dim() == 2:
+            weight = weight.flatten(1)
+            bias = None if bias is None else bias.flatten(1)
+        x = x * weight
+        return x if bias is None else x + bias
+
+
+class Rbf(nn.Module):
+    """Squared distances to fixed centres."""
+
+    def __init__(self, inputs: int, units: int) -> None:
+        super().__init__()
+        self.register_buffer("centre", torch.ones(units, inputs))
+
+    def forward(self, x: Any) -> Any:
+        return torch.cdist(x.flatten(1), self.centre) ** 2
+
+
+class Connected(nn.Module):
+    """A convolution with a connection table; its weight holds the kernels that there are, zeros are filled in."""
+
+    def __init__(self, layer: Any, depth: int, padding: Any) -> None:
+        super().__init__()
+        table = layer.connections
+        self.shape = (layer.filters, depth, *layer.kernel)
+        self.weight = nn.Parameter(torch.ones(sum(len(maps) for maps in table), *layer.kernel))
+        self.bias = nn.Parameter(torch.ones(layer.filters)) if layer.bias else None
+        self.stride, self.dilation, self.padding = layer.stride, layer.dilation, padding
+        self.table = [(number, place) for number, maps in enumerate(table) for place in maps]
+
+    def forward(self, x: Any) -> Any:
+        raise NotImplementedError("a connection table has no layer in PyTorch")
+
+
+def _adapted(row: LayerReport) -> Callable[[Any], Any]:
+    layer: Any = row.layer
+    return nn.AdaptiveMaxPool2d(layer.adaptive) if row.kind == "pool" else nn.AdaptiveAvgPool2d(layer.adaptive)
+
+
+def _conv(row: LayerReport) -> tuple[nn.Module, Callable[[Any], Any]]:
+    layer: Any = row.layer
+    (x,) = row.input_volumes
+    pad = layer.pads() if row.kind != "deconv" else layer.pad
+    if row.kind == "deconv":
+        top, left, bottom, right = layer.pads()
+        even = (top, left) == (bottom, right)
+        module: nn.Module = nn.ConvTranspose2d(
+            x.depth,
+            layer.filters,
+            layer.kernel,
+            layer.stride,
+            (top, left) if even else 0,
+            layer.output_pad,
+            layer.groups,
+            layer.bias,
+            layer.dilation,
+        )
+        if even:
+            return module, module
+        return module, lambda x: F.pad(module(x), (-left, -right, -top, -bottom))
+    sides = _sides(pad, layer, x, layer.kernel, layer.stride, layer.dilation)
+    before = _padding(sides)
+    groups = x.depth if row.kind == "dwconv" else layer.groups
+    module = nn.Conv2d(
+        x.depth,
+        row.output.depth,
+        layer.kernel,
+        layer.stride,
+        sides[:2] if before is None else 0,
+        layer.dilation,
+        groups,
+        layer.bias,
+    )
+    return module, _after(before, module)
+
+
+def _pool(row: LayerReport) -> Callable[[Any], Any]:
+    layer: Any = row.layer
+    (x,) = row.input_volumes
+    if row.kind != "lppool" and layer.adaptive is not None:
+        return _adapted(row)
+    dilation = layer.dilation if row.kind == "pool" else (1, 1)
+    sides = _sides(layer.pad, layer, x, layer.kernel, layer.step, dilation)
+    ceil = layer.round == "ceil"
+    if row.kind == "lppool":
+        top, left, bottom, right = sides
+        lp = nn.LPPool2d(layer.power, layer.kernel, layer.step, ceil)
+        return _after((lambda x: F.pad(x, (left, right, top, bottom))) if any(sides) else None, lp)
+    before = _padding(sides, -torch.inf if row.kind == "pool" else 0.0)
+    padding = sides[:2] if before is None else 0
+    if row.kind == "pool":
+        return _after(before, nn.MaxPool2d(layer.kernel, layer.step, padding, dilation, ceil_mode=ceil))
+    return _after(before, nn.AvgPool2d(layer.kernel, layer.step, padding, ceil, layer.count_pad))
+
+
+class DepthNorm(nn.Module):
+    """Layer normalization along the depth."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Any) -> Any:
+        if x.dim() == 2:
+            return self.inner(x)
+        return self.inner(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def _affine(module: Any, row: LayerReport) -> nn.Module:
+    """Takes away the scale or shift that the layer lacks."""
+    layer: Any = row.layer
+    depth = row.output.depth
+    shape = getattr(module, "normalized_shape", (depth,))
+    module.weight = nn.Parameter(torch.ones(shape)) if layer.scale else None
+    module.bias = nn.Parameter(torch.zeros(shape)) if layer.shift else None
+    if row.kind == "ln":
+        module.elementwise_affine = layer.scale or layer.shift
+    else:
+        module.affine = layer.scale or layer.shift
+    return module  # type: ignore[no-any-return]
+
+
+def _norm(row: LayerReport, flat: bool) -> nn.Module:
+    layer: Any = row.layer
+    height, width, depth = row.output
+    if row.kind == "bn":
+        cls = nn.BatchNorm1d if flat else nn.BatchNorm2d
+        return _affine(cls(depth, affine=False, track_running_stats=layer.stats), row)
+    if row.kind == "gn":
+        return _affine(nn.GroupNorm(layer.groups, depth, affine=False), row)
+    if row.kind == "in":
+        return _affine(nn.InstanceNorm2d(depth, affine=False), row)
+    if layer.axes == "depth":
+        return DepthNorm(_affine(nn.LayerNorm(depth, elementwise_affine=False), row))
+    shape = (depth,) if flat else (depth, height, width)
+    return _affine(nn.LayerNorm(shape, elementwise_affine=False), row)
+
+
+SIMPLE: dict[str, Any] = {
+    "relu": nn.ReLU,
+    "relu6": nn.ReLU6,
+    "sigmoid": None,
+    "tanh": None,
+    "silu": nn.SiLU,
+    "hswish": nn.Hardswish,
+    "hsigmoid": nn.Hardsigmoid,
+}
+
+
+def _activation(row: LayerReport) -> Callable[[Any], Any]:
+    layer: Any = row.layer
+    placed = row.in_place
+    if row.kind in ("sigmoid", "tanh"):
+        name = row.kind + ("_" if placed else "")
+        return lambda x: getattr(torch, name)(x)
+    if row.kind == "lrelu":
+        return nn.LeakyReLU(layer.slope, placed)
+    if row.kind == "elu":
+        return nn.ELU(layer.alpha, placed)
+    if row.kind == "gelu":
+        return nn.GELU()
+    if row.kind == "softplus":
+        return nn.Softplus()
+    module: Callable[[Any], Any] = SIMPLE[row.kind](placed)
+    return module
+
+
+def _shuffle(groups: int) -> Callable[[Any], Any]:
+    def function(x: Any) -> Any:
+        batch, depth, height, width = x.shape
+        return x.view(batch, groups, -1, height, width).transpose(1, 2).reshape(batch, depth, height, width)
+
+    return function
+
+
+def _joined(row: LayerReport) -> Callable[..., Any]:
+    if row.kind == "concat":
+        return lambda *inputs: torch.cat(inputs, 1)
+    adds, placed = row.kind == "add", row.in_place
+
+    def function(*inputs: Any) -> Any:
+        result = inputs[0]
+        for number, other in enumerate(inputs[1:]):
+            if placed or (number and bool(row.layer.may_work_in_place())):
+                result = result.add_(other) if adds else result.mul_(other)
+            else:
+                result = result + other if adds else result * other
+        return result
+
+    return function
+
+
+def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[..., Any]]:
+    """The module that holds the parameters of a layer, if any, and its function; ``flat``: it sees batch x depth."""
+    kind = row.kind
+    layer: Any = row.layer
+    if kind in ("conv", "dwconv", "deconv"):
+        return _conv(row)
+    if kind == "fc":
+        fc = nn.Linear(row.input_volumes[0].elements, layer.units, layer.bias)
+        return fc, fc if flat else lambda x: fc(x.flatten(1))
+    if kind == "rbf":
+        rbf = Rbf(row.input_volumes[0].elements, layer.units)
+        return rbf, rbf
+    if kind in ("pool", "avgpool", "lppool"):
+        return None, _pool(row)
+    if kind == "gap":
+        return None, nn.AdaptiveAvgPool2d(1)
+    if kind == "gmp":
+        return None, nn.AdaptiveMaxPool2d(1)
+    if kind == "subsample":
+        scale = Scale(row.output.depth, shift=True)
+        return scale, _after(nn.AvgPool2d(layer.kernel, layer.step), scale)
+    if kind == "scale":
+        scale = Scale(row.output.depth, shift=layer.shift)
+        return scale, scale
+    if kind in ("bn", "ln", "gn", "in"):
+        norm = _norm(row, flat)
+        return norm, norm
+    if kind == "lrn":
+        if layer.region != "across":
+            raise NotImplementedError("PyTorch normalizes across channels alone")
+        return None, nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k)
+    if kind == "prelu":
+        prelu = nn.PReLU(row.output.depth)
+        return prelu, prelu
+    if kind == "softmax":
+        return None, nn.Softmax(1)
+    if kind == "dropout":
+        drop = nn.Dropout(layer.rate, bool(layer.in_place))
+        return drop, drop
+    if layer.is_merge:
+        return None, _joined(row)
+    if kind == "upsample":
+        return None, nn.Upsample(scale_factor=layer.factor, mode=layer.mode)
+    if kind == "pad":
+        top, left, bottom, right = layer.pad
+        return None, lambda x: F.pad(x, (left, right, top, bottom))
+    if kind == "shuffle":
+        return None, _shuffle(layer.groups)
+    if kind == "slice":
+        return None, lambda x: x[:, layer.start : layer.stop]
+    if kind == "identity":
+        return None, lambda x: x
+    if kind == "flatten":
+        return None, lambda x: x.flatten(1)
+    if kind == "reshape":
+        height, width, depth = layer.size
+        return None, lambda x: x.reshape(-1, depth, height, width)
+    return None, _activation(row)
+
+
+# Nets
+
+
+class Block:
+    """A stretch of layers below one prefix: layers and blocks in the order in which they run."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.steps: list[LayerReport | Block] = []
+
+    def rows(self) -> list[LayerReport]:
+        """All layers within."""
+        found: list[LayerReport] = []
+        for step in self.steps:
+            found += step.rows() if isinstance(step, Block) else [step]
+        return found
+
+
+def blocks(rows: Sequence[LayerReport]) -> Block:
+    """The nesting that the dots in the names say."""
+    top = Block("")
+    path = [top]
+    for row in rows:
+        parts = row.name.split(".")[:-1]
+        names = [".".join(parts[: depth + 1]) for depth in range(len(parts))]
+        shared = 0
+        while shared < min(len(names), len(path) - 1) and path[shared + 1].name == names[shared]:
+            shared += 1
+        del path[shared + 1 :]
+        for name in names[shared:]:
+            path.append(Block(name))
+            path[-2].steps.append(path[-1])
+        path[-1].steps.append(row)
+    return top
+
+
+class Net(nn.Module):
+    """The net of a report. ``segments`` are first and last rows of stretches of the top level to be checkpointed."""
+
+    def __init__(self, report: Report, segments: Sequence[tuple[int, int]] = ()) -> None:
+        super().__init__()
+        self.report = report
+        self.segments = segments
+        self.parts = nn.ModuleDict()
+        self.functions: dict[int, Callable[..., Any]] = {}
+        modules: dict[int, tuple[nn.Module | None, Callable[..., Any]]] = {}
+        flat: dict[int, bool] = {}
+        for row in report.layers:
+            if row.kind == "input":
+                flat[row.index] = False
+                continue
+            source = row.sources[0]
+            keeps_shape = row.kind not in ("fc", "flatten", "rbf", "reshape", "upsample", "pad")
+            flat[row.index] = row.kind in ("fc", "flatten", "rbf") or (keeps_shape and flat[source])
+            share = report.graph.nodes[row.index].share
+            if share is None:
+                modules[row.index] = build(row, flat[source])
+                module = modules[row.index][0]
+                if module is not None:
+                    self.parts[f"m{row.index}"] = module
+                    for parameter in module.parameters():
+                        parameter.requires_grad_(row.is_trainable)
+            else:
+                modules[row.index] = modules[share]
+            self.functions[row.index] = modules[row.index][1]
+        outputs = sum(parameter.numel() for parameter in self.parameters())
+        assert outputs == report.totals.parameters, (outputs, report.totals.parameters)
+
+    def plan(self, *, training: bool) -> tuple[list[LayerReport], list[int], dict[int, list[int]]]:
+        """Rows that run, rows whose values are results, and who reads which row."""
+        report = self.report
+        rows = [row for row in report.layers if training or not row.training_only]
+        runs = {row.index for row in rows}
+        readers: dict[int, list[int]] = {row.index: [] for row in rows}
+        for row in rows:
+            for source in row.sources:
+                readers[source].append(row.index)
+        results = []
+        for row in list(rows):
+            if readers[row.index]:
+                continue
+            if training and row.kind == "softmax":
+                rows.remove(row)
+                readers[row.sources[0]].remove(row.index)
+                results.append(row.sources[0])
+            else:
+                results.append(row.index)
+        assert runs
+        return rows, results, readers
+
+    def forward(self, *images: Any) -> list[Any]:
+        rows, results, readers = self.plan(training=self.training)
+        inputs = [row.index for row in rows if row.kind == "input"]
+        top = blocks([row for row in rows if row.kind != "input"])
+        given = self._call(top, dict(zip(inputs, images, strict=True)), readers, set(results))
+        return [given[result] for result in results]
+
+    def _call(self, block: Block, values: dict[int, Any], readers: Any, results: set[int]) -> dict[int, Any]:
+        """One call of a block; the caller holds what it passes."""
+        inside = {row.index for row in block.rows()}
+        # of each value how many steps of this block still read it, and whether a variable of its own holds it
+        steps = []
+        for step in block.steps:
+            members = {row.index for row in step.rows()} if isinstance(step, Block) else {step.index}
+            steps.append((step, members))
+        left: dict[int, int] = {}
+        given: dict[int, Any] = {}
+        local = dict(values)
+        for _, members in steps:
+            rows = [self.report.layers[member] for member in members]
+            for source in {source for row in rows for source in row.sources if source not in members}:
+                left[source] = left.get(source, 0) + 1
+        held = {source for source, count in left.items() if count > 1}
+        if not block.name and self.segments:
+            return self._checkpointed(block, values, readers, results)
+        for step, members in steps:
+            rows = [self.report.layers[member] for member in members]
+            taken = dict.fromkeys(source for row in rows for source in row.sources if source not in members)
+            if isinstance(step, Block):
+                made = self._call(step, {source: local[source] for source in taken}, readers, results)
+            else:
+                made = {step.index: self.functions[step.index](*[local[source] for source in step.sources])}
+            for source in taken:
+                if source not in held and source in inside and source in local:
+                    del local[source]
+            for index, value in made.items():
+                outside = index in results or any(reader not in inside for reader in readers[index])
+                if outside:
+                    given[index] = value
+                if any(reader in inside for reader in readers[index]):
+                    local[index] = value
+            del made
+            value = None
+        return given
+
+    def _checkpointed(self, block: Block, values: dict[int, Any], readers: Any, results: set[int]) -> dict[int, Any]:
+        """The top level with some stretches checkpointed."""
+        local = dict(values)
+        rows = block.rows()
+        stretches: list[list[LayerReport]] = []
+        open_segment: tuple[int, int] | None = None
+        for row in rows:
+            segment = next((s for s in self.segments if s[0] <= row.index <= s[1]), None)
+            if segment is not None and segment == open_segment:
+                stretches[-1].append(row)
+            else:
+                stretches.append([row])
+            open_segment = segment
+        given: dict[int, Any] = {}
+        for number, stretch in enumerate(stretches):
+            members = {row.index for row in stretch}
+            again = any(s[0] <= stretch[0].index <= s[1] for s in self.segments)
+            taken = list(dict.fromkeys(s for row in stretch for s in row.sources if s not in members))
+            out = [
+                row.index
+                for row in stretch
+                if row.index in results or any(reader not in members for reader in readers[row.index])
+            ]
+
+            def function(*inputs: Any, stretch: Any = stretch, taken: Any = taken, out: Any = out) -> tuple[Any, ...]:
+                here = dict(zip(taken, inputs, strict=True))
+                made = self._call(_named(stretch), here, readers, set(out))
+                return tuple(made[index] for index in out)
+
+            arguments = [local[source] for source in taken]
+            if again:
+                made = checkpoint(function, *arguments, use_reentrant=False, preserve_rng_state=False)
+            else:
+                made = function(*arguments)
+            del arguments
+            later = {source for rest in stretches[number + 1 :] for row in rest for source in row.sources}
+            local = {source: value for source, value in local.items() if source in later or source in results}
+            local.update(zip(out, made, strict=True))
+            given.update((index, value) for index, value in zip(out, made, strict=True) if index in results)
+            del made
+        return given
+
+
+def _named(stretch: Sequence[LayerReport]) -> Block:
+    top = blocks(stretch)
+    top.name = "segment"
+    return top
+
+
+def loss_of(net: Net, outputs: Sequence[Any], targets: dict[tuple[int, int], Any]) -> Any:
+    """Mean cross-entropy over each output, auxiliary heads weighted."""
+    _, results, _ = net.plan(training=True)
+    heads = [net.report.layers[index].training_only for index in results]
+    total: Any = None
+    for weighted in (False, True):
+        for index, is_head, output in zip(results, heads, outputs, strict=True):
+            if is_head != weighted:
+                continue
+            row = net.report.layers[index]
+            target = targets[row.output[:2]]
+            each = F.cross_entropy(output.flatten(1) if row.output.is_point and output.dim() > 2 else output, target)
+            if weighted:
+                each = AUXILIARY * each
+            total = each if total is None else total + each
+    return total
+
+
+def data_of(net: Net, batch: int, dtype: Any, device: str) -> tuple[list[Any], dict[tuple[int, int], Any]]:
+    """Images and targets."""
+    images = []
+    for row in net.report.layers:
+        if row.kind == "input":
+            height, width, depth = row.output
+            images.append(torch.rand(batch, depth, height, width, dtype=dtype, device=device))
+    _, results, _ = net.plan(training=True)
+    targets: dict[tuple[int, int], Any] = {}
+    for index in results:
+        size = net.report.layers[index].output[:2]
+        shape = (batch,) if size == (1, 1) else (batch, *size)
+        if size not in targets:
+            targets[size] = torch.zeros(shape, dtype=torch.int64, device=device)
+    return images, targets
+
+
+# Measuring
+
+
+class Tracer(TorchDispatchMode):
+    """Counts the bytes of all storages that operations make, while they live."""
+
+    def __init__(self, rounding: int = 512) -> None:
+        super().__init__()
+        self.rounding = rounding
+        self.live = 0
+        self.peak = 0
+        self.sizes: dict[int, int] = {}
+        self.log: list[tuple[str, int]] | None = None
+        self.name = ""
+
+    def track(self, tensor: Any) -> None:
+        """Counts the storage of a tensor from now on."""
+        storage = tensor.untyped_storage()
+        place = storage._cdata
+        if place in self.sizes:
+            return
+        size = -(-storage.nbytes() // self.rounding) * self.rounding
+        self.sizes[place] = size
+        self.live += size
+        self.peak = max(self.peak, self.live)
+        weakref.finalize(storage, self._gone, place)
+
+    def _gone(self, place: int) -> None:
+        self.live -= self.sizes.pop(place)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in torch.utils._pytree.tree_leaves(result):
+            if isinstance(tensor, torch.Tensor) and (tensor.device.type == "cuda" or self.rounding == 1):
+                self.track(tensor)
+        if self.log is not None:
+            self.log.append((str(func), self.live))
+        return result
+
+
+OPTIMIZERS: dict[str, Callable[..., Any]] = {
+    "sgd": lambda p, **k: torch.optim.SGD(p, lr=0.01, **k),
+    "momentum": lambda p, **k: torch.optim.SGD(p, lr=0.01, momentum=0.9, **k),
+    "nesterov": lambda p, **k: torch.optim.SGD(p, lr=0.01, momentum=0.9, nesterov=True, **k),
+    "adagrad": lambda p, **k: torch.optim.Adagrad(p, **k),
+    "rmsprop": lambda p, **k: torch.optim.RMSprop(p, **k),
+    "rmsprop-centered": lambda p, **k: torch.optim.RMSprop(p, centered=True, **k),
+    "rmsprop-momentum": lambda p, **k: torch.optim.RMSprop(p, momentum=0.9, **k),
+    "adadelta": lambda p, **k: torch.optim.Adadelta(p, **k),
+    "adam": lambda p, **k: torch.optim.Adam(p, **k),
+    "amsgrad": lambda p, **k: torch.optim.Adam(p, amsgrad=True, **k),
+    "adamw": lambda p, **k: torch.optim.AdamW(p, **k),
+    "nadam": lambda p, **k: torch.optim.NAdam(p, **k),
+    "radam": lambda p, **k: torch.optim.RAdam(p, **k),
+}
+
+
+class Habits(NamedTuple):
+    """How a net is trained."""
+
+    batch: int = 3
+    dtype: str = "float32"
+    optimizer: str = "momentum"
+    weight_decay: bool = False
+    style: str | None = None
+    autocast: str | None = None
+    zero_grad: str = "start"
+    accumulate: int = 1
+    segments: tuple[tuple[int, int], ...] = ()
+
+
+def _saved(net: Net, images: Any, targets: Any, habits: Habits, device: str, rounding: int) -> int:
+    """Bytes of the tensors that autograd saves in one forward pass, parameters and buffers not counted."""
+    own = {tensor.untyped_storage()._cdata for tensor in [*net.parameters(), *net.buffers()]}
+    found: dict[int, Any] = {}
+
+    def pack(tensor: Any) -> Any:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            found[storage._cdata] = storage
+        return tensor
+
+    half = torch.autocast(device, getattr(torch, habits.autocast)) if habits.autocast else nullcontext()
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), half:
+        loss = loss_of(net, net(*images), targets)
+    total = sum(-(-storage.nbytes() // rounding) * rounding for storage in found.values())
+    del loss
+    return total
+
+
+def _moved(net: Net, dtype: Any) -> Net:
+    """The net on the device that is not there: without one ``to`` cannot be called."""
+    for module in net.modules():
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                moved = torch.empty(parameter.shape, dtype=dtype, device="cuda")
+                module._parameters[name] = nn.Parameter(moved, requires_grad=parameter.requires_grad)
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                kind = dtype if buffer.is_floating_point() else buffer.dtype
+                module._buffers[name] = torch.empty(buffer.shape, dtype=kind, device="cuda")
+    return net
+
+
+def measure_fake(report: Report, habits: Habits | None = None, *, log: list[tuple[str, int]] | None = None) -> Measured:
+    """A net on a device "cuda" that is not there."""
+    habits = habits or Habits()
+    tracer = Tracer()
+    tracer.log = log
+    with FakeTensorMode():
+        net = _moved(Net(report, habits.segments), getattr(torch, habits.dtype))
+        images, targets = data_of(net, habits.batch, getattr(torch, habits.dtype), "cuda")
+        saved = _saved(net, images, targets, habits, "cuda", tracer.rounding) if not habits.segments else -1
+        for tensor in [*net.parameters(), *net.buffers(), *images, *targets.values()]:
+            tracer.track(tensor)
+        resident = tracer.live
+        with tracer:
+            net.eval()
+            tracer.peak = tracer.live
+            half = torch.autocast("cuda", getattr(torch, habits.autocast)) if habits.autocast else nullcontext()
+            with torch.no_grad(), half:
+                out = net(*images)
+            inference = tracer.peak
+            del out
+            assert tracer.live == resident, (tracer.live, resident)
+            net.train()
+            figures = _steps(net, images, targets, habits, tracer, "cuda")
+    gc.collect()
+    return Measured(*figures, saved, inference)
+
+
+def _optimizer(net: Net, habits: Habits, device: str) -> Any:
+    more: dict[str, Any] = {"foreach": device == "cuda"} if habits.style is None else {}
+    if habits.style is not None:
+        more = {"foreach": habits.style == "foreach"} if habits.style != "fused" else {"fused": True}
+    if habits.weight_decay:
+        more["weight_decay"] = 0.01
+    return OPTIMIZERS[habits.optimizer]([p for p in net.parameters() if p.requires_grad], **more)
+
+
+def _steps(net: Net, images: Any, targets: Any, habits: Habits, tracer: Any, device: str) -> tuple[int, int, int, int]:
+    """Peak of the second step and of the first; after forward and after backward of the second."""
+    optimizer = _optimizer(net, habits, device)
+    peaks: list[int] = []
+    forward = backward = 0
+
+    def step() -> None:
+        nonlocal forward, backward
+        if habits.zero_grad == "start":
+            optimizer.zero_grad(set_to_none=True)
+        elif habits.zero_grad == "zeros":
+            optimizer.zero_grad(set_to_none=False)
+
+        def once() -> tuple[int, int]:
+            half = torch.autocast(device, getattr(torch, habits.autocast)) if habits.autocast else nullcontext()
+            with half:
+                out = net(*images)
+                loss = loss_of(net, out, targets)
+            here = tracer.live
+            if habits.zero_grad == "before-backward":
+                optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            if habits.accumulate == 1:
+                after = tracer.live
+                optimizer.step()
+                return here, after
+            return here, tracer.live
+
+        for _ in range(habits.accumulate):
+            forward, backward = once()
+        if habits.accumulate > 1:
+            optimizer.step()
+
+    for _ in range(3):
+        tracer.peak = tracer.live
+        step()
+        peaks.append(tracer.peak)
+    return peaks[2], peaks[0], forward, backward
