@@ -42,6 +42,9 @@ def run(
     output: dict[str, Any],
 ) -> int:
     """Prints what agreed; 1 if something did not."""
+    from cnncalc.executor.processor import use_widest_kernels
+
+    use_widest_kernels()
     try:
         from cnncalc.executor.verify import needed_bytes, verify
     except ImportError as error:

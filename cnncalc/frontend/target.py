@@ -104,8 +104,8 @@ def _load_architecture(source: Source, settings: Settings) -> Graph:
         design = parse_architecture(source)
     except PartialDesign as error:
         if not error.design.items:
-            raise DesignError(error.problems) from None
-        return expand(error.design, settings, error.problems)
+            raise DesignError(error.every) from None
+        return expand(error.design, settings, error.every)
     return expand(design, settings)
 
 

@@ -31,7 +31,7 @@ WITHIN = {
     "brackets 64 deep": "INPUT 8x8x3 -> " + "[" * 64 + "RELU" + "]" * 64,
     "an expression 60 deep": "INPUT 8x8x3 -> CONV-{" + "(" * 60 + "4" + ")" * 60 + "}",
     "a number of 18 digits": "INPUT 8x8x3 -> CONV1-999999999999999999 -> GAP",
-    "a number of 64 digits": "INPUT 8x8x3 -> CONV1-{10**64 - 1} -> GAP",
+    "a number of 64 digits": "INPUT 8x8x3 -> CONV1-{9 * 10**63 + 7} -> GAP",
     "20,000 additions": "INPUT 8x8x3 -> CONV-{" + "1+" * 20_000 + "1}",
     "nothing repeated a trillion times is still nothing": "INPUT 8x8x3 -> [RELU]*0 -> [RELU]?{1 > 2}",
     "a name of 500 characters": "INPUT 8x8x3 -> [RELU@" + "a" * 249 + "]@" + "b" * 250,
