@@ -38,6 +38,4 @@ def cost_of(layer: Layer, inputs: tuple[Volume, ...]) -> Cost:
         weights = total(*[array.count for array in learned if array.role == "weight"])
         biases = total(*[array.count for array in learned if array.role == "bias"])
         buffers = total(*[array.count for array in kept])
-    return Cost(
-        output, layer.arithmetic(output), weights, biases, buffers, layer.macs(inputs, output), learned + kept
-    )
+    return Cost(output, layer.arithmetic(output), weights, biases, buffers, layer.macs(inputs, output), learned + kept)

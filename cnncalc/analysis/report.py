@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cnncalc.graph import Graph
-    from cnncalc.layers.base import Layer, Parameter
+    from cnncalc.layers.base import Layer, Parameter, Stencil
     from cnncalc.source import Span
 
 
@@ -220,13 +220,16 @@ def _reaches(shaped: Sequence[Shaped]) -> list[tuple[Reach, Reach] | None]:
     """What each node sees of the input, by height and width; None: the whole plane."""
     reaches: list[tuple[Reach, Reach] | None] = []
     left = MOST_INTERVALS
-    for node, layer, inputs, _ in shaped:
+    looks: dict[int, tuple[Stencil, Stencil] | None] = {}  # by cost: the same one is the same layer on the same volumes
+    for node, layer, inputs, cost in shaped:
         if not node.inputs:
             reaches.append((PIXEL, PIXEL))
             continue
         before = [reaches[source] for source in node.inputs]
         known = [reach for reach in before if reach is not None]
-        stencils = layer.stencils(*inputs)
+        if id(cost) not in looks:
+            looks[id(cost)] = layer.stencils(*inputs)
+        stencils = looks[id(cost)]
         if len(known) < len(before) or stencils is None:
             reaches.append(None)
             continue

@@ -23,7 +23,8 @@ Examples:
 REPLAY = (
     choice("--profile", PROFILE_NAMES, "Whose memory (default: torch-cuda).", default="torch-cuda"),
     Option("--batch", "batch", "Images in a batch (default: 1).", "N", whole_number, 1),
-    choice("--dtype", TRAINABLE_TYPES, "Type of every number (default: float32).", default="float32"),
+    choice("--dtype", (*TRAINABLE_TYPES, "int8"), "Type of every number; int8 for --plan (default: float32).",
+           default="float32"),
     Option("--optimizer", "optimizer", "Optimizer: sgd, momentum, adam, ... (default: momentum).", "NAME",
            default="momentum"),
     Option("--optimizer-style", "style", "foreach, loop or fused (default: the profile's).", "STYLE"),
@@ -53,13 +54,18 @@ def run(
     from cnncalc.memory.account import Options, account_memory, check_options
 
     options = Options(**replay)
-    check_options(options)
+    if not (plan and options.dtype == "int8"):
+        check_options(options)
     out = output_of(output)
     report = analyze(target, design, {"batch": options.batch, "dtype": options.dtype})
     if plan:
+        from cnncalc.memory.arena import plan as plan_of
         from cnncalc.render.arena import plan_document
 
-        out.write(plan_document(report, options, depthwise_in_place=depthwise, units=units or "iec"))
+        arena = plan_of(
+            report, batch=options.batch, dtype=options.dtype, depthwise_in_place=depthwise, order="best"
+        )
+        out.write(plan_document(arena, units=units or "iec"))
         return
     memory = account_memory(report, options, logs=timeline)
     if why is not None:

@@ -123,12 +123,13 @@ class _FileReader:
         else:
             items = self._chain(layers, "layers")
         if self.problems:
-            raise PartialDesign(self.problems, Design(
-                name, items, title, origin, size, size_span, variables, defaults, blocks, self.root.get("budget")
-            ))
-        return Design(
-            name, items, title, origin, size, size_span, variables, defaults, blocks, self.root.get("budget")
-        )
+            raise PartialDesign(
+                self.problems,
+                Design(
+                    name, items, title, origin, size, size_span, variables, defaults, blocks, self.root.get("budget")
+                ),
+            )
+        return Design(name, items, title, origin, size, size_span, variables, defaults, blocks, self.root.get("budget"))
 
     # keys of the file
 
@@ -226,7 +227,9 @@ class _FileReader:
                 message = f"a block cannot have the name of a layer kind: '{name}'"
                 self.problem("wrong-name", message, key.span)
             elif name[-1].isdigit():
-                message = f"a block's name does not end in a digit, since {name} would be read as a kernel of {name[-1]}"
+                message = (
+                    f"a block's name does not end in a digit, since {name} would be read as a kernel of {name[-1]}"
+                )
                 self.problem("wrong-name", message, key.span)
             elif name in found:
                 self.problem("repeated-key", f"the block '{name}' stands twice", key.span)
@@ -292,7 +295,9 @@ class _FileReader:
             arguments = list(layer.arguments)
             for name, node_value in value.entries:
                 try:
-                    arguments.append(Argument(name.value, self._keyed(name.value, node_value), _together(name, node_value)))
+                    arguments.append(
+                        Argument(name.value, self._keyed(name.value, node_value), _together(name, node_value))
+                    )
                 except DesignError as error:
                     problems += error.every
             if problems:

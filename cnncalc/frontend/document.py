@@ -127,7 +127,9 @@ class Document:
             bare = re.match(r"\s*(?:- +)?(?:[\w.-]+: +)?([\[{].*)$", line)
             if bare is not None and ("->" in line or "]*" in line or "]?" in line):
                 quoted = f'"{bare.group(1).strip()}"'
-                return f"YAML reads '[' as a list; put the pattern into quotes: {quoted}, or write it as a block with '|'"
+                return (
+                    f"YAML reads '[' as a list; put the pattern into quotes: {quoted}, or write it as a block with '|'"
+                )
             if "->" in line:
                 return "put the pattern into quotes, or write it as a block with '|'"
         return None
@@ -200,8 +202,12 @@ class Document:
         for key, value in zip(done.items[::2], done.items[1::2], strict=True):
             if not isinstance(key, Scalar):
                 self.problems.append(
-                    Problem("wrong-type", "a key is a word, but here YAML has read a list or mapping", key.span,
-                            self._quotes_hint(key.span.start))
+                    Problem(
+                        "wrong-type",
+                        "a key is a word, but here YAML has read a list or mapping",
+                        key.span,
+                        self._quotes_hint(key.span.start),
+                    )
                 )
                 continue
             if key.value == "<<" and key.plain:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnncalc.errors import DesignError, MOST_PROBLEMS, Problem, ValueProblem, did_you_mean, in_text_order
+from cnncalc.errors import MOST_PROBLEMS, DesignError, Problem, ValueProblem, did_you_mean, in_text_order
 from cnncalc.frontend.expression import (
     VOLUME_NAMES,
     Code,
@@ -26,7 +26,7 @@ from cnncalc.frontend.plan import KEY_WORDS, Plan, Planner
 from cnncalc.frontend.syntax import GroupSyntax, Item, Label, LayerSyntax, Literal, Name, Operand, References, Several
 from cnncalc.graph import Draft, Graph, Node, in_running_order
 from cnncalc.layers import KINDS
-from cnncalc.layers.keys import Boolean, is_whole, shown, truth
+from cnncalc.layers.keys import Boolean, is_whole, shown
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -200,9 +200,7 @@ class Expander:
         if self.problems:
             raise self._failure(nodes)
         assert nodes is not None
-        return Graph(
-            design.name, nodes, design.title, design.source, self.assumed, tuple(self.notes), design.budget
-        )
+        return Graph(design.name, nodes, design.title, design.source, self.assumed, tuple(self.notes), design.budget)
 
     def _failure(self, nodes: tuple[Node, ...] | None = None) -> DesignError:
         """All problems in the order of the text, with the nodes in which more may be found."""
@@ -248,13 +246,8 @@ class Expander:
     def _variables(self) -> dict[str, Value]:
         """The values of the file's variables and of the call's; a variable may use those before it."""
         values: dict[str, Value] = dict(self.settings.variables)
-        for name, value in (
-            ("classes", self.settings.classes),
-            ("filters", self.settings.filters),
-            ("hidden", self.settings.hidden),
-        ):
-            if value is not None:
-                values[name] = value
+        sizes = {name: getattr(self.settings, name) for name in ("classes", "filters", "hidden")}
+        values |= {name: size for name, size in sizes.items() if size is not None}
         for name, default in self.design.variables.items():
             if default is None or name in values:
                 continue
@@ -346,8 +339,11 @@ class Expander:
             first = unset[names[0]]
             near = did_you_mean(names[0], (*known, *KEY_WORDS)) if len(names) == 1 else ""
             what = "variable without a value" if len(names) == 1 else "variables without a value"
-            hint = None if near else "give each a value: " + " ".join(
-                f"--set {name}={'yes' if name in self.yes_or_no else 2}" for name in names[:8]
+            hint = (
+                None
+                if near
+                else "give each a value: "
+                + " ".join(f"--set {name}={'yes' if name in self.yes_or_no else 2}" for name in names[:8])
             )
             self.problem("unset-variable", f"{what}: {', '.join(names)}{near}", first, hint)
         return not unset and not self.unread
@@ -375,7 +371,7 @@ class Expander:
             return
         for name, span in names.items():
             used.add(name)
-            if name in known or (isinstance(operand, Code) and truth(name) is not None):
+            if name in known or (isinstance(operand, Code) and name.lower() in KEY_WORDS):
                 continue
             if name in VOLUME_NAMES:
                 if not volumes:
@@ -539,9 +535,7 @@ class Expander:
 
     # values
 
-    def _operand(
-        self, operand: Operand, environment: Environment, here: Any, words: Iterable[str]
-    ) -> Value:
+    def _operand(self, operand: Operand, environment: Environment, here: Any, words: Iterable[str]) -> Value:
         """A written value at a place: a value of the language, or a Deferred one that waits for volumes."""
         if isinstance(operand, Literal):
             return operand.value
@@ -642,9 +636,7 @@ class Expander:
 
     # chains
 
-    def chain(
-        self, items: Sequence[Item], environment: Environment, scope: Scope, ports: list[Any]
-    ) -> list[Any]:
+    def chain(self, items: Sequence[Item], environment: Environment, scope: Scope, ports: list[Any]) -> list[Any]:
         """Runs volumes through the items of a chain; several ports are the branches of a fork that awaits its merge."""
         for place, item in enumerate(items):
             try:
@@ -869,7 +861,9 @@ class Expander:
 
     def _frozen_by_default(self, kind: type[Layer], plan: Plan, environment: Environment) -> bool:
         default = self.design.defaults.get(kind.kind, {}).get("trainable")
-        return default is not None and plan.frozen is None and not self._boolean(default.value, "trainable", environment)
+        return (
+            default is not None and plan.frozen is None and not self._boolean(default.value, "trainable", environment)
+        )
 
     def _entering(
         self,
@@ -953,9 +947,7 @@ class Expander:
         defaults = self.design.defaults.get(kind.kind, NO_VALUES)
         for key, default in defaults.items():
             if key not in values and key in kind.keys and not _overruled(kind.kind, key, spec, self.settings, values):
-                values[key] = self._operand(
-                    default.value, Environment(self.globals), here, kind.keys[key].reader.words
-                )
+                values[key] = self._operand(default.value, Environment(self.globals), here, kind.keys[key].reader.words)
                 plan.key_spans.setdefault(key, default.span)
                 constant = constant and not isinstance(values[key], Deferred)
         self._size(spec, values)
@@ -1109,9 +1101,7 @@ class Expander:
                 hint = "inside a repeat put the index into the name, as in *3 as i and @a{i}, or name the repeat"
             self.problem("repeated-name", f"the name '{name}' stands twice", span, hint)
 
-    def _reference(
-        self, label: Label, environment: Environment, scope: Scope, *, is_input: bool = True
-    ) -> Reference:
+    def _reference(self, label: Label, environment: Environment, scope: Scope, *, is_input: bool = True) -> Reference:
         reference = Reference(self._text(label, environment), scope, label.span)
         if is_input:
             self.references.append(reference)
@@ -1358,7 +1348,9 @@ class _Rounds:
 def _short_enough(name: str, span: Span) -> str:
     """The name, unless it is longer than a name may be."""
     if len(name) > NAME_CHARACTERS:
-        message = f"a name has at most {NAME_CHARACTERS} characters, its blocks included, but this one has {len(name):,}"
+        message = (
+            f"a name has at most {NAME_CHARACTERS} characters, its blocks included, but this one has {len(name):,}"
+        )
         raise DesignError([Problem("limit", message, span)])
     return name
 
@@ -1438,4 +1430,3 @@ def _begins_with_input(items: Sequence[Item], planner: Planner) -> bool:
 
 def _listed(kinds: list[str]) -> str:
     return ", ".join(kinds[:8]) + (", ..." if len(kinds) > 8 else "") if kinds else "nothing that learns"
-

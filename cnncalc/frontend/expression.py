@@ -379,5 +379,3 @@ def _arithmetic(operation: str, left: int, right: int) -> int:
     if abs(result) >= _TOO_LARGE:
         raise ValueProblem(f"a number in an expression has at most {EXPRESSION_DIGITS} digits", code="limit")
     return result
-
-

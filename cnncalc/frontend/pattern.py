@@ -138,9 +138,7 @@ class PatternParser:
             token = self.token
             if wants_item and token.type == "[":
                 if len(open_groups) == NESTING:
-                    raise DesignError(
-                        [Problem("limit", f"brackets nest at most {NESTING} deep", self.span(token))]
-                    )
+                    raise DesignError([Problem("limit", f"brackets nest at most {NESTING} deep", self.span(token))])
                 self.at += 1
                 open_groups.append((token, branches, chain))
                 branches, chain, behind_arrow = [], [], False
@@ -246,7 +244,7 @@ class PatternParser:
         raise self.error(message, hint="a list needs its brackets: *[2x64]" if token.type == "size" else None)
 
     def loop_names(self) -> tuple[str, ...]:
-        """"as" NAME { "," NAME }"""
+        """ "as" NAME { "," NAME }"""
         names = []
         while True:
             self.at += 1
@@ -295,9 +293,7 @@ class PatternParser:
             if stated is not None:
                 raise self.error("a layer states one volume")
             stated, stated_span = self.volume()
-        return LayerSyntax(
-            head.value, first, dash, slash, arguments, references, stated, stated_span, label, span
-        )
+        return LayerSyntax(head.value, first, dash, slash, arguments, references, stated, stated_span, label, span)
 
     def volume(self) -> tuple[Volume, Span]:
         """[":"] "[" SIZE "]" """
@@ -385,7 +381,7 @@ class PatternParser:
         raise self.error(f"expected a value, found {self.found()}")
 
     def reference_list(self) -> References:
-        """"[" label { "," label } "]" """
+        """ "[" label { "," label } "]" """
         opened = self.token
         labels = []
         while True:

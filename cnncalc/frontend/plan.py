@@ -297,4 +297,3 @@ def _short_form(kind: type[Layer]) -> str | None:
     form += f"-{{{kind.dash}}}" if kind.dash else ""
     form += f"/{{{kind.slash}}}" if kind.slash else ""
     return f"the short form is {form}" if "{" in form or " " in form else None
-

@@ -106,7 +106,12 @@ class Scanner:
 
     def _refuse_character(self, at: int) -> None:
         character = self.text.value[at]
-        names = {"\u2013": "a dash", "\u2014": "a dash", "\u2212": "a minus sign of print", "\u201c": "a quote of print"}
+        names = {
+            "\u2013": "a dash",
+            "\u2014": "a dash",
+            "\u2212": "a minus sign of print",
+            "\u201c": "a quote of print",
+        }
         what = names.get(character, "a character")
         hint = "write '->' or '-'" if character in "\u2013\u2014\u2212" else None
         message = f"{what} that no pattern holds: '{visible(character)}'"

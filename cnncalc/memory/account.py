@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.memory.allocator import Allocated
     from cnncalc.memory.tape import Tape
 
 
@@ -101,6 +102,8 @@ class MemoryReport(NamedTuple):
     """What a net takes in memory under given options.
 
     ``largest`` names the layers that hold most at the peak of forward and backward, with their bytes, largest first.
+    ``allocator`` is what PyTorch's caching allocator would hold in training and in inference, simulated; None for other
+    profiles.
     """
 
     architecture: str
@@ -110,6 +113,7 @@ class MemoryReport(NamedTuple):
     notes: NotesRule
     report: Report
     largest: tuple[tuple[str, int], ...] = ()
+    allocator: tuple[Allocated, Allocated] | None = None
     warnings: tuple[Problem, ...] = ()
 
 
@@ -199,6 +203,31 @@ class Bench:
         )
         machine.run(training=training)
         return machine.table
+
+    def allocated(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True) -> Allocated:
+        """What PyTorch's caching allocator gives out and reserves on CUDA, simulated."""
+        from cnncalc.memory.allocator import Recorder, simulate
+
+        options = self.options
+        tape = self.tape(batch, training=training)
+        machine = Recorder(
+            tape,
+            self.profile,
+            gradients_before=training and options.zero_grad == "before-backward",
+            gradients_stay=training and (options.zero_grad == "zeros" or options.accumulate > 1),
+            segments=operations_of(tape, segments) if training else (),
+        )
+        machine.run(training=training)
+        there = [parameter.size for parameter in tape.parameters]
+        there += [*tape.buffers, *(tape.values[source].size for source in tape.sources)]
+        ledger = list(machine.ledger)
+        if training:
+            learned = [parameter.size for parameter in tape.parameters if parameter.is_trainable]
+            step = self.step(tape)
+            arrays = max(1, optimizer_named(options.optimizer).state)
+            there += [size for size in learned for _ in range(arrays)] if step.state else []
+            ledger += [step.steady] if step.steady else []
+        return simulate(there, ledger)
 
     def _forward(self, tape: Tape, *, logs: bool = False) -> Trace:
         return Machine(tape, self.profile, logs=logs).run(training=False)
@@ -396,8 +425,14 @@ def account_memory(report: Report, options: Options | None = None, *, logs: bool
         table = bench.on_the_table(options.batch, training.segments)
         ranked = sorted(((size, -layer) for layer, size in table.items() if layer >= 0 and size), reverse=True)
         largest = tuple((report.layers[-layer].name, size) for size, layer in ranked)
+    allocator = None
+    if options.profile in ("torch-cuda", "torch-fake"):
+        allocator = (
+            bench.allocated(options.batch, training.segments),
+            bench.allocated(options.batch, training=False),
+        )
     warnings = _warnings(report, options)
-    return MemoryReport(report.name, options, training, inference, notes, report, largest, warnings)
+    return MemoryReport(report.name, options, training, inference, notes, report, largest, allocator, warnings)
 
 
 def _by_the_notes(report: Report, notes: NotesRule) -> tuple[Training, Inference]:

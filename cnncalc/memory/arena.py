@@ -1,7 +1,7 @@
 """The arena plan: one block of memory for a whole inference, with a place in it for every volume.
 
-As runtimes for small devices work: each volume has an offset that is fixed before the net runs, and memory is used again
-as soon as a volume has no reader left. Parameters are not counted; they lie elsewhere, often in read-only memory.
+As runtimes for small devices work: each volume has an offset that is fixed before the net runs, and memory is used
+again as soon as a volume has no reader left. Parameters are not counted; they lie elsewhere, often in read-only memory.
 
 Source: CS231n, "keep only the current activations"; Pisarchyk and Lee 2020 (arXiv 2001.03288) for the offsets.
 """
@@ -26,17 +26,17 @@ ORDERS = ("given", "best")
 NOTES_KINDS = (
     "input", "conv", "dwconv", "deconv", "fc", "rbf", "pool", "avgpool", "lppool", "gap", "gmp", "subsample",
 )  # fmt: skip
-"""Kinds whose volumes the notes' tables list; they count no normalization, activation function, sum or concatenation."""
+"""Kinds whose volumes the notes' tables list: no normalization, activation function, sum or concatenation."""
 
 WEIGHTED = ("conv", "dwconv", "deconv", "fc")
 FOLDED = ("bn", "scale")
 """Kinds that become part of the weights before them at test time."""
 
 PAIRS = 4_000_000
-"""Pairs of volumes alive together that the greedy placement looks at (about a second); beyond, best fit over time."""
+"""Pairs of volumes alive together up to which they are placed by size (about a second); beyond, by best fit."""
 
-ROUNDS = 64
-"""How often the greedy placement takes its turns anew where it wastes memory."""
+WORK = 100_000
+"""Volumes, each for every step of its life, that are placed anew where the greedy placement wastes memory."""
 
 MARKS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 FREE = "."
@@ -94,8 +94,8 @@ class ArenaPlan(NamedTuple):
     ``order_bound_bytes`` what no order of execution stays below. ``widest_bytes`` is the largest sum of what one
     operation reads and makes, ``sum_bytes`` that of all volumes here. ``unfused`` is the same net with every layer an
     operation of its own, in the order given. ``every_volume_bytes`` counts the output of every layer but the views,
-    nothing in place; ``notes_bytes`` only those that the notes' tables list. ``placement`` is ``greedy by size``, or
-    ``best fit`` where too many volumes are alive together for it.
+    nothing in place; ``notes_bytes`` only those that the notes' tables list. ``placement`` is how the offsets were
+    found: see :func:`place`.
     """
 
     architecture: str
@@ -335,11 +335,10 @@ def place(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> tuple[list[
     """Offsets of volumes that never overlap while both are alive, and how they were found.
 
     ``alive`` has the first and last step of each, both included. Greedy by size: the largest first, each at the lowest
-    offset that is free over its whole life. Where that takes more than the largest sum alive at one step, other ways of
-    taking turns are tried: by breadth (the volumes of the fullest step first), by life (the longest first), by area
-    (size times life), and then up to ``ROUNDS`` times with what lies on top taking its turn earlier. The lowest arena
-    counts, and the first way that reached it. Where more than ``PAIRS`` volumes are alive together, pair by pair, they
-    are placed as they come, each in the smallest gap that it fits.
+    offset that is free over its whole life. Where that takes more than the largest sum alive at one step, the volumes
+    of the fullest step go first (by breadth) if that takes less, and then volumes that are alive together change turns,
+    again and again, as long as the arena does not grow (``WORK`` bounds that). Where more than ``PAIRS`` volumes are alive together, pair by pair, they are placed as they
+    come, each in the smallest gap that it fits.
 
     Source: Pisarchyk and Lee 2020, greedy by size and by breadth.
     """
@@ -366,28 +365,24 @@ def place(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> tuple[list[
     bound = max(sums, default=0)
     every = range(len(sizes))
     breadth = [max(sums[first : last + 1]) for first, last in alive] if length else []
-    ways = {
-        "greedy by size": lambda index: (-sizes[index], alive[index][0], index),
-        "greedy by breadth": lambda index: (-breadth[index], -sizes[index], index),
-        "greedy by life": lambda index: (alive[index][0] - alive[index][1], -sizes[index], index),
-        "greedy by area": lambda index: (sizes[index] * (alive[index][0] - alive[index][1] - 1), index),
-    }
-    best: tuple[int, list[int], str, list[int]] | None = None
-    for way, key in ways.items():
-        turns = sorted(every, key=key)
-        offsets = _in_turn(turns, sizes, alive, steps)
-        arena = max([offsets[index] + sizes[index] for index in every], default=0)
-        if best is None or arena < best[0]:
-            best = (arena, offsets, way, turns)
-        if arena <= bound:
-            break
-    assert best is not None
-    arena, offsets, way, turns = best
+    way, turns = "greedy by size", sorted(every, key=lambda index: (-sizes[index], alive[index][0], index))
+    offsets = _in_turn(turns, sizes, alive, steps)
+    arena = _height(offsets, sizes)
     if arena > bound:
-        rounds = min(ROUNDS, PAIRS // (8 * max(1, pairs, length)))
-        arena, offsets, is_better = _raised(turns, sizes, alive, steps, (arena, offsets), bound, rounds)
-        way = f"{way}, rearranged" if is_better else way
+        other = sorted(every, key=lambda index: (-breadth[index], -sizes[index], index))
+        found = _in_turn(other, sizes, alive, steps)
+        if _height(found, sizes) < arena:
+            way, turns, offsets, arena = "greedy by breadth", other, found, _height(found, sizes)
+    if arena > bound:
+        found = _rearranged(turns, offsets, sizes, alive, bound, WORK // (len(sizes) + length))
+        if _height(found, sizes) < arena:
+            way, offsets = f"{way}, rearranged", found
     return offsets, way
+
+
+def _height(offsets: Sequence[int], sizes: Sequence[int]) -> int:
+    """The bytes that volumes at these offsets take: the end of the highest."""
+    return max([offset + size for offset, size in zip(offsets, sizes, strict=True)], default=0)
 
 
 def _in_turn(turns: Sequence[int], sizes: Sequence[int], alive: Sequence[tuple[int, int]], steps: int) -> list[int]:
@@ -409,28 +404,42 @@ def _in_turn(turns: Sequence[int], sizes: Sequence[int], alive: Sequence[tuple[i
     return offsets
 
 
-def _raised(
+def _rearranged(
     turns: list[int],
+    offsets: list[int],
     sizes: Sequence[int],
     alive: Sequence[tuple[int, int]],
-    steps: int,
-    best: tuple[int, list[int]],
     bound: int,
     rounds: int,
-) -> tuple[int, list[int], bool]:
-    """A lower arena by taking turns anew: what ends highest goes to the front, round after round."""
-    arena, offsets = best
-    now, is_better = offsets, False
+) -> list[int]:
+    """Offsets that take no more: round after round two volumes alive with one that ends above the bound change turns.
+
+    Which two is drawn from a fixed sequence of numbers, so that the outcome is the same everywhere.
+    """
+    arena = _height(offsets, sizes)
+    steps = max(last for _, last in alive) + 1
+    drawn = 1
+
+    def draw_one(choices: Sequence[int]) -> int:
+        nonlocal drawn
+        drawn = (drawn * 6364136223846793005 + 1442695040888963407) % 2**64  # Knuth's MMIX generator
+        return choices[(drawn >> 33) % len(choices)]
+
     for _ in range(rounds):
-        top = max(range(len(sizes)), key=lambda index: (now[index] + sizes[index], index))
-        turns = [top, *[volume for volume in turns if volume != top]]
-        now = _in_turn(turns, sizes, alive, steps)
-        reached = max([now[index] + sizes[index] for index in range(len(sizes))])
-        if reached < arena:
-            arena, offsets, is_better = reached, now, True
-            if arena <= bound:
-                break
-    return arena, offsets, is_better
+        if arena <= bound:
+            break
+        high = draw_one([index for index, size in enumerate(sizes) if offsets[index] + size > bound])
+        first, last = alive[high]
+        near = [index for index, life in enumerate(alive) if life[0] <= last and first <= life[1]]
+        one, other = draw_one(near), draw_one(near)
+        if one == other:
+            continue
+        tried = [other if index == one else one if index == other else index for index in turns]
+        found = _in_turn(tried, sizes, alive, steps)
+        reached = _height(found, sizes)
+        if reached <= arena:
+            turns, offsets, arena = tried, found, reached
+    return offsets
 
 
 def _best_fit(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> list[int]:
@@ -499,11 +508,11 @@ def draw(plan: ArenaPlan, width: int = 80, height: int = 24) -> list[str]:
     """
     steps = max(1, len(plan.steps))
     arena = max(1, plan.arena_bytes)
-    label = len(str(arena))
+    label = max(4, len(str(arena)))
     room = max(8, width - label - 3)
     columns = min(room, steps * max(1, min(6, room // steps)))
     lines = max(1, min(height, arena))
-    free = arena * steps
+    cell = arena * steps
     taken: list[list[tuple[int, str]]] = [[(0, FREE)] * columns for _ in range(lines)]
     covered = [[0] * columns for _ in range(lines)]
     # in units of 1/lines of a byte and 1/columns of a step, so that all is whole numbers
@@ -520,11 +529,10 @@ def draw(plan: ArenaPlan, width: int = 80, height: int = 24) -> list[str]:
     chart = []
     for line in range(lines - 1, -1, -1):
         cells = [
-            mark if area >= free - full else FREE
-            for (area, mark), full in zip(taken[line], covered[line], strict=True)
+            mark if area >= cell - full else FREE for (area, mark), full in zip(taken[line], covered[line], strict=True)
         ]
         chart.append(f"{arena * line // lines:>{label}} |{''.join(cells)}|")
-    chart.append(f"{'step':>{label}} |{_axis(steps, columns)}|"[:width] if label >= 4 else f"{'':>{label}} |{_axis(steps, columns)}|")
+    chart.append(f"{'step':>{label}}  {_axis(steps, columns)}".rstrip())
     return chart
 
 
@@ -533,9 +541,9 @@ def _axis(steps: int, columns: int) -> str:
     text = ""
     for step in range(steps):
         column = step * columns // steps
-        if (column == 0 or column > len(text)) and column + len(str(step)) <= columns:
+        if (not text or column > len(text)) and column + len(str(step)) <= columns:
             text = text.ljust(column) + str(step)
-    return text.ljust(columns)
+    return text
 
 
 class PlanRow(NamedTuple):

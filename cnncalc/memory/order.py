@@ -1,8 +1,8 @@
 """The order in which a net runs: how much is alive at each step, and the order whose largest step is least.
 
-Tasks make, read and overwrite volumes. Which volumes are alive follows from the set of tasks that are done, not from the
-order in which they were done, so that an exact search goes over sets. Where a net is a chain of forks it falls apart
-into stretches that are searched one by one.
+Tasks make, read and overwrite volumes. Which volumes are alive follows from the set of tasks that are done, not from
+the order in which they were done, so that an exact search goes over sets. Where a net is a chain of forks it falls
+apart into stretches that are searched one by one.
 
 Source: Liberis and Lane 2019 (arXiv 1910.05110), which goes over sets in the same way; the stretches and the moves that
 cost nothing are added here.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 STATES = 20_000
-"""Sets of tasks that a search may look at: about a quarter of a second. A count, so that every machine decides alike."""
+"""Steps of the search for an order: about a quarter of a second. A count, so that every machine decides alike."""
 
 SEARCHED = 2_000
 """Tasks of the longest stretch that is searched; a longer one keeps the order given."""
@@ -99,9 +99,10 @@ def widest(flow: Flow) -> int:
 def best_order(flow: Flow, states: int = STATES) -> Order:
     """The order of least peak; among equals the one given.
 
-    It is the best where ``peak == bound``. Where more than ``states`` sets would have to be looked at it is the best
-    that was found.
+    It is the best where ``peak == bound``. Where the search would take more than ``states`` steps it is the best
+    that was found; with 0 the order is the one given, and the bound alone is worked out.
     """
+    searches = states > 0
     given = range(len(flow.tasks))
     level = levels(flow, given)
     if not flow.tasks:
@@ -111,9 +112,7 @@ def best_order(flow: Flow, states: int = STATES) -> Order:
     passing, ends = _passing(flow, stretches)
     peaks = [max(level[first:last]) for first, last in stretches]
     bounds = [
-        peak
-        if last - first == 1
-        else base + max(_own(flow, task, passed) for task in flow.tasks[first:last])
+        peak if last - first == 1 else base + max(_own(flow, task, passed) for task in flow.tasks[first:last])
         for (first, last), peak, (base, passed) in zip(stretches, peaks, passing, strict=True)
     ]
     bound = max(bounds)
@@ -125,7 +124,7 @@ def best_order(flow: Flow, states: int = STATES) -> Order:
         if last - first > SEARCHED:
             continue
         stretch = _Stretch(flow, first, last, passing[place][0], ends, place)
-        found, peaks[place], least, used = stretch.best(peaks[place], bound, states)
+        found, peaks[place], least, used = stretch.best(peaks[place], bound, states, searches=searches)
         states -= used
         bound = max(bound, least)
         if found is not None:
@@ -264,13 +263,15 @@ class _Stretch:
             most = max(most, level)
         return most
 
-    def best(self, ceiling: int, floor: int, states: int) -> tuple[tuple[int, ...] | None, int, int, int]:
+    def best(
+        self, ceiling: int, floor: int, states: int, *, searches: bool
+    ) -> tuple[tuple[int, ...] | None, int, int, int]:
         """An order with a peak below ``ceiling`` if there is one, its peak, a bound for all orders, the states used.
 
         Peaks up to ``floor`` are as good as each other.
         """
         floor = max(floor, self.least())
-        if floor >= ceiling:
+        if floor >= ceiling or not searches:
             return None, ceiling, floor, 0
         order, peak, bound, used = self._exact(ceiling, floor, states)
         if order is None and bound < ceiling:

@@ -131,6 +131,14 @@ def _ranges(memory: MemoryReport, units: str) -> Paragraph:
     if not memory.options.profile.startswith("torch"):
         return Paragraph("exact", ("the bytes above are those of the arrays that are alive",))
     lines = ["the bytes above are those of live tensors, exact; on the device comes on top of them:"]
+    if memory.allocator is not None:
+        (given, reserved), (given_inference, reserved_inference) = memory.allocator
+        lines.append(
+            f"blocks of the caching allocator: training {format_bytes(given, units)} allocated, "
+            f"{format_bytes(reserved, units)} reserved; inference {format_bytes(given_inference, units)}, "
+            f"{format_bytes(reserved_inference, units)} (simulated by the rules of c10/cuda/CUDACachingAllocator.cpp, "
+            "not verified on a device)"
+        )
     lines += [f"{item.what}: {item.low_text(units)} ({item.source})" for item in overheads(memory.options.profile)]
     return Paragraph("exact, and what is not", tuple(lines))
 
@@ -162,10 +170,6 @@ def overheads(profile: str) -> tuple[Overhead, ...]:
             Overhead("kernel_buffers", "buffers inside oneDNN kernels", 0, 18, "measured on eight nets", is_share=True),
         )
     return (
-        Overhead(
-            "allocator", "blocks of the caching allocator", 2, 59,
-            "rules of c10/cuda/CUDACachingAllocator.cpp, simulated; not verified on a GPU", is_share=True,
-        ),
         Overhead(
             "cublas_workspace", "cuBLAS workspace, a handle and stream", 8_519_680, 32 * 1024**2,
             "pytorch/pytorch#95668, #120925",
@@ -217,6 +221,9 @@ def data(memory: MemoryReport, *, timeline: bool = False) -> dict[str, Any]:
         },
         "largest": [{"layer": name, "bytes": count} for name, count in memory.largest],
     }
+    if memory.allocator is not None:
+        for key, held in zip(("training", "inference"), memory.allocator, strict=True):
+            found[key]["allocator_simulated"] = {"allocated_bytes": held.allocated, "reserved_bytes": held.reserved}
     if options.profile.startswith("torch"):
         found["beside_tensors"] = {
             item.key: {

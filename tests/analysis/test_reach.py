@@ -89,7 +89,7 @@ def extent(layers: list[Callable[[int], list[int]]], outputs: range) -> int:
 @examples(300)
 @given(seeds)
 def test_chains_see_what_sets_of_pixels_say(seed: int) -> None:
-    random = Random(seed)
+    random = Random(seed)  # noqa: S311
     side = random.randint(9, 20)
     texts, layers = [f"INPUT {side}x1x1"], []
     for _ in range(random.randint(1, 5)):
@@ -155,7 +155,7 @@ def test_a_branch_that_sees_the_whole_plane_decides() -> None:
 @examples(80)
 @given(seeds)
 def test_the_field_of_a_fork_lies_between_its_largest_branch_and_all_pixels(seed: int) -> None:
-    random = Random(seed)
+    random = Random(seed)  # noqa: S311
     branches = []
     texts = []
     for _ in range(random.randint(2, 3)):

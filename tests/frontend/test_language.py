@@ -1,5 +1,7 @@
 """The language, sentence by sentence: what is written, what it means, and that every spelling means the same."""
 
+# ruff: noqa: E501  # the spellings of one net stand side by side
+
 from __future__ import annotations
 
 from typing import Any
@@ -151,7 +153,9 @@ def test_a_repeat_of_a_labelled_unit_numbers_its_label() -> None:
 
 
 def test_calls_prefix_their_layers_with_label_or_block_and_number() -> None:
-    text = "input: 8x8x4\nblocks:\n  u(w): CONV3-w -> RELU\n  v: u(4) -> u(4)@a\nlayers: u(4) -> v -> u(4)@x -> u(4)@y*2\n"
+    text = (
+        "input: 8x8x4\nblocks:\n  u(w): CONV3-w -> RELU\n  v: u(4) -> u(4)@a\nlayers: u(4) -> v -> u(4)@x -> u(4)@y*2\n"
+    )
     assert names(net(text)) == [
         "input", "u1.conv1", "u1.relu1", "v1.u1.conv1", "v1.u1.relu1", "v1.a.conv1", "v1.a.relu1", "x.conv1", "x.relu1",
         "y.0.conv1", "y.0.relu1", "y.1.conv1", "y.1.relu1",
@@ -166,7 +170,9 @@ def test_names_bound_by_as_hold_inside_the_item_labels_included() -> None:
 
 
 def test_references_resolve_innermost_first_and_a_repeat_from_outside_is_its_last() -> None:
-    report = net("INPUT 8x8x4 -> CONV3-4@a -> [TANH@a -> RELU -> ADD(@a)]@g -> [BN]@r*3 -> ADD(@a) -> ADD(@r) -> ADD(@g)")
+    report = net(
+        "INPUT 8x8x4 -> CONV3-4@a -> [TANH@a -> RELU -> ADD(@a)]@g -> [BN]@r*3 -> ADD(@a) -> ADD(@r) -> ADD(@g)"
+    )
     rows = {row.name: row.inputs for row in report.layers}
     assert rows["g.add1"] == ("g.relu1", "g.a")
     assert rows["add1"] == ("r.2.bn1", "a")
@@ -218,7 +224,16 @@ def test_expressions_compute_exactly() -> None:
 
 def test_blocks_take_parameters_by_place_by_key_and_in_short_form() -> None:
     head = "input: 9x9x3\nblocks:\n  C(kernel, filters, stride=1, p=same): CONV{kernel}-filters/stride(pad=p) -> BN -> RELU\nlayers: "
-    for call in ("C(3, 4, 2)", "C3-4/2", "C3-4(2)", "C3-4(stride=2)", "C(filters=4, kernel=3, stride=2)", "C{1+2}-{2*2}/2", "C3(4, 2)", "C3-4/2(same)"):
+    for call in (
+        "C(3, 4, 2)",
+        "C3-4/2",
+        "C3-4(2)",
+        "C3-4(stride=2)",
+        "C(filters=4, kernel=3, stride=2)",
+        "C{1+2}-{2*2}/2",
+        "C3(4, 2)",
+        "C3-4/2(same)",
+    ):
         assert facts(net(head + call)) == facts(net(head + "C(3, 4, 2)")), call
     assert net(head + "C3-4/2(valid)").layers[-1].output == Volume(4, 4, 4)
     assert labels(net(head + "C1x7-4"))[1] == "CONV1x7-4"
@@ -240,7 +255,12 @@ def test_variables_of_the_call_win_over_those_of_the_file() -> None:
     assert net(text).layers[-1].output.depth == 3
     assert net(text, variables={"a": 9}).layers[-1].output.depth == 10
     assert codes(text, variables={"c": 9}) == ["unknown-variable"]
-    assert net("INPUT 8x8x3 -> CONV-filters -> FC-hidden -> FC-classes", filters=2, hidden=3, classes=4).layers[2].output.depth == 3
+    assert (
+        net("INPUT 8x8x3 -> CONV-filters -> FC-hidden -> FC-classes", filters=2, hidden=3, classes=4)
+        .layers[2]
+        .output.depth
+        == 3
+    )
 
 
 def test_a_layer_may_be_used_before_it_is_listed() -> None:
@@ -253,8 +273,15 @@ def test_shared_parameters_are_counted_once_and_multiply_adds_each_time() -> Non
     assert [row.parameters for row in report.layers] == [0, 0, 0, 3 * 3 * 4 * 4 + 4]
     assert [row.shared_with for row in report.layers] == [None, "c", "c", None]
     assert report.totals.macs == 3 * (3 * 3 * 4 * 4 * 8 * 8)
-    calls = "input: 8x8x4\nblocks: {'u(w)': CONV3-w -> BN -> RELU}\nlayers: u(4)@x*2 -> u(4, share=x) -> u(4, share=@x.0)\n"
-    assert [row.shared_with for row in net(calls).layers if row.shared_with] == ["x.1.conv1", "x.1.bn1", "x.0.conv1", "x.0.bn1"]
+    calls = (
+        "input: 8x8x4\nblocks: {'u(w)': CONV3-w -> BN -> RELU}\nlayers: u(4)@x*2 -> u(4, share=x) -> u(4, share=@x.0)\n"
+    )
+    assert [row.shared_with for row in net(calls).layers if row.shared_with] == [
+        "x.1.conv1",
+        "x.1.bn1",
+        "x.0.conv1",
+        "x.0.bn1",
+    ]
 
 
 def test_frozen_layers_keep_their_parameters_and_train_none() -> None:

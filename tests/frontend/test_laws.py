@@ -170,7 +170,9 @@ def test_a_pattern_in_a_file_is_the_pattern(seed: int) -> None:
     st.integers(1, 4),
     st.integers(1, 4),
     st.integers(1, 5),
-    st.sampled_from(["CONV{k}-2/{s}", "DWCONV{k}/{s}", "POOL{k}/{s}", "AVGPOOL{k}/{s}(round=ceil)", "CONV{k}-2/{s}(pad=same)"]),
+    st.sampled_from(
+        ["CONV{k}-2/{s}", "DWCONV{k}/{s}", "POOL{k}/{s}", "AVGPOOL{k}/{s}(round=ceil)", "CONV{k}-2/{s}(pad=same)"]
+    ),
 )
 def test_a_larger_stride_never_gives_a_larger_output(
     height: int, width: int, kernel: int, stride: int, more: int, layer: str

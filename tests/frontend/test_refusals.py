@@ -1,5 +1,7 @@
 """What is refused: the whole text of each error, with its caret line, and beside it a valid twin."""
 
+# ruff: noqa: E501  # messages stand as they are printed
+
 from __future__ import annotations
 
 import pytest

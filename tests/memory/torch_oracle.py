@@ -12,6 +12,7 @@ import gc
 import weakref
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest import mock
 
 import torch
 from torch import nn
@@ -19,6 +20,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional as F  # noqa: N812  # its usual name
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
+
+from tests.memory.torch_device import stand_in_for_cuda
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -622,6 +625,15 @@ class Habits(NamedTuple):
     segments: tuple[tuple[int, int], ...] = ()
 
 
+def _half(device: str, habits: Habits) -> Any:
+    """Autocast, as far as it is wanted."""
+    if habits.autocast is None:
+        return nullcontext()
+    with mock.patch("torch.cuda.amp.common.amp_definitely_not_available", return_value=False):
+        with mock.patch("torch.cuda.is_bf16_supported", return_value=True):
+            return torch.autocast(device, getattr(torch, habits.autocast))
+
+
 def _saved(net: Net, images: Any, targets: Any, habits: Habits, device: str, rounding: int) -> int:
     """Bytes of the tensors that autograd saves in one forward pass, parameters and buffers not counted."""
     own = {tensor.untyped_storage()._cdata for tensor in [*net.parameters(), *net.buffers()]}
@@ -633,7 +645,7 @@ def _saved(net: Net, images: Any, targets: Any, habits: Habits, device: str, rou
             found[storage._cdata] = storage
         return tensor
 
-    half = torch.autocast(device, getattr(torch, habits.autocast)) if habits.autocast else nullcontext()
+    half = _half(device, habits)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), half:
         loss = loss_of(net, net(*images), targets)
     total = sum(-(-storage.nbytes() // rounding) * rounding for storage in found.values())
@@ -658,25 +670,28 @@ def _moved(net: Net, dtype: Any) -> Net:
 def measure_fake(report: Report, habits: Habits | None = None, *, log: list[tuple[str, int]] | None = None) -> Measured:
     """A net on a device "cuda" that is not there."""
     habits = habits or Habits()
+    stand_in_for_cuda()
     tracer = Tracer()
     tracer.log = log
     with FakeTensorMode():
         net = _moved(Net(report, habits.segments), getattr(torch, habits.dtype))
         images, targets = data_of(net, habits.batch, getattr(torch, habits.dtype), "cuda")
         saved = _saved(net, images, targets, habits, "cuda", tracer.rounding) if not habits.segments else -1
-        for tensor in [*net.parameters(), *net.buffers(), *images, *targets.values()]:
+        for tensor in [*net.parameters(), *net.buffers(), *images]:
             tracer.track(tensor)
         resident = tracer.live
         with tracer:
             net.eval()
             tracer.peak = tracer.live
-            half = torch.autocast("cuda", getattr(torch, habits.autocast)) if habits.autocast else nullcontext()
+            half = _half("cuda", habits)
             with torch.no_grad(), half:
                 out = net(*images)
             inference = tracer.peak
             del out
             assert tracer.live == resident, (tracer.live, resident)
             net.train()
+            for tensor in targets.values():
+                tracer.track(tensor)
             figures = _steps(net, images, targets, habits, tracer, "cuda")
     gc.collect()
     return Measured(*figures, saved, inference)
@@ -705,7 +720,7 @@ def _steps(net: Net, images: Any, targets: Any, habits: Habits, tracer: Any, dev
             optimizer.zero_grad(set_to_none=False)
 
         def once() -> tuple[int, int]:
-            half = torch.autocast(device, getattr(torch, habits.autocast)) if habits.autocast else nullcontext()
+            half = _half(device, habits)
             with half:
                 out = net(*images)
                 loss = loss_of(net, out, targets)

@@ -1,0 +1,126 @@
+"""``cnncalc memory`` and ``cnncalc fit`` as users call them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.calls import cnncalc
+
+
+def test_memory_as_json_has_the_keys_of_the_language() -> None:
+    done = cnncalc("memory", "resnet18", "--batch", "8", "--optimizer", "adam", "--format", "json")
+
+    found = json.loads(done.stdout)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert found["schema"] == 1
+    assert (found["architecture"], found["profile"], found["batch"]) == ("resnet18", "torch-cuda", 8)
+    training = found["training"]
+    assert sum(training["breakdown"].values()) == training["peak_bytes"]
+    assert list(training["breakdown"]) == [
+        "parameters", "gradients", "optimizer_state", "buffers", "inputs", "activations", "transient",
+    ]  # fmt: skip
+    for key in ("peak_at", "first_step_peak_bytes", "after_forward_bytes", "after_backward_bytes", "saved_bytes"):
+        assert key in training
+    assert sum(found["inference"]["breakdown"].values()) == found["inference"]["peak_bytes"]
+    assert set(found["notes"]) == {"activation_bytes", "parameter_bytes", "inference_bytes", "training_bytes"}
+
+
+def test_the_verdict_comes_first() -> None:
+    lines = cnncalc("memory", "vgg16", "--batch", "8").stdout.splitlines()
+
+    assert lines[0] == "vgg16: memory, torch-cuda, 8 images, float32, momentum"
+    assert lines[1].startswith("training takes ")
+    assert any(line.startswith("the notes' rule") for line in lines)
+
+
+def test_why_says_what_a_pool_keeps() -> None:
+    """112x112x64 places of 8 bytes: 6.125 MiB."""
+    out = cnncalc("memory", "vgg16", "--why", "pool1").stdout
+
+    assert "keeps its input (the output of relu2), 12.25 MiB" in out
+    assert "6.125 MiB: the place of each maximum" in out
+
+
+def test_why_names_the_nearest_layer() -> None:
+    done = cnncalc("memory", "vgg16", "--why", "pol1")
+
+    assert done.returncode == 2
+    assert done.stderr == "error[unknown-layer]: vgg16 has no layer 'pol1'; did you mean 'pool1'?\n"
+
+
+def test_the_timeline_ends_at_the_peak_of_the_report() -> None:
+    done = cnncalc("memory", "lenet5-modern", "--timeline", "--format", "json")
+    training = json.loads(done.stdout)["training"]
+    breakdown = training["breakdown"]
+
+    live = max(event["bytes"] for event in training["timeline"])
+
+    assert live == breakdown["activations"] + breakdown["transient"] + breakdown["gradients"]
+    assert {event["phase"] for event in training["timeline"]} == {"forward", "backward"}
+
+
+def test_a_plan_of_mobilenet_v2_in_int8_takes_what_is_published() -> None:
+    """1,404,928 bytes where a depthwise convolution may work in place (arXiv 2110.15352: 1372 kB)."""
+    done = cnncalc("memory", "mobilenet-v2", "--plan", "--dtype", "int8", "--depthwise-in-place", "--format", "json")
+
+    assert json.loads(done.stdout)["arena_bytes"] == 1_404_928
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("memory", "vgg16", "--optimizer", "adm"), "no optimizer 'adm'; did you mean 'adam'?"),
+        (("memory", "vgg16", "--profile", "torch"), "found 'torch'"),
+        (("memory", "vgg16", "--dtype", "int8"), "no dtype 'int8'"),
+        (("memory", "vgg16", "--checkpoint", "block"), "no block or layer 'block'; did you mean 'blocks'?"),
+        (("fit", "vgg16"), "fit needs --memory"),
+        (("fit", "vgg16", "--memory", "8GBi"), "no unit 'GBi' for bytes; did you mean"),
+        (("fit", "vgg16", "--memory", "rtx-390"), "no device or size 'rtx-390'; did you mean 'rtx-3090'?"),
+        (("fit", "vgg16", "--memory", "1GiB", "--reserve", "2GiB"), "the reserve of 2,147,483,648 bytes leaves nothing"),
+        (("fit", "vgg16", "--memory", "1GiB", "--zero", "2"), "--data-parallel"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_the_nearest_word(arguments: tuple[str, ...], message: str) -> None:
+    done = cnncalc(*arguments)
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_net_that_does_not_fit_is_told_what_is_missing_and_what_would_help() -> None:
+    done = cnncalc("fit", "vgg16", "--memory", "1GiB")
+
+    assert done.returncode == 1
+    assert "training: not one image fits: " in done.stdout
+    assert "global average pooling before fc1" in done.stdout
+
+
+def test_fit_as_json() -> None:
+    done = cnncalc("fit", "resnet18", "--memory", "rtx-3060", "--data-parallel", "4", "--zero", "2", "--format", "json")
+    found = json.loads(done.stdout)
+
+    assert done.returncode == 0
+    assert found["schema"] == 1
+    assert found["memory"] == 12 * 1024**3
+    assert found["device"]["name"] == "rtx-3060"
+    assert found["training"]["peak_bytes"] <= found["memory"] < found["inference"]["peak_bytes"] * 2
+    assert all({"what", "peak_bytes", "largest_batch", "macs"} <= set(advice) for advice in found["advice"])
+    assert found["several_devices"]["method"] == "formula"
+
+
+def test_memory_loads_no_numpy() -> None:
+    import subprocess
+    import sys
+
+    from tests.calls import ROOT, environment
+
+    code = (
+        "import sys; from cnncalc.cli.program import run; run(['memory', 'resnet18', '--output', '/dev/null']);"
+        "run(['fit', 'resnet18', '--memory', '8GiB', '--output', '/dev/null']); assert 'numpy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=environment())
