@@ -12,7 +12,7 @@ def _folder() -> str:
 
 
 def names() -> list[str]:
-    """The names of all named nets, sorted so that numbers count as numbers (vgg11 before vgg16, resnet50 before 101)."""
+    """The names of all named nets, sorted so that numbers count as numbers (resnet50 before resnet101)."""
     import re
 
     try:

@@ -104,8 +104,8 @@ class Spec:
     """A layer of the expanded net before names are resolved."""
 
     __slots__ = (
-        "ends", "frozen", "inputs", "is_named", "kind", "layer", "name", "plan", "share", "stated", "training_only",
-        "unsized", "values",
+        "ends", "frozen", "inputs", "is_named", "kind", "layer", "name", "plan", "share", "stated", "stated_span",
+        "training_only", "unsized", "values",
     )  # fmt: skip
 
     def __init__(self, name: str, plan: Plan, kind: type[Layer], inputs: list[Any]) -> None:
@@ -116,6 +116,7 @@ class Spec:
         self.layer: Layer | None = None
         self.values: dict[str, Value] = {}
         self.stated: Volume | None = plan.syntax.stated
+        self.stated_span: Span | None = plan.syntax.stated_span
         self.is_named = False
         self.frozen = False
         self.training_only = False
@@ -371,7 +372,7 @@ class Expander:
             return
         for name, span in names.items():
             used.add(name)
-            if name in known or (isinstance(operand, Code) and name.lower() in KEY_WORDS):
+            if name in known or name.lower() in KEY_WORDS:
                 continue
             if name in VOLUME_NAMES:
                 if not volumes:
@@ -790,7 +791,7 @@ class Expander:
         if last is None or result[0] < start or (last.stated is not None and last.stated != plan.syntax.stated):
             message = f"the call of {plan.syntax.word} gives no volume of its own that could be {plan.syntax.stated}"
             raise DesignError([Problem("volume-mismatch", message, plan.syntax.stated_span)])
-        last.stated = plan.syntax.stated
+        last.stated, last.stated_span = plan.syntax.stated, plan.syntax.stated_span
 
     # layers
 
@@ -1246,7 +1247,7 @@ class Expander:
                     syntax.span,
                     spec.plan.key_spans,
                     spec.stated,
-                    syntax.stated_span,
+                    spec.stated_span,
                     spec.is_named,
                     not spec.frozen,
                     spec.training_only,

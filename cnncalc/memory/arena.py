@@ -219,7 +219,7 @@ def footprint(flow: Flow) -> Footprint:
 def _placed(
     net: _Net, flow: Flow, order: Sequence[int], alive: Sequence[tuple[int, int]]
 ) -> tuple[tuple[ArenaVolume, ...], str]:
-    """The volumes of a net with their offsets, by first step, then offset; and how they were placed."""
+    """The volumes of a net with their offsets, in the order in which they are made; and how they were placed."""
     entries = [
         (names[0], tuple(names), role, flow.sizes[volume], alive[volume])
         for volume, (names, role) in enumerate(zip(net.layers_of_volume, net.roles, strict=True))
@@ -234,7 +234,7 @@ def _placed(
         ArenaVolume(name, names, role, offset, size, first, last)
         for (name, names, role, size, (first, last)), offset in zip(entries, offsets, strict=True)
     ]
-    volumes.sort(key=lambda volume: (volume.first, volume.last, volume.offset))
+    volumes.sort(key=lambda volume: (volume.first, volume.role != "input"))
     return tuple(volumes), placement
 
 
@@ -337,8 +337,9 @@ def place(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> tuple[list[
     ``alive`` has the first and last step of each, both included. Greedy by size: the largest first, each at the lowest
     offset that is free over its whole life. Where that takes more than the largest sum alive at one step, the volumes
     of the fullest step go first (by breadth) if that takes less, and then volumes that are alive together change turns,
-    again and again, as long as the arena does not grow (``WORK`` bounds that). Where more than ``PAIRS`` volumes are alive together, pair by pair, they are placed as they
-    come, each in the smallest gap that it fits.
+    again and again, as long as the arena does not grow (``WORK`` bounds that). Where more than
+    ``PAIRS`` volumes are alive together, pair by pair, they are placed as they come, each in the smallest gap that it
+    fits.
 
     Source: Pisarchyk and Lee 2020, greedy by size and by breadth.
     """

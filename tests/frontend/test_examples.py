@@ -52,7 +52,7 @@ WRITERS = [
     "INPUT 8x8x4 -> [ [CONV3-4 | ] -> ADD | [CONV3-4 | ] -> ADD | ] -> ADD -> [ | ] -> MUL",
     "INPUT 8x8x4 -> [CONV3-4 -> RELU]@m.x/y-z*3 -> FC-2",
     "INPUT 8x8x4 -> [[CONV3-4 -> RELU]@a -> [CONV3-4 -> RELU]@a2]@b*2 -> [RELU]@c -> FC-2",
-    "INPUT 8x8x4 -> [CONV3-4]@conv1 -> [RELU@conv1]@a -> CONV3-4",
+    "INPUT 8x8x4 -> [CONV3-4]@conv1 -> [RELU@conv1]@a -> FC-2",
     "INPUT 8x8x4 -> [RELU -> [CONV3-4@x -> RELU]@g -> ADD(@x)]@g.h -> RELU@g.g.x -> FROM(@g.h.g.x) -> CONV3-4@x -> ADD(@g.g.x)",
     "INPUT 8x8x4 -> CONV3-4@a.b.c -> RELU@a.b.d -> RELU@a.e -> RELU@q -> RELU@a.b.z",
     "INPUT 8x8x4 -> CONV3-4@a -> GAP(training_only=yes) -> FC-3@aux -> FROM(@a) -> FC-5",

@@ -1158,6 +1158,26 @@ PATTERNS = [
 """,
     ),
     (
+        "INPUT 8x8x4 -> CONV3-4*yes",
+        "INPUT 8x8x4 -> CONV3-4*2",
+        """
+<text>:1:24: error[wrong-type]: a repeat needs a whole number or a list, found 'yes'
+  |
+1 | INPUT 8x8x4 -> CONV3-4*yes
+  |                        ^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-same",
+        "INPUT 8x8x4 -> CONV3-4(pad=same)",
+        """
+<text>:1:22: error[wrong-type]: filters: expected a whole number of at least 1, found 'same'
+  |
+1 | INPUT 8x8x4 -> CONV3-same
+  |                      ^^^^
+""",
+    ),
+    (
         "INPUT 8x8x4 -> CONV3-n -> CONV3-m -> CONV-n",
         "INPUT 8x8x4 -> CONV3-n*[3] as n",
         """
@@ -1562,6 +1582,16 @@ FILES = [
   |
 3 |   u(w=1, s): CONV3-w/s
   |          ^
+""",
+    ),
+    (
+        "input: 8x8x4\nblocks: {u: CONV3-3 -> RELU}\nlayers: 'u: [8x8x4]'\n",
+        "input: 8x8x4\nblocks: {u: CONV3-3 -> RELU}\nlayers: 'u: [8x8x3]'\n",
+        """
+<text>:3:13: error[volume-mismatch]: u1.relu1: the text states [8x8x4], but RELU gives [8x8x3] from [8x8x3]
+  |
+3 | layers: 'u: [8x8x4]'
+  |             ^^^^^^^
 """,
     ),
     (

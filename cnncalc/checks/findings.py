@@ -1,0 +1,55 @@
+"""Findings: what a check has to say about a design, in the form from which every output format is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from cnncalc.source import Span
+
+
+class Share(NamedTuple):
+    """A layer (or block) that contributes to a value: its part of it, in the unit of the value."""
+
+    layer: str
+    value: int
+
+
+class Advice(NamedTuple):
+    """One thing to try, and the value that was computed with it (in the unit of the finding)."""
+
+    what: str
+    value: int | None = None
+
+
+class Finding(NamedTuple):
+    """One thing that a check found.
+
+    ``code`` is the word to search for: ``budget`` for a limit that is broken, else the code of a design rule.
+    ``severity`` is ``error`` or ``warning``. ``file`` is as the user wrote it; ``span`` the place of the budget or of
+    the layer (None: the file, or the call). Of a budget, ``key`` is what is limited, ``bound`` whether the limit is the
+    ``max`` or the ``min``, ``limit`` and ``actual`` exact whole numbers, ``unit`` ``bytes`` or ``count``. ``shares``
+    name the layers that contribute most, largest first.
+    """
+
+    code: str
+    severity: str
+    message: str
+    file: str
+    architecture: str
+    span: Span | None = None
+    layer: str | None = None
+    key: str | None = None
+    bound: str | None = None
+    limit: int | None = None
+    actual: int | None = None
+    unit: str = "count"
+    shares: tuple[Share, ...] = ()
+    advice: Advice | None = None
+
+    @property
+    def over(self) -> int | None:
+        """By how much the limit is broken, in its unit."""
+        if self.limit is None or self.actual is None:
+            return None
+        return abs(self.actual - self.limit)
