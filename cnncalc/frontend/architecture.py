@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import DesignError, Problem, did_you_mean
+from cnncalc.errors import MOST_PROBLEMS, DesignError, Problem, did_you_mean
 from cnncalc.frontend.document import Document, Mapping, Node, Scalar, Sequence
 from cnncalc.frontend.limits import INPUT_DIGITS
 from cnncalc.frontend.pattern import (
@@ -58,11 +58,15 @@ def looks_like_file(text: str) -> bool:
     """
     from cnncalc.source import Source
 
+    # a key of a file at a line's start decides without reading it all (``input:`` may begin a pattern as well), and
+    # also where the limits refuse the text or YAML finds a mistake in it
+    keys = "|".join(key for key in KEYS if key != "input")
+    if re.search(f"^(?:{keys})[ ]*:", text, re.MULTILINE):
+        return True
     try:
         root = Document(Source("<stdin>", text)).read()
     except DesignError:
-        # what the limits refuse, or YAML with a mistake, is told from a pattern by a key of a file at a line's start
-        return re.search(f"^(?:{'|'.join(KEYS)})[ ]*:", text, re.MULTILINE) is not None
+        return re.search("^input[ ]*:", text, re.MULTILINE) is not None and "->" not in text
     if not isinstance(root, Mapping):
         return False
     first = root.entries[0][0].value if root.entries else ""
@@ -106,7 +110,7 @@ class _FileReader:
         """The whole file."""
         for key, _ in self.root.entries:
             if key.value not in KEYS:
-                near = did_you_mean(key.value, KEYS)
+                near = did_you_mean(key.value, KEYS) if len(self.problems) <= MOST_PROBLEMS else ""
                 self.problem("unknown-key", f"an architecture file has no key '{key.value}'{near}", key.span)
         name = self._word("name") or os.path.splitext(os.path.basename(self.source.name))[0]
         title, origin = self._word("title"), self._word("source")

@@ -6,12 +6,14 @@ its key expects, so ``Conv(filters=64, kernel=3)`` and ``conv: {filters: 64, ker
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from cnncalc.counts import NOTHING, Count, product
 from cnncalc.errors import ShapeError, ValueProblem, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cnncalc.layers.keys import Reader, Value
     from cnncalc.volume import Volume
 
@@ -72,13 +74,15 @@ class Memory(NamedTuple):
 
     ``keeps_input`` and ``keeps_output`` say what backward needs. ``gradient`` is what backward makes for each input: a
     ``new`` tensor, the ``same`` one that came in, or a ``view`` of it. ``clones_input``: worked out in place it first
-    copies its input, since backward needs it.
+    copies its input, since backward needs it. ``backward_volumes``: so many more of the size of the input live while
+    backward runs.
     """
 
     keeps_input: bool = False
     keeps_output: bool = False
     gradient: str = "new"
     clones_input: bool = False
+    backward_volumes: int = 0
 
 
 class ByProduct(NamedTuple):
@@ -96,6 +100,66 @@ class ByProduct(NamedTuple):
     in_inference: bool = False
     in_half_inference: bool = False
 
+
+class Extra(NamedTuple):
+    """An array that a layer's own training run keeps for backward beside inputs and output.
+
+    ``count`` elements, of one image if ``per_image``, of ``item`` bytes each (None: as the elements of the run).
+    """
+
+    name: str
+    count: int  # type: ignore[assignment]  # as in Parameter
+    item: int | None = None
+    per_image: bool = True
+
+
+class Keeping(NamedTuple):
+    """What the training run of a layer in NumPy keeps for backward, and what its backward makes.
+
+    ``gradients`` has a word for each input: a ``new`` array, the ``same`` one that came in, or a ``view`` of it.
+    ``clones``: since backward needs the input, a copy of it is kept where the layer overwrites it. ``overwrites``:
+    whether training too may work in the memory of the first input.
+    """
+
+    inputs: bool = False
+    output: bool = False
+    extras: tuple[Extra, ...] = ()
+    gradients: tuple[str, ...] = ("new",)
+    clones: bool = False
+    overwrites: bool = True
+
+
+class Saved(NamedTuple):
+    """What :meth:`Layer.backward` gets beside the gradient that comes in.
+
+    ``inputs``, ``output`` and ``extras`` are the arrays that :meth:`Layer.keeping` says are kept; what is not kept is
+    None. ``shapes`` are those of all inputs (batch x height x width x depth). ``parameters`` are the arrays of
+    :meth:`Layer.parameters` and :meth:`Layer.buffers` by name. ``wants`` says for each input whether its gradient is
+    needed, ``learns`` whether those of the parameters are.
+    """
+
+    shapes: tuple[tuple[int, ...], ...]
+    inputs: tuple[Any, ...]
+    output: Any
+    extras: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    wants: tuple[bool, ...]
+    learns: bool = True
+
+    @property
+    def x(self) -> Any:
+        """The first input."""
+        return self.inputs[0]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Batch, depth, height and width of the first input: the order in memory."""
+        batch, height, width, depth = self.shapes[0]
+        return batch, depth, height, width
+
+
+Gradients: TypeAlias = "tuple[tuple[Any, ...], dict[str, Any]]"
+"""What backward gives: an array or None for each input, and an array for each parameter that is learned, by name."""
 
 POINT = Stencil(1, 0, 0)
 """Output o sees input o alone."""
@@ -242,6 +306,37 @@ class Layer:
         the arrays of :meth:`parameters` and :meth:`buffers` by name. ``xp`` is NumPy, or a NumPy that counts
         multiply-adds. Extents come from the arrays, never from :meth:`output`. ``out`` is the first input itself where
         a layer that can is to work in place; without it the result has memory of its own, unless it is a view.
+        """
+        raise NotImplementedError
+
+    # The training run in NumPy
+
+    kept: ClassVar[Keeping] = Keeping()
+    """What the training run in NumPy keeps and makes, where the kind alone decides it."""
+
+    def keeping(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
+        """What the training run in NumPy keeps for backward and makes in it; ``in_place``: it overwrites its input.
+
+        It can be less than PyTorch keeps (:meth:`training_memory`): the mean of a window needs nothing, the largest
+        number of a window its place alone.
+        """
+        return self.kept
+
+    def forward_training(
+        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """The run in training, where it differs from :meth:`forward`: the output, and the extras that are to be kept.
+
+        ``random`` is a NumPy generator. Running statistics among ``parameters`` are brought up to date.
+        """
+        return self.forward(xp, *inputs, out=out, **parameters), {}
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        """The gradients of the inputs and the parameters, from the gradient of the output.
+
+        ``gradient`` has the shape of the output; each of its images lies in memory as one stretch. It is not changed.
+        Gradients of inputs are as :meth:`keeping` says: arrays of their own, the incoming one, or views of it; those of
+        parameters are arrays of their own, in the order of their memory.
         """
         raise NotImplementedError
 

@@ -293,3 +293,225 @@ def spread_out(
                 for j in range(kw):
                     lines[:, :, j * dw : j * dw + (width - 1) * sw + 1 : sw] += parts[i, j]
         result[...] = plane[:, top : tall - crop[2], left : wide - crop[3]]
+
+
+# Backward
+
+
+def derived(xp: Any, function: Callable[[Any, Any, Any], None], x: Any, gradient: Any) -> Any:
+    """``function(x, gradient, result)`` applied piece by piece to two arrays of one shape; gives the result.
+
+    It is a new array in the order of :func:`planes`.
+    """
+    source, incoming = planes(x), planes(gradient)
+    result = xp.empty(source.shape, gradient.dtype)
+    for image, coming, target in zip(source, incoming, result, strict=True):
+        image, coming, target = (array.reshape(-1) for array in (image, coming, target))
+        for piece in pieces(target.size, target.itemsize):
+            function(image[piece], coming[piece], target[piece])
+    return pixels(result)
+
+
+def spread(xp: Any, x: Any, axis: int, begins: range, offsets: range, size: int, out: Any = None) -> Any:
+    """The transpose of :func:`slide` with add: each number is added to all elements that its window sees.
+
+    The result has ``size`` elements along the axis; what windows see beyond the border is left out.
+    """
+    if out is None:
+        out = xp.zeros((*x.shape[:axis], size, *x.shape[axis + 1 :]), x.dtype)
+    else:
+        out[...] = 0
+    ahead: tuple[slice, ...] = (slice(None),) * axis
+    for offset in offsets:
+        seen = begins[: _below(begins, size - offset)][_below(begins, -offset) :]
+        if not seen:
+            continue
+        first = _below(begins, -offset)
+        target = out[(*ahead, slice(seen.start + offset, seen[-1] + offset + 1, seen.step))]
+        target += x[(*ahead, slice(first, first + len(seen)))]
+    return out
+
+
+def unpool(xp: Any, x: Any, begins: Sequence[range], kernel: Sequence[int], shape: Sequence[int]) -> Any:
+    """The transpose of :func:`pool` with add: batch x depth x ``shape`` from one number for each window."""
+    rows, columns = begins
+    down, across = (range(k) for k in kernel)
+    result = xp.empty((*x.shape[:2], *shape), x.dtype)
+    for image, target in zip(x, result, strict=True):
+        for piece in pieces(len(target), target[0].nbytes):
+            lines = spread(xp, image[piece], 1, rows, down, shape[0])
+            spread(xp, lines, 2, columns, across, shape[1], out=target[piece])
+    return result
+
+
+def largest_places(
+    xp: Any, x: Any, begins: Sequence[range], kernel: Sequence[int], dilation: Sequence[int], item: Any
+) -> tuple[Any, Any]:
+    """The largest number of every window and its place in the window, row by row, as an integer type ``item``."""
+    batch, depth, height, width = x.shape
+    (rows, columns), (kh, kw), (dh, dw) = begins, kernel, dilation
+    result = xp.empty((batch, depth, len(rows), len(columns)), x.dtype)
+    places = xp.zeros(result.shape, item)
+    down = (rows.start, rows[-1] + dh * (kh - 1) + 1)
+    across = (columns.start, columns[-1] + dw * (kw - 1) + 1)
+    for image, targets, where in zip(x, result, places, strict=True):
+        for piece in pieces(depth, height * width * x.itemsize):
+            band = padded(xp, image[piece], down, across, -xp.inf)
+            best, place = targets[piece], where[piece]
+            larger = xp.empty(best.shape, bool)
+            for number in range(kh * kw):
+                i, j = divmod(number, kw)
+                seen = band[:, i * dh :: rows.step, j * dw :: columns.step][:, : len(rows), : len(columns)]
+                if number == 0:
+                    best[...] = seen
+                    continue
+                xp.greater(seen, best, out=larger)
+                xp.copyto(best, seen, where=larger)
+                xp.copyto(place, number, where=larger)
+    return result, places
+
+
+def to_places(
+    xp: Any,
+    gradient: Any,
+    places: Any,
+    begins: Sequence[range],
+    kernel: Sequence[int],
+    dilation: Sequence[int],
+    shape: Sequence[int],
+) -> Any:
+    """The transpose of :func:`largest_places`: each number is added to the place in its window that was the largest."""
+    (rows, columns), (kh, kw), (dh, dw), (height, width) = begins, kernel, dilation, shape
+    down = (min(0, rows.start), max(height, rows[-1] + dh * (kh - 1) + 1))
+    across = (min(0, columns.start), max(width, columns[-1] + dw * (kw - 1) + 1))
+    result = xp.empty((*gradient.shape[:2], height, width), gradient.dtype)
+    for image, where, target in zip(gradient, places, result, strict=True):
+        for piece in pieces(len(target), target[0].nbytes):
+            coming, place = image[piece], where[piece]
+            wide = xp.zeros((len(coming), down[1] - down[0], across[1] - across[0]), gradient.dtype)
+            for number in range(kh * kw):
+                i, j = divmod(number, kw)
+                top, left = rows.start - down[0] + i * dh, columns.start - across[0] + j * dw
+                seen = wide[:, top :: rows.step, left :: columns.step][:, : len(rows), : len(columns)]
+                seen += coming * (place == number)
+            target[piece] = wide[:, -down[0] : height - down[0], -across[0] : width - across[0]]
+    return result
+
+
+def correlate(
+    xp: Any,
+    x: Any,
+    gradient: Any,
+    begins: Sequence[range],
+    kernel: Sequence[int],
+    dilation: Sequence[int],
+    out: Any,
+    *,
+    turned: bool = False,
+) -> None:
+    """Every element of a window times every map of ``gradient``, added up over windows and images, into ``out``.
+
+    ``x`` is batch x D x height x width, ``gradient`` batch x K x rows x columns, ``out`` kernel height x kernel width x
+    D x K (K x D if ``turned``): what a change of each weight of a convolution does.
+    """
+    depth, height, width = x.shape[1:]
+    filters = gradient.shape[1]
+    (rows, columns), (kh, kw), (dh, dw) = begins, kernel, dilation
+    spans = (dh * (kh - 1) + 1, dw * (kw - 1) + 1)
+    across = (columns.start, columns[-1] + spans[1])
+    row_elements = kh * kw * depth * len(columns)
+    blocks = pieces(len(rows), row_elements * x.itemsize, COLUMN_BYTES)
+    buffer = xp.empty(row_elements * blocks[0].stop, x.dtype)
+    view = xp.lib.stride_tricks.sliding_window_view
+    flat = out if turned or not out.flags.c_contiguous else out.reshape(-1, filters)
+    part = None
+    for image, coming in zip(x, gradient, strict=True):
+        for block in blocks:
+            some = rows[block]
+            band = padded(xp, image, (some.start, some[-1] + spans[0]), across)
+            windows = view(band, spans, axis=(1, 2))[:, :: rows.step, :: columns.step, ::dh, ::dw]
+            laid = buffer[: row_elements * len(some)].reshape(kh, kw, depth, len(some), len(columns))
+            laid[...] = windows.transpose(3, 4, 0, 1, 2)
+            columns_of = laid.reshape(kh, kw, depth, -1)
+            maps = coming[:, block].reshape(filters, -1)
+            if turned:
+                factors = (maps, columns_of.swapaxes(2, 3))
+            elif flat.ndim == 2:  # one large product instead of many small ones
+                factors = (columns_of.reshape(kh * kw * depth, -1), maps.T)
+            else:
+                factors = (columns_of, maps.T)
+            if part is None:
+                xp.matmul(*factors, out=flat)
+                part = flat[:0]
+                continue
+            if not part.size:
+                part = xp.empty(flat.shape, x.dtype)
+            xp.matmul(*factors, out=part)
+            flat += part
+
+
+def unconvolve(
+    xp: Any,
+    gradient: Any,
+    weight: Any,
+    begins: Sequence[range],
+    dilation: Sequence[int],
+    out: Any,
+) -> None:
+    """The transpose of :func:`convolve` into ``out``, batch x D x height x width, from batch x K x rows x columns.
+
+    ``weight`` is kernel height x kernel width x D x K.
+    """
+    height, width = out.shape[2:]
+    kh, kw, depth, filters = weight.shape
+    rows, columns = begins
+    if kh == kw == 1 and rows == range(height) and columns == range(width):
+        for image, target in zip(gradient, out, strict=True):
+            xp.matmul(weight[0, 0], image.reshape(filters, -1), out=target.reshape(depth, -1))
+        return
+    more, crop = [], []
+    for side, size, seen in ((0, height, rows), (1, width, columns)):
+        reach = seen[-1] - seen.start + dilation[side] * (weight.shape[side] - 1) + 1
+        missing = size - seen.start - reach  # of the border behind the last window
+        more.append(max(0, missing))
+        crop.append((-seen.start, max(0, -missing)))
+    (top, bottom), (left, right) = crop
+    spread_out(xp, gradient, weight.swapaxes(2, 3), (rows.step, columns.step), dilation, more, (top, left, bottom, right), out)
+
+
+def unconvolve_maps(
+    xp: Any, x: Any, gradient: Any, weight: Any, begins: Sequence[range], dilation: Sequence[int], wants: bool
+) -> tuple[Any, Any]:
+    """The gradients of :func:`convolve_maps`: of the maps (None unless ``wants``), and of the weights.
+
+    Without ``x`` the latter is None.
+    """
+    kh, kw, depth, multiplier = weight.shape
+    batch, _, rows_out, columns_out = gradient.shape
+    (rows, columns), (dh, dw), (height, width) = begins, dilation, x.shape[2:]
+    down = (min(0, rows.start), max(height, rows[-1] + dh * (kh - 1) + 1))
+    across = (min(0, columns.start), max(width, columns[-1] + dw * (kw - 1) + 1))
+    result = xp.empty(x.shape, x.dtype) if wants else None
+    change = xp.zeros(weight.shape, x.dtype)
+    coming = gradient.reshape(batch, depth, multiplier, rows_out, columns_out)
+    for number in range(batch):
+        for piece in pieces(depth, height * width * x.itemsize):
+            band = padded(xp, x[number, piece], down, across)
+            wide = xp.zeros(band.shape, x.dtype)
+            part = xp.empty((len(band), rows_out, columns_out), x.dtype)
+            for which in range(multiplier):
+                maps = coming[number, piece, which]
+                for i in range(kh):
+                    for j in range(kw):
+                        top, left = rows.start - down[0] + i * dh, columns.start - across[0] + j * dw
+                        place = (slice(None), slice(top, None, rows.step), slice(left, None, columns.step))
+                        seen = band[place][:, :rows_out, :columns_out]
+                        xp.multiply(seen, maps, out=part)
+                        change[i, j, piece, which] += part.sum(axis=(1, 2))
+                        if wants:
+                            xp.multiply(maps, weight[i, j, piece, which][:, None, None], out=part)
+                            target = wide[place][:, :rows_out, :columns_out]
+                            target += part
+            if result is not None:
+                result[number, piece] = wide[:, -down[0] : height - down[0], -across[0] : width - across[0]]
+    return result, change

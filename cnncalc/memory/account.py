@@ -155,7 +155,7 @@ class Bench:
         if known is not None:
             return known
         options = self.options
-        half = options.autocast is not None
+        half = options.autocast
         if not self._families and batch == options.batch:
             known = lower(self.report, self.profile, batch=batch, dtype=options.dtype, training=training, autocast=half)
         else:

@@ -9,6 +9,7 @@ Source: CS231n, "keep only the current activations"; Pisarchyk and Lee 2020 (arX
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.errors import ValueProblem, did_you_mean
@@ -32,11 +33,11 @@ WEIGHTED = ("conv", "dwconv", "deconv", "fc")
 FOLDED = ("bn", "scale")
 """Kinds that become part of the weights before them at test time."""
 
-PAIRS = 4_000_000
-"""Pairs of volumes alive together up to which they are placed by size (about a second); beyond, by best fit."""
+WORK = 5_000_000
+"""Volumes held against volumes up to which they are placed by size (about a second); beyond, by best fit."""
 
-WORK = 100_000
-"""Volumes, each for every step of its life, that are placed anew where the greedy placement wastes memory."""
+REARRANGING = 200_000
+"""The same for changing turns where the greedy placement wastes memory: some hundredths of a second."""
 
 MARKS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 FREE = "."
@@ -337,45 +338,39 @@ def place(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> tuple[list[
     ``alive`` has the first and last step of each, both included. Greedy by size: the largest first, each at the lowest
     offset that is free over its whole life. Where that takes more than the largest sum alive at one step, the volumes
     of the fullest step go first (by breadth) if that takes less, and then volumes that are alive together change turns,
-    again and again, as long as the arena does not grow (``WORK`` bounds that). Where more than
-    ``PAIRS`` volumes are alive together, pair by pair, they are placed as they come, each in the smallest gap that it
-    fits.
+    again and again, as long as the arena does not grow (``REARRANGING`` bounds that). Where so many
+    volumes are alive together that it would take too long (``WORK``), they are placed as they come, each in the
+    smallest gap that it fits.
 
     Source: Pisarchyk and Lee 2020, greedy by size and by breadth.
     """
     steps = max([last for _, last in alive], default=-1) + 1
-    born = [0] * (steps + 1)
-    gone = [0] * (steps + 1)
-    change = [0] * (steps + 1)
+    sums, crowd = [0] * (steps + 1), [0] * (steps + 1)
     for size, (first, last) in zip(sizes, alive, strict=True):
-        born[first] += 1
-        gone[last + 1] += 1
-        change[first] += size
-        change[last + 1] -= size
-    level = pairs = length = live = 0
-    sums = []
-    for step in range(steps):
-        level -= gone[step]
-        pairs += born[step] * level + born[step] * (born[step] - 1) // 2
-        level += born[step]
-        length += level
-        live += change[step]
-        sums.append(live)
-    if pairs > PAIRS or length > PAIRS:
+        sums[first] += size
+        crowd[first] += 1
+        sums[last + 1] -= size
+        crowd[last + 1] -= 1
+    sums, crowd = list(accumulate(sums)), list(accumulate(crowd))
+    # what a volume is held against: those alive at its steps, one step after the other, or simply all
+    before = [0, *accumulate(crowd)]
+    crowds = [before[last + 1] - before[first] for first, last in alive]
+    work = sum([min(each, len(sizes)) for each in crowds])
+    if work > WORK or sum(crowd) > WORK:
         return _best_fit(sizes, alive), "best fit"
-    bound = max(sums, default=0)
     every = range(len(sizes))
-    breadth = [max(sums[first : last + 1]) for first, last in alive] if length else []
+    bound = max(sums)
     way, turns = "greedy by size", sorted(every, key=lambda index: (-sizes[index], alive[index][0], index))
-    offsets = _in_turn(turns, sizes, alive, steps)
+    offsets = _in_turn(turns, sizes, alive, crowds)
     arena = _height(offsets, sizes)
     if arena > bound:
+        breadth = [max(sums[first : last + 1]) for first, last in alive]
         other = sorted(every, key=lambda index: (-breadth[index], -sizes[index], index))
-        found = _in_turn(other, sizes, alive, steps)
+        found = _in_turn(other, sizes, alive, crowds)
         if _height(found, sizes) < arena:
             way, turns, offsets, arena = "greedy by breadth", other, found, _height(found, sizes)
     if arena > bound:
-        found = _rearranged(turns, offsets, sizes, alive, bound, WORK // (len(sizes) + length))
+        found = _rearranged(turns, offsets, sizes, alive, crowds, bound, REARRANGING // (len(sizes) + work))
         if _height(found, sizes) < arena:
             way, offsets = f"{way}, rearranged", found
     return offsets, way
@@ -386,20 +381,33 @@ def _height(offsets: Sequence[int], sizes: Sequence[int]) -> int:
     return max([offset + size for offset, size in zip(offsets, sizes, strict=True)], default=0)
 
 
-def _in_turn(turns: Sequence[int], sizes: Sequence[int], alive: Sequence[tuple[int, int]], steps: int) -> list[int]:
-    """Offsets of volumes placed one after the other, each as low as is free over its whole life."""
+def _in_turn(
+    turns: Sequence[int], sizes: Sequence[int], alive: Sequence[tuple[int, int]], crowds: Sequence[int]
+) -> list[int]:
+    """Offsets of volumes placed one after the other, each as low as is free over its whole life.
+
+    ``crowds`` tells how many are alive at the steps of each, one step after the other.
+    """
     offsets = [0] * len(sizes)
-    there: list[list[tuple[int, int, int]]] = [[] for _ in range(steps)]  # by step: offset, end, volume
-    for volume in turns:
+    there: list[list[tuple[int, int, int]]] = [[] for _ in range(max([last for _, last in alive], default=-1) + 1)]
+    placed: list[tuple[int, int, int]] = []  # offset, end, volume; there: the same by step
+    for number, volume in enumerate(turns):
         first, last = alive[volume]
         size = sizes[volume]
         offset = 0
-        for begin, end, _ in sorted(there[first] if first == last else set().union(*there[first : last + 1])):
+        if crowds[volume] < number:
+            neighbours = sorted(there[first] if first == last else set().union(*there[first : last + 1]))
+        else:
+            neighbours = sorted(
+                [entry for entry in placed if alive[entry[2]][0] <= last and first <= alive[entry[2]][1]]
+            )
+        for begin, end, _ in neighbours:
             if begin - offset >= size:
                 break
             offset = max(offset, end)
         offsets[volume] = offset
         entry = (offset, offset + size, volume)
+        placed.append(entry)
         for step in range(first, last + 1):
             there[step].append(entry)
     return offsets
@@ -410,6 +418,7 @@ def _rearranged(
     offsets: list[int],
     sizes: Sequence[int],
     alive: Sequence[tuple[int, int]],
+    crowds: Sequence[int],
     bound: int,
     rounds: int,
 ) -> list[int]:
@@ -418,7 +427,6 @@ def _rearranged(
     Which two is drawn from a fixed sequence of numbers, so that the outcome is the same everywhere.
     """
     arena = _height(offsets, sizes)
-    steps = max(last for _, last in alive) + 1
     drawn = 1
 
     def draw_one(choices: Sequence[int]) -> int:
@@ -436,7 +444,7 @@ def _rearranged(
         if one == other:
             continue
         tried = [other if index == one else one if index == other else index for index in turns]
-        found = _in_turn(tried, sizes, alive, steps)
+        found = _in_turn(tried, sizes, alive, crowds)
         reached = _height(found, sizes)
         if reached <= arena:
             turns, offsets, arena = tried, found, reached

@@ -20,7 +20,7 @@ class TapeFamily:
     """Gives the tape of a net for a batch, without lowering the net anew."""
 
     def __init__(
-        self, report: Report, profile: Profile, *, dtype: str, training: bool, autocast: bool = False
+        self, report: Report, profile: Profile, *, dtype: str, training: bool, autocast: str | None = None
     ) -> None:
         exact = profile._replace(rounding=1)
         self.rounding = profile.rounding
@@ -58,7 +58,12 @@ class TapeFamily:
             return two._replace(
                 byproducts=products,
                 scratch=size(two.scratch, three.scratch),
-                backward_scratch=size(two.backward_scratch, three.backward_scratch),
+                backward_scratch=tuple(
+                    [
+                        size(a, b) if a > 0 else -size(-a, -b)
+                        for a, b in zip(two.backward_scratch, three.backward_scratch, strict=True)
+                    ]
+                ),
             )
 
         parameters, buffers = self._fixed

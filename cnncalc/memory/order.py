@@ -14,16 +14,22 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
-STATES = 20_000
-"""Steps of the search for an order: about a quarter of a second. A count, so that every machine decides alike."""
+STATES = 100_000
+"""Moves of the exact search for an order: about half a second. A count, so that every machine decides alike."""
 
 SEARCHED = 2_000
 """Tasks of the longest stretch that is searched; a longer one keeps the order given."""
 
 COMPARED = 300
 """Tasks of the longest stretch for which ancestors and descendants of each are held against every volume."""
+
+COMPARISONS = 400_000
+"""Tasks held against volumes for such bounds, over the whole net: about a tenth of a second."""
+
+MOVES = 80_000
+"""Moves that are tried, over the whole net, where the exact search was given up: about a third of a second."""
 
 BEAM = 64
 """Sets that are kept for each number of tasks done where the search was given up."""
@@ -48,6 +54,17 @@ class Flow(NamedTuple):
     tasks: tuple[Task, ...]
     sizes: tuple[int, ...]
     stays: frozenset[int]
+
+
+class _Budget:
+    """What may still be spent on the stretches of a net."""
+
+    __slots__ = ("comparisons", "moves", "states")
+
+    def __init__(self, states: int) -> None:
+        self.states = states
+        self.moves = MOVES if states else 0
+        self.comparisons = COMPARISONS
 
 
 class Order(NamedTuple):
@@ -102,7 +119,7 @@ def best_order(flow: Flow, states: int = STATES) -> Order:
     It is the best where ``peak == bound``. Where the search would take more than ``states`` steps it is the best
     that was found; with 0 the order is the one given, and the bound alone is worked out.
     """
-    searches = states > 0
+    budget = _Budget(states)
     given = range(len(flow.tasks))
     level = levels(flow, given)
     if not flow.tasks:
@@ -116,6 +133,7 @@ def best_order(flow: Flow, states: int = STATES) -> Order:
         for (first, last), peak, (base, passed) in zip(stretches, peaks, passing, strict=True)
     ]
     bound = max(bounds)
+    alike: dict[Hashable, tuple[tuple[int, ...] | None, int, int]] = {}  # a block written once and repeated
     # from the worst stretch on: what one of them cannot do without, the others may use as well
     for place in sorted(range(len(stretches)), key=lambda index: -peaks[index]):
         if peaks[place] <= bound:
@@ -124,8 +142,10 @@ def best_order(flow: Flow, states: int = STATES) -> Order:
         if last - first > SEARCHED:
             continue
         stretch = _Stretch(flow, first, last, passing[place][0], ends, place)
-        found, peaks[place], least, used = stretch.best(peaks[place], bound, states, searches=searches)
-        states -= used
+        shape = (peaks[place], stretch.shape())
+        if shape not in alike:
+            alike[shape] = stretch.best(peaks[place], bound, budget)
+        found, peaks[place], least = alike[shape]
         bound = max(bound, least)
         if found is not None:
             order[first:last] = [first + task for task in found]
@@ -238,10 +258,17 @@ class _Stretch:
                 for number in _members(mask):
                     self.frees[number].append((mask, flow.sizes[volume]))
 
-    def least(self) -> int:
+    def shape(self) -> Hashable:
+        """Equal for stretches that differ in nothing but their names."""
+        frees = tuple([tuple(entries) for entries in self.frees])
+        return tuple(self.needs), tuple(self.made), tuple(self.scratch), frees, self.before, self.base
+
+    def least(self, budget: _Budget) -> int:
         """Bytes that no order stays below: what is alive at a task whatever the order of the others."""
-        if self.count > COMPARED:
+        comparisons = self.count * len(self.sizes)
+        if self.count > COMPARED or comparisons > budget.comparisons:
             return 0
+        budget.comparisons -= comparisons
         above = [0] * self.count
         for number in range(self.count):
             above[number] = 1 << number
@@ -263,20 +290,18 @@ class _Stretch:
             most = max(most, level)
         return most
 
-    def best(
-        self, ceiling: int, floor: int, states: int, *, searches: bool
-    ) -> tuple[tuple[int, ...] | None, int, int, int]:
-        """An order with a peak below ``ceiling`` if there is one, its peak, a bound for all orders, the states used.
+    def best(self, ceiling: int, floor: int, budget: _Budget) -> tuple[tuple[int, ...] | None, int, int]:
+        """An order with a peak below ``ceiling`` if one is found, its peak, and a bound for all orders.
 
         Peaks up to ``floor`` are as good as each other.
         """
-        floor = max(floor, self.least())
-        if floor >= ceiling or not searches:
-            return None, ceiling, floor, 0
-        order, peak, bound, used = self._exact(ceiling, floor, states)
+        floor = max(floor, self.least(budget))
+        if floor >= ceiling:
+            return None, ceiling, floor
+        order, peak, bound = self._exact(ceiling, floor, budget)
         if order is None and bound < ceiling:
-            order, peak = self._beam(ceiling, floor)
-        return order, peak, bound, used
+            order, peak = self._beam(ceiling, floor, budget)
+        return order, peak, bound
 
     def _after(self, done: int, live: int, ready: int, task: int) -> tuple[int, int, int]:
         """The set, the bytes alive and the tasks that can run once ``task`` is done as well."""
@@ -316,15 +341,16 @@ class _Stretch:
         """The tasks that can run at first."""
         return sum(1 << number for number, mask in enumerate(self.needs) if not mask)
 
-    def _exact(self, ceiling: int, floor: int, states: int) -> tuple[tuple[int, ...] | None, int, int, int]:
+    def _exact(self, ceiling: int, floor: int, budget: _Budget) -> tuple[tuple[int, ...] | None, int, int]:
         """Best first over sets; the first to reach the whole is an order of least peak."""
+        if not budget.states:
+            return None, ceiling, floor
         begin = self._settled(0, self.before, self._start(), floor, ())
         came: dict[int, tuple[int, tuple[int, ...]]] = {begin[0]: (-1, begin[3])}
         cost = {begin[0]: floor}
         rest = {begin[0]: (begin[1], begin[2])}
         queue = [(floor, -begin[0].bit_count(), begin[0])]
         closed: set[int] = set()
-        used = 0
         while queue:
             peak, _, done = heappop(queue)
             if done in closed:
@@ -334,13 +360,13 @@ class _Stretch:
                 while done >= 0:
                     done, path = came[done]
                     parts.append(path)
-                return tuple([task for path in reversed(parts) for task in path]), peak, peak, used
+                return tuple([task for path in reversed(parts) for task in path]), peak, peak
             closed.add(done)
             live, ready = rest[done]
             for task in _members(ready):
-                if used >= states:
-                    return None, ceiling, peak, used
-                used += 1
+                if not budget.states:
+                    return None, ceiling, peak
+                budget.states -= 1
                 reached = max(peak, live + self.made[task] + self.scratch[task])
                 if reached >= ceiling:
                     continue
@@ -350,13 +376,15 @@ class _Stretch:
                     came[after[0]] = (done, after[3])
                     rest[after[0]] = (after[1], after[2])
                     heappush(queue, (reached, -after[0].bit_count(), after[0]))
-        return None, ceiling, ceiling, used
+        return None, ceiling, ceiling
 
-    def _beam(self, ceiling: int, floor: int) -> tuple[tuple[int, ...] | None, int]:
-        """A good order: step by step, only the sets with the lowest peaks, and of those the lightest, are followed."""
-        width = max(1, min(BEAM, 4 * STATES // (self.count * max(1, self._start().bit_count()))))
-        front = {0: (floor, self.before, self._start())}
-        tails: list[tuple[int, int]] = [(-1, -1)]  # an order as a chain: its last task and the chain before
+    def _beam(self, ceiling: int, floor: int, budget: _Budget) -> tuple[tuple[int, ...] | None, int]:
+        """A good order: task by task, only the sets with the lowest peaks, and of those the lightest, are followed."""
+        most = self.count * max(1, self._start().bit_count())  # moves for one set a step, about
+        width = min(BEAM, budget.moves // most)
+        budget.moves -= width * most
+        front = {0: (floor, self.before, self._start())} if width else {}
+        trail = [(-1, -1)]  # orders as chains: the last task and the chain before it
         heads = {0: 0}
         for _ in range(self.count):
             found: dict[int, tuple[int, int, int, int, int]] = {}
@@ -372,14 +400,14 @@ class _Stretch:
             front, heads = {}, {}
             for now, (peak, level, free, head, task) in chosen:
                 front[now] = (peak, level, free)
-                heads[now] = len(tails)
-                tails.append((task, head))
+                heads[now] = len(trail)
+                trail.append((task, head))
         if self.everything not in front:
             return None, ceiling
         order = []
         at = heads[self.everything]
         while at:
-            task, at = tails[at]
+            task, at = trail[at]
             order.append(task)
         return tuple(reversed(order)), front[self.everything][0]
 

@@ -336,7 +336,7 @@ class Machine:
                 else:
                     self.gradients += size
                     made.add(parameter)
-            self._note(brief + operation.backward_scratch, operation.layer, operation.name, "backward")
+            self._note(brief + sum(operation.backward_scratch), operation.layer, operation.name, "backward")
             holders[incoming] -= 1
             if not holders[incoming]:
                 self.transient -= size_of[incoming]

@@ -34,8 +34,9 @@ class Operation(NamedTuple):
 
     ``inputs`` and ``output`` are places in the tape's values. ``keeps`` are the inputs (by position) that backward
     needs; ``gradients`` has one word an input. ``parameters`` are places in the tape's parameters whose gradients
-    backward makes. ``scratch`` and ``backward_scratch`` are bytes that live while the operation (its backward) runs,
-    beside all that it gives.
+    backward makes. ``scratch`` are bytes that live while the operation runs beside all that it gives,
+    ``backward_scratch`` those of its backward: tensors that are gone when it ends, or (negative) results that are not yet
+    there when most of it lives.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Operation(NamedTuple):
     gradients: tuple[str, ...] = (NEW,)
     parameters: tuple[int, ...] = ()
     scratch: int = 0
-    backward_scratch: int = 0
+    backward_scratch: tuple[int, ...] = ()
 
 
 class Parameter(NamedTuple):

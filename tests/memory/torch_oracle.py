@@ -275,6 +275,17 @@ def _joined(row: LayerReport) -> Callable[..., Any]:
     return function
 
 
+PLANAR = ("conv", "dwconv", "deconv", "pool", "avgpool", "lppool", "gap", "gmp", "subsample", "in", "lrn", "shuffle")
+"""Kinds that take maps alone."""
+
+
+def _in_planes(row: LayerReport, function: Callable[..., Any], flat: Sequence[bool]) -> Callable[..., Any]:
+    """Gives 1x1 maps to a function that would otherwise see batch x depth."""
+    if not any(flat) or not (row.kind in (*PLANAR, "upsample", "pad") or not all(flat)):
+        return function
+    return lambda *inputs: function(*[x[:, :, None, None] if x.dim() == 2 else x for x in inputs])
+
+
 def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[..., Any]]:
     """The module that holds the parameters of a layer, if any, and its function; ``flat``: it sees batch x depth."""
     kind = row.kind
@@ -388,7 +399,9 @@ class Net(nn.Module):
                 continue
             source = row.sources[0]
             keeps_shape = row.kind not in ("fc", "flatten", "rbf", "reshape", "upsample", "pad")
-            flat[row.index] = row.kind in ("fc", "flatten", "rbf") or (keeps_shape and flat[source])
+            flat[row.index] = row.kind in ("fc", "flatten", "rbf") or (
+                keeps_shape and row.kind not in PLANAR and all(flat[source] for source in row.sources)
+            )
             share = report.graph.nodes[row.index].share
             if share is None:
                 modules[row.index] = build(row, flat[source])
@@ -399,7 +412,7 @@ class Net(nn.Module):
                         parameter.requires_grad_(row.is_trainable)
             else:
                 modules[row.index] = modules[share]
-            self.functions[row.index] = modules[row.index][1]
+            self.functions[row.index] = _in_planes(row, modules[row.index][1], [flat[s] for s in row.sources])
         outputs = sum(parameter.numel() for parameter in self.parameters())
         assert outputs == report.totals.parameters, (outputs, report.totals.parameters)
 
