@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import LayerReport, Report, Totals
     from cnncalc.graph import Graph, Node
+    from cnncalc.memory.account import MemoryReport
+    from cnncalc.memory.fit import FitReport
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "CnncalcError", "DesignError", "Graph", "LayerReport", "Node", "Problem", "Report", "ShapeError", "Totals",
-    "ValueProblem", "Volume", "__version__", "analyze", "load",
+    "CnncalcError", "DesignError", "FitReport", "Graph", "LayerReport", "MemoryReport", "Node", "Problem", "Report",
+    "ShapeError", "Totals", "ValueProblem", "Volume", "__version__", "account_memory", "analyze", "fit", "load",
 ]  # fmt: skip
 
 _LAZY = {
@@ -37,6 +39,8 @@ _LAZY = {
     "LayerReport": "cnncalc.analysis.report",
     "Report": "cnncalc.analysis.report",
     "Totals": "cnncalc.analysis.report",
+    "MemoryReport": "cnncalc.memory.account",
+    "FitReport": "cnncalc.memory.fit",
 }
 
 
@@ -106,6 +110,73 @@ def analyze(
 
     graph = design if isinstance(design, Graph) else load(design, **options)
     return account(graph, batch=_positive("batch", batch) or 1, dtype=dtype, in_place=in_place)
+
+
+def account_memory(
+    design: Graph | str | os.PathLike[str],
+    *,
+    batch: int = 1,
+    dtype: str = "float32",
+    profile: str = "torch-cuda",
+    optimizer: str = "momentum",
+    style: str | None = None,
+    weight_decay: bool = False,
+    autocast: str | None = None,
+    accumulate: int = 1,
+    zero_grad: str = "start",
+    checkpoint: str = "none",
+    **options: Any,
+) -> MemoryReport:
+    """The memory of a training step and of inference, in bytes, with what makes it up.
+
+    ``design`` and ``options`` are as for :func:`analyze`; the others are those of ``cnncalc memory``. Bytes are those
+    of live tensors, exact for the profile.
+
+    Raises DesignError as :func:`analyze` does, ValueProblem for options that make no sense.
+
+    >>> account_memory("vgg16", batch=8).training.peak_bytes
+    2219052032
+    """
+    from cnncalc.memory.account import Options, check_options
+    from cnncalc.memory.account import account_memory as account
+
+    chosen = Options(
+        profile, batch, dtype, optimizer, style, weight_decay, autocast, accumulate, zero_grad, checkpoint
+    )
+    check_options(chosen)
+    return account(analyze(design, batch=batch, dtype=dtype, **options), chosen)
+
+
+def fit(
+    design: Graph | str | os.PathLike[str],
+    memory: int | str,
+    *,
+    reserve: int | str = 0,
+    batch: int = 1,
+    dtype: str = "float32",
+    profile: str = "torch-cuda",
+    optimizer: str = "momentum",
+    checkpoint: str = "none",
+    **options: Any,
+) -> FitReport:
+    """The largest batch whose peak fits into ``memory`` less ``reserve``, and what else would help.
+
+    ``memory`` is in bytes, or a text such as ``"8GiB"`` or ``"rtx-3090"``; ``batch`` is the one that advice is
+    measured at.
+
+    >>> fit("vgg16", "24GiB").training.largest_batch > 0
+    True
+    """
+    from cnncalc.memory.account import Options, check_options
+    from cnncalc.memory.devices import read_memory
+    from cnncalc.memory.fit import fit as fit_report
+    from cnncalc.units import parse_bytes
+
+    chosen = Options(profile=profile, batch=batch, dtype=dtype, optimizer=optimizer, checkpoint=checkpoint)
+    check_options(chosen)
+    room = read_memory(memory)[0] if isinstance(memory, str) else memory
+    kept = parse_bytes(reserve) if isinstance(reserve, str) else reserve
+    return fit_report(analyze(design, batch=batch, dtype=dtype, **options), chosen, room, kept)
 
 
 def _positive(name: str, value: int | None) -> int | None:

@@ -61,10 +61,19 @@ class Node(NamedTuple):
         return self.name.rpartition(".")[0]
 
 
+class Ignore(NamedTuple):
+    """A design rule that a file does not want to hear of, for the layer or block of that name (None: for all)."""
+
+    code: str
+    layer: str | None
+    span: Span
+
+
 class Graph(NamedTuple):
     """A whole net: its nodes in an order in which they can run.
 
-    ``assumed`` holds what the text left open and the defaults decided; ``budget`` what the file demands, as written.
+    ``assumed`` holds what the text left open and the defaults decided; ``budget`` what the file demands, as written;
+    ``ignore`` the design rules that it does not want to hear of.
     """
 
     name: str
@@ -74,6 +83,7 @@ class Graph(NamedTuple):
     assumed: Mapping[str, Any] = NO_KEYS
     warnings: tuple[Problem, ...] = ()
     budget: Any = None
+    ignore: tuple[Ignore, ...] = ()
 
     @property
     def readers(self) -> list[list[int]]:

@@ -29,6 +29,7 @@ from cnncalc.frontend.syntax import (
     References,
     Several,
 )
+from cnncalc.graph import Ignore
 from cnncalc.layers import KINDS
 from cnncalc.volume import Volume
 
@@ -38,13 +39,20 @@ if TYPE_CHECKING:
     from cnncalc.frontend.expression import Code
     from cnncalc.source import Source, Span
 
-KEYS = ("name", "title", "source", "input", "variables", "defaults", "blocks", "layers", "budget")
+KEYS = ("name", "title", "source", "input", "variables", "defaults", "blocks", "layers", "budget", "ignore")
 """The keys of an architecture file."""
 
 BUDGET_KEYS = (
     *("parameters", "weights", "macs", "activations", "layers"),
     *("parameter_memory", "activation_memory", "inference_memory", "training_memory", "receptive_field"),
 )
+
+RULE_CODES = (
+    *("activation-after-last-fc", "bias-before-bn", "early-activations", "first-fc", "input-side"),
+    *("kernel-beyond-plane", "large-kernel", "large-pool", "linear-after-linear", "long-stretch", "many-fc"),
+    *("no-effect", "odd-depth", "padded-pool", "softmax-inside", "uneven-window", "unread-layer", "unused-ignore"),
+)
+"""The codes of the design rules, which a file may tell to be silent."""
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"-?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|-?[0-9]+[eE][+-]?[0-9]+")
@@ -119,6 +127,7 @@ class _FileReader:
         defaults = self._defaults()
         blocks = self._blocks()
         self._budget()
+        ignore = self._ignore()
         layers = self.root.get("layers")
         items: tuple[Item, ...] = ()
         if layers is None:
@@ -126,14 +135,13 @@ class _FileReader:
             self.problem("missing-key", message, self.root.entries[0][0].span if self.root.entries else self.root.span)
         else:
             items = self._chain(layers, "layers")
+        budget = self.root.get("budget")
+        design = Design(
+            name, items, title, origin, size, size_span, variables, defaults, blocks, budget, tuple(ignore)
+        )
         if self.problems:
-            raise PartialDesign(
-                self.problems,
-                Design(
-                    name, items, title, origin, size, size_span, variables, defaults, blocks, self.root.get("budget")
-                ),
-            )
-        return Design(name, items, title, origin, size, size_span, variables, defaults, blocks, self.root.get("budget"))
+            raise PartialDesign(self.problems, design)
+        return design
 
     # keys of the file
 
@@ -247,6 +255,45 @@ class _FileReader:
             if key.value not in BUDGET_KEYS:
                 near = did_you_mean(key.value, BUDGET_KEYS)
                 self.problem("unknown-key", f"a budget has no key '{key.value}'{near}", key.span)
+
+    def _ignore(self) -> list[Ignore]:
+        """ignore = entry | list of entries | mapping of codes to layers; entry = code | mapping of codes to layers"""
+        node = self.root.get("ignore")
+        found: list[Ignore] = []
+        if node is None or (isinstance(node, Scalar) and node.is_null):
+            return found
+        for entry in node.items if isinstance(node, Sequence) else (node,):
+            if isinstance(entry, Mapping):
+                for key, value in entry.entries:
+                    if self._is_rule(key):
+                        found += self._ignored_layers(key, value)
+            elif not isinstance(entry, Scalar) or entry.is_null:
+                self.problem("wrong-type", "ignore: expected the code of a design rule", entry.span)
+            elif self._is_rule(entry):
+                found.append(Ignore(entry.value.strip(), None, entry.span))
+        return found
+
+    def _is_rule(self, code: Scalar) -> bool:
+        known = code.value.strip() in RULE_CODES
+        if not known:
+            near = did_you_mean(code.value, RULE_CODES)
+            self.problem("unknown-rule", f"ignore: no design rule '{code.value}'{near}", code.span)
+        return known
+
+    def _ignored_layers(self, code: Scalar, node: Node) -> list[Ignore]:
+        """The layers or blocks for which a rule is silent: one name or a list of them."""
+        found: list[Ignore] = []
+        names = node.items if isinstance(node, Sequence) else (node,)
+        for name in names:
+            if not isinstance(name, Scalar) or name.is_null:
+                message = f"ignore: expected the name of a layer or block for which {code.value} is silent"
+                hint = None if name is not node else f"write [{code.value}] for the whole file"
+                self.problem("wrong-type", message, (code if name is node else name).span, hint)
+                continue
+            found.append(Ignore(code.value.strip(), name.value.strip(), name.span))
+        if isinstance(node, Sequence) and not names:
+            self.problem("wrong-type", f"ignore: the list of layers of {code.value} is empty", node.span)
+        return found
 
     # patterns and entries
 

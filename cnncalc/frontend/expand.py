@@ -201,7 +201,10 @@ class Expander:
         if self.problems:
             raise self._failure(nodes)
         assert nodes is not None
-        return Graph(design.name, nodes, design.title, design.source, self.assumed, tuple(self.notes), design.budget)
+        notes = tuple(self.notes)
+        return Graph(
+            design.name, nodes, design.title, design.source, self.assumed, notes, design.budget, design.ignore
+        )
 
     def _failure(self, nodes: tuple[Node, ...] | None = None) -> DesignError:
         """All problems in the order of the text, with the nodes in which more may be found."""

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cnncalc.frontend.expression import Code
+    from cnncalc.graph import Ignore
     from cnncalc.source import Span
     from cnncalc.volume import Volume
 
@@ -127,6 +128,7 @@ class Design(NamedTuple):
     defaults: Mapping[str, Mapping[str, Default]] = NOTHING
     blocks: Mapping[str, Block] = NOTHING
     budget: Any = None
+    ignore: tuple[Ignore, ...] = ()
 
 
 class Block(NamedTuple):

@@ -121,7 +121,7 @@ class Silu(Activation):
     """x * sigmoid(x), also called swish. Source: Ramachandran et al. 2017."""
 
     kind: ClassVar[str] = "silu"
-    memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True)
+    memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True, composed_volumes=5)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         def function(x: Any, result: Any) -> None:

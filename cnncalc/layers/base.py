@@ -74,15 +74,15 @@ class Memory(NamedTuple):
 
     ``keeps_input`` and ``keeps_output`` say what backward needs. ``gradient`` is what backward makes for each input: a
     ``new`` tensor, the ``same`` one that came in, or a ``view`` of it. ``clones_input``: worked out in place it first
-    copies its input, since backward needs it. ``backward_volumes``: so many more of the size of the input live while
-    backward runs.
+    copies its input, since backward needs it. ``composed_volumes``: so many more of the size of the input live
+    while backward runs, where a framework has no kernel for it and composes it of several.
     """
 
     keeps_input: bool = False
     keeps_output: bool = False
     gradient: str = "new"
     clones_input: bool = False
-    backward_volumes: int = 0
+    composed_volumes: int = 0
 
 
 class ByProduct(NamedTuple):
@@ -314,8 +314,12 @@ class Layer:
     kept: ClassVar[Keeping] = Keeping()
     """What the training run in NumPy keeps and makes, where the kind alone decides it."""
 
-    def keeping(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
-        """What the training run in NumPy keeps for backward and makes in it; ``in_place``: it overwrites its input.
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        """What the training run in NumPy keeps for backward and makes in it.
+
+        ``in_place``: it overwrites its first input; ``learns``: its parameters are learned, not frozen.
 
         It can be less than PyTorch keeps (:meth:`training_memory`): the mean of a window needs nothing, the largest
         number of a window its place alone.

@@ -6,9 +6,19 @@ from typing import Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Layer, Memory, Parameter, Stencil, key
+from cnncalc.layers.base import Gradients, Keeping, Layer, Memory, Parameter, Saved, Stencil, key
 from cnncalc.layers.keys import Boolean, Connections, Pad, Pair, Whole
-from cnncalc.layers.planes import convolve, convolve_maps, pixels, planes, spread_out, starts
+from cnncalc.layers.planes import (
+    convolve,
+    convolve_maps,
+    correlate,
+    pixels,
+    planes,
+    spread_out,
+    starts,
+    unconvolve,
+    unconvolve_maps,
+)
 from cnncalc.layers.window import SIDES, Windows, extent, sized
 from cnncalc.volume import Volume
 
@@ -48,17 +58,26 @@ class Convolution(Layer):
 
     def begins(self, x: Any) -> tuple[range, range]:
         """Where the windows begin on an array, by height and by width."""
+        return self.begins_of(x.shape[1], x.shape[2])
+
+    def begins_of(self, height: int, width: int) -> tuple[range, range]:
+        """Where the windows begin on an array of this height and width."""
         pads = self.pads()
         same = isinstance(pads, str)
         top, left, bottom, right = (0, 0, 0, 0) if isinstance(pads, str) else pads
         (kh, kw), (dh, dw), (sh, sw) = self.kernel, self.dilation, self.stride
         return (
-            starts(x.shape[1], (top, bottom), dh * (kh - 1) + 1, sh, same=same),
-            starts(x.shape[2], (left, right), dw * (kw - 1) + 1, sw, same=same),
+            starts(height, (top, bottom), dh * (kh - 1) + 1, sh, same=same),
+            starts(width, (left, right), dw * (kw - 1) + 1, sw, same=same),
         )
 
     def _slash(self) -> str:
         return f"/{sized(self.stride)}" if self.stride != (1, 1) else ""
+
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        return Keeping(inputs=learns)
 
 
 class Conv(Convolution):
@@ -165,6 +184,46 @@ class Conv(Convolution):
             convolve(xp, maps[:, mine], weight[..., some], shift, begins, self.dilation, result[:, some])
         return pixels(result)
 
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        (wanted,) = saved.wants
+        weight, coming = saved.parameters["weight"], planes(gradient)
+        batch, depth, height, width = saved.shape
+        begins, kernel = self.begins_of(height, width), self.kernel
+        maps = planes(saved.x) if saved.learns else None
+        result = xp.empty(saved.shape, gradient.dtype) if wanted else None
+        found = {}
+        if self.connections is None and weight.shape[2] == 1 and self.groups == depth:
+            own = weight.reshape(*kernel, depth, -1)
+            result, change = unconvolve_maps(xp, maps, coming, own, begins, self.dilation, saved.shape, wants=wanted)
+            if saved.learns:
+                found["weight"] = change.reshape(weight.shape)
+        elif self.connections is not None:
+            # as if every filter saw every map, most of them with weights of zero
+            dense = xp.zeros((*kernel, depth, self.filters), weight.dtype)
+            which = [(seen, number) for number, some in enumerate(self.connections) for seen in some]
+            seen, number = [pair[0] for pair in which], [pair[1] for pair in which]
+            dense[:, :, seen, number] = weight.transpose(1, 2, 0)
+            if wanted:
+                unconvolve(xp, coming, dense, begins, self.dilation, result)
+            if saved.learns:
+                correlate(xp, maps, coming, begins, kernel, self.dilation, dense)
+                found["weight"] = xp.ascontiguousarray(dense[:, :, seen, number].transpose(2, 0, 1))
+        else:
+            deep, wide = depth // self.groups, self.filters // self.groups
+            change = xp.empty(weight.shape, weight.dtype) if saved.learns else None
+            for group in range(self.groups):
+                mine, some = slice(group * deep, (group + 1) * deep), slice(group * wide, (group + 1) * wide)
+                if result is not None:
+                    unconvolve(xp, coming[:, some], weight[..., some], begins, self.dilation, result[:, mine])
+                if maps is not None:
+                    target = change[..., some] if self.groups > 1 else change
+                    correlate(xp, maps[:, mine], coming[:, some], begins, kernel, self.dilation, target)
+            if saved.learns:
+                found["weight"] = change
+        if saved.learns and self.bias:
+            found["bias"] = coming.sum(axis=(2, 3)).sum(axis=0)
+        return (None if result is None else pixels(result),), found
+
 
 class DepthwiseConv(Convolution):
     """One filter (or ``multiplier`` filters) for each map of the input, which sees that map alone.
@@ -212,6 +271,19 @@ class DepthwiseConv(Convolution):
         (x,) = inputs
         weight, bias = parameters["weight"], parameters.get("bias")
         return pixels(convolve_maps(xp, planes(x), weight, bias, self.begins(x), self.dilation))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        (wanted,) = saved.wants
+        weight, coming = saved.parameters["weight"], planes(gradient)
+        begins = self.begins_of(*saved.shape[2:])
+        maps = planes(saved.x) if saved.learns else None
+        result, change = unconvolve_maps(
+            xp, maps, coming, weight, begins, self.dilation, saved.shape, wants=wanted
+        )
+        found = {"weight": change} if saved.learns else {}
+        if saved.learns and self.bias:
+            found["bias"] = coming.sum(axis=(2, 3)).sum(axis=0)
+        return (None if result is None else pixels(result),), found
 
 
 class Deconv(Layer):
@@ -350,3 +422,34 @@ class Deconv(Layer):
         if bias is not None:
             result += bias[:, None, None]
         return pixels(result)
+
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        return Keeping(inputs=learns)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        # the transpose of a transposed convolution is a convolution
+        (wanted,) = saved.wants
+        weight, coming = saved.parameters["weight"], planes(gradient)
+        batch, depth, height, width = saved.shape
+        top, left, _, _ = self.pads()
+        (sh, sw), each = self.stride, weight.shape[3]
+        begins = (range(-top, height * sh - top, sh), range(-left, width * sw - left, sw))
+        result = xp.empty(saved.shape, gradient.dtype) if wanted else None
+        change = xp.empty(weight.shape, weight.dtype) if saved.learns else None
+        deep = depth // self.groups
+        for group in range(self.groups):
+            mine, some = slice(group * deep, (group + 1) * deep), slice(group * each, (group + 1) * each)
+            if result is not None:
+                turned = weight[:, :, mine].swapaxes(2, 3)
+                convolve(xp, coming[:, some], turned, None, begins, self.dilation, result[:, mine])
+            if change is not None:
+                maps = planes(saved.x)[:, mine]
+                correlate(
+                    xp, coming[:, some], maps, begins, self.kernel, self.dilation, change[:, :, mine], turned=True
+                )
+        found = {"weight": change} if saved.learns else {}
+        if saved.learns and self.bias:
+            found["bias"] = coming.sum(axis=(2, 3)).sum(axis=0)
+        return (None if result is None else pixels(result),), found

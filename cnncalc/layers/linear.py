@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE_PLANE, Layer, Memory, Parameter, Stencil, key
+from cnncalc.layers.base import WHOLE_PLANE, Gradients, Keeping, Layer, Memory, Parameter, Saved, Stencil, key
 from cnncalc.layers.keys import Boolean, Whole
-from cnncalc.layers.planes import planes
+from cnncalc.layers.planes import pixels, planes
 from cnncalc.volume import Volume
 
 
@@ -66,6 +66,22 @@ class FullyConnected(Dense):
             result += parameters["bias"]
         return result.reshape(x.shape[0], 1, 1, -1)
 
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        return Keeping(inputs=learns)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        coming = gradient.reshape(len(gradient), -1)
+        result, found = None, {}
+        if saved.wants[0]:
+            result = pixels(xp.matmul(coming, saved.parameters["weight"].T).reshape(saved.shape))
+        if saved.learns:
+            found["weight"] = xp.matmul(planes(saved.x).reshape(len(gradient), -1).T, coming)
+            if self.bias:
+                found["bias"] = coming.sum(axis=0)
+        return (result,), found
+
 
 class Rbf(Dense):
     """Euclidean radial basis functions: each unit gives the squared distance of the volume to its fixed centre.
@@ -92,3 +108,13 @@ class Rbf(Dense):
             xp.square(apart, out=apart)
             apart.sum(axis=0, out=distances[0, 0])
         return result
+
+    kept: ClassVar[Keeping] = Keeping(inputs=True)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        # of the sum of (x - centre)**2: 2*(x - centre) times the gradient, added up over the units
+        coming = gradient.reshape(len(gradient), -1)
+        result = planes(saved.x).reshape(len(gradient), -1) * coming.sum(axis=1)[:, None]
+        result -= xp.matmul(coming, saved.parameters["centre"].T)
+        result *= 2
+        return (pixels(result.reshape(saved.shape)),), {}

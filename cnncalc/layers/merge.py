@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import Layer, Memory, key, require_inputs
+from cnncalc.layers.base import Gradients, Keeping, Layer, Memory, Saved, key, require_inputs
 from cnncalc.layers.keys import Boolean
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.volume import Volume
@@ -54,6 +54,16 @@ class Elementwise(Merge):
         raise NotImplementedError
 
 
+def reduced(xp: Any, gradient: Any, shape: tuple[int, ...]) -> Any:
+    """A gradient added up to the shape of what was spread over it (batch x height x width x depth)."""
+    maps = planes(gradient)
+    if shape[1:3] != gradient.shape[1:3]:
+        maps = maps.sum(axis=(2, 3), keepdims=True)
+    if shape[3] != gradient.shape[3]:
+        maps = maps.sum(axis=1, keepdims=True)
+    return pixels(maps)
+
+
 class Add(Elementwise):
     """The sum of its inputs, as in a residual block.
 
@@ -65,6 +75,19 @@ class Add(Elementwise):
 
     def combine(self, xp: Any) -> Any:
         return xp.add
+
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        return Keeping(gradients=tuple(["same" if x == output else "new" for x in inputs]))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        return tuple(
+            [
+                None if not wanted else gradient if shape == gradient.shape else reduced(xp, gradient, shape)
+                for shape, wanted in zip(saved.shapes, saved.wants, strict=True)
+            ]
+        ), {}
 
 
 class Multiply(Elementwise):
@@ -78,6 +101,27 @@ class Multiply(Elementwise):
 
     def combine(self, xp: Any) -> Any:
         return xp.multiply
+
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        return Keeping(inputs=True, gradients=("new",) * len(inputs), overwrites=False)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        result = []
+        for number, (shape, wanted) in enumerate(zip(saved.shapes, saved.wants, strict=True)):
+            if not wanted:
+                result.append(None)
+                continue
+            target = xp.empty((shape[0], shape[3], *shape[1:3]), gradient.dtype)
+            for image in range(shape[0]):  # one after the other, so that no more than one is there in full
+                product = planes(gradient)[image : image + 1]
+                for other, x in enumerate(saved.inputs):
+                    if other != number:
+                        product = product * planes(x)[image : image + 1]
+                target[image : image + 1] = planes(reduced(xp, pixels(product), shape))
+            result.append(pixels(target))
+        return tuple(result), {}
 
 
 class Concat(Merge):
@@ -101,3 +145,15 @@ class Concat(Merge):
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         return pixels(xp.concatenate([planes(x) for x in inputs], axis=1))
+
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        return Keeping(gradients=("view",) * len(inputs))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        result, first = [], 0
+        for shape, wanted in zip(saved.shapes, saved.wants, strict=True):
+            result.append(gradient[..., first : first + shape[3]] if wanted else None)
+            first += shape[3]
+        return tuple(result), {}

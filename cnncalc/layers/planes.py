@@ -476,42 +476,52 @@ def unconvolve(
         more.append(max(0, missing))
         crop.append((-seen.start, max(0, -missing)))
     (top, bottom), (left, right) = crop
-    spread_out(xp, gradient, weight.swapaxes(2, 3), (rows.step, columns.step), dilation, more, (top, left, bottom, right), out)
+    stride, sides = (rows.step, columns.step), (top, left, bottom, right)
+    spread_out(xp, gradient, weight.swapaxes(2, 3), stride, dilation, more, sides, out)
 
 
 def unconvolve_maps(
-    xp: Any, x: Any, gradient: Any, weight: Any, begins: Sequence[range], dilation: Sequence[int], wants: bool
+    xp: Any,
+    x: Any,
+    gradient: Any,
+    weight: Any,
+    begins: Sequence[range],
+    dilation: Sequence[int],
+    shape: Sequence[int],
+    *,
+    wants: bool,
 ) -> tuple[Any, Any]:
-    """The gradients of :func:`convolve_maps`: of the maps (None unless ``wants``), and of the weights.
+    """The gradients of :func:`convolve_maps`: of the maps, of this ``shape``, and of the weights.
 
-    Without ``x`` the latter is None.
+    The former is None unless ``wants``, the latter without ``x``.
     """
     kh, kw, depth, multiplier = weight.shape
     batch, _, rows_out, columns_out = gradient.shape
-    (rows, columns), (dh, dw), (height, width) = begins, dilation, x.shape[2:]
+    (rows, columns), (dh, dw), (height, width) = begins, dilation, shape[2:]
     down = (min(0, rows.start), max(height, rows[-1] + dh * (kh - 1) + 1))
     across = (min(0, columns.start), max(width, columns[-1] + dw * (kw - 1) + 1))
-    result = xp.empty(x.shape, x.dtype) if wants else None
-    change = xp.zeros(weight.shape, x.dtype)
+    result = xp.empty(shape, weight.dtype) if wants else None
+    change = None if x is None else xp.zeros(weight.shape, weight.dtype)
     coming = gradient.reshape(batch, depth, multiplier, rows_out, columns_out)
     for number in range(batch):
-        for piece in pieces(depth, height * width * x.itemsize):
-            band = padded(xp, x[number, piece], down, across)
-            wide = xp.zeros(band.shape, x.dtype)
-            part = xp.empty((len(band), rows_out, columns_out), x.dtype)
+        for piece in pieces(depth, height * width * weight.itemsize):
+            count = piece.stop - piece.start
+            band = None if x is None else padded(xp, x[number, piece], down, across)
+            wide = xp.zeros((count, down[1] - down[0], across[1] - across[0]), weight.dtype) if wants else None
+            part = xp.empty((count, rows_out, columns_out), weight.dtype)
             for which in range(multiplier):
                 maps = coming[number, piece, which]
                 for i in range(kh):
                     for j in range(kw):
                         top, left = rows.start - down[0] + i * dh, columns.start - across[0] + j * dw
                         place = (slice(None), slice(top, None, rows.step), slice(left, None, columns.step))
-                        seen = band[place][:, :rows_out, :columns_out]
-                        xp.multiply(seen, maps, out=part)
-                        change[i, j, piece, which] += part.sum(axis=(1, 2))
-                        if wants:
+                        if band is not None:
+                            xp.multiply(band[place][:, :rows_out, :columns_out], maps, out=part)
+                            change[i, j, piece, which] += part.sum(axis=(1, 2))
+                        if wide is not None:
                             xp.multiply(maps, weight[i, j, piece, which][:, None, None], out=part)
                             target = wide[place][:, :rows_out, :columns_out]
                             target += part
-            if result is not None:
+            if wide is not None:
                 result[number, piece] = wide[:, -down[0] : height - down[0], -across[0] : width - across[0]]
     return result, change

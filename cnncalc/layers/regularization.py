@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.layers.base import ByProduct, Layer, Memory, key
+from cnncalc.layers.base import ByProduct, Extra, Gradients, Keeping, Layer, Memory, Saved, key
 from cnncalc.layers.keys import Boolean, Decimal
+from cnncalc.layers.planes import derived, pieces, pixels, planes
 
 if TYPE_CHECKING:
     from cnncalc.volume import Volume
@@ -36,3 +37,32 @@ class Dropout(Layer):
 
     def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
         return (ByProduct(output.elements, "mask"),)
+
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        return Keeping(extras=(Extra("mask", output.elements, 1),))
+
+    @property
+    def _factor(self) -> float:
+        """What is left is made so much larger that the mean stays."""
+        return 1 / (1 - self.rate) if self.rate < 1 else 0
+
+    def forward_training(
+        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        maps = planes(inputs[0])
+        result = xp.empty(maps.shape, maps.dtype) if out is None else planes(out)
+        mask = xp.empty(maps.shape, bool)
+        for image, left, target in zip(maps, mask, result, strict=True):
+            image, left, target = image.reshape(-1), left.reshape(-1), target.reshape(-1)
+            for piece in pieces(image.size, 8):
+                xp.greater_equal(random.random(left[piece].size), self.rate, out=left[piece])
+                xp.multiply(image[piece], left[piece] * maps.dtype.type(self._factor), out=target[piece])
+        return pixels(result), {"mask": pixels(mask)}
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        def function(left: Any, coming: Any, result: Any) -> None:
+            xp.multiply(coming, left * coming.dtype.type(self._factor), out=result)
+
+        return (derived(xp, function, saved.extras["mask"], gradient),), {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import POINT, WHOLE_PLANE, Layer, Memory, Stencil, key
+from cnncalc.layers.base import POINT, WHOLE_PLANE, Gradients, Keeping, Layer, Memory, Saved, Stencil, key
 from cnncalc.layers.keys import Choice, Sides, Size, Whole
 from cnncalc.layers.planes import padded, pixels, planes
 from cnncalc.layers.window import SIDES
@@ -22,6 +22,11 @@ class Identity(Layer):
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         (x,) = inputs
         return x
+
+    kept: ClassVar[Keeping] = Keeping(gradients=("view",))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        return (gradient,), {}
 
 
 class Flatten(Layer):
@@ -41,6 +46,11 @@ class Flatten(Layer):
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         (x,) = inputs
         return planes(x).reshape(x.shape[0], 1, 1, -1)
+
+    kept: ClassVar[Keeping] = Keeping(gradients=("view",))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        return (pixels(planes(gradient).reshape(saved.shape)),), {}
 
 
 class Reshape(Layer):
@@ -75,6 +85,11 @@ class Reshape(Layer):
         (x,) = inputs
         height, width, depth = self.size
         return pixels(planes(x).reshape(-1, depth, height, width))
+
+    kept: ClassVar[Keeping] = Keeping(gradients=("view",))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        return (pixels(planes(gradient).reshape(saved.shape)),), {}
 
 
 class Upsample(Layer):
@@ -131,6 +146,35 @@ class Upsample(Layer):
             xp.multiply(x, 1 - share, out=result)
             result += share * xp.take(x, neighbour, axis=axis)
 
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        factor, (batch, depth, height, width) = self.factor, saved.shape
+        parts = planes(gradient)
+        result = xp.empty(saved.shape, gradient.dtype)
+        for image, target in zip(parts, result, strict=True):
+            if self.mode == "nearest":
+                image.reshape(depth, height, factor, width, factor).sum(axis=(2, 4), out=target)
+                continue
+            lines = xp.zeros((depth, height * factor, width), gradient.dtype)
+            phases = image.reshape(depth, height * factor, width, factor)
+            self._back_from(lines, [phases[..., phase] for phase in range(factor)])
+            target[...] = 0
+            phases = lines.reshape(depth, height, factor, width).swapaxes(1, 3)
+            self._back_from(target.swapaxes(1, 2), [phases[:, :, phase] for phase in range(factor)])
+        return (pixels(result),), {}
+
+    def _back_from(self, target: Any, phases: list[Any]) -> None:
+        """The transpose of :meth:`_between` along the last axis, added to ``target``."""
+        for phase, coming in enumerate(phases):
+            ahead = 2 * phase + 1 - self.factor
+            share = abs(ahead) / (2 * self.factor)
+            target += (1 - share) * coming
+            if ahead > 0:
+                target[..., 1:] += share * coming[..., :-1]
+                target[..., -1] += share * coming[..., -1]
+            else:
+                target[..., :-1] += share * coming[..., 1:]
+                target[..., 0] += share * coming[..., 0]
+
 
 class ZeroPad(Layer):
     """Rows and columns of zeros around the volume; negative numbers crop it."""
@@ -170,6 +214,13 @@ class ZeroPad(Layer):
             target[...] = padded(xp, image, rows, columns)
         return pixels(result)
 
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        (top, left, _, _), (_, _, height, width) = self.pad, saved.shape
+        result = xp.empty(saved.shape, gradient.dtype)
+        for image, target in zip(planes(gradient), result, strict=True):
+            target[...] = padded(xp, image, (top, top + height), (left, left + width))
+        return (pixels(result),), {}
+
 
 class Shuffle(Layer):
     """Channel shuffle: channel i of group g becomes channel i*groups + g.
@@ -203,6 +254,12 @@ class Shuffle(Layer):
         result[...] = maps.reshape(batch, self.groups, -1, height, width).swapaxes(1, 2)
         return pixels(result.reshape(batch, depth, height, width))
 
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        batch, depth, height, width = saved.shape
+        result = xp.empty((batch, self.groups, depth // self.groups, height, width), gradient.dtype)
+        result[...] = planes(gradient).reshape(batch, -1, self.groups, height, width).swapaxes(1, 2)
+        return (pixels(result.reshape(saved.shape)),), {}
+
 
 class Slice(Layer):
     """Channels ``from`` to ``to`` - 1 of the input (to the last one if ``to`` is left out): a view."""
@@ -231,3 +288,8 @@ class Slice(Layer):
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         (x,) = inputs
         return x[..., self.start : self.stop]
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        result = pixels(xp.zeros(saved.shape, gradient.dtype))
+        result[..., self.start : self.stop] = gradient
+        return (result,), {}

@@ -149,7 +149,7 @@ def plan(
     written otherwise. Either way views and dropout share the memory of their input, ADD and MUL work in place where
     written so, and CONCAT copies.
     ``depthwise_in_place``: a depthwise convolution overwrites its input where nothing else reads it and the output is
-    not larger; it then needs one map of its output beside it (Source: Lin et al. 2020, MCUNet, section 3.2).
+    not larger; it then needs one map of its output beside it (Source: Lin et al. 2020, MCUNet).
     ``order`` is ``given`` or ``best``; ``states`` bounds the search for it.
 
     Layers that run in training alone are left out. The images are a volume like any other: taken from the first step,

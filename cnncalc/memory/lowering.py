@@ -33,6 +33,15 @@ HALF_KINDS = ("conv", "dwconv", "deconv", "fc", "prelu")
 FULL_KINDS = ("ln", "gn", "softplus", "upsample")
 """Kinds that autocast runs in float32."""
 
+FLAT_KINDS = ("fc", "flatten", "rbf")
+"""Kinds that give batch x depth, without height and width."""
+
+PLANAR_KINDS = (
+    *("input", "conv", "dwconv", "deconv", "pool", "avgpool", "lppool", "gap", "gmp", "subsample", "in", "lrn"),
+    *("reshape", "upsample", "pad", "shuffle"),
+)
+"""Kinds that give maps, even of one pixel."""
+
 
 class Lowering:
     """Lowers one net for a batch, a data type and a profile, for training or for inference."""
@@ -216,6 +225,8 @@ class Lowering:
         if self.autocast and row.kind in HALF_KINDS:
             inputs = [self._in(row, inputs[0], self.item)]
             keeps = (0, 1)
+            if row.kind == "fc" and not self.learns[inputs[0]]:
+                keeps = (0,)
             # the bias is cast before the weight
             inputs += [self._cast(row, parameter) for parameter in reversed(parameters)][::-1]
             parameters = ()
@@ -248,13 +259,25 @@ class Lowering:
             byproducts=tuple(made),
             gradients=({"new": NEW, "same": SAME, "view": VIEW}[memory.gradient],) * len(inputs),
             parameters=parameters,
-            backward_scratch=(self.size(self.counts[inputs[0]], item),) * memory.backward_volumes,
+            backward_scratch=(self.size(self.counts[inputs[0]], item),)
+            * (memory.composed_volumes if self.profile.composes else 0),
         )
 
     def _norms_itself(self, row: LayerReport) -> bool:
         """Whether a BN is not that of cuDNN, and so makes its statistics at test time as well."""
-        arrays = {array.role for array in row.arrays}
-        return self.dtype == "bfloat16" or not {"weight", "bias"} <= arrays
+        roles = {array.role for array in row.arrays}
+        return self.dtype == "bfloat16" or not {"weight", "bias"} <= roles or self._is_flat(row.sources[0])
+
+    def _is_flat(self, index: int) -> bool:
+        """Whether PyTorch has a row's output as batch x depth."""
+        row = self.report.layers[index]
+        while row.kind not in FLAT_KINDS:
+            if row.kind in PLANAR_KINDS or not row.output.is_point:
+                return False
+            if row.layer.is_merge:
+                return all(self._is_flat(source) for source in row.sources)
+            row = self.report.layers[row.sources[0]]
+        return True
 
     def _in(self, row: LayerReport, value: int, item: int) -> int:
         """A value in the type that autocast wants: itself, or a copy."""
@@ -338,13 +361,16 @@ class Lowering:
         item = max(self.items[value], self.parameter_item)
         whole = self.size(self.counts[value], item)
         learned = [self.parameters[parameter].is_trainable for parameter in parameters]
+        scratch = [whole] if learned[0] else []
+        if self.items[value] != item and self.learns[value]:  # its gradient, before it is made narrow
+            scratch += [whole, -self.parameters[parameters[0]].size] if learned[0] else [whole]
         result = self._operation(
             row,
             [value],
             item=item,
             keeps=(0,) if learned[0] else (),
             parameters=parameters[:1],
-            backward_scratch=(whole,) if learned[0] else (),
+            backward_scratch=tuple(scratch),
         )
         if len(parameters) > 1:
             result = self._operation(row, [result], gradients=(SAME,), parameters=parameters[1:])
@@ -385,6 +411,7 @@ class Lowering:
         pads = layer.windows(volume).pads
         if any(pads):
             x = self._padded(row, x, _grown(volume, pads))
+        start = len(self.operations)
         powers = self._power(row, x)
         mean = self._operation(row, [powers], self.batch * row.output.elements, keeps=(0,))
         first = len(self.operations)
@@ -395,7 +422,8 @@ class Lowering:
         signed = self._operation(row, [sign, positive], keeps=(0, 1))
         scaled = self._operation(row, [signed])
         result = self._power(row, scaled)
-        self.inner_frames.append(Frame(row.name, first, len(self.operations) - 1, (mean,)))
+        last = len(self.operations) - 1
+        self.inner_frames += [Frame(row.name, start, last, (x,)), Frame(row.name, first, last, (mean,))]
         return result
 
     def _windowed(self, row: LayerReport, inputs: list[int]) -> int:

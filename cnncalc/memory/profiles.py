@@ -13,7 +13,8 @@ class Profile(NamedTuple):
     ``rounding``: sizes are multiples of so many bytes. ``index_bytes``: of one index of a max pool, 0 if none are kept.
     ``mask_bytes``: of one element of a dropout mask, None: as the element. ``holds_frames``: callers hold the
     arguments of a block until it returns. ``adds_in_place``: a second gradient is added into the first where it may be.
-    ``style``: how the optimizer steps unless told otherwise.
+    ``composes``: backward of SiLU is built from its parts, as FakeTensorMode does for a device whose kernels the build
+    lacks. ``style``: how the optimizer steps unless told otherwise.
     """
 
     name: str
@@ -23,13 +24,14 @@ class Profile(NamedTuple):
     holds_frames: bool = True
     adds_in_place: bool = True
     style: str = "foreach"
+    composes: bool = False
 
 
 PROFILES = {
     profile.name: profile
     for profile in (
         Profile("torch-cuda"),
-        Profile("torch-fake", adds_in_place=False),
+        Profile("torch-fake", adds_in_place=False, composes=True),
         Profile("torch-cpu", rounding=1, mask_bytes=None, style="loop"),
         Profile("numpy", rounding=1, mask_bytes=None, holds_frames=False, style="loop"),
         Profile("ideal", rounding=1, holds_frames=False, style="fused"),

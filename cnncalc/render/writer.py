@@ -370,6 +370,9 @@ def as_yaml(report: Report) -> str:
         lines.append(f"source: {_quoted(report.source)}")
     if graph.budget is not None and not getattr(graph.budget, "is_null", False):
         lines.append(f"budget: {_node_text(graph.budget)}")
+    if graph.ignore:
+        entries = [i.code if i.layer is None else f"{{{i.code}: {_quoted(i.layer)}}}" for i in graph.ignore]
+        lines.append(f"ignore: [{', '.join(entries)}]")
     lines.append("layers:")
     inputs = sum(row.kind == "input" for row in report.layers)
     counter = _Counter("", None, inputs == 1)

@@ -290,6 +290,13 @@ def test_the_order_of_branches_matters() -> None:
     assert not given_order.is_exact_order
 
 
+def test_a_repeated_block_is_searched_once() -> None:
+    """The search of one block takes a few dozen looks; 60 blocks take no more."""
+    block = "[CONV1-20 -> CONV1-8 | CONV1-40 -> CONV1-1] -> CONCAT -> CONV1-3"
+    found = plan(cnncalc.analyze(f"INPUT 10x10x3 -> [{block}]*60"), dtype="int8", order="best", states=50)
+    assert (found.given_bound_bytes, found.bound_bytes, found.is_exact_order) == (5100, 4400, True)
+
+
 @pytest.mark.parametrize("net", ["vgg16", "mobilenet-v1", "resnet18"])
 def test_without_a_choice_the_order_is_the_one_given(net: str) -> None:
     found, best = plan(report(net)), plan(report(net), order="best")
