@@ -144,3 +144,9 @@ def _parse(text: str, units: dict[str, int], bare: str, what: str) -> int:
 def grouped(count: int) -> str:
     """``102760448`` -> ``102,760,448``."""
     return f"{count:,}"
+
+
+def percent(part: int, whole: int) -> str:
+    """``71.1 %``: the share to one decimal, rounded half up; of nothing 0.0 %."""
+    tenths = (2000 * part + whole) // (2 * whole) if whole else 0
+    return f"{tenths // 10}.{tenths % 10} %"

@@ -37,7 +37,11 @@ class Option(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command: ``run`` gets the arguments and options as keywords and gives the exit code (None: 0)."""
+    """A command: ``run`` gets the arguments and options as keywords and gives the exit code (None: 0).
+
+    The last arguments may be left out where they are ``optional``; ``run`` gets None for them. ``several`` names one
+    more argument, which takes all words that are left.
+    """
 
     name: str
     short: str
@@ -45,10 +49,14 @@ class Command(NamedTuple):
     run: Callable[..., int | None]
     arguments: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
+    optional: tuple[str, ...] = ()
+    several: str | None = None
 
     def call(self, values: dict[str, Any]) -> int:
         """Runs the command with the values that were read; options that are not among them have their defaults."""
-        keywords: dict[str, Any] = {name: values[name] for name in self.arguments}
+        keywords: dict[str, Any] = {name: values.get(name) for name in self.arguments}
+        if self.several is not None:
+            keywords[self.several] = tuple(values.get(self.several, ()))
         for option in self.options:
             value = values.get(option.name, option.default)
             if option.group is None:
@@ -88,9 +96,13 @@ def read_plainly(command: Command, words: Sequence[str]) -> dict[str, Any] | Non
         except (StopIteration, ValueProblem):
             return None
         values[option.name] = value
-    if len(arguments) != len(command.arguments):
+    if command.several is not None:
+        number = len(command.arguments)
+        values[command.several] = tuple(arguments[number:])
+        arguments = arguments[:number]
+    if not len(command.arguments) - len(command.optional) <= len(arguments) <= len(command.arguments):
         return None
-    return {**values, **dict(zip(command.arguments, arguments, strict=True))}
+    return {**values, **dict(zip(command.arguments, arguments, strict=False))}
 
 
 # How values are read

@@ -39,6 +39,9 @@ EPILOG = """Exit codes: 0 done, 1 a check failed, 2 the input or the call is wro
 Shell completion: eval "$(_CNNCALC_COMPLETE=bash_source cnncalc)", or zsh_source, or fish_source.
 """
 
+TARGETS = ("target", "before", "after")
+"""Arguments that are a TARGET."""
+
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -123,9 +126,24 @@ def _parameter(option: Option) -> click.Parameter:
 def click_command(command: Command) -> click.Command:
     """The command as click knows it; called, it gives itself and its values."""
     parameters: list[click.Parameter] = [
-        click.Argument([name], metavar=name.upper(), shell_complete=complete_target if name == "target" else None)
+        click.Argument(
+            [name],
+            metavar=f"[{name.upper()}]" if name in command.optional else name.upper(),
+            required=name not in command.optional,
+            shell_complete=complete_target if name in TARGETS else None,
+        )
         for name in command.arguments
     ]
+    if command.several is not None:
+        parameters.append(
+            click.Argument(
+                [command.several],
+                metavar=f"{command.several.upper()}...",
+                nargs=-1,
+                required=False,
+                shell_complete=complete_target,
+            )
+        )
     parameters += [_parameter(option) for option in command.options]
 
     def callback(**values: Any) -> tuple[Command, dict[str, Any]]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.frontend.expand import Settings
     from cnncalc.graph import Graph
 
 
@@ -112,11 +113,16 @@ def load(target: str, design: dict[str, Any]) -> Graph:
     """The net behind a TARGET, read with what the options :data:`DESIGN` gave."""
     from cnncalc.analysis.loading import load_design
     from cnncalc.cli.streams import read_input
+
+    return load_design(target, settings_of(design), read_input() if target == "-" else None)
+
+
+def settings_of(design: dict[str, Any]) -> Settings:
+    """What the options :data:`DESIGN` gave, as the front end takes it."""
     from cnncalc.frontend.expand import Settings
 
     variables = {name: variable(name, text) for name, text in (design.get("variables") or {}).items()}
-    settings = Settings(**{**design, "variables": variables})
-    return load_design(target, settings, read_input() if target == "-" else None)
+    return Settings(**{**design, "variables": variables})
 
 
 def analyze(target: str, design: dict[str, Any], account: dict[str, Any], *, in_place: bool = True) -> Report:

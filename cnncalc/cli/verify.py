@@ -20,9 +20,13 @@ HELP = """Builds TARGET in NumPy with random weights, runs it, and holds every n
 Checked layer by layer: array shapes, bytes, elements of the parameters, metered multiply-adds, what works in place, and
 the pixels that really reach an output. The exit code is 0 if all agree, else 1.
 
+With --train the net is trained for two steps instead, forward, loss, backward and optimizer, and the bytes of arrays
+that are alive are measured at every layer and held against what ``memory --profile numpy`` says.
+
 \b
-Example:
+Examples:
   cnncalc verify googlenet --batch 2 --dtype float64
+  cnncalc verify resnet18 --train --optimizer adam --batch 2
 """
 
 QUIET_SECONDS = 1.0
@@ -37,6 +41,8 @@ def run(
     batch: int,
     dtype: str,
     seed: int,
+    train: bool,
+    optimizer: str | None,
     units: str | None,
     design: dict[str, Any],
     output: dict[str, Any],
@@ -46,6 +52,7 @@ def run(
 
     use_widest_kernels()
     try:
+        from cnncalc.executor.prove import verify_training
         from cnncalc.executor.verify import needed_bytes, verify
     except ImportError as error:
         if error.name != "numpy":
@@ -53,11 +60,20 @@ def run(
         raise ValueProblem(
             "verify runs the net in NumPy, which is not installed", code="numpy-missing", hint="pip install numpy"
         ) from None
-    from cnncalc.render.verification import verification_document
+    from cnncalc.render.verification import training_document, verification_document
 
+    if optimizer is not None and not train:
+        raise ValueProblem("--optimizer is for a training step", code="usage", hint="add --train")
     out = output_of(output)
     report = analyze(target, design, {"batch": batch, "dtype": dtype})
     show, clear = _progress(len(report.layers))
+    if train:
+        try:
+            training = verify_training(report, optimizer=optimizer or "momentum", seed=seed, progress=show)
+        finally:
+            clear()
+        out.write(training_document(training, units=units or "iec"))
+        return 0 if training.agrees else 1
     needed = needed_bytes(report)
     if show is not None and needed > WORTH_SAYING:
         say(f"the run needs about {format_bytes(needed, units or 'iec')} of memory")
@@ -106,8 +122,12 @@ COMMAND = Command(
         Option("--batch", "batch", "Images in a batch (default: 1).", "N", whole_number, 1),
         choice("--dtype", ("float32", "float64"), "Type of every number (default: float32).", default="float32"),
         Option("--seed", "seed", "Seed of the random weights and images (default: 0).", "N", _seed, 0),
+        Option("--train", "train", "Train for two steps and measure their memory.", default=False,
+               opposite="--no-train"),
+        Option("--optimizer", "optimizer", "Optimizer of --train: sgd, momentum, adam, ... (default: momentum).",
+               "NAME"),
         *DESIGN,
         UNITS,
         *output_options("text", "rich", "json", "csv"),
     ),
-)
+)  # fmt: skip

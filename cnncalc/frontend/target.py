@@ -68,6 +68,11 @@ def load_file(path: str, settings: Settings = DEFAULT_SETTINGS, shown_as: str | 
     return _load_architecture(Source(shown_as or path, read_text(path)), settings)
 
 
+def load_file_text(name: str, text: str, settings: Settings = DEFAULT_SETTINGS) -> Graph:
+    """The graph of the text of an architecture file that is not read from its place."""
+    return _load_architecture(Source(name, text), settings)
+
+
 def read_text(path: str) -> str:
     """The text of a file in UTF-8; DesignError if it cannot be read."""
     shown = visible(path)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
-from cnncalc.layers.base import Layer, Memory, Parameter, key
+from cnncalc.layers.base import Gradients, Keeping, Layer, Memory, Parameter, Saved, key
 from cnncalc.layers.keys import Boolean, Decimal
-from cnncalc.layers.planes import elementwise, pixels, planes
+from cnncalc.layers.planes import derived, elementwise, pieces, pixels, planes
 
 if TYPE_CHECKING:
     from cnncalc.volume import Volume
@@ -53,6 +53,25 @@ class Activation(Layer):
     def may_work_in_place(self) -> bool | None:
         return self.in_place if self.can_work_in_place else False
 
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        return Keeping(output=True) if self.keeps_output else Keeping(inputs=True, clones=in_place)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        """The gradient times the derivative, which is a function of what is kept: the input or the output."""
+
+        def function(kept: Any, coming: Any, result: Any) -> None:
+            with xp.errstate(over="ignore"):
+                xp.multiply(self.derivative(xp, kept), coming, out=result)
+
+        kept = saved.output if saved.x is None else saved.x
+        return (derived(xp, function, kept, gradient),), {}
+
+    def derivative(self, xp: Any, kept: Any) -> Any:
+        """The derivative at some elements, from the output if that is what is kept, else from the input."""
+        raise NotImplementedError
+
 
 class Relu(Activation):
     """max(0, x). Source: CS231n, "Rectified Linear Unit"."""
@@ -64,6 +83,9 @@ class Relu(Activation):
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         return xp.maximum(inputs[0], 0, out=out)
 
+    def derivative(self, xp: Any, kept: Any) -> Any:
+        return kept > 0
+
 
 class Relu6(Activation):
     """min(max(0, x), 6). Source: Sandler et al. 2018."""
@@ -73,6 +95,9 @@ class Relu6(Activation):
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         return xp.clip(inputs[0], 0, 6, out=out)
+
+    def derivative(self, xp: Any, kept: Any) -> Any:
+        return (kept > 0) & (kept < 6)
 
 
 class Sigmoid(Activation):
@@ -89,6 +114,9 @@ class Sigmoid(Activation):
 
         return elementwise(xp, function, inputs[0], out)
 
+    def derivative(self, xp: Any, kept: Any) -> Any:
+        return kept * (1 - kept)
+
 
 class Tanh(Activation):
     """The hyperbolic tangent of x."""
@@ -99,6 +127,9 @@ class Tanh(Activation):
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         return xp.tanh(inputs[0], out=out)
+
+    def derivative(self, xp: Any, kept: Any) -> Any:
+        return 1 - xp.square(kept)
 
 
 class Gelu(Activation):
@@ -116,6 +147,12 @@ class Gelu(Activation):
 
         return elementwise(xp, function, inputs[0], out)
 
+    def derivative(self, xp: Any, kept: Any) -> Any:
+        # P(X <= x) + x * density(x)
+        tail = 0.5 * erfc(xp, xp.absolute(kept) * 0.5**0.5)
+        below = xp.where(kept > 0, 1 - tail, tail)
+        return below + kept * xp.exp(-0.5 * xp.square(kept)) * 0.3989422804014327  # 1 / sqrt(2*pi)
+
 
 class Silu(Activation):
     """x * sigmoid(x), also called swish. Source: Ramachandran et al. 2017."""
@@ -130,6 +167,10 @@ class Silu(Activation):
 
         return elementwise(xp, function, inputs[0], out)
 
+    def derivative(self, xp: Any, kept: Any) -> Any:
+        sigmoid = 1 / (1 + xp.exp(-kept))
+        return sigmoid * (1 + kept * (1 - sigmoid))
+
 
 class HardSwish(Activation):
     """x * min(max(0, x + 3), 6) / 6. Source: Howard et al. 2019."""
@@ -143,6 +184,9 @@ class HardSwish(Activation):
 
         return elementwise(xp, function, inputs[0], out)
 
+    def derivative(self, xp: Any, kept: Any) -> Any:
+        return xp.where(kept > 3, 1, xp.where(kept < -3, 0, kept / 3 + 0.5)).astype(kept.dtype, copy=False)
+
 
 class HardSigmoid(Activation):
     """min(max(0, x + 3), 6) / 6. Source: Howard et al. 2019."""
@@ -155,6 +199,9 @@ class HardSigmoid(Activation):
             xp.divide(xp.clip(x + 3, 0, 6), 6, out=result)
 
         return elementwise(xp, function, inputs[0], out)
+
+    def derivative(self, xp: Any, kept: Any) -> Any:
+        return ((kept > -3) & (kept < 3)) * kept.dtype.type(1 / 6)
 
 
 class LeakyRelu(Activation):
@@ -175,6 +222,15 @@ class LeakyRelu(Activation):
 
         return elementwise(xp, function, inputs[0], out)
 
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        # a slope that is not negative leaves the sign
+        return Keeping(output=True) if in_place else Keeping(inputs=True)
+
+    def derivative(self, xp: Any, kept: Any) -> Any:
+        return xp.where(kept > 0, kept.dtype.type(1), kept.dtype.type(self.slope))
+
 
 class Elu(Activation):
     """x where positive, else ``alpha`` * (exp(x) - 1). Source: Clevert et al. 2015."""
@@ -194,6 +250,23 @@ class Elu(Activation):
 
         return elementwise(xp, function, inputs[0], out)
 
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        return Keeping(output=True) if in_place else Keeping(inputs=True)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        if saved.x is not None:
+            return super().backward(xp, gradient, saved)
+
+        def function(output: Any, coming: Any, result: Any) -> None:
+            xp.multiply(xp.where(output > 0, 1, output + self.alpha), coming, out=result)
+
+        return (derived(xp, function, saved.output, gradient),), {}
+
+    def derivative(self, xp: Any, kept: Any) -> Any:
+        return xp.where(kept > 0, kept.dtype.type(1), self.alpha * xp.exp(xp.minimum(kept, 0)))
+
 
 class Softplus(Activation):
     """log(1 + exp(x))."""
@@ -204,6 +277,9 @@ class Softplus(Activation):
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         return elementwise(xp, lambda x, result: xp.logaddexp(0, x, out=result), inputs[0], out)
+
+    def derivative(self, xp: Any, kept: Any) -> Any:
+        return 1 / (1 + xp.exp(-kept))
 
 
 class PRelu(Activation):
@@ -226,6 +302,20 @@ class PRelu(Activation):
         slope = parameters["slope"][:, None, None]
         return pixels(xp.where(maps > 0, maps, slope * maps))
 
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        (wanted,) = saved.wants
+        maps, coming, slope = planes(saved.x), planes(gradient), saved.parameters["slope"][:, None, None]
+        result = xp.empty(maps.shape, maps.dtype) if wanted else None
+        change = xp.zeros(slope.size, maps.dtype) if saved.learns else None
+        for number, (image, arriving) in enumerate(zip(maps, coming, strict=True)):
+            for piece in pieces(len(image), image[0].nbytes):
+                if result is not None:
+                    factor = xp.where(image[piece] > 0, maps.dtype.type(1), slope[piece])
+                    xp.multiply(factor, arriving[piece], out=result[number, piece])
+                if change is not None:
+                    change[piece] += (xp.minimum(image[piece], 0) * arriving[piece]).sum(axis=(1, 2))
+        return (None if result is None else pixels(result),), {} if change is None else {"slope": change}
+
 
 class Softmax(Layer):
     """exp(x) over its sum along the depth, at each position."""
@@ -239,3 +329,17 @@ class Softmax(Layer):
         result = xp.exp(maps - maps.max(axis=1, keepdims=True))
         result /= result.sum(axis=1, keepdims=True)
         return pixels(result)
+
+    kept: ClassVar[Keeping] = Keeping(output=True)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        # y * (gradient - sum of gradient*y over the depth)
+        output, coming = planes(saved.output), planes(gradient)
+        result = xp.empty(output.shape, output.dtype)
+        for image, arriving, target in zip(output, coming, result, strict=True):
+            xp.multiply(image, arriving, out=target)
+            total = target.sum(axis=0)
+            for piece in pieces(len(image), total.nbytes):
+                xp.subtract(arriving[piece], total, out=target[piece])
+                target[piece] *= image[piece]
+        return (pixels(result),), {}

@@ -6,9 +6,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import POINT, WHOLE_PLANE, ByProduct, Layer, Memory, Parameter, Stencil, key
+from cnncalc.layers.base import (
+    POINT,
+    WHOLE_PLANE,
+    ByProduct,
+    Extra,
+    Gradients,
+    Keeping,
+    Layer,
+    Memory,
+    Parameter,
+    Saved,
+    Stencil,
+    key,
+)
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
-from cnncalc.layers.planes import pieces, pixels, planes, pool, slide, starts
+from cnncalc.layers.planes import pieces, pixels, planes, pool, slide, spread, starts, unpool
 
 if TYPE_CHECKING:
     from cnncalc.volume import Volume
@@ -53,6 +66,100 @@ def affine(result: Any, parameters: Any, shape: tuple[int, ...]) -> Any:
     if "shift" in parameters:
         result += parameters["shift"].reshape(shape)
     return result
+
+
+MOMENTUM = 0.1
+"""How much of a running mean or variance each batch replaces."""
+
+
+class ImageNorm(Affine):
+    """Normalizations of each image by itself, in the training run.
+
+    An image is seen as an array of three sides, of which the ``axes`` are normalized over; what is kept is the input,
+    each mean and each 1 / sqrt(variance + 1e-5). With n numbers in a mean, h = (x - mean)/root and g the gradient of h:
+    the gradient of x is (g - sum(g)/n - h*sum(g*h)/n) / root.
+    """
+
+    def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
+        """How an image of depth, height and width is seen, and over what it is normalized."""
+        raise NotImplementedError
+
+    def _factor(self, array: Any, shape: tuple[int, ...]) -> Any:
+        """A scale or shift as an array that fits an image of depth x height x width."""
+        return array.reshape(-1, 1, 1)
+
+    def _means(self, volume: Volume) -> int:
+        """How many means an image has."""
+        sides, axes = self._sides((volume.depth, volume.height, volume.width))
+        count = 1
+        for axis, side in enumerate(sides):
+            count *= 1 if axis in axes else side
+        return count
+
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        means = self._means(output)
+        return Keeping(inputs=True, extras=(Extra("mean", means), Extra("inverse", means)))
+
+    def forward_training(
+        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        maps = planes(inputs[0])
+        sides, axes = self._sides(maps.shape[1:])
+        few = tuple([1 if axis in axes else side for axis, side in enumerate(sides)])
+        result = xp.empty(maps.shape, maps.dtype)
+        mean, inverse = (xp.empty((len(maps), *few), maps.dtype) for _ in range(2))
+        for number, (image, target) in enumerate(zip(maps, result, strict=True)):
+            seen = target.reshape(sides)
+            image.reshape(sides).mean(axis=axes, keepdims=True, out=mean[number])
+            xp.subtract(image.reshape(sides), mean[number], out=seen)
+            variance = xp.square(seen).mean(axis=axes, keepdims=True)
+            inverse[number] = 1 / xp.sqrt(variance + EPSILON)
+            seen *= inverse[number]
+            if "scale" in parameters:
+                target *= self._factor(parameters["scale"], target.shape)
+            if "shift" in parameters:
+                target += self._factor(parameters["shift"], target.shape)
+        return pixels(result), {"mean": mean, "inverse": inverse}
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        maps, coming, scale = planes(saved.x), planes(gradient), saved.parameters.get("scale")
+        sides, axes = self._sides(maps.shape[1:])
+        inverses = saved.extras["inverse"]
+        count = maps[0].size // inverses[0].size
+        result = xp.empty(maps.shape, maps.dtype) if saved.wants[0] else None
+        names = [name for name in ("scale", "shift") if saved.learns and name in saved.parameters]
+        found = {name: xp.zeros(saved.parameters[name].shape, maps.dtype) for name in names}
+        over = () if scale is None and not names else self._spread_over(saved)
+        for number, (image, arriving) in enumerate(zip(maps, coming, strict=True)):
+            inverse = inverses[number]
+            h = (image.reshape(sides) - saved.extras["mean"][number]) * inverse
+            if "shift" in found:
+                found["shift"] += self._gathered(arriving, over, found["shift"].shape)
+            if "scale" in found:
+                found["scale"] += self._gathered(h.reshape(image.shape) * arriving, over, found["scale"].shape)
+            if result is None:
+                continue
+            g = arriving.reshape(sides) if scale is None else (
+                arriving * self._factor(scale, image.shape)
+            ).reshape(sides)
+            first = g.sum(axis=axes, keepdims=True) / count
+            second = (g * h).sum(axis=axes, keepdims=True) / count
+            target = result[number].reshape(sides)
+            h *= second
+            xp.subtract(g, first, out=target)
+            target -= h
+            target *= inverse
+        return (None if result is None else pixels(result),), found
+
+    def _spread_over(self, saved: Saved) -> tuple[int, ...]:
+        """The sides of an image, of depth, height and width, over which one number of scale or shift is spread."""
+        return (1, 2)
+
+    def _gathered(self, image: Any, over: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+        """An image depth x height x width added up to the shape of a scale or shift."""
+        return (image.sum(axis=over) if over else image.transpose(1, 2, 0)).reshape(shape)
 
 
 class BatchNorm(Affine):
@@ -100,6 +207,77 @@ class BatchNorm(Affine):
                 part += offset[piece]
         return pixels(result)
 
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        each = output.depth
+        return Keeping(
+            inputs=True, extras=(Extra("mean", each, per_image=False), Extra("inverse", each, per_image=False))
+        )
+
+    def forward_training(
+        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        maps = planes(inputs[0])
+        batch, depth, height, width = maps.shape
+        count, bytes_each = batch * height * width, height * width * maps.itemsize
+        mean = maps.sum(axis=(2, 3)).sum(axis=0) / count
+        variance = xp.zeros(depth, maps.dtype)
+        for image in maps:
+            for piece in pieces(depth, bytes_each):
+                apart = image[piece] - mean[piece, None, None]
+                variance[piece] += xp.square(apart, out=apart).sum(axis=(1, 2))
+        variance /= count
+        inverse = 1 / xp.sqrt(variance + EPSILON)
+        if self.stats:
+            # the running variance is that of all images there might be: n - 1 in place of n
+            unbiased = variance * (count / max(1, count - 1))
+            for running, found in ((parameters["mean"], mean), (parameters["variance"], unbiased)):
+                running *= 1 - MOMENTUM
+                running += MOMENTUM * found
+        factor = inverse * parameters["scale"] if "scale" in parameters else inverse
+        shift = parameters.get("shift")
+        result = xp.empty(maps.shape, maps.dtype)
+        for image, target in zip(maps, result, strict=True):
+            for piece in pieces(depth, bytes_each):
+                part = xp.subtract(image[piece], mean[piece, None, None], out=target[piece])
+                part *= factor[piece, None, None]
+                if shift is not None:
+                    part += shift[piece, None, None]
+        return pixels(result), {"mean": mean, "inverse": inverse}
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        # with h = (x - mean) / root: scale/root * (g - sum(g)/n - h * sum(g*h)/n), sums over the batch
+        maps, coming = planes(saved.x), planes(gradient)
+        batch, depth, height, width = maps.shape
+        count, bytes_each = batch * height * width, height * width * maps.itemsize
+        mean, inverse = saved.extras["mean"], saved.extras["inverse"]
+        total, product = xp.zeros(depth, maps.dtype), xp.zeros(depth, maps.dtype)
+        for image, arriving in zip(maps, coming, strict=True):
+            for piece in pieces(depth, bytes_each):
+                total[piece] += arriving[piece].sum(axis=(1, 2))
+                apart = image[piece] - mean[piece, None, None]
+                product[piece] += xp.multiply(apart, arriving[piece], out=apart).sum(axis=(1, 2))
+        product *= inverse
+        result = None
+        if saved.wants[0]:
+            factor = inverse * saved.parameters["scale"] if self.scale else inverse
+            average, slope = total / count, product * inverse / count
+            result = xp.empty(maps.shape, maps.dtype)
+            for image, arriving, target in zip(maps, coming, result, strict=True):
+                for piece in pieces(depth, bytes_each):
+                    apart = image[piece] - mean[piece, None, None]
+                    apart *= slope[piece, None, None]
+                    apart += average[piece, None, None]
+                    part = xp.subtract(arriving[piece], apart, out=target[piece])
+                    part *= factor[piece, None, None]
+        found = {}
+        if saved.learns and self.scale:
+            found["scale"] = product
+        if saved.learns and self.shift:
+            found["shift"] = total
+        return (None if result is None else pixels(result),), found
+
     def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
         each = ByProduct(
             output.depth, "float32", per_image=False, in_inference=not self.stats, in_half_inference=True
@@ -107,7 +285,7 @@ class BatchNorm(Affine):
         return (each, each)
 
 
-class LayerNorm(Affine):
+class LayerNorm(ImageNorm):
     """Normalizes each image by its own mean and variance, over the whole ``volume`` or over the ``depth`` alone.
 
     Scale and shift have as many numbers as what is normalized over: H*W*D or D each.
@@ -135,12 +313,22 @@ class LayerNorm(Affine):
             return pixels(affine(normalized(xp, planes(x), (1,)), parameters, (-1, 1, 1)))
         return affine(normalized(xp, x, (1, 2, 3)), parameters, x.shape[1:])
 
+    def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
+        depth, height, width = shape
+        return (depth, height, width), (0,) if self.axes == "depth" else (0, 1, 2)
+
+    def _factor(self, array: Any, shape: tuple[int, ...]) -> Any:
+        return array.reshape(-1, 1, 1) if array.ndim == 1 else array.transpose(2, 0, 1)
+
+    def _spread_over(self, saved: Saved) -> tuple[int, ...]:
+        return (1, 2) if self.axes == "depth" else ()
+
     def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
         each = ByProduct(1 if self.axes == "volume" else output.height * output.width, "float32", in_inference=True)
         return (each, each)
 
 
-class GroupNorm(Affine):
+class GroupNorm(ImageNorm):
     """Normalizes each of ``groups`` groups of channels of an image by its own mean and variance.
 
     Source: Wu and He 2018.
@@ -176,12 +364,16 @@ class GroupNorm(Affine):
         result = normalized(xp, parts, (2, 3, 4)).reshape(batch, depth, height, width)
         return pixels(affine(result, parameters, (-1, 1, 1)))
 
+    def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
+        depth, height, width = shape
+        return (self.groups, depth // self.groups, height * width), (1, 2)
+
     def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
         each = ByProduct(self.groups, "float32", in_inference=True)
         return (each, each)
 
 
-class InstanceNorm(Affine):
+class InstanceNorm(ImageNorm):
     """Normalizes each channel of an image by its own mean and variance; learns nothing unless told so.
 
     Source: Ulyanov et al. 2016.
@@ -198,6 +390,10 @@ class InstanceNorm(Affine):
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         return pixels(affine(normalized(xp, planes(inputs[0]), (2, 3)), parameters, (-1, 1, 1)))
+
+    def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
+        depth, height, width = shape
+        return (depth, height, width), (1, 2)
 
     def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
         each = ByProduct(output.depth, "float32", in_inference=True)
@@ -250,6 +446,61 @@ class LocalResponseNorm(Layer):
             total **= self.beta
         return pixels(xp.divide(maps, total, out=total))
 
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        return Keeping(inputs=True, extras=(Extra("base", output.elements),))
+
+    def _neighbours(self, xp: Any, image: Any, out: Any, *, turned: bool = False) -> None:
+        """The sum over the neighbours of each element of an image, or the transpose of that sum, into ``out``."""
+        around, pads = range(self.size), (self.size // 2, (self.size - 1) // 2)
+        if self.region == "across":
+            begins = starts(image.shape[0], pads, self.size)
+            if turned:
+                spread(xp, image, 0, begins, around, image.shape[0], out)
+            else:
+                slide(xp, xp.add, image, 0, begins, around, 0, out)
+            return
+        sides = [starts(size, pads, self.size) for size in image.shape[1:]]
+        window = (self.size, self.size)
+        if turned:
+            out[...] = unpool(xp, image[None], sides, window, image.shape[1:])[0]
+        else:
+            out[...] = pool(xp, xp.add, 0, image[None], sides, window, (1, 1))[0]
+
+    def _share(self) -> float:
+        return self.alpha / (self.size if self.region == "across" else self.size**2)
+
+    def forward_training(
+        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        maps = planes(inputs[0])
+        result, base = xp.empty(maps.shape, maps.dtype), xp.empty(maps.shape, maps.dtype)
+        for image, target, below in zip(maps, result, base, strict=True):
+            self._neighbours(xp, xp.square(image), below)
+            below *= self._share()
+            below += self.k
+            xp.power(below, -self.beta, out=target)
+            target *= image
+        return pixels(result), {"base": pixels(base)}
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        # with t the base: g * t**-beta - 2*beta*share * x * (sum of g*x * t**(-beta-1) over those that have x around)
+        maps, coming = planes(saved.x), planes(gradient)
+        result = xp.empty(maps.shape, maps.dtype)
+        for image, arriving, below, target in zip(
+            maps, coming, planes(saved.extras["base"]), result, strict=True
+        ):
+            power = xp.power(below, -self.beta)
+            power *= arriving
+            part = power * image
+            part /= below
+            self._neighbours(xp, part, target, turned=True)
+            target *= image
+            target *= -2 * self.beta * self._share()
+            target += power
+        return (pixels(result),), {}
+
 
 class Scale(Layer):
     """One learned factor a channel (weights) and, unless ``shift`` is no, one learned shift (biases)."""
@@ -270,3 +521,21 @@ class Scale(Layer):
         if "shift" in parameters:
             result += parameters["shift"][:, None, None]
         return pixels(result)
+
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        return Keeping(inputs=learns)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        coming, found = planes(gradient), {}
+        if saved.learns:
+            change = xp.zeros(saved.shape[1], gradient.dtype)
+            for image, arriving in zip(planes(saved.x), coming, strict=True):
+                for piece in pieces(len(image), image[0].nbytes):
+                    change[piece] += (image[piece] * arriving[piece]).sum(axis=(1, 2))
+            found["scale"] = change
+            if self.shift:
+                found["shift"] = coming.sum(axis=(2, 3)).sum(axis=0)
+        result = coming * saved.parameters["scale"][:, None, None] if saved.wants[0] else None
+        return (None if result is None else pixels(result),), found

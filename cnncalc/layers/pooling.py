@@ -6,9 +6,21 @@ from typing import Any, ClassVar
 
 from cnncalc.counts import Count
 from cnncalc.errors import ValueProblem
-from cnncalc.layers.base import WHOLE_PLANE, ByProduct, Layer, Memory, Parameter, Stencil, key
+from cnncalc.layers.base import (
+    WHOLE_PLANE,
+    ByProduct,
+    Extra,
+    Gradients,
+    Keeping,
+    Layer,
+    Memory,
+    Parameter,
+    Saved,
+    Stencil,
+    key,
+)
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Pad, Pair
-from cnncalc.layers.planes import pixels, planes, pool, starts
+from cnncalc.layers.planes import largest_places, pieces, pixels, planes, pool, starts, to_places, unpool
 from cnncalc.layers.window import SIDES, Windows, sized
 from cnncalc.volume import Volume
 
@@ -76,12 +88,16 @@ class PaddedPooling(Pooling):
 
     def begins(self, x: Any) -> tuple[range, range]:
         """Where the windows begin on an array, by height and by width."""
+        return self.begins_of(x.shape[1], x.shape[2])
+
+    def begins_of(self, height: int, width: int) -> tuple[range, range]:
+        """Where the windows begin on an array of this height and width."""
         same, ceil = isinstance(self.pad, str), self.round == "ceil"
         top, left, bottom, right = (0, 0, 0, 0) if isinstance(self.pad, str) else self.pad
         (kh, kw), (dh, dw), (sh, sw) = self.kernel, self._dilation(), self.step
         return (
-            starts(x.shape[1], (top, bottom), dh * (kh - 1) + 1, sh, ceil=ceil, same=same),
-            starts(x.shape[2], (left, right), dw * (kw - 1) + 1, sw, ceil=ceil, same=same),
+            starts(height, (top, bottom), dh * (kh - 1) + 1, sh, ceil=ceil, same=same),
+            starts(width, (left, right), dw * (kw - 1) + 1, sw, ceil=ceil, same=same),
         )
 
 
@@ -156,6 +172,55 @@ class MaxPool(AdaptivePooling):
             return pixels(self._bins(xp, xp.maximum.reduce, x))
         return pixels(pool(xp, xp.maximum, -xp.inf, planes(x), self.begins(x), self.kernel, self.dilation))
 
+    def _index_bytes(self) -> int:
+        """Bytes of the place of a number in its window; an adaptive pool keeps its place in the plane."""
+        if self.adaptive is not None:
+            return 8
+        places = self.kernel[0] * self.kernel[1]
+        return 1 if places <= 1 << 8 else 2 if places <= 1 << 16 else 4 if places <= 1 << 32 else 8
+
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        return Keeping(extras=(Extra("places", output.elements, self._index_bytes()),))
+
+    def forward_training(
+        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        (x,) = inputs
+        maps = planes(x)
+        if self.adaptive is None:
+            item = xp.dtype(f"uint{8 * self._index_bytes()}")
+            result, places = largest_places(xp, maps, self.begins(x), self.kernel, self.dilation, item)
+            return pixels(result), {"places": pixels(places)}
+        result = xp.empty((*maps.shape[:2], *self.adaptive), x.dtype)
+        places = xp.empty(result.shape, xp.int64)
+        width = maps.shape[3]
+        for image, target, where in zip(maps, result, places, strict=True):
+            for i, (top, bottom) in enumerate(_edges(maps.shape[2], self.adaptive[0])):
+                for j, (left, right) in enumerate(_edges(width, self.adaptive[1])):
+                    seen = image[:, top:bottom, left:right].reshape(len(image), -1)
+                    down, across = xp.divmod(seen.argmax(axis=1), right - left)
+                    where[:, i, j] = (top + down) * width + left + across
+                    seen.max(axis=1, out=target[:, i, j])
+        return pixels(result), {"places": pixels(places)}
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        (batch, depth, height, width), places = saved.shape, planes(saved.extras["places"])
+        coming = planes(gradient)
+        if self.adaptive is None:
+            begins = self.begins_of(height, width)
+            return (
+                pixels(to_places(xp, coming, places, begins, self.kernel, self.dilation, (height, width))),
+            ), {}
+        result = xp.zeros(saved.shape, gradient.dtype)
+        channels = xp.arange(depth)
+        for image, arriving, where in zip(result.reshape(batch, depth, -1), coming, places, strict=True):
+            for i in range(where.shape[1]):
+                for j in range(where.shape[2]):
+                    image[channels, where[:, i, j]] += arriving[:, i, j]
+        return (pixels(result),), {}
+
     def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
         return (ByProduct(output.elements, "int64", in_inference=True),)
 
@@ -187,6 +252,25 @@ class AveragePool(AdaptivePooling):
         rows, columns = (xp.array(self._counted(side, x.shape[1 + side], begins[side]), x.dtype) for side in (0, 1))
         result /= rows[:, None] * columns
         return pixels(result)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        coming, (batch, depth, height, width) = planes(gradient), saved.shape
+        if self.adaptive is not None:
+            edges = [_edges(size, bins) for size, bins in zip((height, width), self.adaptive, strict=True)]
+            shares = [xp.array([last - first for first, last in some], gradient.dtype) for some in edges]
+            result = xp.zeros(saved.shape, gradient.dtype)
+            for image, target in zip(coming / (shares[0][:, None] * shares[1]), result, strict=True):
+                lines = xp.zeros((depth, height, image.shape[2]), gradient.dtype)
+                for number, (first, last) in enumerate(edges[0]):
+                    lines[:, first:last] += image[:, number, None]
+                for number, (first, last) in enumerate(edges[1]):
+                    target[..., first:last] += lines[..., number, None]
+            return (pixels(result),), {}
+        begins = self.begins_of(height, width)
+        rows, columns = (
+            xp.array(self._counted(side, (height, width)[side], begins[side]), gradient.dtype) for side in (0, 1)
+        )
+        return (pixels(unpool(xp, coming / (rows[:, None] * columns), begins, self.kernel, (height, width))),), {}
 
     def _counted(self, side: int, size: int, begins: range) -> list[int]:
         """How many elements of each window count in the mean: those of the image, and of the padding if it counts.
@@ -222,6 +306,35 @@ class LpPool(PaddedPooling):
         result **= 1 / self.power
         return pixels(result)
 
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        return Keeping(inputs=True, extras=(Extra("sums", output.elements),))
+
+    def forward_training(
+        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        (x,) = inputs
+        maps = planes(x)
+        powers = xp.square(maps) if self.power == 2 else xp.absolute(maps) ** self.power
+        sums = pool(xp, xp.add, 0, powers, self.begins(x), self.kernel, (1, 1))
+        return pixels(xp.sqrt(sums) if self.power == 2 else sums ** (1 / self.power)), {"sums": pixels(sums)}
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        # |x|**(p-1) * sign(x) times the sum of gradient * sums**(1/p - 1) over the windows that see x; 0 where all is 0
+        height, width = saved.shape[2:]
+        sums = planes(saved.extras["sums"])
+        shares = xp.where(sums > 0, sums, xp.inf) ** (1 / self.power - 1) if self.power != 1 else xp.ones_like(sums)
+        shares *= planes(gradient)
+        result = unpool(xp, shares, self.begins_of(height, width), self.kernel, (height, width))
+        for image, target in zip(planes(saved.x), result, strict=True):
+            for piece in pieces(len(image), image[0].nbytes):
+                if self.power == 2:
+                    target[piece] *= image[piece]
+                else:
+                    target[piece] *= xp.absolute(image[piece]) ** (self.power - 1) * xp.sign(image[piece])
+        return (pixels(result),), {}
+
 
 class GlobalAveragePool(Layer):
     """The mean of each map: [HxWxD] becomes [1x1xD].
@@ -242,6 +355,11 @@ class GlobalAveragePool(Layer):
         maps = planes(x)
         return maps.reshape(*maps.shape[:2], -1).mean(axis=2)[:, None, None]
 
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        result = xp.empty(saved.shape, gradient.dtype)
+        result[...] = planes(gradient) / (saved.shape[2] * saved.shape[3])
+        return (pixels(result),), {}
+
 
 class GlobalMaxPool(GlobalAveragePool):
     """The largest value of each map: [HxWxD] becomes [1x1xD]."""
@@ -253,6 +371,24 @@ class GlobalMaxPool(GlobalAveragePool):
         (x,) = inputs
         maps = planes(x)
         return maps.reshape(*maps.shape[:2], -1).max(axis=2)[:, None, None]
+
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        return Keeping(extras=(Extra("places", output.elements, 8),))
+
+    def forward_training(
+        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        maps = planes(inputs[0])
+        flat = maps.reshape(*maps.shape[:2], -1)
+        return flat.max(axis=2)[:, None, None], {"places": flat.argmax(axis=2)}
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        result = xp.zeros(saved.shape, gradient.dtype)
+        flat = result.reshape(*saved.shape[:2], -1)
+        xp.put_along_axis(flat, saved.extras["places"][..., None], gradient[:, 0, 0, :, None], axis=2)
+        return (pixels(result),), {}
 
     def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
         return (ByProduct(output.elements, "int64", in_inference=True),)
@@ -276,9 +412,37 @@ class Subsample(Pooling):
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         (x,) = inputs
-        (kh, kw), (sh, sw) = self.kernel, self.step
-        begins = (starts(x.shape[1], (0, 0), kh, sh), starts(x.shape[2], (0, 0), kw, sw))
-        result = pool(xp, xp.add, 0, planes(x), begins, self.kernel, (1, 1))
+        result = pool(xp, xp.add, 0, planes(x), self.begins_of(x.shape[1], x.shape[2]), self.kernel, (1, 1))
         result *= parameters["weight"][:, None, None]
         result += parameters["bias"][:, None, None]
         return pixels(result)
+
+    def keeping(
+        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
+    ) -> Keeping:
+        return Keeping(extras=(Extra("sums", output.elements),) if learns else ())
+
+    def forward_training(
+        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        (x,) = inputs
+        sums = pool(xp, xp.add, 0, planes(x), self.begins_of(x.shape[1], x.shape[2]), self.kernel, (1, 1))
+        result = sums * parameters["weight"][:, None, None]
+        result += parameters["bias"][:, None, None]
+        return pixels(result), {"sums": pixels(sums)}
+
+    def begins_of(self, height: int, width: int) -> tuple[range, range]:
+        """Where the windows begin on an array of this height and width."""
+        (kh, kw), (sh, sw) = self.kernel, self.step
+        return starts(height, (0, 0), kh, sh), starts(width, (0, 0), kw, sw)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        coming, (height, width) = planes(gradient), saved.shape[2:]
+        result, found = None, {}
+        if saved.wants[0]:
+            shares = coming * saved.parameters["weight"][:, None, None]
+            result = pixels(unpool(xp, shares, self.begins_of(height, width), self.kernel, (height, width)))
+        if saved.learns:
+            found["weight"] = (coming * planes(saved.extras["sums"])).sum(axis=(2, 3)).sum(axis=0)
+            found["bias"] = coming.sum(axis=(2, 3)).sum(axis=0)
+        return (result,), found

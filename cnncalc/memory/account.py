@@ -249,6 +249,10 @@ class Bench:
         chosen = tuple(self.segments(batch) if segments is None else segments)
         tape = self.tape(batch, training=True)
         trace = self.trace(batch, chosen, logs=logs)
+        first = trace
+        if self.options.zero_grad != "start" and self.options.accumulate == 1:
+            # before the first step there are no gradients
+            first = Machine(tape, self.profile, segments=operations_of(tape, chosen)).run(training=True)
         step = self.step(tape)
         there = resident(tape)
         base = sum(there)
@@ -280,7 +284,7 @@ class Bench:
         return Training(
             peak,
             place,
-            max(base + step.before_first + trace.peak.total, before_step + step.before_first + step.first),
+            max(base + step.before_first + first.peak.total, before_step + step.before_first + step.first),
             base + step.state + trace.after_forward.total,
             after_backward + step.state,
             trace.saved,

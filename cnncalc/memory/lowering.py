@@ -223,12 +223,12 @@ class Lowering:
         keeps = tuple(range(len(inputs))) if memory.keeps_input else ()
         parameters = self.owned[row.index]
         if self.autocast and row.kind in HALF_KINDS:
-            inputs = [self._in(row, inputs[0], self.item)]
             keeps = (0, 1)
             if row.kind == "fc" and not self.learns[inputs[0]]:
                 keeps = (0,)
-            # the bias is cast before the weight
-            inputs += [self._cast(row, parameter) for parameter in reversed(parameters)][::-1]
+            # the last argument is cast first: bias, weight, input
+            casts = [self._cast(row, parameter) for parameter in reversed(parameters)][::-1]
+            inputs = [self._in(row, inputs[0], self.item), *casts]
             parameters = ()
         elif self.autocast and row.kind in FULL_KINDS:
             inputs = [self._in(row, value, 4) for value in inputs]
@@ -286,11 +286,17 @@ class Lowering:
         return self._operation(row, [value], item=item)
 
     def _cast(self, row: LayerReport, parameter: int) -> int:
-        """A half copy of a parameter, which lives until autocast ends; its backward makes the gradient in full."""
-        if parameter not in self.casts:
-            count = self.parameters[parameter].elements
-            self.casts[parameter] = self._operation(row, (), count, gradients=(), parameters=(parameter,))
-        return self.casts[parameter]
+        """A half copy of a parameter; its backward makes the gradient in full.
+
+        That of a learned parameter lives until autocast ends, and serves all layers that share it.
+        """
+        cast = self.casts.get(parameter)
+        if cast is None:
+            owner = self.parameters[parameter]
+            cast = self._operation(row, (), owner.elements, gradients=(), parameters=(parameter,))
+            if owner.is_trainable:
+                self.casts[parameter] = cast
+        return cast
 
     def _view(self, row: LayerReport, value: int) -> int:
         """The same tensor in another shape."""
@@ -304,9 +310,11 @@ class Lowering:
 
     def _power(self, row: LayerReport, value: int) -> int:
         """x ** p, which autocast does in float32; backward is grad * (p * x**(p - 1))."""
-        value = self._in(row, value, 4)
-        size = self.values[value].size
-        return self._operation(row, [value], keeps=(0,), backward_scratch=(size, size))
+        wide = self._in(row, value, 4)
+        if wide != value:
+            self.inner_frames.append(Frame(row.name, len(self.operations) - 1, len(self.operations), (value,)))
+        size = self.values[wide].size
+        return self._operation(row, [wide], keeps=(0,), backward_scratch=(size, size))
 
     def _broadcast(self, row: LayerReport, left: int, right: int, elements: int, *, times: bool, placed: bool) -> int:
         """left + right or left * right, one spread over the other or not.
@@ -392,8 +400,8 @@ class Lowering:
         parameters = self.owned[row.index]
         (x,) = inputs
         if self.autocast:
-            x = self._in(row, x, self.item)
             slope = self._cast(row, parameters[0])
+            x = self._in(row, x, self.item)
             return self._operation(row, [x, slope], keeps=(0, 1), backward_scratch=(self.values[x].size,))
         return self._operation(row, [x], keeps=(0,), parameters=parameters, backward_scratch=(self.values[x].size,))
 
@@ -492,7 +500,10 @@ class Lowering:
         # the function's own variable still holds the mean while the next three are worked out from it
         self.inner_frames.append(Frame(row.name, first, len(self.operations) - 1, (mean,)))
         size = self.values[power].size
-        return self._operation(row, [x, power], item=self.items[power], keeps=(0, 1), backward_scratch=(size, size))
+        scratch = [size, size]
+        if self.items[x] != self.items[power] and self.learns[x]:  # its gradient, before it is made narrow
+            scratch += [size, -self.values[x].size]
+        return self._operation(row, [x, power], item=self.items[power], keeps=(0, 1), backward_scratch=tuple(scratch))
 
     def _target(self, row: LayerReport) -> int:
         """One int64 an image, or one a pixel."""
@@ -561,7 +572,7 @@ class Lowering:
 
     def _locals(self, rows: Sequence[LayerReport], spans: dict[int, tuple[int, int]]) -> list[Frame]:
         """Volumes that several calls of one function read: a variable of that function holds them until it returns."""
-        ends: dict[str, int] = {"": len(self.operations) - 1}
+        ends: dict[str, int] = {"": max((last for _, last in spans.values()), default=0)}
         readers: dict[int, list[LayerReport]] = {}
         for row in rows:
             for source in set(row.sources):
@@ -608,5 +619,10 @@ def lower(
     report: Report, profile: Profile, *, batch: int, dtype: str, training: bool, autocast: str | None = None
 ) -> Tape:
     """The tape of a net; with ``autocast`` activations are of that half type and parameters stay as ``dtype`` says."""
-    return Lowering(report, profile, batch=batch, dtype=dtype, training=training, autocast=autocast).tape()
+    lowering: type[Lowering] = Lowering
+    if profile.is_own and autocast is None:
+        from cnncalc.memory.own import OwnLowering  # which is built on what stands above
+
+        lowering = OwnLowering
+    return lowering(report, profile, batch=batch, dtype=dtype, training=training, autocast=autocast).tape()
 

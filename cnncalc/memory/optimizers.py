@@ -95,12 +95,12 @@ def step_of(
         raise ValueProblem(f"no optimizer style '{style}'{near} (known: {', '.join(STYLES)})", code="unknown-style")
     if style == "fused" and not optimizer.can_fuse:
         fusible = ", ".join(name for name, known in OPTIMIZERS.items() if known.can_fuse)
-        if profile.name != "ideal":
+        if profile.name != "ideal" and not profile.is_own:
             message = f"{optimizer.name} has no fused style (those that have: {fusible})"
             raise ValueProblem(message, code="unknown-style")
     total = sum(sizes)
     state = optimizer.state * total
-    if optimizer.counts and (style == "fused" or profile.name == "torch-cpu"):
+    if optimizer.counts and (style == "fused" or profile.name == "torch-cpu") and not profile.is_own:
         counter = -(-4 // profile.rounding) * profile.rounding
         state += counter * len(sizes)
     before = state if optimizer.starts_full else 0

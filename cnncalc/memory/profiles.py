@@ -14,7 +14,8 @@ class Profile(NamedTuple):
     ``mask_bytes``: of one element of a dropout mask, None: as the element. ``holds_frames``: callers hold the
     arguments of a block until it returns. ``adds_in_place``: a second gradient is added into the first where it may be.
     ``composes``: backward of SiLU is built from its parts, as FakeTensorMode does for a device whose kernels the build
-    lacks. ``style``: how the optimizer steps unless told otherwise.
+    lacks. ``style``: how the optimizer steps unless told otherwise. ``is_own``: the layers run as this package's own
+    run in NumPy does them, with what their ``keeping`` says, and every optimizer steps in small blocks (``fused``).
     """
 
     name: str
@@ -25,6 +26,7 @@ class Profile(NamedTuple):
     adds_in_place: bool = True
     style: str = "foreach"
     composes: bool = False
+    is_own: bool = False
 
 
 PROFILES = {
@@ -33,7 +35,7 @@ PROFILES = {
         Profile("torch-cuda"),
         Profile("torch-fake", adds_in_place=False, composes=True),
         Profile("torch-cpu", rounding=1, mask_bytes=None, style="loop"),
-        Profile("numpy", rounding=1, mask_bytes=None, holds_frames=False, style="loop"),
+        Profile("numpy", rounding=1, holds_frames=False, style="fused", is_own=True),
         Profile("ideal", rounding=1, holds_frames=False, style="fused"),
     )
 }

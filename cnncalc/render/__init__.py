@@ -15,6 +15,7 @@ FORMATS = {
     "rich": "cnncalc.render.terminal",
     "json": "cnncalc.render.data",
     "csv": "cnncalc.render.separated",
+    "markdown": "cnncalc.render.markdown",
 }
 """Every output format by its name, and the module that writes it."""
 

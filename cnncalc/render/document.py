@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cnncalc.units import percent as percent
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -55,12 +57,16 @@ class Paragraph(NamedTuple):
 
 
 class Document(NamedTuple):
-    """A heading, a table and what is said below it; ``data`` gives the same as a JSON object."""
+    """A heading, a table and what is said below it; ``data`` gives the same as a JSON object.
+
+    A small ``summary`` may stand above the table; CSV, which holds one table, leaves it out.
+    """
 
     heading: tuple[str, ...]
     table: Table
     closing: tuple[Paragraph, ...]
     data: Callable[[], Mapping[str, Any]]
+    summary: Table | None = None
 
 
 class Page(NamedTuple):
@@ -83,12 +89,6 @@ def number(value: int) -> Cell:
 def word(text: str) -> Cell:
     """A word that is its own exact value."""
     return Cell(text, text)
-
-
-def percent(part: int, whole: int) -> str:
-    """``71.1 %``: the share to one decimal, rounded half up; of nothing 0.0 %."""
-    tenths = (2000 * part + whole) // (2 * whole) if whole else 0
-    return f"{tenths // 10}.{tenths % 10} %"
 
 
 def plural(count: int, noun: str) -> str:

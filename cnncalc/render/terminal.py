@@ -37,7 +37,7 @@ def write(document: Document, page: Page) -> str:
         force_terminal=True,
         color_system="standard" if page.colour else None,
         no_color=not page.colour,
-        width=max(page.width or 0, needed(table)),
+        width=max(page.width or 0, needed(table), needed(document.summary) if document.summary else 0),
         legacy_windows=False,
         markup=False,
         highlight=False,
@@ -46,6 +46,8 @@ def write(document: Document, page: Page) -> str:
     )
     for place, line in enumerate(document.heading):
         _print(console, visible(line), page.width, 0, "bold" if place == 0 else "")
+    if document.summary is not None and document.summary.rows:
+        console.print(_boxed(document.summary, ascii_only=page.ascii_only), soft_wrap=True)
     if table.has_header and table.rows:
         console.print(_boxed(table, ascii_only=page.ascii_only), soft_wrap=True)
     elif table.rows:

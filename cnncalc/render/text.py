@@ -16,8 +16,9 @@ GAP = "  "
 def write(document: Document, page: Page) -> str:
     """The document as lines of text."""
     parts = ["\n".join(visible(line) for line in document.heading)] if document.heading else []
-    if document.table.rows:
-        parts.append("\n".join(table_lines(document.table)))
+    for table in (document.summary, document.table):
+        if table is not None and table.rows:
+            parts.append("\n".join(table_lines(table)))
     if document.closing:
         parts.append("\n".join(paragraph_lines(document.closing)))
     return "\n\n".join(parts) + "\n"

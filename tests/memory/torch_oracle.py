@@ -750,6 +750,7 @@ def _steps(net: Net, images: Any, targets: Any, habits: Habits, tracer: Any, dev
         for _ in range(habits.accumulate):
             forward, backward = once()
         if habits.accumulate > 1:
+            backward = tracer.live  # logits and loss are gone
             optimizer.step()
 
     for _ in range(3):

@@ -1,0 +1,336 @@
+"""Two reports side by side: which layers were added, removed or changed, and what that does to the totals.
+
+Layers are aligned in two ways, by their names and by what they are, and each stretch of the nets takes the way that
+leaves less to explain. So a block that is put into a row of equal ones is found by the names, and a layer that is put
+into a plain chain by what stands around it, although all names that are counted move on.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cnncalc.analysis.alignment import ascending, filled, gaps
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from cnncalc.analysis.alignment import Pairs
+    from cnncalc.analysis.report import LayerReport, Report
+
+COUNTED = ("conv", "dwconv", "deconv", "fc")
+"""The kinds that count as layers where the depth of a net is told."""
+
+STATUSES = ("added", "removed", "changed", "renamed", "affected", "same")
+"""What can be said of a layer: ``affected`` ones are as before, but their volumes or counts are not."""
+
+
+class Change(NamedTuple):
+    """A key of a layer that has another value: both as values of the language, or as a word where there is none."""
+
+    key: str
+    before: Any
+    after: Any
+
+
+class LayerDifference(NamedTuple):
+    """A layer before and after; of an added or removed one only one side."""
+
+    status: str
+    before: LayerReport | None
+    after: LayerReport | None
+    changes: tuple[Change, ...] = ()
+
+    def change(self, count: str) -> int:
+        """By how much a count of the layer (``parameters``, ``macs``, ...) has grown; what is not there counts 0.
+
+        Activations count where they have memory of their own, so that the changes add up to that of the total.
+        """
+        return _counted(self.after, count) - _counted(self.before, count)
+
+
+def _counted(row: LayerReport | None, count: str) -> int:
+    if row is None or (count == "activations" and row.in_place):
+        return 0
+    value: int = getattr(row, count)
+    return value
+
+
+class Quantity(NamedTuple):
+    """A total before and after, in ``unit``: ``count`` or ``bytes``."""
+
+    key: str
+    unit: str
+    before: int
+    after: int
+
+    @property
+    def change(self) -> int:
+        """By how much it has grown."""
+        return self.after - self.before
+
+    @property
+    def tenths(self) -> int | None:
+        """The change in tenths of a percent, rounded half away from zero; None where there was nothing before."""
+        if not self.before:
+            return None
+        size = (2000 * abs(self.change) + self.before) // (2 * self.before)
+        return size if self.change >= 0 else -size
+
+
+class Difference(NamedTuple):
+    """All that two nets differ in; ``layers`` holds the layers that stayed the same as well."""
+
+    before: Report
+    after: Report
+    layers: tuple[LayerDifference, ...]
+    quantities: tuple[Quantity, ...]
+
+    @property
+    def different(self) -> tuple[LayerDifference, ...]:
+        """The layers of which there is something to say."""
+        return tuple([layer for layer in self.layers if layer.status != "same"])
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether there is nothing to say."""
+        return not self.different and not any(quantity.change for quantity in self.quantities)
+
+    def count(self, status: str) -> int:
+        """How many layers are of a status."""
+        return sum([layer.status == status for layer in self.layers])
+
+    @property
+    def renumbered(self) -> int:
+        """How many layers were not touched, but have another number in their name."""
+        same = [layer for layer in self.layers if layer.before and layer.after and layer.status != "renamed"]
+        return sum([layer.before.name != layer.after.name for layer in same if layer.before and layer.after])
+
+
+def difference(before: Report, after: Report, memory: Sequence[Quantity] = ()) -> Difference:
+    """What is different after; ``memory`` are further totals, which come last."""
+    return Difference(before, after, _layers(before, after), (*_totals(before, after), *memory))
+
+
+def _totals(before: Report, after: Report) -> list[Quantity]:
+    old, new = before.totals, after.totals
+    depth = [sum([row.kind in COUNTED for row in report.layers]) for report in (before, after)]
+    return [
+        Quantity("layers", "count", *depth),
+        Quantity("parameters", "count", old.parameters, new.parameters),
+        Quantity("weights", "count", old.weights, new.weights),
+        Quantity("macs", "count", old.macs, new.macs),
+        Quantity("activations", "count", old.activations, new.activations),
+        Quantity("parameter_memory", "bytes", old.parameter_bytes, new.parameter_bytes),
+        Quantity("activation_memory", "bytes", old.activation_bytes, new.activation_bytes),
+    ]
+
+
+# Which layers belong together
+
+
+def aligned(before: Sequence[LayerReport], after: Sequence[LayerReport]) -> Pairs:
+    """Pairs of layers that belong together, in the order of both nets."""
+    passes = [(_tokens(before, way), _tokens(after, way)) for way in (_exactly, _but_for_depth, _kind, _family)]
+    places = {row.name: row.index for row in after}
+    by_name = [(row.index, places[row.name]) for row in before if row.name in places]
+    named = ascending([(one, other) for one, other in by_name if before[one].kind == after[other].kind])
+    ways = []
+    for pairs in (named, []):
+        for old, new in passes:
+            pairs = filled(pairs, old, new)
+        ways.append(pairs)
+    return _cheaper(before, after, *ways)
+
+
+def _exactly(row: LayerReport) -> Hashable:
+    return row.layer
+
+
+def _but_for_depth(row: LayerReport) -> Hashable:
+    """Kind and keys without the number of filters or units."""
+    layer = row.layer
+    return (row.kind, *[getattr(layer, item.attribute) for name, item in layer.keys.items() if name != layer.dash])
+
+
+def _kind(row: LayerReport) -> Hashable:
+    return row.kind
+
+
+def _family(row: LayerReport) -> Hashable:
+    """Kinds of one family, such as activation functions, take each other's place."""
+    return type(row.layer).__module__
+
+
+def _tokens(rows: Sequence[LayerReport], way: Any) -> list[Hashable]:
+    return [way(row) for row in rows]
+
+
+UNPAIRED, OTHER_KIND, OTHER_KEYS, OTHER_NAME, OTHER_VOLUME, OTHER_NUMBER = 40, 30, 20, 10, 5, 1
+"""How much there is to explain about a layer that comes or goes, and about a pair of layers."""
+
+
+def _cost(before: LayerReport, after: LayerReport) -> int:
+    """How much there is to explain about a pair."""
+    cost = 0
+    if before.kind != after.kind:
+        cost = OTHER_KIND
+    elif before.layer != after.layer:
+        cost = OTHER_KEYS
+    if before.output != after.output:
+        cost += OTHER_VOLUME
+    if before.name != after.name:
+        cost += OTHER_NAME if before.named and after.named else OTHER_NUMBER
+    return cost
+
+
+def _cheaper(before: Sequence[LayerReport], after: Sequence[LayerReport], one: Pairs, other: Pairs) -> Pairs:
+    """Between the pairs on which both ways agree: the way with less to explain, the first one if both have the same."""
+    both = sorted(set(one) & set(other))
+    chosen: Pairs = []
+    at = [0, 0]
+    for number, (start, end, begin, stop) in enumerate(gaps(both, len(before), len(after))):
+        candidates = []
+        for way, pairs in enumerate((one, other)):
+            inside: Pairs = []
+            while at[way] < len(pairs) and pairs[at[way]] < (end, stop):
+                inside.append(pairs[at[way]])
+                at[way] += 1
+            at[way] += 1  # the pair on which both agree
+            left = end - start + stop - begin - 2 * len(inside)
+            cost = UNPAIRED * left + sum([_cost(before[old], after[new]) for old, new in inside])
+            candidates.append((cost, way, inside))
+        chosen += min(candidates)[2]
+        chosen += both[number : number + 1]
+    return chosen
+
+
+# What is different about them
+
+
+def _layers(before: Report, after: Report) -> tuple[LayerDifference, ...]:
+    pairs = aligned(before.layers, after.layers)
+    partner = dict(pairs)
+    taken = set(partner.values())
+    places = {row.name: row.index for row in after.layers if row.named and row.index not in taken}
+    moved: dict[int, int] = {}  # layers with a written name that stand at another place now
+    for row in before.layers:
+        place = places.get(row.name) if row.named and row.index not in partner else None
+        if place is not None and after.layers[place].kind == row.kind:
+            partner[row.index] = place
+            moved[place] = row.index
+    compare = _Comparison(before, after, partner)
+    found: list[LayerDifference] = []
+    for number, (start, end, begin, stop) in enumerate(gaps(pairs, len(before.layers), len(after.layers))):
+        for row in before.layers[start:end]:
+            if row.index not in partner:
+                found.append(LayerDifference("removed", row, None))
+        for row in after.layers[begin:stop]:
+            old = moved.get(row.index)
+            found.append(LayerDifference("added", None, row) if old is None else compare.pair(old, row.index))
+        if number < len(pairs):
+            found.append(compare.pair(*pairs[number]))
+    return tuple(found)
+
+
+NUMBERS = ("output", "activations", "in_place", "weights", "biases", "parameters", "trainable", "buffers", "macs")
+"""What may be different about a layer that is itself as before."""
+
+
+class _Comparison:
+    """Compares layers that belong together."""
+
+    def __init__(self, before: Report, after: Report, partner: dict[int, int]) -> None:
+        self.before, self.after = before, after
+        self.partner = partner
+        self.old_origins = _origins(before.layers, set(partner))
+        self.new_origins = _origins(after.layers, set(partner.values()))
+        self.old_places = {row.name: row.index for row in before.layers}
+        self.new_places = {row.name: row.index for row in after.layers}
+
+    def pair(self, one: int, other: int) -> LayerDifference:
+        """What is different about a layer."""
+        before, after = self.before.layers[one], self.after.layers[other]
+        changes = [*_keys(before, after), *self._graph(before, after)]
+        if changes:
+            status = "changed"
+        elif before.name != after.name and not _is_renumbered(before, after):
+            status = "renamed"
+        elif any(getattr(before, key) != getattr(after, key) for key in NUMBERS):
+            status = "affected"
+        else:
+            status = "same"
+        return LayerDifference(status, before, after, tuple(changes))
+
+    def _graph(self, before: LayerReport, after: LayerReport) -> list[Change]:
+        """Changes of what it reads and how it learns."""
+        found = []
+        old = [self._partner(self.old_origins[source]) for source in before.sources]
+        new: list[int | None] = [self.new_origins[source] for source in after.sources]
+        if before.kind in ("add", "mul"):
+            old, new = sorted(old, key=_known), sorted(new, key=_known)
+        if old != new:
+            found.append(Change("inputs", list(before.inputs), list(after.inputs)))
+        owner = None if before.shared_with is None else self._partner(self.old_places[before.shared_with])
+        if owner != (None if after.shared_with is None else self.new_places[after.shared_with]):
+            found.append(Change("share", before.shared_with or "none", after.shared_with or "none"))
+        old_node, new_node = self.before.graph.nodes[before.index], self.after.graph.nodes[after.index]
+        for key in ("trainable", "training_only"):
+            if getattr(old_node, key) != getattr(new_node, key):
+                found.append(Change(key, getattr(old_node, key), getattr(new_node, key)))
+        return found
+
+    def _partner(self, place: int) -> int | None:
+        return self.partner.get(place)
+
+
+def _known(place: int | None) -> int:
+    return -1 if place is None else place
+
+
+def _origins(rows: Sequence[LayerReport], paired: set[int]) -> list[int]:
+    """For each layer itself if both nets have it, else the one layer that both have and from which alone it is made.
+
+    So a layer behind a new one, or behind a whole new block, reads what it has read before.
+    """
+    origins: list[int] = []
+    for row in rows:
+        made_from = {origins[source] for source in row.sources}
+        passes = row.index not in paired and len(made_from) == 1
+        origins.append(made_from.pop() if passes else row.index)
+    return origins
+
+
+def _keys(before: LayerReport, after: LayerReport) -> list[Change]:
+    """The keys whose values differ; of another kind the kind, and the keys that both have."""
+    found = []
+    old, new = before.layer, after.layer
+    if before.kind != after.kind:
+        found.append(Change("kind", before.kind, after.kind))
+    for name, item in new.keys.items():
+        was = old.keys.get(name)
+        if was is None:
+            continue
+        first, second = getattr(old, was.attribute), getattr(new, item.attribute)
+        if first != second:
+            found.append(
+                Change(
+                    name,
+                    was.note if first is None else was.reader.write(first),
+                    item.note if second is None else item.reader.write(second),
+                )
+            )
+    return found
+
+
+def _is_renumbered(before: LayerReport, after: LayerReport) -> bool:
+    """Whether a name is another one only because layers or blocks are counted."""
+    if before.named or after.named:
+        last = [row.name.rpartition(".")[2] for row in (before, after)]
+        if last[0] != last[1]:
+            return False
+    return _without_numbers(before.name) == _without_numbers(after.name)
+
+
+def _without_numbers(name: str) -> str:
+    return re.sub("[0-9]+", "#", name)

@@ -1,0 +1,335 @@
+"""The configuration of a project: ``cnncalc.toml``, or ``[tool.cnncalc]`` of ``pyproject.toml``.
+
+TOML is read by the standard library; it gives no places, so the text is walked once more to know where each key stands.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cnncalc.checks.budget import Budget, Written, read_budget
+from cnncalc.errors import DesignError, Problem, did_you_mean, in_text_order
+from cnncalc.frontend.limits import YAML_BYTES
+from cnncalc.frontend.target import read_text
+from cnncalc.source import Source, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CONFIGURATION_KEYS = ("budget", "base", "baseline", "select", "ignore")
+"""What a configuration may hold."""
+
+FILES = ("cnncalc.toml", "pyproject.toml")
+
+DEEPEST = 64
+"""Values nest at most so deep."""
+
+
+class Configuration(NamedTuple):
+    """What a project has said for all of its designs.
+
+    ``baseline`` is a path as seen from where the program runs; ``select`` and ``ignore`` name design rules.
+    """
+
+    file: str | None = None
+    budget: Budget | None = None
+    base: str | None = None
+    baseline: str | None = None
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+NO_CONFIGURATION = Configuration()
+
+
+class Place(NamedTuple):
+    """Where a key and its value stand in a text of TOML: offsets."""
+
+    path: tuple[str, ...]
+    start: int
+    end: int
+    value_start: int
+    value_end: int
+    is_header: bool = False
+
+
+class _Walker:
+    """Walks over TOML and notes where each key stands; what is no TOML ends the walk."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.places: list[Place] = []
+
+    def walk(self) -> list[Place]:
+        """Every key of the text, in order."""
+        prefix: tuple[str, ...] = ()
+        while True:
+            self._blank(lines=True)
+            if self.at >= len(self.text):
+                return self.places
+            if self.text[self.at] == "[":
+                brackets = 2 if self.text.startswith("[[", self.at) else 1
+                start = self.at
+                self.at += brackets
+                path = self._key()
+                self._blank()
+                self.at += brackets
+                if path is None:
+                    return self.places
+                prefix = path
+                self.places.append(Place(prefix, start, self.at, start, self.at, True))
+            elif not self._pair(prefix, 0):
+                return self.places
+
+    def _blank(self, *, lines: bool = False) -> None:
+        found = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*" if lines else r"[ \t]*").match(self.text, self.at)
+        self.at = found.end() if found else self.at
+
+    def _key(self) -> tuple[str, ...] | None:
+        parts: list[str] = []
+        while True:
+            self._blank()
+            found = re.compile(r"""([A-Za-z0-9_-]+)|"((?:[^"\\\n]|\\.)*)"|'([^'\n]*)'""").match(self.text, self.at)
+            if found is None:
+                return None
+            parts.append(next(group for group in found.groups() if group is not None))
+            self.at = found.end()
+            end = self.at
+            self._blank()
+            if not self.text.startswith(".", self.at):
+                self.at = end
+                return tuple(parts)
+            self.at += 1
+
+    def _pair(self, prefix: tuple[str, ...], depth: int) -> bool:
+        start = self.at
+        path = self._key()
+        end = self.at
+        self._blank()
+        if path is None or not self.text.startswith("=", self.at):
+            return False
+        self.at += 1
+        self._blank()
+        number = len(self.places)
+        value_start = self.at
+        place = Place((*prefix, *path), start, end, value_start, value_start)
+        self.places.append(place)
+        if not self._value(place.path, depth + 1):
+            return False
+        self.places[number] = place._replace(value_end=self.at)
+        return True
+
+    def _value(self, path: tuple[str, ...], depth: int) -> bool:
+        text = self.text
+        if depth > DEEPEST:
+            return False
+        for mark in ('"""', "'''"):
+            if text.startswith(mark, self.at):
+                pattern = r'"""(?:[^\\]|\\.)*?"{3,5}' if mark == '"""' else r"'''.*?'{3,5}"
+                return self._match(pattern, re.DOTALL)
+        first = text[self.at : self.at + 1]
+        if first == '"':
+            return self._match(r'"(?:[^"\\\n]|\\.)*"')
+        if first == "'":
+            return self._match(r"'[^'\n]*'")
+        if first not in ("[", "{"):
+            return self._match(r"[^,\]}\n#]*[^,\]}\n# \t\r]")
+        closing = "]" if first == "[" else "}"
+        self.at += 1
+        while True:
+            self._blank(lines=True)
+            if text.startswith(closing, self.at):
+                self.at += 1
+                return True
+            if not (self._value(path, depth + 1) if first == "[" else self._pair(path, depth)):
+                return False
+            self._blank(lines=True)
+            if text.startswith(",", self.at):
+                self.at += 1
+            elif not text.startswith(closing, self.at):
+                return False
+
+    def _match(self, pattern: str, flags: int = 0) -> bool:
+        found = re.compile(pattern, flags).match(self.text, self.at)
+        if found is None:
+            return False
+        self.at = found.end()
+        return True
+
+
+class _Reader:
+    """Reads one configuration."""
+
+    def __init__(self, source: Source, root: tuple[str, ...]) -> None:
+        self.source = source
+        self.root = root
+        self.places: dict[tuple[str, ...], Place] = {}
+        self.problems: list[Problem] = []
+        for place in _Walker(source.text).walk():
+            if place.path[: len(root)] != root:
+                continue
+            before = self.places.get(place.path)
+            if before is not None and not place.is_header and not before.is_header:
+                line = source.position(before.start)[0]
+                message = f"the key '{place.path[-1]}' stands twice; it is already on line {line}"
+                self.problems.append(Problem("repeated-key", message, self._span(place.start, place.end)))
+            self.places.setdefault(place.path, place)
+
+    def _span(self, start: int, end: int) -> Span:
+        return Span(self.source, start, max(start + 1, end))
+
+    def key_span(self, path: tuple[str, ...]) -> Span | None:
+        """Where a key stands: itself, or the first key below it."""
+        place = self.places.get(path)
+        if place is None:
+            place = next((other for other in self.places.values() if other.path[: len(path)] == path), None)
+        return None if place is None else self._span(place.start, place.end)
+
+    def written(self, value: Any, path: tuple[str, ...]) -> Written:
+        """A value of TOML with its place."""
+        place = self.places.get(path)
+        span = self.key_span(path) if place is None else self._span(place.value_start, place.value_end)
+        if isinstance(value, dict):
+            entries = tuple(
+                (name, self.key_span((*path, name)), self.written(part, (*path, name))) for name, part in value.items()
+            )
+            return Written(span, entries=entries)
+        if isinstance(value, list):
+            return Written(span, what="a list")
+        if isinstance(value, bool):
+            return Written(span, "true" if value else "false")
+        return Written(span, str(value))
+
+    def read(self, folder: str) -> Configuration | None:
+        """The configuration; None if the file has none. Raises DesignError."""
+        if self.problems:
+            raise DesignError(self.problems)
+        data: Any = _parse(self.source)
+        for name in self.root:
+            data = data.get(name) if isinstance(data, dict) else None
+        if data is None:
+            return None
+        if not isinstance(data, dict):
+            message = f"[{'.'.join(self.root)}] is a table"
+            raise DesignError([Problem("wrong-type", message, self.key_span(self.root))])
+        found: dict[str, Any] = {}
+        for key, value in data.items():
+            path = (*self.root, key)
+            if key not in CONFIGURATION_KEYS:
+                near = did_you_mean(key, CONFIGURATION_KEYS) or f" (known: {', '.join(CONFIGURATION_KEYS)})"
+                self._problem("unknown-key", f"the configuration has no key '{key[:60]}'{near}", path)
+            elif key == "budget":
+                try:
+                    found[key] = read_budget(self.written(value, path))
+                except DesignError as error:
+                    self.problems += error.every
+            elif key in ("base", "baseline"):
+                if not isinstance(value, str) or not value.strip():
+                    self._problem("wrong-type", f"{key}: expected a text", path)
+                else:
+                    found[key] = value if key == "base" else os.path.join(folder, value)
+            elif not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+                self._problem("wrong-type", f'{key}: expected a list of words, as in ["RULE"]', path)
+            else:
+                found[key] = tuple(value)
+        if self.problems:
+            raise DesignError(in_text_order(self.problems))
+        return Configuration(self.source.name, **found)
+
+    def _problem(self, code: str, message: str, path: tuple[str, ...]) -> None:
+        self.problems.append(Problem(code, message, self.key_span(path)))
+
+
+def _parse(source: Source) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(source.text)
+    except RecursionError:
+        raise DesignError([Problem("limit", f"{source.name}: values nest too deep", None)]) from None
+    except (tomllib.TOMLDecodeError, ValueError) as error:
+        said = str(error)
+        found = re.search(r"\(at line (\d+), column (\d+)\)", said)
+        start = max(0, len(source.text) - 1)
+        if found is not None:
+            lines = source.text.split("\n")
+            row, column = int(found[1]) - 1, int(found[2]) - 1
+            start = sum(len(line) + 1 for line in lines[:row]) + column
+        what = said.partition(" (at ")[0]
+        start = max(0, min(start, len(source.text) - 1))
+        raise DesignError([Problem("toml-syntax", f"TOML: {what}", Span(source, start, start + 1))]) from None
+
+
+def shown_path(path: str) -> str:
+    """A path as it is printed: from where the program runs, with ``/``."""
+    try:
+        shown = os.path.relpath(path)
+    except ValueError:  # another drive
+        shown = os.path.normpath(path)
+    return shown.replace(os.sep, "/")
+
+
+class Configurations:
+    """Finds the nearest configuration of a file; each is read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Configuration | DesignError] = {}
+
+    def of_folder(self, folder: str) -> Configuration:
+        """The configuration of the folder, or of the nearest one above it; raises DesignError.
+
+        The search ends at the root of the repository. A ``pyproject.toml`` without ``[tool.cnncalc]`` is passed over.
+        """
+        passed: list[str] = []
+        found: Configuration | DesignError = NO_CONFIGURATION
+        here = os.path.abspath(folder)
+        while True:
+            known = self._known.get(here)
+            if known is not None:
+                found = known
+                break
+            passed.append(here)
+            try:
+                mine = _in_folder(here)
+            except DesignError as error:
+                found = error
+                break
+            above = os.path.dirname(here)
+            if mine is not None:
+                found = mine
+                break
+            if above == here or os.path.exists(os.path.join(here, ".git")):
+                break
+            here = above
+        for place in passed:
+            self._known[place] = found
+        if isinstance(found, DesignError):
+            raise found
+        return found
+
+
+def _in_folder(folder: str) -> Configuration | None:
+    found: list[Configuration] = []
+    for name, root in zip(FILES, ((), ("tool", "cnncalc")), strict=True):
+        path = os.path.join(folder, name)
+        if not os.path.isfile(path):
+            continue
+        text = read_text(path)
+        if name == "pyproject.toml" and "cnncalc" not in text:
+            continue
+        if len(text) > YAML_BYTES:
+            raise DesignError([Problem("limit", f"{shown_path(path)}: at most {YAML_BYTES // 1024**2} MiB")])
+        configuration = _Reader(Source(shown_path(path), text), root).read(folder)
+        if configuration is not None:
+            found.append(configuration)
+    if len(found) > 1:
+        names: Sequence[str] = [str(one.file) for one in found]
+        message = f"two configurations: {names[0]} and [tool.cnncalc] of {names[1]}; keep one of them"
+        raise DesignError([Problem("repeated-key", message)])
+    return found[0] if found else None

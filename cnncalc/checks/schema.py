@@ -1,0 +1,415 @@
+"""The JSON Schema (draft-07) of architecture files and of the configuration, made from the layer classes.
+
+Editors complete and check with it. It describes YAML as an editor reads it, so what the language takes as a text (a
+number in quotes, ``2x64``, an expression in quotes and braces) is allowed beside numbers and lists. It is never stricter
+than cnncalc: what it refuses, cnncalc refuses as well. Patterns are texts to it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.checks.budget import BOUNDS, OPTIONS_OF, UNIT_OF
+from cnncalc.checks.configuration import CONFIGURATION_KEYS
+from cnncalc.frontend.architecture import KEYS, RULE_CODES
+from cnncalc.layers import KINDS
+from cnncalc.layers.base import REQUIRED
+from cnncalc.layers.keys import (
+    Boolean,
+    Choice,
+    Connections,
+    Decimal,
+    Pad,
+    Pair,
+    Reader,
+    Sides,
+    Size,
+    Whole,
+    shown,
+)
+from cnncalc.memory.optimizers import OPTIMIZERS
+from cnncalc.memory.options import PROFILE_NAMES, TRAINABLE_TYPES
+from cnncalc.units import BYTES_PER_ELEMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cnncalc.layers.base import Key, Layer
+
+Schema = dict[str, Any]
+
+DRAFT = "http://json-schema.org/draft-07/schema#"
+
+INTEGER = "-?(?:0|[1-9][0-9]*)"
+DECIMAL = r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+TIMES = "[x\u00d7]"
+BYTE_UNITS = "B|[KMGT]iB|[kKMGT]B"
+COUNT_UNITS = "[KMGT]"
+
+
+def any_case(word: str) -> str:
+    """A regular expression for a word in any case, since JSON Schema knows no flags."""
+    return "".join(f"[{c.upper()}{c.lower()}]" if c.isalpha() else re.escape(c) for c in word)
+
+
+def whole_text(pattern: str) -> Schema:
+    """A text that is the pattern, blanks around it left out."""
+    return {"type": "string", "pattern": f"^\\s*(?:{pattern})\\s*$"}
+
+
+def size_text(*parts: int) -> Schema:
+    """A size such as ``1x7`` with so many parts."""
+    ways = "|".join(f"[1-9][0-9]*(?:{TIMES}(?:0|[1-9][0-9]*)){{{count - 1}}}" for count in parts)
+    return whole_text(ways)
+
+
+def reference(name: str) -> Schema:
+    """A definition by its name."""
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def any_of(*ways: Schema, description: str = "") -> Schema:
+    """What is one of these."""
+    return {**({"description": description} if description else {}), "anyOf": list(ways)}
+
+
+# What readers accept
+
+
+def whole(least: int) -> list[Schema]:
+    """A whole number, also as a text."""
+    return [{"type": "integer", "minimum": least}, whole_text(INTEGER)]
+
+
+def whole_list(least: int | None, *counts: int) -> list[Schema]:
+    """Lists with one of these numbers of entries, whole numbers or expressions, and the same as a size."""
+    number: Schema = {"type": "integer"} if least is None else {"type": "integer", "minimum": least}
+    items = any_of(number, whole_text(INTEGER), reference("expression"))
+    return [
+        *[{"type": "array", "items": items, "minItems": count, "maxItems": count} for count in counts],
+        size_text(*counts),
+    ]
+
+
+def words(known: Iterable[str]) -> list[Schema]:
+    """Words in any case; those in small letters are what an editor offers."""
+    known = list(known)
+    return [{"enum": known}, whole_text("|".join(map(any_case, known)))]
+
+
+def decimal(reader: Decimal) -> list[Schema]:
+    """A number within its bounds, also as a text."""
+    bounds = {"minimum": reader.least, "maximum": reader.most, "exclusiveMinimum": reader.above}
+    return [
+        {"type": "number", **{key: bound for key, bound in bounds.items() if bound is not None}},
+        whole_text(DECIMAL),
+    ]
+
+
+def accepted(reader: Reader) -> list[Schema]:
+    """What a reader accepts, written out; expressions come beside it."""
+    if isinstance(reader, Whole):
+        return whole(reader.least)
+    if isinstance(reader, Pair):
+        return [*whole(reader.least), *whole_list(reader.least, 2)]
+    if isinstance(reader, Size):
+        return whole_list(1, 3)
+    if isinstance(reader, Decimal):
+        return decimal(reader)
+    if isinstance(reader, Boolean):
+        return [{"type": "boolean"}, *words(reader.words)]
+    if isinstance(reader, Choice):
+        return words(reader.words)
+    if isinstance(reader, Pad):
+        return [*whole(0), *words(reader.words), *whole_list(0, 2, 4)]
+    if isinstance(reader, Sides):
+        return [{"type": "integer"}, whole_text(INTEGER), *whole_list(None, 2, 4)]
+    if isinstance(reader, Connections):
+        maps = any_of(
+            {"type": "array", "items": any_of(*whole(0), reference("expression")), "minItems": 1},
+            whole_text(f"[1-9][0-9]*(?:{TIMES}(?:0|[1-9][0-9]*))+"),
+            reference("expression"),
+        )
+        return [{"type": "array", "items": maps, "minItems": 1}]
+    raise TypeError(f"no schema for what {type(reader).__name__} reads")
+
+
+def reader_name(reader: Reader) -> str:
+    """The definition that holds what a reader accepts: readers that accept the same share it."""
+    parts = [type(reader).__name__.lower()]
+    if isinstance(reader, Choice):
+        parts += reader.words
+    bounds = {name: bound for name, bound in vars(reader).items() if isinstance(bound, (int, float))}
+    return "-".join([*parts, *[f"{name}-{bound:g}" for name, bound in bounds.items()]])
+
+
+def reader_schemas() -> Schema:
+    """A definition for each reader that a kind has: what it accepts, or an expression."""
+    readers = [item.reader for kind in KINDS.values() for item in kind.keys.values()]
+    return {reader_name(reader): any_of(*accepted(reader), reference("expression")) for reader in readers}
+
+
+def key_schema(name: str, item: Key) -> Schema:
+    """A key of a layer kind: what it expects, and what it is if left out."""
+    description = item.reader.expects
+    if item.default is not REQUIRED:
+        left_out = item.note or ("" if item.default is None else shown(item.reader.write(item.default)).strip("'"))
+        if left_out:
+            description += f" (default: {left_out})"
+    return {"description": f"{name}: {description}", "allOf": [reference(reader_name(item.reader))]}
+
+
+# Layers
+
+
+def docstring(kind: type[Layer]) -> str:
+    """What a kind is: its docstring without the markup of code."""
+    return re.sub("``", "", inspect.cleandoc(kind.__doc__ or ""))
+
+
+def kind_schema(kind: type[Layer]) -> Schema:
+    """A layer in a list: its keys, or the value of its short form, or the volume that it must give."""
+    keys = {name: key_schema(name, item) for name, item in kind.keys.items()}
+    common = ["name", "inputs", "training_only", *(("trainable", "share") if kind.learns else ())]
+    ways: list[Schema] = [{"type": "object"}, {"type": "null"}, reference("volume")]
+    if kind.bare is not None:
+        ways.append(reference(reader_name(kind.keys[kind.bare].reader)))
+    return {
+        "description": docstring(kind),
+        "properties": {**keys, **{name: reference(name) for name in common}},
+        "additionalProperties": False,
+        "anyOf": ways,
+    }
+
+
+def defaults_schema(kind: type[Layer]) -> Schema:
+    """The defaults of a kind."""
+    keys = {name: reference(f"layer-{kind.kind}/properties/{name}") for name in kind.keys}
+    if kind.learns:
+        keys["trainable"] = reference("trainable")
+    return {
+        "description": f"What a {kind.kind.upper()} has unless it says otherwise.",
+        "type": "object",
+        "properties": keys,
+        "additionalProperties": False,
+    }
+
+
+def kind_pattern(kind: str) -> str:
+    """A key of an entry that writes a layer of the kind: ``conv``, ``CONV3-64/2``, ``CONV1x7-64(pad=same)@a``.
+
+    A block's name neither is a kind's nor ends in a digit, so none is taken for one.
+    """
+    return f"^{any_case(kind)}(?:[0-9]+(?:{TIMES}[0-9]+)*)?(?![A-Za-z0-9_\u00d7\u0080-\uffff])"
+
+
+def entry_schema() -> Schema:
+    """An entry of a list of layers."""
+    return {
+        "description": "A pattern, a block, a kind, or a mapping of one kind or block to its keys.",
+        "type": ["string", "boolean", "object"],
+        "pattern": "\\S",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "properties": {kind: reference(f"layer-{kind}") for kind in KINDS},
+        "patternProperties": {kind_pattern(kind): reference(f"layer-{kind}") for kind in KINDS},
+        "additionalProperties": {
+            "description": "The arguments of a block.",
+            "additionalProperties": any_of(reference("value"), reference("inputs")),
+        },
+        "propertyNames": {"pattern": "^[^0-9\\[\\](){}|*?/,=>@-]"},
+    }
+
+
+def definitions() -> Schema:
+    """What the parts of an architecture file have in common."""
+    text = {"type": ["string", "number", "boolean"]}
+    name = {**text, "description": "The name of a layer, a group or a call; @ may stand before it."}
+    boolean = [reference("boolean")]
+    return {
+        "expression": {
+            "description": 'An expression in quotes and braces: "{2*width}".',
+            "type": "string",
+            "pattern": "^\\s*\\{[\\s\\S]*\\}\\s*$",
+        },
+        "value": {
+            "description": "A number, a size such as 2x64, a list, a word, or an expression in quotes and braces.",
+            "type": ["string", "number", "boolean", "array"],
+            "items": reference("value"),
+        },
+        "volume": any_of(
+            size_text(3),
+            {"type": "array", "items": size_text(3), "minItems": 1, "maxItems": 1},
+            description="The volume that the layer must give: [112x112x64].",
+        ),
+        "name": {**text, "description": "A name of its own; without one a layer gets its kind and a number."},
+        "inputs": {
+            "description": "The layers whose volumes it takes, instead of the one before it.",
+            "type": ["string", "number", "boolean", "array"],
+            "items": name,
+        },
+        "share": {
+            "description": "The layer or call whose parameters it uses.",
+            "type": ["string", "number", "boolean", "array"],
+            "items": name,
+        },
+        "trainable": any_of(*boolean, description="no: frozen, without gradient and optimizer state (default: yes)."),
+        "training_only": any_of(*boolean, description="yes: it and what it alone feeds run in training (default: no)."),
+        "chain": {
+            "description": "A pattern such as CONV3-64 -> RELU -> POOL2, or a list of layers.",
+            "type": ["string", "boolean", "array"],
+            "pattern": "\\S",
+            "items": reference("entry"),
+        },
+        "entry": entry_schema(),
+        **reader_schemas(),
+        **{f"layer-{kind.kind}": kind_schema(kind) for kind in KINDS.values()},
+        **{f"defaults-{kind.kind}": defaults_schema(kind) for kind in KINDS.values()},
+    }
+
+
+# Budgets and rules
+
+
+def limit_schema(unit: str) -> Schema:
+    """A limit: a whole number, a number with its unit, or a change against the base."""
+    units, example = (BYTE_UNITS, "93MiB") if unit == "bytes" else (COUNT_UNITS, "7M")
+    return any_of(
+        {"type": "integer", "minimum": 0},
+        whole_text(f"[0-9]+(?:\\.[0-9]+)? ?(?:{units})?"),
+        whole_text("[+-][0-9]+(?:\\.[0-9]+)? ?%"),
+        description=f"A whole number, a number with its unit ({example}), or a change against the base (+5%).",
+    )
+
+
+def budget_schema() -> Schema:
+    """What a design may cost at most, or must at least."""
+    known: dict[str, Schema] = {
+        "batch": any_of(*whole(1), description="Images in a batch (default: 1)."),
+        "dtype": {"enum": list(TRAINABLE_TYPES), "description": "Type of every number (default: float32)."},
+        "optimizer": {"enum": list(OPTIMIZERS), "description": "The optimizer (default: momentum)."},
+        "profile": {"enum": list(PROFILE_NAMES), "description": "Whose memory (default: torch-cuda)."},
+    }
+    meaning = {
+        "max": "More than this is an error.",
+        "warn": "More than this is a warning.",
+        "min": "Less than this is an error.",
+    }
+    keys: Schema = {}
+    for key, unit in UNIT_OF.items():
+        options = {name: known[name] for name in OPTIONS_OF.get(key, ())}
+        if key in ("parameter_memory", "activation_memory"):
+            options["dtype"] = {**known["dtype"], "enum": list(BYTES_PER_ELEMENT)}
+        limits = {bound: {**limit_schema(unit), "description": meaning[bound]} for bound in BOUNDS}
+        table = {
+            "type": "object",
+            "properties": {**limits, **options},
+            "additionalProperties": False,
+            "anyOf": [{"required": [bound]} for bound in BOUNDS],
+        }
+        keys[key] = any_of(*limit_schema(unit)["anyOf"], table, description=f"A limit for {key}, in {unit}.")
+    return {
+        "description": "What the design may cost; checked by 'cnncalc check'.",
+        "type": ["object", "null"],
+        "minProperties": 1,
+        "properties": keys,
+        "additionalProperties": False,
+    }
+
+
+def ignore_schema() -> Schema:
+    """Design rules that are to be silent."""
+    code = any_of(*[{"enum": list(RULE_CODES)}, whole_text("|".join(map(re.escape, RULE_CODES)))])
+    name = {"type": ["string", "number", "boolean"]}
+    layers = {
+        "type": ["string", "number", "boolean", "array"],
+        "items": name,
+        "minItems": 1,
+        "description": "The layers or blocks for which the rule is silent.",
+    }
+    table = {"type": "object", "properties": dict.fromkeys(RULE_CODES, layers), "propertyNames": code}
+    return any_of(
+        {"type": "null"},
+        *code["anyOf"],
+        table,
+        {"type": "array", "items": any_of(*code["anyOf"], table)},
+        description="Design rules that are to be silent, in the whole file or for some layers.",
+    )
+
+
+# The documents
+
+
+def architecture_schema() -> Schema:
+    """The schema of architecture files."""
+    text = {"type": ["string", "number", "boolean"]}
+    any_kind = {any_case(kind): kind for kind in KINDS}
+    properties: dict[str, Schema] = {
+        "name": {**text, "description": "The name of the design (default: that of the file)."},
+        "title": {**text, "description": "The name as people write it."},
+        "source": {**text, "description": "Where the design comes from."},
+        "input": any_of(
+            *[way for way in whole_list(1, 3) if way["type"] == "string"],
+            {"type": "array", "items": any_of(*whole(1)), "minItems": 3, "maxItems": 3},
+            {"type": "array", "items": size_text(3), "minItems": 1, "maxItems": 1},
+            description="The volume of the input, height x width x depth: 224x224x3.",
+        ),
+        "variables": {
+            "description": "Variables of the patterns; one without a value must be set by the caller.",
+            "type": ["object", "null"],
+            "additionalProperties": any_of(reference("value"), {"type": "null"}),
+            "propertyNames": {"pattern": "^[^0-9\\s-][^\\s-]*$"},
+        },
+        "defaults": {
+            "description": "What layers of a kind have unless they say otherwise.",
+            "type": ["object", "null"],
+            "properties": {kind: reference(f"defaults-{kind}") for kind in KINDS},
+            "patternProperties": {
+                f"^{pattern}$": reference(f"defaults-{kind}") for pattern, kind in any_kind.items()
+            },
+            "additionalProperties": False,
+        },
+        "blocks": {
+            "description": "Patterns with parameters, used like layers: C(kernel, filters): CONV{kernel}-filters -> RELU.",
+            "type": ["object", "null"],
+            "additionalProperties": reference("chain"),
+            "propertyNames": {"pattern": "^\\s*[^0-9\\s\\[\\](){}|*?/,=>@-]"},
+        },
+        "layers": {**reference("chain")},
+        "budget": budget_schema(),
+        "ignore": ignore_schema(),
+    }
+    return {
+        "$schema": DRAFT,
+        "title": "An architecture file of cnncalc",
+        "description": "A convolutional network as text; cnncalc says what it costs.",
+        "type": "object",
+        "properties": {key: properties[key] for key in KEYS},
+        "required": ["layers"],
+        "additionalProperties": False,
+        "definitions": definitions(),
+    }
+
+
+def configuration_schema() -> Schema:
+    """The schema of cnncalc.toml and of [tool.cnncalc] in pyproject.toml."""
+    rules = {"type": "array", "items": {"enum": list(RULE_CODES)}}
+    text = {"type": "string", "pattern": "\\S"}
+    budget = {**budget_schema(), "type": "object"}
+    properties: dict[str, Schema] = {
+        "budget": {**budget, "description": "What every design may cost, unless its file says otherwise."},
+        "base": {**text, "description": "The git revision with which designs are compared: origin/main."},
+        "baseline": {**text, "description": "The file of recorded values, as seen from the configuration."},
+        "select": {**rules, "description": "The only design rules that are asked (default: all)."},
+        "ignore": {**rules, "description": "Design rules that are silent."},
+    }
+    return {
+        "$schema": DRAFT,
+        "title": "The configuration of cnncalc",
+        "description": "The content of cnncalc.toml, or of [tool.cnncalc] in pyproject.toml.",
+        "type": "object",
+        "properties": {key: properties[key] for key in CONFIGURATION_KEYS},
+        "additionalProperties": False,
+    }

@@ -1,0 +1,56 @@
+"""Budgets in tests: ``assert_within_budget("nets/mine.yaml", parameters="5M")``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.checks.budget import from_python, read_budget
+from cnncalc.checks.check import Checker, Orders
+from cnncalc.errors import DesignError, ValueProblem
+from cnncalc.render.check.plain import write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["assert_within_budget"]
+
+
+def assert_within_budget(
+    target: str | os.PathLike[str],
+    *,
+    base: str | None = None,
+    baseline: str | os.PathLike[str] | None = None,
+    variables: Mapping[str, Any] | None = None,
+    strict: bool = False,
+    **budget: Any,
+) -> None:
+    """Fails with all that is to be said if a design does not keep its budget.
+
+    ``target`` is a path, the name of a net or a pattern. ``budget`` holds limits as a file does:
+    ``parameters="5M"``, ``training_memory={"max": "8GiB", "batch": 64}``, ``receptive_field={"min": 200}``; they replace
+    those of the file, key by key. ``base`` (a git revision) and ``baseline`` (a recorded file) are what ``"+5%"`` is
+    compared with. With ``strict`` warnings fail too.
+
+    Raises AssertionError where a limit is broken or there is none at all, DesignError where the design or the budget
+    is wrong.
+    """
+    from cnncalc.frontend.expand import Settings
+
+    if base is not None and baseline is not None:
+        raise ValueProblem("base and baseline exclude each other", code="usage")
+    orders = Orders(
+        budget=read_budget(from_python(budget)) if budget else {},
+        base=base,
+        baseline=None if baseline is None else os.fspath(baseline),
+        rules=False,
+        strict=strict,
+    )
+    checkup = Checker(orders, Settings(variables=dict(variables or {}))).check([os.fspath(target)])
+    (outcome,) = checkup.outcomes or (None,)
+    if outcome is not None and outcome.is_broken:
+        raise DesignError(outcome.problems)
+    if outcome is None or not outcome.has_budget:
+        raise AssertionError(f"{os.fspath(target)} has no budget: nothing to check")
+    if checkup.code:
+        raise AssertionError(f"{outcome.file} is not within its budget\n\n{write(checkup)}")

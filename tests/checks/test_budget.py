@@ -1,0 +1,409 @@
+"""Budgets: what is read, what replaces what, and everything that is refused, each with its message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cnncalc.checks.budget import (
+    UNIT_OF,
+    Budget,
+    from_calls,
+    from_node,
+    from_python,
+    merged,
+    read_amount,
+    read_budget,
+)
+from cnncalc.checks.configuration import Configurations
+from cnncalc.checks.measure import Meter
+from cnncalc.errors import DesignError
+from cnncalc.frontend.architecture import BUDGET_KEYS
+from cnncalc.frontend.document import Document, Mapping
+from cnncalc.source import Source
+from tests.checks.projects import PARAMETERS, TINY, written
+
+
+def in_file(text: str) -> Budget:
+    """The budget of an architecture file that holds nothing else."""
+    root = Document(Source("net.yaml", text)).read()
+    assert isinstance(root, Mapping)
+    node = root.get("budget")
+    assert node is not None
+    return read_budget(from_node(node))
+
+
+def limits(budget: Budget) -> dict[str, list[tuple[str, int | None]]]:
+    """The limits of each key as numbers."""
+    return {key: [(limit.bound, limit.amount.value) for limit in entry.limits] for key, entry in budget.items()}
+
+
+def test_the_keys_are_those_of_the_language() -> None:
+    assert tuple(UNIT_OF) == BUDGET_KEYS
+
+
+def test_units_and_mappings_are_read() -> None:
+    """1 GiB is 1024**3 bytes, 1 GB 1000**3; K, M, G, T of counts are decimal."""
+    budget = in_file(
+        "budget:\n"
+        "  parameters: 7M\n"
+        "  weights: 1.5K\n"
+        "  macs: {max: 2G, warn: 1.9G}\n"
+        "  parameter_memory: 93MiB\n"
+        "  activation_memory: '1 GB'\n"
+        "  training_memory: {max: 8GiB, batch: 64, dtype: float16, optimizer: adam, profile: torch-cpu}\n"
+        "  receptive_field: {min: 200}\n"
+        "  layers: 0\n"
+    )
+
+    assert limits(budget) == {
+        "parameters": [("max", 7_000_000)],
+        "weights": [("max", 1500)],
+        "macs": [("max", 2_000_000_000), ("warn", 1_900_000_000)],
+        "parameter_memory": [("max", 93 * 1024**2)],
+        "activation_memory": [("max", 1000**3)],
+        "training_memory": [("max", 8 * 1024**3)],
+        "receptive_field": [("min", 200)],
+        "layers": [("max", 0)],
+    }
+    assert budget["training_memory"].measure[1:] == (64, "float16", "adam", "torch-cpu")
+    assert budget["parameters"].span is not None
+    assert (budget["parameters"].span.line, budget["parameters"].span.column) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "bound", "base", "expected"),
+    [
+        ("+5%", "max", 1000, 1050),
+        ("+5%", "max", 1001, 1051),  # 1051.05
+        ("-3%", "max", 1001, 970),  # 970.97
+        ("-3%", "min", 1001, 971),
+        ("+0%", "max", 7, 7),
+        ("+2.5 %", "warn", 1000, 1025),
+        ("+5%", "max", None, None),
+    ],
+)
+def test_relative_limits_are_rounded_to_the_strict_side(
+    text: str, bound: str, base: int | None, expected: int | None
+) -> None:
+    assert read_amount(text, "count").settle(bound, base) == expected
+
+
+def test_key_by_key_the_call_replaces_the_file_and_the_file_the_configuration() -> None:
+    configuration = read_budget(from_python({"parameters": "1M", "macs": "1G", "layers": 3}))
+    file = in_file("budget: {macs: {max: 2G, warn: 1G}, weights: 5K}")
+    call = read_budget(from_calls([("max", "weights=6K"), ("min", "receptive_field=9")]))
+
+    assert limits(merged(configuration, file, call)) == {
+        "parameters": [("max", 1_000_000)],
+        "weights": [("max", 6000)],
+        "macs": [("max", 2 * 10**9), ("warn", 10**9)],
+        "layers": [("max", 3)],
+        "receptive_field": [("min", 9)],
+    }
+
+
+def test_calls_for_one_key_are_put_together() -> None:
+    budget = read_budget(
+        from_calls([("max", "training_memory=8GiB,batch=64"), ("warn", "training_memory=7GiB,batch=64")])
+    )
+
+    assert limits(budget) == {"training_memory": [("max", 8 * 1024**3), ("warn", 7 * 1024**3)]}
+    assert budget["training_memory"].measure.batch == 64
+
+
+BAD = {
+    "parameters: 5Q": (
+        "net.yaml:2:15: error[unknown-unit]: parameters: no unit 'Q' for a count (known: K, M, G, T)\n"
+        "  |\n"
+        "2 |   parameters: 5Q\n"
+        "  |               ^^"
+    ),
+    "parameters: 5MiB": "net.yaml:2:15: error[unknown-unit]: parameters: no unit 'MiB' for a count",
+    "training_memory: 8Gib": (
+        "net.yaml:2:20: error[unknown-unit]: training_memory: no unit 'Gib' for bytes; did you mean 'GiB'? "
+        "(known: B, KiB, MiB, GiB, TiB, kB, KB, MB, GB, TB)\n"
+        "  |\n"
+        "2 |   training_memory: 8Gib\n"
+        "  |                    ^^^^"
+    ),
+    "training_memory: 8G": "net.yaml:2:20: error[unknown-unit]: training_memory: no unit 'G' for bytes",
+    "paramters: 5M": (
+        "net.yaml:2:3: error[unknown-key]: a budget has no key 'paramters'; did you mean 'parameters'?\n"
+        "  |\n"
+        "2 |   paramters: 5M\n"
+        "  |   ^^^^^^^^^"
+    ),
+    "flops: 5M": (
+        "net.yaml:2:3: error[unknown-key]: a budget has no key 'flops' (known: parameters, weights, macs, activations, "
+        "layers, parameter_memory, activation_memory, inference_memory, training_memory, receptive_field)"
+    ),
+    "parameters: -5M": (
+        "net.yaml:2:15: error[wrong-value]: parameters: a limit is at least 0, found -5M\n"
+        "  |\n"
+        "2 |   parameters: -5M\n"
+        "  |               ^^^"
+    ),
+    "parameters: .nan": "net.yaml:2:15: error[unknown-unit]: parameters: '.nan' is not a count: write a number and a unit",
+    "parameters: NaN": "net.yaml:2:15: error[unknown-unit]: parameters: 'NaN' is not a count",
+    "parameters: .inf": "net.yaml:2:15: error[unknown-unit]: parameters: '.inf' is not a count",
+    "parameters: 1e9": "net.yaml:2:15: error[unknown-unit]: parameters: '1e9' is not a count",
+    "parameters: 1_000": "net.yaml:2:15: error[unknown-unit]: parameters: '1_000' is not a count",
+    "parameters: 010": (
+        "net.yaml:2:15: error[wrong-value]: parameters: a number does not begin with 0, since some readers take it as "
+        "octal: '010'"
+    ),
+    "parameters: 9999999999999999999": (
+        "net.yaml:2:15: error[limit]: parameters: a limit has at most 18 digits, but this one has 19"
+    ),
+    "parameters: 0.0001K": "net.yaml:2:15: error[unknown-unit]: parameters: '0.0001K' is not a whole number of elements",
+    "parameters: yes": "net.yaml:2:15: error[unknown-unit]: parameters: 'yes' is not a count",
+    "parameters:": (
+        "net.yaml:2:3: error[wrong-type]: parameters: expected a limit such as 7M, or a mapping with max, warn or min, "
+        "found nothing\n"
+        "  |\n"
+        "2 |   parameters:\n"
+        "  |   ^^^^^^^^^^"
+    ),
+    "parameters: [5M]": "net.yaml:2:15: error[wrong-type]: parameters: expected a limit such as 7M, or a mapping",
+    "parameters: {}": (
+        "net.yaml:2:3: error[empty-budget]: parameters: no limit: one of max, warn and min is needed, as in {max: 7M}"
+    ),
+    "training_memory: {batch: 3}": (
+        "net.yaml:2:3: error[empty-budget]: training_memory: no limit: one of max, warn and min is needed, as in "
+        "{max: 8GiB}"
+    ),
+    "parameters: {maxx: 5M}": (
+        "net.yaml:2:16: error[unknown-key]: parameters has no key 'maxx'; did you mean 'max'? (known: max, warn, min)"
+    ),
+    "parameters: {max: 5M, batch: 3}": (
+        "net.yaml:2:25: error[unknown-key]: parameters does not depend on 'batch'; that is for activation_memory, "
+        "inference_memory, training_memory"
+    ),
+    "training_memory: {max: 5GiB, batch: 0}": (
+        "net.yaml:2:39: error[wrong-value]: training_memory: batch: expected a whole number of at least 1, found '0'"
+    ),
+    "training_memory: {max: 5GiB, optimizer: adm}": (
+        "net.yaml:2:43: error[unknown-optimizer]: training_memory: no optimizer 'adm'; did you mean 'adam'?"
+    ),
+    "training_memory: {max: 5GiB, dtype: float8}": (
+        "net.yaml:2:39: error[unknown-dtype]: training_memory: no dtype 'float8'; did you mean"
+    ),
+    "training_memory: {max: 5GiB, profile: torch-cud}": (
+        "net.yaml:2:41: error[unknown-profile]: training_memory: no profile 'torch-cud'; did you mean 'torch-cuda'?"
+    ),
+    "parameters: {min: 6M, max: 5M}": (
+        "net.yaml:2:16: error[wrong-value]: parameters: min 6M lies above max 5M: no value keeps both"
+    ),
+    "parameters: {max: 5M, warn: 6M}": (
+        "net.yaml:2:25: error[wrong-value]: parameters: warn 6M lies above max 5M: the warning would never be given"
+    ),
+    "parameters: 5%": (
+        "net.yaml:2:15: error[wrong-value]: parameters: '5%' is no change against the base: write +5% or -5%"
+    ),
+    "parameters: +5": (
+        "net.yaml:2:15: error[wrong-value]: parameters: '+5' has a sign: a change is written with %, as in +5%, and a "
+        "limit without a sign"
+    ),
+    "parameters: -100%": (
+        "net.yaml:2:15: error[wrong-value]: parameters: '-100%' leaves nothing of the base: a decrease is less than 100%"
+    ),
+    "{}": (
+        "net.yaml:2:3: error[empty-budget]: budget: an empty budget limits nothing: write a key and its limit, as in "
+        "parameters: 7M\n"
+        "  |\n"
+        "2 |   {}\n"
+        "  |   ^^\n"
+        "  = hint: leave it out where nothing is to be limited"
+    ),
+    "": "net.yaml:1:8: error[empty-budget]: budget: an empty budget limits nothing",
+    "5M": "net.yaml:2:3: error[wrong-type]: budget: expected a mapping of keys to limits, as in parameters: 7M, found '5M'",
+    "- parameters": "net.yaml:2:3: error[wrong-type]: budget: expected a mapping of keys to limits, as in parameters: 7M, "
+    "found a list",
+}
+
+
+@pytest.mark.parametrize("text", BAD, ids=lambda text: text or "nothing")
+def test_a_bad_budget_is_refused_at_its_place(text: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        in_file(f"budget:\n  {text}\n" if text else "budget:\n")
+
+    assert str(caught.value).startswith(BAD[text])
+    assert "^" in str(caught.value)
+
+
+def test_all_mistakes_are_told_in_one_run() -> None:
+    with pytest.raises(DesignError) as caught:
+        in_file("budget: {paramters: 5M, macs: 1X, training_memory: {max: 1GiB, batch: -1}}")
+
+    assert [problem.code for problem in caught.value.problems] == ["unknown-key", "unknown-unit", "wrong-value"]
+
+
+@pytest.mark.parametrize(
+    ("calls", "message"),
+    [
+        (
+            [("max", "parameters=5M"), ("max", "parameters=6M")],
+            "--max:1:1: error[repeated-key]: parameters has two limits: --max stands twice for it",
+        ),
+        (
+            [("max", "training_memory=5GiB,batch=3"), ("warn", "training_memory=4GiB,batch=4")],
+            "--warn:1:22: error[repeated-key]: training_memory has two values for batch: 3 and 4",
+        ),
+        ([("max", "parameters")], "--max:1:1: error[wrong-value]: expected KEY=LIMIT, as in parameters=7M, found"),
+        ([("max", "parameters=")], "--max:1:1: error[wrong-value]: expected KEY=LIMIT"),
+        ([("max", "=5M")], "--max:1:1: error[wrong-value]: expected KEY=LIMIT"),
+        ([("warn", "paramters=5M")], "--warn:1:1: error[unknown-key]: a budget has no key 'paramters'; did you mean"),
+        ([("max", "parameters=5Q")], "--max:1:12: error[unknown-unit]: parameters: max: no unit 'Q' for a count"),
+        ([("max", "training_memory=5GiB,64")], "--max:1:22: error[wrong-value]: expected an option behind the limit"),
+        ([("max", "parameters=5M,batch=2")], "--max:1:15: error[unknown-key]: parameters does not depend on 'batch'"),
+    ],
+)
+def test_a_bad_call_is_refused(calls: list[tuple[str, str]], message: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        read_budget(from_calls(calls))
+
+    assert str(caught.value).startswith(message)
+
+
+# Configurations
+
+
+def configured(folder: Path, name: str, text: str) -> Budget | None:
+    """The budget of a configuration in that folder."""
+    return Configurations().of_folder(str(written(folder, {name: text}))).budget
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('[tool.cnncalc.budget]\nparameters = "5M"\n', (2, 1)),
+        ("[tool.cnncalc.budget]\nparameters = 5_000_000 # so many\n", (2, 1)),
+        ('[tool]\ncnncalc.budget.parameters = "5M"\n', (2, 1)),
+        ('[tool.cnncalc]\nbudget = {"parameters" = "5M"}\n', (2, 11)),
+        ("[tool.'cnncalc'.budget.parameters]\nmax = '5M'\n", (1, 1)),
+        ('[other]\nx = """\n[tool.cnncalc.budget]\nmacs = 1\n"""\n[tool.cnncalc.budget]\nparameters = "5M"', (7, 1)),
+    ],
+)
+def test_keys_of_a_configuration_have_their_places(tmp_path: Path, text: str, place: tuple[int, int]) -> None:
+    budget = configured(tmp_path, "pyproject.toml", text)
+
+    assert budget is not None
+    assert limits(budget) == {"parameters": [("max", 5_000_000)]}
+    span = budget["parameters"].span
+    assert span is not None
+    assert (span.line, span.column) == place
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("cnncalc.toml", '[budget]\nparamters = "5M"\n', ":2:1: error[unknown-key]: a budget has no key 'paramters'"),
+        ("cnncalc.toml", "[budget]\n", ":1:1: error[empty-budget]: budget: an empty budget limits nothing"),
+        ("cnncalc.toml", "[budgets]\nmacs = 1\n", ":1:1: error[unknown-key]: the configuration has no key 'budgets'"),
+        (
+            "cnncalc.toml",
+            "[budget]\nmacs = 1\nmacs = 2\n",
+            ":3:1: error[repeated-key]: the key 'macs' stands twice; it is already on line 2",
+        ),
+        ("cnncalc.toml", "[budget]\nmacs = nan\n", ":2:8: error[unknown-unit]: macs: 'nan' is not a count"),
+        ("cnncalc.toml", "[budget]\nmacs = true\n", ":2:8: error[unknown-unit]: macs: 'true' is not a count"),
+        ("cnncalc.toml", "[budget]\nmacs = -1\n", ":2:8: error[wrong-value]: macs: a limit is at least 0, found -1"),
+        ("cnncalc.toml", "[budget]\nmacs = \n", ":2:8: error[toml-syntax]: TOML: "),
+        (
+            "pyproject.toml",
+            '[tool.cnncalc.budget]\nmacs = {max = 1, max = 2}\n',
+            ":2:18: error[repeated-key]: the key 'max' stands twice; it is already on line 2",
+        ),
+        ("pyproject.toml", "[tool.cnncalc]\nselect = 3\n", ':2:1: error[wrong-type]: select: expected a list of words'),
+    ],
+)
+def test_a_bad_configuration_is_refused_at_its_place(tmp_path: Path, name: str, text: str, message: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        configured(tmp_path, name, text)
+
+    assert f"{name}{message}" in str(caught.value)
+
+
+def test_the_nearest_configuration_holds_and_the_search_ends_at_the_repository(tmp_path: Path) -> None:
+    """A pyproject.toml without a table for cnncalc is passed over."""
+    written(
+        tmp_path,
+        {
+            "pyproject.toml": "[tool.cnncalc.budget]\nmacs = 1\n",
+            "a/pyproject.toml": "[project]\nname = 'a'\n",
+            "a/nets/x.yaml": TINY,
+            "b/cnncalc.toml": "[budget]\nmacs = 2\n",
+            "b/nets/x.yaml": TINY,
+            "c/.git/config": "",
+            "c/nets/x.yaml": TINY,
+        },
+    )
+    known = Configurations()
+
+    found = [known.of_folder(str(tmp_path / folder / "nets")).budget for folder in "abc"]
+
+    assert [budget and limits(budget) for budget in found] == [{"macs": [("max", 1)]}, {"macs": [("max", 2)]}, None]
+
+
+def test_two_configurations_in_one_folder_are_refused(tmp_path: Path) -> None:
+    written(tmp_path, {"pyproject.toml": "[tool.cnncalc.budget]\nmacs = 1\n", "cnncalc.toml": "[budget]\nmacs = 2\n"})
+
+    with pytest.raises(DesignError, match="two configurations: "):
+        Configurations().of_folder(str(tmp_path))
+
+
+# Measures
+
+
+def test_each_key_is_measured_as_the_table_and_memory_say() -> None:
+    import cnncalc
+    from cnncalc.memory.account import Options, account_memory
+
+    report = cnncalc.analyze("INPUT 32x32x3 -> [CONV3-32 -> RELU -> CONV3-32 -> RELU -> POOL2]*2 -> FC-256 -> RELU -> FC-10")
+    meter = Meter(report)
+    memory = account_memory(report, Options(batch=3, optimizer="adam"))
+    budget = read_budget(
+        from_python({key: {"max": 1} for key in UNIT_OF} | {"training_memory": {"max": 1, "batch": 3, "optimizer": "adam"}})
+    )
+
+    found = {key: meter.value(entry.measure) for key, entry in budget.items()}
+
+    assert found == {
+        "parameters": PARAMETERS,
+        "weights": PARAMETERS - 4 * 32 - 266,
+        "macs": 32 * 32 * 27 * 32 + 32 * 32 * 288 * 32 + 2 * 16 * 16 * 288 * 32 + 2048 * 256 + 2560,
+        "activations": 3072 + 2 * 32 * 32 * 32 + 3 * 16 * 16 * 32 + 8 * 8 * 32 + 266,
+        "layers": 6,
+        "parameter_memory": 4 * PARAMETERS,
+        "activation_memory": 4 * report.totals.activations,
+        "inference_memory": account_memory(report).inference.peak_bytes,
+        "training_memory": memory.training.peak_bytes,
+        "receptive_field": 16,
+    }
+
+
+@pytest.mark.parametrize(
+    ("net", "expected"), [("vgg16", 212), ("lenet5", 32), ("INPUT 9x7x3 -> FC-3", 7), ("googlenet-aux", 224)]
+)
+def test_the_receptive_field_is_that_of_the_last_layer_with_a_window(net: str, expected: int) -> None:
+    import cnncalc
+
+    budget = read_budget(from_python({"receptive_field": 1}))
+    assert Meter(cnncalc.analyze(net)).value(budget["receptive_field"].measure) == expected
+
+
+@pytest.mark.parametrize("net", ["vgg16", "resnet18", "lenet5"])
+@pytest.mark.parametrize("key", ["inference_memory", "training_memory"])
+@pytest.mark.parametrize("batch", [1, 16])
+def test_shares_of_memory_are_no_more_than_the_whole(net: str, key: str, batch: int) -> None:
+    import cnncalc
+
+    measure = read_budget(from_python({key: {"max": 1, "batch": batch}}))[key].measure
+    meter = Meter(cnncalc.analyze(net))
+
+    shares = meter.shares(measure)
+
+    assert 0 < sum(share.value for share in shares) <= meter.value(measure)
+    assert [share.value for share in shares] == sorted((share.value for share in shares), reverse=True)

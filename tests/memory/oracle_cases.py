@@ -1,0 +1,193 @@
+"""The nets that are measured in PyTorch: every layer kind between two convolutions, and what layers do together."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import cnncalc
+from cnncalc.graph import chain
+from cnncalc.layers import KINDS
+from tests.layer_cases import CASES, Case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cnncalc.analysis.report import Report
+
+NETS = {
+    "frozen_conv": "INPUT[11x9x3] -> CONV3-6 -> RELU -> CONV3-7(trainable=no) -> RELU -> CONV3-5 -> RELU -> FC-13",
+    "frozen_first": "INPUT[11x9x3] -> CONV3-6(trainable=no) -> RELU -> CONV3-7 -> RELU -> CONV3-5 -> RELU -> FC-13",
+    "frozen_stem": (
+        "INPUT[11x9x3] -> CONV3-6(trainable=no) -> BN(trainable=no) -> RELU -> POOL2 -> CONV3-7 -> RELU -> "
+        "FC-13"
+    ),
+    "frozen_fc": (
+        "INPUT[11x9x3] -> CONV3-6 -> RELU -> FC-200(trainable=no) -> RELU -> FC-300 -> SIGMOID -> "
+        "FC-13(trainable=no)"
+    ),
+    "frozen_bn": (
+        "INPUT[11x9x3] -> CONV3-6 -> BN(trainable=no) -> RELU -> CONV3-5 -> LN(trainable=no) -> "
+        "GN5(trainable=no) -> GELU -> FC-13"
+    ),
+    "frozen_scale": (
+        "INPUT[11x9x3] -> CONV3-6 -> SCALE(trainable=no) -> PRELU(trainable=no) -> CONV3-5 -> "
+        "SUBSAMPLE(trainable=no) -> IN(scale=yes,shift=yes,trainable=no) -> FC-13"
+    ),
+    "frozen_dw": (
+        "INPUT[11x9x3] -> CONV3-6 -> DWCONV3(trainable=no) -> RELU -> DECONV2-5/2(trainable=no) -> RELU -> "
+        "FC-13"
+    ),
+    "all_but_last": (
+        "INPUT[11x9x3] -> CONV3-6(trainable=no) -> BN(trainable=no) -> RELU -> POOL2 -> LRN -> "
+        "FC-70(trainable=no) -> RELU -> DROPOUT -> FC-13"
+    ),
+    "addself": "INPUT[11x9x3] -> CONV3-6 -> IDENTITY@a -> ADD(@a, @a) -> RELU -> CONV3-5 -> FC-13",
+    "mulself": "INPUT[11x9x3] -> CONV3-6@a -> MUL(@a, @a) -> RELU -> CONV3-5 -> FC-13",
+    "cattwice": "INPUT[11x9x3] -> CONV3-6@a -> CONCAT(@a, @a) -> RELU -> CONV3-5 -> FC-13",
+    "res": (
+        "INPUT[11x9x3] -> CONV3-6 -> [CONV3-6 -> BN -> RELU -> CONV3-6 -> BN | ] -> ADD -> RELU -> CONV3-5 -> "
+        "FC-13"
+    ),
+    "resip": (
+        "INPUT[11x9x3] -> CONV3-6 -> [CONV3-6 -> BN -> RELU -> CONV3-6 -> BN | ] -> ADD(in_place=yes) -> RELU "
+        "-> CONV3-5 -> FC-13"
+    ),
+    "incep": (
+        "INPUT[11x9x3] -> CONV3-6 -> [CONV1-4 -> RELU | CONV1-3 -> RELU -> CONV3-5 -> RELU | POOL3/1(pad=1) "
+        "-> CONV1-2] -> CONCAT -> DROPOUT -> CONV1-9 -> GAP -> FC-13"
+    ),
+    "se": (
+        "INPUT[11x9x3] -> CONV3-6 -> [ | GAP -> CONV1-2 -> RELU -> CONV1-6 -> SIGMOID] -> MUL -> CONV3-5 -> "
+        "FC-13"
+    ),
+    "sefc": (
+        "INPUT[11x9x3] -> CONV3-6 -> [ | GAP -> FC-2 -> RELU -> FC-6 -> SIGMOID] -> MUL -> CONV3-5 -> FC-13"
+    ),
+    "dropip": (
+        "INPUT[11x9x3] -> CONV3-6 -> DROPOUT(in_place=yes) -> CONV3-7 -> DROPOUT(in_place=yes) -> FC-50 -> "
+        "DROPOUT -> FC-13"
+    ),
+    "softmaxend": "INPUT[11x9x3] -> CONV3-6 -> RELU -> FC-13 -> SOFTMAX",
+    "spatial": "INPUT[11x9x3] -> CONV3-6 -> RELU -> CONV1-4",
+    "spatialsm": "INPUT[11x9x3] -> CONV3-6 -> RELU -> CONV1-4 -> SOFTMAX",
+    "point": "INPUT[11x9x3] -> CONV3-6 -> RELU -> CONV1-40 -> GAP",
+    "pointconv": "INPUT[11x9x3] -> CONV3-6 -> GAP -> CONV1-30 -> RELU -> CONV1-40",
+    "twoout": "INPUT[11x9x3] -> CONV3-6 -> RELU -> [FC-13 | CONV1-4 | GAP -> FC-7]",
+    "aux": (
+        "INPUT[11x9x3] -> CONV3-6 -> RELU@a -> POOL2 -> FC-50(training_only=yes) -> RELU -> FC-13@h -> "
+        "FROM(@a) -> CONV3-7 -> GAP -> FC-13"
+    ),
+    "share": "INPUT[11x9x3] -> CONV3-6 -> RELU -> CONV3-6@s -> RELU -> CONV3-6(share=s) -> RELU -> FC-13",
+    "sharebn": (
+        "INPUT[11x9x3] -> CONV3-6 -> BN@b -> RELU -> CONV3-6@s -> BN(share=b) -> RELU -> CONV3-6(share=s) -> "
+        "RELU -> CONV3-6(share=s) -> FC-13"
+    ),
+    "unet": (
+        "INPUT[12x8x3] -> CONV3-6 -> RELU@a -> POOL2 -> CONV3-9 -> RELU@b -> POOL2 -> CONV3-12 -> RELU -> "
+        "DECONV2-9/2 -> CONCAT(@b) -> CONV3-9 -> RELU -> UPSAMPLE2 -> CONCAT(@a) -> CONV3-6 -> RELU -> "
+        "CONV1-5"
+    ),
+    "shuf": (
+        "INPUT[12x8x3] -> CONV3-12 -> RELU@a -> SLICE(from=0,to=6) -> CONV3-6 -> BN -> RELU@x -> FROM(@a) -> "
+        "SLICE(from=6) -> CONCAT(@x) -> SHUFFLE2 -> CONV1-5 -> GAP -> FC-13"
+    ),
+    "dense": (
+        "INPUT[12x8x3] -> CONV3-6@a -> BN -> RELU -> CONV3-4@b -> CONCAT(@a,@b)@c -> BN -> RELU -> CONV3-4@d "
+        "-> CONCAT(@a,@b,@d) -> CONV1-5 -> FC-13"
+    ),
+    "add3": "INPUT[12x8x3] -> CONV3-6@a -> CONV3-6@b -> CONV3-6@c -> ADD(@a,@b,@c) -> RELU -> FC-13",
+    "mul3": "INPUT[12x8x3] -> CONV3-6@a -> CONV3-6@b -> CONV3-6@c -> MUL(@a,@b,@c) -> RELU -> FC-13",
+    "relubranch": "INPUT[12x8x3] -> CONV3-6@a -> RELU@b -> CONV3-6 -> ADD(@a) -> ADD(@b) -> RELU6 -> FC-13",
+    "effnet": (
+        "INPUT[12x8x3] -> CONV3-6 -> BN -> SILU@a -> DWCONV3 -> BN -> SILU@x -> GAP -> CONV1-2 -> SILU -> "
+        "CONV1-6 -> SIGMOID -> MUL(@x) -> CONV1-6 -> BN -> ADD(@a) -> HSWISH -> GAP -> DROPOUT -> FC-13"
+    ),
+    "convnext": (
+        "INPUT[12x8x3] -> CONV4-6/4(pad=0) -> LN(axes=depth)@a -> DWCONV7 -> LN(axes=depth) -> CONV1-24 -> "
+        "GELU -> CONV1-6 -> SCALE(shift=no) -> ADD(@a) -> GAP -> LN(axes=depth) -> FC-13"
+    ),
+    "flat": "INPUT[12x8x3] -> CONV3-6 -> FLATTEN -> BN -> RELU -> FC-20 -> PRELU -> SCALE -> LN -> FC-13",
+    "resh": (
+        "INPUT[12x8x3] -> FC-96 -> RELU -> RESHAPE 4x4x6 -> DECONV2-5/2 -> RELU -> UPSAMPLE2(mode=bilinear) "
+        "-> PAD(pad=[1,0]) -> CONV3-4 -> SOFTMAX -> CONV1-3"
+    ),
+}
+"""Nets of several layers by name, as patterns."""
+
+
+class Measure(NamedTuple):
+    """A net, by name, and how it is trained."""
+
+    net: str
+    habits: dict[str, Any]
+
+    def __str__(self) -> str:
+        return " ".join([self.net, *[f"{name}={value}" for name, value in self.habits.items()]])
+
+
+def around(case: Case) -> Report:
+    """A layer between convolutions (fully-connected layers where it takes points) and the output."""
+    names = []
+    layers: list[Any] = []
+    if all(volume.is_point for volume in case.inputs):
+        layers.append(("input", KINDS["input"](size=[5, 7, 3])))
+        for number, volume in enumerate(case.inputs):
+            names.append(f"before{number}")
+            layers.append((names[-1], KINDS["fc"](units=volume.depth), ["input"]))
+    else:
+        height, width = (max(volume[side] for volume in case.inputs) for side in (0, 1))
+        layers.append(("input", KINDS["input"](size=[height, width, 3])))
+        for number, volume in enumerate(case.inputs):
+            names.append(f"before{number}")
+            layers.append((names[-1], KINDS["conv"](filters=volume.depth, kernel=3), ["input"]))
+            if volume.is_point:
+                names[-1] = f"mean{number}"
+                layers.append((names[-1], KINDS["gap"]()))
+    layers.append(("kind", case.layer, names))
+    if not case.layer.output(*case.inputs).is_point:
+        layers.append(("after", KINDS["conv"](filters=5, kernel=1)))
+    layers.append(("fc", KINDS["fc"](units=13)))
+    return cnncalc.analyze(chain("around", layers))
+
+
+def is_in_pytorch(case: Case) -> bool:
+    """Whether PyTorch has it: no connection tables, no LRN within a map, no padded norm pool that rounds up."""
+    keys = case.keys
+    padded_up = case.kind == "lppool" and "pad" in keys and keys.get("round") == "ceil"
+    return not ("connections" in keys or keys.get("region") == "within" or padded_up or case.kind == "input")
+
+
+@cache
+def report_of(net: str) -> Report:
+    """The report on a net of the table, or on a layer kind in its surroundings."""
+    if net in NETS:
+        return cnncalc.analyze(NETS[net])
+    return around(next(case for case in CASES if str(case) == net))
+
+
+HABITS: list[dict[str, Any]] = [
+    {},
+    {"dtype": "bfloat16"},
+    {"autocast": "bfloat16"},
+    {"autocast": "float16"},
+    {"zero_grad": "zeros"},
+    {"zero_grad": "before-backward"},
+    {"accumulate": 2},
+    {"optimizer": "adam"},
+    {"optimizer": "adam", "style": "loop", "weight_decay": True},
+]
+
+
+def measures(*, some: bool = False) -> Iterator[Measure]:
+    """All that is measured; ``some``: of each kind one variant, and the nets in one way."""
+    seen = set()
+    for case in CASES:
+        if is_in_pytorch(case) and not (some and case.kind in seen):
+            seen.add(case.kind)
+            for habits in HABITS[:1] if some else [*HABITS[:3], {"dtype": "float64"}]:
+                yield Measure(str(case), habits)
+    for net, pattern in NETS.items():
+        alone = {"batch": 2} if "BN" in pattern else {"batch": 1}
+        for habits in HABITS[:1] if some else [*HABITS, alone]:
+            yield Measure(net, habits)

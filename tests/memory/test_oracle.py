@@ -1,0 +1,72 @@
+"""Every layer kind, and what layers do together, against PyTorch: to the byte.
+
+``data/measured.json`` is what PyTorch 2.13 gave, so that the rules are tested without it; where it is installed, some
+of it is measured anew. Figures are those of :class:`tests.memory.torch_oracle.Measured`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnncalc.memory.account import Options, account_memory
+from tests.calls import ROOT, environment
+from tests.memory.oracle_cases import NETS, measures, report_of
+
+FIGURES = ("peak", "first step", "after forward", "after backward", "saved", "inference")
+MEASURED: list[Any] = json.loads((Path(__file__).parent / "data" / "measured.json").read_text(encoding="utf-8"))
+KINDS = list(dict.fromkeys(net.partition("(")[0] for net, _, _ in MEASURED))
+
+
+def computed(net: str, habits: dict[str, Any]) -> list[int]:
+    account = account_memory(report_of(net), Options(**{"profile": "torch-fake", "batch": 3, **habits}))
+    training = account.training
+    return [
+        training.peak_bytes,
+        training.first_step_peak_bytes,
+        training.after_forward_bytes,
+        training.after_backward_bytes,
+        training.saved_bytes,
+        account.inference.peak_bytes,
+    ]
+
+
+def differences(rows: list[Any]) -> list[str]:
+    return [
+        f"{net} {habits}: {name} {got:,} instead of {want:,}"
+        for net, habits, figures in rows
+        for name, got, want in zip(FIGURES, computed(net, habits), figures, strict=True)
+        if got != want
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_measured(kind: str) -> None:
+    """A layer kind in all its variants, or a net in all ways of training it."""
+    assert not differences([row for row in MEASURED if row[0].partition("(")[0] == kind])
+
+
+def test_everything_was_measured() -> None:
+    assert [(measure.net, measure.habits) for measure in measures()] == [(net, habits) for net, habits, _ in MEASURED]
+    assert set(NETS) <= set(KINDS)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None, reason="PyTorch is not installed, so nothing here is measured anew"
+)
+def test_what_is_measured_now() -> None:
+    """In a process of its own: the device that is not there would confuse other tests."""
+    command = [sys.executable, "-m", "tests.memory.measure"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=ROOT, check=False)
+    if "no stand-in for a device" in done.stderr:
+        pytest.skip("this build of PyTorch has no stand-in for a device")
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = json.loads(done.stdout)
+    assert len(rows) == len(list(measures(some=True)))
+    assert not differences(rows)
