@@ -102,8 +102,8 @@ class Difference(NamedTuple):
 
     @property
     def renumbered(self) -> int:
-        """How many layers were not touched, but have another number in their name."""
-        same = [layer for layer in self.layers if layer.before and layer.after and layer.status != "renamed"]
+        """How many layers are as before, but for a number in their name."""
+        same = [layer for layer in self.layers if layer.status in ("affected", "same")]
         return sum([layer.before.name != layer.after.name for layer in same if layer.before and layer.after])
 
 

@@ -377,7 +377,7 @@ def architecture_schema() -> Schema:
             "additionalProperties": reference("chain"),
             "propertyNames": {"pattern": "^\\s*[^0-9\\s\\[\\](){}|*?/,=>@-]"},
         },
-        "layers": {**reference("chain")},
+        "layers": {"allOf": [reference("chain"), {"minItems": 1}]},
         "budget": budget_schema(),
         "ignore": ignore_schema(),
     }

@@ -308,6 +308,9 @@ class _FileReader:
             message = f"{what}: expected a pattern or a list of layers, but YAML has read a mapping"
             self.problem("wrong-type", message, node.span, "begin each layer with '- '")
             return ()
+        if not node.items and what == "layers":
+            self.problem("wrong-type", f"{what}: expected a pattern or a list of layers, but the list is empty", node.span)
+            return ()
         items: list[Item] = []
         for entry in node.items:
             items += self.attempt(lambda entry=entry: self._entry(entry)) or ()  # type: ignore[misc]

@@ -111,7 +111,14 @@ def _load_architecture(source: Source, settings: Settings) -> Graph:
         if not error.design.items:
             raise DesignError(error.every) from None
         return expand(error.design, settings, error.every)
-    return expand(design, settings)
+    graph = expand(design, settings)
+    if design.defaults or design.blocks:
+        from cnncalc.frontend.unused import unused_problems
+
+        problems = unused_problems(design)
+        if problems:
+            raise DesignError(problems)
+    return graph
 
 
 def _exists(target: str) -> bool:

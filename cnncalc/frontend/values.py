@@ -55,9 +55,6 @@ class Rounds:
         self.entries = entries
         self.names = names
 
-    def __len__(self) -> int:
-        return self.count
-
     def __bool__(self) -> bool:
         return self.count > 0
 

@@ -65,12 +65,12 @@ class Weigher:
         if not rounds:
             return 0
         if not (self._names_used(item.unit) & set(item.names)):
-            return self._bounded(len(rounds) * (1 + self._unit_weight(item.unit, environment, depth)), span)
+            return self._bounded(rounds.count * (1 + self._unit_weight(item.unit, environment, depth)), span)
         total = 0
         for values in rounds:
             total += 1 + self._unit_weight(item.unit, environment.bound(**values), depth)
             if total > EXPANSION:
-                raise self._too_large(max(total, len(rounds)), span)
+                raise self._too_large(max(total, rounds.count), span)
         return total
 
     def _unit_weight(self, unit: LayerSyntax | GroupSyntax, environment: Environment, depth: int) -> int:

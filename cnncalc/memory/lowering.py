@@ -183,8 +183,8 @@ class Lowering:
             item = self.items[inputs[0]] if inputs else self.item
         output = self._value(elements, item, row.index)
         self.learns[output] = self.training and (
-            any([self.learns[value] for value in inputs])
-            or any([self.parameters[parameter].is_trainable for parameter in parameters])
+            any(self.learns[value] for value in inputs)
+            or any(self.parameters[parameter].is_trainable for parameter in parameters)
         )
         self.operations.append(
             Operation(
@@ -457,8 +457,8 @@ class Lowering:
 
     def _shuffle(self, row: LayerReport, inputs: list[int]) -> int:
         """A copy, unless the order stays as it is."""
-        groups = getattr(row.layer, "groups")
-        if groups in (1, row.output.depth):
+        layer: Any = row.layer
+        if layer.groups in (1, row.output.depth):
             return self._view(row, inputs[0])
         return self._simple(row, inputs)
 
@@ -479,15 +479,16 @@ class Lowering:
             for parameter in parameters
         ]
         product = ByProduct(self.size(count, max(4, self.items[inputs[0]])), True)
-        keeps = (0, 1) if getattr(row.layer, "scale") else (0,)
+        layer: Any = row.layer
+        keeps = (0, 1) if layer.scale else (0,)
         return self._operation(row, [*inputs, *repeated], keeps=keeps, byproducts=(product, product))
 
     def _lrn(self, row: LayerReport, inputs: list[int]) -> int:
         """input / (k + alpha * mean of squares) ** beta, as eight operations."""
         (x,) = inputs
         elements = row.output.elements * self.batch
-        window = getattr(row.layer, "size")
-        padded = elements // row.output.depth * (row.output.depth + window - 1)
+        layer: Any = row.layer
+        padded = elements // row.output.depth * (row.output.depth + layer.size - 1)
         square = self._operation(row, [x, x], keeps=(0, 1))
         square = self._view(row, square)
         wide = self._operation(row, [square], padded)
@@ -516,7 +517,7 @@ class Lowering:
         heads = [row for row in outputs if row.training_only]
         for row in main + heads:
             logits = self.place[row.index]
-            if row.output.is_point and not row.kind == "fc":
+            if row.output.is_point and row.kind != "fc":
                 logits = self._view(row, logits)
             likelihood = self._operation(row, [logits], name="loss", keeps_output=True)
             if self.autocast:
@@ -618,7 +619,7 @@ def _grown(volume: Volume, sides: tuple[int, int, int, int]) -> tuple[int, int, 
 def lower(
     report: Report, profile: Profile, *, batch: int, dtype: str, training: bool, autocast: str | None = None
 ) -> Tape:
-    """The tape of a net; with ``autocast`` activations are of that half type and parameters stay as ``dtype`` says."""
+    """The tape of a net; with ``autocast`` activations are of that half type, parameters of ``dtype``."""
     lowering: type[Lowering] = Lowering
     if profile.is_own and autocast is None:
         from cnncalc.memory.own import OwnLowering  # which is built on what stands above

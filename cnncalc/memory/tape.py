@@ -35,8 +35,8 @@ class Operation(NamedTuple):
     ``inputs`` and ``output`` are places in the tape's values. ``keeps`` are the inputs (by position) that backward
     needs; ``gradients`` has one word an input. ``parameters`` are places in the tape's parameters whose gradients
     backward makes. ``scratch`` are bytes that live while the operation runs beside all that it gives,
-    ``backward_scratch`` those of its backward: tensors that are gone when it ends, or (negative) results that are not yet
-    there when most of it lives.
+    ``backward_scratch`` those of its backward: tensors that are gone when it ends, or (negative) results that are not
+    yet there when most of it lives.
     """
 
     name: str

@@ -48,6 +48,7 @@ BEYOND = {
     "a number of 65 digits": "INPUT 8x8x3 -> CONV1-{10**63 * 10}",
     "a tower of powers": "INPUT 8x8x3 -> CONV1-{9**9**9**9}",
     "200,001 layers": "INPUT 8x8x3 -> [RELU -> TANH]*66667",
+    "more rounds than a machine word counts": "INPUT 8x8x3 -> [RELU]*{10**40}",
     "a trillion layers": "INPUT 8x8x3 -> [[[[RELU]*1000]*1000]*1000]*1000",
     "a trillion layers, by their indices": "INPUT 8x8x3 -> [[[RELU -> CONV-{k}]*{j} as k]*{i} as j]*1000000 as i",
     "a trillion layers over lists": f"INPUT 8x8x3 -> [[RELU]*n]*[{', '.join(['9' * 18] * 4000)}] as n",

@@ -34,16 +34,17 @@ def _probe(step: str) -> str:
         if step == "device":
             return "" if getattr(torch._C._accelerator_getAccelerator(), "type", None) == "cuda" else "none"
         with FakeTensorMode():
-            x = torch.empty(2, 4, 3, 3, device="cuda", requires_grad=True)
-            one = torch.empty(4, device="cuda")
+            x: Any = torch.empty(2, 4, 3, 3, device="cuda", requires_grad=True)
+            one: Any = torch.empty(4, device="cuda")
             if step == "backward":
                 x.sum().backward()
             elif step == "norm":
                 # on a real device this is cuDNN's
-                result = torch.nn.functional.batch_norm(x, one, one, one, one, training=True)
+                result: Any = torch.nn.functional.batch_norm(x, one, one, one, one, training=True)
                 return "" if "Cudnn" in type(result.grad_fn).__name__ else "another"
             else:
-                torch.nn.functional.conv2d(x, torch.empty(5, 4, 1, 1, device="cuda")).sum().backward()
+                result = torch.nn.functional.conv2d(x, torch.empty(5, 4, 1, 1, device="cuda"))
+                result.sum().backward()
     except RuntimeError as error:
         return str(error)
     return ""

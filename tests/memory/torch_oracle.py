@@ -2,8 +2,7 @@
 
 :class:`Net` makes of a report the modules that each kind stands for, called block by block as the dots in the names
 say. :func:`measure_fake` runs it under FakeTensorMode on a device "cuda" that need not be there, and counts every
-tensor that an operation makes, each rounded up to 512 bytes. :func:`measure_cpu` runs it for real and reads every
-allocation from PyTorch's profiler.
+tensor that an operation makes, each rounded up to 512 bytes.
 """
 
 from __future__ import annotations
@@ -49,8 +48,9 @@ class Measured(NamedTuple):
 def _sides(pad: Any, layer: Any, x: Any, kernel: Any, stride: Any, dilation: Any) -> tuple[int, int, int, int]:
     """top, left, bottom, right."""
     if not isinstance(pad, str):
-        return tuple(pad)  # type: ignore[return-value]
-    sides = []
+        top, left, bottom, right = pad
+        return (top, left, bottom, right)
+    sides: list[tuple[int, int]] = []
     for side, size in ((0, x.height), (1, x.width)):
         window = dilation[side] * (kernel[side] - 1) + 1
         whole = max(0, (-(-size // stride[side]) - 1) * stride[side] + window - size)
@@ -82,7 +82,8 @@ class Scale(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1, depth, 1, 1)) if shift else None
 
     def forward(self, x: Any) -> Any:
-        weight, bias = self.weight, self.bias
+        weight: Any = self.weight
+        bias: Any = self.bias
         if x.dim() == 2:
             weight = weight.flatten(1)
             bias = None if bias is None else bias.flatten(1)
@@ -98,23 +99,8 @@ class Rbf(nn.Module):
         self.register_buffer("centre", torch.ones(units, inputs))
 
     def forward(self, x: Any) -> Any:
-        return torch.cdist(x.flatten(1), self.centre) ** 2
-
-
-class Connected(nn.Module):
-    """A convolution with a connection table; its weight holds the kernels that there are, zeros are filled in."""
-
-    def __init__(self, layer: Any, depth: int, padding: Any) -> None:
-        super().__init__()
-        table = layer.connections
-        self.shape = (layer.filters, depth, *layer.kernel)
-        self.weight = nn.Parameter(torch.ones(sum(len(maps) for maps in table), *layer.kernel))
-        self.bias = nn.Parameter(torch.ones(layer.filters)) if layer.bias else None
-        self.stride, self.dilation, self.padding = layer.stride, layer.dilation, padding
-        self.table = [(number, place) for number, maps in enumerate(table) for place in maps]
-
-    def forward(self, x: Any) -> Any:
-        raise NotImplementedError("a connection table has no layer in PyTorch")
+        centre: Any = self.centre
+        return torch.cdist(x.flatten(1), centre) ** 2
 
 
 def _adapted(row: LayerReport) -> Callable[[Any], Any]:
@@ -290,6 +276,8 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     """The module that holds the parameters of a layer, if any, and its function; ``flat``: it sees batch x depth."""
     kind = row.kind
     layer: Any = row.layer
+    if kind == "conv" and layer.connections is not None:
+        raise NotImplementedError("PyTorch has no connection tables")
     if kind in ("conv", "dwconv", "deconv"):
         return _conv(row)
     if kind == "fc":
@@ -570,11 +558,11 @@ def data_of(net: Net, batch: int, dtype: Any, device: str) -> tuple[list[Any], d
 # Measuring
 
 
-class Tracer(TorchDispatchMode):
+class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call,unused-ignore]
     """Counts the bytes of all storages that operations make, while they live."""
 
     def __init__(self, rounding: int = 512) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
         self.rounding = rounding
         self.live = 0
         self.peak = 0
@@ -642,9 +630,9 @@ def _half(device: str, habits: Habits) -> Any:
     """Autocast, as far as it is wanted."""
     if habits.autocast is None:
         return nullcontext()
-    with mock.patch("torch.cuda.amp.common.amp_definitely_not_available", return_value=False):
-        with mock.patch("torch.cuda.is_bf16_supported", return_value=True):
-            return torch.autocast(device, getattr(torch, habits.autocast))
+    here = mock.patch("torch.cuda.amp.common.amp_definitely_not_available", return_value=False)
+    with here, mock.patch("torch.cuda.is_bf16_supported", return_value=True):
+        return torch.autocast(device, getattr(torch, habits.autocast))
 
 
 def _saved(net: Net, images: Any, targets: Any, habits: Habits, device: str, rounding: int) -> int:
@@ -661,7 +649,9 @@ def _saved(net: Net, images: Any, targets: Any, habits: Habits, device: str, rou
     half = _half(device, habits)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), half:
         loss = loss_of(net, net(*images), targets)
-    total = sum(-(-storage.nbytes() // rounding) * rounding for storage in found.values())
+    total = 0
+    for storage in found.values():
+        total += -(-int(storage.nbytes()) // rounding) * rounding
     del loss
     return total
 

@@ -1,0 +1,246 @@
+"""Two nets side by side: which layers belong together, and what is said about them."""
+
+from __future__ import annotations
+
+import time
+from random import Random
+
+import pytest
+from hypothesis import given
+
+import cnncalc
+from cnncalc.analysis.alignment import ascending, common, filled
+from cnncalc.analysis.difference import NUMBERS, Change, Difference, Quantity, difference
+from cnncalc.frontend.catalogue import names
+from tests.random_nets import examples, random_design, seeds
+
+
+def diff(before: str, after: str) -> Difference:
+    return difference(cnncalc.analyze(before), cnncalc.analyze(after))
+
+
+def told(found: Difference) -> list[tuple[str, str | None, str | None]]:
+    """What is said of the layers that are not the same."""
+    return [
+        (layer.status, layer.before and layer.before.name, layer.after and layer.after.name)
+        for layer in found.different
+    ]
+
+
+# The longest common subsequence
+
+
+def longest(before: str, after: str) -> int:
+    """Its length by the textbook's table."""
+    row = [0] * (len(after) + 1)
+    for letter in before:
+        above, row = row, [0]
+        for place, other in enumerate(after):
+            row.append(above[place] + 1 if letter == other else max(above[place + 1], row[place]))
+    return row[-1]
+
+
+@pytest.mark.parametrize("letters", ["ab", "abcd", "abcdefghijklmnop"])
+def test_what_two_rows_have_in_common_is_as_long_as_can_be(letters: str) -> None:
+    random = Random(7)  # noqa: S311
+    for _ in range(300):
+        before, after = ["".join(random.choices(letters, k=random.randrange(30))) for _ in range(2)]
+
+        pairs = common(before, after)
+
+        assert [before[one] for one, _ in pairs] == [after[other] for _, other in pairs]
+        assert len(pairs) == longest(before, after)
+        assert all(one < two and other < next for (one, other), (two, next) in zip(pairs, pairs[1:], strict=False))
+
+
+def test_long_rows_are_compared_in_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 with 100 things in windows of at most 400 pairs: what lies in one window is still found."""
+    monkeypatch.setattr("cnncalc.analysis.alignment.MOST_BITS", 400)
+    before = [f"a{number}" for number in range(100)]
+    after = [("b" if number % 10 == 3 or number in (0, 99) else "a") + str(number) for number in range(100)]
+
+    pairs = common(before, after)
+
+    assert len(pairs) == 88
+    assert all(one == other for one, other in pairs)
+
+
+def test_pairs_that_cross_are_left_out_so_that_most_stay() -> None:
+    assert ascending([(0, 5), (1, 0), (2, 1), (3, 6), (4, 2)]) == [(1, 0), (2, 1), (4, 2)]
+    assert ascending([]) == []
+
+
+def test_gaps_between_pairs_are_filled() -> None:
+    assert filled([(2, 1)], "abcd", "acxd") == [(0, 0), (2, 1), (3, 3)]
+
+
+# Nets
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_net_is_equal_to_itself(name: str) -> None:
+    found = diff(name, name)
+
+    assert found.is_equal
+    assert found.different == ()
+    assert found.renumbered == 0
+
+
+def test_vgg19_is_vgg16_with_three_more_convolutions() -> None:
+    """Simonyan and Zisserman 2014, Table 1, columns D and E: one more in each of the last three blocks."""
+    found = diff("vgg16", "vgg19")
+
+    assert told(found) == [
+        ("added", None, name) for name in ("conv8", "relu8", "conv12", "relu12", "conv13", "relu13")
+    ]
+    volumes = [layer.after.output.size for layer in found.different if layer.after and layer.after.kind == "conv"]
+    assert volumes == ["56x56x256", "28x28x512", "14x14x512"]
+    assert found.quantities[:2] == (
+        Quantity("layers", "count", 16, 19),
+        Quantity("parameters", "count", 138_357_544, 143_667_240),
+    )
+
+
+def test_blocks_that_are_put_into_a_row_of_equal_ones_are_found_by_their_names() -> None:
+    """ResNet-50 has 4 and 6 blocks in its second and third stage, ResNet-152 8 and 36; nothing else is different."""
+    found = diff("resnet50", "resnet152")
+
+    assert {layer.status for layer in found.different} == {"added"}
+    blocks = dict.fromkeys(".".join(layer.after.name.split(".")[:2]) for layer in found.different if layer.after)
+    assert list(blocks) == [f"layer2.{n}" for n in range(4, 8)] + [f"layer3.{n}" for n in range(6, 36)]
+    assert found.renumbered == 0
+
+
+def test_a_layer_in_the_middle_of_a_chain_is_found_although_all_names_move_on() -> None:
+    before = "INPUT 9x11x3 -> CONV3-5 -> RELU -> CONV3-7 -> RELU -> CONV3-7 -> FC-4"
+    after = "INPUT 9x11x3 -> CONV3-5 -> RELU -> CONV1-6 -> CONV3-7 -> RELU -> CONV3-7 -> FC-4"
+
+    found = diff(before, after)
+
+    assert told(found) == [("added", None, "conv2"), ("affected", "conv2", "conv3")]
+    assert found.renumbered == 2  # conv2, conv3 are conv3, conv4 now
+
+
+def test_a_key_that_changes_is_told_with_both_values() -> None:
+    found = diff(
+        "INPUT 9x11x3 -> CONV3-7@a -> POOL2 -> FC-5",
+        "INPUT 9x11x3 -> CONV5-7(pad=[1, 2, 2, 1], bias=no)@a -> POOL2 -> FC-5",
+    )
+
+    assert told(found) == [("changed", "a", "a"), ("affected", "pool1", "pool1"), ("affected", "fc1", "fc1")]
+    assert found.different[0].changes == (
+        Change("kernel", 3, 5),
+        Change("pad", "dilation*(kernel-1)//2", [1, 2, 2, 1]),
+        Change("bias", True, False),
+    )
+
+
+def test_another_activation_function_takes_the_place_of_the_first() -> None:
+    found = diff("INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5", "INPUT 9x11x3 -> CONV3-7 -> SILU -> FC-5")
+
+    assert told(found) == [("changed", "relu1", "silu1")]
+    assert found.different[0].changes == (Change("kind", "relu", "silu"),)
+
+
+def test_a_written_name_that_changes_is_a_difference_and_a_counted_one_is_none() -> None:
+    renamed = diff("INPUT 9x11x3 -> CONV3-7@a -> FC-5", "INPUT 9x11x3 -> CONV3-7@b -> FC-5")
+    counted = diff("INPUT 9x11x3 -> [CONV3-7]@a1 -> FC-5", "INPUT 9x11x3 -> [CONV3-7]@a2 -> FC-5")
+
+    assert told(renamed) == [("renamed", "a", "b")]
+    assert not renamed.is_equal
+    assert counted.renumbered == 1 or told(counted)
+
+
+def test_what_a_layer_reads_is_compared_across_layers_that_come_and_go() -> None:
+    """The block between reads and gives what was read before: nothing is said of the layer behind it."""
+    before = "INPUT 9x11x3 -> CONV3-7@a -> FC-5"
+    block = diff(before, "INPUT 9x11x3 -> CONV3-7@a -> [CONV3-7 -> RELU | ] -> ADD -> FC-5")
+    other = diff(
+        "INPUT 9x11x3 -> CONV3-7@a -> CONV3-7@b -> CONV3-7@c",
+        "INPUT 9x11x3 -> CONV3-7@a -> CONV3-7@b -> FROM(@a) -> CONV3-7@c",
+    )
+
+    assert [status for status, _, _ in told(block)] == ["added", "added", "added"]
+    assert other.different[0].changes == (Change("inputs", ["b"], ["a"]),)
+
+
+@pytest.mark.parametrize(
+    ("argument", "change"),
+    [
+        ("trainable=no", Change("trainable", True, False)),
+        ("training_only=yes", Change("training_only", False, True)),
+        ("share=@a", Change("share", "none", "a")),
+    ],
+)
+def test_how_a_layer_learns_is_compared(argument: str, change: Change) -> None:
+    net = "INPUT 9x11x7 -> CONV3-7@a -> CONV3-7{}@b -> FC-5@end -> FROM(@a) -> FC-3"
+
+    found = diff(net.format(""), net.format(f"({argument})"))
+
+    (layer,) = [layer for layer in found.different if layer.status == "changed"]
+    assert layer.changes == (change,)
+
+
+def test_a_layer_with_a_written_name_is_known_again_where_it_has_moved() -> None:
+    found = diff(
+        "INPUT 9x11x3 -> CONV3-7@a -> CONV5-5@b -> FC-4@c", "INPUT 9x11x3 -> CONV5-5@b -> CONV3-7@a -> FC-4@c"
+    )
+
+    assert told(found) == [("changed", "b", "b"), ("changed", "a", "a"), ("changed", "c", "c")]
+
+
+@examples(60)
+@given(seeds, seeds)
+def test_changes_of_the_layers_add_up_to_those_of_the_totals(one: int, other: int) -> None:
+    """Every layer stands on one line, and forth and back differ in sign alone."""
+    before, after = cnncalc.analyze(random_design(one).text), cnncalc.analyze(random_design(other).text)
+
+    found, back = difference(before, after), difference(after, before)
+
+    assert [layer.before.index for layer in found.layers if layer.before] != [] or not before.layers
+    assert sorted(layer.before.index for layer in found.layers if layer.before) == list(range(len(before.layers)))
+    assert sorted(layer.after.index for layer in found.layers if layer.after) == list(range(len(after.layers)))
+    for quantity in found.quantities:
+        if quantity.key in ("parameters", "weights", "macs", "activations"):
+            assert sum(layer.change(quantity.key) for layer in found.different) == quantity.change
+    assert [quantity.change for quantity in back.quantities] == [-quantity.change for quantity in found.quantities]
+    assert found.count("added") - found.count("removed") == len(after.layers) - len(before.layers)
+    for layer in found.layers:
+        if layer.status == "same" and layer.before and layer.after:
+            assert [getattr(layer.before, key) for key in NUMBERS] == [getattr(layer.after, key) for key in NUMBERS]
+
+
+@examples(60)
+@given(seeds)
+def test_a_random_net_is_equal_to_itself_and_to_itself_in_yaml(seed: int) -> None:
+    text = random_design(seed).text
+
+    assert diff(text, text).is_equal
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "tenths"),
+    [(1000, 1001, 1), (1000, 1000, 0), (2000, 2001, 1), (3, 2, -333), (3, 4, 333), (0, 5, None), (8, 0, -1000)],
+)
+def test_percents_are_rounded_half_away_from_zero(before: int, after: int, tenths: int | None) -> None:
+    assert Quantity("macs", "count", before, after).tenths == tenths
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "[CONV3-{8+i%7} -> BN -> RELU]*10000 as i",  # 10,000 layers come
+        "[CONV3-{9+i%7} -> RELU]*10000 as i",  # the widths move on by one
+        "[SIGMOID -> CONV5-{8+i*i%5}]*10000 as i",  # nothing is as before
+    ],
+)
+def test_twenty_thousand_layers_are_compared_at_once(after: str) -> None:
+    reports = [
+        cnncalc.analyze(f"INPUT 5x7x8 -> {middle} -> FC-4") for middle in ("[CONV3-{8+i%7} -> RELU]*10000 as i", after)
+    ]
+
+    start = time.perf_counter()
+    found = difference(*reports)
+
+    assert time.perf_counter() - start < 10  # half a second on the machine this was written on
+    assert len(found.layers) >= 20_002

@@ -1,0 +1,210 @@
+"""Relative budgets: against a revision of the repository, and against a recorded baseline."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cnncalc.cli.program import run
+from tests.checks.projects import PARAMETERS, TINY, committed, written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RELATIVE = TINY + "budget: {parameters: +5%}\n"
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with one net."""
+    written(tmp_path, {"nets/a.yaml": RELATIVE})
+    committed(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def check(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = run(["check", "--no-rules", *words])
+    done = capsys.readouterr()
+    return code, done.out, done.err
+
+
+@pytest.mark.parametrize(("units", "code"), [(256, 0), (268, 0), (270, 1), (300, 1)])
+def test_a_change_is_held_against_the_revision(
+    units: int, code: int, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each unit of the FC layer is 2048 weights, a bias and 10 weights behind it: 2059; 5 % of 555,754 are 27,787."""
+    (repository / "nets/a.yaml").write_text(RELATIVE.replace("FC-256", f"FC-{units}"), encoding="utf-8")
+
+    found, out, err = check(capsys, "nets/a.yaml", "--base", "HEAD", "--format", "json")
+
+    assert (found, err) == (code, "")
+    (one,) = json.loads(out)["files"][0]["limits"]
+    assert (one["base"], one["limit"]) == (PARAMETERS, PARAMETERS * 105 // 100)
+    assert one["actual"] == PARAMETERS + (units - 256) * 2059
+
+
+def test_a_file_is_found_from_any_folder(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repository / "nets")
+
+    code, out, _ = check(capsys, "a.yaml", "--base", "HEAD")
+
+    assert code == 0
+    assert "max +5% (583.5K)" in out
+
+
+@pytest.mark.parametrize("revision", ["nowhere", "HEAD~7", "--output=x", "", "HEAD:nets"])
+def test_a_revision_that_cannot_be_read_is_an_error(
+    revision: str, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = check(capsys, "nets/a.yaml", f"--base={revision}")
+
+    assert code == 2
+    assert err.startswith(f"error[unreadable-base]: cannot read the base '{revision}': ")
+    assert not (repository / "x").exists()
+
+
+def test_without_a_repository_a_base_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.chdir(written(tmp_path, {"a.yaml": RELATIVE}))
+
+    code, _, err = check(capsys, "a.yaml", "--base", "HEAD")
+
+    assert code == 2
+    assert "cannot read the base 'HEAD': the file lies in no git repository" in err
+
+
+def test_without_git_a_base_is_an_error(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(repository))
+
+    code, _, err = check(capsys, "nets/a.yaml", "--base", "HEAD")
+
+    assert (code, "there is no program 'git'" in err) == (2, True)
+
+
+def test_a_relative_limit_without_any_base_is_an_error_at_its_place(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = check(capsys, "nets/a.yaml")
+
+    assert code == 2
+    assert err == (
+        "nets/a.yaml:5:10: error[no-base]: parameters: +5% is relative, but there is nothing to compare with\n"
+        "  |\n"
+        "5 | budget: {parameters: +5%}\n"
+        "  |          ^^^^^^^^^^\n"
+        "  = hint: give --base REV or --baseline FILE, or set base or baseline in the configuration\n"
+    )
+
+
+@pytest.mark.parametrize(("strict", "code"), [(False, 0), (True, 1)])
+def test_a_new_file_has_no_base_and_that_is_said(
+    strict: bool, code: int, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(repository, {"nets/b.yaml": RELATIVE})
+
+    found, out, _ = check(capsys, "nets", "--base", "HEAD", *(["--strict"] if strict else []))
+
+    assert found == code
+    assert "nets/b.yaml is new: HEAD does not have it" in out
+
+
+def test_a_file_that_is_broken_in_the_base_has_no_base(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(repository, {"nets/a.yaml": "layers: POL2\n"})
+    committed(repository)
+    written(repository, {"nets/a.yaml": RELATIVE})
+
+    code, out, _ = check(capsys, "nets/a.yaml", "--base", "HEAD")
+
+    assert code == 0
+    assert "nets/a.yaml cannot be read as it is in HEAD: " in out
+
+
+# Baselines
+
+
+def test_what_is_recorded_is_what_is_compared_with(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exact values, sorted, the same bytes each time; paths as seen from the baseline."""
+    first, _, _ = check(capsys, "nets/a.yaml", "vgg16", "--record", "kept/base.json")
+    assert first == 2  # there is no such folder, and that is an error
+    (repository / "kept").mkdir()
+    assert check(capsys, "nets/a.yaml", "vgg16", "--record", "kept/base.json")[0] == 0
+    text = (repository / "kept/base.json").read_text(encoding="utf-8")
+
+    recorded = json.loads(text)
+    assert check(capsys, "nets/a.yaml", "vgg16", "--record", "kept/base.json")[0] == 0
+    again, out, _ = check(capsys, "nets/a.yaml", "--baseline", "kept/base.json", "--max", "parameters=-1%")
+
+    assert (repository / "kept/base.json").read_text(encoding="utf-8") == text
+    assert list(recorded["files"]) == ["../nets/a.yaml", "vgg16"]
+    assert recorded["files"]["../nets/a.yaml"]["parameters"] == PARAMETERS
+    assert recorded["files"]["vgg16"]["parameters"] == 138_357_544
+    assert text == json.dumps(recorded, indent=2, sort_keys=True) + "\n"
+    assert again == 1
+    assert "over the max of 550.2K (-1% on 555.8K)" in out
+
+
+def test_a_measure_that_was_not_recorded_is_said(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check(capsys, "nets/a.yaml", "--record", "base.json")
+
+    code, out, _ = check(
+        capsys, "nets/a.yaml", "--baseline", "base.json", "--max", "training_memory=+1%,batch=3", "--strict"
+    )
+
+    assert code == 1
+    assert "base.json has no training_memory batch=3 dtype=float32 optimizer=momentum profile=torch-cuda" in out
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (None, "no such file or directory"),
+        ("{", "it is no JSON"),
+        ("[]", "it is no baseline of cnncalc (schema 1)"),
+        ('{"schema": 2, "files": {}}', "it is no baseline of cnncalc (schema 1)"),
+        ('{"schema": 1, "files": {"a.yaml": {"parameters": "5M"}}}', "the values of 'a.yaml' are not whole numbers"),
+        ('{"schema": 1, "files": {"a.yaml": {"parameters": -1}}}', "the values of 'a.yaml' are not whole numbers"),
+        ('{"schema": 1, "files": {"a.yaml": {"parameters": NaN}}}', "the values of 'a.yaml' are not whole numbers"),
+        ("[" * 100_000, "it is no JSON"),
+    ],
+)
+def test_a_bad_baseline_is_an_error(
+    text: str | None, why: str, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if text is not None:
+        (repository / "base.json").write_text(text, encoding="utf-8")
+
+    code, _, err = check(capsys, "nets/a.yaml", "--baseline", "base.json")
+
+    assert code == 2
+    assert err.startswith(f"error[unreadable-base]: cannot read the baseline base.json: {why}")
+
+
+def test_nothing_is_recorded_of_a_run_with_a_broken_file(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(repository, {"nets/b.yaml": "layers: POL2\n"})
+
+    code, _, err = check(capsys, "nets", "--record", "base.json")
+
+    assert code == 2
+    assert "base.json is not written, since not every file could be measured" in err
+    assert not (repository / "base.json").exists()
+
+
+def test_a_configuration_may_name_the_base(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(repository, {"cnncalc.toml": 'base = "HEAD"\n'})
+
+    assert check(capsys, "nets/a.yaml")[0] == 0
+    written(repository, {"cnncalc.toml": 'baseline = "kept.json"\n'})
+    assert check(capsys, "nets/a.yaml", "--record", "kept.json")[0] == 0
+    assert check(capsys, "nets/a.yaml")[0] == 0
+    written(repository, {"cnncalc.toml": 'base = "HEAD"\nbaseline = "kept.json"\n'})
+    code, _, err = check(capsys, "nets/a.yaml")
+    assert (code, "names both a base and a baseline" in err) == (2, True)
