@@ -22,8 +22,8 @@ ROOMS = (
     {"analysis"},
     {"memory"},
     {"render", "checks", "executor", "interop"},
-    {"cli"},
-    {"__main__"},
+    {"cli", "testing"},
+    {"__main__", "pytest_plugin"},
 )
 """From the bottom to the top; a room may import itself and the rooms below, never one above.
 

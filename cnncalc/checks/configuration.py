@@ -63,6 +63,7 @@ class _Walker:
         self.text = text
         self.at = 0
         self.places: list[Place] = []
+        self.too_deep: int | None = None
 
     def walk(self) -> list[Place]:
         """Every key of the text, in order."""
@@ -103,6 +104,9 @@ class _Walker:
             if not self.text.startswith(".", self.at):
                 self.at = end
                 return tuple(parts)
+            if len(parts) == DEEPEST:
+                self.too_deep = found.start()
+                return None
             self.at += 1
 
     def _pair(self, prefix: tuple[str, ...], depth: int) -> bool:
@@ -169,7 +173,8 @@ class _Reader:
         self.root = root
         self.places: dict[tuple[str, ...], Place] = {}
         self.problems: list[Problem] = []
-        for place in _Walker(source.text).walk():
+        walker = _Walker(source.text)
+        for place in walker.walk():
             if place.path[: len(root)] != root:
                 continue
             before = self.places.get(place.path)
@@ -178,6 +183,9 @@ class _Reader:
                 message = f"the key '{place.path[-1]}' stands twice; it is already on line {line}"
                 self.problems.append(Problem("repeated-key", message, self._span(place.start, place.end)))
             self.places.setdefault(place.path, place)
+        if walker.too_deep is not None:
+            message = f"a key has at most {DEEPEST} parts"
+            self.problems.append(Problem("limit", message, self._span(walker.too_deep, walker.too_deep + 1)))
 
     def _span(self, start: int, end: int) -> Span:
         return Span(self.source, start, max(start + 1, end))

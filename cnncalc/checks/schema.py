@@ -366,9 +366,7 @@ def architecture_schema() -> Schema:
             "description": "What layers of a kind have unless they say otherwise.",
             "type": ["object", "null"],
             "properties": {kind: reference(f"defaults-{kind}") for kind in KINDS},
-            "patternProperties": {
-                f"^{pattern}$": reference(f"defaults-{kind}") for pattern, kind in any_kind.items()
-            },
+            "patternProperties": {f"^{pattern}$": reference(f"defaults-{kind}") for pattern, kind in any_kind.items()},
             "additionalProperties": False,
         },
         "blocks": {

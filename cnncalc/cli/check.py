@@ -27,8 +27,8 @@ The exit code is 0 where all is within budget, 1 where a limit is broken, 2 wher
 \b
 Examples:
   cnncalc check vgg16 --max parameters=140M
-  cnncalc check nets/ --base origin/main --format github
-  cnncalc check nets/ --max training_memory=8GiB,batch=64,optimizer=adam --strict
+  cnncalc check resnet50 googlenet --max training_memory=8GiB,batch=64,optimizer=adam --no-rules
+  cnncalc check resnet50 --max parameters=26M --format github
 """
 
 

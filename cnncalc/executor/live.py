@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from typing import Any
 
 import numpy as np
 
@@ -44,10 +45,12 @@ class Watch:
         try:
             traces = tracemalloc.take_snapshot().traces
             # the records themselves, since making an object of each takes longer than all else
-            records = getattr(traces, "_traces", None)
+            records: list[Any] | None = getattr(traces, "_traces", None)
             if records is None:
-                return sum([trace.size for trace in traces if trace.domain == DOMAIN]) - self._before
-            return sum([record[1] for record in records if record[0] == DOMAIN]) - self._before
+                total = sum([trace.size for trace in traces if trace.domain == DOMAIN])
+            else:
+                total = sum([record[1] for record in records if record[0] == DOMAIN])
+            return total - self._before
         finally:
             if collects:
                 gc.enable()

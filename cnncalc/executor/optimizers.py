@@ -90,7 +90,6 @@ class Optimizer:
         """What one step does to a block p of a parameter, with its gradient g and its state."""
         rate, first, second, epsilon, _ = self.rates
         name, t = self.kind.name, self.steps
-        is_first = t == 1
 
         def sgd(p: Any, g: Any) -> None:
             p -= rate * g
@@ -161,13 +160,16 @@ class Optimizer:
             else:
                 p -= rate / left * mean
 
-        if name == "momentum" or name == "nesterov":
+        if name in ("momentum", "nesterov"):
             return momentum
         if name.startswith("rmsprop"):
             return rmsprop
         if name in ("adam", "amsgrad", "adamw"):
             return adam
-        return {"sgd": sgd, "adagrad": adagrad, "adadelta": adadelta, "nadam": nadam, "radam": radam}[name]
+        others: dict[str, Callable[..., None]] = {
+            "sgd": sgd, "adagrad": adagrad, "adadelta": adadelta, "nadam": nadam, "radam": radam
+        }  # fmt: skip
+        return others[name]
 
 
 assert set(RATES) == set(OPTIMIZERS)

@@ -1,7 +1,7 @@
 """One training step of a net in NumPy: forward, loss, backward, optimizer, with what is alive at every moment.
 
-The order of things, and when arrays die, are those that :mod:`cnncalc.memory.replay` says for the profile ``numpy``; but
-nothing here asks it. An array dies when nothing refers to it any more, as always in Python.
+The order of things, and when arrays die, are those that :mod:`cnncalc.memory.replay` says for the profile ``numpy``,
+but nothing here asks it. An array dies when nothing refers to it any more, as always in Python.
 """
 
 from __future__ import annotations
@@ -40,14 +40,6 @@ class Gradient(NamedTuple):
 
     array: Any
     storage: Storage
-
-
-class Term(NamedTuple):
-    """One operation of the loss: what it is, and the numbers of the values that enter it and come out."""
-
-    what: str
-    inputs: tuple[int, ...]
-    output: int
 
 
 class Step(NamedTuple):
@@ -92,9 +84,7 @@ class Trainer:
                 row = rows[row.sources[0]]
             self.outputs.append(row)
         self.outputs.sort(key=lambda row: row.training_only)  # heads last
-        self.runs = [
-            row for row in rows if self.place[row.index] == row.index
-        ]
+        self.runs = [row for row in rows if self.place[row.index] == row.index]
         self.learned = [
             tuple([array.name for array in row.arrays if array.role != "buffer"]) if row.is_trainable else ()
             for row in rows
@@ -102,7 +92,7 @@ class Trainer:
         self.learns = [False] * len(rows)
         for row in self.runs:
             own = bool(self.learned[row.index])
-            self.learns[row.index] = own or any([self.learns[source] for source in row.sources])
+            self.learns[row.index] = own or any(self.learns[source] for source in row.sources)
         self.owner = [row.index if row.shared_with is None else self._owner(row) for row in rows]
         self.gradients: dict[tuple[int, str], Any] = {}
         names = [(row.index, name) for row in rows if self.owner[row.index] == row.index
@@ -129,16 +119,18 @@ class Trainer:
         passing.backward()
         self._mark("after backward")
         if self.optimizer is not None:
-            self._begin()
+            self.begin()
             self.optimizer.step([self.gradients[name] for name in self.names])
-            self._end("optimizer step", "optimizer step")
+            self.end("optimizer step", "optimizer step")
         return Step(loss, saved)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """An operation begins."""
         if self.watch is not None:
             self.watch.begin()
 
-    def _end(self, name: str, phase: str) -> None:
+    def end(self, name: str, phase: str) -> None:
+        """All that an operation gives is there, and all that it needs is still there."""
         if self.watch is not None:
             self.watch.end(name, phase)
 
@@ -161,7 +153,9 @@ class Pass:
         self.values: list[Any] = []  # of the loss
         self.kept_terms: dict[int, Any] = {}
         self.logits: list[Any] = []
-        self.grads: dict[int, Gradient] = {}
+        self.grads: dict[int, Gradient] = {}  # of values, as far as they are known
+        self.brief: dict[str, Any] = {}  # what a layer has made that is not kept
+        self.total = 0  # the value that is the loss
         self.loss: Any = None
 
     # forward
@@ -181,10 +175,10 @@ class Pass:
             if not row.sources:
                 self.arrays[row.index] = self.images[row.name]
                 continue
-            trainer._begin()
+            trainer.begin()
             self._run(row)
-            trainer._end(row.name, "forward")
-            self.fresh: Any = None
+            trainer.end(row.name, "forward")
+            self.brief = {}
             for source in row.sources:
                 uses[source] -= 1
                 if not uses[source]:
@@ -200,7 +194,9 @@ class Pass:
         parameters = trainer.weights[row.index]
         inputs = [self.arrays[source] for source in row.sources]
         wanted = layer.may_work_in_place()
-        in_place = not layer.is_view and (bool(wanted) if row.kind == "dropout" else row.in_place and wanted is not False)
+        in_place = not layer.is_view and (
+            bool(wanted) if row.kind == "dropout" else row.in_place and wanted is not False
+        )
         learns = trainer.learns[row.index]
         learned = bool(trainer.learned[row.index])
         keeping = layer.keeping(row.input_volumes, row.output, in_place=in_place, learns=learned)
@@ -214,7 +210,7 @@ class Pass:
         wanted_extras = {extra.name for extra in keeping.extras}
         extras = {name: array for name, array in extras.items() if name in wanted_extras}
         if not learns:
-            self.fresh = extras  # until the next layer
+            self.brief = extras
             return
         if keeping.clones and in_place:
             kept: tuple[Any, ...] = (clone,)
@@ -256,34 +252,34 @@ class Pass:
         for number, row in enumerate(trainer.outputs):
             learns = trainer.learns[row.index]
             target = self.targets[row.output[:2]]
-            trainer._begin()
+            trainer.begin()
             likelihood = log_softmax(self.logits[number])
-            trainer._end("loss", "forward")
-            trainer._begin()
+            trainer.end("loss", "forward")
+            trainer.begin()
             each = self._value(np.empty((), likelihood.dtype))
             chosen = np.take_along_axis(likelihood, target[..., None], axis=3)
-            self.values[each][...] = -chosen.mean()
+            self.values[each][...] = 0 - chosen.mean()
             del chosen
-            trainer._end("loss", "forward")
+            trainer.end("loss", "forward")
             if learns:
                 self.kept_terms[number] = (likelihood, target)
             del likelihood
             self.terms.append(("mean", number, -1, each))
             if row.training_only:
-                trainer._begin()
+                trainer.begin()
                 weighted = self._value(self.values[each] * np.full((), HEAD_WEIGHT, self.values[each].dtype))
                 self._scalar(weighted)
-                trainer._end("loss", "forward")
+                trainer.end("loss", "forward")
                 self.values[each] = None
                 self.terms.append(("weight", number, each, weighted))
                 each = weighted
             if total is None:
                 total = each
             else:
-                trainer._begin()
+                trainer.begin()
                 both = self._value(self.values[total] + self.values[each])
                 self._scalar(both)
-                trainer._end("loss", "forward")
+                trainer.end("loss", "forward")
                 self.values[total] = self.values[each] = None
                 self.terms.append(("add", total, each, both))
                 total = both
@@ -326,28 +322,28 @@ class Pass:
             for value in (first, second):
                 incoming.storage.holders += 1
                 scalars[value] = incoming
-            trainer._begin()
-            trainer._end("loss", "backward")
+            trainer.begin()
+            trainer.end("loss", "backward")
             incoming.storage.holders -= 1
             return
         row = trainer.outputs[first]
         if not trainer.learns[row.index]:
             return
         if what == "weight":
-            trainer._begin()
+            trainer.begin()
             scalars[second] = Gradient(np.array(incoming.array * incoming.array.dtype.type(HEAD_WEIGHT)), Storage())
-            trainer._end("loss", "backward")
+            trainer.end("loss", "backward")
             incoming.storage.holders -= 1
             return
         likelihood, target = self.kept_terms.pop(first)
-        trainer._begin()
+        trainer.begin()
         chosen = pixels(np.zeros(planes(likelihood).shape, likelihood.dtype))
         np.put_along_axis(chosen, target[..., None], -incoming.array / target.size, axis=3)
-        trainer._end("loss", "backward")
+        trainer.end("loss", "backward")
         del incoming, target
-        trainer._begin()
+        trainer.begin()
         result = log_softmax_backward(likelihood, chosen)
-        trainer._end("loss", "backward")
+        trainer.end("loss", "backward")
         del chosen, likelihood
         self._hand_on(row, row.index, Gradient(result, Storage()), "loss")
 
@@ -356,7 +352,7 @@ class Pass:
         trainer, layer = self.trainer, row.layer
         incoming, saved = self.grads.pop(row.index), self.saved.pop(row.index)
         keeping = layer.keeping(row.input_volumes, row.output, learns=saved.learns)
-        trainer._begin()
+        trainer.begin()
         with np.errstate(all="ignore"):
             given, found = layer.backward(np, incoming.array, saved)
         outgoing: list[tuple[int, Gradient]] = []
@@ -369,8 +365,7 @@ class Pass:
             incoming.storage.holders += 1
             incoming.storage.whole = incoming.storage.whole and array.size == incoming.array.size
             outgoing.append((source, Gradient(array, incoming.storage)))
-        array = None
-        del given
+        del given, array
         owner = trainer.owner[row.index]
         again = {}
         for name in list(found):
@@ -379,7 +374,7 @@ class Pass:
                 trainer.gradients[owner, name] = found.pop(name)
             else:
                 again[name] = known
-        trainer._end(row.name, "backward")
+        trainer.end(row.name, "backward")
         incoming.storage.holders -= 1
         del incoming, saved
         while outgoing:
@@ -397,13 +392,13 @@ class Pass:
             self.grads[value] = gradient
             return
         if before.storage.holders == 1 and before.storage.whole:
-            trainer._begin()
+            trainer.begin()
             target = planes(before.array)
             target += planes(gradient.array)
         else:
-            trainer._begin()
+            trainer.begin()
             self.grads[value] = Gradient(pixels(planes(before.array) + planes(gradient.array)), Storage())
-            trainer._end(name, "backward")
+            trainer.end(name, "backward")
             before.storage.holders -= 1
         gradient.storage.holders -= 1
 
@@ -433,9 +428,7 @@ def log_softmax_backward(output: Any, gradient: Any) -> Any:
     return pixels(result)
 
 
-def draw_targets(
-    report: Report, outputs: Iterable[LayerReport], *, seed: int = 0
-) -> dict[tuple[int, int], Any]:
+def draw_targets(report: Report, outputs: Iterable[LayerReport], *, seed: int = 0) -> dict[tuple[int, int], Any]:
     """Random classes for the loss: for each height and width that an output has, batch x height x width of them."""
     random = np.random.default_rng((seed, 2))
     classes: dict[tuple[int, int], int] = {}

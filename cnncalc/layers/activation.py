@@ -148,7 +148,7 @@ class Gelu(Activation):
         return elementwise(xp, function, inputs[0], out)
 
     def derivative(self, xp: Any, kept: Any) -> Any:
-        # P(X <= x) + x * density(x)
+        # the share below, and what x times the density adds to it
         tail = 0.5 * erfc(xp, xp.absolute(kept) * 0.5**0.5)
         below = xp.where(kept > 0, 1 - tail, tail)
         return below + kept * xp.exp(-0.5 * xp.square(kept)) * 0.3989422804014327  # 1 / sqrt(2*pi)
@@ -322,6 +322,7 @@ class Softmax(Layer):
 
     kind: ClassVar[str] = "softmax"
     memory: ClassVar[Memory] = Memory(keeps_output=True)
+    kept: ClassVar[Keeping] = Keeping(output=True)
     keeps_output: ClassVar[bool] = True
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -329,8 +330,6 @@ class Softmax(Layer):
         result = xp.exp(maps - maps.max(axis=1, keepdims=True))
         result /= result.sum(axis=1, keepdims=True)
         return pixels(result)
-
-    kept: ClassVar[Keeping] = Keeping(output=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # y * (gradient - sum of gradient*y over the depth)

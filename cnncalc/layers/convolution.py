@@ -187,16 +187,16 @@ class Conv(Convolution):
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         (wanted,) = saved.wants
         weight, coming = saved.parameters["weight"], planes(gradient)
-        batch, depth, height, width = saved.shape
+        _, depth, height, width = saved.shape
         begins, kernel = self.begins_of(height, width), self.kernel
         maps = planes(saved.x) if saved.learns else None
         result = xp.empty(saved.shape, gradient.dtype) if wanted else None
         found = {}
         if self.connections is None and weight.shape[2] == 1 and self.groups == depth:
             own = weight.reshape(*kernel, depth, -1)
-            result, change = unconvolve_maps(xp, maps, coming, own, begins, self.dilation, saved.shape, wants=wanted)
+            result, changes = unconvolve_maps(xp, maps, coming, own, begins, self.dilation, saved.shape, wants=wanted)
             if saved.learns:
-                found["weight"] = change.reshape(weight.shape)
+                found["weight"] = changes.reshape(weight.shape)
         elif self.connections is not None:
             # as if every filter saw every map, most of them with weights of zero
             dense = xp.zeros((*kernel, depth, self.filters), weight.dtype)
@@ -210,7 +210,7 @@ class Conv(Convolution):
                 found["weight"] = xp.ascontiguousarray(dense[:, :, seen, number].transpose(2, 0, 1))
         else:
             deep, wide = depth // self.groups, self.filters // self.groups
-            change = xp.empty(weight.shape, weight.dtype) if saved.learns else None
+            change: Any = xp.empty(weight.shape, weight.dtype) if saved.learns else None
             for group in range(self.groups):
                 mine, some = slice(group * deep, (group + 1) * deep), slice(group * wide, (group + 1) * wide)
                 if result is not None:
@@ -277,9 +277,7 @@ class DepthwiseConv(Convolution):
         weight, coming = saved.parameters["weight"], planes(gradient)
         begins = self.begins_of(*saved.shape[2:])
         maps = planes(saved.x) if saved.learns else None
-        result, change = unconvolve_maps(
-            xp, maps, coming, weight, begins, self.dilation, saved.shape, wants=wanted
-        )
+        result, change = unconvolve_maps(xp, maps, coming, weight, begins, self.dilation, saved.shape, wants=wanted)
         found = {"weight": change} if saved.learns else {}
         if saved.learns and self.bias:
             found["bias"] = coming.sum(axis=(2, 3)).sum(axis=0)
@@ -432,7 +430,7 @@ class Deconv(Layer):
         # the transpose of a transposed convolution is a convolution
         (wanted,) = saved.wants
         weight, coming = saved.parameters["weight"], planes(gradient)
-        batch, depth, height, width = saved.shape
+        _, depth, height, width = saved.shape
         top, left, _, _ = self.pads()
         (sh, sw), each = self.stride, weight.shape[3]
         begins = (range(-top, height * sh - top, sh), range(-left, width * sw - left, sw))

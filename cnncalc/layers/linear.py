@@ -92,6 +92,7 @@ class Rbf(Dense):
     """
 
     kind: ClassVar[str] = "rbf"
+    kept: ClassVar[Keeping] = Keeping(inputs=True)
 
     units: int = key(Whole(1))
 
@@ -108,8 +109,6 @@ class Rbf(Dense):
             xp.square(apart, out=apart)
             apart.sum(axis=0, out=distances[0, 0])
         return result
-
-    kept: ClassVar[Keeping] = Keeping(inputs=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # of the sum of (x - centre)**2: 2*(x - centre) times the gradient, added up over the units

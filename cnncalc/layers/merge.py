@@ -108,7 +108,7 @@ class Multiply(Elementwise):
         return Keeping(inputs=True, gradients=("new",) * len(inputs), overwrites=False)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        result = []
+        result: list[Any] = []
         for number, (shape, wanted) in enumerate(zip(saved.shapes, saved.wants, strict=True)):
             if not wanted:
                 result.append(None)

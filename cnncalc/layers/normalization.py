@@ -141,9 +141,11 @@ class ImageNorm(Affine):
                 found["scale"] += self._gathered(h.reshape(image.shape) * arriving, over, found["scale"].shape)
             if result is None:
                 continue
-            g = arriving.reshape(sides) if scale is None else (
-                arriving * self._factor(scale, image.shape)
-            ).reshape(sides)
+            g = (
+                arriving.reshape(sides)
+                if scale is None
+                else (arriving * self._factor(scale, image.shape)).reshape(sides)
+            )
             first = g.sum(axis=axes, keepdims=True) / count
             second = (g * h).sum(axis=axes, keepdims=True) / count
             target = result[number].reshape(sides)
@@ -279,9 +281,7 @@ class BatchNorm(Affine):
         return (None if result is None else pixels(result),), found
 
     def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
-        each = ByProduct(
-            output.depth, "float32", per_image=False, in_inference=not self.stats, in_half_inference=True
-        )
+        each = ByProduct(output.depth, "float32", per_image=False, in_inference=not self.stats, in_half_inference=True)
         return (each, each)
 
 
@@ -488,9 +488,7 @@ class LocalResponseNorm(Layer):
         # with t the base: g * t**-beta - 2*beta*share * x * (sum of g*x * t**(-beta-1) over those that have x around)
         maps, coming = planes(saved.x), planes(gradient)
         result = xp.empty(maps.shape, maps.dtype)
-        for image, arriving, below, target in zip(
-            maps, coming, planes(saved.extras["base"]), result, strict=True
-        ):
+        for image, arriving, below, target in zip(maps, coming, planes(saved.extras["base"]), result, strict=True):
             power = xp.power(below, -self.beta)
             power *= arriving
             part = power * image

@@ -414,8 +414,7 @@ def correlate(
     ``x`` is batch x D x height x width, ``gradient`` batch x K x rows x columns, ``out`` kernel height x kernel width x
     D x K (K x D if ``turned``): what a change of each weight of a convolution does.
     """
-    depth, height, width = x.shape[1:]
-    filters = gradient.shape[1]
+    depth, filters = x.shape[1], gradient.shape[1]
     (rows, columns), (kh, kw), (dh, dw) = begins, kernel, dilation
     spans = (dh * (kh - 1) + 1, dw * (kw - 1) + 1)
     across = (columns.start, columns[-1] + spans[1])
@@ -500,8 +499,8 @@ def unconvolve_maps(
     (rows, columns), (dh, dw), (height, width) = begins, dilation, shape[2:]
     down = (min(0, rows.start), max(height, rows[-1] + dh * (kh - 1) + 1))
     across = (min(0, columns.start), max(width, columns[-1] + dw * (kw - 1) + 1))
-    result = xp.empty(shape, weight.dtype) if wants else None
-    change = None if x is None else xp.zeros(weight.shape, weight.dtype)
+    result: Any = xp.empty(shape, weight.dtype) if wants else None
+    change: Any = None if x is None else xp.zeros(weight.shape, weight.dtype)
     coming = gradient.reshape(batch, depth, multiplier, rows_out, columns_out)
     for number in range(batch):
         for piece in pieces(depth, height * width * weight.itemsize):

@@ -210,9 +210,7 @@ class MaxPool(AdaptivePooling):
         coming = planes(gradient)
         if self.adaptive is None:
             begins = self.begins_of(height, width)
-            return (
-                pixels(to_places(xp, coming, places, begins, self.kernel, self.dilation, (height, width))),
-            ), {}
+            return (pixels(to_places(xp, coming, places, begins, self.kernel, self.dilation, (height, width))),), {}
         result = xp.zeros(saved.shape, gradient.dtype)
         channels = xp.arange(depth)
         for image, arriving, where in zip(result.reshape(batch, depth, -1), coming, places, strict=True):
@@ -254,7 +252,7 @@ class AveragePool(AdaptivePooling):
         return pixels(result)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        coming, (batch, depth, height, width) = planes(gradient), saved.shape
+        coming, (_, depth, height, width) = planes(gradient), saved.shape
         if self.adaptive is not None:
             edges = [_edges(size, bins) for size, bins in zip((height, width), self.adaptive, strict=True)]
             shares = [xp.array([last - first for first, last in some], gradient.dtype) for some in edges]

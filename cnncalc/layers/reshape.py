@@ -17,13 +17,12 @@ class Identity(Layer):
 
     kind: ClassVar[str] = "identity"
     memory: ClassVar[Memory] = Memory(gradient="view")
+    kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     is_view: ClassVar[bool] = True
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         (x,) = inputs
         return x
-
-    kept: ClassVar[Keeping] = Keeping(gradients=("view",))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         return (gradient,), {}
@@ -34,6 +33,7 @@ class Flatten(Layer):
 
     kind: ClassVar[str] = "flatten"
     memory: ClassVar[Memory] = Memory(gradient="view")
+    kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     is_view: ClassVar[bool] = True
 
     def output(self, *inputs: Volume) -> Volume:
@@ -47,8 +47,6 @@ class Flatten(Layer):
         (x,) = inputs
         return planes(x).reshape(x.shape[0], 1, 1, -1)
 
-    kept: ClassVar[Keeping] = Keeping(gradients=("view",))
-
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         return (pixels(planes(gradient).reshape(saved.shape)),), {}
 
@@ -58,6 +56,7 @@ class Reshape(Layer):
 
     kind: ClassVar[str] = "reshape"
     memory: ClassVar[Memory] = Memory(gradient="view")
+    kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
     is_view: ClassVar[bool] = True
@@ -85,8 +84,6 @@ class Reshape(Layer):
         (x,) = inputs
         height, width, depth = self.size
         return pixels(planes(x).reshape(-1, depth, height, width))
-
-    kept: ClassVar[Keeping] = Keeping(gradients=("view",))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         return (pixels(planes(gradient).reshape(saved.shape)),), {}
@@ -147,7 +144,7 @@ class Upsample(Layer):
             result += share * xp.take(x, neighbour, axis=axis)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        factor, (batch, depth, height, width) = self.factor, saved.shape
+        factor, (_, depth, height, width) = self.factor, saved.shape
         parts = planes(gradient)
         result = xp.empty(saved.shape, gradient.dtype)
         for image, target in zip(parts, result, strict=True):

@@ -589,9 +589,7 @@ class Lowering:
             paths = [row.name.split(".") for row in read_by]
             own = self.report.layers[source].name.split(".")[:-1]
             depth = 0
-            while depth < len(own) and all(path[depth] == own[depth] for path in paths if len(path) > depth + 1) and all(
-                len(path) > depth + 1 for path in paths
-            ):
+            while depth < len(own) and all(len(path) > depth + 1 and path[depth] == own[depth] for path in paths):
                 depth += 1
             if len({path[depth] for path in paths}) > 1:
                 scope = ".".join(own[:depth])

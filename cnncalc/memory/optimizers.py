@@ -23,41 +23,46 @@ class Optimizer(NamedTuple):
     """One optimizer, in multiples of the parameters that are learned.
 
     ``state``: numbers kept for each parameter. ``foreach``: temporaries of a foreach step, of all parameters;
-    ``loop``: of a loop step, of one parameter, and ``left``: what the loop still holds of the parameter before.
-    ``decay``: what weight decay adds to either. ``counts``: keeps a step counter for each array. ``can_fuse``: has a
-    fused form. ``starts_full``: its state is there before the first step. ``grows``: a loop makes its state
-    parameter by parameter.
+    ``moments``: those of a loop step where most may live, each as so many of the parameter before, so many of this one,
+    and bytes of scalars that a CPU makes tensors of. ``decay_foreach`` and ``decay_loop``: what weight decay adds.
+    ``counters``: numbers kept for each array. ``can_fuse``: has a fused form. ``starts_full``: its state is there before
+    the first step. ``grows``: a loop makes its state parameter by parameter, and works with no scalar the first time.
     """
 
     name: str
     state: int = 0
     foreach: int = 0
-    loop: int = 0
-    left: int = 0
+    moments: tuple[tuple[int, int, int], ...] = ((0, 0, 0),)
     decay_foreach: int = 0
     decay_loop: int = 0
-    counts: bool = False
+    counters: int = 0
     can_fuse: bool = False
     starts_full: bool = False
     grows: bool = False
 
 
+SCALAR = 12
+"""A number of Python that meets a tensor on a CPU: once in float64, once in float32."""
+
+ROOT = ((1, 1, 0), (0, 1, SCALAR))
+ADAM = ((1, 2, SCALAR),)
+
 OPTIMIZERS = {
     optimizer.name: optimizer
     for optimizer in (
         Optimizer("sgd", decay_foreach=1, decay_loop=1),
-        Optimizer("momentum", state=1, decay_foreach=1, decay_loop=1, grows=True),
-        Optimizer("nesterov", state=1, loop=1, decay_foreach=1, decay_loop=1, grows=True),
-        Optimizer("adagrad", state=1, foreach=2, loop=1, left=1, counts=True, starts_full=True),
-        Optimizer("rmsprop", state=1, foreach=1, loop=1, left=1, counts=True),
-        Optimizer("rmsprop-centered", state=2, foreach=1, loop=1, left=1, counts=True),
-        Optimizer("rmsprop-momentum", state=2, foreach=1, loop=1, left=1, counts=True),
-        Optimizer("adadelta", state=2, foreach=2, loop=2, left=1, counts=True),
-        Optimizer("adam", state=2, foreach=1, loop=2, left=1, decay_loop=1, counts=True, can_fuse=True),
-        Optimizer("amsgrad", state=3, foreach=1, loop=2, left=1, decay_loop=1, counts=True, can_fuse=True),
-        Optimizer("adamw", state=2, foreach=1, loop=2, left=1, counts=True, can_fuse=True),
-        Optimizer("nadam", state=2, foreach=1, loop=2, left=1, counts=True),
-        Optimizer("radam", state=2, foreach=1, loop=2, counts=True),
+        Optimizer("momentum", 1, moments=((0, 0, SCALAR),), decay_foreach=1, decay_loop=1, grows=True),
+        Optimizer("nesterov", 1, moments=((0, 1, 0),), decay_foreach=1, decay_loop=1, grows=True),
+        Optimizer("adagrad", 1, 2, ((1, 1, SCALAR),), decay_loop=1, counters=1, starts_full=True),
+        Optimizer("rmsprop", 1, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
+        Optimizer("rmsprop-centered", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
+        Optimizer("rmsprop-momentum", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
+        Optimizer("adadelta", 2, 2, ((2, 1, SCALAR), (1, 2, SCALAR)), decay_foreach=1, decay_loop=1, counters=1),
+        Optimizer("adam", 2, 1, ADAM, decay_loop=1, counters=1, can_fuse=True),
+        Optimizer("amsgrad", 3, 1, ADAM, decay_loop=1, counters=1, can_fuse=True),
+        Optimizer("adamw", 2, 1, ADAM, counters=1, can_fuse=True),
+        Optimizer("nadam", 2, 1, ((1, 2, 0),), decay_foreach=1, decay_loop=1, counters=2),
+        Optimizer("radam", 2, 1, ((0, 2, SCALAR),), decay_loop=1, counters=1),
     )
 }
 """The optimizers by name."""
@@ -100,23 +105,25 @@ def step_of(
             raise ValueProblem(message, code="unknown-style")
     total = sum(sizes)
     state = optimizer.state * total
-    if optimizer.counts and (style == "fused" or profile.name == "torch-cpu") and not profile.is_own:
+    if optimizer.counters and (style == "fused" or profile.name == "torch-cpu") and not profile.is_own:
         counter = -(-4 // profile.rounding) * profile.rounding
-        state += counter * len(sizes)
+        state += optimizer.counters * counter * len(sizes)
     before = state if optimizer.starts_full else 0
     made = state - before
     if style == "fused":
         return Step(state, before, made, 0)
     if style == "foreach":
         steady = (optimizer.foreach + optimizer.decay_foreach * weight_decay) * total
-        if weight_decay and optimizer.foreach and not optimizer.decay_foreach:
-            steady = optimizer.foreach * total
         return Step(state, before, made + steady, steady)
-    each = optimizer.loop + optimizer.decay_loop * weight_decay
-    first = steady = grown = held = 0
+    decay = optimizer.decay_loop * weight_decay
+    first = steady = grown = previous = 0
     for size in sizes:
         grown += optimizer.state * size
-        steady = max(steady, each * size + held)
-        first = max(first, (grown if optimizer.grows else made) + each * size + held)
-        held = optimizer.left * size
+        there = grown if optimizer.grows else made
+        for held, each, scalars in optimizer.moments:
+            live = held * previous + (each + decay) * size
+            wrapped = scalars if profile.name == "torch-cpu" else 0
+            steady = max(steady, live + wrapped)
+            first = max(first, there + live + (0 if optimizer.grows else wrapped))
+        previous = size
     return Step(state, before, max(first, made), steady)

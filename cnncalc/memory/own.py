@@ -27,7 +27,7 @@ class OwnLowering(Lowering):
             self.buffers.pop()
 
     def _has_buffers(self, row: LayerReport) -> bool:
-        return any([array.role == "buffer" for array in row.arrays])
+        return any(array.role == "buffer" for array in row.arrays)
 
     def _operation(self, *arguments: Any, **keywords: Any) -> int:
         if keywords.get("name") == "loss":
@@ -44,7 +44,7 @@ class OwnLowering(Lowering):
             placed = not self.training or bool(in_place)
         else:
             placed = row.in_place and in_place is not False
-        learned = row.is_trainable and any([array.role != "buffer" for array in row.arrays])
+        learned = row.is_trainable and any(array.role != "buffer" for array in row.arrays)
         keeping = layer.keeping(row.input_volumes, row.output, in_place=placed, learns=learned)
         if self.training and not layer.is_view:
             placed = placed and keeping.overwrites

@@ -198,7 +198,9 @@ def _data(found: Difference, names: tuple[str, str], options: Options) -> dict[s
         "profile": options.profile,
         "optimizer": options.optimizer,
         "counts": {
-            **{status: found.count(status) for status in ("added", "removed", "changed", "renamed", "affected", "same")},
+            **{
+                status: found.count(status) for status in ("added", "removed", "changed", "renamed", "affected", "same")
+            },
             "renumbered": found.renumbered,
         },
         "totals": [_total_record(quantity) for quantity in found.quantities],

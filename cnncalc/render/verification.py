@@ -123,7 +123,7 @@ def training_document(verification: TrainingVerification, units: str = "iec") ->
     share = 100 * (run.highest_bytes / max(1, _peak(run)) - 1)
     closing = [
         Paragraph("bytes", ("of arrays alive, as NumPy reports them to Python's memory tracer",)),
-        Paragraph("layer by layer", (f"equal at {met} of {run.moments} operations, forward and backward",)),
+        Paragraph("layer by layer", (f"equal at {met} of {run.moments} moments: each layer forward and backward, the loss, the optimizer",)),
         Paragraph(
             "kernels",
             (
@@ -168,8 +168,7 @@ def _training_data(run: TrainingVerification) -> Mapping[str, Any]:
         "agrees": run.agrees,
         "finite": run.is_finite,
         "training": {
-            f"{each.quantity}_bytes": {"computed": each.expected, "measured": each.measured}
-            for each in run.comparisons
+            f"{each.quantity}_bytes": {"computed": each.expected, "measured": each.measured} for each in run.comparisons
         },
         "operations": run.moments,
         "scratch_bytes": run.scratch_bytes,

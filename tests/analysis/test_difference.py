@@ -90,9 +90,7 @@ def test_vgg19_is_vgg16_with_three_more_convolutions() -> None:
     """Simonyan and Zisserman 2014, Table 1, columns D and E: one more in each of the last three blocks."""
     found = diff("vgg16", "vgg19")
 
-    assert told(found) == [
-        ("added", None, name) for name in ("conv8", "relu8", "conv12", "relu12", "conv13", "relu13")
-    ]
+    assert told(found) == [("added", None, name) for name in ("conv8", "relu8", "conv12", "relu12", "conv13", "relu13")]
     volumes = [layer.after.output.size for layer in found.different if layer.after and layer.after.kind == "conv"]
     assert volumes == ["56x56x256", "28x28x512", "14x14x512"]
     assert found.quantities[:2] == (
@@ -127,7 +125,7 @@ def test_a_key_that_changes_is_told_with_both_values() -> None:
         "INPUT 9x11x3 -> CONV5-7(pad=[1, 2, 2, 1], bias=no)@a -> POOL2 -> FC-5",
     )
 
-    assert told(found) == [("changed", "a", "a"), ("affected", "pool1", "pool1"), ("affected", "fc1", "fc1")]
+    assert told(found) == [("changed", "a", "a")]  # 8x10 pixels instead of 9x11: pooled 4x5 in both
     assert found.different[0].changes == (
         Change("kernel", 3, 5),
         Change("pad", "dilation*(kernel-1)//2", [1, 2, 2, 1]),
@@ -182,9 +180,7 @@ def test_how_a_layer_learns_is_compared(argument: str, change: Change) -> None:
 
 
 def test_a_layer_with_a_written_name_is_known_again_where_it_has_moved() -> None:
-    found = diff(
-        "INPUT 9x11x3 -> CONV3-7@a -> CONV5-5@b -> FC-4@c", "INPUT 9x11x3 -> CONV5-5@b -> CONV3-7@a -> FC-4@c"
-    )
+    found = diff("INPUT 9x11x3 -> CONV3-7@a -> CONV5-5@b -> FC-4@c", "INPUT 9x11x3 -> CONV5-5@b -> CONV3-7@a -> FC-4@c")
 
     assert told(found) == [("changed", "b", "b"), ("changed", "a", "a"), ("changed", "c", "c")]
 

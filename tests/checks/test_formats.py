@@ -1,10 +1,10 @@
-"""Whole outputs of ``check`` in every format, compared with golden files; SARIF and JUnit held against their schemas."""
+"""Whole outputs of ``check`` in every format against golden files; SARIF and JUnit against their schemas."""
 
 from __future__ import annotations
 
 import json
 import re
-import xml.etree.ElementTree as ET  # noqa: N817, S405  # the text is our own
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-CASES: dict[str, tuple[str, ...]] = {"project": ("nets", "--base", "HEAD"), "fine": ("nets/new.yaml", "--max", "macs=1G")}
+CASES: dict[str, tuple[str, ...]] = {
+    "project": ("nets", "--base", "HEAD"),
+    "fine": ("nets/new.yaml", "--max", "macs=1G"),
+}
 
 
 def output(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
@@ -138,7 +141,9 @@ def sarif_faults(value: Any, kind: Any, where: str = "$") -> list[str]:
     if isinstance(kind, list):
         if not isinstance(value, list):
             return [f"{where}: no list"]
-        return [fault for number, part in enumerate(value) for fault in sarif_faults(part, kind[0], f"{where}[{number}]")]
+        return [
+            fault for number, part in enumerate(value) for fault in sarif_faults(part, kind[0], f"{where}[{number}]")
+        ]
     if isinstance(kind, str):
         if not isinstance(value, dict):
             return [f"{where}: no object"]
@@ -237,9 +242,7 @@ def test_github_shows_ten_errors_worst_first_and_says_the_rest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fifteen nets, each with a limit of so many parameters; the smallest limit is broken most."""
-    written(
-        tmp_path, {f"n{number:02}.yaml": TINY + f"budget: {{parameters: {number + 1}K}}\n" for number in range(15)}
-    )
+    written(tmp_path, {f"n{number:02}.yaml": TINY + f"budget: {{parameters: {number + 1}K}}\n" for number in range(15)})
     monkeypatch.chdir(tmp_path)
 
     code, text = output(capsys, ".", "--format", "github", "--no-rules")

@@ -34,9 +34,7 @@ def forward(case: Case, arrays: list[Any], numbers: dict[str, Any], *, in_place:
     arrays = [pixels(planes(x).copy()) for x in arrays]
     numbers = {name: array.copy() for name, array in numbers.items()}
     random = np.random.default_rng(7)
-    return case.layer.forward_training(
-        np, *arrays, out=arrays[0] if in_place else None, random=random, **numbers
-    )
+    return case.layer.forward_training(np, *arrays, out=arrays[0] if in_place else None, random=random, **numbers)
 
 
 def weighing(shape: tuple[int, ...]) -> Any:
@@ -90,7 +88,9 @@ def test_gradients_are_those_of_central_differences(case: Case) -> None:
     for place, x in enumerate(arrays):
         for _ in range(2):
             v = random.normal(size=x.shape)
-            measured = slope(lambda h, v=v, p=place: ([a + h * v if i == p else a for i, a in enumerate(arrays)], numbers))
+            measured = slope(
+                lambda h, v=v, p=place: ([a + h * v if i == p else a for i, a in enumerate(arrays)], numbers)
+            )
             size = float(np.abs(inputs[place] * v).sum())
             assert abs(measured - float((inputs[place] * v).sum())) <= 1e-6 * max(size, 1e-3)
     for name, array in found.items():
@@ -184,9 +184,7 @@ def test_single_precision_stays_single_in_training(case: Case) -> None:
     numbers = {name: array.astype(np.float32) for name, array in parameters(case).items()}
     output, extras = forward(case, arrays, numbers)
     keeping = keeping_of(case)
-    saved = Saved(
-        tuple([x.shape for x in arrays]), tuple(arrays), output, extras, numbers, (True,) * len(arrays), True
-    )
+    saved = Saved(tuple([x.shape for x in arrays]), tuple(arrays), output, extras, numbers, (True,) * len(arrays), True)
     if not keeping.inputs:
         saved = saved._replace(inputs=(None,) * len(arrays))
     inputs, found = case.layer.backward(np, weighing(output.shape).astype(np.float32, order="K"), saved)
@@ -249,7 +247,7 @@ def test_dropout_drops_the_share_it_says_and_keeps_the_mean() -> None:
 def test_a_max_pool_passes_the_gradient_to_the_first_of_equals() -> None:
     x = pixels(np.zeros((1, 1, 2, 2)))
     pool = KINDS["pool"]()
-    output, extras = pool.forward_training(np, x)
+    _, extras = pool.forward_training(np, x)
 
     ((gradient,), _) = pool.backward(
         np, np.full((1, 1, 1, 1), 3.0), Saved((x.shape,), (None,), None, extras, {}, (True,))
@@ -401,9 +399,7 @@ def test_live_bytes_of_every_optimizer_are_those_of_the_replay(optimizer: str, t
 
 @pytest.mark.parametrize("seed", range(60))
 def test_live_bytes_of_random_nets_are_those_of_the_replay(seed: int) -> None:
-    report = cnncalc.analyze(
-        random_design(seed).text, batch=1 + seed % 3, dtype=("float32", "float64")[seed % 2]
-    )
+    report = cnncalc.analyze(random_design(seed).text, batch=1 + seed % 3, dtype=("float32", "float64")[seed % 2])
 
     assert_to_the_byte(verify_training(report, optimizer="adam"))
 
@@ -465,7 +461,9 @@ def test_the_watch_sees_arrays_and_nothing_else() -> None:
 def test_a_training_that_needs_too_much_memory_is_refused() -> None:
     report = cnncalc.analyze("vgg16", batch=4)
 
-    with pytest.raises(DesignError, match=r"training vgg16 with 4 images in float32 needs about .* but 1.000 GiB are free"):
+    with pytest.raises(
+        DesignError, match=r"training vgg16 with 4 images in float32 needs about .* but 1.000 GiB are free"
+    ):
         verify_training(report, memory=1 << 30)
     with pytest.raises(ValueProblem, match="float32 or float64, not in float16"):
         verify_training(cnncalc.analyze("lenet5", dtype="float16"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,12 +15,16 @@ from cnncalc.executor.weights import build
 from cnncalc.layers.planes import planes
 from cnncalc.memory.optimizers import OPTIMIZERS
 from tests.executor.test_training import BACKWARD_CASES, backward, heads, learned_of
-from tests.layer_cases import Case
 from tests.random_nets import random_design
 from tests.test_layers import entering, parameters
 
+if TYPE_CHECKING:
+    from tests.layer_cases import Case
+
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
-from tests.executor.torch_reference import F, layer_in_torch  # noqa: E402
+from torch.nn import functional as F  # noqa: E402, N812  # its usual name
+
+from tests.executor.torch_reference import layer_in_torch  # noqa: E402
 
 
 def tensor(x: Any, *, learned: bool = False) -> Any:
@@ -84,7 +88,7 @@ def assert_step_is_that_of_pytorch(report: Any) -> None:
     for row, numbers in zip(report.layers, trainer.weights, strict=True):
         inputs = [values[source] for source in row.sources] or [tensor(images[row.name])]
         values.append(in_training(row.layer, inputs, {name: theirs[id(array)] for name, array in numbers.items()}))
-    expected = 0
+    expected: Any = 0
     for row in trainer.outputs:
         target = torch.from_numpy(targets[row.output[:2]])
         each = F.cross_entropy(values[row.index], target)
@@ -92,10 +96,10 @@ def assert_step_is_that_of_pytorch(report: Any) -> None:
 
     step = trainer.step(images, targets)
 
-    assert step.loss == pytest.approx(float(expected), rel=1e-10)
+    assert step.loss == pytest.approx(float(expected.detach()), rel=1e-10)
     if not trainer.names:
         return
-    expected.backward()  # type: ignore[attr-defined]
+    expected.backward()
     largest = max(float(x.grad.abs().max()) for x in theirs.values() if x.grad is not None)
     for row, name in trainer.names:
         gradient, grad = trainer.gradients[row, name], theirs[id(trainer.weights[row][name])].grad.numpy()
@@ -110,11 +114,14 @@ def assert_step_is_that_of_pytorch(report: Any) -> None:
 NETS = [
     "lenet5-modern",
     "cifar-tiny",
-    "INPUT[33x47x3] -> CONV3-6/2 -> BN -> RELU -> DWCONV5-2(pad=same) -> HSWISH -> [GAP -> FC-12 -> SIGMOID | ] -> MUL -> FC-5",
-    "INPUT[12x20x3] -> [CONV3-8 -> GELU -> POOL2 -> CONV3-12(dilation=2) -> PRELU -> DECONV2-8 | ] -> CONCAT -> LRN -> CONV1-4",
-    "INPUT[16x20x3] -> CONV3-8 -> [CONV3-8 -> BN -> RELU -> CONV3-8 -> BN | ] -> ADD -> RELU -> POOL -> [CONV1-4 | ] -> CONCAT -> GAP -> FC-7 -> SOFTMAX",
+    """INPUT[33x47x3] -> CONV3-6/2 -> BN -> RELU -> DWCONV5-2(pad=same) -> HSWISH
+    -> [GAP -> FC-12 -> SIGMOID | ] -> MUL -> FC-5""",
+    """INPUT[12x20x3] -> [CONV3-8 -> GELU -> POOL2 -> CONV3-12(dilation=2) -> PRELU -> DECONV2-8 | ]
+    -> CONCAT -> LRN -> CONV1-4""",
+    """INPUT[16x20x3] -> CONV3-8 -> [CONV3-8 -> BN -> RELU -> CONV3-8 -> BN | ] -> ADD -> RELU -> POOL
+    -> [CONV1-4 | ] -> CONCAT -> GAP -> FC-7 -> SOFTMAX""",
     "resnet18",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("net", NETS)

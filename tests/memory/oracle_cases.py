@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import cnncalc
 from cnncalc.graph import chain
 from cnncalc.layers import KINDS
+from cnncalc.memory.optimizers import OPTIMIZERS, STYLES
 from tests.layer_cases import CASES, Case
 
 if TYPE_CHECKING:
@@ -115,6 +116,9 @@ NETS = {
 }
 """Nets of several layers by name, as patterns."""
 
+STEPS = "steps"
+NETS[STEPS] = "INPUT[8x8x3] -> CONV3-60 -> RELU -> CONV3-90 -> BN -> GAP -> FC-700 -> RELU -> FC-300"
+
 
 class Measure(NamedTuple):
     """A net, by name, and how it is trained."""
@@ -191,3 +195,7 @@ def measures(*, some: bool = False) -> Iterator[Measure]:
         alone = {"batch": 2} if "BN" in pattern else {"batch": 1}
         for habits in HABITS[:1] if some else [*HABITS, alone]:
             yield Measure(net, habits)
+    for optimizer in [] if some else OPTIMIZERS.values():
+        for style in STYLES if optimizer.can_fuse else STYLES[:2]:
+            for decay in (False, True):
+                yield Measure(STEPS, {"optimizer": optimizer.name, "style": style, "weight_decay": decay})

@@ -138,8 +138,8 @@ def test_real_runs_on_a_cpu() -> None:
     assert sum(error == 0 for error, _ in errors) >= EXACT_ON_CPU
 
 
-EXACT_ON_CPU = 0
-"""So many of the 68 real runs are met to the byte."""
+EXACT_ON_CPU = 60
+"""So many of the 68 real runs are met to the byte; the others miss 8 or 12 bytes of scalars within an activation."""
 
 
 def test_steps_of_every_optimizer() -> None:

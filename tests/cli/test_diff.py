@@ -1,0 +1,322 @@
+"""``cnncalc diff`` as users call it: whole outputs, exit codes, revisions of a git repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.calls import cnncalc
+
+BEFORE = """\
+name: small
+layers: INPUT 9x11x3 -> CONV3-7 -> RELU -> POOL2 -> CONV3-5@last -> FC-4
+"""
+AFTER = """\
+name: "small|er"
+layers: INPUT 9x11x3 -> CONV3-8 -> BN -> GELU -> POOL2 -> CONV3-5@final -> FC-4
+"""
+
+TEXT = """\
+small -> small|er
+layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
+
+total                 before      after      change       %
+-----------------  ---------  ---------  ----------  ------
+layers (CONV, FC)          3          3           0     0.0
+parameters               920      1,009         +89    +9.7
+weights                  904        984         +80    +8.8
+MACs                  25,411     28,984      +3,573   +14.1
+activations            1,234      2,937      +1,703  +138.0
+parameter memory   3.594 KiB  3.941 KiB      +356 B    +9.7
+activation memory  9.641 KiB  22.95 KiB  +13.30 KiB  +138.0
+inference memory   18.00 KiB  24.00 KiB  +6.000 KiB   +33.3
+training memory    43.50 KiB  62.50 KiB  +19.00 KiB   +43.7
+
+change    layer           what                                               volume                activations  parameters   MACs
+--------  --------------  -------------------------------------------------  --------------------  -----------  ----------  -----
+changed   conv1           CONV3-8: filters 7 -> 8                            [9x11x7] -> [9x11x8]          +99         +28  +2673
+added     bn1             BN                                                 [9x11x8]                     +792         +16
+changed   relu1 -> gelu1  GELU: kind relu -> gelu, works in place yes -> no  [9x11x7] -> [9x11x8]         +792
+affected  pool1           POOL2                                              [4x5x7] -> [4x5x8]            +20
+renamed   last -> final   CONV3-5                                            [4x5x5]                                   +45   +900
+
+memory  2 images in float32, torch-cuda, adam
+"""
+
+MARKDOWN = """\
+### small -> small\\|er
+
+layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
+
+| total | before | after | change | % |
+| --- | ---: | ---: | ---: | ---: |
+| layers (CONV, FC) | 3 | 3 | 0 | 0.0 |
+| parameters | 920 | 1,009 | +89 | +9.7 |
+| weights | 904 | 984 | +80 | +8.8 |
+| MACs | 25,411 | 28,984 | +3,573 | +14.1 |
+| activations | 1,234 | 2,937 | +1,703 | +138.0 |
+| parameter memory | 3.594 KiB | 3.941 KiB | +356 B | +9.7 |
+| activation memory | 9.641 KiB | 22.95 KiB | +13.30 KiB | +138.0 |
+| inference memory | 18.00 KiB | 24.00 KiB | +6.000 KiB | +33.3 |
+| training memory | 43.50 KiB | 62.50 KiB | +19.00 KiB | +43.7 |
+
+| change | layer | what | volume | activations | parameters | MACs |
+| --- | --- | --- | --- | ---: | ---: | ---: |
+| changed | conv1 | CONV3-8: filters 7 -> 8 | \\[9x11x7] -> \\[9x11x8] | +99 | +28 | +2673 |
+| added | bn1 | BN | \\[9x11x8] | +792 | +16 |  |
+| changed | relu1 -> gelu1 | GELU: kind relu -> gelu, works in place yes -> no | \\[9x11x7] -> \\[9x11x8] | +792 |  |  |
+| affected | pool1 | POOL2 | \\[4x5x7] -> \\[4x5x8] | +20 |  |  |
+| renamed | last -> final | CONV3-5 | \\[4x5x5] |  | +45 | +900 |
+
+**memory:** 2 images in float32, torch-cuda, adam
+"""
+
+CSV = """\
+change,layer_before,layer_after,label_before,label_after,volume_before,volume_after,keys,activations_before,activations_after,weights_before,weights_after,parameters_before,parameters_after,macs_before,macs_after,in_place_before,in_place_after
+changed,conv1,conv1,CONV3-7,CONV3-8,9x11x7,9x11x8,filters 7 -> 8,693,792,189,216,196,224,18711,21384,false,false
+added,,bn1,,BN,,9x11x8,,,792,,8,,16,,0,,false
+changed,relu1,gelu1,RELU,GELU,9x11x7,9x11x8,kind relu -> gelu,693,792,0,0,0,0,0,0,true,false
+affected,pool1,pool1,POOL2,POOL2,4x5x7,4x5x8,,140,160,0,0,0,0,0,0,false,false
+renamed,last,final,CONV3-5,CONV3-5,4x5x5,4x5x5,,100,100,315,360,320,365,6300,7200,false,false
+"""
+
+RICH = """\
+small -> small|er
+layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
+╭───────────────────┬───────────┬───────────┬────────────┬────────╮
+│ total             │    before │     after │     change │      % │
+├───────────────────┼───────────┼───────────┼────────────┼────────┤
+│ layers (CONV, FC) │         3 │         3 │          0 │    0.0 │
+│ parameters        │       920 │     1,009 │        +89 │   +9.7 │
+│ weights           │       904 │       984 │        +80 │   +8.8 │
+│ MACs              │    25,411 │    28,984 │     +3,573 │  +14.1 │
+│ activations       │     1,234 │     2,937 │     +1,703 │ +138.0 │
+│ parameter memory  │ 3.594 KiB │ 3.941 KiB │     +356 B │   +9.7 │
+│ activation memory │ 9.641 KiB │ 22.95 KiB │ +13.30 KiB │ +138.0 │
+│ inference memory  │ 18.00 KiB │ 24.00 KiB │ +6.000 KiB │  +33.3 │
+│ training memory   │ 43.50 KiB │ 62.50 KiB │ +19.00 KiB │  +43.7 │
+╰───────────────────┴───────────┴───────────┴────────────┴────────╯
+╭──────────┬────────────────┬───────────────────────────────────────────────────┬──────────────────────┬─────────────┬────────────┬───────╮
+│ change   │ layer          │ what                                              │ volume               │ activations │ parameters │  MACs │
+├──────────┼────────────────┼───────────────────────────────────────────────────┼──────────────────────┼─────────────┼────────────┼───────┤
+│ changed  │ conv1          │ CONV3-8: filters 7 -> 8                           │ [9x11x7] -> [9x11x8] │         +99 │        +28 │ +2673 │
+│ added    │ bn1            │ BN                                                │ [9x11x8]             │        +792 │        +16 │       │
+│ changed  │ relu1 -> gelu1 │ GELU: kind relu -> gelu, works in place yes -> no │ [9x11x7] -> [9x11x8] │        +792 │            │       │
+│ affected │ pool1          │ POOL2                                             │ [4x5x7] -> [4x5x8]   │         +20 │            │       │
+│ renamed  │ last -> final  │ CONV3-5                                           │ [4x5x5]              │             │        +45 │  +900 │
+╰──────────┴────────────────┴───────────────────────────────────────────────────┴──────────────────────┴─────────────┴────────────┴───────╯
+memory  2 images in float32, torch-cuda, adam
+"""
+
+FORCED = {"FORCE_COLOR": "1", "NO_COLOR": "1", "PYTHONUTF8": "1"}
+CALL = ("diff", "a.yaml", "b.yaml", "--batch", "2", "--optimizer", "adam")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two files, in which the program runs."""
+    (tmp_path / "a.yaml").write_text(BEFORE, encoding="utf-8")
+    (tmp_path / "b.yaml").write_text(AFTER, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "expected"),
+    [
+        ((), {}, TEXT),
+        (("--format", "text"), {}, TEXT),
+        (("--format", "markdown"), {}, MARKDOWN),
+        (("--format", "csv"), {}, CSV),
+        ((), FORCED, RICH),
+    ],
+)
+def test_whole_outputs(folder: Path, options: tuple[str, ...], variables: dict[str, str], expected: str) -> None:
+    done = cnncalc(*CALL, *options, **variables)
+
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", expected)
+
+
+def test_json_has_both_sides_of_everything(folder: Path) -> None:
+    done = cnncalc(*CALL, "--format", "json")
+    found = json.loads(done.stdout)
+
+    assert list(found) == [
+        "schema", "before", "after", "equal", "batch", "dtype", "profile", "optimizer", "counts", "totals", "layers",
+    ]  # fmt: skip
+    assert (found["schema"], found["before"], found["after"], found["equal"]) == (1, "small", "small|er", False)
+    assert (found["batch"], found["dtype"], found["profile"], found["optimizer"]) == (
+        2, "float32", "torch-cuda", "adam",
+    )  # fmt: skip
+    assert found["counts"] == {
+        "added": 1, "removed": 0, "changed": 2, "renamed": 1, "affected": 1, "same": 2, "renumbered": 0,
+    }  # fmt: skip
+    assert [total["key"] for total in found["totals"]] == [
+        "layers", "parameters", "weights", "macs", "activations",
+        "parameter_memory", "activation_memory", "inference_memory", "training_memory",
+    ]  # fmt: skip
+    assert found["totals"][1] == {
+        "key": "parameters", "unit": "count", "before": 920, "after": 1009, "change": 89, "percent": 9.7,
+    }  # fmt: skip
+    assert all(total["change"] == total["after"] - total["before"] for total in found["totals"])
+    conv, bn, *_ = found["layers"]
+    assert conv["status"] == "changed"
+    assert conv["changes"] == [{"key": "filters", "before": 7, "after": 8}]
+    assert (conv["before"]["output"], conv["after"]["output"]) == ([9, 11, 7], [9, 11, 8])
+    assert (bn["status"], bn["before"], bn["after"]["label"]) == ("added", None, "BN")
+
+
+def test_the_totals_are_those_of_the_other_commands(folder: Path) -> None:
+    totals = {total["key"]: total["after"] for total in json.loads(cnncalc(*CALL, "--format", "json").stdout)["totals"]}
+    table = json.loads(cnncalc("table", "b.yaml", "--batch", "2", "--format", "json").stdout)["totals"]
+    memory = json.loads(cnncalc("memory", "b.yaml", "--batch", "2", "--optimizer", "adam", "--format", "json").stdout)
+
+    assert [totals[key] for key in ("parameters", "weights", "macs", "activations")] == [
+        table[key] for key in ("parameters", "weights", "macs", "activations")
+    ]
+    assert totals["activation_memory"] == table["activation_bytes"]
+    assert totals["parameter_memory"] == table["parameter_bytes"]
+    assert totals["inference_memory"] == memory["inference"]["peak_bytes"]
+    assert totals["training_memory"] == memory["training"]["peak_bytes"]
+
+
+def test_equal_nets_are_said_to_be_equal(folder: Path) -> None:
+    done = cnncalc("diff", "a.yaml", "a.yaml", "--exit-code")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "a.yaml -> a.yaml\nno difference: the same 6 layers, the same costs\n"
+
+
+def test_the_exit_code_tells_a_difference_if_asked() -> None:
+    assert cnncalc("diff", "vgg16", "vgg19").returncode == 0
+    assert cnncalc("diff", "vgg16", "vgg19", "--exit-code").returncode == 1
+    assert cnncalc("diff", "vgg16", "vgg16", "--exit-code").returncode == 0
+    assert cnncalc("diff", "vgg16", "vgg61", "--exit-code").returncode == 2
+
+
+def test_options_of_the_design_hold_for_both_nets() -> None:
+    done = cnncalc("diff", "vgg16", "vgg16-bn", "--input", "64x64x3", "--format", "json")
+
+    assert (
+        json.loads(done.stdout)["totals"][3]["before"]
+        == json.loads(cnncalc("table", "vgg16", "--input", "64x64x3", "--format", "json").stdout)["totals"]["macs"]
+    )
+
+
+def test_the_same_bytes_on_every_run(folder: Path) -> None:
+    for form in ("text", "json", "csv", "markdown"):
+        outputs = {
+            cnncalc("diff", "googlenet", "googlenet-bn", "--format", form, PYTHONHASHSEED=seed).stdout
+            for seed in ("0", "1", "2")
+        }
+        assert len(outputs) == 1
+
+
+# Revisions
+
+
+def git(folder: Path, *words: str) -> None:
+    who = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    settings = (
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@b",
+        "-c",
+        "commit.gpgsign=false",
+        "-c",
+        "init.defaultBranch=main",
+    )
+    subprocess.run(["git", *settings, *words], cwd=folder, check=True, capture_output=True, env={**os.environ, **who})
+
+
+@pytest.fixture
+def repository(folder: Path) -> Path:
+    """The file nets/x.yaml, first as BEFORE and then as AFTER; nets/wrong.yaml was wrong at first."""
+    (folder / "nets").mkdir()
+    file, wrong = folder / "nets" / "x.yaml", folder / "nets" / "wrong.yaml"
+    git(folder, "init")
+    file.write_text(BEFORE, encoding="utf-8")
+    wrong.write_text("layers: INPUT -> CNOV\n", encoding="utf-8")
+    git(folder, "add", "nets")
+    git(folder, "commit", "-m", "first")
+    file.write_text(AFTER, encoding="utf-8")
+    wrong.write_text(AFTER, encoding="utf-8")
+    git(folder, "commit", "-a", "-m", "second")
+    return folder
+
+
+def test_a_file_is_compared_with_itself_in_a_revision(repository: Path) -> None:
+    done = cnncalc("diff", "nets/x.yaml", "--base", "HEAD~1", "--batch", "2", "--optimizer", "adam")
+    now = cnncalc("diff", "nets/x.yaml", "--base", "HEAD", "--exit-code")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == TEXT.replace("small -> small|er", "small (HEAD~1) -> small|er (now)", 1)
+    assert (now.returncode, now.stderr) == (0, "")
+    assert now.stdout.splitlines()[1] == "no difference: the same 7 layers, the same costs"
+
+
+def test_what_is_not_committed_is_compared_too(repository: Path) -> None:
+    (repository / "nets" / "x.yaml").write_text(BEFORE, encoding="utf-8")
+
+    assert cnncalc("diff", "nets/x.yaml", "--base", "HEAD", "--exit-code").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nets/x.yaml", "--base", "HAED"), "cannot read the base 'HAED'"),
+        (("nets/x.yaml", "--base", "--all"), "cannot read the base '--all': this is no revision"),
+        (("a.yaml", "--base", "HEAD"), "a.yaml is new: HEAD does not have it"),
+        (("vgg16", "--base", "HEAD"), "--base compares a file with its earlier form, but 'vgg16' is no file"),
+        (("nets", "--base", "HEAD"), "'nets' is no file"),
+        (("nets/x.yaml", "a.yaml", "--base", "HEAD"), "--base compares one file with its earlier form, but two"),
+        (("nets/x.yaml",), "diff compares two targets, but one is given"),
+        (("-", "-"), "standard input can be read once"),
+        ((), "cnncalc diff needs BEFORE"),
+        (("a.yaml", "b.yaml", "a.yaml"), "takes no further argument: a.yaml"),
+        (("a.yaml", "b.yaml", "--optimizer", "adm"), "no optimizer 'adm'; did you mean 'adam'?"),
+        (("a.yaml", "vgg61"), "no file, named net or pattern 'vgg61'"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(repository: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = cnncalc("diff", *arguments)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_mistakes_of_a_revision_are_shown_at_its_place(repository: Path) -> None:
+    done = cnncalc("diff", "nets/wrong.yaml", "--base", "HEAD~1")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "HEAD~1:nets/wrong.yaml:1:18: error[unknown-layer]: no layer kind or block 'CNOV'; did you mean 'CONV'?\n"
+        "  |\n"
+        "1 | layers: INPUT -> CNOV\n"
+        "  |                  ^^^^\n"
+    )
+
+
+def test_a_file_outside_of_any_repository_has_no_revisions(folder: Path) -> None:
+    done = cnncalc("diff", "a.yaml", "--base", "HEAD", GIT_CEILING_DIRECTORIES=str(folder.parent))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the file lies in no git repository" in done.stderr
+
+
+def test_a_diff_loads_no_numpy() -> None:
+    import sys
+
+    from tests.calls import ROOT, environment
+
+    code = (
+        "import sys; from cnncalc.cli.program import run; run(['diff', 'vgg16', 'vgg19', '--output', '/dev/null']);"
+        "assert not {'numpy', 'rich', 'click'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=environment())
