@@ -66,9 +66,9 @@ def load(
     """The graph of a design: nodes in an order in which they can run, volumes not yet known.
 
     ``target`` is the path of an architecture file, the name of a net (``"vgg16"``) or a pattern. ``variables`` set
-    variables and win over the file's; ``optional`` keeps (True) or drops (False) every ``X?``, or decides each in order;
-    ``input`` (height, width, depth), ``filters``, ``hidden`` and ``classes`` size what the design leaves open. ``stdin``
-    is the text that the target ``-`` stands for.
+    variables and win over the file's; ``optional`` keeps (True) or drops (False) every ``X?``, or decides each in
+    order; ``input`` (height, width, depth), ``filters``, ``hidden`` and ``classes`` size what the design leaves open.
+    ``stdin`` is the text that the target ``-`` stands for.
 
     Raises DesignError with every problem of the text, ValueProblem for an option that makes no sense.
     """
@@ -140,9 +140,7 @@ def account_memory(
     from cnncalc.memory.account import Options, check_options
     from cnncalc.memory.account import account_memory as account
 
-    chosen = Options(
-        profile, batch, dtype, optimizer, style, weight_decay, autocast, accumulate, zero_grad, checkpoint
-    )
+    chosen = Options(profile, batch, dtype, optimizer, style, weight_decay, autocast, accumulate, zero_grad, checkpoint)
     check_options(chosen)
     return account(analyze(design, batch=batch, dtype=dtype, **options), chosen)
 

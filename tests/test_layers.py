@@ -14,7 +14,6 @@ from cnncalc.executor.run import MULTIPLYING
 from cnncalc.layers import KINDS, Layer
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.volume import Volume
-
 from tests.layer_cases import CASES, Case, X
 
 IDS = [str(case) for case in CASES]

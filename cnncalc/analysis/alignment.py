@@ -48,7 +48,7 @@ def _windows(high: int, wide: int) -> Iterator[tuple[int, int, int, int]]:
 def _longest(before: Sequence[Hashable], after: Sequence[Hashable]) -> Pairs:
     """A longest common subsequence of two rows.
 
-    Bit i of a row's set is 0 where one more of the first row counts at place i; see Hyyro 2004, "Bit-parallel LCS-length
+    Bit i of a set is 0 where one more of the first row counts at place i; see Hyyro 2004, "Bit-parallel LCS-length
     computation revisited". All sets are kept to find the way back.
     """
     if not before or not after:

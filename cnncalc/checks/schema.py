@@ -1,8 +1,8 @@
 """The JSON Schema (draft-07) of architecture files and of the configuration, made from the layer classes.
 
 Editors complete and check with it. It describes YAML as an editor reads it, so what the language takes as a text (a
-number in quotes, ``2x64``, an expression in quotes and braces) is allowed beside numbers and lists. It is never stricter
-than cnncalc: what it refuses, cnncalc refuses as well. Patterns are texts to it.
+number in quotes, ``2x64``, an expression in quotes and braces) is allowed beside numbers and lists. It is never
+stricter than cnncalc: what it refuses, cnncalc refuses as well. Patterns are texts to it.
 """
 
 from __future__ import annotations
@@ -370,7 +370,7 @@ def architecture_schema() -> Schema:
             "additionalProperties": False,
         },
         "blocks": {
-            "description": "Patterns with parameters, used like layers: C(kernel, filters): CONV{kernel}-filters -> RELU.",
+            "description": "Patterns with parameters, used like layers: C(filters): CONV3-filters -> RELU.",
             "type": ["object", "null"],
             "additionalProperties": reference("chain"),
             "propertyNames": {"pattern": "^\\s*[^0-9\\s\\[\\](){}|*?/,=>@-]"},

@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 HELP = """Says what is different in AFTER: layers that were added, removed, changed or renamed, and all totals.
 
 BEFORE and AFTER are TARGETs; with --base one file is compared with itself in a revision of its git repository. The
-exit code is 0; with --exit-code it is 1 if there is a difference.
+exit code is 0; with --exit-code it is 1 if there is a difference: cnncalc diff nets/mine.yaml --base main --exit-code
 
 \b
 Examples:
   cnncalc diff vgg16 vgg19
   cnncalc diff resnet50 resnet50-v1.5 --batch 32 --format markdown
-  cnncalc diff nets/mine.yaml --base main --exit-code
 """
 
 LONGEST_NAME = 60

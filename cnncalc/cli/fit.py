@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
-from cnncalc.cli.memory import REPLAY
+from cnncalc.cli.memory import REPLAY, options_of
 from cnncalc.cli.options import DESIGN, UNITS, analyze, output_options
 from cnncalc.errors import ValueProblem
 
@@ -32,7 +32,7 @@ def run(
     output: dict[str, Any],
 ) -> int:
     """Prints what fits; 1 if one image does not, or the batch asked for does not."""
-    from cnncalc.memory.account import Bench, Options, check_options
+    from cnncalc.memory.account import Bench, check_options
     from cnncalc.memory.devices import read_memory
     from cnncalc.memory.fit import fit
     from cnncalc.memory.several import on_several
@@ -43,7 +43,7 @@ def run(
     if zero is not None and devices is None:
         raise ValueProblem("--zero splits over several devices; say how many with --data-parallel", code="usage")
     room, device = read_memory(memory)
-    options = Options(**replay)
+    options = options_of(replay)
     check_options(options)
     if reserve >= room:
         raise ValueProblem(f"the reserve of {reserve:,} bytes leaves nothing of {room:,}", code="wrong-value")

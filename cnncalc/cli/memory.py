@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
 from cnncalc.cli.options import DESIGN, UNITS, analyze, output_options
 from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES, ZERO_GRAD
+
+if TYPE_CHECKING:
+    from cnncalc.memory.account import Options
 
 HELP = """Says how much memory TARGET takes in training and inference, exactly, and what makes it up.
 
@@ -25,8 +28,7 @@ REPLAY = (
     Option("--batch", "batch", "Images in a batch (default: 1).", "N", whole_number, 1),
     choice("--dtype", (*TRAINABLE_TYPES, "int8"), "Type of every number; int8 for --plan (default: float32).",
            default="float32"),
-    Option("--optimizer", "optimizer", "Optimizer: sgd, momentum, adam, ... (default: momentum).", "NAME",
-           default="momentum"),
+    Option("--optimizer", "optimizer", "Optimizer: sgd, momentum, adam, ... (default: momentum).", "NAME"),
     Option("--optimizer-style", "style", "foreach, loop or fused (default: the profile's).", "STYLE"),
     Option("--weight-decay", "weight_decay", "With weight decay.", default=False, opposite="--no-weight-decay"),
     choice("--autocast", AUTOCAST, "Activations in this half type, parameters in float32."),
@@ -37,6 +39,13 @@ REPLAY = (
            "WAY", default="none"),
 )  # fmt: skip
 """What decides how much memory a net takes; the command gets ``replay``, for :class:`Options`."""
+
+
+def options_of(replay: dict[str, Any]) -> Options:
+    """What the options :data:`REPLAY` gave."""
+    from cnncalc.memory.account import Options
+
+    return Options(**{**replay, "optimizer": replay["optimizer"] or "momentum"})
 
 
 def run(
@@ -51,9 +60,9 @@ def run(
     output: dict[str, Any],
 ) -> None:
     """Prints the memory report of a target."""
-    from cnncalc.memory.account import Options, account_memory, check_options
+    from cnncalc.memory.account import account_memory, check_options
 
-    options = Options(**replay)
+    options = options_of(replay)
     if not (plan and options.dtype == "int8"):
         check_options(options)
     out = output_of(output)
@@ -62,9 +71,7 @@ def run(
         from cnncalc.memory.arena import plan as plan_of
         from cnncalc.render.arena import plan_document
 
-        arena = plan_of(
-            report, batch=options.batch, dtype=options.dtype, depthwise_in_place=depthwise, order="best"
-        )
+        arena = plan_of(report, batch=options.batch, dtype=options.dtype, depthwise_in_place=depthwise, order="best")
         out.write(plan_document(arena, units=units or "iec"))
         return
     memory = account_memory(report, options, logs=timeline)

@@ -11,7 +11,7 @@ Editors complete and check with it. For YAML name it at the head of a file:
 
 \b
 Examples:
-  cnncalc schema --output architecture.schema.json
+  cnncalc schema --architecture
   cnncalc schema --config
 """
 

@@ -136,9 +136,7 @@ class _FileReader:
         else:
             items = self._chain(layers, "layers")
         budget = self.root.get("budget")
-        design = Design(
-            name, items, title, origin, size, size_span, variables, defaults, blocks, budget, tuple(ignore)
-        )
+        design = Design(name, items, title, origin, size, size_span, variables, defaults, blocks, budget, tuple(ignore))
         if self.problems:
             raise PartialDesign(self.problems, design)
         return design
@@ -309,7 +307,8 @@ class _FileReader:
             self.problem("wrong-type", message, node.span, "begin each layer with '- '")
             return ()
         if not node.items and what == "layers":
-            self.problem("wrong-type", f"{what}: expected a pattern or a list of layers, but the list is empty", node.span)
+            message = f"{what}: expected a pattern or a list of layers, but the list is empty"
+            self.problem("wrong-type", message, node.span)
             return ()
         items: list[Item] = []
         for entry in node.items:

@@ -1,4 +1,4 @@
-"""What expansion never looks at: constants in defaults and blocks of a file that no layer uses are read all the same."""
+"""What expansion never looks at: constants in defaults and blocks that no layer uses are read all the same."""
 
 from __future__ import annotations
 

@@ -267,7 +267,13 @@ class Bench:
         name = self.report.layers[level.layer].name if level.layer >= 0 else "input"
         place = f"{name} ({level.phase})"
         breakdown = Breakdown(
-            there.parameters, level.gradients, step.state, there.buffers, there.inputs, level.activations, level.transient
+            there.parameters,
+            level.gradients,
+            step.state,
+            there.buffers,
+            there.inputs,
+            level.activations,
+            level.transient,
         )
         if at_step > peak:
             peak, place = at_step, "optimizer step"

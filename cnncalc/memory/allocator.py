@@ -2,8 +2,8 @@
 
 Sizes are rounded up to 512 bytes. Blocks of at most 1 MiB are cut from segments of 2 MiB, those below 10 MiB from
 segments of 20 MiB, larger ones get a segment of their own, rounded up to 2 MiB. The smallest free block that is large
-enough is taken, and split if what is left is at least 512 bytes (small) or more than 1 MiB (large). Freed neighbours are
-joined; segments are kept.
+enough is taken, and split if what is left is at least 512 bytes (small) or more than 1 MiB (large). Freed neighbours
+are joined; segments are kept.
 
 Source: pytorch/pytorch, c10/cuda/CUDACachingAllocator.cpp. Deterministic, but not verified on a device here.
 """

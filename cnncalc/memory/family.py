@@ -50,10 +50,7 @@ class TapeFamily:
             if not (two.byproducts or two.scratch or two.backward_scratch):
                 return two
             products = tuple(
-                [
-                    ByProduct(size(a.size, b.size), a.kept)
-                    for a, b in zip(two.byproducts, three.byproducts, strict=True)
-                ]
+                [ByProduct(size(a.size, b.size), a.kept) for a, b in zip(two.byproducts, three.byproducts, strict=True)]
             )
             return two._replace(
                 byproducts=products,
@@ -69,7 +66,9 @@ class TapeFamily:
         parameters, buffers = self._fixed
         return self.two._replace(
             values=tuple([value(a, b) for a, b in zip(self.two.values, self.three.values, strict=True)]),
-            operations=tuple([operation(a, b) for a, b in zip(self.two.operations, self.three.operations, strict=True)]),
+            operations=tuple(
+                [operation(a, b) for a, b in zip(self.two.operations, self.three.operations, strict=True)]
+            ),
             parameters=parameters,
             buffers=buffers,
         )

@@ -140,9 +140,7 @@ def _advice(report: Report, bench: Bench, options: Options, room: int, training:
             return None
 
     if training.largest_batch and training.largest_batch < options.batch:
-        found.append(
-            Advice(f"batch {training.largest_batch}", training.peak_bytes, training.largest_batch, macs, True)
-        )
+        found.append(Advice(f"batch {training.largest_batch}", training.peak_bytes, training.largest_batch, macs, True))
         parts = -(-options.batch // training.largest_batch)
         micro = -(-options.batch // parts)
         split = Bench(report, options._replace(batch=micro, accumulate=max(options.accumulate, parts)))
@@ -218,7 +216,10 @@ def _checkpoints(
 
 
 def without_first_fc_plane(report: Report) -> tuple[str, Report] | None:
-    """The net with a global average pool in front of its first FC, with that layer's name; None where it has no plane."""
+    """The net with a global average pool in front of its first FC, and that layer's name.
+
+    None where no plane enters it.
+    """
     from cnncalc.analysis.report import account
     from cnncalc.graph import Node
     from cnncalc.layers import KINDS

@@ -91,9 +91,7 @@ class Lowering:
             read = [reader for reader in readers[row.index] if self.training or not report.layers[reader].training_only]
             is_output = not read
             if row.kind == "input":
-                sources.append(
-                    self._value(self.batch * row.output.elements, self.parameter_item, row.index, "inputs")
-                )
+                sources.append(self._value(self.batch * row.output.elements, self.parameter_item, row.index, "inputs"))
                 self.place[row.index] = sources[-1]
                 if is_output:
                     outputs.append(row)
@@ -624,4 +622,3 @@ def lower(
 
         lowering = OwnLowering
     return lowering(report, profile, batch=batch, dtype=dtype, training=training, autocast=autocast).tape()
-

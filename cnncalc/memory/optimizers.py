@@ -25,8 +25,8 @@ class Optimizer(NamedTuple):
     ``state``: numbers kept for each parameter. ``foreach``: temporaries of a foreach step, of all parameters;
     ``moments``: those of a loop step where most may live, each as so many of the parameter before, so many of this one,
     and bytes of scalars that a CPU makes tensors of. ``decay_foreach`` and ``decay_loop``: what weight decay adds.
-    ``counters``: numbers kept for each array. ``can_fuse``: has a fused form. ``starts_full``: its state is there before
-    the first step. ``grows``: a loop makes its state parameter by parameter, and works with no scalar the first time.
+    ``counters``: numbers kept for each array. ``can_fuse``: has a fused form. ``starts_full``: its state is there
+    before the first step. ``grows``: a loop makes its state parameter by parameter, and meets no scalar the first time.
     """
 
     name: str
@@ -45,7 +45,10 @@ SCALAR = 12
 """A number of Python that meets a tensor on a CPU: once in float64, once in float32."""
 
 ROOT = ((1, 1, 0), (0, 1, SCALAR))
+"""Moments of an optimizer that takes one root and keeps it till the next."""
+
 ADAM = ((1, 2, SCALAR),)
+"""Moments of one that divides the root, too."""
 
 OPTIMIZERS = {
     optimizer.name: optimizer

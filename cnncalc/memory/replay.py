@@ -57,8 +57,8 @@ class Machine:
 
     ``gradients_before``: last step's gradients are there in forward. ``gradients_stay``: they are there throughout, so
     that each new one is added to them and dies. ``segments`` are stretches of operations, first to last, that keep
-    nothing and run again for backward. ``logs`` keeps every event; at event number ``watch`` it is noted which layers hold
-    what (``table``).
+    nothing and run again for backward. ``logs`` keeps every event; at event number ``watch`` it is noted which layers
+    hold what (``table``).
     """
 
     def __init__(
@@ -235,7 +235,9 @@ class Machine:
             self.activations -= kept
             kept = 0
         else:
-            saved = [] if operation.clones_input else [self.storage[operation.inputs[place]] for place in operation.keeps]
+            saved = (
+                [] if operation.clones_input else [self.storage[operation.inputs[place]] for place in operation.keeps]
+            )
             if operation.keeps_output:
                 saved.append(storage)
             for held in saved:

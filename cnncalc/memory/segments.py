@@ -75,9 +75,7 @@ def _blocks(report: Report) -> tuple[Segment, ...]:
 def _is_closed(report: Report, segment: Segment) -> bool:
     """Whether nothing but the last row of a segment is read outside of it."""
     readers = report.graph.readers
-    return all(
-        reader <= segment.last for index in range(segment.first, segment.last) for reader in readers[index]
-    )
+    return all(reader <= segment.last for index in range(segment.first, segment.last) for reader in readers[index])
 
 
 def _outermost(report: Report) -> tuple[Segment, ...]:

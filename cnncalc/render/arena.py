@@ -19,7 +19,9 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
         return format_bytes(count, units)
 
     images = plural(plan.batch, "image")
-    gap = "no more than is alive at once" if not plan.gap_bytes else f"{size(plan.gap_bytes)} more than is alive at once"
+    gap = (
+        "no more than is alive at once" if not plan.gap_bytes else f"{size(plan.gap_bytes)} more than is alive at once"
+    )
     heading = (
         f"{plan.architecture}: one arena for inference, {images}, {plan.dtype} "
         f"({plan.bytes_per_element} bytes an element)",

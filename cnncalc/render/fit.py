@@ -62,9 +62,7 @@ def fit_document(
             ("live tensors, exactly; what the device holds beside them belongs into --reserve (see cnncalc memory)",),
         )
     )
-    return Document(
-        tuple(heading), Table(columns, tuple(rows)), tuple(closing), lambda: _data(fit, device, several)
-    )
+    return Document(tuple(heading), Table(columns, tuple(rows)), tuple(closing), lambda: _data(fit, device, several))
 
 
 def _yes(fits: bool) -> tuple[str, bool]:

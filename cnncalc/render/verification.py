@@ -123,7 +123,10 @@ def training_document(verification: TrainingVerification, units: str = "iec") ->
     share = 100 * (run.highest_bytes / max(1, _peak(run)) - 1)
     closing = [
         Paragraph("bytes", ("of arrays alive, as NumPy reports them to Python's memory tracer",)),
-        Paragraph("layer by layer", (f"equal at {met} of {run.moments} moments: each layer forward and backward, the loss, the optimizer",)),
+        Paragraph(
+            "layer by layer",
+            (f"equal at {met} of {run.moments} moments: each layer forward and backward, the loss, the optimizer",),
+        ),
         Paragraph(
             "kernels",
             (

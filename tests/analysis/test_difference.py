@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -50,7 +51,7 @@ def test_what_two_rows_have_in_common_is_as_long_as_can_be(letters: str) -> None
 
         assert [before[one] for one, _ in pairs] == [after[other] for _, other in pairs]
         assert len(pairs) == longest(before, after)
-        assert all(one < two and other < next for (one, other), (two, next) in zip(pairs, pairs[1:], strict=False))
+        assert all(one < two and other < later for (one, other), (two, later) in pairwise(pairs))
 
 
 def test_long_rows_are_compared_in_windows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,12 +232,11 @@ def test_percents_are_rounded_half_away_from_zero(before: int, after: int, tenth
     ],
 )
 def test_twenty_thousand_layers_are_compared_at_once(after: str) -> None:
-    reports = [
-        cnncalc.analyze(f"INPUT 5x7x8 -> {middle} -> FC-4") for middle in ("[CONV3-{8+i%7} -> RELU]*10000 as i", after)
-    ]
+    row = "[CONV3-{8+i%7} -> RELU]*10000 as i"
+    one, other = [cnncalc.analyze(f"INPUT 5x7x8 -> {middle} -> FC-4") for middle in (row, after)]
 
     start = time.perf_counter()
-    found = difference(*reports)
+    found = difference(one, other)
 
     assert time.perf_counter() - start < 10  # half a second on the machine this was written on
     assert len(found.layers) >= 20_002

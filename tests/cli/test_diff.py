@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.calls import cnncalc
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BEFORE = """\
 name: small
@@ -45,7 +48,7 @@ affected  pool1           POOL2                                              [4x
 renamed   last -> final   CONV3-5                                            [4x5x5]                                   +45   +900
 
 memory  2 images in float32, torch-cuda, adam
-"""
+"""  # noqa: E501
 
 MARKDOWN = """\
 ### small -> small\\|er
@@ -110,7 +113,7 @@ layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
 │ renamed  │ last -> final  │ CONV3-5                                           │ [4x5x5]              │             │        +45 │  +900 │
 ╰──────────┴────────────────┴───────────────────────────────────────────────────┴──────────────────────┴─────────────┴────────────┴───────╯
 memory  2 images in float32, torch-cuda, adam
-"""
+"""  # noqa: E501
 
 FORCED = {"FORCE_COLOR": "1", "NO_COLOR": "1", "PYTHONUTF8": "1"}
 CALL = ("diff", "a.yaml", "b.yaml", "--batch", "2", "--optimizer", "adam")

@@ -6,9 +6,8 @@ import copy
 import json
 import re
 from collections import Counter
-from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
@@ -23,6 +22,9 @@ from cnncalc.errors import CnncalcError
 from cnncalc.frontend.expand import Settings
 from cnncalc.layers import KINDS
 from tests.calls import ROOT, cnncalc
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCHEMA = ROOT / "docs" / "architecture.schema.json"
 CONFIGURATION = ROOT / "docs" / "configuration.schema.json"
@@ -279,7 +281,8 @@ def test_a_file_without_layers_is_refused_by_both(text: str) -> None:
 
 
 VALUES = (
-    "0", "-1", "3", "1.5", "yes", "no", "same", "valid", "'{w}'", "{w}", "[1, 2]", "[1, 2, 3]", "[]", "{}", "null", "''",
+    "0", "-1", "3", "1.5", "yes", "no", "same", "valid", "'{w}'", "{w}", "[1, 2]", "[1, 2, 3]", "[]", "{}", "null",
+    "''",
     "'3'", "1x7", "2x3x4", "[1x1x5]", "foo", "'1e-4'", "1e400", ".5", "ceil", "across", "[[0]]", "[[0, 1], 3]", "7M",
     "+5%", "8GiB", "8GBi", "'@a'", "'  '", "010", "1_0", "{filters: 3}", "{kernel: 3, bias: maybe}", "-0", "[yes, 2]",
     "'{w'", "Same", "YES", "2024-01-01", "CONV", "relu", "[a, b]", "true", "[null]", "'[1, 2]'", "Bilinear", "1x1",
@@ -389,7 +392,7 @@ def test_whatever_the_schema_refuses_cnncalc_refuses(seed: int) -> None:
     ],
 )
 def test_configurations(tmp_path: Path, text: str, is_right: bool) -> None:
-    import tomllib
+    tomllib = pytest.importorskip("tomllib")  # Python 3.11
 
     (tmp_path / "cnncalc.toml").write_text(text, encoding="utf-8")
     (tmp_path / ".git").mkdir()

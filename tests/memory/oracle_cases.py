@@ -20,12 +20,10 @@ NETS = {
     "frozen_conv": "INPUT[11x9x3] -> CONV3-6 -> RELU -> CONV3-7(trainable=no) -> RELU -> CONV3-5 -> RELU -> FC-13",
     "frozen_first": "INPUT[11x9x3] -> CONV3-6(trainable=no) -> RELU -> CONV3-7 -> RELU -> CONV3-5 -> RELU -> FC-13",
     "frozen_stem": (
-        "INPUT[11x9x3] -> CONV3-6(trainable=no) -> BN(trainable=no) -> RELU -> POOL2 -> CONV3-7 -> RELU -> "
-        "FC-13"
+        "INPUT[11x9x3] -> CONV3-6(trainable=no) -> BN(trainable=no) -> RELU -> POOL2 -> CONV3-7 -> RELU -> FC-13"
     ),
     "frozen_fc": (
-        "INPUT[11x9x3] -> CONV3-6 -> RELU -> FC-200(trainable=no) -> RELU -> FC-300 -> SIGMOID -> "
-        "FC-13(trainable=no)"
+        "INPUT[11x9x3] -> CONV3-6 -> RELU -> FC-200(trainable=no) -> RELU -> FC-300 -> SIGMOID -> FC-13(trainable=no)"
     ),
     "frozen_bn": (
         "INPUT[11x9x3] -> CONV3-6 -> BN(trainable=no) -> RELU -> CONV3-5 -> LN(trainable=no) -> "
@@ -36,8 +34,7 @@ NETS = {
         "SUBSAMPLE(trainable=no) -> IN(scale=yes,shift=yes,trainable=no) -> FC-13"
     ),
     "frozen_dw": (
-        "INPUT[11x9x3] -> CONV3-6 -> DWCONV3(trainable=no) -> RELU -> DECONV2-5/2(trainable=no) -> RELU -> "
-        "FC-13"
+        "INPUT[11x9x3] -> CONV3-6 -> DWCONV3(trainable=no) -> RELU -> DECONV2-5/2(trainable=no) -> RELU -> FC-13"
     ),
     "all_but_last": (
         "INPUT[11x9x3] -> CONV3-6(trainable=no) -> BN(trainable=no) -> RELU -> POOL2 -> LRN -> "
@@ -47,8 +44,7 @@ NETS = {
     "mulself": "INPUT[11x9x3] -> CONV3-6@a -> MUL(@a, @a) -> RELU -> CONV3-5 -> FC-13",
     "cattwice": "INPUT[11x9x3] -> CONV3-6@a -> CONCAT(@a, @a) -> RELU -> CONV3-5 -> FC-13",
     "res": (
-        "INPUT[11x9x3] -> CONV3-6 -> [CONV3-6 -> BN -> RELU -> CONV3-6 -> BN | ] -> ADD -> RELU -> CONV3-5 -> "
-        "FC-13"
+        "INPUT[11x9x3] -> CONV3-6 -> [CONV3-6 -> BN -> RELU -> CONV3-6 -> BN | ] -> ADD -> RELU -> CONV3-5 -> FC-13"
     ),
     "resip": (
         "INPUT[11x9x3] -> CONV3-6 -> [CONV3-6 -> BN -> RELU -> CONV3-6 -> BN | ] -> ADD(in_place=yes) -> RELU "
@@ -58,13 +54,8 @@ NETS = {
         "INPUT[11x9x3] -> CONV3-6 -> [CONV1-4 -> RELU | CONV1-3 -> RELU -> CONV3-5 -> RELU | POOL3/1(pad=1) "
         "-> CONV1-2] -> CONCAT -> DROPOUT -> CONV1-9 -> GAP -> FC-13"
     ),
-    "se": (
-        "INPUT[11x9x3] -> CONV3-6 -> [ | GAP -> CONV1-2 -> RELU -> CONV1-6 -> SIGMOID] -> MUL -> CONV3-5 -> "
-        "FC-13"
-    ),
-    "sefc": (
-        "INPUT[11x9x3] -> CONV3-6 -> [ | GAP -> FC-2 -> RELU -> FC-6 -> SIGMOID] -> MUL -> CONV3-5 -> FC-13"
-    ),
+    "se": ("INPUT[11x9x3] -> CONV3-6 -> [ | GAP -> CONV1-2 -> RELU -> CONV1-6 -> SIGMOID] -> MUL -> CONV3-5 -> FC-13"),
+    "sefc": ("INPUT[11x9x3] -> CONV3-6 -> [ | GAP -> FC-2 -> RELU -> FC-6 -> SIGMOID] -> MUL -> CONV3-5 -> FC-13"),
     "dropip": (
         "INPUT[11x9x3] -> CONV3-6 -> DROPOUT(in_place=yes) -> CONV3-7 -> DROPOUT(in_place=yes) -> FC-50 -> "
         "DROPOUT -> FC-13"

@@ -158,9 +158,7 @@ def test_steps_of_every_optimizer() -> None:
             continue
         seen.add(name)
         style = {"forloop": "loop"}.get(row["mode"], row["mode"])
-        step = step_of(
-            optimizer_named(name), sizes, profile, style=style, weight_decay=row["opt"].endswith(" wd")
-        )
+        step = step_of(optimizer_named(name), sizes, profile, style=style, weight_decay=row["opt"].endswith(" wd"))
         got = (round(step.state / every, 4), round(step.first / every, 4), step.steady)
         want = (row["state_P"], row["tmp_first_P"], row["tmp_steady_bytes"])
         if abs(got[0] - want[0]) > 1e-4 or abs(got[1] - want[1]) > 1e-4 or got[2] != want[2]:
