@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Command, Option, output_of
-from cnncalc.cli.memory import REPLAY
+from cnncalc.cli.memory import REPLAY, options_of
 from cnncalc.cli.options import DESIGN, UNITS, load, output_options, settings_of
 from cnncalc.cli.program import DONE, FAILED
 from cnncalc.errors import ValueProblem
@@ -47,11 +47,11 @@ def run(
     from cnncalc.analysis.difference import difference
     from cnncalc.analysis.report import account
     from cnncalc.cli.streams import say_warnings
-    from cnncalc.memory.account import Options, check_options
+    from cnncalc.memory.account import check_options
     from cnncalc.render.difference import difference_document
 
     out = output_of(output)
-    options = Options(**replay)
+    options = options_of(replay)
     check_options(options)
     graphs = _both(before, after, base, design)
     reports = [account(graph, batch=options.batch, dtype=options.dtype) for graph in graphs]

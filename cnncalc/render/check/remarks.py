@@ -44,6 +44,10 @@ class Remark(NamedTuple):
         return "; ".join([visible(self.message), *map(visible, self.details)])
 
 
+UNITS_OF = {"unread": "rows and columns unread", "macs": "MACs"}
+"""What the value of a design rule's advice counts, where its key is no word for people."""
+
+
 def amount(value: int, unit: str, units: str) -> str:
     """A value in short form."""
     return format_bytes(value, units) if unit == "bytes" else short(value)
@@ -60,6 +64,8 @@ def details_of(finding: Finding, units: str) -> tuple[str, ...]:
         text = f"try: {advice.what}"
         if advice.value is not None:
             text += f": {amount(advice.value, finding.unit, units)}"
+            if finding.limit is None and finding.key is not None:
+                text += f" {UNITS_OF.get(finding.key, finding.key)}"
             if finding.limit is not None:
                 is_kept = advice.value >= finding.limit if finding.bound == "min" else advice.value <= finding.limit
                 text += ", within the limit" if is_kept else ", not yet within the limit"
