@@ -273,5 +273,10 @@ def require_layer(report: Report, name: str) -> LayerReport:
     try:
         return report.layer(name)
     except KeyError:
+        inside = [row.name for row in report.layers if row.name.startswith(name + ".")]
+        if inside:
+            count = f"{len(inside)} layer{'s' if len(inside) > 1 else ''}"
+            message = f"{report.name}: '{name}' is a block of {count}; name one of them, such as {inside[0]}"
+            raise DesignError([Problem("unknown-layer", message)]) from None
         near = did_you_mean(name, [row.name for row in report.layers])
         raise DesignError([Problem("unknown-layer", f"{report.name} has no layer '{name}'{near}")]) from None

@@ -67,10 +67,10 @@ def run(
     from cnncalc.render.check.remarks import summary
 
     if select or ignore:
-        from cnncalc.checks.rules import explain as text_of
+        from cnncalc.checks.rules import known
 
-        for code in (*select, *ignore):
-            text_of(code)  # refuses what is no rule
+        known("--select", select)
+        known("--ignore", ignore)
     calls = (*limits, *warn, *least)
     orders = Orders(
         budget=read_budget(from_calls(calls)) if calls else {},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from cnncalc import __version__
 from cnncalc.cli.program import COMMANDS, COMPLETION, DONE, WRONG, find_command
-from cnncalc.cli.streams import say, write_output
+from cnncalc.cli.streams import StreamError, reason, say, write_output
 from cnncalc.errors import Problem, ValueProblem, nearest
 from cnncalc.source import describe
 
@@ -50,6 +51,8 @@ def read(words: Sequence[str]) -> tuple[Command, dict[str, Any]] | int:
 
     A wrong call is said on standard error, with the nearest thing that would be right.
     """
+    if sys.stdout is None and any(word in ("-h", "--help") for word in words):
+        raise StreamError("output", "the help cannot be written: standard output is closed")
     try:
         answer = program.main(
             args=list(words),
@@ -63,6 +66,10 @@ def read(words: Sequence[str]) -> tuple[Command, dict[str, Any]] | int:
     except click.UsageError as error:
         say(describe(usage_problem(error)))
         return WRONG
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StreamError("output", f"the help cannot be written to standard output: {reason(error)}") from None
     except SystemExit as end:  # completion ends so
         return end.code if isinstance(end.code, int) else DONE
     if isinstance(answer, tuple):

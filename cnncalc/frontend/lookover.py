@@ -36,6 +36,7 @@ class LookOver:
         self.problems = problems
         self.unset: dict[str, Span] = {}
         self.used: set[str] = set()
+        self.known: set[str] = set()
         self.yes_or_no: set[str] = set()
 
     def check_calls(self) -> None:
@@ -73,7 +74,8 @@ class LookOver:
 
         Gives whether every name has a value, so that the net can be expanded.
         """
-        known = set(self.variables.values) | self.variables.unread
+        self.known = set(self.variables.values) | self.variables.unread
+        known: set[str] = set()  # names that only hold inside: of a repeat, of a block
         self._walk(self.design.items, known)
         for block in self.design.blocks.values():
             inside = known | {parameter.name for parameter in block.parameters}
@@ -90,7 +92,7 @@ class LookOver:
         declared = set(self.design.variables)
         for name in self.given:
             if name not in self.used and name not in declared:
-                there = sorted((self.used | declared) - set(VOLUME_NAMES))
+                there = sorted((self.used | declared) - set(VOLUME_NAMES) - set(KEY_WORDS))
                 near = did_you_mean(name, there)
                 listed = f" (it has {', '.join(there[:12])})" if there else ", and has none at all"
                 message = f"the design has no variable '{name}'{near}{listed}"
@@ -161,8 +163,10 @@ class LookOver:
         else:
             return
         for name, span in names.items():
+            if name in known:
+                continue
             self.used.add(name)
-            if name in known or name.lower() in KEY_WORDS:
+            if name in self.known or name.lower() in KEY_WORDS:
                 continue
             if name in VOLUME_NAMES:
                 if not volumes:

@@ -160,6 +160,11 @@ class Names:
             if not is_counted:
                 self.written_at[name] = span
             return
+        block = name.rpartition(".")[0]
+        while block:
+            if block in self.stretches:
+                return  # the whole block stands twice, and that is said
+            block = block.rpartition(".")[0]
         if is_counted:
             message = f"the name '{name}' is written here, but it is also the counted name of another layer"
             self.problems.append(Problem("repeated-name", message, self.written_at.get(name, span)))

@@ -148,7 +148,7 @@ def _advice(report: Report, bench: Bench, options: Options, room: int, training:
         if peak_of_micro < training.peak_at_batch:
             most = largest_batch(lambda batch: split.training(batch).peak_bytes, room)
             what = f"{parts} accumulated micro-batches of {micro}"
-            found.append(Advice(what, peak_of_micro, most, macs, peak_of_micro <= room))
+            found.append(Advice(what, peak_of_micro, parts * most, macs, peak_of_micro <= room))
     if options.dtype == "float32" and options.autocast is None:
         other = with_options(autocast="bfloat16")
         if other is not None:
@@ -212,7 +212,7 @@ def _checkpoints(
         names = ", ".join(segment.name for segment in cheapest)
         measure(f"checkpoint {names}", bench, again(cheapest), cheapest)
     if best:
-        measure(f"checkpoint best ({len(best)} segments)", bench, again(best), best)
+        measure(f"checkpoint best ({len(best)} segment{'s' if len(best) > 1 else ''})", bench, again(best), best)
 
 
 def without_first_fc_plane(report: Report) -> tuple[str, Report] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.memory.fit import LARGEST_BATCH
 from cnncalc.render.document import Cell, Column, Document, Paragraph, Table, plural
 from cnncalc.units import format_bytes, short
 
@@ -72,6 +73,8 @@ def _yes(fits: bool) -> tuple[str, bool]:
 def _verdict(part: Fit, room: int, units: str) -> str:
     if part.largest_batch:
         images = plural(part.largest_batch, "image")
+        if part.largest_batch >= LARGEST_BATCH:
+            return f"at least {images} at once, {format_bytes(part.peak_bytes, units)} at the peak (no more were tried)"
         return f"at most {images} at once, {format_bytes(part.peak_bytes, units)} at the peak"
     missing = format_bytes(part.peak_bytes - room, units)
     return f"not one image fits: {format_bytes(part.peak_bytes, units)} at the peak, {missing} too much"

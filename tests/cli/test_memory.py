@@ -127,3 +127,12 @@ def test_memory_loads_no_numpy() -> None:
         "run(['fit', 'resnet18', '--memory', '8GiB', '--output', '/dev/null']); assert 'numpy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=environment())
+
+
+def test_accumulated_micro_batches_count_all_images_of_a_step() -> None:
+    done = cnncalc("fit", "resnet18", "--memory", "4GiB", "--batch", "256", "--format", "json")
+    advice = json.loads(done.stdout)["advice"]
+
+    row = next(row for row in advice if "accumulated" in row["what"])
+
+    assert row["largest_batch"] >= 256

@@ -56,8 +56,8 @@ def run_rules(
     leave out; what the file itself ignores, for a layer or at all, is left out as well. Raises ValueProblem for a code
     that there is not, with the nearest one.
     """
-    chosen = _known("select", select) or list(RULES)
-    left_out = set(_known("ignore", ignore))
+    chosen = known("select", select) or list(RULES)
+    left_out = set(known("ignore", ignore))
     silent = report.graph.ignore
     used: set[int] = set()
     ran: list[str] = []
@@ -92,11 +92,11 @@ def explain(code: str) -> str:
     """The documentation of a rule: what, why, example, what to do instead, source. ValueProblem for an unknown code."""
     from inspect import cleandoc
 
-    _known("explain", [code])
+    known("explain", [code])
     return f"{code}: {cleandoc(type(RULES[code]).__doc__ or '')}\n"
 
 
-def _known(what: str, codes: Iterable[str]) -> list[str]:
+def known(what: str, codes: Iterable[str]) -> list[str]:
     """The codes as a list; raises ValueProblem for one that is no rule's."""
     given = [codes] if isinstance(codes, str) else list(codes)
     for code in given:
@@ -107,4 +107,4 @@ def _known(what: str, codes: Iterable[str]) -> list[str]:
     return given
 
 
-__all__ = ["RULES", "Rule", "explain", "run_rules"]
+__all__ = ["RULES", "Rule", "explain", "known", "run_rules"]

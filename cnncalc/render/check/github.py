@@ -43,7 +43,7 @@ def write(checkup: Checkup) -> str:
 def _command(level: str, remark: Remark) -> str:
     values: list[tuple[str, str]] = []
     if remark.path is not None:
-        values.append(("file", remark.path))
+        values.append(("file", "".join(c if c in "\r\n" else visible(c) for c in remark.path)))
         if remark.span is not None:
             values += [("line", str(remark.span.line)), ("col", str(remark.span.column))]
     values.append(("title", f"cnncalc {remark.code}"))

@@ -1,0 +1,46 @@
+"""Which variables a call can set, and what a name that stands twice is told."""
+
+from __future__ import annotations
+
+import pytest
+
+import cnncalc
+from cnncalc.errors import DesignError
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [("vgg16", "w"), ("INPUT 8x8x3 -> [CONV3-w]*[4, 5] as w -> FC-2", "w"), ("INPUT 8x8x3 -> [CONV3-4]*2 as i", "i")],
+)
+def test_a_name_that_a_repeat_binds_cannot_be_set(target: str, name: str) -> None:
+    cnncalc.analyze(target)
+
+    with pytest.raises(DesignError, match=f"the design has no variable '{name}'"):
+        cnncalc.analyze(target, variables={name: 9})
+
+
+def test_the_variables_that_can_be_set_are_listed() -> None:
+    with pytest.raises(DesignError) as raised:
+        cnncalc.load("vgg16", variables={"foo": 1})
+
+    assert raised.value.problems[0].message == "the design has no variable 'foo' (it has classes, stages)"
+
+
+def test_a_call_that_stands_twice_is_told_once() -> None:
+    text = """
+input: 8x8x3
+blocks:
+  u: CONV3-4 -> BN
+layers: "[u@a -> RELU]*2 -> FC-2"
+"""
+    with pytest.raises(DesignError) as raised:
+        cnncalc.load("-", stdin=text)
+
+    assert [problem.message for problem in raised.value.every] == ["the name 'a' stands twice"]
+
+
+def test_explaining_a_block_names_a_layer_of_it() -> None:
+    from cnncalc.analysis.report import require_layer
+
+    with pytest.raises(DesignError, match="'layer1' is a block of 32 layers; name one of them, such as layer1.0.conv1"):
+        require_layer(cnncalc.analyze("resnet50"), "layer1")
