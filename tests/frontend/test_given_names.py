@@ -42,5 +42,5 @@ layers: "[u@a -> RELU]*2 -> FC-2"
 def test_explaining_a_block_names_a_layer_of_it() -> None:
     from cnncalc.analysis.report import require_layer
 
-    with pytest.raises(DesignError, match="'layer1' is a block of 32 layers; name one of them, such as layer1.0.conv1"):
+    with pytest.raises(DesignError, match=r"block of 32 layers; name one of them, such as layer1\.0\.conv1"):
         require_layer(cnncalc.analyze("resnet50"), "layer1")
