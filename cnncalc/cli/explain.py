@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnncalc.cli.command import Command, Option, output_of
-from cnncalc.cli.options import DESIGN, REPORT, UNITS, analyze, output_options
+from cnncalc.cli.command import Command, output_of
+from cnncalc.cli.options import DESIGN, IN_PLACE, REPORT, UNITS, analyze, output_options
 
 HELP = """Explains each number of one LAYER of TARGET, step by step: volume, memory, parameters, MACs, receptive field.
 
@@ -40,13 +40,7 @@ COMMAND = Command(
     run,
     ("target", "layer"),
     (
-        Option(
-            "--in-place",
-            "in_place",
-            "Whether activation functions share their input's memory (default: yes).",
-            default=True,
-            opposite="--no-in-place",
-        ),
+        IN_PLACE,
         *DESIGN,
         *REPORT,
         UNITS,

@@ -95,6 +95,14 @@ REPORT = (
 )
 """What a report is made with; the command gets ``account``, for :func:`analyze`."""
 
+IN_PLACE = Option(
+    "--in-place",
+    "in_place",
+    "Whether activation functions share their input's memory (default: yes).",
+    default=True,
+    opposite="--no-in-place",
+)
+
 UNITS = choice(
     "--units", UNIT_STYLES, "iec: KiB, MiB of 1024 (default). notes: the same values as KB, MB. si: kB, MB of 1000."
 )

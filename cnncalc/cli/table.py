@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
-from cnncalc.cli.options import DESIGN, REPORT, UNITS, analyze, output_options
+from cnncalc.cli.options import DESIGN, IN_PLACE, REPORT, UNITS, analyze, output_options
 from cnncalc.errors import ValueProblem
 from cnncalc.render.account import EXACT, chosen_columns, document
 
@@ -58,13 +58,7 @@ COMMAND = Command(
         choice("--style", ("full", "notes"), "notes: as the CS231n notes print it (default: full).", default="full"),
         Option("--columns", "columns", "Only these columns: layer, label, volume, memory, weights, ...", "A,B,..."),
         Option("--depth", "depth", "Sum by block, so many dots deep (resnet50: 1 for stages).", "N", whole_number),
-        Option(
-            "--in-place",
-            "in_place",
-            "Whether activation functions share their input's memory (default: yes).",
-            default=True,
-            opposite="--no-in-place",
-        ),
+        IN_PLACE,
         *DESIGN,
         *REPORT,
         UNITS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import Problem, ValueProblem, did_you_mean
 from cnncalc.memory.family import TapeFamily
@@ -175,30 +175,34 @@ class Bench:
 
     def trace(self, batch: int, segments: Sequence[Segment] = (), *, logs: bool = False) -> Trace:
         """One forward and backward."""
-        options = self.options
         tape = self.tape(batch, training=True)
-        stays = options.zero_grad == "zeros" or options.accumulate > 1
         return Machine(
             tape,
             self.profile,
-            gradients_before=options.zero_grad == "before-backward",
-            gradients_stay=stays,
-            segments=operations_of(tape, segments),
+            **self._habits(tape, segments, training=True),
             logs=logs,
         ).run(training=True)
 
+    def _habits(self, tape: Tape, segments: Sequence[Segment], *, training: bool) -> dict[str, Any]:
+        """What the training loop decides for the machine; an inference has none of it."""
+        if not training:
+            return {}
+        zero, micro = self.options.zero_grad, self.options.accumulate
+        return {
+            "gradients_before": zero == "before-backward",
+            "gradients_stay": zero == "zeros" or micro > 1,
+            "segments": operations_of(tape, segments),
+        }
+
     def on_the_table(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True) -> dict[int, int]:
         """Activations and transients that are alive at the peak of forward and backward, in bytes by row."""
-        options = self.options
         tape = self.tape(batch, training=training)
         events = (self.trace(batch, segments, logs=True) if training else self._forward(tape, logs=True)).events
         highest = max(range(len(events)), key=lambda number: events[number].total)
         machine = Machine(
             tape,
             self.profile,
-            gradients_before=training and options.zero_grad == "before-backward",
-            gradients_stay=training and (options.zero_grad == "zeros" or options.accumulate > 1),
-            segments=operations_of(tape, segments) if training else (),
+            **self._habits(tape, segments, training=training),
             watch=highest,
         )
         machine.run(training=training)
@@ -213,9 +217,7 @@ class Bench:
         machine = Recorder(
             tape,
             self.profile,
-            gradients_before=training and options.zero_grad == "before-backward",
-            gradients_stay=training and (options.zero_grad == "zeros" or options.accumulate > 1),
-            segments=operations_of(tape, segments) if training else (),
+            **self._habits(tape, segments, training=training),
         )
         machine.run(training=training)
         there = [parameter.size for parameter in tape.parameters]

@@ -167,7 +167,10 @@ def overheads(profile: str) -> tuple[Overhead, ...]:
     """What a device holds beside live tensors, for a profile of PyTorch."""
     if profile == "torch-cpu":
         return (
-            Overhead("kernel_buffers", "buffers inside oneDNN kernels", 0, 18, "measured on eight nets", is_share=True),
+            Overhead("kernel_buffers", "buffers inside oneDNN kernels, training", 0, 18, "PyTorch 2.13", is_share=True),
+            Overhead(
+                "kernel_buffers_inference", "the same, inference", 0, 65, "PyTorch 2.13, small nets most", is_share=True
+            ),
         )
     return (
         Overhead(
