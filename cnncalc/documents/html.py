@@ -98,7 +98,7 @@ def block(answer: Answer, indent: str) -> list[str]:
         source, words = escape(answer.picture.path), escape(visible(answer.picture.words))
         return indented([f'<img src="{source}" alt="{words}">'], indent)
     if answer.form in ("html", "svg"):
-        return indented(answer.lines, indent)
+        return answer.lines if "<pre" in answer.text else indented(answer.lines, indent)
     if answer.form == "line":
         return indented([inline(line) for line in answer.lines], indent)
     # no indent inside: a browser would show it
@@ -110,7 +110,7 @@ def block(answer: Answer, indent: str) -> list[str]:
 
 def inline(text: str) -> str:
     """Words with the characters escaped that mean something."""
-    return escape(text, quote=False)
+    return escape(visible(text), quote=False)
 
 
 def shown(call: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.documents.lines import lines_of
 from cnncalc.documents.marker import Comment, indented
-from cnncalc.source import visible
+from cnncalc.render.latex import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +23,6 @@ PART = re.compile(
     r"\\begin[ \t]*\{(?P<name>[A-Za-z]+\*?)\}|\\(?:verb|lstinline|mintinline\{[^}]*\})\*?(?P<mark>[^A-Za-z\s*{])"
     r"|\\.|(?P<comment>%+)"
 )
-SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-           ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}"}  # fmt: skip
 
 
 def comments(text: str) -> Iterator[Comment]:
@@ -60,7 +58,7 @@ def block(answer: Answer, indent: str) -> list[str]:
     if answer.picture is not None:
         return indented([rf"\includegraphics{{{answer.picture.path.removesuffix('.svg')}}}"], indent)
     if answer.form == "latex":
-        return indented(answer.lines, indent)
+        return answer.lines if r"\begin{verbatim" in answer.text else indented(answer.lines, indent)
     if answer.form == "line":
         return indented([inline(line) for line in answer.lines], indent)
     if r"\end{verbatim}" in answer.text:
@@ -71,8 +69,7 @@ def block(answer: Answer, indent: str) -> list[str]:
 
 def inline(text: str) -> str:
     """Words that LaTeX shows as they are."""
-    text = re.sub(r'[\\~^<>|"]|[#$%&_{}]', lambda found: SPECIAL.get(found[0], "\\" + found[0]), visible(text))
-    return text.replace("--", "-{}-")
+    return escaped(text)
 
 
 def shown(call: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.documents.lines import lines_of, width
 from cnncalc.documents.marker import Comment, indented
-from cnncalc.source import visible
+from cnncalc.render.rst import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,8 +97,7 @@ def block(answer: Answer, indent: str) -> list[str]:
 
 def inline(text: str) -> str:
     """Words that reStructuredText shows as they are."""
-    text = re.sub(r"[\\`*|<>:_]", r"\\\g<0>", visible(text))
-    return re.sub(r"^(?=[^\w\s\\])", r"\\", text)
+    return line_of(text)
 
 
 def shown(call: str) -> tuple[str, str]:
