@@ -94,7 +94,11 @@ def problems_of(error: Exception, span: Span) -> list[Problem]:
     if isinstance(error, DesignError):
         placed = [problem for problem in error.every if problem.span is not None]
         here = [problem._replace(span=span) for problem in error.every if problem.span is None]
-        return [*here, *([Problem("failed-call", "this call fails; why is said below", span)] if placed else []), *placed]
+        return [
+            *here,
+            *([Problem("failed-call", "this call fails; why is said below", span)] if placed else []),
+            *placed,
+        ]
     if isinstance(error, (ValueProblem, StreamError)):
         return [Problem(error.code, error.message, span, error.hint)]
     if isinstance(error, CallError):

@@ -42,9 +42,10 @@ NAMES = (
 ATTRIBUTE = r"""\s+[A-Za-z_:][\w.:-]*(?:\s*=\s*(?:[^\s"'=<>`]+|'[^']*'|"[^"]*"))?"""
 TAG = re.compile(rf"<[A-Za-z][A-Za-z0-9-]*(?:{ATTRIBUTE})*\s*/?>|</[A-Za-z][A-Za-z0-9-]*\s*>", re.A)
 AUTOLINK = re.compile(r"<[A-Za-z][A-Za-z0-9.+-]{1,31}:[^\s<>]*>")
+TEXTUAL = "script|pre|style|textarea"
 BLANK = re.compile(r"[ \t]*$")
 HTML_BLOCKS = (
-    (re.compile(r"<(?:script|pre|style|textarea)(?:[\s>]|$)", re.I), re.compile(r"</(?:script|pre|style|textarea)>", re.I)),
+    (re.compile(rf"<(?:{TEXTUAL})(?:[\s>]|$)", re.I), re.compile(rf"</(?:{TEXTUAL})>", re.I)),
     (re.compile(r"<!--"), re.compile(r"-->")),
     (re.compile(r"<\?"), re.compile(r"\?>")),
     (re.compile(r"<![A-Za-z]"), re.compile(r">")),
@@ -167,9 +168,7 @@ def _leaves(text: str) -> Iterator[tuple[list[Piece], bool]]:
                     yield [Piece(first, end)], True
                 else:
                     html, html_end = [Piece(first, end)], closing
-            elif goes_on and sign in "=-" and UNDERLINE.match(rest):
-                pass
-            elif sign in "*-_" and RULE.match(rest):
+            elif (goes_on and sign in "=-" and UNDERLINE.match(rest)) or (sign in "*-_" and RULE.match(rest)):
                 pass
             elif (wide := _entry(text, first, to, end, goes_on)) is not None:
                 yield from _paragraph(text, paragraph)
@@ -358,7 +357,6 @@ def _until(text: str, what: str, at: int, missing: set[str]) -> int:
 # What is written
 
 
-LANGUAGES = {"line": "text"}
 ENTITIES = {sign: f"&#{ord(sign)};" for sign in "\\`*_[~$|"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 VOLUME = re.compile(r"\[[0-9]+x[0-9]+x[0-9]+\]")
 
