@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 MOST_ROWS = 200
 """A net with more layers is summed by block in its text file; its CSV file has every layer."""
+MOST_ROWS_IN_A_DOCUMENT = 60
+"""A longer table is summed by block in the formats of documents."""
+DOCUMENTS = {"markdown": "md", "latex": "tex", "html": "html", "rst": "rst"}
+"""The formats of documents and the endings of their golden files."""
 NOTES = ("alexnet", "googlenet", "lenet5", "resnet18", "vgg16", "vgg16-bn")
 JSON = ("cifar-tiny", "googlenet-aux", "lenet5", "vgg16")
 RICH = {
@@ -79,6 +83,23 @@ def test_csv_table(name: str, regenerate: bool) -> None:
         assert sum(int(row[key]) for row in rows) == totals[key], key
 
 
+@pytest.mark.parametrize("form", DOCUMENTS)
+@pytest.mark.parametrize("name", names())
+def test_table_in_a_document(name: str, form: str, regenerate: bool) -> None:
+    report = report_of(name)
+    depth = None if len(report.layers) <= MOST_ROWS_IN_A_DOCUMENT else 1
+    compare(f"{name}.{DOCUMENTS[form]}", write(document(report, depth=depth), form), regenerate)
+
+
+@pytest.mark.parametrize("name", names())
+def test_tsv_table(name: str, regenerate: bool) -> None:
+    """The same cells as in the file of commas."""
+    text = write(document(report_of(name), columns=EXACT), "tsv")
+    compare(f"{name}.tsv", text, regenerate)
+    commas = csv.reader(io.StringIO(write(document(report_of(name), columns=EXACT), "csv")))
+    assert [line.split("\t") for line in text.splitlines()] == list(commas)
+
+
 @pytest.mark.parametrize("name", NOTES)
 def test_notes_table(name: str, regenerate: bool) -> None:
     compare(f"{name}.notes.txt", write(notes_document(report_of(name)), "text"), regenerate)
@@ -97,7 +118,7 @@ def test_terminal(name: str, regenerate: bool) -> None:
 
 def test_every_golden_file_is_compared() -> None:
     """No file is left over from a net or a format that is gone."""
-    expected = {f"{name}.{end}" for name in names() for end in ("txt", "csv")}
+    expected = {f"{name}.{end}" for name in names() for end in ("txt", "csv", "tsv", *DOCUMENTS.values())}
     expected |= {f"{name}.notes.txt" for name in NOTES} | {f"{name}.json" for name in JSON}
     expected |= {f"{name}.terminal.txt" for name in RICH}
     assert {path.name for path in GOLDEN.iterdir() if path.is_file()} == expected
