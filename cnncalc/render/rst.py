@@ -28,6 +28,8 @@ SPECIAL = re.compile(
     re.X,
 )
 """Characters that mean something in the middle of a line."""
+PLAIN = re.compile(r"[^\W_]|[\[(]|\+[0-9]")
+"""A start of a line that is no bullet, option, rule or comment."""
 NUMBERED = re.compile(r"\(?(?:[0-9]+|#|[A-Za-z]|[ivxlcdmIVXLCDM]+)[.)](?:\s|$)")
 """A start of a line that could be the number of a list."""
 EMPTY = ".."
@@ -59,7 +61,7 @@ def line_of(text: str) -> str:
     Before what could be taken for the mark of a list, a rule or a comment stands an escaped blank, which is not shown.
     """
     shown = escaped(text).strip()
-    is_plain = not shown or ((shown[0].isalnum() or shown[0] in "[(") and not NUMBERED.match(shown))
+    is_plain = not shown or (PLAIN.match(shown) and not NUMBERED.match(shown))
     return shown if is_plain else "\\ " + shown
 
 
