@@ -90,6 +90,7 @@ RULES = {
     "activations": "fill:{activations}",
     "transient": "fill:{transient}",
     "stripe": "stroke:{stripe};stroke-width:1.5",
+    "fold": "fill:{node};stroke:{axis};stroke-width:1;stroke-dasharray:4 3",
     "front": "fill:{front};stroke:{edge};stroke-width:.75;stroke-linejoin:round",
     "side": "fill:{side};stroke:{edge};stroke-width:.75;stroke-linejoin:round",
     "top": "fill:{top};stroke:{edge};stroke-width:.75;stroke-linejoin:round",
