@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.render.plot.canvas import shown
 from cnncalc.render.plot.lanes import ENTRY, Lanes, lanes_of
-from cnncalc.render.plot.metrics import cut, width_of
+from cnncalc.render.plot.metrics import width_of
 from cnncalc.render.plot.parts import Cell, Part, Run, cells_of, contracted, folded, parts_of
 
 if TYPE_CHECKING:
@@ -24,17 +24,19 @@ BEND = 20.0
 """... and then over to another lane, where there are several."""
 STRAIGHT = 8.0
 """... or on to the next node, where there is one."""
-LANE_GAP = 8.0
+LANE_GAP = 7.0
 """Between two nodes side by side."""
 CHANNEL = 8.0
 """Between two lines beside the nodes."""
-FRAME = 16.0
-"""Above and beside what is drawn once and comes several times."""
-WIDEST = 150.0
-"""A node is no wider."""
+FRAME, FRAME_BELOW = 16.0, 20.0
+"""Above and below what is drawn once and comes several times, inside its frame."""
+PADDING = 3.0
+"""Left and right of the text in a node."""
+WIDEST, WIDEST_ALONE = 150.0, 200.0
+"""A node is no wider, beside others and alone."""
 NARROWEST = 14.0
 """A node is no narrower, whatever that costs."""
-COLUMN_GAP = 16.0
+COLUMN_GAP = 12.0
 """Between two columns of the page."""
 ASPECT = 1.25
 """The page is about so many times as high as wide."""
@@ -82,7 +84,7 @@ class Block(NamedTuple):
     @property
     def height(self) -> float:
         """The height of all its pieces and its frame."""
-        return sum([piece.height for piece in self.pieces]) + (FRAME + 8 if self.run.times > 1 else 0)
+        return sum([piece.height for piece in self.pieces]) + (FRAME + FRAME_BELOW if self.run.times > 1 else 0)
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -140,14 +142,15 @@ def lines_of(part: Part) -> tuple[str, str]:
     return shown(" ".join(labels)), shown(part.name)
 
 
-def _wide(part: Part) -> float:
-    return min(WIDEST, max(44.0, *[width_of(line, SIZE) for line in lines_of(part)]) + 10)
+def _wide(part: Part, most: float) -> float:
+    return min(most, max(44.0, *[width_of(line, SIZE) for line in lines_of(part)]) + 2 * PADDING)
 
 
 def _piece(parts: Sequence[Part], cell: Cell, lanes: Lanes, room: float) -> Piece:
     """Lays out a cell: lanes side by side around the main line, arcs in channels at the right."""
     last = cell.parts[-1]
-    wides = {index: _wide(parts[index]) for index in cell.parts}
+    most = WIDEST if lanes.count > 1 else WIDEST_ALONE
+    wides = {index: _wide(parts[index], most) for index in cell.parts}
     side = CHANNEL * lanes.levels + (6 if lanes.levels else 0)
     count = lanes.count if len(cell.parts) > 1 else 0
     of_lane = [
@@ -188,9 +191,9 @@ def _piece(parts: Sequence[Part], cell: Cell, lanes: Lanes, room: float) -> Piec
 
 def _columns(blocks: Sequence[Block], room: float) -> list[list[Block]]:
     """As many columns as make the page no higher than it should be, filled evenly."""
-    widest = max(sum(block.reach) for block in blocks)
+    narrowest = min(sum(block.reach) for block in blocks)
     whole = sum(block.height for block in blocks)
-    most = max(1, int((room + COLUMN_GAP) / (widest + COLUMN_GAP)))
+    most = max(1, int((room + COLUMN_GAP) / (narrowest + COLUMN_GAP)))
     count = 1
     while count < min(most, len(blocks)) and whole / count > ASPECT * room:
         count += 1

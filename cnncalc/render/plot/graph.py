@@ -10,7 +10,9 @@ from cnncalc.render.plot.flow import (
     CHANNEL,
     COLUMN_GAP,
     FRAME,
+    FRAME_BELOW,
     NODE,
+    PADDING,
     SIZE,
     STEM,
     Block,
@@ -103,7 +105,7 @@ class _Page:
         if block.run.times > 1:
             left, right = block.reach
             top = y + STEM + 1
-            self.canvas.rect(axis - left, top, left + right, block.height - STEM - 2, "fold", ' rx="4"')
+            self.canvas.rect(axis - left, top, left + right, block.height - STEM - 4, "fold", ' rx="4"')
             self.canvas.text(axis - left + 6, top + 14, f"\u00d7 {block.run.times:,}", "strong")
             if block.pieces[0].has_entry:
                 self.canvas.line(axis, y, axis, y + FRAME, "arrow")
@@ -111,7 +113,11 @@ class _Page:
         for piece in block.pieces:
             self._piece(piece, axis, y)
             y += piece.height
-        return y + (8 if block.run.times > 1 else 0)
+        if block.run.times > 1:
+            if self.flow.readers.get(block.pieces[-1].last):
+                self.canvas.line(axis, y, axis, y + FRAME_BELOW, "arrow")
+            y += FRAME_BELOW
+        return y
 
     def _piece(self, piece: Piece, axis: float, y: float) -> None:
         """One cell: its lines now, its nodes later."""
@@ -192,7 +198,7 @@ class _Page:
         canvas.rect(middle - wide / 2, top, wide, NODE, name, more)
         first, second = lines_of(part)
         for line, y, colour in ((first, top + 12.5, "ink"), (second, top + 24.5, "muted")):
-            brief = cut(line, SIZE, wide - 6)
+            brief = cut(line, SIZE, wide - 2 * PADDING + 0.01)
             if brief:
                 canvas.text(middle, y, brief, "tick", colour, anchor="middle")
         canvas.end()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.render.document import plural
 from cnncalc.render.plot.axes import round_step
-from cnncalc.render.plot.blocks import ARC, BACK, LABEL_SIZE, Box, Piece, Plan, Scale, labels_of, plan_of
+from cnncalc.render.plot.blocks import ARC, BACK, FRAME, LABEL_SIZE, Box, Piece, Plan, Scale, labels_of, plan_of
 from cnncalc.render.plot.canvas import Canvas, number, shown
 from cnncalc.render.plot.lanes import ENTRY
 from cnncalc.render.plot.metrics import width_of
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from cnncalc.render.plot.lanes import Way
     from cnncalc.render.plot.parts import Part, Run
 
-FRAME = 7.0
-"""Between a frame and what it holds."""
 LEAST_WINDOW = 3.5
 """The window of the next convolution is drawn where its height has at least so many pixels."""
 
@@ -30,29 +28,13 @@ def draw_volumes(report: Report, width: float, depth: int | None, units: str) ->
     canvas = Canvas("volumes", report.name, width)
     title = f"{shown(report.title or report.name)}: the volumes, drawn to scale"
     canvas.lines(title, "head")
-    room = canvas.right - canvas.left
-    plan = plan_of(report, depth, room)
-    rows = _rows(plan, room)
+    plan = plan_of(report, depth, canvas.right - canvas.left)
     canvas.y += 10
-    for place, row in enumerate(rows):
-        _Row(canvas, plan, row, is_last=place == len(rows) - 1).draw()
+    for place, row in enumerate(plan.rows):
+        _Row(canvas, plan, row, is_last=place == len(plan.rows) - 1).draw()
     _rulers(canvas, plan)
     canvas.lines(_note(plan), "note", "muted", gap=8)
     return canvas.svg(title, _description(report, plan))
-
-
-def _rows(plan: Plan, room: float) -> list[list[tuple[Run, list[Piece]]]]:
-    """Runs in rows, as words in lines."""
-    rows: list[list[tuple[Run, list[Piece]]]] = []
-    used = 0.0
-    for run, pieces in plan.runs:
-        wide = sum([piece.wide for piece in pieces]) + (2 * FRAME if run.times > 1 else 0)
-        if not rows or used + wide > room:
-            rows.append([])
-            used = 0.0
-        rows[-1].append((run, pieces))
-        used += wide
-    return rows
 
 
 class _Row:
@@ -327,12 +309,10 @@ def _note(plan: Plan) -> str:
         text += " A block of the net is drawn as the volume that it gives."
     if any(run.times > 1 for run, _ in runs):
         text += " What is framed comes as many times in a row and is drawn once."
-    count = sum([piece.left_out for _, pieces in runs for piece in pieces])
+    count = plan.left_out
     if count:
-        text += f" For want of room {plural(count, 'volume')} between fork and merge {'is' if count == 1 else 'are'} not drawn."
-    drawn = sum([len(run.cells) * run.times for run, _ in runs])
-    if drawn < plan.cells:
-        text += f" Of {plan.cells:,} volumes along the main line {drawn:,} are drawn, evenly spread."
+        verb = "is" if count == 1 else "are"
+        text += f" For want of room {plural(count, 'volume')} between fork and merge {verb} not drawn."
     return text
 
 
