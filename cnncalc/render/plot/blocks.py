@@ -26,9 +26,9 @@ LONGEST_LABEL = 100.0
 """So much room a label may take, in pixels."""
 BRANCH_GAP = 26.0
 """Between two columns where branches lie side by side: room for the curves."""
-ARC = 8.0
+ARC, ARC_WITH_WORDS = 8.0, 14.0
 """Between two arcs above each other."""
-MOST_COLUMNS = 44
+MOST_COLUMNS = 60
 """With more columns, equal blocks are drawn once, and where that is not enough the net is summed by block."""
 MOST_LANES = 12
 """With more branches side by side, a stretch is drawn as one block."""
@@ -106,6 +106,7 @@ class Piece(NamedTuple):
     above: float
     below: float
     across: bool
+    arc: float
     left_out: int = 0
 
 
@@ -132,14 +133,15 @@ def plan_of(report: Report, depth: int | None, room: float) -> Plan:
     """The plan of a net for a page so many pixels wide."""
     parts, runs, crossings = _chosen(report, depth)
     laid = {cell: lanes_of(parts, cell) for run in runs for cell in run.cells}
+    arc = ARC_WITH_WORDS if crossings else ARC
     best: Plan | None = None
     for scale, form in _scale(parts, runs, laid, room):
-        plan = Plan(parts, _rows(_drawn(parts, runs, laid, scale, form, room), room), scale, crossings)
+        plan = Plan(parts, _rows(_drawn(parts, runs, laid, scale, form, room, arc), room), scale, crossings)
         for shrink in (0.75, 0.55, 0.4):
             if not plan.left_out:
                 break
             smaller = Scale(scale.space * shrink, scale.depth * shrink, scale.point)
-            rows = _rows(_drawn(parts, runs, laid, smaller, form, room), room)
+            rows = _rows(_drawn(parts, runs, laid, smaller, form, room, arc), room)
             plan = Plan(parts, rows, smaller, crossings)
         if best is None or (plan.left_out, len(plan.rows)) < (best.left_out, len(best.rows)):
             best = plan
@@ -148,9 +150,15 @@ def plan_of(report: Report, depth: int | None, room: float) -> Plan:
 
 
 def _drawn(
-    parts: Sequence[Part], runs: Sequence[Run], laid: dict[Cell, Lanes], scale: Scale, form: Form, room: float
+    parts: Sequence[Part],
+    runs: Sequence[Run],
+    laid: dict[Cell, Lanes],
+    scale: Scale,
+    form: Form,
+    room: float,
+    arc: float,
 ) -> list[tuple[Run, list[Piece]]]:
-    return [(run, [_piece(parts, cell, laid[cell], scale, form, room) for cell in run.cells]) for run in runs]
+    return [(run, [_piece(parts, cell, laid[cell], scale, form, room, arc) for cell in run.cells]) for run in runs]
 
 
 def _rows(runs: Sequence[tuple[Run, list[Piece]]], room: float) -> list[list[tuple[Run, list[Piece]]]]:
@@ -255,7 +263,7 @@ def _scale(
                 x = parts[index].volume
                 here[at[index]].append((0.0, BAR) if x.is_point else (x.depth, x.width * space * BACK))
             columns += here
-    if all(lanes.count == 1 for lanes in laid.values()):
+    if all(lanes.number == 1 for lanes in laid.values()):
         for form, factor in ONE_ROW:
             low, high = least * factor, most * factor
             if _whole(columns, form, factor, low) > room:
@@ -305,28 +313,28 @@ def upward_room(part: Part, form: Form) -> float:
 # Places
 
 
-def _piece(parts: Sequence[Part], cell: Cell, lanes: Lanes, scale: Scale, form: Form, room: float) -> Piece:
+def _piece(parts: Sequence[Part], cell: Cell, lanes: Lanes, scale: Scale, form: Form, room: float, arc: float) -> Piece:
     """Lays out a cell; one that does not fit is its last block alone."""
     boxes = {index: box_of(parts[index], scale) for index in cell.parts}
     last = cell.parts[-1]
-    if lanes.count <= MOST_LANES:
+    if lanes.number <= MOST_LANES:
         for across, narrower in ((True, form), (False, form), (False, FORMS[-1])):
-            if across and lanes.count == 1:
+            if across and lanes.number == 1:
                 continue
-            piece = _laid(boxes, last, lanes, narrower, across=across)
+            piece = _laid(boxes, last, lanes, narrower, across=across, arc=arc)
             if piece.wide <= room:
                 return piece
     alone = Lanes({last: 0}, {last: -1}, 1, ())
-    return _laid({last: boxes[last]}, last, alone, form, across=False)._replace(left_out=len(cell.parts) - 1)
+    return _laid({last: boxes[last]}, last, alone, form, across=False, arc=arc)._replace(left_out=len(cell.parts) - 1)
 
 
-def _laid(boxes: dict[int, Box], last: int, lanes: Lanes, form: Form, *, across: bool) -> Piece:
+def _laid(boxes: dict[int, Box], last: int, lanes: Lanes, form: Form, *, across: bool, arc: float) -> Piece:
     wides = [0.0] * (max(lanes.columns.values()) + 1)
     for index, box in boxes.items():
         column = lanes.columns[index]
         label = _room(labels_of(box.part)) if across and index != last else form.label
         wides[column] = max(wides[column], box.wide, label)
-    gap = BRANCH_GAP if lanes.count > 1 else form.gap
+    gap = BRANCH_GAP if lanes.number > 1 else form.gap
     columns = []
     x = 0.0
     for wide in wides:
@@ -336,9 +344,9 @@ def _laid(boxes: dict[int, Box], last: int, lanes: Lanes, form: Form, *, across:
     middle: list[float] = []
     above, below = end.tall / 2, end.tall / 2 + upward_room(end.part, form)
     inner = {index: box for index, box in boxes.items() if index != last}
-    if lanes.count > 1:
+    if lanes.number > 1:
         talls = []
-        for lane in range(lanes.count):
+        for lane in range(lanes.number):
             mine = [box for index, box in inner.items() if lanes.lanes[index] == lane]
             high = max([box.tall for box in mine], default=0.0)
             low = 2 * LABEL_SIZE * LINE if across else max([upward_room(box.part, form) for box in mine], default=0.0)
@@ -354,5 +362,5 @@ def _laid(boxes: dict[int, Box], last: int, lanes: Lanes, form: Form, *, across:
         above = max(above, *[box.tall / 2 for box in boxes.values()])
         below = max(below, *[box.tall / 2 + upward_room(box.part, form) for box in boxes.values()])
     if lanes.levels:
-        above += 6 + ARC * lanes.levels
-    return Piece(boxes, last, lanes, form, tuple(columns), tuple(middle), x, above, below, across)
+        above += 6 + arc * lanes.levels
+    return Piece(boxes, last, lanes, form, tuple(columns), tuple(middle), x, above, below, across, arc)

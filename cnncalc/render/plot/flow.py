@@ -112,9 +112,7 @@ def flow_of(report: Report, depth: int | None, room: float) -> Flow:
         for edge in part.inputs:
             readers[edge.source] = readers.get(edge.source, 0) + 1
     laid = {cell: lanes_of(parts, cell) for run in runs for cell in run.cells}
-    blocks = [
-        Block(run, tuple([_piece(parts, cell, laid[cell], room) for cell in run.cells])) for run in runs
-    ]
+    blocks = [Block(run, tuple([_piece(parts, cell, laid[cell], room) for cell in run.cells])) for run in runs]
     return Flow(parts, _columns(blocks, room), readers)
 
 
@@ -149,10 +147,10 @@ def _wide(part: Part, most: float) -> float:
 def _piece(parts: Sequence[Part], cell: Cell, lanes: Lanes, room: float) -> Piece:
     """Lays out a cell: lanes side by side around the main line, arcs in channels at the right."""
     last = cell.parts[-1]
-    most = WIDEST if lanes.count > 1 else WIDEST_ALONE
+    most = WIDEST if lanes.number > 1 else WIDEST_ALONE
     wides = {index: _wide(parts[index], most) for index in cell.parts}
     side = CHANNEL * lanes.levels + (6 if lanes.levels else 0)
-    count = lanes.count if len(cell.parts) > 1 else 0
+    count = lanes.number if len(cell.parts) > 1 else 0
     of_lane = [
         max([wides[index] for index in cell.parts[:-1] if lanes.lanes[index] == lane], default=NARROWEST)
         for lane in range(count)
@@ -179,7 +177,7 @@ def _piece(parts: Sequence[Part], cell: Cell, lanes: Lanes, room: float) -> Piec
         lane = lanes.lanes[index]
         middle, wide = (0.0, wides[last]) if index == last else (middles[lane], min(wides[index], of_lane[lane]))
         places[index] = Place(parts[index], middle, wide, lanes.columns[index])
-    bends = lanes.count > 1 or lanes.levels
+    bends = lanes.number > 1 or lanes.levels
     between = STEM + (BEND if bends else STRAIGHT)
     tops = tuple([between + rank * (between + NODE) for rank in range(max(lanes.columns.values()) + 1)])
     half = max(whole, wides[last]) / 2

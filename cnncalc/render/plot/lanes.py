@@ -31,7 +31,7 @@ class Lanes(NamedTuple):
 
     columns: dict[int, int]
     lanes: dict[int, int]
-    count: int
+    number: int
     ways: tuple[Way, ...]
 
     @property
@@ -79,9 +79,7 @@ def _lanes(parts: Sequence[Part], cell: Cell, columns: dict[int, int]) -> dict[i
     return lanes
 
 
-def _ways(
-    parts: Sequence[Part], cell: Cell, columns: dict[int, int], lanes: dict[int, int]
-) -> tuple[Way, ...]:
+def _ways(parts: Sequence[Part], cell: Cell, columns: dict[int, int], lanes: dict[int, int]) -> tuple[Way, ...]:
     taken: dict[int, list[int]] = {}
     for index, lane in lanes.items():
         taken.setdefault(lane, []).append(columns[index])

@@ -1,4 +1,4 @@
-"""A net as the parts that are drawn: a layer with what keeps its volume, or a block; and its line from fork to merge."""
+"""A net as the parts that are drawn: a layer with what keeps its volume, or a block; and the main line through them."""
 
 from __future__ import annotations
 
@@ -89,8 +89,10 @@ def parts_of(report: Report, depth: int | None = None) -> list[Part]:
             (source,) = row.sources
             before = drafts[owner[source]]
             is_alone = len(readers[source]) == 1 and before.rows[-1].index == source and before.block is None
-            if is_alone and (keeps or row.kind in VIEWS or before.is_open) and row.training_only == (
-                before.main.training_only
+            if (
+                is_alone
+                and (keeps or row.kind in VIEWS or before.is_open)
+                and row.training_only == (before.main.training_only)
             ):
                 before.add(row)
                 before.is_open = before.is_open and keeps

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.render.document import plural
 from cnncalc.render.plot.axes import round_step
-from cnncalc.render.plot.blocks import ARC, BACK, FRAME, LABEL_SIZE, Box, Piece, Plan, Scale, labels_of, plan_of
+from cnncalc.render.plot.blocks import BACK, FRAME, LABEL_SIZE, Box, Piece, Plan, Scale, labels_of, plan_of
 from cnncalc.render.plot.canvas import Canvas, number, shown
 from cnncalc.render.plot.lanes import ENTRY
 from cnncalc.render.plot.metrics import width_of
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cnncalc.render.plot.lanes import Way
     from cnncalc.render.plot.parts import Part, Run
 
-LEAST_WINDOW = 3.5
+LEAST_WINDOW = 6.0
 """The window of the next convolution is drawn where its height has at least so many pixels."""
 
 
@@ -40,9 +40,7 @@ def draw_volumes(report: Report, width: float, depth: int | None, units: str) ->
 class _Row:
     """One row of blocks along its main line."""
 
-    def __init__(
-        self, canvas: Canvas, plan: Plan, runs: Sequence[tuple[Run, list[Piece]]], *, is_last: bool
-    ) -> None:
+    def __init__(self, canvas: Canvas, plan: Plan, runs: Sequence[tuple[Run, list[Piece]]], *, is_last: bool) -> None:
         self.canvas = canvas
         self.plan = plan
         self.runs = runs
@@ -147,7 +145,7 @@ class _Row:
     def _arc(self, piece: Piece, way: Way, places: dict[int, tuple[float, float]], x: float) -> None:
         """A curved arrow over the blocks between."""
         canvas = self.canvas
-        top = self.axis - piece.above + ARC * (piece.lanes.levels - 1 - way.level)
+        top = self.axis - piece.above + piece.arc * (piece.lanes.levels - 1 - way.level)
         if way.source != ENTRY:
             box, (left, y) = piece.boxes[way.source], places[way.source]
         elif self.before is not None:
@@ -163,8 +161,10 @@ class _Row:
         x2 = left + target.wide / 2
         y2 = y - target.tall / 2 + target.top_at(target.wide / 2)
         r = min(8.0, (x2 - x1) / 3, (y1 - top) / 2, (y2 - top) / 2)
-        head = f"M{number(x)} {number(y1)}H{number(x1 - r)}q{number(r)} 0 {number(r)} {number(-r)}" if box is None else (
-            f"M{number(x1)} {number(y1)}"
+        head = (
+            f"M{number(x)} {number(y1)}H{number(x1 - r)}q{number(r)} 0 {number(r)} {number(-r)}"
+            if box is None
+            else (f"M{number(x1)} {number(y1)}")
         )
         canvas.path(
             f"{head}V{number(top + r)}q0 {number(-r)} {number(r)} {number(-r)}H{number(x2 - r)}"
@@ -172,9 +172,10 @@ class _Row:
             "arrow",
         )
         canvas.path(f"M{number(x2)} {number(y2)}l-2.75 -5h5.5Z", "tip")
-        words = self.plan.crossings.get((way.source, way.target))
-        if words is not None and width_of(words, LABEL_SIZE) + 30 < x2 - x1 and way.level == 0:
-            canvas.text((x1 + x2) / 2, top + 12, words, "tick", "muted", anchor="middle")
+        source = box.part.index if box is not None else way.source
+        words = self.plan.crossings.get((source, way.target))
+        if words is not None and width_of(words, LABEL_SIZE) + 30 < x2 - x1:
+            canvas.text((x1 + x2) / 2, top + 11, words, "tick", "muted", anchor="middle")
 
     def _window(self, window: tuple[float, float], target: float) -> None:
         """The window of a convolution on the side of the block before, and two lines to what it makes."""
@@ -291,7 +292,7 @@ def _rulers(canvas: Canvas, plan: Plan) -> None:
             f' data-scale="{pixels:.6g}" data-unit="{unit}"',
         )
         canvas.text(x + length + 7, y, words)
-        x += wide + 20
+        x += wide + 12
     canvas.y = y + 4
 
 
