@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cnncalc.render.plot.canvas import shown
 from cnncalc.render.plot.lanes import Lanes, lanes_of
 from cnncalc.render.plot.metrics import LINE, cut, width_of
-from cnncalc.render.plot.parts import Cell, Edge, Part, Run, cells_of, contracted, folded, parts_of
+from cnncalc.render.plot.parts import Cell, Edge, Part, Run, cells_of, chains_joined, contracted, folded, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ ARC, ARC_WITH_WORDS = 8.0, 14.0
 """Between two arcs above each other."""
 MOST_COLUMNS = 60
 """With more columns, equal blocks are drawn once, and where that is not enough the net is summed by block."""
-MOST_LANES = 12
+MOST_LANES = 32
 """With more branches side by side, a stretch is drawn as one block."""
 MOST_RUNS = 160
 """With more runs even so, stretches of the net are one block."""
@@ -201,6 +201,10 @@ def _chosen(report: Report, depth: int | None) -> tuple[list[Part], list[Run], d
         runs = folded(parts, cells)
         if sum([columns[cell] for run in runs for cell in run.cells]) <= MOST_COLUMNS:
             return parts, runs, crossings
+    if max(columns.values()) > MOST_COLUMNS:
+        parts = chains_joined(parts)
+        cells, crossings = cells_of(parts), {}
+        runs = folded(parts, cells)
     if len(runs) <= MOST_RUNS:
         return parts, runs, crossings
     parts = contracted(parts, cells, MOST_COLUMNS)
@@ -297,7 +301,10 @@ def box_of(part: Part, scale: Scale) -> Box:
 
 def labels_of(part: Part) -> tuple[str, str]:
     """The two lines at a block: what makes its volume, and the volume."""
-    return cut(shown(part.name if part.is_block else part.label), LABEL_SIZE, LONGEST_LABEL), part.volume.size
+    name = shown(part.name)
+    if not part.is_block or width_of(name, LABEL_SIZE) > LONGEST_LABEL:
+        name = cut(shown(part.label), LABEL_SIZE, LONGEST_LABEL)
+    return name, part.volume.size
 
 
 def _room(lines: Sequence[str]) -> float:

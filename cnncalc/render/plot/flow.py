@@ -1,4 +1,4 @@
-"""Where the nodes of the drawing ``graph`` stand: ranks from top to bottom, branches side by side, columns of a page."""
+"""Where the nodes of the drawing ``graph`` stand: ranks from top to bottom, branches in lanes, columns of a page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cnncalc.render.plot.canvas import shown
 from cnncalc.render.plot.lanes import ENTRY, Lanes, lanes_of
 from cnncalc.render.plot.metrics import width_of
-from cnncalc.render.plot.parts import Cell, Part, Run, cells_of, contracted, folded, parts_of
+from cnncalc.render.plot.parts import Cell, Part, Run, cells_of, chains_joined, contracted, folded, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +42,8 @@ ASPECT = 1.25
 """The page is about so many times as high as wide."""
 MOST_NODES = 130
 """With more nodes, equal stretches are drawn once."""
+MOST_RANKS = 64
+"""Between a fork and its merge more nodes below each other make its chains one node each."""
 MOST_DRAWN = 480
 """With more nodes even so, the net is summed by block, or stretches of it are one node."""
 
@@ -123,6 +125,9 @@ def _chosen(report: Report, depth: int | None) -> tuple[list[Part], list[Run]]:
     for level in levels:
         parts = parts_of(report, level)
         cells = cells_of(parts)
+        if _is_endless(parts, cells):
+            parts = chains_joined(parts)
+            cells = cells_of(parts)
         if len(parts) <= MOST_NODES:
             return parts, [Run((cell,)) for cell in cells]
         runs = folded(parts, cells)
@@ -130,6 +135,13 @@ def _chosen(report: Report, depth: int | None) -> tuple[list[Part], list[Run]]:
             return parts, runs
     parts = contracted(parts, cells, MOST_NODES)
     return parts, [Run((cell,)) for cell in cells_of(parts)]
+
+
+def _is_endless(parts: Sequence[Part], cells: Sequence[Cell]) -> bool:
+    """Whether a cell, which no page can break, is longer than several pages."""
+    return any(
+        len(cell.parts) > MOST_RANKS and max(lanes_of(parts, cell).columns.values()) > MOST_RANKS for cell in cells
+    )
 
 
 def lines_of(part: Part) -> tuple[str, str]:

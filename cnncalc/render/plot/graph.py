@@ -26,7 +26,6 @@ from cnncalc.render.plot.lanes import ENTRY
 from cnncalc.render.plot.metrics import cut
 
 if TYPE_CHECKING:
-
     from cnncalc.analysis.report import Report
     from cnncalc.render.plot.lanes import Way
     from cnncalc.render.plot.parts import Part

@@ -1,4 +1,4 @@
-"""Branches side by side: the column and the lane of each part between a fork and its merge, and the way of each edge."""
+"""Branches side by side: column and lane of each part between a fork and its merge, and the way of each edge."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def lanes_of(parts: Sequence[Part], cell: Cell) -> Lanes:
         columns[index] = max(
             [columns[edge.source] + 1 for edge in parts[index].inputs if edge.source in columns], default=0
         )
-    columns[cell.parts[-1]] = max(columns.values())  # an output that ends a branch may lie further on
+    if len(cell.parts) > 1:  # an output that ends a branch may lie further on than the last part
+        columns[cell.parts[-1]] = max([columns[index] for index in cell.parts[:-1]]) + 1
     lanes = _lanes(parts, cell, columns)
     inner = set(lanes.values()) if len(cell.parts) > 1 else set()
     lanes[cell.parts[-1]] = -1

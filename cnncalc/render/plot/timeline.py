@@ -241,7 +241,7 @@ def _area(
     scale: float,
 ) -> None:
     """The area of one class over those below it, as steps."""
-    steps = []  # start, end, upper and lower edge
+    steps: list[tuple[str, str, str, str]] = []  # start, end, upper and lower edge
     for start, end, held in columns:
         below = sum(held[:place])
         y2, y1 = number(base - (below + held[place]) * scale), number(base - below * scale)
