@@ -37,7 +37,7 @@ Files that a call names lie beside the document. The exit code is 1 if --check f
 
 \b
 Examples:
-  cnncalc docs README.md docs
+  cnncalc docs --diff README.md
   cnncalc docs --check README.md docs
 """
 

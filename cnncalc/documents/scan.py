@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cnncalc.documents.marker import Marker
-from cnncalc.errors import Problem, did_you_mean, in_text_order
+from cnncalc.errors import Problem, ValueProblem, did_you_mean, in_text_order
 from cnncalc.source import Source, Span
 
 if TYPE_CHECKING:
@@ -82,6 +82,15 @@ def source_of(name: str, text: str) -> Source:
 def scan(name: str, text: str, syntax: str, commands: Collection[str]) -> Scan:
     """The markers of a document called ``name``; ``commands`` are those that a call may begin with."""
     return _Pairing(source_of(name, text), text, module_of(syntax), commands).scan()
+
+
+def words_of(call: str) -> tuple[str, ...]:
+    """The words of a call, split as a POSIX shell would; raises ValueProblem."""
+    try:
+        return tuple(shlex.split(call))
+    except ValueError as error:
+        why = str(error)
+        raise ValueProblem(f"the call cannot be split into words: {why[:1].lower()}{why[1:]}") from None
 
 
 class _Pairing:
@@ -174,7 +183,7 @@ class _Pairing:
         self.markers.append(Marker(call, words, call_span, start, end, is_inline, first.before or "", newline))
 
     def _words(self, call: str, span: Span) -> tuple[str, ...] | None:
-        """The words of a call, split as a POSIX shell would; None where it is wrong, which is said."""
+        """The words of a call; None where it is wrong, which is said."""
         try:
             words = tuple(shlex.split(call))
         except ValueError as error:
