@@ -26,7 +26,9 @@ ENDINGS = {
 """Every syntax, a module of this package, and what its files end in."""
 
 NAME = "cnncalc"
-SPELLING = re.compile(r"\s*(?P<slash>/?)\s*(?P<word>[A-Za-z]+)(?P<colon>:?)(?!:)\s*(?P<rest>.*?)\s*", re.S)
+SPELLING = re.compile(
+    r"\s*(?P<slash>/?)\s*(?P<word>[A-Za-z]+(?:[-_][A-Za-z]+)?)(?P<colon>[:\uff1a]?)(?!:)\s*(?P<rest>.*?)\s*", re.S
+)
 """A comment that may be a marker: ``cnncalc: CALL`` or ``/cnncalc``."""
 
 LIKENESS = 0.75
@@ -128,7 +130,7 @@ class _Pairing:
             if found["slash"] and not found["colon"] and not found["rest"]:
                 self._close(comment, span)
                 return
-            if not found["slash"] and found["colon"]:
+            if not found["slash"] and found["colon"] == ":":
                 at = comment.inner_start + found.start("rest")
                 self._begin(comment, Span(self.source, at, at + max(1, len(found["rest"]))) if found["rest"] else span)
                 return
@@ -148,7 +150,7 @@ class _Pairing:
         if SequenceMatcher(None, word.casefold(), NAME).ratio() < LIKENESS:
             return
         begin, end = self.syntax.shown("CALL")
-        if found["slash"]:
+        if found["slash"] or (self.open is not None and not found["colon"] and not found["rest"]):
             self._refuse("misspelt-marker", f"this looks like the end of a marker, which is written {end}", span)
         elif found["colon"] or first in self.commands:
             self._refuse("misspelt-marker", f"this looks like a marker, which is written {begin}", span)
