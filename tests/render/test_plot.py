@@ -257,7 +257,7 @@ def area_below(d: str, base: float) -> tuple[float, float]:
 def test_the_largest_bars_carry_their_values() -> None:
     texts = text_of(drawing("vgg16", "cost")).splitlines()
 
-    assert {"12.25 MiB", "21.1 %", "102.8M", "74.3 %", "16.78M", "12.1 %"} <= set(texts)
+    assert {"12.25 MiB", "21.1 % each", "102.8M", "74.3 %", "16.78M", "12.1 %"} <= set(texts)
 
 
 def test_layers_are_named_where_there_is_room_else_blocks() -> None:

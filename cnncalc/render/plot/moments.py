@@ -37,13 +37,9 @@ class Moment(NamedTuple):
     """Live bytes while one operation runs, in the order of :data:`LAYERS`."""
 
     bytes: tuple[int, ...]
+    total: int
     name: str
     phase: str
-
-    @property
-    def total(self) -> int:
-        """All that is alive."""
-        return sum(self.bytes)
 
 
 def training_moments(memory: MemoryReport) -> list[Moment]:
@@ -55,7 +51,7 @@ def training_moments(memory: MemoryReport) -> list[Moment]:
     gradients = training.events[-1].gradients
     left = max(0, training.after_backward_bytes - sum(base) - gradients)
     step = training.optimizer_step_bytes - sum(base) - gradients - left
-    return [*moments, Moment((*base, gradients, left, step), "", STEP)]
+    return [*moments, Moment((*base, gradients, left, step), training.optimizer_step_bytes, "", STEP)]
 
 
 def inference_moments(memory: MemoryReport) -> list[Moment]:
@@ -63,7 +59,7 @@ def inference_moments(memory: MemoryReport) -> list[Moment]:
     there = memory.inference.breakdown
     base = (there.parameters, 0, there.buffers + there.inputs)
     moments = _moments(memory, memory.inference.events, base)
-    return moments or [Moment((*base, 0, 0, 0), "", "forward")]
+    return moments or [Moment((*base, 0, 0, 0), sum(base), "", "forward")]
 
 
 def _moments(memory: MemoryReport, events: Sequence[Event], base: tuple[int, int, int]) -> list[Moment]:
@@ -75,10 +71,11 @@ def _moments(memory: MemoryReport, events: Sequence[Event], base: tuple[int, int
         )
     if not memory.training.events:
         raise ValueProblem("the memory report holds no course over time: make it with logs=True", code="usage")
-    rows = memory.report.layers
+    rows, there = memory.report.layers, sum(base)
     return [
         Moment(
             (*base, event.gradients, event.activations, event.transient),
+            there + event.total,
             rows[event.layer].name if event.layer >= 0 else event.name,
             event.phase,
         )

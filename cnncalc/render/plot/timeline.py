@@ -199,14 +199,18 @@ class _Course:
 
     def _area(self, place: int, lower_places: Sequence[int], base: float, scale: float) -> None:
         """The area of one class over those below it, as steps."""
-        steps: list[tuple[str, str, str, str]] = []  # start, end, upper and lower edge
+        runs: list[tuple[float, float, int, int]] = []  # start, end, upper and lower edge in bytes
         for start, end, held in self.columns:
             below = sum([held[lower] for lower in lower_places])
-            y2, y1 = number(base - (below + held[place]) * scale), number(base - below * scale)
-            if steps and steps[-1][2:] == (y2, y1):
-                steps[-1] = (steps[-1][0], number(end), y2, y1)
+            above = below + held[place]
+            if runs and runs[-1][2] == above and runs[-1][3] == below:
+                runs[-1] = (runs[-1][0], end, above, below)
             else:
-                steps.append((number(start), number(end), y2, y1))
+                runs.append((start, end, above, below))
+        steps = [
+            (number(start), number(end), number(base - above * scale), number(base - below * scale))
+            for start, end, above, below in runs
+        ]
         first, last = steps[0], steps[-1]
         upper = f"M{first[0]} {first[2]}" + "".join([f"H{start}V{y}" for start, _, y, _ in steps[1:]])
         lower = f"H{last[1]}V{last[3]}" + "".join([f"H{end}V{y}" for _, end, _, y in reversed(steps[:-1])])
