@@ -29,10 +29,10 @@ LIGHT = {
     "bars2": "#a4551e",
     "parameters": "#27435f",
     "state": "#6f8eac",
-    "rest": "#c3d0dc",
+    "rest": "#d5dfe8",
     "gradients": "#f1d5a5",
     "stripe": "#8a5208",
-    "activations": "#9cc7e5",
+    "activations": "#84b8de",
     "transient": "#b23a25",
     "front": "#dbe8f3",
     "side": "#b4cce1",
@@ -102,6 +102,7 @@ RULES = {
     "merge": "fill:{merge};stroke:{edge};stroke-width:1",
     "forward": "fill:{forward}",
     "backward": "fill:{backward}",
+    "step": "fill:{axis}",
     "again": "fill:{gradients}",
 }
 """What each class looks like; a drawing carries those that it uses."""
