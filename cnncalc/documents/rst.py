@@ -28,6 +28,7 @@ NOT_A_COMMENT = re.compile(r"_|\[|\||__")
 MARKER = re.compile(r"cnncalc:(?!:)|/\s*cnncalc\s*$")
 BULLET = re.compile(r"(?:[-+*\u2022\u2023\u2043]|\(?(?:[0-9]+|[A-Za-z]|#|[ivxlcdmIVXLCDM]+)[.)])[ \t]+")
 PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+RULE = re.compile(r"([!-/:-@\[-`{-~])\1*")
 LEXERS = {"json": "json", "yaml": "yaml", "rst": "rst", "markdown": "md", "xml": "xml"}
 """Languages that every highlighter of code knows; others are shown as text."""
 
@@ -37,13 +38,17 @@ def comments(text: str) -> Iterator[Comment]:
     opaque = -1  # lines with a larger indent than this are not read
     literal: int | None = None  # the indent of a paragraph that ended in '::', until the block behind it begins
     quoted = ""  # the character that begins every line of a quoted literal block
-    was_blank = True
+    paragraph: int | None = None  # the indent of the paragraph that the line before belongs to
+    was_blank, is_empty = True, False
     for start, end, _ in lines_of(text):
         line = text[start:end]
         bare = line.strip()
         if not bare:
-            quoted, was_blank = "", True
+            if is_empty:  # nothing belongs to a comment that is empty and stands before a blank line
+                opaque, is_empty = -1, False
+            quoted, was_blank, paragraph = "", True, None
             continue
+        is_empty = False
         indent = width(line)
         if quoted and line.lstrip()[0] == quoted:
             continue
@@ -63,10 +68,12 @@ def comments(text: str) -> Iterator[Comment]:
         while (item := BULLET.match(text, begin, end)) is not None:
             begin, column = item.end(), column + len(item[0])
         explicit = EXPLICIT.match(text, begin, end)
-        if explicit is None:
+        inner = explicit.end() if explicit is not None else begin
+        if explicit is None or (paragraph == column and not MARKER.match(text[inner:end])):
             literal = column if bare.endswith("::") else None
+            paragraph = None if RULE.fullmatch(bare) else column
             continue
-        inner = explicit.end()
+        paragraph = None
         directive = DIRECTIVE.match(text, inner, end)
         if directive is not None:
             if directive[1].lower().rpartition(":")[2] in CODE:
@@ -76,7 +83,7 @@ def comments(text: str) -> Iterator[Comment]:
         elif not NOT_A_COMMENT.match(text, inner, end):
             yield Comment(begin, end, inner, end, re.sub(r"\S", " ", text[start:begin]))
             if not MARKER.match(text[inner:end]):  # what is indented behind a comment belongs to it
-                opaque = column
+                opaque, is_empty = column, inner == end
 
 
 def block(answer: Answer, indent: str) -> list[str]:
