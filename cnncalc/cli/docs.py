@@ -121,8 +121,8 @@ def find_documents(names: Sequence[str], syntax: str | None) -> tuple[list[Docum
         for path in paths:
             is_path = bool(path) and "\0" not in path
             shown = shown_path(path) if is_path else path
-            document = Document(path, shown, syntax or syntax_of(path), folder)
-            documents.setdefault(os.path.realpath(path) if is_path else path, document)
+            real = os.path.realpath(path) if is_path else path
+            documents.setdefault(real, Document(path, shown, syntax or syntax_of(path) or syntax_of(real), folder))
     return list(documents.values()), empty
 
 
@@ -183,8 +183,8 @@ class _Work:
         self.document = document
         self.mark = MARK if text.startswith(MARK) else ""
         self.text = text[len(self.mark) :]
-        # beside its target, where it is a link: there it is read as a document
-        self.folder = os.path.dirname(os.path.abspath(document.path))
+        # that of its target, where it is a link: what a document says does not depend on the name it is called by
+        self.folder = os.path.dirname(os.path.realpath(document.path))
         self.rewritten: Rewritten = rewrite(document.shown, self.text, document.syntax or "", self.folder, caller)
         self.drawings = [drawing for drawing in self.rewritten.drawings if self._is_other(drawing)]
 

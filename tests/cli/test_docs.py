@@ -151,6 +151,15 @@ def test_a_link_stays_one_and_its_target_is_written(tmp_path: Path) -> None:
     assert file.read_text() == FRESH
 
 
+def test_files_lie_beside_the_target_of_a_link(tmp_path: Path) -> None:
+    write(tmp_path, "name: mine\nlayers: INPUT 8x8x3 -> FC-2\n", "inside/mine.yaml")
+    file = write(tmp_path, "<!-- cnncalc: value mine.yaml parameters -->?<!-- /cnncalc -->", "inside/a.md")
+    (tmp_path / "README").symlink_to(file)
+
+    assert called(tmp_path, "README") == (0, "README: 1 marker, 1 brought up to date\n", "")
+    assert file.read_text() == "<!-- cnncalc: value mine.yaml parameters -->386<!-- /cnncalc -->"
+
+
 def test_folders_are_searched(tmp_path: Path) -> None:
     for name in ("b/c.tex", "b/a.md", "d.adoc", "b/z.txt", ".hidden/a.md", "node_modules/a.md", "b/.a.md"):
         write(tmp_path, "text\n", name)
