@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.render.document import plural
+from cnncalc.render.notation import UNIT_RULES
 from cnncalc.render.plot.axes import Stretch, byte_ticks, name_axis
 from cnncalc.render.plot.canvas import Canvas, number, shown
+from cnncalc.render.plot.metrics import cut
 from cnncalc.render.plot.moments import LAYERS, STEP, Layer, Moment, inference_moments, training_moments
+from cnncalc.render.plot.palette import FONTS
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
@@ -225,7 +228,7 @@ class _Course:
         x = (start + self.ends[place]) / 2
         canvas.line(self.left, y, self.right, y, "dash")
         canvas.circle(x, y, 4, "dot")
-        brief = cut(text, *FONTS["strong"], room=self.right - self.left)
+        brief = cut(text, FONTS["strong"][0], self.right - self.left, bold=True)
         half = canvas.room(brief, "strong") / 2
         x = min(max(x, self.left + half), self.right - half)
         mark = f' data-peak="{self.subject.peak_bytes}"'
@@ -262,7 +265,7 @@ class _Course:
             "numpy": "arrays of the NumPy run",
             "ideal": "an ideal implementation",
         }.get(options.profile, f"live tensors in PyTorch ({options.profile})")
-        text = f"Bytes of {whose}, in the order of {plural(len(moments) - is_training, 'operation')}."
+        text = f"Bytes ({UNIT_RULES[self.units]}) of {whose}, in the order of {plural(len(moments) - is_training, 'operation')}."
         if any(moment.bytes[-1] for moment in moments):
             text += f" Transient: {'gradients of activations, ' if is_training else ''}temporaries."
         if is_training:
