@@ -431,16 +431,20 @@ def scales_of(root: ElementTree.Element) -> dict[str, float]:
 @pytest.mark.parametrize("net", [*NETS, *MORE_NETS])
 def test_every_block_is_drawn_to_the_scales_that_are_stated(net: str, width: int | None) -> None:
     root = root_of(drawing(net, "volumes", width))
-    blocks, scales = blocks_of(root), scales_of(root)
+
+    assert len(blocks_of(root)) >= 8
+    assert set(scales_of(root)) >= {"pixel", "channel"}
+    assert_to_scale(root)
+
+
+def assert_to_scale(root: ElementTree.Element) -> None:
+    """Every block is as long, as high and as far to the back as its volume by the rulers."""
     exact = {
         path.get("data-unit"): float(path.get("data-scale") or "")
         for path in root.iter(f"{SVG}path")
         if path.get("data-unit")
     }
-    assert len(blocks) >= 8
-    assert set(scales) >= {"pixel", "channel"}
-
-    for volume, length, height, back in blocks:
+    for volume, length, height, back in blocks_of(root):
         if volume.is_point:
             assert (length, back) == (BAR, None)
             assert height == pytest.approx(volume.depth * exact["unit"], abs=PIXEL, rel=1e-5)
@@ -456,6 +460,21 @@ def test_the_volumes_of_vgg16_are_those_of_its_table() -> None:
 
     assert drawn == [row.output for row in report_of("vgg16").layers if not row.in_place and row.kind != "dropout"]
     assert len(drawn) == 22
+
+
+@pytest.mark.parametrize("net", ["lenet5", "alexnet", "zfnet", "vgg16", "vgg19", "unet"])
+def test_a_chain_that_fits_is_one_row(net: str) -> None:
+    """Along one line: the middle of every block is as high as that of the others."""
+    middles = set()
+    for group in root_of(drawing(net, "volumes")).iter(f"{SVG}g"):
+        front = group.find(f"{SVG}rect")
+        if group.get("data-volume") and front is not None:
+            y, height = numbers(front, "y", "height")
+            sides = [path.get("d") or "" for path in group.findall(f"{SVG}path")]
+            top = min([y, *(float(value) for d in sides for value in re.findall(r"[\d.]+ ([\d.]+)", d))])
+            middles.add(round((top + y + height) / 2, 1))
+
+    assert max(middles) - min(middles) < 0.2
 
 
 def test_equal_blocks_of_resnet152_are_drawn_once() -> None:
@@ -761,6 +780,9 @@ def test_any_net_can_be_drawn(seed: int, width: int, items: int, depth: int | No
             x, y, wide, high = (float(rect.get(name) or 0) for name in ("x", "y", "width", "height"))
             assert -PIXEL <= x <= x + wide <= box[2] + 1 + PIXEL, kind
             assert -PIXEL <= y <= y + high <= box[3] + PIXEL, kind
+        if kind == "volumes":
+            scales_of(root)
+            assert_to_scale(root)
         if kind == "graph":
             graph_is_whole(root, report, depth)
 

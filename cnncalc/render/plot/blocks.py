@@ -24,6 +24,8 @@ LABEL_SIZE = 10
 """Font size of the labels."""
 LONGEST_LABEL = 100.0
 """So much room a label may take, in pixels."""
+WIDEST_GAP = 34.0
+"""Between two blocks, where there is room to spare."""
 BRANCH_GAP = 26.0
 """Between two columns where branches lie side by side: room for the curves."""
 ARC, ARC_WITH_WORDS = 8.0, 14.0
@@ -294,6 +296,9 @@ def _scales(
                 middle = (low + high) / 2
                 low, high = (middle, high) if _whole(columns, form, factor, middle) <= room else (low, middle)
             best = high if _whole(columns, form, factor, high) <= room else low
+            if form is FORMS[0]:
+                left = room - 1 - _whole(columns, form, factor, best)
+                form = form._replace(gap=min(WIDEST_GAP, form.gap + max(0.0, left) / len(columns)))
             return [(Scale(space * factor, best, point * factor), form)]
     scale = Scale(space, min(56.0 / deepest, most), point)
     return [(scale, FORMS[0]), (scale._replace(depth=scale.depth * 0.75), FORMS[1])]

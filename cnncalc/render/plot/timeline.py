@@ -265,7 +265,8 @@ class _Course:
             "numpy": "arrays of the NumPy run",
             "ideal": "an ideal implementation",
         }.get(options.profile, f"live tensors in PyTorch ({options.profile})")
-        text = f"Bytes ({UNIT_RULES[self.units]}) of {whose}, in the order of {plural(len(moments) - is_training, 'operation')}."
+        operations = plural(len(moments) - is_training, "operation")
+        text = f"Bytes ({UNIT_RULES[self.units]}) of {whose}, in the order of {operations}."
         if any(moment.bytes[-1] for moment in moments):
             text += f" Transient: {'gradients of activations, ' if is_training else ''}temporaries."
         if is_training:
