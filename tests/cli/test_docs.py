@@ -324,10 +324,11 @@ FAILURES = {
         "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
     ),
     "plot lenet5 --output out.png": (
-        "a.md:1:15: error[output]: only text can be put into a document: a picture is drawn there as SVG\n"
+        "a.md:1:15: error[usage]: a picture in a document is SVG\n"
         "  |\n"
         "1 | <!-- cnncalc: plot lenet5 --output out.png -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+        "  = hint: --output NAME.svg\n"
     ),
     "plot lenet5 --output ../out.svg": (
         "a.md:1:15: error[picture]: a picture of a document is an SVG file below its folder, but '../out.svg' may lie "

@@ -286,8 +286,7 @@ def test_the_peak_drawn_is_the_peak_of_the_report(net: str, options: dict[str, o
 
         assert max(moment.total for moment in moments) == part.peak_bytes
         assert [int(text.get("data-peak") or "") for text in peaks] == [part.peak_bytes]
-        assert peaks[0].text == f"peak {format_bytes(part.peak_bytes)}"
-        assert f"at {part.peak_at}" in text_of(svg)
+        assert peaks[0].text == f"peak {format_bytes(part.peak_bytes)} at {part.peak_at}"
 
 
 def test_the_optimizers_step_can_be_the_peak() -> None:
@@ -432,16 +431,20 @@ def scales_of(root: ElementTree.Element) -> dict[str, float]:
 @pytest.mark.parametrize("net", [*NETS, *MORE_NETS])
 def test_every_block_is_drawn_to_the_scales_that_are_stated(net: str, width: int | None) -> None:
     root = root_of(drawing(net, "volumes", width))
-    blocks, scales = blocks_of(root), scales_of(root)
+
+    assert len(blocks_of(root)) >= 8
+    assert set(scales_of(root)) >= {"pixel", "channel"}
+    assert_to_scale(root)
+
+
+def assert_to_scale(root: ElementTree.Element) -> None:
+    """Every block is as long, as high and as far to the back as its volume by the rulers."""
     exact = {
         path.get("data-unit"): float(path.get("data-scale") or "")
         for path in root.iter(f"{SVG}path")
         if path.get("data-unit")
     }
-    assert len(blocks) >= 8
-    assert set(scales) >= {"pixel", "channel"}
-
-    for volume, length, height, back in blocks:
+    for volume, length, height, back in blocks_of(root):
         if volume.is_point:
             assert (length, back) == (BAR, None)
             assert height == pytest.approx(volume.depth * exact["unit"], abs=PIXEL, rel=1e-5)
@@ -459,6 +462,21 @@ def test_the_volumes_of_vgg16_are_those_of_its_table() -> None:
     assert len(drawn) == 22
 
 
+@pytest.mark.parametrize("net", ["lenet5", "alexnet", "zfnet", "vgg16", "vgg19", "unet"])
+def test_a_chain_that_fits_is_one_row(net: str) -> None:
+    """Along one line: the middle of every block is as high as that of the others."""
+    middles = set()
+    for group in root_of(drawing(net, "volumes")).iter(f"{SVG}g"):
+        front = group.find(f"{SVG}rect")
+        if group.get("data-volume") and front is not None:
+            y, height = numbers(front, "y", "height")
+            sides = [path.get("d") or "" for path in group.findall(f"{SVG}path")]
+            top = min([y, *(float(value) for d in sides for value in re.findall(r"[\d.]+ ([\d.]+)", d))])
+            middles.add(round((top + y + height) / 2, 1))
+
+    assert max(middles) - min(middles) < 0.2
+
+
 def test_equal_blocks_of_resnet152_are_drawn_once() -> None:
     """3, 8, 36 and 3 units, of which the first has a projection."""
     for kind in ("volumes", "graph"):
@@ -469,6 +487,18 @@ def test_equal_blocks_of_resnet152_are_drawn_once() -> None:
         ]
         assert times == ["\u00d7 2", "\u00d7 7", "\u00d7 35", "\u00d7 2"], kind
         assert "drawn once" in text_of(drawing("resnet152", kind))
+
+
+def test_what_is_cut_on_its_way_is_a_word_on_an_arrow() -> None:
+    """U-Net's four crops are named; a slice in a branch of its own is a block."""
+    text = text_of(drawing("unet", "volumes"))
+    for size in ("392x392x64", "200x200x128", "104x104x256", "56x56x512"):
+        assert f"PAD {size}" in text.splitlines()
+
+    split = cnncalc.analyze("INPUT 9x8x6 -> CONV3-6 -> [SLICE(0, to=2) -> CONV3-4 | SLICE(2, to=6)] -> CONCAT")
+    drawn = [block.volume.size for block in blocks_of(root_of(draw(split, "volumes")))]
+    assert drawn == ["9x8x6", "9x8x6", "9x8x2", "9x8x4", "9x8x8"]
+    assert "SLICE(from=2, to=6) 9x8x4" in text_of(draw(split, "volumes"))
 
 
 def test_branches_of_an_inception_module_lie_beside_each_other() -> None:
@@ -762,6 +792,9 @@ def test_any_net_can_be_drawn(seed: int, width: int, items: int, depth: int | No
             x, y, wide, high = (float(rect.get(name) or 0) for name in ("x", "y", "width", "height"))
             assert -PIXEL <= x <= x + wide <= box[2] + 1 + PIXEL, kind
             assert -PIXEL <= y <= y + high <= box[3] + PIXEL, kind
+        if kind == "volumes":
+            scales_of(root)
+            assert_to_scale(root)
         if kind == "graph":
             graph_is_whole(root, report, depth)
 
