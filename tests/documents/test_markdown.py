@@ -164,8 +164,24 @@ def test_a_picture_is_linked() -> None:
     picture = Picture("pictures/a b.svg", "A net: *x*, [y]")
 
     assert filled(text, Answer("", "svg", picture)).text == (
-        "<!-- cnncalc: plot a -->\n![A net: &#42;x&#42;, &#91;y]](<pictures/a b.svg>)\n<!-- /cnncalc -->\n"
+        "<!-- cnncalc: plot a -->\n![A net: &#42;x&#42;, &#91;y&#93;](<pictures/a b.svg>)\n<!-- /cnncalc -->\n"
     )
+
+
+def test_the_words_of_a_picture_are_shown_as_they_are() -> None:
+    words = "[32x32x1] *x* ] [ `y` <z> & ![a](b) \\"
+    text = "<!-- cnncalc: plot a -->\n<!-- /cnncalc -->\n"
+
+    done = filled(text, Answer("", "svg", Picture("a.svg", words)))
+
+    (image,) = [
+        child
+        for token in MarkdownIt("commonmark", {"html": True}).parse(done.text)
+        for child in token.children or []
+        if child.type == "image"
+    ]
+    assert image.attrs["src"] == "a.svg"
+    assert "".join(part.content for part in image.children or []) == words
 
 
 def test_several_numbers_in_a_line() -> None:

@@ -78,7 +78,7 @@ def test_a_site_is_built_with_true_numbers(site: Path, hook: str) -> None:
     words = re.sub(r"<!--.*?-->", "", page)
     assert "VGG-16 has 138.4M parameters." in words
     assert (
-        "Ours is &#42;a&#42; &#95;b&#95; &#96;c&#96; &#91;d](e) &lt;f&gt; &amp; &#124; &lt;!-- /cnncalc --&gt;,"
+        "Ours is &#42;a&#42; &#95;b&#95; &#96;c&#96; &#91;d&#93;(e) &lt;f&gt; &amp; &#124; &lt;!-- /cnncalc --&gt;,"
         in words
     )
     assert "<code>&lt;!-- cnncalc: value x --&gt;</code>" in page
