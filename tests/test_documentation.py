@@ -54,11 +54,11 @@ def test_the_example_of_a_kind_has_a_layer_of_it(kind: type[Layer]) -> None:
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
-        ("conv", "CONV<kernel>-<filters>/<stride>"),
-        ("fc", "FC-<units>"),
-        ("pool", "POOL<kernel>/<stride>"),
-        ("gn", "GN<groups>"),
-        ("dropout", "DROPOUT(<rate>)"),
+        ("conv", "CONV{kernel}-{filters}/{stride}"),
+        ("fc", "FC-{units}"),
+        ("pool", "POOL{kernel}/{stride}"),
+        ("gn", "GN{groups}"),
+        ("dropout", "DROPOUT({rate})"),
         ("relu", "RELU"),
     ],
 )

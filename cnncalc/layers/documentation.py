@@ -56,11 +56,11 @@ def documentation(kind: type[Layer]) -> Documentation:
 
 
 def short_form(kind: type[Layer]) -> str:
-    """How a pattern writes the kind, with its keys in the places they have: ``CONV<kernel>-<filters>/<stride>``."""
+    """How a pattern writes the kind, with its keys in the places they have: ``CONV{kernel}-{filters}/{stride}``."""
     places = (("", kind.first), ("-", kind.dash), ("/", kind.slash))
-    written = "".join([f"{sign}<{name}>" for sign, name in places if name is not None])
+    written = "".join([f"{sign}{{{name}}}" for sign, name in places if name is not None])
     if not written and kind.bare is not None:
-        written = f"(<{kind.bare}>)"
+        written = f"({{{kind.bare}}})"
     return kind.kind.upper() + written
 
 

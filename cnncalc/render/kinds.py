@@ -109,7 +109,7 @@ def kind_document(name: str, memory: MemoryReport) -> Document:
         Paragraph("source", (told.source,)),
     )
     return Document(
-        (f"{name.upper()}: {told.summary}",),
+        (name.upper(), told.summary),
         Table(KEYS, rows),
         tuple([part for part in parts if any(part.lines)]),
         lambda: {"schema": 1, **kind_record(name), "example_gives": list(gives), "for_backward": list(kept)},
@@ -122,7 +122,7 @@ def _default(default: str | None) -> Cell:
 
 def _in_a_file(kind: type[Layer]) -> str:
     if kind.bare is not None:
-        return f"{kind.kind}: <{kind.bare}>, or {kind.kind}: {{key: value, ...}}"
+        return f"{kind.kind}: {kind.bare.upper()}, or {kind.kind}: {{key: value, ...}}"
     return f"{kind.kind}, or {kind.kind}: {{key: value, ...}}"
 
 
