@@ -53,7 +53,11 @@ def table_lines(table: Table) -> list[str]:
 
 
 def paragraph_lines(paragraph: Paragraph) -> list[str]:
-    """The word in bold and its lines as a list; a single line stands behind the word."""
+    """The word in bold and its lines as a list; a single line stands behind the word, a drawing in a block of code."""
+    if paragraph.verbatim:
+        shown = [visible(line) for line in paragraph.lines]
+        fence = "`" * (max([2, *[len(run) for line in shown for run in re.findall("`+", line)]]) + 1)
+        return [f"**{escaped(paragraph.title)}**", "", f"{fence}text", *shown, fence]
     lines = [line for line in paragraph.lines if line.strip()]
     if paragraph.title and len(lines) == 1:
         return [f"**{escaped(paragraph.title)}:** {escaped(lines[0].strip())}"]

@@ -10,8 +10,9 @@ from cnncalc.errors import ValueProblem
 from cnncalc.graph import Graph, chain
 from cnncalc.layers import KINDS, Layer
 from cnncalc.render import FORMATS, write
-from cnncalc.render.account import CELLS, chosen_columns, document, rows_of
-from cnncalc.render.document import Page, percent
+from cnncalc.render.account import CELLS, COLUMNS, document, rows_of
+from cnncalc.render.document import Page, chosen_columns, percent
+from cnncalc.render.notation import Notation
 from cnncalc.render.notes import notes_document
 from cnncalc.render.shares import sentences
 
@@ -75,11 +76,12 @@ def test_vgg16_in_the_notes_style_has_the_true_total_and_says_that_the_notes_hav
     """224*224*3 + 2*224*224*64 + ... = 15,237,608, not 24M."""
     lines = write(notes_document(cnncalc.analyze("vgg16")), "text").splitlines()
 
-    assert lines[-3:] == [
+    assert lines[-4:] == [
         "TOTAL memory: 15M * 4 bytes ~= 58MB / image (only forward! ~*2 for bwd)",
         "TOTAL params: 138M parameters",
         "(The notes print 24M and 93MB for this table, which is not the sum of its rows: they hold 15,237,608 numbers, "
         "* 4 bytes = 58.13 MB.)",
+        "(memory in numbers of one image, K, M and G by 1000; biases left out; KB, MB and GB by 1024, as in the notes)",
     ]
 
 
@@ -274,7 +276,7 @@ def test_a_design_that_says_all_assumes_nothing() -> None:
 @pytest.mark.parametrize(("units", "memory"), [("iec", "58.13 MiB"), ("notes", "58.13 MB"), ("si", "60.95 MB")])
 def test_units(units: str, memory: str) -> None:
     """60,950,432 bytes."""
-    text = write(document(cnncalc.analyze("vgg16"), units=units), "text")
+    text = write(document(cnncalc.analyze("vgg16"), notation=Notation(units)), "text")
 
     assert f"15,237,608 (15.24M) activations * 4 bytes = {memory} / image" in text
 
@@ -285,21 +287,21 @@ def test_units(units: str, memory: str) -> None:
 def test_columns_are_chosen_by_name() -> None:
     report = cnncalc.analyze(small_net())
 
-    assert write(document(report, columns=chosen_columns("layer, MACs,receptive field")), "csv") == (
+    assert write(document(report, columns=chosen_columns("layer, MACs,receptive field", COLUMNS)), "csv") == (
         "layer,macs,receptive_field\ninput,0,1x1\nconv1,18711,3x3\nrelu1,0,3x3\nfc1,3465,9x11\n"
     )
 
 
 def test_an_unknown_column_is_answered_with_the_nearest() -> None:
     with pytest.raises(ValueProblem) as caught:
-        chosen_columns("layer,volum")
+        chosen_columns("layer,volum", COLUMNS)
     assert caught.value.message == "no column 'volum'; did you mean 'volume'?"
     assert str(caught.value.hint).startswith("the columns are layer, label, ")
 
 
 def test_a_column_named_twice_is_refused() -> None:
     with pytest.raises(ValueProblem, match="the column 'macs' is named twice"):
-        chosen_columns("macs,layer,macs")
+        chosen_columns("macs,layer,macs", COLUMNS)
 
 
 @pytest.mark.parametrize("form", FORMATS)
