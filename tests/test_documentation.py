@@ -47,7 +47,7 @@ def test_a_key_says_what_it_is_and_what_it_is_if_left_out(kind: type[Layer]) -> 
 def test_the_example_of_a_kind_has_a_layer_of_it(kind: type[Layer]) -> None:
     report = cnncalc.analyze(kind.example)
 
-    assert report.layers[-1 if kind.kind != "input" else 0].kind == kind.kind
+    assert kind.kind in [row.kind for row in report.layers]
     assert report.warnings == ()
 
 

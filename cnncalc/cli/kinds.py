@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnncalc.cli.command import Command, output_of
-from cnncalc.cli.options import output_options
+from cnncalc.cli.options import COLUMNS, TABLE_FORMS, output_options
 from cnncalc.errors import ValueProblem, did_you_mean
 
 HELP = """Lists the layer kinds with their keys; with KIND one of them in full: its keys, its formula, the volume it
@@ -18,13 +18,13 @@ Examples:
 """
 
 
-def run(kind: str | None, output: dict[str, Any]) -> None:
+def run(kind: str | None, columns: str | None, output: dict[str, Any]) -> None:
     """Prints all kinds, or one."""
     out = output_of(output)
     if kind is None:
         from cnncalc.render.kinds import kinds_document
 
-        out.write(kinds_document())
+        out.write(kinds_document().with_columns(columns))
         return
     from cnncalc.layers import KINDS
 
@@ -38,7 +38,8 @@ def run(kind: str | None, output: dict[str, Any]) -> None:
     from cnncalc.memory.account import account_memory
     from cnncalc.render.kinds import kind_document
 
-    out.write(kind_document(name, account_memory(account(load_design(KINDS[name].example, Settings())))))
+    memory = account_memory(account(load_design(KINDS[name].example, Settings())))
+    out.write(kind_document(name, memory).with_columns(columns))
 
 
 COMMAND = Command(
@@ -47,6 +48,6 @@ COMMAND = Command(
     HELP,
     run,
     ("kind",),
-    output_options("text", "rich", "json", "csv"),
+    (COLUMNS, *output_options(*TABLE_FORMS)),
     optional=("kind",),
 )

@@ -409,7 +409,7 @@ class Softmax(Layer):
     """
 
     kind: ClassVar[str] = "softmax"
-    example: ClassVar[str] = "INPUT 7x7x16 -> FC-10 -> SOFTMAX"
+    example: ClassVar[str] = "INPUT 7x7x16 -> CONV1-10 -> SOFTMAX -> GAP"
     memory: ClassVar[Memory] = Memory(keeps_output=True)
     kept: ClassVar[Keeping] = Keeping(output=True)
     keeps_output: ClassVar[bool] = True
