@@ -22,8 +22,9 @@ ROOMS = (
     {"analysis"},
     {"memory"},
     {"render", "checks", "executor", "interop"},
+    {"documents"},
     {"cli", "testing"},
-    {"__main__", "pytest_plugin"},
+    {"__main__", "pytest_plugin", "sphinx", "mkdocs"},
 )
 """From the bottom to the top; a room may import itself and the rooms below, never one above.
 

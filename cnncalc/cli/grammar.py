@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from cnncalc import __version__
-from cnncalc.cli.program import COMMANDS, COMPLETION, DONE, WRONG, find_command
-from cnncalc.cli.streams import StreamError, reason, say, write_output
+from cnncalc.cli.program import COMMANDS, COMPLETION, DONE, find_command
+from cnncalc.cli.streams import StreamError, is_collecting, reason, write_output
 from cnncalc.errors import Problem, ValueProblem, nearest
-from cnncalc.source import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,16 +44,30 @@ Shell completion: eval "$(_CNNCALC_COMPLETE=bash_source cnncalc)", or zsh_source
 TARGETS = ("target", "before", "after")
 """Arguments that are a TARGET."""
 
+PIPE_WIDTH = 78
+"""So wide is help where no terminal says otherwise."""
+
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 def read(words: Sequence[str]) -> tuple[Command, dict[str, Any]] | int:
     """The command that is called and its values; or an exit code if there is nothing left to do.
 
-    A wrong call is said on standard error, with the nearest thing that would be right.
+    A wrong call raises ValueProblem, with the nearest thing that would be right.
     """
+    if is_collecting():
+        with redirect_stdout(StringIO()) as printed:
+            answer = _read(words, terminal_width=PIPE_WIDTH)
+        if printed.getvalue():
+            write_output(printed.getvalue())
+        return answer
     if sys.stdout is None and any(word in ("-h", "--help") for word in words):
         raise StreamError("output", "the help cannot be written: standard output is closed")
+    return _read(words)
+
+
+def _read(words: Sequence[str], terminal_width: int | None = None) -> tuple[Command, dict[str, Any]] | int:
+    """What click makes of a command line; help is printed."""
     try:
         answer = program.main(
             args=list(words),
@@ -60,12 +75,13 @@ def read(words: Sequence[str]) -> tuple[Command, dict[str, Any]] | int:
             complete_var=COMPLETION,
             standalone_mode=False,
             windows_expand_args=False,
+            terminal_width=terminal_width,
         )
     except click.exceptions.Abort:
         raise KeyboardInterrupt from None
     except click.UsageError as error:
-        say(describe(usage_problem(error)))
-        return WRONG
+        problem = usage_problem(error)
+        raise ValueProblem(problem.message, code=problem.code, hint=problem.hint) from None
     except BrokenPipeError:
         raise
     except OSError as error:

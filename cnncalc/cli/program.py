@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: done; a check failed; the input or the call is wrong; an error of cnncalc itself; interrupted."""
 
-COMMANDS = ("table", "list", "kinds", "show", "explain", "verify", "memory", "fit", "check", "diff", "schema")
+COMMANDS = (
+    *("table", "list", "kinds", "show", "explain", "verify", "memory", "fit", "check", "diff"),
+    *("docs", "value", "schema"),
+)
 """Every command; each is a module of this package that defines ``COMMAND``."""
 
 COMPLETION = "_CNNCALC_COMPLETE"
@@ -45,16 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     if is_debugging:
         words = [word for place, word in enumerate(words) if place >= len(options) or word != "--debug"]
     try:
-        command = find_command(words[0]) if words and COMPLETION not in os.environ else None
-        values = read_plainly(command, words[1:]) if command else None
-        if command is None or values is None:
-            from cnncalc.cli.grammar import read
-
-            answer = read(words)
-            if isinstance(answer, int):
-                return answer
-            command, values = answer
-        return command.call(values)
+        return perform(words)
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED
@@ -73,6 +67,20 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  # the one place that may catch all: no traceback for what a user typed
         say_internal(error, is_debugging)
         return INTERNAL
+
+
+def perform(words: Sequence[str]) -> int:
+    """Reads a command line, calls its command, gives the exit code; what goes wrong is raised."""
+    command = find_command(words[0]) if words and COMPLETION not in os.environ else None
+    values = read_plainly(command, words[1:]) if command else None
+    if command is None or values is None:
+        from cnncalc.cli.grammar import read
+
+        answer = read(words)
+        if isinstance(answer, int):
+            return answer
+        command, values = answer
+    return command.call(values)
 
 
 def say_internal(error: Exception, is_debugging: bool) -> None:

@@ -24,7 +24,7 @@ def run(config: bool, file: str | None) -> None:
     from cnncalc.cli.streams import Output
 
     schema = configuration_schema() if config else architecture_schema()
-    Output(None, file).write_text(json.dumps(schema, indent=1))
+    Output(None, file).write_text(json.dumps(schema, indent=1), "json")
 
 
 COMMAND = Command(

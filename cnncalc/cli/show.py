@@ -30,7 +30,10 @@ def run(target: str, way: str, design: dict[str, Any], output: dict[str, Any]) -
         return
     from cnncalc.render.writer import as_pattern, as_yaml
 
-    out.write_text(as_pattern(report) if way == "pattern" else as_yaml(report))
+    if way == "pattern":
+        out.write_text(as_pattern(report))
+    else:
+        out.write_text(as_yaml(report), "yaml")
 
 
 COMMAND = Command(

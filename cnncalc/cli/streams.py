@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.errors import CnncalcError
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import TextIO
 
     from cnncalc.errors import Problem
@@ -43,15 +45,49 @@ class Output(NamedTuple):
         form = self.form or "rich"
         if form == "rich" and page is None:
             form = "text"
-        write_output(write(document, form, page), self.file)
+        write_output(write(document, form, page), self.file, form)
 
-    def write_text(self, text: str) -> None:
-        """Writes a text that is already in its final form."""
-        write_output(text if text.endswith("\n") else text + "\n", self.file)
+    def write_text(self, text: str, form: str | None = None) -> None:
+        """Writes a text that is already in its final form; ``form`` says which, where the call does not."""
+        write_output(text if text.endswith("\n") else text + "\n", self.file, form or self.form or "text")
+
+
+class Collected:
+    """What a call said while it was collected: ``reports`` with their formats, and ``files`` that it would have
+    written with their texts. ``said`` is what was meant for standard error."""
+
+    def __init__(self) -> None:
+        self.reports: list[tuple[str, str]] = []
+        self.files: list[tuple[str, str]] = []
+        self.said: list[str] = []
+
+
+_collected: Collected | None = None
+
+
+@contextmanager
+def collected() -> Iterator[Collected]:
+    """Within it, what commands write and say is kept instead; nothing is read from standard input, and no file written.
+
+    Reports are those that a pipe would get, whatever this process runs in.
+    """
+    global _collected  # noqa: PLW0603  # standard output is one for the whole process as well
+    before, _collected = _collected, Collected()
+    try:
+        yield _collected
+    finally:
+        _collected = before
+
+
+def is_collecting() -> bool:
+    """Whether what is written goes to somebody inside of this process."""
+    return _collected is not None
 
 
 def read_input() -> str:
     """Standard input as text; StreamError where it is not UTF-8."""
+    if _collected is not None:
+        raise StreamError("input", "there is no standard input here: name a file, a net or a pattern")
     if sys.stdin is None:
         raise StreamError("input", "standard input is closed")
     try:
@@ -68,11 +104,17 @@ def read_input() -> str:
         ) from None
 
 
-def write_output(text: str, file: str | None = None) -> None:
+def write_output(text: str, file: str | None = None, form: str = "text") -> None:
     """The report to a file, or to standard output; raises StreamError if it cannot be written.
 
     A reader of standard output that closes early ends it with BrokenPipeError.
     """
+    if _collected is not None:
+        if file is None or file == "-":
+            _collected.reports.append((text, form))
+        else:
+            _collected.files.append((file, text))
+        return
     if file is not None and file != "-":
         _write_file(text, file)
         return
@@ -124,6 +166,9 @@ def reason(error: Exception) -> str:
 
 def say(text: str) -> None:
     """A line about a problem, to standard error; if that is gone, to nobody."""
+    if _collected is not None:
+        _collected.said.append(text)
+        return
     if sys.stderr is None:
         return
     _allow_escapes(sys.stderr)
@@ -180,6 +225,8 @@ def terminal() -> Page | None:
     """
     from cnncalc.render.document import Page
 
+    if _collected is not None:
+        return None
     forced = bool(os.environ.get("FORCE_COLOR"))
     is_terminal = sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     if not is_terminal and not forced:
@@ -195,6 +242,8 @@ def terminal() -> Page | None:
 
 def is_ascii() -> bool:
     """Whether standard output cannot take the characters that boxes and bars are drawn with."""
+    if _collected is not None:
+        return False
     try:
         "\u256d\u2500\u253c\u2588".encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except (UnicodeEncodeError, LookupError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
 from cnncalc.cli.options import DESIGN, TABLE_FORMS, UNITS, analyze, output_options
-from cnncalc.cli.streams import say
+from cnncalc.cli.streams import is_collecting, say
 from cnncalc.errors import ValueProblem
 from cnncalc.units import format_bytes
 
@@ -87,7 +87,7 @@ def run(
 
 def _progress(layers: int) -> tuple[Callable[[str, int, str], None] | None, Callable[[], None]]:
     """A line on standard error that says how far it is, if somebody is there to see it and it takes a while."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if is_collecting() or sys.stderr is None or not sys.stderr.isatty():
         return None, lambda: None
     begin, width = time.monotonic(), 0
 

@@ -1,0 +1,105 @@
+"""Calls of cnncalc that stand in documents: made inside this process, never by a shell; they write nothing."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnncalc.cli.program import COMMANDS, FAILED, perform
+from cnncalc.cli.streams import StreamError, collected
+from cnncalc.documents.marker import Answer, Picture
+from cnncalc.documents.picture import check_path, words_of
+from cnncalc.documents.update import Unfit
+from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cnncalc.source import Span
+
+CALLABLE = tuple(name for name in COMMANDS if name not in ("docs", "report", "convert"))
+"""The commands that a document may call: those that print something."""
+
+
+class Said(NamedTuple):
+    """What came of a call: its answer, or why there is none; warnings as they were said.
+
+    ``picture`` is the text of the drawing that belongs beside the document.
+    """
+
+    answer: Answer | None
+    error: Exception | None = None
+    warnings: tuple[str, ...] = ()
+    picture: str | None = None
+
+
+class Caller:
+    """Makes the calls of documents, each one once for all documents of a folder."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, tuple[str, ...]], Said] = {}
+
+    def call(self, words: tuple[str, ...], folder: str) -> Said:
+        """What a call gives where files are named from ``folder``."""
+        key = (os.path.realpath(folder), words)
+        if key not in self._known:
+            self._known[key] = _call(words, folder)
+        return self._known[key]
+
+
+def _call(words: Sequence[str], folder: str) -> Said:
+    with collected() as output:
+        try:
+            with inside(folder):
+                code = perform(words)
+        except Exception as error:  # noqa: BLE001  # one call that fails does not end the others
+            return Said(None, error, tuple(output.said))
+    warnings = tuple(output.said)
+    if code > FAILED:
+        return Said(None, CallError("\n".join(output.said)), ())
+    forms = {form for _, form in output.reports}
+    text = "".join([text for text, _ in output.reports])
+    form = forms.pop() if len(forms) == 1 else "text"
+    if not output.files:
+        return Said(Answer(text, form), None, warnings)
+    if words[0] != "plot":
+        message = "a call in a document writes no file: what it prints is put into the document"
+        return Said(None, ValueProblem(message, code="usage"), warnings)
+    try:
+        ((path, svg),) = output.files
+        check_path(path)
+    except Unfit as error:
+        return Said(None, ValueProblem(str(error), code="picture"), warnings)
+    return Said(Answer("", "svg", Picture(path, words_of(svg))), None, warnings, svg)
+
+
+class CallError(CnncalcError):
+    """A call said what is wrong and ended so; the message holds its words."""
+
+
+@contextmanager
+def inside(folder: str) -> Iterator[None]:
+    """Within it, names of files are those from ``folder``."""
+    before = os.getcwd()
+    os.chdir(folder or ".")
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def problems_of(error: Exception, span: Span) -> list[Problem]:
+    """What went wrong with a call, at its place in the document; what has a place of its own keeps that as well."""
+    if isinstance(error, DesignError):
+        placed = [problem for problem in error.every if problem.span is not None]
+        here = [problem._replace(span=span) for problem in error.every if problem.span is None]
+        return [*here, *([Problem("failed-call", "this call fails; why is said below", span)] if placed else []), *placed]
+    if isinstance(error, (ValueProblem, StreamError)):
+        return [Problem(error.code, error.message, span, error.hint)]
+    if isinstance(error, CallError):
+        return [Problem("failed-call", "this call fails; why is said below", span)]
+    if isinstance(error, CnncalcError):
+        return [Problem("design", str(error), span)]
+    words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return [Problem("internal", f"{words} (an error of cnncalc itself: please report it with the call)", span)]

@@ -1,0 +1,110 @@
+"""What bringing a document up to date changes, as a unified diff. Only the bodies of markers are compared."""
+
+from __future__ import annotations
+
+import re
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+from cnncalc.source import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cnncalc.documents.update import Update
+
+CONTEXT = 3
+"""So many lines are shown before and behind a change."""
+
+Step = tuple[str, int, int, int, int]
+"""A step from one list of lines to another, as difflib gives it."""
+
+
+def unified_diff(name: str, text: str, update: Update) -> str:
+    """The diff of a document called ``name``; empty if nothing changes."""
+    old, new = _lines(text), _lines(update.text)
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    matcher.opcodes = _steps(text, update, old, new)  # difflib groups them as it does its own
+    shown = visible(name)
+    lines = []
+    for group in matcher.get_grouped_opcodes(CONTEXT):
+        if not lines:
+            lines += [f"--- {shown}", f"+++ {shown} (up to date)"]
+        lines.append(f"@@ -{_range(group, 1)} +{_range(group, 3)} @@")
+        for tag, a, b, c, d in group:
+            if tag == "equal":
+                lines += _shown(" ", old[a:b])
+                continue
+            lines += _shown("-", old[a:b])
+            lines += _shown("+", new[c:d])
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def _lines(text: str) -> list[str]:
+    """Lines with what ends them; a carriage return that stands alone ends one, too."""
+    return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z", text)
+
+
+def _range(group: Sequence[Step], side: int) -> str:
+    start, length = group[0][side], group[-1][side + 1] - group[0][side]
+    if length == 1:
+        return str(start + 1)
+    return f"{start + 1 if length else start},{length}"
+
+
+def _shown(sign: str, lines: list[str]) -> Iterator[str]:
+    for line in lines:
+        bare = line.removesuffix("\n")
+        yield sign + "\t".join(visible(part) for part in bare.split("\t"))
+        if not line.endswith(("\n", "\r")):
+            yield "\\ No newline at end of file"
+
+
+def _steps(text: str, update: Update, old: list[str], new: list[str]) -> list[Step]:
+    """The steps from the old lines to the new ones: those of each changed body, and equal lines between."""
+    from bisect import bisect_right
+    from itertools import accumulate
+
+    starts = [0, *accumulate(map(len, old))]
+    ends = [0, *accumulate(map(len, new))]
+    regions: list[list[int]] = []
+    moved = 0
+    for change in update.changes:
+        start, end = change.marker.start, change.marker.end
+        a, b = bisect_right(starts, start) - 1, _line_behind(starts, end, start)
+        at = start + moved
+        c, d = bisect_right(ends, at) - 1, _line_behind(ends, at + len(change.body), at)
+        moved += len(change.body) - (end - start)
+        if regions and (a < regions[-1][1] or c < regions[-1][3]):
+            regions[-1][1], regions[-1][3] = max(b, regions[-1][1]), max(d, regions[-1][3])
+        else:
+            regions.append([a, b, c, d])
+    steps: list[Step] = []
+    at_old = at_new = 0
+    for a, b, c, d in regions:
+        if a > at_old:
+            steps.append(("equal", at_old, a, at_new, c))
+        inner = SequenceMatcher(None, old[a:b], new[c:d], autojunk=False)
+        steps += [(tag, a + i, a + j, c + k, c + m) for tag, i, j, k, m in inner.get_opcodes()]
+        at_old, at_new = b, d
+    if at_old < len(old):
+        steps.append(("equal", at_old, len(old), at_new, len(new)))
+    return _merged(steps)
+
+
+def _line_behind(starts: list[int], end: int, start: int) -> int:
+    """The first line that begins at or behind ``end``."""
+    from bisect import bisect_left
+
+    return bisect_left(starts, end)
+
+
+def _merged(steps: list[Step]) -> list[Step]:
+    """Neighbouring equal steps as one, which grouping needs."""
+    result: list[Step] = []
+    for step in steps:
+        if result and step[0] == result[-1][0] == "equal":
+            result[-1] = ("equal", result[-1][1], step[2], result[-1][3], step[4])
+        else:
+            result.append(step)
+    return result

@@ -1,0 +1,118 @@
+"""HTML: comments as a browser finds them, so not in the text of a script or in an attribute."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import TYPE_CHECKING
+
+from cnncalc.documents.marker import Comment, indented
+from cnncalc.source import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cnncalc.documents.marker import Answer
+
+RAW = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
+"""Elements whose content is text to a browser, comments included. That of ``pre`` is not: it holds elements, so a
+comment in it is one, and whoever shows a marker there writes ``&lt;!--``."""
+
+TAG = re.compile(r"</?([A-Za-z][^\s/>]*)")
+TAG_PART = re.compile(r""">|=\s*(["'])""")
+END_OF_RAW = {name: re.compile(rf"</{name}(?=[\s/>])", re.I) for name in RAW}
+
+
+def comments(text: str) -> Iterator[Comment]:
+    """Every comment."""
+    for start, end in comment_places(text):
+        before = line_before(text, start)
+        alone = not before.strip() and not line_after(text, end).strip()
+        yield Comment(start, end, start + 4, max(start + 4, end - 3), before if alone else None)
+
+
+def line_before(text: str, offset: int) -> str:
+    """What stands before an offset on its line."""
+    return text[max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1 : offset]
+
+
+def line_after(text: str, offset: int) -> str:
+    """What stands behind an offset on its line."""
+    end = LINE_END.search(text, offset)
+    return text[offset : end.start() if end else len(text)]
+
+
+LINE_END = re.compile(r"[\r\n]")
+
+
+def comment_places(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each comment that is closed, found as the HTML standard reads a text."""
+    at = text.find("<")
+    while at >= 0:
+        if text.startswith("<!--", at):
+            if text.startswith((">", "->"), at + 4):
+                end = text.index(">", at) + 1
+            else:
+                end = text.find("-->", at + 4) + 3
+                if end < 3:
+                    return
+                yield at, end
+            at = text.find("<", end)
+        elif text.startswith("<![CDATA[", at):
+            at = _behind(text, "]]>", at)
+        elif text.startswith(("<!", "<?"), at):
+            at = _behind(text, ">", at)
+        else:
+            found = TAG.match(text, at)
+            at = text.find("<", at + 1) if found is None else _behind_tag(text, found)
+
+
+def _behind(text: str, what: str, at: int) -> int:
+    """The next ``<`` behind what ends here, or -1."""
+    end = text.find(what, at)
+    return -1 if end < 0 else text.find("<", end)
+
+
+def _behind_tag(text: str, tag: re.Match[str]) -> int:
+    """The next ``<`` behind a tag, and behind the text of an element that holds nothing else; -1 at the end."""
+    at = tag.end()
+    while True:
+        part = TAG_PART.search(text, at)
+        if part is None:
+            return -1
+        if part[1] is None:
+            break
+        at = text.find(part[1], part.end()) + 1
+        if not at:
+            return -1
+    name = tag[1].lower()
+    if name in RAW and not tag[0].startswith("</"):
+        end = END_OF_RAW[name].search(text, part.end())
+        return -1 if end is None else end.start()
+    return text.find("<", part.end())
+
+
+def block(answer: Answer, indent: str) -> list[str]:
+    """HTML and SVG as they are, a line of words as such, all else as preformatted text."""
+    if answer.picture is not None:
+        source, words = escape(answer.picture.path), escape(visible(answer.picture.words))
+        return indented([f'<img src="{source}" alt="{words}">'], indent)
+    if answer.form in ("html", "svg"):
+        return answer.lines if "<pre" in answer.text else indented(answer.lines, indent)
+    if answer.form == "line":
+        return indented([inline(line) for line in answer.lines], indent)
+    # no indent inside: a browser would show it
+    lines = [escape(line, quote=False) for line in answer.lines] or [""]
+    lines[0] = f"{indent}<pre>{lines[0]}"
+    lines[-1] += "</pre>"
+    return lines
+
+
+def inline(text: str) -> str:
+    """Words with the characters escaped that mean something."""
+    return escape(visible(text), quote=False)
+
+
+def shown(call: str) -> tuple[str, str]:
+    """The comments of a marker."""
+    return f"<!-- cnncalc: {call} -->", "<!-- /cnncalc -->"

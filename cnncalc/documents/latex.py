@@ -1,0 +1,77 @@
+"""LaTeX: comments alone on their line, outside of environments that show their content as it is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cnncalc.documents.lines import lines_of
+from cnncalc.documents.marker import Comment, indented
+from cnncalc.render.latex import escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cnncalc.documents.marker import Answer
+
+CODE = ("verbatim", "verbatim*", "Verbatim", "Verbatim*", "BVerbatim", "LVerbatim", "SaveVerbatim", "VerbatimOut",
+        "lstlisting", "minted", "comment", "alltt", "filecontents", "filecontents*", "tcblisting", "spverbatim",
+        "Highlighting")  # fmt: skip
+"""Environments whose content LaTeX does not read."""
+
+PART = re.compile(
+    r"\\begin[ \t]*\{(?P<name>[A-Za-z]+\*?)\}|\\(?:verb|lstinline|mintinline\{[^}]*\})\*?(?P<mark>[^A-Za-z\s*{])"
+    r"|\\.|(?P<comment>%+)"
+)
+
+
+def comments(text: str) -> Iterator[Comment]:
+    """Every comment; one behind other text is told from one alone on its line."""
+    closing = ""  # what ends the environment of code that is open
+    for start, end, _ in lines_of(text):
+        at = start
+        if closing:
+            found = text.find(closing, start, end)
+            if found < 0:
+                continue
+            at, closing = found + len(closing), ""
+        elif "%" not in (line := text[start:end]) and "\\begin" not in line:
+            continue
+        while (part := PART.search(text, at, end)) is not None:
+            at = part.end()
+            if part["comment"]:
+                before = text[start : part.start()]
+                yield Comment(part.start(), end, at, end, None if before.strip() else before)
+                break
+            if part["mark"]:
+                at = text.find(part["mark"], at, end) + 1 or end
+            elif part["name"] in CODE:
+                closing = f"\\end{{{part['name']}}}"
+                found = text.find(closing, at, end)
+                if found < 0:
+                    break
+                at, closing = found + len(closing), ""
+
+
+def block(answer: Answer, indent: str) -> list[str]:
+    """LaTeX as it is, a line of words as such, all else verbatim."""
+    if answer.picture is not None:
+        return indented([rf"\includegraphics{{{answer.picture.path.removesuffix('.svg')}}}"], indent)
+    if answer.form == "latex":
+        return answer.lines if r"\begin{verbatim" in answer.text else indented(answer.lines, indent)
+    if answer.form == "line":
+        return indented([inline(line) for line in answer.lines], indent)
+    if r"\end{verbatim}" in answer.text:
+        raise ValueError(r"\end{verbatim} cannot stand in verbatim text")
+    # no indent inside: it would be shown
+    return [rf"{indent}\begin{{verbatim}}", *answer.lines, r"\end{verbatim}"]
+
+
+def inline(text: str) -> str:
+    """Words that LaTeX shows as they are."""
+    return escaped(text)
+
+
+def shown(call: str) -> tuple[str, str]:
+    """The comments of a marker."""
+    return f"% cnncalc: {call}", "% /cnncalc"

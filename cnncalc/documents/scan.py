@@ -1,0 +1,197 @@
+"""The markers of a document, in any syntax: comments are found by the syntax, read and paired here."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from cnncalc.documents.marker import Marker
+from cnncalc.errors import Problem, did_you_mean
+from cnncalc.source import Source, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from cnncalc.documents.marker import Answer, Comment
+
+ENDINGS = {
+    "markdown": (".md", ".markdown", ".mdown", ".mkd"),
+    "html": (".html", ".htm", ".xhtml"),
+    "rst": (".rst",),
+    "latex": (".tex", ".ltx"),
+    "asciidoc": (".adoc", ".asciidoc", ".asc"),
+}
+"""Every syntax, a module of this package, and what its files end in."""
+
+NAME = "cnncalc"
+SPELLING = re.compile(r"\s*(?P<slash>/?)\s*(?P<word>[A-Za-z]+)(?P<colon>:?)(?!:)\s*(?P<rest>.*?)\s*", re.S)
+"""A comment that may be a marker: ``cnncalc: CALL`` or ``/cnncalc``."""
+
+LIKENESS = 0.75
+"""From this ratio of difflib on a word is taken for a misspelt ``cnncalc``."""
+
+
+class Syntax(Protocol):
+    """How documents of a kind are written; each is a module."""
+
+    def comments(self, text: str) -> Iterator[Comment]:
+        """The comments that may be markers, in the order of the text, without those in code."""
+
+    def block(self, answer: Answer, indent: str) -> list[str]:
+        """An answer as whole lines; raises ValueProblem where it cannot be written in this syntax."""
+
+    def inline(self, text: str) -> str:
+        """A line of plain words in the middle of a line."""
+
+    def shown(self, call: str) -> tuple[str, str]:
+        """The two comments around the body of a call."""
+
+
+class Scan(NamedTuple):
+    """What was found in a document: its markers, and what is wrong with them."""
+
+    source: Source
+    markers: tuple[Marker, ...]
+    problems: tuple[Problem, ...]
+
+
+def syntax_of(name: str) -> str | None:
+    """The syntax of a file by the end of its name; None if it is not known."""
+    small = name.lower()
+    return next((syntax for syntax, endings in ENDINGS.items() if small.endswith(endings)), None)
+
+
+def module_of(syntax: str) -> Syntax:
+    """The module of a syntax."""
+    module: Syntax = import_module(f"cnncalc.documents.{syntax}")  # type: ignore[assignment]  # a module is an object
+    return module
+
+
+def source_of(name: str, text: str) -> Source:
+    """The document as a source of messages: a lone carriage return ends a line as well, which changes no place."""
+    return Source(name, re.sub("\r(?!\n)", "\n", text) if "\r" in text else text)
+
+
+def scan(name: str, text: str, syntax: str, commands: Collection[str]) -> Scan:
+    """The markers of a document called ``name``; ``commands`` are those that a call may begin with."""
+    return _Pairing(source_of(name, text), text, module_of(syntax), commands).scan()
+
+
+class _Pairing:
+    """Reads the comments of one document one after the other."""
+
+    def __init__(self, source: Source, text: str, syntax: Syntax, commands: Collection[str]) -> None:
+        self.source = source
+        self.text = text
+        self.syntax = syntax
+        self.commands = commands
+        self.problems: list[Problem] = []
+        self.markers: list[Marker] = []
+        self.open: tuple[Comment, Span] | None = None
+
+    def scan(self) -> Scan:
+        for comment in self.syntax.comments(self.text):
+            self._read(comment)
+        if self.open is not None:
+            end = self.syntax.shown("")[1]
+            self._refuse("unclosed-marker", f"this marker is never closed: write {end} behind its place", self.open[1])
+        self.problems.sort(key=lambda problem: problem.span.start if problem.span else 0)
+        return Scan(self.source, tuple(self.markers), tuple(self.problems))
+
+    def _refuse(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
+        self.problems.append(Problem(code, message, span, hint))
+
+    def _read(self, comment: Comment) -> None:
+        inner = self.text[comment.inner_start : comment.inner_end]
+        found = SPELLING.fullmatch(inner)
+        if found is None:
+            return
+        span = self._span(comment)
+        if found["word"] == NAME:
+            if found["slash"] and not found["colon"] and not found["rest"]:
+                self._close(comment, span)
+                return
+            if not found["slash"] and found["colon"]:
+                at = comment.inner_start + found.start("rest")
+                self._begin(comment, Span(self.source, at, at + max(1, len(found["rest"]))) if found["rest"] else span)
+                return
+        self._doubt(found, span)
+
+    def _span(self, comment: Comment) -> Span:
+        """The comment, as far as its first line goes."""
+        line_end = self.source.text.find("\n", comment.start, comment.end)
+        return Span(self.source, comment.start, comment.end if line_end < 0 else line_end)
+
+    def _doubt(self, found: re.Match[str], span: Span) -> None:
+        """A comment that is no marker but looks as if it were meant as one."""
+        from difflib import SequenceMatcher
+
+        word = found["word"]
+        first = found["rest"].split(None, 1)[0] if found["rest"] else ""
+        if SequenceMatcher(None, word.casefold(), NAME).ratio() < LIKENESS:
+            return
+        begin, end = self.syntax.shown("CALL")
+        if found["slash"]:
+            self._refuse("misspelt-marker", f"this looks like the end of a marker, which is written {end}", span)
+        elif found["colon"] or first in self.commands:
+            near = f": did you mean '{NAME}:'?" if found["rest"] else ""
+            self._refuse("misspelt-marker", f"this looks like a marker, which is written {begin}{near}", span)
+
+    def _begin(self, comment: Comment, span: Span) -> None:
+        if self.open is not None:
+            line = self.open[1].line
+            message = f"a marker begins inside another one: that of line {line} is not closed"
+            self._refuse("nested-marker", message, span)
+        self.open = (comment, span)
+
+    def _close(self, comment: Comment, span: Span) -> None:
+        if self.open is None:
+            begin = self.syntax.shown("CALL")[0]
+            self._refuse("unopened-marker", f"this closes a marker, but none is open: one begins with {begin}", span)
+            return
+        (first, call_span), self.open = self.open, None
+        call = self.text[call_span.start : call_span.end] if call_span.start >= first.inner_start else ""
+        words = self._words(call, call_span)
+        if words is None:
+            return
+        line_end = self._line_end(first.end)
+        is_inline = first.before is None or comment.before is None or line_end > comment.start
+        start, end = (first.end, comment.start) if is_inline else (line_end, self._line_start(comment.start))
+        newline = self.text[self._bare_end(first.end) : line_end] or "\n"
+        self.markers.append(Marker(call, words, call_span, start, end, is_inline, first.before or "", newline))
+
+    def _words(self, call: str, span: Span) -> tuple[str, ...] | None:
+        """The words of a call, split as a POSIX shell would; None where it is wrong, which is said."""
+        try:
+            words = tuple(shlex.split(call))
+        except ValueError as error:
+            message = str(error)
+            self._refuse("marker-syntax", f"the call cannot be split into words: {message[:1].lower()}{message[1:]}",
+                         span)  # fmt: skip
+            return None
+        known = ", ".join(self.commands)
+        if not words:
+            begin = self.syntax.shown("CALL")[0]
+            self._refuse("empty-marker", f"a marker needs a call: {begin}", span, f"the commands are {known}")
+            return None
+        if words[0] not in self.commands:
+            near = did_you_mean(words[0], self.commands)
+            message = f"a document cannot call '{words[0][:60]}'{near}"
+            self._refuse("unknown-command", message, span, None if near else f"the commands are {known}")
+            return None
+        return words
+
+    def _bare_end(self, offset: int) -> int:
+        """The end of the line of an offset, before what ends it."""
+        found = re.compile(r"[\r\n]|\Z").search(self.text, offset)
+        return found.start() if found else len(self.text)
+
+    def _line_end(self, offset: int) -> int:
+        """The end of the line of an offset, behind what ends it."""
+        end = self._bare_end(offset)
+        return end + (2 if self.text.startswith("\r\n", end) else 1) if end < len(self.text) else end
+
+    def _line_start(self, offset: int) -> int:
+        return max(self.text.rfind("\n", 0, offset), self.text.rfind("\r", 0, offset)) + 1

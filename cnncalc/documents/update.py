@@ -1,0 +1,100 @@
+"""A document brought up to date: the body of each marker is what its call gives, all else stays as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnncalc.documents.scan import module_of, scan
+from cnncalc.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from cnncalc.documents.marker import Answer, Marker
+    from cnncalc.documents.scan import Scan, Syntax
+    from cnncalc.source import Span
+
+
+class Change(NamedTuple):
+    """A marker whose body is not what its call gives, and the body that it should have."""
+
+    marker: Marker
+    body: str
+
+
+class Update(NamedTuple):
+    """A document with its bodies as they should be, the markers whose bodies were not, and what stood in the way."""
+
+    text: str
+    changes: tuple[Change, ...]
+    problems: tuple[Problem, ...]
+
+
+class Unfit(Exception):
+    """An answer cannot stand in its place; the message says why."""
+
+
+def update(text: str, found: Scan, answers: Sequence[Answer], syntax: str, commands: Collection[str]) -> Update:
+    """The document with an answer in each of the markers that ``found`` holds.
+
+    The result is read again: it has the same markers with the very bodies that were put there, or it is refused. So
+    bringing it up to date once more changes nothing.
+    """
+    module = module_of(syntax)
+    parts: list[str] = []
+    places: list[tuple[int, int]] = []
+    changes: list[Change] = []
+    problems: list[Problem] = []
+    at = length = 0
+    for marker, answer in zip(found.markers, answers, strict=True):
+        try:
+            body = body_of(marker, answer, module)
+        except Unfit as error:
+            problems.append(Problem("unfit-output", str(error), marker.span))
+            continue
+        before = text[at : marker.start]
+        length += len(before)
+        places.append((length, length + len(body)))
+        length += len(body)
+        parts += [before, body]
+        at = marker.end
+        if body != text[marker.start : marker.end]:
+            changes.append(Change(marker, body))
+    if problems:
+        return Update(text, (), tuple(problems))
+    if not changes:
+        return Update(text, (), ())
+    new = "".join([*parts, text[at:]])
+    wrong = _first_difference(found, scan(found.source.name, new, syntax, commands), places)
+    if wrong is not None:
+        message = "what this call gives would be read as a part of the document: its markers would not be found again"
+        return Update(text, (), (Problem("unfit-output", message, wrong),))
+    return Update(new, tuple(changes), ())
+
+
+def body_of(marker: Marker, answer: Answer, syntax: Syntax) -> str:
+    """The body of a marker; raises Unfit where the answer cannot stand there."""
+    if marker.is_inline:
+        lines = answer.lines
+        if answer.picture is not None:
+            raise Unfit("a picture stands on a line of its own, but this marker stands in the middle of one")
+        if len(lines) > 1:
+            message = f"only one line fits into the middle of a line, but this call gives {len(lines):,}"
+            raise Unfit(f"{message}: let its markers stand on lines of their own")
+        return syntax.inline(lines[0]) if lines else ""
+    try:
+        lines = syntax.block(answer, marker.indent)
+    except ValueError as error:
+        raise Unfit(str(error)) from None
+    return "".join([line + marker.newline for line in lines])
+
+
+def _first_difference(old: Scan, new: Scan, places: Sequence[tuple[int, int]]) -> Span | None:
+    """The place of the first marker that a document does not have any more as it was; None if it has them all."""
+    for number, marker in enumerate(old.markers):
+        again = new.markers[number] if number < len(new.markers) else None
+        if again is None or again.call != marker.call or (again.start, again.end) != places[number]:
+            return marker.span
+    if len(new.markers) > len(old.markers) or new.problems:
+        return old.markers[-1].span
+    return None
