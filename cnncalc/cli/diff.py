@@ -62,7 +62,7 @@ def run(
     from cnncalc.memory.account import check_options
     from cnncalc.render.difference import difference_document
 
-    out = output_of(output)
+    out = output_of(output, **{"--columns": columns})
     words = notation_of(notation, out)
     options = options_of(replay)
     check_options(options)

@@ -43,7 +43,7 @@ def run(
         raise ValueProblem("fit needs --memory", code="usage", hint="--memory 8GiB, or --memory rtx-3090")
     if zero is not None and devices is None:
         raise ValueProblem("--zero splits over several devices; say how many with --data-parallel", code="usage")
-    out = output_of(output)
+    out = output_of(output, **{"--columns": columns})
     words = notation_of(notation, out)
     room, device = read_memory(memory)
     options = options_of(replay)

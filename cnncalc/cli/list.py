@@ -21,7 +21,7 @@ def run(columns: str | None, notation: dict[str, Any], output: dict[str, Any]) -
     from cnncalc.frontend.catalogue import names
     from cnncalc.render.catalogue import nets_document
 
-    out = output_of(output)
+    out = output_of(output, **{"--columns": columns})
     words = notation_of(notation, out)
     reports = [account(load(name, {})) for name in names()]
     out.write(nets_document(reports, notation=words).with_columns(columns))

@@ -67,7 +67,7 @@ def run(
     options = options_of(replay)
     if not (plan and options.dtype == "int8"):
         check_options(options)
-    out = output_of(output)
+    out = output_of(output, **{"--columns": columns})
     words = notation_of(notation, out)
     report = analyze(target, design, {"batch": options.batch, "dtype": options.dtype})
     if plan:

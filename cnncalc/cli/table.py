@@ -48,10 +48,7 @@ def run(
     output: dict[str, Any],
 ) -> None:
     """Prints the table of a target."""
-    out = output_of(output)
-    for given, what in ((columns is not None, "--columns"), (bars, "--bars")):
-        if given and out.form == "json":
-            raise ValueProblem(f"{what} is for a table of rows and columns; JSON always has every key", code="usage")
+    out = output_of(output, **{"--columns": columns, "--bars": bars})
     if bars and (style == "notes" or columns is not None):
         other = "--style notes" if style == "notes" else "--columns"
         hint = "--columns layer,volume,activation_share,parameter_share draws the columns that you choose"

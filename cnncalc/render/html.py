@@ -41,7 +41,7 @@ def table_lines(table: Table, heading: Sequence[str] = ()) -> list[str]:
     """A table with its heading as the caption; the first cell of a row is its header."""
     lines = ["<table>"]
     if heading:
-        caption = "<br>".join(f"<bdi>{escaped(line)}</bdi>" for line in heading)
+        caption = "<br>".join(f"<bdi>{line}</bdi>" for line in map(escaped, heading) if line.strip())
         lines.append(f"<caption>{caption}</caption>")
     if table.has_header:
         cells = [f'<th scope="col"{_side(column)}>{escaped(column.title)}</th>' for column in table.columns]
@@ -77,4 +77,4 @@ def paragraph_lines(paragraph: Paragraph) -> list[str]:
     if paragraph.verbatim:
         shown = "\n".join([escaped(line) or " " for line in paragraph.lines])
         return [*head, f"<dd><pre>{shown}</pre></dd>"]
-    return head + [f'<dd dir="auto">{escaped(line.strip())}</dd>' for line in paragraph.lines if line.strip()]
+    return head + [f'<dd dir="auto">{escaped(line).strip()}</dd>' for line in paragraph.lines if visible(line).strip()]

@@ -31,8 +31,8 @@ ESCAPES = {
     "%": r"\%",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
+    "<": r"\textless\/",
+    ">": r"\textgreater\/",
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "'": r"\textquotesingle{}",
@@ -70,12 +70,13 @@ def write(document: Document, page: Page) -> str:
 
 def escaped(text: str) -> str:
     """A text that LaTeX sets as it is; no two hyphens or commas become one mark."""
-    return SPECIAL.sub(lambda found: ESCAPES.get(found[0], found[0] + "{}"), visible(text))
+    return SPECIAL.sub(lambda found: ESCAPES.get(found[0], found[0] + r"\/"), visible(text))
 
 
 def caption(heading: tuple[str, ...]) -> str:
     """The lines of a heading as sentences of one caption."""
-    return " ".join([escaped(line) + ("" if line.endswith(".") else ".") for line in heading])
+    lines = [visible(line).strip() for line in heading]
+    return " ".join([escaped(line) + ("" if line.endswith(".") else ".") for line in lines if line])
 
 
 def _sides(table: Table) -> str:
@@ -123,15 +124,15 @@ def long_lines(table: Table, heading: tuple[str, ...]) -> list[str]:
 
 def paragraph_lines(paragraph: Paragraph) -> list[str]:
     """The word in bold and its lines behind it, in small type below the table."""
-    lines = [line.strip() for line in paragraph.lines if line.strip()]
+    lines = [line for line in map(visible, paragraph.lines) if line.strip()]
     if not lines:
         return []
     title = rf"\textbf{{{escaped(paragraph.title)}}} " if paragraph.title else ""
     if paragraph.verbatim:
         drawn = [visible(line).rstrip() for line in paragraph.lines]
         return [rf"\par\smallskip{{\scriptsize\raggedright {title}\par}}", *_verbatim(drawn)]
-    text = r"\newline ".join([escaped(line) for line in lines])
-    return [rf"  \par\smallskip{{\footnotesize\raggedright {title}{text}\par}}"]
+    text = r"\newline ".join([escaped(line.strip()) for line in lines])
+    return [rf"  \par\smallskip{{\scriptsize\raggedright {title}{text}\par}}"]
 
 
 def _verbatim(lines: list[str]) -> list[str]:

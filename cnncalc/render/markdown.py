@@ -38,7 +38,7 @@ def escaped(text: str) -> str:
 
 def _line(text: str) -> str:
     """A text that stands at the start of a line."""
-    text = escaped(text.strip())
+    text = escaped(text).strip()
     word = re.match(r"[0-9]{0,9}.?", text)
     head = word.group() if word else ""
     return AT_START.sub(r"\\", head, count=1) + text[len(head) :]
@@ -58,8 +58,8 @@ def paragraph_lines(paragraph: Paragraph) -> list[str]:
         shown = [visible(line) for line in paragraph.lines]
         fence = "`" * (max([2, *[len(run) for line in shown for run in re.findall("`+", line)]]) + 1)
         return [f"**{escaped(paragraph.title)}**", "", f"{fence}text", *shown, fence]
-    lines = [line for line in paragraph.lines if line.strip()]
+    lines = [line for line in paragraph.lines if visible(line).strip()]
     if paragraph.title and len(lines) == 1:
-        return [f"**{escaped(paragraph.title)}:** {escaped(lines[0].strip())}"]
+        return [f"**{escaped(paragraph.title)}:** {escaped(lines[0]).strip()}"]
     head = [f"**{escaped(paragraph.title)}**", ""] if paragraph.title else []
     return head + [f"- {_line(line)}" for line in lines]

@@ -28,8 +28,12 @@ SPECIAL = re.compile(
     re.X,
 )
 """Characters that mean something in the middle of a line."""
+PLAIN = re.compile(r"[^\W_]|[\[(]|\+[0-9]")
+"""A start of a line that is no bullet, option, rule or comment."""
 NUMBERED = re.compile(r"\(?(?:[0-9]+|#|[A-Za-z]|[ivxlcdmIVXLCDM]+)[.)](?:\s|$)")
 """A start of a line that could be the number of a list."""
+EMPTY = ".."
+"""A comment without words, for an empty first cell: RST takes a row without one for a part of the row before."""
 
 
 def write(document: Document, page: Page) -> str:
@@ -41,7 +45,7 @@ def write(document: Document, page: Page) -> str:
         parts.append("\n".join(table_lines(table, title if place == 0 else "")))
     if not tables and title:
         parts.append(line_of(title))
-    parts += [line_of(line) for line in document.heading[1:] if line.strip()]
+    parts += [line_of(line) for line in document.heading[1:] if visible(line).strip()]
     parts += ["\n".join(paragraph_lines(paragraph)) for paragraph in document.closing]
     return "\n\n".join(parts) + "\n"
 
@@ -56,8 +60,8 @@ def line_of(text: str) -> str:
 
     Before what could be taken for the mark of a list, a rule or a comment stands an escaped blank, which is not shown.
     """
-    shown = escaped(text.strip())
-    is_plain = not shown or ((shown[0].isalnum() or shown[0] in "[(") and not NUMBERED.match(shown))
+    shown = escaped(text).strip()
+    is_plain = not shown or (PLAIN.match(shown) and not NUMBERED.match(shown))
     return shown if is_plain else "\\ " + shown
 
 
@@ -66,9 +70,10 @@ def table_lines(table: Table, title: str = "") -> list[str]:
     head = f".. table:: {escaped(title)}".rstrip()
     if len(table.columns) == 1:
         return _list_table(table, title)
-    texts = [[line_of(cell.text) or "\\" for cell in row] for row in table.rows]
-    titles = [line_of(column.title) or "\\" for column in table.columns]
-    lines = [titles, *texts] if table.has_header else texts
+    lines = [[line_of(cell.text) for cell in row] for row in table.rows]
+    if table.has_header:
+        lines.insert(0, [line_of(column.title) for column in table.columns])
+    lines = [[first or EMPTY, *rest] for first, *rest in lines]
     widths = [max(2, *[width_of(line[place]) for line in lines]) for place in range(len(table.columns))]
     rule = "  ".join(["=" * width for width in widths])
     shown = [
@@ -88,7 +93,7 @@ def table_lines(table: Table, title: str = "") -> list[str]:
 
 def _list_table(table: Table, title: str) -> list[str]:
     lines = [f".. list-table:: {escaped(title)}".rstrip()]
-    texts = [line_of(row[0].text) or "\\" for row in table.rows]
+    texts = [line_of(row[0].text) or EMPTY for row in table.rows]
     if table.has_header:
         lines.append("   :header-rows: 1")
         texts.insert(0, line_of(table.columns[0].title))
@@ -100,8 +105,8 @@ def paragraph_lines(paragraph: Paragraph) -> list[str]:
     title = f"**{escaped(paragraph.title)}**" if paragraph.title else ""
     if paragraph.verbatim:
         return [f"{title}\\ ::" if title else "::", "", *[f"   {visible(line)}".rstrip() for line in paragraph.lines]]
-    lines = [line for line in paragraph.lines if line.strip()]
+    lines = [line for line in paragraph.lines if visible(line).strip()]
     if title and len(lines) == 1:
-        return [f"{title}: {escaped(lines[0].strip())}"]
+        return [f"{title}: {escaped(lines[0]).strip()}"]
     head = [title, ""] if title else []
     return head + [f"- {line_of(line)}" for line in lines]

@@ -129,10 +129,12 @@ TOTAL memory  995 activations * 4 bytes * 2 images = 7.773 KiB / batch of 2, for
               about x2 with backward: 15.55 KiB
 TOTAL params  3,666 = 3,654 weights + 12 biases
               * 4 bytes = 14.32 KiB; x3 with gradients and a step cache (momentum, Adagrad, RMSProp): 42.96 KiB
-TOTAL MACs    22,176 (22.18K) / image, forward; 1 MAC is one multiply and one add
+TOTAL MACs    22,176 (22.18K) / image, forward
 where         the first layer (conv1): 69.6 % of the activations, 84.4 % of the MACs
               fc1, the only FC layer: 94.7 % of the parameters
               the convolutions: 84.4 % of the MACs, the FC layers: 15.6 %
+counted       memory in numbers of one image, K, M and G by 1000; bytes of 2 images in float32, KiB, MiB and GiB by 1024
+              weights with scales, biases with shifts; 1 MAC is one multiply and one add of a convolution or FC layer
 """
     )
 
@@ -242,7 +244,7 @@ def test_shared_frozen_and_training_only_layers_are_said() -> None:
     assert "TOTAL params  3,660 = 3,600 weights + 60 biases" in rows
     assert "  0 are trainable, 3,660 frozen" in rows
     assert "  shared, so counted once: fc2 those of fc1" in rows
-    assert "TOTAL MACs  7,200 / image, forward; 1 MAC is one multiply and one add" in rows
+    assert "TOTAL MACs  7,200 / image, forward" in rows
     assert "at test time  1 layer runs in training alone: fc2" in rows
     assert "  without: 120 activations = 480 B, 3,660 parameters, 3,600 MACs" in rows
 
@@ -258,7 +260,7 @@ def test_what_test_time_leaves_out() -> None:
 def test_assumptions_are_listed() -> None:
     text = write(document(cnncalc.analyze("INPUT -> CONV -> RELU -> POOL? -> FC -> FC")), "text")
 
-    assert [line.strip() for line in text.partition("assumed")[2].splitlines()] == [
+    assert [line.strip() for line in text.partition("assumed")[2].partition("counted")[0].splitlines()] == [
         "input 224x224x3",
         "64 filters in a CONV without a number",
         "kernel 3 in a CONV without a number",
