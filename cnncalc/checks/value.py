@@ -9,11 +9,11 @@ from cnncalc.checks.budget import UNIT_OF, Measure
 from cnncalc.checks.measure import Meter, seen_last
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.units import bytes_per_element
-from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.memory.account import Options
+    from cnncalc.volume import Volume
 
 NET_KEYS = (
     "parameters", "weights", "biases", "trainable", "buffers", "activations", "macs", "layers", "parameter_memory",

@@ -6,7 +6,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.cli.program import COMMANDS, FAILED, perform
+from cnncalc.cli.program import COMMANDS, FAILED, find_command, perform
 from cnncalc.cli.streams import StreamError, collected
 from cnncalc.documents.marker import Answer, Picture
 from cnncalc.documents.picture import check_path, words_of
@@ -89,12 +89,16 @@ def inside(folder: str) -> Iterator[None]:
         os.chdir(before)
 
 
-def problems_of(error: Exception, span: Span) -> list[Problem]:
+def problems_of(error: Exception, span: Span | None) -> list[Problem]:
     """What went wrong with a call, at its place in the document; what has a place of its own keeps that as well."""
     if isinstance(error, DesignError):
         placed = [problem for problem in error.every if problem.span is not None]
         here = [problem._replace(span=span) for problem in error.every if problem.span is None]
-        return [*here, *([Problem("failed-call", "this call fails; why is said below", span)] if placed else []), *placed]
+        return [
+            *here,
+            *([Problem("failed-call", "this call fails; why is said below", span)] if placed else []),
+            *placed,
+        ]
     if isinstance(error, (ValueProblem, StreamError)):
         return [Problem(error.code, error.message, span, error.hint)]
     if isinstance(error, CallError):
@@ -103,3 +107,33 @@ def problems_of(error: Exception, span: Span) -> list[Problem]:
         return [Problem("design", str(error), span)]
     words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     return [Problem("internal", f"{words} (an error of cnncalc itself: please report it with the call)", span)]
+
+
+def in_format(words: Sequence[str], form: str) -> tuple[str, ...]:
+    """The call with a format where it names none and its command has that one."""
+    command = find_command(words[0])
+    given = list(words[1 : words.index("--")] if "--" in words else words[1:])
+    has_it = command is not None and any(
+        option.flag == "--format" and form in option.words for option in command.options
+    )
+    if not has_it or any(word in ("--help", "-h") or word.partition("=")[0] == "--format" for word in given):
+        return tuple(words)
+    return (words[0], "--format", form, *words[1:])
+
+
+def named_files(words: Sequence[str], folder: str) -> list[str]:
+    """The paths of files that a call names."""
+    found = []
+    for word in words[1:]:
+        name = word.partition("=")[2] if word.startswith("--") else word
+        path = os.path.join(folder, name)
+        if name and "\0" not in name and os.path.isfile(path):
+            found.append(os.path.abspath(path))
+    return found
+
+
+def said_in_words(error: Exception) -> str:
+    """What went wrong with a call, for whoever has a place for it already."""
+    if isinstance(error, (CallError, DesignError)):
+        return str(error)
+    return "\n\n".join(str(problem) for problem in problems_of(error, None))

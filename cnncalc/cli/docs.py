@@ -170,9 +170,7 @@ class _Work:
         self.text = text[len(self.mark) :]
         # beside its target, where it is a link: there it is read as a document
         self.folder = os.path.dirname(os.path.abspath(document.path))
-        self.rewritten: Rewritten = rewrite(
-            document.shown, self.text, document.syntax or "", self.folder, caller
-        )
+        self.rewritten: Rewritten = rewrite(document.shown, self.text, document.syntax or "", self.folder, caller)
         self.drawings = [drawing for drawing in self.rewritten.drawings if self._is_other(drawing)]
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.cli.calls import CALLABLE, CallError, Caller, problems_of
+from cnncalc.cli.calls import CALLABLE, Caller, CallError, problems_of
 from cnncalc.documents.scan import scan
 from cnncalc.documents.update import Update, update
 from cnncalc.errors import DesignError, Problem, in_text_order

@@ -53,8 +53,11 @@ class Output(NamedTuple):
 
 
 class Collected:
-    """What a call said while it was collected: ``reports`` with their formats, and ``files`` that it would have
-    written with their texts. ``said`` is what was meant for standard error."""
+    """What a call said while it was collected.
+
+    ``reports`` are texts with their formats, ``files`` those that it would have written, each with its text; ``said``
+    is what was meant for standard error.
+    """
 
     def __init__(self) -> None:
         self.reports: list[tuple[str, str]] = []
@@ -71,7 +74,7 @@ def collected() -> Iterator[Collected]:
 
     Reports are those that a pipe would get, whatever this process runs in.
     """
-    global _collected  # noqa: PLW0603  # standard output is one for the whole process as well
+    global _collected  # standard output is one for the whole process as well
     before, _collected = _collected, Collected()
     try:
         yield _collected

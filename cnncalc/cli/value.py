@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
+from cnncalc.cli.command import Command, Option, choice, output_of
 from cnncalc.cli.memory import REPLAY
 from cnncalc.cli.options import DESIGN, UNITS, analyze, output_options
 from cnncalc.units import BYTES_PER_ELEMENT
@@ -24,8 +24,8 @@ KEY of a layer:
   parameter_memory activation_memory
   receptive_field input output name kind label
 
-Counts are those of one image; memory is that of --batch, counted as a budget counts it. As in the table, the activations
-of a net leave out what works in place, and such a layer has no memory of its own.
+Counts are those of one image; memory is that of --batch, counted as a budget counts it. As in the table, the
+activations of a net leave out what works in place, and such a layer has no memory of its own.
 
 \b
 Examples:

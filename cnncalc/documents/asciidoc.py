@@ -19,6 +19,8 @@ FENCE = re.compile(r"```[^`\s]*")
 STYLE = re.compile(r"\[(?:(?:source|listing|literal|pass|comment|verse|stem|latexmath|asciimath)[%#.,\]]|, *\w)")
 ATTRIBUTES = re.compile(r"\[.*\]")
 PREPROCESSED = re.compile(r"\\*(?:include|ifdef|ifndef|ifeval|endif)::")
+PLAIN = re.compile(r"(?![0-9A-Za-z]+[.)] )[^\W_](?:[^\W_]|[ ,.%]|-(?!-))*")
+VOLUME = re.compile(r"\[[0-9]+(?:x[0-9]+)*\]")
 LANGUAGES = {"json": "json", "yaml": "yaml", "latex": "latex", "rst": "rst", "markdown": "markdown", "xml": "xml"}
 
 
@@ -79,7 +81,7 @@ def _attribute(text: str) -> str:
 def inline(text: str) -> str:
     """Words that AsciiDoc shows as they are."""
     text = visible(text)
-    if re.fullmatch(r"[\w ,.%]*", text) or re.fullmatch(r"\[[0-9x]+\]", text):
+    if PLAIN.fullmatch(text) or VOLUME.fullmatch(text):
         return text
     return "pass:c[" + text.replace("]", "\\]") + "]"
 

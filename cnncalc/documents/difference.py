@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, Literal
 
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from cnncalc.documents.update import Update
 
 CONTEXT = 3
 """So many lines are shown before and behind a change."""
 
-Step = tuple[str, int, int, int, int]
+Tag = Literal["replace", "delete", "insert", "equal"]
+Step = tuple[Tag, int, int, int, int]
 """A step from one list of lines to another, as difflib gives it."""
+
+
+class _Matcher(SequenceMatcher[str]):
+    """Groups steps that are known already, as difflib groups its own."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def get_opcodes(self) -> list[Step]:
+        return self.steps
 
 
 def unified_diff(name: str, text: str, update: Update) -> str:
     """The diff of a document called ``name``; empty if nothing changes."""
     old, new = _lines(text), _lines(update.text)
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
-    matcher.opcodes = _steps(text, update, old, new)  # difflib groups them as it does its own
     shown = visible(name)
-    lines = []
-    for group in matcher.get_grouped_opcodes(CONTEXT):
+    lines: list[str] = []
+    for group in _Matcher(_steps(text, update, old, new)).get_grouped_opcodes(CONTEXT):
         if not lines:
             lines += [f"--- {shown}", f"+++ {shown} (up to date)"]
-        lines.append(f"@@ -{_range(group, 1)} +{_range(group, 3)} @@")
+        last = group[-1]
+        lines.append(f"@@ -{_range(group[0][1], last[2])} +{_range(group[0][3], last[4])} @@")
         for tag, a, b, c, d in group:
             if tag == "equal":
                 lines += _shown(" ", old[a:b])
@@ -45,8 +58,8 @@ def _lines(text: str) -> list[str]:
     return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z", text)
 
 
-def _range(group: Sequence[Step], side: int) -> str:
-    start, length = group[0][side], group[-1][side + 1] - group[0][side]
+def _range(start: int, end: int) -> str:
+    length = end - start
     if length == 1:
         return str(start + 1)
     return f"{start + 1 if length else start},{length}"
@@ -62,18 +75,15 @@ def _shown(sign: str, lines: list[str]) -> Iterator[str]:
 
 def _steps(text: str, update: Update, old: list[str], new: list[str]) -> list[Step]:
     """The steps from the old lines to the new ones: those of each changed body, and equal lines between."""
-    from bisect import bisect_right
-    from itertools import accumulate
-
     starts = [0, *accumulate(map(len, old))]
     ends = [0, *accumulate(map(len, new))]
     regions: list[list[int]] = []
     moved = 0
     for change in update.changes:
         start, end = change.marker.start, change.marker.end
-        a, b = bisect_right(starts, start) - 1, _line_behind(starts, end, start)
+        a, b = bisect_right(starts, start) - 1, _line_behind(starts, end)
         at = start + moved
-        c, d = bisect_right(ends, at) - 1, _line_behind(ends, at + len(change.body), at)
+        c, d = bisect_right(ends, at) - 1, _line_behind(ends, at + len(change.body))
         moved += len(change.body) - (end - start)
         if regions and (a < regions[-1][1] or c < regions[-1][3]):
             regions[-1][1], regions[-1][3] = max(b, regions[-1][1]), max(d, regions[-1][3])
@@ -92,10 +102,8 @@ def _steps(text: str, update: Update, old: list[str], new: list[str]) -> list[St
     return _merged(steps)
 
 
-def _line_behind(starts: list[int], end: int, start: int) -> int:
+def _line_behind(starts: list[int], end: int) -> int:
     """The first line that begins at or behind ``end``."""
-    from bisect import bisect_left
-
     return bisect_left(starts, end)
 
 

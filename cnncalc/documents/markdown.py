@@ -42,9 +42,10 @@ NAMES = (
 ATTRIBUTE = r"""\s+[A-Za-z_:][\w.:-]*(?:\s*=\s*(?:[^\s"'=<>`]+|'[^']*'|"[^"]*"))?"""
 TAG = re.compile(rf"<[A-Za-z][A-Za-z0-9-]*(?:{ATTRIBUTE})*\s*/?>|</[A-Za-z][A-Za-z0-9-]*\s*>", re.A)
 AUTOLINK = re.compile(r"<[A-Za-z][A-Za-z0-9.+-]{1,31}:[^\s<>]*>")
+TEXTUAL = "script|pre|style|textarea"
 BLANK = re.compile(r"[ \t]*$")
 HTML_BLOCKS = (
-    (re.compile(r"<(?:script|pre|style|textarea)(?:[\s>]|$)", re.I), re.compile(r"</(?:script|pre|style|textarea)>", re.I)),
+    (re.compile(rf"<(?:{TEXTUAL})(?:[\s>]|$)", re.I), re.compile(rf"</(?:{TEXTUAL})>", re.I)),
     (re.compile(r"<!--"), re.compile(r"-->")),
     (re.compile(r"<\?"), re.compile(r"\?>")),
     (re.compile(r"<![A-Za-z]"), re.compile(r">")),
@@ -116,7 +117,7 @@ def _leaves(text: str) -> Iterator[tuple[list[Piece], bool]]:
                 continue
             fence = ""
         if html_end is not None:
-            is_over = not is_inside or (html_end is BLANK and BLANK.match(text[at:end]) is not None)
+            is_over = not is_inside or (html_end is BLANK and BLANK.match(text, at, end) is not None)
             if not is_over:
                 html.append(Piece(at, end))
                 is_over = html_end is not BLANK and html_end.search(text, at, end) is not None
@@ -142,34 +143,31 @@ def _leaves(text: str) -> Iterator[tuple[list[Piece], bool]]:
                 else:
                     del containers[matched:]
                 break
-            rest = text[first:end]
-            sign = rest[0]
+            sign = text[first]
             if sign == ">":
                 yield from _paragraph(text, paragraph)
                 paragraph = []
                 del containers[matched:]
                 containers.append(QUOTATION)
                 matched += 1
-                at, column = first + 1, to + 1
-                if at < end and text[at] in " \t":
-                    at, column = _advanced(text, at, column, 1)
+                at, column = _behind_quotation(text, first, to, end)
                 continue
-            if sign in "`~" and (opened := FENCE.match(rest)) is not None:
+            if sign in "`~" and (opened := FENCE.match(text, first, end)) is not None:
                 fence = opened[1] or opened[2]
-            elif sign == "#" and HEADING.match(rest):
+            elif sign == "#" and HEADING.match(text, first, end):
                 yield from _paragraph(text, paragraph)
                 paragraph = []
                 yield [Piece(first, end)], False
-            elif sign == "<" and (closing := _html_end(rest, bool(paragraph))) is not None:
+            elif sign == "<" and (closing := _html_end(text, first, end, bool(paragraph))) is not None:
                 yield from _paragraph(text, paragraph)
                 paragraph = []
-                if closing is not BLANK and closing.search(rest):
+                if closing is not BLANK and closing.search(text, first, end):
                     yield [Piece(first, end)], True
                 else:
                     html, html_end = [Piece(first, end)], closing
-            elif goes_on and sign in "=-" and UNDERLINE.match(rest):
-                pass
-            elif sign in "*-_" and RULE.match(rest):
+            elif (goes_on and sign in "=-" and UNDERLINE.match(text, first, end)) or (
+                sign in "*-_" and RULE.match(text, first, end)
+            ):
                 pass
             elif (wide := _entry(text, first, to, end, goes_on)) is not None:
                 yield from _paragraph(text, paragraph)
@@ -180,7 +178,7 @@ def _leaves(text: str) -> Iterator[tuple[list[Piece], bool]]:
                 matched += 1
                 column = to + more
                 continue
-            elif sign in "!?=" and ADMONITION.match(rest):
+            elif sign in "!?=" and ADMONITION.match(text, first, end):
                 yield from _paragraph(text, paragraph)
                 paragraph = []
                 del containers[matched:]
@@ -188,7 +186,7 @@ def _leaves(text: str) -> Iterator[tuple[list[Piece], bool]]:
                 matched += 1
                 yield [Piece(first, end)], False
                 break
-            elif sign == "[" and (note := FOOTNOTE.match(rest)) is not None:
+            elif sign == "[" and (note := FOOTNOTE.match(text, first, end)) is not None:
                 yield from _paragraph(text, paragraph)
                 paragraph = []
                 del containers[matched:]
@@ -212,11 +210,22 @@ def _leaves(text: str) -> Iterator[tuple[list[Piece], bool]]:
 
 def _paragraph(text: str, pieces: list[Piece]) -> Iterator[tuple[list[Piece], bool]]:
     """A paragraph as a whole; a table line by line, since no code goes on in its next row."""
-    if len(pieces) > 1 and DELIMITERS.match(text[pieces[1].start : pieces[1].end]):
+    if len(pieces) > 1 and _is_table(text[pieces[0].start : pieces[0].end], text[pieces[1].start : pieces[1].end]):
         for piece in pieces:
             yield [piece], False
     elif pieces:
         yield pieces, False
+
+
+def _is_table(head: str, rule: str) -> bool:
+    """Whether two lines begin a table: as many cells in its head as in the rule below."""
+    return DELIMITERS.match(rule) is not None and _cells(head) == _cells(rule)
+
+
+def _cells(row: str) -> int:
+    """How many cells a row has."""
+    row = row.strip().replace("\\|", "")
+    return row.removeprefix("|").removesuffix("|").count("|") + 1
 
 
 def _blanks(text: str, at: int, column: int, end: int) -> tuple[int, int]:
@@ -233,9 +242,9 @@ def _blanks(text: str, at: int, column: int, end: int) -> tuple[int, int]:
 
 
 def _advanced(text: str, at: int, column: int, columns: int) -> tuple[int, int]:
-    """So many columns of blanks further; a tab may be taken in part."""
+    """So many columns of blanks further, or as far as there are blanks; a tab may be taken in part."""
     target = column + columns
-    while column < target:
+    while column < target and at < len(text) and text[at] in " \t":
         wide = TAB - column % TAB if text[at] == "\t" else 1
         if column + wide > target:
             return at, target
@@ -246,21 +255,34 @@ def _advanced(text: str, at: int, column: int, columns: int) -> tuple[int, int]:
 def _continued(text: str, start: int, end: int, containers: list[int]) -> tuple[int, int, int]:
     """How far the open containers go on in a line: place and column behind them, and how many they are."""
     at, column = start, 0
+    bare_end = start + len(text[start:end].rstrip(" \t"))
     for matched, container in enumerate(containers):
-        first, to = _blanks(text, at, column, end)
         if container == QUOTATION:
-            if to - column > 3 or first == end or text[first] != ">":
+            first, to = _blanks(text, at, column, min(end, at + TAB))
+            if to - column > 3 or first >= bare_end or text[first] != ">":
                 return at, column, matched
-            at, column = first + 1, to + 1
-            if at < end and text[at] in " \t":
-                at, column = _advanced(text, at, column, 1)
-        elif first == end:
-            at, column = first, to
-        elif to - column >= container:
-            at, column = _advanced(text, at, column, container)
+            at, column = _behind_quotation(text, first, to, end)
+        elif at >= bare_end:
+            at, column = _blanks(text, at, column, end)
         else:
-            return at, column, matched
+            first, to = _advanced(text, at, column, container)
+            if to - column < container:
+                return at, column, matched
+            at, column = first, to
     return at, column, len(containers)
+
+
+def _behind_quotation(text: str, at: int, column: int, end: int) -> tuple[int, int]:
+    """Place and column behind a ``>`` and the blank that belongs to it."""
+    at, column = at + 1, column + 1
+    return _advanced(text, at, column, 1) if at < end else (at, column)
+
+
+def _is_rule(text: str, first: int, end: int, *, under_text: bool) -> bool:
+    """Whether a line is a rule between paragraphs, or underlines a heading."""
+    if under_text and UNDERLINE.match(text, first, end):
+        return True
+    return text[first] in "*-_" and RULE.match(text, first, end) is not None
 
 
 def _closes(fence: str, text: str, at: int, column: int, end: int) -> bool:
@@ -270,14 +292,14 @@ def _closes(fence: str, text: str, at: int, column: int, end: int) -> bool:
     return to - column < 4 and len(rest) >= len(fence) and rest == fence[0] * len(rest)
 
 
-def _html_end(rest: str, in_paragraph: bool) -> re.Pattern[str] | None:
+def _html_end(text: str, first: int, end: int, in_paragraph: bool) -> re.Pattern[str] | None:
     """What ends the block of HTML that begins here; None if none does."""
     for begin, closing in HTML_BLOCKS:
-        if begin.match(rest):
+        if begin.match(text, first, end):
             return closing
     if not in_paragraph:
-        tag = TAG.match(rest)
-        if tag is not None and not rest[tag.end() :].strip():
+        tag = TAG.match(text, first, end)
+        if tag is not None and BLANK.match(text, tag.end(), end):
             return BLANK
     return None
 
@@ -358,7 +380,6 @@ def _until(text: str, what: str, at: int, missing: set[str]) -> int:
 # What is written
 
 
-LANGUAGES = {"line": "text"}
 ENTITIES = {sign: f"&#{ord(sign)};" for sign in "\\`*_[~$|"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 VOLUME = re.compile(r"\[[0-9]+x[0-9]+x[0-9]+\]")
 

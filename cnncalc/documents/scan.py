@@ -65,7 +65,7 @@ def syntax_of(name: str) -> str | None:
 
 def module_of(syntax: str) -> Syntax:
     """The module of a syntax."""
-    module: Syntax = import_module(f"cnncalc.documents.{syntax}")  # type: ignore[assignment]  # a module is an object
+    module: Syntax = import_module(f"cnncalc.documents.{syntax}")
     return module
 
 

@@ -1,0 +1,146 @@
+"""The extension for Sphinx: ``extensions = ["cnncalc.sphinx"]``.
+
+The directive puts what a call prints into the document, as a part of it; the role puts one number into a sentence:
+
+    .. cnncalc:: table vgg16 --depth 1
+
+    VGG-16 has :cnncalc:`value vgg16 parameters` parameters.
+
+Files that a call names lie beside the document; when one of them changes, the document is read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+from html import escape
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from cnncalc import __version__
+from cnncalc.cli.calls import CALLABLE, Caller, in_format, named_files, said_in_words
+from cnncalc.documents import rst
+from cnncalc.documents.picture import words_of
+from cnncalc.errors import CnncalcError, ValueProblem, did_you_mean
+
+if TYPE_CHECKING:
+    from docutils.nodes import Node, system_message
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+    from cnncalc.cli.calls import Said
+
+logger = logging.getLogger(__name__)
+
+
+class Drawing(nodes.General, nodes.Element):
+    """A drawing of cnncalc: ``svg`` its text, ``alt`` the same in words."""
+
+
+class Failed(CnncalcError):
+    """A call gives nothing; the message says why."""
+
+
+def answered(call: str, env: BuildEnvironment, location: Any, form: str = "") -> Said:
+    """What a call of the document that is being read gives; raises Failed."""
+    try:
+        words = tuple(shlex.split(call))
+    except ValueError as error:
+        raise Failed(f"the call cannot be split into words: {error}") from None
+    if not words or words[0] not in CALLABLE:
+        near = did_you_mean(words[0], CALLABLE) if words else ""
+        what = f"a document cannot call '{words[0][:60]}'{near}" if words else "a call is missing"
+        raise Failed(what if near else f"{what} (known: {', '.join(CALLABLE)})")
+    folder = os.path.dirname(env.doc2path(env.docname))
+    for path in named_files(words, folder):
+        env.note_dependency(path)
+    said = Caller().call(in_format(words, form) if form else words, folder)
+    if form and isinstance(said.error, ValueProblem) and said.error.code == "usage":  # a text that has no other format
+        said = Caller().call(words, folder)
+    for warning in said.warnings:
+        logger.warning("%s: %s", call, warning, location=location, type="cnncalc", subtype="call")
+    if said.answer is None:
+        raise Failed(said_in_words(said.error or ValueProblem("the call gives nothing")))
+    return said
+
+
+class Output(SphinxDirective):
+    """``.. cnncalc:: CALL``: what the call prints; of a table the table itself, of a plot the picture."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+    has_content = False
+    option_spec: ClassVar[dict[str, Any]] = {}
+
+    def run(self) -> list[Node]:
+        """The nodes of the answer."""
+        try:
+            said = answered(self.arguments[0], self.env, self.get_location(), "rst")
+        except Failed as failed:
+            raise self.error(f"cnncalc: {failed}") from None
+        answer = said.answer
+        assert answer is not None
+        svg = said.picture or (answer.text if answer.form == "svg" or answer.text.startswith("<svg") else None)
+        if svg is not None:
+            return [Drawing(svg=svg, alt=words_of(svg))]
+        lines = StringList(rst.block(answer, ""), source=self.get_source_info()[0])
+        parent = nodes.Element()
+        self.state.nested_parse(lines, self.content_offset, parent)
+        return parent.children
+
+
+class Value(SphinxRole):
+    """``:cnncalc:`value TARGET KEY```: one line in a sentence."""
+
+    def run(self) -> tuple[list[Node], list[system_message]]:
+        """The words of the answer, or the mistake at its place."""
+        try:
+            answer = answered(self.text, self.env, self.get_location()).answer
+            assert answer is not None
+            if len(answer.lines) > 1 or answer.form not in ("line", "text"):
+                raise Failed("only one line of words fits into a sentence: use the directive, or 'value TARGET KEY'")
+        except Failed as failed:
+            message = self.inliner.reporter.error(f"cnncalc: {failed}", line=self.lineno)
+            return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
+        return [nodes.Text("".join(answer.lines))], []
+
+
+# How builders write a drawing
+
+
+def _as_html(translator: Any, node: Drawing) -> None:
+    builder = translator.builder
+    data = node["svg"].encode()
+    name = f"cnncalc-{hashlib.sha256(data).hexdigest()[:16]}.svg"
+    folder = os.path.join(builder.outdir, builder.imagedir)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as file:
+        file.write(data)
+    translator.body.append(f'<p><img src="{builder.imgpath}/{name}" alt="{escape(node["alt"])}"></p>\n')
+    raise nodes.SkipNode
+
+
+def _as_words(translator: Any, node: Drawing) -> None:
+    """A builder that cannot show SVG says what the drawing shows."""
+    paragraph = nodes.paragraph("", "", nodes.emphasis("", node["alt"]))
+    if node.document is not None:
+        paragraph.document = node.document
+    paragraph.parent = node.parent
+    paragraph.walkabout(translator)
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Adds the directive and the role."""
+    others: Any = dict.fromkeys(("latex", "text", "man", "texinfo"), (_as_words, None))
+    app.add_node(Drawing, html=(_as_html, None), **others)
+    app.add_directive("cnncalc", Output)
+    app.add_role("cnncalc", Value())
+    # another version may count otherwise, so that what was read before is read again
+    app.add_config_value("cnncalc_version", __version__, "env", frozenset({str}))
+    return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}
