@@ -73,7 +73,7 @@ class Training(NamedTuple):
 
     ``peak_bytes`` is that of every step but the first, in which the optimizer makes its state
     (``first_step_peak_bytes``). ``saved_bytes`` is what is kept for backward, images and targets included, parameters
-    not. ``segments`` are the stretches that are checkpointed, ``recomputed_macs`` the multiply-adds of one image that
+    not; ``optimizer_step_bytes`` is alive while the optimizer steps. ``segments`` are the stretches that are checkpointed, ``recomputed_macs`` the multiply-adds of one image that
     are done again for them.
     """
 
@@ -87,6 +87,7 @@ class Training(NamedTuple):
     segments: tuple[Segment, ...] = ()
     recomputed_macs: int = 0
     events: tuple[Event, ...] = ()
+    optimizer_step_bytes: int = 0
 
 
 class NotesRule(NamedTuple):
@@ -300,6 +301,7 @@ class Bench:
             chosen,
             sum(sum(macs[segment.first : segment.last + 1]) for segment in chosen),
             trace.events,
+            at_step,
         )
 
     def inference(self, batch: int, *, logs: bool = False) -> Inference:
