@@ -306,7 +306,7 @@ def test_the_site_is_built_without_a_warning_and_asks_no_other_server(tmp_path: 
         text = page.read_text(encoding="utf-8")
         assert remote_assets(text) == [], page
         prose = re.sub(r"<(pre|code|script)\b.*?</\1>", "", text, flags=re.S)
-        assert "\\" not in prose, f"an escape is shown as it is in {page.name}"
+        assert not re.search(r"\\|!\[|\]\(", prose), f"markup is shown as it is in {page.name}"
     for style in tmp_path.rglob("*.css"):
         assert not re.search(r"@import|url\(['\"]?(?:https?:)?//", style.read_text(encoding="utf-8")), style
 

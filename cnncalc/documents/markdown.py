@@ -380,7 +380,7 @@ def _until(text: str, what: str, at: int, missing: set[str]) -> int:
 # What is written
 
 
-ENTITIES = {sign: f"&#{ord(sign)};" for sign in "\\`*_[~$|"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+ENTITIES = {sign: f"&#{ord(sign)};" for sign in "\\`*_[]~$|"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 VOLUME = re.compile(r"\[[0-9]+x[0-9]+x[0-9]+\]")
 
 

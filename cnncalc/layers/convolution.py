@@ -83,7 +83,7 @@ class Convolution(Layer):
 
 
 class Conv(Convolution):
-    """K filters that slide over the full depth of the input, or over one of ``groups`` parts of it.
+    """K filters that slide over the full depth of the input, or with ``groups`` each over one part of it.
 
     Formula: a window of the input, F x F x D/groups, times the weights of the filter, added up, plus its bias.
     Volume: height (H - F + 2P)/S + 1, rounded down; width alike; depth K, the filters. F is the kernel (dilated:
@@ -235,7 +235,7 @@ class Conv(Convolution):
 
 
 class DepthwiseConv(Convolution):
-    """One filter (or ``multiplier`` filters) for each map of the input, which sees that map alone.
+    """One filter for each map of the input, or several (``multiplier``), which see that map alone.
 
     Formula: a window of one map, F x F, times the weights of the filter, added up, plus its bias.
     Volume: height (H - F + 2P)/S + 1, rounded down; width alike; depth D*multiplier.

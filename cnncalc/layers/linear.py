@@ -35,7 +35,7 @@ class Dense(Layer):
 
 
 class FullyConnected(Dense):
-    """``units`` neurons, each connected to the whole volume.
+    """K neurons, each connected to the whole volume.
 
     Formula: each unit adds up the H*W*D inputs times its weights, plus its bias.
     Volume: [1x1xK], K units.

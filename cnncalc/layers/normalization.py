@@ -336,7 +336,7 @@ class LayerNorm(ImageNorm):
 
 
 class GroupNorm(ImageNorm):
-    """Normalizes each of ``groups`` groups of channels of an image by its own mean and variance.
+    """Normalizes each group of channels of an image by its own mean and variance.
 
     Formula: y = (x - mean) / sqrt(variance + 1e-5) * scale + shift.
     Volume: as the input.

@@ -111,7 +111,7 @@ class Reshape(Layer):
 
 
 class Upsample(Layer):
-    """Height and width times ``factor``: each element repeated (``nearest``) or interpolated (``bilinear``).
+    """Height and width times a factor: each element repeated (``nearest``) or interpolated (``bilinear``).
 
     Formula: nearest y[i, j] = x[i // factor, j // factor]; bilinear takes pixels as areas (corners not aligned): output
     o lies at (o + 0.5)/factor - 0.5 of the input.
