@@ -89,24 +89,34 @@ def inside(folder: str) -> Iterator[None]:
         os.chdir(before)
 
 
-def problems_of(error: Exception, span: Span | None) -> list[Problem]:
+class Fault(NamedTuple):
+    """Something wrong with a marker: the problem at its place in the document, and the call's own ``words``."""
+
+    problem: Problem
+    words: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.problem}\n\n{self.words}" if self.words else str(self.problem)
+
+
+def faults_of(error: Exception, span: Span | None) -> list[Fault]:
     """What went wrong with a call, at its place in the document; what has a place of its own keeps that as well."""
     if isinstance(error, DesignError):
         placed = [problem for problem in error.every if problem.span is not None]
-        here = [problem._replace(span=span) for problem in error.every if problem.span is None]
-        return [
-            *here,
-            *([Problem("failed-call", "this call fails; why is said below", span)] if placed else []),
-            *placed,
-        ]
+        here = [Fault(problem._replace(span=span)) for problem in error.every if problem.span is None]
+        return here + ([_failed(span, str(DesignError(placed)))] if placed else [])
     if isinstance(error, (ValueProblem, StreamError)):
-        return [Problem(error.code, error.message, span, error.hint)]
+        return [Fault(Problem(error.code, error.message, span, error.hint))]
     if isinstance(error, CallError):
-        return [Problem("failed-call", "this call fails; why is said below", span)]
+        return [_failed(span, str(error))]
     if isinstance(error, CnncalcError):
-        return [Problem("design", str(error), span)]
+        return [Fault(Problem("design", str(error), span))]
     words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return [Problem("internal", f"{words} (an error of cnncalc itself: please report it with the call)", span)]
+    return [Fault(Problem("internal", f"{words} (an error of cnncalc itself: please report it with the call)", span))]
+
+
+def _failed(span: Span | None, words: str) -> Fault:
+    return Fault(Problem("failed-call", "this call fails; it says:", span), words)
 
 
 def in_format(words: Sequence[str], form: str) -> tuple[str, ...]:
@@ -136,4 +146,4 @@ def said_in_words(error: Exception) -> str:
     """What went wrong with a call, for whoever has a place for it already."""
     if isinstance(error, (CallError, DesignError)):
         return str(error)
-    return "\n\n".join(str(problem) for problem in problems_of(error, None))
+    return "\n\n".join(str(fault) for fault in faults_of(error, None))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.cli.calls import CALLABLE, Caller, CallError, problems_of
-from cnncalc.documents.scan import scan
-from cnncalc.documents.update import Update, update
-from cnncalc.errors import DesignError, Problem, in_text_order
+from cnncalc.cli.calls import CALLABLE, Caller, CallError, Fault, faults_of
+from cnncalc.documents.scan import module_of, scan
+from cnncalc.documents.update import Unfit, Update, body_of, update
+from cnncalc.errors import MOST_PROBLEMS, Problem
 
 if TYPE_CHECKING:
     from cnncalc.documents.marker import Marker
@@ -37,35 +37,38 @@ class Rewritten(NamedTuple):
 def rewrite(name: str, text: str, syntax: str, folder: str, caller: Caller) -> Rewritten:
     """A document called ``name``, its calls made where ``folder`` is the place to name files from."""
     found = scan(name, text, syntax, CALLABLE)
-    problems = list(found.problems)
-    blocks: list[str] = []
-    answers, drawings, warnings = [], [], []
+    module = module_of(syntax)
+    faults = [Fault(problem) for problem in found.problems]
+    bodies, drawings, warnings = [], [], []
     for marker in found.markers:
         said = caller.call(marker.words, folder)
         if said.answer is None:
-            error = said.error or CallError("")
-            problems += problems_of(error, marker.span)
-            if isinstance(error, CallError):
-                blocks.append(str(error))
+            faults += faults_of(said.error or CallError(""), marker.span)
             continue
-        answers.append(said.answer)
+        for words in said.warnings:
+            place = Problem("call-warning", "this call warns; it says:", marker.span, severity="warning")
+            warnings.append(f"{place}\n\n{words}")
         if said.picture is not None and said.answer.picture is not None:
             drawings.append(Drawing(marker, said.answer.picture.path, said.picture))
-        for words in said.warnings:
-            place = Problem("call-warning", "this call warns", marker.span, severity="warning")
-            warnings.append(f"{place}\n\n{words}")
-    nothing = Update(text, (), ())
-    if not problems:
-        problems += _clashes(drawings)
-    if not problems:
-        changed = update(text, found, answers, syntax, CALLABLE)
-        if not changed.problems:
+        try:
+            bodies.append(body_of(marker, said.answer, module))
+        except Unfit as error:
+            faults.append(Fault(Problem("unfit-output", str(error), marker.span)))
+    faults += [Fault(problem) for problem in _clashes(drawings)]
+    if not faults:
+        changed = update(text, found, bodies, syntax, CALLABLE)
+        if changed.problem is None:
             return Rewritten(found.markers, changed, "", tuple(warnings), tuple(drawings))
-        problems += changed.problems
-    here = [problem for problem in problems if problem.span is not None and problem.span.source is found.source]
-    there = [problem for problem in problems if problem not in here]
-    said_so = [str(DesignError(in_text_order(here))), *([str(DesignError(there))] if there else []), *blocks]
-    return Rewritten(found.markers, nothing, "\n\n".join(dict.fromkeys(said_so)), tuple(warnings))
+        faults.append(Fault(changed.problem))
+    return Rewritten(found.markers, Update(text, ()), _in_words(faults), tuple(warnings))
+
+
+def _in_words(faults: list[Fault]) -> str:
+    """What is wrong, in the order of the text; of very much the first, and how much more."""
+    faults = sorted(faults, key=lambda fault: fault.problem.span.start if fault.problem.span else 0)
+    words = "\n\n".join(str(fault) for fault in faults[:MOST_PROBLEMS])
+    left = len(faults) - MOST_PROBLEMS
+    return words + (f"\n\n... and {left:,} more problem{'s' if left > 1 else ''}" if left > 0 else "")
 
 
 def _clashes(drawings: list[Drawing]) -> list[Problem]:

@@ -179,7 +179,10 @@ class _Pairing:
         if words[0] not in self.commands:
             near = did_you_mean(words[0], self.commands)
             message = f"a document cannot call '{words[0][:60]}'{near}"
-            self._refuse("unknown-command", message, span, None if near else f"the commands are {known}")
+            hint = None if near else f"the commands are {known}"
+            if words[0] == NAME:
+                hint = f"leave out the second '{NAME}'"
+            self._refuse("unknown-command", message, span, hint)
             return None
         return words
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.documents.scan import module_of, scan
+from cnncalc.documents.scan import scan
 from cnncalc.errors import Problem
 
 if TYPE_CHECKING:
@@ -23,53 +23,46 @@ class Change(NamedTuple):
 
 
 class Update(NamedTuple):
-    """A document with its bodies as they should be, the markers whose bodies were not, and what stood in the way."""
+    """A document with its bodies as they should be, the markers whose bodies were not; or the ``problem`` with that."""
 
     text: str
     changes: tuple[Change, ...]
-    problems: tuple[Problem, ...]
+    problem: Problem | None = None
 
 
 class Unfit(Exception):
     """An answer cannot stand in its place; the message says why."""
 
 
-def update(text: str, found: Scan, answers: Sequence[Answer], syntax: str, commands: Collection[str]) -> Update:
-    """The document with an answer in each of the markers that ``found`` holds.
+def update(text: str, found: Scan, bodies: Sequence[str], syntax: str, commands: Collection[str]) -> Update:
+    """The document with a body in each of the markers that ``found`` holds.
 
     The result is read again: it has the same markers with the very bodies that were put there, or it is refused. So
     bringing it up to date once more changes nothing.
     """
-    module = module_of(syntax)
     parts: list[str] = []
     places: list[tuple[int, int]] = []
-    changes: list[Change] = []
-    problems: list[Problem] = []
     at = length = 0
-    for marker, answer in zip(found.markers, answers, strict=True):
-        try:
-            body = body_of(marker, answer, module)
-        except Unfit as error:
-            problems.append(Problem("unfit-output", str(error), marker.span))
-            continue
+    for marker, body in zip(found.markers, bodies, strict=True):
         before = text[at : marker.start]
         length += len(before)
         places.append((length, length + len(body)))
         length += len(body)
         parts += [before, body]
         at = marker.end
-        if body != text[marker.start : marker.end]:
-            changes.append(Change(marker, body))
-    if problems:
-        return Update(text, (), tuple(problems))
+    changes = tuple(
+        Change(marker, body)
+        for marker, body in zip(found.markers, bodies, strict=True)
+        if body != text[marker.start : marker.end]
+    )
     if not changes:
-        return Update(text, (), ())
+        return Update(text, ())
     new = "".join([*parts, text[at:]])
     wrong = _first_difference(found, scan(found.source.name, new, syntax, commands), places)
     if wrong is not None:
         message = "what this call gives would be read as a part of the document: its markers would not be found again"
-        return Update(text, (), (Problem("unfit-output", message, wrong),))
-    return Update(new, tuple(changes), ())
+        return Update(text, (), Problem("unfit-output", message, wrong))
+    return Update(new, changes)
 
 
 def body_of(marker: Marker, answer: Answer, syntax: Syntax) -> str:
