@@ -17,7 +17,7 @@ import cnncalc
 from cnncalc.cli.program import COMMANDS, find_command, run
 from cnncalc.frontend.catalogue import names
 from cnncalc.layers import KINDS
-from tests.pages import (
+from tests.manual import (
     DOCS,
     MARKER,
     PAGES,
