@@ -179,11 +179,11 @@ class Bench:
         return Machine(
             tape,
             self.profile,
-            **self._habits(tape, segments, training=True),
+            **self.habits(tape, segments, training=True),
             logs=logs,
         ).run(training=True)
 
-    def _habits(self, tape: Tape, segments: Sequence[Segment], *, training: bool) -> dict[str, Any]:
+    def habits(self, tape: Tape, segments: Sequence[Segment], *, training: bool) -> dict[str, Any]:
         """What the training loop decides for the machine; an inference has none of it."""
         if not training:
             return {}
@@ -202,7 +202,7 @@ class Bench:
         machine = Machine(
             tape,
             self.profile,
-            **self._habits(tape, segments, training=training),
+            **self.habits(tape, segments, training=training),
             watch=highest,
         )
         machine.run(training=training)
@@ -217,7 +217,7 @@ class Bench:
         machine = Recorder(
             tape,
             self.profile,
-            **self._habits(tape, segments, training=training),
+            **self.habits(tape, segments, training=training),
         )
         machine.run(training=training)
         there = [parameter.size for parameter in tape.parameters]
