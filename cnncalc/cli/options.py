@@ -107,13 +107,16 @@ UNITS = choice(
     "--units", UNIT_STYLES, "iec: KiB, MiB of 1024 (default). notes: the same values as KB, MB. si: kB, MB of 1000."
 )
 
+OUTPUT = Option("--output", "file", "Write to a file instead of standard output.", "FILE", group="output", brief="-o")
+"""Where a report goes; the command gets ``output``."""
+
 
 def output_options(*forms: str) -> tuple[Option, ...]:
     """--format (one of ``forms``) and --output; the command gets ``output``, for :func:`output_of`."""
     default = "rich on a terminal, else text" if "rich" in forms else forms[0]
     return (
         choice("--format", forms, f"Format of the report (default: {default}).", name="form")._replace(group="output"),
-        Option("--output", "file", "Write to a file instead of standard output.", "FILE", group="output"),
+        OUTPUT,
     )
 
 
