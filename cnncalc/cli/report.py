@@ -13,10 +13,9 @@ from cnncalc.errors import DesignError, ValueProblem
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
     from cnncalc.checks.check import Outcome
-    from cnncalc.graph import Graph
 
-HELP = """Writes everything about TARGET as one page of HTML that needs nothing else, no network and no further file: the
-verdict, drawings, the table to sort, search and fold, memory for every batch and optimizer, budgets and findings.
+HELP = """Writes everything about TARGET as one page of HTML that loads nothing: the verdict, drawings, the table to sort,
+search and fold, memory for every batch and optimizer, budgets and findings, and how every figure was counted.
 
 With AFTER the page compares two nets.
 
@@ -50,21 +49,20 @@ def run(
             code="usage",
             hint="--checkpoint blocks, stages, sqrt, or names of blocks",
         )
-    graph = load(target, design)
-    report = account(graph, batch=options.batch, dtype=options.dtype)
-    memory = account_memory(report, options, logs=True)
+    report = account(load(target, design), batch=options.batch, dtype=options.dtype)
+    memory = account_memory(report, options, logs=True, details=False)
     say_warnings((*report.warnings, *memory.warnings))
     curve = curve_of(Bench(report, options), memory.training.segments)
-    outcome = checked(target, graph, design, units or "iec")
+    outcome = checked(target, report, design, units or "iec")
     page = report_page(memory, curve, outcome, texts_of(report), units=units or "iec")
     Output(None, output["file"]).write_text(page)
 
 
-def checked(target: str, graph: Graph, design: dict[str, Any], units: str) -> Outcome:
+def checked(target: str, report: Report, design: dict[str, Any], units: str) -> Outcome:
     """What came of the budget and the design rules; a budget that is wrong is an error here as well."""
     from cnncalc.checks.check import Checker, Orders
 
-    outcome = Checker(Orders(budget={}, units=units), settings_of(design)).outcome_of(target, graph)
+    outcome = Checker(Orders(budget={}, units=units), settings_of(design)).outcome_of(target, report)
     if outcome.is_broken:
         raise DesignError(outcome.problems)
     return outcome

@@ -1,9 +1,8 @@
 """Peak memory as an exact function of the batch: worked out once, then by adding up for any number of images.
 
-Every size is a fixed part and a part for each image, rounded last (:mod:`cnncalc.memory.family`), and the replay frees
-and makes the same tensors whatever their sizes are. So one replay in which sizes stay symbols says what is alive at
-every moment, and the peak of a batch is the largest of these sums. Only the few moments that can be the largest for
-some batch are kept.
+Every size is a fixed part and a part for each image, rounded last, and the replay makes and frees the same tensors
+whatever their sizes are. So one replay in which sizes stay symbols says what is alive at every moment, and the peak of
+a batch is the largest of these sums. Only the few moments that can be the largest for some batch are kept.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import ValueProblem
 from cnncalc.memory.account import Breakdown, check_options
-from cnncalc.memory.family import TapeFamily
+from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import OPTIMIZERS, step_of
 from cnncalc.memory.profiles import profile_named
 from cnncalc.memory.replay import Machine
@@ -23,10 +22,15 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
     from cnncalc.memory.account import Bench, Options
     from cnncalc.memory.segments import Segment
-    from cnncalc.memory.tape import Tape
+    from cnncalc.memory.tape import Operation, Tape
 
 STEP = "optimizer step"
 """The place of a peak that lies in no layer."""
+
+IMAGES = 256
+"""A net is lowered for 2**256 images: so many that in every size the bits below are the fixed part, those above the
+part of each image."""
+FIXED = (1 << IMAGES) - 1
 
 
 class Amount(NamedTuple):
@@ -178,22 +182,28 @@ def curve_of(bench: Bench, segments: Sequence[Segment] = ()) -> Curve:
     if options.profile == "notes":
         return _by_the_notes(report, options, names)
     profile = profile_named(options.profile)
-    families = [
-        TapeFamily(report, profile, dtype=options.dtype, training=training, autocast=options.autocast)
+    tapes = [
+        lower(
+            report,
+            profile._replace(rounding=1),
+            batch=1 << IMAGES,
+            dtype=options.dtype,
+            training=training,
+            autocast=options.autocast,
+        )
         for training in (True, False)
     ]
-    symbols = Symbols(profile.rounding, [tape for family in families for tape in (family.two, family.three)])
-    tapes = [symbols.tape(family) for family in families]
-    step, views = _course(bench, symbols, tapes[0], segments, training=True)
-    forward, _ = _course(bench, symbols, tapes[1], (), training=False)
+    symbols = Symbols(profile.rounding, tapes)
+    step, views = _course(bench, symbols, symbols.tape(tapes[0]), segments, training=True)
+    forward, _ = _course(bench, symbols, symbols.tape(tapes[1]), (), training=False)
     small = {batch for pair in views for batch in symbols.alike(*pair)} if profile.adds_in_place else set()
-    special = {batch: _plain_course(bench, families[0].tape(batch), segments) for batch in sorted(small)}
-    there = families[0].tape(2)
-    sizes = [parameter.size for parameter in there.parameters if parameter.is_trainable]
+    special = {batch: _plain_course(bench, batch, segments) for batch in sorted(small)}
+    parameters = [_rounded(parameter.size, profile.rounding) for parameter in tapes[0].parameters]
+    learned = [size for size, parameter in zip(parameters, tapes[0].parameters, strict=True) if parameter.is_trainable]
     states = {}
     for name, optimizer in OPTIMIZERS.items():
         try:
-            taken = step_of(optimizer, sizes, profile, style=options.style, weight_decay=options.weight_decay)
+            taken = step_of(optimizer, learned, profile, style=options.style, weight_decay=options.weight_decay)
         except ValueProblem:
             if name == options.optimizer:
                 raise
@@ -202,8 +212,8 @@ def curve_of(bench: Bench, segments: Sequence[Segment] = ()) -> Curve:
     return Curve(
         profile.rounding,
         symbols.sizes,
-        sum([parameter.size for parameter in there.parameters]),
-        sum(there.buffers),
+        sum(parameters),
+        sum([_rounded(size, profile.rounding) for size in tapes[0].buffers]),
         states,
         step,
         forward,
@@ -251,21 +261,19 @@ class Symbols:
 
     def __init__(self, rounding: int, tapes: Iterable[Tape]) -> None:
         self.rounding = rounding
+        self.symbols: dict[int, int] = {}
+        sizes = {abs(size) for tape in tapes for size in _sizes(tape)}
+        images = [size >> IMAGES for size in sizes]
         self.places: dict[tuple[int, int], int] = {}
-        two, three, *others = tapes
-        largest = 1
-        for one, other in ((two, three), tuple(others)):
-            for a, b in _pairs(one, other):
-                each = abs(b) - abs(a)
+        if rounding > 1:
+            for size, each in zip(sizes, images, strict=True):
                 if each:
-                    largest = max(largest, abs(each))
-                    if rounding > 1:
-                        self.places.setdefault((abs(a) - 2 * each, each), len(self.places))
+                    self.places[size & FIXED, each] = len(self.places)
         self.known = tuple(self.places)
         self.used: dict[int, int] = {}  # the classes that an amount names, in the order in which they are met
         self.at_count = self.COUNT * len(self.places)
         self.at_each = self.at_count + self.COUNT
-        width = largest.bit_length() + self.COUNT
+        width = max(images, default=0).bit_length() + self.COUNT + 1
         self.at_fixed = self.at_each + width
         # so that no field below the topmost is negative while it is read
         halves = [self.COUNT * place + self.COUNT - 1 for place in range(len(self.places) + 1)]
@@ -274,16 +282,19 @@ class Symbols:
         self.half = 1 << (self.COUNT - 1)
         self.each_mask, self.each_half = (1 << width) - 1, 1 << (width - 1)
 
-    def symbol(self, two: int, three: int) -> int:
-        """The symbol of a size that is ``two`` bytes for two images and ``three`` for three, negative or not."""
-        if two < 0 or three < 0:
-            return -self.symbol(-two, -three)
-        each = three - two
-        fixed = two - 2 * each
+    def symbol(self, size: int) -> int:
+        """The symbol of a size, negative or not."""
+        known = self.symbols.get(size)
+        if known is None:
+            known = self.symbols[size] = -self._new(-size) if size < 0 else self._new(size)
+        return known
+
+    def _new(self, size: int) -> int:
+        each, fixed = size >> IMAGES, size & FIXED
         if not each:
             return _rounded(fixed, self.rounding) << self.at_fixed
-        known = self.places.get((fixed, each))
-        own = 0 if known is None else 1 << (self.COUNT * known)
+        place = self.places.get((fixed, each))
+        own = 0 if place is None else 1 << (self.COUNT * place)
         return own + (1 << self.at_count) + (each << self.at_each) + (fixed << self.at_fixed)
 
     def line(self, total: int) -> tuple[int, int, int]:
@@ -314,31 +325,22 @@ class Symbols:
                 fixed -= count * part
         return Amount(fixed, tuple(counts))
 
-    def tape(self, family: TapeFamily) -> Tape:
+    def tape(self, tape: Tape) -> Tape:
         """A tape with symbols for sizes."""
-        two, three, symbol = family.two, family.three, self.symbol
-        return two._replace(
-            values=tuple(
-                [a._replace(size=symbol(a.size, b.size)) for a, b in zip(two.values, three.values, strict=True)]
-            ),
-            operations=tuple(
-                [
-                    a._replace(
-                        byproducts=tuple(
-                            [
-                                c._replace(size=symbol(c.size, d.size))
-                                for c, d in zip(a.byproducts, b.byproducts, strict=True)
-                            ]
-                        ),
-                        scratch=symbol(a.scratch, b.scratch),
-                        backward_scratch=tuple(map(symbol, a.backward_scratch, b.backward_scratch)),
-                    )
-                    if a.byproducts or a.scratch or a.backward_scratch
-                    else a
-                    for a, b in zip(two.operations, three.operations, strict=True)
-                ]
-            ),
-            parameters=tuple([part._replace(size=symbol(part.size, part.size)) for part in two.parameters]),
+        symbol = self.symbol
+        return tape._replace(
+            values=tuple([value._replace(size=symbol(value.size)) for value in tape.values]),
+            operations=tuple([self._operation(operation) for operation in tape.operations]),
+            parameters=tuple([parameter._replace(size=symbol(parameter.size)) for parameter in tape.parameters]),
+        )
+
+    def _operation(self, operation: Operation) -> Operation:
+        if not (operation.byproducts or operation.scratch or operation.backward_scratch):
+            return operation
+        return operation._replace(
+            byproducts=tuple([part._replace(size=self.symbol(part.size)) for part in operation.byproducts]),
+            scratch=self.symbol(operation.scratch),
+            backward_scratch=tuple(map(self.symbol, operation.backward_scratch)),
         )
 
     def alike(self, one: int, other: int) -> list[int]:
@@ -355,16 +357,14 @@ class Symbols:
         ]
 
 
-def _pairs(two: Tape, three: Tape) -> Iterable[tuple[int, int]]:
-    """The sizes of two tapes side by side."""
-    for value, other in zip(two.values, three.values, strict=True):
-        yield value.size, other.size
-    for a, b in zip(two.operations, three.operations, strict=True):
-        for product, another in zip(a.byproducts, b.byproducts, strict=True):
-            yield product.size, another.size
-        if a.scratch:
-            yield a.scratch, b.scratch
-        yield from zip(a.backward_scratch, b.backward_scratch, strict=True)
+def _sizes(tape: Tape) -> Iterable[int]:
+    """Every size of a tape that may depend on the batch."""
+    yield from [value.size for value in tape.values]
+    for operation in tape.operations:
+        if operation.byproducts or operation.scratch or operation.backward_scratch:
+            yield from [product.size for product in operation.byproducts]
+            yield operation.scratch
+            yield from operation.backward_scratch
 
 
 class Witness(Machine):
@@ -412,8 +412,9 @@ def _course(
     return Course(inputs, moments or (Moment(-1, "", none, none, none),), end), machine.views
 
 
-def _plain_course(bench: Bench, tape: Tape, segments: Sequence[Segment]) -> Course:
+def _plain_course(bench: Bench, batch: int, segments: Sequence[Segment]) -> Course:
     """The course of one batch, in which all bytes are fixed."""
+    tape = bench.tape(batch, training=True)
     trace = Machine(tape, bench.profile, **bench.habits(tape, segments, training=True)).run(training=True)
     level, left = trace.peak, trace.after_backward
     moment = Moment(

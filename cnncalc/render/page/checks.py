@@ -60,11 +60,15 @@ def _limit(one: Checked, units: str, *, has_base: bool) -> list[str]:
 def _finding(finding: Finding, units: str) -> str:
     """A finding: its word, what it says, where it stands, and what to try."""
     look = "bad" if finding.severity == "error" else "warn"
-    parts = [f'<p><span class="tag {look}">{text(finding.code)}</span> <span dir="auto">{text(finding.message)}</span></p>']
+    parts = [
+        f'<p><span class="tag {look}">{text(finding.code)}</span> <span dir="auto">{text(finding.message)}</span></p>'
+    ]
     if finding.span is not None:
         span = finding.span
         where = f"{text(span.source.name)}, line {span.line}, column {span.column}"
-        parts.append(f'<p class="note"><bdi>{where}</bdi></p><pre dir="ltr" tabindex="0">{text_of(excerpt(span))}</pre>')
+        parts.append(
+            f'<p class="note"><bdi>{where}</bdi></p><pre dir="ltr" tabindex="0">{text_of(excerpt(span))}</pre>'
+        )
     details = [text(line[:1].upper() + line[1:] + ".") for line in details_of(finding, units)]
     if details:
         parts.append(f'<p class="note">{" ".join(details)}</p>')

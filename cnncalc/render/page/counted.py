@@ -47,7 +47,10 @@ def counted_section(memory: MemoryReport, units: str) -> str:
             "Receptive fields",
             "are height \u00d7 width in pixels of the input, at most the input; through branches the largest.",
         ),
-        ("Units.", f"{UNITS[units]} Short counts are decimal: K, M, G, T. An element in {options.dtype} takes {each} bytes."),
+        (
+            "Units.",
+            f"{UNITS[units]} Short counts are decimal: K, M, G, T. An element in {options.dtype} takes {each} bytes.",
+        ),
         ("Memory", _memory(memory)),
         (
             "Exact",

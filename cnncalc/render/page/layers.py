@@ -86,10 +86,7 @@ def layer_table(report: Report, units: str) -> str:
     has_remarks = any(remark(row_of(row.name, row.label, (row,))) for row in report.layers)
     columns = (*COLUMNS, ("remarks", "")) if has_remarks else COLUMNS
     heads = "".join(
-        [
-            f'<th scope="col"{f""" class="{kind}" """.rstrip() if kind else ""}>{title}</th>'
-            for title, kind in columns
-        ]
+        [f'<th scope="col"{f""" class="{kind}" """.rstrip() if kind else ""}>{title}</th>' for title, kind in columns]
     )
     lines: list[str] = []
     _branch(tree_of(report.layers), 0, lines, units, has_remarks=has_remarks)

@@ -84,9 +84,7 @@ def _intro(memory: MemoryReport) -> str:
 def _controls(memory: MemoryReport, curves: Sequence[Curve], units: str) -> str:
     options = memory.options
     known = [name for name in curves[0].optimizers if all(name in curve.optimizers for curve in curves)]
-    choices = "".join(
-        [f"<option{' selected' if name == options.optimizer else ''}>{name}</option>" for name in known]
-    )
+    choices = "".join([f"<option{' selected' if name == options.optimizer else ''}>{name}</option>" for name in known])
     nearest = max([number for number, stop in enumerate(STOPS) if stop <= options.batch])
     return (
         '<form class="controls" id="controls" hidden>\n'

@@ -107,7 +107,9 @@ def _budget(outcome: Outcome) -> str:
     if warned:
         return f'It is above <strong class="warn">{plural(warned, "warning level")}</strong>, and within its budget.'
     if unknown:
-        return f"It keeps {limits - unknown:,} of its {plural(limits, 'limit')}; {unknown:,} have nothing to compare with."
+        return (
+            f"It keeps {limits - unknown:,} of its {plural(limits, 'limit')}; {unknown:,} have nothing to compare with."
+        )
     return f'It <strong class="good">keeps {"its one limit" if limits == 1 else f"all {limits:,} limits"}</strong> of its budget.'
 
 
@@ -126,7 +128,12 @@ def figures(memory: MemoryReport, units: str) -> str:
             f"{totals.activations:,}",
             f"{format_bytes(totals.activation_bytes, units)}, {images}",
         ),
-        ("Training peak", format_bytes(training, units), f"{training:,} bytes", f"{images}, {memory.options.optimizer}"),
+        (
+            "Training peak",
+            format_bytes(training, units),
+            f"{training:,} bytes",
+            f"{images}, {memory.options.optimizer}",
+        ),
         ("Inference peak", format_bytes(inference, units), f"{inference:,} bytes", images),
     ]
     cells = "\n".join(
