@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: done; a check failed; the input or the call is wrong; an error of cnncalc itself; interrupted."""
 
-COMMANDS = ("table", "list", "show", "explain", "verify", "memory", "fit", "check", "diff", "report", "schema")
+COMMANDS = ("table", "list", "show", "explain", "verify", "memory", "fit", "check", "diff", "plot", "report", "schema")
 """Every command; each is a module of this package that defines ``COMMAND``."""
 
 COMPLETION = "_CNNCALC_COMPLETE"

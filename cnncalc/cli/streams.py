@@ -74,7 +74,7 @@ def write_output(text: str, file: str | None = None) -> None:
     A reader of standard output that closes early ends it with BrokenPipeError.
     """
     if file is not None and file != "-":
-        _write_file(text, file)
+        _write_file(text.encode("utf-8", "backslashreplace"), file)
         return
     if sys.stdout is None:
         raise StreamError("output", "the report cannot be written: standard output is closed")
@@ -89,11 +89,27 @@ def write_output(text: str, file: str | None = None) -> None:
         raise StreamError("output", f"the report cannot be written to standard output: {reason(error)}") from None
 
 
-def _write_file(text: str, file: str) -> None:
+def write_data(data: bytes, file: str | None = None) -> None:
+    """A picture to a file, or to standard output; as :func:`write_output`."""
+    if file is not None and file != "-":
+        _write_file(data, file)
+        return
+    if sys.stdout is None:
+        raise StreamError("output", "the picture cannot be written: standard output is closed")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _abandon(sys.stdout)
+        raise StreamError("output", f"the picture cannot be written to standard output: {reason(error)}") from None
+
+
+def _write_file(data: bytes, file: str) -> None:
     """Writes beside the file and then takes its place, so that no reader sees half of it."""
     place = os.path.realpath(file)
     beside = f"{place}.{os.getpid()}.tmp"
-    data = text.encode("utf-8", "backslashreplace")
     try:
         if os.path.exists(place) and not os.path.isfile(place):
             if os.path.isdir(place):

@@ -73,7 +73,7 @@ class Training(NamedTuple):
 
     ``peak_bytes`` is that of every step but the first, in which the optimizer makes its state
     (``first_step_peak_bytes``). ``saved_bytes`` is what is kept for backward, images and targets included, parameters
-    not. ``segments`` are the stretches that are checkpointed, ``recomputed_macs`` the multiply-adds of one image that
+    not; ``optimizer_step_bytes`` is alive while the optimizer steps. ``segments`` are the stretches that are checkpointed, ``recomputed_macs`` the multiply-adds of one image that
     are done again for them.
     """
 
@@ -87,6 +87,7 @@ class Training(NamedTuple):
     segments: tuple[Segment, ...] = ()
     recomputed_macs: int = 0
     events: tuple[Event, ...] = ()
+    optimizer_step_bytes: int = 0
 
 
 class NotesRule(NamedTuple):
@@ -300,6 +301,7 @@ class Bench:
             chosen,
             sum(sum(macs[segment.first : segment.last + 1]) for segment in chosen),
             trace.events,
+            at_step,
         )
 
     def inference(self, batch: int, *, logs: bool = False) -> Inference:
@@ -420,10 +422,13 @@ def notes_rule(report: Report, options: Options) -> NotesRule:
     return NotesRule(activations, parameters, activations + parameters, 2 * activations + 3 * parameters)
 
 
-def account_memory(report: Report, options: Options | None = None, *, logs: bool = False) -> MemoryReport:
+def account_memory(
+    report: Report, options: Options | None = None, *, logs: bool = False, details: bool = True
+) -> MemoryReport:
     """What a net takes in memory; raises ValueProblem for options that make no sense.
 
-    With ``logs`` training and inference carry the live bytes of every operation.
+    With ``logs`` training and inference carry the live bytes of every operation. Without ``details`` the largest layers
+    and the allocator are left out.
     """
     options = options or Options()
     bench = Bench(report, options)
@@ -434,11 +439,11 @@ def account_memory(report: Report, options: Options | None = None, *, logs: bool
     else:
         training = bench.training(options.batch, logs=logs)
         inference = bench.inference(options.batch, logs=logs)
-        table = bench.on_the_table(options.batch, training.segments)
+        table = bench.on_the_table(options.batch, training.segments) if details else {}
         ranked = sorted(((size, -layer) for layer, size in table.items() if layer >= 0 and size), reverse=True)
         largest = tuple((report.layers[-layer].name, size) for size, layer in ranked)
     allocator = None
-    if options.profile in ("torch-cuda", "torch-fake"):
+    if details and options.profile in ("torch-cuda", "torch-fake"):
         allocator = (
             bench.allocated(options.batch, training.segments),
             bench.allocated(options.batch, training=False),

@@ -32,11 +32,22 @@ class Level(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Live bytes while one operation runs; one entry of the log."""
+    """Live bytes while one operation runs, beside what is there throughout; one entry of the log.
+
+    ``total`` is the sum of ``activations``, ``gradients`` and what is ``transient``; ``layer`` is the row at work.
+    """
 
     name: str
     phase: str
     total: int
+    activations: int
+    gradients: int
+    layer: int
+
+    @property
+    def transient(self) -> int:
+        """Gradients of activations and temporaries."""
+        return self.total - self.activations - self.gradients
 
 
 class Trace(NamedTuple):
@@ -112,7 +123,7 @@ class Machine:
             self.peak = total
             self.at = Level(self.activations, self.gradients, self.transient + extra, layer, phase)
         if self.logs:
-            self.events.append(Event(name, phase, total))
+            self.events.append(Event(name, phase, total, self.activations, self.gradients, layer))
             if len(self.events) - 1 == self.watch:
                 self.table = self._on_the_table(extra, layer)
 

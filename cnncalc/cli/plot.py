@@ -1,0 +1,101 @@
+"""``cnncalc plot``: a drawing of a net as SVG or PNG."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
+from cnncalc.cli.memory import REPLAY, options_of
+from cnncalc.cli.options import DESIGN, UNITS, analyze, output_options
+from cnncalc.errors import ValueProblem
+from cnncalc.render.plot import KINDS, OVER_TIME, WIDTH, draw
+
+HELP = """Draws TARGET: where memory and parameters lie, what is alive when, the volumes to scale, the graph.
+
+\b
+Kinds:
+  cost       activation memory and parameters along the depth
+  training   live memory over a training step, the peak marked
+  inference  live memory over inference, the peak marked
+  volumes    the volumes as blocks, drawn to scale
+  graph      the graph, with the volumes on its edges
+
+\b
+Examples:
+  cnncalc plot vgg16 > vgg16.svg
+  cnncalc plot resnet50 --kind training --batch 32 --output step.svg
+  cnncalc plot googlenet --kind volumes --format png --output googlenet.png
+"""
+
+ALWAYS = ("batch", "dtype")
+"""Options of the replay that every kind has a use for."""
+
+
+def run(
+    target: str,
+    kind: str,
+    width: int | None,
+    depth: int | None,
+    units: str | None,
+    replay: dict[str, Any],
+    design: dict[str, Any],
+    output: dict[str, Any],
+) -> None:
+    """Writes the drawing of a target."""
+    out = output_of(output)
+    form = out.form or ("png" if out.file is not None and out.file.lower().endswith(".png") else "svg")
+    to_terminal = out.file in (None, "-") and sys.stdout is not None and sys.stdout.isatty()
+    if form == "png" and to_terminal:
+        raise ValueProblem(
+            "a PNG is not for a terminal", code="usage", hint="write it to a file with --output net.png, or into a pipe"
+        )
+    if kind not in OVER_TIME:
+        for option in REPLAY:
+            if option.name not in ALWAYS and replay[option.name] != option.default:
+                raise ValueProblem(
+                    f"{option.flag} is for a drawing over time",
+                    code="usage",
+                    hint=f"add --kind {' or --kind '.join(OVER_TIME)}",
+                )
+    options = options_of(replay)
+    memory = None
+    if kind in OVER_TIME:
+        from cnncalc.memory.account import check_options
+
+        check_options(options)
+    report = analyze(target, design, {"batch": options.batch, "dtype": options.dtype})
+    if kind in OVER_TIME:
+        from cnncalc.cli.streams import say_warnings
+        from cnncalc.memory.account import account_memory
+
+        memory = account_memory(report, options, logs=True)
+        say_warnings(memory.warnings)
+    svg = draw(report, kind, memory=memory, width=width, depth=depth, units=units or "iec")
+    if form == "png":
+        from cnncalc.cli.streams import write_data
+        from cnncalc.render.plot.png import png_of
+
+        write_data(png_of(svg), out.file)
+    else:
+        out.write_text(svg)
+
+
+COMMAND = Command(
+    "plot",
+    "A drawing of a net: cost, memory over time, volumes, graph.",
+    HELP,
+    run,
+    ("target",),
+    (
+        choice("--kind", tuple(KINDS), "What to draw (default: cost).", default="cost"),
+        Option("--width", "width", f"Width of the drawing in pixels (default: {WIDTH}).", "N", whole_number),
+        Option("--depth", "depth", "Sum by block, so many dots deep (resnet50: 1 for stages).", "N", whole_number),
+        *(option._replace(group="replay") for option in REPLAY),
+        *DESIGN,
+        UNITS,
+        choice("--format", ("svg", "png"), "Format of the drawing (default: png if FILE ends so, else svg).",
+               name="form")._replace(group="output"),
+        output_options("svg")[1],
+    ),
+)  # fmt: skip

@@ -1,0 +1,305 @@
+"""Where the blocks of the drawing ``volumes`` stand: what is drawn, at which scale, in which rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnncalc.render.plot.canvas import shown
+from cnncalc.render.plot.lanes import Lanes, lanes_of
+from cnncalc.render.plot.metrics import LINE, cut, width_of
+from cnncalc.render.plot.parts import Cell, Edge, Part, Run, cells_of, folded, parts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.analysis.report import Report
+
+BACK = 0.28
+"""Width goes to the back: so far to the right and so far up, as a part of its length at full scale."""
+TALLEST = 150.0
+"""Height of the tallest block in pixels, its way to the back included."""
+BAR = 9.0
+"""Width of the bar of a volume that is 1 x 1 in height and width."""
+LABEL_SIZE = 10
+"""Font size of the labels."""
+LONGEST_LABEL = 100.0
+"""So much room a label may take, in pixels."""
+BRANCH_GAP = 26.0
+"""Between two columns where branches lie side by side: room for the curves."""
+ARC = 8.0
+"""Between two arcs above each other."""
+MOST_COLUMNS = 44
+"""With more columns, equal blocks are drawn once, and where that is not enough the net is summed by block."""
+MOST_LANES = 12
+"""With more branches side by side, a stretch is drawn as one block."""
+MOST_RUNS = 160
+"""So many runs are drawn; of longer nets only every so-manieth."""
+CROSSING = frozenset(("pad", "slice"))
+"""Kinds that, alone between a fork and a merge, are no block but a word on the arrow."""
+
+
+class Scale(NamedTuple):
+    """Pixels for one element of height and width, of depth, and of a volume that is a point."""
+
+    space: float
+    depth: float
+    point: float
+
+
+class Form(NamedTuple):
+    """How blocks stand along the main line: the gap between them, and the lines of text of each label."""
+
+    gap: float
+    lines: int
+
+    @property
+    def label(self) -> float:
+        """The room that a label takes which reads upward."""
+        return 4 + self.lines * 11.5
+
+
+FORMS = (Form(15.0, 2), Form(9.0, 2), Form(8.0, 1))
+"""From roomy to narrow."""
+
+
+class Box(NamedTuple):
+    """A block with its size in pixels."""
+
+    part: Part
+    length: float
+    height: float
+    back: float
+
+    @property
+    def wide(self) -> float:
+        """From its left to its right end."""
+        return self.length + self.back
+
+    @property
+    def tall(self) -> float:
+        """From its lower to its upper end."""
+        return self.height + self.back
+
+    def top_at(self, x: float) -> float:
+        """How far its outline lies below its upper end, so far right of its left end."""
+        return max(0.0, self.back - x)
+
+
+class Piece(NamedTuple):
+    """A cell that is laid out; x from its left end, y from the main line.
+
+    ``boxes`` by part; ``columns`` left and right end of each; ``middle`` the line of each lane. ``across``: labels of
+    the branches stand below their blocks. ``left_out`` counts the parts that are not drawn for want of room.
+    """
+
+    boxes: dict[int, Box]
+    last: int
+    lanes: Lanes
+    form: Form
+    columns: tuple[tuple[float, float], ...]
+    middle: tuple[float, ...]
+    wide: float
+    above: float
+    below: float
+    across: bool
+    left_out: int = 0
+
+
+class Plan(NamedTuple):
+    """All that is drawn: the parts, the runs with their pieces, the scale, and what had to be left out."""
+
+    parts: list[Part]
+    runs: list[tuple[Run, list[Piece]]]
+    scale: Scale
+    cells: int
+    crossings: dict[tuple[int, int], str]
+
+
+def plan_of(report: Report, depth: int | None, room: float) -> Plan:
+    """The plan of a net for a page so many pixels wide."""
+    parts, runs, cells, crossings = _chosen(report, depth)
+    laid = {cell: lanes_of(parts, cell) for run in runs for cell in run.cells}
+    scale, form, is_one_row = _scale(parts, runs, laid, room)
+    for shrink in (1.0, 0.75, 0.55, 0.4):
+        smaller = Scale(scale.space * shrink, scale.depth * shrink, scale.point)
+        drawn = [(run, [_piece(parts, cell, laid[cell], smaller, form, room) for cell in run.cells]) for run in runs]
+        if not any(piece.left_out for _, pieces in drawn for piece in pieces):
+            break
+    else:
+        smaller = scale
+        drawn = [(run, [_piece(parts, cell, laid[cell], smaller, form, room) for cell in run.cells]) for run in runs]
+    return Plan(parts, drawn, smaller, cells, crossings)
+
+
+# What is drawn
+
+
+def _chosen(report: Report, depth: int | None) -> tuple[list[Part], list[Run], int, dict[tuple[int, int], str]]:
+    """Parts and runs, as fine as they stay readable; how many cells there are, and the words on arrows."""
+    deepest = max([row.name.count(".") for row in report.layers])
+    levels: tuple[int | None, ...] = (None, *range(deepest, 0, -1)) if depth is None else (depth,)
+    for level in levels:
+        parts, crossings = without_crossings(parts_of(report, level))
+        cells = cells_of(parts)
+        columns = {cell: max(lanes_of(parts, cell).columns.values()) + 1 for cell in cells}
+        if sum(columns.values()) <= MOST_COLUMNS:
+            runs = [Run((cell,)) for cell in cells]
+            break
+        runs = folded(parts, cells)
+        if sum([columns[cell] for run in runs for cell in run.cells]) <= MOST_COLUMNS:
+            break
+    if len(runs) > MOST_RUNS:
+        step = -(-len(runs) // MOST_RUNS)
+        runs = [*runs[:-1:step], runs[-1]]
+    return parts, runs, len(cells), crossings
+
+
+def without_crossings(parts: list[Part]) -> tuple[list[Part], dict[tuple[int, int], str]]:
+    """The parts without those that only cut what goes across from a fork to a merge; the words on their arrows."""
+    readers: dict[int, int] = {}
+    for part in parts:
+        for edge in part.inputs:
+            readers[edge.source] = readers.get(edge.source, 0) + 1
+    gone: dict[int, Part] = {}
+    for part in parts:
+        if len(part.rows) == 1 and part.main.kind in CROSSING and len(part.inputs) == 1:
+            (edge,) = part.inputs
+            if readers.get(part.index) == 1 and readers[edge.source] > 1 and edge.source not in gone:
+                gone[part.index] = part
+    if not gone:
+        return parts, {}
+    place: dict[int, int] = {}
+    kept: list[Part] = []
+    words: dict[tuple[int, int], str] = {}
+    for part in parts:
+        if part.index in gone:
+            continue
+        place[part.index] = len(kept)
+        edges = []
+        for edge in part.inputs:
+            cutter = gone.get(edge.source)
+            if cutter is not None:
+                edge = cutter.inputs[0]
+                words[place[edge.source], len(kept)] = f"{cutter.label} {cutter.volume.size}"
+            edges.append(Edge(place[edge.source], edge.row))
+        kept.append(part._replace(index=len(kept), inputs=tuple(edges)))
+    return kept, words
+
+
+# Sizes
+
+
+def _scale(
+    parts: Sequence[Part], runs: Sequence[Run], laid: dict[Cell, Lanes], room: float
+) -> tuple[Scale, Form, bool]:
+    """Scales that make the tallest block fit; one row of blocks where they stay long enough for that."""
+    drawn = [parts[index].volume for run in runs for cell in run.cells for index in cell.parts]
+    flat = [x for x in drawn if not x.is_point]
+    space = min(TALLEST / max([x.height + BACK * x.width for x in flat], default=1.0), 8.0)
+    space = min(space, room / 5 / (BACK * max([x.width for x in flat], default=1)))
+    point = min(TALLEST * 0.8 / max([x.depth for x in drawn if x.is_point], default=1), 2.0)
+    deepest = max([x.depth for x in flat], default=1)
+    least, most = 30.0 / deepest, min(84.0 / deepest, 4.0)
+    columns = []
+    for run in runs:
+        for cell in run.cells:
+            at = laid[cell].columns
+            here: list[list[tuple[float, float]]] = [[] for _ in range(max(at.values()) + 1)]
+            for index in cell.parts:
+                x = parts[index].volume
+                here[at[index]].append((0.0, BAR) if x.is_point else (x.depth, x.width * space * BACK))
+            columns += here
+    if all(lanes.count == 1 for lanes in laid.values()):
+        for form in FORMS:
+
+            def whole(depth: float) -> float:
+                return sum(
+                    [form.gap + max(form.label, *[long * depth + back for long, back in here]) for here in columns]
+                )
+
+            if whole(min(least, most)) <= room:
+                low, high = min(least, most), most
+                for _ in range(8):
+                    middle = (low + high) / 2
+                    low, high = (middle, high) if whole(middle) <= room else (low, middle)
+                return Scale(space, high if whole(high) <= room else low, point), form, True
+    return Scale(space, min(56.0 / deepest, most), point), FORMS[0], False
+
+
+def box_of(part: Part, scale: Scale) -> Box:
+    """The block of a part."""
+    x = part.volume
+    if x.is_point:
+        return Box(part, BAR, x.depth * scale.point, 0.0)
+    return Box(part, x.depth * scale.depth, x.height * scale.space, x.width * scale.space * BACK)
+
+
+def labels_of(part: Part) -> tuple[str, str]:
+    """The two lines at a block: what makes its volume, and the volume."""
+    return cut(shown(part.name if part.is_block else part.label), LABEL_SIZE, LONGEST_LABEL), part.volume.size
+
+
+def _room(lines: Sequence[str]) -> float:
+    return max(width_of(line, LABEL_SIZE) for line in lines)
+
+
+def upward_room(part: Part, form: Form) -> float:
+    """How far down its label reaches below a block on the main line."""
+    lines = labels_of(part)
+    return (_room(lines) if form.lines == 2 else width_of(" ".join(lines), LABEL_SIZE)) + 8
+
+
+# Places
+
+
+def _piece(parts: Sequence[Part], cell: Cell, lanes: Lanes, scale: Scale, form: Form, room: float) -> Piece:
+    """Lays out a cell; one that does not fit is its last block alone."""
+    boxes = {index: box_of(parts[index], scale) for index in cell.parts}
+    last = cell.parts[-1]
+    if lanes.count <= MOST_LANES:
+        for across, narrower in ((True, form), (False, form), (False, FORMS[-1])):
+            if across and lanes.count == 1:
+                continue
+            piece = _laid(boxes, last, lanes, narrower, across=across)
+            if piece.wide <= room:
+                return piece
+    alone = Lanes({last: 0}, {last: -1}, 1, ())
+    return _laid({last: boxes[last]}, last, alone, form, across=False)._replace(left_out=len(cell.parts) - 1)
+
+
+def _laid(boxes: dict[int, Box], last: int, lanes: Lanes, form: Form, *, across: bool) -> Piece:
+    wides = [0.0] * (max(lanes.columns.values()) + 1)
+    for index, box in boxes.items():
+        column = lanes.columns[index]
+        label = _room(labels_of(box.part)) if across and index != last else form.label
+        wides[column] = max(wides[column], box.wide, label)
+    gap = BRANCH_GAP if lanes.count > 1 else form.gap
+    columns = []
+    x = 0.0
+    for wide in wides:
+        columns.append((x + gap, x + gap + wide))
+        x += gap + wide
+    end = boxes[last]
+    middle: list[float] = []
+    above, below = end.tall / 2, end.tall / 2 + upward_room(end.part, form)
+    inner = {index: box for index, box in boxes.items() if index != last}
+    if lanes.count > 1:
+        talls = []
+        for lane in range(lanes.count):
+            mine = [box for index, box in inner.items() if lanes.lanes[index] == lane]
+            high = max([box.tall for box in mine], default=0.0)
+            low = 2 * LABEL_SIZE * LINE if across else max([upward_room(box.part, form) for box in mine], default=0.0)
+            talls.append((high, low))
+        y = -sum([high + low + 12 for high, low in talls]) / 2 + 8
+        above = max(above, -y)
+        for high, low in talls:
+            middle.append(y + high / 2)
+            y += high + low + 12
+        below = max(below, y - 12)
+    else:
+        middle = [0.0]
+        above = max(above, *[box.tall / 2 for box in boxes.values()])
+        below = max(below, *[box.tall / 2 + upward_room(box.part, form) for box in boxes.values()])
+    if lanes.levels:
+        above += 6 + ARC * lanes.levels
+    return Piece(boxes, last, lanes, form, tuple(columns), tuple(middle), x, above, below, across)
