@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.render.page.checks import checks_section
 from cnncalc.render.page.counted import assumed_section, counted_section, design_section
+from cnncalc.render.page.figures import Gallery, drawings_section
 from cnncalc.render.page.layers import layer_table, tools
 from cnncalc.render.page.markup import section
 from cnncalc.render.page.memory import STOPS, memory_data, memory_section
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from cnncalc.memory.account import MemoryReport
     from cnncalc.memory.curve import Curve
 
+DRAWN = ("cost", "volumes", "training", "inference")
+"""The drawings of a page, in their order."""
+
 FOLDED = 60
 """A table with more layers than this is shown folded at first."""
 
@@ -28,8 +32,10 @@ def report_page(
 ) -> str:
     """The page of one net. ``memory`` is made with logs; ``texts`` are the design itself, with titles."""
     report = memory.report
+    gallery = Gallery(units)
     parts = [
         ("verdict", "In short", verdict(memory, outcome, units)),
+        ("drawings", "Drawings", drawings_section(gallery, memory, DRAWN)),
         ("table", "Layers", section("table", "Layers", tools(), layer_table(report, units))),
         ("memory", "Memory", memory_section([memory], [curve], units)),
         ("checks", "Budgets", checks_section(outcome, units)),
@@ -44,7 +50,7 @@ def report_page(
         [(key, label) for key, label, _ in parts],
         [html for _, _, html in parts],
         _data([memory], [curve], units),
-        [],
+        gallery.styles,
     )
 
 
