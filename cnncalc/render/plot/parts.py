@@ -201,3 +201,32 @@ def _signature(parts: Sequence[Part], cell: Cell) -> object:
         )
         for index in cell.parts
     )
+
+
+def contracted(parts: Sequence[Part], cells: Sequence[Cell], most: int) -> list[Part]:
+    """At most so many parts, and a few: neighbouring cells are one part each, as even as they come."""
+    size = -(-len(parts) // most)
+    groups: list[list[int]] = []
+    open_size = size
+    for cell in cells:
+        if open_size + len(cell.parts) > size:
+            groups.append([])
+            open_size = 0
+        groups[-1] += cell.parts
+        open_size += len(cell.parts)
+    place_of = {index: place for place, group in enumerate(groups) for index in group}
+    found = []
+    for place, group in enumerate(groups):
+        edges = [
+            Edge(place_of[edge.source], edge.row)
+            for index in group
+            for edge in parts[index].inputs
+            if place_of[edge.source] != place
+        ]
+        first, last = parts[group[0]], parts[group[-1]]
+        rows = tuple([row for index in group for row in parts[index].rows])
+        name, label, is_block = first.name, first.label, first.is_block
+        if len(group) > 1:
+            name, label, is_block = f"{first.name} to {last.name}", plural(len(rows), "layer"), True
+        found.append(Part(place, name, label, rows, last.main, tuple(dict.fromkeys(edges)), is_block))
+    return found
