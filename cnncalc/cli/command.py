@@ -140,8 +140,15 @@ def choice(flag: str, words: tuple[str, ...], help: str, *, name: str = "", defa
     return Option(flag, name or flag[2:], help, "|".join(words), one_of(words), default, words=words)
 
 
-def output_of(output: dict[str, Any]) -> Output:
-    """Where the report goes and how, from the group ``output``."""
+def output_of(output: dict[str, Any], **only: object) -> Output:
+    """Where the report goes and how, from the group ``output``.
+
+    ``only`` are options that decide which columns there are, by their flags: JSON, which has every key, takes none.
+    """
     from cnncalc.cli.streams import Output
 
+    for flag, value in only.items():
+        if value and output["form"] == "json":
+            message = f"{flag} is for a table of rows and columns; --format json always has every key"
+            raise ValueProblem(message, code="usage")
     return Output(output["form"], output["file"])

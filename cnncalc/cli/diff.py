@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Command, Option, output_of
 from cnncalc.cli.memory import REPLAY, options_of
-from cnncalc.cli.options import DESIGN, UNITS, load, output_options, settings_of
+from cnncalc.cli.options import (
+    COLUMNS,
+    DEPTH,
+    DESIGN,
+    NOTATION,
+    TABLE_FORMS,
+    load,
+    notation_of,
+    output_options,
+    settings_of,
+)
 from cnncalc.cli.program import DONE, FAILED
 from cnncalc.errors import ValueProblem
 from cnncalc.source import visible
@@ -38,7 +48,9 @@ def run(
     after: str | None,
     base: str | None,
     exit_code: bool,
-    units: str | None,
+    columns: str | None,
+    depth: int | None,
+    notation: dict[str, Any],
     replay: dict[str, Any],
     design: dict[str, Any],
     output: dict[str, Any],
@@ -50,7 +62,8 @@ def run(
     from cnncalc.memory.account import check_options
     from cnncalc.render.difference import difference_document
 
-    out = output_of(output)
+    out = output_of(output, **{"--columns": columns})
+    words = notation_of(notation, out)
     options = options_of(replay)
     check_options(options)
     graphs = _both(before, after, base, design)
@@ -59,7 +72,17 @@ def run(
         say_warnings(report.warnings)
     found = difference(reports[0], reports[1], _memory(reports[0], reports[1], options))
     names = _names(reports[0], reports[1], before, after, base)
-    out.write(difference_document(found, names, options, units=units or "iec", exact=out.form == "csv"))
+    out.write(
+        difference_document(
+            found,
+            names,
+            options,
+            columns=columns,
+            depth=depth,
+            notation=words,
+            exact=out.form in ("csv", "tsv"),
+        )
+    )
     return FAILED if exit_code and not found.is_equal else DONE
 
 
@@ -147,9 +170,11 @@ COMMAND = Command(
             for option in REPLAY
             if option.name in ("profile", "batch", "dtype", "optimizer")
         ),
+        COLUMNS,
+        DEPTH,
         *DESIGN,
-        UNITS,
-        *output_options("text", "rich", "json", "csv", "markdown"),
+        *NOTATION,
+        *output_options(*TABLE_FORMS),
     ),
     optional=("after",),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
 from cnncalc.cli.memory import REPLAY, options_of
-from cnncalc.cli.options import DESIGN, UNITS, analyze, output_options
+from cnncalc.cli.options import COLUMNS, DESIGN, NOTATION, TABLE_FORMS, analyze, notation_of, output_options
 from cnncalc.errors import ValueProblem
 
 HELP = """Finds the largest batch of TARGET that fits into --memory, and what else would help, each with its effect.
@@ -26,7 +26,8 @@ def run(
     reserve: int,
     devices: int | None,
     zero: str | None,
-    units: str | None,
+    columns: str | None,
+    notation: dict[str, Any],
     replay: dict[str, Any],
     design: dict[str, Any],
     output: dict[str, Any],
@@ -42,6 +43,8 @@ def run(
         raise ValueProblem("fit needs --memory", code="usage", hint="--memory 8GiB, or --memory rtx-3090")
     if zero is not None and devices is None:
         raise ValueProblem("--zero splits over several devices; say how many with --data-parallel", code="usage")
+    out = output_of(output, **{"--columns": columns})
+    words = notation_of(notation, out)
     room, device = read_memory(memory)
     options = options_of(replay)
     check_options(options)
@@ -52,7 +55,7 @@ def run(
     several = None
     if devices is not None:
         several = on_several(Bench(report, options), options.batch, devices, int(zero or 0), room - reserve)
-    output_of(output).write(fit_document(found, units=units or "iec", device=device, several=several))
+    out.write(fit_document(found, notation=words, device=device, several=several).with_columns(columns))
     return 0 if found.training.largest_batch or (several is not None and several.largest_batch) else 1
 
 
@@ -74,8 +77,9 @@ COMMAND = Command(
         Option("--data-parallel", "devices", "So many devices, each with a batch of its own.", "N", whole_number),
         choice("--zero", ("1", "2", "3"), "Split state, gradients, parameters over the devices (ZeRO stage)."),
         *(option._replace(group="replay") for option in REPLAY),
+        COLUMNS,
         *DESIGN,
-        UNITS,
-        *output_options("text", "rich", "json", "csv"),
+        *NOTATION,
+        *output_options(*TABLE_FORMS),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnncalc.cli.command import Command, output_of
-from cnncalc.cli.options import UNITS, load, output_options
+from cnncalc.cli.options import COLUMNS, NOTATION, TABLE_FORMS, load, notation_of, output_options
 
 HELP = """Lists the named nets: input, layers, parameters, MACs, activation memory (one image, float32), source.
 
@@ -15,14 +15,16 @@ Example:
 """
 
 
-def run(units: str | None, output: dict[str, Any]) -> None:
+def run(columns: str | None, notation: dict[str, Any], output: dict[str, Any]) -> None:
     """Prints one line a net."""
     from cnncalc.analysis.report import account
     from cnncalc.frontend.catalogue import names
     from cnncalc.render.catalogue import nets_document
 
+    out = output_of(output, **{"--columns": columns})
+    words = notation_of(notation, out)
     reports = [account(load(name, {})) for name in names()]
-    output_of(output).write(nets_document(reports, units=units or "iec"))
+    out.write(nets_document(reports, notation=words).with_columns(columns))
 
 
 COMMAND = Command(
@@ -30,5 +32,5 @@ COMMAND = Command(
     "The named nets with their facts.",
     HELP,
     run,
-    options=(UNITS, *output_options("text", "rich", "json", "csv")),
+    options=(COLUMNS, *NOTATION, *output_options(*TABLE_FORMS)),
 )

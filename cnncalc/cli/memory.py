@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
-from cnncalc.cli.options import DESIGN, UNITS, analyze, output_options
+from cnncalc.cli.options import COLUMNS, DEPTH, DESIGN, NOTATION, TABLE_FORMS, analyze, notation_of, output_options
 from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES, ZERO_GRAD
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ def run(
     timeline: bool,
     plan: bool,
     depthwise: bool,
-    units: str | None,
+    columns: str | None,
+    depth: int | None,
+    notation: dict[str, Any],
     replay: dict[str, Any],
     design: dict[str, Any],
     output: dict[str, Any],
@@ -65,26 +67,28 @@ def run(
     options = options_of(replay)
     if not (plan and options.dtype == "int8"):
         check_options(options)
-    out = output_of(output)
+    out = output_of(output, **{"--columns": columns})
+    words = notation_of(notation, out)
     report = analyze(target, design, {"batch": options.batch, "dtype": options.dtype})
     if plan:
         from cnncalc.memory.arena import plan as plan_of
         from cnncalc.render.arena import plan_document
 
         arena = plan_of(report, batch=options.batch, dtype=options.dtype, depthwise_in_place=depthwise, order="best")
-        out.write(plan_document(arena, units=units or "iec"))
+        out.write(plan_document(arena, units=words.units).with_columns(columns))
         return
     memory = account_memory(report, options, logs=timeline)
     if why is not None:
         from cnncalc.render.memory import why_document
 
-        out.write(why_document(memory, why, units=units or "iec"))
+        out.write(why_document(memory, why, units=words.units).with_columns(columns))
         return
     from cnncalc.cli.streams import say_warnings
     from cnncalc.render.memory import memory_document
 
     say_warnings(memory.warnings)
-    out.write(memory_document(memory, units=units or "iec", timeline=timeline))
+    document = memory_document(memory, notation=words, depth=depth, timeline=timeline)
+    out.write(document.with_columns(columns))
 
 
 COMMAND = Command(
@@ -101,8 +105,10 @@ COMMAND = Command(
                opposite="--no-plan"),
         Option("--depthwise-in-place", "depthwise", "In the plan depthwise convolutions work in place.", default=False,
                opposite="--no-depthwise-in-place"),
+        COLUMNS,
+        DEPTH._replace(help="Name blocks instead of layers where most is held, so many dots deep."),
         *DESIGN,
-        UNITS,
-        *output_options("text", "rich", "json", "csv"),
+        *NOTATION,
+        *output_options(*TABLE_FORMS),
     ),
 )  # fmt: skip

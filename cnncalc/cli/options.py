@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.cli.streams import Output
     from cnncalc.frontend.expand import Settings
     from cnncalc.graph import Graph
+    from cnncalc.render.notation import Notation
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -109,6 +111,41 @@ UNITS = choice(
 
 OUTPUT = Option("--output", "file", "Write to a file instead of standard output.", "FILE", group="output", brief="-o")
 """Where a report goes; the command gets ``output``."""
+
+
+NOTATION = (
+    UNITS._replace(group="notation"),
+    Option(
+        "--exact",
+        "exact",
+        "Exact integers, or --short: four significant digits (default: each number as it is best read).",
+        group="notation",
+        opposite="--short",
+    ),
+)
+"""How numbers are written; the command gets ``notation``, for :func:`notation_of`."""
+
+COLUMNS = Option("--columns", "columns", "Only these columns, in this order; a wrong one names them all.", "A,B,...")
+
+DEPTH = Option("--depth", "depth", "Sum by block, so many dots deep (resnet50: 1 for stages).", "N", whole_number)
+
+TABLE_FORMS = ("text", "rich", "markdown", "latex", "html", "rst", "csv", "tsv", "json")
+"""The formats of every table."""
+FOR_PROGRAMS = ("csv", "tsv", "json")
+"""Those whose numbers are always exact."""
+
+
+def notation_of(notation: dict[str, Any], out: Output, units: str = "iec") -> Notation:
+    """How numbers are written, from the options :data:`NOTATION` and the place where the report goes."""
+    from cnncalc.cli.streams import is_ascii
+    from cnncalc.render.notation import Notation
+
+    exact = notation["exact"]
+    if exact is False and out.form in FOR_PROGRAMS:
+        raise ValueProblem(f"--short is for people; --format {out.form} always has exact integers", code="usage")
+    numbers = "usual" if exact is None else "exact" if exact else "short"
+    ascii_only = out.form == "latex" or (out.file in (None, "-") and is_ascii())
+    return Notation(notation["units"] or units, numbers, ascii_only)
 
 
 def output_options(*forms: str) -> tuple[Option, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnncalc.cli.command import Command, choice, output_of
-from cnncalc.cli.options import DESIGN, analyze, output_options
+from cnncalc.cli.options import DESIGN, TABLE_FORMS, analyze, output_options
 from cnncalc.errors import ValueProblem
 
 HELP = """Prints TARGET as it was understood: text that reads back to the same net, or its expanded layers.
@@ -42,6 +42,6 @@ COMMAND = Command(
     (
         choice("--as", ("pattern", "yaml", "layers"), "As what (default: pattern).", name="way", default="pattern"),
         *DESIGN,
-        *output_options("text", "rich", "json", "csv"),
+        *output_options(*TABLE_FORMS),
     ),
 )

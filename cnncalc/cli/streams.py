@@ -206,9 +206,13 @@ def terminal() -> Page | None:
             width = int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size(sys.stdout.fileno()).columns or None
         except (OSError, ValueError):
             width = 80
+    return Page(width, not os.environ.get("NO_COLOR"), is_ascii())
+
+
+def is_ascii() -> bool:
+    """Whether standard output cannot take the characters that boxes and bars are drawn with."""
     try:
-        "\u256d\u2500\u253c".encode(sys.stdout.encoding or "ascii")
-        ascii_only = False
+        "\u256d\u2500\u253c\u2588".encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except (UnicodeEncodeError, LookupError):
-        ascii_only = True
-    return Page(width, not os.environ.get("NO_COLOR"), ascii_only)
+        return True
+    return False

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
-from cnncalc.cli.options import DESIGN, IN_PLACE, REPORT, UNITS, analyze, output_options
+from cnncalc.cli.command import Command, Option, choice, output_of
+from cnncalc.cli.options import (
+    COLUMNS,
+    DEPTH,
+    DESIGN,
+    IN_PLACE,
+    NOTATION,
+    REPORT,
+    TABLE_FORMS,
+    analyze,
+    notation_of,
+    output_options,
+)
 from cnncalc.errors import ValueProblem
-from cnncalc.render.account import EXACT, chosen_columns, document
+from cnncalc.render.account import COLUMNS as KNOWN
+from cnncalc.render.account import EXACT, document
+from cnncalc.render.document import chosen_columns
 
 HELP = """Prints the volume, memory, weights, MACs and receptive field of every layer of TARGET, and the totals.
 
@@ -27,25 +40,32 @@ def run(
     style: str,
     columns: str | None,
     depth: int | None,
+    bars: bool,
     in_place: bool,
-    units: str | None,
+    notation: dict[str, Any],
     design: dict[str, Any],
     account: dict[str, Any],
     output: dict[str, Any],
 ) -> None:
     """Prints the table of a target."""
-    out = output_of(output)
-    if columns is not None and (style == "notes" or out.form == "json"):
-        other = "--style notes" if style == "notes" else "--format json"
-        raise ValueProblem(f"--columns is for the full table; {other} always has the same columns", code="usage")
-    chosen = chosen_columns(columns) if columns is not None else EXACT if out.form == "csv" else None
-    report = analyze(target, design, account, in_place=in_place)
+    out = output_of(output, **{"--columns": columns, "--bars": bars})
+    if bars and (style == "notes" or columns is not None):
+        other = "--style notes" if style == "notes" else "--columns"
+        hint = "--columns layer,volume,activation_share,parameter_share draws the columns that you choose"
+        raise ValueProblem(f"--bars has columns of its own and does not go with {other}", code="usage", hint=hint)
     if style == "notes":
         from cnncalc.render.notes import notes_document
 
-        out.write(notes_document(report, depth=depth, units=units or "notes"))
-    else:
-        out.write(document(report, columns=chosen, depth=depth, units=units or "iec"))
+        words = notation_of(notation, out, "notes")
+        report = analyze(target, design, account, in_place=in_place)
+        out.write(notes_document(report, depth=depth, notation=words).with_columns(columns))
+        return
+    words = notation_of(notation, out)
+    chosen: tuple[str, ...] | None = EXACT if out.form in ("csv", "tsv") and not bars else None
+    if columns is not None:
+        chosen = chosen_columns(columns, KNOWN)
+    report = analyze(target, design, account, in_place=in_place)
+    out.write(document(report, columns=chosen, depth=depth, bars=bars, notation=words))
 
 
 COMMAND = Command(
@@ -56,12 +76,14 @@ COMMAND = Command(
     ("target",),
     (
         choice("--style", ("full", "notes"), "notes: as the CS231n notes print it (default: full).", default="full"),
-        Option("--columns", "columns", "Only these columns: layer, label, volume, memory, weights, ...", "A,B,..."),
-        Option("--depth", "depth", "Sum by block, so many dots deep (resnet50: 1 for stages).", "N", whole_number),
+        COLUMNS,
+        DEPTH,
+        Option("--bars", "bars", "Draw the shares of memory, parameters and MACs as bars.", default=False,
+               opposite="--no-bars"),
         IN_PLACE,
         *DESIGN,
         *REPORT,
-        UNITS,
-        *output_options("text", "rich", "json", "csv"),
+        *NOTATION,
+        *output_options(*TABLE_FORMS),
     ),
-)
+)  # fmt: skip

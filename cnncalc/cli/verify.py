@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
-from cnncalc.cli.options import DESIGN, UNITS, analyze, output_options
+from cnncalc.cli.options import DESIGN, TABLE_FORMS, UNITS, analyze, output_options
 from cnncalc.cli.streams import say
 from cnncalc.errors import ValueProblem
 from cnncalc.units import format_bytes
@@ -128,6 +128,6 @@ COMMAND = Command(
                "NAME"),
         *DESIGN,
         UNITS,
-        *output_options("text", "rich", "json", "csv"),
+        *output_options(*TABLE_FORMS),
     ),
 )  # fmt: skip

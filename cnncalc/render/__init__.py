@@ -15,7 +15,11 @@ FORMATS = {
     "rich": "cnncalc.render.terminal",
     "json": "cnncalc.render.data",
     "csv": "cnncalc.render.separated",
+    "tsv": "cnncalc.render.tabbed",
     "markdown": "cnncalc.render.markdown",
+    "latex": "cnncalc.render.latex",
+    "html": "cnncalc.render.html",
+    "rst": "cnncalc.render.rst",
 }
 """Every output format by its name, and the module that writes it."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.layers.keys import shown
-from cnncalc.render.document import Cell, Column, Document, Paragraph, Table, listing, number, plural, word
+from cnncalc.render.document import Cell, Column, Document, Paragraph, Table, listing, plural, word
+from cnncalc.render.notation import USUAL as USUAL_NOTATION
+from cnncalc.render.notation import Notation
 from cnncalc.render.shares import sentences
-from cnncalc.units import bytes_per_element, format_bytes, short, short_notes
+from cnncalc.units import bytes_per_element, percent, short, short_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -79,13 +80,18 @@ def rows_of(report: Report, depth: int | None = None) -> list[Row]:
 # Cells
 
 
-def _memory(row: Row) -> Cell:
+def _memory(row: Row, notation: Notation) -> Cell:
     layer = row.layer
     brief = short_notes(row.held)
+    if layer is not None and layer.in_place:
+        return Cell("in place", 0)
+    if notation.numbers == "short":
+        return Cell(notation.full(row.held), row.held)
+    if notation.numbers == "exact":
+        text = f"{row.held:,}" if layer is None else with_exact(layer.arithmetic["activations"], row.held)
+        return Cell(text, row.held, f"{row.held:,}")
     if layer is None:
         return Cell(brief, row.held)
-    if layer.in_place:
-        return Cell("in place", 0)
     return Cell(with_short(layer.arithmetic["activations"], row.held), row.held, brief)
 
 
@@ -99,13 +105,18 @@ def with_exact(arithmetic: str, count: int) -> str:
     return f"{count:,}" if arithmetic.isdigit() else f"{arithmetic} = {count:,}"
 
 
-def _arithmetic(key: str, row: Row, count: int) -> Cell:
+def _arithmetic(key: str, row: Row, count: int, notation: Notation) -> Cell:
     layer = row.layer
     if layer is not None and layer.shared_with and any(_role(key) == array.role for array in layer.arrays):
         return Cell(f"of {layer.shared_with}", count)
-    if layer is None or not count:
-        return number(count)
+    if layer is None or not count or notation.numbers == "short":
+        return _counted(count, notation)
     return Cell(with_exact(layer.arithmetic[key], count), count, f"{count:,}")
+
+
+def _counted(count: int, notation: Notation) -> Cell:
+    """A count that is usually written out."""
+    return Cell(notation.full(count), count)
 
 
 def _role(key: str) -> str:
@@ -140,37 +151,50 @@ def remark(row: Row) -> str:
     return ", ".join(parts)
 
 
-CELLS: Mapping[str, tuple[str, bool, Callable[[Row, str], Cell]]] = {
-    "layer": ("layer", False, lambda row, units: word(row.name)),
-    "label": ("label", False, lambda row, units: Cell(row.label, row.label, "")),
-    "kind": ("kind", False, lambda row, units: word(row.layer.kind if row.layer else "block")),
-    "inputs": ("inputs", False, lambda row, units: word(" ".join(_inputs(row)))),
-    "volume": ("volume", False, lambda row, units: Cell(str(row.last.output), row.last.output.size)),
-    "memory": ("memory", False, lambda row, units: _memory(row)),
-    "activations": ("activations", True, lambda row, units: number(_activations(row))),
-    "bytes": ("bytes", True, lambda row, units: Cell(format_bytes(row.held_bytes, units), row.held_bytes, "")),
-    "in_place": ("in place", False, lambda row, units: _flag(row, lambda member: member.in_place)),
-    "weights": ("weights", False, lambda row, units: _arithmetic("weights", row, row.weights)),
-    "biases": ("biases", True, lambda row, units: _arithmetic("biases", row, row.biases)._replace(brief="")),
-    "parameters": ("parameters", True, lambda row, units: number(row.parameters)),
-    "trainable": ("trainable", True, lambda row, units: number(row.trainable)),
-    "buffers": ("buffers", True, lambda row, units: _arithmetic("buffers", row, row.buffers)),
-    "macs": ("MACs", True, lambda row, units: Cell(short(row.macs), row.macs)),
-    "receptive_field": ("receptive field", True, lambda row, units: _size(row.last.receptive_field)),
-    "remarks": ("remarks", False, lambda row, units: word(remark(row))),
-}
+CELLS: Mapping[str, tuple[str, bool, Callable[[Row, Notation], Cell]]] = {
+    "layer": ("layer", False, lambda row, notation: word(row.name)),
+    "label": ("label", False, lambda row, notation: Cell(row.label, row.label, "")),
+    "kind": ("kind", False, lambda row, notation: word(row.layer.kind if row.layer else "block")),
+    "inputs": ("inputs", False, lambda row, notation: word(" ".join(_inputs(row)))),
+    "volume": ("volume", False, lambda row, notation: Cell(str(row.last.output), row.last.output.size)),
+    "memory": ("memory", False, _memory),
+    "activations": ("activations", True, lambda row, notation: _counted(_activations(row), notation)),
+    "bytes": ("bytes", True, lambda row, notation: Cell(notation.size(row.held_bytes), row.held_bytes, "")),
+    "in_place": ("in place", False, lambda row, notation: _flag(row, lambda member: member.in_place)),
+    "weights": ("weights", False, lambda row, notation: _arithmetic("weights", row, row.weights, notation)),
+    "biases": (
+        "biases", True, lambda row, notation: _arithmetic("biases", row, row.biases, notation)._replace(brief="")
+    ),
+    "parameters": ("parameters", True, lambda row, notation: _counted(row.parameters, notation)),
+    "trainable": ("trainable", True, lambda row, notation: _counted(row.trainable, notation)),
+    "buffers": ("buffers", True, lambda row, notation: _arithmetic("buffers", row, row.buffers, notation)),
+    "macs": ("MACs", True, lambda row, notation: Cell(notation.brief(row.macs), row.macs)),
+    "receptive_field": ("receptive field", True, lambda row, notation: _size(row.last.receptive_field)),
+    "remarks": ("remarks", False, lambda row, notation: word(remark(row))),
+}  # fmt: skip
 """Every column by its key: its title, whether it is right-aligned, and its cell of a row."""
+
+BARS: Mapping[str, tuple[str, Callable[[Row], int]]] = {
+    "activation_share": ("activations", lambda row: row.held),
+    "parameter_share": ("parameters", lambda row: row.parameters),
+    "mac_share": ("MACs", lambda row: row.macs),
+}
+"""The columns that draw shares of a total as bars: their titles, and what they draw of a row."""
 
 BRIEF = {"receptive_field": "field"}
 """Shorter titles for where there is little room."""
 
 USUAL = ("layer", "label", "volume", "memory", "bytes", "weights", "biases", "macs", "receptive_field")
 """The columns for people, unless others are asked for; ``remarks`` follows where there are any."""
+DRAWN = ("layer", "label", "volume", "memory", "weights", "activation_share", "parameter_share", "mac_share")
+"""The columns for people where shares are drawn as bars."""
 EXACT = (
     *("layer", "label", "kind", "inputs", "volume", "activations", "bytes", "in_place"),
     *("weights", "biases", "parameters", "trainable", "buffers", "macs", "receptive_field", "remarks"),
 )
 """The columns for programs, unless others are asked for."""
+COLUMNS = (*CELLS, *BARS)
+"""Every column that can be asked for."""
 
 
 def _inputs(row: Row) -> list[str]:
@@ -183,45 +207,56 @@ def _activations(row: Row) -> int:
     return row.layer.activations if row.layer else row.held
 
 
-def chosen_columns(text: str) -> tuple[str, ...]:
-    """The keys of a list such as ``layer,volume,macs``; a ValueProblem names the nearest known one."""
-    keys = [part.strip().lower().replace(" ", "_").replace("-", "_") for part in text.split(",")]
-    for key in keys:
-        if key not in CELLS:
-            near = did_you_mean(key, CELLS)
-            known = ", ".join(CELLS)
-            raise ValueProblem(f"no column '{key}'{near}", code="unknown-column", hint=f"the columns are {known}")
-        if keys.count(key) > 1:
-            raise ValueProblem(f"the column '{key}' is named twice", code="repeated-column")
-    return tuple(keys)
+def _bars(key: str, rows: Sequence[Row]) -> Callable[[Row, Notation], Cell]:
+    """The maker of the cells of a column of bars: the longest bar is that of the largest row."""
+    of = BARS[key][1]
+    counts = [of(row) for row in rows]
+    largest, whole = max(counts, default=0), sum(counts)
+
+    def cell(row: Row, notation: Notation) -> Cell:
+        share = percent(of(row), whole)
+        return Cell(notation.bar(of(row), largest, whole), share.removesuffix(" %"), share)
+
+    return cell
 
 
-def table_of(rows: Sequence[Row], keys: Sequence[str], units: str) -> Table:
+def table_of(rows: Sequence[Row], keys: Sequence[str], notation: Notation) -> Table:
     """The table of rows with these columns."""
-    makers = [CELLS[key] for key in keys]
+    makers = [CELLS[key] if key in CELLS else (BARS[key][0], False, _bars(key, rows)) for key in keys]
     columns = tuple(
         [Column(key, t, right, BRIEF.get(key, "")) for key, (t, right, _) in zip(keys, makers, strict=True)]
     )
-    return Table(columns, tuple([tuple([make(row, units) for _, _, make in makers]) for row in rows]))
+    return Table(columns, tuple([tuple([make(row, notation) for _, _, make in makers]) for row in rows]))
 
 
 # The document
 
 
 def document(
-    report: Report, *, columns: Sequence[str] | None = None, depth: int | None = None, units: str = "iec"
+    report: Report,
+    *,
+    columns: Sequence[str] | None = None,
+    depth: int | None = None,
+    bars: bool = False,
+    notation: Notation = USUAL_NOTATION,
 ) -> Document:
-    """The table of a report with its totals; ``data`` is the report as JSON prints it, with the blocks if summed."""
+    """The table of a report with its totals; ``data`` is the report as JSON prints it, with the blocks if summed.
+
+    Without ``columns`` it has the usual ones, or with ``bars`` those that draw where memory, parameters and
+    multiply-adds lie.
+    """
     rows = rows_of(report, depth)
     if columns is None:
-        columns = (*USUAL, "remarks") if any(map(remark, rows)) else USUAL
+        columns = DRAWN if bars else USUAL
+        columns = (*columns, "remarks") if any(map(remark, rows)) else columns
     return Document(
         heading=heading(report),
-        table=table_of(rows, columns, units),
+        table=table_of(rows, columns, notation),
         closing=(
-            *total_paragraphs(report, units),
+            *total_paragraphs(report, notation),
             *paragraph("where", sentences(report)),
             *paragraph("assumed", assumed_lines(report.assumed)),
+            Paragraph("counted", counted_lines(report, notation)),
         ),
         data=lambda: _data(report, rows if depth is not None else None),
     )
@@ -263,40 +298,49 @@ def heading(report: Report) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def counted_lines(report: Report, notation: Notation) -> tuple[str, ...]:
+    """In which units the table is, and by which convention it counts."""
+    return (
+        f"memory in numbers of one image, K, M and G by 1000; bytes of {plural(report.batch, 'image')} in "
+        f"{report.dtype}, {notation.rule}",
+        "weights with scales, biases with shifts; 1 MAC is one multiply and one add of a convolution or FC layer",
+    )
+
+
 def paragraph(title: str, lines: Sequence[str]) -> tuple[Paragraph, ...]:
     """A paragraph, or none if there is nothing to say."""
     return (Paragraph(title, tuple(lines)),) if lines else ()
 
 
-def total_paragraphs(report: Report, units: str) -> tuple[Paragraph, ...]:
+def total_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...]:
     """Totals as the notes count them: activations twice with backward, parameters three times in training."""
     totals, each = report.totals, bytes_per_element(report.dtype)
     images = "image" if report.batch == 1 else f"batch of {report.batch:,}"
     times = f" * {plural(each, 'byte')}"
     batch = f" * {report.batch:,} images" if report.batch > 1 else ""
-    held = format_bytes(totals.activation_bytes, units)
+    held = notation.size(totals.activation_bytes)
     memory = (
         f"{_count(totals.activations)} activations{times}{batch} = {held} / {images}, forward only",
-        f"about x2 with backward: {format_bytes(2 * totals.activation_bytes, units)}",
+        f"about x2 with backward: {notation.size(2 * totals.activation_bytes)}",
     )
     parameters = [_count(totals.parameters)]
     if totals.parameters:
         parameters[0] += f" = {totals.weights:,} weights + {totals.biases:,} biases"
         parameters.append(
-            f"{times[1:]} = {format_bytes(totals.parameter_bytes, units)}; x3 with gradients and a step cache "
-            f"(momentum, Adagrad, RMSProp): {format_bytes(3 * totals.parameter_bytes, units)}"
+            f"{times[1:]} = {notation.size(totals.parameter_bytes)}; x3 with gradients and a step cache "
+            f"(momentum, Adagrad, RMSProp): {notation.size(3 * totals.parameter_bytes)}"
         )
     if totals.trainable != totals.parameters:
         parameters.append(f"{totals.trainable:,} are trainable, {totals.parameters - totals.trainable:,} frozen")
     if totals.buffers:
         parameters.append(f"besides {_count(totals.buffers)} numbers kept but not learned (buffers)")
     parameters += _sharing(report)
-    macs = (f"{_count(totals.macs)} / image, forward; 1 MAC is one multiply and one add",)
+    macs = (f"{_count(totals.macs)} / image, forward",)
     return (
         Paragraph("TOTAL memory", memory),
         Paragraph("TOTAL params", tuple(parameters)),
         Paragraph("TOTAL MACs", macs),
-        *paragraph("at test time", test_time_lines(report, units)),
+        *paragraph("at test time", test_time_lines(report, notation)),
     )
 
 
@@ -310,14 +354,14 @@ def _sharing(report: Report) -> list[str]:
     return [f"shared, so counted once: {listing(pairs)}"] if pairs else []
 
 
-def test_time_lines(report: Report, units: str) -> list[str]:
+def test_time_lines(report: Report, notation: Notation) -> list[str]:
     """What is left when the layers that run in training alone are left out; nothing where there are none."""
     alone = [row.name for row in report.layers if row.training_only]
     if not alone:
         return []
     test = report.test_time
     what = f"{plural(len(alone), 'layer')} {'runs' if len(alone) == 1 else 'run'} in training alone: {listing(alone)}"
-    memory = f"{_count(test.activations)} activations = {format_bytes(test.activation_bytes, units)}"
+    memory = f"{_count(test.activations)} activations = {notation.size(test.activation_bytes)}"
     return [what, f"without: {memory}, {_count(test.parameters)} parameters, {_count(test.macs)} MACs"]
 
 

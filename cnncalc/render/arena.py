@@ -63,7 +63,7 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
                 f"without fusing convolution, BN and activation: {size(plan.unfused.arena_bytes)}",
             ),
         ),
-        Paragraph("map", ("addresses upward, steps to the right", *draw(plan, width=width))),
+        Paragraph("map", ("addresses upward, steps to the right", *draw(plan, width=width)), verbatim=True),
     )
     return Document(heading, Table(columns, rows), closing, lambda: _data(plan))
 

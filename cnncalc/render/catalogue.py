@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.layers.keys import shown
-from cnncalc.render.document import Cell, Column, Document, Table, number, word
-from cnncalc.units import format_bytes, short
+from cnncalc.render.document import Cell, Column, Document, Paragraph, Table, word
+from cnncalc.render.notation import USUAL, Notation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ LAYERS = (
 )
 
 
-def nets_document(reports: Sequence[Report], *, units: str = "iec") -> Document:
+def nets_document(reports: Sequence[Report], *, notation: Notation = USUAL) -> Document:
     """One row a net: input, layers, parameters, multiply-adds and bytes of activations for one image, source."""
     rows = []
     for report in reports:
@@ -42,14 +42,23 @@ def nets_document(reports: Sequence[Report], *, units: str = "iec") -> Document:
                 word(report.name),
                 Cell(report.title or "", report.title or "", ""),
                 word(_input(report)),
-                number(len(report.layers)),
-                number(totals.parameters),
-                Cell(short(totals.macs), totals.macs),
-                Cell(format_bytes(totals.activation_bytes, units), totals.activation_bytes),
+                Cell(notation.full(len(report.layers)), len(report.layers)),
+                Cell(notation.full(totals.parameters), totals.parameters),
+                Cell(notation.brief(totals.macs), totals.macs),
+                Cell(notation.size(totals.activation_bytes), totals.activation_bytes),
                 Cell(report.source or "", report.source or "", ""),
             )
         )
-    return Document((), Table(NETS, tuple(rows)), (), lambda: {"schema": 1, "nets": [_net(r) for r in reports]})
+    counted = (
+        "for one image in float32; layers as in the table, input included; 1 MAC is one multiply and one add",
+        f"activations: bytes of all volumes with memory of their own; {notation.rule}",
+    )
+    return Document(
+        (),
+        Table(NETS, tuple(rows)),
+        (Paragraph("counted", counted),),
+        lambda: {"schema": 1, "nets": [_net(report) for report in reports]},
+    )
 
 
 def _input(report: Report) -> str:

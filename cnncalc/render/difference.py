@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.layers.keys import shown
 from cnncalc.render.document import Cell, Column, Document, Paragraph, Table, number, plural, word
-from cnncalc.units import format_bytes, short
+from cnncalc.render.notation import USUAL, Notation
 
 if TYPE_CHECKING:
     from cnncalc.analysis.difference import Change, Difference, LayerDifference, Quantity
@@ -37,20 +37,35 @@ COLUMNS = (
 COUNTS = ("activations", "weights", "parameters", "macs")
 EXACT = (
     Column("change", "change"),
-    *(Column(f"{key}_{side}", key) for key in ("layer", "label", "volume") for side in ("before", "after")),
+    *(Column(f"{key}_{side}", f"{key} {side}") for key in ("layer", "label", "volume") for side in ("before", "after")),
     Column("keys", "keys"),
-    *(Column(f"{key}_{side}", key, True) for key in COUNTS for side in ("before", "after")),
-    *(Column(f"in_place_{side}", "in place") for side in ("before", "after")),
+    *(Column(f"{key}_{side}", f"{key} {side}", True) for key in COUNTS for side in ("before", "after")),
+    *(Column(f"in_place_{side}", f"in place {side}") for side in ("before", "after")),
 )
 """The columns for programs: both sides of everything."""
 
 
 def difference_document(
-    found: Difference, names: tuple[str, str], options: Options, *, units: str = "iec", exact: bool = False
+    found: Difference,
+    names: tuple[str, str],
+    options: Options,
+    *,
+    columns: str | None = None,
+    depth: int | None = None,
+    notation: Notation = USUAL,
+    exact: bool = False,
 ) -> Document:
-    """The totals of both nets, and the layers that are not the same; ``exact`` for the columns of programs."""
-    cells = _exact_cells if exact else _cells
-    table = Table(EXACT if exact else COLUMNS, tuple([cells(layer) for layer in found.different]))
+    """The totals of both nets, and the layers that are not the same.
+
+    With ``depth`` those of a block, so many dots deep, are one row. ``columns`` is a list of keys; without it ``exact``
+    gives the columns for programs.
+    """
+    if depth is not None:
+        blocks = block_differences(found, depth)
+        table = Table(COLUMNS, tuple([_block_cells(block, notation) for block in blocks]))
+    else:
+        blocks = None
+        table = _layers_table(found, notation, exact=exact, every=columns is not None)
     before, after = names
     closing = []
     if found.renumbered:
@@ -59,13 +74,24 @@ def difference_document(
     if not found.is_equal:
         memory = f"{plural(options.batch, 'image')} in {options.dtype}, {options.profile}, {options.optimizer}"
         closing.append(Paragraph("memory", (memory,)))
+        counted = f"counts are for one image; 1 MAC is one multiply and one add; {notation.rule}"
+        closing.append(Paragraph("counted", (counted,)))
     return Document(
         heading=(f"{before} -> {after}", verdict(found)),
         table=table,
         closing=tuple(closing),
-        data=lambda: _data(found, names, options),
-        summary=None if found.is_equal else _summary(found, units),
-    )
+        data=lambda: _data(found, names, options, blocks),
+        summary=None if found.is_equal else _summary(found, notation),
+    ).with_columns(columns)
+
+
+def _layers_table(found: Difference, notation: Notation, *, exact: bool, every: bool) -> Table:
+    """One row a layer that is not the same, with the columns for people or for programs, or with ``every`` both."""
+    if every:
+        rows = [(*_cells(layer, notation), *_exact_cells(layer, notation)[1:]) for layer in found.different]
+        return Table((*COLUMNS, *EXACT[1:]), tuple(rows))
+    cells = _exact_cells if exact else _cells
+    return Table(EXACT if exact else COLUMNS, tuple([cells(layer, notation) for layer in found.different]))
 
 
 def verdict(found: Difference) -> str:
@@ -84,7 +110,7 @@ def verdict(found: Difference) -> str:
     return f"layers: {', '.join(parts) or 'all the same'}; {found.count('same'):,} the same"
 
 
-def _summary(found: Difference, units: str) -> Table:
+def _summary(found: Difference, notation: Notation) -> Table:
     columns = (
         Column("quantity", "total"),
         Column("before", "before", True),
@@ -92,19 +118,19 @@ def _summary(found: Difference, units: str) -> Table:
         Column("change", "change", True),
         Column("percent", "%", True),
     )
-    return Table(columns, tuple([_total(quantity, units) for quantity in found.quantities]))
+    return Table(columns, tuple([_total(quantity, notation) for quantity in found.quantities]))
 
 
-def _total(quantity: Quantity, units: str) -> tuple[Cell, ...]:
+def _total(quantity: Quantity, notation: Notation) -> tuple[Cell, ...]:
     def size(count: int) -> str:
-        return format_bytes(count, units) if quantity.unit == "bytes" else f"{count:,}"
+        return notation.size(count) if quantity.unit == "bytes" else notation.full(count)
 
     change = quantity.change
     return (
         Cell(TITLES.get(quantity.key, quantity.key), quantity.key),
         Cell(size(quantity.before), quantity.before),
         Cell(size(quantity.after), quantity.after),
-        Cell(("+" if change > 0 else "") + size(change) if change else "0", change),
+        Cell(notation.signed(size(change), change) if change else "0", change),
         Cell(percent(quantity)),
     )
 
@@ -153,11 +179,83 @@ def _what(layer: LayerDifference) -> str:
     return f"{after.label}: {', '.join(parts)}" if parts else after.label
 
 
-def _signed(change: int) -> Cell:
-    return Cell(("+" if change > 0 else "") + short(change) if change else "", change)
+# Blocks
 
 
-def _cells(layer: LayerDifference) -> tuple[Cell, ...]:
+class BlockDifference(NamedTuple):
+    """The layers of a block that are not the same, summed: by how much its counts have grown.
+
+    ``before`` and ``after`` are the layers whose output the block gives, None where it does not exist.
+    """
+
+    name: str
+    layers: tuple[LayerDifference, ...]
+    before: LayerReport | None
+    after: LayerReport | None
+
+    @property
+    def status(self) -> str:
+        """``added`` or ``removed`` where one net has no such block, else ``changed``; of a single layer its own."""
+        if len(self.layers) == 1 and self.name in _names_of(self.layers[0]):
+            return self.layers[0].status
+        return "removed" if self.after is None else "added" if self.before is None else "changed"
+
+    def change(self, count: str) -> int:
+        """By how much a count of the block has grown."""
+        return sum([layer.change(count) for layer in self.layers])
+
+    @property
+    def what(self) -> str:
+        """How many layers are of which status; of a layer what is different."""
+        if len(self.layers) == 1 and self.name in _names_of(self.layers[0]):
+            return _what(self.layers[0])
+        statuses = [layer.status for layer in self.layers]
+        return ", ".join([f"{statuses.count(status):,} {status}" for status in dict.fromkeys(statuses)])
+
+
+def _names_of(layer: LayerDifference) -> list[str]:
+    return [row.name for row in (layer.before, layer.after) if row is not None]
+
+
+def block_differences(found: Difference, depth: int) -> list[BlockDifference]:
+    """The layers that are not the same by block, so many dots deep; a layer outside such blocks is its own."""
+
+    def block_of(row: LayerReport) -> str:
+        return ".".join(row.name.split(".")[:depth])
+
+    last = [{block_of(row): row for row in report.layers} for report in (found.before, found.after)]
+    blocks: dict[str, list[LayerDifference]] = {}
+    for layer in found.different:
+        row = layer.after or layer.before
+        if row is not None:
+            blocks.setdefault(block_of(row), []).append(layer)
+    result = []
+    for name, layers in blocks.items():
+        before, after = last[0].get(name), last[1].get(name)
+        if len(layers) == 1 and name in _names_of(layers[0]):
+            before, after = layers[0].before, layers[0].after
+        result.append(BlockDifference(name, tuple(layers), before, after))
+    return result
+
+
+def _block_cells(block: BlockDifference, notation: Notation) -> tuple[Cell, ...]:
+    before, after = block.before, block.after
+    return (
+        word(block.status),
+        word(block.name),
+        word(block.what),
+        word(_both(before and str(before.output), after and str(after.output))),
+        _signed(block.change("activations"), notation),
+        _signed(block.change("parameters"), notation),
+        _signed(block.change("macs"), notation),
+    )
+
+
+def _signed(change: int, notation: Notation) -> Cell:
+    return Cell(notation.signed(notation.brief(change), change) if change else "", change)
+
+
+def _cells(layer: LayerDifference, notation: Notation) -> tuple[Cell, ...]:
     before, after = layer.before, layer.after
     volume = _both(before and str(before.output), after and str(after.output))
     return (
@@ -165,13 +263,13 @@ def _cells(layer: LayerDifference) -> tuple[Cell, ...]:
         word(_both(before and before.name, after and after.name)),
         word(_what(layer)),
         word(volume),
-        _signed(layer.change("activations")),
-        _signed(layer.change("parameters")),
-        _signed(layer.change("macs")),
+        _signed(layer.change("activations"), notation),
+        _signed(layer.change("parameters"), notation),
+        _signed(layer.change("macs"), notation),
     )
 
 
-def _exact_cells(layer: LayerDifference) -> tuple[Cell, ...]:
+def _exact_cells(layer: LayerDifference, notation: Notation) -> tuple[Cell, ...]:
     sides = (layer.before, layer.after)
     cells = [word(layer.status)]
     cells += [Cell("", None) if row is None else word(row.name) for row in sides]
@@ -187,8 +285,10 @@ def _exact_cells(layer: LayerDifference) -> tuple[Cell, ...]:
 # As data
 
 
-def _data(found: Difference, names: tuple[str, str], options: Options) -> dict[str, Any]:
-    return {
+def _data(
+    found: Difference, names: tuple[str, str], options: Options, blocks: list[BlockDifference] | None
+) -> dict[str, Any]:
+    record: dict[str, Any] = {
         "schema": 1,
         "before": names[0],
         "after": names[1],
@@ -205,6 +305,18 @@ def _data(found: Difference, names: tuple[str, str], options: Options) -> dict[s
         },
         "totals": [_total_record(quantity) for quantity in found.quantities],
         "layers": [_layer_record(layer) for layer in found.different],
+    }
+    if blocks is not None:
+        record["blocks"] = [_block_record(block) for block in blocks]
+    return record
+
+
+def _block_record(block: BlockDifference) -> dict[str, Any]:
+    return {
+        "name": block.name,
+        "status": block.status,
+        "layers": [_names_of(layer)[-1] for layer in block.layers],
+        **{key: block.change(key) for key in ("activations", "weights", "parameters", "macs")},
     }
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.units import percent as percent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 class Column(NamedTuple):
@@ -48,12 +49,19 @@ class Table(NamedTuple):
         """Whether a column has a title."""
         return any(column.title for column in self.columns)
 
+    def only(self, keys: Sequence[str]) -> Table:
+        """The table with these columns alone, in this order."""
+        places = [[column.key for column in self.columns].index(key) for key in keys]
+        columns = tuple([self.columns[place] for place in places])
+        return Table(columns, tuple([tuple([row[place] for place in places]) for row in self.rows]))
+
 
 class Paragraph(NamedTuple):
-    """A few lines under one word."""
+    """A few lines under one word; ``verbatim`` ones are drawn with characters and keep their blanks."""
 
     title: str
     lines: tuple[str, ...]
+    verbatim: bool = False
 
 
 class Document(NamedTuple):
@@ -68,6 +76,13 @@ class Document(NamedTuple):
     data: Callable[[], Mapping[str, Any]]
     summary: Table | None = None
 
+    def with_columns(self, text: str | None) -> Document:
+        """The document with the columns of a list such as ``layer,macs`` alone; None: with all that it has."""
+        if text is None:
+            return self
+        keys = chosen_columns(text, [column.key for column in self.table.columns])
+        return self._replace(table=self.table.only(keys))
+
 
 class Page(NamedTuple):
     """What the reader's end can show: its width in columns (None: any), colour, characters beyond ASCII."""
@@ -79,6 +94,20 @@ class Page(NamedTuple):
 
 PIPE = Page()
 """No terminal: no width, no colour."""
+
+
+def chosen_columns(text: str, known: Iterable[str]) -> tuple[str, ...]:
+    """The keys of a list such as ``layer,volume,macs``; a ValueProblem names the nearest known one."""
+    keys = [part.strip().lower().replace(" ", "_").replace("-", "_") for part in text.split(",")]
+    known = list(known)
+    for key in keys:
+        if key not in known:
+            near = did_you_mean(key, known)
+            hint = f"the columns are {', '.join(known)}"
+            raise ValueProblem(f"no column '{key[:60]}'{near}", code="unknown-column", hint=hint)
+        if keys.count(key) > 1:
+            raise ValueProblem(f"the column '{key}' is named twice", code="repeated-column")
+    return tuple(keys)
 
 
 def number(value: int) -> Cell:

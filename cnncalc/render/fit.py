@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.memory.fit import LARGEST_BATCH
 from cnncalc.render.document import Cell, Column, Document, Paragraph, Table, plural
-from cnncalc.units import format_bytes, short
+from cnncalc.render.notation import USUAL, Notation
 
 if TYPE_CHECKING:
     from cnncalc.memory.devices import Device
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 def fit_document(
-    fit: FitReport, *, units: str = "iec", device: Device | None = None, several: Several | None = None
+    fit: FitReport, *, notation: Notation = USUAL, device: Device | None = None, several: Several | None = None
 ) -> Document:
     """The largest batches, and what else would help."""
     options = fit.options
 
     def size(count: int) -> str:
-        return format_bytes(count, units)
+        return notation.size(count)
 
     where = f"{device.name}, {size(fit.memory)}" if device is not None else size(fit.memory)
     if fit.reserve:
         where += f" less {size(fit.reserve)} in reserve"
     heading = [f"{fit.architecture}: into {where}, {options.profile}, {options.dtype}, {options.optimizer}"]
     for what, part in (("training", fit.training), ("inference", fit.inference)):
-        heading.append(f"{what}: {_verdict(part, fit.room, units)}")
+        heading.append(f"{what}: {_verdict(part, fit.room, notation)}")
     columns = (
         Column("what", f"what else would help training, at a batch of {options.batch}"),
         Column("peak_bytes", "peak", True),
@@ -40,7 +40,7 @@ def fit_document(
         Cell("as it is", "as it is"),
         Cell(size(fit.training.peak_at_batch), fit.training.peak_at_batch),
         Cell(f"{fit.training.largest_batch:,}", fit.training.largest_batch),
-        Cell(short(fit.macs), fit.macs),
+        Cell(notation.brief(fit.macs), fit.macs),
         Cell(*_yes(fit.training.peak_at_batch <= fit.room)),
     )
     rows = [now]
@@ -50,17 +50,20 @@ def fit_document(
                 Cell(advice.what, advice.what),
                 Cell(size(advice.peak_bytes), advice.peak_bytes),
                 Cell(f"{advice.largest_batch:,}", advice.largest_batch),
-                Cell(short(advice.macs), advice.macs),
+                Cell(notation.brief(advice.macs), advice.macs),
                 Cell(*_yes(advice.fits)),
             )
         )
     closing = []
     if several is not None:
-        closing.append(Paragraph("on several devices", several.lines(units)))
+        closing.append(Paragraph("on several devices", several.lines(notation.units)))
     closing.append(
         Paragraph(
             "counted",
-            ("live tensors, exactly; what the device holds beside them belongs into --reserve (see cnncalc memory)",),
+            (
+                "live tensors, exactly; what the device holds beside them belongs into --reserve (see cnncalc memory)",
+                f"1 MAC is one multiply and one add; {notation.rule}",
+            ),
         )
     )
     return Document(tuple(heading), Table(columns, tuple(rows)), tuple(closing), lambda: _data(fit, device, several))
@@ -70,14 +73,14 @@ def _yes(fits: bool) -> tuple[str, bool]:
     return ("yes" if fits else "no", fits)
 
 
-def _verdict(part: Fit, room: int, units: str) -> str:
+def _verdict(part: Fit, room: int, notation: Notation) -> str:
     if part.largest_batch:
         images = plural(part.largest_batch, "image")
         if part.largest_batch >= LARGEST_BATCH:
-            return f"at least {images} at once, {format_bytes(part.peak_bytes, units)} at the peak (no more were tried)"
-        return f"at most {images} at once, {format_bytes(part.peak_bytes, units)} at the peak"
-    missing = format_bytes(part.peak_bytes - room, units)
-    return f"not one image fits: {format_bytes(part.peak_bytes, units)} at the peak, {missing} too much"
+            return f"at least {images} at once, {notation.size(part.peak_bytes)} at the peak (no more were tried)"
+        return f"at most {images} at once, {notation.size(part.peak_bytes)} at the peak"
+    missing = notation.size(part.peak_bytes - room)
+    return f"not one image fits: {notation.size(part.peak_bytes)} at the peak, {missing} too much"
 
 
 def _data(fit: FitReport, device: Device | None, several: Several | None) -> dict[str, Any]:

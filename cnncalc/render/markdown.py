@@ -38,7 +38,7 @@ def escaped(text: str) -> str:
 
 def _line(text: str) -> str:
     """A text that stands at the start of a line."""
-    text = escaped(text.strip())
+    text = escaped(text).strip()
     word = re.match(r"[0-9]{0,9}.?", text)
     head = word.group() if word else ""
     return AT_START.sub(r"\\", head, count=1) + text[len(head) :]
@@ -53,9 +53,13 @@ def table_lines(table: Table) -> list[str]:
 
 
 def paragraph_lines(paragraph: Paragraph) -> list[str]:
-    """The word in bold and its lines as a list; a single line stands behind the word."""
-    lines = [line for line in paragraph.lines if line.strip()]
+    """The word in bold and its lines as a list; a single line stands behind the word, a drawing in a block of code."""
+    if paragraph.verbatim:
+        shown = [visible(line) for line in paragraph.lines]
+        fence = "`" * (max([2, *[len(run) for line in shown for run in re.findall("`+", line)]]) + 1)
+        return [f"**{escaped(paragraph.title)}**", "", f"{fence}text", *shown, fence]
+    lines = [line for line in paragraph.lines if visible(line).strip()]
     if paragraph.title and len(lines) == 1:
-        return [f"**{escaped(paragraph.title)}:** {escaped(lines[0].strip())}"]
+        return [f"**{escaped(paragraph.title)}:** {escaped(lines[0]).strip()}"]
     head = [f"**{escaped(paragraph.title)}**", ""] if paragraph.title else []
     return head + [f"- {_line(line)}" for line in lines]

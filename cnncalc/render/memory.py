@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.render.document import Cell, Column, Document, Paragraph, Table, percent, plural
+from cnncalc.render.notation import USUAL, Notation
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
@@ -42,13 +43,15 @@ WHY_INPUT = {
 }
 
 
-def memory_document(memory: MemoryReport, *, units: str = "iec", timeline: bool = False) -> Document:
-    """The report on training and inference."""
+def memory_document(
+    memory: MemoryReport, *, notation: Notation = USUAL, depth: int | None = None, timeline: bool = False
+) -> Document:
+    """The report on training and inference; with ``depth`` blocks are named instead of layers, so many dots deep."""
     options = memory.options
     training, inference = memory.training, memory.inference
 
     def size(count: int) -> str:
-        return format_bytes(count, units)
+        return notation.size(count)
 
     images = plural(options.batch, "image")
     held = f"{options.profile}, {images}, {options.dtype}"
@@ -96,18 +99,37 @@ def memory_document(memory: MemoryReport, *, units: str = "iec", timeline: bool 
         closing.append(
             Paragraph("checkpointed", (f"{names}{more}", f"multiply-adds done again in a forward pass: {again}"))
         )
-    if memory.largest:
-        lines = [f"{name}: {size(count)}" for name, count in memory.largest[:MOST_LAYERS]]
+    largest = largest_of(memory, depth)
+    if largest:
+        lines = [f"{name}: {size(count)}" for name, count in largest[:MOST_LAYERS]]
         closing.append(Paragraph("largest in forward and backward", tuple(lines)))
-    closing.append(_notes(memory, units))
-    closing.append(_ranges(memory, units))
+    closing.append(_notes(memory, notation))
+    closing.append(_ranges(memory, notation))
     if timeline:
-        closing.append(Paragraph("live bytes over a training step", tuple(draw(training.events, units))))
-        closing.append(Paragraph("live bytes over inference", tuple(draw(inference.events, units))))
-    return Document(heading, Table(columns, tuple(rows)), tuple(closing), lambda: data(memory, timeline=timeline))
+        closing.append(
+            Paragraph("live bytes over a training step", tuple(draw(training.events, notation.units)), verbatim=True)
+        )
+        closing.append(
+            Paragraph("live bytes over inference", tuple(draw(inference.events, notation.units)), verbatim=True)
+        )
+    closing.append(Paragraph("counted", (f"bytes of live tensors for {held}; {notation.rule}",)))
+    return Document(
+        heading, Table(columns, tuple(rows)), tuple(closing), lambda: data(memory, depth=depth, timeline=timeline)
+    )
 
 
-def _notes(memory: MemoryReport, units: str) -> Paragraph:
+def largest_of(memory: MemoryReport, depth: int | None) -> list[tuple[str, int]]:
+    """The layers, or the blocks so many dots deep, that hold most at the peak of forward and backward."""
+    if depth is None:
+        return list(memory.largest)
+    sums: dict[str, int] = {}
+    for name, count in memory.largest:
+        block = ".".join(name.split(".")[:depth])
+        sums[block] = sums.get(block, 0) + count
+    return sorted(sums.items(), key=lambda entry: -entry[1])
+
+
+def _notes(memory: MemoryReport, notation: Notation) -> Paragraph:
     rule = memory.notes
     training, inference = memory.training.peak_bytes, memory.inference.peak_bytes
 
@@ -118,15 +140,15 @@ def _notes(memory: MemoryReport, units: str) -> Paragraph:
     return Paragraph(
         "the notes' rule",
         (
-            f"training, activations x2 and parameters x3: {format_bytes(rule.training_bytes, units)} "
+            f"training, activations x2 and parameters x3: {notation.size(rule.training_bytes)} "
             f"({error(rule.training_bytes, training)})",
-            f"inference, activations and parameters: {format_bytes(rule.inference_bytes, units)} "
+            f"inference, activations and parameters: {notation.size(rule.inference_bytes)} "
             f"({error(rule.inference_bytes, inference)})",
         ),
     )
 
 
-def _ranges(memory: MemoryReport, units: str) -> Paragraph:
+def _ranges(memory: MemoryReport, notation: Notation) -> Paragraph:
     """What comes on top of live tensors: ranges with their sources, never one number."""
     if not memory.options.profile.startswith("torch"):
         return Paragraph("exact", ("the bytes above are those of the arrays that are alive",))
@@ -134,12 +156,12 @@ def _ranges(memory: MemoryReport, units: str) -> Paragraph:
     if memory.allocator is not None:
         (given, reserved), (given_inference, reserved_inference) = memory.allocator
         lines.append(
-            f"blocks of the caching allocator: training {format_bytes(given, units)} allocated, "
-            f"{format_bytes(reserved, units)} reserved; inference {format_bytes(given_inference, units)}, "
-            f"{format_bytes(reserved_inference, units)} (simulated by the rules of c10/cuda/CUDACachingAllocator.cpp, "
+            f"blocks of the caching allocator: training {notation.size(given)} allocated, "
+            f"{notation.size(reserved)} reserved; inference {notation.size(given_inference)}, "
+            f"{notation.size(reserved_inference)} (simulated by the rules of c10/cuda/CUDACachingAllocator.cpp, "
             "not verified on a device)"
         )
-    lines += [f"{item.what}: {item.low_text(units)} ({item.source})" for item in overheads(memory.options.profile)]
+    lines += [f"{item.what}: {item.low_text(notation)} ({item.source})" for item in overheads(memory.options.profile)]
     return Paragraph("exact, and what is not", tuple(lines))
 
 
@@ -154,13 +176,13 @@ class Overhead:
         self.source = source
         self.is_share = is_share
 
-    def low_text(self, units: str) -> str:
+    def low_text(self, notation: Notation) -> str:
         """The range in words."""
         if self.is_share:
             return f"{self.low} to {self.high} % of the peak"
         if self.low == self.high:
-            return format_bytes(self.low, units)
-        return f"{format_bytes(self.low, units)} to {format_bytes(self.high, units)}"
+            return notation.size(self.low)
+        return f"{notation.size(self.low)} to {notation.size(self.high)}"
 
 
 def overheads(profile: str) -> tuple[Overhead, ...]:
@@ -184,7 +206,7 @@ def overheads(profile: str) -> tuple[Overhead, ...]:
     )  # fmt: skip
 
 
-def data(memory: MemoryReport, *, timeline: bool = False) -> dict[str, Any]:
+def data(memory: MemoryReport, *, depth: int | None = None, timeline: bool = False) -> dict[str, Any]:
     """The report as the JSON object of the language."""
     options, training, inference = memory.options, memory.training, memory.inference
     found: dict[str, Any] = {
@@ -222,7 +244,7 @@ def data(memory: MemoryReport, *, timeline: bool = False) -> dict[str, Any]:
             "inference_bytes": memory.notes.inference_bytes,
             "training_bytes": memory.notes.training_bytes,
         },
-        "largest": [{"layer": name, "bytes": count} for name, count in memory.largest],
+        "largest": [{"layer": name, "bytes": count} for name, count in largest_of(memory, depth)],
     }
     if memory.allocator is not None:
         for key, held in zip(("training", "inference"), memory.allocator, strict=True):

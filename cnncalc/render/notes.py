@@ -16,6 +16,7 @@ from cnncalc.render.account import (
     with_short,
 )
 from cnncalc.render.document import Cell, Column, Document, Paragraph, Table, plural
+from cnncalc.render.notation import Notation
 from cnncalc.units import bytes_per_element, format_bytes, short_notes
 
 if TYPE_CHECKING:
@@ -23,43 +24,56 @@ if TYPE_CHECKING:
 
 COLUMNS = (Column("label", ""), Column("volume", ""), Column("memory", ""), Column("weights", ""))
 
+NOTES = Notation("notes")
+"""KB, MB, GB of 1024, as the notes have them."""
+
 PRINTED = (22, 15_237_608, 138_344_128)
 """Rows, activations and weights of the VGGNet table in the notes, by which it is known again."""
 PRINTED_TOTAL = "24M and 93MB"
 """What the notes print below that table."""
 
 
-def notes_document(report: Report, *, depth: int | None = None, units: str = "notes") -> Document:
+def notes_document(report: Report, *, depth: int | None = None, notation: Notation | None = None) -> Document:
     """The notes' table of a report.
 
     A layer that works in place has no row, and biases are left out of the weights, as in the notes. Totals are those of
     the rows; where the notes print another one, a footnote says so.
     """
+    notation = notation or NOTES
     rows = [row for row in rows_of(report, depth) if row.held or row.parameters]
-    table = Table(COLUMNS, tuple([_cells(row) for row in rows]))
+    table = Table(COLUMNS, tuple([_cells(row, notation) for row in rows]))
     totals = report.totals
     is_printed = (len(rows), totals.activations, totals.weights) == PRINTED
     return Document(
         heading=heading(report),
         table=table,
         closing=(
-            Paragraph("", tuple(_total_lines(report, units))),
-            *paragraph("", test_time_lines(report, units)),
+            Paragraph("", tuple(_total_lines(report, notation))),
+            *paragraph("", test_time_lines(report, notation)),
             *paragraph("", [f"assumed: {line}" for line in assumed_lines(report.assumed)]),
-            *paragraph("", _footnote(report, units) if is_printed else []),
+            *paragraph("", _footnote(report, notation) if is_printed else []),
+            Paragraph("", (f"(memory in numbers of one image, K, M and G by 1000; biases left out; {notation.rule})",)),
         ),
         data=document(report, depth=depth).data,
     )
 
 
-def _cells(row: Row) -> tuple[Cell, ...]:
+def _cells(row: Row, notation: Notation) -> tuple[Cell, ...]:
     layer = row.layer
+    is_short, is_exact = notation.numbers == "short", notation.numbers == "exact"
+    memory = f"{row.held:,}" if is_exact else short_notes(row.held)
+    weights = short_notes(row.weights) if is_short else f"{row.weights:,}"
     if layer is None:
-        label, memory, weights = row.name, short_notes(row.held), f"{row.weights:,}"
+        label = row.name
     else:
         label = "FC" if layer.kind == "fc" else layer.label
-        memory = with_short(layer.arithmetic["activations"], row.held)
-        weights = with_exact(layer.arithmetic["weights"], row.weights) if row.weights else "0"
+        arithmetic = layer.arithmetic
+        if is_exact:
+            memory = with_exact(arithmetic["activations"], row.held)
+        elif not is_short:
+            memory = with_short(arithmetic["activations"], row.held)
+        if row.weights and not is_short:
+            weights = with_exact(arithmetic["weights"], row.weights)
         if layer.shared_with:
             weights = f"0 (those of {layer.shared_with})"
     volume = row.last.output
@@ -71,26 +85,32 @@ def _cells(row: Row) -> tuple[Cell, ...]:
     )
 
 
-def _total_lines(report: Report, units: str) -> list[str]:
+def _total_lines(report: Report, notation: Notation) -> list[str]:
     totals, each = report.totals, bytes_per_element(report.dtype)
+    is_exact = notation.numbers == "exact"
+    sign = "=" if is_exact else "~="
+    activations = f"{totals.activations:,}" if is_exact else short_notes(totals.activations)
+    parameters = f"{totals.parameters:,}" if is_exact else short_notes(totals.parameters, 3)
     memory = (
-        f"TOTAL memory: {short_notes(totals.activations)} * {plural(each, 'byte')} ~= "
-        f"{_close(totals.activations * each, units)} / image (only forward! ~*2 for bwd)"
+        f"TOTAL memory: {activations} * {plural(each, 'byte')} {sign} "
+        f"{_close(totals.activations * each, notation)} / image (only forward! ~*2 for bwd)"
     )
     if report.batch > 1:
-        memory += f" * {report.batch:,} images ~= {_close(totals.activation_bytes, units)}"
-    return [memory, f"TOTAL params: {short_notes(totals.parameters, 3)} parameters"]
+        memory += f" * {report.batch:,} images {sign} {_close(totals.activation_bytes, notation)}"
+    return [memory, f"TOTAL params: {parameters} parameters"]
 
 
-def _close(count: int, units: str) -> str:
+def _close(count: int, notation: Notation) -> str:
     """``58MB``: two digits and no blank, as the notes have it."""
-    return format_bytes(count, units, digits=2).replace(" ", "")
+    if notation.numbers == "exact":
+        return notation.size(count)
+    return format_bytes(count, notation.units, digits=2).replace(" ", "")
 
 
-def _footnote(report: Report, units: str) -> list[str]:
+def _footnote(report: Report, notation: Notation) -> list[str]:
     totals, each = report.totals, bytes_per_element(report.dtype)
     text = (
         f"(The notes print {PRINTED_TOTAL} for this table, which is not the sum of its rows: they hold "
-        f"{totals.activations:,} numbers, * {plural(each, 'byte')} = {format_bytes(totals.activations * each, units)}.)"
+        f"{totals.activations:,} numbers, * {plural(each, 'byte')} = {notation.size(totals.activations * each)}.)"
     )
     return [text]

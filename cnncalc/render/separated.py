@@ -16,10 +16,14 @@ def write(document: Document, page: Page) -> str:
     from io import StringIO
 
     file = StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([column.key for column in document.table.columns])
-    writer.writerows([[_exact(cell) for cell in row] for row in document.table.rows])
+    csv.writer(file, lineterminator="\n").writerows(rows_of(document))
     return file.getvalue()
+
+
+def rows_of(document: Document) -> list[list[int | str]]:
+    """The keys of the columns, then the cells of each row: whole numbers, words, nothing."""
+    head: list[int | str] = [column.key for column in document.table.columns]
+    return [head, *([_exact(cell) for cell in row] for row in document.table.rows)]
 
 
 def _exact(cell: Cell) -> int | str:

@@ -47,7 +47,8 @@ changed   relu1 -> gelu1  GELU: kind relu -> gelu, works in place yes -> no  [9x
 affected  pool1           POOL2                                              [4x5x7] -> [4x5x8]            +20
 renamed   last -> final   CONV3-5                                            [4x5x5]                                   +45   +900
 
-memory  2 images in float32, torch-cuda, adam
+memory   2 images in float32, torch-cuda, adam
+counted  counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB by 1024
 """  # noqa: E501
 
 MARKDOWN = """\
@@ -76,6 +77,8 @@ layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
 | renamed | last -> final | CONV3-5 | \\[4x5x5] |  | +45 | +900 |
 
 **memory:** 2 images in float32, torch-cuda, adam
+
+**counted:** counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB by 1024
 """
 
 CSV = """\
@@ -112,7 +115,8 @@ layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
 │ affected │ pool1          │ POOL2                                             │ [4x5x7] -> [4x5x8]   │         +20 │            │       │
 │ renamed  │ last -> final  │ CONV3-5                                           │ [4x5x5]              │             │        +45 │  +900 │
 ╰──────────┴────────────────┴───────────────────────────────────────────────────┴──────────────────────┴─────────────┴────────────┴───────╯
-memory  2 images in float32, torch-cuda, adam
+memory   2 images in float32, torch-cuda, adam
+counted  counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB by 1024
 """  # noqa: E501
 
 FORCED = {"FORCE_COLOR": "1", "NO_COLOR": "1", "PYTHONUTF8": "1"}

@@ -77,7 +77,8 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         ),
         (
             ["table", TINY, "--format", "texd"],
-            "error[usage]: --format: expected text or rich or json or csv, found 'texd'; did you mean 'text'?\n"
+            "error[usage]: --format: expected text or rich or markdown or latex or html or rst or csv or tsv or json, "
+            "found 'texd'; did you mean 'text'?\n"
             "  = hint: cnncalc table --help\n",
         ),
         (
@@ -133,11 +134,12 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         ),
         (
             ["table", TINY, "--columns", "layer", "--style", "notes"],
-            "error[usage]: --columns is for the full table; --style notes always has the same columns\n",
+            "error[unknown-column]: no column 'layer'; did you mean 'label'?\n"
+            "  = hint: the columns are label, volume, memory, weights\n",
         ),
         (
             ["table", TINY, "--columns", "layer", "--format", "json"],
-            "error[usage]: --columns is for the full table; --format json always has the same columns\n",
+            "error[usage]: --columns is for a table of rows and columns; --format json always has every key\n",
         ),
         (
             ["show", TINY, "--format", "csv"],

@@ -12,22 +12,32 @@ from typing import TYPE_CHECKING
 import pytest
 
 import cnncalc
+from cnncalc.analysis.difference import difference
 from cnncalc.frontend.catalogue import names
+from cnncalc.memory.account import Options
 from cnncalc.render import write
 from cnncalc.render.account import EXACT, document
+from cnncalc.render.catalogue import nets_document
+from cnncalc.render.difference import difference_document
 from cnncalc.render.document import Page
+from cnncalc.render.memory import memory_document
 from cnncalc.render.notes import notes_document
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
+    from cnncalc.render.document import Document
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 MOST_ROWS = 200
 """A net with more layers is summed by block in its text file; its CSV file has every layer."""
+MOST_ROWS_IN_A_DOCUMENT = 60
+"""A longer table is summed by block in the formats of documents."""
+DOCUMENTS = {"markdown": "md", "latex": "tex", "html": "html", "rst": "rst"}
+"""The formats of documents and the endings of their golden files."""
+FORMS = {"text": "txt", "csv": "csv", "tsv": "tsv", "json": "json", "rich": "terminal.txt", **DOCUMENTS}
+"""Every format and the ending of its golden files."""
 NOTES = ("alexnet", "googlenet", "lenet5", "resnet18", "vgg16", "vgg16-bn")
-JSON = ("cifar-tiny", "googlenet-aux", "lenet5", "vgg16")
 RICH = {
-    "vgg16-wide": ("vgg16", Page(160)),
     "vgg16-narrow": ("vgg16", Page(80)),
     "cifar-tiny-colour": ("cifar-tiny", Page(150, True)),
 }
@@ -79,14 +89,59 @@ def test_csv_table(name: str, regenerate: bool) -> None:
         assert sum(int(row[key]) for row in rows) == totals[key], key
 
 
+@pytest.mark.parametrize("form", DOCUMENTS)
+@pytest.mark.parametrize("name", names())
+def test_table_in_a_document(name: str, form: str, regenerate: bool) -> None:
+    report = report_of(name)
+    depth = None if len(report.layers) <= MOST_ROWS_IN_A_DOCUMENT else 1
+    compare(f"{name}.{DOCUMENTS[form]}", write(document(report, depth=depth), form), regenerate)
+
+
+@pytest.mark.parametrize("name", names())
+def test_tsv_table(name: str, regenerate: bool) -> None:
+    """The same cells as in the file of commas."""
+    text = write(document(report_of(name), columns=EXACT), "tsv")
+    compare(f"{name}.tsv", text, regenerate)
+    commas = csv.reader(io.StringIO(write(document(report_of(name), columns=EXACT), "csv")))
+    assert [line.split("\t") for line in text.splitlines()] == list(commas)
+
+
+@cache
+def other(what: str) -> Document:
+    """A table that is not that of a net."""
+    if what == "list":
+        return nets_document([report_of(name) for name in names()])
+    if what == "memory":
+        return memory_document(cnncalc.account_memory("vgg16", batch=8), depth=1)
+    reports = report_of("resnet50"), report_of("resnet50-v1.5")
+    return difference_document(difference(*reports), ("resnet50", "resnet50-v1.5"), Options())
+
+
+OTHERS = {"list": "list", "memory": "memory-vgg16", "diff": "diff-resnet50"}
+"""Tables that are not those of a net, and how their golden files begin."""
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("what", OTHERS)
+def test_other_tables(what: str, form: str, regenerate: bool) -> None:
+    compare(f"{OTHERS[what]}.{FORMS[form]}", write(other(what), form, Page(160)), regenerate)
+
+
 @pytest.mark.parametrize("name", NOTES)
 def test_notes_table(name: str, regenerate: bool) -> None:
     compare(f"{name}.notes.txt", write(notes_document(report_of(name)), "text"), regenerate)
 
 
-@pytest.mark.parametrize("name", JSON)
+@pytest.mark.parametrize("name", names())
 def test_json(name: str, regenerate: bool) -> None:
     compare(f"{name}.json", write(document(report_of(name)), "json"), regenerate)
+
+
+@pytest.mark.parametrize("name", names())
+def test_wide_terminal(name: str, regenerate: bool) -> None:
+    report = report_of(name)
+    depth = None if len(report.layers) <= MOST_ROWS_IN_A_DOCUMENT else 1
+    compare(f"{name}.terminal.txt", write(document(report, depth=depth), "rich", Page(160)), regenerate)
 
 
 @pytest.mark.parametrize("name", RICH)
@@ -97,7 +152,8 @@ def test_terminal(name: str, regenerate: bool) -> None:
 
 def test_every_golden_file_is_compared() -> None:
     """No file is left over from a net or a format that is gone."""
-    expected = {f"{name}.{end}" for name in names() for end in ("txt", "csv")}
-    expected |= {f"{name}.notes.txt" for name in NOTES} | {f"{name}.json" for name in JSON}
+    expected = {f"{name}.{end}" for name in names() for end in FORMS.values()}
+    expected |= {f"{name}.{end}" for name in OTHERS.values() for end in FORMS.values()}
+    expected |= {f"{name}.notes.txt" for name in NOTES}
     expected |= {f"{name}.terminal.txt" for name in RICH}
     assert {path.name for path in GOLDEN.iterdir() if path.is_file()} == expected

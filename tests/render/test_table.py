@@ -10,8 +10,9 @@ from cnncalc.errors import ValueProblem
 from cnncalc.graph import Graph, chain
 from cnncalc.layers import KINDS, Layer
 from cnncalc.render import FORMATS, write
-from cnncalc.render.account import CELLS, chosen_columns, document, rows_of
-from cnncalc.render.document import Page, percent
+from cnncalc.render.account import CELLS, COLUMNS, document, rows_of
+from cnncalc.render.document import Page, chosen_columns, percent
+from cnncalc.render.notation import Notation
 from cnncalc.render.notes import notes_document
 from cnncalc.render.shares import sentences
 
@@ -75,11 +76,12 @@ def test_vgg16_in_the_notes_style_has_the_true_total_and_says_that_the_notes_hav
     """224*224*3 + 2*224*224*64 + ... = 15,237,608, not 24M."""
     lines = write(notes_document(cnncalc.analyze("vgg16")), "text").splitlines()
 
-    assert lines[-3:] == [
+    assert lines[-4:] == [
         "TOTAL memory: 15M * 4 bytes ~= 58MB / image (only forward! ~*2 for bwd)",
         "TOTAL params: 138M parameters",
         "(The notes print 24M and 93MB for this table, which is not the sum of its rows: they hold 15,237,608 numbers, "
         "* 4 bytes = 58.13 MB.)",
+        "(memory in numbers of one image, K, M and G by 1000; biases left out; KB, MB and GB by 1024, as in the notes)",
     ]
 
 
@@ -127,10 +129,12 @@ TOTAL memory  995 activations * 4 bytes * 2 images = 7.773 KiB / batch of 2, for
               about x2 with backward: 15.55 KiB
 TOTAL params  3,666 = 3,654 weights + 12 biases
               * 4 bytes = 14.32 KiB; x3 with gradients and a step cache (momentum, Adagrad, RMSProp): 42.96 KiB
-TOTAL MACs    22,176 (22.18K) / image, forward; 1 MAC is one multiply and one add
+TOTAL MACs    22,176 (22.18K) / image, forward
 where         the first layer (conv1): 69.6 % of the activations, 84.4 % of the MACs
               fc1, the only FC layer: 94.7 % of the parameters
               the convolutions: 84.4 % of the MACs, the FC layers: 15.6 %
+counted       memory in numbers of one image, K, M and G by 1000; bytes of 2 images in float32, KiB, MiB and GiB by 1024
+              weights with scales, biases with shifts; 1 MAC is one multiply and one add of a convolution or FC layer
 """
     )
 
@@ -240,7 +244,7 @@ def test_shared_frozen_and_training_only_layers_are_said() -> None:
     assert "TOTAL params  3,660 = 3,600 weights + 60 biases" in rows
     assert "  0 are trainable, 3,660 frozen" in rows
     assert "  shared, so counted once: fc2 those of fc1" in rows
-    assert "TOTAL MACs  7,200 / image, forward; 1 MAC is one multiply and one add" in rows
+    assert "TOTAL MACs  7,200 / image, forward" in rows
     assert "at test time  1 layer runs in training alone: fc2" in rows
     assert "  without: 120 activations = 480 B, 3,660 parameters, 3,600 MACs" in rows
 
@@ -256,7 +260,7 @@ def test_what_test_time_leaves_out() -> None:
 def test_assumptions_are_listed() -> None:
     text = write(document(cnncalc.analyze("INPUT -> CONV -> RELU -> POOL? -> FC -> FC")), "text")
 
-    assert [line.strip() for line in text.partition("assumed")[2].splitlines()] == [
+    assert [line.strip() for line in text.partition("assumed")[2].partition("counted")[0].splitlines()] == [
         "input 224x224x3",
         "64 filters in a CONV without a number",
         "kernel 3 in a CONV without a number",
@@ -274,7 +278,7 @@ def test_a_design_that_says_all_assumes_nothing() -> None:
 @pytest.mark.parametrize(("units", "memory"), [("iec", "58.13 MiB"), ("notes", "58.13 MB"), ("si", "60.95 MB")])
 def test_units(units: str, memory: str) -> None:
     """60,950,432 bytes."""
-    text = write(document(cnncalc.analyze("vgg16"), units=units), "text")
+    text = write(document(cnncalc.analyze("vgg16"), notation=Notation(units)), "text")
 
     assert f"15,237,608 (15.24M) activations * 4 bytes = {memory} / image" in text
 
@@ -285,21 +289,21 @@ def test_units(units: str, memory: str) -> None:
 def test_columns_are_chosen_by_name() -> None:
     report = cnncalc.analyze(small_net())
 
-    assert write(document(report, columns=chosen_columns("layer, MACs,receptive field")), "csv") == (
+    assert write(document(report, columns=chosen_columns("layer, MACs,receptive field", COLUMNS)), "csv") == (
         "layer,macs,receptive_field\ninput,0,1x1\nconv1,18711,3x3\nrelu1,0,3x3\nfc1,3465,9x11\n"
     )
 
 
 def test_an_unknown_column_is_answered_with_the_nearest() -> None:
     with pytest.raises(ValueProblem) as caught:
-        chosen_columns("layer,volum")
+        chosen_columns("layer,volum", COLUMNS)
     assert caught.value.message == "no column 'volum'; did you mean 'volume'?"
     assert str(caught.value.hint).startswith("the columns are layer, label, ")
 
 
 def test_a_column_named_twice_is_refused() -> None:
     with pytest.raises(ValueProblem, match="the column 'macs' is named twice"):
-        chosen_columns("macs,layer,macs")
+        chosen_columns("macs,layer,macs", COLUMNS)
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -1,0 +1,69 @@
+"""How numbers are written in a document: in which units, and short or exactly."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cnncalc.units import format_bytes, percent, short
+
+UNIT_RULES = {
+    "iec": "KiB, MiB and GiB by 1024",
+    "notes": "KB, MB and GB by 1024, as in the notes",
+    "si": "kB, MB and GB by 1000",
+}
+"""What the units of bytes stand for, by their style."""
+
+BLOCKS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589\u2588"
+"""An eighth of a column more each."""
+BAR_WIDTH = 12
+
+
+class Notation(NamedTuple):
+    """How numbers are written.
+
+    ``units`` is a style of :data:`cnncalc.units.UNIT_STYLES`. ``numbers`` is ``usual`` (each as its column is best
+    read), ``short`` (four significant digits) or ``exact``. ``ascii_only``: bars are drawn in ASCII.
+
+    >>> Notation().full(138357544), Notation(numbers="short").full(138357544), Notation(numbers="exact").size(2048)
+    ('138,357,544', '138.4M', '2,048 B')
+    """
+
+    units: str = "iec"
+    numbers: str = "usual"
+    ascii_only: bool = False
+
+    def full(self, count: int) -> str:
+        """A count that is usually written out: ``138,357,544``."""
+        return short(count) if self.numbers == "short" else f"{count:,}"
+
+    def brief(self, count: int) -> str:
+        """A count that is usually written short: ``15.47G``."""
+        return f"{count:,}" if self.numbers == "exact" else short(count)
+
+    def size(self, count: int) -> str:
+        """Bytes: ``58.13 MiB``, or ``60,950,432 B`` where numbers are exact."""
+        return f"{count:,} B" if self.numbers == "exact" else format_bytes(count, self.units)
+
+    def signed(self, text: str, change: int) -> str:
+        """A change with its sign; ``text`` is the change as another method writes it."""
+        return f"+{text}" if change > 0 else text
+
+    def bar(self, part: int, largest: int, whole: int) -> str:
+        """A bar as long as the part is large beside the largest one, and its share of the whole; of nothing no bar."""
+        if not part:
+            return ""
+        eighths = (16 * BAR_WIDTH * part + largest) // (2 * largest) if largest else 0
+        if self.ascii_only:
+            drawn = "#" * ((eighths + 4) // 8)
+        else:
+            drawn = BLOCKS[8] * (eighths // 8) + (BLOCKS[eighths % 8] if eighths % 8 else "")
+        return f"{drawn:{BAR_WIDTH}} {percent(part, whole):>7}"
+
+    @property
+    def rule(self) -> str:
+        """What the units stand for."""
+        return "B is a byte" if self.numbers == "exact" else UNIT_RULES[self.units]
+
+
+USUAL = Notation()
+"""Units of 1024, each number as its column is best read."""

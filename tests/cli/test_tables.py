@@ -1,0 +1,171 @@
+"""The options that every table has: format, columns, depth, short and exact numbers, bars."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.calls import cnncalc
+
+NET = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
+TABLES = [["table", NET], ["memory", NET], ["diff", NET, "INPUT 9x11x3 -> CONV3-8 -> RELU -> FC-5"], ["list"]]
+BEGINNINGS = {
+    "markdown": ("|", "#"), "latex": ("% Needs \\usepackage{booktabs}",), "html": ('<div class="cnncalc">',),
+    "rst": (".. table::",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "latex", "html", "rst", "csv", "tsv", "json"])
+@pytest.mark.parametrize("call", TABLES, ids=lambda call: call[0])
+def test_every_table_comes_in_every_format(call: list[str], form: str) -> None:
+    done = cnncalc(*call, "--format", form)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(BEGINNINGS.get(form, ("",)))
+    assert done.stdout.endswith("\n")
+    if form == "json":
+        assert json.loads(done.stdout)["schema"] == 1
+    elif form not in ("csv", "tsv"):
+        assert "by 1024" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "row"),
+    [
+        ([], "conv1 CONV3-7 [9x11x7] 9*11*7=693 5.414 KiB (3*3*3)*7 = 189 7 18.71K 3x3"),
+        (["--exact"], "conv1 CONV3-7 [9x11x7] 9*11*7 = 693 5,544 B (3*3*3)*7 = 189 7 18,711 3x3"),
+        (["--short"], "conv1 CONV3-7 [9x11x7] 693 5.414 KiB 189 7 18.71K 3x3"),
+        (["--exact", "--short"], "conv1 CONV3-7 [9x11x7] 693 5.414 KiB 189 7 18.71K 3x3"),
+        (["--columns", "macs,layer,parameters"], "18.71K conv1 196"),
+        (["--columns", "layer,macs", "--exact"], "conv1 18,711"),
+    ],
+)
+def test_numbers_and_columns_are_chosen(options: list[str], row: str) -> None:
+    """conv1: (3*3*3)*7 = 189 weights, 7 biases; 189*9*11 = 18,711 MACs; 693 numbers * 4 bytes * 2 images."""
+    done = cnncalc("table", NET, "--batch", "2", *options)
+
+    assert done.returncode == 0
+    assert row in [" ".join(line.split()) for line in done.stdout.splitlines()]
+
+
+def test_exact_numbers_of_the_notes_table() -> None:
+    text = cnncalc("table", "vgg16", "--style", "notes", "--exact").stdout
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+
+    assert "CONV3-64: [224x224x64] memory: 224*224*64 = 3,211,264 weights: (3*3*3)*64 = 1,728" in lines
+    assert "TOTAL memory: 15,237,608 * 4 bytes = 60,950,432 B / image (only forward! ~*2 for bwd)" in lines
+    assert "TOTAL params: 138,357,544 parameters" in lines
+
+
+def test_short_numbers_of_the_notes_table() -> None:
+    lines = cnncalc("table", "vgg16", "--style", "notes", "--short").stdout.splitlines()
+
+    assert "FC:         [1x1x4096]     memory: 4096  weights: 100M" in lines
+
+
+def test_exact_bytes_of_memory() -> None:
+    """1,792 + 138... : the breakdown in bytes adds up to the peak that JSON has."""
+    call = ["memory", "vgg16", "--batch", "8"]
+    lines = cnncalc(*call, "--exact").stdout.splitlines()
+    record = json.loads(cnncalc(*call, "--format", "json").stdout)
+
+    (total,) = [line.split() for line in lines if line.startswith("sum ")]
+
+    assert total[1:3] == [f"{record['training']['peak_bytes']:,}", "B"]
+
+
+def test_a_table_of_memory_with_chosen_columns() -> None:
+    lines = cnncalc("memory", NET, "--columns", "class,inference", "--format", "csv").stdout.splitlines()
+
+    assert lines[0] == "class,inference"
+    assert lines[1].startswith("parameters,")
+
+
+def test_memory_names_blocks() -> None:
+    text = cnncalc("memory", "resnet50", "--depth", "1").stdout
+
+    (first,) = [line for line in text.splitlines() if line.startswith("largest in forward and backward")]
+    assert first.split()[5] == "layer1:"
+
+
+def test_differences_are_summed_by_block() -> None:
+    """ResNet-101 has 17 more bottlenecks in layer3, each with 1x1, 3x3 and 1x1: 18,992,128 parameters more."""
+    call = ["diff", "resnet50", "resnet101", "--depth", "1"]
+    record = json.loads(cnncalc(*call, "--format", "json").stdout)
+
+    assert [(block["name"], block["status"], block["parameters"]) for block in record["blocks"]] == [
+        ("layer3", "changed", 44_549_160 - 25_557_032)
+    ]
+    assert len(record["blocks"][0]["layers"]) == len(record["layers"])
+    (row,) = [line for line in cnncalc(*call).stdout.splitlines() if line.startswith("changed")]
+    assert row.split() == ["changed", "layer3", "170", "added", "[14x14x1024]", "+13.65M", "+18.99M", "+3.712G"]
+    assert cnncalc(*call, "--format", "csv").stdout.splitlines()[1] == (
+        "changed,layer3,170 added,[14x14x1024],13647872,18992128,3712221184"
+    )
+
+
+def test_blocks_that_come_and_layers_outside_blocks() -> None:
+    before = "INPUT 9x11x3 -> [CONV3-7 -> RELU]@a -> FC-5"
+    after = "INPUT 9x11x3 -> [CONV3-7 -> RELU]@a -> [CONV3-7 -> BN -> RELU]@b -> FC-6"
+
+    rows = cnncalc("diff", before, after, "--depth", "1", "--columns", "change,layer,what").stdout.split("\n\n")[2]
+
+    assert [" ".join(row.split()) for row in rows.splitlines()[2:]] == [
+        "added b 3 added",
+        "changed fc1 FC-6: units 5 -> 6",
+    ]
+
+
+def test_bars_show_the_shares_of_the_totals() -> None:
+    """conv1 has 693 of 995 numbers, 196 of 3,666 parameters, 18,711 of 22,176 MACs."""
+    done = cnncalc("table", NET, "--bars", "--columns", "layer,activation_share")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--bars has columns of its own" in done.stderr
+
+    rows = {line.partition(" ")[0]: line for line in cnncalc("table", NET, "--bars").stdout.splitlines()}
+
+    full = "\u2588" * 12
+    assert rows["conv1"].count(full) == 2
+    assert [rows["conv1"].count(share) for share in ("69.6 %", "5.3 %", "84.4 %")] == [1, 1, 1]
+    assert rows["fc1"].count(full) == 1
+    assert "%" not in rows["relu1"]
+
+
+def test_bars_are_drawn_with_what_the_stream_can_do() -> None:
+    text = cnncalc("table", NET, "--bars", PYTHONIOENCODING="ascii").stdout
+
+    assert text.isascii()
+    assert "############  69.6 %" in text
+    assert cnncalc("table", NET, "--bars", "--format", "latex").stdout.isascii()
+
+
+def test_a_column_of_shares_in_a_file_for_programs() -> None:
+    text = cnncalc("table", NET, "--columns", "layer,parameter_share", "--format", "csv").stdout
+
+    assert text == "layer,parameter_share\ninput,0.0\nconv1,5.3\nrelu1,0.0\nfc1,94.7\n"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (["table", NET, "--short", "--format", "csv"], "--short is for people; --format csv always has exact integers"),
+        (["list", "--short", "--format", "json"], "--short is for people; --format json always has exact integers"),
+        (
+            ["list", "--columns", "name", "--format", "json"],
+            "--columns is for a table of rows and columns; --format json always has every key",
+        ),
+        (["diff", NET, NET, "--columns", "layers"], "no column 'layers'; did you mean 'layer'?"),
+        (["memory", NET, "--columns", "train"], "no column 'train'; did you mean 'training'?"),
+        (["memory", NET, "--columns", "share,share"], "the column 'share' is named twice"),
+        (
+            ["table", NET, "--bars", "--style", "notes"],
+            "--bars has columns of its own and does not go with --style notes",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused(call: list[str], message: str) -> None:
+    done = cnncalc(*call)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[0].endswith(f"]: {message}")
