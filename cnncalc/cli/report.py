@@ -13,9 +13,11 @@ from cnncalc.errors import DesignError, ValueProblem
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
     from cnncalc.checks.check import Outcome
+    from cnncalc.memory.account import MemoryReport
+    from cnncalc.memory.curve import Curve
 
-HELP = """Writes everything about TARGET as one page of HTML that loads nothing: the verdict, drawings, the table to sort,
-search and fold, memory for every batch and optimizer, budgets and findings, and how every figure was counted.
+HELP = """Writes everything about TARGET as one page of HTML that loads nothing: the verdict, drawings, the table to
+sort, search and fold, memory for every batch and optimizer, budgets and findings, and how every figure was counted.
 
 With AFTER the page compares two nets.
 
@@ -49,13 +51,53 @@ def run(
             code="usage",
             hint="--checkpoint blocks, stages, sqrt, or names of blocks",
         )
-    report = account(load(target, design), batch=options.batch, dtype=options.dtype)
-    memory = account_memory(report, options, logs=True, details=False)
-    say_warnings((*report.warnings, *memory.warnings))
-    curve = curve_of(Bench(report, options), memory.training.segments)
-    outcome = checked(target, report, design, units or "iec")
-    page = report_page(memory, curve, outcome, texts_of(report), units=units or "iec")
+    targets = (target,) if after is None else (target, after)
+    if targets == ("-", "-"):
+        raise ValueProblem("standard input can be read once, but both targets are '-'", code="usage")
+    style = units or "iec"
+    memories, curves, outcomes = [], [], []
+    for one in targets:
+        report = account(load(one, design), batch=options.batch, dtype=options.dtype)
+        memory = account_memory(report, options, logs=True, details=False)
+        say_warnings((*report.warnings, *memory.warnings))
+        memories.append(memory)
+        curves.append(curve_of(Bench(report, options), memory.training.segments))
+        outcomes.append(checked(one, report, design, style))
+    if after is None:
+        page = report_page(memories[0], curves[0], outcomes[0], texts_of(memories[0].report), units=style)
+    else:
+        page = _comparison(memories, curves, outcomes, (target, after), style)
     Output(None, output["file"]).write_text(page)
+
+
+def _comparison(
+    memories: list[MemoryReport], curves: list[Curve], outcomes: list[Outcome], targets: tuple[str, str], units: str
+) -> str:
+    """The page of two nets."""
+    from cnncalc.analysis.difference import Quantity, difference
+    from cnncalc.cli.diff import names_of
+    from cnncalc.render.page import comparison_page
+
+    (old, new), (first, second) = memories, [memory.report for memory in memories]
+    peaks = (
+        Quantity("inference_memory", "bytes", old.inference.peak_bytes, new.inference.peak_bytes),
+        Quantity("training_memory", "bytes", old.training.peak_bytes, new.training.peak_bytes),
+    )
+    names = names_of(first, second, *targets, None)
+    texts = [
+        (f"{name}: {title}", text)
+        for name, memory in zip(names, memories, strict=True)
+        for title, text in texts_of(memory.report)
+    ]
+    return comparison_page(
+        difference(first, second, peaks),
+        names,
+        (old, new),
+        (curves[0], curves[1]),
+        (outcomes[0], outcomes[1]),
+        texts,
+        units=units,
+    )
 
 
 def checked(target: str, report: Report, design: dict[str, Any], units: str) -> Outcome:

@@ -47,6 +47,7 @@ class Row(NamedTuple):
 
 
 def row_of(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
+    """The row of a name over these layers."""
     own = [row for row in members if not row.in_place]
     return Row(
         name,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.render.page.checks import checks_section
+from cnncalc.render.page.comparison import comparison_verdict, layers_section
 from cnncalc.render.page.counted import assumed_section, counted_section, design_section
-from cnncalc.render.page.figures import Gallery, drawings_section
+from cnncalc.render.page.figures import Gallery, drawings_section, pairs_section
 from cnncalc.render.page.layers import layer_table, tools
 from cnncalc.render.page.markup import section
 from cnncalc.render.page.memory import STOPS, memory_data, memory_section
@@ -16,12 +17,15 @@ from cnncalc.render.page.verdict import verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cnncalc.analysis.difference import Difference
     from cnncalc.checks.check import Outcome
     from cnncalc.memory.account import MemoryReport
     from cnncalc.memory.curve import Curve
 
-DRAWN = ("cost", "volumes", "training", "inference")
+DRAWN = ("cost", "volumes", "training", "inference", "graph")
 """The drawings of a page, in their order."""
+COMPARED = ("cost", "volumes")
+"""The drawings of a page about two nets."""
 
 FOLDED = 60
 """A table with more layers than this is shown folded at first."""
@@ -38,9 +42,9 @@ def report_page(
         ("drawings", "Drawings", drawings_section(gallery, memory, DRAWN)),
         ("table", "Layers", section("table", "Layers", tools(), layer_table(report, units))),
         ("memory", "Memory", memory_section([memory], [curve], units)),
-        ("checks", "Budgets", checks_section(outcome, units)),
+        ("checks", "Budgets", checks_section([outcome], [report.name], units)),
         ("counted", "Method", counted_section(memory, units)),
-        ("assumed", "Assumptions", assumed_section(memory, units)),
+        ("assumed", "Assumptions", assumed_section([memory], units)),
         ("design", "Design", design_section(texts)),
     ]
     lines = [line for line in (report.title, f"Source: {report.source}" if report.source else None) if line]
@@ -50,6 +54,40 @@ def report_page(
         [(key, label) for key, label, _ in parts],
         [html for _, _, html in parts],
         _data([memory], [curve], units),
+        gallery.styles,
+    )
+
+
+def comparison_page(
+    found: Difference,
+    names: tuple[str, str],
+    memories: tuple[MemoryReport, MemoryReport],
+    curves: tuple[Curve, Curve],
+    outcomes: tuple[Outcome, Outcome],
+    texts: Sequence[tuple[str, str]],
+    *,
+    units: str = "iec",
+) -> str:
+    """The page of two nets, the second held against the first."""
+    called = [memory._replace(architecture=name) for memory, name in zip(memories, names, strict=True)]
+    options = memories[0].options
+    gallery = Gallery(units)
+    parts = [
+        ("verdict", "In short", comparison_verdict(found, names, options, units)),
+        ("drawings", "Drawings", pairs_section(gallery, called, COMPARED)),
+        ("table", "Layers", layers_section(found, names, options, units)),
+        ("memory", "Memory", memory_section(called, curves, units)),
+        ("checks", "Budgets", checks_section(outcomes, names, units)),
+        ("counted", "Method", counted_section(called[0], units)),
+        ("assumed", "Assumptions", assumed_section(called, units)),
+        ("design", "Designs", design_section(texts)),
+    ]
+    return whole(
+        f"{names[0]} and {names[1]} compared",
+        heading(names, []),
+        [(key, label) for key, label, _ in parts],
+        [html for _, _, html in parts],
+        _data(called, curves, units),
         gallery.styles,
     )
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.render.check.remarks import amount, change, details_of, limit_text, used
-from cnncalc.render.page.markup import listed, paragraph, section, table, text
+from cnncalc.render.page.markup import listed, name, paragraph, section, table, text
 from cnncalc.source import excerpt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cnncalc.checks.check import Checked, Outcome
     from cnncalc.checks.findings import Finding
 
@@ -21,17 +23,25 @@ VERDICTS = {
 """What came of a limit: its look and its word."""
 
 
-def checks_section(outcome: Outcome, units: str) -> str:
-    """The section on budgets and design rules."""
+def checks_section(outcomes: Sequence[Outcome], names: Sequence[str], units: str) -> str:
+    """The section on budgets and design rules; of several nets one after the other."""
+    title = "Budgets and findings"
+    if len(outcomes) == 1:
+        return section("checks", title, *_checked(outcomes[0], units))
+    parts = []
+    for outcome, net in zip(outcomes, names, strict=True):
+        parts += [f"<h3>{name(net)}</h3>", *_checked(outcome, units)]
+    return section("checks", title, *parts)
+
+
+def _checked(outcome: Outcome, units: str) -> list[str]:
     found = [_finding(finding, units) for finding in outcome.findings]
     notes = [text(note) for note in outcome.notes]
-    return section(
-        "checks",
-        "Budgets and findings",
+    return [
         _limits(outcome, units) if outcome.checked else paragraph("No budget is set for this net."),
         listed(found, "findings") or paragraph("The design rules found nothing to remark."),
         listed(notes, "note"),
-    )
+    ]
 
 
 def _limits(outcome: Outcome, units: str) -> str:
@@ -66,9 +76,8 @@ def _finding(finding: Finding, units: str) -> str:
     if finding.span is not None:
         span = finding.span
         where = f"{text(span.source.name)}, line {span.line}, column {span.column}"
-        parts.append(
-            f'<p class="note"><bdi>{where}</bdi></p><pre dir="ltr" tabindex="0">{text_of(excerpt(span))}</pre>'
-        )
+        parts.append(f'<p class="note"><bdi>{where}</bdi></p>')
+        parts.append(f'<pre tabindex="0" role="region" aria-label="{where}" dir="ltr">{text_of(excerpt(span))}</pre>')
     details = [text(line[:1].upper() + line[1:] + ".") for line in details_of(finding, units)]
     if details:
         parts.append(f'<p class="note">{" ".join(details)}</p>')

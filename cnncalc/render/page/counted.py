@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.render.account import assumed_lines, test_time_lines
-from cnncalc.render.page.markup import listed, paragraph, section, text
+from cnncalc.render.notation import Notation
+from cnncalc.render.page.markup import listed, name, paragraph, section, text, verbatim
 from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:
@@ -80,16 +81,22 @@ def _memory(memory: MemoryReport) -> str:
     )
 
 
-def assumed_section(memory: MemoryReport, units: str) -> str:
-    """What the text left open, and what there is to beware of."""
+def assumed_section(memories: Sequence[MemoryReport], units: str) -> str:
+    """What the text left open, and what there is to beware of; of several nets one after the other."""
+    if len(memories) == 1:
+        return section("assumed", "Assumptions and warnings", _assumed(memories[0], units))
+    parts = [f"<h3>{name(memory.architecture)}</h3>\n{_assumed(memory, units)}" for memory in memories]
+    return section("assumed", "Assumptions and warnings", *parts)
+
+
+def _assumed(memory: MemoryReport, units: str) -> str:
     report = memory.report
     assumed = [f"Assumed: {text(line)}." for line in assumed_lines(report.assumed)]
-    alone = [text(line[:1].upper() + line[1:] + ".") for line in test_time_lines(report, units)]
+    alone = [text(line[:1].upper() + line[1:] + ".") for line in test_time_lines(report, Notation(units))]
     warned = [warning(problem) for problem in (*report.warnings, *memory.warnings)]
     if not (assumed or alone or warned):
-        body = paragraph("Nothing was assumed: the design says everything. There are no warnings.")
-        return section("assumed", "Assumptions and warnings", body)
-    return section("assumed", "Assumptions and warnings", listed([*assumed, *alone, *warned]))
+        return paragraph("Nothing was assumed: the design says everything. There are no warnings.")
+    return listed([*assumed, *alone, *warned])
 
 
 def warning(problem: Problem) -> str:
@@ -104,7 +111,5 @@ def warning(problem: Problem) -> str:
 
 def design_section(texts: Sequence[tuple[str, str]]) -> str:
     """The design itself: titles and texts."""
-    from cnncalc.render.page.markup import verbatim
-
     parts = [f"<h3>{text(title)}</h3>\n{verbatim(lines, title)}" for title, lines in texts]
     return section("design", "The design", *parts)

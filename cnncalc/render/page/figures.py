@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cnncalc.render.page.markup import name, section
+from cnncalc.render.page.markup import name, section, text
+from cnncalc.render.page.verdict import place
 from cnncalc.render.plot import draw
+from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,15 +19,6 @@ WIDTH = 1120
 """Width of a drawing in pixels, as the page is wide."""
 BESIDE = 548
 """Width of two drawings side by side."""
-
-CAPTIONS = {
-    "cost": "Where memory and parameters lie, along the depth of {}.",
-    "training": "What is alive in memory over a training step of {}, and the moment at which it is most.",
-    "inference": "What is alive in memory over a forward pass of {} at test time.",
-    "volumes": "The volumes of {}, drawn to scale.",
-    "graph": "The layers of {} and the volumes that go from one to the next.",
-}
-"""What each drawing shows, under it."""
 
 _STYLE = re.compile(r"<style>\n?(.*?)</style>\n?", re.DOTALL)
 _DARK = re.compile(r"@media screen and \(prefers-color-scheme:dark\)\{\n(.*?)\n\}", re.DOTALL)
@@ -42,7 +35,7 @@ class Gallery:
     def figure(self, memory: MemoryReport, kind: str, width: int = WIDTH, depth: int | None = None) -> str:
         """One drawing with its caption."""
         drawing = draw(memory.report, kind, memory=memory, width=width, depth=depth, units=self.units)
-        caption = CAPTIONS[kind].format(name(memory.architecture))
+        caption = _caption(memory, kind, self.units)
         return (
             f'<figure class="{kind}">\n<div class="scroll" tabindex="0" role="group" aria-label="Drawing: {kind}">\n'
             f"{self._inside(drawing)}</div>\n<figcaption>{caption}</figcaption>\n</figure>"
@@ -67,6 +60,25 @@ class Gallery:
                 inner = "\n".join([f"{when} {line}" for line in lines])
                 self.styles.append(f"@media {medium}{{\n{inner}\n}}\n")
         return _FILL.sub(r' data-fill="\1"', _STYLE.sub("", drawing, count=1))
+
+
+def _caption(memory: MemoryReport, kind: str, units: str) -> str:
+    """What one can see in a drawing, in a sentence."""
+    report, training, inference = memory.report, memory.training, memory.inference
+    if kind == "training":
+        end = format_bytes(training.after_forward_bytes, units)
+        return (
+            f"Most is alive {place(training.peak_at)}: {format_bytes(training.peak_bytes, units)}. When the forward "
+            f"pass ends it is {end}; {format_bytes(training.saved_bytes, units)} are kept for the backward pass."
+        )
+    if kind == "inference":
+        return f"Most is alive {place(inference.peak_at)}: {format_bytes(inference.peak_bytes, units)}."
+    if kind == "cost":
+        return f"How much memory the volumes of {name(memory.architecture)} take, and where its parameters are."
+    if kind == "volumes":
+        largest = max(report.layers, key=lambda row: 0 if row.in_place else row.activations)
+        return f"The largest volume is {text(str(largest.output))}, that of {name(largest.name)}."
+    return f"What each layer of {name(memory.architecture)} reads, with the volumes that go from one to the next."
 
 
 def drawings_section(gallery: Gallery, memory: MemoryReport, kinds: Sequence[str]) -> str:

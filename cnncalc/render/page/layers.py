@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.render.account import remark, row_of
 from cnncalc.render.document import plural
-from cnncalc.render.page.markup import escaped, text
+from cnncalc.render.page.markup import attribute, escaped, text
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ class Branch(NamedTuple):
 
 
 def tree_of(layers: tuple[LayerReport, ...]) -> Branch:
-    """The layers of a net by the blocks that the dots in their names tell; a block stands where its first layer does."""
+    """The layers of a net by the blocks that the dots in their names tell.
+
+    A block stands where its first layer does.
+    """
     root = Branch("", [])
     blocks = {"": root}
     for row in layers:
@@ -63,11 +66,11 @@ def tree_of(layers: tuple[LayerReport, ...]) -> Branch:
 
 def tools() -> str:
     """What searches, folds and writes the numbers of the table; for the program of the page, which shows it."""
-    ways = (("short", "short"), ("exact", "exact"), ("how", "how they come about"))
+    ways = (("short", "short", " checked"), ("exact", "exact", ""), ("how", "how they come about", ""))
     radios = "".join(
         [
-            f'<label><input type="radio" name="numbers" value="{key}"{" checked" if key == "short" else ""}>{title}</label>'
-            for key, title in ways
+            f'<label><input type="radio" name="numbers" value="{key}"{checked}>{title}</label>'
+            for key, title, checked in ways
         ]
     )
     return (
@@ -85,9 +88,7 @@ def layer_table(report: Report, units: str) -> str:
     """The table with its totals."""
     has_remarks = any(remark(row_of(row.name, row.label, (row,))) for row in report.layers)
     columns = (*COLUMNS, ("remarks", "")) if has_remarks else COLUMNS
-    heads = "".join(
-        [f'<th scope="col"{f""" class="{kind}" """.rstrip() if kind else ""}>{title}</th>' for title, kind in columns]
-    )
+    heads = "".join([f'<th scope="col"{attribute("class", kind)}>{title}</th>' for title, kind in columns])
     lines: list[str] = []
     _branch(tree_of(report.layers), 0, lines, units, has_remarks=has_remarks)
     whole = row_of("", "", report.layers)
@@ -150,10 +151,16 @@ def _cells(row: Row, units: str, held: int) -> str:
             f'<td class="n share">{held:,}{_how(layer, "activations")}</td>'
             f'<td class="n" data-v="{row.held_bytes}">{format_bytes(row.held_bytes, units)}</td>'
         )
+    parameters, macs = _how(layer, "weights", "biases"), _how(layer, "macs")
     return (
-        f'{first}<td class="n share">{row.parameters:,}{_how(layer, "weights", "biases")}</td>'
-        f'<td class="n share">{row.macs:,}{_how(layer, "macs")}</td>'
+        f'{first}<td class="n share{_none(row.parameters)}">{row.parameters:,}{parameters}</td>'
+        f'<td class="n share{_none(row.macs)}">{row.macs:,}{macs}</td>'
     )
+
+
+def _none(count: int) -> str:
+    """The class of nothing."""
+    return "" if count else " none"
 
 
 def _how(layer: LayerReport | None, *keys: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.render.document import percent, plural
 from cnncalc.render.memory import CLASSES
+from cnncalc.render.notation import Notation
 from cnncalc.render.page.markup import name, paragraph, section, table, text
 from cnncalc.render.page.verdict import place
 from cnncalc.units import bytes_per_element, format_bytes
@@ -29,6 +30,7 @@ STOPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 
 def memory_section(memories: Sequence[MemoryReport], curves: Sequence[Curve], units: str) -> str:
     """The section with its controls; of several nets one block each under the same controls."""
     options = memories[0].options
+    kind = "nets" if len(memories) > 1 else "nets single"
     blocks = "\n".join([_block(memory, number, units) for number, memory in enumerate(memories)])
     tables = [by_batch(memory, curve, units) for memory, curve in zip(memories, curves, strict=True)]
     return section(
@@ -37,8 +39,8 @@ def memory_section(memories: Sequence[MemoryReport], curves: Sequence[Curve], un
         paragraph(text(_intro(memories[0]))),
         _controls(memories[0], curves, units),
         '<p class="unseen" role="status" id="said"></p>',
-        f'<div class="nets">\n{blocks}\n</div>',
-        f"<h3>At a glance</h3>\n{''.join(tables)}",
+        f'<div class="{kind}">\n{blocks}\n</div>',
+        f'<h3>For some batches</h3>\n<div class="{kind}">{"".join(tables)}</div>',
         _beside(options.profile, units),
     )
 
@@ -151,7 +153,7 @@ def _block(memory: MemoryReport, number: int, units: str) -> str:
         '<p class="fits" hidden><span class="what">Largest batch that fits</span> '
         '<output class="big" data-out="fits-training"></output> <span class="exact">in training</span> '
         '<span class="where" data-out="fits-inference"></span></p>\n</div>\n'
-        f"{_strip(memory)}\n{table(caption, columns, rows, kind='breakdown')}\n</div>"
+        f"<div>{_strip(memory)}\n{table(caption, columns, rows, kind='breakdown')}</div>\n</div>"
     )
 
 
@@ -202,7 +204,7 @@ def _beside(profile: str, units: str) -> str:
 
     if not profile.startswith("torch"):
         return ""
-    items = "; ".join([f"{item.what}: {item.low_text(units)} ({item.source})" for item in overheads(profile)])
+    items = "; ".join([f"{item.what}: {item.low_text(Notation(units))} ({item.source})" for item in overheads(profile)])
     return paragraph(text(f"On the device comes on top of live tensors: {items}."), "note")
 
 

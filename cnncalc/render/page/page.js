@@ -254,7 +254,7 @@
       .map((cell) => [cell.firstChild, cell.firstChild.data]);
     const memory = all("td.n[data-v]", layers.table)
       .filter((cell) => cell.cellIndex === 5 && cell.firstChild)
-      .map((cell) => [cell.firstChild, cell.firstChild.data, grouped(cell.dataset.v)]);
+      .map((cell) => [cell.firstChild, cell.firstChild.data, `${grouped(cell.dataset.v)} B`]);
     const writeNumbers = (way) => {
       for (const [node, exact] of cells) {
         node.data = way === "short" && /^[0-9,]+$/.test(exact) ? short(BigInt(exact.replace(/,/g, ""))) : exact;

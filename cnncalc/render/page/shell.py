@@ -40,7 +40,8 @@ def whole(
         f'<nav aria-label="Contents"><ul>{links}</ul></nav>\n'
         '<button type="button" id="theme" hidden>Dark</button>\n</div>\n</header>\n'
         f'<main id="main" tabindex="-1">\n{heading}\n{body}\n</main>\n'
-        f'<footer><p>Made with <span translate="no">cnncalc</span>. This page loads nothing and sends nothing.</p></footer>\n'
+        '<footer><p>Made with <span translate="no">cnncalc</span>. This page loads nothing and sends nothing.</p>'
+        "</footer>\n"
         f'<script type="application/json" id="data">{as_json(data)}</script>\n'
         f"<script>{program}</script>\n</body>\n</html>\n"
     )
@@ -48,7 +49,7 @@ def whole(
 
 def heading(names: Sequence[str], lines: Sequence[str]) -> str:
     """The title of the page and what stands right below it."""
-    title = " <span>and</span> ".join(map(name, names))
+    title = ' <span class="unseen">and</span><span aria-hidden="true">\u2192</span> '.join(map(name, names))
     below = "".join([f'<p class="source" dir="auto">{text(line)}</p>\n' for line in lines])
     return f"<h1>{title}</h1>\n{below}"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def verdict(memory: MemoryReport, outcome: Outcome, units: str) -> str:
     """The first section of the page."""
     report = memory.report
-    shares = [text(line[:1].upper() + line[1:] + ".") for line in sentences(report)]
+    shares = [text(line) for line in sentences(report)]
     return section(
         "verdict",
         "In short",
@@ -29,7 +29,7 @@ def verdict(memory: MemoryReport, outcome: Outcome, units: str) -> str:
         paragraph(" ".join([_memory(memory, units), _budget(outcome)])),
         "</div>",
         figures(memory, units),
-        listed(shares, "shares"),
+        f"<h3>Where it lies</h3>\n{listed(shares, 'shares')}" if shares else "",
     )
 
 
@@ -38,7 +38,8 @@ def _what(report: Report) -> str:
     rows = report.layers
     counted = [row for row in rows if row.kind in COUNTED]
     inputs = [row for row in rows if row.kind == "input"]
-    ends = [row for row, readers in zip(rows, report.graph.readers, strict=True) if not readers]
+    last = [row for row, readers in zip(rows, report.graph.readers, strict=True) if not readers]
+    ends = [row for row in last if not row.training_only] or last
     entering = " and ".join([_volume(row) for row in inputs])
     leaving = " and ".join([_volume(row) for row in ends[:3]]) + (" and more" if len(ends) > 3 else "")
     forks = sum([len(row.sources) > 1 for row in rows])
@@ -66,11 +67,11 @@ def _times(count: int) -> str:
 def _size(report: Report, units: str) -> str:
     totals = report.totals
     images = "one image" if report.batch == 1 else f"a batch of {report.batch:,}"
+    parameters, activations = totals.parameter_bytes, totals.activation_bytes
     return (
-        f"It learns <strong>{short(totals.parameters)} parameters</strong> "
-        f"({format_bytes(totals.parameter_bytes, units)}), does <strong>{short(totals.macs)} multiply-adds</strong> for "
-        f"an image, and its activations for {images} take "
-        f"<strong>{format_bytes(totals.activation_bytes, units)}</strong>."
+        f"It learns <strong>{short(totals.parameters)} parameters</strong> ({format_bytes(parameters, units)}), does "
+        f"<strong>{short(totals.macs)} multiply-adds</strong> for an image, and its activations for {images} take "
+        f"<strong>{format_bytes(activations, units)}</strong>."
     )
 
 
@@ -86,11 +87,12 @@ def place(at: str) -> str:
 
 def _memory(memory: MemoryReport, units: str) -> str:
     options, training, inference = memory.options, memory.training, memory.inference
-    images = plural(options.batch, "image")
+    images = "one image" if options.batch == 1 else f"{options.batch:,} images"
+    most = format_bytes(training.peak_bytes, units)
     return (
-        f"Training with {text(options.optimizer)} and {images} at once takes "
-        f"<strong>{format_bytes(training.peak_bytes, units)}</strong> at its peak, {place(training.peak_at)}; inference "
-        f"takes <strong>{format_bytes(inference.peak_bytes, units)}</strong>."
+        f"A training step on {images}, with {text(options.optimizer)}, takes <strong>{most}</strong> at its peak, "
+        f"{place(training.peak_at)}; inference on {images} takes "
+        f"<strong>{format_bytes(inference.peak_bytes, units)}</strong>."
     )
 
 
@@ -99,18 +101,17 @@ def _budget(outcome: Outcome) -> str:
     limits = len(outcome.checked)
     if not limits:
         return "No budget is set for it."
-    broken = len([one for one in outcome.checked if one.verdict == "error"])
-    warned = len([one for one in outcome.checked if one.verdict == "warning"])
-    unknown = len([one for one in outcome.checked if one.verdict == "no base"])
+    counts = [sum([one.verdict == what for one in outcome.checked]) for what in ("error", "warning", "no base")]
+    broken, warned, unknown = counts
     if broken:
         return f'It <strong class="bad">breaks {broken:,} of its {plural(limits, "limit")}</strong>.'
     if warned:
         return f'It is above <strong class="warn">{plural(warned, "warning level")}</strong>, and within its budget.'
     if unknown:
-        return (
-            f"It keeps {limits - unknown:,} of its {plural(limits, 'limit')}; {unknown:,} have nothing to compare with."
-        )
-    return f'It <strong class="good">keeps {"its one limit" if limits == 1 else f"all {limits:,} limits"}</strong> of its budget.'
+        kept = f"It keeps {limits - unknown:,} of its {plural(limits, 'limit')}"
+        return f"{kept}; {unknown:,} have nothing to compare with."
+    every = "its one limit" if limits == 1 else f"all {limits:,} limits"
+    return f'It <strong class="good">keeps {every}</strong> of its budget.'
 
 
 def figures(memory: MemoryReport, units: str) -> str:
@@ -119,6 +120,7 @@ def figures(memory: MemoryReport, units: str) -> str:
     totals = report.totals
     images = "one image" if report.batch == 1 else f"{report.batch:,} images"
     training, inference = memory.training.peak_bytes, memory.inference.peak_bytes
+    how = f"{images}, {memory.options.optimizer}"
     rows = [
         ("Parameters", short(totals.parameters), f"{totals.parameters:,}", format_bytes(totals.parameter_bytes, units)),
         ("Multiply-adds (MACs)", short(totals.macs), f"{totals.macs:,}", "forward, one image"),
@@ -128,12 +130,7 @@ def figures(memory: MemoryReport, units: str) -> str:
             f"{totals.activations:,}",
             f"{format_bytes(totals.activation_bytes, units)}, {images}",
         ),
-        (
-            "Training peak",
-            format_bytes(training, units),
-            f"{training:,} bytes",
-            f"{images}, {memory.options.optimizer}",
-        ),
+        ("Training peak", format_bytes(training, units), f"{training:,} bytes", how),
         ("Inference peak", format_bytes(inference, units), f"{inference:,} bytes", images),
     ]
     cells = "\n".join(
