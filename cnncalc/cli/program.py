@@ -19,7 +19,7 @@ DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 
 COMMANDS = (
     *("table", "list", "kinds", "show", "explain", "verify", "memory", "fit", "check", "diff"),
-    *("plot", "docs", "value", "schema"),
+    *("plot", "report", "docs", "value", "schema"),
 )
 """Every command; each is a module of this package that defines ``COMMAND``."""
 
