@@ -41,7 +41,10 @@ if TYPE_CHECKING:
 every_page = pytest.mark.parametrize("page", PAGES)
 
 ELSEWHERE = {"docs/guard.md": "check nets"}
-"""Calls that belong to a repository that their page builds up: ``tests/checks/test_guard.py`` does what they do."""
+"""Calls that belong to the repository that their page builds up: ``tests/checks/test_guard.py`` does what they do.
+
+The other calls of such a page are made where there is no file.
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -111,7 +114,7 @@ def test_a_call_behind_a_prompt_answers_what_the_page_says(
     capsys: pytest.CaptureFixture[str],
     regenerate: bool,
 ) -> None:
-    monkeypatch.chdir(folder_of(page, tmp_path))
+    monkeypatch.chdir(tmp_path if page in ELSEWHERE else folder_of(page, tmp_path))
     text = again = read(page)
     every = [call for block in blocks(text) for call in shown_calls(block)]
     assert every, "a prompt stands outside of a block that begins with one"
@@ -150,6 +153,8 @@ def test_every_shell_command_of_cnncalc_does_its_work(
 def test_python_runs(page: str) -> None:
     for block in blocks(read(page)):
         if block.language == "python":
+            if "cnncalc.mkdocs" in block.text:
+                pytest.importorskip("mkdocs", reason="MkDocs is not installed (pip install '.[docs]')")
             exec(compile(block.text, page, "exec"), {"__name__": "page"})  # noqa: S102  # that is what it is for
 
 
@@ -248,6 +253,20 @@ def test_every_named_net_is_in_the_gallery() -> None:
 
     assert {name for name in names() if f"(gallery/{name}.md)" not in text} == set()
     assert {page.stem for page in DOCS.glob("gallery/*.md")} == set(names())
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_page_of_the_gallery_is_that_of_its_net(name: str) -> None:
+    """Its title, its source, its file, and a drawing and a table of it and of no other."""
+    text = read(f"docs/gallery/{name}.md")
+    report = cnncalc.analyze(name)
+    calls = [match["call"].split() for match in MARKER.finditer(text)]
+
+    assert text.startswith(f"# {report.title}\n\n`{name}`")
+    assert f"| source | {report.source} |" in text
+    assert named_files(text) == {f"{name}.yaml": (ROOT / "architectures" / f"{name}.yaml").read_text(encoding="utf-8")}
+    assert {call[0] for call in calls} == {"value", "plot", "table"}
+    assert {call[1] for call in calls} == {name}
 
 
 # The site
