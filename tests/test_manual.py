@@ -9,13 +9,14 @@ import html.parser
 import re
 import shlex
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import cnncalc
 from cnncalc.cli.program import COMMANDS, find_command, run
-from cnncalc.frontend.catalogue import names
+from cnncalc.frontend.catalogue import names, path
 from cnncalc.layers import KINDS
 from tests.manual import (
     DOCS,
@@ -36,7 +37,6 @@ from tests.manual import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 every_page = pytest.mark.parametrize("page", PAGES)
 
@@ -264,7 +264,7 @@ def test_a_page_of_the_gallery_is_that_of_its_net(name: str) -> None:
 
     assert text.startswith(f"# {report.title}\n\n`{name}`")
     assert f"| source | {report.source} |" in text
-    assert named_files(text) == {f"{name}.yaml": (ROOT / "architectures" / f"{name}.yaml").read_text(encoding="utf-8")}
+    assert named_files(text) == {f"{name}.yaml": Path(path(name) or "").read_text(encoding="utf-8")}
     assert {call[0] for call in calls} == {"value", "plot", "table"}
     assert {call[1] for call in calls} == {name}
 
