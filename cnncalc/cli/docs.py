@@ -9,7 +9,7 @@ from cnncalc.cli.command import Command, Option, choice
 from cnncalc.cli.program import DONE, FAILED, WRONG
 from cnncalc.cli.streams import StreamError, reason, say, write_output
 from cnncalc.documents.scan import ENDINGS, syntax_of
-from cnncalc.errors import Problem, ValueProblem
+from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.source import describe, visible
 
 if TYPE_CHECKING:
@@ -60,18 +60,19 @@ def run(files: tuple[str, ...], check: bool, diff: bool, syntax: str | None) -> 
     if "-" in files:
         raise ValueProblem("docs rewrites files, and standard input is none", code="usage")
     caller, worst = Caller(), DONE
-    bare: dict[str, int] = {}
-    for document in find_documents(files, syntax):
+    documents, empty = find_documents(files, syntax)
+    bare = dict.fromkeys(empty, 0)
+    for document in documents:
         try:
             done = _Work(document, caller)
             if not (check or diff):
                 done.write()
-        except ValueProblem as error:
+        except (ValueProblem, StreamError) as error:
             say(describe(Problem(error.code, error.message, hint=error.hint)))
             worst = WRONG
             continue
-        except StreamError as error:
-            say(describe(Problem(error.code, error.message)))
+        except DesignError as error:
+            say(str(error))
             worst = WRONG
             continue
         for block in (*done.rewritten.warnings, done.rewritten.wrong):
@@ -83,7 +84,8 @@ def run(files: tuple[str, ...], check: bool, diff: bool, syntax: str | None) -> 
             write_output("".join([line + "\n" for line in done.lines(check=check, diff=diff)]))
         worst = max(worst, WRONG if done.rewritten.wrong else FAILED if check and done.stale else DONE)
     for folder, count in bare.items():
-        write_output(f"{visible(folder)}: {count:,} document{'s' if count > 1 else ''} without a marker\n")
+        what = f"{count:,} document{'s' if count > 1 else ''} without a marker" if count else "no document"
+        write_output(f"{visible(folder)}: {what}\n")
     return worst
 
 
@@ -99,20 +101,26 @@ class Document(NamedTuple):
     folder: str = ""
 
 
-def find_documents(names: Sequence[str], syntax: str | None) -> Iterator[Document]:
-    """The documents that the names of a call stand for, each once: files, and those below folders, in order."""
+def find_documents(names: Sequence[str], syntax: str | None) -> tuple[list[Document], list[str]]:
+    """The documents that the names of a call stand for, each once: files, and those below folders, in order.
+
+    Gives the folders without any document as well.
+    """
     from cnncalc.checks.configuration import shown_path
 
-    seen: set[str] = set()
+    documents: dict[str, Document] = {}
+    empty = []
     for name in names:
-        is_folder = _is_folder(name)
-        for path in _below(name) if is_folder else [name]:
-            real = os.path.realpath(path) if "\0" not in path else path
-            if real in seen:
-                continue
-            seen.add(real)
-            shown = shown_path(path) if "\0" not in path and path else path
-            yield Document(path, shown, syntax or syntax_of(path), shown_path(name) if is_folder else "")
+        folder = shown_path(name) if _is_folder(name) else ""
+        paths = list(_below(name)) if folder else [name]
+        if not paths:
+            empty.append(folder)
+        for path in paths:
+            is_path = bool(path) and "\0" not in path
+            shown = shown_path(path) if is_path else path
+            document = Document(path, shown, syntax or syntax_of(path), folder)
+            documents.setdefault(os.path.realpath(path) if is_path else path, document)
+    return list(documents.values()), empty
 
 
 def _is_folder(name: str) -> bool:
@@ -215,24 +223,25 @@ class _Work:
         yield f"{name}: {count:,} marker{'s' if count > 1 else ''}, {done}"
 
     def _is_other(self, drawing: Drawing) -> bool:
-        """Whether the file of a picture is to be written; ValueProblem where it may not be."""
+        """Whether the file of a picture is to be written; DesignError where it may not be."""
         path = os.path.join(self.folder, drawing.path)
-        where = f"{visible(self.document.shown)}:{drawing.marker.span.line}"
         inside = os.path.realpath(self.folder)
         if os.path.commonpath([inside, os.path.realpath(path)]) != inside:
-            message = f"{where}: {visible(drawing.path)} leads out of the document's folder"
-            raise ValueProblem(message, code="picture")
+            raise _picture_problem(drawing, "it leads out of the document's folder")
         if not os.path.lexists(path):
             return True
         try:
             with open(path, "rb") as file:
                 old = file.read()
         except OSError as error:
-            raise ValueProblem(f"{where}: {visible(drawing.path)}: {reason(error)}", code="picture") from None
+            raise _picture_problem(drawing, reason(error)) from None
         if b"<svg" not in old[:MOST_LOOKED_AT]:
-            message = f"{where}: {visible(drawing.path)} is there and no SVG file, so it is not replaced"
-            raise ValueProblem(message, code="picture")
+            raise _picture_problem(drawing, "a file of this name is there and is no SVG, so it is not replaced")
         return old != drawing.svg.encode("utf-8", "backslashreplace")
+
+
+def _picture_problem(drawing: Drawing, why: str) -> DesignError:
+    return DesignError([Problem("picture", f"{drawing.path} cannot be written: {why}", drawing.marker.span)])
 
 
 COMMAND = Command(

@@ -78,7 +78,7 @@ def run(
 
         write_data(png_of(svg), out.file)
     else:
-        out.write_text(svg)
+        out.write_text(svg, "svg")
 
 
 COMMAND = Command(

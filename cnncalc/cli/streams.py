@@ -136,6 +136,8 @@ def write_output(text: str, file: str | None = None, form: str = "text") -> None
 
 def write_data(data: bytes, file: str | None = None) -> None:
     """A picture to a file, or to standard output; as :func:`write_output`."""
+    if _collected is not None:
+        raise StreamError("output", "only text can be put into a document: a picture is drawn there as SVG")
     if file is not None and file != "-":
         _write_file(data, file)
         return

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from cnncalc.documents.marker import Answer
 
+HAS_INLINE = False
+
 DELIMITER = re.compile(r"(?:-{4,}|\.{4,}|\+{4,}|/{4,}|```)")
 FENCE = re.compile(r"```[^`\s]*")
 STYLE = re.compile(r"\[(?:(?:source|listing|literal|pass|comment|verse|stem|latexmath|asciimath)[%#.,\]]|, *\w)")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from cnncalc.documents.marker import Answer
 
+HAS_INLINE = True
+
 RAW = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
 """Elements whose content is text to a browser, comments included. That of ``pre`` is not: it holds elements, so a
 comment in it is one, and whoever shows a marker there writes ``&lt;!--``."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from cnncalc.documents.marker import Answer
 
+HAS_INLINE = False
+
 CODE = ("verbatim", "verbatim*", "Verbatim", "Verbatim*", "BVerbatim", "LVerbatim", "SaveVerbatim", "VerbatimOut",
         "lstlisting", "minted", "comment", "alltt", "filecontents", "filecontents*", "tcblisting", "spverbatim",
         "Highlighting")  # fmt: skip

@@ -17,9 +17,11 @@ from cnncalc.documents.marker import Comment, indented
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cnncalc.documents.marker import Answer
+
+HAS_INLINE = True
 
 QUOTATION = 0
 """The container of a quotation; that of an entry of a list is the number of columns by which it is indented."""
@@ -64,7 +66,7 @@ class Piece(NamedTuple):
 
 def comments(text: str) -> Iterator[Comment]:
     """Every HTML comment outside of code."""
-    for pieces, is_html in _leaves(text):
+    for pieces, is_html in _Blocks(text).read():
         joined, starts = _joined(text, pieces)
         if "<!--" not in joined:
             continue
@@ -83,7 +85,7 @@ def _is_bare(head: str) -> bool:
     return CONTAINERS.fullmatch(head) is not None
 
 
-def _joined(text: str, pieces: list[Piece]) -> tuple[str, list[int]]:
+def _joined(text: str, pieces: Sequence[Piece]) -> tuple[str, list[int]]:
     """The pieces as one text, and where in it each begins."""
     starts, length = [], 0
     for piece in pieces:
@@ -92,7 +94,7 @@ def _joined(text: str, pieces: list[Piece]) -> tuple[str, list[int]]:
     return "\n".join([text[piece.start : piece.end] for piece in pieces]), starts
 
 
-def _origin(pieces: list[Piece], starts: list[int], offset: int) -> int:
+def _origin(pieces: Sequence[Piece], starts: list[int], offset: int) -> int:
     place = bisect_right(starts, offset) - 1
     return pieces[place].start + offset - starts[place]
 
@@ -100,126 +102,152 @@ def _origin(pieces: list[Piece], starts: list[int], offset: int) -> int:
 # Blocks
 
 
-def _leaves(text: str) -> Iterator[tuple[list[Piece], bool]]:
-    """The texts that may hold comments: paragraphs (line by line in tables), headings, and blocks of HTML (True)."""
-    containers: list[int] = []
-    paragraph: list[Piece] = []
-    html: list[Piece] = []
-    html_end: re.Pattern[str] | None = None
-    fence = ""
-    for start, end, _ in lines_of(text):
-        at, column, matched = _continued(text, start, end, containers)
-        is_inside = matched == len(containers)
-        if fence:
-            if is_inside:
-                if _closes(fence, text, at, column, end):
-                    fence = ""
+class Leaf(NamedTuple):
+    """A text that may hold comments: a paragraph, a row of a table, a heading, or a block of HTML."""
+
+    pieces: tuple[Piece, ...]
+    is_html: bool = False
+
+
+class Place(NamedTuple):
+    """A place in a line: its offset, its column, and how many of the open containers it stands in."""
+
+    at: int
+    column: int
+    matched: int
+
+
+class _Blocks:
+    """Reads a document line by line: what containers are open, and which leaf: a paragraph, code, HTML."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.leaves: list[Leaf] = []
+        self.containers: list[int] = []
+        self.paragraph: list[Piece] = []
+        self.html: list[Piece] = []
+        self.html_end: re.Pattern[str] | None = None
+        self.fence = ""
+        self.is_empty_entry = False
+
+    def read(self) -> list[Leaf]:
+        """The leaves that may hold comments, in the order of the text."""
+        for start, end, _ in lines_of(self.text):
+            place = _continued(self.text, start, end, self.containers)
+            if self._goes_on(place, end):
                 continue
-            fence = ""
-        if html_end is not None:
-            is_over = not is_inside or (html_end is BLANK and BLANK.match(text, at, end) is not None)
-            if not is_over:
-                html.append(Piece(at, end))
-                is_over = html_end is not BLANK and html_end.search(text, at, end) is not None
-                if is_over:
-                    yield html, True
-                    html, html_end = [], None
-                continue
-            yield html, True
-            html, html_end = [], None
-        while True:
-            first, to = _blanks(text, at, column, end)
-            indent = to - column
-            if first == end:
-                if paragraph:
-                    yield from _paragraph(text, paragraph)
-                    paragraph = []
-                del containers[matched:]
-                break
-            goes_on = bool(paragraph) and matched == len(containers)
-            if indent >= 4:
-                if paragraph:
-                    paragraph.append(Piece(first, end))
-                else:
-                    del containers[matched:]
-                break
-            sign = text[first]
-            if sign == ">":
-                yield from _paragraph(text, paragraph)
-                paragraph = []
-                del containers[matched:]
-                containers.append(QUOTATION)
-                matched += 1
-                at, column = _behind_quotation(text, first, to, end)
-                continue
-            if sign in "`~" and (opened := FENCE.match(text, first, end)) is not None:
-                fence = opened[1] or opened[2]
-            elif sign == "#" and HEADING.match(text, first, end):
-                yield from _paragraph(text, paragraph)
-                paragraph = []
-                yield [Piece(first, end)], False
-            elif sign == "<" and (closing := _html_end(text, first, end, bool(paragraph))) is not None:
-                yield from _paragraph(text, paragraph)
-                paragraph = []
-                if closing is not BLANK and closing.search(text, first, end):
-                    yield [Piece(first, end)], True
-                else:
-                    html, html_end = [Piece(first, end)], closing
-            elif (goes_on and sign in "=-" and UNDERLINE.match(text, first, end)) or (
-                sign in "*-_" and RULE.match(text, first, end)
-            ):
-                pass
-            elif (wide := _entry(text, first, to, end, goes_on)) is not None:
-                yield from _paragraph(text, paragraph)
-                paragraph = []
-                del containers[matched:]
-                at, more = wide
-                containers.append(indent + more)
-                matched += 1
-                column = to + more
-                continue
-            elif sign in "!?=" and ADMONITION.match(text, first, end):
-                yield from _paragraph(text, paragraph)
-                paragraph = []
-                del containers[matched:]
-                containers.append(indent + TAB)
-                matched += 1
-                yield [Piece(first, end)], False
-                break
-            elif sign == "[" and (note := FOOTNOTE.match(text, first, end)) is not None:
-                yield from _paragraph(text, paragraph)
-                paragraph = []
-                del containers[matched:]
-                containers.append(TAB)
-                matched += 1
-                at, column = first + note.end(), to + note.end()
-                continue
+            further: Place | None = place
+            while further is not None:
+                further = self._begin(further, end)
+        self._close_paragraph()
+        self._close_html()
+        return self.leaves
+
+    def _goes_on(self, place: Place, end: int) -> bool:
+        """Whether the line belongs to code or to a block of HTML that is open."""
+        is_inside = place.matched == len(self.containers)
+        if self.fence:
+            is_code = is_inside
+            if not is_inside or _closes(self.fence, self.text, place, end):
+                self.fence = ""
+            return is_code
+        if self.html_end is None:
+            return False
+        if not is_inside or (self.html_end is BLANK and BLANK.match(self.text, place.at, end)):
+            self._close_html()
+            return False
+        self.html.append(Piece(place.at, end))
+        if self.html_end is not BLANK and self.html_end.search(self.text, place.at, end):
+            self._close_html()
+        return True
+
+    def _begin(self, place: Place, end: int) -> Place | None:
+        """Begins what stands at a place; gives the place inside if it is a container, None if the line is done."""
+        text = self.text
+        first, column = _blanks(text, place.at, place.column, end)
+        if first == end:
+            self._blank(place)
+            return None
+        self.is_empty_entry = False
+        is_text = bool(self.paragraph) and not _is_table(text, self.paragraph)
+        goes_on = is_text and place.matched == len(self.containers)
+        indent = column - place.column
+        sign = text[first]
+        if indent >= TAB:
+            if is_text:
+                self.paragraph.append(Piece(first, end))
             else:
-                if not paragraph:
-                    del containers[matched:]
-                paragraph.append(Piece(first, end))
-                break
-            yield from _paragraph(text, paragraph)
-            paragraph = []
-            del containers[matched:]
-            break
-    yield from _paragraph(text, paragraph)
-    if html:
-        yield html, True
+                self._close(place)
+            return None
+        if sign == ">":
+            self._open(place, QUOTATION)
+            return Place(*_behind_quotation(text, first, column, end), place.matched + 1)
+        if sign in "`~" and (fence := FENCE.match(text, first, end)) is not None:
+            self._close(place)
+            self.fence = fence[1] or fence[2]
+        elif sign == "#" and HEADING.match(text, first, end):
+            self._close(place)
+            self.leaves.append(Leaf((Piece(first, end),)))
+        elif sign == "<" and (html_end := _html_end(text, first, end, bool(self.paragraph))) is not None:
+            self._close(place)
+            self.html, self.html_end = [Piece(first, end)], html_end
+            if html_end is not BLANK and html_end.search(text, first, end):
+                self._close_html()
+        elif _is_rule(text, first, end, under_text=goes_on):
+            self._close(place)
+        elif (entry := _entry(text, first, column, end, goes_on)) is not None:
+            at, wide = entry
+            self._open(place, indent + wide)
+            self.is_empty_entry = at == end
+            return None if at == end else Place(at, column + wide, place.matched + 1)
+        elif sign in "!?=" and ADMONITION.match(text, first, end):
+            self._open(place, indent + TAB)
+            self.leaves.append(Leaf((Piece(first, end),)))
+        elif sign == "[" and (note := FOOTNOTE.match(text, first, end)) is not None:
+            self._open(place, TAB)
+            return Place(note.end(), column + len(note[0]), place.matched + 1)
+        else:
+            if not self.paragraph:
+                self._close(place)
+            self.paragraph.append(Piece(first, end))
+        return None
+
+    def _blank(self, place: Place) -> None:
+        """A blank line: it ends a paragraph, a quotation, and an entry in which nothing stands yet."""
+        is_inside = place.matched == len(self.containers)
+        self._close(place)
+        if self.is_empty_entry and is_inside:
+            self.containers.pop()
+        self.is_empty_entry = False
+
+    def _open(self, place: Place, container: int) -> None:
+        self._close(place)
+        self.containers.append(container)
+
+    def _close(self, place: Place) -> None:
+        """Ends the paragraph, and the containers that the line does not stand in."""
+        self._close_paragraph()
+        del self.containers[place.matched :]
+
+    def _close_paragraph(self) -> None:
+        """Ends the paragraph; a table is read line by line, since no code goes on in its next row."""
+        if _is_table(self.text, self.paragraph):
+            self.leaves += [Leaf((piece,)) for piece in self.paragraph]
+        elif self.paragraph:
+            self.leaves.append(Leaf(tuple(self.paragraph)))
+        self.paragraph = []
+
+    def _close_html(self) -> None:
+        if self.html:
+            self.leaves.append(Leaf(tuple(self.html), is_html=True))
+        self.html, self.html_end = [], None
 
 
-def _paragraph(text: str, pieces: list[Piece]) -> Iterator[tuple[list[Piece], bool]]:
-    """A paragraph as a whole; a table line by line, since no code goes on in its next row."""
-    if len(pieces) > 1 and _is_table(text[pieces[0].start : pieces[0].end], text[pieces[1].start : pieces[1].end]):
-        for piece in pieces:
-            yield [piece], False
-    elif pieces:
-        yield pieces, False
-
-
-def _is_table(head: str, rule: str) -> bool:
-    """Whether two lines begin a table: as many cells in its head as in the rule below."""
-    return DELIMITERS.match(rule) is not None and _cells(head) == _cells(rule)
+def _is_table(text: str, pieces: Sequence[Piece]) -> bool:
+    """Whether a paragraph is a table: its second line is a rule with as many cells as the first."""
+    if len(pieces) < 2 or not DELIMITERS.match(text, *pieces[1]):
+        return False
+    return _cells(text[slice(*pieces[0])]) == _cells(text[slice(*pieces[1])])
 
 
 def _cells(row: str) -> int:
@@ -252,24 +280,24 @@ def _advanced(text: str, at: int, column: int, columns: int) -> tuple[int, int]:
     return at, column
 
 
-def _continued(text: str, start: int, end: int, containers: list[int]) -> tuple[int, int, int]:
-    """How far the open containers go on in a line: place and column behind them, and how many they are."""
+def _continued(text: str, start: int, end: int, containers: list[int]) -> Place:
+    """How far the open containers go on in a line: the place behind them."""
     at, column = start, 0
     bare_end = start + len(text[start:end].rstrip(" \t"))
     for matched, container in enumerate(containers):
         if container == QUOTATION:
             first, to = _blanks(text, at, column, min(end, at + TAB))
             if to - column > 3 or first >= bare_end or text[first] != ">":
-                return at, column, matched
+                return Place(at, column, matched)
             at, column = _behind_quotation(text, first, to, end)
         elif at >= bare_end:
             at, column = _blanks(text, at, column, end)
         else:
             first, to = _advanced(text, at, column, container)
             if to - column < container:
-                return at, column, matched
+                return Place(at, column, matched)
             at, column = first, to
-    return at, column, len(containers)
+    return Place(at, column, len(containers))
 
 
 def _behind_quotation(text: str, at: int, column: int, end: int) -> tuple[int, int]:
@@ -285,11 +313,11 @@ def _is_rule(text: str, first: int, end: int, *, under_text: bool) -> bool:
     return text[first] in "*-_" and RULE.match(text, first, end) is not None
 
 
-def _closes(fence: str, text: str, at: int, column: int, end: int) -> bool:
+def _closes(fence: str, text: str, place: Place, end: int) -> bool:
     """Whether a line closes a block of code."""
-    first, to = _blanks(text, at, column, end)
+    first, column = _blanks(text, place.at, place.column, end)
     rest = text[first:end].rstrip(" \t")
-    return to - column < 4 and len(rest) >= len(fence) and rest == fence[0] * len(rest)
+    return column - place.column < TAB and len(rest) >= len(fence) and rest == fence[0] * len(rest)
 
 
 def _html_end(text: str, first: int, end: int, in_paragraph: bool) -> re.Pattern[str] | None:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from cnncalc.documents.lines import lines_of, width
 from cnncalc.documents.marker import Comment, indented
 from cnncalc.render.rst import line_of
+from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cnncalc.documents.marker import Answer
+
+HAS_INLINE = False
 
 CODE = ("code", "code-block", "sourcecode", "raw", "literalinclude", "parsed-literal", "highlight", "prompt", "math",
         "testcode", "testoutput", "testsetup", "testcleanup", "doctest", "productionlist", "graphviz", "digraph",
@@ -82,7 +85,7 @@ def block(answer: Answer, indent: str) -> list[str]:
     Blank lines stand around it: a comment ends with one.
     """
     if answer.picture is not None:
-        lines = [f".. image:: {answer.picture.path}", f"   :alt: {inline(answer.picture.words)}"]
+        lines = [f".. image:: {answer.picture.path}", f"   :alt: {visible(answer.picture.words)}"]
     elif answer.form == "rst":
         lines = answer.lines
     elif answer.form == "line":

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cnncalc.documents.marker import Marker
-from cnncalc.errors import Problem, did_you_mean
+from cnncalc.errors import Problem, did_you_mean, in_text_order
 from cnncalc.source import Source, Span
 
 if TYPE_CHECKING:
@@ -34,7 +34,12 @@ LIKENESS = 0.75
 
 
 class Syntax(Protocol):
-    """How documents of a kind are written; each is a module."""
+    """How documents of a kind are written; each is a module.
+
+    ``HAS_INLINE``: a comment may stand in the middle of a line.
+    """
+
+    HAS_INLINE: bool
 
     def comments(self, text: str) -> Iterator[Comment]:
         """The comments that may be markers, in the order of the text, without those in code."""
@@ -97,8 +102,7 @@ class _Pairing:
         if self.open is not None:
             end = self.syntax.shown("")[1]
             self._refuse("unclosed-marker", f"this marker is never closed: write {end} behind its place", self.open[1])
-        self.problems.sort(key=lambda problem: problem.span.start if problem.span else 0)
-        return Scan(self.source, tuple(self.markers), tuple(self.problems))
+        return Scan(self.source, tuple(self.markers), tuple(in_text_order(self.problems)))
 
     def _refuse(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
         self.problems.append(Problem(code, message, span, hint))
@@ -110,6 +114,8 @@ class _Pairing:
             return
         span = self._span(comment)
         if found["word"] == NAME:
+            if bool(found["slash"]) != bool(found["colon"]):
+                self._check_place(comment)
             if found["slash"] and not found["colon"] and not found["rest"]:
                 self._close(comment, span)
                 return
@@ -136,8 +142,13 @@ class _Pairing:
         if found["slash"]:
             self._refuse("misspelt-marker", f"this looks like the end of a marker, which is written {end}", span)
         elif found["colon"] or first in self.commands:
-            near = f": did you mean '{NAME}:'?" if found["rest"] else ""
-            self._refuse("misspelt-marker", f"this looks like a marker, which is written {begin}{near}", span)
+            self._refuse("misspelt-marker", f"this looks like a marker, which is written {begin}", span)
+
+    def _check_place(self, comment: Comment) -> None:
+        """Where comments go on to the end of the line, a marker shares its line with nothing."""
+        if comment.before is None and not self.syntax.HAS_INLINE:
+            message = "in this syntax a marker stands alone on its line"
+            self._refuse("marker-place", message, self._span(comment))
 
     def _begin(self, comment: Comment, span: Span) -> None:
         if self.open is not None:

@@ -1,7 +1,7 @@
 """The two palettes of a drawing, light and dark, as rules of a style sheet.
 
-Ground and ink change together. Neighbouring areas differ in lightness or carry a pattern, so that they can be told apart
-in black and white; every text stands on the ground or on a fill whose contrast with it is at least 4.5 to 1.
+Ground and ink change together. Neighbouring areas differ in lightness or carry a pattern, so that they can be told
+apart in black and white; every text stands on the ground or on a fill whose contrast with it is at least 4.5 to 1.
 """
 
 from __future__ import annotations

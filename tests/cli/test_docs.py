@@ -1,0 +1,558 @@
+"""``cnncalc docs``: documents are brought up to date, and nothing else of them is touched."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cnncalc.cli.calls import CALLABLE, inside
+from cnncalc.cli.program import COMMANDS, run
+from tests.calls import COMMAND, cnncalc, environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TINY = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
+FRESH = f"""\
+# A net
+
+It has <!-- cnncalc: value "{TINY}" parameters -->3666<!-- /cnncalc --> parameters.
+
+<!-- cnncalc: table "{TINY}" --columns layer,weights --format csv -->
+```csv
+layer,weights
+input,0
+conv1,189
+relu1,0
+fc1,3465
+```
+<!-- /cnncalc -->
+"""
+STALE = FRESH.replace("3666", "3.6K").replace("conv1,189\n", "")
+
+
+def called(folder: Path, *arguments: str, **variables: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of ``docs`` called in a folder; with variables in a process of its own."""
+    if variables:
+        done = subprocess.run(
+            [*COMMAND, "docs", *arguments],
+            cwd=folder, capture_output=True, env=environment(**variables), timeout=120, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+    with inside(str(folder)), redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as errors:
+        code = run(["docs", *arguments])
+    return code, output.getvalue(), errors.getvalue()
+
+
+def write(folder: Path, text: str, name: str = "a.md") -> Path:
+    """A document in a folder."""
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(text.encode())
+    return file
+
+
+def test_a_document_is_brought_up_to_date(tmp_path: Path) -> None:
+    file = write(tmp_path, STALE)
+
+    assert called(tmp_path, "a.md") == (0, "a.md: 2 markers, 2 brought up to date\n", "")
+    assert file.read_text() == FRESH
+    assert called(tmp_path, "a.md") == (0, "a.md: 2 markers, up to date\n", "")
+    assert file.read_text() == FRESH
+
+
+DIFF = f"""\
+--- a.md
++++ a.md (up to date)
+@@ -1,11 +1,12 @@
+ # A net
+ 
+-It has <!-- cnncalc: value "{TINY}" parameters -->3.6K<!-- /cnncalc --> parameters.
++It has <!-- cnncalc: value "{TINY}" parameters -->3666<!-- /cnncalc --> parameters.
+ 
+ <!-- cnncalc: table "{TINY}" --columns layer,weights --format csv -->
+ ```csv
+ layer,weights
+ input,0
++conv1,189
+ relu1,0
+ fc1,3465
+ ```
+"""  # noqa: W293  # an empty line of a diff
+
+
+def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path) -> None:
+    file = write(tmp_path, STALE)
+
+    assert called(tmp_path, "--check", "a.md") == (
+        1,
+        f'a.md:3: stale: value "{TINY}" parameters\n'
+        f'a.md:5: stale: table "{TINY}" --columns layer,weights --format csv\n{DIFF}a.md: 2 markers, 2 stale\n',
+        "",
+    )
+    assert file.read_text() == STALE
+
+
+def test_diff_writes_nothing_and_is_no_check(tmp_path: Path) -> None:
+    file = write(tmp_path, STALE)
+
+    assert called(tmp_path, "--diff", "a.md") == (0, f"{DIFF}a.md: 2 markers, 2 stale\n", "")
+    assert file.read_text() == STALE
+
+
+def test_a_fresh_document_passes_the_check(tmp_path: Path) -> None:
+    write(tmp_path, FRESH)
+
+    assert called(tmp_path, "--check", "a.md") == (0, "a.md: 2 markers, up to date\n", "")
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", [True, False])
+def test_line_endings_the_mark_and_a_missing_end_are_kept(tmp_path: Path, newline: str, mark: str, end: bool) -> None:
+    stale, fresh = (mark + text.replace("\n", newline) + ("" if end else "no end") for text in (STALE, FRESH))
+    file = write(tmp_path, stale)
+
+    assert called(tmp_path, "a.md")[0] == 0
+    assert file.read_bytes() == fresh.encode()
+
+
+def test_a_fresh_document_is_not_written(tmp_path: Path) -> None:
+    file = write(tmp_path, FRESH)
+    os.utime(file, (1, 1))
+
+    called(tmp_path, "a.md")
+
+    assert file.stat().st_mtime == 1
+
+
+def test_the_mode_of_a_document_is_kept(tmp_path: Path) -> None:
+    file = write(tmp_path, STALE)
+    file.chmod(0o640)
+
+    called(tmp_path, "a.md")
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
+def test_a_link_stays_one_and_its_target_is_written(tmp_path: Path) -> None:
+    file = write(tmp_path, STALE, "inside/a.md")
+    (tmp_path / "b.md").symlink_to(file)
+
+    assert called(tmp_path, "b.md", "inside") == (0, "b.md: 2 markers, 2 brought up to date\n", "")
+    assert (tmp_path / "b.md").is_symlink()
+    assert file.read_text() == FRESH
+
+
+def test_folders_are_searched(tmp_path: Path) -> None:
+    for name in ("b/c.tex", "b/a.md", "d.adoc", "b/z.txt", ".hidden/a.md", "node_modules/a.md", "b/.a.md"):
+        write(tmp_path, "text\n", name)
+    write(tmp_path, STALE, "e.md")
+    write(tmp_path, FRESH, "b/b.md")
+    (tmp_path / "empty").mkdir()
+
+    assert called(tmp_path, ".", "empty", "d.adoc") == (
+        0,
+        "e.md: 2 markers, 2 brought up to date\n"
+        "b/b.md: 2 markers, up to date\n"
+        "empty: no document\n"
+        ".: 3 documents without a marker\n",
+        "",
+    )
+
+
+def test_a_document_without_markers_is_said(tmp_path: Path) -> None:
+    write(tmp_path, "text\n")
+
+    assert called(tmp_path, "a.md") == (0, "a.md: no marker\n", "")
+
+
+def test_files_that_a_call_names_lie_beside_the_document(tmp_path: Path) -> None:
+    """So the result is the same wherever the command is called."""
+    write(tmp_path, "name: mine\nlayers: INPUT 8x8x3 -> FC-2\n", "inside/nets/mine.yaml")
+    file = write(tmp_path, "<!-- cnncalc: value nets/mine.yaml parameters -->?<!-- /cnncalc -->", "inside/a.md")
+
+    assert called(tmp_path, "inside/a.md")[0] == 0
+    assert file.read_text() == "<!-- cnncalc: value nets/mine.yaml parameters -->386<!-- /cnncalc -->"
+    assert called(tmp_path / "inside" / "nets", "--check", "../a.md") == (0, "../a.md: 1 marker, up to date\n", "")
+
+
+def test_the_surroundings_have_no_influence(tmp_path: Path) -> None:
+    text = f'<!-- cnncalc: table "{TINY}" -->\n<!-- /cnncalc -->\n<!-- cnncalc: table --help -->\n<!-- /cnncalc -->\n'
+    file = write(tmp_path, text)
+
+    called(tmp_path, "a.md")
+    plain = file.read_text()
+
+    assert "\n```text\npattern\n\nlayer  label" in plain
+    assert "\n```text\nUsage: cnncalc table [OPTIONS] TARGET\n" in plain
+    for variables in ({"FORCE_COLOR": "1"}, {"COLUMNS": "40"}, {"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}):
+        assert called(tmp_path, "--check", "a.md", **variables)[0] == 0
+
+
+def test_every_syntax_at_once(tmp_path: Path) -> None:
+    marks = {
+        "a.html": ("<!-- cnncalc: {} -->", "<!-- /cnncalc -->"),
+        "a.rst": (".. cnncalc: {}", ".. /cnncalc"),
+        "a.tex": ("% cnncalc: {}", "% /cnncalc"),
+        "a.adoc": ("// cnncalc: {}", "// /cnncalc"),
+    }
+    for name, (begin, end) in marks.items():
+        write(tmp_path, f"{begin.format(f'''value '{TINY}' parameters''')}\n{end}\n", name)
+
+    assert called(tmp_path, *marks)[0] == 0
+    assert called(tmp_path, "--check", *marks)[0] == 0
+    for name, (_, end) in marks.items():
+        assert (tmp_path / name).read_text().rpartition(end)[0].rstrip().endswith("\n3666")
+
+
+def test_the_syntax_may_be_said(tmp_path: Path) -> None:
+    file = write(tmp_path, f"% cnncalc: value '{TINY}' parameters\n% /cnncalc\n", "a.txt")
+
+    assert called(tmp_path, "a.txt", "--syntax", "latex") == (0, "a.txt: 1 marker, 1 brought up to date\n", "")
+    assert file.read_text().splitlines()[1] == "3666"
+
+
+# Mistakes
+
+
+def test_a_document_with_a_mistake_is_left_as_it_is_and_others_are_not(tmp_path: Path) -> None:
+    bad = STALE + "<!-- cnncalc: value vgg16 paramters -->\n<!-- /cnncalc -->\n"
+    file = write(tmp_path, bad)
+    other = write(tmp_path, STALE, "b.md")
+
+    assert called(tmp_path, "a.md", "b.md") == (
+        2,
+        "a.md: left as it is\nb.md: 2 markers, 2 brought up to date\n",
+        "a.md:13:15: error[unknown-key]: a net has no 'paramters'; did you mean 'parameters'?\n"
+        "   |\n"
+        "13 | <!-- cnncalc: value vgg16 paramters -->\n"
+        "   |               ^^^^^^^^^^^^^^^^^^^^^\n",
+    )
+    assert (file.read_text(), other.read_text()) == (bad, FRESH)
+
+
+@pytest.mark.parametrize("order", [("a.md", "b.md"), ("b.md", "a.md")])
+def test_a_mistake_is_worse_than_a_stale_document(tmp_path: Path, order: tuple[str, str]) -> None:
+    write(tmp_path, "<!-- /cnncalc -->")
+    write(tmp_path, STALE, "b.md")
+
+    assert called(tmp_path, "--check", *order)[0] == 2
+
+
+FAILURES = {
+    "table missing.yaml": (
+        "a.md:1:15: error[unreadable]: cannot read missing.yaml: no such file or directory\n"
+        "  |\n"
+        "1 | <!-- cnncalc: table missing.yaml -->\n"
+        "  |               ^^^^^^^^^^^^^^^^^^\n"
+    ),
+    "table vgg166": (
+        "a.md:1:15: error[unknown-target]: no file, named net or pattern 'vgg166'; did you mean 'vgg16'?\n"
+        "  |\n"
+        "1 | <!-- cnncalc: table vgg166 -->\n"
+        "  |               ^^^^^^^^^^^^\n"
+        "  = hint: 'cnncalc list' shows the named nets\n"
+    ),
+    "table 'INPUT 9x9x1 -> CONV11(pad=0)'": (
+        "a.md:1:15: error[failed-call]: this call fails; it says:\n"
+        "  |\n"
+        "1 | <!-- cnncalc: table 'INPUT 9x9x1 -> CONV11(pad=0)' -->\n"
+        "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+        "\n"
+        "<pattern>:1:16: error[window-too-large]: conv1: the window must fit into the volume, but kernel 11 is larger "
+        "than height 9\n"
+        "  |\n"
+        "1 | INPUT 9x9x1 -> CONV11(pad=0)\n"
+        "  |                ^^^^^^^^^^^^^\n"
+        "  = hint: the smallest square input that works is 11x11x1\n"
+    ),
+    "check missing.yaml": (
+        "a.md:1:15: error[failed-call]: this call fails; it says:\n"
+        "  |\n"
+        "1 | <!-- cnncalc: check missing.yaml -->\n"
+        "  |               ^^^^^^^^^^^^^^^^^^\n"
+        "\n"
+        "error[unreadable]: cannot read missing.yaml: no such file or directory\n"
+    ),
+    "table vgg16 --formt csv": (
+        "a.md:1:15: error[usage]: cnncalc table has no option '--formt'\n"
+        "  |\n"
+        "1 | <!-- cnncalc: table vgg16 --formt csv -->\n"
+        "  |               ^^^^^^^^^^^^^^^^^^^^^^^\n"
+        "  = hint: did you mean '--format'?\n"
+    ),
+    "table vgg16 --debug": (
+        "a.md:1:15: error[usage]: cnncalc table has no option '--debug'\n"
+        "  |\n"
+        "1 | <!-- cnncalc: table vgg16 --debug -->\n"
+        "  |               ^^^^^^^^^^^^^^^^^^^\n"
+        "  = hint: cnncalc table --help\n"
+    ),
+    "table -": (
+        "a.md:1:15: error[input]: there is no standard input here: name a file, a net or a pattern\n"
+        "  |\n"
+        "1 | <!-- cnncalc: table - -->\n"
+        "  |               ^^^^^^^\n"
+    ),
+    "table vgg16 --output out.md": (
+        "a.md:1:15: error[usage]: a call in a document writes no file: what it prints is put into the document\n"
+        "  |\n"
+        "1 | <!-- cnncalc: table vgg16 --output out.md -->\n"
+        "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+    ),
+    "check vgg16 --no-rules --record out.json": (
+        "a.md:1:15: error[usage]: a call in a document writes no file: what it prints is put into the document\n"
+        "  |\n"
+        "1 | <!-- cnncalc: check vgg16 --no-rules --record out.json -->\n"
+        "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+    ),
+    "plot lenet5 --output out.png": (
+        "a.md:1:15: error[output]: only text can be put into a document: a picture is drawn there as SVG\n"
+        "  |\n"
+        "1 | <!-- cnncalc: plot lenet5 --output out.png -->\n"
+        "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+    ),
+    "plot lenet5 --output ../out.svg": (
+        "a.md:1:15: error[picture]: a picture of a document is an SVG file below its folder, but '../out.svg' may lie "
+        "elsewhere: write it from that folder, without '..'\n"
+        "  |\n"
+        "1 | <!-- cnncalc: plot lenet5 --output ../out.svg -->\n"
+        "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+    ),
+    "docs a.md": (
+        "a.md:1:15: error[unknown-command]: a document cannot call 'docs'\n"
+        "  |\n"
+        "1 | <!-- cnncalc: docs a.md -->\n"
+        "  |               ^^^^^^^^^\n"
+        f"  = hint: the commands are {', '.join(CALLABLE)}\n"
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "message"), FAILURES.items(), ids=FAILURES)
+def test_calls_that_fail(tmp_path: Path, call: str, message: str) -> None:
+    text = f"<!-- cnncalc: {call} -->\n<!-- /cnncalc -->\n"
+    file = write(tmp_path, text)
+
+    assert called(tmp_path, "a.md") == (2, "a.md: left as it is\n", message)
+    assert file.read_text() == text
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_check_that_fails_is_an_answer(tmp_path: Path) -> None:
+    """Exit code 1 is a result, which a document may show."""
+    file = write(tmp_path, "<!-- cnncalc: check lenet5 --no-rules --max parameters=1K -->\n<!-- /cnncalc -->\n")
+
+    assert called(tmp_path, "a.md") == (0, "a.md: 1 marker, 1 brought up to date\n", "")
+    assert "lenet5  parameters  60.00K  max 1K  6000.0 %  over\n" in file.read_text()
+
+
+def test_warnings_of_a_call_are_said_with_its_place(tmp_path: Path) -> None:
+    file = write(tmp_path, "<!-- cnncalc: value 'INPUT 3x224x224 -> FC-5' parameters -->?<!-- /cnncalc -->")
+
+    code, output, errors = called(tmp_path, "a.md")
+
+    assert (code, output) == (0, "a.md: 1 marker, 1 brought up to date\n")
+    assert errors.startswith(
+        "a.md:1:15: warning[call-warning]: this call warns; it says:\n"
+        "  |\n"
+        "1 | <!-- cnncalc: value 'INPUT 3x224x224 -> FC-5' parameters -->?<!-- /cnncalc -->\n"
+        "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+        "\n"
+        "<pattern>:1:7: warning[looks-depth-first]: input: [3x224x224] is read as height x width x depth"
+    )
+    assert "-->752.6K<!--" in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"a\n\xff", "a.md is not a text in UTF-8: line 2, byte 2 is 0xff"),
+        (b"a\r\n\rb\x00", "a.md is not a text in UTF-8: line 3, byte 5 is 0x00"),
+        (b"\x00\xff", "a.md is not a text in UTF-8: line 1, byte 0 is 0x00"),
+        ("<!-- x -->\n".encode("utf-16"), "a.md is not a text in UTF-8: line 1, byte 0 is 0xff"),
+    ],
+)
+def test_what_is_not_text_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
+    file = tmp_path / "a.md"
+    file.write_bytes(data)
+
+    assert called(tmp_path, "a.md") == (2, "", f"error[not-text]: {message}\n")
+    assert file.read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "error[usage]: docs needs FILES\n  = hint: cnncalc docs README.md docs\n"),
+        (["-"], "error[usage]: docs rewrites files, and standard input is none\n"),
+        (["missing.md"], "error[unreadable]: cannot read missing.md: No such file or directory\n"),
+        ([""], "error[unreadable]: cannot read '': No such file or directory\n"),
+        (
+            ["a.txt"],
+            "error[unknown-syntax]: the syntax of a.txt is not known by its name (known: .md .markdown .mdown .mkd "
+            ".html .htm .xhtml .rst .tex .ltx .adoc .asciidoc .asc)\n"
+            "  = hint: --syntax markdown|html|rst|latex|asciidoc says it\n",
+        ),
+        (
+            ["a.txt", "--syntax", "tex"],
+            "error[usage]: --syntax: expected markdown or html or rst or latex or asciidoc, found 'tex'; "
+            "did you mean 'latex'?\n"
+            "  = hint: cnncalc docs --help\n",
+        ),
+    ],
+)
+def test_wrong_calls(tmp_path: Path, arguments: list[str], message: str) -> None:
+    write(tmp_path, "x", "a.txt")
+
+    assert called(tmp_path, *arguments) == (2, "", message)
+
+
+def test_a_file_that_may_not_be_written_is_said(tmp_path: Path) -> None:
+    """A folder in the place of the file to write beside it stands for a disk that refuses: it stops even root."""
+    file = write(tmp_path, STALE)
+    code = (
+        "import os, sys; os.mkdir(f'{os.path.realpath(\"a.md\")}.{os.getpid()}.tmp'); "
+        "from cnncalc.cli.program import run; sys.exit(run(['docs', 'a.md']))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=environment(), check=False
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error[output]: cannot write 'a.md': Is a directory\n"
+    assert file.read_text() == STALE
+
+
+def test_a_read_only_file_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path, STALE)
+    file.chmod(0o444)
+    # what root is told of such a file is what others are told
+    monkeypatch.setattr(os, "access", lambda path, mode: bool(os.stat(path).st_mode & 0o222))
+
+    assert called(tmp_path, "a.md") == (2, "", "error[output]: cannot write 'a.md': Permission denied\n")
+    assert file.read_text() == STALE
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_write_that_is_killed_leaves_the_old_document(tmp_path: Path) -> None:
+    file = write(tmp_path, STALE)
+    code = (
+        "import os, sys\n"
+        "def die(*ignored): os.kill(os.getpid(), 9)\n"
+        "os.replace = die\n"
+        "from cnncalc.cli.program import run\n"
+        "run(['docs', 'a.md'])\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, env=environment(), check=False
+    )
+
+    assert done.returncode == -9
+    assert file.read_text() == STALE
+    (beside,) = [path for path in tmp_path.iterdir() if path != file]
+    assert beside.read_text() == FRESH
+
+
+def test_a_title_that_reads_like_a_marker_is_shown_as_it_is(tmp_path: Path) -> None:
+    write(tmp_path, 'name: n\ntitle: "x <!-- /cnncalc --> y"\nlayers: INPUT 8x8x3 -> FC-2\n', "n.yaml")
+    calls = ("value n.yaml title", "table n.yaml", "table n.yaml --format markdown", "table n.yaml --format html")
+    write(tmp_path, "".join(f"<!-- cnncalc: {call} -->\n<!-- /cnncalc -->\n" for call in calls))
+
+    assert called(tmp_path, "a.md") == (0, "a.md: 4 markers, 4 brought up to date\n", "")
+    assert called(tmp_path, "--check", "a.md") == (0, "a.md: 4 markers, up to date\n", "")
+
+
+def test_a_document_calls_every_command_but_those_that_write(tmp_path: Path) -> None:
+    assert set(COMMANDS) - set(CALLABLE) <= {"docs", "report", "convert"}
+    write(tmp_path, "".join(f"<!-- cnncalc: {name} --help -->\n<!-- /cnncalc -->\n" for name in CALLABLE))
+
+    assert called(tmp_path, "a.md")[0] == 0
+    assert (tmp_path / "a.md").read_text().count("Usage: cnncalc ") == len(CALLABLE)
+
+
+# Pictures
+
+
+PLOT = "<!-- cnncalc: plot lenet5 --output pictures/a.svg -->\n<!-- /cnncalc -->\n"
+
+
+def test_a_picture_lies_beside_its_document(tmp_path: Path) -> None:
+    file = write(tmp_path, PLOT, "inside/a.md")
+
+    assert called(tmp_path, "--check", "inside/a.md")[0] == 1
+    assert not (tmp_path / "inside/pictures").exists()
+    assert called(tmp_path, "inside/a.md") == (0, "inside/a.md: 1 marker, 1 brought up to date\n", "")
+    drawing = (tmp_path / "inside/pictures/a.svg").read_text()
+    assert drawing == cnncalc("plot", "lenet5").stdout
+    assert file.read_text().splitlines()[1].startswith("![Two bar charts over the depth of lenet5")
+    assert file.read_text().splitlines()[1].endswith("](pictures/a.svg)")
+    assert called(tmp_path, "--check", "inside/a.md") == (0, "inside/a.md: 1 marker, up to date\n", "")
+
+
+@pytest.mark.parametrize("change", ["other", "missing"])
+def test_a_picture_is_held_too(tmp_path: Path, change: str) -> None:
+    write(tmp_path, PLOT)
+    called(tmp_path, "a.md")
+    picture = tmp_path / "pictures/a.svg"
+    right = picture.read_text()
+    if change == "other":
+        picture.write_text("<svg/>")
+    else:
+        picture.unlink()
+
+    assert called(tmp_path, "--check", "a.md") == (
+        1,
+        "a.md:1: stale: plot lenet5 --output pictures/a.svg\na.md: 1 marker, 1 stale\n",
+        "",
+    )
+    assert called(tmp_path, "a.md") == (0, "a.md: 1 marker, 1 brought up to date\n", "")
+    assert picture.read_text() == right
+
+
+def test_a_file_that_is_no_picture_is_not_replaced(tmp_path: Path) -> None:
+    write(tmp_path, PLOT)
+    other = write(tmp_path, "my notes", "pictures/a.svg")
+
+    assert called(tmp_path, "a.md") == (
+        2,
+        "",
+        "a.md:1:15: error[picture]: pictures/a.svg cannot be written: a file of this name is there and is no SVG, so "
+        "it is not replaced\n"
+        "  |\n"
+        "1 | <!-- cnncalc: plot lenet5 --output pictures/a.svg -->\n"
+        "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n",
+    )
+    assert other.read_text() == "my notes"
+    assert (tmp_path / "a.md").read_text() == PLOT
+
+
+def test_a_picture_does_not_leave_the_folder_by_a_link(tmp_path: Path) -> None:
+    write(tmp_path, PLOT, "inside/a.md")
+    (tmp_path / "inside/pictures").symlink_to(tmp_path)
+
+    code, output, errors = called(tmp_path, "inside/a.md")
+
+    assert (code, output) == (2, "")
+    assert "error[picture]: pictures/a.svg cannot be written: it leads out of the document's folder\n" in errors
+    assert not (tmp_path / "a.svg").exists()
+
+
+def test_two_pictures_for_one_file_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, PLOT + PLOT.replace("lenet5", "lenet5 --kind volumes"))
+
+    code, _, errors = called(tmp_path, "a.md")
+
+    assert code == 2
+    assert errors.startswith("a.md:3:15: error[picture]: pictures/a.svg gets another picture in line 1\n")
+    assert not (tmp_path / "pictures").exists()

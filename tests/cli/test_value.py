@@ -1,0 +1,208 @@
+"""``cnncalc value``: one number of a net or of a layer."""
+
+from __future__ import annotations
+
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+
+import pytest
+
+from cnncalc.checks.budget import UNIT_OF
+from cnncalc.checks.value import LAYER_KEYS, NET_KEYS
+from cnncalc.cli.program import run
+from cnncalc.cli.value import HELP
+from tests.calls import cnncalc
+
+
+def said(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of ``value``."""
+    with redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as errors:
+        code = run(["value", *arguments])
+    return code, output.getvalue(), errors.getvalue()
+
+
+def value(*arguments: str) -> str:
+    """What ``value`` prints for a right call."""
+    code, output, errors = said(*arguments)
+    assert (code, errors) == (0, "")
+    assert output.endswith("\n")
+    assert output.count("\n") == 1
+    return output[:-1]
+
+
+VGG16 = {
+    "parameters": ("138.4M", "138,357,544"),
+    "weights": ("138.3M", "138,344,128"),
+    "biases": ("13.42K", "13,416"),
+    "trainable": ("138.4M", "138,357,544"),
+    "buffers": ("0", "0"),
+    "activations": ("15.24M", "15,237,608"),
+    "macs": ("15.47G", "15,470,264,320"),
+    "layers": ("16", "16"),
+    "parameter_memory": ("527.8 MiB", "553,430,176"),
+    "activation_memory": ("58.13 MiB", "60,950,432"),
+    "receptive_field": ("212x212", "212x212"),
+    "input": ("[224x224x3]", "[224x224x3]"),
+    "output": ("[1x1x1000]", "[1x1x1000]"),
+    "name": ("vgg16", "vgg16"),
+    "title": ("VGG-16", "VGG-16"),
+}
+"""Published figures of VGG16 (parameters, MACs, the sum of the notes' rows), and hand arithmetic from them."""
+
+
+@pytest.mark.parametrize(("key", "values"), VGG16.items(), ids=VGG16)
+def test_keys_of_a_net(key: str, values: tuple[str, str]) -> None:
+    assert (value("vgg16", key), value("vgg16", key, "--exact")) == values
+    assert value("vgg16", key, "--short") == values[0]
+
+
+CONV2 = {
+    "parameters": "36,928",
+    "weights": "36,864",
+    "biases": "64",
+    "trainable": "36,928",
+    "buffers": "0",
+    "activations": "3,211,264",
+    "macs": "1,849,688,064",
+    "parameter_memory": "147,712",
+    "activation_memory": "12,845,056",
+    "receptive_field": "5x5",
+    "input": "[224x224x64]",
+    "output": "[224x224x64]",
+    "name": "conv2",
+    "kind": "conv",
+    "label": "CONV3-64",
+}
+
+
+@pytest.mark.parametrize(("key", "expected"), CONV2.items(), ids=CONV2)
+def test_keys_of_a_layer(key: str, expected: str) -> None:
+    assert value("vgg16", key, "--layer", "conv2", "--exact") == expected
+
+
+def test_every_key_has_a_case_and_is_named_by_the_help() -> None:
+    assert set(VGG16) | {"inference_memory", "training_memory"} == set(NET_KEYS)
+    assert set(CONV2) == set(LAYER_KEYS)
+    assert set(UNIT_OF) <= set(NET_KEYS)
+    net, layer = HELP.split("KEY of a net:")[1].split("KEY of a layer:")
+    assert net.split() == [*NET_KEYS]
+    assert layer.split("\n\n")[0].split() == [*LAYER_KEYS]
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--batch", "3", "--dtype", "float16"], ["--optimizer", "adam"], ["--profile", "notes"]]
+)
+@pytest.mark.parametrize("target", ["lenet5-modern", "nin"])
+def test_memory_is_that_of_the_command_memory(target: str, options: list[str]) -> None:
+    with redirect_stdout(StringIO()) as output:
+        assert run(["memory", target, *options, "--format", "json"]) == 0
+    data = json.loads(output.getvalue())
+    rule = data["notes"] if "notes" in options else None
+
+    for key, part in (("training_memory", "training"), ("inference_memory", "inference")):
+        expected = rule[f"{part}_bytes"] if rule else data[part]["peak_bytes"]
+        assert value(target, key, *options, "--exact") == f"{expected:,}"
+
+
+def test_memory_follows_batch_and_type_and_counts_do_not() -> None:
+    more = ["--batch", "32", "--dtype", "float16", "--exact"]
+
+    assert value("vgg16", "activation_memory", *more) == f"{15_237_608 * 32 * 2:,}"
+    assert value("vgg16", "activation_memory", "--layer", "conv1", *more) == f"{3_211_264 * 32 * 2:,}"
+    assert value("vgg16", "parameter_memory", *more) == f"{138_357_544 * 2:,}"
+    assert value("vgg16", "activations", *more) == "15,237,608"
+
+
+def test_a_layer_in_place_has_no_memory_of_its_own() -> None:
+    assert value("vgg16", "activation_memory", "--layer", "relu1") == "0 B"
+    assert value("vgg16", "activations", "--layer", "relu1", "--exact") == "3,211,264"
+
+
+def test_units_and_settings() -> None:
+    assert value("vgg16", "activation_memory", "--units", "si") == "60.95 MB"
+    assert value("vgg16", "activation_memory", "--units", "notes") == "58.13 MB"
+    assert value("INPUT 8x8x3 -> FC-{k}", "parameters", "--set", "k=2") == "386"
+    assert value("INPUT -> FC", "output", "--classes", "7") == "[1x1x7]"
+    assert value("INPUT -> FC", "title") == "pattern"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["parameters"], '"key": "parameters", "unit": "count", "value": 138357544}'),
+        (["activation_memory"], '"key": "activation_memory", "unit": "bytes", "value": 60950432}'),
+        (["input"], '"key": "input", "unit": "volume", "value": [224, 224, 3]}'),
+        (["receptive_field"], '"key": "receptive_field", "unit": "pixels", "value": [212, 212]}'),
+        (["title"], '"key": "title", "unit": "words", "value": "VGG-16"}'),
+        (["macs", "--layer", "fc1"], '"layer": "fc1", "key": "macs", "unit": "count", "value": 102760448}'),
+    ],
+)
+def test_json_has_exact_values(arguments: list[str], expected: str) -> None:
+    printed = value("vgg16", *arguments, "--format", "json")
+
+    assert printed == '{"schema": 1, "architecture": "vgg16", ' + expected
+    assert json.loads(printed)["schema"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["vgg16", "paramters"], "error[unknown-key]: a net has no 'paramters'; did you mean 'parameters'?\n"),
+        (
+            ["vgg16", "bla"],
+            f"error[unknown-key]: a net has no 'bla' (known: {', '.join(NET_KEYS)})\n",
+        ),
+        (
+            ["vgg16", "bla", "--layer", "conv1"],
+            f"error[unknown-key]: a layer has no 'bla' (known: {', '.join(LAYER_KEYS)})\n",
+        ),
+        (
+            ["vgg16", "label"],
+            "error[unknown-key]: a net has no 'label'\n  = hint: --layer NAME says of which layer\n",
+        ),
+        (
+            ["vgg16", "title", "--layer", "conv1"],
+            "error[unknown-key]: a layer has no 'title'\n  = hint: without --layer it is that of the net\n",
+        ),
+        (["vgg16", "macs", "--layer", "conv99"], "error[unknown-layer]: vgg16 has no layer 'conv99'; did you mean "),
+        (["vgg16"], "error[usage]: cnncalc value needs KEY\n  = hint: cnncalc value --help\n"),
+        (["vgg16", "macs", "--optimizer", "adm"], "error[unknown-optimizer]: no optimizer 'adm'; did you mean 'adam'?"),
+        (
+            ["vgg16", "training_memory", "--dtype", "int8"],
+            "error[unknown-dtype]: no dtype 'int8' (known: float32, float64, float16, bfloat16)\n",
+        ),
+        (
+            ["INPUT 9x9x3 -> [CONV-2 | POOL]", "output"],
+            "error[several-values]: pattern has several outputs of different size: conv1 [9x9x2], pool1 [4x4x3]\n"
+            "  = hint: --layer NAME output says of which\n",
+        ),
+        (
+            ["INPUT 9x9x3 -> [CONV-2 | CONV-5] -> CONCAT@c", "input", "--layer", "c"],
+            "error[several-values]: c has several inputs of different size: [9x9x2], [9x9x5]\n",
+        ),
+    ],
+)
+def test_mistakes(arguments: list[str], message: str) -> None:
+    code, output, errors = said(*arguments)
+
+    assert (code, output) == (2, "")
+    assert errors == message or (not message.endswith("\n") and errors.startswith(message))
+
+
+def test_what_training_alone_runs_is_no_output() -> None:
+    assert value("googlenet-aux", "output") == "[1x1x1000]"
+
+
+def test_several_inputs_and_outputs_of_one_size_are_one_answer() -> None:
+    assert value("INPUT 9x9x3 -> [CONV-2 | CONV-2]", "output") == "[9x9x2]"
+    assert value("INPUT 9x9x3 -> [CONV-2 | CONV-2] -> CONCAT@c", "input", "--layer", "c") == "[9x9x2]"
+
+
+def test_control_characters_in_words_are_shown() -> None:
+    design = 'name: n\ntitle: "a\\e[31m <b> [red] \u65e5\u672c"\nlayers: INPUT 8x8x3 -> FC-2\n'
+
+    done = cnncalc("value", "-", "title", stdin=design, PYTHONIOENCODING="utf-8")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "a\\x1b[31m <b> [red] \u65e5\u672c\n"

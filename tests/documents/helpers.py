@@ -1,0 +1,51 @@
+"""What the tests of documents share: the comments that a syntax finds, and documents filled with given answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.documents.scan import Scan, module_of, scan
+from cnncalc.documents.update import Update, body_of, update
+
+if TYPE_CHECKING:
+    from cnncalc.documents.marker import Answer
+
+COMMANDS = ("table", "value", "plot", "show")
+MARKS = {
+    "markdown": ("<!-- cnncalc: {} -->", "<!-- /cnncalc -->"),
+    "html": ("<!-- cnncalc: {} -->", "<!-- /cnncalc -->"),
+    "rst": (".. cnncalc: {}", ".. /cnncalc"),
+    "latex": ("% cnncalc: {}", "% /cnncalc"),
+    "asciidoc": ("// cnncalc: {}", "// /cnncalc"),
+}
+"""The comments of a marker in every syntax."""
+
+
+def live(text: str, syntax: str) -> list[str]:
+    """The texts of the comments outside of code."""
+    return [text[found.inner_start : found.inner_end].strip() for found in module_of(syntax).comments(text)]
+
+
+def scanned(text: str, syntax: str = "markdown") -> Scan:
+    """The markers of a document called ``page``."""
+    return scan("page", text, syntax, COMMANDS)
+
+
+def calls(text: str, syntax: str = "markdown") -> list[str]:
+    """The calls of a document without mistakes."""
+    found = scanned(text, syntax)
+    assert found.problems == ()
+    return [marker.call for marker in found.markers]
+
+
+def problems(text: str, syntax: str = "markdown") -> str:
+    """Everything that is wrong with the markers of a document."""
+    return "\n\n".join(str(problem) for problem in scanned(text, syntax).problems)
+
+
+def filled(text: str, answer: Answer, syntax: str = "markdown") -> Update:
+    """The document with one answer in all of its markers."""
+    found = scanned(text, syntax)
+    assert found.problems == ()
+    bodies = [body_of(marker, answer, module_of(syntax)) for marker in found.markers]
+    return update(text, found, bodies, syntax, COMMANDS)

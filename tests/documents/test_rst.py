@@ -1,0 +1,83 @@
+"""reStructuredText: which comments are markers, and how a body stands in the text."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnncalc.documents.marker import Answer, Picture
+from tests.documents.helpers import calls, filled
+
+MARKER = ".. cnncalc: show a"
+END = ".. /cnncalc"
+LIVE = {
+    "alone": f"{MARKER}\n{END}",
+    "in a directive": f".. note::\n\n   {MARKER}\n   {END}",
+    "in a list": f"- a\n\n  {MARKER}\n  {END}",
+    "as the content of an entry": f"- {MARKER}\n  {END}",
+    "behind a literal block": f"a::\n\n  b\n\n{MARKER}\n{END}",
+    "behind a quoted literal block": f"a::\n\n> b\n> c\n\n{MARKER}\n{END}",
+    "behind code": f".. code-block:: rst\n\n   x\n\n{MARKER}\n{END}",
+    "behind a comment": f".. a comment\n   of two lines\n\n{MARKER}\n{END}",
+    "behind a directive without content": f".. contents::\n\n{MARKER}\n{END}",
+    "beside a literal block of a list": f"- a::\n\n    b\n\n  {MARKER}\n  {END}",
+    "behind colons and no blank line": f"a::\nb\n\n{MARKER}\n{END}",
+    "with tabs": f".. note::\n\n\t{MARKER}\n\t{END}",
+}
+CODE = {
+    "in a literal block": f"a::\n\n  {MARKER}\n",
+    "in a literal block of its own sign": f"::\n\n  {MARKER}\n",
+    "behind blank lines of a literal block": f"a::\n\n  b\n\n\n  {MARKER}\n",
+    "in a literal block of a list": f"- a::\n\n    {MARKER}\n",
+    "in a quoted literal block": f"a::\n\n{MARKER}\n{END}\n",
+    "in a literal block of a directive": f".. note:: a::\n\n     {MARKER}\n",
+    "in a block of code": f".. code-block:: rst\n\n   {MARKER}\n",
+    "in a block of code with options": f".. code:: rst\n   :number-lines:\n\n   {MARKER}\n",
+    "in a raw block": f".. raw:: html\n\n   {MARKER}\n",
+    "in a parsed literal": f".. parsed-literal::\n\n   {MARKER}\n",
+    "in code in a note": f".. note::\n\n   .. sourcecode:: rst\n\n      {MARKER}\n",
+    "in the code of a substitution": f".. |x| raw:: html\n\n   {MARKER}\n",
+    "in another comment": f".. a comment\n   {MARKER}\n",
+    "in an empty comment": f"..\n   {MARKER}\n",
+    "in the directive of Sphinx": ".. cnncalc:: show a\n",
+    "in a target": ".. _cnncalc: show\n",
+}
+
+
+@pytest.mark.parametrize("text", LIVE.values(), ids=LIVE)
+def test_a_marker_is_found(text: str) -> None:
+    assert calls(text, "rst") == ["show a"]
+
+
+@pytest.mark.parametrize("text", CODE.values(), ids=CODE)
+def test_code_stays_as_it_is(text: str) -> None:
+    assert calls(text, "rst") == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        (Answer("a\n\n b\n"), ".. code-block:: text\n\n   a\n\n    b"),
+        (Answer("{}\n", "json"), ".. code-block:: json\n\n   {}"),
+        (Answer("a,b\n", "csv"), ".. code-block:: text\n\n   a,b"),
+        (Answer("<b>\n", "html"), ".. raw:: html\n\n   <b>"),
+        (Answer("<svg/>\n", "svg"), ".. raw:: html\n\n   <svg/>"),
+        (Answer("a\\\\\n", "latex"), ".. raw:: latex\n\n   a\\\\"),
+        (Answer("====\n a\n====\n", "rst"), "====\n a\n===="),
+        (Answer("a *b* `c` |d| e_\n", "line"), "a \\*b* \\`c\\` \\|d\\| e\\_"),
+        (Answer("", "svg", Picture("a.svg", "*x*")), ".. image:: a.svg\n   :alt: *x*"),
+    ],
+)
+def test_bodies_stand_between_blank_lines(answer: Answer, body: str) -> None:
+    text = f"a\n\n{MARKER}\n{END}\n\nb\n"
+
+    done = filled(text, answer, "rst")
+
+    assert done.text == f"a\n\n{MARKER}\n\n{body}\n\n{END}\n\nb\n"
+
+
+def test_a_body_is_indented_as_its_marker() -> None:
+    text = f".. note::\n\n   {MARKER}\n   {END}\n"
+
+    assert filled(text, Answer("a\n\nb\n"), "rst").text == (
+        f".. note::\n\n   {MARKER}\n\n   .. code-block:: text\n\n      a\n\n      b\n\n   {END}\n"
+    )

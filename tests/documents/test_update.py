@@ -1,0 +1,310 @@
+"""Documents brought up to date: only bodies change, once more changes nothing, and the diff says what changed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnncalc.documents.difference import unified_diff
+from cnncalc.documents.marker import Answer
+from cnncalc.documents.picture import check_path, words_of
+from cnncalc.documents.scan import module_of
+from cnncalc.documents.update import Unfit, body_of, update
+from tests.documents.helpers import COMMANDS, MARKS, filled, scanned
+
+ANSWERS = (
+    Answer("a\n\n  b | c_d & <e> % $\n"),
+    Answer("138.4M\n", "line"),
+    Answer("*x* _y_ \\z `q` #1 <b> & [w] {v} ~ ^ $\n", "line"),
+    Answer("a,b\n1,2\n", "csv"),
+    Answer("a\tb\n1\t2\n", "tsv"),
+    Answer('{\n  "a": [1]\n}\n', "json"),
+    Answer("| a |\n| --- |\n| 1 |\n", "markdown"),
+    Answer("<table>\n<tr><td>1</td></tr>\n</table>\n", "html"),
+    Answer("==\na\n==\n\n- b\n", "rst"),
+    Answer("\\begin{tabular}{l}\na \\\\\n\\end{tabular}\n", "latex"),
+    Answer("```\n~~~\n----\n....\n++++\n::\n"),
+    Answer("", "text"),
+)
+JUNK = (
+    "text", "a `b` c", "", "", "# h", "> q", "- e", "  - e", "    code", "\tcode", "```", "~~~", "::", "a::",
+    ".. note::", ".. x", ".. code::", "   .. y",
+    "\\begin{verbatim}", "\\end{verbatim}", "% c", "50\\%", "----", "....", "////",
+    "[source]", "// c", "====", "<div>", "</div>", "<script>", "</script>", "<!-- c -->", "| a | b |", "|---|---|",
+    "\u65e5\u672c\u8a9e", "\u2028\x0b\x1c", "\x85", "e\u0301", "\u202e", "1. x", "---", "===", "`", "\\", "<",
+    "-->", "<!--",
+)  # fmt: skip
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> tuple[str, str]:
+    """A syntax, and a document in it of markers and junk, its lines ended in one or in several ways."""
+    syntax = draw(st.sampled_from(sorted(MARKS)))
+    begin, end = MARKS[syntax]
+    lines: list[str] = []
+    for piece in draw(st.lists(st.one_of(st.sampled_from(JUNK), st.integers(0, 3)), max_size=14)):
+        indent = draw(st.sampled_from(["", "", "", "  ", "> ", "\t"]))
+        if isinstance(piece, str):
+            lines.append(piece)
+        elif piece < 3:
+            body = [indent + line for line in ("old", "", "1 < 2")[:piece]]
+            lines += [indent + begin.format("table x"), *body, indent + end, ""]
+        elif syntax in ("markdown", "html"):
+            lines.append(f"a {begin.format('value x y')}1{end} and {begin.format('value x z')}{end}.")
+    newlines = draw(st.sampled_from([["\n"], ["\r\n"], ["\r"], ["\n", "\r\n", "\r"]]))
+    text = "".join(line + draw(st.sampled_from(newlines)) for line in lines)
+    return syntax, text if draw(st.booleans()) else text.rstrip("\r\n")
+
+
+@settings(max_examples=400, deadline=None)
+@given(documents(), st.data())
+def test_laws_of_bringing_up_to_date(document: tuple[str, str], data: st.DataObject) -> None:
+    """What is outside the bodies stays to the byte, and once more changes nothing."""
+    syntax, text = document
+    found = scanned(text, syntax)
+    bodies = []
+    for marker in found.markers:
+        answers = [answer for answer in ANSWERS if not marker.is_inline or len(answer.lines) <= 1]
+        bodies.append(body_of(marker, data.draw(st.sampled_from(answers)), module_of(syntax)))
+
+    done = update(text, found, bodies, syntax, COMMANDS)
+
+    assert done.problem is None or done.text == text
+    if done.problem is not None:
+        return
+    again = scanned(done.text, syntax)
+    assert [marker.call for marker in again.markers] == [marker.call for marker in found.markers]
+    assert outside(done.text, again.markers) == outside(text, found.markers)
+    assert [done.text[marker.start : marker.end] for marker in again.markers] == bodies
+    assert again.problems == () or found.problems
+    once_more = update(done.text, again, bodies, syntax, COMMANDS)
+    assert (once_more.text, once_more.changes) == (done.text, ())
+
+
+def outside(text: str, markers: tuple[object, ...]) -> list[str]:
+    """The parts of a document outside of its bodies."""
+    ends = [0, *[marker.end for marker in markers]]  # type: ignore[attr-defined]  # markers
+    starts = [*[marker.start for marker in markers], len(text)]  # type: ignore[attr-defined]  # markers
+    return [text[end:start] for end, start in zip(ends, starts, strict=True)]
+
+
+@pytest.mark.parametrize("syntax", MARKS)
+@pytest.mark.parametrize("answer", ANSWERS, ids=range(len(ANSWERS)))
+def test_every_answer_has_its_place_in_every_syntax(syntax: str, answer: Answer) -> None:
+    begin, end = MARKS[syntax]
+
+    done = filled(f"a\n\n{begin.format('table x')}\n{end}\n\nb\n", answer, syntax)
+
+    assert done.problem is None
+    assert done.text.startswith(f"a\n\n{begin.format('table x')}\n")
+    assert done.text.endswith(f"{end}\n\nb\n")
+    assert done.text.count("\n") >= 6 + len(answer.lines)
+
+
+@pytest.mark.parametrize("newline", ["\r\n", "\r"])
+def test_the_ending_of_the_markers_line_is_used(newline: str) -> None:
+    text = newline.join(["a", "<!-- cnncalc: table x -->", "<!-- /cnncalc -->"])
+
+    done = filled(text, Answer("1\n2\n"))
+
+    assert done.text == newline.join(
+        ["a", "<!-- cnncalc: table x -->", "```text", "1", "2", "```", "<!-- /cnncalc -->"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("syntax", "answer"),
+    [
+        ("markdown", Answer("<!-- /cnncalc -->\n", "markdown")),
+        ("markdown", Answer("<!-- cnncalc: table y -->\n<!-- /cnncalc -->\n", "html")),
+        ("markdown", Answer("```\n", "markdown")),
+        ("markdown", Answer("<script>\n", "html")),
+        ("html", Answer("<!--\n", "html")),
+        ("rst", Answer("a\n\n.. /cnncalc\n", "rst")),
+        ("rst", Answer("a::\n", "rst")),
+        ("latex", Answer("\\begin{verbatim}\n", "latex")),
+        ("latex", Answer("% /cnncalc\n", "latex")),
+    ],
+)
+def test_what_would_be_read_as_a_part_of_the_document_is_refused(syntax: str, answer: Answer) -> None:
+    begin, end = MARKS[syntax]
+    text = f"{begin.format('table x')}\n{end}\n"
+
+    done = filled(text, answer, syntax)
+
+    assert done.text == text
+    assert done.changes == ()
+    assert str(done.problem).startswith(
+        f"page:1:{begin.index('{') + 1}: error[unfit-output]: what this call gives would be read as a part of the "
+        f"document: its markers would not be found again\n"
+    )
+
+
+@pytest.mark.parametrize("syntax", MARKS)
+def test_a_text_that_shows_a_marker_is_no_marker(syntax: str) -> None:
+    begin, end = MARKS[syntax]
+
+    done = filled(
+        f"{begin.format('table x')}\n{end}\n", Answer(f"{begin.format('table y')}\n{end}\n<!-- /cnncalc -->\n"), syntax
+    )
+
+    assert done.problem is None
+    assert len(scanned(done.text, syntax).markers) == 1
+
+
+def test_several_lines_do_not_fit_into_a_line() -> None:
+    (marker,) = scanned("a <!-- cnncalc: table x --><!-- /cnncalc -->").markers
+
+    with pytest.raises(Unfit) as error:
+        body_of(marker, Answer("1\n2\n"), module_of("markdown"))
+
+    assert str(error.value) == (
+        "only one line fits into the middle of a line, but this call gives 2: let its markers stand on lines of their "
+        "own"
+    )
+
+
+def test_verbatim_text_does_not_hold_its_own_end() -> None:
+    (marker,) = scanned("% cnncalc: table x\n% /cnncalc\n", "latex").markers
+
+    with pytest.raises(Unfit, match=re.escape(r"\end{verbatim} cannot stand in verbatim text")):
+        body_of(marker, Answer("\\end{verbatim}\n"), module_of("latex"))
+
+
+# The diff
+
+
+def test_a_diff_shows_what_changes_with_its_lines() -> None:
+    text = "1\n2\n3\n4\n<!-- cnncalc: table x -->\n```text\na\nold\n```\n<!-- /cnncalc -->\n5\n6\n7\n8\n"
+    done = filled(text, Answer("a\nb\n"))
+
+    assert unified_diff("page.md", text, done) == (
+        "--- page.md\n"
+        "+++ page.md (up to date)\n"
+        "@@ -5,7 +5,7 @@\n"
+        " <!-- cnncalc: table x -->\n"
+        " ```text\n"
+        " a\n"
+        "-old\n"
+        "+b\n"
+        " ```\n"
+        " <!-- /cnncalc -->\n"
+        " 5\n"
+    )
+
+
+def test_a_diff_of_several_numbers_in_a_line_without_an_end() -> None:
+    text = "a <!-- cnncalc: value x y -->1<!-- /cnncalc --> b <!-- cnncalc: value x y -->2<!-- /cnncalc -->\x1b"
+    done = filled(text, Answer("3\n", "line"))
+
+    assert unified_diff("a\x1b.md", text, done) == (
+        "--- a\\x1b.md\n"
+        "+++ a\\x1b.md (up to date)\n"
+        "@@ -1 +1 @@\n"
+        "-a <!-- cnncalc: value x y -->1<!-- /cnncalc --> b <!-- cnncalc: value x y -->2<!-- /cnncalc -->\\x1b\n"
+        "\\ No newline at end of file\n"
+        "+a <!-- cnncalc: value x y -->3<!-- /cnncalc --> b <!-- cnncalc: value x y -->3<!-- /cnncalc -->\\x1b\n"
+        "\\ No newline at end of file\n"
+    )
+
+
+def test_no_change_no_diff() -> None:
+    text = "<!-- cnncalc: table x -->\n```text\na\n```\n<!-- /cnncalc -->\n"
+    done = filled(text, Answer("a\n"))
+
+    assert (done.changes, unified_diff("x", text, done)) == ((), "")
+
+
+PRINTABLE = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=9)
+
+
+def patched(text: str, diff: str) -> str:
+    """The text with a unified diff applied; every line that the diff says to be there is."""
+    old = text.splitlines(keepends=True)
+    new: list[str] = []
+    at = 0
+    for hunk in re.split(r"^@@ -", diff, flags=re.MULTILINE)[1:]:
+        head, *lines = hunk.split("\n")[:-1]
+        start, _, count = head.partition(" ")[0].partition(",")
+        first = int(start) - (count != "0")
+        new += old[at:first]
+        at = first
+        for line, following in zip(lines, [*lines[1:], ""], strict=True):
+            content = line[1:] + ("" if following.startswith("\\") else "\n")
+            if line.startswith((" ", "-")):
+                assert old[at] == content
+                at += 1
+            if line.startswith((" ", "+")):
+                new.append(content)
+    return "".join(new + old[at:])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(PRINTABLE, st.none()), max_size=30), st.lists(PRINTABLE, max_size=8), st.booleans())
+def test_a_diff_turns_the_one_into_the_other(lines: list[str | None], answer: list[str], has_end: bool) -> None:
+    parts = [f"<!-- cnncalc: table x -->\n{n}\nold\n<!-- /cnncalc -->" if x is None else x for n, x in enumerate(lines)]
+    text = "\n".join(parts) + "\n" * has_end
+    if scanned(text).problems:
+        return
+
+    done = filled(text, Answer("".join(line + "\n" for line in answer)))
+
+    assert patched(text, unified_diff("page.md", text, done)) == done.text
+
+
+# Pictures
+
+
+def test_a_drawing_is_said_in_the_words_of_its_description() -> None:
+    assert words_of("<svg><title>A</title><desc id='d'>B &amp;\n c</desc></svg>") == "B & c"
+    assert words_of("<svg><title>A</title><desc></desc></svg>") == "A"
+    assert words_of("<svg/>") == "drawing"
+
+
+@pytest.mark.parametrize("path", ["a.svg", "pictures/vgg16.svg", "a/b/c d.SVG", "\u56f3.svg"])
+def test_a_picture_lies_below_its_document(path: str) -> None:
+    check_path(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("a.png", "does not end in .svg"),
+        ("/a.svg", "may lie elsewhere: write it from that folder, without '..'"),
+        ("../a.svg", "may lie elsewhere: write it from that folder, without '..'"),
+        ("a/../../b.svg", "may lie elsewhere: write it from that folder, without '..'"),
+        ("C:/a.svg", "may lie elsewhere: write it from that folder, without '..'"),
+        ("a\\b.svg", "may lie elsewhere: write it from that folder, without '..'"),
+        ("~/a.svg", "may lie elsewhere: write it from that folder, without '..'"),
+        ("a<b>.svg", "holds characters that a link cannot"),
+        ("a\nb.svg", "holds characters that a link cannot"),
+    ],
+)
+def test_a_picture_lies_nowhere_else(path: str, why: str) -> None:
+    with pytest.raises(Unfit) as error:
+        check_path(path)
+
+    assert str(error.value) == f"a picture of a document is an SVG file below its folder, but '{path}' {why}"
+
+
+def test_a_megabyte_is_read_quickly() -> None:
+    """Reading is linear: whatever a document is full of, a megabyte of it takes about a second at most."""
+    import time
+
+    hard = {
+        "quotations": ">" * 500_000,
+        "entries": "- " * 250_000,
+        "depth": "\n".join("  " * depth + "- a" for depth in range(700)),
+        "signs": "<" * 500_000,
+        "comments": "<!--" * 125_000,
+        "runs": "`a``b" * 100_000,
+        "markers": "<!-- cnncalc: table x -->\n1\n<!-- /cnncalc -->\n" * 2_000,
+    }
+    for text in hard.values():
+        begin = time.process_time()
+        scanned(text)
+        assert time.process_time() - begin < 3, text[:20]
+    assert len(scanned(hard["markers"]).markers) == 2_000
