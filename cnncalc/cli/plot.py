@@ -13,6 +13,8 @@ from cnncalc.render.plot import KINDS, OVER_TIME, WIDTH, draw
 
 HELP = """Draws TARGET: where memory and parameters lie, what is alive when, the volumes to scale, the graph.
 
+The SVG goes to standard output, or to the file that --output names; a file that ends in .png becomes a PNG.
+
 \b
 Kinds:
   cost       activation memory and parameters along the depth
@@ -23,9 +25,9 @@ Kinds:
 
 \b
 Examples:
-  cnncalc plot vgg16 > vgg16.svg
-  cnncalc plot resnet50 --kind training --batch 32 --output step.svg
-  cnncalc plot googlenet --kind volumes --format png --output googlenet.png
+  cnncalc plot vgg16
+  cnncalc plot resnet50 --kind training --batch 32 --optimizer adam
+  cnncalc plot googlenet --kind volumes --width 1200
 """
 
 ALWAYS = ("batch", "dtype")

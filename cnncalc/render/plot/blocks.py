@@ -10,7 +10,7 @@ from cnncalc.render.plot.metrics import LINE, cut, width_of
 from cnncalc.render.plot.parts import Cell, Edge, Part, Run, cells_of, chains_joined, contracted, folded, parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cnncalc.analysis.report import Report
 
@@ -130,19 +130,30 @@ class Plan(NamedTuple):
 
 
 def plan_of(report: Report, depth: int | None, room: float) -> Plan:
-    """The plan of a net for a page so many pixels wide."""
-    parts, runs, crossings = _chosen(report, depth)
+    """The plan of a net for a page so many pixels wide, as fine as it stays readable."""
+    best: Plan | None = None
+    for parts, runs, crossings in _choices(report, depth):
+        plan = _planned(parts, runs, crossings, room)
+        if best is None or plan.left_out < best.left_out:
+            best = plan
+        if not plan.left_out:
+            break
+    assert best is not None
+    return best
+
+
+def _planned(parts: list[Part], runs: list[Run], crossings: dict[tuple[int, int], str], room: float) -> Plan:
+    """The best of the scales that are worth a try; smaller ones where a cell does not fit."""
     laid = {cell: lanes_of(parts, cell) for run in runs for cell in run.cells}
     arc = ARC_WITH_WORDS if crossings else ARC
     best: Plan | None = None
-    for scale, form in _scale(parts, runs, laid, room):
-        plan = Plan(parts, _rows(_drawn(parts, runs, laid, scale, form, room, arc), room), scale, crossings)
-        for shrink in (0.75, 0.55, 0.4):
-            if not plan.left_out:
-                break
+    for scale, form in _scales(parts, runs, laid, room):
+        for shrink in (1.0, 0.75, 0.55, 0.4):
             smaller = Scale(scale.space * shrink, scale.depth * shrink, scale.point)
             rows = _rows(_drawn(parts, runs, laid, smaller, form, room, arc), room)
             plan = Plan(parts, rows, smaller, crossings)
+            if not plan.left_out:
+                break
         if best is None or (plan.left_out, len(plan.rows)) < (best.left_out, len(best.rows)):
             best = plan
     assert best is not None
@@ -188,27 +199,27 @@ def _broken(wides: Sequence[float], room: float) -> list[tuple[int, int]]:
 # What is drawn
 
 
-def _chosen(report: Report, depth: int | None) -> tuple[list[Part], list[Run], dict[tuple[int, int], str]]:
-    """Parts and runs, as fine as they stay readable, and the words on arrows."""
+def _choices(report: Report, depth: int | None) -> Iterator[tuple[list[Part], list[Run], dict[tuple[int, int], str]]]:
+    """Parts and runs with the words on arrows, from fine to coarse; the first is as fine as it may be."""
     deepest = max([row.name.count(".") for row in report.layers])
     levels: tuple[int | None, ...] = (None, *range(deepest, 0, -1)) if depth is None else (depth,)
     for level in levels:
         parts, crossings = without_crossings(parts_of(report, level))
         cells = cells_of(parts)
         columns = {cell: max(lanes_of(parts, cell).columns.values()) + 1 for cell in cells}
-        if sum(columns.values()) <= MOST_COLUMNS:
-            return parts, [Run((cell,)) for cell in cells], crossings
-        runs = folded(parts, cells)
+        runs = [Run((cell,)) for cell in cells]
+        if sum(columns.values()) > MOST_COLUMNS:
+            runs = folded(parts, cells)
         if sum([columns[cell] for run in runs for cell in run.cells]) <= MOST_COLUMNS:
-            return parts, runs, crossings
+            yield parts, runs, crossings
     if max(columns.values()) > MOST_COLUMNS:
         parts = chains_joined(parts)
         cells, crossings = cells_of(parts), {}
         runs = folded(parts, cells)
     if len(runs) <= MOST_RUNS:
-        return parts, runs, crossings
+        yield parts, runs, crossings
     parts = contracted(parts, cells, MOST_COLUMNS)
-    return parts, [Run((cell,)) for cell in cells_of(parts)], {}
+    yield parts, [Run((cell,)) for cell in cells_of(parts)], {}
 
 
 def without_crossings(parts: list[Part]) -> tuple[list[Part], dict[tuple[int, int], str]]:
@@ -246,7 +257,7 @@ def without_crossings(parts: list[Part]) -> tuple[list[Part], dict[tuple[int, in
 # Sizes
 
 
-def _scale(
+def _scales(
     parts: Sequence[Part], runs: Sequence[Run], laid: dict[Cell, Lanes], room: float
 ) -> list[tuple[Scale, Form]]:
     """Scales and forms worth a try: the tallest block fits; all is one row where the blocks stay long enough."""

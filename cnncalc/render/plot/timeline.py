@@ -99,6 +99,8 @@ def _moments(memory: MemoryReport, events: Sequence[Event], base: tuple[int, int
             code="usage",
             hint="draw it with another profile, such as torch-cuda or ideal",
         )
+    if not memory.training.events:
+        raise ValueProblem("the memory report holds no course over time: make it with logs=True", code="usage")
     rows = memory.report.layers
     return [
         Moment(
