@@ -73,8 +73,8 @@ class Training(NamedTuple):
 
     ``peak_bytes`` is that of every step but the first, in which the optimizer makes its state
     (``first_step_peak_bytes``). ``saved_bytes`` is what is kept for backward, images and targets included, parameters
-    not; ``optimizer_step_bytes`` is alive while the optimizer steps. ``segments`` are the stretches that are checkpointed, ``recomputed_macs`` the multiply-adds of one image that
-    are done again for them.
+    not; ``optimizer_step_bytes`` is alive while the optimizer steps. ``segments`` are the stretches that are
+    checkpointed, ``recomputed_macs`` the multiply-adds of one image that are done again for them.
     """
 
     peak_bytes: int

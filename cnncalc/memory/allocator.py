@@ -11,7 +11,7 @@ Source: pytorch/pytorch, c10/cuda/CUDACachingAllocator.cpp. Deterministic, but n
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.memory.replay import Machine
 
@@ -114,13 +114,15 @@ class CachingAllocator:
 class Recorder(Machine):
     """A machine that also writes down every allocation (positive) and release (negative), in bytes, in order."""
 
-    ledger: list[int]
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.ledger: list[int] = []
+        super().__init__(*arguments, **options)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in ("activations", "gradients", "transient"):
             change = int(value) - self.__dict__.get(name, 0)  # type: ignore[call-overload]
             if change:
-                self.__dict__.setdefault("ledger", []).append(change)
+                self.ledger.append(change)
         object.__setattr__(self, name, value)
 
     def _note(self, extra: int, layer: int, name: str, phase: str) -> None:

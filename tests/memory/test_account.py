@@ -179,3 +179,11 @@ def test_bn_with_one_value_a_channel_is_warned_of() -> None:
 
     assert warning.code == "bn-one-value"
     assert account_memory(report, Options(batch=2)).warnings == ()
+
+
+def test_a_net_in_which_nothing_runs_takes_its_input_alone() -> None:
+    """8*8*3 float32: 768 bytes, rounded up to 1,024; and 512 for the targets of training."""
+    memory = account_memory(cnncalc.analyze("INPUT 8x8x3"))
+
+    assert memory.inference.peak_bytes == 1024
+    assert memory.inference.breakdown.activations == 0

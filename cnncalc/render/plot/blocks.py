@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from cnncalc.render.plot.canvas import shown
 from cnncalc.render.plot.lanes import Lanes, lanes_of
 from cnncalc.render.plot.metrics import LINE, cut, width_of
-from cnncalc.render.plot.parts import Cell, Edge, Part, Run, cells_of, folded, parts_of
+from cnncalc.render.plot.parts import Cell, Edge, Part, Run, cells_of, chains_joined, contracted, folded, parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cnncalc.analysis.report import Report
 
@@ -26,14 +26,16 @@ LONGEST_LABEL = 100.0
 """So much room a label may take, in pixels."""
 BRANCH_GAP = 26.0
 """Between two columns where branches lie side by side: room for the curves."""
-ARC = 8.0
+ARC, ARC_WITH_WORDS = 8.0, 14.0
 """Between two arcs above each other."""
-MOST_COLUMNS = 44
+MOST_COLUMNS = 60
 """With more columns, equal blocks are drawn once, and where that is not enough the net is summed by block."""
-MOST_LANES = 12
+MOST_LANES = 32
 """With more branches side by side, a stretch is drawn as one block."""
 MOST_RUNS = 160
-"""So many runs are drawn; of longer nets only every so-manieth."""
+"""With more runs even so, stretches of the net are one block."""
+FRAME = 7.0
+"""Left and right of what comes several times, inside its frame."""
 CROSSING = frozenset(("pad", "slice"))
 """Kinds that, alone between a fork and a merge, are no block but a word on the arrow."""
 
@@ -60,6 +62,8 @@ class Form(NamedTuple):
 
 FORMS = (Form(15.0, 2), Form(9.0, 2), Form(8.0, 1))
 """From roomy to narrow."""
+ONE_ROW = ((FORMS[0], 1.0), (FORMS[1], 1.0), (FORMS[2], 1.0), (FORMS[2], 0.8), (FORMS[2], 0.65))
+"""What is tried to get all into one row: forms, and how much smaller than usual the blocks are."""
 
 
 class Box(NamedTuple):
@@ -102,56 +106,120 @@ class Piece(NamedTuple):
     above: float
     below: float
     across: bool
+    arc: float
     left_out: int = 0
 
 
 class Plan(NamedTuple):
-    """All that is drawn: the parts, the runs with their pieces, the scale, and what had to be left out."""
+    """All that is drawn: the parts, the rows of runs with their pieces, the scale, the words on crossing arrows."""
 
     parts: list[Part]
-    runs: list[tuple[Run, list[Piece]]]
+    rows: list[list[tuple[Run, list[Piece]]]]
     scale: Scale
-    cells: int
     crossings: dict[tuple[int, int], str]
+
+    @property
+    def runs(self) -> list[tuple[Run, list[Piece]]]:
+        """The runs of all rows."""
+        return [run for row in self.rows for run in row]
+
+    @property
+    def left_out(self) -> int:
+        """How many parts are not drawn for want of room."""
+        return sum([piece.left_out for _, pieces in self.runs for piece in pieces])
 
 
 def plan_of(report: Report, depth: int | None, room: float) -> Plan:
-    """The plan of a net for a page so many pixels wide."""
-    parts, runs, cells, crossings = _chosen(report, depth)
-    laid = {cell: lanes_of(parts, cell) for run in runs for cell in run.cells}
-    scale, form, is_one_row = _scale(parts, runs, laid, room)
-    for shrink in (1.0, 0.75, 0.55, 0.4):
-        smaller = Scale(scale.space * shrink, scale.depth * shrink, scale.point)
-        drawn = [(run, [_piece(parts, cell, laid[cell], smaller, form, room) for cell in run.cells]) for run in runs]
-        if not any(piece.left_out for _, pieces in drawn for piece in pieces):
+    """The plan of a net for a page so many pixels wide, as fine as it stays readable."""
+    best: Plan | None = None
+    for parts, runs, crossings in _choices(report, depth):
+        plan = _planned(parts, runs, crossings, room)
+        if best is None or plan.left_out < best.left_out:
+            best = plan
+        if not plan.left_out:
             break
-    else:
-        smaller = scale
-        drawn = [(run, [_piece(parts, cell, laid[cell], smaller, form, room) for cell in run.cells]) for run in runs]
-    return Plan(parts, drawn, smaller, cells, crossings)
+    assert best is not None
+    return best
+
+
+def _planned(parts: list[Part], runs: list[Run], crossings: dict[tuple[int, int], str], room: float) -> Plan:
+    """The best of the scales that are worth a try; smaller ones where a cell does not fit."""
+    laid = {cell: lanes_of(parts, cell) for run in runs for cell in run.cells}
+    arc = ARC_WITH_WORDS if crossings else ARC
+    best: Plan | None = None
+    for scale, form in _scales(parts, runs, laid, room):
+        for shrink in (1.0, 0.75, 0.55, 0.4):
+            smaller = Scale(scale.space * shrink, scale.depth * shrink, scale.point)
+            rows = _rows(_drawn(parts, runs, laid, smaller, form, room, arc), room)
+            plan = Plan(parts, rows, smaller, crossings)
+            if not plan.left_out:
+                break
+        if best is None or (plan.left_out, len(plan.rows)) < (best.left_out, len(best.rows)):
+            best = plan
+    assert best is not None
+    return best
+
+
+def _drawn(
+    parts: Sequence[Part],
+    runs: Sequence[Run],
+    laid: dict[Cell, Lanes],
+    scale: Scale,
+    form: Form,
+    room: float,
+    arc: float,
+) -> list[tuple[Run, list[Piece]]]:
+    return [(run, [_piece(parts, cell, laid[cell], scale, form, room, arc) for cell in run.cells]) for run in runs]
+
+
+def _rows(runs: Sequence[tuple[Run, list[Piece]]], room: float) -> list[list[tuple[Run, list[Piece]]]]:
+    """Runs in rows, as words in lines: as few as there can be, and these filled evenly."""
+    wides = [sum([piece.wide for piece in pieces]) + (2 * FRAME if run.times > 1 else 0) for run, pieces in runs]
+    count = len(_broken(wides, room))
+    low, high = max(wides), room
+    for _ in range(10 if count > 1 else 0):
+        middle = (low + high) / 2
+        low, high = (low, middle) if len(_broken(wides, middle)) <= count else (middle, high)
+    return [list(runs[first:end]) for first, end in _broken(wides, max(high, low))]
+
+
+def _broken(wides: Sequence[float], room: float) -> list[tuple[int, int]]:
+    """First and end of each row."""
+    rows: list[tuple[int, int]] = []
+    used = 0.0
+    for place, wide in enumerate(wides):
+        if not rows or used + wide > room:
+            rows.append((place, place))
+            used = 0.0
+        rows[-1] = (rows[-1][0], place + 1)
+        used += wide
+    return rows
 
 
 # What is drawn
 
 
-def _chosen(report: Report, depth: int | None) -> tuple[list[Part], list[Run], int, dict[tuple[int, int], str]]:
-    """Parts and runs, as fine as they stay readable; how many cells there are, and the words on arrows."""
+def _choices(report: Report, depth: int | None) -> Iterator[tuple[list[Part], list[Run], dict[tuple[int, int], str]]]:
+    """Parts and runs with the words on arrows, from fine to coarse; the first is as fine as it may be."""
     deepest = max([row.name.count(".") for row in report.layers])
     levels: tuple[int | None, ...] = (None, *range(deepest, 0, -1)) if depth is None else (depth,)
     for level in levels:
         parts, crossings = without_crossings(parts_of(report, level))
         cells = cells_of(parts)
         columns = {cell: max(lanes_of(parts, cell).columns.values()) + 1 for cell in cells}
-        if sum(columns.values()) <= MOST_COLUMNS:
-            runs = [Run((cell,)) for cell in cells]
-            break
-        runs = folded(parts, cells)
+        runs = [Run((cell,)) for cell in cells]
+        if sum(columns.values()) > MOST_COLUMNS:
+            runs = folded(parts, cells)
         if sum([columns[cell] for run in runs for cell in run.cells]) <= MOST_COLUMNS:
-            break
-    if len(runs) > MOST_RUNS:
-        step = -(-len(runs) // MOST_RUNS)
-        runs = [*runs[:-1:step], runs[-1]]
-    return parts, runs, len(cells), crossings
+            yield parts, runs, crossings
+    if max(columns.values()) > MOST_COLUMNS:
+        parts = chains_joined(parts)
+        cells, crossings = cells_of(parts), {}
+        runs = folded(parts, cells)
+    if len(runs) <= MOST_RUNS:
+        yield parts, runs, crossings
+    parts = contracted(parts, cells, MOST_COLUMNS)
+    yield parts, [Run((cell,)) for cell in cells_of(parts)], {}
 
 
 def without_crossings(parts: list[Part]) -> tuple[list[Part], dict[tuple[int, int], str]]:
@@ -189,17 +257,18 @@ def without_crossings(parts: list[Part]) -> tuple[list[Part], dict[tuple[int, in
 # Sizes
 
 
-def _scale(
+def _scales(
     parts: Sequence[Part], runs: Sequence[Run], laid: dict[Cell, Lanes], room: float
-) -> tuple[Scale, Form, bool]:
-    """Scales that make the tallest block fit; one row of blocks where they stay long enough for that."""
+) -> list[tuple[Scale, Form]]:
+    """Scales and forms worth a try: the tallest block fits; all is one row where the blocks stay long enough."""
     drawn = [parts[index].volume for run in runs for cell in run.cells for index in cell.parts]
     flat = [x for x in drawn if not x.is_point]
     space = min(TALLEST / max([x.height + BACK * x.width for x in flat], default=1.0), 8.0)
     space = min(space, room / 5 / (BACK * max([x.width for x in flat], default=1)))
     point = min(TALLEST * 0.8 / max([x.depth for x in drawn if x.is_point], default=1), 2.0)
     deepest = max([x.depth for x in flat], default=1)
-    least, most = 30.0 / deepest, min(84.0 / deepest, 4.0)
+    most = min(84.0 / deepest, 4.0)
+    least = min(30.0 / deepest, most)
     columns = []
     for run in runs:
         for cell in run.cells:
@@ -209,21 +278,28 @@ def _scale(
                 x = parts[index].volume
                 here[at[index]].append((0.0, BAR) if x.is_point else (x.depth, x.width * space * BACK))
             columns += here
-    if all(lanes.count == 1 for lanes in laid.values()):
-        for form in FORMS:
+    if all(lanes.number == 1 for lanes in laid.values()):
+        for form, factor in ONE_ROW:
+            low, high = least * factor, most * factor
+            if _whole(columns, form, factor, low) > room:
+                continue
+            for _ in range(8):
+                middle = (low + high) / 2
+                low, high = (middle, high) if _whole(columns, form, factor, middle) <= room else (low, middle)
+            best = high if _whole(columns, form, factor, high) <= room else low
+            return [(Scale(space * factor, best, point), form)]
+    scale = Scale(space, min(56.0 / deepest, most), point)
+    return [(scale, FORMS[0]), (scale._replace(depth=scale.depth * 0.75), FORMS[1])]
 
-            def whole(depth: float) -> float:
-                return sum(
-                    [form.gap + max(form.label, *[long * depth + back for long, back in here]) for here in columns]
-                )
 
-            if whole(min(least, most)) <= room:
-                low, high = min(least, most), most
-                for _ in range(8):
-                    middle = (low + high) / 2
-                    low, high = (middle, high) if whole(middle) <= room else (low, middle)
-                return Scale(space, high if whole(high) <= room else low, point), form, True
-    return Scale(space, min(56.0 / deepest, most), point), FORMS[0], False
+def _whole(columns: Sequence[Sequence[tuple[float, float]]], form: Form, factor: float, depth: float) -> float:
+    """The width of all columns in one row."""
+    return sum(
+        [
+            form.gap + max(form.label, *[long * depth + (back * factor if long else back) for long, back in here])
+            for here in columns
+        ]
+    )
 
 
 def box_of(part: Part, scale: Scale) -> Box:
@@ -236,7 +312,10 @@ def box_of(part: Part, scale: Scale) -> Box:
 
 def labels_of(part: Part) -> tuple[str, str]:
     """The two lines at a block: what makes its volume, and the volume."""
-    return cut(shown(part.name if part.is_block else part.label), LABEL_SIZE, LONGEST_LABEL), part.volume.size
+    name = shown(part.name)
+    if not part.is_block or width_of(name, LABEL_SIZE) > LONGEST_LABEL:
+        name = cut(shown(part.label), LABEL_SIZE, LONGEST_LABEL)
+    return name, part.volume.size
 
 
 def _room(lines: Sequence[str]) -> float:
@@ -252,28 +331,28 @@ def upward_room(part: Part, form: Form) -> float:
 # Places
 
 
-def _piece(parts: Sequence[Part], cell: Cell, lanes: Lanes, scale: Scale, form: Form, room: float) -> Piece:
+def _piece(parts: Sequence[Part], cell: Cell, lanes: Lanes, scale: Scale, form: Form, room: float, arc: float) -> Piece:
     """Lays out a cell; one that does not fit is its last block alone."""
     boxes = {index: box_of(parts[index], scale) for index in cell.parts}
     last = cell.parts[-1]
-    if lanes.count <= MOST_LANES:
+    if lanes.number <= MOST_LANES:
         for across, narrower in ((True, form), (False, form), (False, FORMS[-1])):
-            if across and lanes.count == 1:
+            if across and lanes.number == 1:
                 continue
-            piece = _laid(boxes, last, lanes, narrower, across=across)
+            piece = _laid(boxes, last, lanes, narrower, across=across, arc=arc)
             if piece.wide <= room:
                 return piece
     alone = Lanes({last: 0}, {last: -1}, 1, ())
-    return _laid({last: boxes[last]}, last, alone, form, across=False)._replace(left_out=len(cell.parts) - 1)
+    return _laid({last: boxes[last]}, last, alone, form, across=False, arc=arc)._replace(left_out=len(cell.parts) - 1)
 
 
-def _laid(boxes: dict[int, Box], last: int, lanes: Lanes, form: Form, *, across: bool) -> Piece:
+def _laid(boxes: dict[int, Box], last: int, lanes: Lanes, form: Form, *, across: bool, arc: float) -> Piece:
     wides = [0.0] * (max(lanes.columns.values()) + 1)
     for index, box in boxes.items():
         column = lanes.columns[index]
         label = _room(labels_of(box.part)) if across and index != last else form.label
         wides[column] = max(wides[column], box.wide, label)
-    gap = BRANCH_GAP if lanes.count > 1 else form.gap
+    gap = BRANCH_GAP if lanes.number > 1 else form.gap
     columns = []
     x = 0.0
     for wide in wides:
@@ -283,9 +362,9 @@ def _laid(boxes: dict[int, Box], last: int, lanes: Lanes, form: Form, *, across:
     middle: list[float] = []
     above, below = end.tall / 2, end.tall / 2 + upward_room(end.part, form)
     inner = {index: box for index, box in boxes.items() if index != last}
-    if lanes.count > 1:
+    if lanes.number > 1:
         talls = []
-        for lane in range(lanes.count):
+        for lane in range(lanes.number):
             mine = [box for index, box in inner.items() if lanes.lanes[index] == lane]
             high = max([box.tall for box in mine], default=0.0)
             low = 2 * LABEL_SIZE * LINE if across else max([upward_room(box.part, form) for box in mine], default=0.0)
@@ -301,5 +380,5 @@ def _laid(boxes: dict[int, Box], last: int, lanes: Lanes, form: Form, *, across:
         above = max(above, *[box.tall / 2 for box in boxes.values()])
         below = max(below, *[box.tall / 2 + upward_room(box.part, form) for box in boxes.values()])
     if lanes.levels:
-        above += 6 + ARC * lanes.levels
-    return Piece(boxes, last, lanes, form, tuple(columns), tuple(middle), x, above, below, across)
+        above += 6 + arc * lanes.levels
+    return Piece(boxes, last, lanes, form, tuple(columns), tuple(middle), x, above, below, across, arc)

@@ -190,7 +190,7 @@ def _labels(
         if not are_named:
             lines = (shown(rows[place].name), f"{chart.text(value)}, {share}")
         x1, x2, y = boxes[place]
-        wide = max(canvas.room(line) for line in lines)
+        wide = max(canvas.room(lines[0], "strong"), canvas.room(lines[1]))
         if wide > right - left - 4:
             continue
         middle = (x1 + x2) / 2

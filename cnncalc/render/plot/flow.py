@@ -1,4 +1,4 @@
-"""Where the nodes of the drawing ``graph`` stand: ranks from top to bottom, branches side by side, columns of a page."""
+"""Where the nodes of the drawing ``graph`` stand: ranks from top to bottom, branches in lanes, columns of a page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.render.plot.canvas import shown
 from cnncalc.render.plot.lanes import ENTRY, Lanes, lanes_of
-from cnncalc.render.plot.metrics import cut, width_of
-from cnncalc.render.plot.parts import Cell, Part, Run, cells_of, contracted, folded, parts_of
+from cnncalc.render.plot.metrics import width_of
+from cnncalc.render.plot.parts import Cell, Part, Run, cells_of, chains_joined, contracted, folded, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,22 +24,26 @@ BEND = 20.0
 """... and then over to another lane, where there are several."""
 STRAIGHT = 8.0
 """... or on to the next node, where there is one."""
-LANE_GAP = 8.0
+LANE_GAP = 7.0
 """Between two nodes side by side."""
 CHANNEL = 8.0
 """Between two lines beside the nodes."""
-FRAME = 16.0
-"""Above and beside what is drawn once and comes several times."""
-WIDEST = 150.0
-"""A node is no wider."""
+FRAME, FRAME_BELOW = 16.0, 20.0
+"""Above and below what is drawn once and comes several times, inside its frame."""
+PADDING = 3.0
+"""Left and right of the text in a node."""
+WIDEST, WIDEST_ALONE = 150.0, 200.0
+"""A node is no wider, beside others and alone."""
 NARROWEST = 14.0
 """A node is no narrower, whatever that costs."""
-COLUMN_GAP = 16.0
+COLUMN_GAP = 12.0
 """Between two columns of the page."""
 ASPECT = 1.25
 """The page is about so many times as high as wide."""
 MOST_NODES = 130
 """With more nodes, equal stretches are drawn once."""
+MOST_RANKS = 64
+"""Between a fork and its merge more nodes below each other make its chains one node each."""
 MOST_DRAWN = 480
 """With more nodes even so, the net is summed by block, or stretches of it are one node."""
 
@@ -82,7 +86,7 @@ class Block(NamedTuple):
     @property
     def height(self) -> float:
         """The height of all its pieces and its frame."""
-        return sum([piece.height for piece in self.pieces]) + (FRAME + 8 if self.run.times > 1 else 0)
+        return sum([piece.height for piece in self.pieces]) + (FRAME + FRAME_BELOW if self.run.times > 1 else 0)
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -110,9 +114,7 @@ def flow_of(report: Report, depth: int | None, room: float) -> Flow:
         for edge in part.inputs:
             readers[edge.source] = readers.get(edge.source, 0) + 1
     laid = {cell: lanes_of(parts, cell) for run in runs for cell in run.cells}
-    blocks = [
-        Block(run, tuple([_piece(parts, cell, laid[cell], room) for cell in run.cells])) for run in runs
-    ]
+    blocks = [Block(run, tuple([_piece(parts, cell, laid[cell], room) for cell in run.cells])) for run in runs]
     return Flow(parts, _columns(blocks, room), readers)
 
 
@@ -123,6 +125,9 @@ def _chosen(report: Report, depth: int | None) -> tuple[list[Part], list[Run]]:
     for level in levels:
         parts = parts_of(report, level)
         cells = cells_of(parts)
+        if _is_endless(parts, cells):
+            parts = chains_joined(parts)
+            cells = cells_of(parts)
         if len(parts) <= MOST_NODES:
             return parts, [Run((cell,)) for cell in cells]
         runs = folded(parts, cells)
@@ -130,6 +135,13 @@ def _chosen(report: Report, depth: int | None) -> tuple[list[Part], list[Run]]:
             return parts, runs
     parts = contracted(parts, cells, MOST_NODES)
     return parts, [Run((cell,)) for cell in cells_of(parts)]
+
+
+def _is_endless(parts: Sequence[Part], cells: Sequence[Cell]) -> bool:
+    """Whether a cell, which no page can break, is longer than several pages."""
+    return any(
+        len(cell.parts) > MOST_RANKS and max(lanes_of(parts, cell).columns.values()) > MOST_RANKS for cell in cells
+    )
 
 
 def lines_of(part: Part) -> tuple[str, str]:
@@ -140,16 +152,17 @@ def lines_of(part: Part) -> tuple[str, str]:
     return shown(" ".join(labels)), shown(part.name)
 
 
-def _wide(part: Part) -> float:
-    return min(WIDEST, max(44.0, *[width_of(line, SIZE) for line in lines_of(part)]) + 10)
+def _wide(part: Part, most: float) -> float:
+    return min(most, max(44.0, *[width_of(line, SIZE) for line in lines_of(part)]) + 2 * PADDING)
 
 
 def _piece(parts: Sequence[Part], cell: Cell, lanes: Lanes, room: float) -> Piece:
     """Lays out a cell: lanes side by side around the main line, arcs in channels at the right."""
     last = cell.parts[-1]
-    wides = {index: _wide(parts[index]) for index in cell.parts}
+    most = WIDEST if lanes.number > 1 else WIDEST_ALONE
+    wides = {index: _wide(parts[index], most) for index in cell.parts}
     side = CHANNEL * lanes.levels + (6 if lanes.levels else 0)
-    count = lanes.count if len(cell.parts) > 1 else 0
+    count = lanes.number if len(cell.parts) > 1 else 0
     of_lane = [
         max([wides[index] for index in cell.parts[:-1] if lanes.lanes[index] == lane], default=NARROWEST)
         for lane in range(count)
@@ -176,7 +189,7 @@ def _piece(parts: Sequence[Part], cell: Cell, lanes: Lanes, room: float) -> Piec
         lane = lanes.lanes[index]
         middle, wide = (0.0, wides[last]) if index == last else (middles[lane], min(wides[index], of_lane[lane]))
         places[index] = Place(parts[index], middle, wide, lanes.columns[index])
-    bends = lanes.count > 1 or lanes.levels
+    bends = lanes.number > 1 or lanes.levels
     between = STEM + (BEND if bends else STRAIGHT)
     tops = tuple([between + rank * (between + NODE) for rank in range(max(lanes.columns.values()) + 1)])
     half = max(whole, wides[last]) / 2
@@ -188,9 +201,9 @@ def _piece(parts: Sequence[Part], cell: Cell, lanes: Lanes, room: float) -> Piec
 
 def _columns(blocks: Sequence[Block], room: float) -> list[list[Block]]:
     """As many columns as make the page no higher than it should be, filled evenly."""
-    widest = max(sum(block.reach) for block in blocks)
+    narrowest = min(sum(block.reach) for block in blocks)
     whole = sum(block.height for block in blocks)
-    most = max(1, int((room + COLUMN_GAP) / (widest + COLUMN_GAP)))
+    most = max(1, int((room + COLUMN_GAP) / (narrowest + COLUMN_GAP)))
     count = 1
     while count < min(most, len(blocks)) and whole / count > ASPECT * room:
         count += 1

@@ -10,7 +10,9 @@ from cnncalc.render.plot.flow import (
     CHANNEL,
     COLUMN_GAP,
     FRAME,
+    FRAME_BELOW,
     NODE,
+    PADDING,
     SIZE,
     STEM,
     Block,
@@ -24,8 +26,6 @@ from cnncalc.render.plot.lanes import ENTRY
 from cnncalc.render.plot.metrics import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cnncalc.analysis.report import Report
     from cnncalc.render.plot.lanes import Way
     from cnncalc.render.plot.parts import Part
@@ -42,8 +42,9 @@ def draw_graph(report: Report, width: float, depth: int | None, units: str) -> s
     room = canvas.right - canvas.left
     flow = flow_of(report, depth, room)
     canvas.y += 10
-    _Page(canvas, flow, room).draw()
-    canvas.lines(_note(flow), "note", "muted", gap=10)
+    page = _Page(canvas, flow, room)
+    page.draw()
+    canvas.lines(_note(flow, has_hidden=page.has_hidden), "note", "muted", gap=10)
     return canvas.svg(title, _description(report))
 
 
@@ -56,7 +57,7 @@ class _Page:
         self.room = room
         self.top = canvas.y
         self.nodes: list[tuple[Place, float, float]] = []  # with middle and upper end
-        self.labelled: set[int] = set()
+        self.has_hidden = False
 
     def draw(self) -> None:
         """Draws all columns beside each other."""
@@ -103,7 +104,7 @@ class _Page:
         if block.run.times > 1:
             left, right = block.reach
             top = y + STEM + 1
-            self.canvas.rect(axis - left, top, left + right, block.height - STEM - 2, "fold", ' rx="4"')
+            self.canvas.rect(axis - left, top, left + right, block.height - STEM - 4, "fold", ' rx="4"')
             self.canvas.text(axis - left + 6, top + 14, f"\u00d7 {block.run.times:,}", "strong")
             if block.pieces[0].has_entry:
                 self.canvas.line(axis, y, axis, y + FRAME, "arrow")
@@ -111,21 +112,29 @@ class _Page:
         for piece in block.pieces:
             self._piece(piece, axis, y)
             y += piece.height
-        return y + (8 if block.run.times > 1 else 0)
+        if block.run.times > 1:
+            if self.flow.readers.get(block.pieces[-1].last):
+                self.canvas.line(axis, y, axis, y + FRAME_BELOW, "arrow")
+            y += FRAME_BELOW
+        return y
 
     def _piece(self, piece: Piece, axis: float, y: float) -> None:
         """One cell: its lines now, its nodes later."""
         for way in piece.lanes.ways:
             self._way(piece, way, axis, y)
-        for index, place in piece.places.items():
+        ends: dict[int, float] = {}  # where the next volume to the right begins, by rank
+        for place in sorted(piece.places.values(), key=lambda place: -place.middle):
             middle, top = axis + place.middle, y + piece.tops[place.rank]
             self.nodes.append((place, middle, top))
-            if self.flow.readers.get(index):
-                self._volume(place, middle, top + NODE)
-
-    def _volume(self, place: Place, middle: float, y: float) -> None:
-        """The volume on the edges that leave a node."""
-        self.canvas.text(middle + 5, y + 11.5, place.part.rows[-1].output.size, "tick", "muted")
+            if self.flow.readers.get(place.part.index):
+                start = middle + 5
+                end = min(ends.get(place.rank, self.canvas.right + 4), self.canvas.right + 4)
+                volume = place.part.rows[-1].output.size
+                if start + self.canvas.room(volume, "tick") + 4 <= end:
+                    self.canvas.text(start, top + NODE + 11.5, volume, "tick", "muted")
+                    ends[place.rank] = start
+                else:
+                    self.has_hidden = True
 
     def _way(self, piece: Piece, way: Way, axis: float, y: float) -> None:
         """The line of an edge."""
@@ -137,11 +146,12 @@ class _Page:
             source = piece.places[way.source]
             rank = source.rank
             x1, y1 = axis + source.middle, y + piece.tops[rank] + NODE
+        mark = self._mark(piece, way)
         if way.form == "arc":
-            self._arc(piece, way, (axis, y), (x1, y1), (x2, y2))
+            self._arc(piece, way, axis, (x1, y1), (x2, y2), mark)
             return
         if abs(x1 - x2) < 0.5:
-            self.canvas.path(f"M{number(x1)} {number(y1)}V{number(y2 - 3)}", "arrow")
+            self.canvas.path(f"M{number(x1)} {number(y1)}V{number(y2 - 3)}", "arrow", mark)
         else:
             turn, over = y1 + STEM, y + piece.tops[rank + 1]
             if way.form == "late":
@@ -152,6 +162,7 @@ class _Page:
                 f"M{number(x1)} {number(y1)}V{number(turn)}C{number(x1)} {number(middle)} {number(x2)} "
                 f"{number(middle)} {number(x2)} {number(over - 3)}" + (f"V{number(y2 - 3)}" if y2 > over else ""),
                 "arrow",
+                mark,
             )
         self._tip(x2, y2)
 
@@ -159,12 +170,13 @@ class _Page:
         self,
         piece: Piece,
         way: Way,
-        origin: tuple[float, float],
+        axis: float,
         start: tuple[float, float],
         end: tuple[float, float],
+        mark: str,
     ) -> None:
         """A line past other nodes, in a channel at their right."""
-        (axis, _), (x1, y1), (x2, y2) = origin, start, end
+        (x1, y1), (x2, y2) = start, end
         nodes = max(place.middle + place.wide / 2 for place in piece.places.values())
         channel = axis + nodes + 6 + CHANNEL * way.level
         r = ROUND
@@ -175,8 +187,17 @@ class _Page:
             f"q{r:g} 0 {r:g} {r:g}V{number(back - r)}q0 {r:g} -{r:g} {r:g}H{number(x2 + r)}"
             f"q-{r:g} 0 -{r:g} {r:g}V{number(y2 - 3)}",
             "arrow",
+            mark,
         )
         self._tip(x2, y2)
+
+    def _mark(self, piece: Piece, way: Way) -> str:
+        """Which parts an edge connects, for programs that read the drawing."""
+        source = way.source
+        if source == ENTRY:
+            first = min(piece.places)
+            source = next(e.source for e in self.flow.parts[way.target].inputs if e.source < first)
+        return f' data-edge="{source} {way.target}"'
 
     def _tip(self, x: float, y: float) -> None:
         self.canvas.path(f"M{number(x)} {number(y)}l-2.75 -5h5.5Z", "tip")
@@ -192,7 +213,7 @@ class _Page:
         canvas.rect(middle - wide / 2, top, wide, NODE, name, more)
         first, second = lines_of(part)
         for line, y, colour in ((first, top + 12.5, "ink"), (second, top + 24.5, "muted")):
-            brief = cut(line, SIZE, wide - 6)
+            brief = cut(line, SIZE, wide - 2 * PADDING + 0.01)
             if brief:
                 canvas.text(middle, y, brief, "tick", colour, anchor="middle")
         canvas.end()
@@ -203,10 +224,12 @@ def _tool_tip(part: Part) -> str:
     return names + (f" and {len(part.rows) - 6:,} more" if len(part.rows) > 6 else "")
 
 
-def _note(flow: Flow) -> str:
+def _note(flow: Flow, *, has_hidden: bool) -> str:
     drawn = [piece for column in flow.columns for block in column for piece in block.pieces]
     runs = [block.run for column in flow.columns for block in column]
     text = "Beside an arrow the volume that goes along it: height x width x depth of one image."
+    if has_hidden:
+        text += " Where there is no room for it, the tool tip of the node above has it."
     if any(len(part.rows) > 1 and not part.is_block for part in flow.parts):
         text += " Layers that keep a volume stand in the box of the one before them."
     if any(part.is_block for part in flow.parts):

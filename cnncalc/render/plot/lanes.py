@@ -1,4 +1,4 @@
-"""Branches side by side: the column and the lane of each part between a fork and its merge, and the way of each edge."""
+"""Branches side by side: column and lane of each part between a fork and its merge, and the way of each edge."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Lanes(NamedTuple):
 
     columns: dict[int, int]
     lanes: dict[int, int]
-    count: int
+    number: int
     ways: tuple[Way, ...]
 
     @property
@@ -47,6 +47,8 @@ def lanes_of(parts: Sequence[Part], cell: Cell) -> Lanes:
         columns[index] = max(
             [columns[edge.source] + 1 for edge in parts[index].inputs if edge.source in columns], default=0
         )
+    if len(cell.parts) > 1:  # an output that ends a branch may lie further on than the last part
+        columns[cell.parts[-1]] = max([columns[index] for index in cell.parts[:-1]]) + 1
     lanes = _lanes(parts, cell, columns)
     inner = set(lanes.values()) if len(cell.parts) > 1 else set()
     lanes[cell.parts[-1]] = -1
@@ -63,9 +65,12 @@ def _lanes(parts: Sequence[Part], cell: Cell, columns: dict[int, int]) -> dict[i
         for edge in parts[index].inputs:
             read[edge.source] = max(read.get(edge.source, 0), columns[index])
     for index in cell.parts[:-1]:
-        lane = next((lanes[e.source] for e in parts[index].inputs if e.source in lanes and ends[lanes[e.source]] == e.source), None)
-        if lane is None:
-            lane = next((lane for lane, end in enumerate(until) if end <= columns[index]), len(ends))
+        sources = [edge.source for edge in parts[index].inputs if edge.source in lanes]
+        going_on = [lanes[source] for source in sources if ends[lanes[source]] == source]
+        if going_on:
+            lane = min(going_on)
+        else:
+            lane = next((number for number, end in enumerate(until) if end <= columns[index]), len(ends))
             if lane == len(ends):
                 ends.append(index)
                 until.append(0)
@@ -75,9 +80,7 @@ def _lanes(parts: Sequence[Part], cell: Cell, columns: dict[int, int]) -> dict[i
     return lanes
 
 
-def _ways(
-    parts: Sequence[Part], cell: Cell, columns: dict[int, int], lanes: dict[int, int]
-) -> tuple[Way, ...]:
+def _ways(parts: Sequence[Part], cell: Cell, columns: dict[int, int], lanes: dict[int, int]) -> tuple[Way, ...]:
     taken: dict[int, list[int]] = {}
     for index, lane in lanes.items():
         taken.setdefault(lane, []).append(columns[index])

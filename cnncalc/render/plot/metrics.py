@@ -51,7 +51,7 @@ def _other(character: str) -> int:
 
 
 def cut(text: str, size: float, room: float, *, bold: bool = False) -> str:
-    """The text, or as much of its beginning as fits into the room with an ellipsis; nothing where not even that does."""
+    """The text, or as much of its beginning as fits into the room with an ellipsis; else nothing."""
     if width_of(text, size, bold=bold) <= room:
         return text
     left = room - width_of("\u2026", size, bold=bold)

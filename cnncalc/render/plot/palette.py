@@ -1,7 +1,7 @@
 """The two palettes of a drawing, light and dark, as rules of a style sheet.
 
-Ground and ink change together. Neighbouring areas differ in lightness or carry a pattern, so that they can be told apart
-in black and white; every text stands on the ground or on a fill whose contrast with it is at least 4.5 to 1.
+Ground and ink change together. Neighbouring areas differ in lightness or carry a pattern, so that they can be told
+apart in black and white; every text stands on the ground or on a fill whose contrast with it is at least 4.5 to 1.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ LIGHT = {
     "bars2": "#a4551e",
     "parameters": "#27435f",
     "state": "#6f8eac",
-    "rest": "#c3d0dc",
+    "rest": "#d5dfe8",
     "gradients": "#f1d5a5",
     "stripe": "#8a5208",
-    "activations": "#9cc7e5",
+    "activations": "#84b8de",
     "transient": "#b23a25",
     "front": "#dbe8f3",
     "side": "#b4cce1",

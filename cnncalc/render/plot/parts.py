@@ -1,4 +1,4 @@
-"""A net as the parts that are drawn: a layer with what keeps its volume, or a block; and its line from fork to merge."""
+"""A net as the parts that are drawn: a layer with what keeps its volume, or a block; and the main line through them."""
 
 from __future__ import annotations
 
@@ -89,8 +89,10 @@ def parts_of(report: Report, depth: int | None = None) -> list[Part]:
             (source,) = row.sources
             before = drafts[owner[source]]
             is_alone = len(readers[source]) == 1 and before.rows[-1].index == source and before.block is None
-            if is_alone and (keeps or row.kind in VIEWS or before.is_open) and row.training_only == (
-                before.main.training_only
+            if (
+                is_alone
+                and (keeps or row.kind in VIEWS or before.is_open)
+                and row.training_only == (before.main.training_only)
             ):
                 before.add(row)
                 before.is_open = before.is_open and keeps
@@ -206,7 +208,7 @@ def _signature(parts: Sequence[Part], cell: Cell) -> object:
 def contracted(parts: Sequence[Part], cells: Sequence[Cell], most: int) -> list[Part]:
     """At most so many parts, and a few: neighbouring cells are one part each, as even as they come."""
     size = -(-len(parts) // most)
-    groups: list[list[int]] = []
+    groups: list[list[int]] = []  # of parts that become one
     open_size = size
     for cell in cells:
         if open_size + len(cell.parts) > size:
@@ -214,6 +216,36 @@ def contracted(parts: Sequence[Part], cells: Sequence[Cell], most: int) -> list[
             open_size = 0
         groups[-1] += cell.parts
         open_size += len(cell.parts)
+    return _grouped(parts, groups)
+
+
+def chains_joined(parts: Sequence[Part], longest: int = 2) -> list[Part]:
+    """Each chain of more than ``longest`` parts that nothing leaves and nothing enters as one part."""
+    readers = [0] * len(parts)
+    for part in parts:
+        for source in {edge.source for edge in part.inputs}:
+            readers[source] += 1
+    chain_of: dict[int, list[int]] = {}
+    for part in parts:
+        before = part.inputs[0].source if len(part.inputs) == 1 else None
+        if before is not None and readers[before] == 1 and parts[before].training_only == part.training_only:
+            chain = chain_of[before]
+        else:
+            chain = []
+        chain.append(part.index)
+        chain_of[part.index] = chain
+    groups = []
+    for part in parts:
+        chain = chain_of[part.index]
+        if len(chain) <= longest:
+            groups.append([part.index])
+        elif chain[-1] == part.index:
+            groups.append(chain)
+    return _grouped(parts, groups)
+
+
+def _grouped(parts: Sequence[Part], groups: Sequence[Sequence[int]]) -> list[Part]:
+    """Each group of parts as one; the groups are in an order in which they can run."""
     place_of = {index: place for place, group in enumerate(groups) for index in group}
     found = []
     for place, group in enumerate(groups):

@@ -99,6 +99,8 @@ def _moments(memory: MemoryReport, events: Sequence[Event], base: tuple[int, int
             code="usage",
             hint="draw it with another profile, such as torch-cuda or ideal",
         )
+    if not memory.training.events:
+        raise ValueProblem("the memory report holds no course over time: make it with logs=True", code="usage")
     rows = memory.report.layers
     return [
         Moment(
@@ -241,25 +243,18 @@ def _area(
     scale: float,
 ) -> None:
     """The area of one class over those below it, as steps."""
-    upper, lower = [], []
+    steps: list[tuple[str, str, str, str]] = []  # start, end, upper and lower edge
     for start, end, held in columns:
         below = sum(held[:place])
-        y1, y2 = number(base - below * scale), number(base - (below + held[place]) * scale)
-        upper.append((number(start), number(end), y2))
-        lower.append((number(start), number(end), y1))
-    d = f"M{upper[0][0]} {upper[0][2]}"
-    last = upper[0][2]
-    for start, end, y in upper:
-        if y != last:
-            d += f"H{start}V{y}"
-            last = y
-    d += f"H{upper[-1][1]}V{lower[-1][2]}"
-    last = lower[-1][2]
-    for _, end, y in reversed(lower):
-        if y != last:
-            d += f"H{end}V{y}"
-            last = y
-    d += f"H{lower[0][0]}Z"
+        y2, y1 = number(base - (below + held[place]) * scale), number(base - below * scale)
+        if steps and steps[-1][2:] == (y2, y1):
+            steps[-1] = (steps[-1][0], number(end), y2, y1)
+        else:
+            steps.append((number(start), number(end), y2, y1))
+    first, last = steps[0], steps[-1]
+    upper = f"M{first[0]} {first[2]}" + "".join([f"H{start}V{y}" for start, _, y, _ in steps[1:]])
+    lower = f"H{last[1]}V{last[3]}" + "".join([f"H{end}V{y}" for _, end, _, y in reversed(steps[:-1])])
+    d = f"{upper}{lower}H{first[0]}Z"
     name = LAYERS[place].name
     canvas.path(d, name, _fill(canvas, name))
 
@@ -286,9 +281,7 @@ def _peak(
     canvas.parts[-1] = canvas.parts[-1].replace("<text ", f'<text data-peak="{peak}" ', 1)
 
 
-def _phases(
-    canvas: Canvas, moments: Sequence[Moment], ends: Sequence[float], left: float, base: float
-) -> float:
+def _phases(canvas: Canvas, moments: Sequence[Moment], ends: Sequence[float], left: float, base: float) -> float:
     """The band of phases below the axis; gives its lower edge."""
     y = base + 4
     runs: list[tuple[float, float, str]] = []

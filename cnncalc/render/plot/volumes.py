@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.render.document import plural
 from cnncalc.render.plot.axes import round_step
-from cnncalc.render.plot.blocks import ARC, BACK, LABEL_SIZE, Box, Piece, Plan, Scale, labels_of, plan_of
+from cnncalc.render.plot.blocks import BACK, FRAME, LABEL_SIZE, Box, Piece, Plan, Scale, labels_of, plan_of
 from cnncalc.render.plot.canvas import Canvas, number, shown
 from cnncalc.render.plot.lanes import ENTRY
 from cnncalc.render.plot.metrics import width_of
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from cnncalc.render.plot.lanes import Way
     from cnncalc.render.plot.parts import Part, Run
 
-FRAME = 7.0
-"""Between a frame and what it holds."""
-LEAST_WINDOW = 3.5
+LEAST_WINDOW = 6.0
 """The window of the next convolution is drawn where its height has at least so many pixels."""
 
 
@@ -30,37 +28,19 @@ def draw_volumes(report: Report, width: float, depth: int | None, units: str) ->
     canvas = Canvas("volumes", report.name, width)
     title = f"{shown(report.title or report.name)}: the volumes, drawn to scale"
     canvas.lines(title, "head")
-    room = canvas.right - canvas.left
-    plan = plan_of(report, depth, room)
-    rows = _rows(plan, room)
+    plan = plan_of(report, depth, canvas.right - canvas.left)
     canvas.y += 10
-    for place, row in enumerate(rows):
-        _Row(canvas, plan, row, is_last=place == len(rows) - 1).draw()
+    for place, row in enumerate(plan.rows):
+        _Row(canvas, plan, row, is_last=place == len(plan.rows) - 1).draw()
     _rulers(canvas, plan)
     canvas.lines(_note(plan), "note", "muted", gap=8)
     return canvas.svg(title, _description(report, plan))
 
 
-def _rows(plan: Plan, room: float) -> list[list[tuple[Run, list[Piece]]]]:
-    """Runs in rows, as words in lines."""
-    rows: list[list[tuple[Run, list[Piece]]]] = []
-    used = 0.0
-    for run, pieces in plan.runs:
-        wide = sum([piece.wide for piece in pieces]) + (2 * FRAME if run.times > 1 else 0)
-        if not rows or used + wide > room:
-            rows.append([])
-            used = 0.0
-        rows[-1].append((run, pieces))
-        used += wide
-    return rows
-
-
 class _Row:
     """One row of blocks along its main line."""
 
-    def __init__(
-        self, canvas: Canvas, plan: Plan, runs: Sequence[tuple[Run, list[Piece]]], *, is_last: bool
-    ) -> None:
+    def __init__(self, canvas: Canvas, plan: Plan, runs: Sequence[tuple[Run, list[Piece]]], *, is_last: bool) -> None:
         self.canvas = canvas
         self.plan = plan
         self.runs = runs
@@ -165,7 +145,7 @@ class _Row:
     def _arc(self, piece: Piece, way: Way, places: dict[int, tuple[float, float]], x: float) -> None:
         """A curved arrow over the blocks between."""
         canvas = self.canvas
-        top = self.axis - piece.above + ARC * (piece.lanes.levels - 1 - way.level)
+        top = self.axis - piece.above + piece.arc * (piece.lanes.levels - 1 - way.level)
         if way.source != ENTRY:
             box, (left, y) = piece.boxes[way.source], places[way.source]
         elif self.before is not None:
@@ -181,8 +161,10 @@ class _Row:
         x2 = left + target.wide / 2
         y2 = y - target.tall / 2 + target.top_at(target.wide / 2)
         r = min(8.0, (x2 - x1) / 3, (y1 - top) / 2, (y2 - top) / 2)
-        head = f"M{number(x)} {number(y1)}H{number(x1 - r)}q{number(r)} 0 {number(r)} {number(-r)}" if box is None else (
-            f"M{number(x1)} {number(y1)}"
+        head = (
+            f"M{number(x)} {number(y1)}H{number(x1 - r)}q{number(r)} 0 {number(r)} {number(-r)}"
+            if box is None
+            else (f"M{number(x1)} {number(y1)}")
         )
         canvas.path(
             f"{head}V{number(top + r)}q0 {number(-r)} {number(r)} {number(-r)}H{number(x2 - r)}"
@@ -190,9 +172,10 @@ class _Row:
             "arrow",
         )
         canvas.path(f"M{number(x2)} {number(y2)}l-2.75 -5h5.5Z", "tip")
-        words = self.plan.crossings.get((way.source, way.target))
-        if words is not None and width_of(words, LABEL_SIZE) + 30 < x2 - x1 and way.level == 0:
-            canvas.text((x1 + x2) / 2, top + 12, words, "tick", "muted", anchor="middle")
+        source = box.part.index if box is not None else way.source
+        words = self.plan.crossings.get((source, way.target))
+        if words is not None and width_of(words, LABEL_SIZE) + 30 < x2 - x1:
+            canvas.text((x1 + x2) / 2, top + 11, words, "tick", "muted", anchor="middle")
 
     def _window(self, window: tuple[float, float], target: float) -> None:
         """The window of a convolution on the side of the block before, and two lines to what it makes."""
@@ -309,7 +292,7 @@ def _rulers(canvas: Canvas, plan: Plan) -> None:
             f' data-scale="{pixels:.6g}" data-unit="{unit}"',
         )
         canvas.text(x + length + 7, y, words)
-        x += wide + 20
+        x += wide + 12
     canvas.y = y + 4
 
 
@@ -327,12 +310,10 @@ def _note(plan: Plan) -> str:
         text += " A block of the net is drawn as the volume that it gives."
     if any(run.times > 1 for run, _ in runs):
         text += " What is framed comes as many times in a row and is drawn once."
-    count = sum([piece.left_out for _, pieces in runs for piece in pieces])
+    count = plan.left_out
     if count:
-        text += f" For want of room {plural(count, 'volume')} between fork and merge {'is' if count == 1 else 'are'} not drawn."
-    drawn = sum([len(run.cells) * run.times for run, _ in runs])
-    if drawn < plan.cells:
-        text += f" Of {plan.cells:,} volumes along the main line {drawn:,} are drawn, evenly spread."
+        verb = "is" if count == 1 else "are"
+        text += f" For want of room {plural(count, 'volume')} between fork and merge {verb} not drawn."
     return text
 
 

@@ -1,0 +1,55 @@
+"""Asks a real browser, where one is installed: what a page says after its script has run."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def browser() -> str:
+    """The browser; the test is skipped where there is none."""
+    for name in BROWSERS:
+        found = shutil.which(name)
+        if found:
+            return found
+    pytest.skip(f"no browser installed (looked for {', '.join(BROWSERS)})")
+
+
+def answer(folder: Path, body: str, script: str, *flags: str) -> Any:
+    """What ``script`` (an expression) gives in a page with that body, by way of JSON."""
+    page = folder / "page.html"
+    page.write_text(
+        f'<!doctype html><meta charset="utf-8"><body style="margin:0">{body}<pre id="answer"></pre>'
+        f'<script>document.getElementById("answer").textContent = JSON.stringify({script})</script>',
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [browser(), *FLAGS, *flags, f"--user-data-dir={folder / 'profile'}", "--dump-dom", page.as_uri()],
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    found = re.search(r'<pre id="answer">(.*?)</pre>', done.stdout.decode(), re.DOTALL)
+    assert found, "the script of the page did not run"
+    return json.loads(html.unescape(found[1]))
