@@ -187,7 +187,7 @@ BRIEF = {"receptive_field": "field"}
 
 USUAL = ("layer", "label", "volume", "memory", "bytes", "weights", "biases", "macs", "receptive_field")
 """The columns for people, unless others are asked for; ``remarks`` follows where there are any."""
-DRAWN = ("layer", "label", "volume", "memory", "weights", "activation_share", "parameter_share", "mac_share")
+DRAWN = ("layer", "label", "volume", "memory", "activation_share", "parameter_share", "mac_share")
 """The columns for people where shares are drawn as bars."""
 EXACT = (
     *("layer", "label", "kind", "inputs", "volume", "activations", "bytes", "in_place"),
@@ -216,7 +216,7 @@ def _bars(key: str, rows: Sequence[Row]) -> Callable[[Row, Notation], Cell]:
 
     def cell(row: Row, notation: Notation) -> Cell:
         share = percent(of(row), whole)
-        return Cell(notation.bar(of(row), largest, whole), share.removesuffix(" %"), share)
+        return Cell(notation.bar(of(row), largest, whole), share.removesuffix(" %"), share if of(row) else "")
 
     return cell
 
@@ -225,7 +225,10 @@ def table_of(rows: Sequence[Row], keys: Sequence[str], notation: Notation) -> Ta
     """The table of rows with these columns."""
     makers = [CELLS[key] if key in CELLS else (BARS[key][0], False, _bars(key, rows)) for key in keys]
     columns = tuple(
-        [Column(key, t, right, BRIEF.get(key, "")) for key, (t, right, _) in zip(keys, makers, strict=True)]
+        [
+            Column(key, t, right, BRIEF.get(key, ""), key in BARS)
+            for key, (t, right, _) in zip(keys, makers, strict=True)
+        ]
     )
     return Table(columns, tuple([tuple([make(row, notation) for _, _, make in makers]) for row in rows]))
 

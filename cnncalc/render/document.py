@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 class Column(NamedTuple):
     """A column: ``key`` for programs, ``title`` for people, ``right`` for numbers that stand right-aligned.
 
-    ``brief`` is a title for where there is little room.
+    ``brief`` is a title for where there is little room. A column that is the point of its table gives way ``last``.
     """
 
     key: str
     title: str
     right: bool = False
     brief: str = ""
+    last: bool = False
 
 
 class Cell(NamedTuple):

@@ -28,7 +28,7 @@ SPECIAL = re.compile(
     re.X,
 )
 """Characters that mean something in the middle of a line."""
-PLAIN = re.compile(r"[^\W_]|[\[(]|\+[0-9]")
+PLAIN = re.compile(r"[\[(]*[^\W_]|\+[0-9]")
 """A start of a line that is no bullet, option, rule or comment."""
 NUMBERED = re.compile(r"\(?(?:[0-9]+|#|[A-Za-z]|[ivxlcdmIVXLCDM]+)[.)](?:\s|$)")
 """A start of a line that could be the number of a list."""

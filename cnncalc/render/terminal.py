@@ -91,7 +91,8 @@ def needed(table: Table) -> int:
 def fitted(table: Table, width: int | None) -> tuple[Table, bool]:
     """The table with as many columns in their short form as it takes to fit; and whether any is.
 
-    The widest column with short forms gives way first; then those that can be done without, from the right.
+    The widest column with short forms gives way first; then those that can be done without, from the right; then those
+    that are the point of the table, from the right.
     """
     if not table.has_header or not table.rows:
         return table, False
@@ -109,9 +110,11 @@ def _next_to_shorten(table: Table) -> int | None:
     places = range(len(taken))
     briefs = [{row[place].brief for row in table.rows} for place in places]
     shorter = [place for place in places if table.columns[place].brief or briefs[place] - {None, ""}]
-    if shorter:
-        return max(shorter, key=lambda place: taken[place])
-    return max([place for place in places if briefs[place] == {""}], default=None)
+    soon = [place for place in shorter if not table.columns[place].last]
+    if soon:
+        return max(soon, key=lambda place: taken[place])
+    spare = max([place for place in places if briefs[place] == {""}], default=None)
+    return max(shorter, default=None) if spare is None else spare
 
 
 def _shortened(table: Table, place: int) -> Table:

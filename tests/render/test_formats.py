@@ -35,7 +35,7 @@ HOSTILE = [
     "a: b", "- a", "+ a", "* a", "1. a", "(1) a", "a) b", "#. a", ".. a", ".. a::", "__ a", "a__", "|a|", ">>> a", "====", "----", "+--+",
     "-a", "--all", "/V", "http://a.b/c_", "a@b.c", "mailto:a", "www.a.b", "&amp;", "&#65;", "<!-- a -->", "]]>", "\u65e5\u672c\u8a9e", "\u05e9\u05dc\u05d5\u05dd (1)",
     "\u00fc\u00df\u00e9", "x\ty", "x\ny", "\x1b[31m", "i. a", "A. a", "a b  c", "=1+1", "'", "\u2028", "(a)", "*a", "a*b*c", "(a*b)*c", "a_", "1", "\U0001f600",
-    "rm -rf *", "C:\\x", "\\input{x}", "\\end{tabular}", "%", "e.g.", "I. x", "[a]_", "[1]", "`a <b>`_", ".", "-", "\u2022 a", "", " ",
+    "rm -rf *", "C:\\x", "\\input{x}", "\\end{tabular}", "%", "e.g.", "I. x", "[a]_", "[1]", "`a <b>`_", ".", "-", "\u2022 a", "", " ", "[", "(", "[[", "((x",
 ]  # fmt: skip
 """What means something in one format or another."""
 
