@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.render.page.markup import name, section, text
 from cnncalc.render.page.verdict import place
-from cnncalc.render.plot import draw
+from cnncalc.render.plot import OVER_TIME, draw
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
@@ -31,10 +31,15 @@ class Gallery:
     def __init__(self, units: str) -> None:
         self.units = units
         self.styles: list[str] = []
+        self.known: set[str] = set()
 
     def figure(self, memory: MemoryReport, kind: str, width: int = WIDTH, depth: int | None = None) -> str:
         """One drawing with its caption."""
         drawing = draw(memory.report, kind, memory=memory, width=width, depth=depth, units=self.units)
+        mark = re.findall(r'<svg[^>]* id="([^"]+)"', drawing)[0]
+        if mark in self.known:  # the same net twice
+            drawing = drawing.replace(mark, f"{mark}-{len(self.known)}")
+        self.known.add(mark)
         caption = _caption(memory, kind, self.units)
         return (
             f'<figure class="{kind}">\n<div class="scroll" tabindex="0" role="group" aria-label="Drawing: {kind}">\n'
@@ -83,6 +88,8 @@ def _caption(memory: MemoryReport, kind: str, units: str) -> str:
 
 def drawings_section(gallery: Gallery, memory: MemoryReport, kinds: Sequence[str]) -> str:
     """The section with the drawings of one net."""
+    if memory.options.profile == "notes":  # a rule has no course over time
+        kinds = [kind for kind in kinds if kind not in OVER_TIME]
     return section("drawings", "Drawings", *[gallery.figure(memory, kind) for kind in kinds])
 
 
