@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from cnncalc.cli.options import TABLE_FORMS
 from cnncalc.layers import KINDS
 from cnncalc.layers.documentation import documentation
 from tests.calls import cnncalc
@@ -55,3 +56,14 @@ def test_a_kind_that_is_not_there_is_answered_with_the_nearest() -> None:
     assert done.stderr == (
         "error[unknown-layer]: no layer kind 'covn'; did you mean 'conv'?\n  = hint: cnncalc kinds lists them\n"
     )
+
+
+@pytest.mark.parametrize("form", TABLE_FORMS)
+def test_every_format_shows_the_keys_and_what_a_kind_without_keys_says(form: str) -> None:
+    """CSV and TSV hold the table of keys, and GAP has none."""
+    for name in ("conv", "gap"):
+        done = cnncalc("kinds", name, "--format", form)
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert ("dilation" in done.stdout) == (name == "conv")
+        assert form in ("csv", "tsv") or documentation(KINDS[name]).source.split(",")[0] in done.stdout
