@@ -67,7 +67,7 @@ def test_the_guide_shows_the_files_of_the_example() -> None:
 
 
 def test_the_calls_of_the_guide_answer_as_printed(example: Path) -> None:
-    """In order, in a clone; behind the words 'now' the net has grown. Calls that need no file, ``test_manual`` makes."""
+    """In order, in a clone; behind the words 'now' the net has grown. The other calls need no file."""
     text = GUIDE.read_text(encoding="utf-8")
     blocks = re.findall(r"```text\n\$ cnncalc (check nets)\n((?:.*\n)*?)```", text)
 
