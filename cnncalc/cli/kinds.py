@@ -20,7 +20,7 @@ Examples:
 
 def run(kind: str | None, columns: str | None, output: dict[str, Any]) -> None:
     """Prints all kinds, or one."""
-    out = output_of(output)
+    out = output_of(output, **{"--columns": columns})
     if kind is None:
         from cnncalc.render.kinds import kinds_document
 
