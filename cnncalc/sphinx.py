@@ -13,19 +13,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
 from docutils.statemachine import StringList
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from cnncalc import __version__
 from cnncalc.cli.calls import CALLABLE, Caller, in_format, named_files, said_in_words
 from cnncalc.documents import rst
-from cnncalc.documents.picture import words_of
+from cnncalc.documents.picture import words_of as picture_in_words
+from cnncalc.documents.scan import words_of
 from cnncalc.errors import CnncalcError, ValueProblem, did_you_mean
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ class Failed(CnncalcError):
 def answered(call: str, env: BuildEnvironment, location: Any, form: str = "") -> Said:
     """What a call of the document that is being read gives; raises Failed."""
     try:
-        words = tuple(shlex.split(call))
-    except ValueError as error:
-        raise Failed(f"the call cannot be split into words: {error}") from None
+        words = words_of(call)
+    except ValueProblem as problem:
+        raise Failed(problem.message) from None
     if not words or words[0] not in CALLABLE:
         near = did_you_mean(words[0], CALLABLE) if words else ""
         what = f"a document cannot call '{words[0][:60]}'{near}" if words else "a call is missing"
@@ -87,7 +88,7 @@ class Output(SphinxDirective):
         assert answer is not None
         svg = said.picture or (answer.text if answer.form == "svg" or answer.text.startswith("<svg") else None)
         if svg is not None:
-            return [Drawing(svg=svg, alt=words_of(svg))]
+            return [Drawing(svg=svg, alt=picture_in_words(svg))]
         lines = StringList(rst.block(answer, ""), source=self.get_source_info()[0])
         parent = nodes.Element()
         self.state.nested_parse(lines, self.content_offset, parent)
@@ -125,20 +126,22 @@ def _as_html(translator: Any, node: Drawing) -> None:
     raise nodes.SkipNode
 
 
-def _as_words(translator: Any, node: Drawing) -> None:
-    """A builder that cannot show SVG says what the drawing shows."""
-    paragraph = nodes.paragraph("", "", nodes.emphasis("", node["alt"]))
-    if node.document is not None:
-        paragraph.document = node.document
-    paragraph.parent = node.parent
-    paragraph.walkabout(translator)
-    raise nodes.SkipNode
+class DrawingsInWords(SphinxPostTransform):
+    """What a drawing shows, in words, where SVG cannot be shown."""
+
+    default_priority = 100
+    formats = ("latex", "text", "man", "texinfo")
+
+    def run(self, **kwargs: Any) -> None:
+        """Replaces every drawing."""
+        for node in list(self.document.findall(Drawing)):
+            node.replace_self(nodes.paragraph("", "", nodes.emphasis("", node["alt"])))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Adds the directive and the role."""
-    others: Any = dict.fromkeys(("latex", "text", "man", "texinfo"), (_as_words, None))
-    app.add_node(Drawing, html=(_as_html, None), **others)
+    app.add_node(Drawing, html=(_as_html, None))
+    app.add_post_transform(DrawingsInWords)
     app.add_directive("cnncalc", Output)
     app.add_role("cnncalc", Value())
     # another version may count otherwise, so that what was read before is read again

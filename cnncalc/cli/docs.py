@@ -37,12 +37,15 @@ Files that a call names lie beside the document. The exit code is 1 if --check f
 
 \b
 Examples:
-  cnncalc docs README.md docs
+  cnncalc docs --diff README.md
   cnncalc docs --check README.md docs
 """
 
 MOST_LOOKED_AT = 1000
 """An SVG file is known by so many of its first bytes."""
+
+MOST_BYTES = 64 * 1024 * 1024
+"""A larger file is hardly a document."""
 
 MARK = "\ufeff"
 """A byte order mark, as UTF-8 decodes it."""
@@ -143,10 +146,14 @@ def read_document(path: str, shown: str) -> str:
     """The text of a document, to the byte; ValueProblem where it is none."""
     name = visible(shown)
     try:
+        if os.path.exists(path) and not os.path.isfile(path):  # a device may never end
+            raise ValueProblem(f"cannot read {name}: it is no file", code="unreadable")
         with open(path, "rb") as file:
-            data = file.read()
+            data = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         raise ValueProblem(f"cannot read {name or repr('')}: {reason(error)}", code="unreadable") from None
+    if len(data) > MOST_BYTES:
+        raise ValueProblem(f"{name}: a document has at most {MOST_BYTES // 1024**2} MiB", code="limit")
     bad = data.find(0)
     try:
         text = data.decode("utf-8")

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cnncalc.documents.marker import Marker
-from cnncalc.errors import Problem, did_you_mean, in_text_order
+from cnncalc.errors import Problem, ValueProblem, did_you_mean, in_text_order
 from cnncalc.source import Source, Span
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ ENDINGS = {
 """Every syntax, a module of this package, and what its files end in."""
 
 NAME = "cnncalc"
-SPELLING = re.compile(r"\s*(?P<slash>/?)\s*(?P<word>[A-Za-z]+)(?P<colon>:?)(?!:)\s*(?P<rest>.*?)\s*", re.S)
+SPELLING = re.compile(
+    r"\s*(?P<slash>/?)\s*(?P<word>[A-Za-z]+(?:[-_][A-Za-z]+)?)(?P<colon>[:\uff1a]?)(?!:)\s*(?P<rest>.*?)\s*", re.S
+)
 """A comment that may be a marker: ``cnncalc: CALL`` or ``/cnncalc``."""
 
 LIKENESS = 0.75
@@ -84,6 +86,15 @@ def scan(name: str, text: str, syntax: str, commands: Collection[str]) -> Scan:
     return _Pairing(source_of(name, text), text, module_of(syntax), commands).scan()
 
 
+def words_of(call: str) -> tuple[str, ...]:
+    """The words of a call, split as a POSIX shell would; raises ValueProblem."""
+    try:
+        return tuple(shlex.split(call))
+    except ValueError as error:
+        why = str(error)
+        raise ValueProblem(f"the call cannot be split into words: {why[:1].lower()}{why[1:]}") from None
+
+
 class _Pairing:
     """Reads the comments of one document one after the other."""
 
@@ -119,7 +130,7 @@ class _Pairing:
             if found["slash"] and not found["colon"] and not found["rest"]:
                 self._close(comment, span)
                 return
-            if not found["slash"] and found["colon"]:
+            if not found["slash"] and found["colon"] == ":":
                 at = comment.inner_start + found.start("rest")
                 self._begin(comment, Span(self.source, at, at + max(1, len(found["rest"]))) if found["rest"] else span)
                 return
@@ -139,7 +150,7 @@ class _Pairing:
         if SequenceMatcher(None, word.casefold(), NAME).ratio() < LIKENESS:
             return
         begin, end = self.syntax.shown("CALL")
-        if found["slash"]:
+        if found["slash"] or (self.open is not None and not found["colon"] and not found["rest"]):
             self._refuse("misspelt-marker", f"this looks like the end of a marker, which is written {end}", span)
         elif found["colon"] or first in self.commands:
             self._refuse("misspelt-marker", f"this looks like a marker, which is written {begin}", span)
@@ -174,7 +185,7 @@ class _Pairing:
         self.markers.append(Marker(call, words, call_span, start, end, is_inline, first.before or "", newline))
 
     def _words(self, call: str, span: Span) -> tuple[str, ...] | None:
-        """The words of a call, split as a POSIX shell would; None where it is wrong, which is said."""
+        """The words of a call; None where it is wrong, which is said."""
         try:
             words = tuple(shlex.split(call))
         except ValueError as error:

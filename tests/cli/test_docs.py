@@ -416,6 +416,13 @@ def test_wrong_calls(tmp_path: Path, arguments: list[str], message: str) -> None
     assert called(tmp_path, *arguments) == (2, "", message)
 
 
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    """A pipe would wait for somebody to write, a device may never end."""
+    os.mkfifo(tmp_path / "a.md")
+
+    assert called(tmp_path, "a.md", ".") == (2, "", "error[unreadable]: cannot read a.md: it is no file\n")
+
+
 def test_a_file_that_may_not_be_written_is_said(tmp_path: Path) -> None:
     """A folder in the place of the file to write beside it stands for a disk that refuses: it stops even root."""
     file = write(tmp_path, STALE)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from cnncalc.cli.calls import Caller
+from cnncalc.cli.rewriting import rewrite
 from cnncalc.documents.marker import Answer, Picture
 from tests.documents.helpers import calls, filled
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MARKER = ".. cnncalc: show a"
 END = ".. /cnncalc"
@@ -81,3 +88,27 @@ def test_a_body_is_indented_as_its_marker() -> None:
     assert filled(text, Answer("a\n\nb\n"), "rst").text == (
         f".. note::\n\n   {MARKER}\n\n   .. code-block:: text\n\n      a\n\n      b\n\n   {END}\n"
     )
+
+
+def test_docutils_reads_every_body_without_a_word(tmp_path: Path) -> None:
+    """What the commands print in every format, as another implementation reads it: no message, and nothing lost."""
+    docutils = pytest.importorskip("docutils.core", reason="docutils is not installed")
+    (tmp_path / "n.yaml").write_text(
+        'name: n\ntitle: "*a* `b` |c| d_ <e> :: .. f"\nlayers: INPUT 8x8x3 -> FC-2\n', encoding="utf-8"
+    )
+    shown = [
+        "value n.yaml title", "value n.yaml input", "value n.yaml parameters --format json", "table n.yaml",
+        "table n.yaml --format rst", "table n.yaml --format csv", "table n.yaml --format tsv",
+        "table n.yaml --format markdown", "table n.yaml --format json", "show n.yaml --as yaml", "list --format rst",
+    ]  # fmt: skip
+    text = "Title\n=====\n\n" + "".join(f".. cnncalc: {call}\n.. /cnncalc\n\n" for call in shown)
+    text += f".. note::\n\n   .. cnncalc: {shown[4]}\n   .. /cnncalc\n\n- .. cnncalc: {shown[3]}\n  .. /cnncalc\n"
+
+    done = rewrite("page", text, "rst", str(tmp_path), Caller())
+
+    assert done.wrong == ""
+    tree = docutils.publish_doctree(done.update.text, settings_overrides={"report_level": 1, "halt_level": 1})
+    words = tree.astext()
+    assert "*a* `b` |c| d_ <e> :: .. f" in words
+    assert "[8x8x3]" in words
+    assert words.count("TOTAL params") == 5

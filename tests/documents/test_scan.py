@@ -173,6 +173,20 @@ MISTAKES = [
         "  | ^^^^^^^^^^^^^^^^^^^^^^^^^",
     ),
     (
+        "<!-- cnn-calc: table x -->\n",
+        "page:1:1: error[misspelt-marker]: this looks like a marker, which is written <!-- cnncalc: CALL -->\n"
+        "  |\n"
+        "1 | <!-- cnn-calc: table x -->\n"
+        "  | ^^^^^^^^^^^^^^^^^^^^^^^^^^",
+    ),
+    (
+        "<!-- cnncalc\uff1a table x -->\n",
+        "page:1:1: error[misspelt-marker]: this looks like a marker, which is written <!-- cnncalc: CALL -->\n"
+        "  |\n"
+        "1 | <!-- cnncalc\uff1a table x -->\n"
+        "  | ^^^^^^^^^^^^^^^^^^^^^^^^^^",
+    ),
+    (
         "<!-- / cncalc -->\n",
         "page:1:1: error[misspelt-marker]: this looks like the end of a marker, which is written <!-- /cnncalc -->\n"
         "  |\n"
@@ -185,6 +199,21 @@ MISTAKES = [
 @pytest.mark.parametrize(("text", "message"), MISTAKES)
 def test_mistakes(text: str, message: str) -> None:
     assert problems(text) == message
+
+
+def test_an_end_without_its_stroke_is_taken_for_one() -> None:
+    assert problems("<!-- cnncalc: table x -->\n1\n<!-- cnncalc -->\n") == (
+        "page:1:15: error[unclosed-marker]: this marker is never closed: write <!-- /cnncalc --> behind its place\n"
+        "  |\n"
+        "1 | <!-- cnncalc: table x -->\n"
+        "  |               ^^^^^^^\n"
+        "\n"
+        "page:3:1: error[misspelt-marker]: this looks like the end of a marker, which is written <!-- /cnncalc -->\n"
+        "  |\n"
+        "3 | <!-- cnncalc -->\n"
+        "  | ^^^^^^^^^^^^^^^^"
+    )
+    assert problems("<!-- cnncalc -->\n") == ""
 
 
 def test_all_mistakes_of_a_document_are_reported_in_the_order_of_the_text() -> None:

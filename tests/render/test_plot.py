@@ -24,9 +24,9 @@ from cnncalc.memory.account import MemoryReport, Options, account_memory
 from cnncalc.render.plot import KINDS, NARROWEST, WIDEST, draw
 from cnncalc.render.plot.blocks import BACK, BAR
 from cnncalc.render.plot.metrics import ASCENT, DESCENT, cut, width_of, wrapped
+from cnncalc.render.plot.moments import LAYERS, inference_moments, training_moments
 from cnncalc.render.plot.palette import DARK, FONTS, LIGHT, RULES
 from cnncalc.render.plot.parts import parts_of
-from cnncalc.render.plot.timeline import inference_moments, training_moments
 from cnncalc.units import format_bytes
 from cnncalc.volume import Volume
 from tests.calls import environment
@@ -257,7 +257,7 @@ def area_below(d: str, base: float) -> tuple[float, float]:
 def test_the_largest_bars_carry_their_values() -> None:
     texts = text_of(drawing("vgg16", "cost")).splitlines()
 
-    assert {"12.25 MiB", "21.1 %", "102.8M", "74.3 %", "16.78M", "12.1 %"} <= set(texts)
+    assert {"12.25 MiB", "21.1 % each", "102.8M", "74.3 %", "16.78M", "12.1 %"} <= set(texts)
 
 
 def test_layers_are_named_where_there_is_room_else_blocks() -> None:
@@ -310,7 +310,7 @@ def test_the_areas_are_the_bytes_to_scale(kind: str) -> None:
     group = next(group for group in root_of(drawing("lenet5", kind)).iter(f"{SVG}g") if group.get("data-base"))
     scale, base = numbers(group, "data-scale", "data-base")
     areas = {path.get("class"): edges_of(path.get("d") or "") for path in group.findall(f"{SVG}path")}
-    names = ("parameters", "state", "rest", "gradients", "activations", "transient")
+    names = tuple(layer.name for layer in LAYERS)
 
     assert set(areas) == {name for place, name in enumerate(names) if any(m.bytes[place] for m in moments)}
     starts = next(iter(areas.values()))

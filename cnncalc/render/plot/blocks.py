@@ -57,12 +57,19 @@ class Form(NamedTuple):
     @property
     def label(self) -> float:
         """The room that a label takes which reads upward."""
-        return 4 + self.lines * 11.5
+        return 1.5 + self.lines * 11.5
 
 
-FORMS = (Form(15.0, 2), Form(9.0, 2), Form(8.0, 1))
+FORMS = (Form(15.0, 2), Form(9.0, 2), Form(8.0, 1), Form(5.0, 1))
 """From roomy to narrow."""
-ONE_ROW = ((FORMS[0], 1.0), (FORMS[1], 1.0), (FORMS[2], 1.0), (FORMS[2], 0.8), (FORMS[2], 0.65))
+ONE_ROW = (
+    (FORMS[0], 1.0),
+    (FORMS[1], 1.0),
+    (FORMS[2], 1.0),
+    (FORMS[2], 0.8),
+    (FORMS[2], 0.65),
+    (FORMS[3], 0.45),
+)
 """What is tried to get all into one row: forms, and how much smaller than usual the blocks are."""
 
 
@@ -287,7 +294,7 @@ def _scales(
                 middle = (low + high) / 2
                 low, high = (middle, high) if _whole(columns, form, factor, middle) <= room else (low, middle)
             best = high if _whole(columns, form, factor, high) <= room else low
-            return [(Scale(space * factor, best, point), form)]
+            return [(Scale(space * factor, best, point * factor), form)]
     scale = Scale(space, min(56.0 / deepest, most), point)
     return [(scale, FORMS[0]), (scale._replace(depth=scale.depth * 0.75), FORMS[1])]
 
