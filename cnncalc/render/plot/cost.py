@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.render.account import rows_of
 from cnncalc.render.document import percent, plural
+from cnncalc.render.notation import UNIT_RULES
 from cnncalc.render.plot.axes import TURNED_PITCH, Stretch, byte_ticks, count_ticks, name_axis
 from cnncalc.render.plot.canvas import Canvas, number, shown
 from cnncalc.units import format_bytes, short
@@ -84,8 +85,8 @@ def draw_cost(report: Report, width: float, depth: int | None, units: str) -> st
     what = "block" if depth is not None else "layer"
     left_out = len(every) - len(rows)
     note = (
-        f"Activation memory: bytes of the output volumes of {plural(report.batch, 'image')} in {report.dtype}, one "
-        f"forward pass; parameters: numbers. Right: share of the total."
+        f"Activation memory: bytes ({UNIT_RULES[units]}) of the output volumes of {plural(report.batch, 'image')} in "
+        f"{report.dtype}, one forward pass; parameters: numbers, K, M and G by 1000. Right: share of the total."
     )
     if left_out:
         note += (

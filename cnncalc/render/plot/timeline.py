@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.render.document import plural
+from cnncalc.render.notation import UNIT_RULES
 from cnncalc.render.plot.axes import Stretch, byte_ticks, name_axis
 from cnncalc.render.plot.canvas import Canvas, number, shown
+from cnncalc.render.plot.metrics import cut
 from cnncalc.render.plot.moments import LAYERS, STEP, Layer, Moment, inference_moments, training_moments
+from cnncalc.render.plot.palette import FONTS
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
@@ -44,10 +47,10 @@ class Subject(NamedTuple):
 def draw_training(memory: MemoryReport, width: float, depth: int | None, units: str) -> str:
     """The drawing ``training``."""
     training, options = memory.training, memory.options
-    conditions = f"{options.optimizer}, {_conditions(options)}"
+    conditions = f"{options.profile}, {options.optimizer}, {_conditions(options)}"
     description = (
         f"{shown(memory.architecture)}: training takes {training.peak_bytes:,} bytes at its peak, "
-        f"at {shown(training.peak_at)} ({options.profile}, {conditions}). After forward "
+        f"at {shown(training.peak_at)} ({conditions}). After forward "
         f"{training.after_forward_bytes:,}, after backward {training.after_backward_bytes:,} bytes."
     )
     subject = Subject(
@@ -59,10 +62,10 @@ def draw_training(memory: MemoryReport, width: float, depth: int | None, units: 
 def draw_inference(memory: MemoryReport, width: float, depth: int | None, units: str) -> str:
     """The drawing ``inference``."""
     inference, options = memory.inference, memory.options
-    conditions = _conditions(options)
+    conditions = f"{options.profile}, {_conditions(options)}"
     description = (
         f"{shown(memory.architecture)}: inference takes {inference.peak_bytes:,} bytes at its peak, "
-        f"at {shown(inference.peak_at)} ({options.profile}, {conditions})."
+        f"at {shown(inference.peak_at)} ({conditions})."
     )
     subject = Subject(
         "inference", "live memory over inference", inference.peak_bytes, inference.peak_at, conditions, description
@@ -103,7 +106,7 @@ class _Course:
         title = f"{shown(self.memory.report.title or self.memory.architecture)}: {subject.words}"
         peak = format_bytes(subject.peak_bytes, self.units)
         canvas.lines(title, "head")
-        canvas.lines(f"peak {peak} at {shown(subject.peak_at)}; {subject.conditions}", "sub", "muted", gap=2)
+        canvas.lines(subject.conditions, "sub", "muted", gap=2)
         self._legend([LAYERS[place] for place in reversed(self.drawn)])
         working = max(sum([moment.bytes[place] for place in WORKING]) for moment in self.moments)
         is_twofold = 0 < working < SMALL_PART * self.highest
@@ -115,7 +118,7 @@ class _Course:
         self.columns = self._columns()
         canvas.y += HEADROOM
         scale = self._chart(self.drawn, self.highest, ticks, PANEL_ABOVE if is_twofold else PANEL)
-        self._peak(canvas.y - self.highest * scale, f"peak {peak}")
+        self._peak(canvas.y - self.highest * scale, f"peak {peak} at {shown(subject.peak_at)}")
         if is_twofold:
             words = " and ".join([LAYERS[place].words for place in WORKING if place in self.drawn])
             canvas.y += 22
@@ -225,9 +228,11 @@ class _Course:
         x = (start + self.ends[place]) / 2
         canvas.line(self.left, y, self.right, y, "dash")
         canvas.circle(x, y, 4, "dot")
-        half = canvas.room(text, "strong") / 2
+        brief = cut(text, FONTS["strong"][0], self.right - self.left, bold=True)
+        half = canvas.room(brief, "strong") / 2
         x = min(max(x, self.left + half), self.right - half)
-        canvas.text(x, y - 9, text, "strong", anchor="middle", more=f' data-peak="{self.subject.peak_bytes}"')
+        mark = f' data-peak="{self.subject.peak_bytes}"'
+        canvas.text(x, y - 9, brief, "strong", anchor="middle", full=text, more=mark)
 
     def _phases(self) -> None:
         """The band of phases below the axis."""
@@ -260,7 +265,7 @@ class _Course:
             "numpy": "arrays of the NumPy run",
             "ideal": "an ideal implementation",
         }.get(options.profile, f"live tensors in PyTorch ({options.profile})")
-        text = f"Bytes of {whose}, in the order of {plural(len(moments) - is_training, 'operation')}."
+        text = f"Bytes ({UNIT_RULES[self.units]}) of {whose}, in the order of {plural(len(moments) - is_training, 'operation')}."
         if any(moment.bytes[-1] for moment in moments):
             text += f" Transient: {'gradients of activations, ' if is_training else ''}temporaries."
         if is_training:
