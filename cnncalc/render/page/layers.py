@@ -100,7 +100,7 @@ def layer_table(report: Report, units: str) -> str:
         f"{plural(report.batch, 'image')} in {report.dtype}."
     )
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Layers">\n<table id="layers" class="sortable">\n'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="Table of the layers">\n<table id="layers" class="sortable">\n'
         f"<caption>{text(caption)}</caption>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n"
         + "\n".join(lines)
         + f'\n</tbody>\n<tfoot><tr><td></td><th scope="row">total</th><td></td><td></td>{foot}<td></td>{more}</tr>'

@@ -145,7 +145,7 @@
       button.type = "button";
       button.className = "sort";
       button.textContent = head.textContent;
-      if (place === 0 && head.textContent === "#") button.setAttribute("aria-label", "place in the net");
+      if (place === 0 && head.textContent === "#") button.setAttribute("aria-label", "# (place in the net)");
       head.replaceChildren(button);
       button.addEventListener("click", () => {
         // numbers begin with the largest, words and places with the first
@@ -205,8 +205,10 @@
     show() {
       const seen = this.seen();
       const there = new Set(seen);
-      this.body.append(...seen.map((row) => row.line));
-      this.body.append(...this.rows.filter((row) => !there.has(row)).map((row) => row.line));
+      const isFlat = Boolean(this.query) || this.column !== 0 || this.down;
+      // what is not seen is there in print: in its place, or behind the rows that were sorted
+      const rows = isFlat ? [...seen, ...this.rows.filter((row) => !there.has(row))] : this.rows;
+      this.body.append(...rows.map((row) => row.line));
       for (const row of this.rows) {
         row.line.classList.toggle("off", !there.has(row));
         if (row.button) row.button.setAttribute("aria-expanded", String(row.isOpen));
@@ -223,7 +225,7 @@
         if (place === this.column) head.setAttribute("aria-sort", this.down ? "descending" : "ascending");
         else head.removeAttribute("aria-sort");
       });
-      this.table.classList.toggle("flat", Boolean(this.query) || this.column !== 0 || this.down);
+      this.table.classList.toggle("flat", isFlat);
       this.say(seen);
     }
 
