@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.render.check.remarks import amount, change, details_of, limit_text, used
-from cnncalc.render.page.markup import listed, name, paragraph, section, table, text
+from cnncalc.render.page.markup import listed, name, paragraph, prose, section, table, text
 from cnncalc.source import excerpt
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def checks_section(outcomes: Sequence[Outcome], names: Sequence[str], units: str
 
 def _checked(outcome: Outcome, units: str) -> list[str]:
     found = [_finding(finding, units) for finding in outcome.findings]
-    notes = [text(note) for note in outcome.notes]
+    notes = [prose(note) for note in outcome.notes]
     return [
         _limits(outcome, units) if outcome.checked else paragraph("No budget is set for this net."),
         listed(found, "findings") or paragraph("The design rules found nothing to remark."),
@@ -70,15 +70,13 @@ def _limit(one: Checked, units: str, *, has_base: bool) -> list[str]:
 def _finding(finding: Finding, units: str) -> str:
     """A finding: its word, what it says, where it stands, and what to try."""
     look = "bad" if finding.severity == "error" else "warn"
-    parts = [
-        f'<p><span class="tag {look}">{text(finding.code)}</span> <span dir="auto">{text(finding.message)}</span></p>'
-    ]
+    parts = [f'<p><span class="tag {look}">{text(finding.code)}</span> {prose(finding.message)}</p>']
     if finding.span is not None:
         span = finding.span
         where = f"{text(span.source.name)}, line {span.line}, column {span.column}"
         parts.append(f'<p class="note"><bdi>{where}</bdi></p>')
-        parts.append(f'<pre tabindex="0" role="region" aria-label="{where}" dir="ltr">{text_of(excerpt(span))}</pre>')
-    details = [text(line[:1].upper() + line[1:] + ".") for line in details_of(finding, units)]
+        parts.append(f'<pre tabindex="0" role="group" aria-label="{where}" dir="ltr">{text_of(excerpt(span))}</pre>')
+    details = [prose(line[:1].upper() + line[1:] + ".") for line in details_of(finding, units)]
     if details:
         parts.append(f'<p class="note">{" ".join(details)}</p>')
     return "".join(parts)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.render.difference import difference_document
 from cnncalc.render.notation import Notation
-from cnncalc.render.page.markup import name, paragraph, section, text
+from cnncalc.render.page.markup import name, paragraph, prose, section, text
 from cnncalc.units import format_bytes, short
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def comparison_verdict(found: Difference, names: tuple[str, str], options: Optio
     else:
         parts = [_compared(quantity, dict(SAID)[quantity.key], units) for quantity in totals]
         lead = f"Beside {name(names[0])}, {name(names[1])} has {'; '.join(parts)}."
-    layers = text(document.heading[-1][:1].upper() + document.heading[-1][1:] + ".")
+    layers = prose(document.heading[-1][:1].upper() + document.heading[-1][1:] + ".")
     return section(
         "verdict",
         "In short",
@@ -85,7 +85,7 @@ def plain_table(table: Table, caption: str, kind: str, names: Sequence[str]) -> 
         rows.append(f'<tr><th scope="row">{tag}</th>{cells}</tr>')
     body = "\n".join(rows)
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{text(caption)}">\n<table class="{kind}">\n'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{text(caption)}">\n<table class="{kind}">\n'
         f"<caption>{text(caption)}</caption>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
     )
 

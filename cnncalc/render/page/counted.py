@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.render.account import assumed_lines, test_time_lines
 from cnncalc.render.notation import Notation
-from cnncalc.render.page.markup import listed, name, paragraph, section, text, verbatim
+from cnncalc.render.page.markup import listed, name, paragraph, prose, section, text, verbatim
 from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def assumed_section(memories: Sequence[MemoryReport], units: str) -> str:
 
 def _assumed(memory: MemoryReport, units: str) -> str:
     report = memory.report
-    assumed = [f"Assumed: {text(line)}." for line in assumed_lines(report.assumed)]
-    alone = [text(line[:1].upper() + line[1:] + ".") for line in test_time_lines(report, Notation(units))]
+    assumed = [f"Assumed: {prose(line)}." for line in assumed_lines(report.assumed)]
+    alone = [prose(line[:1].upper() + line[1:] + ".") for line in test_time_lines(report, Notation(units))]
     warned = [warning(problem) for problem in (*report.warnings, *memory.warnings)]
     if not (assumed or alone or warned):
         return paragraph("Nothing was assumed: the design says everything. There are no warnings.")
@@ -104,9 +104,9 @@ def warning(problem: Problem) -> str:
     place = ""
     if problem.span is not None:
         place = f" <bdi>({text(problem.span.source.name)}, line {problem.span.line})</bdi>"
-    hint = f" {text(problem.hint[:1].upper() + problem.hint[1:])}." if problem.hint else ""
+    hint = f" {prose(problem.hint[:1].upper() + problem.hint[1:])}." if problem.hint else ""
     message = problem.message[:1].upper() + problem.message[1:]
-    return f'<span class="tag warn">{text(problem.code)}</span> <span dir="auto">{text(message)}.</span>{hint}{place}'
+    return f'<span class="tag warn">{text(problem.code)}</span> {prose(message)}.{hint}{place}'
 
 
 def design_section(texts: Sequence[tuple[str, str]]) -> str:

@@ -90,6 +90,8 @@ def drawings_section(gallery: Gallery, memory: MemoryReport, kinds: Sequence[str
     """The section with the drawings of one net."""
     if memory.options.profile == "notes":  # a rule has no course over time
         kinds = [kind for kind in kinds if kind not in OVER_TIME]
+    if not any(len(row.sources) > 1 for row in memory.report.layers):  # of a chain the table is the better graph
+        kinds = [kind for kind in kinds if kind != "graph"]
     return section("drawings", "Drawings", *[gallery.figure(memory, kind) for kind in kinds])
 
 

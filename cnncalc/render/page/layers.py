@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.render.account import Row
 
+MOST_ROWS = 5_000
+"""So many rows a table has at most."""
+
 DEEPEST = 6
 """Blocks are indented so many levels deep."""
 
@@ -94,14 +97,21 @@ def layer_table(report: Report, units: str) -> str:
     whole = row_of("", "", report.layers)
     foot = _cells(whole, units, whole.held)
     more = "<td></td>" if has_remarks else ""
+    which = f"The {plural(len(report.layers), 'layer')} of {report.name} in the order in which they run."
+    if len(lines) == MOST_ROWS:
+        which = (
+            f"The first {MOST_ROWS:,} rows of the table of {report.name}; the totals are those of all its "
+            f"{plural(len(report.layers), 'layer')}, and the command table prints every one."
+        )
     caption = (
-        f"The {plural(len(report.layers), 'layer')} of {report.name} in the order in which they run. Activations, "
+        f"{which} Activations, "
         f"parameters and MACs are for one image; memory is that of the activations of "
         f"{plural(report.batch, 'image')} in {report.dtype}."
     )
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Layers">\n<table id="layers" class="sortable">\n'
-        f"<caption>{text(caption)}</caption>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n"
+        '<div class="scroll" tabindex="0" role="group" aria-label="Table of the layers">\n'
+        f'<table id="layers" class="sortable">\n<caption>{text(caption)}</caption>\n'
+        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n"
         + "\n".join(lines)
         + f'\n</tbody>\n<tfoot><tr><td></td><th scope="row">total</th><td></td><td></td>{foot}<td></td>{more}</tr>'
         "</tfoot>\n</table>\n</div>"
@@ -110,6 +120,8 @@ def layer_table(report: Report, units: str) -> str:
 
 def _branch(branch: Branch, level: int, lines: list[str], units: str, *, has_remarks: bool) -> None:
     for part in branch.parts:
+        if len(lines) >= MOST_ROWS:
+            return
         if not isinstance(part, Branch):
             lines.append(_line(row_of(part.name, part.label, (part,)), level, units, has_remarks=has_remarks))
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from cnncalc.source import visible
@@ -23,6 +24,17 @@ def escaped(value: str) -> str:
     return value
 
 
+_TURNED = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff"
+_WORD = rf"[^\s()\[\],;:<>&]*[{_TURNED}][^\s()\[\],;:<>&]*"
+_ISOLATED = re.compile(rf"{_WORD}(?:\s+{_WORD})*")
+"""Words that are written from right to left, and what is joined to them."""
+
+
+def prose(value: str) -> str:
+    """A sentence with names in it: those from right to left do not turn what stands around them."""
+    return _ISOLATED.sub(r"<bdi>\g<0></bdi>", text(value).replace(" %", "\u00a0%"))
+
+
 def name(value: str) -> str:
     """A word that a user chose, whose direction of writing does not turn what stands around it."""
     return f"<bdi>{text(value)}</bdi>"
@@ -31,7 +43,7 @@ def name(value: str) -> str:
 def verbatim(lines: str, label: str) -> str:
     """A text of several lines, kept line by line, that can be scrolled with the keyboard."""
     shown = "\n".join([escaped(visible(line.replace("\t", "    "))) for line in lines.splitlines()])
-    return f'<pre tabindex="0" role="region" aria-label="{text(label)}" dir="auto">{shown}</pre>'
+    return f'<pre tabindex="0" role="group" aria-label="{text(label)}" dir="auto">{shown}</pre>'
 
 
 def section(key: str, title: str, *parts: str) -> str:
@@ -75,7 +87,7 @@ def table(
         lines.append(f'<tr><th scope="row">{first}</th>{"".join(cells)}</tr>')
     body = "\n".join(lines)
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{text(caption)}">\n'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{text(caption)}">\n'
         f"<table{attribute('id', key)}{attribute('class', kind)}>\n<caption>{text(caption)}</caption>\n"
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
     )

@@ -40,7 +40,11 @@ def memory_section(memories: Sequence[MemoryReport], curves: Sequence[Curve], un
         _controls(memories[0], curves, units),
         '<p class="unseen" role="status" id="said"></p>',
         f'<div class="{kind}">\n{blocks}\n</div>',
-        f'<h3>For some batches</h3>\n<div class="{kind}">{"".join(tables)}</div>',
+        f'<h3>For some batches</h3>\n<div class="nets">{"".join(tables)}',
+        '<figure id="curve" hidden><svg role="img" viewBox="0 0 560 340" aria-labelledby="curve-title">'
+        '<title id="curve-title">Peak memory over the batch</title></svg>'
+        "<figcaption>Peak memory by images in a batch, both on logarithmic scales.</figcaption>"
+        "</figure>\n</div>",
         _beside(options.profile, units),
     )
 
@@ -188,14 +192,16 @@ def by_batch(memory: MemoryReport, curve: Curve, units: str) -> str:
     """A table of peaks for some batches and optimizers, which stands there without a program."""
     chosen = memory.options.optimizer
     optimizers = [name for name in dict.fromkeys((*SHOWN, chosen)) if name in curve.optimizers]
-    columns = [("images in a batch", "n"), *((f"training, {name}", "n") for name in optimizers), ("inference", "n")]
+    columns = [("images", "n"), *((name, "n") for name in optimizers), ("inference", "n")]
     batches = sorted({*BATCHES, memory.options.batch})
     rows = []
     for batch in batches:
         peaks = [curve.training(batch, name).bytes for name in optimizers]
         cells = [format_bytes(peak, units) for peak in (*peaks, curve.inference(batch).bytes)]
         rows.append([f"{batch:,}", *cells])
-    return table(f"Peak memory of {memory.architecture}", columns, rows, kind="batches")
+    listed = f"{', '.join(optimizers[:-1])} or {optimizers[-1]}" if len(optimizers) > 1 else "".join(optimizers)
+    caption = f"Peak memory of {memory.architecture} by images in a batch: training with {listed}, and inference"
+    return table(caption, columns, rows, kind="batches")
 
 
 def _beside(profile: str, units: str) -> str:

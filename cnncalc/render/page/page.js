@@ -145,7 +145,7 @@
       button.type = "button";
       button.className = "sort";
       button.textContent = head.textContent;
-      if (place === 0 && head.textContent === "#") button.setAttribute("aria-label", "place in the net");
+      if (place === 0 && head.textContent === "#") button.setAttribute("aria-label", "# (place in the net)");
       head.replaceChildren(button);
       button.addEventListener("click", () => {
         // numbers begin with the largest, words and places with the first
@@ -205,8 +205,10 @@
     show() {
       const seen = this.seen();
       const there = new Set(seen);
-      this.body.append(...seen.map((row) => row.line));
-      this.body.append(...this.rows.filter((row) => !there.has(row)).map((row) => row.line));
+      const isFlat = Boolean(this.query) || this.column !== 0 || this.down;
+      // what is not seen is there in print: in its place, or behind the rows that were sorted
+      const rows = isFlat ? [...seen, ...this.rows.filter((row) => !there.has(row))] : this.rows;
+      this.body.append(...rows.map((row) => row.line));
       for (const row of this.rows) {
         row.line.classList.toggle("off", !there.has(row));
         if (row.button) row.button.setAttribute("aria-expanded", String(row.isOpen));
@@ -223,7 +225,7 @@
         if (place === this.column) head.setAttribute("aria-sort", this.down ? "descending" : "ascending");
         else head.removeAttribute("aria-sort");
       });
-      this.table.classList.toggle("flat", Boolean(this.query) || this.column !== 0 || this.down);
+      this.table.classList.toggle("flat", isFlat);
       this.say(seen);
     }
 
@@ -354,6 +356,67 @@
     return low;
   }
 
+  /** Peaks over the batch as lines: both scales are logarithms, so that straight growth is a straight line. */
+  class Chart {
+    constructor(figure) {
+      figure.hidden = false;
+      this.svg = find("svg", figure);
+      this.frame = { left: 66, right: 440, top: 14, bottom: 300 };
+    }
+
+    add(kind, attributes, text) {
+      const element = document.createElementNS("http://www.w3.org/2000/svg", kind);
+      for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+      if (text !== undefined) element.textContent = text;
+      this.svg.append(element);
+    }
+
+    /** ``lines`` are [label, class, batch => bytes]; ``mark`` is the batch that is looked at, ``room`` the memory. */
+    draw(lines, mark, room) {
+      const { left, right, top, bottom } = this.frame;
+      while (this.svg.childElementCount > 1) this.svg.lastElementChild.remove();
+      const isDecimal = data.units === "si";
+      const log = (count) => Math.log2(Number(count));
+      const scaled = (count) => (isDecimal ? Math.log10(Number(count)) : log(count));
+      const last = Math.max(8, Math.ceil(log(mark)));
+      const batches = Array.from({ length: last + 1 }, (_, power) => 2n ** BigInt(power));
+      const drawn = lines.map(([label, look, peak]) => [label, look, batches.map((batch) => scaled(peak(batch) || 1n)), peak]);
+      const values = drawn.flatMap(([, , points]) => points);
+      const low = Math.floor(Math.min(...values));
+      const high = Math.max(low + 1, Math.ceil(Math.max(...values)));
+      const x = (power) => left + ((right - left) * power) / last;
+      const y = (value) => bottom - ((bottom - top) * (value - low)) / (high - low);
+      const step = Math.ceil((high - low) / 8);
+      const names = STEPS[data.units][1];
+      const digits = isDecimal ? 3 : 10;
+      for (let power = low; power <= high; power += step) {
+        const unit = Math.max(0, Math.min(names.length - 1, Math.floor(power / digits)));
+        const count = (isDecimal ? 10 : 2) ** (power - digits * unit);
+        this.add("path", { class: "grid", d: `M${left} ${y(power)}H${right}` });
+        this.add("text", { x: left - 8, y: y(power) + 4, "text-anchor": "end" }, `${count} ${names[unit]}`);
+      }
+      const every = Math.ceil(last / 9);
+      for (let power = 0; power <= last; power += every) {
+        this.add("text", { x: x(power), y: bottom + 18, "text-anchor": "middle" }, short(2n ** BigInt(power)));
+      }
+      this.add("text", { x: (left + right) / 2, y: bottom + 36, "text-anchor": "middle" }, "images in a batch");
+      const at = x(log(mark));
+      this.add("path", { class: "mark", d: `M${at} ${top}V${bottom}` });
+      if (room !== null && scaled(room || 1n) > low && scaled(room || 1n) < high) {
+        this.add("path", { class: "room", d: `M${left} ${y(scaled(room))}H${right}` });
+        this.add("text", { x: left + 6, y: y(scaled(room)) - 5 }, bytes(room));
+      }
+      let free = -Infinity;
+      for (const [label, look, points, peak] of drawn.sort((a, b) => b[2][last] - a[2][last])) {
+        const path = points.map((value, power) => `${power ? "L" : "M"}${x(power).toFixed(1)} ${y(value).toFixed(1)}`);
+        this.add("path", { class: `line ${look}`, d: path.join("") });
+        this.add("circle", { class: look, cx: at, cy: y(scaled(peak(mark) || 1n)), r: 3.5 });
+        free = Math.max(free + 14, y(points[last]) + 4);
+        this.add("text", { class: look, x: right + 8, y: free }, label);
+      }
+    }
+  }
+
   const controls = find("#controls");
   if (controls) {
     controls.hidden = false;
@@ -385,7 +448,24 @@
       find(`#${field.id}-wrong`).textContent = text;
     };
 
+    const chart = new Chart(find("#curve"));
+    const drawChart = () => {
+      const lines = curves.flatMap((curve, number) => {
+        const of = curves.length > 1 ? ` ${curve.net.name}`.slice(0, 20) : "";
+        return [
+          [`training${of}`, `c${number}`, (count) => curve.training(count, chosen.value).total],
+          [`inference${of}`, `c${number} thin`, (count) => curve.inference(count).total],
+        ];
+      });
+      if (curves.length === 1) {
+        const [each, parameters] = curves[0].net.notes.map(BigInt);
+        lines.push(["course notes", "rule", (count) => 2n * each * count + 3n * parameters]);
+      }
+      chart.draw(lines, batch, free);
+    };
+
     function show() {
+      drawChart();
       const said = [];
       curves.forEach((curve, number) => {
         const block = blocks[number];

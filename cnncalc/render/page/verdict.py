@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cnncalc.analysis.difference import COUNTED
 from cnncalc.memory.curve import STEP
 from cnncalc.render.document import plural
-from cnncalc.render.page.markup import listed, name, paragraph, section, text
+from cnncalc.render.page.markup import listed, name, paragraph, prose, section, text
 from cnncalc.render.shares import sentences
 from cnncalc.units import format_bytes, short
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def verdict(memory: MemoryReport, outcome: Outcome, units: str) -> str:
     """The first section of the page."""
     report = memory.report
-    shares = [text(line) for line in sentences(report)]
+    shares = [prose(line) for line in sentences(report)]
     return section(
         "verdict",
         "In short",
