@@ -236,16 +236,22 @@ class Checker:
             name = visible(orders.base) if orders.base is not None else shown_path(str(orders.baseline))
         return Checkup(tuple(outcomes), tuple(remarks), orders.strict, orders.units, name)
 
-    def outcome(self, target: _Target) -> Outcome:
-        """What came of one file, whatever is wrong with it."""
+    def outcome_of(self, name: str, report: Report) -> Outcome:
+        """What came of a net that is already accounted for, of the target of that name."""
+        (target, *_), _, _ = find_files([name])
+        return self.outcome(target, report)
+
+    def outcome(self, target: _Target, report: Report | None = None) -> Outcome:
+        """What came of one file, whatever is wrong with it; ``report`` if there is one already."""
         problems: list[Problem] = []
-        report: Report | None = None
         architecture = ""
         try:
             name = target.shown if target.path is not None else target.target
-            graph = load_design(name, self.settings, self.stdin)
-            architecture = graph.name
-            report = account(graph)
+            if report is None:
+                graph = load_design(name, self.settings, self.stdin)
+                architecture = graph.name
+                report = account(graph)
+            architecture = report.name
             problems += report.warnings
         except DesignError as error:
             problems += error.every

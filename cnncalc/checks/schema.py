@@ -7,7 +7,6 @@ stricter than cnncalc: what it refuses, cnncalc refuses as well. Patterns are te
 
 from __future__ import annotations
 
-import inspect
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from cnncalc.checks.budget import BOUNDS, OPTIONS_OF, UNIT_OF
 from cnncalc.checks.configuration import CONFIGURATION_KEYS
 from cnncalc.frontend.architecture import KEYS, RULE_CODES
 from cnncalc.layers import KINDS
-from cnncalc.layers.base import REQUIRED
+from cnncalc.layers.documentation import default_of, docstring
 from cnncalc.layers.keys import (
     Boolean,
     Choice,
@@ -27,7 +26,6 @@ from cnncalc.layers.keys import (
     Sides,
     Size,
     Whole,
-    shown,
 )
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.options import PROFILE_NAMES, TRAINABLE_TYPES
@@ -153,20 +151,14 @@ def reader_schemas() -> Schema:
 
 def key_schema(name: str, item: Key) -> Schema:
     """A key of a layer kind: what it expects, and what it is if left out."""
-    description = item.reader.expects
-    if item.default is not REQUIRED:
-        left_out = item.note or ("" if item.default is None else shown(item.reader.write(item.default)).strip("'"))
-        if left_out:
-            description += f" (default: {left_out})"
-    return {"description": f"{name}: {description}", "allOf": [reference(reader_name(item.reader))]}
+    description = f"{name}: {item.means}; {item.reader.expects}"
+    default = default_of(item)
+    if default is not None:
+        description += f" (default: {default})"
+    return {"description": description, "allOf": [reference(reader_name(item.reader))]}
 
 
 # Layers
-
-
-def docstring(kind: type[Layer]) -> str:
-    """What a kind is: its docstring without the markup of code."""
-    return re.sub("``", "", inspect.cleandoc(kind.__doc__ or ""))
 
 
 def kind_schema(kind: type[Layer]) -> Schema:

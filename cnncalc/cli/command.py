@@ -20,7 +20,7 @@ class Option(NamedTuple):
 
     ``name`` is the keyword that the command gets; with a ``group`` it is a key of the mapping of that keyword. ``read``
     turns the text into the value and raises ValueProblem. Of a ``repeated`` option the values are put together by
-    ``gather``. ``words`` are the values that there are, if they are few.
+    ``gather``. ``words`` are the values that there are, if they are few. ``brief`` is a flag of one letter, ``-o``.
     """
 
     flag: str
@@ -34,6 +34,12 @@ class Option(NamedTuple):
     opposite: str | None = None
     repeated: bool = False
     gather: Callable[[Sequence[Any]], Any] = tuple
+    brief: str = ""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Every way to write it: ``-o``, ``--output``; a switch and its opposite."""
+        return tuple([flag for flag in (self.brief, self.flag, self.opposite) if flag])
 
 
 class Command(NamedTuple):
@@ -72,7 +78,7 @@ def read_plainly(command: Command, words: Sequence[str]) -> dict[str, Any] | Non
     This is what most calls are, and it spares them half of their start-up time. Whatever is unusual (help, a mistake,
     an abbreviation) is left to :mod:`cnncalc.cli.grammar`.
     """
-    flags = {flag: option for option in command.options for flag in (option.flag, option.opposite) if flag}
+    flags = {flag: option for option in command.options for flag in option.flags}
     values: dict[str, Any] = {}
     arguments: list[str] = []
     repeated: dict[str, list[Any]] = {}
@@ -83,7 +89,7 @@ def read_plainly(command: Command, words: Sequence[str]) -> dict[str, Any] | Non
             continue
         flag, sign, text = word.partition("=")
         option = flags.get(flag)
-        if option is None or bool(sign and option.opposite):
+        if option is None or (sign and (option.opposite or flag == option.brief)):
             return None
         if option.opposite:
             values[option.name] = flag == option.flag

@@ -71,7 +71,7 @@ def run(
     for report in reports:
         say_warnings(report.warnings)
     found = difference(reports[0], reports[1], _memory(reports[0], reports[1], options))
-    names = _names(reports[0], reports[1], before, after, base)
+    names = names_of(reports[0], reports[1], before, after, base)
     out.write(
         difference_document(
             found,
@@ -118,7 +118,7 @@ def _at_revision(file: str, revision: str, settings: Settings) -> Graph:
     return load_design_text(f"{visible(revision)}:{file}", text, settings)
 
 
-def _names(old: Report, new: Report, before: str, after: str | None, base: str | None) -> tuple[str, str]:
+def names_of(old: Report, new: Report, before: str, after: str | None, base: str | None) -> tuple[str, str]:
     """What the nets are called: by their names, and where these are the same by what was typed."""
     if base is not None:
         return f"{old.name} ({base})", f"{new.name} (now)"

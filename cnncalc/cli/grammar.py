@@ -137,7 +137,7 @@ def _parameter(option: Option) -> click.Parameter:
     if option.opposite:
         return click.Option([f"{option.flag}/{option.opposite}", option.name], default=option.default, help=option.help)
     return click.Option(
-        [option.flag, option.name],
+        [*option.flags, option.name],
         type=Value(option),
         metavar=option.metavar,
         multiple=option.repeated,
@@ -242,7 +242,7 @@ def usage_problem(error: click.UsageError) -> Problem:
         name = error.param.make_metavar(error.ctx) if error.param and error.ctx else "an argument"
         return Problem("usage", f"{path} needs {name}", hint=hint)
     if isinstance(error, click.BadParameter):
-        name = error.param.opts[0] if error.param and error.param.opts else "the argument"
+        name = max(error.param.opts, key=len) if error.param and error.param.opts else "the argument"
         return Problem("usage", f"{name}: {error.message}", hint=hint)
     message = error.format_message()
     if "unexpected extra argument" in message:

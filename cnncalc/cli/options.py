@@ -109,6 +109,9 @@ UNITS = choice(
     "--units", UNIT_STYLES, "iec: KiB, MiB of 1024 (default). notes: the same values as KB, MB. si: kB, MB of 1000."
 )
 
+OUTPUT = Option("--output", "file", "Write to a file instead of standard output.", "FILE", group="output", brief="-o")
+"""Where a report goes; the command gets ``output``."""
+
 
 NOTATION = (
     UNITS._replace(group="notation"),
@@ -150,7 +153,7 @@ def output_options(*forms: str) -> tuple[Option, ...]:
     default = "rich on a terminal, else text" if "rich" in forms else forms[0]
     return (
         choice("--format", forms, f"Format of the report (default: {default}).", name="form")._replace(group="output"),
-        Option("--output", "file", "Write to a file instead of standard output.", "FILE", group="output"),
+        OUTPUT,
     )
 
 

@@ -18,8 +18,9 @@ DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: done; a check failed; the input or the call is wrong; an error of cnncalc itself; interrupted."""
 
 COMMANDS = (
-    "table", "list", "show", "explain", "verify", "memory", "fit", "check", "diff", "plot", "docs", "value", "schema"
-)  # fmt: skip
+    *("table", "list", "kinds", "show", "explain", "verify", "memory", "fit", "check", "diff"),
+    *("plot", "report", "docs", "value", "schema"),
+)
 """Every command; each is a module of this package that defines ``COMMAND``."""
 
 COMPLETION = "_CNNCALC_COMPLETE"

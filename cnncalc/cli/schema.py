@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnncalc.cli.command import Command, Option
+from cnncalc.cli.options import OUTPUT
 
 HELP = """Prints the JSON Schema (draft-07) of architecture files, or with --config that of the configuration.
 
@@ -41,6 +42,6 @@ COMMAND = Command(
             default=False,
             opposite="--architecture",
         ),
-        Option("--output", "file", "Write to a file instead of standard output.", "FILE"),
+        OUTPUT._replace(group=None),
     ),
 )

@@ -150,7 +150,9 @@ class Names:
         spec.name = f"{scope.prefix}?{place}"
         self.specs.append(spec)
         if label is not None and all(isinstance(part, str) for part in label.parts):
-            self.meanings.setdefault(scope.prefix + "".join(str(part) for part in label.parts), place)
+            name = scope.prefix + "".join(str(part) for part in label.parts)
+            if self.meanings.setdefault(name, place) == place:
+                self.written_at[name] = label.span
         return place
 
     def define(self, name: str, port: Any, span: Span, *, is_counted: bool = False) -> None:

@@ -48,7 +48,7 @@ class Activation(Layer):
     can_work_in_place: ClassVar[bool] = True
     """Whether PyTorch has the function in place."""
 
-    in_place: bool | None = key(Boolean(), None, note="yes where allowed")
+    in_place: bool | None = key(Boolean(), None, note="yes where allowed", means="whether it overwrites its input")
 
     def may_work_in_place(self) -> bool | None:
         return self.in_place if self.can_work_in_place else False
@@ -74,9 +74,16 @@ class Activation(Layer):
 
 
 class Relu(Activation):
-    """max(0, x). Source: CS231n, "Rectified Linear Unit"."""
+    """Negative elements become 0.
+
+    Formula: y = max(0, x).
+    Volume: as the input.
+
+    Source: CS231n, "Rectified Linear Unit"; Nair and Hinton 2010.
+    """
 
     kind: ClassVar[str] = "relu"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU"
     memory: ClassVar[Memory] = Memory(keeps_output=True)
     keeps_output: ClassVar[bool] = True
 
@@ -88,9 +95,16 @@ class Relu(Activation):
 
 
 class Relu6(Activation):
-    """min(max(0, x), 6). Source: Sandler et al. 2018."""
+    """Elements are cut to the range from 0 to 6.
+
+    Formula: y = min(max(0, x), 6).
+    Volume: as the input.
+
+    Source: Krizhevsky 2010; Sandler et al. 2018.
+    """
 
     kind: ClassVar[str] = "relu6"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU6"
     memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -101,9 +115,16 @@ class Relu6(Activation):
 
 
 class Sigmoid(Activation):
-    """1 / (1 + exp(-x))."""
+    """Squashes each element into the range from 0 to 1.
+
+    Formula: y = 1 / (1 + exp(-x)).
+    Volume: as the input.
+
+    Source: CS231n, "Commonly used activation functions".
+    """
 
     kind: ClassVar[str] = "sigmoid"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SIGMOID"
     memory: ClassVar[Memory] = Memory(keeps_output=True)
     keeps_output: ClassVar[bool] = True
 
@@ -119,9 +140,16 @@ class Sigmoid(Activation):
 
 
 class Tanh(Activation):
-    """The hyperbolic tangent of x."""
+    """Squashes each element into the range from -1 to 1.
+
+    Formula: y = tanh(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x)).
+    Volume: as the input.
+
+    Source: CS231n, "Commonly used activation functions".
+    """
 
     kind: ClassVar[str] = "tanh"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> TANH"
     memory: ClassVar[Memory] = Memory(keeps_output=True)
     keeps_output: ClassVar[bool] = True
 
@@ -133,9 +161,16 @@ class Tanh(Activation):
 
 
 class Gelu(Activation):
-    """x * P(X <= x) for a standard normal X, exactly (with the error function). Source: Hendrycks and Gimpel 2016."""
+    """Each element times the chance that a standard normal number is smaller, exactly (with the error function).
+
+    Formula: y = x * P(X <= x) = x * (1 + erf(x/sqrt(2))) / 2.
+    Volume: as the input.
+
+    Source: Hendrycks and Gimpel 2016.
+    """
 
     kind: ClassVar[str] = "gelu"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> GELU"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     can_work_in_place: ClassVar[bool] = False
 
@@ -155,9 +190,16 @@ class Gelu(Activation):
 
 
 class Silu(Activation):
-    """x * sigmoid(x), also called swish. Source: Ramachandran et al. 2017."""
+    """Each element times its sigmoid, also called swish.
+
+    Formula: y = x / (1 + exp(-x)).
+    Volume: as the input.
+
+    Source: Hendrycks and Gimpel 2016; Ramachandran et al. 2017.
+    """
 
     kind: ClassVar[str] = "silu"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SILU"
     memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True, composed_volumes=5)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -173,9 +215,16 @@ class Silu(Activation):
 
 
 class HardSwish(Activation):
-    """x * min(max(0, x + 3), 6) / 6. Source: Howard et al. 2019."""
+    """Swish out of straight pieces, cheaper to compute.
+
+    Formula: y = x * min(max(0, x + 3), 6) / 6.
+    Volume: as the input.
+
+    Source: Howard et al. 2019, section 5.2.
+    """
 
     kind: ClassVar[str] = "hswish"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSWISH"
     memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -189,9 +238,16 @@ class HardSwish(Activation):
 
 
 class HardSigmoid(Activation):
-    """min(max(0, x + 3), 6) / 6. Source: Howard et al. 2019."""
+    """The sigmoid out of straight pieces, cheaper to compute.
+
+    Formula: y = min(max(0, x + 3), 6) / 6.
+    Volume: as the input.
+
+    Source: Howard et al. 2019, section 5.2.
+    """
 
     kind: ClassVar[str] = "hsigmoid"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSIGMOID"
     memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -205,13 +261,20 @@ class HardSigmoid(Activation):
 
 
 class LeakyRelu(Activation):
-    """x where positive, else ``slope`` * x. Source: Maas et al. 2013."""
+    """Negative elements are made small instead of 0.
+
+    Formula: y = x where positive, else slope * x.
+    Volume: as the input.
+
+    Source: Maas et al. 2013.
+    """
 
     kind: ClassVar[str] = "lrelu"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRELU(0.1)"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     bare: ClassVar[str | None] = "slope"
 
-    slope: float = key(Decimal(), 0.01)
+    slope: float = key(Decimal(), 0.01, means="the factor of negative elements")
 
     def may_work_in_place(self) -> bool | None:
         return False if self.slope < 0 else super().may_work_in_place()
@@ -233,13 +296,20 @@ class LeakyRelu(Activation):
 
 
 class Elu(Activation):
-    """x where positive, else ``alpha`` * (exp(x) - 1). Source: Clevert et al. 2015."""
+    """Negative elements run smoothly towards -``alpha``.
+
+    Formula: y = x where positive, else alpha * (exp(x) - 1).
+    Volume: as the input.
+
+    Source: Clevert et al. 2015.
+    """
 
     kind: ClassVar[str] = "elu"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> ELU"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     bare: ClassVar[str | None] = "alpha"
 
-    alpha: float = key(Decimal(), 1.0)
+    alpha: float = key(Decimal(), 1.0, means="what negative elements run towards, with a minus")
 
     def may_work_in_place(self) -> bool | None:
         return False if self.alpha < 0 else super().may_work_in_place()
@@ -269,9 +339,16 @@ class Elu(Activation):
 
 
 class Softplus(Activation):
-    """log(1 + exp(x))."""
+    """A smooth form of RELU.
+
+    Formula: y = log(1 + exp(x)).
+    Volume: as the input.
+
+    Source: Dugas et al. 2001; Glorot et al. 2011.
+    """
 
     kind: ClassVar[str] = "softplus"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SOFTPLUS"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     can_work_in_place: ClassVar[bool] = False
 
@@ -283,12 +360,17 @@ class Softplus(Activation):
 
 
 class PRelu(Activation):
-    """x where positive, else a learned slope times x: one slope a channel, counted as weights.
+    """Negative elements are multiplied by a slope that is learned, one a channel.
+
+    Formula: y = x where positive, else slope[d] * x.
+    Volume: as the input.
+    Learned: D slopes, counted as weights.
 
     Source: He et al. 2015, "Delving Deep into Rectifiers".
     """
 
     kind: ClassVar[str] = "prelu"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> PRELU"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     learns: ClassVar[bool] = True
     can_work_in_place: ClassVar[bool] = False
@@ -318,9 +400,16 @@ class PRelu(Activation):
 
 
 class Softmax(Layer):
-    """exp(x) over its sum along the depth, at each position."""
+    """Turns the depth of each position into positive numbers that add up to 1.
+
+    Formula: y[d] = exp(x[d]) / the sum of exp(x) over the depth.
+    Volume: as the input.
+
+    Source: CS231n, "Softmax classifier".
+    """
 
     kind: ClassVar[str] = "softmax"
+    example: ClassVar[str] = "INPUT 7x7x16 -> CONV1-10 -> SOFTMAX -> GAP"
     memory: ClassVar[Memory] = Memory(keeps_output=True)
     kept: ClassVar[Keeping] = Keeping(output=True)
     keeps_output: ClassVar[bool] = True

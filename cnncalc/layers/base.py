@@ -21,25 +21,29 @@ REQUIRED: Any = object()
 
 
 class Key:
-    """One key of a layer kind: how its value is read, what it is if left out, where the short form puts it."""
+    """One key of a layer kind: how its value is read, what it is if left out, what it means."""
 
-    __slots__ = ("attribute", "default", "name", "note", "reader")
+    __slots__ = ("attribute", "default", "means", "name", "note", "reader")
 
-    def __init__(self, reader: Reader, default: Any, name: str | None, note: str) -> None:
+    def __init__(self, reader: Reader, default: Any, name: str | None, note: str, means: str) -> None:
         self.reader = reader
         self.default = default
         self.name = name or ""
         self.attribute = ""
         self.note = note
+        self.means = means
 
     def __set_name__(self, owner: type, attribute: str) -> None:
         self.attribute = attribute
         self.name = self.name or attribute
 
 
-def key(reader: Reader, default: Any = REQUIRED, *, name: str | None = None, note: str = "") -> Any:
-    """A key read by ``reader``; ``default`` in the layer's own form (None: worked out from the other keys)."""
-    return Key(reader, default, name, note)
+def key(reader: Reader, default: Any = REQUIRED, *, name: str | None = None, note: str = "", means: str = "") -> Any:
+    """A key read by ``reader``; ``default`` in the layer's own form (None: worked out from the other keys).
+
+    ``note`` says what a default of None comes to, ``means`` what the key is.
+    """
+    return Key(reader, default, name, note, means)
 
 
 class Parameter(NamedTuple):
@@ -172,10 +176,12 @@ class Layer:
     """A layer: keys in, volumes to volume, with its cost.
 
     Class attributes say how the kind is written: ``first``, ``dash`` and ``slash`` name the keys that the short form
-    ``KIND first - dash / slash`` sets, ``bare`` the key of ``kind: value`` and of the first bare argument.
+    ``KIND first - dash / slash`` sets, ``bare`` the key of ``kind: value`` and of the first bare argument. ``example``
+    is a pattern with a layer of the kind. :mod:`cnncalc.layers.documentation` reads the docstrings.
     """
 
     kind: ClassVar[str] = ""
+    example: ClassVar[str] = ""
     first: ClassVar[str | None] = None
     dash: ClassVar[str | None] = None
     slash: ClassVar[str | None] = None

@@ -30,11 +30,13 @@ class Convolution(Layer):
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
 
-    kernel: tuple[int, int] = key(Pair(), (3, 3))
-    stride: tuple[int, int] = key(Pair(), (1, 1))
-    pad: tuple[int, int, int, int] | str | None = key(Pad(), None, note="dilation*(kernel-1)//2")
-    dilation: tuple[int, int] = key(Pair(), (1, 1))
-    bias: bool = key(Boolean(), True)
+    kernel: tuple[int, int] = key(Pair(), (3, 3), means="height and width of the window")
+    stride: tuple[int, int] = key(Pair(), (1, 1), means="pixels from one window to the next")
+    pad: tuple[int, int, int, int] | str | None = key(
+        Pad(), None, note="dilation*(kernel-1)//2", means="rows and columns of zeros around the input"
+    )
+    dilation: tuple[int, int] = key(Pair(), (1, 1), means="pixels from one element of the window to the next")
+    bias: bool = key(Boolean(), True, means="whether each filter has a bias")
 
     def _check(self) -> None:
         if self.pad == self._half():
@@ -81,23 +83,30 @@ class Convolution(Layer):
 
 
 class Conv(Convolution):
-    """K filters that slide over the full depth of the input, or over one of ``groups`` parts of it.
+    """K filters that slide over the full depth of the input, or with ``groups`` each over one part of it.
 
-    ``kernel`` F, ``stride`` S and ``pad`` P are in pixels. With an input of height H the output has height
-    (H - F + 2P)/S + 1, rounded down, width alike, and depth K = ``filters``. Each filter has F*F*D/groups weights and
-    one bias. With ``connections`` each filter sees the listed input maps only, with one F*F kernel for each.
+    Formula: a window of the input, F x F x D/groups, times the weights of the filter, added up, plus its bias.
+    Volume: height (H - F + 2P)/S + 1, rounded down; width alike; depth K, the filters. F is the kernel (dilated:
+    dilation*(F - 1) + 1), S the stride, P the pad.
+    Learned: F*F*D/groups weights and one bias a filter.
 
-    Source: CS231n, "Convolutional Layer"; groups: Krizhevsky et al. 2012; connections: LeCun et al. 1998, Table I.
+    With ``connections`` each filter sees the listed input maps only, with one F*F kernel for each.
+
+    Source: CS231n, "Convolutional Layer"; groups: Krizhevsky et al. 2012; connections: LeCun et al. 1998, Table I;
+    dilation: Yu and Koltun 2016.
     """
 
     kind: ClassVar[str] = "conv"
+    example: ClassVar[str] = "INPUT 56x56x32 -> CONV3-64/2"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     dash: ClassVar[str | None] = "filters"
     bare: ClassVar[str | None] = "filters"
 
-    filters: int = key(Whole(1), 64)
-    groups: int = key(Whole(1), 1)
-    connections: tuple[tuple[int, ...], ...] | None = key(Connections(), None)
+    filters: int = key(Whole(1), 64, means="the number of filters: the depth of the output")
+    groups: int = key(Whole(1), 1, means="parts of the depth, each with its share of the filters")
+    connections: tuple[tuple[int, ...], ...] | None = key(
+        Connections(), None, note="each sees all maps", means="for each filter the input maps, from 0, that it sees"
+    )
 
     def _check(self) -> None:
         super()._check()
@@ -226,20 +235,24 @@ class Conv(Convolution):
 
 
 class DepthwiseConv(Convolution):
-    """One filter (or ``multiplier`` filters) for each map of the input, which sees that map alone.
+    """One filter for each map of the input, or several (``multiplier``), which see that map alone.
 
-    The output has depth multiplier*D; each filter has F*F weights and one bias. The filters of map d give the maps
-    d*multiplier to (d+1)*multiplier - 1.
+    Formula: a window of one map, F x F, times the weights of the filter, added up, plus its bias.
+    Volume: height (H - F + 2P)/S + 1, rounded down; width alike; depth D*multiplier.
+    Learned: F*F weights and one bias a filter, D*multiplier filters.
+
+    The filters of map d give the maps d*multiplier to (d+1)*multiplier - 1.
 
     Source: Howard et al. 2017, section 3.1.
     """
 
     kind: ClassVar[str] = "dwconv"
+    example: ClassVar[str] = "INPUT 56x56x32 -> DWCONV3/2"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     dash: ClassVar[str | None] = "multiplier"
     bare: ClassVar[str | None] = "kernel"
 
-    multiplier: int = key(Whole(1), 1)
+    multiplier: int = key(Whole(1), 1, means="filters for each map of the input")
 
     def label(self) -> str:
         times = f"-{self.multiplier}" if self.multiplier > 1 else ""
@@ -287,13 +300,17 @@ class DepthwiseConv(Convolution):
 class Deconv(Layer):
     """Transposed convolution: each input position adds one weighted window to the output.
 
-    Output = (size-1)*stride - 2*pad + dilation*(kernel-1) + output_pad + 1. Rows and columns that ``pad`` crops are
-    computed first, so the multiply-adds are input positions x kernel x depths.
+    Formula: y = the sum of the windows x[i, j, d] * w[.., .., d, k], laid S pixels apart, plus the bias of map k.
+    Volume: height (H - 1)*S - 2P + dilation*(F - 1) + output_pad + 1; width alike; depth K, the filters.
+    Learned: F*F*D/groups weights and one bias a filter.
+
+    Rows and columns that ``pad`` crops are computed first, so the multiply-adds are input positions x kernel x depths.
 
     Source: Dumoulin and Visin 2016, chapter 4.
     """
 
     kind: ClassVar[str] = "deconv"
+    example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     learns: ClassVar[bool] = True
     first: ClassVar[str | None] = "kernel"
@@ -301,14 +318,18 @@ class Deconv(Layer):
     slash: ClassVar[str | None] = "stride"
     bare: ClassVar[str | None] = "filters"
 
-    filters: int = key(Whole(1))
-    kernel: tuple[int, int] = key(Pair(), (2, 2))
-    stride: tuple[int, int] = key(Pair(), (2, 2))
-    pad: tuple[int, int, int, int] | str = key(Pad(), (0, 0, 0, 0))
-    output_pad: tuple[int, int] = key(Pair(0), (0, 0))
-    dilation: tuple[int, int] = key(Pair(), (1, 1))
-    groups: int = key(Whole(1), 1)
-    bias: bool = key(Boolean(), True)
+    filters: int = key(Whole(1), means="the number of filters: the depth of the output")
+    kernel: tuple[int, int] = key(Pair(), (2, 2), means="height and width of the window")
+    stride: tuple[int, int] = key(Pair(), (2, 2), means="pixels of the output from one window to the next")
+    pad: tuple[int, int, int, int] | str = key(
+        Pad(), (0, 0, 0, 0), means="rows and columns of the output that are cropped"
+    )
+    output_pad: tuple[int, int] = key(
+        Pair(0), (0, 0), means="rows and columns added at the bottom and right of the output"
+    )
+    dilation: tuple[int, int] = key(Pair(), (1, 1), means="pixels from one element of the window to the next")
+    groups: int = key(Whole(1), 1, means="parts of the depth, each with its share of the filters")
+    bias: bool = key(Boolean(), True, means="whether each filter has a bias")
 
     def _check(self) -> None:
         if self.filters % self.groups:

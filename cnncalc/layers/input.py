@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 
 
 class Input(Layer):
-    """The raw values of the image: height x width x depth, such as 32x32x3 for a small colour image.
+    """The raw values of the image.
 
-    Nothing is learned.
+    Volume: as told, height x width x depth: 32x32x3 for a small colour image.
 
     Source: CS231n, "Architecture Overview".
     """
 
     kind: ClassVar[str] = "input"
+    example: ClassVar[str] = "INPUT 32x32x3 -> FC-10"
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
 
-    size: tuple[int, int, int] = key(Size(), (224, 224, 3))
+    size: tuple[int, int, int] = key(Size(), (224, 224, 3), means="height x width x depth of the image")
 
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 0, 0)

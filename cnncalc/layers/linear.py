@@ -17,7 +17,7 @@ class Dense(Layer):
     dash: ClassVar[str | None] = "units"
     bare: ClassVar[str | None] = "units"
 
-    units: int = key(Whole(1), 4096)
+    units: int = key(Whole(1), 4096, means="the number of units: the depth of the output")
 
     def label(self) -> str:
         return f"{self.kind.upper()}-{self.units}"
@@ -35,7 +35,11 @@ class Dense(Layer):
 
 
 class FullyConnected(Dense):
-    """``units`` neurons, each connected to the whole volume: [HxWxD] becomes [1x1xK] with H*W*D*K weights, K biases.
+    """K neurons, each connected to the whole volume.
+
+    Formula: each unit adds up the H*W*D inputs times its weights, plus its bias.
+    Volume: [1x1xK], K units.
+    Learned: H*W*D weights and one bias a unit.
 
     Inputs are taken in the order depth slowest, then height, then width.
 
@@ -43,10 +47,11 @@ class FullyConnected(Dense):
     """
 
     kind: ClassVar[str] = "fc"
+    example: ClassVar[str] = "INPUT 7x7x512 -> FC-4096"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     learns: ClassVar[bool] = True
 
-    bias: bool = key(Boolean(), True)
+    bias: bool = key(Boolean(), True, means="whether each unit has a bias")
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         (x,) = inputs
@@ -86,15 +91,19 @@ class FullyConnected(Dense):
 class Rbf(Dense):
     """Euclidean radial basis functions: each unit gives the squared distance of the volume to its fixed centre.
 
+    Formula: y[k] = the sum over all inputs of (x - c[k])**2.
+    Volume: [1x1xK], K units.
+
     The centres (units x inputs) are buffers: nothing is learned.
 
     Source: LeCun et al. 1998, section II.B, equation 7.
     """
 
     kind: ClassVar[str] = "rbf"
+    example: ClassVar[str] = "INPUT 1x1x84 -> RBF-10"
     kept: ClassVar[Keeping] = Keeping(inputs=True)
 
-    units: int = key(Whole(1))
+    units: int = key(Whole(1), means="the number of units: the depth of the output")
 
     def buffers(self, *inputs: Volume) -> tuple[Parameter, ...]:
         (x,) = inputs

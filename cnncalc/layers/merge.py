@@ -20,7 +20,7 @@ class Merge(Layer):
 class Elementwise(Merge):
     """Element by element; a volume of 1x1xD or of depth 1 is spread over the others."""
 
-    in_place: bool = key(Boolean(), False)
+    in_place: bool = key(Boolean(), False, means="whether it overwrites its first input")
 
     def may_work_in_place(self) -> bool | None:
         return self.in_place
@@ -67,10 +67,14 @@ def reduced(xp: Any, gradient: Any, shape: tuple[int, ...]) -> Any:
 class Add(Elementwise):
     """The sum of its inputs, as in a residual block.
 
-    Source: He et al. 2015.
+    Formula: y = x1 + x2 + ..., element by element.
+    Volume: as the inputs; one of 1x1xD or of depth 1 is spread over the others.
+
+    Source: He et al. 2015, "Deep Residual Learning".
     """
 
     kind: ClassVar[str] = "add"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [CONV3-16 | ] -> ADD"
     memory: ClassVar[Memory] = Memory(gradient="same")
 
     def combine(self, xp: Any) -> Any:
@@ -93,10 +97,14 @@ class Add(Elementwise):
 class Multiply(Elementwise):
     """The product of its inputs, as where a squeeze-and-excitation branch scales the channels.
 
+    Formula: y = x1 * x2 * ..., element by element.
+    Volume: as the inputs; one of 1x1xD or of depth 1 is spread over the others.
+
     Source: Hu et al. 2018.
     """
 
     kind: ClassVar[str] = "mul"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [GAP -> FC-16 -> SIGMOID | ] -> MUL"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     def combine(self, xp: Any) -> Any:
@@ -127,10 +135,14 @@ class Multiply(Elementwise):
 class Concat(Merge):
     """Its inputs one behind the other along the depth.
 
+    Formula: y = the maps of the first input, then those of the second, and so on.
+    Volume: height and width as each input, depth the sum of theirs.
+
     Source: Szegedy et al. 2014, Figure 2.
     """
 
     kind: ClassVar[str] = "concat"
+    example: ClassVar[str] = "INPUT 28x28x16 -> [CONV1-64 | CONV3-32] -> CONCAT"
     memory: ClassVar[Memory] = Memory(gradient="view")
 
     def output(self, *inputs: Volume) -> Volume:

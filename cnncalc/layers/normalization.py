@@ -35,8 +35,8 @@ class Affine(Layer):
 
     learns: ClassVar[bool] = True
 
-    scale: bool = key(Boolean(), True)
-    shift: bool = key(Boolean(), True)
+    scale: bool = key(Boolean(), True, means="whether a factor is learned")
+    shift: bool = key(Boolean(), True, means="whether a shift is learned")
 
     def _affine(self, shape: tuple[int, ...], count: Count) -> tuple[Parameter, ...]:
         parts = []
@@ -165,18 +165,22 @@ class ImageNorm(Affine):
 
 
 class BatchNorm(Affine):
-    """(x - mean) / sqrt(variance + 1e-5) * scale + shift, with a channel's mean and variance over the batch.
+    """Normalizes each channel by its mean and variance over the batch, then scales and shifts it.
 
-    A channel has 2 learned numbers and, with ``stats``, 2 buffers: the running mean and variance that are used at test
-    time.
+    Formula: y = (x - mean) / sqrt(variance + 1e-5) * scale + shift.
+    Volume: as the input.
+    Learned: D scales (counted as weights) and D shifts (biases).
+
+    With ``stats`` there are 2*D buffers besides: the running mean and variance, which are used at test time.
 
     Source: Ioffe and Szegedy 2015.
     """
 
     kind: ClassVar[str] = "bn"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> BN"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
-    stats: bool = key(Boolean(), True)
+    stats: bool = key(Boolean(), True, means="whether running mean and variance are kept")
 
     def buffers(self, *inputs: Volume) -> tuple[Parameter, ...]:
         if not self.stats:
@@ -288,15 +292,18 @@ class BatchNorm(Affine):
 class LayerNorm(ImageNorm):
     """Normalizes each image by its own mean and variance, over the whole ``volume`` or over the ``depth`` alone.
 
-    Scale and shift have as many numbers as what is normalized over: H*W*D or D each.
+    Formula: y = (x - mean) / sqrt(variance + 1e-5) * scale + shift.
+    Volume: as the input.
+    Learned: as many scales (weights) and shifts (biases) as what is normalized over: H*W*D or D each.
 
     Source: Ba et al. 2016.
     """
 
     kind: ClassVar[str] = "ln"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LN(axes=depth)"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
-    axes: str = key(Choice("volume", "depth"), "volume")
+    axes: str = key(Choice("volume", "depth"), "volume", means="what a mean is taken over")
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         (x,) = inputs
@@ -329,17 +336,22 @@ class LayerNorm(ImageNorm):
 
 
 class GroupNorm(ImageNorm):
-    """Normalizes each of ``groups`` groups of channels of an image by its own mean and variance.
+    """Normalizes each group of channels of an image by its own mean and variance.
+
+    Formula: y = (x - mean) / sqrt(variance + 1e-5) * scale + shift.
+    Volume: as the input.
+    Learned: D scales (weights) and D shifts (biases).
 
     Source: Wu and He 2018.
     """
 
     kind: ClassVar[str] = "gn"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-64 -> GN32"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     first: ClassVar[str | None] = "groups"
     bare: ClassVar[str | None] = "groups"
 
-    groups: int = key(Whole(1), 32)
+    groups: int = key(Whole(1), 32, means="groups of channels")
 
     def label(self) -> str:
         return f"GN{self.groups}"
@@ -376,14 +388,19 @@ class GroupNorm(ImageNorm):
 class InstanceNorm(ImageNorm):
     """Normalizes each channel of an image by its own mean and variance; learns nothing unless told so.
 
+    Formula: y = (x - mean) / sqrt(variance + 1e-5), and * scale + shift where these are written.
+    Volume: as the input.
+    Learned: nothing; with ``scale`` D weights, with ``shift`` D biases.
+
     Source: Ulyanov et al. 2016.
     """
 
     kind: ClassVar[str] = "in"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> IN"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
-    scale: bool = key(Boolean(), False)
-    shift: bool = key(Boolean(), False)
+    scale: bool = key(Boolean(), False, means="whether a factor is learned")
+    shift: bool = key(Boolean(), False, means="whether a shift is learned")
 
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return WHOLE_PLANE
@@ -401,23 +418,27 @@ class InstanceNorm(ImageNorm):
 
 
 class LocalResponseNorm(Layer):
-    """x / (k + alpha/n * sum of the squares of n = ``size`` neighbours) ** beta.
+    """Divides each element by a power of the squares around it.
 
-    Neighbours are channels (``region: across``) or, within the same channel, the pixels of a size x size window
-    (``within``, alpha then divided by size*size). Beyond the border neighbours are zero. Nothing is learned.
+    Formula: y = x / (k + alpha/n * the sum of the squares of n neighbours) ** beta.
+    Volume: as the input.
+
+    Neighbours are ``size`` channels (``region: across``) or, within the same channel, the pixels of a window of size x
+    size (``within``; n is then size*size). Beyond the border neighbours are zero.
 
     Source: Krizhevsky et al. 2012, section 3.3, with alpha divided by the size as Caffe and PyTorch do.
     """
 
     kind: ClassVar[str] = "lrn"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRN5"
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
 
-    size: int = key(Whole(1), 5)
-    alpha: float = key(Decimal(), 1e-4)
-    beta: float = key(Decimal(), 0.75)
-    k: float = key(Decimal(), 1.0)
-    region: str = key(Choice("across", "within"), "across")
+    size: int = key(Whole(1), 5, means="neighbours, or the side of the window")
+    alpha: float = key(Decimal(), 1e-4, means="the factor of the sum of squares, before it is divided")
+    beta: float = key(Decimal(), 0.75, means="the power")
+    k: float = key(Decimal(), 1.0, means="what is added to the sum")
+    region: str = key(Choice("across", "within"), "across", means="where neighbours are looked for")
 
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         if self.region == "across":
@@ -501,12 +522,20 @@ class LocalResponseNorm(Layer):
 
 
 class Scale(Layer):
-    """One learned factor a channel (weights) and, unless ``shift`` is no, one learned shift (biases)."""
+    """One learned factor a channel and, unless ``shift`` is no, one learned shift.
+
+    Formula: y = x * scale[d] + shift[d].
+    Volume: as the input.
+    Learned: D factors (counted as weights) and D shifts (biases).
+
+    Source: Ioffe and Szegedy 2015, the last step of Algorithm 1, as a layer of its own as in Caffe.
+    """
 
     kind: ClassVar[str] = "scale"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SCALE"
     learns: ClassVar[bool] = True
 
-    shift: bool = key(Boolean(), True)
+    shift: bool = key(Boolean(), True, means="whether a shift is learned")
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth

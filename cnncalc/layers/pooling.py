@@ -32,8 +32,8 @@ class Pooling(Layer):
     slash: ClassVar[str | None] = "stride"
     bare: ClassVar[str | None] = "kernel"
 
-    kernel: tuple[int, int] = key(Pair(), (2, 2))
-    stride: tuple[int, int] | None = key(Pair(), None, note="the kernel")
+    kernel: tuple[int, int] = key(Pair(), (2, 2), means="height and width of the window")
+    stride: tuple[int, int] | None = key(Pair(), None, note="the kernel", means="pixels from one window to the next")
 
     def _check(self) -> None:
         if self.stride == self.kernel:
@@ -63,8 +63,10 @@ class Pooling(Layer):
 class PaddedPooling(Pooling):
     """Pools that may pad by at most half their kernel and may round up."""
 
-    pad: tuple[int, int, int, int] | str = key(Pad(), (0, 0, 0, 0))
-    round: str = key(Choice("floor", "ceil"), "floor")
+    pad: tuple[int, int, int, int] | str = key(
+        Pad(), (0, 0, 0, 0), means="rows and columns around the input, at most half the kernel"
+    )
+    round: str = key(Choice("floor", "ceil"), "floor", means="how a size that is no whole number is rounded")
 
     def _dilation(self) -> tuple[int, int]:
         return (1, 1)
@@ -104,7 +106,9 @@ class PaddedPooling(Pooling):
 class AdaptivePooling(PaddedPooling):
     """Pools that may instead be told the size of their output."""
 
-    adaptive: tuple[int, int] | None = key(Pair(), None, name="output", note="not adaptive")
+    adaptive: tuple[int, int] | None = key(
+        Pair(), None, name="output", note="not adaptive", means="height and width of the output, in place of a kernel"
+    )
 
     def _check(self) -> None:
         super()._check()
@@ -151,17 +155,20 @@ def _edges(size: int, bins: int) -> list[tuple[int, int]]:
 class MaxPool(AdaptivePooling):
     """The largest value of each window, map by map.
 
-    ``kernel`` F and ``stride`` S are in pixels. With an input of height H the output has height (H - F)/S + 1, width
-    alike. Nothing is learned; padding never wins. With ``output`` the windows are worked out so that the output has
-    that size.
+    Formula: y = max of the F x F window; padding never wins.
+    Volume: height (H - F + 2P)/S + 1, width alike, depth D; rounded as ``round`` says. Rounded up, a last window that
+    would begin in the far padding is dropped.
 
-    Source: CS231n, "Pooling Layer".
+    With ``output`` the windows are worked out so that the output has that size.
+
+    Source: CS231n, "Pooling Layer"; the last window: PyTorch, torch.nn.MaxPool2d with ceil_mode.
     """
 
     kind: ClassVar[str] = "pool"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> POOL3/2(round=ceil)"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
-    dilation: tuple[int, int] = key(Pair(), (1, 1))
+    dilation: tuple[int, int] = key(Pair(), (1, 1), means="pixels from one element of the window to the next")
 
     def _dilation(self) -> tuple[int, int]:
         return self.dilation
@@ -226,16 +233,19 @@ class MaxPool(AdaptivePooling):
 class AveragePool(AdaptivePooling):
     """The mean of each window, map by map.
 
-    ``count_pad`` says whether padding counts as zeros in the mean. With ``output`` the windows are worked out so that
-    the output has that size. Nothing is learned.
+    Formula: y = the sum of the F x F window / its elements; ``count_pad`` says whether padding is among them.
+    Volume: height (H - F + 2P)/S + 1, width alike, depth D; rounded as ``round`` says.
+
+    With ``output`` the windows are worked out so that the output has that size.
 
     Source: CS231n, "Pooling Layer", general pooling.
     """
 
     kind: ClassVar[str] = "avgpool"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> AVGPOOL2"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
-    count_pad: bool = key(Boolean(), True)
+    count_pad: bool = key(Boolean(), True, means="whether padding counts as zeros in the mean")
 
     def training_memory(self) -> Memory:
         # to 1x1 it is a mean, whose backward needs no more than the size
@@ -283,16 +293,18 @@ class AveragePool(AdaptivePooling):
 
 
 class LpPool(PaddedPooling):
-    """The p-norm of each window: (sum of x**p) ** (1/p), map by map; L2-norm pooling with power 2.
+    """The p-norm of each window, map by map; L2-norm pooling with power 2.
 
-    Nothing is learned.
+    Formula: y = (the sum of abs(x)**p over the F x F window) ** (1/p).
+    Volume: height (H - F + 2P)/S + 1, width alike, depth D; rounded as ``round`` says.
 
     Source: CS231n, "Pooling Layer", general pooling.
     """
 
     kind: ClassVar[str] = "lppool"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> LPPOOL3/2"
 
-    power: float = key(Decimal(least=1), 2.0)
+    power: float = key(Decimal(least=1), 2.0, means="the p of the norm")
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         (x,) = inputs
@@ -335,12 +347,16 @@ class LpPool(PaddedPooling):
 
 
 class GlobalAveragePool(Layer):
-    """The mean of each map: [HxWxD] becomes [1x1xD].
+    """The mean of each map.
+
+    Formula: y[d] = the mean of all H*W elements of map d.
+    Volume: [1x1xD].
 
     Source: Lin et al. 2014, section 3.2.
     """
 
     kind: ClassVar[str] = "gap"
+    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GAP"
 
     def output(self, *inputs: Volume) -> Volume:
         return Volume(1, 1, inputs[0].depth)
@@ -360,9 +376,16 @@ class GlobalAveragePool(Layer):
 
 
 class GlobalMaxPool(GlobalAveragePool):
-    """The largest value of each map: [HxWxD] becomes [1x1xD]."""
+    """The largest value of each map.
+
+    Formula: y[d] = the largest of all H*W elements of map d.
+    Volume: [1x1xD].
+
+    Source: Oquab et al. 2015, section 3.
+    """
 
     kind: ClassVar[str] = "gmp"
+    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GMP"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -395,12 +418,17 @@ class GlobalMaxPool(GlobalAveragePool):
 class Subsample(Pooling):
     """LeNet-5's trainable pooling: the sum of each window, times one coefficient a map, plus one bias a map.
 
-    D coefficients (counted as weights) and D biases are learned.
+    Formula: y = w[d] * the sum of the F x F window + b[d].
+    Volume: height (H - F)/S + 1, rounded down; width alike; depth D.
+    Learned: D coefficients (counted as weights) and D biases.
+
+    The sigmoid that follows it in LeNet-5 is a layer of its own.
 
     Source: LeCun et al. 1998, section II.B.
     """
 
     kind: ClassVar[str] = "subsample"
+    example: ClassVar[str] = "INPUT 28x28x1 -> CONV3-6 -> SUBSAMPLE2"
     learns: ClassVar[bool] = True
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:

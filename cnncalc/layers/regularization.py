@@ -15,15 +15,19 @@ if TYPE_CHECKING:
 class Dropout(Layer):
     """Sets each element to zero with probability ``rate`` in training; the identity at test time.
 
-    Source: Srivastava et al. 2014.
+    Formula: in training y = x * m / (1 - rate) with m of 0 or 1, drawn anew each time; at test time y = x.
+    Volume: as the input.
+
+    Source: Srivastava et al. 2014; scaled in training, as in CS231n, "Inverted dropout".
     """
 
     kind: ClassVar[str] = "dropout"
+    example: ClassVar[str] = "INPUT 7x7x16 -> FC-256 -> RELU -> DROPOUT(0.2)"
     memory: ClassVar[Memory] = Memory()
     bare: ClassVar[str | None] = "rate"
 
-    rate: float = key(Decimal(least=0, most=1), 0.5)
-    in_place: bool = key(Boolean(), False)
+    rate: float = key(Decimal(least=0, most=1), 0.5, means="the chance of an element to be dropped")
+    in_place: bool = key(Boolean(), False, means="whether it overwrites its input in training")
 
     def label(self) -> str:
         return "DROPOUT" if self.rate == 0.5 else f"DROPOUT({self.rate:g})"

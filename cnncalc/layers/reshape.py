@@ -13,9 +13,16 @@ from cnncalc.volume import Volume
 
 
 class Identity(Layer):
-    """The input unchanged: a view of it."""
+    """The input unchanged: a view of it.
+
+    Formula: y = x.
+    Volume: as the input.
+
+    Source: He et al. 2016, "Identity Mappings in Deep Residual Networks".
+    """
 
     kind: ClassVar[str] = "identity"
+    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> IDENTITY"
     memory: ClassVar[Memory] = Memory(gradient="view")
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     is_view: ClassVar[bool] = True
@@ -29,9 +36,16 @@ class Identity(Layer):
 
 
 class Flatten(Layer):
-    """[HxWxD] becomes [1x1xN] with N = H*W*D: a view, in the order depth slowest, then height, then width."""
+    """The whole volume in one row: a view.
+
+    Formula: y[(d*H + i)*W + j] = x[i, j, d]: depth slowest, then height, then width.
+    Volume: [1x1xN], N = H*W*D.
+
+    Source: PyTorch, torch.nn.Flatten.
+    """
 
     kind: ClassVar[str] = "flatten"
+    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> FLATTEN"
     memory: ClassVar[Memory] = Memory(gradient="view")
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     is_view: ClassVar[bool] = True
@@ -52,16 +66,23 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """The same elements in another volume: a view, in the order depth slowest, then height, then width."""
+    """The same elements in another volume: a view.
+
+    Formula: the elements in the order depth slowest, then height, then width, fill the new volume in that order.
+    Volume: as told, with as many elements as the input.
+
+    Source: PyTorch, torch.Tensor.view.
+    """
 
     kind: ClassVar[str] = "reshape"
+    example: ClassVar[str] = "INPUT 1x1x100 -> FC-1568 -> RESHAPE 7x7x32"
     memory: ClassVar[Memory] = Memory(gradient="view")
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
     is_view: ClassVar[bool] = True
 
-    size: tuple[int, int, int] = key(Size())
+    size: tuple[int, int, int] = key(Size(), means="the new height x width x depth")
 
     def label(self) -> str:
         return f"RESHAPE {Volume(*self.size).size}"
@@ -90,17 +111,22 @@ class Reshape(Layer):
 
 
 class Upsample(Layer):
-    """Height and width times ``factor``: each element repeated (``nearest``) or interpolated (``bilinear``).
+    """Height and width times a factor: each element repeated (``nearest``) or interpolated (``bilinear``).
 
-    Bilinear interpolation takes pixels as areas (corners not aligned): output o lies at (o + 0.5)/factor - 0.5.
+    Formula: nearest y[i, j] = x[i // factor, j // factor]; bilinear takes pixels as areas (corners not aligned): output
+    o lies at (o + 0.5)/factor - 0.5 of the input.
+    Volume: [H*factor x W*factor x D].
+
+    Source: PyTorch, torch.nn.Upsample with align_corners=False.
     """
 
     kind: ClassVar[str] = "upsample"
+    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> UPSAMPLE2"
     first: ClassVar[str | None] = "factor"
     bare: ClassVar[str | None] = "factor"
 
-    factor: int = key(Whole(1), 2)
-    mode: str = key(Choice("nearest", "bilinear"), "nearest")
+    factor: int = key(Whole(1), 2, means="how many times as high and as wide")
+    mode: str = key(Choice("nearest", "bilinear"), "nearest", means="how elements between are made")
 
     def label(self) -> str:
         return f"UPSAMPLE{self.factor}"
@@ -174,12 +200,19 @@ class Upsample(Layer):
 
 
 class ZeroPad(Layer):
-    """Rows and columns of zeros around the volume; negative numbers crop it."""
+    """Rows and columns of zeros around the volume; negative numbers crop it.
+
+    Formula: y[i, j] = x[i - top, j - left], and 0 beyond it.
+    Volume: height H + top + bottom, width W + left + right, depth D.
+
+    Source: CS231n, "Use of zero-padding"; PyTorch, torch.nn.ZeroPad2d.
+    """
 
     kind: ClassVar[str] = "pad"
+    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> PAD([0, 1])"
     bare: ClassVar[str | None] = "pad"
 
-    pad: tuple[int, int, int, int] = key(Sides())
+    pad: tuple[int, int, int, int] = key(Sides(), means="rows and columns on each side; negative ones crop")
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
@@ -220,16 +253,20 @@ class ZeroPad(Layer):
 
 
 class Shuffle(Layer):
-    """Channel shuffle: channel i of group g becomes channel i*groups + g.
+    """Mixes the channels of groups, so that the next grouped convolution sees something of each.
+
+    Formula: channel i of group g becomes channel i*groups + g.
+    Volume: as the input.
 
     Source: Zhang et al. 2018, "ShuffleNet", section 3.1.
     """
 
     kind: ClassVar[str] = "shuffle"
+    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SHUFFLE4"
     first: ClassVar[str | None] = "groups"
     bare: ClassVar[str | None] = "groups"
 
-    groups: int = key(Whole(1))
+    groups: int = key(Whole(1), means="groups of channels")
 
     def label(self) -> str:
         return f"SHUFFLE{self.groups}"
@@ -259,14 +296,21 @@ class Shuffle(Layer):
 
 
 class Slice(Layer):
-    """Channels ``from`` to ``to`` - 1 of the input (to the last one if ``to`` is left out): a view."""
+    """Some channels of the input, one after the other: a view.
+
+    Formula: y = channels from, ..., to - 1 of x, counted from 0.
+    Volume: height and width as the input, depth to - from.
+
+    Source: the channel split of Ma et al. 2018, "ShuffleNet V2", section 3.
+    """
 
     kind: ClassVar[str] = "slice"
+    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SLICE(8, to=24)"
     bare: ClassVar[str | None] = "from"
     is_view: ClassVar[bool] = True
 
-    start: int = key(Whole(0), name="from")
-    stop: int | None = key(Whole(1), None, name="to", note="the depth")
+    start: int = key(Whole(0), name="from", means="the first channel, from 0")
+    stop: int | None = key(Whole(1), None, name="to", note="the depth", means="the channel behind the last")
 
     def label(self) -> str:
         return f"SLICE(from={self.start})" if self.stop is None else f"SLICE(from={self.start}, to={self.stop})"

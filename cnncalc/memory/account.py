@@ -180,11 +180,11 @@ class Bench:
         return Machine(
             tape,
             self.profile,
-            **self._habits(tape, segments, training=True),
+            **self.habits(tape, segments, training=True),
             logs=logs,
         ).run(training=True)
 
-    def _habits(self, tape: Tape, segments: Sequence[Segment], *, training: bool) -> dict[str, Any]:
+    def habits(self, tape: Tape, segments: Sequence[Segment], *, training: bool) -> dict[str, Any]:
         """What the training loop decides for the machine; an inference has none of it."""
         if not training:
             return {}
@@ -203,7 +203,7 @@ class Bench:
         machine = Machine(
             tape,
             self.profile,
-            **self._habits(tape, segments, training=training),
+            **self.habits(tape, segments, training=training),
             watch=highest,
         )
         machine.run(training=training)
@@ -218,7 +218,7 @@ class Bench:
         machine = Recorder(
             tape,
             self.profile,
-            **self._habits(tape, segments, training=training),
+            **self.habits(tape, segments, training=training),
         )
         machine.run(training=training)
         there = [parameter.size for parameter in tape.parameters]
@@ -422,10 +422,13 @@ def notes_rule(report: Report, options: Options) -> NotesRule:
     return NotesRule(activations, parameters, activations + parameters, 2 * activations + 3 * parameters)
 
 
-def account_memory(report: Report, options: Options | None = None, *, logs: bool = False) -> MemoryReport:
+def account_memory(
+    report: Report, options: Options | None = None, *, logs: bool = False, details: bool = True
+) -> MemoryReport:
     """What a net takes in memory; raises ValueProblem for options that make no sense.
 
-    With ``logs`` training and inference carry the live bytes of every operation.
+    With ``logs`` training and inference carry the live bytes of every operation. Without ``details`` the largest layers
+    and the allocator are left out.
     """
     options = options or Options()
     bench = Bench(report, options)
@@ -436,11 +439,11 @@ def account_memory(report: Report, options: Options | None = None, *, logs: bool
     else:
         training = bench.training(options.batch, logs=logs)
         inference = bench.inference(options.batch, logs=logs)
-        table = bench.on_the_table(options.batch, training.segments)
+        table = bench.on_the_table(options.batch, training.segments) if details else {}
         ranked = sorted(((size, -layer) for layer, size in table.items() if layer >= 0 and size), reverse=True)
         largest = tuple((report.layers[-layer].name, size) for size, layer in ranked)
     allocator = None
-    if options.profile in ("torch-cuda", "torch-fake"):
+    if details and options.profile in ("torch-cuda", "torch-fake"):
         allocator = (
             bench.allocated(options.batch, training.segments),
             bench.allocated(options.batch, training=False),

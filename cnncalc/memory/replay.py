@@ -296,6 +296,11 @@ class Machine:
                 if not self.uses[value] and value not in self.entering:
                     self._drop(self.storage[value])
 
+    def _fills(self, part: int, whole: int) -> bool:
+        """Whether a view is as large as what it is a view of."""
+        values = self.tape.values
+        return values[part].size == values[whole].size
+
     def _backward(self) -> None:
         """Backward in the reverse order of creation."""
         tape, profile = self.tape, self.profile
@@ -338,7 +343,7 @@ class Machine:
                     outgoing.append((value, len(size_of) - 1, True))
                 else:
                     holders[incoming] += 1
-                    outgoing.append((value, incoming, how != VIEW or sizes[value] == sizes[operation.output]))
+                    outgoing.append((value, incoming, how != VIEW or self._fills(value, operation.output)))
             brief = 0
             for parameter in operation.parameters:
                 if not tape.parameters[parameter].is_trainable:

@@ -46,7 +46,8 @@ class Row(NamedTuple):
         return self.members[-1]
 
 
-def _row(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
+def row_of(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
+    """The row of a name over these layers."""
     own = [row for row in members if not row.in_place]
     return Row(
         name,
@@ -66,13 +67,13 @@ def _row(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
 def rows_of(report: Report, depth: int | None = None) -> list[Row]:
     """One row a layer; with ``depth`` one for each block that many dots deep, and layers outside such blocks."""
     if depth is None:
-        return [_row(row.name, row.label, (row,)) for row in report.layers]
+        return [row_of(row.name, row.label, (row,)) for row in report.layers]
     blocks: dict[str, list[LayerReport]] = {}
     for row in report.layers:
         parts = row.name.split(".")
         blocks.setdefault(".".join(parts[:depth]), []).append(row)
     return [
-        _row(name, members[0].label if members[0].name == name else plural(len(members), "layer"), tuple(members))
+        row_of(name, members[0].label if members[0].name == name else plural(len(members), "layer"), tuple(members))
         for name, members in blocks.items()
     ]
 

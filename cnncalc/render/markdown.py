@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SPECIAL = re.compile(r"[\\`*_\[<&|~$]")
 """Characters that mean something in the middle of a line. A ``]`` or ``>`` does not without the one that opens."""
+ENTITIES = {"<": "&lt;", "&": "&amp;", "~": "&#126;", "$": "&#36;"}
+"""Characters that not every Markdown lets be escaped by a backslash: Python-Markdown, so MkDocs, would show it."""
 AT_START = re.compile(r"(?=[#>+=-])|(?<=[0-9])(?=[.)])")
 """Where a line could become a heading, a quotation or an entry of a list."""
 
@@ -33,7 +35,7 @@ def write(document: Document, page: Page) -> str:
 
 def escaped(text: str) -> str:
     """A text that Markdown shows as it is, in the middle of a line."""
-    return SPECIAL.sub(r"\\\g<0>", visible(text))
+    return SPECIAL.sub(lambda found: ENTITIES.get(found[0], "\\" + found[0]), visible(text))
 
 
 def _line(text: str) -> str:

@@ -353,7 +353,11 @@ def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
                 lines.append(f"keeps what it made beside its output, {size(product.size)}: {_by_product(row.kind)}")
     if not kept:
         lines.append(f"keeps nothing: the gradient of {row.kind.upper()} needs none of its numbers")
-    if any(operation.storage == "alias" for operation in mine):
+    made = {operation.output: operation for operation in mine}
+    output = mine[-1].output
+    while output in made and made[output].storage == "alias":
+        output = made[output].inputs[0]
+    if output not in made:
         lines.append("its output lies in the memory of its input")
     learned = sum(tape.parameters[place].size for operation in mine for place in operation.parameters)
     if learned:

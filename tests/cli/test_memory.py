@@ -44,6 +44,24 @@ def test_why_says_what_a_pool_keeps() -> None:
     assert "6.125 MiB: the place of each maximum" in out
 
 
+@pytest.mark.parametrize(
+    ("pattern", "layer", "lies_in_it"),
+    [
+        ("INPUT 7x7x16 -> CONV3-8 -> RELU -> GAP", "relu1", True),
+        ("INPUT 7x7x16 -> CONV3-8 -> RELU -> GAP", "gap1", False),
+        ("INPUT 7x7x16 -> CONV3-8 -> FLATTEN -> FC-4", "flatten1", True),
+        ("INPUT 7x7x16 -> FC-8 -> DROPOUT", "dropout1", False),
+        ("INPUT 7x7x16 -> CONV3-8 -> LRN -> FC-4", "lrn1", False),
+        ("INPUT 7x7x16 -> CONV3-8 -> RELU(in_place=no) -> GAP", "relu1", False),
+    ],
+)
+def test_why_says_which_output_lies_in_the_memory_of_the_input(pattern: str, layer: str, lies_in_it: bool) -> None:
+    """What the loss sees is another shape of the last volume; that is no work of the last layer."""
+    out = cnncalc("memory", pattern, "--why", layer).stdout
+
+    assert ("its output lies in the memory of its input" in out) == lies_in_it
+
+
 def test_why_names_the_nearest_layer() -> None:
     done = cnncalc("memory", "vgg16", "--why", "pol1")
 

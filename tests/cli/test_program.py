@@ -193,10 +193,11 @@ def test_help_has_an_example(command: str, flag: str) -> None:
     assert f"  cnncalc {command} " in done.stdout
 
 
-def test_help_examples_work() -> None:
-    """Each example of each help is run."""
+def test_help_examples_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each example of each help is run, where it may write what it writes."""
     import shlex
 
+    monkeypatch.chdir(tmp_path)
     for command in COMMANDS:
         text = cnncalc(command, "--help").stdout
         for line in re.findall(r"^ {4}cnncalc (.+)$", text, re.M):

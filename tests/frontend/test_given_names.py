@@ -39,6 +39,17 @@ layers: "[u@a -> RELU]*2 -> FC-2"
     assert [problem.message for problem in raised.value.every] == ["the name 'a' stands twice"]
 
 
+def test_a_name_of_a_layer_that_makes_no_sense_is_known() -> None:
+    text = "input: 8x8x3\nlayers:\n  - conv: {name: a, filters: 0}\n  - conv: {name: a, filters: 4}\n"
+    with pytest.raises(DesignError) as raised:
+        cnncalc.load("-", stdin=text)
+
+    assert [problem.message for problem in raised.value.every] == [
+        "filters: expected a whole number of at least 1, found 0",
+        "the name 'a' stands twice",
+    ]
+
+
 def test_explaining_a_block_names_a_layer_of_it() -> None:
     from cnncalc.analysis.report import require_layer
 

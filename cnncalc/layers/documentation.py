@@ -1,0 +1,71 @@
+"""What the docstring of a layer kind says, part by part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnncalc.layers.base import REQUIRED
+from cnncalc.layers.keys import shown
+
+if TYPE_CHECKING:
+    from cnncalc.layers.base import Key, Layer
+
+PARTS = ("Formula", "Volume", "Learned", "Source")
+"""The words, each before a colon, that begin a part of a docstring; what stands between them is said besides."""
+
+
+class Documentation(NamedTuple):
+    """A docstring of a kind: its first line, its parts (empty where there is none), and further paragraphs.
+
+    Formula and volume are in the letters of the notes: H, W and D are height, width and depth of the input, F the
+    kernel, S the stride, P the pad, K the number of filters or units; x is the input and y the output.
+    """
+
+    summary: str
+    formula: str
+    volume: str
+    learned: str
+    source: str
+    besides: tuple[str, ...]
+
+
+def docstring(kind: type[Layer]) -> str:
+    """The docstring of a kind without the markup of code."""
+    lines = (kind.__doc__ or "").replace("``", "").strip().split("\n")
+    return "\n".join([line.strip() for line in lines])
+
+
+def documentation(kind: type[Layer]) -> Documentation:
+    """The docstring of a kind in its parts, each in one line."""
+    summary, *paragraphs = docstring(kind).split("\n\n")
+    parts: dict[str, list[str]] = {part: [] for part in PARTS}
+    besides: list[str] = []
+    for paragraph in paragraphs:
+        further: list[str] = []
+        lines = further
+        for line in paragraph.split("\n"):
+            word, colon, rest = line.partition(": ")
+            if colon and word in parts:
+                lines = parts[word]
+                line = rest
+            lines.append(line)
+        if further:
+            besides.append(" ".join(further))
+    formula, volume, learned, source = (" ".join(parts[part]) for part in PARTS)
+    return Documentation(summary.replace("\n", " "), formula, volume, learned, source, tuple(besides))
+
+
+def short_form(kind: type[Layer]) -> str:
+    """How a pattern writes the kind, with its keys in the places they have: ``CONV{kernel}-{filters}/{stride}``."""
+    places = (("", kind.first), ("-", kind.dash), ("/", kind.slash))
+    written = "".join([f"{sign}{{{name}}}" for sign, name in places if name is not None])
+    if not written and kind.bare is not None:
+        written = f"({{{kind.bare}}})"
+    return kind.kind.upper() + written
+
+
+def default_of(item: Key) -> str | None:
+    """What a key is if it is left out, as a user would write it; None if it must be there."""
+    if item.default is REQUIRED:
+        return None
+    return item.note or shown(item.reader.write(item.default)).strip("'")

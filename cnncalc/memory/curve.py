@@ -1,0 +1,475 @@
+"""Peak memory as an exact function of the batch: worked out once, then by adding up for any number of images.
+
+Every size is a fixed part and a part for each image, rounded last, and the replay makes and frees the same tensors
+whatever their sizes are. So one replay in which sizes stay symbols says what is alive at every moment, and the peak of
+a batch is the largest of these sums. Only the few moments that can be the largest for some batch are kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cnncalc.errors import ValueProblem
+from cnncalc.memory.account import Breakdown, check_options
+from cnncalc.memory.lowering import lower
+from cnncalc.memory.optimizers import OPTIMIZERS, step_of
+from cnncalc.memory.profiles import profile_named
+from cnncalc.memory.replay import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cnncalc.analysis.report import Report
+    from cnncalc.memory.account import Bench, Options
+    from cnncalc.memory.segments import Segment
+    from cnncalc.memory.tape import Operation, Tape
+
+STEP = "optimizer step"
+"""The place of a peak that lies in no layer."""
+
+IMAGES = 256
+"""A net is lowered for 2**256 images: so many that in every size the bits below are the fixed part, those above the
+part of each image."""
+FIXED = (1 << IMAGES) - 1
+
+
+class Amount(NamedTuple):
+    """Bytes that depend on the batch: ``fixed`` ones, and so many tensors of each class of size: (class, count)."""
+
+    fixed: int
+    counts: tuple[tuple[int, int], ...] = ()
+
+
+class Moment(NamedTuple):
+    """What is alive at one moment beside what is there throughout; ``layer`` is the row at work (-1: none)."""
+
+    layer: int
+    phase: str
+    activations: Amount
+    gradients: Amount
+    transient: Amount
+
+
+class Course(NamedTuple):
+    """The moments of a step or of an inference that can be its peak, in their order.
+
+    ``inputs`` are images and targets. ``end`` is what is left when the optimizer begins; an inference has none.
+    """
+
+    inputs: Amount
+    moments: tuple[Moment, ...]
+    end: Moment | None = None
+
+
+class State(NamedTuple):
+    """Bytes of an optimizer: what it keeps, and what its step takes for a moment."""
+
+    kept: int
+    brief: int
+
+
+class Peak(NamedTuple):
+    """The peak of one batch, in bytes; ``at`` is written as the memory report writes it."""
+
+    bytes: int
+    at: str
+    breakdown: Breakdown
+
+
+class Curve(NamedTuple):
+    """The peaks of a net for every batch.
+
+    ``sizes`` are the classes of size, each the bytes that are fixed and those for each image, before they are rounded
+    up to a multiple of ``rounding``. ``special`` batches are so small that two tensors of different size take the same
+    rounded room, which decides what is worked out in place; they have a course of their own. ``names`` are those of the
+    rows; ``parameters`` and ``buffers`` bytes that are there throughout.
+    """
+
+    rounding: int
+    sizes: tuple[tuple[int, int], ...]
+    parameters: int
+    buffers: int
+    optimizers: dict[str, State]
+    step: Course
+    forward: Course
+    special: dict[int, Course]
+    names: tuple[str, ...]
+
+    def training(self, batch: int, optimizer: str) -> Peak:
+        """The peak of a training step; of equally high moments the first."""
+        course = self.special.get(batch, self.step)
+        state = self.optimizers[optimizer]
+        best = self._highest(course, batch)
+        brief = 0
+        end = course.end
+        if end is not None and self._total(end, batch) + state.brief > self._total(best, batch):
+            best, brief = end, state.brief
+        where = STEP if best is end else f"{self._name(best)} ({best.phase})"
+        return self._peak(course, best, batch, where, state.kept, brief)
+
+    def inference(self, batch: int) -> Peak:
+        """The peak of one forward pass at test time."""
+        best = self._highest(self.forward, batch)
+        return self._peak(self.forward, best, batch, self._name(best), 0, 0)
+
+    def _peak(self, course: Course, moment: Moment, batch: int, at: str, kept: int, brief: int) -> Peak:
+        breakdown = Breakdown(
+            self.parameters,
+            self._bytes(moment.gradients, batch),
+            kept,
+            self.buffers,
+            self._bytes(course.inputs, batch),
+            self._bytes(moment.activations, batch),
+            self._bytes(moment.transient, batch) + brief,
+        )
+        return Peak(breakdown.total, at, breakdown)
+
+    def _highest(self, course: Course, batch: int) -> Moment:
+        return max(course.moments, key=lambda moment: self._total(moment, batch))
+
+    def _total(self, moment: Moment, batch: int) -> int:
+        return sum([self._bytes(amount, batch) for amount in moment[2:]])
+
+    def _bytes(self, amount: Amount, batch: int) -> int:
+        total = amount.fixed
+        for place, count in amount.counts:
+            fixed, each = self.sizes[place]
+            total += count * _rounded(fixed + batch * each, self.rounding)
+        return total
+
+    def _name(self, moment: Moment) -> str:
+        return self.names[moment.layer] if moment.layer >= 0 else "input"
+
+    def data(self) -> dict[str, Any]:
+        """All of it as plain lists, as short as they may be; amounts are [fixed, class, count, class, count, ...]."""
+        return {
+            "rounding": self.rounding,
+            "sizes": [list(size) for size in self.sizes],
+            "parameters": self.parameters,
+            "buffers": self.buffers,
+            "optimizers": {name: list(state) for name, state in self.optimizers.items()},
+            "step": self._course(self.step),
+            "forward": self._course(self.forward),
+            "special": {str(batch): self._course(course) for batch, course in self.special.items()},
+        }
+
+    def _course(self, course: Course) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "inputs": _flat(course.inputs),
+            "moments": [[self._name(moment), moment.phase, *map(_flat, moment[2:])] for moment in course.moments],
+        }
+        if course.end is not None:
+            found["end"] = ["", "", *map(_flat, course.end[2:])]
+        return found
+
+
+def _flat(amount: Amount) -> list[int]:
+    return [amount.fixed, *[number for pair in amount.counts for number in pair]]
+
+
+def _rounded(size: int, rounding: int) -> int:
+    return -(-size // rounding) * rounding
+
+
+def curve_of(bench: Bench, segments: Sequence[Segment] = ()) -> Curve:
+    """The curve of a net under the options of a bench, of which the batch and the optimizer do not count.
+
+    ``segments`` are what is checkpointed, whatever the batch. Raises ValueProblem for options that make no sense.
+    """
+    options, report = bench.options, bench.report
+    check_options(options)
+    names = tuple([row.name for row in report.layers])
+    if options.profile == "notes":
+        return _by_the_notes(report, options, names)
+    profile = profile_named(options.profile)
+    tapes = [
+        lower(
+            report,
+            profile._replace(rounding=1),
+            batch=1 << IMAGES,
+            dtype=options.dtype,
+            training=training,
+            autocast=options.autocast,
+        )
+        for training in (True, False)
+    ]
+    symbols = Symbols(profile.rounding, tapes)
+    step, views = _course(bench, symbols, symbols.tape(tapes[0]), segments, training=True)
+    forward, _ = _course(bench, symbols, symbols.tape(tapes[1]), (), training=False)
+    small = {batch for pair in views for batch in symbols.alike(*pair)} if profile.adds_in_place else set()
+    special = {batch: _plain_course(bench, batch, segments) for batch in sorted(small)}
+    parameters = [_rounded(parameter.size, profile.rounding) for parameter in tapes[0].parameters]
+    learned = [size for size, parameter in zip(parameters, tapes[0].parameters, strict=True) if parameter.is_trainable]
+    states = {}
+    for name, optimizer in OPTIMIZERS.items():
+        try:
+            taken = step_of(optimizer, learned, profile, style=options.style, weight_decay=options.weight_decay)
+        except ValueProblem:
+            if name == options.optimizer:
+                raise
+            continue  # it has no step in this style
+        states[name] = State(taken.state, taken.steady)
+    return Curve(
+        profile.rounding,
+        symbols.sizes,
+        sum(parameters),
+        sum([_rounded(size, profile.rounding) for size in tapes[0].buffers]),
+        states,
+        step,
+        forward,
+        special,
+        names,
+    )
+
+
+def _by_the_notes(report: Report, options: Options, names: tuple[str, ...]) -> Curve:
+    """The notes' rule in the form of a curve."""
+    from cnncalc.units import bytes_per_element
+
+    each = bytes_per_element(options.dtype)
+    parameters = report.totals.parameters * each
+    volumes = Amount(0, ((0, 1),))
+    nothing = Amount(0)
+    last = len(names) - 1
+    backward = Moment(last, "backward", volumes, Amount(parameters), volumes)
+    forward = Moment(last, "", volumes, nothing, nothing)
+    return Curve(
+        1,
+        ((0, report.totals.activations * each),),
+        parameters,
+        0,
+        {name: State(parameters, 0) for name in OPTIMIZERS},
+        Course(nothing, (backward,)),
+        Course(nothing, (forward,)),
+        {},
+        names,
+    )
+
+
+# A replay in which sizes stay symbols
+
+
+class Symbols:
+    """Sizes as whole numbers that add up field by field, so that the machine can work with them as with bytes.
+
+    Of a sum one can read how many tensors of each class of size it holds, how many there are, the bytes that they have
+    for each image and, topmost, those that are fixed. Sizes that no image changes are fixed bytes, already rounded.
+    Where nothing is rounded, classes are not told apart: one class of a byte an image serves for all.
+    """
+
+    COUNT = 40
+
+    def __init__(self, rounding: int, tapes: Iterable[Tape]) -> None:
+        self.rounding = rounding
+        self.symbols: dict[int, int] = {}
+        sizes = {abs(size) for tape in tapes for size in _sizes(tape)}
+        images = [size >> IMAGES for size in sizes]
+        self.places: dict[tuple[int, int], int] = {}
+        if rounding > 1:
+            for size, each in zip(sizes, images, strict=True):
+                if each:
+                    self.places[size & FIXED, each] = len(self.places)
+        self.known = tuple(self.places)
+        self.used: dict[int, int] = {}  # the classes that an amount names, in the order in which they are met
+        self.at_count = self.COUNT * len(self.places)
+        self.at_each = self.at_count + self.COUNT
+        width = max(images, default=0).bit_length() + self.COUNT + 1
+        self.at_fixed = self.at_each + width
+        # so that no field below the topmost is negative while it is read
+        halves = [self.COUNT * place + self.COUNT - 1 for place in range(len(self.places) + 1)]
+        self.bias = sum([1 << half for half in halves]) + (1 << (self.at_fixed - 1))
+        self.mask = (1 << self.COUNT) - 1
+        self.half = 1 << (self.COUNT - 1)
+        self.each_mask, self.each_half = (1 << width) - 1, 1 << (width - 1)
+
+    def symbol(self, size: int) -> int:
+        """The symbol of a size, negative or not."""
+        known = self.symbols.get(size)
+        if known is None:
+            known = self.symbols[size] = -self._new(-size) if size < 0 else self._new(size)
+        return known
+
+    def _new(self, size: int) -> int:
+        each, fixed = size >> IMAGES, size & FIXED
+        if not each:
+            return _rounded(fixed, self.rounding) << self.at_fixed
+        place = self.places.get((fixed, each))
+        own = 0 if place is None else 1 << (self.COUNT * place)
+        return own + (1 << self.at_count) + (each << self.at_each) + (fixed << self.at_fixed)
+
+    def line(self, total: int) -> tuple[int, int, int]:
+        """Of a sum the fixed bytes, those of each image, and how many tensors are rounded."""
+        raised = total + self.bias
+        return (
+            raised >> self.at_fixed,
+            (raised >> self.at_each & self.each_mask) - self.each_half,
+            (raised >> self.at_count & self.mask) - self.half,
+        )
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """The classes of size that the amounts up to now refer to."""
+        return tuple([self.known[place] for place in self.used]) if self.rounding > 1 else ((0, 1),)
+
+    def amount(self, total: int) -> Amount:
+        """A sum, class by class."""
+        fixed, each, _ = self.line(total)
+        if self.rounding == 1:
+            return Amount(fixed, ((0, each),) if each else ())
+        raised = total + self.bias
+        counts = []
+        for place, (part, _) in enumerate(self.known):
+            count = (raised >> self.COUNT * place & self.mask) - self.half
+            if count:
+                counts.append((self.used.setdefault(place, len(self.used)), count))
+                fixed -= count * part
+        return Amount(fixed, tuple(counts))
+
+    def tape(self, tape: Tape) -> Tape:
+        """A tape with symbols for sizes."""
+        symbol = self.symbol
+        return tape._replace(
+            values=tuple([value._replace(size=symbol(value.size)) for value in tape.values]),
+            operations=tuple([self._operation(operation) for operation in tape.operations]),
+            parameters=tuple([parameter._replace(size=symbol(parameter.size)) for parameter in tape.parameters]),
+        )
+
+    def _operation(self, operation: Operation) -> Operation:
+        if not (operation.byproducts or operation.scratch or operation.backward_scratch):
+            return operation
+        return operation._replace(
+            byproducts=tuple([part._replace(size=self.symbol(part.size)) for part in operation.byproducts]),
+            scratch=self.symbol(operation.scratch),
+            backward_scratch=tuple(map(self.symbol, operation.backward_scratch)),
+        )
+
+    def alike(self, one: int, other: int) -> list[int]:
+        """The batches for which two symbols of different sizes come to the same rounded bytes."""
+        (fixed, each, _), (other_fixed, other_each, _) = self.line(one), self.line(other)
+        if each == other_each:
+            return []
+        last = (self.rounding + abs(fixed - other_fixed)) // abs(each - other_each)
+        return [
+            batch
+            for batch in range(1, last + 1)
+            if _rounded(fixed + batch * each, self.rounding)
+            == _rounded(other_fixed + batch * other_each, self.rounding)
+        ]
+
+
+def _sizes(tape: Tape) -> Iterable[int]:
+    """Every size of a tape that may depend on the batch."""
+    yield from [value.size for value in tape.values]
+    for operation in tape.operations:
+        if operation.byproducts or operation.scratch or operation.backward_scratch:
+            yield from [product.size for product in operation.byproducts]
+            yield operation.scratch
+            yield from operation.backward_scratch
+
+
+class Witness(Machine):
+    """A machine that writes down every moment, and the views that are not as large as what they are views of."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.moments: dict[int, tuple[int, int, int, int, str]] = {}  # by their sum: of equal ones the first counts
+        self.views: set[tuple[int, int]] = set()
+
+    def _note(self, extra: int, layer: int, name: str, phase: str) -> None:
+        transient = self.transient + extra
+        total = self.activations + self.gradients + transient
+        if total not in self.moments:
+            self.moments[total] = (self.activations, self.gradients, transient, layer, phase)
+
+    def _fills(self, part: int, whole: int) -> bool:
+        values = self.tape.values
+        if values[part].size != values[whole].size:
+            self.views.add((values[part].size, values[whole].size))
+        return super()._fills(part, whole)
+
+
+def _course(
+    bench: Bench, symbols: Symbols, tape: Tape, segments: Sequence[Segment], *, training: bool
+) -> tuple[Course, set[tuple[int, int]]]:
+    """The course of a tape of symbols, and its partial views."""
+    machine = Witness(tape, bench.profile, **bench.habits(tape, segments, training=training))
+    trace = machine.run(training=training)
+    inputs = symbols.amount(sum([tape.values[source].size for source in tape.sources]))
+    amount = symbols.amount
+    moments = tuple(
+        [
+            Moment(layer, phase, amount(activations), amount(gradients), amount(transient))
+            for activations, gradients, transient, layer, phase in _possible(symbols, machine.moments)
+        ]
+    )
+    none = Amount(0)
+    end = None
+    if training:
+        left = trace.after_backward
+        # logits and loss of the last micro-batch are gone when its step function has returned
+        rest = none if bench.options.accumulate > 1 else amount(left.activations)
+        end = Moment(-1, "", rest, amount(left.gradients), amount(left.transient))
+    return Course(inputs, moments or (Moment(-1, "", none, none, none),), end), machine.views
+
+
+def _plain_course(bench: Bench, batch: int, segments: Sequence[Segment]) -> Course:
+    """The course of one batch, in which all bytes are fixed."""
+    tape = bench.tape(batch, training=True)
+    trace = Machine(tape, bench.profile, **bench.habits(tape, segments, training=True)).run(training=True)
+    level, left = trace.peak, trace.after_backward
+    moment = Moment(
+        level.layer, level.phase, Amount(level.activations), Amount(level.gradients), Amount(level.transient)
+    )
+    rest = 0 if bench.options.accumulate > 1 else left.activations
+    end = Moment(-1, "", Amount(rest), Amount(left.gradients), Amount(left.transient))
+    return Course(Amount(sum([tape.values[source].size for source in tape.sources])), (moment,), end)
+
+
+def _possible(
+    symbols: Symbols, moments: dict[int, tuple[int, int, int, int, str]]
+) -> list[tuple[int, int, int, int, str]]:
+    """The moments that can be the largest for some batch.
+
+    Before rounding a moment is a straight line over the batch, and rounding adds less than ``rounding`` for each
+    tensor. So a moment is out where, even with all that, it lies below the highest line everywhere.
+    """
+    lines = [symbols.line(total) for total in moments]
+    steps = upper_envelope([(fixed, each) for fixed, each, _ in lines])
+    slack = symbols.rounding - 1
+    found = []
+    for (fixed, each, count), moment in zip(lines, moments.values(), strict=True):
+        most = fixed + slack * count
+        for number, (start, high, rise) in enumerate(steps):
+            # on each stretch the highest line is straight, so one end of the stretch decides
+            ends = [start] if number + 1 == len(steps) else [start, steps[number + 1][0] - 1]
+            if any(most + batch * each >= high + batch * rise for batch in ends):
+                found.append(moment)
+                break
+    return found
+
+
+def upper_envelope(lines: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """The highest of straight lines (at 0, rise) for every whole number from 1 on, stretch by stretch.
+
+    Gives the number at which each stretch begins and the line that is highest there.
+    """
+    best: dict[int, int] = {}
+    for fixed, rise in lines:
+        best[rise] = max(fixed, best.get(rise, fixed))
+    if not best:
+        return []
+    rise = max(best, key=lambda rise: (best[rise] + rise, rise))
+    steps = [(1, best[rise], rise)]
+    while True:
+        _, fixed, rise = steps[-1]
+        steeper = [(steep, other) for steep, other in best.items() if steep > rise]
+        crossings = [((fixed - other) // (steep - rise) + 1, steep, other) for steep, other in steeper]
+        if not crossings:
+            return steps
+        # the first whole number at which another line is higher; of several there the highest
+        begin = min(crossings)[0]
+        steep, other = max(
+            [(steep, other) for at, steep, other in crossings if at == begin],
+            key=lambda line: (line[1] + begin * line[0], line[0]),
+        )
+        steps.append((begin, other, steep))

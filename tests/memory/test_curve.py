@@ -1,0 +1,150 @@
+"""Peak memory as a function of the batch: what the account says of each, to the byte, with place and breakdown."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+
+import cnncalc
+from cnncalc.errors import ValueProblem
+from cnncalc.frontend.catalogue import names
+from cnncalc.memory.account import Bench, Options, account_memory
+from cnncalc.memory.curve import curve_of, upper_envelope
+from cnncalc.memory.optimizers import OPTIMIZERS
+from cnncalc.memory.profiles import PROFILES
+from cnncalc.memory.segments import segments_of
+from tests.random_nets import examples, random_design, seeds
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.report import Report
+    from cnncalc.memory.curve import Curve
+
+BATCHES = (1, 2, 3, 7, 8, 32, 100, 1000)
+
+
+def differences(report: Report, options: Options, batches: tuple[int, ...], curve: Curve | None = None) -> list[str]:
+    """Where the curve and the account of a batch say different things, for every optimizer."""
+    segments = segments_of(report, options.checkpoint)
+    curve = curve or curve_of(Bench(report, options), segments)
+    found = []
+    for batch in batches:
+        bench = Bench(report, options._replace(batch=batch))
+        inference = bench.inference(batch)
+        if curve.inference(batch) != (inference.peak_bytes, inference.peak_at, inference.breakdown):
+            found.append(f"inference of {batch}")
+        trace = bench.trace(batch, segments)
+        bench.trace = lambda *_, trace=trace, **__: trace  # type: ignore[method-assign]  # no optimizer changes it
+        for optimizer in curve.optimizers:
+            bench.options = options._replace(batch=batch, optimizer=optimizer)
+            training = bench.training(batch, segments)
+            if curve.training(batch, optimizer) != (training.peak_bytes, training.peak_at, training.breakdown):
+                found.append(f"{optimizer} with {batch}")
+    return found
+
+
+@pytest.mark.parametrize("net", names())
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_curve_of_a_named_net_is_what_the_account_says(net: str, profile: str) -> None:
+    assert differences(cnncalc.analyze(net), Options(profile=profile), BATCHES) == []
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_optimizer_at_every_batch(profile: str) -> None:
+    report = cnncalc.analyze("googlenet-aux")
+    curve = curve_of(Bench(report, Options(profile=profile)))
+
+    assert list(curve.optimizers) == list(OPTIMIZERS)
+    for batch in BATCHES:
+        for optimizer in OPTIMIZERS:
+            memory = account_memory(report, Options(profile=profile, batch=batch, optimizer=optimizer))
+            peak = curve.training(batch, optimizer)
+            assert peak == (memory.training.peak_bytes, memory.training.peak_at, memory.training.breakdown)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"dtype": "float64"},
+        {"autocast": "bfloat16"},
+        {"weight_decay": True},
+        {"style": "loop"},
+        {"style": "fused", "optimizer": "adam"},
+        {"accumulate": 4},
+        {"zero_grad": "before-backward"},
+        {"zero_grad": "zeros"},
+        {"checkpoint": "blocks"},
+        {"checkpoint": "sqrt", "accumulate": 2},
+    ],
+)
+@pytest.mark.parametrize("net", ["lenet5", "resnet18", "mobilenet-v2", "densenet121"])
+def test_the_curve_follows_every_option(net: str, options: dict[str, object]) -> None:
+    assert differences(cnncalc.analyze(net), Options(**options), (1, 2, 9, 64)) == []  # type: ignore[arg-type]
+
+
+@given(seeds)
+@examples(120)
+def test_the_curve_of_a_random_net_is_what_the_account_says(seed: int) -> None:
+    report = cnncalc.analyze(random_design(seed).text)
+    profile = list(PROFILES)[seed % len(PROFILES)]
+
+    assert differences(report, Options(profile=profile), (1, 2, 3, 5, 17, 128, 999)) == []
+
+
+def test_small_batches_in_which_different_sizes_take_the_same_room_are_told_apart() -> None:
+    """[1x1x3] and the [1x1x5] it is a part of take 512 bytes each up to 25 images: as if it were the whole."""
+    report = cnncalc.analyze("INPUT 6x6x2 -> GAP -> [ | CONV1-3 -> BN]@a -> CONCAT@b -> CONV1-5 -> ADD(@b) -> FC-4")
+    curve = curve_of(Bench(report, Options()))
+
+    assert set(range(1, 26)) <= set(curve.special)
+    assert 64 not in curve.special
+    assert differences(report, Options(), tuple(range(1, 70)), curve) == []
+
+
+def test_the_notes_rule_is_a_straight_line() -> None:
+    """vgg16: 15,237,608 activations and 138,357,544 parameters of 4 bytes."""
+    report = cnncalc.analyze("vgg16")
+    options = Options(profile="notes", batch=5)
+    curve, memory = curve_of(Bench(report, options)), account_memory(report, options)
+
+    assert curve.training(5, "adam").bytes == 2 * 5 * 15_237_608 * 4 + 3 * 138_357_544 * 4
+    assert curve.training(5, "adam") == (memory.training.peak_bytes, memory.training.peak_at, memory.training.breakdown)
+    assert curve.inference(5) == (memory.inference.peak_bytes, memory.inference.peak_at, memory.inference.breakdown)
+
+
+def test_a_net_without_a_layer_has_a_curve() -> None:
+    report = cnncalc.analyze("INPUT 4x5x3")
+
+    assert differences(report, Options(), (1, 6)) == []
+
+
+def test_an_optimizer_without_a_fused_form_is_left_out() -> None:
+    bench = Bench(cnncalc.analyze("lenet5-modern"), Options(style="fused", optimizer="adam"))
+
+    assert list(curve_of(bench).optimizers) == ["adam", "amsgrad", "adamw"]
+    with pytest.raises(ValueProblem, match="momentum has no fused style"):
+        curve_of(Bench(cnncalc.analyze("lenet5-modern"), Options(style="fused")))
+
+
+@pytest.mark.parametrize("net", ["vgg16", "resnet152", "googlenet", "densenet121"])
+def test_the_data_of_a_curve_are_short(net: str) -> None:
+    curve = curve_of(Bench(cnncalc.analyze(net), Options()))
+
+    assert len(json.dumps(curve.data())) < 3_000
+
+
+@pytest.mark.parametrize(
+    ("lines", "steps"),
+    [
+        ([(5, 0)], [(1, 5, 0)]),
+        ([(5, 0), (0, 1)], [(1, 5, 0), (6, 0, 1)]),
+        ([(5, 0), (0, 1), (-3, 2)], [(1, 5, 0), (5, -3, 2)]),
+        ([(5, 1), (7, 1), (1, 3)], [(1, 7, 1), (4, 1, 3)]),
+        ([], []),
+    ],
+)
+def test_the_highest_of_straight_lines(lines: list[tuple[int, int]], steps: list[tuple[int, int, int]]) -> None:
+    """5 and x meet at 5, where they are alike: the second is higher from 6 on."""
+    assert upper_envelope(lines) == steps

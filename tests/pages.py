@@ -1,0 +1,72 @@
+"""Pages of reports, made in this process, and the browser that they are looked at with."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.cli.program import DONE, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""What the browser may be called."""
+
+SWITCHES = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+PATIENCE = 15_000
+"""Milliseconds after which anything that the browser does has failed."""
+
+# so long that blocks are folded; with blocks in blocks, text of users that means something elsewhere, and a budget
+HOSTILE = """\
+name: a<b>&c|d_e
+title: "<script>alert('x')</script> [red] 日本語 שלום </style> \\u202e&amp;"
+source: "<!-- --> \\\\ `code` \\x07"
+blocks:
+  unit(w): "[CONV3-w -> BN -> RELU -> CONV3-w -> BN | CONV1-w] -> ADD -> RELU"
+layers: INPUT 9x14x3 -> CONV3-4@הראשון -> [unit(8)@u -> unit(8)@v]@層*9 -> GAP -> FC-10
+budget:
+  parameters: {max: 100K, warn: 9K}
+  training_memory: {max: 80MiB, batch: 4, optimizer: adam}
+  macs: 1K
+"""
+
+
+@functools.cache
+def page_of(*words: str) -> str:
+    """The page that ``cnncalc report`` with these words writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "page.html"
+        assert run(["report", *words, "-o", str(file)]) == DONE
+        return file.read_text(encoding="utf-8")
+
+
+def open_browser() -> Iterator[Browser]:
+    """A headless Chromium, closed at the end; the test is skipped where there is none."""
+    import pytest
+
+    path = next((found for found in map(shutil.which, CHROMIUM) if found), None)
+    if path is None:
+        pytest.skip(f"no browser here: none of {', '.join(CHROMIUM)} is installed")
+    driver: Any = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: browser)")
+    with driver.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(SWITCHES), timeout=2 * PATIENCE)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def written_to(folder: Path, *words: str) -> str:
+    """The address of a file with that page."""
+    file = folder / "page.html"
+    file.write_text(page_of(*words), encoding="utf-8")
+    return file.as_uri()
