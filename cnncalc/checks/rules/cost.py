@@ -191,8 +191,8 @@ class OddDepth(Rule):
 
     Example: CONV3-250: its time is that of CONV3-256.
 
-    Instead: the next multiple of 8 that the groups divide as well. The value of the advice is the number of multiply-adds
-    of the net with it.
+    Instead: the next multiple of 8 that the groups divide as well. The value of the advice is the number of
+    multiply-adds of the net with it.
 
     Source: NVIDIA, "Deep Learning Performance: Convolutional Layers User's Guide", section on channels in and out.
     """
