@@ -7,25 +7,25 @@ from typing import Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
 from cnncalc.cli.memory import REPLAY, options_of
-from cnncalc.cli.options import DESIGN, UNITS, analyze, output_options
+from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options
 from cnncalc.errors import ValueProblem
 from cnncalc.render.plot import KINDS, OVER_TIME, WIDTH, draw
 
-HELP = """Draws TARGET: where memory and parameters lie, what is alive when, the volumes to scale, the graph.
+_KINDS = "\n".join([f"  {kind:10} {what}" for kind, what in KINDS.items()])
+
+HELP = f"""Draws TARGET: where memory and parameters lie, what is alive when, the volumes to scale, the graph.
+
+The SVG goes to standard output, or to the file that --output names; a file that ends in .png becomes a PNG.
 
 \b
 Kinds:
-  cost       activation memory and parameters along the depth
-  training   live memory over a training step, the peak marked
-  inference  live memory over inference, the peak marked
-  volumes    the volumes as blocks, drawn to scale
-  graph      the graph, with the volumes on its edges
+{_KINDS}
 
 \b
 Examples:
-  cnncalc plot vgg16 > vgg16.svg
-  cnncalc plot resnet50 --kind training --batch 32 --output step.svg
-  cnncalc plot googlenet --kind volumes --format png --output googlenet.png
+  cnncalc plot vgg16
+  cnncalc plot resnet50 --kind training --batch 32 --optimizer adam
+  cnncalc plot googlenet --kind volumes --width 1200
 """
 
 ALWAYS = ("batch", "dtype")
@@ -90,7 +90,7 @@ COMMAND = Command(
     (
         choice("--kind", tuple(KINDS), "What to draw (default: cost).", default="cost"),
         Option("--width", "width", f"Width of the drawing in pixels (default: {WIDTH}).", "N", whole_number),
-        Option("--depth", "depth", "Sum by block, so many dots deep (resnet50: 1 for stages).", "N", whole_number),
+        DEPTH,
         *(option._replace(group="replay") for option in REPLAY),
         *DESIGN,
         UNITS,

@@ -164,7 +164,8 @@ def test_without_the_library_a_picture_says_what_to_install(tmp_path: Path) -> N
 
 def test_a_drawing_needs_no_library() -> None:
     code = (
-        "import sys; from cnncalc.cli.program import run; run(['plot', 'INPUT 8x8x3 -> CONV', '--output', '/dev/null']);"
+        "import sys; from cnncalc.cli.program import run;"
+        "run(['plot', 'INPUT 8x8x3 -> CONV', '--output', '/dev/null']);"
         "print([name for name in ('numpy', 'rich', 'yaml', 'click', 'resvg_py', 'xml') if name in sys.modules])"
     )
 

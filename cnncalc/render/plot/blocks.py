@@ -24,6 +24,8 @@ LABEL_SIZE = 10
 """Font size of the labels."""
 LONGEST_LABEL = 100.0
 """So much room a label may take, in pixels."""
+WIDEST_GAP = 34.0
+"""Between two blocks, where there is room to spare."""
 BRANCH_GAP = 26.0
 """Between two columns where branches lie side by side: room for the curves."""
 ARC, ARC_WITH_WORDS = 8.0, 14.0
@@ -57,12 +59,19 @@ class Form(NamedTuple):
     @property
     def label(self) -> float:
         """The room that a label takes which reads upward."""
-        return 4 + self.lines * 11.5
+        return 1.5 + self.lines * 11.5
 
 
-FORMS = (Form(15.0, 2), Form(9.0, 2), Form(8.0, 1))
+FORMS = (Form(15.0, 2), Form(9.0, 2), Form(8.0, 1), Form(5.0, 1))
 """From roomy to narrow."""
-ONE_ROW = ((FORMS[0], 1.0), (FORMS[1], 1.0), (FORMS[2], 1.0), (FORMS[2], 0.8), (FORMS[2], 0.65))
+ONE_ROW = (
+    (FORMS[0], 1.0),
+    (FORMS[1], 1.0),
+    (FORMS[2], 1.0),
+    (FORMS[2], 0.8),
+    (FORMS[2], 0.65),
+    (FORMS[3], 0.45),
+)
 """What is tried to get all into one row: forms, and how much smaller than usual the blocks are."""
 
 
@@ -287,7 +296,10 @@ def _scales(
                 middle = (low + high) / 2
                 low, high = (middle, high) if _whole(columns, form, factor, middle) <= room else (low, middle)
             best = high if _whole(columns, form, factor, high) <= room else low
-            return [(Scale(space * factor, best, point), form)]
+            if form is FORMS[0]:
+                left = room - 1 - _whole(columns, form, factor, best)
+                form = form._replace(gap=min(WIDEST_GAP, form.gap + max(0.0, left) / len(columns)))
+            return [(Scale(space * factor, best, point * factor), form)]
     scale = Scale(space, min(56.0 / deepest, most), point)
     return [(scale, FORMS[0]), (scale._replace(depth=scale.depth * 0.75), FORMS[1])]
 

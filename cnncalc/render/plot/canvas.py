@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from cnncalc.render.plot.metrics import LINE, cut, width_of, wrapped
+from cnncalc.render.plot.metrics import LINE, cut, evenly_wrapped, width_of
 from cnncalc.render.plot.palette import FONTS, style_sheet
 from cnncalc.source import visible
 
@@ -84,6 +84,7 @@ class Canvas:
         anchor: str = "start",
         turned: bool = False,
         full: str | None = None,
+        more: str = "",
     ) -> None:
         """One line of text with its base line at ``y``; ``turned`` reads upward. ``full`` is told by a tool tip."""
         self.used.update((font, colour))
@@ -93,7 +94,7 @@ class Canvas:
         if turned:
             where += f' transform="rotate(-90 {number(x)} {number(y)})"'
         tip = f"<title>{escaped(full)}</title>" if full is not None and full != text else ""
-        self.parts.append(f'<text class="{font} {colour}" {where}>{tip}{escaped(text)}</text>')
+        self.parts.append(f'<text class="{font} {colour}" {where}{more}>{tip}{escaped(text)}</text>')
 
     def fitted(
         self,
@@ -114,10 +115,10 @@ class Canvas:
             self.text(x, y, brief, font, colour, anchor=anchor, turned=turned, full=text)
 
     def lines(self, text: str, font: str, colour: str = "ink", *, gap: float = 0.0) -> None:
-        """A paragraph over the whole width, below what is there."""
+        """A paragraph below what is there, its lines about equally long."""
         size, bold = FONTS[font]
         self.y += gap
-        for line in wrapped(text, size, self.right - self.left, bold=bold):
+        for line in evenly_wrapped(text, size, self.right - self.left, bold=bold):
             self.y += size * LINE
             self.text(self.left, self.y - size * 0.3, line, font, colour)
 

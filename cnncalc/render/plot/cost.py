@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.render.account import rows_of
 from cnncalc.render.document import percent, plural
+from cnncalc.render.notation import UNIT_RULES
 from cnncalc.render.plot.axes import TURNED_PITCH, Stretch, byte_ticks, count_ticks, name_axis
 from cnncalc.render.plot.canvas import Canvas, number, shown
 from cnncalc.units import format_bytes, short
@@ -84,8 +85,8 @@ def draw_cost(report: Report, width: float, depth: int | None, units: str) -> st
     what = "block" if depth is not None else "layer"
     left_out = len(every) - len(rows)
     note = (
-        f"Activation memory: bytes of the output volumes of {plural(report.batch, 'image')} in {report.dtype}, one "
-        f"forward pass; parameters: numbers. Right: share of the total."
+        f"Activation memory: bytes ({UNIT_RULES[units]}) of the output volumes of {plural(report.batch, 'image')} in "
+        f"{report.dtype}, one forward pass; parameters: numbers, K, M and G by 1000. Right: share of the total."
     )
     if left_out:
         note += (
@@ -163,6 +164,27 @@ def _shares(canvas: Canvas, chart: Chart, right: float, base: float, scale: floa
         canvas.text(right + 7, y + 3.5, f"{i * step:.10g} %", "tick", "muted")
 
 
+class Bars(NamedTuple):
+    """One bar, or neighbouring bars of one value that share a label: their ends and the line that they reach."""
+
+    first: int
+    number: int
+    left: float
+    right: float
+    top: float
+
+
+def _alike(values: Sequence[int], boxes: Sequence[tuple[float, float, float]], *, are_named: bool) -> list[Bars]:
+    """Bars of equal height beside each other, taken together where the axis names each of them."""
+    found: list[Bars] = []
+    for place, (left, right, top) in enumerate(boxes):
+        if are_named and found and values[found[-1].first] == values[place]:
+            found[-1] = found[-1]._replace(number=found[-1].number + 1, right=right)
+        else:
+            found.append(Bars(place, 1, left, right, top))
+    return found
+
+
 def _labels(
     canvas: Canvas,
     chart: Chart,
@@ -174,44 +196,51 @@ def _labels(
 ) -> None:
     """Writes the values of the largest bars where neither another bar nor another label stands.
 
-    ``edges`` are left, top and right of the room for them. Bars that the axis does not name are named here.
+    ``edges`` are left, top and right of the room for them. Bars that the axis does not name are named here, and of
+    those with one value the first.
     """
-    left, top, right = edges
-    highest = max(chart.values)
-    ranked = sorted(range(len(rows)), key=lambda place: (-chart.values[place], place))
+    values = chart.values
+    ranked = sorted(_alike(values, boxes, are_named=are_named), key=lambda bars: (-values[bars.first], bars.first))
     taken: list[tuple[float, float, float, float]] = []
-    named: list[int] = []
-    for place in ranked[: 8 * MOST_LABELS]:
-        value = chart.values[place]
-        if len(taken) == MOST_LABELS or value * SMALLEST_PART < highest or not value:
+    written: set[int] = set()
+    for bars in ranked[: 8 * MOST_LABELS]:
+        value = values[bars.first]
+        if len(taken) == MOST_LABELS or value * SMALLEST_PART < values[ranked[0].first] or not value:
             break
+        if value in written and not are_named:
+            continue
         share = percent(value, chart.total)
-        lines = (chart.text(value), share)
+        lines = (chart.text(value), f"{share} each" if bars.number > 1 else share)
         if not are_named:
-            lines = (shown(rows[place].name), f"{chart.text(value)}, {share}")
-        x1, x2, y = boxes[place]
-        wide = max(canvas.room(lines[0], "strong"), canvas.room(lines[1]))
-        if wide > right - left - 4:
-            continue
-        middle = (x1 + x2) / 2
-        centre = min(max(middle, left + 2 + wide / 2), right - 2 - wide / 2)
-        if not are_named and any(value == chart.values[other] for other in named):
-            continue
-        half = wide / 2
-        above = [(x, y - 5) for x in (centre, x1 + half, x2 - half)]
-        for x, bottom in (*above, (x2 + 5 + half, y + 22), (x1 - 5 - half, y + 22)):
-            area = (x - wide / 2 - 3, x + wide / 2 + 3, bottom - 25, bottom + 3)
-            if area[0] < left - 1 or area[1] > right + 1 or area[2] < top - 1:
-                continue
+            lines = (shown(rows[bars.first].name), f"{chart.text(value)}, {share}")
+        half = max(canvas.room(lines[0], "strong"), canvas.room(lines[1])) / 2
+        for middle, bottom in _spots(bars, half, edges, beside=not are_named):
+            area = (middle - half - 3, middle + half + 3, bottom - 25, bottom + 3)
             if any(area[0] < b and area[1] > a and area[2] < d and area[3] > c for a, b, c, d in taken):
                 continue
             if any(area[0] < b and area[1] > a and area[3] > height for a, b, height in boxes):
                 continue
             taken.append(area)
-            named.append(place)
-            canvas.text(x, bottom - 13, lines[0], "strong", anchor="middle")
-            canvas.text(x, bottom, lines[1], anchor="middle")
+            written.add(value)
+            canvas.text(middle, bottom - 13, lines[0], "strong", anchor="middle")
+            canvas.text(middle, bottom, lines[1], anchor="middle")
             break
+
+
+def _spots(bars: Bars, half: float, edges: tuple[float, float, float], *, beside: bool) -> list[tuple[float, float]]:
+    """Middle and base line of the places where a label so wide may stand: above its bars, or beside their top."""
+    left, top, right = edges
+    if 2 * half > right - left - 4:
+        return []
+    centre = min(max((bars.left + bars.right) / 2, left + 2 + half), right - 2 - half)
+    spots = [(x, bars.top - 5) for x in (centre, bars.left + half, bars.right - half)]
+    if beside:
+        spots += [(bars.right + 5 + half, bars.top + 22), (bars.left - 5 - half, bars.top + 22)]
+    return [
+        (x, bottom)
+        for x, bottom in spots
+        if left - 1 <= x - half - 3 and x + half + 3 <= right + 1 and bottom - 25 >= top
+    ]
 
 
 def _description(report: Report, rows: Sequence[Row], what: str) -> str:

@@ -85,3 +85,19 @@ def wrapped(text: str, size: float, room: float, *, bold: bool = False) -> list[
             width = width_of(word, size, bold=bold)
         line, used = word, width
     return [*lines, line] if line else lines
+
+
+def evenly_wrapped(text: str, size: float, room: float, *, bold: bool = False) -> list[str]:
+    """The text in as few lines as there can be, and these about equally long."""
+    lines = wrapped(text, size, room, bold=bold)
+    if len(lines) < 2:
+        return lines
+    low, high = room / 2, room
+    for _ in range(6):
+        middle = (low + high) / 2
+        tried = wrapped(text, size, middle, bold=bold)
+        if len(tried) <= len(lines):
+            lines, high = tried, middle
+        else:
+            low = middle
+    return lines

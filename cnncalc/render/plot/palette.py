@@ -102,6 +102,7 @@ RULES = {
     "merge": "fill:{merge};stroke:{edge};stroke-width:1",
     "forward": "fill:{forward}",
     "backward": "fill:{backward}",
+    "step": "fill:{axis}",
     "again": "fill:{gradients}",
 }
 """What each class looks like; a drawing carries those that it uses."""

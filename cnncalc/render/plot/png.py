@@ -7,7 +7,7 @@ from typing import Any
 
 from cnncalc.errors import ValueProblem
 
-ZOOM = 2.0
+ZOOM = 2
 """Pixels of the picture for one of the drawing, so that it is sharp on a dense screen and in print."""
 _PROBE = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">'
@@ -25,7 +25,7 @@ def png_of(svg: str) -> bytes:
             code="png-missing",
             hint="pip install 'cnncalc[png]', or write SVG",
         ) from None
-    if _picture(library, _PROBE.format("M"), 1.0) == _picture(library, _PROBE.format(""), 1.0):
+    if _picture(library, _PROBE.format("M"), 1) == _picture(library, _PROBE.format(""), 1):
         raise ValueProblem(
             "PNG needs a font, and this system has none",
             code="png-missing",
@@ -34,5 +34,5 @@ def png_of(svg: str) -> bytes:
     return _picture(library, svg, ZOOM)
 
 
-def _picture(library: Any, svg: str, zoom: float) -> bytes:
+def _picture(library: Any, svg: str, zoom: int) -> bytes:
     return bytes(library.svg_to_bytes(svg_string=svg, zoom=zoom, sans_serif_family="DejaVu Sans"))
