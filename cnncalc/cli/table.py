@@ -41,6 +41,7 @@ def run(
     columns: str | None,
     depth: int | None,
     bars: bool,
+    totals: bool,
     in_place: bool,
     notation: dict[str, Any],
     design: dict[str, Any],
@@ -58,14 +59,14 @@ def run(
 
         words = notation_of(notation, out, "notes")
         report = analyze(target, design, account, in_place=in_place)
-        out.write(notes_document(report, depth=depth, notation=words).with_columns(columns))
+        out.write(notes_document(report, depth=depth, totals=totals, notation=words).with_columns(columns))
         return
     words = notation_of(notation, out)
     chosen: tuple[str, ...] | None = EXACT if out.form in ("csv", "tsv") and not bars else None
     if columns is not None:
         chosen = chosen_columns(columns, KNOWN)
     report = analyze(target, design, account, in_place=in_place)
-    out.write(document(report, columns=chosen, depth=depth, bars=bars, notation=words))
+    out.write(document(report, columns=chosen, depth=depth, bars=bars, totals=totals, notation=words))
 
 
 COMMAND = Command(
@@ -80,6 +81,7 @@ COMMAND = Command(
         DEPTH,
         Option("--bars", "bars", "Draw the shares of memory, parameters and MACs as bars.", default=False,
                opposite="--no-bars"),
+        Option("--totals", "totals", "Totals below the table (default: yes).", default=True, opposite="--no-totals"),
         IN_PLACE,
         *DESIGN,
         *REPORT,

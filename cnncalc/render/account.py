@@ -242,12 +242,13 @@ def document(
     columns: Sequence[str] | None = None,
     depth: int | None = None,
     bars: bool = False,
+    totals: bool = True,
     notation: Notation = USUAL_NOTATION,
 ) -> Document:
     """The table of a report with its totals; ``data`` is the report as JSON prints it, with the blocks if summed.
 
     Without ``columns`` it has the usual ones, or with ``bars`` those that draw where memory, parameters and
-    multiply-adds lie.
+    multiply-adds lie. Without ``totals`` nothing is said below but how the table counts.
     """
     rows = rows_of(report, depth)
     if columns is None:
@@ -257,9 +258,7 @@ def document(
         heading=heading(report),
         table=table_of(rows, columns, notation),
         closing=(
-            *total_paragraphs(report, notation),
-            *paragraph("where", sentences(report)),
-            *paragraph("assumed", assumed_lines(report.assumed)),
+            *(closing_paragraphs(report, notation) if totals else ()),
             Paragraph("counted", counted_lines(report, notation)),
         ),
         data=lambda: _data(report, rows if depth is not None else None),
@@ -300,6 +299,15 @@ def heading(report: Report) -> tuple[str, ...]:
     if report.batch > 1 or report.dtype != "float32":
         lines.append(f"bytes: of {plural(report.batch, 'image')} in {report.dtype}")
     return tuple(lines)
+
+
+def closing_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...]:
+    """The totals, where they lie, and what was assumed."""
+    return (
+        *total_paragraphs(report, notation),
+        *paragraph("where", sentences(report)),
+        *paragraph("assumed", assumed_lines(report.assumed)),
+    )
 
 
 def counted_lines(report: Report, notation: Notation) -> tuple[str, ...]:

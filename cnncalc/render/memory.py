@@ -112,7 +112,8 @@ def memory_document(
         closing.append(
             Paragraph("live bytes over inference", tuple(draw(inference.events, notation.units)), verbatim=True)
         )
-    closing.append(Paragraph("counted", (f"bytes of live tensors for {held}; {notation.rule}",)))
+    what = "bytes by the notes' rule" if options.profile == "notes" else "bytes of live tensors"
+    closing.append(Paragraph("counted", (f"{what}: {held}; {notation.rule}",)))
     return Document(
         heading, Table(columns, tuple(rows)), tuple(closing), lambda: data(memory, depth=depth, timeline=timeline)
     )
@@ -150,6 +151,8 @@ def _notes(memory: MemoryReport, notation: Notation) -> Paragraph:
 
 def _ranges(memory: MemoryReport, notation: Notation) -> Paragraph:
     """What comes on top of live tensors: ranges with their sources, never one number."""
+    if memory.options.profile == "notes":
+        return Paragraph("exact, and what is not", ("this is a rule of thumb; the other profiles are exact",))
     if not memory.options.profile.startswith("torch"):
         return Paragraph("exact", ("the bytes above are those of the arrays that are alive",))
     lines = ["the bytes above are those of live tensors, exact; on the device comes on top of them:"]

@@ -33,28 +33,39 @@ PRINTED_TOTAL = "24M and 93MB"
 """What the notes print below that table."""
 
 
-def notes_document(report: Report, *, depth: int | None = None, notation: Notation | None = None) -> Document:
+def notes_document(
+    report: Report, *, depth: int | None = None, totals: bool = True, notation: Notation | None = None
+) -> Document:
     """The notes' table of a report.
 
-    A layer that works in place has no row, and biases are left out of the weights, as in the notes. Totals are those of
-    the rows; where the notes print another one, a footnote says so.
+    A layer that works in place has no row, and biases are left out of the weights, as in the notes. Totals are those
+    of the rows; where the notes print another one, a footnote says so. Without ``totals`` nothing is said below but
+    how the table counts.
     """
     notation = notation or NOTES
     rows = [row for row in rows_of(report, depth) if row.held or row.parameters]
     table = Table(COLUMNS, tuple([_cells(row, notation) for row in rows]))
-    totals = report.totals
-    is_printed = (len(rows), totals.activations, totals.weights) == PRINTED
+    counted = f"(memory in numbers of one image, K, M and G by 1000; biases left out; {notation.rule})"
     return Document(
         heading=heading(report),
         table=table,
         closing=(
-            Paragraph("", tuple(_total_lines(report, notation))),
-            *paragraph("", test_time_lines(report, notation)),
-            *paragraph("", [f"assumed: {line}" for line in assumed_lines(report.assumed)]),
-            *paragraph("", _footnote(report, notation) if is_printed else []),
-            Paragraph("", (f"(memory in numbers of one image, K, M and G by 1000; biases left out; {notation.rule})",)),
+            *(_closing(report, len(rows), notation) if totals else ()),
+            Paragraph("", (counted,)),
         ),
         data=document(report, depth=depth).data,
+    )
+
+
+def _closing(report: Report, rows: int, notation: Notation) -> tuple[Paragraph, ...]:
+    """The totals, what they leave out, what was assumed, and where the notes print something else."""
+    totals = report.totals
+    is_printed = (rows, totals.activations, totals.weights) == PRINTED
+    return (
+        Paragraph("", tuple(_total_lines(report, notation))),
+        *paragraph("", test_time_lines(report, notation)),
+        *paragraph("", [f"assumed: {line}" for line in assumed_lines(report.assumed)]),
+        *paragraph("", _footnote(report, notation) if is_printed else []),
     )
 
 

@@ -75,6 +75,17 @@ def test_exact_bytes_of_memory() -> None:
     assert total[1:3] == [f"{record['training']['peak_bytes']:,}", "B"]
 
 
+@pytest.mark.parametrize(("style", "last"), [("full", "counted  memory in numbers"), ("notes", "(memory in numbers")])
+def test_a_table_without_totals_still_says_how_it_counts(style: str, last: str) -> None:
+    whole = cnncalc("table", NET, "--style", style).stdout
+    text = cnncalc("table", NET, "--style", style, "--no-totals").stdout
+
+    assert "TOTAL" in whole
+    assert "TOTAL" not in text
+    assert text.split("\n\n")[:2] == whole.split("\n\n")[:2]
+    assert text.split("\n\n")[2].startswith(last)
+
+
 def test_a_table_of_memory_with_chosen_columns() -> None:
     lines = cnncalc("memory", NET, "--columns", "class,inference", "--format", "csv").stdout.splitlines()
 

@@ -489,6 +489,18 @@ def test_equal_blocks_of_resnet152_are_drawn_once() -> None:
         assert "drawn once" in text_of(drawing("resnet152", kind))
 
 
+def test_what_is_cut_on_its_way_is_a_word_on_an_arrow() -> None:
+    """U-Net's four crops are named; a slice in a branch of its own is a block."""
+    text = text_of(drawing("unet", "volumes"))
+    for size in ("392x392x64", "200x200x128", "104x104x256", "56x56x512"):
+        assert f"PAD {size}" in text.splitlines()
+
+    split = cnncalc.analyze("INPUT 9x8x6 -> CONV3-6 -> [SLICE(0, to=2) -> CONV3-4 | SLICE(2, to=6)] -> CONCAT")
+    drawn = [block.volume.size for block in blocks_of(root_of(draw(split, "volumes")))]
+    assert drawn == ["9x8x6", "9x8x6", "9x8x2", "9x8x4", "9x8x8"]
+    assert "SLICE(from=2, to=6) 9x8x4" in text_of(draw(split, "volumes"))
+
+
 def test_branches_of_an_inception_module_lie_beside_each_other() -> None:
     """Of module 3a the first volumes of the four branches begin at one place, at four heights."""
     places = {}

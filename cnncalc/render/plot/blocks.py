@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.render.plot.canvas import shown
+from cnncalc.render.plot.choice import choices_of
 from cnncalc.render.plot.lanes import Lanes, lanes_of
 from cnncalc.render.plot.metrics import LINE, cut, width_of
-from cnncalc.render.plot.parts import Cell, Edge, Part, Run, cells_of, chains_joined, contracted, folded, parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.render.plot.parts import Cell, Part, Run
 
 BACK = 0.28
 """Width goes to the back: so far to the right and so far up, as a part of its length at full scale."""
@@ -30,16 +31,10 @@ BRANCH_GAP = 26.0
 """Between two columns where branches lie side by side: room for the curves."""
 ARC, ARC_WITH_WORDS = 8.0, 14.0
 """Between two arcs above each other."""
-MOST_COLUMNS = 60
-"""With more columns, equal blocks are drawn once, and where that is not enough the net is summed by block."""
 MOST_LANES = 32
 """With more branches side by side, a stretch is drawn as one block."""
-MOST_RUNS = 160
-"""With more runs even so, stretches of the net are one block."""
 FRAME = 7.0
 """Left and right of what comes several times, inside its frame."""
-CROSSING = frozenset(("pad", "slice"))
-"""Kinds that, alone between a fork and a merge, are no block but a word on the arrow."""
 
 
 class Scale(NamedTuple):
@@ -141,7 +136,7 @@ class Plan(NamedTuple):
 def plan_of(report: Report, depth: int | None, room: float) -> Plan:
     """The plan of a net for a page so many pixels wide, as fine as it stays readable."""
     best: Plan | None = None
-    for parts, runs, crossings in _choices(report, depth):
+    for parts, runs, crossings in choices_of(report, depth):
         plan = _planned(parts, runs, crossings, room)
         if best is None or plan.left_out < best.left_out:
             best = plan
@@ -203,64 +198,6 @@ def _broken(wides: Sequence[float], room: float) -> list[tuple[int, int]]:
         rows[-1] = (rows[-1][0], place + 1)
         used += wide
     return rows
-
-
-# What is drawn
-
-
-def _choices(report: Report, depth: int | None) -> Iterator[tuple[list[Part], list[Run], dict[tuple[int, int], str]]]:
-    """Parts and runs with the words on arrows, from fine to coarse; the first is as fine as it may be."""
-    deepest = max([row.name.count(".") for row in report.layers])
-    levels: tuple[int | None, ...] = (None, *range(deepest, 0, -1)) if depth is None else (depth,)
-    for level in levels:
-        parts, crossings = without_crossings(parts_of(report, level))
-        cells = cells_of(parts)
-        columns = {cell: max(lanes_of(parts, cell).columns.values()) + 1 for cell in cells}
-        runs = [Run((cell,)) for cell in cells]
-        if sum(columns.values()) > MOST_COLUMNS:
-            runs = folded(parts, cells)
-        if sum([columns[cell] for run in runs for cell in run.cells]) <= MOST_COLUMNS:
-            yield parts, runs, crossings
-    if max(columns.values()) > MOST_COLUMNS:
-        parts = chains_joined(parts)
-        cells, crossings = cells_of(parts), {}
-        runs = folded(parts, cells)
-    if len(runs) <= MOST_RUNS:
-        yield parts, runs, crossings
-    parts = contracted(parts, cells, MOST_COLUMNS)
-    yield parts, [Run((cell,)) for cell in cells_of(parts)], {}
-
-
-def without_crossings(parts: list[Part]) -> tuple[list[Part], dict[tuple[int, int], str]]:
-    """The parts without those that only cut what goes across from a fork to a merge; the words on their arrows."""
-    readers: dict[int, int] = {}
-    for part in parts:
-        for edge in part.inputs:
-            readers[edge.source] = readers.get(edge.source, 0) + 1
-    gone: dict[int, Part] = {}
-    for part in parts:
-        if len(part.rows) == 1 and part.main.kind in CROSSING and len(part.inputs) == 1:
-            (edge,) = part.inputs
-            if readers.get(part.index) == 1 and readers[edge.source] > 1 and edge.source not in gone:
-                gone[part.index] = part
-    if not gone:
-        return parts, {}
-    place: dict[int, int] = {}
-    kept: list[Part] = []
-    words: dict[tuple[int, int], str] = {}
-    for part in parts:
-        if part.index in gone:
-            continue
-        place[part.index] = len(kept)
-        edges = []
-        for edge in part.inputs:
-            cutter = gone.get(edge.source)
-            if cutter is not None:
-                edge = cutter.inputs[0]
-                words[place[edge.source], len(kept)] = f"{cutter.label} {cutter.volume.size}"
-            edges.append(Edge(place[edge.source], edge.row))
-        kept.append(part._replace(index=len(kept), inputs=tuple(edges)))
-    return kept, words
 
 
 # Sizes

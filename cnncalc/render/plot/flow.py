@@ -99,7 +99,7 @@ class Block(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """The page: columns of blocks, each column with its main line and its width; how many nodes there were."""
+    """The page: its columns of blocks, the parts of the net, and how many edges leave each."""
 
     parts: list[Part]
     columns: list[list[Block]]

@@ -97,7 +97,13 @@ class _Row:
         else:
             ways = piece.lanes.ways
             for way in ways:
-                self._way(piece, way, places, x)
+                before = self.before[0].part.index if self.before is not None else ENTRY
+                words = self.plan.crossings.get((before if way.source == ENTRY else way.source, way.target))
+                if words is not None:
+                    canvas.begin(words)
+                self._way(piece, way, places, x, words)
+                if words is not None:
+                    canvas.end()
             if piece.left_out:
                 self._way_in(x, places[piece.last])
         for index, box in piece.boxes.items():
@@ -120,7 +126,7 @@ class _Row:
         start, y = self._start(x)
         _straight(self.canvas, start, target[0], y)
 
-    def _way(self, piece: Piece, way: Way, places: dict[int, tuple[float, float]], x: float) -> None:
+    def _way(self, piece: Piece, way: Way, places: dict[int, tuple[float, float]], x: float, words: str | None) -> None:
         """The arrow of an edge."""
         columns = piece.columns
         end_x, end_y = places[way.target]
@@ -133,7 +139,7 @@ class _Row:
             start_x = left + box.length + box.back / 2
             turn = x + columns[piece.lanes.columns[way.source]][1]
         if way.form == "arc":
-            self._arc(piece, way, places, x)
+            self._arc(piece, way, places, x, words)
             return
         first = piece.lanes.columns.get(way.source, ENTRY)
         if way.form == "late":
@@ -142,7 +148,7 @@ class _Row:
         over = x + columns[first + 1][0]
         _curve(self.canvas, start_x, start_y, max(turn, start_x), over, end_x, end_y)
 
-    def _arc(self, piece: Piece, way: Way, places: dict[int, tuple[float, float]], x: float) -> None:
+    def _arc(self, piece: Piece, way: Way, places: dict[int, tuple[float, float]], x: float, words: str | None) -> None:
         """A curved arrow over the blocks between."""
         canvas = self.canvas
         top = self.axis - piece.above + piece.arc * (piece.lanes.levels - 1 - way.level)
@@ -172,8 +178,6 @@ class _Row:
             "arrow",
         )
         canvas.path(f"M{number(x2)} {number(y2)}l-2.75 -5h5.5Z", "tip")
-        source = box.part.index if box is not None else way.source
-        words = self.plan.crossings.get((source, way.target))
         if words is not None and width_of(words, LABEL_SIZE) + 30 < x2 - x1:
             canvas.text((x1 + x2) / 2, top + 11, words, "tick", "muted", anchor="middle")
 
@@ -306,6 +310,8 @@ def _note(plan: Plan) -> str:
         text += " 1x1xN is a bar, N high."
     if any(len(part.rows) > 1 and not part.is_block for part in parts):
         text += " Activation functions, normalizations, dropout and views are drawn with the layer before them."
+    if plan.crossings:
+        text += " What is cut between a fork and a merge is no block: its arrow names it."
     if any(part.is_block for part in parts):
         text += " A block of the net is drawn as the volume that it gives."
     if any(run.times > 1 for run, _ in runs):
