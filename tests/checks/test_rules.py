@@ -226,6 +226,12 @@ PLANTED = [
         "parameters",
     ),
     Planted("odd-depth", f"{HEAD} CONV3-250 {TAIL}", f"{HEAD} CONV3-256 {TAIL}", "macs"),
+    Planted(
+        "odd-depth",  # in groups, which must divide the better depth as well
+        "INPUT 20x21x25 -> CONV3-150(groups=25) -> RELU -> GAP -> FC-10",
+        "INPUT 20x21x25 -> CONV3-200(groups=25) -> RELU -> GAP -> FC-10",
+        "macs",
+    ),
     Planted("odd-depth", f"{HEAD} GAP -> FC-500 -> RELU -> FC-10", f"{HEAD} GAP -> FC-504 -> RELU -> FC-10", "macs"),
 ]
 

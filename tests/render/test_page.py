@@ -15,7 +15,8 @@ import pytest
 import cnncalc
 from cnncalc.memory.account import Bench, Options, account_memory
 from cnncalc.memory.curve import curve_of
-from cnncalc.render.page.markup import escaped, verbatim
+from cnncalc.render.page import layers
+from cnncalc.render.page.markup import escaped, prose, verbatim
 from cnncalc.render.page.shell import as_json
 from tests.pages import HOSTILE, page_of
 
@@ -166,6 +167,17 @@ def test_the_row_of_a_block_sums_what_is_in_it() -> None:
         assert line[4].text == f"{sum(row.activations for row in inside if not row.in_place):,}"
 
 
+def test_a_long_table_has_its_first_rows_and_the_totals_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "MOST_ROWS", 7)
+    root = tree("<!DOCTYPE html><title>x</title>" + layers.layer_table(cnncalc.analyze("vgg16"), "iec"))
+
+    assert [text_of(line[1]) for line in next(root.iter("tbody"))] == [
+        *("input", "conv1", "relu1", "conv2", "relu2", "pool1", "conv3"),
+    ]
+    assert "138,357,544" in text_of(next(root.iter("tfoot")))
+    assert "The first 7 rows of the table of vgg16" in text_of(next(root.iter("caption")))
+
+
 def data_of(page: str) -> Any:
     (script,) = [script for script in tree(page).iter("script") if script.get("type") == "application/json"]
     return json.loads(text_of(script))
@@ -261,6 +273,15 @@ def test_data_end_no_script_and_stay_exact() -> None:
 
     assert not set("<>&\u2028\u2029") & set(written)
     assert json.loads(written) == {**hard, "n": [2**53 - 1, str(2**53), str(-(2**60))]}
+
+
+def test_names_from_right_to_left_turn_nothing() -> None:
+    assert prose("CONV3-4 in \u05d4\u05e8\u05d0\u05e9\u05d5\u05df.1: 758.7K (5 %)") == (
+        "CONV3-4 in <bdi>\u05d4\u05e8\u05d0\u05e9\u05d5\u05df.1</bdi>: 758.7K (5\u00a0%)"
+    )
+    assert prose("(\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd)") == (
+        "(<bdi>\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd</bdi>)"
+    )
 
 
 def test_text_keeps_its_lines_and_shows_its_control_characters() -> None:

@@ -12,7 +12,7 @@ import cnncalc
 from cnncalc.memory.account import Bench, Options, account_memory
 from cnncalc.memory.fit import fit
 from cnncalc.memory.optimizers import OPTIMIZERS
-from cnncalc.units import format_bytes, short
+from cnncalc.units import UNIT_STYLES, format_bytes, percent, short
 from tests.pages import HOSTILE, PATIENCE, open_browser, page_of, written_to
 
 if TYPE_CHECKING:
@@ -262,6 +262,22 @@ def test_the_slider_agrees_with_the_command_line_to_the_byte(window: Window, net
         assert place == where
 
 
+@pytest.mark.parametrize("units", UNIT_STYLES)
+def test_numbers_are_written_as_the_command_line_writes_them(window: Window, units: str) -> None:
+    page = window.open("googlenet", "--units", units)
+    for batch in (1, 3, 47, 1024, 99_999, 10**9, 10**17):
+        page.fill("#batch", str(batch))
+        texts: list[list[str]] = page.eval_on_selector_all(
+            "[data-bytes]", "places => places.map(place => [place.dataset.bytes, place.textContent])"
+        )
+        assert len(texts) == 20
+        assert [text for _, text in texts] == [format_bytes(int(count), units) for count, _ in texts]
+        total = shown_bytes(page)["training-peak"]
+        for part in ("parameters", "activations", "transient"):
+            share = page.inner_text(f'[data-out="share-{part}"]')
+            assert share == percent(shown_bytes(page)[f"training-{part}"], total)
+
+
 def test_the_slider_moves_with_the_keyboard_and_says_what_it_found(window: Window) -> None:
     page = window.open("lenet5")
     slider = page.get_by_label("Images in a batch", exact=True)
@@ -345,8 +361,11 @@ def test_the_curve_is_drawn_to_scale(window: Window) -> None:
 
 def test_the_differences_of_two_nets_are_sorted(window: Window) -> None:
     page = window.open("vgg16", "vgg19")
+    assert page.locator("table.differences [aria-sort]").count() == 0
+    assert seen(page, 1, "table.differences") == ["conv8", "relu8", "conv12", "relu12", "conv13", "relu13"]
     page.locator("table.differences").get_by_role("button", name="parameters").click()
 
+    assert page.locator("table.differences [aria-sort]").inner_text() == "parameters"
     assert seen(page, 5, "table.differences")[0] == "+2.360M"
     assert seen(page, 5, "table.differences")[-1] == ""
 

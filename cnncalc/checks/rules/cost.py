@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import lcm
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.checks.findings import Advice, Finding, Share
@@ -190,7 +191,8 @@ class OddDepth(Rule):
 
     Example: CONV3-250: its time is that of CONV3-256.
 
-    Instead: the next multiple of 8. The value of the advice is the number of multiply-adds of the net with it.
+    Instead: the next multiple of 8 that the groups divide as well. The value of the advice is the number of
+    multiply-adds of the net with it.
 
     Source: NVIDIA, "Deep Learning Performance: Convolutional Layers User's Guide", section on channels in and out.
     """
@@ -214,7 +216,7 @@ class OddDepth(Rule):
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row = sites[0].row
         depth = row.output.depth
-        better = -(-depth // self.multiple) * self.multiple
+        better = self._better(row)
         message = f"a large depth should be divisible by {self.multiple}, but {row.label} has {depth:,} = "
         message += f"{depth // self.multiple}*{self.multiple} + {depth % self.multiple}"
         changed = rebuilt(report, {site.row.index: (self._rounded(site.row),) for site in sites})
@@ -222,6 +224,10 @@ class OddDepth(Rule):
         advice = None if changed is None else Advice(what, changed.totals.macs)
         return self.found(report, sites, message, key="macs", actual=report.totals.macs, advice=advice)
 
+    def _better(self, row: LayerReport) -> int:
+        """The next depth that is divisible by 8, and by the groups as before."""
+        step = lcm(self.multiple, getattr(row.layer, "groups", 1))
+        return -(-row.output.depth // step) * step
+
     def _rounded(self, row: LayerReport) -> Layer:
-        keys = {row.layer.dash or "filters": -(-row.output.depth // self.multiple) * self.multiple}
-        return with_keys(row.layer, **keys)
+        return with_keys(row.layer, **{row.layer.dash or "filters": self._better(row)})

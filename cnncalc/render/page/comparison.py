@@ -62,7 +62,9 @@ def _compared(quantity: Quantity, what: str, units: str) -> str:
 def layers_section(found: Difference, names: tuple[str, str], options: Options, units: str) -> str:
     """The layers that are not the same, in a table that can be sorted."""
     document = difference_document(found, names, options, notation=Notation(units))
-    notes = [paragraph(text("; ".join(part.lines)), "note") for part in document.closing if part.title == "renumbered"]
+    notes = [
+        paragraph(text("; ".join(part.lines)) + ".", "note") for part in document.closing if part.title == "renumbered"
+    ]
     if not document.table.rows:
         return section("table", "Layers", paragraph("Layer by layer the two are the same."), *notes)
     caption = f"The layers in which {names[1]} is not as {names[0]}. Numbers: by how much a layer has grown, one image."

@@ -55,8 +55,8 @@ def counted_section(memory: MemoryReport, units: str) -> str:
         ("Memory", _memory(memory)),
         (
             "Exact",
-            "are all volumes, counts and bytes of live tensors. Not exact, and given as a range where it is given, is "
-            "what a device holds beside them: workspaces, contexts, the blocks of an allocator.",
+            "are all volumes, counts and bytes of live tensors. What a device holds beside them (workspaces, contexts, "
+            "the blocks of an allocator) is no part of them; where something is known of it, it is given as a range.",
         ),
         (
             "The rule of the course notes",

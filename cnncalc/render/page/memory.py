@@ -79,7 +79,8 @@ def _intro(memory: MemoryReport) -> str:
     if options.zero_grad != "start":
         more.append(f"gradients let go as in zero-grad {options.zero_grad}")
     if options.checkpoint != "none":
-        more.append(f"{plural(len(memory.training.segments), 'checkpointed stretch').replace('stretchs', 'stretches')}")
+        count = len(memory.training.segments)
+        more.append(f"{count:,} stretch{'' if count == 1 else 'es'} of layers checkpointed")
     extra = f", with {', '.join(more)}" if more else ""
     return (
         f"The bytes of all tensors that are alive at once in {WHOSE[options.profile]}, in {options.dtype}{extra}. They "

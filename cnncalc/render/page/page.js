@@ -100,7 +100,8 @@
       this.body = table.tBodies[0];
       this.status = find("#found");
       this.query = "";
-      this.column = 0;
+      this.hasPlaces = table.id === "layers"; // its first column is the place in the net
+      this.column = this.hasPlaces ? 0 : -1;
       this.down = false;
       this.rows = [...this.body.rows].map((line, number) => ({
         line,
@@ -137,7 +138,7 @@
       if (cell.dataset.v !== undefined) return BigInt(cell.dataset.v);
       const text = cell.firstChild ? cell.firstChild.data.replace(/,/g, "") : "";
       if (text) return BigInt(text);
-      return this.table.id === "layers" && place === 0 ? BigInt(row.number) : 0n;
+      return this.hasPlaces && place === 0 ? BigInt(row.number) : 0n;
     }
 
     makeSortable(head, place) {
@@ -145,7 +146,7 @@
       button.type = "button";
       button.className = "sort";
       button.textContent = head.textContent;
-      if (place === 0 && head.textContent === "#") button.setAttribute("aria-label", "# (place in the net)");
+      if (this.hasPlaces && place === 0) button.setAttribute("aria-label", "# (place in the net)");
       head.replaceChildren(button);
       button.addEventListener("click", () => {
         // numbers begin with the largest, words and places with the first
@@ -188,16 +189,21 @@
       return false;
     }
 
+    isNatural() {
+      return !this.query && (this.column < 0 || (this.hasPlaces && this.column === 0 && !this.down));
+    }
+
     /** The rows that are seen, in their order. What is folded is sorted as one row; a search looks at layers alone. */
     seen() {
       if (this.query) return this.sorted(this.layers.filter((row) => row.text.includes(this.query)));
       const rows = this.rows.filter((row) => !this.isInside(row));
-      if (this.column === 0 && !this.down) return rows;
+      if (this.isNatural()) return rows;
       return this.sorted(rows.filter((row) => !row.isBlock || !row.isOpen));
     }
 
     sorted(rows) {
-      const { column, down } = this;
+      const { down } = this;
+      const column = Math.max(0, this.column);
       const order = this.isNumber[column] ? (a, b) => (a < b ? -1 : a > b ? 1 : 0) : natural;
       return rows.sort((a, b) => (down ? -1 : 1) * order(a.values[column], b.values[column]) || a.number - b.number);
     }
@@ -205,7 +211,7 @@
     show() {
       const seen = this.seen();
       const there = new Set(seen);
-      const isFlat = Boolean(this.query) || this.column !== 0 || this.down;
+      const isFlat = !this.isNatural();
       // what is not seen is there in print: in its place, or behind the rows that were sorted
       const rows = isFlat ? [...seen, ...this.rows.filter((row) => !there.has(row))] : this.rows;
       this.body.append(...rows.map((row) => row.line));
@@ -230,10 +236,11 @@
     }
 
     say(seen) {
-      if (!this.status || this.table.id !== "layers") return;
+      if (!this.hasPlaces) return;
       const layers = seen.filter((row) => !row.isBlock).length;
-      const count = `${layers} of ${this.layers.length} layers`;
-      this.status.textContent = this.query ? `${count} found` : layers < this.layers.length ? `${count} shown` : "";
+      const away = this.layers.length - layers;
+      const folded = away ? `${grouped(away)} layer${away === 1 ? "" : "s"} folded away` : "";
+      this.status.textContent = this.query ? `${grouped(layers)} of ${grouped(this.layers.length)} layers found` : folded;
     }
   }
 
@@ -270,6 +277,10 @@
     writeNumbers(find("input[name=numbers]:checked").value);
     if (hasBlocks && layers.layers.length > data.fold) layers.foldAll(false);
   }
+
+  // Where a drawing is wider than its frame, a graph begins in its middle.
+
+  for (const frame of all("figure.graph .scroll")) frame.scrollLeft = (frame.scrollWidth - frame.clientWidth) / 2;
 
   // Memory: the peaks of any batch, from what is alive at the moments that can be the largest.
 

@@ -1,0 +1,75 @@
+"""How long the page of a report takes after start-up, and what of it.
+
+    python benchmarks/report_page.py [net] [rounds]
+
+Printed are medians in milliseconds of repeated calls in one process, analysis and memory included, and the size of the
+page. The bound for resnet152 is one that the project has set itself. The first round, which loads what the others find
+there, is left out.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from cnncalc.analysis.loading import load_design
+from cnncalc.analysis.report import account
+from cnncalc.cli.report import checked, texts_of
+from cnncalc.frontend.expand import Settings
+from cnncalc.memory.account import Bench, Options, account_memory
+from cnncalc.memory.curve import curve_of
+from cnncalc.render.page import report_page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_MILLISECONDS = 200
+
+
+def steps(net: str) -> Iterator[tuple[str, str]]:
+    """Makes a page; after each step its name and the page, as far as there is one."""
+    graph = load_design(net, Settings())
+    yield "load", ""
+    report = account(graph)
+    yield "analysis", ""
+    memory = account_memory(report, Options(), logs=True, details=False)
+    yield "memory", ""
+    curve = curve_of(Bench(report, Options()))
+    yield "curve", ""
+    outcome = checked(net, report, {}, "iec")
+    yield "budget and rules", ""
+    texts = texts_of(report)
+    yield "texts", ""
+    yield "page", report_page(memory, curve, outcome, texts)
+
+
+def main() -> None:
+    """Measures and prints one line a step."""
+    net = sys.argv[1] if len(sys.argv) > 1 else "resnet152"
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 11
+    took: dict[str, list[float]] = {}
+    page = ""
+    for number in range(rounds + 1):
+        gc.collect()
+        gc.disable()  # as the program does
+        start = before = time.perf_counter()
+        for name, written in steps(net):
+            now = time.perf_counter()
+            page = written
+            if number:
+                took.setdefault(name, []).append(now - before)
+            before = now
+        if number:
+            took.setdefault("all", []).append(before - start)
+        gc.enable()
+    for name, seconds in took.items():
+        limit = f"  at most {MOST_MILLISECONDS} ms" if (name, net) == ("all", "resnet152") else ""
+        print(f"{name:20}{statistics.median(seconds) * 1000:8.1f} ms{limit}")
+    print(f"{'size of the page':20}{len(page.encode()) / 1000:8.1f} kB")
+
+
+if __name__ == "__main__":
+    main()
