@@ -25,6 +25,8 @@ LABEL_SIZE = 10
 """Font size of the labels."""
 LONGEST_LABEL = 100.0
 """So much room a label may take, in pixels."""
+TALLEST_ROW = 640.0
+"""Where branches below each other are taller, the blocks are drawn smaller."""
 WIDEST_GAP = 34.0
 """Between two blocks, where there is room to spare."""
 BRANCH_GAP = 26.0
@@ -35,6 +37,10 @@ MOST_LANES = 32
 """With more branches side by side, a stretch is drawn as one block."""
 FRAME = 7.0
 """Left and right of what comes several times, inside its frame."""
+
+
+SHRINKS = (1.0, 0.75, 0.55, 0.4, 0.25)
+"""How much smaller the blocks are drawn where they do not fit otherwise."""
 
 
 class Scale(NamedTuple):
@@ -113,6 +119,11 @@ class Piece(NamedTuple):
     arc: float
     left_out: int = 0
 
+    @property
+    def tall(self) -> float:
+        """From its upper to its lower end."""
+        return self.above + self.below
+
 
 class Plan(NamedTuple):
     """All that is drawn: the parts, the rows of runs with their pieces, the scale, the words on crossing arrows."""
@@ -152,11 +163,11 @@ def _planned(parts: list[Part], runs: list[Run], crossings: dict[tuple[int, int]
     arc = ARC_WITH_WORDS if crossings else ARC
     best: Plan | None = None
     for scale, form in _scales(parts, runs, laid, room):
-        for shrink in (1.0, 0.75, 0.55, 0.4):
+        for shrink in SHRINKS:
             smaller = Scale(scale.space * shrink, scale.depth * shrink, scale.point)
             rows = _rows(_drawn(parts, runs, laid, smaller, form, room, arc), room)
             plan = Plan(parts, rows, smaller, crossings)
-            if not plan.left_out:
+            if not plan.left_out and max(piece.tall for _, pieces in plan.runs for piece in pieces) <= TALLEST_ROW:
                 break
         if best is None or (plan.left_out, len(plan.rows)) < (best.left_out, len(best.rows)):
             best = plan

@@ -179,7 +179,7 @@ class _Row:
         )
         canvas.path(f"M{number(x2)} {number(y2)}l-2.75 -5h5.5Z", "tip")
         if words is not None and width_of(words, LABEL_SIZE) + 30 < x2 - x1:
-            canvas.text((x1 + x2) / 2, top + 11, words, "tick", "muted", anchor="middle")
+            canvas.text((x1 + x2) / 2, top + 11, words, "tick", "muted", anchor="middle", over_lines=True)
 
     def _window(self, window: tuple[float, float], target: float) -> None:
         """The window of a convolution on the side of the block before, and two lines to what it makes."""
@@ -247,8 +247,8 @@ def _label_below(canvas: Canvas, box: Box, left: float, y: float) -> None:
     wide = max(width_of(line, LABEL_SIZE) for line in lines)
     middle = left + max(box.wide, wide) / 2
     low = y + box.tall / 2
-    canvas.text(middle, low + 11.5, lines[0], "tick", anchor="middle")
-    canvas.text(middle, low + 23.5, lines[1], "tick", "muted", anchor="middle")
+    canvas.text(middle, low + 11.5, lines[0], "tick", anchor="middle", over_lines=True)
+    canvas.text(middle, low + 23.5, lines[1], "tick", "muted", anchor="middle", over_lines=True)
 
 
 def _label_upward(canvas: Canvas, box: Box, left: float, y: float, lines: int, room: float) -> None:
