@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.layers.keys import shown
 from cnncalc.render.document import Cell, Column, Document, Paragraph, Table, listing, plural, word
+from cnncalc.render.notation import BAR_WIDTHS, Notation
 from cnncalc.render.notation import USUAL as USUAL_NOTATION
-from cnncalc.render.notation import Notation
 from cnncalc.render.shares import sentences
 from cnncalc.units import bytes_per_element, percent, short, short_notes
 
@@ -216,7 +216,8 @@ def _bars(key: str, rows: Sequence[Row]) -> Callable[[Row, Notation], Cell]:
 
     def cell(row: Row, notation: Notation) -> Cell:
         share = percent(of(row), whole)
-        return Cell(notation.bar(of(row), largest, whole), share.removesuffix(" %"), share if of(row) else "")
+        wide, narrow = [notation.bar(of(row), largest, whole, cells) for cells in BAR_WIDTHS]
+        return Cell(wide, share.removesuffix(" %"), narrow)
 
     return cell
 

@@ -11,7 +11,7 @@ from cnncalc.graph import Graph, chain
 from cnncalc.layers import KINDS, Layer
 from cnncalc.render import FORMATS, write
 from cnncalc.render.account import CELLS, COLUMNS, document, rows_of
-from cnncalc.render.document import Page, chosen_columns, percent
+from cnncalc.render.document import Cell, Column, Document, Page, Table, chosen_columns, percent, word
 from cnncalc.render.notation import Notation
 from cnncalc.render.notes import notes_document
 from cnncalc.render.shares import sentences
@@ -378,6 +378,33 @@ def test_a_narrow_terminal_gets_short_forms_and_loses_no_layer() -> None:
     assert "(shortened to fit; --format text shows all)" in text
     for row in report.layers:
         assert f" {row.name} " in text
+
+
+def test_words_of_a_cell_go_on_in_its_next_line_and_none_is_lost() -> None:
+    table = Table(
+        (Column("a", "what it is"), Column("b", "count", right=True)),
+        ((word("one two three four"), Cell("1,234", 1234)), (word("layer1.0.downsample.0"), Cell("5", 5))),
+    )
+
+    text = write(Document((), table, (), dict), "rich", Page(24, False))
+
+    assert text.splitlines() == [
+        "\u256d" + "\u2500" * 14 + "\u252c" + "\u2500" * 7 + "\u256e",
+        "\u2502 what it is   \u2502 count \u2502",
+        "\u251c" + "\u2500" * 14 + "\u253c" + "\u2500" * 7 + "\u2524",
+        "\u2502 one two      \u2502 1,234 \u2502",
+        "\u2502 three four   \u2502       \u2502",
+        "\u2502 layer1.0.    \u2502     5 \u2502",
+        "\u2502 downsample.0 \u2502       \u2502",
+        "\u2570" + "\u2500" * 14 + "\u2534" + "\u2500" * 7 + "\u256f",
+    ]
+
+
+def test_where_bars_are_asked_for_other_columns_make_room_for_them() -> None:
+    text = write(document(cnncalc.analyze("vgg16"), bars=True), "rich", Page(80, False))
+
+    assert max(map(len, text.splitlines())) <= 80
+    assert "\u2588\u2588\u2588\u2588\u2588  74.3 %" in text
 
 
 def test_a_terminal_that_is_wide_enough_shows_the_arithmetic() -> None:
