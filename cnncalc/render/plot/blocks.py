@@ -52,15 +52,19 @@ class Scale(NamedTuple):
 
 
 class Form(NamedTuple):
-    """How blocks stand along the main line: the gap between them, and the lines of text of each label."""
+    """How blocks stand along the main line: the gap between them, and the lines of text of each label.
+
+    ``across`` is the width of the widest label where labels read across, below their blocks; 0 where they read upward.
+    """
 
     gap: float
     lines: int
+    across: float = 0.0
 
     @property
     def label(self) -> float:
-        """The room that a label takes which reads upward."""
-        return 1.5 + self.lines * 11.5
+        """The room that a label takes from left to right."""
+        return self.across or 1.5 + self.lines * 11.5
 
 
 FORMS = (Form(15.0, 2), Form(9.0, 2), Form(8.0, 1), Form(5.0, 1))
@@ -236,7 +240,8 @@ def _scales(
                 here[at[index]].append((0.0, BAR) if x.is_point else (x.depth, x.width * space * BACK))
             columns += here
     if all(lanes.number == 1 for lanes in laid.values()):
-        for form, factor in ONE_ROW:
+        across = max(_room(labels_of(parts[index])) for run in runs for cell in run.cells for index in cell.parts)
+        for form, factor in ((FORMS[0]._replace(across=across), 1.0), *ONE_ROW):
             low, high = least * factor, most * factor
             if _whole(columns, form, factor, low) > room:
                 continue
@@ -244,7 +249,7 @@ def _scales(
                 middle = (low + high) / 2
                 low, high = (middle, high) if _whole(columns, form, factor, middle) <= room else (low, middle)
             best = high if _whole(columns, form, factor, high) <= room else low
-            if form is FORMS[0]:
+            if form.gap == FORMS[0].gap:
                 left = room - 1 - _whole(columns, form, factor, best)
                 form = form._replace(gap=min(WIDEST_GAP, form.gap + max(0.0, left) / len(columns)))
             return [(Scale(space * factor, best, point * factor), form)]
@@ -282,9 +287,11 @@ def _room(lines: Sequence[str]) -> float:
     return max(width_of(line, LABEL_SIZE) for line in lines)
 
 
-def upward_room(part: Part, form: Form) -> float:
+def room_below(part: Part, form: Form) -> float:
     """How far down its label reaches below a block on the main line."""
     lines = labels_of(part)
+    if form.across:
+        return 2 * LABEL_SIZE * LINE
     return (_room(lines) if form.lines == 2 else width_of(" ".join(lines), LABEL_SIZE)) + 8
 
 
@@ -320,14 +327,14 @@ def _laid(boxes: dict[int, Box], last: int, lanes: Lanes, form: Form, *, across:
         x += gap + wide
     end = boxes[last]
     middle: list[float] = []
-    above, below = end.tall / 2, end.tall / 2 + upward_room(end.part, form)
+    above, below = end.tall / 2, end.tall / 2 + room_below(end.part, form)
     inner = {index: box for index, box in boxes.items() if index != last}
     if lanes.number > 1:
         talls = []
         for lane in range(lanes.number):
             mine = [box for index, box in inner.items() if lanes.lanes[index] == lane]
             high = max([box.tall for box in mine], default=0.0)
-            low = 2 * LABEL_SIZE * LINE if across else max([upward_room(box.part, form) for box in mine], default=0.0)
+            low = 2 * LABEL_SIZE * LINE if across else max([room_below(box.part, form) for box in mine], default=0.0)
             talls.append((high, low))
         y = -sum([high + low + 12 for high, low in talls]) / 2 + 8
         above = max(above, -y)
@@ -338,7 +345,7 @@ def _laid(boxes: dict[int, Box], last: int, lanes: Lanes, form: Form, *, across:
     else:
         middle = [0.0]
         above = max(above, *[box.tall / 2 for box in boxes.values()])
-        below = max(below, *[box.tall / 2 + upward_room(box.part, form) for box in boxes.values()])
+        below = max(below, *[box.tall / 2 + room_below(box.part, form) for box in boxes.values()])
     if lanes.levels:
         above += 6 + arc * lanes.levels
     return Piece(boxes, last, lanes, form, tuple(columns), tuple(middle), x, above, below, across, arc)
