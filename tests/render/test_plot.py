@@ -23,6 +23,7 @@ from cnncalc.layers import KINDS as LAYER_KINDS
 from cnncalc.memory.account import MemoryReport, Options, account_memory
 from cnncalc.render.plot import KINDS, NARROWEST, WIDEST, draw
 from cnncalc.render.plot.blocks import BACK, BAR
+from cnncalc.render.plot.flow import flow_of
 from cnncalc.render.plot.metrics import ASCENT, DESCENT, cut, width_of, wrapped
 from cnncalc.render.plot.moments import LAYERS, inference_moments, training_moments
 from cnncalc.render.plot.palette import DARK, FONTS, LIGHT, RULES
@@ -867,3 +868,37 @@ def test_lines_fit_into_the_room_and_lose_nothing() -> None:
 
     assert all(width_of(line, 10) <= 120 for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+# Shapes that are rare
+
+
+def test_labels_of_a_short_chain_read_across_and_those_of_a_long_one_upward() -> None:
+    assert "rotate(" not in drawing("lenet5", "volumes")
+    assert "rotate(" in drawing("vgg16", "volumes")
+
+
+def test_many_branches_below_each_other_are_drawn_smaller() -> None:
+    """At full size, which four branches have, twelve of them would be over 2,300 pixels high."""
+
+    def height(branches: int) -> float:
+        pattern = f"INPUT 32x32x3 -> [{' | '.join(['CONV1-4'] * branches)}] -> CONCAT -> FC-10"
+        return float(root_of(draw(cnncalc.analyze(pattern), "volumes")).get("height", "0"))
+
+    assert height(4) > 700
+    assert height(12) < 1100
+
+
+@pytest.mark.parametrize(("net", "columns"), [("unet", 1), ("vgg16", 2), ("googlenet", 2)])
+def test_a_graph_has_more_columns_only_where_they_save_height(net: str, columns: int) -> None:
+    """Of U-Net all but the first and the last layers lie below one long line; a column for three saves nothing."""
+    assert len(flow_of(report_of(net), None, 848).columns) == columns
+
+
+def test_a_line_does_not_cross_the_words_that_it_passes() -> None:
+    """The rim around them has the colour of the ground."""
+    pattern = "INPUT 32x32x3 -> [[CONV3-8 | CONV5-8] -> CONCAT | [CONV3-3 | ] -> CONCAT] -> CONCAT -> FC-10"
+    for kind in ("graph", "volumes"):
+        svg = draw(cnncalc.analyze(pattern), kind)
+        assert re.search(r'<text class="tick \w+ rim"[^>]*>32x32x8</text>', svg)
+        assert re.search(r"\.rim\{[^}]*paint-order:stroke", svg)
