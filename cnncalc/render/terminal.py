@@ -158,13 +158,17 @@ def _without(table: Table, place: int) -> Table:
     )
 
 
-def limits(table: Table, width: int | None) -> list[int]:
-    """The width of each column where the widest columns of words are broken until the table fits; numbers never are."""
-    taken = widths(table)
-    if width is None or not is_breakable(table, width):
-        return taken
-    least = _least(table)
+def limits(table: Table, width: int | None) -> list[int] | None:
+    """The width of each column where the widest columns of words are broken until the table fits; numbers never are.
+
+    None where nothing has to be broken, or where that would not help.
+    """
+    if width is None:
+        return None
     excess = needed(table) - width
+    if excess <= 0 or not is_breakable(table, width):
+        return None
+    taken, least = widths(table), _least(table)
     while excess > 0:
         place = max(range(len(taken)), key=lambda place: (taken[place] > least[place], taken[place]))
         taken[place] -= 1
@@ -206,11 +210,11 @@ def _boxed(table: Table, page: Page) -> RichTable:
     for place, column in enumerate(table.columns):
         style = "cyan" if place == 0 else ""
         justify = "right" if column.right else "left"
-        title = Text("\n".join(broken(column.title, room[place])))
-        result.add_column(title, justify=justify, style=style, no_wrap=True)  # type: ignore[arg-type]  # justify is one of rich's words
+        title = column.title if room is None else "\n".join(broken(column.title, room[place]))
+        result.add_column(Text(title), justify=justify, style=style, no_wrap=True)  # type: ignore[arg-type]  # justify is one of rich's words
     # one cell a column, with a line for each row: the same picture, many times faster
     rows = [[visible(cell.text) for cell in row] for row in table.rows]
-    if room != widths(table):
+    if room is not None:
         rows = [line for row in rows for line in _lines([broken(cell, room[place]) for place, cell in enumerate(row)])]
     result.add_row(*[Text("\n".join(cells)) for cells in zip(*rows, strict=True)])
     return result
