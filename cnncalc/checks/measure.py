@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnncalc.analysis.cost import COUNTED
 from cnncalc.checks.budget import UNIT_OF, Measure
 from cnncalc.checks.findings import Share
 from cnncalc.memory.account import STEP, Bench, Options, notes_rule
@@ -12,9 +13,6 @@ from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
-
-COUNTED = ("conv", "dwconv", "deconv", "fc")
-"""The kinds that ``layers`` counts."""
 
 MOST_SHARES = 3
 """So many layers are named."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.analysis.difference import COUNTED
+from cnncalc.analysis.cost import COUNTED
 from cnncalc.memory.account import STEP
 from cnncalc.render.document import plural
 from cnncalc.render.page.markup import listed, name, paragraph, prose, section, text
