@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -37,6 +36,8 @@ class Source:
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, both counted from 1."""
+        from bisect import bisect_right  # here and below: a table of a pattern asks for neither, and starts the sooner
+
         starts = self._lines()
         line = bisect_right(starts, offset)
         return line, offset - starts[line - 1] + 1
@@ -81,6 +82,10 @@ class Text(NamedTuple):
 
     def offset(self, index: int) -> int:
         """Where a character of the value stands in the source."""
+        if len(self.value_at) == 1:
+            return self.source_at[0] + index - self.value_at[0]
+        from bisect import bisect_right
+
         piece = bisect_right(self.value_at, index) - 1
         return self.source_at[piece] + index - self.value_at[piece]
 
@@ -94,6 +99,10 @@ class Text(NamedTuple):
 def plain(name: str, value: str) -> Text:
     """A text that is its own source."""
     return Text(value, Source(name, value))
+
+
+FROM_RIGHT = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff"
+"""Letters of scripts that are written from right to left, as ranges of a set in a regular expression."""
 
 
 def visible(text: str) -> str:
