@@ -59,7 +59,7 @@ def run(files: tuple[str, ...], check: bool, diff: bool, syntax: str | None) -> 
     from cnncalc.cli.calls import Caller
 
     if not files:
-        raise ValueProblem("docs needs FILES", code="usage", hint="cnncalc docs README.md docs")
+        raise ValueProblem("cnncalc docs needs FILES", code="usage", hint="cnncalc docs README.md docs")
     if "-" in files:
         raise ValueProblem("docs rewrites files, and standard input is none", code="usage")
     caller, worst = Caller(), DONE
@@ -196,18 +196,21 @@ class _Work:
         found |= {drawing.marker.span.start: (drawing.marker, drawing.path) for drawing in self.drawings}
         return {
             at: f"{marker.span.line}: stale: {visible(' '.join(marker.call.split()))}"
-            for at, (marker, _) in sorted(found.items())
+            + (f" ({visible(path)} {'differs' if os.path.exists(self._place(path)) else 'is missing'})" if path else "")
+            for at, (marker, path) in sorted(found.items())
         }
 
     def write(self) -> None:
         """Writes the pictures, then the document; each beside its place first, so that none is ever half there."""
+        from cnncalc.checks.configuration import shown_path
+
         for drawing in self.drawings:
-            path = os.path.join(self.folder, drawing.path)
+            path = self._place(drawing.path)
             try:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
             except OSError as error:
                 raise StreamError("output", f"cannot write '{visible(drawing.path)}': {reason(error)}") from None
-            write_output(drawing.svg, path)
+            write_output(drawing.svg, shown_path(path))
         if self.rewritten.update.changes:
             write_output(self.mark + self.rewritten.update.text, self.document.path)
 
@@ -229,9 +232,13 @@ class _Work:
         done = f"{len(stale):,} {'stale' if check or diff else 'brought up to date'}" if stale else "up to date"
         yield f"{name}: {count:,} marker{'s' if count > 1 else ''}, {done}"
 
+    def _place(self, path: str) -> str:
+        """Where the file of a picture lies."""
+        return os.path.join(self.folder, path)
+
     def _is_other(self, drawing: Drawing) -> bool:
         """Whether the file of a picture is to be written; DesignError where it may not be."""
-        path = os.path.join(self.folder, drawing.path)
+        path = self._place(drawing.path)
         inside = os.path.realpath(self.folder)
         if os.path.commonpath([inside, os.path.realpath(path)]) != inside:
             raise _picture_problem(drawing, "it leads out of the document's folder")

@@ -110,7 +110,8 @@ def read_input() -> str:
 def write_output(text: str, file: str | None = None, form: str = "text") -> None:
     """The report to a file, or to standard output; raises StreamError if it cannot be written.
 
-    A reader of standard output that closes early ends it with BrokenPipeError.
+    Where a reader of standard output closes early, the rest is dropped: the work goes on, and its exit code tells the
+    same as if somebody had read all of it.
     """
     if _collected is not None:
         if file is None or file == "-":
@@ -128,7 +129,7 @@ def write_output(text: str, file: str | None = None, form: str = "text") -> None
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        raise
+        _abandon(sys.stdout)
     except OSError as error:
         _abandon(sys.stdout)
         raise StreamError("output", f"the report cannot be written to standard output: {reason(error)}") from None
@@ -147,7 +148,7 @@ def write_data(data: bytes, file: str | None = None) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
     except BrokenPipeError:
-        raise
+        _abandon(sys.stdout)
     except OSError as error:
         _abandon(sys.stdout)
         raise StreamError("output", f"the picture cannot be written to standard output: {reason(error)}") from None

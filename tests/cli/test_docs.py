@@ -402,7 +402,7 @@ def test_what_is_not_text_is_refused(tmp_path: Path, data: bytes, message: str) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "error[usage]: docs needs FILES\n  = hint: cnncalc docs README.md docs\n"),
+        ([], "error[usage]: cnncalc docs needs FILES\n  = hint: cnncalc docs README.md docs\n"),
         (["-"], "error[usage]: docs rewrites files, and standard input is none\n"),
         (["missing.md"], "error[unreadable]: cannot read missing.md: No such file or directory\n"),
         ([""], "error[unreadable]: cannot read '': No such file or directory\n"),
@@ -431,6 +431,40 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.md")
 
     assert called(tmp_path, "a.md", ".") == (2, "", "error[unreadable]: cannot read a.md: it is no file\n")
+
+
+@pytest.mark.parametrize(("arguments", "code"), [((), 0), (("--check",), 1)])
+def test_a_reader_that_closes_early_changes_neither_the_work_nor_its_outcome(
+    tmp_path: Path, arguments: tuple[str, ...], code: int
+) -> None:
+    """As ``cnncalc docs . | head -1`` does: the reader is gone before the first line is written."""
+    names = ["a.md", "b.md", "c.md"]
+    for name in names:
+        write(tmp_path, STALE, name)
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*COMMAND, "docs", *arguments, *names],
+        cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, env=environment(), timeout=120, check=False,
+    )  # fmt: skip
+    os.close(writer)
+
+    assert (done.returncode, done.stderr) == (code, b"")
+    assert {(tmp_path / name).read_text() == STALE for name in names} == {bool(arguments)}
+
+
+def test_a_picture_that_cannot_be_written_is_named_from_where_the_program_runs(tmp_path: Path) -> None:
+    write(tmp_path, PLOT, "inside/a.md")
+    code = (
+        "import os, sys; os.makedirs(f'{os.path.realpath(\"inside/pictures/a.svg\")}.{os.getpid()}.tmp'); "
+        "from cnncalc.cli.program import run; sys.exit(run(['docs', 'inside/a.md']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=environment(), check=False
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error[output]: cannot write 'inside/pictures/a.svg': File exists\n"
 
 
 def test_a_file_that_may_not_be_written_is_said(tmp_path: Path) -> None:
@@ -517,8 +551,8 @@ def test_a_picture_lies_beside_its_document(tmp_path: Path) -> None:
     assert called(tmp_path, "--check", "inside/a.md") == (0, "inside/a.md: 1 marker, up to date\n", "")
 
 
-@pytest.mark.parametrize("change", ["other", "missing"])
-def test_a_picture_is_held_too(tmp_path: Path, change: str) -> None:
+@pytest.mark.parametrize(("change", "found"), [("other", "differs"), ("missing", "is missing")])
+def test_a_picture_is_held_too(tmp_path: Path, change: str, found: str) -> None:
     write(tmp_path, PLOT)
     called(tmp_path, "a.md")
     picture = tmp_path / "pictures/a.svg"
@@ -530,7 +564,7 @@ def test_a_picture_is_held_too(tmp_path: Path, change: str) -> None:
 
     assert called(tmp_path, "--check", "a.md") == (
         1,
-        "a.md:1: stale: plot lenet5 --output pictures/a.svg\na.md: 1 marker, 1 stale\n",
+        f"a.md:1: stale: plot lenet5 --output pictures/a.svg (pictures/a.svg {found})\na.md: 1 marker, 1 stale\n",
         "",
     )
     assert called(tmp_path, "a.md") == (0, "a.md: 1 marker, 1 brought up to date\n", "")
