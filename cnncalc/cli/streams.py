@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.errors import CnncalcError
+from cnncalc.errors import CnncalcError, ValueProblem
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
@@ -85,6 +85,13 @@ def collected() -> Iterator[Collected]:
 def is_collecting() -> bool:
     """Whether what is written goes to somebody inside of this process."""
     return _collected is not None
+
+
+def refuse_terminal(what: str, name: str, file: str | None = None) -> None:
+    """Raises ValueProblem where something for another program would go to a terminal; ``name`` is that of a file."""
+    if _collected is None and file in (None, "-") and sys.stdout is not None and sys.stdout.isatty():
+        hint = f"write it to a file with --output {name}, or into a pipe"
+        raise ValueProblem(f"{what} is not for a terminal", code="usage", hint=hint)
 
 
 def read_input() -> str:

@@ -464,7 +464,7 @@ def test_a_picture_that_cannot_be_written_is_named_from_where_the_program_runs(t
     )
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error[output]: cannot write 'inside/pictures/a.svg': File exists\n"
+    assert done.stderr == "error[output]: cannot write 'inside/pictures/a.svg': Is a directory\n"
 
 
 def test_a_file_that_may_not_be_written_is_said(tmp_path: Path) -> None:
