@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of
 from cnncalc.cli.memory import REPLAY
-from cnncalc.cli.options import DESIGN, UNITS, analyze, output_options
+from cnncalc.cli.options import DESIGN, NOTATION, analyze, notation_of, output_options
 from cnncalc.units import BYTES_PER_ELEMENT
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ def run(
     target: str,
     key: str,
     layer: str | None,
-    exact: bool,
-    units: str | None,
+    notation: dict[str, Any],
     replay: dict[str, Any],
     design: dict[str, Any],
     output: dict[str, Any],
@@ -52,6 +51,7 @@ def run(
     from cnncalc.memory.account import Options, check_options
 
     out = output_of(output)
+    words = notation_of(notation, out)
     options = Options(**{**replay, "optimizer": replay["optimizer"] or "momentum"})
     needs_training = key in ("inference_memory", "training_memory")
     check_options(options if needs_training else options._replace(dtype="float32"))
@@ -60,7 +60,7 @@ def run(
     if out.form == "json":
         out.write_text(_as_json(found, report.name, layer), "json")
     else:
-        out.write_text(in_words(found, units or "iec", exact=exact), "line")
+        out.write_text(in_words(found, words.units, exact=words.numbers == "exact"), "line")
 
 
 def in_words(found: Figure, units: str, *, exact: bool) -> str:
@@ -96,13 +96,11 @@ COMMAND = Command(
     ("target", "key"),
     (
         Option("--layer", "layer", "Of this layer (default: of the whole net).", "NAME"),
-        Option("--exact", "exact", "Exact integers, or --short: four significant digits (default: short).",
-               default=False, opposite="--short"),
         *(option._replace(group="replay") for option in REPLAY if option.name in USED),
         choice("--dtype", tuple(BYTES_PER_ELEMENT), "Type of every number (default: float32).",
                default="float32")._replace(group="replay"),
         *DESIGN,
-        UNITS,
+        *NOTATION,
         *output_options("text", "json"),
     ),
 )  # fmt: skip

@@ -20,6 +20,7 @@ from cnncalc.source import Source, Span, Text, visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+TOO_DEEP = f"YAML nests at most {YAML_DEPTH} deep"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -129,6 +130,8 @@ class Document:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         what = getattr(error, "problem", None) or "this is no YAML"
         at = min(mark.index if mark is not None else 0, max(0, len(self.source.text) - 1))
+        if "nesting depth" in what:  # the C library gives up on its own, before it has told of the first levels
+            return self._error("limit", TOO_DEEP, self._span(at, at + 1))
         return self._error("yaml-syntax", f"YAML: {what}", self._span(at, at + 1), self._quotes_hint(at))
 
     def _quotes_hint(self, at: int) -> str | None:
@@ -172,7 +175,7 @@ class Document:
             elif kind in ("SequenceStartEvent", "MappingStartEvent"):
                 self._refuse_tag(event, start, end)
                 if len(stack) == YAML_DEPTH:
-                    raise self._error("limit", f"YAML nests at most {YAML_DEPTH} deep", self._span(start, end))
+                    raise self._error("limit", TOO_DEEP, self._span(start, end))
                 stack.append(_Open(kind == "MappingStartEvent", event.anchor, start))
                 continue
             elif kind in ("SequenceEndEvent", "MappingEndEvent"):

@@ -198,6 +198,8 @@ def test_help_examples_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     import shlex
 
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "README.md").write_text("# A net\n", encoding="utf-8")
+    (tmp_path / "docs").mkdir()
     for command in COMMANDS:
         text = cnncalc(command, "--help").stdout
         for line in re.findall(r"^ {4}cnncalc (.+)$", text, re.M):
