@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 MOST_DIGITS = 18
 """Longer whole numbers are refused, as everywhere in the language."""
 
-
 ENDINGS = {
-    **{"txt": "text", "md": "markdown", "markdown": "markdown", "tex": "latex", "html": "html", "htm": "html"},
-    **{"rst": "rst", "csv": "csv", "tsv": "tsv", "json": "json", "yaml": "yaml", "yml": "yaml", "sarif": "sarif"},
-    **{"svg": "svg", "png": "png"},
-}
+    "txt": "text", "md": "markdown", "markdown": "markdown", "tex": "latex", "html": "html", "htm": "html",
+    "rst": "rst", "csv": "csv", "tsv": "tsv", "json": "json", "yaml": "yaml", "yml": "yaml", "sarif": "sarif",
+    "svg": "svg", "png": "png",
+}  # fmt: skip
 """Which format a file is in that ends so."""
 NOT_TEXT = ("svg", "png", "jpg", "jpeg", "gif", "webp", "pdf", "ps", "eps", "docx", "odt", "xls", "xlsx", "ods")
 """Files that end so are never what a command writes as text."""

@@ -44,8 +44,10 @@ COMMAND = Command(
     run,
     ("target",),
     (
-        choice("--as", ("pattern", "yaml", "layers"), "As what (default: yaml if FILE ends so, else pattern).", name="way"),
+        choice(
+            "--as", ("pattern", "yaml", "layers"), "As what (default: yaml if FILE ends so, else pattern).", name="way"
+        ),
         *DESIGN,
         *output_options(*TABLE_FORMS),
     ),
-)
+)  # fmt: skip

@@ -48,16 +48,16 @@ class Notation(NamedTuple):
         """A change with its sign; ``text`` is the change as another method writes it."""
         return f"+{text}" if change > 0 else text
 
-    def bar(self, part: int, largest: int, whole: int) -> str:
+    def bar(self, part: int, largest: int, whole: int, width: int = BAR_WIDTH) -> str:
         """A bar as long as the part is large beside the largest one, and its share of the whole; of nothing no bar."""
         if not part:
             return ""
-        eighths = (16 * BAR_WIDTH * part + largest) // (2 * largest) if largest else 0
+        eighths = (16 * width * part + largest) // (2 * largest) if largest else 0
         if self.ascii_only:
             drawn = "#" * ((eighths + 4) // 8)
         else:
             drawn = BLOCKS[8] * (eighths // 8) + (BLOCKS[eighths % 8] if eighths % 8 else "")
-        return f"{drawn:{BAR_WIDTH}} {percent(part, whole):>7}"
+        return f"{drawn:{width}} {percent(part, whole):>7}"
 
     @property
     def rule(self) -> str:

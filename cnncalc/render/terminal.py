@@ -92,7 +92,7 @@ def fitted(table: Table, width: int | None) -> tuple[Table, bool]:
     """The table with as many columns in their short form as it takes to fit; and whether any is.
 
     The widest column with short forms gives way first; then those that can be done without, from the right; then those
-    that are the point of the table, from the right.
+    that are the point of the table, from the right, each once before any of them twice.
     """
     if not table.has_header or not table.rows:
         return table, False
@@ -114,19 +114,22 @@ def _next_to_shorten(table: Table) -> int | None:
     if soon:
         return max(soon, key=lambda place: taken[place])
     spare = max([place for place in places if briefs[place] == {""}], default=None)
-    return max(shorter, default=None) if spare is None else spare
+    if spare is not None or not shorter:
+        return spare
+    return max(shorter, key=lambda place: (any(row[place].least is not None for row in table.rows), place))
 
 
 def _shortened(table: Table, place: int) -> Table:
-    """The table with one column in its short form, which is a number and so right-aligned; or without it."""
+    """The table with one column in its short form, or without it; the shortest is a number and so right-aligned."""
     cells = [row[place] for row in table.rows]
     if not table.columns[place].brief and all(cell.brief == "" for cell in cells):
         columns: tuple[Column, ...] = ()
         new: list[tuple[Cell, ...]] = [()] * len(cells)
     else:
         column = table.columns[place]
-        columns = (Column(column.key, column.brief or column.title, right=True),)
-        new = [(cell if cell.brief is None else Cell(cell.brief, cell.value),) for cell in cells]
+        again = any(cell.least is not None for cell in cells)
+        columns = (Column(column.key, column.brief or column.title, right=not again, last=column.last and again),)
+        new = [(Cell(cell.text if cell.brief is None else cell.brief, cell.value, cell.least),) for cell in cells]
     return Table(
         (*table.columns[:place], *columns, *table.columns[place + 1 :]),
         tuple([(*row[:place], *cell, *row[place + 1 :]) for row, cell in zip(table.rows, new, strict=True)]),

@@ -12,7 +12,7 @@ from cnncalc.layers import KINDS, Layer
 from cnncalc.render import FORMATS, write
 from cnncalc.render.account import CELLS, COLUMNS, document, rows_of
 from cnncalc.render.document import Page, chosen_columns, percent
-from cnncalc.render.notation import Notation
+from cnncalc.render.notation import BLOCKS, Notation
 from cnncalc.render.notes import notes_document
 from cnncalc.render.shares import sentences
 
@@ -378,6 +378,22 @@ def test_a_narrow_terminal_gets_short_forms_and_loses_no_layer() -> None:
     assert "(shortened to fit; --format text shows all)" in text
     for row in report.layers:
         assert f" {row.name} " in text
+
+
+@pytest.mark.parametrize("net", ["lenet5", "vgg16", "resnet50", "densenet121", "inception-resnet-v2"])
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_bars_are_drawn_on_every_usual_terminal(net: str, width: int) -> None:
+    """Other columns give way to them, then their own length, from the right."""
+    report = cnncalc.analyze(net)
+
+    text = write(document(report, bars=True, totals=False), "rich", Page(width, False))
+
+    table = [line for line in text.splitlines() if line.startswith("\u2502")]
+    assert len(table) == len(report.layers) + 1
+    assert max(map(len, table)) <= width
+    largest = max([row for row in report.layers if not row.in_place], key=lambda row: row.activations)
+    row = next(line for line in table if line.startswith(f"\u2502 {largest.name} "))
+    assert f"{BLOCKS[8] * 6}  {100 * largest.activations / report.totals.activations:4.1f} % " in row
 
 
 def test_a_terminal_that_is_wide_enough_shows_the_arithmetic() -> None:
