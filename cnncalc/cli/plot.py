@@ -25,7 +25,7 @@ Kinds:
 Examples:
   cnncalc plot vgg16 -o vgg16.svg
   cnncalc plot resnet50 --kind training --batch 32 --optimizer adam -o training.svg
-  cnncalc plot googlenet --kind volumes --width 1200 -o volumes.png
+  cnncalc plot googlenet --kind volumes --width 1200 -o volumes.svg
 """
 
 ALWAYS = ("batch", "dtype")
