@@ -12,11 +12,11 @@ from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from cnncalc.volume import Volume
 
     from cnncalc.graph import Graph
     from cnncalc.layers.base import Layer, Parameter, Stencil
     from cnncalc.source import Span
+    from cnncalc.volume import Volume
 
 
 class LayerReport(NamedTuple):
