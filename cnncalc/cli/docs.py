@@ -44,7 +44,7 @@ Examples:
 MOST_LOOKED_AT = 1000
 """An SVG file is known by so many of its first bytes."""
 
-MOST_BYTES = 64 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024
 """A larger file is hardly a document."""
 
 MARK = "\ufeff"
@@ -179,7 +179,7 @@ class _Work:
             known = " ".join(ending for endings in ENDINGS.values() for ending in endings)
             message = f"the syntax of {visible(document.shown)} is not known by its name (known: {known})"
             raise ValueProblem(message, code="unknown-syntax", hint=f"--syntax {'|'.join(ENDINGS)} says it")
-        text = read_document(document.path, document.shown)
+        self._read = text = read_document(document.path, document.shown)
         self.document = document
         self.mark = MARK if text.startswith(MARK) else ""
         self.text = text[len(self.mark) :]
@@ -204,6 +204,9 @@ class _Work:
         """Writes the pictures, then the document; each beside its place first, so that none is ever half there."""
         from cnncalc.checks.configuration import shown_path
 
+        if self.rewritten.update.changes and read_document(self.document.path, self.document.shown) != self._read:
+            message = f"{visible(self.document.shown)} was changed while its calls were made, so it is left as it is"
+            raise ValueProblem(message, code="changed", hint="bring it up to date once more")
         for drawing in self.drawings:
             path = self._place(drawing.path)
             try:

@@ -172,6 +172,8 @@ def _write_file(data: bytes, file: str) -> None:
             with open(place, "wb") as device:
                 device.write(data)
             return
+        if os.path.isfile(beside):  # left by a process that had this number and was killed
+            os.unlink(beside)
         try:
             with open(beside, "xb") as new:
                 new.write(data)

@@ -8,10 +8,11 @@ import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cnncalc.cli import rewriting
 from cnncalc.cli.calls import CALLABLE, inside
 from cnncalc.cli.program import COMMANDS, run
 from tests.calls import COMMAND, cnncalc, environment
@@ -513,6 +514,41 @@ def test_a_write_that_is_killed_leaves_the_old_document(tmp_path: Path) -> None:
     assert file.read_text() == STALE
     (beside,) = [path for path in tmp_path.iterdir() if path != file]
     assert beside.read_text() == FRESH
+
+
+def test_what_a_killed_process_of_the_same_number_left_is_no_hindrance(tmp_path: Path) -> None:
+    """In a container the numbers of processes are the same again and again."""
+    file = write(tmp_path, STALE)
+    left = write(tmp_path, "half of", f"a.md.{os.getpid()}.tmp")
+
+    assert called(tmp_path, "a.md") == (0, "a.md: 2 markers, 2 brought up to date\n", "")
+    assert file.read_text() == FRESH
+    assert not left.exists()
+
+
+def test_a_document_that_somebody_changes_meanwhile_keeps_the_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path, STALE)
+    more = "words that somebody wrote while the calls were made\n"
+    rewrite = rewriting.rewrite
+
+    def slow(*arguments: Any) -> rewriting.Rewritten:
+        done = rewrite(*arguments)
+        file.write_text(STALE + more)
+        return done
+
+    monkeypatch.setattr(rewriting, "rewrite", slow)
+    assert called(tmp_path, "a.md") == (
+        2,
+        "",
+        "error[changed]: a.md was changed while its calls were made, so it is left as it is\n"
+        "  = hint: bring it up to date once more\n",
+    )
+    assert file.read_text() == STALE + more
+    monkeypatch.undo()
+    assert called(tmp_path, "a.md")[0] == 0
+    assert file.read_text() == FRESH + more
 
 
 def test_a_title_that_reads_like_a_marker_is_shown_as_it_is(tmp_path: Path) -> None:
