@@ -6,7 +6,8 @@
 15826
 
 :func:`load` gives the :class:`~cnncalc.graph.Graph` of a design, :func:`analyze` the
-:class:`~cnncalc.analysis.report.Report` on it: one row a layer, and totals. Whatever a design gets wrong is a
+:class:`~cnncalc.analysis.report.Report` on it: one row a layer, and totals. :func:`account_memory` and :func:`fit` say
+what it takes to run and train it, :func:`table` and :func:`plot` show it. Whatever a design gets wrong is a
 :class:`DesignError` with one :class:`Problem` for each mistake.
 """
 
@@ -30,7 +31,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CnncalcError", "DesignError", "FitReport", "Graph", "LayerReport", "MemoryReport", "Node", "Problem", "Report",
-    "ShapeError", "Totals", "ValueProblem", "Volume", "__version__", "account_memory", "analyze", "fit", "load",
+    "ShapeError", "Totals", "ValueProblem", "Volume", "__version__", "account_memory", "analyze", "fit", "load", "plot",
+    "table",
 ]  # fmt: skip
 
 _LAZY = {
@@ -125,12 +127,14 @@ def account_memory(
     accumulate: int = 1,
     zero_grad: str = "start",
     checkpoint: str = "none",
+    logs: bool = False,
     **options: Any,
 ) -> MemoryReport:
     """The memory of a training step and of inference, in bytes, with what makes it up.
 
     ``design`` and ``options`` are as for :func:`analyze`; the others are those of ``cnncalc memory``. Bytes are those
-    of live tensors, exact for the profile.
+    of live tensors, exact for the profile. With ``logs`` training and inference carry those of every operation, as
+    ``events``.
 
     Raises DesignError as :func:`analyze` does, ValueProblem for options that make no sense.
 
@@ -142,7 +146,7 @@ def account_memory(
 
     chosen = Options(profile, batch, dtype, optimizer, style, weight_decay, autocast, accumulate, zero_grad, checkpoint)
     check_options(chosen)
-    return account(analyze(design, batch=batch, dtype=dtype, **options), chosen)
+    return account(analyze(design, batch=batch, dtype=dtype, **options), chosen, logs=logs)
 
 
 def fit(
@@ -175,6 +179,84 @@ def fit(
     room = read_memory(memory)[0] if isinstance(memory, str) else memory
     kept = parse_bytes(reserve) if isinstance(reserve, str) else reserve
     return fit_report(analyze(design, batch=batch, dtype=dtype, **options), chosen, room, kept)
+
+
+def table(
+    design: Graph | str | os.PathLike[str],
+    format: str = "text",
+    *,
+    columns: str | Sequence[str] | None = None,
+    depth: int | None = None,
+    bars: bool = False,
+    totals: bool = True,
+    units: str = "iec",
+    **options: Any,
+) -> str:
+    """The table of a design, as ``cnncalc table`` prints it into a pipe.
+
+    ``format`` is text, markdown, latex, html, rst, csv, tsv or json, ``units`` iec, notes or si; ``columns`` are keys
+    such as ``("layer", "macs")``, the others as in the command. ``design`` and ``options`` are as for :func:`analyze`.
+
+    Raises DesignError as :func:`analyze` does, ValueProblem for a format, a column or units that are not there.
+
+    >>> print(table("lenet5", "csv", columns=["layer", "macs"]).splitlines()[2])
+    c1,117600
+    """
+    from cnncalc.render import FORMATS, write
+    from cnncalc.render.account import COLUMNS, EXACT, document
+    from cnncalc.render.document import chosen_columns
+    from cnncalc.render.notation import Notation
+    from cnncalc.units import UNIT_STYLES
+
+    _one_of("format", format, [form for form in FORMATS if form != "rich"])
+    _one_of("units", units, UNIT_STYLES)
+    chosen: Sequence[str] | None = EXACT if format in ("csv", "tsv") and not bars else None
+    if columns is not None:
+        chosen = chosen_columns(columns if isinstance(columns, str) else ",".join(columns), COLUMNS)
+    notation = Notation(units, ascii_only=format == "latex")
+    report = analyze(design, **options)
+    return write(
+        document(report, columns=chosen, depth=_positive("depth", depth), bars=bars, totals=totals, notation=notation),
+        format,
+    )
+
+
+def plot(
+    design: Graph | str | os.PathLike[str],
+    kind: str = "cost",
+    *,
+    width: int | None = None,
+    depth: int | None = None,
+    units: str = "iec",
+    **options: Any,
+) -> str:
+    """A drawing of a design as the text of an SVG file.
+
+    ``kind`` is cost, training, inference, volumes or graph, as of ``cnncalc plot``; ``width`` is in pixels, ``units``
+    are iec, notes or si. ``design`` and ``options`` are as for :func:`analyze`, for training and inference as for
+    :func:`account_memory`.
+
+    Raises DesignError as :func:`analyze` does, ValueProblem for what cannot be drawn.
+
+    >>> plot("lenet5", "volumes").startswith("<svg ")
+    True
+    """
+    from cnncalc.render.plot import OVER_TIME, draw
+    from cnncalc.units import UNIT_STYLES
+
+    _one_of("units", units, UNIT_STYLES)
+    memory = account_memory(design, logs=True, **options) if kind in OVER_TIME else None
+    report = analyze(design, **options) if memory is None else memory.report
+    return draw(report, kind, memory=memory, width=width, depth=_positive("depth", depth), units=units)
+
+
+def _one_of(name: str, value: str, known: Sequence[str]) -> None:
+    """Raises ValueProblem for a word that is not known, with the nearest that is."""
+    if value not in known:
+        from cnncalc.errors import did_you_mean
+
+        near = did_you_mean(value, known) if isinstance(value, str) else ""
+        raise ValueProblem(f"{name}: expected {' or '.join(known)}, found {value!r:.60}{near}")
 
 
 def _positive(name: str, value: int | None) -> int | None:

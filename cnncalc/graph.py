@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import DesignError, Problem
@@ -129,6 +128,8 @@ def in_running_order(nodes: Sequence[Node]) -> tuple[Node, ...]:
     """
     if all(max(_needs(node), default=-1) < index for index, node in enumerate(nodes)):
         return tuple(nodes)
+    from heapq import heapify, heappop, heappush  # most designs are in order, and start the sooner without it
+
     waiting = [0] * len(nodes)
     readers: list[list[int]] = [[] for _ in nodes]
     for index, node in enumerate(nodes):

@@ -96,6 +96,10 @@ def plain(name: str, value: str) -> Text:
     return Text(value, Source(name, value))
 
 
+FROM_RIGHT = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff"
+"""Letters of scripts that are written from right to left, as ranges of a set in a regular expression."""
+
+
 def visible(text: str) -> str:
     """The text with control characters shown as escapes, so that none of them is sent to a terminal."""
     if text.isascii() and text.isprintable():

@@ -1,11 +1,16 @@
-"""Runs the program as a user does: in a process of its own."""
+"""Runs the program as a user does, in a process of its own; or in this one, where that would prove nothing more."""
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
+
+from cnncalc.cli.program import run
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = [sys.executable, "-m", "cnncalc"]
@@ -24,3 +29,16 @@ def cnncalc(*arguments: str, stdin: str | bytes = b"", **variables: str) -> subp
         [*COMMAND, *arguments], input=data, capture_output=True, env=environment(**variables), timeout=60, check=False
     )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def called(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """One call in this process, its output as text: as through a pipe, and much quicker than :func:`cnncalc`."""
+    output, errors = io.BytesIO(), io.BytesIO()
+    with (
+        patch.dict(os.environ, environment(), clear=True),
+        redirect_stdout(io.TextIOWrapper(output, encoding="utf-8", newline="", write_through=True)),
+        redirect_stderr(io.TextIOWrapper(errors, encoding="utf-8", newline="", write_through=True)),
+    ):
+        code = run(arguments)
+        said, wrong = output.getvalue().decode(), errors.getvalue().decode()
+    return subprocess.CompletedProcess(list(arguments), code, said, wrong)

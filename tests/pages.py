@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from cnncalc.cli.program import DONE, run
 
 if TYPE_CHECKING:
@@ -49,13 +51,17 @@ def page_of(*words: str) -> str:
         return file.read_text(encoding="utf-8")
 
 
-def open_browser() -> Iterator[Browser]:
-    """A headless Chromium, closed at the end; the test is skipped where there is none."""
-    import pytest
-
+def find_browser() -> str:
+    """The path of a Chromium; the test is skipped where there is none."""
     path = next((found for found in map(shutil.which, CHROMIUM) if found), None)
     if path is None:
         pytest.skip(f"no browser here: none of {', '.join(CHROMIUM)} is installed")
+    return path
+
+
+def open_browser() -> Iterator[Browser]:
+    """A headless Chromium, closed at the end; the test is skipped where there is none."""
+    path = find_browser()
     driver: Any = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: browser)")
     with driver.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(SWITCHES), timeout=2 * PATIENCE)

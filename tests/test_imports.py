@@ -33,7 +33,11 @@ type checker alone. The face of the package, ``cnncalc`` itself, may be imported
 """
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 FACE = {"__version__"}
-HEAVY = ("numpy", "rich", "yaml", "importlib.metadata", "click", "dataclasses", "inspect", "json", "csv", "difflib")
+HEAVY = (
+    *("numpy", "rich", "yaml", "importlib.metadata", "click", "dataclasses", "inspect", "json", "csv", "difflib"),
+    *("cnncalc.memory", "cnncalc.checks", "cnncalc.executor", "cnncalc.documents"),
+    *("cnncalc.render.plot", "cnncalc.render.page", "cnncalc.render.html", "cnncalc.layers.documentation"),
+)
 """What a plain table of a pattern does not need."""
 
 

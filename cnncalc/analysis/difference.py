@@ -11,15 +11,13 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.analysis.alignment import ascending, filled, gaps
+from cnncalc.analysis.cost import COUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from cnncalc.analysis.alignment import Pairs
     from cnncalc.analysis.report import LayerReport, Report
-
-COUNTED = ("conv", "dwconv", "deconv", "fc")
-"""The kinds that count as layers where the depth of a net is told."""
 
 STATUSES = ("added", "removed", "changed", "renamed", "affected", "same")
 """What can be said of a layer: ``affected`` ones are as before, but their volumes or counts are not."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnncalc.analysis.cost import COUNTED
 from cnncalc.checks.budget import UNIT_OF, Measure
 from cnncalc.checks.findings import Share
-from cnncalc.memory.account import Bench, Options, notes_rule
+from cnncalc.memory.account import STEP, Bench, Options, notes_rule
 from cnncalc.memory.optimizers import optimizer_named
 from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
-
-COUNTED = ("conv", "dwconv", "deconv", "fc")
-"""The kinds that ``layers`` counts."""
 
 MOST_SHARES = 3
 """So many layers are named."""
@@ -100,7 +98,7 @@ class Meter:
             table = bench.on_the_table(measure.batch, training=False)
             return [p + table.get(row.index, 0) for row, p in zip(rows, parameters, strict=True)]
         state = optimizer_named(measure.optimizer).state
-        if bench.training(measure.batch).peak_at == "optimizer step":
+        if bench.training(measure.batch).peak_at == STEP:
             return [p + (1 + state) * t for p, t in zip(parameters, learned, strict=True)]
         table = bench.on_the_table(measure.batch)
         return [p + state * t + table.get(row.index, 0) for row, p, t in zip(rows, parameters, learned, strict=True)]

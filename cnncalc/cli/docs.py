@@ -189,16 +189,16 @@ class _Work:
         self.drawings = [drawing for drawing in self.rewritten.drawings if self._is_other(drawing)]
 
     @property
-    def stale(self) -> dict[int, str]:
-        """The markers that are not up to date: the line of each with its call."""
+    def stale(self) -> list[str]:
+        """The markers that are not up to date, in the order of the text: the line of each with its call."""
         markers = [change.marker for change in self.rewritten.update.changes]
         found = {marker.span.start: (marker, "") for marker in markers}
         found |= {drawing.marker.span.start: (drawing.marker, drawing.path) for drawing in self.drawings}
-        return {
-            at: f"{marker.span.line}: stale: {visible(' '.join(marker.call.split()))}"
+        return [
+            f"{marker.span.line}: stale: {visible(' '.join(marker.call.split()))}"
             + (f" ({visible(path)} {'differs' if os.path.exists(self._place(path)) else 'is missing'})" if path else "")
-            for at, (marker, path) in sorted(found.items())
-        }
+            for _, (marker, path) in sorted(found.items())
+        ]
 
     def write(self) -> None:
         """Writes the pictures, then the document; each beside its place first, so that none is ever half there."""
@@ -226,7 +226,7 @@ class _Work:
             yield f"{name}: left as it is"
             return
         if check:
-            yield from [f"{name}:{line}" for line in stale.values()]
+            yield from [f"{name}:{line}" for line in stale]
         if (check or diff) and self.rewritten.update.changes:
             yield unified_diff(self.document.shown, self.text, self.rewritten.update).removesuffix("\n")
         if not count:

@@ -128,18 +128,8 @@ def write_output(text: str, file: str | None = None, form: str = "text") -> None
         return
     if file is not None and file != "-":
         _write_file(text.encode("utf-8", "backslashreplace"), file)
-        return
-    if sys.stdout is None:
-        raise StreamError("output", "the report cannot be written: standard output is closed")
-    _allow_escapes(sys.stdout)
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _abandon(sys.stdout)
-    except OSError as error:
-        _abandon(sys.stdout)
-        raise StreamError("output", f"the report cannot be written to standard output: {reason(error)}") from None
+    else:
+        _print(text, "report")
 
 
 def write_data(data: bytes, file: str | None = None) -> None:
@@ -148,17 +138,26 @@ def write_data(data: bytes, file: str | None = None) -> None:
         raise StreamError("output", "only text can be put into a document: a picture is drawn there as SVG")
     if file is not None and file != "-":
         _write_file(data, file)
-        return
+    else:
+        _print(data, "picture")
+
+
+def _print(what: str | bytes, name: str) -> None:
+    """A text or the bytes of a picture to standard output."""
     if sys.stdout is None:
-        raise StreamError("output", "the picture cannot be written: standard output is closed")
+        raise StreamError("output", f"the {name} cannot be written: standard output is closed")
     try:
-        sys.stdout.buffer.write(data)
+        if isinstance(what, bytes):
+            sys.stdout.buffer.write(what)
+        else:
+            _allow_escapes(sys.stdout)
+            sys.stdout.write(what)
         sys.stdout.flush()
     except BrokenPipeError:
         _abandon(sys.stdout)
     except OSError as error:
         _abandon(sys.stdout)
-        raise StreamError("output", f"the picture cannot be written to standard output: {reason(error)}") from None
+        raise StreamError("output", f"the {name} cannot be written to standard output: {reason(error)}") from None
 
 
 def _write_file(data: bytes, file: str) -> None:

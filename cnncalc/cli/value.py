@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of
-from cnncalc.cli.memory import REPLAY
+from cnncalc.cli.memory import REPLAY, options_of
 from cnncalc.cli.options import DESIGN, NOTATION, analyze, notation_of, output_options
 from cnncalc.units import BYTES_PER_ELEMENT
 
@@ -48,11 +48,11 @@ def run(
 ) -> None:
     """Prints a number."""
     from cnncalc.checks.value import figure
-    from cnncalc.memory.account import Options, check_options
+    from cnncalc.memory.account import check_options
 
     out = output_of(output)
     words = notation_of(notation, out)
-    options = Options(**{**replay, "optimizer": replay["optimizer"] or "momentum"})
+    options = options_of(replay)
     needs_training = key in ("inference_memory", "training_memory")
     check_options(options if needs_training else options._replace(dtype="float32"))
     report = analyze(target, design, {"batch": options.batch, "dtype": options.dtype})

@@ -187,11 +187,9 @@ class _Pairing:
     def _words(self, call: str, span: Span) -> tuple[str, ...] | None:
         """The words of a call; None where it is wrong, which is said."""
         try:
-            words = tuple(shlex.split(call))
-        except ValueError as error:
-            message = str(error)
-            self._refuse("marker-syntax", f"the call cannot be split into words: {message[:1].lower()}{message[1:]}",
-                         span)  # fmt: skip
+            words = words_of(call)
+        except ValueProblem as problem:
+            self._refuse("marker-syntax", problem.message, span)
             return None
         known = ", ".join(self.commands)
         if not words:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from cnncalc.memory.allocator import Allocated
     from cnncalc.memory.tape import Tape
 
+STEP = "optimizer step"
+"""The place of a peak that lies in no layer."""
+
 
 class Options(NamedTuple):
     """How a net is trained and run.
@@ -279,7 +282,7 @@ class Bench:
             level.transient,
         )
         if at_step > peak:
-            peak, place = at_step, "optimizer step"
+            peak, place = at_step, STEP
             breakdown = Breakdown(
                 there.parameters,
                 trace.after_backward.gradients,

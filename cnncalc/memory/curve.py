@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import ValueProblem
-from cnncalc.memory.account import Breakdown, check_options
+from cnncalc.memory.account import STEP, Breakdown, check_options
 from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import OPTIMIZERS, step_of
 from cnncalc.memory.profiles import profile_named
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from cnncalc.memory.account import Bench, Options
     from cnncalc.memory.segments import Segment
     from cnncalc.memory.tape import Operation, Tape
-
-STEP = "optimizer step"
-"""The place of a peak that lies in no layer."""
 
 IMAGES = 256
 """A net is lowered for 2**256 images: so many that in every size the bits below are the fixed part, those above the

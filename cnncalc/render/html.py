@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from cnncalc.render.document import Cell, Column, Document, Page, Paragraph, Table
 
-ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 RIGHT = ' style="text-align: right"'
 
 
@@ -33,8 +32,12 @@ def write(document: Document, page: Page) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text that HTML shows as it is, in an element or an attribute."""
-    return visible(text).translate(ESCAPES)
+    """A text that HTML shows as it is, in an element or an attribute; control characters as escapes."""
+    text = visible(text)
+    if "&" in text or "<" in text or ">" in text or '"' in text or "'" in text:
+        text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        text = text.replace('"', "&quot;").replace("'", "&#39;")
+    return text
 
 
 def table_lines(table: Table, heading: Sequence[str] = ()) -> list[str]:

@@ -11,11 +11,11 @@ import pytest
 from cnncalc.cli.options import TABLE_FORMS
 from cnncalc.layers import KINDS
 from cnncalc.layers.documentation import documentation
-from tests.calls import cnncalc
+from tests.calls import called
 
 
 def test_all_kinds_are_listed_with_their_keys() -> None:
-    rows = list(csv.DictReader(io.StringIO(cnncalc("kinds", "--format", "csv").stdout)))
+    rows = list(csv.DictReader(io.StringIO(called("kinds", "--format", "csv").stdout)))
 
     assert [row["kind"] for row in rows] == list(KINDS)
     for row in rows:
@@ -29,8 +29,8 @@ def test_one_kind_in_full_has_all_that_its_class_says(name: str) -> None:
     kind = KINDS[name]
     told = documentation(kind)
 
-    text = cnncalc("kinds", name).stdout
-    data = json.loads(cnncalc("kinds", name.upper(), "--format", "json").stdout)
+    text = called("kinds", name).stdout
+    data = json.loads(called("kinds", name.upper(), "--format", "json").stdout)
 
     for part in [*told[:-1], *told.besides, kind.example]:
         assert part in text
@@ -41,7 +41,7 @@ def test_one_kind_in_full_has_all_that_its_class_says(name: str) -> None:
 
 
 def test_the_numbers_of_the_example_are_those_of_its_layer() -> None:
-    text = cnncalc("kinds", "conv").stdout
+    text = called("kinds", "conv").stdout
 
     assert "gives [28x28x64]: 28*28*64 = 50,176 activations" in text
     assert "weights: (3*3*32)*64 = 18,432" in text
@@ -49,7 +49,7 @@ def test_the_numbers_of_the_example_are_those_of_its_layer() -> None:
 
 
 def test_a_kind_that_is_not_there_is_answered_with_the_nearest() -> None:
-    done = cnncalc("kinds", "covn")
+    done = called("kinds", "covn")
 
     assert done.returncode == 2
     assert done.stdout == ""
@@ -62,7 +62,7 @@ def test_a_kind_that_is_not_there_is_answered_with_the_nearest() -> None:
 def test_every_format_shows_the_keys_and_what_a_kind_without_keys_says(form: str) -> None:
     """CSV and TSV hold the table of keys, and GAP has none."""
     for name in ("conv", "gap"):
-        done = cnncalc("kinds", name, "--format", form)
+        done = called("kinds", name, "--format", form)
 
         assert (done.returncode, done.stderr) == (0, "")
         assert ("dilation" in done.stdout) == (name == "conv")

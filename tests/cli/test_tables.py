@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.calls import cnncalc
+from tests.calls import called, cnncalc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ BEGINNINGS = {
 @pytest.mark.parametrize("form", ["text", "markdown", "latex", "html", "rst", "csv", "tsv", "json"])
 @pytest.mark.parametrize("call", TABLES, ids=lambda call: call[0])
 def test_every_table_comes_in_every_format(call: list[str], form: str) -> None:
-    done = cnncalc(*call, "--format", form)
+    done = called(*call, "--format", form)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(BEGINNINGS.get(form, ("",)))
@@ -77,14 +77,14 @@ def test_a_file_that_would_hold_something_else_than_its_name_says_is_not_written
 )
 def test_numbers_and_columns_are_chosen(options: list[str], row: str) -> None:
     """conv1: (3*3*3)*7 = 189 weights, 7 biases; 189*9*11 = 18,711 MACs; 693 numbers * 4 bytes * 2 images."""
-    done = cnncalc("table", NET, "--batch", "2", *options)
+    done = called("table", NET, "--batch", "2", *options)
 
     assert done.returncode == 0
     assert row in [" ".join(line.split()) for line in done.stdout.splitlines()]
 
 
 def test_exact_numbers_of_the_notes_table() -> None:
-    text = cnncalc("table", "vgg16", "--style", "notes", "--exact").stdout
+    text = called("table", "vgg16", "--style", "notes", "--exact").stdout
     lines = [" ".join(line.split()) for line in text.splitlines()]
 
     assert "CONV3-64: [224x224x64] memory: 224*224*64 = 3,211,264 weights: (3*3*3)*64 = 1,728" in lines
@@ -93,7 +93,7 @@ def test_exact_numbers_of_the_notes_table() -> None:
 
 
 def test_short_numbers_of_the_notes_table() -> None:
-    lines = cnncalc("table", "vgg16", "--style", "notes", "--short").stdout.splitlines()
+    lines = called("table", "vgg16", "--style", "notes", "--short").stdout.splitlines()
 
     assert "FC:         [1x1x4096]     memory: 4096  weights: 100M" in lines
 
@@ -101,8 +101,8 @@ def test_short_numbers_of_the_notes_table() -> None:
 def test_exact_bytes_of_memory() -> None:
     """1,792 + 138... : the breakdown in bytes adds up to the peak that JSON has."""
     call = ["memory", "vgg16", "--batch", "8"]
-    lines = cnncalc(*call, "--exact").stdout.splitlines()
-    record = json.loads(cnncalc(*call, "--format", "json").stdout)
+    lines = called(*call, "--exact").stdout.splitlines()
+    record = json.loads(called(*call, "--format", "json").stdout)
 
     (total,) = [line.split() for line in lines if line.startswith("sum ")]
 
@@ -111,8 +111,8 @@ def test_exact_bytes_of_memory() -> None:
 
 @pytest.mark.parametrize(("style", "last"), [("full", "counted  memory in numbers"), ("notes", "(memory in numbers")])
 def test_a_table_without_totals_still_says_how_it_counts(style: str, last: str) -> None:
-    whole = cnncalc("table", NET, "--style", style).stdout
-    text = cnncalc("table", NET, "--style", style, "--no-totals").stdout
+    whole = called("table", NET, "--style", style).stdout
+    text = called("table", NET, "--style", style, "--no-totals").stdout
 
     assert "TOTAL" in whole
     assert "TOTAL" not in text
@@ -121,14 +121,14 @@ def test_a_table_without_totals_still_says_how_it_counts(style: str, last: str) 
 
 
 def test_a_table_of_memory_with_chosen_columns() -> None:
-    lines = cnncalc("memory", NET, "--columns", "class,inference", "--format", "csv").stdout.splitlines()
+    lines = called("memory", NET, "--columns", "class,inference", "--format", "csv").stdout.splitlines()
 
     assert lines[0] == "class,inference"
     assert lines[1].startswith("parameters,")
 
 
 def test_memory_names_blocks() -> None:
-    text = cnncalc("memory", "resnet50", "--depth", "1").stdout
+    text = called("memory", "resnet50", "--depth", "1").stdout
 
     (first,) = [line for line in text.splitlines() if line.startswith("largest in forward and backward")]
     assert first.split()[5] == "layer1:"
@@ -137,15 +137,15 @@ def test_memory_names_blocks() -> None:
 def test_differences_are_summed_by_block() -> None:
     """ResNet-101 has 17 more bottlenecks in layer3, each with 1x1, 3x3 and 1x1: 18,992,128 parameters more."""
     call = ["diff", "resnet50", "resnet101", "--depth", "1"]
-    record = json.loads(cnncalc(*call, "--format", "json").stdout)
+    record = json.loads(called(*call, "--format", "json").stdout)
 
     assert [(block["name"], block["status"], block["parameters"]) for block in record["blocks"]] == [
         ("layer3", "changed", 44_549_160 - 25_557_032)
     ]
     assert len(record["blocks"][0]["layers"]) == len(record["layers"])
-    (row,) = [line for line in cnncalc(*call).stdout.splitlines() if line.startswith("changed")]
+    (row,) = [line for line in called(*call).stdout.splitlines() if line.startswith("changed")]
     assert row.split() == ["changed", "layer3", "170", "added", "[14x14x1024]", "+13.65M", "+18.99M", "+3.712G"]
-    assert cnncalc(*call, "--format", "csv").stdout.splitlines()[1] == (
+    assert called(*call, "--format", "csv").stdout.splitlines()[1] == (
         "changed,layer3,170 added,[14x14x1024],13647872,18992128,3712221184"
     )
 
@@ -154,7 +154,7 @@ def test_blocks_that_come_and_layers_outside_blocks() -> None:
     before = "INPUT 9x11x3 -> [CONV3-7 -> RELU]@a -> FC-5"
     after = "INPUT 9x11x3 -> [CONV3-7 -> RELU]@a -> [CONV3-7 -> BN -> RELU]@b -> FC-6"
 
-    rows = cnncalc("diff", before, after, "--depth", "1", "--columns", "change,layer,what").stdout.split("\n\n")[2]
+    rows = called("diff", before, after, "--depth", "1", "--columns", "change,layer,what").stdout.split("\n\n")[2]
 
     assert [" ".join(row.split()) for row in rows.splitlines()[2:]] == [
         "added b 3 added",
@@ -164,11 +164,11 @@ def test_blocks_that_come_and_layers_outside_blocks() -> None:
 
 def test_bars_show_the_shares_of_the_totals() -> None:
     """conv1 has 693 of 995 numbers, 196 of 3,666 parameters, 18,711 of 22,176 MACs."""
-    done = cnncalc("table", NET, "--bars", "--columns", "layer,activation_share")
+    done = called("table", NET, "--bars", "--columns", "layer,activation_share")
     assert (done.returncode, done.stdout) == (2, "")
     assert "--bars has columns of its own" in done.stderr
 
-    rows = {line.partition(" ")[0]: line for line in cnncalc("table", NET, "--bars").stdout.splitlines()}
+    rows = {line.partition(" ")[0]: line for line in called("table", NET, "--bars").stdout.splitlines()}
 
     full = "\u2588" * 12
     assert rows["conv1"].count(full) == 2
@@ -182,11 +182,11 @@ def test_bars_are_drawn_with_what_the_stream_can_do() -> None:
 
     assert text.isascii()
     assert "############  69.6 %" in text
-    assert cnncalc("table", NET, "--bars", "--format", "latex").stdout.isascii()
+    assert called("table", NET, "--bars", "--format", "latex").stdout.isascii()
 
 
 def test_a_column_of_shares_in_a_file_for_programs() -> None:
-    text = cnncalc("table", NET, "--columns", "layer,parameter_share", "--format", "csv").stdout
+    text = called("table", NET, "--columns", "layer,parameter_share", "--format", "csv").stdout
 
     assert text == "layer,parameter_share\ninput,0.0\nconv1,5.3\nrelu1,0.0\nfc1,94.7\n"
 
@@ -210,7 +210,7 @@ def test_a_column_of_shares_in_a_file_for_programs() -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused(call: list[str], message: str) -> None:
-    done = cnncalc(*call)
+    done = called(*call)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[0].endswith(f"]: {message}")

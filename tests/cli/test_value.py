@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 
 import pytest
 
 from cnncalc.checks.budget import UNIT_OF
 from cnncalc.checks.value import LAYER_KEYS, NET_KEYS
-from cnncalc.cli.program import run
 from cnncalc.cli.value import HELP
-from tests.calls import cnncalc
+from tests.calls import called, cnncalc
 
 
 def said(*arguments: str) -> tuple[int, str, str]:
     """Exit code, output and errors of ``value``."""
-    with redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as errors:
-        code = run(["value", *arguments])
-    return code, output.getvalue(), errors.getvalue()
+    done = called("value", *arguments)
+    return done.returncode, done.stdout, done.stderr
 
 
 def value(*arguments: str) -> str:
@@ -95,9 +91,7 @@ def test_every_key_has_a_case_and_is_named_by_the_help() -> None:
 )
 @pytest.mark.parametrize("target", ["lenet5-modern", "nin"])
 def test_memory_is_that_of_the_command_memory(target: str, options: list[str]) -> None:
-    with redirect_stdout(StringIO()) as output:
-        assert run(["memory", target, *options, "--format", "json"]) == 0
-    data = json.loads(output.getvalue())
+    data = json.loads(called("memory", target, *options, "--format", "json").stdout)
     rule = data["notes"] if "notes" in options else None
 
     for key, part in (("training_memory", "training"), ("inference_memory", "inference")):

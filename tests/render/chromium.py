@@ -5,35 +5,13 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-import pytest
+from tests.pages import SWITCHES, find_browser
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-def browser() -> str:
-    """The browser; the test is skipped where there is none."""
-    for name in BROWSERS:
-        found = shutil.which(name)
-        if found:
-            return found
-    pytest.skip(f"no browser installed (looked for {', '.join(BROWSERS)})")
 
 
 def answer(folder: Path, body: str, script: str, *flags: str) -> Any:
@@ -45,7 +23,15 @@ def answer(folder: Path, body: str, script: str, *flags: str) -> Any:
         encoding="utf-8",
     )
     done = subprocess.run(
-        [browser(), *FLAGS, *flags, f"--user-data-dir={folder / 'profile'}", "--dump-dom", page.as_uri()],
+        [
+            find_browser(),
+            "--headless",
+            *SWITCHES,
+            *flags,
+            f"--user-data-dir={folder / 'profile'}",
+            "--dump-dom",
+            page.as_uri(),
+        ],
         capture_output=True,
         timeout=120,
         check=True,

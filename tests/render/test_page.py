@@ -16,7 +16,7 @@ import cnncalc
 from cnncalc.memory.account import Bench, Options, account_memory
 from cnncalc.memory.curve import curve_of
 from cnncalc.render.page import layers
-from cnncalc.render.page.markup import escaped, prose, verbatim
+from cnncalc.render.page.markup import prose, text, verbatim
 from cnncalc.render.page.shell import as_json
 from tests.pages import HOSTILE, page_of
 
@@ -285,5 +285,5 @@ def test_names_from_right_to_left_turn_nothing() -> None:
 
 
 def test_text_keeps_its_lines_and_shows_its_control_characters() -> None:
-    assert escaped("<a href='x'>\"&") == "&lt;a href=&#39;x&#39;&gt;&quot;&amp;"
+    assert text("<a href='x'>\"&") == "&lt;a href=&#39;x&#39;&gt;&quot;&amp;"
     assert verbatim("a\tb\n\x1b[31m", "x").endswith(">a    b\n\\x1b[31m</pre>")

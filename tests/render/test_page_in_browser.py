@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
+    from cnncalc.memory.account import MemoryReport
+
 browser = pytest.fixture(open_browser, scope="module", name="browser")
 
 
@@ -227,10 +229,8 @@ def shown_bytes(page: Page, net: int = 0) -> dict[str, int]:
     return {key: int(value) for key, value in found.items()}
 
 
-def said_bytes(net: str, options: Options) -> dict[str, int]:
+def said_bytes(memory: MemoryReport) -> dict[str, int]:
     """The same as the memory report says it."""
-    report = cnncalc.analyze(net)
-    memory = account_memory(report, options)
     training, inference, notes = memory.training, memory.inference, memory.notes
     found = {"training-peak": training.peak_bytes, "training-sum": training.peak_bytes}
     found |= {"inference-peak": inference.peak_bytes, "inference-sum": inference.peak_bytes}
@@ -247,14 +247,15 @@ def said_bytes(net: str, options: Options) -> dict[str, int]:
 )
 def test_the_slider_agrees_with_the_command_line_to_the_byte(window: Window, net: str, profile: str) -> None:
     page = window.open(net, "--profile", profile)
+    report = cnncalc.analyze(net)
     for number, optimizer in enumerate(OPTIMIZERS):
         batch = (1, 2, 7, 33, 64, 100, 1000)[number % 7]
         page.get_by_label("Batch, typed in").fill(str(batch))
         page.get_by_label("Optimizer", exact=True).select_option(optimizer)
         options = Options(profile=profile, batch=batch, optimizer=optimizer)
-        memory = account_memory(cnncalc.analyze(net), options)
+        memory = account_memory(report, options, details=False)
 
-        assert shown_bytes(page) == said_bytes(net, options)
+        assert shown_bytes(page) == said_bytes(memory)
         assert page.inner_text('[data-out="training-peak"]') == format_bytes(memory.training.peak_bytes)
         place = page.inner_text('[data-out="training-at"]')
         layer, _, phase = memory.training.peak_at.partition(" (")
@@ -272,10 +273,10 @@ def test_numbers_are_written_as_the_command_line_writes_them(window: Window, uni
         )
         assert len(texts) == 20
         assert [text for _, text in texts] == [format_bytes(int(count), units) for count, _ in texts]
-        total = shown_bytes(page)["training-peak"]
+        shown = shown_bytes(page)
         for part in ("parameters", "activations", "transient"):
             share = page.inner_text(f'[data-out="share-{part}"]')
-            assert share == percent(shown_bytes(page)[f"training-{part}"], total)
+            assert share == percent(shown[f"training-{part}"], shown["training-peak"])
 
 
 def test_the_slider_moves_with_the_keyboard_and_says_what_it_found(window: Window) -> None:
@@ -287,7 +288,7 @@ def test_the_slider_moves_with_the_keyboard_and_says_what_it_found(window: Windo
 
     assert slider.get_attribute("aria-valuetext") == "6 images"
     assert page.input_value("#batch") == "6"
-    assert shown_bytes(page) == said_bytes("lenet5", Options(batch=6))
+    assert shown_bytes(page) == said_bytes(cnncalc.account_memory("lenet5", batch=6))
     page.locator("#said", has_text="lenet5, 6 images, momentum: training ").wait_for(state="attached")
 
 
@@ -296,7 +297,7 @@ def test_a_batch_of_any_size_is_exact(window: Window) -> None:
     page = window.open("vgg16")
     page.fill("#batch", "123456789012345")
 
-    assert shown_bytes(page) == said_bytes("vgg16", Options(batch=123_456_789_012_345))
+    assert shown_bytes(page) == said_bytes(cnncalc.account_memory("vgg16", batch=123_456_789_012_345))
 
 
 def test_a_batch_that_is_none_is_refused_in_words(window: Window) -> None:
@@ -336,7 +337,7 @@ def test_two_nets_follow_one_slider(window: Window) -> None:
     page.select_option("#optimizer", "nadam")
 
     for number, net in enumerate(("vgg16", "vgg19")):
-        assert shown_bytes(page, number) == said_bytes(net, Options(batch=48, optimizer="nadam"))
+        assert shown_bytes(page, number) == said_bytes(cnncalc.account_memory(net, batch=48, optimizer="nadam"))
 
 
 def test_the_curve_is_drawn_to_scale(window: Window) -> None:

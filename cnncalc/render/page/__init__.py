@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.render.difference import difference_document
+from cnncalc.render.notation import Notation
 from cnncalc.render.page.checks import checks_section
 from cnncalc.render.page.comparison import comparison_verdict, layers_section
 from cnncalc.render.page.counted import assumed_section, counted_section, design_section
@@ -70,12 +72,12 @@ def comparison_page(
 ) -> str:
     """The page of two nets, the second held against the first."""
     called = [memory._replace(architecture=name) for memory, name in zip(memories, names, strict=True)]
-    options = memories[0].options
+    document = difference_document(found, names, memories[0].options, notation=Notation(units))
     gallery = Gallery(units)
     parts = [
-        ("verdict", "In short", comparison_verdict(found, names, options, units)),
+        ("verdict", "In short", comparison_verdict(found, document, names, units)),
         ("drawings", "Drawings", pairs_section(gallery, called, COMPARED)),
-        ("table", "Layers", layers_section(found, names, options, units)),
+        ("table", "Layers", layers_section(document, names)),
         ("memory", "Memory", memory_section(called, curves, units)),
         ("checks", "Budgets", checks_section(outcomes, names, units)),
         ("counted", "Method", counted_section(called[0], units)),

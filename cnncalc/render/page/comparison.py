@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.render.difference import difference_document
-from cnncalc.render.notation import Notation
 from cnncalc.render.page.markup import name, paragraph, prose, section, text
 from cnncalc.units import format_bytes, short
 
@@ -13,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.difference import Difference, Quantity
-    from cnncalc.memory.account import Options
-    from cnncalc.render.document import Cell, Column, Table
+    from cnncalc.render.document import Cell, Column, Document, Table
 
 SAID = (
     ("parameters", "parameters"),
@@ -25,9 +22,11 @@ SAID = (
 """The totals that the verdict speaks of, and how it calls them."""
 
 
-def comparison_verdict(found: Difference, names: tuple[str, str], options: Options, units: str) -> str:
-    """The first section of the page: what the second net has more or less of, and all totals."""
-    document = difference_document(found, names, options, notation=Notation(units))
+def comparison_verdict(found: Difference, document: Document, names: tuple[str, str], units: str) -> str:
+    """The first section of the page: what the second net has more or less of, and all totals.
+
+    ``document`` is the difference as a document.
+    """
     totals = [quantity for quantity in found.quantities if quantity.key in dict(SAID)]
     if found.is_equal:
         lead = f"{name(names[0])} and {name(names[1])} cost the same: there is no difference between them."
@@ -59,9 +58,8 @@ def _compared(quantity: Quantity, what: str, units: str) -> str:
     return f"<strong>{size} {'more' if change > 0 else less}</strong> {what}{share}"
 
 
-def layers_section(found: Difference, names: tuple[str, str], options: Options, units: str) -> str:
+def layers_section(document: Document, names: tuple[str, str]) -> str:
     """The layers that are not the same, in a table that can be sorted."""
-    document = difference_document(found, names, options, notation=Notation(units))
     notes = [
         paragraph(text("; ".join(part.lines)) + ".", "note") for part in document.closing if part.title == "renumbered"
     ]

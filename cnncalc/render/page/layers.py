@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.render.account import remark, row_of
 from cnncalc.render.document import plural
-from cnncalc.render.page.markup import attribute, escaped, text
+from cnncalc.render.page.markup import attribute, text
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
@@ -136,13 +136,13 @@ def _line(row: Row, level: int, units: str, *, has_remarks: bool) -> str:
     """A row: of a layer with how its numbers come about, of a block with its sums."""
     layer = row.layer
     block, dot, own = row.name.rpartition(".")
-    prefix = f'<span class="in">{escaped(block)}.</span>' if dot else ""
+    prefix = f'<span class="in">{text(block)}.</span>' if dot else ""
     kind = "block " if layer is None else ""
     look = f'class="{kind}l{min(level, DEEPEST)}" ' if kind or level else ""
     height, width, depth = row.last.output
     parts = [
         f'<tr {look}data-l="{level}"><td class="n">{row.members[0].index if layer else ""}</td>'
-        f'<th scope="row">{prefix}<bdi>{escaped(own)}</bdi></th><td>{text(row.label)}</td>'
+        f'<th scope="row">{prefix}<bdi>{text(own)}</bdi></th><td>{text(row.label)}</td>'
         f'<td class="n" data-v="{row.last.output.elements}">{height}\u00d7{width}\u00d7{depth}</td>'
     ]
     parts.append(_cells(row, units, 0 if layer is not None and layer.in_place else row.held))
@@ -181,4 +181,4 @@ def _how(layer: LayerReport | None, *keys: str) -> str:
         return ""
     parts = [layer.arithmetic[key] for key in keys if key in layer.arithmetic]
     arithmetic = " + ".join(parts)
-    return "" if arithmetic.isdigit() or not arithmetic else f"<small>{escaped(arithmetic)}</small>"
+    return "" if arithmetic.isdigit() or not arithmetic else f"<small>{text(arithmetic)}</small>"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cnncalc.source import visible
+from cnncalc.render.html import escaped
+from cnncalc.source import FROM_RIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -13,19 +14,10 @@ if TYPE_CHECKING:
 
 def text(value: str) -> str:
     """A text as HTML shows it, control characters as escapes; it may stand in an attribute, too."""
-    return escaped(visible(value))
+    return escaped(value)
 
 
-def escaped(value: str) -> str:
-    """A text without the characters that mean something to HTML."""
-    if "&" in value or "<" in value or ">" in value or '"' in value or "'" in value:
-        value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        value = value.replace('"', "&quot;").replace("'", "&#39;")
-    return value
-
-
-_TURNED = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff"
-_WORD = rf"[^\s()\[\],;:<>&]*[{_TURNED}][^\s()\[\],;:<>&]*"
+_WORD = rf"[^\s()\[\],;:<>&]*[{FROM_RIGHT}][^\s()\[\],;:<>&]*"
 _ISOLATED = re.compile(rf"{_WORD}(?:\s+{_WORD})*")
 """Words that are written from right to left, and what is joined to them."""
 
@@ -42,7 +34,7 @@ def name(value: str) -> str:
 
 def verbatim(lines: str, label: str) -> str:
     """A text of several lines, kept line by line, that can be scrolled with the keyboard."""
-    shown = "\n".join([escaped(visible(line.replace("\t", "    "))) for line in lines.splitlines()])
+    shown = "\n".join([text(line.replace("\t", "    ")) for line in lines.splitlines()])
     return f'<pre tabindex="0" role="group" aria-label="{text(label)}" dir="auto">{shown}</pre>'
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.analysis.difference import COUNTED
-from cnncalc.memory.curve import STEP
+from cnncalc.analysis.cost import COUNTED
+from cnncalc.memory.account import STEP
 from cnncalc.render.document import plural
 from cnncalc.render.page.markup import listed, name, paragraph, prose, section, text
 from cnncalc.render.shares import sentences

@@ -8,7 +8,7 @@ from zlib import crc32
 
 from cnncalc.render.plot.metrics import LINE, cut, evenly_wrapped, width_of
 from cnncalc.render.plot.palette import FONTS, style_sheet
-from cnncalc.source import visible
+from cnncalc.source import FROM_RIGHT, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ MARGIN = 16.0
 PREFIX = "\x00"
 """Stands for the prefix of ids until the drawing is finished; no text can hold it."""
 
-_ISOLATED = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
+_ISOLATED = re.compile(f"[{FROM_RIGHT}]")
 
 
 def shown(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.errors import ValueProblem
+from cnncalc.memory.account import STEP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,12 +30,10 @@ LAYERS = (
     Layer("transient", "transient"),
 )
 """From the bottom to the top."""
-STEP = "optimizer step"
-"""The phase of the last moment of training."""
 
 
 class Moment(NamedTuple):
-    """Live bytes while one operation runs, in the order of :data:`LAYERS`."""
+    """Live bytes while one operation runs, in the order of :data:`LAYERS`; ``phase`` of an optimizer is STEP."""
 
     bytes: tuple[int, ...]
     total: int

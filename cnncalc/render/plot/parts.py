@@ -12,13 +12,8 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.volume import Volume
 
-KEEPING = frozenset(
-    (
-        "relu", "relu6", "sigmoid", "tanh", "gelu", "silu", "hswish", "hsigmoid", "lrelu", "elu", "softplus", "prelu",
-        "softmax", "bn", "ln", "gn", "in", "lrn", "scale", "dropout", "identity", "shuffle",
-    )
-)  # fmt: skip
-"""Kinds that keep a volume as it is; they are drawn with the layer that made it."""
+KEEPING = frozenset(("softmax", "bn", "ln", "gn", "in", "lrn", "scale", "dropout", "identity", "shuffle"))
+"""Kinds that, beside activation functions, keep a volume as it is; they are drawn with the layer that made it."""
 VIEWS = frozenset(("flatten", "reshape"))
 """Kinds that only look at a volume in another way; they are drawn with it as well."""
 
@@ -135,7 +130,8 @@ def _block(name: str, depth: int | None) -> str | None:
 
 
 def _keeps(row: LayerReport) -> bool:
-    return row.kind in KEEPING and row.input_volumes[0] == row.output
+    keeps = row.layer.is_activation or row.kind in KEEPING
+    return keeps and row.input_volumes[0] == row.output
 
 
 class Cell(NamedTuple):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from cnncalc.memory.account import STEP
 from cnncalc.render.document import plural
 from cnncalc.render.notation import UNIT_RULES
 from cnncalc.render.plot.axes import Stretch, byte_ticks, name_axis
 from cnncalc.render.plot.canvas import Canvas, number, shown
 from cnncalc.render.plot.metrics import cut
-from cnncalc.render.plot.moments import LAYERS, STEP, Layer, Moment, inference_moments, training_moments
+from cnncalc.render.plot.moments import LAYERS, Layer, Moment, inference_moments, training_moments
 from cnncalc.render.plot.palette import FONTS
 from cnncalc.units import format_bytes
 

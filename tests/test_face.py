@@ -1,0 +1,83 @@
+"""The public Python face: what it gives is what the commands print."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+import cnncalc
+from cnncalc.memory.account import Options
+from cnncalc.render import FORMATS
+from cnncalc.render.plot import KINDS, OVER_TIME
+from tests.calls import called
+
+NET = "INPUT 9x11x3 -> [CONV3-7 -> BN -> RELU]*2 -> FC-5"
+
+
+def test_everything_that_is_offered_is_there() -> None:
+    for name in cnncalc.__all__:
+        assert getattr(cnncalc, name) is not None
+
+
+@pytest.mark.parametrize("form", [form for form in FORMATS if form != "rich"])
+@pytest.mark.parametrize("net", ["unet", NET])
+def test_a_table_is_what_the_command_prints(net: str, form: str) -> None:
+    assert cnncalc.table(net, form) == called("table", net, "--format", form).stdout
+
+
+def test_a_table_takes_the_options_of_the_command() -> None:
+    text = cnncalc.table("resnet18", "csv", columns=["layer", "macs"], depth=1)
+    drawn = cnncalc.table(NET, bars=True, totals=False, units="si", batch=3, dtype="float16")
+
+    assert text == called("table", "resnet18", "--format", "csv", "--columns", "layer,macs", "--depth", "1").stdout
+    assert cnncalc.table("resnet18", "csv", columns="layer,macs", depth=1) == text
+    words = ("--bars", "--no-totals", "--units", "si", "--batch", "3", "--dtype", "float16")
+    assert drawn == called("table", NET, *words).stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_drawing_is_what_the_command_draws(kind: str) -> None:
+    words = ["--kind", kind, "--width", "640", "--batch", "3", "--units", "notes"]
+    options = {"width": 640, "batch": 3, "units": "notes"}
+    if kind in OVER_TIME:
+        words += ["--optimizer", "adam"]
+        options["optimizer"] = "adam"
+
+    assert cnncalc.plot(NET, kind, **options) == called("plot", NET, *words).stdout  # type: ignore[arg-type]
+
+
+def test_memory_takes_every_option_of_the_account() -> None:
+    assert set(Options._fields) <= set(inspect.signature(cnncalc.account_memory).parameters)
+
+
+def test_memory_with_logs_holds_every_operation() -> None:
+    memory = cnncalc.account_memory(NET, logs=True)
+
+    there = memory.training.breakdown
+    base = there.parameters + there.optimizer_state + there.buffers + there.inputs
+    assert base + max(event.total for event in memory.training.events) == memory.training.peak_bytes
+    assert cnncalc.account_memory(NET).training.events == ()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: cnncalc.table(NET, "markdwn"),
+            "format: expected text or json or csv or tsv or markdown or latex or html or rst, found 'markdwn'; "
+            "did you mean 'markdown'?",
+        ),
+        (lambda: cnncalc.table(NET, "rich"), "found 'rich'"),
+        (lambda: cnncalc.table(NET, columns=["mac"]), "no column 'mac'; did you mean 'macs'?"),
+        (lambda: cnncalc.table(NET, units="kb"), "units: expected iec or notes or si, found 'kb'"),
+        (lambda: cnncalc.plot(NET, depth=0), "depth: expected a whole number of at least 1, found 0"),
+        (lambda: cnncalc.plot(NET, "volume"), "no kind of drawing 'volume'; did you mean 'volumes'?"),
+        (lambda: cnncalc.plot(NET, units="kb"), "units: expected iec or notes or si, found 'kb'"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_a_value_problem(call: object, message: str) -> None:
+    with pytest.raises(cnncalc.ValueProblem) as caught:
+        call()  # type: ignore[operator]
+
+    assert message in caught.value.message
