@@ -321,8 +321,12 @@ def test_the_site_is_built_without_a_warning_and_asks_no_other_server(tmp_path: 
     assert counter.said == []
     pages = {str(page.relative_to(tmp_path).with_suffix("")) for page in tmp_path.rglob("*.html")} - {"404", "search"}
     assert pages == {str(page.relative_to(DOCS).with_suffix("")) for page in DOCS.rglob("*.md")}
+    switch = (tmp_path / "js" / "darkmode.js").read_text(encoding="utf-8")
+    wanted = set(re.findall(r"getElementById\('([^']+)'\)", switch))  # without one of them it cannot switch
+    assert wanted
     for page in tmp_path.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
+        assert wanted <= set(re.findall(r'id="([^"]+)"', text)), page
         assert remote_assets(text) == [], page
         prose = re.sub(r"<(pre|code|script)\b.*?</\1>", "", text, flags=re.S)
         assert not re.search(r"\\|!\[|\]\(", prose), f"markup is shown as it is in {page.name}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.layers.keys import shown
 from cnncalc.render.document import Cell, Column, Document, Paragraph, Table, listing, plural, word
-from cnncalc.render.notation import BAR_WIDTH, Notation
+from cnncalc.render.notation import BAR_WIDTHS, Notation
 from cnncalc.render.notation import USUAL as USUAL_NOTATION
 from cnncalc.render.shares import sentences
 from cnncalc.units import bytes_per_element, percent, short, short_notes
@@ -216,8 +216,8 @@ def _bars(key: str, rows: Sequence[Row]) -> Callable[[Row, Notation], Cell]:
 
     def cell(row: Row, notation: Notation) -> Cell:
         share = percent(of(row), whole)
-        bars = [notation.bar(of(row), largest, whole, width) for width in (BAR_WIDTH, BAR_WIDTH // 2)]
-        return Cell(bars[0], share.removesuffix(" %"), bars[1], share if of(row) else "")
+        wide, narrow = [notation.bar(of(row), largest, whole, cells) for cells in BAR_WIDTHS]
+        return Cell(wide, share.removesuffix(" %"), narrow)
 
     return cell
 
@@ -231,12 +231,7 @@ def table_of(rows: Sequence[Row], keys: Sequence[str], notation: Notation) -> Ta
             for key, (t, right, _) in zip(keys, makers, strict=True)
         ]
     )
-    cells = [[make(row, notation) for _, _, make in makers] for row in rows]
-    if "memory" in keys and not BARS.keys().isdisjoint(keys):  # where there is little room, it gives way to the bars
-        place = keys.index("memory")
-        for row in cells:
-            row[place] = row[place]._replace(least="")
-    return Table(columns, tuple(map(tuple, cells)))
+    return Table(columns, tuple([tuple([make(row, notation) for _, _, make in makers]) for row in rows]))
 
 
 # The document

@@ -31,14 +31,12 @@ class Column(NamedTuple):
 class Cell(NamedTuple):
     """One entry: as a person reads it, exactly (a whole number, a word, None: nothing), and in little room.
 
-    ``least`` is for where even that is too wide. Where ``brief`` is empty in all cells of a column, the column can be
-    done without.
+    Where ``brief`` is empty in all cells of a column, the column can be done without.
     """
 
     text: str
     value: int | str | bool | None = None
     brief: str | None = None
-    least: str | None = None
 
 
 class Table(NamedTuple):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cnncalc.render.document import Cell, Column, Document, Page, Paragraph, Table
 
 RIGHT = ' style="text-align: right"'
+LEFT = ' style="text-align: left"'
 
 
 def write(document: Document, page: Page) -> str:
@@ -47,7 +48,7 @@ def table_lines(table: Table, heading: Sequence[str] = ()) -> list[str]:
         caption = "<br>".join(f"<bdi>{line}</bdi>" for line in map(escaped, heading) if line.strip())
         lines.append(f"<caption>{caption}</caption>")
     if table.has_header:
-        cells = [f'<th scope="col"{_side(column)}>{escaped(column.title)}</th>' for column in table.columns]
+        cells = [f'<th scope="col"{_head_side(column)}>{escaped(column.title)}</th>' for column in table.columns]
         lines.append(f"<thead><tr>{''.join(cells)}</tr></thead>")
     lines.append("<tbody>")
     for row in table.rows:
@@ -63,6 +64,11 @@ def _side(column: Column) -> str:
     return RIGHT if column.right else ""
 
 
+def _head_side(column: Column) -> str:
+    """As that of the cells below; without a word a browser would put a header in the middle."""
+    return RIGHT if column.right else LEFT
+
+
 def _cell(cell: Cell, column: Column, *, is_first: bool) -> str:
     text = escaped(cell.text)
     is_number = isinstance(cell.value, int) and not isinstance(cell.value, bool)
@@ -70,7 +76,7 @@ def _cell(cell: Cell, column: Column, *, is_first: bool) -> str:
     if not is_number and not cell.text.isascii():
         text = f"<bdi>{text}</bdi>"
     if is_first:
-        return f'<th scope="row"{_side(column)}{value}>{text}</th>'
+        return f'<th scope="row"{_head_side(column)}{value}>{text}</th>'
     return f"<td{_side(column)}{value}>{text}</td>"
 
 

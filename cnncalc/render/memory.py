@@ -155,7 +155,7 @@ def _ranges(memory: MemoryReport, notation: Notation) -> Paragraph:
         return Paragraph("exact, and what is not", ("this is a rule of thumb; the other profiles are exact",))
     if not memory.options.profile.startswith("torch"):
         return Paragraph("exact", ("the bytes above are those of the arrays that are alive",))
-    lines = ["the bytes above are those of live tensors, exact; on the device comes on top of them:"]
+    lines = ["the bytes above are those of live tensors, exact; a device holds more:"]
     if memory.allocator is not None:
         (given, reserved), (given_inference, reserved_inference) = memory.allocator
         lines.append(

@@ -15,7 +15,7 @@ UNIT_RULES = {
 
 BLOCKS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589\u2588"
 """An eighth of a column more each."""
-BAR_WIDTH = 12
+BAR_WIDTHS = (12, 5)
 
 
 class Notation(NamedTuple):
@@ -48,16 +48,16 @@ class Notation(NamedTuple):
         """A change with its sign; ``text`` is the change as another method writes it."""
         return f"+{text}" if change > 0 else text
 
-    def bar(self, part: int, largest: int, whole: int, width: int = BAR_WIDTH) -> str:
+    def bar(self, part: int, largest: int, whole: int, cells: int = BAR_WIDTHS[0]) -> str:
         """A bar as long as the part is large beside the largest one, and its share of the whole; of nothing no bar."""
         if not part:
             return ""
-        eighths = (16 * width * part + largest) // (2 * largest) if largest else 0
+        eighths = (16 * cells * part + largest) // (2 * largest) if largest else 0
         if self.ascii_only:
             drawn = "#" * ((eighths + 4) // 8)
         else:
             drawn = BLOCKS[8] * (eighths // 8) + (BLOCKS[eighths % 8] if eighths % 8 else "")
-        return f"{drawn:{width}} {percent(part, whole):>7}"
+        return f"{drawn:{cells}} {percent(part, whole):>7}"
 
     @property
     def rule(self) -> str:

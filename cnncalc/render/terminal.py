@@ -18,6 +18,8 @@ from cnncalc.source import visible
 if TYPE_CHECKING:
     from cnncalc.render.document import Document, Page
 
+NARROWEST = 12
+"""A column of words is broken to so many columns of the terminal at least."""
 MOST_ROWS = 2000
 """A longer table is written as plain text, which is much faster."""
 
@@ -25,8 +27,8 @@ MOST_ROWS = 2000
 def write(document: Document, page: Page) -> str:
     """The document with a box around its table; a table without a header needs none.
 
-    Where the table is too wide, cells give way to their short forms; what is still too wide is left to the terminal to
-    break, and never cut. Text is never taken for markup.
+    Where the table is too wide, cells give way to their short forms, then words go on in the next line of their cell;
+    what is still too wide is left to the terminal to break, and never cut. Text is never taken for markup.
     """
     if len(document.table.rows) > MOST_ROWS:
         return text.write(document, page)
@@ -47,9 +49,9 @@ def write(document: Document, page: Page) -> str:
     for place, line in enumerate(document.heading):
         _print(console, visible(line), page.width, 0, "bold" if place == 0 else "")
     if document.summary is not None and document.summary.rows:
-        console.print(_boxed(document.summary, ascii_only=page.ascii_only), soft_wrap=True)
+        console.print(_boxed(document.summary, page), soft_wrap=True)
     if table.has_header and table.rows:
-        console.print(_boxed(table, ascii_only=page.ascii_only), soft_wrap=True)
+        console.print(_boxed(table, page), soft_wrap=True)
     elif table.rows:
         _print(console, "", None)
         margin = widths(table)[0] + len(text.GAP) if len(table.columns) == 2 else 0
@@ -92,17 +94,33 @@ def fitted(table: Table, width: int | None) -> tuple[Table, bool]:
     """The table with as many columns in their short form as it takes to fit; and whether any is.
 
     The widest column with short forms gives way first; then those that can be done without, from the right; then those
-    that are the point of the table, from the right, each once before any of them twice.
+    that are the point of the table, from the right. Beside such columns the short form of another can be done without.
+    Where even broken words do not fit, the last columns of words are left out.
     """
     if not table.has_header or not table.rows:
         return table, False
     shortened = False
     while width is not None and needed(table) > width:
         place = _next_to_shorten(table)
-        if place is None:
+        if place is not None:
+            table, shortened = _shortened(table, place), True
+            continue
+        place = _last_of_words(table)
+        if place is None or (not _has_point(table) and is_breakable(table, width)):
             break
-        table, shortened = _shortened(table, place), True
+        table, shortened = _without(table, place), True
     return table, shortened
+
+
+def _has_point(table: Table) -> bool:
+    """Whether some of its columns are the point of the table, for which others make room."""
+    return any(column.last for column in table.columns)
+
+
+def _last_of_words(table: Table) -> int | None:
+    """The last column of words that may be missing; the first one says what a row is about."""
+    places = range(1, len(table.columns))
+    return max([x for x in places if not table.columns[x].right and not table.columns[x].last], default=None)
 
 
 def _next_to_shorten(table: Table) -> int | None:
@@ -114,36 +132,91 @@ def _next_to_shorten(table: Table) -> int | None:
     if soon:
         return max(soon, key=lambda place: taken[place])
     spare = max([place for place in places if briefs[place] == {""}], default=None)
-    if spare is not None or not shorter:
-        return spare
-    return max(shorter, key=lambda place: (any(row[place].least is not None for row in table.rows), place))
+    return max(shorter, default=None) if spare is None else spare
 
 
 def _shortened(table: Table, place: int) -> Table:
-    """The table with one column in its short form, or without it; the shortest is a number and so right-aligned."""
+    """The table with one column in its short form, which is a number and so right-aligned; or without it."""
     cells = [row[place] for row in table.rows]
     if not table.columns[place].brief and all(cell.brief == "" for cell in cells):
-        columns: tuple[Column, ...] = ()
-        new: list[tuple[Cell, ...]] = [()] * len(cells)
-    else:
-        column = table.columns[place]
-        again = any(cell.least is not None for cell in cells)
-        columns = (Column(column.key, column.brief or column.title, right=not again, last=column.last and again),)
-        new = [(Cell(cell.text if cell.brief is None else cell.brief, cell.value, cell.least),) for cell in cells]
+        return _without(table, place)
+    column = table.columns[place]
+    brief = Column(column.key, column.brief or column.title, right=True, last=column.last)
+    spare = "" if _has_point(table) and not column.last else None
+    new = [Cell(cell.text if cell.brief is None else cell.brief, cell.value, spare) for cell in cells]
     return Table(
-        (*table.columns[:place], *columns, *table.columns[place + 1 :]),
-        tuple([(*row[:place], *cell, *row[place + 1 :]) for row, cell in zip(table.rows, new, strict=True)]),
+        (*table.columns[:place], brief, *table.columns[place + 1 :]),
+        tuple([(*row[:place], cell, *row[place + 1 :]) for row, cell in zip(table.rows, new, strict=True)]),
     )
 
 
-def _boxed(table: Table, *, ascii_only: bool) -> RichTable:
-    result = RichTable(box=box.ASCII if ascii_only else box.ROUNDED, header_style="bold", pad_edge=True)
+def _without(table: Table, place: int) -> Table:
+    """The table without one column."""
+    return Table(
+        (*table.columns[:place], *table.columns[place + 1 :]),
+        tuple([(*row[:place], *row[place + 1 :]) for row in table.rows]),
+    )
+
+
+def limits(table: Table, width: int | None) -> list[int]:
+    """The width of each column where the widest columns of words are broken until the table fits; numbers never are."""
+    taken = widths(table)
+    if width is None or not is_breakable(table, width):
+        return taken
+    least = _least(table)
+    excess = needed(table) - width
+    while excess > 0:
+        place = max(range(len(taken)), key=lambda place: (taken[place] > least[place], taken[place]))
+        taken[place] -= 1
+        excess -= 1
+    return taken
+
+
+def is_breakable(table: Table, width: int) -> bool:
+    """Whether the table fits where its words are broken."""
+    return needed(table) - width <= sum(widths(table)) - sum(_least(table))
+
+
+def _least(table: Table) -> list[int]:
+    """The least width of each column."""
+    return [
+        wide if column.right else min(wide, NARROWEST)
+        for wide, column in zip(widths(table), table.columns, strict=True)
+    ]
+
+
+def broken(line: str, width: int) -> list[str]:
+    """The line in pieces that are no wider: broken at blanks, else after a hyphen, a comma or a dot, else anywhere."""
+    pieces = []
+    while width_of(line) > width:
+        end = 1
+        while width_of(line[: end + 1]) <= width:
+            end += 1
+        blank = line.rfind(" ", 1, end + 1)
+        if blank < 1:
+            end = max([line.rfind(mark, 0, end) + 1 for mark in "-,./_"]) or end
+        pieces.append(line[:end] if blank < 1 else line[:blank])
+        line = line[end:] if blank < 1 else line[blank + 1 :]
+    return [*pieces, line]
+
+
+def _boxed(table: Table, page: Page) -> RichTable:
+    result = RichTable(box=box.ASCII if page.ascii_only else box.ROUNDED, header_style="bold", pad_edge=True)
+    room = limits(table, page.width)
     for place, column in enumerate(table.columns):
         style = "cyan" if place == 0 else ""
         justify = "right" if column.right else "left"
-        result.add_column(Text(column.title), justify=justify, style=style, no_wrap=True)  # type: ignore[arg-type]  # justify is one of rich's words
+        title = Text("\n".join(broken(column.title, room[place])))
+        result.add_column(title, justify=justify, style=style, no_wrap=True)  # type: ignore[arg-type]  # justify is one of rich's words
     # one cell a column, with a line for each row: the same picture, many times faster
-    result.add_row(
-        *[Text("\n".join([visible(cell.text) for cell in cells])) for cells in zip(*table.rows, strict=True)]
-    )
+    rows = [[visible(cell.text) for cell in row] for row in table.rows]
+    if room != widths(table):
+        rows = [line for row in rows for line in _lines([broken(cell, room[place]) for place, cell in enumerate(row)])]
+    result.add_row(*[Text("\n".join(cells)) for cells in zip(*rows, strict=True)])
     return result
+
+
+def _lines(cells: list[list[str]]) -> list[list[str]]:
+    """A row whose cells have several lines, as that many rows."""
+    height = max(len(cell) for cell in cells)
+    return [[cell[place] if place < len(cell) else "" for cell in cells] for place in range(height)]

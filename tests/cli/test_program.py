@@ -375,8 +375,26 @@ def test_a_dumb_terminal_gets_plain_text() -> None:
     assert on_terminal("table", TINY, TERM="dumb") == cnncalc("table", TINY).stdout
 
 
-def test_a_narrow_terminal_is_not_overrun() -> None:
-    assert max(map(len, on_terminal("table", "vgg16", width=80, NO_COLOR="1").splitlines())) <= 80
+NARROW = (
+    "table vgg16",
+    "table resnet50 --bars",
+    "memory lenet5",
+    "diff resnet50 resnet50-v1.5",
+    "fit vgg16 --memory 8GiB",
+    "list",
+    "kinds",
+    "kinds conv",
+)
+
+
+@pytest.mark.parametrize("words", NARROW)
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_narrow_terminal_is_not_overrun(words: str, width: int) -> None:
+    """It would break the lines of a box in two."""
+    lines = on_terminal(*words.split(), width=width, NO_COLOR="1").splitlines()
+
+    assert any(line.startswith("\u256d") for line in lines)
+    assert max(map(len, lines)) <= width
 
 
 # --output

@@ -73,9 +73,9 @@ def test_a_page_opens_without_a_complaint(window: Window, words: tuple[str, ...]
     page = window.open(*words)
 
     assert page.title()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.set_viewport_size({"width": 360, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for width in (1280, 1000, 900, 768, 600, 420, 360):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
 
 
 def test_a_page_full_of_markup_opens_without_a_complaint(window: Window, tmp_path: Path) -> None:
@@ -393,6 +393,27 @@ def test_the_theme_is_that_of_the_system_until_it_is_chosen(window: Window) -> N
         page.close()
         window.requests.pop()
     window.requests.append(window.address)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_stripes_are_there_in_every_theme(window: Window, scheme: Any) -> None:
+    """In black and white the gradients of parameters are told from their neighbours by them."""
+    page = window.open("lenet5", color_scheme=scheme)
+    fills = page.eval_on_selector_all("[data-fill]", "all => all.map(one => getComputedStyle(one).fill)")
+
+    assert len(fills) == 2  # the area and its key
+    assert all(fill.startswith("url(") for fill in fills)
+
+
+def test_every_name_at_the_curve_is_seen_to_its_end(window: Window) -> None:
+    page = window.open("resnet50", "resnet50-v1.5")
+    ends = page.eval_on_selector_all(
+        "#curve text", "all => all.map(one => one.getBBox()).map(box => box.x + box.width)"
+    )
+
+    assert ends
+    assert max(ends) <= page.evaluate("document.querySelector('#curve svg').viewBox.baseVal.width")
+    assert page.locator("#curve text", has_text="training resnet50-v1.5").count() == 1
 
 
 def test_in_print_all_rows_are_there_and_no_controls(window: Window) -> None:

@@ -11,8 +11,8 @@ from cnncalc.graph import Graph, chain
 from cnncalc.layers import KINDS, Layer
 from cnncalc.render import FORMATS, write
 from cnncalc.render.account import CELLS, COLUMNS, document, rows_of
-from cnncalc.render.document import Page, chosen_columns, percent
-from cnncalc.render.notation import BLOCKS, Notation
+from cnncalc.render.document import Cell, Column, Document, Page, Table, chosen_columns, percent, word
+from cnncalc.render.notation import Notation
 from cnncalc.render.notes import notes_document
 from cnncalc.render.shares import sentences
 
@@ -380,20 +380,31 @@ def test_a_narrow_terminal_gets_short_forms_and_loses_no_layer() -> None:
         assert f" {row.name} " in text
 
 
-@pytest.mark.parametrize("net", ["lenet5", "vgg16", "resnet50", "densenet121", "inception-resnet-v2"])
-@pytest.mark.parametrize("width", [80, 100, 160])
-def test_bars_are_drawn_on_every_usual_terminal(net: str, width: int) -> None:
-    """Other columns give way to them, then their own length, from the right."""
-    report = cnncalc.analyze(net)
+def test_words_of_a_cell_go_on_in_its_next_line_and_none_is_lost() -> None:
+    table = Table(
+        (Column("a", "what it is"), Column("b", "count", right=True)),
+        ((word("one two three four"), Cell("1,234", 1234)), (word("layer1.0.downsample.0"), Cell("5", 5))),
+    )
 
-    text = write(document(report, bars=True, totals=False), "rich", Page(width, False))
+    text = write(Document((), table, (), dict), "rich", Page(24, False))
 
-    table = [line for line in text.splitlines() if line.startswith("\u2502")]
-    assert len(table) == len(report.layers) + 1
-    assert max(map(len, table)) <= width
-    largest = max([row for row in report.layers if not row.in_place], key=lambda row: row.activations)
-    row = next(line for line in table if line.startswith(f"\u2502 {largest.name} "))
-    assert f"{BLOCKS[8] * 6}  {100 * largest.activations / report.totals.activations:4.1f} % " in row
+    assert text.splitlines() == [
+        "\u256d" + "\u2500" * 14 + "\u252c" + "\u2500" * 7 + "\u256e",
+        "\u2502 what it is   \u2502 count \u2502",
+        "\u251c" + "\u2500" * 14 + "\u253c" + "\u2500" * 7 + "\u2524",
+        "\u2502 one two      \u2502 1,234 \u2502",
+        "\u2502 three four   \u2502       \u2502",
+        "\u2502 layer1.0.    \u2502     5 \u2502",
+        "\u2502 downsample.0 \u2502       \u2502",
+        "\u2570" + "\u2500" * 14 + "\u2534" + "\u2500" * 7 + "\u256f",
+    ]
+
+
+def test_where_bars_are_asked_for_other_columns_make_room_for_them() -> None:
+    text = write(document(cnncalc.analyze("vgg16"), bars=True), "rich", Page(80, False))
+
+    assert max(map(len, text.splitlines())) <= 80
+    assert "\u2588\u2588\u2588\u2588\u2588  74.3 %" in text
 
 
 def test_a_terminal_that_is_wide_enough_shows_the_arithmetic() -> None:

@@ -32,7 +32,7 @@ def comparison_verdict(found: Difference, document: Document, names: tuple[str, 
         lead = f"{name(names[0])} and {name(names[1])} cost the same: there is no difference between them."
     else:
         parts = [_compared(quantity, dict(SAID)[quantity.key], units) for quantity in totals]
-        lead = f"Beside {name(names[0])}, {name(names[1])} has {'; '.join(parts)}."
+        lead = f"Compared with {name(names[0])}, {name(names[1])} has {'; '.join(parts)}."
     layers = prose(document.heading[-1][:1].upper() + document.heading[-1][1:] + ".")
     return section(
         "verdict",

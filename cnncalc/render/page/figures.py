@@ -54,8 +54,8 @@ class Gallery:
         rules = found.group(1).strip("\n")
         dark = _DARK.search(rules)
         self.styles.append(f"\n{_DARK.sub('', rules).strip()}\n")
-        for target in sorted(set(_FILL.findall(drawing))):
-            self.styles.append(f'[data-fill="{target}"]{{fill:url(#{target})}}\n')
+        for target in sorted(set(_FILL.findall(drawing))):  # stripes, which no colour of a class may cover
+            self.styles.append(f'[data-fill="{target}"]{{fill:url(#{target})!important}}\n')
         if dark is not None:
             lines = dark.group(1).split("\n")
             for medium, when in (
@@ -73,11 +73,11 @@ def _caption(memory: MemoryReport, kind: str, units: str) -> str:
     if kind == "training":
         end = format_bytes(training.after_forward_bytes, units)
         return (
-            f"Most is alive {place(training.peak_at)}: {format_bytes(training.peak_bytes, units)}. When the forward "
-            f"pass ends it is {end}; {format_bytes(training.saved_bytes, units)} are kept for the backward pass."
+            f"The peak of {format_bytes(training.peak_bytes, units)} is {place(training.peak_at)}. When the forward "
+            f"pass ends, {end} are alive; {format_bytes(training.saved_bytes, units)} are kept for the backward pass."
         )
     if kind == "inference":
-        return f"Most is alive {place(inference.peak_at)}: {format_bytes(inference.peak_bytes, units)}."
+        return f"The peak of {format_bytes(inference.peak_bytes, units)} is {place(inference.peak_at)}."
     if kind == "cost":
         return f"How much memory the volumes of {name(memory.architecture)} take, and where its parameters are."
     if kind == "volumes":

@@ -212,7 +212,7 @@ def _beside(profile: str, units: str) -> str:
     if not profile.startswith("torch"):
         return ""
     items = "; ".join([f"{item.what}: {item.low_text(Notation(units))} ({item.source})" for item in overheads(profile)])
-    return paragraph(text(f"On the device comes on top of live tensors: {items}."), "note")
+    return paragraph(text(f"A device holds more than live tensors: {items}."), "note")
 
 
 def memory_data(memory: MemoryReport, curve: Curve) -> dict[str, Any]:

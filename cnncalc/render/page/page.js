@@ -382,9 +382,21 @@
       this.svg.append(element);
     }
 
+    /** How wide the longest of some texts is. */
+    longest(texts) {
+      let most = 0;
+      for (const text of texts) {
+        this.add("text", {}, text);
+        most = Math.max(most, this.svg.lastElementChild.getComputedTextLength());
+        this.svg.lastElementChild.remove();
+      }
+      return most;
+    }
+
     /** ``lines`` are [label, class, batch => bytes]; ``mark`` is the batch that is looked at, ``room`` the memory. */
     draw(lines, mark, room) {
-      const { left, right, top, bottom } = this.frame;
+      const { left, top, bottom } = this.frame;
+      const right = Math.min(this.frame.right, 550 - this.longest(lines.map(([label]) => label)));
       while (this.svg.childElementCount > 1) this.svg.lastElementChild.remove();
       const isDecimal = data.units === "si";
       const log = (count) => Math.log2(Number(count));
@@ -462,7 +474,9 @@
     const chart = new Chart(find("#curve"));
     const drawChart = () => {
       const lines = curves.flatMap((curve, number) => {
-        const of = curves.length > 1 ? ` ${curve.net.name}`.slice(0, 20) : "";
+        const brief = Array.from(curve.net.name);
+        const cut = brief.length > 20 ? `${brief.slice(0, 19).join("")}\u2026` : curve.net.name;
+        const of = curves.length > 1 ? ` ${cut}` : "";
         return [
           [`training${of}`, `c${number}`, (count) => curve.training(count, chosen.value).total],
           [`inference${of}`, `c${number} thin`, (count) => curve.inference(count).total],

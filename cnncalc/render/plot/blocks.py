@@ -25,6 +25,8 @@ LABEL_SIZE = 10
 """Font size of the labels."""
 LONGEST_LABEL = 100.0
 """So much room a label may take, in pixels."""
+TALLEST_ROW = 640.0
+"""Where branches below each other are taller, the blocks are drawn smaller."""
 WIDEST_GAP = 34.0
 """Between two blocks, where there is room to spare."""
 BRANCH_GAP = 26.0
@@ -37,6 +39,10 @@ FRAME = 7.0
 """Left and right of what comes several times, inside its frame."""
 
 
+SHRINKS = (1.0, 0.75, 0.55, 0.4, 0.25)
+"""How much smaller the blocks are drawn where they do not fit otherwise."""
+
+
 class Scale(NamedTuple):
     """Pixels for one element of height and width, of depth, and of a volume that is a point."""
 
@@ -46,15 +52,19 @@ class Scale(NamedTuple):
 
 
 class Form(NamedTuple):
-    """How blocks stand along the main line: the gap between them, and the lines of text of each label."""
+    """How blocks stand along the main line: the gap between them, and the lines of text of each label.
+
+    ``across`` is the width of the widest label where labels read across, below their blocks; 0 where they read upward.
+    """
 
     gap: float
     lines: int
+    across: float = 0.0
 
     @property
     def label(self) -> float:
-        """The room that a label takes which reads upward."""
-        return 1.5 + self.lines * 11.5
+        """The room that a label takes from left to right."""
+        return self.across or 1.5 + self.lines * 11.5
 
 
 FORMS = (Form(15.0, 2), Form(9.0, 2), Form(8.0, 1), Form(5.0, 1))
@@ -113,6 +123,11 @@ class Piece(NamedTuple):
     arc: float
     left_out: int = 0
 
+    @property
+    def tall(self) -> float:
+        """From its upper to its lower end."""
+        return self.above + self.below
+
 
 class Plan(NamedTuple):
     """All that is drawn: the parts, the rows of runs with their pieces, the scale, the words on crossing arrows."""
@@ -152,11 +167,11 @@ def _planned(parts: list[Part], runs: list[Run], crossings: dict[tuple[int, int]
     arc = ARC_WITH_WORDS if crossings else ARC
     best: Plan | None = None
     for scale, form in _scales(parts, runs, laid, room):
-        for shrink in (1.0, 0.75, 0.55, 0.4):
+        for shrink in SHRINKS:
             smaller = Scale(scale.space * shrink, scale.depth * shrink, scale.point)
             rows = _rows(_drawn(parts, runs, laid, smaller, form, room, arc), room)
             plan = Plan(parts, rows, smaller, crossings)
-            if not plan.left_out:
+            if not plan.left_out and max(piece.tall for _, pieces in plan.runs for piece in pieces) <= TALLEST_ROW:
                 break
         if best is None or (plan.left_out, len(plan.rows)) < (best.left_out, len(best.rows)):
             best = plan
@@ -225,7 +240,8 @@ def _scales(
                 here[at[index]].append((0.0, BAR) if x.is_point else (x.depth, x.width * space * BACK))
             columns += here
     if all(lanes.number == 1 for lanes in laid.values()):
-        for form, factor in ONE_ROW:
+        across = max(_room(labels_of(parts[index])) for run in runs for cell in run.cells for index in cell.parts)
+        for form, factor in ((FORMS[0]._replace(across=across), 1.0), *ONE_ROW):
             low, high = least * factor, most * factor
             if _whole(columns, form, factor, low) > room:
                 continue
@@ -233,7 +249,7 @@ def _scales(
                 middle = (low + high) / 2
                 low, high = (middle, high) if _whole(columns, form, factor, middle) <= room else (low, middle)
             best = high if _whole(columns, form, factor, high) <= room else low
-            if form is FORMS[0]:
+            if form.gap == FORMS[0].gap:
                 left = room - 1 - _whole(columns, form, factor, best)
                 form = form._replace(gap=min(WIDEST_GAP, form.gap + max(0.0, left) / len(columns)))
             return [(Scale(space * factor, best, point * factor), form)]
@@ -271,9 +287,11 @@ def _room(lines: Sequence[str]) -> float:
     return max(width_of(line, LABEL_SIZE) for line in lines)
 
 
-def upward_room(part: Part, form: Form) -> float:
+def room_below(part: Part, form: Form) -> float:
     """How far down its label reaches below a block on the main line."""
     lines = labels_of(part)
+    if form.across:
+        return 2 * LABEL_SIZE * LINE
     return (_room(lines) if form.lines == 2 else width_of(" ".join(lines), LABEL_SIZE)) + 8
 
 
@@ -309,14 +327,14 @@ def _laid(boxes: dict[int, Box], last: int, lanes: Lanes, form: Form, *, across:
         x += gap + wide
     end = boxes[last]
     middle: list[float] = []
-    above, below = end.tall / 2, end.tall / 2 + upward_room(end.part, form)
+    above, below = end.tall / 2, end.tall / 2 + room_below(end.part, form)
     inner = {index: box for index, box in boxes.items() if index != last}
     if lanes.number > 1:
         talls = []
         for lane in range(lanes.number):
             mine = [box for index, box in inner.items() if lanes.lanes[index] == lane]
             high = max([box.tall for box in mine], default=0.0)
-            low = 2 * LABEL_SIZE * LINE if across else max([upward_room(box.part, form) for box in mine], default=0.0)
+            low = 2 * LABEL_SIZE * LINE if across else max([room_below(box.part, form) for box in mine], default=0.0)
             talls.append((high, low))
         y = -sum([high + low + 12 for high, low in talls]) / 2 + 8
         above = max(above, -y)
@@ -327,7 +345,7 @@ def _laid(boxes: dict[int, Box], last: int, lanes: Lanes, form: Form, *, across:
     else:
         middle = [0.0]
         above = max(above, *[box.tall / 2 for box in boxes.values()])
-        below = max(below, *[box.tall / 2 + upward_room(box.part, form) for box in boxes.values()])
+        below = max(below, *[box.tall / 2 + room_below(box.part, form) for box in boxes.values()])
     if lanes.levels:
         above += 6 + arc * lanes.levels
     return Piece(boxes, last, lanes, form, tuple(columns), tuple(middle), x, above, below, across, arc)

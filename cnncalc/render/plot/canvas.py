@@ -85,9 +85,16 @@ class Canvas:
         turned: bool = False,
         full: str | None = None,
         more: str = "",
+        over_lines: bool = False,
     ) -> None:
-        """One line of text with its base line at ``y``; ``turned`` reads upward. ``full`` is told by a tool tip."""
+        """One line of text with its base line at ``y``; ``turned`` reads upward. ``full`` is told by a tool tip.
+
+        ``over_lines`` keeps a rim of ground around the letters, which no line below them crosses.
+        """
         self.used.update((font, colour))
+        if over_lines:
+            self.used.add("rim")
+            colour = f"{colour} rim"
         where = f'x="{number(x)}" y="{number(y)}"'
         if anchor != "start":
             where += f' text-anchor="{anchor}"'

@@ -40,6 +40,8 @@ COLUMN_GAP = 12.0
 """Between two columns of the page."""
 ASPECT = 1.25
 """The page is about so many times as high as wide."""
+WORTH_A_COLUMN = 0.75
+"""More columns must leave so much of the height at most."""
 MOST_NODES = 130
 """With more nodes, equal stretches are drawn once."""
 MOST_RANKS = 64
@@ -217,7 +219,9 @@ def _columns(blocks: Sequence[Block], room: float) -> list[list[Block]]:
             else:
                 low = limit
         best = _filled(blocks, high)
-        if sum([_width(column) for column in best]) + COLUMN_GAP * (len(best) - 1) <= room:
+        fits = sum([_width(column) for column in best]) + COLUMN_GAP * (len(best) - 1) <= room
+        highest = max(sum([block.height for block in column]) for column in best)
+        if fits and highest <= WORTH_A_COLUMN * whole:
             break
         count -= 1
         best = _filled(blocks, whole)

@@ -131,7 +131,7 @@ class _Page:
                 end = min(ends.get(place.rank, self.canvas.right + 4), self.canvas.right + 4)
                 volume = place.part.rows[-1].output.size
                 if start + self.canvas.room(volume, "tick") + 4 <= end:
-                    self.canvas.text(start, top + NODE + 11.5, volume, "tick", "muted")
+                    self.canvas.text(start, top + NODE + 11.5, volume, "tick", "muted", over_lines=True)
                     ends[place.rank] = start
                 else:
                     self.has_hidden = True

@@ -76,6 +76,7 @@ RULES = {
     "ink": "fill:{ink}",
     "muted": "fill:{muted}",
     "inverse": "fill:{on_backward}",
+    "rim": "stroke:{ground};stroke-width:3;stroke-linejoin:round;paint-order:stroke",
     "grid": "stroke:{grid};stroke-width:1;fill:none",
     "axis": "stroke:{axis};stroke-width:1;fill:none",
     "mark": "stroke:{ink};stroke-width:1.25;fill:none",

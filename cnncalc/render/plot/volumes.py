@@ -87,7 +87,10 @@ class _Row:
         for index in piece.boxes:
             lane = piece.lanes.lanes[index]
             y = axis if lane < 0 or len(piece.middle) == 1 else axis + piece.middle[lane]
-            places[index] = (x + piece.columns[piece.lanes.columns[index]][0], y)
+            left, right = piece.columns[piece.lanes.columns[index]]
+            if piece.form.across:
+                left += (right - left - piece.boxes[index].wide) / 2
+            places[index] = (x + left, y)
         last = piece.boxes[piece.last]
         window = None
         if len(piece.boxes) == 1 and self.before is not None:
@@ -109,8 +112,11 @@ class _Row:
         for index, box in piece.boxes.items():
             left, y = places[index]
             _draw_box(canvas, box, left, y)
-            if piece.across and index != piece.last:
-                _label_below(canvas, box, left, y)
+            if piece.form.across:
+                _label_below(canvas, box, left + box.wide / 2, y)
+            elif piece.across and index != piece.last:
+                wide = max(width_of(line, LABEL_SIZE) for line in labels_of(box.part))
+                _label_below(canvas, box, left + max(box.wide, wide) / 2, y)
             else:
                 _label_upward(canvas, box, left, y, piece.form.lines, piece.form.label)
         self.before = (last, places[piece.last][0])
@@ -179,7 +185,7 @@ class _Row:
         )
         canvas.path(f"M{number(x2)} {number(y2)}l-2.75 -5h5.5Z", "tip")
         if words is not None and width_of(words, LABEL_SIZE) + 30 < x2 - x1:
-            canvas.text((x1 + x2) / 2, top + 11, words, "tick", "muted", anchor="middle")
+            canvas.text((x1 + x2) / 2, top + 11, words, "tick", "muted", anchor="middle", over_lines=True)
 
     def _window(self, window: tuple[float, float], target: float) -> None:
         """The window of a convolution on the side of the block before, and two lines to what it makes."""
@@ -241,14 +247,12 @@ def _tool_tip(part: Part) -> str:
     return f"{names}: {part.volume}"
 
 
-def _label_below(canvas: Canvas, box: Box, left: float, y: float) -> None:
-    """Two lines centred below a block, or below where its column begins."""
+def _label_below(canvas: Canvas, box: Box, middle: float, y: float) -> None:
+    """Two lines below a block, centred there."""
     lines = labels_of(box.part)
-    wide = max(width_of(line, LABEL_SIZE) for line in lines)
-    middle = left + max(box.wide, wide) / 2
     low = y + box.tall / 2
-    canvas.text(middle, low + 11.5, lines[0], "tick", anchor="middle")
-    canvas.text(middle, low + 23.5, lines[1], "tick", "muted", anchor="middle")
+    canvas.text(middle, low + 11.5, lines[0], "tick", anchor="middle", over_lines=True)
+    canvas.text(middle, low + 23.5, lines[1], "tick", "muted", anchor="middle", over_lines=True)
 
 
 def _label_upward(canvas: Canvas, box: Box, left: float, y: float, lines: int, room: float) -> None:
