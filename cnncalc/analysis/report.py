@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
 from cnncalc.analysis.reach import LONGEST_PERIOD, MOST_INTERVALS, PIXEL, Reach, joined, through
-from cnncalc.analysis.volumes import Shaped, propagate
+from cnncalc.analysis.volumes import Shaped, depth_last, propagate
 from cnncalc.errors import DesignError, Problem
 from cnncalc.units import bytes_per_element
-from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from cnncalc.graph import Graph
     from cnncalc.layers.base import Layer, Parameter, Stencil
     from cnncalc.source import Span
+    from cnncalc.volume import Volume
 
 
 class LayerReport(NamedTuple):
@@ -248,18 +248,15 @@ def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:
     """A word for inputs that look like depth x height x width; they are taken as written."""
     found = []
     for node, layer, _, cost in shaped:
-        height, width, depth = cost.output
-        if layer.kind != "input" or width < 8 or depth < 8:
-            continue
-        if height == 3 or height == 4 or (height == 1 and width == depth):
-            swapped = Volume(width, depth, height)
+        swapped = depth_last(cost.output) if layer.kind == "input" else None
+        if swapped is not None:
             found.append(
                 Problem(
                     "looks-depth-first",
                     f"{node.name}: {cost.output} is read as height x width x depth, but looks like depth x height x "
                     f"width",
                     node.key_spans.get("size", node.stated_span or node.span),
-                    f"for an image of depth {height} write {swapped.size}",
+                    f"for an image of depth {swapped.depth} write {swapped.size}",
                     "warning",
                 )
             )

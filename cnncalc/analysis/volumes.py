@@ -8,11 +8,11 @@ from cnncalc.analysis.cost import Cost, cost_of
 from cnncalc.errors import DesignError, Problem, ShapeError, in_text_order
 from cnncalc.graph import Draft, Graph
 from cnncalc.layers.input import Input
+from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from cnncalc.graph import Node
     from cnncalc.layers.base import Layer
-    from cnncalc.volume import Volume
 
 
 class Shaped(NamedTuple):
@@ -72,8 +72,19 @@ LARGEST_TRIED = 4096
 MOST_NODES = 3000
 
 
+def depth_last(volume: Volume) -> Volume | None:
+    """The volume with its first side as depth, if it looks like depth x height x width; else None."""
+    height, width, depth = volume
+    if width < 8 or depth < 8 or not (height in (3, 4) or (height == 1 and width == depth)):
+        return None
+    return Volume(width, depth, height)
+
+
 def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]:
-    """The problems with the smallest square input that works as a hint, if one does; it has been tried."""
+    """The problems with an input that works as a hint, if one does; it has been tried.
+
+    It is the smallest square one, or the same one with its depth behind.
+    """
     places = [index for index, node in enumerate(graph.nodes) if node.kind == "input"]
     layer = graph.nodes[places[0]].layer if len(places) == 1 else None
     if not isinstance(layer, Input) or len(graph.nodes) > MOST_NODES:
@@ -81,7 +92,10 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     height, width, depth = layer.size
 
     def works(side: int) -> bool:
-        node = graph.nodes[places[0]]._replace(layer=Input(size=[side, side, depth]), stated=None)
+        return takes(Volume(side, side, depth))
+
+    def takes(volume: Volume) -> bool:
+        node = graph.nodes[places[0]]._replace(layer=Input(size=list(volume)), stated=None)
         nodes = (*graph.nodes[: places[0]], node, *graph.nodes[places[0] + 1 :])
         try:
             propagate(graph._replace(nodes=nodes), with_hints=False)
@@ -89,6 +103,16 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
             return False
         return True
 
+    def with_hint(hint: str) -> list[Problem]:
+        return [
+            problem._replace(hint=hint) if problem.code == "window-too-large" and problem.hint is None else problem
+            for problem in problems
+        ]
+
+    other = depth_last(Volume(height, width, depth))
+    if other is not None and takes(other):
+        size = Volume(height, width, depth).size
+        return with_hint(f"an input is height x width x depth: with {other.size} instead of {size} it works")
     low = min(height, width)
     high = max(height, width, 2)
     while not works(high):
@@ -98,11 +122,7 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if works(middle) else (middle, high)
-    hint = f"the smallest square input that works is {high}x{high}x{depth}"
-    return [
-        problem._replace(hint=hint) if problem.code == "window-too-large" and problem.hint is None else problem
-        for problem in problems
-    ]
+    return with_hint(f"the smallest square input that works is {high}x{high}x{depth}")
 
 
 def _shape(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -13,6 +14,15 @@ if TYPE_CHECKING:
 
 MOST_DIGITS = 18
 """Longer whole numbers are refused, as everywhere in the language."""
+
+ENDINGS = {
+    "txt": "text", "md": "markdown", "markdown": "markdown", "tex": "latex", "html": "html", "htm": "html",
+    "rst": "rst", "csv": "csv", "tsv": "tsv", "json": "json", "yaml": "yaml", "yml": "yaml", "sarif": "sarif",
+    "svg": "svg", "png": "png",
+}  # fmt: skip
+"""Which format a file is in that ends so."""
+NOT_TEXT = ("svg", "png", "jpg", "jpeg", "gif", "webp", "pdf", "ps", "eps", "docx", "odt", "xls", "xlsx", "ods")
+"""Files that end so are never what a command writes as text."""
 
 
 class Option(NamedTuple):
@@ -69,6 +79,11 @@ class Command(NamedTuple):
                 keywords[option.name] = value
             else:
                 keywords.setdefault(option.group, {})[option.name] = value
+        output = keywords.get("output")
+        if output is not None and output.get("file") and output.get("form") is None:
+            forms = next((option.words for option in self.options if option.name == "form"), None)
+            if forms is not None:
+                output["form"] = form_of(output["file"], forms)
         return self.run(**keywords) or 0
 
 
@@ -138,6 +153,23 @@ def one_of(words: tuple[str, ...]) -> Callable[[str], str]:
 def choice(flag: str, words: tuple[str, ...], help: str, *, name: str = "", default: str | None = None) -> Option:
     """An option that takes one of a few words."""
     return Option(flag, name or flag[2:], help, "|".join(words), one_of(words), default, words=words)
+
+
+def form_of(file: str, forms: tuple[str, ...]) -> str | None:
+    """The format that the end of a file's name asks for, among those that a command has; None if it asks for none.
+
+    Raises ValueProblem where a program that opens the file by its name would find something else in it.
+    """
+    name = file.replace("\\", "/").rpartition("/")[2]
+    ending = name.rpartition(".")[2].lower() if "." in name else ""
+    form = ENDINGS.get(ending)
+    if form in forms:
+        return form
+    if ending in NOT_TEXT:
+        usual = next((end for end, form in ENDINGS.items() if form in forms), "txt")
+        message = f"'.{ending}' is no format of this command, which writes {', '.join(forms)}"
+        raise ValueProblem(message, code="usage", hint=f"--output {visible(file)[: -len(ending)]}{usual}")
+    return None
 
 
 def output_of(output: dict[str, Any], **only: object) -> Output:

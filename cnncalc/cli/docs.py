@@ -44,7 +44,7 @@ Examples:
 MOST_LOOKED_AT = 1000
 """An SVG file is known by so many of its first bytes."""
 
-MOST_BYTES = 64 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024
 """A larger file is hardly a document."""
 
 MARK = "\ufeff"
@@ -59,7 +59,7 @@ def run(files: tuple[str, ...], check: bool, diff: bool, syntax: str | None) -> 
     from cnncalc.cli.calls import Caller
 
     if not files:
-        raise ValueProblem("docs needs FILES", code="usage", hint="cnncalc docs README.md docs")
+        raise ValueProblem("cnncalc docs needs FILES", code="usage", hint="cnncalc docs README.md docs")
     if "-" in files:
         raise ValueProblem("docs rewrites files, and standard input is none", code="usage")
     caller, worst = Caller(), DONE
@@ -179,7 +179,7 @@ class _Work:
             known = " ".join(ending for endings in ENDINGS.values() for ending in endings)
             message = f"the syntax of {visible(document.shown)} is not known by its name (known: {known})"
             raise ValueProblem(message, code="unknown-syntax", hint=f"--syntax {'|'.join(ENDINGS)} says it")
-        text = read_document(document.path, document.shown)
+        self._read = text = read_document(document.path, document.shown)
         self.document = document
         self.mark = MARK if text.startswith(MARK) else ""
         self.text = text[len(self.mark) :]
@@ -192,22 +192,28 @@ class _Work:
     def stale(self) -> list[str]:
         """The markers that are not up to date, in the order of the text: the line of each with its call."""
         markers = [change.marker for change in self.rewritten.update.changes]
-        markers += [drawing.marker for drawing in self.drawings]
-        found = {marker.span.start: marker for marker in markers}
+        found = {marker.span.start: (marker, "") for marker in markers}
+        found |= {drawing.marker.span.start: (drawing.marker, drawing.path) for drawing in self.drawings}
         return [
             f"{marker.span.line}: stale: {visible(' '.join(marker.call.split()))}"
-            for _, marker in sorted(found.items())
+            + (f" ({visible(path)} {'differs' if os.path.exists(self._place(path)) else 'is missing'})" if path else "")
+            for _, (marker, path) in sorted(found.items())
         ]
 
     def write(self) -> None:
         """Writes the pictures, then the document; each beside its place first, so that none is ever half there."""
+        from cnncalc.checks.configuration import shown_path
+
+        if self.rewritten.update.changes and read_document(self.document.path, self.document.shown) != self._read:
+            message = f"{visible(self.document.shown)} was changed while its calls were made, so it is left as it is"
+            raise ValueProblem(message, code="changed", hint="bring it up to date once more")
         for drawing in self.drawings:
-            path = os.path.join(self.folder, drawing.path)
+            path = self._place(drawing.path)
             try:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
             except OSError as error:
                 raise StreamError("output", f"cannot write '{visible(drawing.path)}': {reason(error)}") from None
-            write_output(drawing.svg, path)
+            write_output(drawing.svg, shown_path(path))
         if self.rewritten.update.changes:
             write_output(self.mark + self.rewritten.update.text, self.document.path)
 
@@ -229,9 +235,13 @@ class _Work:
         done = f"{len(stale):,} {'stale' if check or diff else 'brought up to date'}" if stale else "up to date"
         yield f"{name}: {count:,} marker{'s' if count > 1 else ''}, {done}"
 
+    def _place(self, path: str) -> str:
+        """Where the file of a picture lies."""
+        return os.path.join(self.folder, path)
+
     def _is_other(self, drawing: Drawing) -> bool:
         """Whether the file of a picture is to be written; DesignError where it may not be."""
-        path = os.path.join(self.folder, drawing.path)
+        path = self._place(drawing.path)
         inside = os.path.realpath(self.folder)
         if os.path.commonpath([inside, os.path.realpath(path)]) != inside:
             raise _picture_problem(drawing, "it leads out of the document's folder")

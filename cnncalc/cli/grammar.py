@@ -80,7 +80,7 @@ def _read(words: Sequence[str], terminal_width: int | None = None) -> tuple[Comm
     except click.exceptions.Abort:
         raise KeyboardInterrupt from None
     except click.UsageError as error:
-        problem = usage_problem(error)
+        problem = usage_problem(error, words)
         raise ValueProblem(problem.message, code=problem.code, hint=problem.hint) from None
     except BrokenPipeError:
         raise
@@ -230,9 +230,10 @@ def program(ctx: click.Context) -> None:
 # Wrong calls
 
 
-def usage_problem(error: click.UsageError) -> Problem:
+def usage_problem(error: click.UsageError, words: Sequence[str]) -> Problem:
     """A wrong call as a problem: what is wrong in one line, and a way out."""
-    path = error.ctx.command_path if error.ctx else "cnncalc"
+    called = next((word for word in words if word in COMMANDS), None)  # click forgets it where a value is missing
+    path = error.ctx.command_path if error.ctx else f"cnncalc {called}" if called else "cnncalc"
     hint = f"{path} --help"
     if isinstance(error, NoSuchCommand):
         return _no_command(error)

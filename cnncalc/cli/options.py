@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.cli.command import MOST_DIGITS, Option, choice, whole_number
+from cnncalc.cli.command import ENDINGS, MOST_DIGITS, Option, choice, whole_number
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.units import BYTES_PER_ELEMENT, UNIT_STYLES
 from cnncalc.volume import Volume
@@ -150,7 +150,8 @@ def notation_of(notation: dict[str, Any], out: Output, units: str = "iec") -> No
 
 def output_options(*forms: str) -> tuple[Option, ...]:
     """--format (one of ``forms``) and --output; the command gets ``output``, for :func:`output_of`."""
-    default = "rich on a terminal, else text" if "rich" in forms else forms[0]
+    default = "rich on a terminal, else text" if "rich" in forms else f"else {forms[0]}"
+    default = f"as FILE ends, {default}" if set(forms) & set(ENDINGS.values()) - {"text"} else forms[0]
     return (
         choice("--format", forms, f"Format of the report (default: {default}).", name="form")._replace(group="output"),
         OUTPUT,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
 from cnncalc.cli.memory import REPLAY, options_of
 from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options
-from cnncalc.cli.streams import is_collecting
+from cnncalc.cli.streams import is_collecting, refuse_terminal
 from cnncalc.errors import ValueProblem
 from cnncalc.render.plot import KINDS, OVER_TIME, WIDTH, draw
 
@@ -16,7 +15,7 @@ _KINDS = "\n".join([f"  {kind:10} {what}" for kind, what in KINDS.items()])
 
 HELP = f"""Draws TARGET: where memory and parameters lie, what is alive when, the volumes to scale, the graph.
 
-The SVG goes to standard output, or to the file that --output names; a file that ends in .png becomes a PNG.
+The SVG goes to the file that --output names, or into a pipe; a file that ends in .png becomes a PNG.
 
 \b
 Kinds:
@@ -24,9 +23,9 @@ Kinds:
 
 \b
 Examples:
-  cnncalc plot vgg16
-  cnncalc plot resnet50 --kind training --batch 32 --optimizer adam
-  cnncalc plot googlenet --kind volumes --width 1200
+  cnncalc plot vgg16 -o vgg16.svg
+  cnncalc plot resnet50 --kind training --batch 32 --optimizer adam -o training.svg
+  cnncalc plot googlenet --kind volumes --width 1200 -o volumes.svg
 """
 
 ALWAYS = ("batch", "dtype")
@@ -45,14 +44,11 @@ def run(
 ) -> None:
     """Writes the drawing of a target."""
     out = output_of(output)
-    form = out.form or ("png" if out.file is not None and out.file.lower().endswith(".png") else "svg")
-    to_terminal = out.file in (None, "-") and sys.stdout is not None and sys.stdout.isatty()
+    form = out.form or "svg"
     if form == "png" and is_collecting():
         raise ValueProblem("a picture in a document is SVG", code="usage", hint="--output NAME.svg")
-    if form == "png" and to_terminal:
-        raise ValueProblem(
-            "a PNG is not for a terminal", code="usage", hint="write it to a file with --output net.png, or into a pipe"
-        )
+    if form == "png" or out.file is None:
+        refuse_terminal("a drawing", f"net.{form}", out.file)
     if kind not in OVER_TIME:
         for option in REPLAY:
             if option.name not in ALWAYS and replay[option.name] != option.default:
@@ -97,7 +93,7 @@ COMMAND = Command(
         *(option._replace(group="replay") for option in REPLAY),
         *DESIGN,
         UNITS,
-        choice("--format", ("svg", "png"), "Format of the drawing (default: png if FILE ends so, else svg).",
+        choice("--format", ("svg", "png"), "Format of the drawing (default: as FILE ends, else svg).",
                name="form")._replace(group="output"),
         output_options("svg")[1],
     ),

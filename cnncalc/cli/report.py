@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.cli.command import Command
+from cnncalc.cli.command import Command, form_of
 from cnncalc.cli.memory import REPLAY, options_of
 from cnncalc.cli.options import DESIGN, OUTPUT, UNITS, load, settings_of
 from cnncalc.cli.streams import Output
@@ -38,11 +38,15 @@ def run(
 ) -> None:
     """Writes the page."""
     from cnncalc.analysis.report import account
-    from cnncalc.cli.streams import say_warnings
+    from cnncalc.cli.streams import refuse_terminal, say_warnings
     from cnncalc.memory.account import Bench, account_memory, check_options
     from cnncalc.memory.curve import curve_of
     from cnncalc.render.page import report_page
 
+    if output["file"] is None:
+        refuse_terminal("a page", "page.html")
+    else:
+        form_of(output["file"], ("html",))
     options = options_of(replay)
     check_options(options)
     if options.checkpoint == "best":

@@ -17,9 +17,10 @@ Examples:
 """
 
 
-def run(target: str, way: str, design: dict[str, Any], output: dict[str, Any]) -> None:
+def run(target: str, way: str | None, design: dict[str, Any], output: dict[str, Any]) -> None:
     """Prints a net as a pattern, as YAML or as layers."""
     out = output_of(output)
+    way = way or ("yaml" if (out.file or "").lower().endswith((".yaml", ".yml")) else "pattern")
     if way != "layers" and out.form not in (None, "text"):
         raise ValueProblem(f"--format {out.form} is for --as layers; --as {way} is a text of its own", code="usage")
     report = analyze(target, design, {})
@@ -43,8 +44,10 @@ COMMAND = Command(
     run,
     ("target",),
     (
-        choice("--as", ("pattern", "yaml", "layers"), "As what (default: pattern).", name="way", default="pattern"),
+        choice(
+            "--as", ("pattern", "yaml", "layers"), "As what (default: yaml if FILE ends so, else pattern).", name="way"
+        ),
         *DESIGN,
         *output_options(*TABLE_FORMS),
     ),
-)
+)  # fmt: skip

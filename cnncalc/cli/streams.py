@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.errors import CnncalcError
+from cnncalc.errors import CnncalcError, ValueProblem
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
@@ -87,6 +87,13 @@ def is_collecting() -> bool:
     return _collected is not None
 
 
+def refuse_terminal(what: str, name: str, file: str | None = None) -> None:
+    """Raises ValueProblem where something for another program would go to a terminal; ``name`` is that of a file."""
+    if _collected is None and file in (None, "-") and sys.stdout is not None and sys.stdout.isatty():
+        hint = f"write it to a file with --output {name}, or into a pipe"
+        raise ValueProblem(f"{what} is not for a terminal", code="usage", hint=hint)
+
+
 def read_input() -> str:
     """Standard input as text; StreamError where it is not UTF-8."""
     if _collected is not None:
@@ -110,7 +117,8 @@ def read_input() -> str:
 def write_output(text: str, file: str | None = None, form: str = "text") -> None:
     """The report to a file, or to standard output; raises StreamError if it cannot be written.
 
-    A reader of standard output that closes early ends it with BrokenPipeError.
+    Where a reader of standard output closes early, the rest is dropped: the work goes on, and its exit code tells the
+    same as if somebody had read all of it.
     """
     if _collected is not None:
         if file is None or file == "-":
@@ -146,7 +154,7 @@ def _print(what: str | bytes, name: str) -> None:
             sys.stdout.write(what)
         sys.stdout.flush()
     except BrokenPipeError:
-        raise
+        _abandon(sys.stdout)
     except OSError as error:
         _abandon(sys.stdout)
         raise StreamError("output", f"the {name} cannot be written to standard output: {reason(error)}") from None
@@ -163,6 +171,8 @@ def _write_file(data: bytes, file: str) -> None:
             with open(place, "wb") as device:
                 device.write(data)
             return
+        if os.path.isfile(beside):  # left by a process that had this number and was killed
+            os.unlink(beside)
         try:
             with open(beside, "xb") as new:
                 new.write(data)

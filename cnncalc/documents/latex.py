@@ -58,7 +58,14 @@ def comments(text: str) -> Iterator[Comment]:
 def block(answer: Answer, indent: str) -> list[str]:
     """LaTeX as it is, a line of words as such, all else verbatim."""
     if answer.picture is not None:
-        return indented([rf"\includegraphics{{{answer.picture.path.removesuffix('.svg')}}}"], indent)
+        path = answer.picture.path
+        return indented(
+            [
+                f"% LaTeX reads no SVG: {path} has to lie there as PDF or PNG as well.",
+                rf"\includegraphics[width=\linewidth]{{{path.removesuffix('.svg')}}}",
+            ],
+            indent,
+        )
     if answer.form == "latex":
         return answer.lines if r"\begin{verbatim" in answer.text else indented(answer.lines, indent)
     if answer.form == "line":

@@ -1,6 +1,7 @@
 r"""LaTeX: a table in the manner of booktabs, to be read into a document with ``\input``.
 
 A table that fits on a page floats and is scaled down to the line where it is wider; a longer one breaks across pages.
+Where pages have two columns, a wide one takes both.
 Whatever a user wrote is shown as it is; letters beyond Latin need LuaLaTeX or XeLaTeX with a font that has them.
 """
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 50
 """A longer table breaks across pages."""
+MOST_COLUMN = 70
+"""Where pages have two columns, a table of more characters takes both, since in one it could not be read."""
 SIZES = ((80, r"\small"), (100, r"\footnotesize"), (130, r"\scriptsize"))
 """The type of a table across pages, by its width in characters; a wider one is set in the smallest."""
 
@@ -53,16 +56,17 @@ def write(document: Document, page: Page) -> str:
             body += long_lines(table, document.heading if place == 0 else ())
         body += [line for paragraph in document.closing for line in paragraph_lines(paragraph)]
     else:
-        body += [r"\begin{table}", r"  \centering"]
+        float_ = "table*" if any(_width(table) > MOST_COLUMN for table in tables) else "table"
+        body += [rf"\begin{{{float_}}}", r"  \centering"]
         if document.heading:
             body.append(rf"  \caption{{{caption(document.heading)}}}")
         for table in tables:
             body += ["  " + line for line in short_lines(table)]
         notes = [line for paragraph in document.closing for line in paragraph_lines(paragraph)]
-        body += [*notes, r"\end{table}"]
+        body += [*notes, rf"\end{{{float_}}}"]
     text = "\n".join(body)
-    needs = r"\usepackage{booktabs} and \usepackage{" + ("longtable" if is_long else "graphicx") + "}"
-    head = [f"% Needs {needs} in the preamble."]
+    needs = r"\usepackage{booktabs} and \usepackage{" + ("longtable" if is_long else "graphicx") + "} in the preamble"
+    head = [f"% Needs {needs}{', and pages of one column' if is_long else ''}."]
     if not LATIN.fullmatch(text):
         head.append("% Holds letters beyond Latin: LuaLaTeX or XeLaTeX, and a font that has them.")
     return "\n".join(head) + "\n" + text + "\n"
@@ -77,6 +81,11 @@ def caption(heading: tuple[str, ...]) -> str:
     """The lines of a heading as sentences of one caption."""
     lines = [visible(line).strip() for line in heading]
     return " ".join([escaped(line) + ("" if line.endswith(".") else ".") for line in lines if line])
+
+
+def _width(table: Table) -> int:
+    """In characters."""
+    return sum([max([width_of(cell.text) for cell in cells]) + 2 for cells in zip(*table.rows, strict=True)])
 
 
 def _sides(table: Table) -> str:
@@ -108,8 +117,7 @@ def short_lines(table: Table) -> list[str]:
 
 def long_lines(table: Table, heading: tuple[str, ...]) -> list[str]:
     """A table across pages, its titles repeated on each."""
-    width = sum([max([width_of(cell.text) for cell in cells]) + 2 for cells in zip(*table.rows, strict=True)])
-    size = next((size for most, size in SIZES if width <= most), r"\tiny")
+    size = next((size for most, size in SIZES if _width(table) <= most), r"\tiny")
     titles = _titles(table)
     lines = [rf"{{{size}\setlength{{\tabcolsep}}{{3pt}}%", rf"\begin{{longtable}}{{{_sides(table)}}}"]
     if heading:

@@ -8,10 +8,11 @@ import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cnncalc.cli import rewriting
 from cnncalc.cli.calls import CALLABLE, inside
 from cnncalc.cli.program import COMMANDS, run
 from tests.calls import COMMAND, cnncalc, environment
@@ -402,7 +403,7 @@ def test_what_is_not_text_is_refused(tmp_path: Path, data: bytes, message: str) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "error[usage]: docs needs FILES\n  = hint: cnncalc docs README.md docs\n"),
+        ([], "error[usage]: cnncalc docs needs FILES\n  = hint: cnncalc docs README.md docs\n"),
         (["-"], "error[usage]: docs rewrites files, and standard input is none\n"),
         (["missing.md"], "error[unreadable]: cannot read missing.md: No such file or directory\n"),
         ([""], "error[unreadable]: cannot read '': No such file or directory\n"),
@@ -431,6 +432,40 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.md")
 
     assert called(tmp_path, "a.md", ".") == (2, "", "error[unreadable]: cannot read a.md: it is no file\n")
+
+
+@pytest.mark.parametrize(("arguments", "code"), [((), 0), (("--check",), 1)])
+def test_a_reader_that_closes_early_changes_neither_the_work_nor_its_outcome(
+    tmp_path: Path, arguments: tuple[str, ...], code: int
+) -> None:
+    """As ``cnncalc docs . | head -1`` does: the reader is gone before the first line is written."""
+    names = ["a.md", "b.md", "c.md"]
+    for name in names:
+        write(tmp_path, STALE, name)
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*COMMAND, "docs", *arguments, *names],
+        cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, env=environment(), timeout=120, check=False,
+    )  # fmt: skip
+    os.close(writer)
+
+    assert (done.returncode, done.stderr) == (code, b"")
+    assert {(tmp_path / name).read_text() == STALE for name in names} == {bool(arguments)}
+
+
+def test_a_picture_that_cannot_be_written_is_named_from_where_the_program_runs(tmp_path: Path) -> None:
+    write(tmp_path, PLOT, "inside/a.md")
+    code = (
+        "import os, sys; os.makedirs(f'{os.path.realpath(\"inside/pictures/a.svg\")}.{os.getpid()}.tmp'); "
+        "from cnncalc.cli.program import run; sys.exit(run(['docs', 'inside/a.md']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=environment(), check=False
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error[output]: cannot write 'inside/pictures/a.svg': Is a directory\n"
 
 
 def test_a_file_that_may_not_be_written_is_said(tmp_path: Path) -> None:
@@ -481,6 +516,41 @@ def test_a_write_that_is_killed_leaves_the_old_document(tmp_path: Path) -> None:
     assert beside.read_text() == FRESH
 
 
+def test_what_a_killed_process_of_the_same_number_left_is_no_hindrance(tmp_path: Path) -> None:
+    """In a container the numbers of processes are the same again and again."""
+    file = write(tmp_path, STALE)
+    left = write(tmp_path, "half of", f"a.md.{os.getpid()}.tmp")
+
+    assert called(tmp_path, "a.md") == (0, "a.md: 2 markers, 2 brought up to date\n", "")
+    assert file.read_text() == FRESH
+    assert not left.exists()
+
+
+def test_a_document_that_somebody_changes_meanwhile_keeps_the_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path, STALE)
+    more = "words that somebody wrote while the calls were made\n"
+    rewrite = rewriting.rewrite
+
+    def slow(*arguments: Any) -> rewriting.Rewritten:
+        done = rewrite(*arguments)
+        file.write_text(STALE + more)
+        return done
+
+    monkeypatch.setattr(rewriting, "rewrite", slow)
+    assert called(tmp_path, "a.md") == (
+        2,
+        "",
+        "error[changed]: a.md was changed while its calls were made, so it is left as it is\n"
+        "  = hint: bring it up to date once more\n",
+    )
+    assert file.read_text() == STALE + more
+    monkeypatch.undo()
+    assert called(tmp_path, "a.md")[0] == 0
+    assert file.read_text() == FRESH + more
+
+
 def test_a_title_that_reads_like_a_marker_is_shown_as_it_is(tmp_path: Path) -> None:
     write(tmp_path, 'name: n\ntitle: "x <!-- /cnncalc --> y"\nlayers: INPUT 8x8x3 -> FC-2\n', "n.yaml")
     calls = ("value n.yaml title", "table n.yaml", "table n.yaml --format markdown", "table n.yaml --format html")
@@ -517,8 +587,8 @@ def test_a_picture_lies_beside_its_document(tmp_path: Path) -> None:
     assert called(tmp_path, "--check", "inside/a.md") == (0, "inside/a.md: 1 marker, up to date\n", "")
 
 
-@pytest.mark.parametrize("change", ["other", "missing"])
-def test_a_picture_is_held_too(tmp_path: Path, change: str) -> None:
+@pytest.mark.parametrize(("change", "found"), [("other", "differs"), ("missing", "is missing")])
+def test_a_picture_is_held_too(tmp_path: Path, change: str, found: str) -> None:
     write(tmp_path, PLOT)
     called(tmp_path, "a.md")
     picture = tmp_path / "pictures/a.svg"
@@ -530,7 +600,7 @@ def test_a_picture_is_held_too(tmp_path: Path, change: str) -> None:
 
     assert called(tmp_path, "--check", "a.md") == (
         1,
-        "a.md:1: stale: plot lenet5 --output pictures/a.svg\na.md: 1 marker, 1 stale\n",
+        f"a.md:1: stale: plot lenet5 --output pictures/a.svg (pictures/a.svg {found})\na.md: 1 marker, 1 stale\n",
         "",
     )
     assert called(tmp_path, "a.md") == (0, "a.md: 1 marker, 1 brought up to date\n", "")

@@ -120,11 +120,21 @@ def test_a_picture_goes_through_a_pipe() -> None:
     assert done.stderr == b""
 
 
-def test_a_picture_is_not_sent_to_a_terminal() -> None:
+@pytest.mark.parametrize(
+    ("call", "what", "name"),
+    [
+        (["plot", "lenet5", "--format", "png"], "a drawing", "net.png"),
+        (["plot", "lenet5", "--format", "png", "--output", "-"], "a drawing", "net.png"),
+        (["plot", "lenet5"], "a drawing", "net.svg"),
+        (["report", "lenet5"], "a page", "page.html"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_for_another_program_is_not_sent_to_a_terminal(call: list[str], what: str, name: str) -> None:
     leader, follower = pty.openpty()
 
     done = subprocess.run(
-        [*COMMAND, "plot", "lenet5", "--format", "png"],
+        [*COMMAND, *call],
         stdout=follower,
         stderr=subprocess.PIPE,
         env=environment(),
@@ -136,8 +146,8 @@ def test_a_picture_is_not_sent_to_a_terminal() -> None:
 
     assert done.returncode == 2
     assert done.stderr.decode() == (
-        "error[usage]: a PNG is not for a terminal\n"
-        "  = hint: write it to a file with --output net.png, or into a pipe\n"
+        f"error[usage]: {what} is not for a terminal\n"
+        f"  = hint: write it to a file with --output {name}, or into a pipe\n"
     )
 
 
@@ -158,6 +168,19 @@ def test_without_the_library_a_picture_says_what_to_install(tmp_path: Path) -> N
     assert done.stderr == (
         "error[png-missing]: PNG needs the library resvg-py, which is not installed\n"
         "  = hint: pip install 'cnncalc[png]', or write SVG\n"
+    )
+    assert not file.exists()
+
+
+def test_a_drawing_is_svg_or_png(tmp_path: Path) -> None:
+    file = tmp_path / "net.jpg"
+
+    done = cnncalc("plot", "lenet5", "--output", str(file))
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error[usage]: '.jpg' is no format of this command, which writes svg, png\n"
+        f"  = hint: --output {tmp_path}/net.svg\n"
     )
     assert not file.exists()
 

@@ -83,7 +83,7 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         ),
         (
             ["table", TINY, "--format"],
-            "error[usage]: option '--format' requires an argument\n  = hint: cnncalc --help\n",
+            "error[usage]: option '--format' requires an argument\n  = hint: cnncalc table --help\n",
         ),
         (
             ["table", TINY, "--batch", "0"],
@@ -287,6 +287,20 @@ def test_a_reader_that_closes_early_is_no_error() -> None:
     assert process.stderr.read() == b""
     assert process.wait(timeout=30) == 0
     process.stderr.close()
+
+
+def test_a_check_that_nobody_reads_fails_all_the_same() -> None:
+    """``cnncalc check ... | head -0``: the outcome is in the exit code, whoever reads the words."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*COMMAND, "check", "lenet5", "--max", "parameters=1K"],
+        stdout=writer, stderr=subprocess.PIPE, env=environment(), check=False,
+    )  # fmt: skip
+    os.close(writer)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"lenet5.yaml: error[budget]: parameters")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")

@@ -65,7 +65,11 @@ def test_warnings_go_to_standard_error_and_stand_in_the_page() -> None:
             ["vgg16", "--optimizer", "adm"],
             "error[unknown-optimizer]: no optimizer 'adm'; did you mean 'adam'? (known: sgd, momentum, nesterov, ",
         ),
-        (["vgg16", "-o"], "error[usage]: option '-o' requires an argument\n  = hint: cnncalc --help\n"),
+        (["vgg16", "-o"], "error[usage]: option '-o' requires an argument\n  = hint: cnncalc report --help\n"),
+        (
+            ["vgg16", "-o", "a.pdf"],
+            "error[usage]: '.pdf' is no format of this command, which writes html\n  = hint: --output a.html\n",
+        ),
         (["vgg16", "--batch", "0"], "error[usage]: --batch: expected a whole number of at least 1, found '0'\n"),
         ([], "error[usage]: cnncalc report needs TARGET\n  = hint: cnncalc report --help\n"),
     ],

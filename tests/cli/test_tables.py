@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.calls import called, cnncalc
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NET = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
 TABLES = [["table", NET], ["memory", NET], ["diff", NET, "INPUT 9x11x3 -> CONV3-8 -> RELU -> FC-5"], ["list"]]
@@ -28,6 +32,36 @@ def test_every_table_comes_in_every_format(call: list[str], form: str) -> None:
         assert json.loads(done.stdout)["schema"] == 1
     elif form not in ("csv", "tsv"):
         assert "by 1024" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("a.md", "markdown"), ("a.b.TEX", "latex"), ("a.html", "html"), ("a.rst", "rst"), ("a.csv", "csv"),
+     ("a.tsv", "tsv"), ("a.json", "json"), ("a.txt", "text"), ("md", "text"), ("a.log", "text")],
+)  # fmt: skip
+@pytest.mark.parametrize("call", TABLES, ids=lambda call: call[0])
+def test_a_file_is_written_in_the_format_that_it_ends_with(
+    call: list[str], name: str, form: str, tmp_path: Path
+) -> None:
+    file = tmp_path / name
+
+    assert cnncalc(*call, "--output", str(file)).returncode == 0
+    assert file.read_text() == cnncalc(*call, "--format", form).stdout
+    assert cnncalc(*call, "--format", "text", "--output", str(file)).returncode == 0
+    assert file.read_text() == cnncalc(*call, "--format", "text").stdout
+
+
+def test_a_file_that_would_hold_something_else_than_its_name_says_is_not_written(tmp_path: Path) -> None:
+    file = tmp_path / "a.xlsx"
+
+    done = cnncalc("table", NET, "--output", str(file))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error[usage]: '.xlsx' is no format of this command, which writes text, rich, markdown, latex, html, rst, csv, "
+        f"tsv, json\n  = hint: --output {tmp_path}/a.txt\n"
+    )
+    assert not file.exists()
 
 
 @pytest.mark.parametrize(

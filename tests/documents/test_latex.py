@@ -50,7 +50,11 @@ def test_code_stays_as_it_is(text: str) -> None:
         (Answer("\\begin{table}\n\\end{table}\n", "latex"), "  \\begin{table}\n  \\end{table}\n"),
         (Answer("\\begin{verbatim}\nx\n\\end{verbatim}\n", "latex"), "\\begin{verbatim}\nx\n\\end{verbatim}\n"),
         (Answer("50 %, a_b\n", "line"), "  50 \\%, a\\_b\n"),
-        (Answer("", "svg", Picture("pictures/a.svg", "x")), "  \\includegraphics{pictures/a}\n"),
+        (
+            Answer("", "svg", Picture("pictures/a.svg", "x")),
+            "  % LaTeX reads no SVG: pictures/a.svg has to lie there as PDF or PNG as well.\n"
+            "  \\includegraphics[width=\\linewidth]{pictures/a}\n",
+        ),
     ],
 )
 def test_bodies(answer: Answer, body: str) -> None:

@@ -132,3 +132,14 @@ def test_the_nearest_name_is_written_as_it_is_from_there() -> None:
     (problem,) = problems(text)
     assert problem.message == "no layer is named 'frist'; did you mean 'first'?"
     assert problems(text.replace("frist", "first")) == ()
+
+
+def test_an_input_with_its_depth_in_front_is_hinted_at_and_works() -> None:
+    """As PyTorch writes it: 3x32x32. The smallest square input of depth 32 would be no help."""
+    text = "INPUT {} -> [CONV3-8 -> POOL2]*3 -> FC-10"
+
+    (problem,) = problems(text.format("3x32x32"))
+
+    assert problem.code == "window-too-large"
+    assert problem.hint == "an input is height x width x depth: with 32x32x3 instead of 3x32x32 it works"
+    assert problems(text.format("32x32x3")) == ()

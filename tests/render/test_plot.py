@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from functools import cache
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -902,3 +903,17 @@ def test_a_line_does_not_cross_the_words_that_it_passes() -> None:
         svg = draw(cnncalc.analyze(pattern), kind)
         assert re.search(r'<text class="tick \w+ rim"[^>]*>32x32x8</text>', svg)
         assert re.search(r"\.rim\{[^}]*paint-order:stroke", svg)
+
+
+def test_a_word_without_a_blank_is_broken_in_one_pass() -> None:
+    """A title of 100,000 signs costs what its length costs, not the square of it (which took minutes)."""
+    word = "wide\u65e5e\u0301" * 14_000
+
+    begin = time.process_time()
+    lines = wrapped(word, 12, 400)
+
+    assert time.process_time() - begin < 3  # a tenth of a second on the machine this was written on
+    assert "".join(lines) == word
+    for line, after in pairwise(lines):
+        assert width_of(line, 12) <= 400 < width_of(line + after[0], 12)
+    assert wrapped("\u65e5\u672c", 12, 5) == ["\u65e5", "\u672c"], "where nothing fits, each sign stands alone"

@@ -76,15 +76,28 @@ def wrapped(text: str, size: float, room: float, *, bold: bool = False) -> list[
             continue
         if line:
             lines.append(line)
-        while width > room and len(word) > 1:
-            end = 1
-            while end < len(word) and width_of(word[: end + 1], size, bold=bold) <= room:
-                end += 1
-            lines.append(word[:end])
-            word = word[end:]
+        if width > room and len(word) > 1:
+            *full, word = _broken(word, size, room, bold=bold)
+            lines += full
             width = width_of(word, size, bold=bold)
         line, used = word, width
     return [*lines, line] if line else lines
+
+
+def _broken(word: str, size: float, room: float, *, bold: bool) -> list[str]:
+    """A word in pieces that fit into the room, of one character at least."""
+    widths = WIDTHS[bold]
+    pieces: list[str] = []
+    start = used = 0
+    for place, character in enumerate(word):
+        width = widths.get(character)
+        if width is None:
+            width = _other(character)
+        if place > start and (used + width) * size / 100 > room:
+            pieces.append(word[start:place])
+            start, used = place, 0
+        used += width
+    return [*pieces, word[start:]]
 
 
 def evenly_wrapped(text: str, size: float, room: float, *, bold: bool = False) -> list[str]:
