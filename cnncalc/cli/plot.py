@@ -32,6 +32,9 @@ Examples:
 ALWAYS = ("batch", "dtype")
 """Options of the replay that every kind has a use for."""
 
+OTHERS = (".pdf", ".jpg", ".jpeg", ".gif", ".webp", ".eps", ".ps")
+"""Ends of names of files that hold pictures in other formats."""
+
 
 def run(
     target: str,
@@ -45,6 +48,10 @@ def run(
 ) -> None:
     """Writes the drawing of a target."""
     out = output_of(output)
+    if out.form is None and out.file is not None and out.file.lower().endswith(OTHERS):
+        ending = out.file[out.file.rindex(".") :]
+        message = f"a drawing is written as SVG or PNG, not as {ending}"
+        raise ValueProblem(message, code="usage", hint="--output NAME.svg, or --format svg for SVG under this name")
     form = out.form or ("png" if out.file is not None and out.file.lower().endswith(".png") else "svg")
     to_terminal = out.file in (None, "-") and sys.stdout is not None and sys.stdout.isatty()
     if form == "png" and is_collecting():
