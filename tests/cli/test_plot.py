@@ -201,3 +201,20 @@ def test_the_help_names_every_kind() -> None:
     text = cnncalc("plot", "--help").stdout
 
     assert all(f"\n    {kind} " in text or f"\n  {kind} " in text for kind in KINDS), text
+
+
+def test_a_picture_in_another_format_is_not_promised(tmp_path: Path) -> None:
+    """SVG under the name of a PDF would open nowhere."""
+    file = tmp_path / "net.PDF"
+
+    done = cnncalc("plot", "lenet5", "-o", str(file))
+
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        "error[usage]: a drawing is written as SVG or PNG, not as .PDF\n"
+        "  = hint: --output NAME.svg, or --format svg for SVG under this name\n",
+    )
+    assert not file.exists()
+    assert cnncalc("plot", "lenet5", "-o", str(file), "--format", "svg").returncode == 0
+    assert file.read_text().startswith("<svg")
