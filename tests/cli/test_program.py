@@ -299,8 +299,7 @@ def test_a_check_that_nobody_reads_fails_all_the_same() -> None:
     )  # fmt: skip
     os.close(writer)
 
-    assert done.returncode == 1
-    assert done.stderr.startswith(b"lenet5.yaml: error[budget]: parameters")
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
