@@ -212,8 +212,8 @@ def test_a_picture_in_another_format_is_not_promised(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (
         2,
         "",
-        "error[usage]: a drawing is written as SVG or PNG, not as .PDF\n"
-        "  = hint: --output NAME.svg, or --format svg for SVG under this name\n",
+        "error[usage]: '.pdf' is no format of this command, which writes svg, png\n"
+        f"  = hint: --output {tmp_path / 'net.svg'}\n",
     )
     assert not file.exists()
     assert cnncalc("plot", "lenet5", "-o", str(file), "--format", "svg").returncode == 0
