@@ -66,7 +66,7 @@ def project(tmp_path: Path) -> Path:
 def build(project: Path, builder: str, *options: str) -> tuple[int, str, str]:
     """Exit code, output and errors of a build."""
     done = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-b", builder, *options, "-d", "doctrees", ".", builder],
+        [sys.executable, "-m", "sphinx", "--no-color", "-b", builder, *options, "-d", "doctrees", ".", builder],
         cwd=project, capture_output=True, text=True, env=environment(), timeout=300, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
