@@ -79,10 +79,16 @@ def _print(console: Console, line: str, width: int | None, margin: int = 0, styl
 
 def widths(table: Table) -> list[int]:
     """The columns of a terminal that each column of the table takes."""
-    return [
-        max([width_of(column.title), *[width_of(visible(row[place].text)) for row in table.rows]])
-        for place, column in enumerate(table.columns)
-    ]
+    lines = [[column.title for column in table.columns], *[[cell.text for cell in row] for row in table.rows]]
+    return [_widest(texts) for texts in zip(*lines, strict=True)]
+
+
+def _widest(texts: tuple[str, ...]) -> int:
+    """The columns of a terminal that the widest of some texts takes."""
+    together = "".join(texts)
+    if together.isascii() and together.isprintable():  # nearly always, and many times faster
+        return max(map(len, texts))
+    return max([width_of(visible(text)) for text in texts])
 
 
 def needed(table: Table) -> int:
