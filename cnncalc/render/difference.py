@@ -130,7 +130,7 @@ def _total(quantity: Quantity, notation: Notation) -> tuple[Cell, ...]:
         Cell(TITLES.get(quantity.key, quantity.key), quantity.key),
         Cell(size(quantity.before), quantity.before),
         Cell(size(quantity.after), quantity.after),
-        Cell(notation.signed(size(change), change) if change else "0", change),
+        Cell(_signed(size(change), change) or "0", change),
         Cell(percent(quantity)),
     )
 
@@ -245,14 +245,20 @@ def _block_cells(block: BlockDifference, notation: Notation) -> tuple[Cell, ...]
         word(block.name),
         word(block.what),
         word(_both(before and str(before.output), after and str(after.output))),
-        _signed(block.change("activations"), notation),
-        _signed(block.change("parameters"), notation),
-        _signed(block.change("macs"), notation),
+        _grown(block.change("activations"), notation),
+        _grown(block.change("parameters"), notation),
+        _grown(block.change("macs"), notation),
     )
 
 
-def _signed(change: int, notation: Notation) -> Cell:
-    return Cell(notation.signed(notation.brief(change), change) if change else "", change)
+def _signed(text: str, change: int) -> str:
+    """A change as it is written, with its sign; nothing where nothing has changed."""
+    return f"+{text}" if change > 0 else text if change else ""
+
+
+def _grown(change: int, notation: Notation) -> Cell:
+    """By how much a count has grown."""
+    return Cell(_signed(notation.brief(change), change), change)
 
 
 def _cells(layer: LayerDifference, notation: Notation) -> tuple[Cell, ...]:
@@ -263,9 +269,9 @@ def _cells(layer: LayerDifference, notation: Notation) -> tuple[Cell, ...]:
         word(_both(before and before.name, after and after.name)),
         word(_what(layer)),
         word(volume),
-        _signed(layer.change("activations"), notation),
-        _signed(layer.change("parameters"), notation),
-        _signed(layer.change("macs"), notation),
+        _grown(layer.change("activations"), notation),
+        _grown(layer.change("parameters"), notation),
+        _grown(layer.change("macs"), notation),
     )
 
 

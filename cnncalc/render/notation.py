@@ -44,10 +44,6 @@ class Notation(NamedTuple):
         """Bytes: ``58.13 MiB``, or ``60,950,432 B`` where numbers are exact."""
         return f"{count:,} B" if self.numbers == "exact" else format_bytes(count, self.units)
 
-    def signed(self, text: str, change: int) -> str:
-        """A change with its sign; ``text`` is the change as another method writes it."""
-        return f"+{text}" if change > 0 else text
-
     def bar(self, part: int, largest: int, whole: int, cells: int = BAR_WIDTHS[0]) -> str:
         """A bar as long as the part is large beside the largest one, and its share of the whole; of nothing no bar."""
         if not part:
