@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 import cnncalc
-from cnncalc.memory.account import Options, account_memory
+from cnncalc.memory.report import Options, account_memory
 
 NETS = ("lenet5-modern", "vgg16", "resnet50-v1.5", "googlenet-bn", "mobilenet-v2", "densenet121")
 

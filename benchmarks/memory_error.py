@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 import cnncalc
-from cnncalc.memory.account import Options, account_memory
+from cnncalc.memory.report import Options, account_memory
 
 TRUTH = Path(__file__).resolve().parent.parent / "tests" / "memory" / "data" / "truth.json"
 OPTIMIZERS = {"sgd": "sgd", "sgd_momentum": "momentum", "adam": "adam"}

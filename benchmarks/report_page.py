@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from cnncalc.analysis.loading import load_design
 from cnncalc.analysis.report import account
 from cnncalc.cli.report import checked, texts_of
-from cnncalc.frontend.expand import Settings
-from cnncalc.memory.account import Bench, Options, account_memory
+from cnncalc.language.expand import Settings
 from cnncalc.memory.curve import curve_of
-from cnncalc.render.page import report_page
+from cnncalc.memory.report import Bench, Options, account_memory
+from cnncalc.page import report_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import LayerReport, Report, Totals
     from cnncalc.graph import Graph, Node
-    from cnncalc.memory.account import MemoryReport
     from cnncalc.memory.fit import FitReport
+    from cnncalc.memory.report import MemoryReport
 
 __version__ = "0.1.0"
 
@@ -41,7 +41,7 @@ _LAZY = {
     "LayerReport": "cnncalc.analysis.report",
     "Report": "cnncalc.analysis.report",
     "Totals": "cnncalc.analysis.report",
-    "MemoryReport": "cnncalc.memory.account",
+    "MemoryReport": "cnncalc.memory.report",
     "FitReport": "cnncalc.memory.fit",
 }
 
@@ -75,7 +75,7 @@ def load(
     Raises DesignError with every problem of the text, ValueProblem for an option that makes no sense.
     """
     from cnncalc.analysis.loading import load_design
-    from cnncalc.frontend.expand import Settings
+    from cnncalc.language.expand import Settings
 
     settings = Settings(
         variables={name: _value(value) for name, value in (variables or {}).items()},
@@ -141,8 +141,8 @@ def account_memory(
     >>> account_memory("vgg16", batch=8).training.peak_bytes
     2219052032
     """
-    from cnncalc.memory.account import Options, check_options
-    from cnncalc.memory.account import account_memory as account
+    from cnncalc.memory.report import Options, check_options
+    from cnncalc.memory.report import account_memory as account
 
     chosen = Options(profile, batch, dtype, optimizer, style, weight_decay, autocast, accumulate, zero_grad, checkpoint)
     check_options(chosen)
@@ -169,9 +169,9 @@ def fit(
     >>> fit("vgg16", "24GiB").training.largest_batch > 0
     True
     """
-    from cnncalc.memory.account import Options, check_options
     from cnncalc.memory.devices import read_memory
     from cnncalc.memory.fit import fit as fit_report
+    from cnncalc.memory.report import Options, check_options
     from cnncalc.units import parse_bytes
 
     chosen = Options(profile=profile, batch=batch, dtype=dtype, optimizer=optimizer, checkpoint=checkpoint)
@@ -202,11 +202,11 @@ def table(
     >>> print(table("lenet5", "csv", columns=["layer", "macs"]).splitlines()[2])
     c1,117600
     """
-    from cnncalc.render import FORMATS, write
-    from cnncalc.render.account import COLUMNS, EXACT, document
-    from cnncalc.render.document import chosen_columns
-    from cnncalc.render.notation import Notation
+    from cnncalc.formats import FORMATS, write
+    from cnncalc.formats.document import chosen_columns
+    from cnncalc.formats.notation import Notation
     from cnncalc.units import UNIT_STYLES
+    from cnncalc.views.layer_table import COLUMNS, EXACT, document
 
     _one_of("format", format, [form for form in FORMATS if form != "rich"])
     _one_of("units", units, UNIT_STYLES)
@@ -241,7 +241,7 @@ def plot(
     >>> plot("lenet5", "volumes").startswith("<svg ")
     True
     """
-    from cnncalc.render.plot import OVER_TIME, draw
+    from cnncalc.plot import OVER_TIME, draw
     from cnncalc.units import UNIT_STYLES
 
     _one_of("units", units, UNIT_STYLES)

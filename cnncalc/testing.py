@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.checks.budget import from_python, read_budget
 from cnncalc.checks.check import Checker, Orders
 from cnncalc.errors import DesignError, ValueProblem
-from cnncalc.render.check.plain import write
+from cnncalc.formats.check.plain import write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ def assert_within_budget(
     Raises AssertionError where a limit is broken or there is none at all, DesignError where the design or the budget
     is wrong.
     """
-    from cnncalc.frontend.expand import Settings
+    from cnncalc.language.expand import Settings
 
     if base is not None and baseline is not None:
         raise ValueProblem("base and baseline exclude each other", code="usage")

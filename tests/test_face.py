@@ -7,9 +7,9 @@ import inspect
 import pytest
 
 import cnncalc
-from cnncalc.memory.account import Options
-from cnncalc.render import FORMATS
-from cnncalc.render.plot import KINDS, OVER_TIME
+from cnncalc.formats import FORMATS
+from cnncalc.memory.report import Options
+from cnncalc.plot import KINDS, OVER_TIME
 from tests.calls import called
 
 NET = "INPUT 9x11x3 -> [CONV3-7 -> BN -> RELU]*2 -> FC-5"

@@ -18,10 +18,15 @@ ROOMS = (
     {"volume", "counts", "units", "source", "errors"},
     {"layers"},
     {"graph"},
-    {"frontend"},
+    {"language"},
+    {"interop"},
     {"analysis"},
     {"memory"},
-    {"render", "checks", "executor", "interop"},
+    {"checks", "run", "search"},
+    {"formats"},
+    {"views"},
+    {"plot"},
+    {"page"},
     {"documents"},
     {"cli", "testing"},
     {"__main__", "pytest_plugin", "sphinx", "mkdocs"},
@@ -35,8 +40,8 @@ LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 FACE = {"__version__"}
 HEAVY = (
     *("numpy", "rich", "yaml", "importlib.metadata", "click", "dataclasses", "inspect", "json", "csv", "difflib"),
-    *("cnncalc.memory", "cnncalc.checks", "cnncalc.executor", "cnncalc.documents"),
-    *("cnncalc.render.plot", "cnncalc.render.page", "cnncalc.render.html", "cnncalc.layers.documentation"),
+    *("cnncalc.memory", "cnncalc.checks", "cnncalc.run", "cnncalc.documents"),
+    *("cnncalc.plot", "cnncalc.page", "cnncalc.formats.html", "cnncalc.layers.documentation"),
 )
 """What a plain table of a pattern does not need."""
 
@@ -95,11 +100,11 @@ def test_imports_go_downward_only(path: Path) -> None:
     ("room", "text"),
     [
         ("layers", "from cnncalc.graph import Graph"),
-        ("layers", "def f():\n    import cnncalc.frontend.target"),
+        ("layers", "def f():\n    import cnncalc.language.target"),
         ("graph", "from cnncalc.analysis import report"),
-        ("frontend", "from cnncalc.render import write"),
-        ("render", "from cnncalc.executor import run"),
-        ("frontend", "if TYPE_CHECKING:\n    from cnncalc.render import Document"),
+        ("language", "from cnncalc.formats import write"),
+        ("formats", "from cnncalc.views import fit"),
+        ("language", "if TYPE_CHECKING:\n    from cnncalc.formats import Document"),
         ("analysis", "from cnncalc import load"),
         ("cli", "from . import options"),
         ("units", "from cnncalc.layers import KINDS"),
@@ -111,7 +116,7 @@ def test_an_import_that_goes_upward_is_found(room: str, text: str) -> None:
 
 def test_every_room_of_the_package_has_a_module() -> None:
     """The walk over the source does find the package."""
-    assert {"cli", "render", "layers", "units"} <= {
+    assert {"cli", "views", "layers", "units"} <= {
         path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()
     }
 

@@ -9,10 +9,10 @@ import pytest
 
 from cnncalc.analysis.cost import cost_of
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.executor.meter import Meter
-from cnncalc.executor.run import MULTIPLYING
 from cnncalc.layers import KINDS, Layer
 from cnncalc.layers.planes import pixels, planes
+from cnncalc.run.forward import MULTIPLYING
+from cnncalc.run.meter import Meter
 from cnncalc.volume import Volume
 from tests.layer_cases import CASES, Case, X
 

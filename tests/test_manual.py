@@ -16,7 +16,7 @@ import pytest
 
 import cnncalc
 from cnncalc.cli.program import COMMANDS, find_command, run
-from cnncalc.frontend.catalogue import names, path
+from cnncalc.language.catalogue import names, path
 from cnncalc.layers import KINDS
 from tests.manual import (
     DOCS,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import cnncalc
-from cnncalc.frontend.catalogue import path
+from cnncalc.language.catalogue import path
 from tests.facts import EDITS, FACTS, Fact
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError
-from cnncalc.frontend.target import load_file_text, load_target
+from cnncalc.language.target import load_file_text, load_target
 
 if TYPE_CHECKING:
-    from cnncalc.frontend.expand import Settings
     from cnncalc.graph import Graph
+    from cnncalc.language.expand import Settings
 
 
 def load_design(target: str, settings: Settings, stdin: str | None = None) -> Graph:

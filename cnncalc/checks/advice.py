@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.checks.findings import Advice
 from cnncalc.checks.measure import Meter, options_of
 from cnncalc.errors import CnncalcError
-from cnncalc.memory.account import Bench
 from cnncalc.memory.fit import largest_batch, without_first_fc_plane
+from cnncalc.memory.report import Bench
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from cnncalc.analysis.loading import load_design
 from cnncalc.analysis.report import account
 from cnncalc.checks.advice import advise
-from cnncalc.checks.base import Baseline, NoBase, Revision, recorded_name
+from cnncalc.checks.baseline import Baseline, NoBase, Revision, recorded_name
 from cnncalc.checks.budget import Budget, Measure, brief, from_node, in_full, is_relative, merged, read_budget
 from cnncalc.checks.configuration import NO_CONFIGURATION, Configuration, Configurations, shown_path
 from cnncalc.checks.findings import Finding
 from cnncalc.checks.measure import Meter, usual_measures
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
-from cnncalc.frontend.target import read_text
+from cnncalc.language.target import read_text
 from cnncalc.source import Source, visible
 from cnncalc.units import percent
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
-    from cnncalc.checks.base import Base
+    from cnncalc.checks.baseline import Base
     from cnncalc.checks.budget import Entry, Limit
-    from cnncalc.frontend.expand import Settings
+    from cnncalc.language.expand import Settings
     from cnncalc.source import Span
 
 PASSED, WARNED, BROKEN, UNKNOWN = "pass", "warning", "error", "no base"
@@ -419,7 +419,7 @@ def _problems_of_budget(target: _Target, error: DesignError) -> tuple[Problem, .
     """What is wrong with the budget of a file that is wrong elsewhere too, so that all is said in one run."""
     if target.path is None or any(problem.code == "unreadable" for problem in error.every):
         return ()
-    from cnncalc.frontend.document import Document, Mapping
+    from cnncalc.language.yaml_tree import Document, Mapping
 
     try:
         root = Document(Source(target.shown, read_text(target.path))).read()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from cnncalc.analysis.cost import COUNTED
 from cnncalc.checks.budget import UNIT_OF, Measure
 from cnncalc.checks.findings import Share
-from cnncalc.memory.account import STEP, Bench, Options, notes_rule
 from cnncalc.memory.optimizers import optimizer_named
+from cnncalc.memory.report import STEP, Bench, Options, notes_rule
 from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.checks.budget import BOUNDS, OPTIONS_OF, UNIT_OF
 from cnncalc.checks.configuration import CONFIGURATION_KEYS
-from cnncalc.frontend.architecture import KEYS, RULE_CODES
+from cnncalc.language.architecture import KEYS, RULE_CODES
 from cnncalc.layers import KINDS
 from cnncalc.layers.documentation import default_of, docstring
 from cnncalc.layers.keys import (

@@ -12,7 +12,7 @@ from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
-    from cnncalc.memory.account import Options
+    from cnncalc.memory.report import Options
     from cnncalc.volume import Volume
 
 NET_KEYS = (

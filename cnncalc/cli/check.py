@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.cli.command import Command, Option, output_of
 from cnncalc.cli.options import DESIGN, UNITS, output_options, settings_of
 from cnncalc.errors import DesignError, ValueProblem
-from cnncalc.render.check import FORMS
+from cnncalc.formats.check import FORMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,8 +63,8 @@ def run(
     from cnncalc.checks.budget import from_calls, read_budget
     from cnncalc.checks.check import Checker, Orders
     from cnncalc.cli.streams import read_input, say, write_output
-    from cnncalc.render.check import write_checkup
-    from cnncalc.render.check.remarks import summary
+    from cnncalc.formats.check import write_checkup
+    from cnncalc.formats.check.annotations import summary
 
     if select or ignore:
         from cnncalc.checks.rules import known
@@ -94,7 +94,7 @@ def run(
     if blocks:
         say("\n\n".join(blocks))
     if record is not None:
-        from cnncalc.checks.base import baseline_text
+        from cnncalc.checks.baseline import baseline_text
         from cnncalc.checks.check import recorded_values
 
         if any(outcome.is_broken for outcome in checkup.outcomes):

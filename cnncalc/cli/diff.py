@@ -24,9 +24,9 @@ from cnncalc.source import visible
 if TYPE_CHECKING:
     from cnncalc.analysis.difference import Quantity
     from cnncalc.analysis.report import Report
-    from cnncalc.frontend.expand import Settings
     from cnncalc.graph import Graph
-    from cnncalc.memory.account import Options
+    from cnncalc.language.expand import Settings
+    from cnncalc.memory.report import Options
 
 HELP = """Says what is different in AFTER: layers that were added, removed, changed or renamed, and all totals.
 
@@ -59,8 +59,8 @@ def run(
     from cnncalc.analysis.difference import difference
     from cnncalc.analysis.report import account
     from cnncalc.cli.streams import say_warnings
-    from cnncalc.memory.account import check_options
-    from cnncalc.render.difference import difference_document
+    from cnncalc.memory.report import check_options
+    from cnncalc.views.difference import difference_document
 
     out = output_of(output, **{"--columns": columns})
     words = notation_of(notation, out)
@@ -106,7 +106,7 @@ def _at_revision(file: str, revision: str, settings: Settings) -> Graph:
     import os
 
     from cnncalc.analysis.loading import load_design_text
-    from cnncalc.checks.base import NoBase, Revision
+    from cnncalc.checks.baseline import NoBase, Revision
 
     if not os.path.isfile(file):
         message = f"--base compares a file with its earlier form, but '{visible(file)[:60]}' is no file"
@@ -141,7 +141,7 @@ def _memory(before: Report, after: Report, options: Options) -> tuple[Quantity, 
 
 def _peaks(report: Report, options: Options) -> tuple[int, int]:
     """The peaks of inference and training in bytes."""
-    from cnncalc.memory.account import Bench, notes_rule
+    from cnncalc.memory.report import Bench, notes_rule
 
     if options.profile == "notes":
         rule = notes_rule(report, options)

@@ -26,7 +26,7 @@ def run(
 ) -> None:
     """Prints the steps to each number of a layer."""
     from cnncalc.analysis.report import require_layer
-    from cnncalc.render.explanation import document
+    from cnncalc.views.explanation import document
 
     report = analyze(target, design, account, in_place=in_place)
     row = require_layer(report, layer)

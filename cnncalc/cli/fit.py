@@ -33,11 +33,11 @@ def run(
     output: dict[str, Any],
 ) -> int:
     """Prints what fits; 1 if one image does not, or the batch asked for does not."""
-    from cnncalc.memory.account import Bench, check_options
     from cnncalc.memory.devices import read_memory
     from cnncalc.memory.fit import fit
-    from cnncalc.memory.several import on_several
-    from cnncalc.render.fit import fit_document
+    from cnncalc.memory.report import Bench, check_options
+    from cnncalc.memory.sharding import on_several
+    from cnncalc.views.fit import fit_document
 
     if memory is None:
         raise ValueProblem("fit needs --memory", code="usage", hint="--memory 8GiB, or --memory rtx-3090")

@@ -127,7 +127,7 @@ def _gathered(option: Option) -> Callable[[click.Context, click.Parameter, Any],
 
 def complete_target(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The named nets that begin so; files where none does."""
-    from cnncalc.frontend.catalogue import names
+    from cnncalc.language.catalogue import names
 
     found = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
     return found or [CompletionItem(incomplete, type="file")]
@@ -254,7 +254,7 @@ def usage_problem(error: click.UsageError, words: Sequence[str]) -> Problem:
 
 
 def _no_command(error: NoSuchCommand) -> Problem:
-    from cnncalc.frontend.catalogue import path
+    from cnncalc.language.catalogue import path
 
     word = error.word
     near = nearest(word, COMMANDS)

@@ -22,7 +22,7 @@ def run(kind: str | None, columns: str | None, output: dict[str, Any]) -> None:
     """Prints all kinds, or one."""
     out = output_of(output, **{"--columns": columns})
     if kind is None:
-        from cnncalc.render.kinds import kinds_document
+        from cnncalc.views.kinds import kinds_document
 
         out.write(kinds_document().with_columns(columns))
         return
@@ -34,9 +34,9 @@ def run(kind: str | None, columns: str | None, output: dict[str, Any]) -> None:
         raise ValueProblem(f"no layer kind '{kind[:60]}'{near}", code="unknown-layer", hint="cnncalc kinds lists them")
     from cnncalc.analysis.loading import load_design
     from cnncalc.analysis.report import account
-    from cnncalc.frontend.expand import Settings
-    from cnncalc.memory.account import account_memory
-    from cnncalc.render.kinds import kind_document
+    from cnncalc.language.expand import Settings
+    from cnncalc.memory.report import account_memory
+    from cnncalc.views.kinds import kind_document
 
     memory = account_memory(account(load_design(KINDS[name].example, Settings())))
     out.write(kind_document(name, memory).with_columns(columns))

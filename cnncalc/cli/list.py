@@ -18,8 +18,8 @@ Example:
 def run(columns: str | None, notation: dict[str, Any], output: dict[str, Any]) -> None:
     """Prints one line a net."""
     from cnncalc.analysis.report import account
-    from cnncalc.frontend.catalogue import names
-    from cnncalc.render.catalogue import nets_document
+    from cnncalc.language.catalogue import names
+    from cnncalc.views.catalogue import nets_document
 
     out = output_of(output, **{"--columns": columns})
     words = notation_of(notation, out)

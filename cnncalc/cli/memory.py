@@ -9,7 +9,7 @@ from cnncalc.cli.options import COLUMNS, DEPTH, DESIGN, NOTATION, TABLE_FORMS, a
 from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES, ZERO_GRAD
 
 if TYPE_CHECKING:
-    from cnncalc.memory.account import Options
+    from cnncalc.memory.report import Options
 
 HELP = """Says how much memory TARGET takes in training and inference, exactly, and what makes it up.
 
@@ -43,7 +43,7 @@ REPLAY = (
 
 def options_of(replay: dict[str, Any]) -> Options:
     """What the options :data:`REPLAY` gave."""
-    from cnncalc.memory.account import Options
+    from cnncalc.memory.report import Options
 
     return Options(**{**replay, "optimizer": replay["optimizer"] or "momentum"})
 
@@ -62,7 +62,7 @@ def run(
     output: dict[str, Any],
 ) -> None:
     """Prints the memory report of a target."""
-    from cnncalc.memory.account import account_memory, check_options
+    from cnncalc.memory.report import account_memory, check_options
 
     options = options_of(replay)
     if not (plan and options.dtype == "int8"):
@@ -72,19 +72,19 @@ def run(
     report = analyze(target, design, {"batch": options.batch, "dtype": options.dtype})
     if plan:
         from cnncalc.memory.arena import plan as plan_of
-        from cnncalc.render.arena import plan_document
+        from cnncalc.views.arena import plan_document
 
         arena = plan_of(report, batch=options.batch, dtype=options.dtype, depthwise_in_place=depthwise, order="best")
         out.write(plan_document(arena, units=words.units).with_columns(columns))
         return
     memory = account_memory(report, options, logs=timeline)
     if why is not None:
-        from cnncalc.render.memory import why_document
+        from cnncalc.views.memory import why_document
 
         out.write(why_document(memory, why, units=words.units).with_columns(columns))
         return
     from cnncalc.cli.streams import say_warnings
-    from cnncalc.render.memory import memory_document
+    from cnncalc.views.memory import memory_document
 
     say_warnings(memory.warnings)
     document = memory_document(memory, notation=words, depth=depth, timeline=timeline)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import Report
     from cnncalc.cli.streams import Output
-    from cnncalc.frontend.expand import Settings
+    from cnncalc.formats.notation import Notation
     from cnncalc.graph import Graph
-    from cnncalc.render.notation import Notation
+    from cnncalc.language.expand import Settings
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -138,7 +138,7 @@ FOR_PROGRAMS = ("csv", "tsv", "json")
 def notation_of(notation: dict[str, Any], out: Output, units: str = "iec") -> Notation:
     """How numbers are written, from the options :data:`NOTATION` and the place where the report goes."""
     from cnncalc.cli.streams import is_ascii
-    from cnncalc.render.notation import Notation
+    from cnncalc.formats.notation import Notation
 
     exact = notation["exact"]
     if exact is False and out.form in FOR_PROGRAMS:
@@ -168,7 +168,7 @@ def load(target: str, design: dict[str, Any]) -> Graph:
 
 def settings_of(design: dict[str, Any]) -> Settings:
     """What the options :data:`DESIGN` gave, as the front end takes it."""
-    from cnncalc.frontend.expand import Settings
+    from cnncalc.language.expand import Settings
 
     variables = {name: variable(name, text) for name, text in (design.get("variables") or {}).items()}
     return Settings(**{**design, "variables": variables})
@@ -189,8 +189,8 @@ def variable(name: str, text: str) -> Any:
 
     Raises DesignError with its place in the text.
     """
-    from cnncalc.frontend.expression import ExpressionParser, evaluate
-    from cnncalc.frontend.tokens import Scanner
+    from cnncalc.language.expression import ExpressionParser, evaluate
+    from cnncalc.language.tokens import Scanner
     from cnncalc.source import plain
 
     source = plain(f"--set {name}", text)

@@ -9,7 +9,7 @@ from cnncalc.cli.memory import REPLAY, options_of
 from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options
 from cnncalc.cli.streams import is_collecting, refuse_terminal
 from cnncalc.errors import ValueProblem
-from cnncalc.render.plot import KINDS, OVER_TIME, WIDTH, draw
+from cnncalc.plot import KINDS, OVER_TIME, WIDTH, draw
 
 _KINDS = "\n".join([f"  {kind:10} {what}" for kind, what in KINDS.items()])
 
@@ -60,20 +60,20 @@ def run(
     options = options_of(replay)
     memory = None
     if kind in OVER_TIME:
-        from cnncalc.memory.account import check_options
+        from cnncalc.memory.report import check_options
 
         check_options(options)
     report = analyze(target, design, {"batch": options.batch, "dtype": options.dtype})
     if kind in OVER_TIME:
         from cnncalc.cli.streams import say_warnings
-        from cnncalc.memory.account import account_memory
+        from cnncalc.memory.report import account_memory
 
         memory = account_memory(report, options, logs=True)
         say_warnings(memory.warnings)
     svg = draw(report, kind, memory=memory, width=width, depth=depth, units=units or "iec")
     if form == "png":
         from cnncalc.cli.streams import write_data
-        from cnncalc.render.plot.png import png_of
+        from cnncalc.plot.png import png_of
 
         write_data(png_of(svg), out.file)
     else:

@@ -13,8 +13,8 @@ from cnncalc.errors import DesignError, ValueProblem
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
     from cnncalc.checks.check import Outcome
-    from cnncalc.memory.account import MemoryReport
     from cnncalc.memory.curve import Curve
+    from cnncalc.memory.report import MemoryReport
 
 HELP = """Writes everything about TARGET as one page of HTML that loads nothing: the verdict, drawings, the table to
 sort, search and fold, memory for every batch and optimizer, budgets and findings, and how every figure was counted.
@@ -39,9 +39,9 @@ def run(
     """Writes the page."""
     from cnncalc.analysis.report import account
     from cnncalc.cli.streams import refuse_terminal, say_warnings
-    from cnncalc.memory.account import Bench, account_memory, check_options
     from cnncalc.memory.curve import curve_of
-    from cnncalc.render.page import report_page
+    from cnncalc.memory.report import Bench, account_memory, check_options
+    from cnncalc.page import report_page
 
     if output["file"] is None:
         refuse_terminal("a page", "page.html")
@@ -80,7 +80,7 @@ def _comparison(
     """The page of two nets."""
     from cnncalc.analysis.difference import Quantity, difference
     from cnncalc.cli.diff import names_of
-    from cnncalc.render.page import comparison_page
+    from cnncalc.page import comparison_page
 
     (old, new), (first, second) = memories, [memory.report for memory in memories]
     peaks = (
@@ -116,7 +116,7 @@ def checked(target: str, report: Report, design: dict[str, Any], units: str) -> 
 
 def texts_of(report: Report) -> list[tuple[str, str]]:
     """The design as it was written and as it was understood, with titles."""
-    from cnncalc.render.writer import as_pattern
+    from cnncalc.language.writer import as_pattern
 
     texts = []
     span = next((row.span for row in report.layers if row.span is not None), None)

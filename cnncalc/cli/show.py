@@ -25,11 +25,11 @@ def run(target: str, way: str | None, design: dict[str, Any], output: dict[str, 
         raise ValueProblem(f"--format {out.form} is for --as layers; --as {way} is a text of its own", code="usage")
     report = analyze(target, design, {})
     if way == "layers":
-        from cnncalc.render.catalogue import layers_document
+        from cnncalc.views.catalogue import layers_document
 
         out.write(layers_document(report))
         return
-    from cnncalc.render.writer import as_pattern, as_yaml
+    from cnncalc.language.writer import as_pattern, as_yaml
 
     if way == "pattern":
         out.write_text(as_pattern(report))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from cnncalc.errors import Problem
-    from cnncalc.render.document import Document, Page
+    from cnncalc.formats.document import Document, Page
 
 MOST_INPUT = 4 * 1024 * 1024
 """So many bytes of standard input are read; the limits of the language lie far below and are named by the reader."""
@@ -39,7 +39,7 @@ class Output(NamedTuple):
 
     def write(self, document: Document) -> None:
         """Writes the document: in the format asked for, else with boxes on a terminal and as plain text elsewhere."""
-        from cnncalc.render import write
+        from cnncalc.formats import write
 
         page = terminal() if self.form in (None, "rich") and self.file in (None, "-") else None
         form = self.form or "rich"
@@ -253,7 +253,7 @@ def terminal() -> Page | None:
 
     ``FORCE_COLOR`` stands for a terminal of any width, ``NO_COLOR`` takes the colour away.
     """
-    from cnncalc.render.document import Page
+    from cnncalc.formats.document import Page
 
     if _collected is not None:
         return None

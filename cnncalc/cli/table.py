@@ -18,9 +18,9 @@ from cnncalc.cli.options import (
     output_options,
 )
 from cnncalc.errors import ValueProblem
-from cnncalc.render.account import COLUMNS as KNOWN
-from cnncalc.render.account import EXACT, document
-from cnncalc.render.document import chosen_columns
+from cnncalc.formats.document import chosen_columns
+from cnncalc.views.layer_table import COLUMNS as KNOWN
+from cnncalc.views.layer_table import EXACT, document
 
 HELP = """Prints the volume, memory, weights, MACs and receptive field of every layer of TARGET, and the totals.
 
@@ -55,7 +55,7 @@ def run(
         hint = "--columns layer,volume,activation_share,parameter_share draws the columns that you choose"
         raise ValueProblem(f"--bars has columns of its own and does not go with {other}", code="usage", hint=hint)
     if style == "notes":
-        from cnncalc.render.notes import notes_document
+        from cnncalc.views.notes import notes_document
 
         words = notation_of(notation, out, "notes")
         report = analyze(target, design, account, in_place=in_place)

@@ -48,7 +48,7 @@ def run(
 ) -> None:
     """Prints a number."""
     from cnncalc.checks.value import figure
-    from cnncalc.memory.account import check_options
+    from cnncalc.memory.report import check_options
 
     out = output_of(output)
     words = notation_of(notation, out)

@@ -48,19 +48,19 @@ def run(
     output: dict[str, Any],
 ) -> int:
     """Prints what agreed; 1 if something did not."""
-    from cnncalc.executor.processor import use_widest_kernels
+    from cnncalc.run.processor import use_widest_kernels
 
     use_widest_kernels()
     try:
-        from cnncalc.executor.prove import verify_training
-        from cnncalc.executor.verify import needed_bytes, verify
+        from cnncalc.run.verify import needed_bytes, verify
+        from cnncalc.run.verify_training import verify_training
     except ImportError as error:
         if error.name != "numpy":
             raise
         raise ValueProblem(
             "verify runs the net in NumPy, which is not installed", code="numpy-missing", hint="pip install numpy"
         ) from None
-    from cnncalc.render.verification import training_document, verification_document
+    from cnncalc.views.verification import training_document, verification_document
 
     if optimizer is not None and not train:
         raise ValueProblem("--optimizer is for a training step", code="usage", hint="add --train")

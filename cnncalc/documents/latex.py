@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.documents.lines import lines_of
 from cnncalc.documents.marker import Comment, indented
-from cnncalc.render.latex import escaped
+from cnncalc.formats.latex import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.documents.lines import lines_of, width
 from cnncalc.documents.marker import Comment, indented
-from cnncalc.render.rst import line_of
+from cnncalc.formats.rst import line_of
 from cnncalc.source import visible
 
 if TYPE_CHECKING:

@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import ValueProblem
-from cnncalc.memory.account import STEP, Breakdown, check_options
 from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import OPTIMIZERS, step_of
 from cnncalc.memory.profiles import profile_named
 from cnncalc.memory.replay import Machine
+from cnncalc.memory.report import STEP, Breakdown, check_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import Report
-    from cnncalc.memory.account import Bench, Options
+    from cnncalc.memory.report import Bench, Options
     from cnncalc.memory.segments import Segment
     from cnncalc.memory.tape import Operation, Tape
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.errors import CnncalcError
-from cnncalc.memory.account import Bench, Options, best_segments
 from cnncalc.memory.optimizers import OPTIMIZERS
+from cnncalc.memory.report import Bench, Options, best_segments
 from cnncalc.memory.segments import Segment, segments_of
 
 if TYPE_CHECKING:

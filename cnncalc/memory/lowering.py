@@ -618,7 +618,7 @@ def lower(
     """The tape of a net; with ``autocast`` activations are of that half type, parameters of ``dtype``."""
     lowering: type[Lowering] = Lowering
     if profile.is_own and autocast is None:
-        from cnncalc.memory.own import OwnLowering  # which is built on what stands above
+        from cnncalc.memory.numpy_lowering import OwnLowering  # which is built on what stands above
 
         lowering = OwnLowering
     return lowering(report, profile, batch=batch, dtype=dtype, training=training, autocast=autocast).tape()

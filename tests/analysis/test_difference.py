@@ -12,7 +12,7 @@ from hypothesis import given
 import cnncalc
 from cnncalc.analysis.alignment import ascending, common, filled
 from cnncalc.analysis.difference import NUMBERS, Change, Difference, Quantity, difference
-from cnncalc.frontend.catalogue import names
+from cnncalc.language.catalogue import names
 from tests.random_nets import examples, random_design, seeds
 
 

@@ -19,8 +19,8 @@ from cnncalc.checks.budget import (
 from cnncalc.checks.configuration import Configurations
 from cnncalc.checks.measure import Meter
 from cnncalc.errors import DesignError
-from cnncalc.frontend.architecture import BUDGET_KEYS
-from cnncalc.frontend.document import Document, Mapping
+from cnncalc.language.architecture import BUDGET_KEYS
+from cnncalc.language.yaml_tree import Document, Mapping
 from cnncalc.source import Source
 from tests.checks.projects import PARAMETERS, TINY, written
 
@@ -375,7 +375,7 @@ def test_two_configurations_in_one_folder_are_refused(tmp_path: Path) -> None:
 
 def test_each_key_is_measured_as_the_table_and_memory_say() -> None:
     import cnncalc
-    from cnncalc.memory.account import Options, account_memory
+    from cnncalc.memory.report import Options, account_memory
 
     report = cnncalc.analyze(
         "INPUT 32x32x3 -> [CONV3-32 -> RELU -> CONV3-32 -> RELU -> POOL2]*2 -> FC-256 -> RELU -> FC-10"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cnncalc.cli.program import run
-from cnncalc.render.check import FORMS
+from cnncalc.formats.check import FORMS
 from tests.checks.projects import TINY, committed, written
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 import cnncalc
 from cnncalc.checks.rules import RULES, explain, run_rules
 from cnncalc.errors import DesignError, ValueProblem
-from cnncalc.frontend.architecture import RULE_CODES
+from cnncalc.language.architecture import RULE_CODES
 from tests.random_nets import random_design
 
 if TYPE_CHECKING:
@@ -475,7 +475,7 @@ def test_a_wrong_ignore_is_an_error_of_the_file(tmp_path: Path, ignore: str, exp
 
 def test_what_a_file_ignores_is_written_again(tmp_path: Path) -> None:
     """``show --as yaml`` gives a file with the same findings."""
-    from cnncalc.render.writer import as_yaml
+    from cnncalc.language.writer import as_yaml
 
     told(tmp_path, "[bias-before-bn, {padded-pool: [pool1]}]")
     written = as_yaml(cnncalc.analyze(str(tmp_path / "net.yaml")))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import cnncalc
 from cnncalc.checks.rules import RULES, run_rules
-from cnncalc.frontend.catalogue import names
+from cnncalc.language.catalogue import names
 from tests.checks.test_rules import ON_PURPOSE, PLANTED, findings
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cnncalc.cli.program import run
-from cnncalc.frontend.catalogue import names
+from cnncalc.language.catalogue import names
 from tests.calls import environment
 from tests.checks.projects import PARAMETERS, TINY, written
 

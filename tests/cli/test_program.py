@@ -502,7 +502,7 @@ def test_sizes_by_options() -> None:
 
 
 def test_list_has_every_named_net_with_its_parameters() -> None:
-    from cnncalc.frontend.catalogue import names
+    from cnncalc.language.catalogue import names
 
     nets = json.loads(cnncalc("list", "--format", "json").stdout)["nets"]
 

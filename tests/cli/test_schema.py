@@ -19,7 +19,7 @@ from cnncalc.checks.budget import from_node, read_budget
 from cnncalc.checks.configuration import Configurations
 from cnncalc.checks.schema import any_case, architecture_schema, configuration_schema, kind_pattern, reader_schemas
 from cnncalc.errors import CnncalcError
-from cnncalc.frontend.expand import Settings
+from cnncalc.language.expand import Settings
 from cnncalc.layers import KINDS
 from tests.calls import ROOT, cnncalc
 
@@ -32,7 +32,7 @@ NETS = sorted(
     [
         *ROOT.glob("architectures/*.yaml"),
         *ROOT.glob("tests/variants/*.yaml"),
-        *ROOT.glob("tests/frontend/examples/*.yaml"),
+        *ROOT.glob("tests/language/examples/*.yaml"),
     ]
 )
 VALIDATOR = jsonschema.Draft7Validator(architecture_schema())

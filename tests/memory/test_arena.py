@@ -12,7 +12,7 @@ from hypothesis import given
 
 import cnncalc
 from cnncalc.errors import ValueProblem
-from cnncalc.frontend.catalogue import path
+from cnncalc.language.catalogue import path
 from cnncalc.memory import arena
 from cnncalc.memory.arena import ArenaPlan, draw, footprint, listing, place, plan, rows
 from cnncalc.memory.order import Flow, Task, best_order, levels, lives, widest

@@ -10,11 +10,11 @@ from hypothesis import given
 
 import cnncalc
 from cnncalc.errors import ValueProblem
-from cnncalc.frontend.catalogue import names
-from cnncalc.memory.account import Bench, Options, account_memory
+from cnncalc.language.catalogue import names
 from cnncalc.memory.curve import curve_of, upper_envelope
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.profiles import PROFILES
+from cnncalc.memory.report import Bench, Options, account_memory
 from cnncalc.memory.segments import segments_of
 from tests.random_nets import examples, random_design, seeds
 

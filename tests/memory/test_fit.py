@@ -6,11 +6,11 @@ import pytest
 
 import cnncalc
 from cnncalc.errors import ValueProblem
-from cnncalc.memory.account import Bench, Options
 from cnncalc.memory.allocator import CachingAllocator
 from cnncalc.memory.devices import devices, read_memory
 from cnncalc.memory.fit import fit, largest_batch
-from cnncalc.memory.several import on_several
+from cnncalc.memory.report import Bench, Options
+from cnncalc.memory.sharding import on_several
 
 GIB = 1024**3
 

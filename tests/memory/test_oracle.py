@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cnncalc.memory.account import Options, account_memory
+from cnncalc.memory.report import Options, account_memory
 from tests.calls import ROOT, environment
 from tests.memory.oracle_cases import NETS, measures, report_of
 

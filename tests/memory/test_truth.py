@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import cnncalc
-from cnncalc.memory.account import Bench, Options, account_memory
 from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import OPTIMIZERS, optimizer_named, step_of
 from cnncalc.memory.profiles import PROFILES
 from cnncalc.memory.replay import Machine
+from cnncalc.memory.report import Bench, Options, account_memory
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report

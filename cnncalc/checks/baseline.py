@@ -1,0 +1,177 @@
+"""What a design is compared with: a revision of its git repository, or a recorded baseline."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.checks.measure import Meter
+from cnncalc.errors import CnncalcError, DesignError, Problem
+from cnncalc.language.target import decode, load_text, read_text
+from cnncalc.source import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cnncalc.checks.budget import Measure
+    from cnncalc.language.expand import Settings
+
+SECONDS = 30
+"""git gets so long for an answer."""
+
+
+class NoBase(CnncalcError):
+    """There is nothing to compare with: the file is new, or the base lacks this value; the message says which."""
+
+
+class Base:
+    """Where the values of before come from."""
+
+    name = ""
+
+    def value(self, file: str, measure: Measure) -> int:
+        """The value of a file; raises NoBase where there is none, DesignError where the base cannot be read."""
+        raise NotImplementedError
+
+
+class Revision(Base):
+    """The files as they are in a revision of the git repository."""
+
+    def __init__(self, revision: str, settings: Settings) -> None:
+        self.revision = revision
+        self.name = visible(revision)
+        self.settings = settings
+        self._meters: dict[str, Meter | CnncalcError] = {}
+        self._checked: set[str] = set()
+
+    def value(self, file: str, measure: Measure) -> int:
+        if file not in self._meters:
+            try:
+                self._meters[file] = Meter(self._report(file))
+            except (DesignError, NoBase) as error:
+                self._meters[file] = error
+        found = self._meters[file]
+        if isinstance(found, CnncalcError):
+            raise found
+        return found.value(measure)
+
+    def _report(self, file: str) -> Any:
+        from cnncalc.analysis.report import account
+
+        if not os.path.isfile(file):
+            raise NoBase(f"{file} is no file of the repository")
+        text = self.text(file)
+        try:
+            return account(load_text(f"{self.name}:{file}", text, self.settings))
+        except CnncalcError as error:
+            first = error.problems[0].message if isinstance(error, DesignError) else str(error)
+            raise NoBase(f"{file} cannot be read as it is in {self.name}: {first}") from None
+
+    def verify(self, folder: str) -> None:
+        """Raises DesignError if the repository of a folder does not have the revision."""
+        if folder not in self._checked:
+            if self.revision.startswith("-") or not self.revision.strip():
+                raise self._unreadable("this is no revision")
+            self._git(folder, "rev-parse", "--verify", "--quiet", f"{self.revision}^{{commit}}")
+            self._checked.add(folder)
+
+    def text(self, file: str) -> str:
+        """The text of a file in the revision."""
+        folder, name = os.path.split(os.path.abspath(file))
+        self.verify(folder)
+        if not self._git(folder, "ls-tree", "--name-only", self.revision, "--", f"./{name}").strip():
+            raise NoBase(f"{file} is new: {self.name} does not have it")
+        return decode(f"{self.name}:{file}", self._git(folder, "cat-file", "blob", f"{self.revision}:./{name}"))
+
+    def _unreadable(self, why: str) -> DesignError:
+        hint = "fetch the history it lies in; a shallow clone (fetch-depth: 1) does not have it"
+        return DesignError([Problem("unreadable-base", f"cannot read the base '{self.name}': {why}", None, hint)])
+
+    def _git(self, folder: str, *words: str) -> bytes:
+        try:
+            # the executable is found as a shell would find it
+            done = subprocess.run(  # noqa: S603
+                ["git", "-c", "core.quotepath=off", *words],  # noqa: S607
+                cwd=folder,
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                timeout=SECONDS,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise self._unreadable("there is no program 'git'") from None
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            raise self._unreadable(f"git does not answer: {type(error).__name__}") from None
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            why = visible(said[-1]).removeprefix("fatal: ")[:200] if said else "git knows no such commit"
+            if "not a git repository" in why:
+                why = "the file lies in no git repository"
+            raise self._unreadable(why)
+        return done.stdout
+
+
+BASELINE_SCHEMA = 1
+MOST_BASELINE = 16 * 1024 * 1024
+
+
+class Baseline(Base):
+    """Recorded values: a JSON file that ``check --record`` has written."""
+
+    def __init__(self, path: str, shown: str) -> None:
+        self.path = path
+        self.name = shown
+        self.values = _read(path, shown)
+
+    def value(self, file: str, measure: Measure) -> int:
+        known = self.values.get(recorded_name(file, self.path))
+        if known is None:
+            raise NoBase(f"{file} is new: {self.name} does not have it")
+        if measure.identity not in known:
+            raise NoBase(f"{self.name} has no {measure.identity} of {file}; record it again")
+        return known[measure.identity]
+
+
+def recorded_name(file: str, baseline: str) -> str:
+    """The name of a file in a baseline: its path from where the baseline lies, or the name of a net."""
+    if not os.path.exists(file):
+        return file
+    try:
+        path = os.path.relpath(file, os.path.dirname(os.path.abspath(baseline)))
+    except ValueError:  # another drive
+        path = file
+    return path.replace(os.sep, "/")
+
+
+def _read(path: str, shown: str) -> dict[str, dict[str, int]]:
+    import json
+
+    def refuse(why: str) -> DesignError:
+        hint = "cnncalc check FILES... --record writes one"
+        return DesignError([Problem("unreadable-base", f"cannot read the baseline {shown}: {why}", None, hint)])
+
+    try:
+        if os.path.isfile(path) and os.path.getsize(path) > MOST_BASELINE:
+            raise refuse("it is too large")
+        data = json.loads(read_text(path))
+    except DesignError as error:
+        raise refuse(error.problems[0].message.rpartition(": ")[2]) from None
+    except (ValueError, RecursionError) as error:
+        raise refuse(f"it is no JSON ({str(error)[:100]})") from None
+    if not isinstance(data, dict) or data.get("schema") != BASELINE_SCHEMA or not isinstance(data.get("files"), dict):
+        raise refuse("it is no baseline of cnncalc (schema 1)")
+    files: dict[str, dict[str, int]] = {}
+    for name, values in data["files"].items():
+        if not isinstance(values, dict) or not all(type(value) is int and value >= 0 for value in values.values()):
+            raise refuse(f"the values of '{visible(name)[:60]}' are not whole numbers")
+        files[name] = values
+    return files
+
+
+def baseline_text(values: Mapping[str, Mapping[str, int]]) -> str:
+    """A baseline as JSON: exact values, sorted."""
+    import json
+
+    data = {"schema": BASELINE_SCHEMA, "files": values}
+    return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,0 +1,102 @@
+"""JSON: everything, exactly."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.formats.check.annotations import details_of, summary
+from cnncalc.formats.record import SCHEMA, problem_record
+
+if TYPE_CHECKING:
+    from cnncalc.checks.check import Checked, Checkup, Outcome
+    from cnncalc.checks.findings import Finding
+    from cnncalc.source import Span
+
+
+def write(checkup: Checkup) -> str:
+    """The outcomes as a JSON object."""
+    outcomes = checkup.outcomes
+    data = {
+        "schema": SCHEMA,
+        "exit_code": checkup.code,
+        "strict": checkup.strict,
+        "base": checkup.base,
+        "summary": {
+            "text": summary(checkup),
+            "files": len(outcomes),
+            "limits": sum(len(outcome.checked) for outcome in outcomes),
+            "broken_files": sum(outcome.is_broken for outcome in outcomes),
+            "over_budget": sum(bool(outcome.errors) for outcome in outcomes),
+            "warnings": sum(outcome.warnings for outcome in outcomes),
+            "without_budget": [outcome.file for outcome in outcomes if not outcome.has_budget],
+        },
+        "remarks": list(checkup.remarks),
+        "files": [_outcome(outcome, checkup) for outcome in outcomes],
+    }
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def _outcome(outcome: Outcome, checkup: Checkup) -> dict[str, Any]:
+    return {
+        "file": outcome.file,
+        "architecture": outcome.architecture or None,
+        "exit_code": outcome.code(strict=checkup.strict),
+        "limits": [_checked(one) for one in outcome.checked],
+        "findings": [_finding(finding, checkup.units) for finding in outcome.findings],
+        "problems": [problem_record(problem) for problem in outcome.problems],
+        "without_base": list(outcome.notes),
+    }
+
+
+def _place(span: Span | None) -> dict[str, Any]:
+    return {
+        "file": span.source.name if span else None,
+        "line": span.line if span else None,
+        "column": span.column if span else None,
+    }
+
+
+def _checked(one: Checked) -> dict[str, Any]:
+    return {
+        "key": one.measure.key,
+        "options": _options(one),
+        "unit": one.measure.unit,
+        "bound": one.bound,
+        "written": one.written,
+        "limit": one.limit,
+        "actual": one.actual,
+        "base": one.base,
+        "verdict": one.verdict,
+        **_place(one.span),
+    }
+
+
+def _options(one: Checked) -> dict[str, int | str]:
+    if one.measure.unit != "bytes":
+        return {}
+    values = one.measure._asdict()
+    return {name: values[name] for name in ("batch", "dtype", "optimizer", "profile") if f" {name}=" in _identity(one)}
+
+
+def _identity(one: Checked) -> str:
+    return one.measure.identity
+
+
+def _finding(finding: Finding, units: str) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "message": finding.message,
+        **_place(finding.span),
+        "layer": finding.layer,
+        "key": finding.key,
+        "bound": finding.bound,
+        "unit": finding.unit,
+        "limit": finding.limit,
+        "actual": finding.actual,
+        "over": finding.over,
+        "shares": [{"layer": share.layer, "value": share.value} for share in finding.shares],
+        "advice": None if finding.advice is None else {"what": finding.advice.what, "value": finding.advice.value},
+        "details": list(details_of(finding, units)),
+    }

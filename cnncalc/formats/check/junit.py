@@ -1,0 +1,136 @@
+"""JUnit's XML, which CI servers show as tests: one suite a file, one test a limit.
+
+A broken limit is a failure, a file that cannot be checked an error, a file without a budget a test that was skipped.
+Only what Jenkins' schema has in common with the readers of GitLab, Azure and others is used; there are no times.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cnncalc.formats.check.annotations import NO_BASE, NO_BUDGET, amount, limit_text, remarks_of
+from cnncalc.source import visible
+
+if TYPE_CHECKING:
+    from cnncalc.checks.check import Checked, Checkup, Outcome
+    from cnncalc.formats.check.annotations import Remark
+
+
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What an XML document may not hold."""
+
+
+class _Test:
+    """One test of a suite, with what came of it."""
+
+    def __init__(self, name: str, result: str = "", kind: str = "", message: str = "", body: str = "") -> None:
+        self.name = name
+        self.result = result
+        self.kind = kind
+        self.message = message
+        self.body = body
+
+
+def write(checkup: Checkup) -> str:
+    """The outcomes as test suites."""
+    suites: list[str] = []
+    sums = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
+    for outcome in checkup.outcomes:
+        tests = _tests(outcome, checkup)
+        counts = {
+            "tests": len(tests),
+            "failures": sum(test.result == "failure" for test in tests),
+            "errors": sum(test.result == "error" for test in tests),
+            "skipped": sum(test.result == "skipped" for test in tests),
+        }
+        sums = {name: number + counts[name] for name, number in sums.items()}
+        suites.append(f"  <testsuite name={_quoted(outcome.file)} {_counted(counts)}>")
+        stem = outcome.file.rpartition(".")[0] or outcome.file
+        classname = _quoted(re.sub(r"[^\w-]+", ".", stem).strip(".") or "net")
+        for test in tests:
+            suites += _lines(test, classname)
+        suites.append("  </testsuite>")
+    total = {name: sums[name] for name in ("tests", "failures", "errors")}
+    head = ['<?xml version="1.0" encoding="UTF-8"?>', f'<testsuites name="cnncalc check" {_counted(total)}>']
+    return "\n".join([*head, *suites, "</testsuites>"]) + "\n"
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return " ".join(f'{name}="{number}"' for name, number in counts.items())
+
+
+def _tests(outcome: Outcome, checkup: Checkup) -> list[_Test]:
+    only = checkup._replace(outcomes=(outcome,))
+    remarks = remarks_of(only)
+    if outcome.is_broken:
+        return [
+            _Test(f"{remark.code}: {remark.message}", "error", remark.code, remark.message, _body(remark))
+            for remark in remarks
+            if remark.severity == "error"
+        ]
+    tests = [_of_limit(one, remarks, checkup) for one in outcome.checked]
+    for remark in remarks:
+        if remark.code == NO_BUDGET:
+            failed = "failure" if checkup.strict else "skipped"
+            tests.append(_Test("budget", failed, remark.code, remark.message, _body(remark)))
+        elif remark.code == NO_BASE or (remark.finding is not None and remark.finding.code == "budget"):
+            continue
+        elif remark.severity != "note":
+            failed = "failure" if checkup.strict or remark.severity == "error" else ""
+            layer = remark.finding.layer if remark.finding is not None else None
+            name = f"{remark.code}: {layer or remark.message}"
+            tests.append(_Test(name, failed, remark.code, remark.message, _body(remark)))
+    return tests
+
+
+def _of_limit(one: Checked, remarks: list[Remark], checkup: Checkup) -> _Test:
+    value = amount(one.actual, one.measure.unit, checkup.units)
+    name = f"{one.measure.title} {one.bound}"  # without numbers, so that a server knows it again
+    said = f"{value}, {limit_text(one, checkup.units)}"
+    if one.verdict == "no base":
+        message = f"{said}: there is no base to compare with"
+        return _Test(name, "failure" if checkup.strict else "skipped", NO_BASE, message, message)
+    mine = [
+        remark
+        for remark in remarks
+        if remark.finding is not None
+        and remark.finding.code == "budget"
+        and remark.finding.key == one.measure.key
+        and remark.finding.limit == one.limit
+        and (remark.severity == "warning") == (one.bound == "warn")
+        and (remark.finding.bound == "min") == (one.bound == "min")
+    ]
+    if one.verdict == "pass" or not mine:
+        return _Test(name, body=said)
+    remark = mine[0]
+    if one.verdict == "warning" and not checkup.strict:
+        return _Test(name, "", remark.code, remark.message, _body(remark))
+    return _Test(name, "failure", remark.code, remark.message, _body(remark))
+
+
+def _body(remark: Remark) -> str:
+    place = remark.file if remark.span is None else f"{remark.file}:{remark.span.line}:{remark.span.column}"
+    return "\n".join([f"{place}: {remark.severity}[{remark.code}]: {remark.message}", *remark.details])
+
+
+def _lines(test: _Test, classname: str) -> list[str]:
+    head = f"    <testcase classname={classname} name={_quoted(test.name)}"
+    if test.result == "skipped":
+        return [head + ">", f"      <skipped message={_quoted(test.message)}/>", "    </testcase>"]
+    body = "\n".join(map(_escaped, test.body.split("\n")))
+    if test.result:
+        attributes = f"message={_quoted(test.message)} type={_quoted(test.kind)}"
+        return [head + ">", f"      <{test.result} {attributes}>{body}</{test.result}>", "    </testcase>"]
+    if test.body:
+        return [head + ">", f"      <system-out>{body}</system-out>", "    </testcase>"]
+    return [head + "/>"]
+
+
+def _escaped(text: str) -> str:
+    text = _NOT_XML.sub("?", visible(text))
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _quoted(text: str) -> str:
+    return '"' + _escaped(text).replace('"', "&quot;") + '"'

@@ -1,0 +1,92 @@
+"""Markdown: one comment on a pull request, with a mark by which a later run finds it and brings it up to date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.formats.check.annotations import (
+    amount,
+    change,
+    limit_text,
+    remarks_of,
+    summary,
+    used,
+    worst_first,
+)
+from cnncalc.formats.document import plural
+from cnncalc.source import visible
+
+if TYPE_CHECKING:
+    from cnncalc.checks.check import Checked, Checkup
+    from cnncalc.formats.check.annotations import Remark
+
+MARK = "<!-- cnncalc check -->"
+
+MOST_ROWS = 200
+MOST_REMARKS = 50
+"""A comment has at most 65,536 characters; what lies beyond is counted."""
+
+LONGEST = 600
+
+
+def write(checkup: Checkup) -> str:
+    """The outcomes as a comment: a verdict, a table of files, what is wrong."""
+    verdicts = ("within budget", "over budget", "cannot be checked")
+    if checkup.code == 1 and not any(outcome.errors for outcome in checkup.outcomes):
+        verdicts = ("", "not clean", "")
+    lines = [MARK, f"### cnncalc: {verdicts[checkup.code]}", "", _escaped(summary(checkup)), ""]
+    base = f"change against `{_coded(checkup.base)}`" if checkup.base else "change"
+    rows = [(outcome.file, one) for outcome in checkup.outcomes for one in outcome.checked]
+    if rows:
+        lines += [f"| file | key | value | limit | of limit | {base} | |", "|---|---|---:|---|---:|---:|---|"]
+        order = {"error": 0, "warning": 1, "no base": 2}
+        shown = rows if len(rows) <= MOST_ROWS else sorted(rows, key=lambda row: order.get(row[1].verdict, 3))
+        lines += [_row(file, one, checkup.units) for file, one in shown[:MOST_ROWS]]
+        if len(rows) > MOST_ROWS:
+            lines += ["", f"and {plural(len(rows) - MOST_ROWS, 'limit')} more"]
+        lines.append("")
+    remarks = [remark for remark in worst_first(remarks_of(checkup)) if remark.severity != "note"]
+    for remark in remarks[:MOST_REMARKS]:
+        lines += _item(remark)
+    if len(remarks) > MOST_REMARKS:
+        lines.append(f"- and {len(remarks) - MOST_REMARKS} more")
+    lines += [f"- {_escaped(remark)}" for remark in checkup.remarks]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(file: str, one: Checked, units: str) -> str:
+    verdict = {"error": "**over**" if one.bound != "min" else "**under**", "pass": "ok"}.get(one.verdict, one.verdict)
+    cells = [
+        f"`{_coded(file)}`",
+        _escaped(one.measure.title),
+        amount(one.actual, one.measure.unit, units),
+        _escaped(limit_text(one, units)),
+        used(one),
+        change(one),
+        verdict,
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _item(remark: Remark) -> list[str]:
+    place = remark.file if remark.span is None else f"{remark.file}:{remark.span.line}"
+    lines = [f"- **{remark.severity}** `{_coded(place)}`: {_escaped(remark.message)}"]
+    lines += [f"  - {_escaped(line)}" for line in remark.details]
+    return lines
+
+
+def _cut(text: str) -> str:
+    text = visible(text)
+    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
+
+
+def _escaped(text: str) -> str:
+    """A text that Markdown takes literally; '@' and '#' call nobody."""
+    special = "\\`*_{}[]<>|~"
+    text = "".join(f"\\{c}" if c in special else c for c in _cut(text))
+    return text.replace("@", "@\u200b").replace("#", "#\u200b")
+
+
+def _coded(text: str | None) -> str:
+    """A text within one pair of backticks, in a cell of a table."""
+    return _cut(text or "").replace("`", "'").replace("|", "\\|")

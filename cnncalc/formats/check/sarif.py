@@ -1,0 +1,92 @@
+"""SARIF 2.1.0, which code scanning services read.
+
+Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from cnncalc import __version__
+from cnncalc.formats.check.annotations import fingerprints, remarks_of
+
+if TYPE_CHECKING:
+    from cnncalc.checks.check import Checkup
+    from cnncalc.formats.check.annotations import Remark
+    from cnncalc.source import Span
+
+SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+TITLES = {
+    "budget": "A limit of a budget is broken",
+    "no-budget": "A design has no budget",
+    "no-base": "A relative limit has nothing to compare with",
+}
+
+
+def write(checkup: Checkup) -> str:
+    """The outcomes as one run."""
+    remarks = remarks_of(checkup)
+    codes = sorted({remark.code for remark in remarks})
+    driver: dict[str, Any] = {
+        "name": "cnncalc",
+        "version": __version__,
+        "rules": [_rule(code) for code in codes],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "originalUriBaseIds": {"ROOT": {"description": {"text": "The folder in which cnncalc ran."}}},
+        "invocations": [
+            {
+                "executionSuccessful": not any(outcome.is_broken for outcome in checkup.outcomes),
+                "exitCode": checkup.code,
+            }
+        ],
+        "results": [
+            _result(remark, codes.index(remark.code), fingerprint)
+            for remark, fingerprint in zip(remarks, fingerprints(remarks), strict=True)
+        ],
+    }
+    log = {"$schema": SCHEMA_URI, "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+
+
+def _rule(code: str) -> dict[str, Any]:
+    title = TITLES.get(code, f"The design: {code.replace('-', ' ')}")
+    return {"id": code, "shortDescription": {"text": title}}
+
+
+def _result(remark: Remark, rule: int, fingerprint: str) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "ruleId": remark.code,
+        "ruleIndex": rule,
+        "level": remark.severity,
+        "message": {"text": remark.text},
+    }
+    if remark.path is not None:
+        physical: dict[str, Any] = {"artifactLocation": {"uri": quote(remark.path), "uriBaseId": "ROOT"}}
+        if remark.span is not None:
+            physical["region"] = _region(remark.span)
+        result["locations"] = [{"physicalLocation": physical}]
+    else:
+        result["locations"] = [{"logicalLocations": [{"name": remark.file}]}]
+    result["partialFingerprints"] = {"cnncalc/v1": fingerprint}
+    finding = remark.finding
+    if finding is not None and finding.key is not None:
+        result["properties"] = {
+            "key": finding.key,
+            "unit": finding.unit,
+            "limit": finding.limit,
+            "actual": finding.actual,
+            "over": finding.over,
+        }
+    return result
+
+
+def _region(span: Span) -> dict[str, int]:
+    line, column = span.source.position(span.start)
+    end_line, end_column = span.source.position(max(span.start, span.end - 1))
+    return {"startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column + 1}

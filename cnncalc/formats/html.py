@@ -1,0 +1,89 @@
+"""HTML: a fragment with one table, or two, and what is said below; no style of its own but the side of numbers.
+
+Exact values stand in ``data-value``. Whatever a user wrote is text, with a direction of its own, so that a name written
+from right to left moves nothing around it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.source import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.formats.document import Cell, Column, Document, Page, Paragraph, Table
+
+RIGHT = ' style="text-align: right"'
+LEFT = ' style="text-align: left"'
+
+
+def write(document: Document, page: Page) -> str:
+    """The document as a fragment for the body of a page. It has no empty line, so that Markdown takes it whole."""
+    lines = ['<div class="cnncalc">']
+    tables = [table for table in (document.summary, document.table) if table is not None and table.rows]
+    for place, table in enumerate(tables):
+        lines += table_lines(table, document.heading if place == 0 else ())
+    if not tables:
+        lines += [f'<p dir="auto">{escaped(line)}</p>' for line in document.heading]
+    if document.closing:
+        lines += ["<dl>", *[line for paragraph in document.closing for line in paragraph_lines(paragraph)], "</dl>"]
+    return "\n".join([*lines, "</div>"]) + "\n"
+
+
+def escaped(text: str) -> str:
+    """A text that HTML shows as it is, in an element or an attribute; control characters as escapes."""
+    text = visible(text)
+    if "&" in text or "<" in text or ">" in text or '"' in text or "'" in text:
+        text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        text = text.replace('"', "&quot;").replace("'", "&#39;")
+    return text
+
+
+def table_lines(table: Table, heading: Sequence[str] = ()) -> list[str]:
+    """A table with its heading as the caption; the first cell of a row is its header."""
+    lines = ["<table>"]
+    if heading:
+        caption = "<br>".join(f"<bdi>{line}</bdi>" for line in map(escaped, heading) if line.strip())
+        lines.append(f"<caption>{caption}</caption>")
+    if table.has_header:
+        cells = [f'<th scope="col"{_head_side(column)}>{escaped(column.title)}</th>' for column in table.columns]
+        lines.append(f"<thead><tr>{''.join(cells)}</tr></thead>")
+    lines.append("<tbody>")
+    for row in table.rows:
+        cells = [
+            _cell(cell, column, is_first=not place)
+            for place, (cell, column) in enumerate(zip(row, table.columns, strict=True))
+        ]
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    return [*lines, "</tbody>", "</table>"]
+
+
+def _side(column: Column) -> str:
+    return RIGHT if column.right else ""
+
+
+def _head_side(column: Column) -> str:
+    """As that of the cells below; without a word a browser would put a header in the middle."""
+    return RIGHT if column.right else LEFT
+
+
+def _cell(cell: Cell, column: Column, *, is_first: bool) -> str:
+    text = escaped(cell.text)
+    is_number = isinstance(cell.value, int) and not isinstance(cell.value, bool)
+    value = f' data-value="{cell.value}"' if is_number else ""
+    if not is_number and not cell.text.isascii():
+        text = f"<bdi>{text}</bdi>"
+    if is_first:
+        return f'<th scope="row"{_head_side(column)}{value}>{text}</th>'
+    return f"<td{_side(column)}{value}>{text}</td>"
+
+
+def paragraph_lines(paragraph: Paragraph) -> list[str]:
+    """A word and its lines as a term and its descriptions."""
+    head = [f"<dt>{escaped(paragraph.title)}</dt>"] if paragraph.title else ["<dt>note</dt>"]
+    if paragraph.verbatim:
+        shown = "\n".join([escaped(line) or " " for line in paragraph.lines])
+        return [*head, f"<dd><pre>{shown}</pre></dd>"]
+    return head + [f'<dd dir="auto">{escaped(line).strip()}</dd>' for line in paragraph.lines if visible(line).strip()]

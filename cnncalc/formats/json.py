@@ -1,0 +1,28 @@
+"""JSON: one object, its records one a line, whole numbers exact, ASCII throughout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnncalc.formats.document import Document, Page
+
+
+def write(document: Document, page: Page) -> str:
+    """The data of the document."""
+    members = [f"  {json.dumps(key)}: {_member(value)}" for key, value in document.data().items()]
+    return "{\n" + ",\n".join(members) + "\n}\n"
+
+
+def _member(value: Any) -> str:
+    """A value on one line; a list of records with each on a line of its own."""
+    if isinstance(value, (list, tuple)) and value and all(isinstance(item, Mapping) for item in value):
+        return "[\n" + ",\n".join(f"    {json.dumps(item, default=plain)}" for item in value) + "\n  ]"
+    return json.dumps(value, default=plain)
+
+
+def plain(value: Any) -> Any:
+    """What JSON has no word for, as what it has: a mapping as an object, all else as text."""
+    return dict(value) if isinstance(value, Mapping) else str(value)

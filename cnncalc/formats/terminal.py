@@ -1,0 +1,232 @@
+"""For a terminal: boxes and colour, by rich. The only module that imports it."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from cnncalc.formats import text
+from cnncalc.formats.document import Cell, Column, Table
+from cnncalc.source import columns as width_of
+from cnncalc.source import visible
+
+if TYPE_CHECKING:
+    from cnncalc.formats.document import Document, Page
+
+NARROWEST = 12
+"""A column of words is broken to so many columns of the terminal at least."""
+MOST_ROWS = 2000
+"""A longer table is written as plain text, which is much faster."""
+
+
+def write(document: Document, page: Page) -> str:
+    """The document with a box around its table; a table without a header needs none.
+
+    Where the table is too wide, cells give way to their short forms, then words go on in the next line of their cell;
+    what is still too wide is left to the terminal to break, and never cut. Text is never taken for markup.
+    """
+    if len(document.table.rows) > MOST_ROWS:
+        return text.write(document, page)
+    table, is_shortened = fitted(document.table, page.width)
+    file = StringIO()
+    console = Console(
+        file=file,
+        force_terminal=True,
+        color_system="standard" if page.colour else None,
+        no_color=not page.colour,
+        width=max(page.width or 0, needed(table), needed(document.summary) if document.summary else 0),
+        legacy_windows=False,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        _environ={},
+    )
+    for place, line in enumerate(document.heading):
+        _print(console, visible(line), page.width, 0, "bold" if place == 0 else "")
+    if document.summary is not None and document.summary.rows:
+        console.print(_boxed(document.summary, page), soft_wrap=True)
+    if table.has_header and table.rows:
+        console.print(_boxed(table, page), soft_wrap=True)
+    elif table.rows:
+        _print(console, "", None)
+        margin = widths(table)[0] + len(text.GAP) if len(table.columns) == 2 else 0
+        for line in text.table_lines(table):
+            _print(console, line, page.width, margin)
+        _print(console, "", None)
+    if is_shortened:
+        _print(console, "(shortened to fit; --format text shows all)", None, 0, "dim")
+    margin = text.margin_of(document.closing)
+    for line in text.paragraph_lines(document.closing):
+        _print(console, line, page.width, margin)
+    return file.getvalue()
+
+
+def _print(console: Console, line: str, width: int | None, margin: int = 0, style: str = "") -> None:
+    """A line, broken between words where it is wider than the terminal, its rest indented by ``margin``."""
+    while width is not None and width_of(line) > width:
+        end = line.rfind(" ", margin + 1, width + 1)
+        if end <= margin or not line[:end].strip():
+            break
+        console.print(Text(line[:end], style=style), soft_wrap=True)
+        line = " " * margin + line[end:].lstrip()
+    console.print(Text(line, style=style), soft_wrap=True)
+
+
+def widths(table: Table) -> list[int]:
+    """The columns of a terminal that each column of the table takes."""
+    lines = [[column.title for column in table.columns], *[[cell.text for cell in row] for row in table.rows]]
+    return [_widest(texts) for texts in zip(*lines, strict=True)]
+
+
+def _widest(texts: tuple[str, ...]) -> int:
+    """The columns of a terminal that the widest of some texts takes."""
+    together = "".join(texts)
+    if together.isascii() and together.isprintable():  # nearly always, and many times faster
+        return max(map(len, texts))
+    return max([width_of(visible(text)) for text in texts])
+
+
+def needed(table: Table) -> int:
+    """The width of the table with its box: a blank on both sides of each column, and a rule between."""
+    return sum(width + 3 for width in widths(table)) + 1
+
+
+def fitted(table: Table, width: int | None) -> tuple[Table, bool]:
+    """The table with as many columns in their short form as it takes to fit; and whether any is.
+
+    The widest column with short forms gives way first; then those that can be done without, from the right; then those
+    that are the point of the table, from the right. Beside such columns the short form of another can be done without.
+    Where even broken words do not fit, the last columns of words are left out.
+    """
+    if not table.has_header or not table.rows:
+        return table, False
+    shortened = False
+    while width is not None and needed(table) > width:
+        place = _next_to_shorten(table)
+        if place is not None:
+            table, shortened = _shortened(table, place), True
+            continue
+        place = _last_of_words(table)
+        if place is None or (not _has_point(table) and is_breakable(table, width)):
+            break
+        table, shortened = _without(table, place), True
+    return table, shortened
+
+
+def _has_point(table: Table) -> bool:
+    """Whether some of its columns are the point of the table, for which others make room."""
+    return any(column.last for column in table.columns)
+
+
+def _last_of_words(table: Table) -> int | None:
+    """The last column of words that may be missing; the first one says what a row is about."""
+    places = range(1, len(table.columns))
+    return max([x for x in places if not table.columns[x].right and not table.columns[x].last], default=None)
+
+
+def _next_to_shorten(table: Table) -> int | None:
+    taken = widths(table)
+    places = range(len(taken))
+    briefs = [{row[place].brief for row in table.rows} for place in places]
+    shorter = [place for place in places if table.columns[place].brief or briefs[place] - {None, ""}]
+    soon = [place for place in shorter if not table.columns[place].last]
+    if soon:
+        return max(soon, key=lambda place: taken[place])
+    spare = max([place for place in places if briefs[place] == {""}], default=None)
+    return max(shorter, default=None) if spare is None else spare
+
+
+def _shortened(table: Table, place: int) -> Table:
+    """The table with one column in its short form, which is a number and so right-aligned; or without it."""
+    cells = [row[place] for row in table.rows]
+    if not table.columns[place].brief and all(cell.brief == "" for cell in cells):
+        return _without(table, place)
+    column = table.columns[place]
+    brief = Column(column.key, column.brief or column.title, right=True, last=column.last)
+    spare = "" if _has_point(table) and not column.last else None
+    new = [Cell(cell.text if cell.brief is None else cell.brief, cell.value, spare) for cell in cells]
+    return Table(
+        (*table.columns[:place], brief, *table.columns[place + 1 :]),
+        tuple([(*row[:place], cell, *row[place + 1 :]) for row, cell in zip(table.rows, new, strict=True)]),
+    )
+
+
+def _without(table: Table, place: int) -> Table:
+    """The table without one column."""
+    return Table(
+        (*table.columns[:place], *table.columns[place + 1 :]),
+        tuple([(*row[:place], *row[place + 1 :]) for row in table.rows]),
+    )
+
+
+def limits(table: Table, width: int | None) -> list[int] | None:
+    """The width of each column where the widest columns of words are broken until the table fits; numbers never are.
+
+    None where nothing has to be broken, or where that would not help.
+    """
+    if width is None:
+        return None
+    excess = needed(table) - width
+    if excess <= 0 or not is_breakable(table, width):
+        return None
+    taken, least = widths(table), _least(table)
+    while excess > 0:
+        place = max(range(len(taken)), key=lambda place: (taken[place] > least[place], taken[place]))
+        taken[place] -= 1
+        excess -= 1
+    return taken
+
+
+def is_breakable(table: Table, width: int) -> bool:
+    """Whether the table fits where its words are broken."""
+    return needed(table) - width <= sum(widths(table)) - sum(_least(table))
+
+
+def _least(table: Table) -> list[int]:
+    """The least width of each column."""
+    return [
+        wide if column.right else min(wide, NARROWEST)
+        for wide, column in zip(widths(table), table.columns, strict=True)
+    ]
+
+
+def broken(line: str, width: int) -> list[str]:
+    """The line in pieces that are no wider: broken at blanks, else after a hyphen, a comma or a dot, else anywhere."""
+    pieces = []
+    while width_of(line) > width:
+        end = 1
+        while width_of(line[: end + 1]) <= width:
+            end += 1
+        blank = line.rfind(" ", 1, end + 1)
+        if blank < 1:
+            end = max([line.rfind(mark, 0, end) + 1 for mark in "-,./_"]) or end
+        pieces.append(line[:end] if blank < 1 else line[:blank])
+        line = line[end:] if blank < 1 else line[blank + 1 :]
+    return [*pieces, line]
+
+
+def _boxed(table: Table, page: Page) -> RichTable:
+    result = RichTable(box=box.ASCII if page.ascii_only else box.ROUNDED, header_style="bold", pad_edge=True)
+    room = limits(table, page.width)
+    for place, column in enumerate(table.columns):
+        style = "cyan" if place == 0 else ""
+        justify = "right" if column.right else "left"
+        title = column.title if room is None else "\n".join(broken(column.title, room[place]))
+        result.add_column(Text(title), justify=justify, style=style, no_wrap=True)  # type: ignore[arg-type]  # justify is one of rich's words
+    # one cell a column, with a line for each row: the same picture, many times faster
+    rows = [[visible(cell.text) for cell in row] for row in table.rows]
+    if room is not None:
+        rows = [line for row in rows for line in _lines([broken(cell, room[place]) for place, cell in enumerate(row)])]
+    result.add_row(*[Text("\n".join(cells)) for cells in zip(*rows, strict=True)])
+    return result
+
+
+def _lines(cells: list[list[str]]) -> list[list[str]]:
+    """A row whose cells have several lines, as that many rows."""
+    height = max(len(cell) for cell in cells)
+    return [[cell[place] if place < len(cell) else "" for cell in cells] for place in range(height)]

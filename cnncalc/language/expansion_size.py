@@ -1,0 +1,129 @@
+"""The size of an expansion before anything is expanded, so that no small text can make a net without end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import DesignError, Problem
+from cnncalc.language.limits import EXPANSION, NESTING
+from cnncalc.language.syntax import GroupSyntax
+from cnncalc.language.values import holds, names_of, rounds_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cnncalc.language.plan import Planner
+    from cnncalc.language.syntax import Item, LayerSyntax
+    from cnncalc.language.values import Environment, Variables
+    from cnncalc.source import Span
+
+
+class Weigher:
+    """Counts the layers, calls and iterations of one design; ``keeps`` tells whether a bare '?' may be kept.
+
+    What makes no sense weighs little or nothing: the expansion says what is wrong with it. ``problems`` are those found
+    so far, which a refusal repeats.
+    """
+
+    def __init__(self, planner: Planner, variables: Variables, problems: list[Problem], *, keeps: bool) -> None:
+        self.planner = planner
+        self.variables = variables
+        self.problems = problems
+        self.keeps = keeps
+        self.weighed: dict[tuple[str, str], int] = {}
+        self.used_names: dict[int, frozenset[str]] = {}
+
+    def check(self, items: Iterable[Item]) -> None:
+        """Refuses a net that would expand beyond the limit."""
+        self._weight(items, self.variables.outside, 0)
+
+    def _weight(self, items: Iterable[Item], environment: Environment, depth: int) -> int:
+        total = 0
+        for item in items:
+            total += self._item_weight(item, environment, depth)
+            if total > EXPANSION:
+                raise self._too_large(total, item.unit.span)
+        return total
+
+    def _item_weight(self, item: Item, environment: Environment, depth: int) -> int:
+        span = item.suffix_span or item.unit.span
+        if item.optional:
+            if item.condition is None:
+                return self._unit_weight(item.unit, environment, depth) if self.keeps else 0
+            try:
+                if not holds(item.condition, environment):
+                    return 0
+            except DesignError:
+                return 0
+            return self._unit_weight(item.unit, environment, depth)
+        if item.times is None:
+            return self._unit_weight(item.unit, environment, depth)
+        try:
+            rounds = rounds_of(item, environment)
+        except DesignError:
+            return 0
+        if not rounds:
+            return 0
+        if not (self._names_used(item.unit) & set(item.names)):
+            return self._bounded(rounds.count * (1 + self._unit_weight(item.unit, environment, depth)), span)
+        total = 0
+        for values in rounds:
+            total += 1 + self._unit_weight(item.unit, environment.bound(**values), depth)
+            if total > EXPANSION:
+                raise self._too_large(max(total, rounds.count), span)
+        return total
+
+    def _unit_weight(self, unit: LayerSyntax | GroupSyntax, environment: Environment, depth: int) -> int:
+        if depth > NESTING:
+            raise self._refusal(f"groups and calls nest at most {NESTING} deep", unit.span)
+        if isinstance(unit, GroupSyntax):
+            return sum(self._weight(branch, environment, depth + 1) for branch in unit.branches)
+        plan = self.planner.plan(unit)
+        if plan.block is None or plan.is_broken:
+            return 1
+        try:
+            values = self.variables.bind(plan, plan.block, environment, None)
+        except DesignError:
+            return 1
+        known = (plan.block.name, repr([values[p.name] for p in plan.block.parameters]))
+        if known not in self.weighed:
+            inside = self.variables.inside(values, None)
+            self.weighed[known] = 1 + self._weight(plan.block.body, inside, depth + 1)
+        return self.weighed[known]
+
+    def _names_used(self, unit: LayerSyntax | GroupSyntax) -> frozenset[str]:
+        """The names that counts, conditions and arguments inside a unit use."""
+        known = self.used_names.get(id(unit))
+        if known is None:
+            used: set[str] = set()
+            self._collect(unit, used)
+            known = self.used_names[id(unit)] = frozenset(used)
+        return known
+
+    def _collect(self, unit: LayerSyntax | GroupSyntax, used: set[str]) -> None:
+        if isinstance(unit, GroupSyntax):
+            for branch in unit.branches:
+                for item in branch:
+                    for operand in (item.times, item.condition):
+                        if operand is not None:
+                            used |= names_of(operand)
+                    self._collect(item.unit, used)
+            return
+        plan = self.planner.plan(unit)
+        if plan.block is not None:
+            for given in plan.given.values():
+                used |= names_of(given.value)
+
+    def _bounded(self, weight: int, span: Span | None) -> int:
+        if weight > EXPANSION:
+            raise self._too_large(weight, span)
+        return weight
+
+    def _too_large(self, weight: int, span: Span | None) -> DesignError:
+        count = f"{weight:,}" if weight < 10**30 else f"a number of {len(str(weight))} digits"
+        return self._refusal(
+            f"a net expands to at most {EXPANSION:,} layers, calls and iterations, but this gives {count}", span
+        )
+
+    def _refusal(self, message: str, span: Span | None) -> DesignError:
+        return DesignError([*self.problems, *self.planner.problems, Problem("limit", message, span)])

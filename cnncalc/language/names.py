@@ -1,0 +1,315 @@
+"""What the layers of an expanded net are called: labels, counted names, references to names, and shares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cnncalc.errors import MOST_PROBLEMS, DesignError, Problem, did_you_mean
+from cnncalc.language.limits import NAME_CHARACTERS
+from cnncalc.language.values import fixed_value_of
+from cnncalc.layers.keys import is_whole, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cnncalc.language.plan import Plan
+    from cnncalc.language.syntax import Label
+    from cnncalc.language.values import Environment
+    from cnncalc.layers.base import Layer
+    from cnncalc.layers.keys import Value
+    from cnncalc.source import Span
+    from cnncalc.volume import Volume
+
+
+class Scope:
+    """A stretch of the net whose layers share a prefix and are numbered anew."""
+
+    __slots__ = ("counters", "outer", "prefix")
+
+    def __init__(self, prefix: str, outer: Scope | None) -> None:
+        self.prefix = prefix
+        self.outer = outer
+        self.counters: dict[str, int] = {}
+
+    def number(self, kind: str) -> int:
+        """The running number of one more layer or call of a kind."""
+        count = self.counters.get(kind, 0) + 1
+        self.counters[kind] = count
+        return count
+
+
+class Reference:
+    """``@name`` at a place, to be resolved once all names are known."""
+
+    __slots__ = ("name", "port", "scope", "span")
+
+    def __init__(self, name: str, scope: Scope, span: Span) -> None:
+        self.name = name
+        self.scope = scope
+        self.span = span
+        self.port: int | Reference | None = None
+
+
+class Spec:
+    """A layer of the expanded net before names are resolved."""
+
+    __slots__ = (
+        "ends", "frozen", "inputs", "is_named", "kind", "layer", "name", "plan", "share", "stated", "stated_span",
+        "training_only", "unsized", "values",
+    )  # fmt: skip
+
+    def __init__(self, name: str, plan: Plan, kind: type[Layer], inputs: list[Any]) -> None:
+        self.name = name
+        self.plan = plan
+        self.kind = kind
+        self.inputs = inputs
+        self.layer: Layer | None = None
+        self.values: dict[str, Value] = {}
+        self.stated: Volume | None = plan.syntax.stated
+        self.stated_span: Span | None = plan.syntax.stated_span
+        self.is_named = False
+        self.frozen = False
+        self.training_only = False
+        self.unsized = False
+        self.ends = False
+        self.share: int | None = None
+
+
+class _Shared(NamedTuple):
+    start: int
+    end: int
+    owner: Reference
+    span: Span
+
+
+class Names:
+    """The layers of a net in the order of the text, each under its name, and what the names in the text mean.
+
+    A port is the place of a layer in ``specs``, or a Reference that ``resolve`` leads to one once all names are known.
+    ``inputs`` are the places of the net's inputs.
+    """
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        self.specs: list[Spec] = []
+        self.inputs: list[int] = []
+        self.meanings: dict[str, int | Reference] = {}
+        self.written_at: dict[str, Span] = {}
+        self.stretches: dict[str, tuple[int, int]] = {}
+        self.references: list[Reference] = []
+        self.shared: list[_Shared] = []
+        self.nameless_inputs: list[tuple[int, Scope]] = []
+
+    # names given
+
+    def label(self, label: Label, environment: Environment, scope: Scope, number: int | None) -> str:
+        """The whole name that a label gives, in the ``number``-th round of a repeat."""
+        text = self._text(label, environment)
+        return short_enough(scope.prefix + text + ("" if number is None else f".{number}"), label.span)
+
+    def _text(self, label: Label, environment: Environment) -> str:
+        """A label with its expressions worked out."""
+        text = ""
+        for part in label.parts:
+            if isinstance(part, str):
+                text += part
+                continue
+            value = fixed_value_of(part, environment)
+            if not is_whole(value) and not isinstance(value, str):
+                message = f"a name holds numbers and words, found {shown(value)}"
+                raise DesignError([Problem("wrong-name", message, part.span)])
+            text += str(value)
+        if not all(text.split(".")) or text.startswith("-") or not all(c.isalnum() or c in "_-./" for c in text):
+            message = f"a name holds letters, digits, '_', '-', '/' and single dots between them, found '{text}'"
+            raise DesignError([Problem("wrong-name", message, label.span)])
+        return text
+
+    def add(self, spec: Spec, scope: Scope, written: str | None) -> int:
+        """Puts a layer into the net under its written or counted name."""
+        place = len(self.specs)
+        kind = spec.kind.kind
+        number = scope.number(kind)
+        self.specs.append(spec)
+        if kind == "input":
+            self.inputs.append(place)
+        if written is not None:
+            spec.name = written
+            spec.is_named = True
+            self.define(spec.name, place, spec.plan.name.span if spec.plan.name is not None else spec.plan.syntax.span)
+        elif kind == "input":
+            spec.name = f"{scope.prefix}input{number}"
+            self.nameless_inputs.append((place, scope))
+        else:
+            spec.name = f"{scope.prefix}{kind}{'_' if kind[-1].isdigit() else ''}{number}"
+            self.define(spec.name, place, spec.plan.syntax.span, is_counted=True)
+        return place
+
+    def add_stand_in(self, spec: Spec, scope: Scope) -> int:
+        """Puts what stands for a layer that makes no sense into the net; its plain name is known all the same."""
+        place, label = len(self.specs), spec.plan.name
+        spec.name = f"{scope.prefix}?{place}"
+        self.specs.append(spec)
+        if label is not None and all(isinstance(part, str) for part in label.parts):
+            name = scope.prefix + "".join(str(part) for part in label.parts)
+            if self.meanings.setdefault(name, place) == place:
+                self.written_at[name] = label.span
+        return place
+
+    def define(self, name: str, port: Any, span: Span, *, is_counted: bool = False) -> None:
+        """Notes what a name means; a name that stands twice is refused."""
+        if name not in self.meanings:
+            self.meanings[name] = port
+            if not is_counted:
+                self.written_at[name] = span
+            return
+        block = name.rpartition(".")[0]
+        while block:
+            if block in self.stretches:
+                return  # the whole block stands twice, and that is said
+            block = block.rpartition(".")[0]
+        if is_counted:
+            message = f"the name '{name}' is written here, but it is also the counted name of another layer"
+            self.problems.append(Problem("repeated-name", message, self.written_at.get(name, span)))
+        elif name not in self.written_at:
+            message = f"the name '{name}' is written here, but it is also the counted name of another layer"
+            self.problems.append(Problem("repeated-name", message, span))
+        else:
+            hint = None
+            if self.written_at[name] == span:
+                hint = "inside a repeat put the index into the name, as in *3 as i and @a{i}, or name the repeat"
+            self.problems.append(Problem("repeated-name", f"the name '{name}' stands twice", span, hint))
+
+    def name_stretch(self, name: str, start: int, ports: list[Any], span: Span, *, is_output: bool) -> None:
+        """Gives a group or call, whose layers begin at ``start``, its name: that of its last layer's volume."""
+        self.stretches[name] = (start, len(self.specs))
+        if len(ports) == 1:
+            self.define(name, ports[0], span)
+            if is_output and isinstance(ports[0], int) and ports[0] >= start:
+                self.specs[ports[0]].ends = True
+
+    def name_repeat(self, name: str, last: int, port: Any, span: Span) -> None:
+        """Gives the name of a repeated unit without a number to its last round."""
+        self.define(name, port, span)
+        if f"{name}.{last}" in self.stretches:
+            self.stretches[name] = self.stretches[f"{name}.{last}"]
+
+    # names used
+
+    def reference(self, label: Label, environment: Environment, scope: Scope, *, is_input: bool = True) -> Reference:
+        """A reference to what the label names; ``resolve`` finds it if its volume is read (``is_input``)."""
+        reference = Reference(self._text(label, environment), scope, label.span)
+        if is_input:
+            self.references.append(reference)
+        return reference
+
+    def share(self, plan: Plan, label: Label, start: int, environment: Environment, scope: Scope) -> None:
+        """Notes that the layers from ``start`` on share the parameters of what the label names."""
+        owner = self.reference(label, environment, scope, is_input=False)
+        self.shared.append(_Shared(start, len(self.specs), owner, plan.share_span or plan.syntax.span))
+
+    def resolve(self) -> bool:
+        """Names the inputs, then resolves references and shares; gives whether every reference was found."""
+        for place, scope in self.nameless_inputs:
+            spec = self.specs[place]
+            if len(self.inputs) == 1:
+                spec.name = scope.prefix + "input"
+            self.define(spec.name, place, spec.plan.syntax.span, is_counted=True)
+        found = [self._resolve(reference) for reference in self.references]
+        self._pair()
+        return all(found)
+
+    def place_of(self, port: Any) -> int | None:
+        """The place of the layer that a port leads to; None if it leads to none."""
+        seen = 0
+        while isinstance(port, Reference):
+            port = port.port
+            seen += 1
+            if seen > len(self.references) + 1:
+                return None
+        return port if isinstance(port, int) else None
+
+    def _resolve(self, reference: Reference) -> bool:
+        """Finds what ``@name`` means: innermost first."""
+        found = self._find(reference, self.meanings)
+        if found is None and reference.name == "input" and self.inputs:
+            found = self.inputs[0]
+        if found is None:
+            near = self._nearest(reference, is_input=True)
+            self.problems.append(Problem("unknown-name", f"no layer is named '{reference.name}'{near}", reference.span))
+            return False
+        reference.port = found
+        return True
+
+    def _nearest(self, reference: Reference, *, is_input: bool) -> str:
+        """A hint at the nearest name, as it is written at this place; a layer is no input of its own."""
+        if len(self.problems) > MOST_PROBLEMS:
+            return ""
+        own = {place for place, spec in enumerate(self.specs) if reference in spec.inputs} if is_input else set()
+        known: dict[str, None] = {}
+        scope: Scope | None = reference.scope
+        while scope is not None:
+            known |= dict.fromkeys(
+                name[len(scope.prefix) :]
+                for name, port in self.meanings.items()
+                if name.startswith(scope.prefix) and "?" not in name and port not in own
+            )
+            scope = scope.outer
+        return did_you_mean(reference.name, known)
+
+    def _find(self, reference: Reference, table: Mapping[str, Any]) -> Any:
+        scope: Scope | None = reference.scope
+        while scope is not None:
+            found = table.get(scope.prefix + reference.name)
+            if found is not None:
+                return found
+            scope = scope.outer
+        return None
+
+    def _pair(self) -> None:
+        """Pairs layers that share their parameters, layer for layer where a call shares those of a call."""
+        for start, end, owner, span in self.shared:
+            block = self._find(owner, self.stretches)
+            if block is None:
+                place = self.place_of(self._find(owner, self.meanings))
+                if place is None:
+                    near = self._nearest(owner, is_input=False)
+                    self.problems.append(
+                        Problem("unknown-name", f"share: no layer is named '{owner.name}'{near}", span)
+                    )
+                    continue
+                block = (place, place + 1)
+            mine = [place for place in range(start, end) if self.specs[place].kind.learns]
+            theirs = [place for place in range(*block) if self.specs[place].kind.learns]
+            kinds = [[self.specs[place].kind.kind for place in places] for places in (mine, theirs)]
+            if kinds[0] != kinds[1]:
+                message = f"share: '{owner.name}' has {_listed(kinds[1])}, but here is {_listed(kinds[0])}"
+                self.problems.append(Problem("share-mismatch", message, span))
+                continue
+            for own, other in zip(mine, theirs, strict=True):
+                self.specs[own].share = other
+        for place, spec in enumerate(self.specs):
+            seen = {place}
+            owner_place = spec.share
+            while owner_place is not None and self.specs[owner_place].share is not None:
+                if owner_place in seen:
+                    message = f"share: {spec.name} shares with itself"
+                    self.problems.append(Problem("cycle", message, spec.plan.share_span or spec.plan.syntax.span))
+                    owner_place = None
+                    break
+                seen.add(owner_place)
+                owner_place = self.specs[owner_place].share
+            spec.share = owner_place
+
+
+def short_enough(name: str, span: Span) -> str:
+    """The name, unless it is longer than a name may be."""
+    if len(name) > NAME_CHARACTERS:
+        message = (
+            f"a name has at most {NAME_CHARACTERS} characters, its blocks included, but this one has {len(name):,}"
+        )
+        raise DesignError([Problem("limit", message, span)])
+    return name
+
+
+def _listed(kinds: list[str]) -> str:
+    return ", ".join(kinds[:8]) + (", ..." if len(kinds) > 8 else "") if kinds else "nothing that learns"

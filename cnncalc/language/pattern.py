@@ -1,0 +1,496 @@
+"""From the text of a pattern to its syntax tree.
+
+    architecture = chain
+    chain        = item { "->" item }
+    item         = unit [ "?" [ NAME | braces ] | "*" count [ "as" NAME { "," NAME } ] ]
+    unit         = layer | "[" branch { "|" branch } "]" [ label ]
+    branch       = [ chain ]
+    count        = INTEGER | NAME | braces | list
+    layer        = WORD [ first ] [ "-" value ] [ "/" value ] [ arguments ] { [":"] volume | label }
+
+Groups are kept on a stack of our own, so no depth of brackets can exhaust Python's. An error inside a layer is noted
+and reading goes on behind it, so that several of them are reported at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import DesignError, Problem
+from cnncalc.language.expression import RESERVED, Code, ExpressionParser
+from cnncalc.language.limits import NESTING
+from cnncalc.language.syntax import (
+    Argument,
+    GroupSyntax,
+    Item,
+    Label,
+    LayerSyntax,
+    Literal,
+    Name,
+    Operand,
+    Parameter,
+    References,
+)
+from cnncalc.language.tokens import Scanner, Token
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from cnncalc.source import Span, Text
+
+_CLOSERS = {"[": "]", "(": ")", "{": "}"}
+
+
+def parse_pattern(text: Text) -> tuple[Item, ...]:
+    """The chain of items that a pattern is; raises DesignError with all problems found in it."""
+    return PatternParser(text).architecture()
+
+
+def parse_signature(text: Text) -> tuple[str, tuple[Parameter, ...]]:
+    """``inverted(t, d, s=1)``: the name of a block and its parameters."""
+    return PatternParser(text).signature()
+
+
+def parse_value(text: Text) -> Operand:
+    """One value as it stands in arguments, such as that of ``--set``: ``2``, ``[2x64, 3x128]``, ``yes``."""
+    parser = PatternParser(text)
+    value = parser.argument_value()
+    parser.expect_end()
+    return value
+
+
+def parse_braces(text: Text) -> Code:
+    """``{expression}`` as the whole of a text."""
+    parser = PatternParser(text)
+    if parser.token.type != "{":
+        raise parser.error("expected '{'")
+    code = parser.braces()
+    parser.expect_end()
+    return code
+
+
+def parse_label(text: Text) -> Label:
+    """A name as it stands behind ``@``, from a file: ``layer1.0``, ``m{i}``."""
+    from cnncalc.source import Text as SourceText
+
+    marked = SourceText(
+        "@" + text.value, text.source, (0, *(at + 1 for at in text.value_at)), (text.source_at[0], *text.source_at)
+    )
+    parser = PatternParser(marked)
+    if parser.token.type != "label":
+        raise parser.error("a name holds letters, digits, '_', '-', '.' and '/'")
+    label = parser.label()
+    if parser.token.type != "end":
+        raise parser.error("a name holds letters, digits, '_', '-', '.' and '/'")
+    return label
+
+
+class PatternParser:
+    """Reads a pattern; each method reads one rule of the grammar and leaves ``token`` behind it."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self.tokens = Scanner(text).tokens()
+        self.at = 0
+        self.problems: list[Problem] = []
+
+    @property
+    def token(self) -> Token:
+        """The token that is next."""
+        return self.tokens[self.at]
+
+    def span(self, start: Token, end: Token | None = None) -> Span:
+        """The place from one token to the end of another."""
+        return self.text.span(start.start, (end or start).end)
+
+    def error(self, message: str, token: Token | None = None, hint: str | None = None) -> DesignError:
+        """A syntax error at a token."""
+        token = token or self.token
+        if token.type == "end":
+            stop = len(self.text.value.rstrip())
+            span = self.text.span(max(0, stop - 1), stop)
+        else:
+            span = self.span(token)
+        return DesignError([Problem("pattern-syntax", message, span, hint)])
+
+    def found(self) -> str:
+        """The next token in the reader's words."""
+        token = self.token
+        if token.type == "end":
+            return "the end"
+        return f"'{self.text.value[token.start : token.end]}'"
+
+    def expect_end(self) -> None:
+        """Refuses anything that is left."""
+        if self.token.type != "end":
+            raise self.error(f"expected the end, found {self.found()}")
+
+    # chains and groups
+
+    def architecture(self) -> tuple[Item, ...]:
+        """architecture = chain"""
+        open_groups: list[tuple[Token, list[tuple[Item, ...]], list[Item]]] = []
+        branches: list[tuple[Item, ...]] = []
+        chain: list[Item] = []
+        wants_item, behind_arrow = True, False
+        if self.token.type == "end":
+            raise DesignError([Problem("pattern-syntax", "the pattern is empty", self.text.span(0, 1))])
+        while True:
+            token = self.token
+            if wants_item and token.type == "[":
+                if len(open_groups) == NESTING:
+                    raise DesignError([Problem("limit", f"brackets nest at most {NESTING} deep", self.span(token))])
+                self.at += 1
+                open_groups.append((token, branches, chain))
+                branches, chain, behind_arrow = [], [], False
+            elif wants_item and token.type == "word":
+                try:
+                    unit = self.layer()
+                    chain.append(self.item(unit))
+                except DesignError as error:
+                    self.problems += error.every
+                    self._skip()
+                wants_item = False
+            elif token.type in ("|", "]") and open_groups and not (wants_item and (behind_arrow or chain)):
+                self.at += 1
+                branches.append(tuple(chain))
+                chain, wants_item, behind_arrow = [], True, False
+                if token.type == "]":
+                    opened, outer_branches, outer = open_groups.pop()
+                    group = GroupSyntax(tuple(branches), self.optional_label(), self.span(opened))
+                    branches, chain, wants_item = outer_branches, outer, False
+                    try:
+                        chain.append(self.item(group))
+                    except DesignError as error:
+                        self.problems += error.every
+                        self._skip()
+            elif wants_item:
+                raise self._unexpected_instead_of_item(open_groups[-1][0] if open_groups else None)
+            elif token.type == "->":
+                self.at += 1
+                wants_item = behind_arrow = True
+            elif token.type == "end" and not open_groups:
+                break
+            elif token.type == "end":
+                raise self._with(self.error("this '[' is never closed", open_groups[-1][0]))
+            elif token.type == "|":
+                raise self._with(self.error("'|' parts the branches of a fork, so it stands inside '[ ]'"))
+            elif token.type == "]":
+                raise self._with(self.error("this ']' closes nothing"))
+            else:
+                expected = "'->', '|' or ']'" if open_groups else "'->'"
+                raise self._with(self.error(f"expected {expected}, found {self.found()}"))
+        if self.problems:
+            raise DesignError(self.problems)
+        return tuple(chain)
+
+    def _with(self, error: DesignError) -> DesignError:
+        return DesignError([*self.problems, *error.every])
+
+    def _unexpected_instead_of_item(self, opened: Token | None) -> DesignError:
+        token = self.token
+        if token.type == "end" and opened is not None:
+            return self._with(self.error("this '[' is never closed", opened))
+        after = "'->' must be followed by" if self.at and self.tokens[self.at - 1].type == "->" else "expected"
+        return self._with(self.error(f"{after} a layer or '[', found {self.found()}"))
+
+    def _skip(self) -> None:
+        """Goes on behind a layer that could not be read: to the next '->', '|' or ']' of the same depth."""
+        depth = 0
+        while self.token.type != "end":
+            kind = self.token.type
+            if depth == 0 and kind in ("->", "|", "]"):
+                return
+            if kind in _CLOSERS:
+                depth += 1
+            elif kind in (")", "}", "]"):
+                depth = max(0, depth - 1)
+            self.at += 1
+
+    def item(self, unit: LayerSyntax | GroupSyntax) -> Item:
+        """item = unit [ "?" [ NAME | braces ] | "*" count [ "as" NAME { "," NAME } ] ]"""
+        token = self.token
+        if token.type == "?":
+            self.at += 1
+            condition: Name | Code | None = None
+            if self.token.type == "word":
+                condition = self.name()
+            elif self.token.type == "{":
+                condition = self.braces()
+            item = Item(unit, True, condition, suffix_span=self.span(token, self.tokens[self.at - 1]))
+        elif token.type == "*":
+            self.at += 1
+            count = self.count()
+            names = self.loop_names() if self.token.type == "word" and self.token.value == "as" else ()
+            item = Item(unit, times=count, names=names, suffix_span=self.span(token, self.tokens[self.at - 1]))
+        else:
+            return Item(unit)
+        if self.token.type in ("?", "*", "**"):
+            raise self.error("an item takes one '?' or one '*'", hint="put the item into '[ ]' to repeat it once more")
+        return item
+
+    def count(self) -> Literal | Name | Code:
+        """count = INTEGER | NAME | braces | list"""
+        token = self.token
+        if token.type == "integer":
+            self.at += 1
+            return Literal(token.value, self.span(token))
+        if token.type == "word":
+            return self.name()
+        if token.type == "{":
+            return self.braces()
+        if token.type == "[":
+            return self.expression()
+        message = f"'*' must be followed by a number, a name, a list or braces, found {self.found()}"
+        raise self.error(message, hint="a list needs its brackets: *[2x64]" if token.type == "size" else None)
+
+    def loop_names(self) -> tuple[str, ...]:
+        """ "as" NAME { "," NAME }"""
+        names = []
+        while True:
+            self.at += 1
+            token = self.token
+            if token.type != "word":
+                raise self.error(f"'as' must be followed by a name, found {self.found()}")
+            check_name(token.value, self.span(token))
+            if token.value in names:
+                raise self.error(f"'{token.value}' stands twice behind 'as'")
+            names.append(token.value)
+            self.at += 1
+            if self.token.type != ",":
+                return tuple(names)
+
+    # layers
+
+    def layer(self) -> LayerSyntax:
+        """layer = WORD [ first ] [ "-" value ] [ "/" value ] [ arguments ] { [":"] volume | label }"""
+        head = self.token
+        self.at += 1
+        first: Operand | None = None
+        dash: Operand | None = None
+        slash: Operand | None = None
+        if self.token.type in ("integer", "size"):
+            first = self.literal()
+        elif self.token.type == "{":
+            first = self.braces()
+        if self.token.type == "-":
+            self.at += 1
+            dash = self.value("-")
+        if self.token.type == "/":
+            self.at += 1
+            slash = self.value("/")
+        arguments: tuple[Argument, ...] = ()
+        references: tuple[Label, ...] = ()
+        if self.token.type == "(":
+            arguments, references = self.arguments()
+        span = self.span(head, self.tokens[self.at - 1])
+        stated = stated_span = label = None
+        while self.token.type in (":", "[", "label"):
+            if self.token.type == "label":
+                if label is not None:
+                    raise self.error("a layer has one name")
+                label = self.label()
+                continue
+            if stated is not None:
+                raise self.error("a layer states one volume")
+            stated, stated_span = self.volume()
+        return LayerSyntax(head.value, first, dash, slash, arguments, references, stated, stated_span, label, span)
+
+    def volume(self) -> tuple[Volume, Span]:
+        """[":"] "[" SIZE "]" """
+        colon = self.token.type == ":"
+        if colon:
+            self.at += 1
+        opened = self.token
+        size = self.tokens[self.at + 1] if opened.type == "[" else opened
+        closed = self.tokens[self.at + 2] if size.type == "size" and size is not opened else size
+        if opened.type != "[" or size.type != "size" or closed.type != "]":
+            if colon:
+                raise self.error("':' must be followed by a volume such as [224x224x64]", opened)
+            raise self.error("expected '->' before this '['", opened, "a volume is written [224x224x64]")
+        if len(size.value) != 3 or min(size.value) < 1:
+            message = "a volume has three parts of at least 1, height x width x depth"
+            raise self.error(f"{message}, found {self.text.value[size.start : size.end]}", size)
+        self.at += 3
+        return Volume(*size.value), self.span(opened, closed)
+
+    def value(self, mark: str) -> Operand:
+        """value = INTEGER | SIZE | NAME | braces"""
+        token = self.token
+        if token.type in ("integer", "size"):
+            return self.literal()
+        if token.type == "word":
+            return self.name()
+        if token.type == "{":
+            return self.braces()
+        raise self.error(f"'{mark}' must be followed by a number, a name or braces, found {self.found()}")
+
+    def arguments(self) -> tuple[tuple[Argument, ...], tuple[Label, ...]]:
+        """arguments = "(" [ argument { "," argument } ] ")" """
+        opened = self.token
+        self.at += 1
+        arguments: list[Argument] = []
+        references: list[Label] = []
+        while self.token.type != ")":
+            if self.token.type in ("end", "->"):
+                raise self.error("this '(' is never closed", opened)
+            start = self.token
+            key = None
+            if start.type == "word" and self.tokens[self.at + 1].type == "=":
+                key = start.value
+                self.at += 2
+            if self.token.type == "label" and key is None:
+                references.append(self.label())
+            else:
+                value = self.argument_value()
+                arguments.append(Argument(key, value, self.span(start, self.tokens[self.at - 1])))
+            if self.token.type == ",":
+                self.at += 1
+            elif self.token.type in ("end", "->"):
+                raise self.error("this '(' is never closed", opened)
+            elif self.token.type != ")":
+                hint = None
+                if self.token.type in ("+", "-", "*", "//", "/", "%", "**", "=="):
+                    hint = "an expression stands in braces: {2*w}"
+                raise self.error(f"expected ',' or ')', found {self.found()}", hint=hint)
+        self.at += 1
+        return tuple(arguments), tuple(references)
+
+    def argument_value(self) -> Operand:
+        """What stands in arguments: 2, 1x7, 0.5, -1, 1e-4, [0, 1], same, w, {2*w}, @name, [@a, @b]"""
+        token = self.token
+        if token.type in ("integer", "size", "decimal"):
+            return self.literal()
+        if token.type == "-":
+            self.at += 1
+            number = self.token
+            if number.type not in ("integer", "decimal"):
+                raise self.error(f"'-' must be followed by a number, found {self.found()}")
+            self.at += 1
+            return Literal(-number.value, self.span(token, number))
+        if token.type == "word":
+            return self.name()
+        if token.type == "{":
+            return self.braces()
+        if token.type == "label":
+            label = self.label()
+            return References((label,), label.span)
+        if token.type == "[" and self.tokens[self.at + 1].type == "label":
+            return self.reference_list()
+        if token.type == "[":
+            return self.expression()
+        raise self.error(f"expected a value, found {self.found()}")
+
+    def reference_list(self) -> References:
+        """ "[" label { "," label } "]" """
+        opened = self.token
+        labels = []
+        while True:
+            self.at += 1
+            if self.token.type != "label":
+                raise self.error(f"expected '@' and a name, found {self.found()}")
+            labels.append(self.label())
+            if self.token.type == "]":
+                self.at += 1
+                return References(tuple(labels), self.span(opened, self.tokens[self.at - 1]))
+            if self.token.type != ",":
+                raise self.error(f"expected ',' or ']', found {self.found()}")
+
+    def literal(self) -> Literal:
+        """INTEGER | SIZE | a decimal"""
+        token = self.token
+        self.at += 1
+        return Literal(token.value, self.span(token))
+
+    def name(self) -> Name:
+        """NAME"""
+        token = self.token
+        self.at += 1
+        return Name(token.value, self.span(token))
+
+    def braces(self) -> Code:
+        """braces = "{" expression "}" """
+        opened = self.token
+        self.at += 1
+        parser = ExpressionParser(self.text, self.tokens, self.at)
+        code = parser.parse()
+        self.at = parser.at
+        if self.token.type == "end":
+            raise self.error("this '{' is never closed", opened)
+        if self.token.type != "}":
+            raise self.error(f"expected '}}' or an operator, found {self.found()}")
+        self.at += 1
+        return code._replace(span=self.span(opened, self.tokens[self.at - 1]))
+
+    def expression(self) -> Code:
+        """A list or another expression without braces."""
+        parser = ExpressionParser(self.text, self.tokens, self.at)
+        code = parser.parse_operand()
+        self.at = parser.at
+        return code
+
+    def label(self) -> Label:
+        """label = "@" name characters, in which braces hold an expression"""
+        token = self.token
+        self.at += 1
+        parts: list[str | Code] = []
+        for part in token.value:
+            if isinstance(part, str):
+                parts.append(part)
+                continue
+            parser = ExpressionParser(self.text, part)
+            parts.append(parser.parse())
+            left = part[parser.at]
+            if left.type != "end":
+                raise self.error(f"expected '}}' or an operator, found '{left.value}'", left)
+        return Label(tuple(parts), self.span(token))
+
+    def optional_label(self) -> Label | None:
+        """[ label ]"""
+        return self.label() if self.token.type == "label" else None
+
+    # blocks
+
+    def signature(self) -> tuple[str, tuple[Parameter, ...]]:
+        """WORD [ "(" [ NAME [ "=" value ] { "," NAME [ "=" value ] } ] ")" ]"""
+        head = self.token
+        if head.type != "word":
+            raise self.error("a block begins with its name, as in bottleneck(w, s=1)")
+        self.at += 1
+        parameters: list[Parameter] = []
+        if self.token.type == "(":
+            opened = self.token
+            self.at += 1
+            while self.token.type != ")":
+                parameters.append(self.parameter(parameters))
+                if self.token.type == ",":
+                    self.at += 1
+                elif self.token.type == "end":
+                    raise self.error("this '(' is never closed", opened)
+                elif self.token.type != ")":
+                    raise self.error(f"expected ',' or ')', found {self.found()}")
+            self.at += 1
+        self.expect_end()
+        return head.value, tuple(parameters)
+
+    def parameter(self, before: list[Parameter]) -> Parameter:
+        """NAME [ "=" value ]"""
+        token = self.token
+        if token.type != "word":
+            raise self.error(f"expected the name of a parameter, found {self.found()}")
+        check_name(token.value, self.span(token))
+        if any(token.value == parameter.name for parameter in before):
+            raise self.error(f"the parameter '{token.value}' stands twice")
+        self.at += 1
+        if self.token.type == "=":
+            self.at += 1
+            return Parameter(token.value, self.argument_value())
+        if before and before[-1].default is not None:
+            raise self.error(f"'{token.value}' needs a default, since the parameter before it has one", token)
+        return Parameter(token.value, None)
+
+
+def check_name(name: str, span: Span | None) -> None:
+    """Refuses a variable or parameter that has the name of something else."""
+    if name in RESERVED:
+        message = f"'{name}' has a meaning of its own and cannot be the name of a variable"
+        raise DesignError([Problem("reserved-name", message, span)])

@@ -1,0 +1,299 @@
+"""What a written layer means: its kind or block, and which value belongs to which key.
+
+A layer is planned once, wherever a repeat or a block puts it, so each mistake in it is reported once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnncalc.errors import MOST_PROBLEMS, Problem, did_you_mean
+from cnncalc.language.syntax import Argument, Block, Label, LayerSyntax, Literal, Name, Operand, References
+from cnncalc.layers import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cnncalc.layers.base import Layer
+    from cnncalc.source import Span
+
+COMMON_KEYS = ("name", "inputs", "trainable", "share", "training_only")
+"""Keys that layers of every kind take, and calls as well."""
+
+KEY_WORDS = frozenset(
+    word
+    for kind in KINDS.values()
+    for key in kind.keys.values()
+    for word in key.reader.words
+    if word not in ("depth", "volume")
+)
+"""Words that may be handed to a block and from there to a layer."""
+
+OTHER_NAMES = {
+    "maxpool": "POOL", "maxpooling": "POOL", "avgpooling": "AVGPOOL", "averagepool": "AVGPOOL", "meanpool": "AVGPOOL",
+    "conv2d": "CONV", "convolution": "CONV", "depthwise": "DWCONV", "depthwiseconv": "DWCONV", "sepconv": "DWCONV",
+    "convtranspose": "DECONV", "convt": "DECONV", "upconv": "DECONV", "transposedconv": "DECONV",
+    "dense": "FC", "linear": "FC", "ip": "FC", "batchnorm": "BN", "batchnormalization": "BN", "layernorm": "LN",
+    "groupnorm": "GN", "instancenorm": "IN", "norm": "LRN", "leakyrelu": "LRELU", "leaky": "LRELU", "swish": "SILU",
+    "hardswish": "HSWISH", "hardsigmoid": "HSIGMOID", "globalavgpool": "GAP", "globalaveragepool": "GAP",
+    "globalmaxpool": "GMP", "cat": "CONCAT", "concatenate": "CONCAT", "sum": "ADD", "plus": "ADD", "multiply": "MUL",
+    "drop": "DROPOUT", "interpolate": "UPSAMPLE", "resize": "UPSAMPLE", "zeropad": "PAD", "zeropadding": "PAD",
+    "l2pool": "LPPOOL", "view": "RESHAPE", "crop": "PAD", "split": "SLICE",
+}  # fmt: skip
+"""What other tools call the kinds; used for hints alone."""
+
+
+class Given(NamedTuple):
+    """The value of a key as written, and the place of the key."""
+
+    value: Operand
+    span: Span
+
+
+class Plan:
+    """A written layer, understood."""
+
+    __slots__ = (
+        "block", "fixed", "frozen", "given", "inputs", "is_broken", "is_from", "key_spans", "kind", "name", "share",
+        "share_span", "syntax", "training_only",
+    )  # fmt: skip
+
+    def __init__(self, syntax: LayerSyntax) -> None:
+        self.syntax = syntax
+        self.kind: type[Layer] | None = None
+        self.block: Block | None = None
+        self.is_from = False
+        self.is_broken = False
+        self.given: dict[str, Given] = {}
+        self.name: Label | None = syntax.label
+        self.inputs: tuple[Label, ...] = syntax.references
+        self.share: Label | None = None
+        self.share_span: Span | None = None
+        self.frozen: Operand | None = None
+        self.training_only: Operand | None = None
+        self.key_spans: dict[str, Span] = {}
+        self.fixed: Layer | None = None
+        """The layer, where no value of it depends on where it stands."""
+
+    @property
+    def is_merge(self) -> bool:
+        """Whether it joins volumes."""
+        return self.kind is not None and self.kind.is_merge
+
+
+class Planner:
+    """Plans the layers of one design; problems are collected."""
+
+    def __init__(self, blocks: Mapping[str, Block]) -> None:
+        self.blocks = blocks
+        self.problems: list[Problem] = []
+        self._known: dict[int, Plan] = {}
+
+    def plan(self, syntax: LayerSyntax) -> Plan:
+        """What a written layer means."""
+        plan = self._known.get(id(syntax))
+        if plan is None:
+            plan = self._known[id(syntax)] = Plan(syntax)
+            before = len(self.problems)
+            first = self._look_up(plan)
+            if plan.kind is not None:
+                self._kind_keys(plan, plan.kind, first)
+            elif plan.block is not None:
+                self._block_keys(plan, plan.block, first)
+            plan.is_broken = len(self.problems) > before
+        return plan
+
+    def _problem(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
+        self.problems.append(Problem(code, message, span, hint))
+
+    def _look_up(self, plan: Plan) -> Operand | None:
+        """Finds kind or block of the word and gives ``first``, which may stand in the word itself: CONV3, C1x7."""
+        syntax = plan.syntax
+        if self._is(plan, syntax.word):
+            return syntax.first
+        cut = re.fullmatch("(.*?)([0-9]+(?:[x\u00d7][0-9]+)*)", syntax.word)
+        if cut is None or not cut.group(1) or not self._is(plan, cut.group(1)):
+            self._unknown(syntax, cut.group(1) if cut else syntax.word)
+            return None
+        digits = re.split("[x\u00d7]", cut.group(2))
+        if any(len(part) > 18 for part in digits):
+            self._problem("limit", "a number has at most 18 digits", syntax.span)
+            return None
+        if any(part[0] == "0" and len(part) > 1 for part in digits):
+            self._problem("number", f"a number does not begin with 0: '{cut.group(2)}'", syntax.span)
+            return None
+        if syntax.first is not None:
+            self._problem("repeated-key", f"two sizes for one layer: {cut.group(2)} and another", syntax.span)
+        numbers = [int(part) for part in digits]
+        return Literal(numbers[0] if len(numbers) == 1 else numbers, syntax.span)
+
+    def _is(self, plan: Plan, word: str) -> bool:
+        if word in self.blocks:
+            plan.block = self.blocks[word]
+        elif word.lower() in KINDS:
+            plan.kind = KINDS[word.lower()]
+        elif word.lower() == "from":
+            plan.is_from = True
+            self._check_from(plan)
+        else:
+            return False
+        return True
+
+    def _unknown(self, syntax: LayerSyntax, stem: str) -> None:
+        word = syntax.word
+        other = OTHER_NAMES.get(word.lower()) or OTHER_NAMES.get(stem.lower())
+        if other is not None:
+            near = f"; it is called {other if syntax.word.isupper() or not syntax.in_file else other.lower()} here"
+        else:
+            known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)
+            if len(word) == 1 or len(self.problems) > MOST_PROBLEMS:
+                known = []  # a letter is a variable, and what is beyond the most problems is only counted
+            near = did_you_mean(stem or word, known) or did_you_mean(word, known)
+        hint = None
+        if not near and re.fullmatch(r"[NMK]|[a-z]", word):
+            hint = "a variable stands behind '-', '/', '*', '?' or in arguments"
+        self._problem("unknown-layer", f"no layer kind or block '{word}'{near}", syntax.span, hint)
+
+    def _check_from(self, plan: Plan) -> None:
+        syntax = plan.syntax
+        extra = syntax.first or syntax.dash or syntax.slash or syntax.arguments or syntax.stated or syntax.label
+        if len(syntax.references) != 1 or extra:
+            self._problem("wrong-inputs", "FROM names one layer: FROM(@a)", syntax.span)
+
+    def _take(self, plan: Plan, key: str, value: Operand, span: Span) -> None:
+        if key in plan.given:
+            self._problem("repeated-key", f"{plan.syntax.word}: '{key}' is given twice", span)
+            return
+        plan.given[key] = Given(value, span)
+        plan.key_spans[key] = span
+
+    def _kind_keys(self, plan: Plan, kind: type[Layer], first: Operand | None) -> None:
+        syntax = plan.syntax
+        upper = kind.kind.upper()
+        for value, key, what in (
+            (first, kind.first, "number behind its name"),
+            (syntax.dash, kind.dash, "'-'"),
+            (syntax.slash, kind.slash, "'/'"),
+        ):
+            if value is None:
+                continue
+            if key is None:
+                self._problem("unknown-key", f"{upper} takes no {what}", value.span, _short_form(kind))
+            else:
+                self._take(plan, key, value, value.span)
+        bare = 0
+        for argument in syntax.arguments:
+            if argument.key is None:
+                bare += 1
+                if kind.bare is None:
+                    hint = f"write {kind.kind}: {{inputs: [a, b]}}" if kind.is_merge and syntax.in_file else None
+                    self._problem("unknown-key", f"{upper} takes no value without a key", argument.span, hint)
+                elif bare > 1:
+                    message = f"{upper} takes one value without a key ({kind.bare}); name the others: key=value"
+                    self._problem("unknown-key", message, argument.span)
+                else:
+                    self._take(plan, kind.bare, argument.value, argument.span)
+            elif argument.key in kind.keys:
+                self._take(plan, argument.key, argument.value, argument.span)
+            elif argument.key in COMMON_KEYS:
+                self._common(plan, argument, kind)
+            else:
+                known = (*kind.keys, *(key for key in COMMON_KEYS if kind.learns or key not in ("trainable", "share")))
+                near = did_you_mean(argument.key, known)
+                self._problem("unknown-key", f"{kind.kind} has no key '{argument.key}'{near}", argument.span)
+        if syntax.references and not kind.is_merge:
+            message = f"{upper} takes the volume before it; only ADD, MUL, CONCAT and FROM name others with '@'"
+            self._problem("wrong-inputs", message, syntax.references[0].span, "write inputs=@name to say so")
+
+    def _common(self, plan: Plan, argument: Argument, kind: type[Layer] | None) -> None:
+        key, value = argument.key or "", argument.value
+        if key in plan.key_spans:
+            self._problem("repeated-key", f"{plan.syntax.word}: '{key}' is given twice", argument.span)
+            return
+        plan.key_spans[key] = argument.span
+        if key in ("trainable", "share") and kind is not None and not kind.learns:
+            what = "freeze" if key == "trainable" else "share"
+            self._problem("unknown-key", f"{kind.kind} has no parameters to {what}", argument.span)
+        elif key == "trainable":
+            plan.frozen = value
+        elif key == "training_only":
+            plan.training_only = value
+        else:
+            labels = _labels(value)
+            if labels is None or (key != "inputs" and len(labels) != 1):
+                what = "names" if key == "inputs" else "a name"
+                hint = "write inputs=[@a, @b]" if key == "inputs" and not plan.syntax.in_file else None
+                self._problem("wrong-type", f"{key}: expected {what}", value.span, hint)
+            elif key == "inputs":
+                if plan.inputs:
+                    self._problem("repeated-key", f"{plan.syntax.word}: its inputs are given twice", argument.span)
+                plan.inputs = labels
+            elif key == "share":
+                plan.share, plan.share_span = labels[0], argument.span
+            elif plan.name is not None:
+                self._problem("repeated-key", "a layer has one name", argument.span)
+            else:
+                plan.name = labels[0]
+
+    def _block_keys(self, plan: Plan, block: Block, first: Operand | None) -> None:
+        syntax = plan.syntax
+        names = [parameter.name for parameter in block.parameters]
+        before = len(self.problems)
+        for value, wanted, what in (
+            (first, ("kernel",), "a number behind its name"),
+            (syntax.dash, ("filters", "units"), "'-'"),
+            (syntax.slash, ("stride",), "'/'"),
+        ):
+            if value is None:
+                continue
+            key = next((name for name in wanted if name in names), None)
+            if key is None:
+                message = f"the block {block.name} has no parameter named {' or '.join(wanted)}, so it takes no {what}"
+                self._problem("unknown-key", message.replace("no a ", "no "), value.span)
+            else:
+                self._take(plan, key, value, value.span)
+        for argument in syntax.arguments:
+            if argument.key is None:
+                free = next((name for name in names if name not in plan.given), None)
+                if free is None:
+                    count = f"{len(names)} value{'s' if len(names) != 1 else ''}"
+                    message = f"the block {block.name} takes {count}, but here is one more"
+                    self._problem("unknown-key", message, argument.span)
+                else:
+                    self._take(plan, free, argument.value, argument.span)
+            elif argument.key in names:
+                self._take(plan, argument.key, argument.value, argument.span)
+            elif argument.key in COMMON_KEYS:
+                self._common(plan, argument, None)
+            else:
+                near = did_you_mean(argument.key, (*names, *COMMON_KEYS))
+                message = f"the block {block.name} has no parameter '{argument.key}'{near}"
+                self._problem("unknown-key", message, argument.span)
+        missing = [p.name for p in block.parameters if p.default is None and p.name not in plan.given]
+        if missing and len(self.problems) == before:
+            message = f"the block {block.name} needs a value for {', '.join(missing)}"
+            self._problem("missing-key", message, syntax.span)
+        if syntax.references:
+            message = f"a call of {block.name} takes the volume before it"
+            self._problem("wrong-inputs", message, syntax.references[0].span, "write inputs=@name to say so")
+
+
+def _labels(value: Operand) -> tuple[Label, ...] | None:
+    """Names that were written as @a, [@a, @b], a bare word or a word of a file."""
+    if isinstance(value, References):
+        return value.labels
+    if isinstance(value, Name):
+        return (Label((value.text,), value.span),)
+    if isinstance(value, Literal) and isinstance(value.value, (str, int)):
+        return (Label((str(value.value),), value.span),)
+    return None
+
+
+def _short_form(kind: type[Layer]) -> str | None:
+    """How the short form of a kind is written, as a hint."""
+    form = kind.kind.upper()
+    form += f" {kind.first}" if kind.first == "size" else f"{{{kind.first}}}" if kind.first else ""
+    form += f"-{{{kind.dash}}}" if kind.dash else ""
+    form += f"/{{{kind.slash}}}" if kind.slash else ""
+    return f"the short form is {form}" if "{" in form or " " in form else None

@@ -1,0 +1,140 @@
+"""The syntax tree of a pattern; the entries of an architecture file become the same tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cnncalc.graph import Ignore
+    from cnncalc.language.expression import Code
+    from cnncalc.source import Span
+    from cnncalc.volume import Volume
+
+NOTHING: Mapping[Any, Any] = {}
+
+
+class Literal(NamedTuple):
+    """A value as written: a number, a size, a list, a word of a file."""
+
+    value: Any
+    span: Span
+
+
+class Name(NamedTuple):
+    """A bare word: a key word of the layer, or a variable."""
+
+    text: str
+    span: Span
+
+
+class Label(NamedTuple):
+    """``@name``, in which braces hold expressions."""
+
+    parts: tuple[str | Code, ...]
+    span: Span
+
+
+class References(NamedTuple):
+    """One or more ``@name`` as the value of a key."""
+
+    labels: tuple[Label, ...]
+    span: Span
+
+
+class Several(NamedTuple):
+    """A list of a file, some of whose entries are expressions."""
+
+    items: tuple[Operand, ...]
+    span: Span
+
+
+Operand: TypeAlias = "Literal | Name | Code | References | Several"
+
+
+class Argument(NamedTuple):
+    """``value`` or ``key=value`` in parentheses, or an entry of a mapping in a file."""
+
+    key: str | None
+    value: Operand
+    span: Span
+    """The place of the key, or of the value if there is no key."""
+
+
+class LayerSyntax(NamedTuple):
+    """A layer or the call of a block, as written."""
+
+    word: str
+    first: Operand | None
+    dash: Operand | None
+    slash: Operand | None
+    arguments: tuple[Argument, ...]
+    references: tuple[Label, ...]
+    stated: Volume | None
+    stated_span: Span | None
+    label: Label | None
+    span: Span
+    in_file: bool = False
+
+
+class GroupSyntax(NamedTuple):
+    """``[ ... ]``: one branch is a group, several are a fork."""
+
+    branches: tuple[tuple[Item, ...], ...]
+    label: Label | None
+    span: Span
+    """The opening bracket."""
+
+
+class Item(NamedTuple):
+    """A unit with its ``?`` or ``*``."""
+
+    unit: LayerSyntax | GroupSyntax
+    optional: bool = False
+    condition: Name | Code | None = None
+    times: Literal | Name | Code | None = None
+    names: tuple[str, ...] = ()
+    suffix_span: Span | None = None
+
+
+class Parameter(NamedTuple):
+    """A parameter of a block, with its default."""
+
+    name: str
+    default: Operand | None
+
+
+class Default(NamedTuple):
+    """A default of a file for one key of a kind."""
+
+    value: Operand
+    span: Span
+
+
+class Design(NamedTuple):
+    """A design as read: the station between text and expansion.
+
+    ``variables`` of a file with their values, None where the file leaves the value open; ``defaults`` by kind and key.
+    """
+
+    name: str
+    items: tuple[Item, ...]
+    title: str | None = None
+    source: str | None = None
+    input: Volume | None = None
+    input_span: Span | None = None
+    variables: Mapping[str, Default | None] = NOTHING
+    defaults: Mapping[str, Mapping[str, Default]] = NOTHING
+    blocks: Mapping[str, Block] = NOTHING
+    budget: Any = None
+    ignore: tuple[Ignore, ...] = ()
+
+
+class Block(NamedTuple):
+    """A block of a file: its parameters and its pattern."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    body: tuple[Item, ...]
+    span: Span

@@ -1,0 +1,52 @@
+"""What expansion never looks at: constants in defaults and blocks that no layer uses are read all the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import Problem, ValueProblem
+from cnncalc.language.plan import Planner
+from cnncalc.language.syntax import LayerSyntax, Literal
+from cnncalc.layers import KINDS
+from cnncalc.layers.keys import Boolean
+
+if TYPE_CHECKING:
+    from cnncalc.language.syntax import Design, Operand
+    from cnncalc.layers.keys import Reader
+    from cnncalc.source import Span
+
+
+def unused_problems(design: Design) -> list[Problem]:
+    """The problems of a design that expands without any: wrong constants that nothing uses.
+
+    Patterns in blocks are left to the first call; the entries of lists and the defaults are values of the file itself.
+    """
+    problems: list[Problem] = []
+
+    def read(where: str, key: str, reader: Reader, operand: Operand | None, span: Span) -> None:
+        if not isinstance(operand, Literal):
+            return
+        try:
+            reader(operand.value)
+        except ValueProblem as problem:
+            problems.append(Problem(problem.code, f"{where}: {key}: {problem.message}", span, problem.hint))
+
+    for name, keys in design.defaults.items():
+        for key, default in keys.items():
+            reader = Boolean() if key == "trainable" else KINDS[name].keys[key].reader
+            read(f"defaults of {name}", key, reader, default.value, default.span)
+    planner = Planner(design.blocks)
+    for block in design.blocks.values():
+        for item in block.body:
+            unit = item.unit
+            if not isinstance(unit, LayerSyntax) or not unit.in_file:
+                continue
+            plan = planner.plan(unit)
+            where = f"block {block.name}: {unit.word}"
+            known = plan.kind.keys if plan.kind is not None else {}
+            for key, given in plan.given.items():
+                if key in known:
+                    read(where, key, known[key].reader, given.value, given.span)
+            for key, operand in (("trainable", plan.frozen), ("training_only", plan.training_only)):
+                read(where, key, Boolean(), operand, plan.key_spans.get(key, unit.span))
+    return problems

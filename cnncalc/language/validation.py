@@ -1,0 +1,231 @@
+"""What is checked over the whole text before anything is expanded: circles of calls, names, forks and merges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import Problem, did_you_mean
+from cnncalc.language.expression import VOLUME_NAMES, Code
+from cnncalc.language.plan import KEY_WORDS
+from cnncalc.language.syntax import GroupSyntax, LayerSyntax, Name, Several
+from cnncalc.layers import KINDS
+from cnncalc.layers.keys import Boolean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cnncalc.language.plan import Planner
+    from cnncalc.language.syntax import Design, Item, Label, Operand
+    from cnncalc.language.values import Variables
+    from cnncalc.source import Span
+
+
+class LookOver:
+    """Looks over one design: every mistake in it is found at once, in parts that a condition leaves out as well.
+
+    ``given`` are the names of the variables that the call sets.
+    """
+
+    def __init__(
+        self, design: Design, planner: Planner, variables: Variables, given: Iterable[str], problems: list[Problem]
+    ) -> None:
+        self.design = design
+        self.planner = planner
+        self.variables = variables
+        self.given = given
+        self.problems = problems
+        self.unset: dict[str, Span] = {}
+        self.used: set[str] = set()
+        self.known: set[str] = set()
+        self.yes_or_no: set[str] = set()
+
+    def check_calls(self) -> None:
+        """Refuses blocks that call themselves; the circle is shown."""
+        calls = {name: list(dict.fromkeys(self._called(block.body))) for name, block in self.design.blocks.items()}
+        state: dict[str, int] = {}
+        for start in calls:
+            path: list[tuple[str, int]] = [(start, 0)] if start not in state else []
+            while path:
+                name, place = path.pop()
+                state[name] = 1
+                if place == len(calls[name]):
+                    state[name] = 2
+                    continue
+                path.append((name, place + 1))
+                called = calls[name][place]
+                if state.get(called) == 1:
+                    names = [step for step, _ in path]
+                    circle = " -> ".join([*names[names.index(called) :], called])
+                    message = f"blocks call blocks, never themselves: {circle}"
+                    self.problems.append(Problem("recursive-block", message, self.design.blocks[called].span))
+                    return
+                if called not in state:
+                    path.append((called, 0))
+
+    def _called(self, items: Iterable[Item]) -> Iterable[str]:
+        for unit in _units(items):
+            if isinstance(unit, LayerSyntax):
+                plan = self.planner.plan(unit)
+                if plan.block is not None:
+                    yield plan.block.name
+
+    def check_names(self) -> bool:
+        """Refuses names without a value (all of them at once) and variables of the call that nobody uses.
+
+        Gives whether every name has a value, so that the net can be expanded.
+        """
+        self.known = set(self.variables.values) | self.variables.unread
+        known: set[str] = set()  # names that only hold inside: of a repeat, of a block
+        self._walk(self.design.items, known)
+        for block in self.design.blocks.values():
+            inside = known | {parameter.name for parameter in block.parameters}
+            for parameter in block.parameters:
+                if parameter.default is not None:
+                    self._note_names(parameter.default, inside, KEY_WORDS)
+            self._walk(block.body, inside)
+        for default in self.design.variables.values():
+            if default is not None:
+                self._note_names(default.value, known, KEY_WORDS)
+        for defaults in self.design.defaults.values():
+            for default in defaults.values():
+                self._note_names(default.value, known, KEY_WORDS)
+        declared = set(self.design.variables)
+        for name in self.given:
+            if name not in self.used and name not in declared:
+                there = sorted((self.used | declared) - set(VOLUME_NAMES) - set(KEY_WORDS))
+                near = did_you_mean(name, there)
+                listed = f" (it has {', '.join(there[:12])})" if there else ", and has none at all"
+                message = f"the design has no variable '{name}'{near}{listed}"
+                self.problems.append(Problem("unknown-variable", message, None))
+        if self.unset:
+            names = list(self.unset)
+            first = self.unset[names[0]]
+            near = did_you_mean(names[0], (*known, *KEY_WORDS)) if len(names) == 1 else ""
+            what = "variable without a value" if len(names) == 1 else "variables without a value"
+            hint = (
+                None
+                if near
+                else "give each a value: "
+                + " ".join(f"--set {name}={'yes' if name in self.yes_or_no else 2}" for name in names[:8])
+            )
+            self.problems.append(Problem("unset-variable", f"{what}: {', '.join(names)}{near}", first, hint))
+        return not self.unset and not self.variables.unread
+
+    def _walk(self, items: Iterable[Item], known: set[str]) -> None:
+        """Notes the names of a chain, in the order of the text; forks and merges are held against the rules as well."""
+        items = tuple(items)
+        for place, item in enumerate(items):
+            inside = known | set(item.names)
+            self._check_fork(item, items[place + 1] if place + 1 < len(items) else None)
+            unit = item.unit
+            if isinstance(unit, GroupSyntax):
+                for branch in unit.branches:
+                    self._walk(branch, inside)
+            else:
+                self._walk_layer(unit, inside)
+            label = label_of(unit, self.planner)
+            for part in label.parts if label is not None else ():
+                if isinstance(part, Code):
+                    self._note_names(part, inside, (), volumes=False)
+            if item.times is not None:
+                self._note_names(item.times, known, (), volumes=False)
+            if item.condition is not None:
+                self._note_names(item.condition, known, Boolean.words, volumes=False)
+
+    def _walk_layer(self, unit: LayerSyntax, known: set[str]) -> None:
+        plan = self.planner.plan(unit)
+        for key, given in plan.given.items():
+            words: Iterable[str] = KEY_WORDS
+            if plan.kind is not None:
+                words = plan.kind.keys[key].reader.words
+            self._note_names(given.value, known, words)
+        for operand in (plan.frozen, plan.training_only):
+            if operand is not None:
+                self._note_names(operand, known, Boolean.words)
+        labels = (*plan.inputs, *((plan.share,) if plan.share is not None else ()))
+        for label in labels:
+            for part in label.parts:
+                if isinstance(part, Code):
+                    self._note_names(part, known, (), volumes=False)
+
+    def _note_names(
+        self, operand: Operand, known: Iterable[str], words: Iterable[str], *, volumes: bool = True
+    ) -> None:
+        """Sorts the names that a value uses into known and unset ones."""
+        if isinstance(operand, Several):
+            for part in operand.items:
+                self._note_names(part, known, words, volumes=volumes)
+            return
+        if isinstance(operand, Name):
+            names: Mapping[str, Span] = {operand.text: operand.span} if operand.text.lower() not in words else {}
+        elif isinstance(operand, Code):
+            names = operand.names
+        else:
+            return
+        for name, span in names.items():
+            if name in known:
+                continue
+            self.used.add(name)
+            if name in self.known or name.lower() in KEY_WORDS:
+                continue
+            if name in VOLUME_NAMES:
+                if not volumes:
+                    message = f"'{name}' stands in sizes and arguments only: the graph does not depend on volumes"
+                    self.problems.append(Problem("graph-needs-volume", message, span))
+                continue
+            self.unset.setdefault(name, span)
+            if isinstance(operand, Name) and words == Boolean.words:
+                self.yes_or_no.add(name)
+
+    def _check_fork(self, item: Item, following: Item | None) -> None:
+        """``[A | B]*2``, ``[A | B]?`` and a merge with ``?`` or ``*`` are refused; a fork needs its merge."""
+        unit = item.unit
+        suffix = "'?'" if item.optional else "'*'" if item.times is not None else None
+        if isinstance(unit, GroupSyntax) and len(unit.branches) > 1:
+            if suffix:
+                hint = "put the merge inside: [ [a | b] -> ADD ]*2" if suffix == "'*'" else None
+                hint = hint or "put the merge inside: [ [a | b] -> ADD ]?"
+                self.problems.append(Problem("fork-suffix", f"a fork takes no {suffix}", item.suffix_span, hint))
+            elif following is not None and not is_merge(following, self.planner):
+                at = following.unit.span
+                message = "a fork must be followed by CONCAT, ADD or MUL, which joins its branches"
+                self.problems.append(Problem("fork-without-merge", message, at))
+        elif suffix and is_merge(item, self.planner):
+            hint = f"put fork and merge into '[ ]' and the {suffix} behind it"
+            self.problems.append(Problem("fork-suffix", f"a merge takes no {suffix}", item.suffix_span, hint))
+
+
+def _units(items: Iterable[Item]) -> Iterable[LayerSyntax | GroupSyntax]:
+    """All units of a chain, those inside groups included."""
+    stack = list(items)[::-1]
+    while stack:
+        unit = stack.pop().unit
+        yield unit
+        if isinstance(unit, GroupSyntax):
+            stack += [item for branch in reversed(unit.branches) for item in reversed(branch)]
+
+
+def is_merge(item: Item, planner: Planner) -> bool:
+    """Whether an item joins the branches of the fork before it."""
+    return isinstance(item.unit, LayerSyntax) and planner.plan(item.unit).is_merge
+
+
+def label_of(unit: LayerSyntax | GroupSyntax, planner: Planner) -> Label | None:
+    """The name that a layer, a call or a group is given."""
+    return unit.label if isinstance(unit, GroupSyntax) else planner.plan(unit).name
+
+
+def begins_with_input(items: Sequence[Item], planner: Planner) -> bool:
+    """Whether a chain begins with INPUT, inside a group, a fork or a block as well."""
+    while items:
+        unit = items[0].unit
+        if isinstance(unit, GroupSyntax):
+            if len(unit.branches) > 1:
+                return any(begins_with_input(branch, planner) for branch in unit.branches)
+            items = unit.branches[0]
+            continue
+        plan = planner.plan(unit)
+        if plan.block is not None:
+            return False
+        return plan.kind is KINDS["input"]
+    return False

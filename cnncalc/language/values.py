@@ -1,0 +1,245 @@
+"""Values at a place of the expansion: what a name means there, the rounds of a repeat, the parameters of a call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cnncalc.errors import DesignError, Problem, ValueProblem
+from cnncalc.language.expression import (
+    VOLUME_NAMES,
+    Code,
+    Deferred,
+    DeferredCode,
+    DeferredList,
+    DeferredPart,
+    condition,
+    entries_of,
+    evaluate,
+)
+from cnncalc.language.guesses import yaml_guess
+from cnncalc.language.plan import KEY_WORDS
+from cnncalc.language.syntax import Literal, Name, References, Several
+from cnncalc.layers.keys import Boolean, is_whole, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from cnncalc.language.plan import Plan
+    from cnncalc.language.syntax import Block, Design, Item, Operand
+    from cnncalc.layers.keys import Value
+
+NO_VALUES: Mapping[str, Any] = {}
+
+
+class Environment(NamedTuple):
+    """The values of names at a place: lexical, one for each block call and each iteration.
+
+    ``entry`` is the port whose volume ``depth``, ``height`` and ``width`` mean, or None outside of blocks, where it is
+    the volume that enters the layer.
+    """
+
+    values: dict[str, Value]
+    entry: Any = None
+    in_block: bool = False
+
+    def bound(self, **more: Value) -> Environment:
+        """The same with more names."""
+        return Environment({**self.values, **more}, self.entry, self.in_block)
+
+
+class Rounds:
+    """The iterations of a repeat, each with the names that it binds; not made before they are asked for."""
+
+    def __init__(self, count: int, entries: list[Value] | None, names: tuple[str, ...]) -> None:
+        self.count = count
+        self.entries = entries
+        self.names = names
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+    def __iter__(self) -> Iterator[Mapping[str, Value]]:
+        names = self.names
+        for index in range(self.count):
+            if not names:
+                yield NO_VALUES
+            elif self.entries is None:
+                yield {names[0]: index}
+            elif len(names) == 1:
+                yield {names[0]: self.entries[index]}
+            else:
+                yield dict(zip(names, self.entries[index], strict=True))
+
+
+class Variables:
+    """The values that hold everywhere in a design: those of the call, and of the file's variables.
+
+    ``unread`` names the variables of the file whose values make no sense; what is wrong with them is in ``problems``.
+    """
+
+    def __init__(self, design: Design, given: Mapping[str, Value], problems: list[Problem]) -> None:
+        self.values: dict[str, Value] = dict(given)
+        self.unread: set[str] = set()
+        self.problems = problems
+        self._read(design)
+        self.outside = Environment(self.values)
+        """What names mean outside of blocks."""
+
+    def inside(self, values: Mapping[str, Value], entry: Any) -> Environment:
+        """What names mean in a block whose parameters have these values and which the volume of a port enters."""
+        return Environment({**self.values, **values}, entry, True)
+
+    def bind(self, plan: Plan, block: Block, environment: Environment, here: Any) -> dict[str, Value]:
+        """The values of a block's parameters in one call."""
+        values: dict[str, Value] = {}
+        for parameter in block.parameters:
+            given = plan.given.get(parameter.name)
+            try:
+                if given is not None:
+                    values[parameter.name] = value_of(given.value, environment, here, KEY_WORDS)
+                elif parameter.default is not None:
+                    inside = self.inside(values, here)
+                    values[parameter.name] = value_of(parameter.default, inside, here, KEY_WORDS)
+            except ValueProblem as error:
+                span = given.span if given is not None else block.span
+                raise DesignError([Problem(error.code, f"{parameter.name}: {error.message}", span)]) from None
+        return values
+
+    def _read(self, design: Design) -> None:
+        """Works out the file's variables that the call leaves to it; a variable may use those before it."""
+        for name, default in design.variables.items():
+            if default is None or name in self.values:
+                continue
+            later = [used for used in names_of(default.value) if used not in self.values and used in design.variables]
+            if later:
+                message = f"{name}: a variable uses those before it, but '{min(later)}' has no value yet"
+                self._refuse(name, Problem("unset-variable", message, default.span))
+                continue
+            try:
+                found = value_of(default.value, Environment(self.values), None, ())
+            except ValueProblem as error:
+                self._refuse(name, Problem(error.code, f"{name}: {error.message}", default.span, error.hint))
+                continue
+            except DesignError as error:
+                self._refuse(name, *error.every)
+                continue
+            wrong = _no_value(found)
+            if wrong is not None:
+                message = f"{name}: a variable holds numbers, sizes, lists of them or a key word, found {shown(wrong)}"
+                self._refuse(name, Problem("wrong-type", message, default.span, yaml_guess(wrong)))
+                continue
+            self.values[name] = found
+
+    def _refuse(self, name: str, *problems: Problem) -> None:
+        self.problems.extend(problems)
+        self.unread.add(name)
+
+
+def value_of(operand: Operand, environment: Environment, here: Any, words: Iterable[str]) -> Value:
+    """A written value at a place: a value of the language, or a Deferred one that waits for volumes."""
+    if isinstance(operand, Literal):
+        return operand.value
+    if isinstance(operand, Name):
+        text = operand.text
+        if text.lower() in words:
+            return text.lower()
+        if text in environment.values:
+            return environment.values[text]
+        if text in VOLUME_NAMES:
+            return _part(text, environment, here)
+        return text
+    if isinstance(operand, Several):
+        values = [value_of(part, environment, here, words) for part in operand.items]
+        return DeferredList(values) if entries_of(values) else values
+    if isinstance(operand, References):
+        raise ValueProblem("expected a value, found a reference", code="wrong-type")
+    names: dict[str, Value] = {}
+    for name in operand.names:
+        if name in environment.values:
+            names[name] = environment.values[name]
+        elif name in VOLUME_NAMES:
+            names[name] = _part(name, environment, here)
+    if any(isinstance(value, Deferred) for value in names.values()):
+        return DeferredCode(operand, names)
+    try:
+        return evaluate(operand, names)
+    except ValueProblem as error:
+        raise DesignError([Problem(error.code, error.message, operand.span, error.hint)]) from None
+
+
+def _part(name: str, environment: Environment, here: Any) -> Value:
+    return DeferredPart(name, environment.entry if environment.in_block else here)
+
+
+def fixed_value_of(operand: Operand, environment: Environment, words: Iterable[str] = ()) -> Value:
+    """A written value that must be known before volumes are."""
+    value = value_of(operand, environment, None, words)
+    if isinstance(value, Deferred):
+        message = "this depends on a volume, but counts, conditions and names do not: the graph is fixed before"
+        raise DesignError([Problem("graph-needs-volume", message, operand.span)])
+    return value
+
+
+def holds(operand: Operand, environment: Environment) -> bool:
+    """Whether the condition behind a '?' holds."""
+    try:
+        return condition(fixed_value_of(operand, environment, Boolean.words))
+    except ValueProblem as error:
+        raise DesignError([Problem(error.code, error.message, operand.span, error.hint)]) from None
+
+
+def yes_or_no(operand: Operand, key: str, environment: Environment) -> bool:
+    """The value of a key that every layer takes and that is yes or no."""
+    try:
+        return Boolean()(fixed_value_of(operand, environment, Boolean.words))
+    except ValueProblem as error:
+        raise DesignError([Problem(error.code, f"{key}: {error.message}", operand.span, error.hint)]) from None
+
+
+def rounds_of(item: Item, environment: Environment) -> Rounds:
+    """The names bound in each iteration of an item with '*'."""
+    assert item.times is not None
+    span = item.times.span
+    value = fixed_value_of(item.times, environment)
+    if is_whole(value):
+        if value < 0:
+            raise DesignError([Problem("negative-count", f"nothing is repeated {value} times", span)])
+        if len(item.names) > 1:
+            message = f"a number gives one name its index, but 'as' names {len(item.names)}"
+            raise DesignError([Problem("wrong-names", message, item.suffix_span)])
+        return Rounds(value, None, item.names)
+    if not isinstance(value, list):
+        message = f"a repeat needs a whole number or a list, found {shown(value)}"
+        raise DesignError([Problem("wrong-type", message, span)])
+    if len(item.names) > 1:
+        for entry in value:
+            if not isinstance(entry, list) or len(entry) != len(item.names):
+                count = len(entry) if isinstance(entry, list) else 1
+                parts = f"{count} part{'s' if count != 1 else ''}"
+                message = f"'as' gives {len(item.names)} names, but the entry {shown(entry)} has {parts}"
+                raise DesignError([Problem("wrong-names", message, item.suffix_span)])
+    return Rounds(len(value), value, item.names)
+
+
+def names_of(operand: Operand) -> set[str]:
+    """The names that a written value uses."""
+    if isinstance(operand, Name):
+        return {operand.text}
+    if isinstance(operand, Code):
+        return set(operand.names)
+    if isinstance(operand, Several):
+        return set().union(*(names_of(part) for part in operand.items))
+    return set()
+
+
+def _no_value(value: Value) -> Value:
+    """The part of a variable's value that is no number, list or key word; None if there is none."""
+    if isinstance(value, list):
+        for part in value:
+            wrong = _no_value(part)
+            if wrong is not None:
+                return wrong
+        return None
+    if isinstance(value, str) and value.lower() not in KEY_WORDS and value.lower() not in ("depth", "volume"):
+        return value
+    return None

@@ -1,0 +1,299 @@
+"""YAML as nodes with places, before anybody guesses what a scalar means.
+
+PyYAML's C parser gives events with marks; the tree is built here, so that limits hold while it grows, a repeated key is
+seen, and ``010`` stays what was written.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import yaml
+
+from cnncalc.errors import DesignError, Problem
+from cnncalc.language.limits import YAML_ALIASES, YAML_BYTES, YAML_DEPTH, YAML_NODES
+from cnncalc.source import Source, Span, Text, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOO_DEEP = f"YAML nests at most {YAML_DEPTH} deep"
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Spares the search for circles of garbage while a tree without any grows: two thirds of its time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class Scalar(NamedTuple):
+    """A scalar as written: ``text`` leads back to its place; ``plain`` if it stands without quotes."""
+
+    text: Text
+    plain: bool
+    span: Span
+
+    @property
+    def value(self) -> str:
+        """What was written, without quotes."""
+        return self.text.value
+
+    @property
+    def is_null(self) -> bool:
+        """Whether nothing stands there (or ``~`` or ``null``)."""
+        return self.plain and self.value in ("", "~", "null", "Null", "NULL")
+
+
+class Sequence(NamedTuple):
+    """A list."""
+
+    items: tuple[Node, ...]
+    span: Span
+    size: int
+
+
+class Mapping(NamedTuple):
+    """A mapping: keys with their places, in order, none twice."""
+
+    entries: tuple[tuple[Scalar, Node], ...]
+    span: Span
+    size: int
+
+    def get(self, key: str) -> Node | None:
+        """The value of a key, or None."""
+        for name, node in self.entries:
+            if name.value == key:
+                return node
+        return None
+
+
+Node: TypeAlias = "Scalar | Sequence | Mapping"
+
+
+class _Open:
+    """A collection that is not complete yet."""
+
+    __slots__ = ("anchor", "is_mapping", "items", "start")
+
+    def __init__(self, is_mapping: bool, anchor: str | None, start: int) -> None:
+        self.is_mapping = is_mapping
+        self.anchor = anchor
+        self.start = start
+        self.items: list[Node] = []
+
+
+class Document:
+    """Reads the one document of a YAML text."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+
+    def _error(self, code: str, message: str, span: Span, hint: str | None = None) -> DesignError:
+        return DesignError([*self.problems, Problem(code, message, span, hint)])
+
+    def _span(self, start: int, end: int) -> Span:
+        return Span(self.source, start, max(start + 1, end))
+
+    def read(self) -> Node | None:
+        """The root node, or None for an empty text; raises DesignError for what YAML or the limits refuse.
+
+        Repeated keys and the like are noted in ``problems``, and reading goes on.
+        """
+        text = self.source.text
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        if size > YAML_BYTES:
+            message = f"a YAML file has at most {YAML_BYTES // 1024**2} MiB, but this one has {size:,} bytes"
+            raise self._error("limit", message, self._span(0, 1))
+        unprintable = re.search("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text)
+        if unprintable is not None:
+            at = unprintable.start()
+            message = f"YAML holds no control characters, but here is {visible(unprintable.group())!s}"
+            raise self._error("yaml-syntax", message, self._span(at, at + 1))
+        try:
+            with _no_collection():
+                return self._build(yaml.parse(text, Loader=_LOADER))
+        except yaml.YAMLError as error:
+            raise self._syntax(error) from None
+
+    def _syntax(self, error: yaml.YAMLError) -> DesignError:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        what = getattr(error, "problem", None) or "this is no YAML"
+        at = min(mark.index if mark is not None else 0, max(0, len(self.source.text) - 1))
+        if "nesting depth" in what:  # the C library gives up on its own, before it has told of the first levels
+            return self._error("limit", TOO_DEEP, self._span(at, at + 1))
+        return self._error("yaml-syntax", f"YAML: {what}", self._span(at, at + 1), self._quotes_hint(at))
+
+    def _quotes_hint(self, at: int) -> str | None:
+        """A hint where a pattern stands bare in YAML and begins or contains what YAML takes for its own."""
+        number = self.source.position(at)[0]
+        lines = [self.source.line(place) for place in (number, number - 1) if place > 0]
+        if any("->" in line and " #" in line for line in lines):
+            return "YAML ends a bare text at ' #'; write the pattern as a block: 'layers: |' and the pattern below it"
+        for line in lines:
+            bare = re.match(r"\s*(?:- +)?(?:[\w.-]+: +)?([\[{].*)$", line)
+            if bare is not None and ("->" in line or "]*" in line or "]?" in line):
+                quoted = f'"{bare.group(1).strip()}"'
+                return (
+                    f"YAML reads '[' as a list; put the pattern into quotes: {quoted}, or write it as a block with '|'"
+                )
+            if "->" in line:
+                return "put the pattern into quotes, or write it as a block with '|'"
+        return None
+
+    def _build(self, events: Iterator[Any]) -> Node | None:
+        stack: list[_Open] = []
+        anchors: dict[str, Node] = {}
+        root: Node | None = None
+        documents = aliases = 0
+        for count, event in enumerate(events):
+            if count > 2 * YAML_NODES:
+                # a collection takes two events, so there are more nodes than that already
+                raise self._too_many(self._span(event.start_mark.index, event.end_mark.index))
+            kind = type(event).__name__
+            start, end = event.start_mark.index, event.end_mark.index
+            node: Node
+            if kind == "DocumentStartEvent":
+                documents += 1
+                if documents > 1:
+                    message = "an architecture file holds one document, but here a second one begins"
+                    raise self._error("yaml-syntax", message, self._span(start, end))
+                continue
+            if kind == "ScalarEvent":
+                self._refuse_tag(event, start, end)
+                node = self._scalar(event, start, end)
+            elif kind in ("SequenceStartEvent", "MappingStartEvent"):
+                self._refuse_tag(event, start, end)
+                if len(stack) == YAML_DEPTH:
+                    raise self._error("limit", TOO_DEEP, self._span(start, end))
+                stack.append(_Open(kind == "MappingStartEvent", event.anchor, start))
+                continue
+            elif kind in ("SequenceEndEvent", "MappingEndEvent"):
+                done = stack.pop()
+                node = self._collection(done, end)
+                if done.anchor is not None:
+                    anchors[done.anchor] = node
+            elif kind == "AliasEvent":
+                aliases += 1
+                if aliases > YAML_ALIASES:
+                    message = f"a YAML file has at most {YAML_ALIASES} aliases"
+                    raise self._error("limit", message, self._span(start, end))
+                known = anchors.get(event.anchor)
+                if known is None:
+                    message = f"the alias '*{event.anchor}' stands inside or before its anchor"
+                    raise self._error("yaml-syntax", message, self._span(start, end), self._quotes_hint(start))
+                node = known
+            else:
+                continue
+            if kind == "ScalarEvent" and event.anchor is not None:
+                anchors[event.anchor] = node
+            if stack:
+                stack[-1].items.append(node)
+            else:
+                root = node
+        return root
+
+    def _too_many(self, span: Span) -> DesignError:
+        return self._error("limit", f"a YAML file has at most {YAML_NODES:,} nodes, aliases followed", span)
+
+    def _refuse_tag(self, event: Any, start: int, end: int) -> None:
+        if event.tag is not None and event.tag != "!":
+            raise self._error("yaml-tag", f"an architecture file has no tags: {event.tag}", self._span(start, end))
+
+    def _collection(self, done: _Open, end: int) -> Node:
+        size = 1 + sum(1 if isinstance(item, Scalar) else item.size for item in done.items)
+        text = self.source.text
+        while end > done.start + 1 and text[end - 1] in " \t\r\n":
+            end -= 1
+        span = Span(self.source, done.start, max(done.start + 1, end))
+        if size > YAML_NODES:
+            raise self._too_many(span)
+        if not done.is_mapping:
+            return Sequence(tuple(done.items), span, size)
+        entries: list[tuple[Scalar, Node]] = []
+        seen: dict[str, Scalar] = {}
+        for key, value in zip(done.items[::2], done.items[1::2], strict=True):
+            if not isinstance(key, Scalar):
+                self.problems.append(
+                    Problem(
+                        "wrong-type",
+                        "a key is a word, but here YAML has read a list or mapping",
+                        key.span,
+                        self._quotes_hint(key.span.start),
+                    )
+                )
+                continue
+            if key.value == "<<" and key.plain:
+                self.problems.append(Problem("yaml-merge", "merge keys ('<<') are not read", key.span))
+                continue
+            if key.value in seen:
+                line = seen[key.value].span.line
+                message = f"the key '{key.value}' stands twice; it is already on line {line}"
+                self.problems.append(Problem("repeated-key", message, key.span))
+                continue
+            seen[key.value] = key
+            entries.append((key, value))
+        return Mapping(tuple(entries), span, size)
+
+    def _scalar(self, event: Any, start: int, end: int) -> Scalar:
+        style = event.style or ""
+        value: str = event.value
+        raw = self.source.text[start:end]
+        span = Span(self.source, start, max(start + 1, min(end, start + len(raw.rstrip()))))
+        if style in ("", "'") and raw[bool(style) : len(raw) - bool(style)] == value:
+            return Scalar(Text(value, self.source, (0,), (start + bool(style),)), not style, span)
+        if style == '"' and raw[1:-1] == value:
+            return Scalar(Text(value, self.source, (0,), (start + 1,)), False, span)
+        folded = style != "|" and "\n" in raw.strip() and style != ">"
+        if style == ">":
+            folded = "\n" in value.strip("\n") or raw.count("\n") > 1
+        values, places = _aligned(value, raw, style)
+        return Scalar(Text(value, self.source, values, tuple(start + at for at in places), folded), not style, span)
+
+
+def _aligned(value: str, raw: str, style: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Where the characters of a scalar's value stand in what was written, as parallel pieces.
+
+    Every character of the value that is not a blank stands in the raw text in the same order (an escape in double
+    quotes counts as one), so the two are walked side by side.
+    """
+    at = 0
+    if style in ("|", ">"):
+        at = raw.find("\n") + 1
+    elif style:
+        at = 1
+    values, places = [0], [at]
+    shift = at
+    for index, character in enumerate(value):
+        if character in " \t\n\r":
+            if at < len(raw) and raw[at] == character:
+                at += 1
+            continue
+        while at < len(raw) and raw[at] in " \t\r\n":
+            at += 1
+        if style == '"':
+            while raw[at : at + 1] == "\\" and raw[at + 1 : at + 2] in ("\n", "\r"):
+                at += 2
+                while at < len(raw) and raw[at] in " \t\r\n":
+                    at += 1
+        if at - index != shift:
+            shift = at - index
+            values.append(index)
+            places.append(at)
+        if style == '"' and raw[at : at + 1] == "\\":
+            at += {"x": 4, "u": 6, "U": 10}.get(raw[at + 1 : at + 2], 2)
+        elif style == "'" and raw[at : at + 2] == "''":
+            at += 2
+        else:
+            at += 1
+    return tuple(values), tuple(places)

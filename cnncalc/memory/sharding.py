@@ -1,0 +1,79 @@
+"""Several devices: what each of them holds when the state of training is split, by formulas from the sources.
+
+b, g and s are bytes of parameters, gradients and optimizer state, N the devices. Plain data parallelism holds b + g + s
+on each, and buckets of g more; ZeRO-1 splits s, ZeRO-2 also g, ZeRO-3 also b and gathers the largest layer in flight.
+Activations are those of one device and unchanged. Source: Rajbhandari et al. 2020 (ZeRO); PyTorch's change #41954.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cnncalc.units import format_bytes
+
+if TYPE_CHECKING:
+    from cnncalc.memory.report import Bench
+
+
+class Several(NamedTuple):
+    """Bytes on each of ``devices``: by a formula, with activations from the replay; largest batch of one device."""
+
+    devices: int
+    zero: int
+    parameters: int
+    gradients: int
+    optimizer_state: int
+    in_flight: int
+    activations: int
+    largest_batch: int
+
+    @property
+    def peak_bytes(self) -> int:
+        """The sum."""
+        return self.parameters + self.gradients + self.optimizer_state + self.in_flight + self.activations
+
+    def lines(self, units: str) -> tuple[str, ...]:
+        """What it comes to, in words."""
+        way = f"ZeRO-{self.zero}" if self.zero else "data parallel"
+
+        def size(count: int) -> str:
+            return format_bytes(count, units)
+
+        return (
+            f"{way} on {self.devices} devices: {size(self.peak_bytes)} on each, at most {self.largest_batch:,} images "
+            "on each at once (by formula, not measured)",
+            f"parameters {size(self.parameters)}, gradients {size(self.gradients)}, optimizer state "
+            f"{size(self.optimizer_state)}, in flight {size(self.in_flight)}, activations and the rest "
+            f"{size(self.activations)}",
+        )
+
+    def data(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {**self._asdict(), "peak_bytes": self.peak_bytes, "method": "formula"}
+
+
+def on_several(bench: Bench, batch: int, devices: int, zero: int, room: int) -> Several:
+    """What each of several devices holds for a batch of its own."""
+    from cnncalc.memory.fit import largest_batch
+
+    def share(batch: int) -> Several:
+        training = bench.training(batch)
+        tape = bench.tape(batch, training=True)
+        parameters = sum(parameter.size for parameter in tape.parameters)
+        learned = sum(parameter.size for parameter in tape.parameters if parameter.is_trainable)
+        state = training.breakdown.optimizer_state
+        largest: dict[int, int] = {}
+        for parameter in tape.parameters:
+            largest[parameter.layer] = largest.get(parameter.layer, 0) + parameter.size
+        biggest = max(largest.values(), default=0)
+        rest = training.breakdown
+        others = rest.buffers + rest.inputs + rest.activations + rest.transient
+
+        def part(count: int, stage: int) -> int:
+            return -(-count // devices) if zero >= stage else count
+
+        in_flight = learned if zero == 0 and devices > 1 else biggest if zero == 3 else 0
+        return Several(devices, zero, part(parameters, 3), part(learned, 2), part(state, 1), in_flight, others, 0)
+
+    found = largest_batch(lambda batch: share(batch).peak_bytes, room)
+    return share(batch)._replace(largest_batch=found)

@@ -1,0 +1,106 @@
+"""The report of a net, or of two, as one page of HTML that needs nothing else: no network, no further file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.formats.notation import Notation
+from cnncalc.page.checks import checks_section
+from cnncalc.page.comparison import comparison_verdict, layers_section
+from cnncalc.page.counted import assumed_section, counted_section, design_section
+from cnncalc.page.figures import Gallery, drawings_section, pairs_section
+from cnncalc.page.layers import layer_table, tools
+from cnncalc.page.markup import section
+from cnncalc.page.memory import STOPS, memory_data, memory_section
+from cnncalc.page.shell import heading, whole
+from cnncalc.page.verdict import verdict
+from cnncalc.views.difference import difference_document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.analysis.difference import Difference
+    from cnncalc.checks.check import Outcome
+    from cnncalc.memory.curve import Curve
+    from cnncalc.memory.report import MemoryReport
+
+DRAWN = ("cost", "volumes", "training", "inference", "graph")
+"""The drawings of a page, in their order."""
+COMPARED = ("cost", "volumes")
+"""The drawings of a page about two nets."""
+
+FOLDED = 60
+"""A table with more layers than this is shown folded at first."""
+
+
+def report_page(
+    memory: MemoryReport, curve: Curve, outcome: Outcome, texts: Sequence[tuple[str, str]], *, units: str = "iec"
+) -> str:
+    """The page of one net. ``memory`` is made with logs; ``texts`` are the design itself, with titles."""
+    report = memory.report
+    gallery = Gallery(units)
+    parts = [
+        ("verdict", "In short", verdict(memory, outcome, units)),
+        ("drawings", "Drawings", drawings_section(gallery, memory, DRAWN)),
+        ("table", "Layers", section("table", "Layers", tools(), layer_table(report, units))),
+        ("memory", "Memory", memory_section([memory], [curve], units)),
+        ("checks", "Budgets", checks_section([outcome], [report.name], units)),
+        ("counted", "Method", counted_section(memory, units)),
+        ("assumed", "Assumptions", assumed_section([memory], units)),
+        ("design", "Design", design_section(texts)),
+    ]
+    lines = [line for line in (report.title, f"Source: {report.source}" if report.source else None) if line]
+    return whole(
+        f"{report.name}: what it costs",
+        heading([report.name], lines),
+        [(key, label) for key, label, _ in parts],
+        [html for _, _, html in parts],
+        _data([memory], [curve], units),
+        gallery.styles,
+    )
+
+
+def comparison_page(
+    found: Difference,
+    names: tuple[str, str],
+    memories: tuple[MemoryReport, MemoryReport],
+    curves: tuple[Curve, Curve],
+    outcomes: tuple[Outcome, Outcome],
+    texts: Sequence[tuple[str, str]],
+    *,
+    units: str = "iec",
+) -> str:
+    """The page of two nets, the second held against the first."""
+    called = [memory._replace(architecture=name) for memory, name in zip(memories, names, strict=True)]
+    document = difference_document(found, names, memories[0].options, notation=Notation(units))
+    gallery = Gallery(units)
+    parts = [
+        ("verdict", "In short", comparison_verdict(found, document, names, units)),
+        ("drawings", "Drawings", pairs_section(gallery, called, COMPARED)),
+        ("table", "Layers", layers_section(document, names)),
+        ("memory", "Memory", memory_section(called, curves, units)),
+        ("checks", "Budgets", checks_section(outcomes, names, units)),
+        ("counted", "Method", counted_section(called[0], units)),
+        ("assumed", "Assumptions", assumed_section(called, units)),
+        ("design", "Designs", design_section(texts)),
+    ]
+    return whole(
+        f"{names[0]} and {names[1]} compared",
+        heading(names, []),
+        [(key, label) for key, label, _ in parts],
+        [html for _, _, html in parts],
+        _data(called, curves, units),
+        gallery.styles,
+    )
+
+
+def _data(memories: Sequence[MemoryReport], curves: Sequence[Curve], units: str) -> dict[str, Any]:
+    """What the program of the page reads."""
+    options = memories[0].options
+    return {
+        "units": units,
+        "batch": options.batch,
+        "stops": STOPS,
+        "fold": FOLDED,
+        "nets": [memory_data(memory, curve) for memory, curve in zip(memories, curves, strict=True)],
+    }

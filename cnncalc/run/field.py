@@ -1,0 +1,248 @@
+"""Which pixels of the input really reach an output, found by changing them.
+
+For each layer one row of its input after the other is changed, and the rows of the output that change with it are
+marked; columns alike. It is the layer's own run that is asked, on one thin strip of one or two maps, which has the
+windows of the whole. Put behind one another from the input on, these marks say which pixels reach which output.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cnncalc.layers.planes import pixels
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.layers.base import Layer
+    from cnncalc.run.forward import Measurement
+
+MOST_ELEMENTS = 100_000_000
+"""A layer for which more numbers would have to be computed is not checked, nor is what lies behind it."""
+
+MOST_WORK = 3_000_000_000
+"""About so many numbers are computed for a whole net; layers behind that are not checked."""
+
+MOST_PIXELS = 2048
+"""An input of more rows or columns is not checked."""
+
+STRIP = 24
+"""How wide a strip of the plane is where its other side is being looked at."""
+
+AT_ONCE = 2_000_000
+"""About how many numbers are computed at a time."""
+
+THIN: dict[str, tuple[Mapping[str, Any], int]] = {
+    "conv": ({"filters": 1, "groups": 1, "connections": None}, 1),
+    "dwconv": ({"multiplier": 1}, 1),
+    "deconv": ({"filters": 1, "groups": 1}, 1),
+    "fc": ({"units": 1}, 1),
+    "rbf": ({"units": 1}, 1),
+    "gn": ({"groups": 1}, 2),
+    "shuffle": ({"groups": 1}, 2),
+    "slice": ({"from": 0, "to": 1}, 2),
+    **dict.fromkeys(("input", "flatten", "identity", "dropout", "upsample", "pad", "scale", "bn", "prelu"), ({}, 1)),
+    **dict.fromkeys(("pool", "avgpool", "lppool", "gap", "gmp", "subsample", "concat", "add", "mul"), ({}, 1)),
+    **dict.fromkeys(("softmax", "ln", "in", "lrn"), ({}, 2)),
+}
+"""Kinds that work on maps of their own or mix them everywhere alike: keys that make them thin, and how many maps do."""
+
+
+class Seen(NamedTuple):
+    """For each output along one side the first and the last pixel that reach it; -1 where none does."""
+
+    first: Any
+    last: Any
+
+    @property
+    def extent(self) -> int:
+        """The most pixels from the first to the last."""
+        seen = self.last >= 0
+        return int((self.last - self.first + 1)[seen].max()) if seen.any() else 0
+
+    @property
+    def span(self) -> int:
+        """The pixels from the first to the last that reach any output."""
+        seen = self.last >= 0
+        return int(self.last[seen].max() - self.first[seen].min() + 1) if seen.any() else 0
+
+
+def measure_field(
+    report: Report, measurement: Measurement, *, progress: Callable[[int, str], None] | None = None
+) -> tuple[tuple[Seen, Seen] | None, ...]:
+    """For each layer of a net that has run what reaches its outputs, by height and by width.
+
+    None for layers that did not run, and where finding out would cost too much. Extents come from the arrays of the
+    run.
+    """
+    rows = report.layers
+    shapes = [None if layer is None else layer.shape[1:3] for layer in measurement.layers]
+    inputs = [shape for row, shape in zip(rows, shapes, strict=True) if row.kind == "input" and shape]
+    image = tuple(max([shape[side] for shape in inputs], default=1) for side in (0, 1))
+    readers = [0] * len(rows)
+    for row in rows:
+        for source in row.sources:
+            readers[source] += 1
+    reaching: dict[int, tuple[Any, Any] | None] = {}
+    probes = Probes()
+    result: list[tuple[Seen, Seen] | None] = []
+    for row, shape in zip(rows, shapes, strict=True):
+        if progress is not None:
+            progress(row.index, row.name)
+        found: tuple[Any, Any] | None = None
+        if shape is None or max(image) > MOST_PIXELS:
+            found = None
+        elif not row.sources:
+            found = (np.eye(shape[0], image[0], dtype=bool), np.eye(shape[1], image[1], dtype=bool))
+        else:
+            found = _behind(row, [reaching.get(source) for source in row.sources], measurement, probes)
+        reaching[row.index] = found
+        result.append(None if found is None else (_seen(found[0]), _seen(found[1])))
+        for source in row.sources:
+            readers[source] -= 1
+            if not readers[source]:
+                reaching.pop(source, None)
+    return tuple(result)
+
+
+def _seen(reaching: Any) -> Seen:
+    """The first and last pixel of each output, from outputs x pixels."""
+    some = reaching.any(axis=1)
+    first = np.where(some, reaching.argmax(axis=1), -1)
+    last = np.where(some, reaching.shape[1] - 1 - reaching[:, ::-1].argmax(axis=1), -1)
+    return Seen(first, last)
+
+
+def _behind(
+    row: LayerReport,
+    before: Sequence[tuple[Any, Any] | None],
+    measurement: Measurement,
+    probes: Probes,
+) -> tuple[Any, Any] | None:
+    """What reaches the outputs of a layer, from what reaches its inputs."""
+    total: list[Any] = [False, False]
+    sources = [measurement.layers[source] for source in row.sources]
+    volumes = tuple(Volume(*source.shape[1:]) for source in sources if source is not None)
+    if len(volumes) < len(sources):
+        return None
+    layer, volumes = _thin(row.layer, volumes)
+    for number, reaching in enumerate(before):
+        if reaching is None:
+            return None
+        marks = probes.of(layer, volumes, number)
+        if marks is None:
+            return None
+        for side in (0, 1):
+            through = probes.behind(marks[side], reaching[side])
+            if through is None:
+                return None
+            total[side] = through if number == 0 else total[side] | through
+    return total[0], total[1]
+
+
+class Probes:
+    """What has been found out of layers, each once for the same volumes, and how much may still be computed."""
+
+    def __init__(self) -> None:
+        self.left = MOST_WORK
+        self.known: dict[Any, tuple[Any, Any] | None] = {}
+
+    def of(self, layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, Any] | None:
+        """The marks of one input of a layer; None where they cost too much."""
+        key = (layer, volumes, number)
+        if key not in self.known:
+            size = volumes[number]
+            self.left -= sum(x.depth for x in volumes) * STRIP * (size.height**2 + size.width**2)
+            self.known[key] = _probe(layer, volumes, number) if self.left > 0 else None
+        return self.known[key]
+
+    def behind(self, marks: Any, reaching: Any) -> Any:
+        """What reaches the outputs along one side; None where it costs too much."""
+        if marks is None:
+            return reaching
+        # a product of matrices is quick: about a hundred multiply-adds for what one number costs elsewhere
+        self.left -= marks.size * reaching.shape[1] // 100
+        return (marks @ reaching.astype(np.float32)) > 0 if self.left > 0 else None
+
+
+def _thin(layer: Layer, volumes: tuple[Volume, ...]) -> tuple[Layer, tuple[Volume, ...]]:
+    """A layer with the same windows for volumes of little depth, and these volumes."""
+    if layer.is_activation and layer.kind not in THIN:
+        thin: tuple[Mapping[str, Any], int] = ({}, 1)
+    elif layer.kind in THIN:
+        thin = THIN[layer.kind]
+    else:
+        return layer, volumes
+    keys, depth = thin
+    if keys:
+        layer = type(layer)(**{name: value for name, value in {**layer.written(), **keys}.items() if value is not None})
+    return layer, tuple(Volume(x.height, x.width, depth) for x in volumes)
+
+
+def _probe(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, Any] | None:
+    """Which rows (columns) of one input reach which rows (columns) of the output: outputs x inputs, 0 or 1.
+
+    None in place of the marks of a side where each reaches its own alone; None for both where it costs too much.
+    """
+    result = []
+    for side in (0, 1):
+        marks = None
+        if layer.kind in THIN or layer.is_activation:
+            strip = _strip(layer, volumes, side)
+            marks = _probe_side(layer, strip, number, side)
+        if marks is None:  # a window wider than the strip, say
+            marks = _probe_side(layer, volumes, number, side)
+        if marks is None:
+            return None
+        same = marks.shape[0] == marks.shape[1] and np.array_equal(marks, np.eye(len(marks)))
+        result.append(None if same else marks)
+    return result[0], result[1]
+
+
+def _strip(layer: Layer, volumes: tuple[Volume, ...], side: int) -> tuple[Volume, ...]:
+    """The volumes with little of the side that is not looked at."""
+    crop = 0
+    if layer.kind == "pad":
+        sides = layer.pad  # type: ignore[attr-defined]
+        crop = -min(0, sides[1 - side]) - min(0, sides[3 - side])
+    if side == 0:
+        return tuple(Volume(x.height, min(STRIP + crop, x.width), x.depth) for x in volumes)
+    return tuple(Volume(min(STRIP + crop, x.height), x.width, x.depth) for x in volumes)
+
+
+def _probe_side(layer: Layer, volumes: tuple[Volume, ...], number: int, side: int) -> Any:
+    """The marks along one side; None where it costs too much or where nothing comes out."""
+    size = volumes[number][side]
+    each = sum(x.elements for x in volumes)
+    if size * each > MOST_ELEMENTS:
+        return None
+    random = np.random.default_rng(0)
+    arrays = layer.parameters(*volumes) + layer.buffers(*volumes)
+    parameters = {array.name: random.uniform(0.5, 1.5, array.shape) for array in arrays}
+    base = [random.uniform(0.5, 1.5, (1, x.depth, x.height, x.width)) for x in volumes]
+    # more than everything else: so that a maximum changes too
+    change = random.uniform(2, 3, base[number].shape)
+    alone = layer.kind == "bn"  # which may take its statistics from all images of a batch
+    step = 1 if alone else max(1, AT_ONCE // each)
+    try:
+        before = layer.forward(np, *[pixels(x) for x in base], **parameters)
+    except ValueError:
+        return None
+    if not before.size:
+        return None
+    least = 1e-11 * np.abs(before).max()
+    marks = np.zeros((before.shape[1 + side], size), np.float32)
+    for first in range(0, size, step):
+        some = range(first, min(size, first + step))
+        images = [np.repeat(x, len(some), axis=0) for x in base]
+        for place, index in enumerate(some):
+            where = (place, slice(None), index) if side == 0 else (place, slice(None), slice(None), index)
+            images[number][where] += change[(0, *where[1:])]
+        after = layer.forward(np, *[pixels(x) for x in images], **parameters)
+        changed = np.abs(after - before) > least
+        marks[:, first : first + len(some)] = changed.any(axis=(2 - side, 3)).T
+    return marks

@@ -1,0 +1,438 @@
+"""One training step of a net in NumPy: forward, loss, backward, optimizer, with what is alive at every moment.
+
+The order of things, and when arrays die, are those that :mod:`cnncalc.memory.replay` says for the profile ``numpy``,
+but nothing here asks it. An array dies when nothing refers to it any more, as always in Python.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cnncalc.layers.base import Saved
+from cnncalc.layers.planes import pieces, pixels, planes
+from cnncalc.run.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.run.live import Watch
+    from cnncalc.run.weights import Weights
+
+HEAD_WEIGHT = 0.3
+"""How much an auxiliary head counts in the loss. Source: Szegedy et al. 2014, section 5."""
+
+
+class Storage:
+    """The memory of a gradient: how many values have it, and whether it is all theirs."""
+
+    __slots__ = ("holders", "whole")
+
+    def __init__(self) -> None:
+        self.holders = 1
+        self.whole = True
+
+
+class Gradient(NamedTuple):
+    """A gradient of a value, or what there is of it so far, and the memory that it lies in."""
+
+    array: Any
+    storage: Storage
+
+
+class Step(NamedTuple):
+    """What one step gave: the loss before it, and the bytes that were kept for backward."""
+
+    loss: float
+    saved_bytes: int
+
+
+class Trainer:
+    """A net in training: its weights, the gradients of the last step, the optimizer.
+
+    A final softmax is left out, since the loss, the mean cross-entropy over each output, has it in it. Outputs of heads
+    that are there for training alone count :data:`HEAD_WEIGHT`. ``watch`` is told when an operation begins and when all
+    that it gives is there. ``random`` decides what dropouts leave.
+    """
+
+    def __init__(
+        self,
+        report: Report,
+        weights: Weights,
+        optimizer: str | None = "momentum",
+        *,
+        random: np.random.Generator | None = None,
+        watch: Watch | None = None,
+        progress: Callable[[int, str], None] | None = None,
+    ) -> None:
+        self.report = report
+        self.weights = weights
+        self.watch = watch
+        self.progress = progress
+        self.random = random or np.random.default_rng(0)
+        rows = report.layers
+        readers = report.graph.readers
+        self.place = list(range(len(rows)))  # the value that a row gives
+        self.outputs: list[LayerReport] = []
+        for row in rows:
+            if readers[row.index]:
+                continue
+            if row.kind == "softmax":
+                self.place[row.index] = row.sources[0]
+                row = rows[row.sources[0]]
+            self.outputs.append(row)
+        self.outputs.sort(key=lambda row: row.training_only)  # heads last
+        self.runs = [row for row in rows if self.place[row.index] == row.index]
+        self.learned = [
+            tuple([array.name for array in row.arrays if array.role != "buffer"]) if row.is_trainable else ()
+            for row in rows
+        ]
+        self.learns = [False] * len(rows)
+        for row in self.runs:
+            own = bool(self.learned[row.index])
+            self.learns[row.index] = own or any(self.learns[source] for source in row.sources)
+        self.owner = [row.index if row.shared_with is None else self._owner(row) for row in rows]
+        self.gradients: dict[tuple[int, str], Any] = {}
+        names = [(row.index, name) for row in rows if self.owner[row.index] == row.index
+                 for name in self.learned[row.index]]  # fmt: skip
+        self.names = names
+        self.optimizer = Optimizer(optimizer, [weights[row][name] for row, name in names]) if optimizer else None
+
+    def _owner(self, row: LayerReport) -> int:
+        while (share := self.report.graph.nodes[row.index].share) is not None:
+            row = self.report.layers[share]
+        return row.index
+
+    def step(self, images: Mapping[str, Any], targets: Mapping[tuple[int, int], Any]) -> Step:
+        """One step: forward, loss, backward, optimizer.
+
+        ``images`` has an array batch x height x width x depth for each input, ``targets`` one of classes, batch x
+        height x width, for each height and width that an output has.
+        """
+        self.gradients.clear()
+        passing = Pass(self, images, targets)
+        loss = passing.forward()
+        self._mark("after forward")
+        saved = passing.saved_bytes()
+        passing.backward()
+        self._mark("after backward")
+        if self.optimizer is not None:
+            self.begin()
+            self.optimizer.step([self.gradients[name] for name in self.names])
+            self.end("optimizer step", "optimizer step")
+        return Step(loss, saved)
+
+    def begin(self) -> None:
+        """An operation begins."""
+        if self.watch is not None:
+            self.watch.begin()
+
+    def end(self, name: str, phase: str) -> None:
+        """All that an operation gives is there, and all that it needs is still there."""
+        if self.watch is not None:
+            self.watch.end(name, phase)
+
+    def _mark(self, moment: str) -> None:
+        if self.watch is not None:
+            self.watch.mark(moment)
+
+
+class Pass:
+    """One forward and backward pass of a batch; logits and loss live as long as it does."""
+
+    def __init__(self, trainer: Trainer, images: Mapping[str, Any], targets: Mapping[tuple[int, int], Any]) -> None:
+        self.trainer = trainer
+        self.images = images
+        self.targets = targets
+        self.rows = trainer.report.layers
+        self.arrays: dict[int, Any] = {}
+        self.saved: dict[int, Saved] = {}
+        self.terms: list[tuple[str, int, int, int]] = []  # what, logits, and the values in and out
+        self.values: list[Any] = []  # of the loss
+        self.kept_terms: dict[int, Any] = {}
+        self.logits: list[Any] = []
+        self.grads: dict[int, Gradient] = {}  # of values, as far as they are known
+        self.brief: dict[str, Any] = {}  # what a layer has made that is not kept
+        self.total = 0  # the value that is the loss
+        self.loss: Any = None
+
+    # forward
+
+    def forward(self) -> float:
+        """Runs all layers and the loss; what backward needs is kept."""
+        trainer = self.trainer
+        uses = [0] * len(self.rows)
+        for row in trainer.runs:
+            for source in row.sources:
+                uses[source] += 1
+        for row in trainer.outputs:
+            uses[row.index] += 1  # the loss
+        for row in trainer.runs:
+            if trainer.progress is not None:
+                trainer.progress(row.index, row.name)
+            if not row.sources:
+                self.arrays[row.index] = self.images[row.name]
+                continue
+            trainer.begin()
+            self._run(row)
+            trainer.end(row.name, "forward")
+            self.brief = {}
+            for source in row.sources:
+                uses[source] -= 1
+                if not uses[source]:
+                    self.arrays.pop(source, None)
+        self.logits = [self.arrays[row.index] for row in trainer.outputs]
+        self.arrays.clear()
+        self._loss()
+        return float(self.loss)
+
+    def _run(self, row: LayerReport) -> None:
+        """Runs one layer. What its ``keeping`` says is kept if a gradient reaches its output."""
+        layer, trainer = row.layer, self.trainer
+        parameters = trainer.weights[row.index]
+        inputs = [self.arrays[source] for source in row.sources]
+        wanted = layer.may_work_in_place()
+        in_place = not layer.is_view and (
+            bool(wanted) if row.kind == "dropout" else row.in_place and wanted is not False
+        )
+        learns = trainer.learns[row.index]
+        learned = bool(trainer.learned[row.index])
+        keeping = layer.keeping(row.input_volumes, row.output, in_place=in_place, learns=learned)
+        in_place = in_place and keeping.overwrites
+        clone = pixels(planes(inputs[0]).copy()) if in_place and keeping.clones and learns else None
+        with np.errstate(all="ignore"):
+            output, extras = layer.forward_training(
+                np, *inputs, out=inputs[0] if in_place else None, random=trainer.random, **parameters
+            )
+        self.arrays[row.index] = output
+        wanted_extras = {extra.name for extra in keeping.extras}
+        extras = {name: array for name, array in extras.items() if name in wanted_extras}
+        if not learns:
+            self.brief = extras
+            return
+        if keeping.clones and in_place:
+            kept: tuple[Any, ...] = (clone,)
+        else:
+            kept = tuple(inputs) if keeping.inputs else (None,) * len(inputs)
+        self.saved[row.index] = Saved(
+            tuple([x.shape for x in inputs]),
+            kept,
+            output if keeping.output else None,
+            extras,
+            parameters,
+            tuple([trainer.learns[source] for source in row.sources]),
+            learned,
+        )
+
+    def saved_bytes(self) -> int:
+        """The memory of all arrays that are kept for backward, each stretch of it once."""
+        arrays: list[Any] = []
+        for saved in self.saved.values():
+            arrays += [*saved.inputs, saved.output, *saved.extras.values()]
+        for kept in self.kept_terms.values():
+            arrays += kept
+        owners = {}
+        for array in arrays:
+            if array is None:
+                continue
+            while array.base is not None:
+                array = array.base
+            owners[id(array)] = array.nbytes
+        return sum(owners.values())
+
+    def _loss(self) -> None:
+        """Mean cross-entropy over each output, those of heads weighted; all added up.
+
+        Each step of it makes an array: the logarithm of softmax, the mean over images and pixels, weight, sum.
+        """
+        trainer = self.trainer
+        total: int | None = None
+        for number, row in enumerate(trainer.outputs):
+            learns = trainer.learns[row.index]
+            target = self.targets[row.output[:2]]
+            trainer.begin()
+            likelihood = log_softmax(self.logits[number])
+            trainer.end("loss", "forward")
+            trainer.begin()
+            each = self._value(np.empty((), likelihood.dtype))
+            chosen = np.take_along_axis(likelihood, target[..., None], axis=3)
+            self.values[each][...] = 0 - chosen.mean()
+            del chosen
+            trainer.end("loss", "forward")
+            if learns:
+                self.kept_terms[number] = (likelihood, target)
+            del likelihood
+            self.terms.append(("mean", number, -1, each))
+            if row.training_only:
+                trainer.begin()
+                weighted = self._value(self.values[each] * np.full((), HEAD_WEIGHT, self.values[each].dtype))
+                self._scalar(weighted)
+                trainer.end("loss", "forward")
+                self.values[each] = None
+                self.terms.append(("weight", number, each, weighted))
+                each = weighted
+            if total is None:
+                total = each
+            else:
+                trainer.begin()
+                both = self._value(self.values[total] + self.values[each])
+                self._scalar(both)
+                trainer.end("loss", "forward")
+                self.values[total] = self.values[each] = None
+                self.terms.append(("add", total, each, both))
+                total = both
+        assert total is not None
+        self.loss = self.values[total]
+        self.values[total] = None
+        self.total = total
+
+    def _value(self, array: Any) -> int:
+        self.values.append(array)
+        return len(self.values) - 1
+
+    def _scalar(self, number: int) -> None:
+        """A number of the loss as an array, which has memory that can be counted."""
+        self.values[number] = np.array(self.values[number])
+
+    # backward
+
+    def backward(self) -> None:
+        """Runs all back in reverse order; gradients of parameters are left in the trainer."""
+        trainer = self.trainer
+        seed = np.ones((), self.loss.dtype)
+        storage = Storage()
+        storage.holders = 2
+        scalars = {self.total: Gradient(seed, storage)}
+        while self.terms:
+            self._back_term(*self.terms.pop(), scalars)
+        for row in reversed(trainer.runs):
+            if row.index in self.grads and row.index in self.saved:
+                if trainer.progress is not None:
+                    trainer.progress(row.index, row.name)
+                self._back(row)
+            self.saved.pop(row.index, None)
+
+    def _back_term(self, what: str, first: int, second: int, output: int, scalars: dict[int, Gradient]) -> None:
+        """One operation of the loss."""
+        trainer = self.trainer
+        incoming = scalars.pop(output)
+        if what == "add":
+            for value in (first, second):
+                incoming.storage.holders += 1
+                scalars[value] = incoming
+            trainer.begin()
+            trainer.end("loss", "backward")
+            incoming.storage.holders -= 1
+            return
+        row = trainer.outputs[first]
+        if not trainer.learns[row.index]:
+            return
+        if what == "weight":
+            trainer.begin()
+            scalars[second] = Gradient(np.array(incoming.array * incoming.array.dtype.type(HEAD_WEIGHT)), Storage())
+            trainer.end("loss", "backward")
+            incoming.storage.holders -= 1
+            return
+        likelihood, target = self.kept_terms.pop(first)
+        trainer.begin()
+        chosen = pixels(np.zeros(planes(likelihood).shape, likelihood.dtype))
+        np.put_along_axis(chosen, target[..., None], -incoming.array / target.size, axis=3)
+        trainer.end("loss", "backward")
+        del incoming, target
+        trainer.begin()
+        result = log_softmax_backward(likelihood, chosen)
+        trainer.end("loss", "backward")
+        del chosen, likelihood
+        self._hand_on(row, row.index, Gradient(result, Storage()), "loss")
+
+    def _back(self, row: LayerReport) -> None:
+        """Backward of one layer: all that it gives is made while the gradient that came in and what was kept live."""
+        trainer, layer = self.trainer, row.layer
+        incoming, saved = self.grads.pop(row.index), self.saved.pop(row.index)
+        keeping = layer.keeping(row.input_volumes, row.output, learns=saved.learns)
+        trainer.begin()
+        with np.errstate(all="ignore"):
+            given, found = layer.backward(np, incoming.array, saved)
+        outgoing: list[tuple[int, Gradient]] = []
+        for source, array, word in zip(row.sources, given, keeping.gradients, strict=True):
+            if array is None or not trainer.learns[source]:
+                continue
+            if word == "new":
+                outgoing.append((source, Gradient(array, Storage())))
+                continue
+            incoming.storage.holders += 1
+            incoming.storage.whole = incoming.storage.whole and array.size == incoming.array.size
+            outgoing.append((source, Gradient(array, incoming.storage)))
+        del given, array
+        owner = trainer.owner[row.index]
+        again = {}
+        for name in list(found):
+            known = trainer.gradients.get((owner, name))
+            if known is None:
+                trainer.gradients[owner, name] = found.pop(name)
+            else:
+                again[name] = known
+        trainer.end(row.name, "backward")
+        incoming.storage.holders -= 1
+        del incoming, saved
+        while outgoing:
+            source, gradient = outgoing.pop(0)
+            self._hand_on(row, source, gradient, row.name)
+            del gradient
+        for name, known in again.items():  # shared weights: the gradients of all their uses are summed
+            known += found.pop(name)
+
+    def _hand_on(self, row: LayerReport, value: int, gradient: Gradient, name: str) -> None:
+        """Adds a gradient to what there is of that of a value; into it, where it has that memory for itself."""
+        trainer = self.trainer
+        before = self.grads.get(value)
+        if before is None:
+            self.grads[value] = gradient
+            return
+        if before.storage.holders == 1 and before.storage.whole:
+            trainer.begin()
+            target = planes(before.array)
+            target += planes(gradient.array)
+        else:
+            trainer.begin()
+            self.grads[value] = Gradient(pixels(planes(before.array) + planes(gradient.array)), Storage())
+            trainer.end(name, "backward")
+            before.storage.holders -= 1
+        gradient.storage.holders -= 1
+
+
+def log_softmax(logits: Any) -> Any:
+    """The logarithm of softmax along the depth, of batch x height x width x depth."""
+    maps = planes(logits)
+    result = np.empty(maps.shape, maps.dtype)
+    for image, target in zip(maps, result, strict=True):
+        np.subtract(image, image.max(axis=0), out=target)
+        total = np.zeros(image.shape[1:], maps.dtype)
+        for piece in pieces(len(image), total.nbytes):
+            total += np.exp(target[piece]).sum(axis=0)
+        target -= np.log(total, out=total)
+    return pixels(result)
+
+
+def log_softmax_backward(output: Any, gradient: Any) -> Any:
+    """gradient - softmax * (sum of the gradient over the depth)."""
+    maps, coming = planes(output), planes(gradient)
+    result = np.empty(maps.shape, maps.dtype)
+    for image, arriving, target in zip(maps, coming, result, strict=True):
+        total = arriving.sum(axis=0)
+        np.exp(image, out=target)
+        target *= total
+        np.subtract(arriving, target, out=target)
+    return pixels(result)
+
+
+def draw_targets(report: Report, outputs: Iterable[LayerReport], *, seed: int = 0) -> dict[tuple[int, int], Any]:
+    """Random classes for the loss: for each height and width that an output has, batch x height x width of them."""
+    random = np.random.default_rng((seed, 2))
+    classes: dict[tuple[int, int], int] = {}
+    for row in outputs:
+        plane = row.output[:2]
+        classes[plane] = min(row.output.depth, classes.get(plane, row.output.depth))
+    return {plane: random.integers(0, number, (report.batch, *plane)) for plane, number in classes.items()}

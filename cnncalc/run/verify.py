@@ -1,0 +1,117 @@
+"""From a report to a verification: build the net, run it, look at it, compare."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import DesignError, Problem, ValueProblem
+from cnncalc.run.compare import Verification, compare
+from cnncalc.run.field import measure_field
+from cnncalc.run.forward import draw_images, run
+from cnncalc.run.weights import build
+from cnncalc.units import bytes_per_element, format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cnncalc.analysis.report import Report
+
+DTYPES = ("float32", "float64")
+"""What a net can be run in."""
+
+SCRATCH_BYTES = 64 << 20
+"""What windows laid out for BLAS and the like need beside the volumes."""
+
+
+def verify(
+    report: Report,
+    *,
+    seed: int = 0,
+    progress: Callable[[str, int, str], None] | None = None,
+    memory: int | None = None,
+) -> Verification:
+    """Builds a net with seeded random weights, runs it in NumPy, and holds every number of the report against the run.
+
+    The batch and the data type (float32 or float64) are the report's. ``progress`` is told what is being done (``run``
+    or ``receptive field``), and the number and the name of the layer. ``memory`` is how many bytes the run may need
+    (default: what the machine has left).
+
+    Raises ValueProblem for another data type, DesignError where the run would need more memory than there is.
+    """
+    if report.dtype not in DTYPES:
+        raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
+    needed = needed_bytes(report)
+    limit = available_bytes() if memory is None else memory
+    if needed > limit:
+        raise _too_large(report, needed, limit)
+    try:
+        weights = build(report, seed=seed)
+        images = draw_images(report, seed=seed)
+        measurement = run(report, weights, images, progress=_step(progress, "run"))
+        del weights, images
+        field = measure_field(report, measurement, progress=_step(progress, "receptive field"))
+    except MemoryError:
+        raise _too_large(report, needed, limit) from None
+    return compare(report, measurement, field, seed=seed)
+
+
+def _step(progress: Callable[[str, int, str], None] | None, what: str) -> Callable[[int, str], None] | None:
+    return None if progress is None else lambda index, name: progress(what, index, name)
+
+
+def _too_large(report: Report, needed: int, limit: int) -> DesignError:
+    images = f"{report.batch} images" if report.batch > 1 else "one image"
+    message = (
+        f"the run of {report.name} with {images} in {report.dtype} needs about {format_bytes(needed)} of memory, "
+        f"but {format_bytes(limit)} are free"
+    )
+    hint = "a smaller --batch or --input needs less" if report.batch > 1 else "a smaller --input needs less"
+    return DesignError([Problem("too-large-to-run", message, hint=hint)])
+
+
+def needed_bytes(report: Report) -> int:
+    """About how much memory a run needs: parameters, the activations that exist at once, and room to work in."""
+    each = bytes_per_element(report.dtype)
+    elements = sum([row.parameters + row.buffers for row in report.layers])
+    readers = [0] * len(report.layers)
+    for row in report.layers:
+        for source in row.sources:
+            readers[source] += 1
+    owner = list(range(len(report.layers)))
+    users = [0] * len(report.layers)
+    live = peak = largest = 0
+    for row in report.layers:
+        here = row.index
+        largest = max(largest, row.activations)
+        if row.in_place and row.sources:
+            owner[here] = owner[row.sources[0]]
+        else:
+            live += row.activations
+        users[owner[here]] += max(1, readers[here])
+        peak = max(peak, live)
+        for source in row.sources:
+            users[owner[source]] -= 1
+            if not users[owner[source]]:
+                live -= report.layers[owner[source]].activations
+    return elements * each + (peak + 3 * largest) * each * report.batch + SCRATCH_BYTES
+
+
+def available_bytes() -> int:
+    """How much memory the machine, or the container that this process lives in, has left; 8 GiB if it does not say."""
+    limits = []
+    with suppress(OSError, ValueError), open("/proc/meminfo", encoding="ascii") as file:
+        limits += [int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:")]
+    with suppress(OSError, ValueError):
+        most, used = (_number(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
+        limits.append(most - used)
+    if not limits and hasattr(os, "sysconf"):
+        with suppress(OSError, ValueError):
+            limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4)
+    return max(0, min(limits, default=8 << 30))
+
+
+def _number(file: str) -> int:
+    with open(file, encoding="ascii") as text:
+        return int(text.read())

@@ -1,0 +1,160 @@
+"""A whole training step measured, and held against what the replay says of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from cnncalc.errors import DesignError, Problem, ValueProblem
+from cnncalc.memory.report import Bench, Options, resident
+from cnncalc.run.forward import draw_images
+from cnncalc.run.live import Watch
+from cnncalc.run.training import Trainer, draw_targets
+from cnncalc.run.verify import DTYPES, SCRATCH_BYTES, available_bytes
+from cnncalc.run.weights import build
+from cnncalc.units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cnncalc.analysis.report import Report
+
+
+class Comparison(NamedTuple):
+    """One number of bytes as the replay says it and as it was measured."""
+
+    quantity: str
+    expected: int
+    measured: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether they are equal."""
+        return self.expected == self.measured
+
+
+class TrainingVerification(NamedTuple):
+    """What came of holding the replay of a training step against the run of two steps.
+
+    ``moments`` is how many layers were looked at, forward and backward, and ``wrong`` holds those at which not as many
+    bytes were alive as the replay says. ``scratch_bytes`` is the most that a kernel had for itself for a moment, at
+    ``scratch_at``, and ``highest_bytes`` the most that was alive with that. ``losses`` are those of both steps.
+    """
+
+    name: str
+    batch: int
+    dtype: str
+    optimizer: str
+    seed: int
+    comparisons: tuple[Comparison, ...]
+    moments: int
+    wrong: tuple[tuple[str, Comparison], ...]
+    scratch_bytes: int
+    scratch_at: str
+    highest_bytes: int
+    losses: tuple[float, float]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every number was met to the byte."""
+        return not self.wrong and all(each.agrees for each in self.comparisons)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the losses are numbers."""
+        return bool(np.isfinite(self.losses).all())
+
+
+def verify_training(
+    report: Report,
+    *,
+    optimizer: str = "momentum",
+    seed: int = 0,
+    progress: Callable[[str, int, str], None] | None = None,
+    memory: int | None = None,
+) -> TrainingVerification:
+    """Trains a net with random weights, images and classes for two steps and measures the memory of its arrays.
+
+    The second step is held against the replay of the profile ``numpy``; the first, in which the optimizer makes its
+    state, against what the replay says of a first step. Batch and data type (float32 or float64) are the report's.
+
+    Raises ValueProblem for another data type or an unknown optimizer, DesignError where it needs more memory than there
+    is.
+    """
+    if report.dtype not in DTYPES:
+        raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
+    options = Options(profile="numpy", batch=report.batch, dtype=report.dtype, optimizer=optimizer)
+    bench = Bench(report, options)
+    expected = bench.training(report.batch, logs=True)
+    needed = max(expected.peak_bytes, expected.first_step_peak_bytes) + SCRATCH_BYTES
+    limit = available_bytes() if memory is None else memory
+    if needed > limit:
+        raise _too_large(report, needed, limit)
+    random = np.random.default_rng((seed, 3))
+    watch = Watch()
+    try:
+        weights, images = build(report, seed=seed), draw_images(report, seed=seed)
+        trainer = Trainer(report, weights, optimizer, random=random, watch=watch)
+        targets = draw_targets(report, trainer.outputs, seed=seed)
+        there = watch.live()
+        losses, firsts = [], 0
+        for step in ("step 1", "step 2"):
+            watch.levels.clear()
+            trainer.progress = _step(progress, step)
+            done = trainer.step(images, targets)
+            losses.append(done.loss)
+            firsts = firsts or max(watch.levels.values())
+    except MemoryError:
+        raise _too_large(report, needed, limit) from None
+    finally:
+        watch.close()
+    tape = bench.tape(report.batch, training=True)
+    base = sum(resident(tape))
+    comparisons = (
+        Comparison("resident", base + bench.step(tape).before_first, there),
+        Comparison("after_forward", expected.after_forward_bytes, watch.marks["after forward"]),
+        Comparison("after_backward", expected.after_backward_bytes, watch.marks["after backward"]),
+        Comparison("saved", expected.saved_bytes, done.saved_bytes),
+        Comparison("peak", expected.peak_bytes, max(watch.levels.values())),
+        Comparison("first_step_peak", expected.first_step_peak_bytes, firsts),
+    )
+    levels: dict[tuple[str, str], int] = {("optimizer step", "optimizer step"): expected.after_backward_bytes}
+    base += bench.step(tape).state
+    for event in expected.events:
+        key = (event.name, event.phase)
+        levels[key] = max(base + event.total, levels.get(key, 0))
+    wrong = tuple(
+        (name, Comparison(phase, levels.get((name, phase), 0), level))
+        for (name, phase), level in watch.levels.items()
+        if levels.get((name, phase)) != level
+    )
+    name, phase = watch.scratch_at
+    return TrainingVerification(
+        name=report.name,
+        batch=report.batch,
+        dtype=report.dtype,
+        optimizer=optimizer,
+        seed=seed,
+        comparisons=comparisons,
+        moments=len(watch.levels),
+        wrong=wrong,
+        scratch_bytes=watch.scratch,
+        scratch_at=name if name == phase else f"{name} ({phase})",
+        highest_bytes=watch.highest,
+        losses=(losses[0], losses[1]),
+    )
+
+
+def _step(progress: Callable[[str, int, str], None] | None, what: str) -> Callable[[int, str], None] | None:
+    return None if progress is None else lambda index, name: progress(what, index, name)
+
+
+def _too_large(report: Report, needed: int, limit: int) -> DesignError:
+    images = f"{report.batch} images" if report.batch > 1 else "one image"
+    message = (
+        f"training {report.name} with {images} in {report.dtype} needs about {format_bytes(needed)} of memory, "
+        f"but {format_bytes(limit)} are free"
+    )
+    hint = "a smaller --batch or --input needs less" if report.batch > 1 else "a smaller --input needs less"
+    return DesignError([Problem("too-large-to-run", message, hint=hint)])

@@ -1,0 +1,81 @@
+"""An arena plan as a document: what it takes, where every volume lies, and a map of offsets over time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number, plural
+from cnncalc.memory.arena import draw, marks
+from cnncalc.units import format_bytes
+
+if TYPE_CHECKING:
+    from cnncalc.memory.arena import ArenaPlan
+
+
+def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> Document:
+    """The plan of one arena for inference."""
+
+    def size(count: int) -> str:
+        return format_bytes(count, units)
+
+    images = plural(plan.batch, "image")
+    gap = (
+        "no more than is alive at once" if not plan.gap_bytes else f"{size(plan.gap_bytes)} more than is alive at once"
+    )
+    heading = (
+        f"{plan.architecture}: one arena for inference, {images}, {plan.dtype} "
+        f"({plan.bytes_per_element} bytes an element)",
+        f"{size(plan.arena_bytes)} ({plan.arena_bytes:,} bytes) hold every volume, {gap}",
+    )
+    columns = (
+        Column("mark", "mark"),
+        Column("volume", "volume"),
+        Column("offset", "offset", True),
+        Column("size", "size", True),
+        Column("first", "from step", True),
+        Column("last", "to step", True),
+        Column("layers", "holds"),
+    )
+    rows = tuple(
+        (
+            Cell(mark, mark),
+            Cell(volume.name, volume.name),
+            number(volume.offset),
+            number(volume.size),
+            number(volume.first),
+            number(volume.last),
+            Cell(_layers(volume.layers, volume.role), volume.role),
+        )
+        for volume, mark in zip(plan.volumes, marks(plan), strict=True)
+    )
+    exact = "no order does with less" if plan.is_exact_order else "found by trying, an order with less may exist"
+    order = f"{plan.order}: at most {size(plan.bound_bytes)} alive at once, at {plan.peak_at}; {exact}"
+    if plan.bound_bytes != plan.given_bound_bytes:
+        order += f"; in the order given {size(plan.given_bound_bytes)}"
+    closing = (
+        Paragraph("order", (order,)),
+        Paragraph(
+            "beside it",
+            (
+                f"all volumes, each in memory of its own: {size(plan.sum_bytes)}; every layer's: "
+                f"{size(plan.every_volume_bytes)}; those of the notes' table: {size(plan.notes_bytes)}",
+                f"the largest input and output of one operation: {size(plan.widest_bytes)}",
+                f"without fusing convolution, BN and activation: {size(plan.unfused.arena_bytes)}",
+            ),
+        ),
+        Paragraph("map", ("addresses upward, steps to the right", *draw(plan, width=width)), verbatim=True),
+    )
+    return Document(heading, Table(columns, rows), closing, lambda: _data(plan))
+
+
+def _layers(layers: tuple[str, ...], role: str) -> str:
+    shown = ", ".join(layers[:3]) + (f" and {len(layers) - 3} more" if len(layers) > 3 else "")
+    return shown if role == "activations" else f"{shown} ({role})"
+
+
+def _data(plan: ArenaPlan) -> dict[str, Any]:
+    found: dict[str, Any] = {"schema": 1, **plan._asdict(), "is_exact_order": plan.is_exact_order}
+    found["steps"] = [step._asdict() for step in plan.steps]
+    found["volumes"] = [volume._asdict() for volume in plan.volumes]
+    found["unfused"] = plan.unfused._asdict()
+    return found

@@ -1,0 +1,127 @@
+"""The named nets with their facts, and a net as its expanded layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, word
+from cnncalc.formats.notation import USUAL, Notation
+from cnncalc.layers.keys import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+
+NETS = (
+    Column("name", "name"),
+    Column("title", "title"),
+    Column("input", "input"),
+    Column("layers", "layers", right=True),
+    Column("parameters", "parameters", right=True),
+    Column("macs", "MACs", right=True),
+    Column("activation_bytes", "activations", right=True),
+    Column("source", "source"),
+)
+LAYERS = (
+    Column("layer", "layer"),
+    Column("kind", "kind"),
+    Column("keys", "keys"),
+    Column("inputs", "inputs"),
+    Column("volume", "volume"),
+)
+
+
+def nets_document(reports: Sequence[Report], *, notation: Notation = USUAL) -> Document:
+    """One row a net: input, layers, parameters, multiply-adds and bytes of activations for one image, source."""
+    rows = []
+    for report in reports:
+        totals = report.totals
+        rows.append(
+            (
+                word(report.name),
+                Cell(report.title or "", report.title or "", ""),
+                word(_input(report)),
+                Cell(notation.full(len(report.layers)), len(report.layers)),
+                Cell(notation.full(totals.parameters), totals.parameters),
+                Cell(notation.brief(totals.macs), totals.macs),
+                Cell(notation.size(totals.activation_bytes), totals.activation_bytes),
+                Cell(report.source or "", report.source or "", ""),
+            )
+        )
+    counted = (
+        "for one image in float32; layers as in the table, input included; 1 MAC is one multiply and one add",
+        f"activations: bytes of all volumes with memory of their own; {notation.rule}",
+    )
+    return Document(
+        (),
+        Table(NETS, tuple(rows)),
+        (Paragraph("counted", counted),),
+        lambda: {"schema": 1, "nets": [_net(report) for report in reports]},
+    )
+
+
+def _input(report: Report) -> str:
+    return " ".join(row.output.size for row in report.layers if row.kind == "input")
+
+
+def _net(report: Report) -> dict[str, Any]:
+    from cnncalc.formats.record import totals_record
+
+    return {
+        "name": report.name,
+        "title": report.title,
+        "source": report.source,
+        "inputs": [list(row.output) for row in report.layers if row.kind == "input"],
+        "layers": len(report.layers),
+        "totals": totals_record(report.totals),
+    }
+
+
+def layers_document(report: Report) -> Document:
+    """The net as it was expanded: one row a layer with the keys that are not at their defaults."""
+    rows = tuple([_layer(report, row) for row in report.layers])
+    return Document((), Table(LAYERS, rows), (), lambda: _layers(report))
+
+
+def keys_of(report: Report, row: LayerReport) -> dict[str, Any]:
+    """The keys of a layer that differ from their defaults, those of its place in the net included."""
+    keys = row.layer.written()
+    node = report.graph.nodes[row.index]
+    if not node.trainable:
+        keys["trainable"] = False
+    if node.share is not None:
+        keys["share"] = row.shared_with
+    if node.training_only:
+        keys["training_only"] = True
+    return keys
+
+
+def _layer(report: Report, row: LayerReport) -> tuple[Cell, ...]:
+    keys = " ".join(
+        f"{name}={value if isinstance(value, str) else shown(value)}" for name, value in keys_of(report, row).items()
+    )
+    return (
+        word(row.name),
+        word(row.kind),
+        word(keys),
+        word(" ".join(row.inputs)),
+        Cell(str(row.output), row.output.size),
+    )
+
+
+def _layers(report: Report) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "architecture": report.name,
+        "layers": [
+            {
+                "name": row.name,
+                "kind": row.kind,
+                "keys": keys_of(report, row),
+                "inputs": list(row.inputs),
+                "output": list(row.output),
+            }
+            for row in report.layers
+        ],
+    }

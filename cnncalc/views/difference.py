@@ -1,0 +1,364 @@
+"""What two nets differ in, as a document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number, plural, word
+from cnncalc.formats.notation import USUAL, Notation
+from cnncalc.layers.keys import shown
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.difference import Change, Difference, LayerDifference, Quantity
+    from cnncalc.analysis.report import LayerReport
+    from cnncalc.memory.report import Options
+
+TITLES = {
+    "layers": "layers (CONV, FC)",
+    "macs": "MACs",
+    "parameter_memory": "parameter memory",
+    "activation_memory": "activation memory",
+    "inference_memory": "inference memory",
+    "training_memory": "training memory",
+}
+"""What a total is called, where it is not by its key."""
+
+COLUMNS = (
+    Column("change", "change"),
+    Column("layer", "layer"),
+    Column("what", "what"),
+    Column("volume", "volume"),
+    Column("activations", "activations", True),
+    Column("parameters", "parameters", True),
+    Column("macs", "MACs", True),
+)
+"""The columns for people; numbers are by how much a layer has grown."""
+
+COUNTS = ("activations", "weights", "parameters", "macs")
+EXACT = (
+    Column("change", "change"),
+    *(Column(f"{key}_{side}", f"{key} {side}") for key in ("layer", "label", "volume") for side in ("before", "after")),
+    Column("keys", "keys"),
+    *(Column(f"{key}_{side}", f"{key} {side}", True) for key in COUNTS for side in ("before", "after")),
+    *(Column(f"in_place_{side}", f"in place {side}") for side in ("before", "after")),
+)
+"""The columns for programs: both sides of everything."""
+
+
+def difference_document(
+    found: Difference,
+    names: tuple[str, str],
+    options: Options,
+    *,
+    columns: str | None = None,
+    depth: int | None = None,
+    notation: Notation = USUAL,
+    exact: bool = False,
+) -> Document:
+    """The totals of both nets, and the layers that are not the same.
+
+    With ``depth`` those of a block, so many dots deep, are one row. ``columns`` is a list of keys; without it ``exact``
+    gives the columns for programs.
+    """
+    if depth is not None:
+        blocks = block_differences(found, depth)
+        table = Table(COLUMNS, tuple([_block_cells(block, notation) for block in blocks]))
+    else:
+        blocks = None
+        table = _layers_table(found, notation, exact=exact, every=columns is not None)
+    before, after = names
+    closing = []
+    if found.renumbered:
+        text = f"{plural(found.renumbered, 'layer')} of the same design with another number in the name"
+        closing.append(Paragraph("renumbered", (text,)))
+    if not found.is_equal:
+        memory = f"{plural(options.batch, 'image')} in {options.dtype}, {options.profile}, {options.optimizer}"
+        closing.append(Paragraph("memory", (memory,)))
+        counted = f"counts are for one image; 1 MAC is one multiply and one add; {notation.rule}"
+        closing.append(Paragraph("counted", (counted,)))
+    return Document(
+        heading=(f"{before} -> {after}", verdict(found)),
+        table=table,
+        closing=tuple(closing),
+        data=lambda: _data(found, names, options, blocks),
+        summary=None if found.is_equal else _summary(found, notation),
+    ).with_columns(columns)
+
+
+def _layers_table(found: Difference, notation: Notation, *, exact: bool, every: bool) -> Table:
+    """One row a layer that is not the same, with the columns for people or for programs, or with ``every`` both."""
+    if every:
+        rows = [(*_cells(layer, notation), *_exact_cells(layer, notation)[1:]) for layer in found.different]
+        return Table((*COLUMNS, *EXACT[1:]), tuple(rows))
+    cells = _exact_cells if exact else _cells
+    return Table(EXACT if exact else COLUMNS, tuple([cells(layer, notation) for layer in found.different]))
+
+
+def verdict(found: Difference) -> str:
+    """In one line what is different."""
+    if found.is_equal:
+        return f"no difference: the same {plural(len(found.layers), 'layer')}, the same costs"
+    words = {
+        "added": "added",
+        "removed": "removed",
+        "changed": "changed",
+        "renamed": "renamed",
+        "affected": "affected by that",
+    }
+    counts = [(found.count(status), text) for status, text in words.items()]
+    parts = [f"{count:,} {text}" for count, text in counts if count]
+    return f"layers: {', '.join(parts) or 'all the same'}; {found.count('same'):,} the same"
+
+
+def _summary(found: Difference, notation: Notation) -> Table:
+    columns = (
+        Column("quantity", "total"),
+        Column("before", "before", True),
+        Column("after", "after", True),
+        Column("change", "change", True),
+        Column("percent", "%", True),
+    )
+    return Table(columns, tuple([_total(quantity, notation) for quantity in found.quantities]))
+
+
+def _total(quantity: Quantity, notation: Notation) -> tuple[Cell, ...]:
+    def size(count: int) -> str:
+        return notation.size(count) if quantity.unit == "bytes" else notation.full(count)
+
+    change = quantity.change
+    return (
+        Cell(TITLES.get(quantity.key, quantity.key), quantity.key),
+        Cell(size(quantity.before), quantity.before),
+        Cell(size(quantity.after), quantity.after),
+        Cell(_signed(size(change), change) or "0", change),
+        Cell(percent(quantity)),
+    )
+
+
+def percent(quantity: Quantity) -> str:
+    """``+3.8``; of what was not there before nothing can be said."""
+    tenths = quantity.tenths
+    if tenths is None:
+        return "" if quantity.change else "0.0"
+    if quantity.change and not tenths:
+        return "+0.0" if quantity.change > 0 else "-0.0"
+    sign = "+" if tenths > 0 else "-" if tenths < 0 else ""
+    return f"{sign}{abs(tenths) // 10:,}.{abs(tenths) % 10}"
+
+
+# Layers
+
+
+def _both(before: str | None, after: str | None) -> str:
+    """``a -> b``, and once what is the same or has one side alone."""
+    if before is None or after is None or before == after:
+        return (before if after is None else after) or ""
+    return f"{before} -> {after}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+        return ", ".join(value) or "none"
+    return value if isinstance(value, str) else shown(value)
+
+
+def change_text(change: Change) -> str:
+    """``filters 64 -> 128``"""
+    return f"{change.key} {_value(change.before)} -> {_value(change.after)}"
+
+
+def _what(layer: LayerDifference) -> str:
+    """The keys that changed, in words; of a layer that comes or goes its label."""
+    before, after = layer.before, layer.after
+    if before is None or after is None:
+        row = after or before
+        return row.label if row else ""
+    parts = [change_text(change) for change in layer.changes]
+    if before.in_place != after.in_place and not any(change.key == "in_place" for change in layer.changes):
+        parts.append(f"works in place {shown(before.in_place)} -> {shown(after.in_place)}")
+    return f"{after.label}: {', '.join(parts)}" if parts else after.label
+
+
+# Blocks
+
+
+class BlockDifference(NamedTuple):
+    """The layers of a block that are not the same, summed: by how much its counts have grown.
+
+    ``before`` and ``after`` are the layers whose output the block gives, None where it does not exist.
+    """
+
+    name: str
+    layers: tuple[LayerDifference, ...]
+    before: LayerReport | None
+    after: LayerReport | None
+
+    @property
+    def status(self) -> str:
+        """``added`` or ``removed`` where one net has no such block, else ``changed``; of a single layer its own."""
+        if len(self.layers) == 1 and self.name in _names_of(self.layers[0]):
+            return self.layers[0].status
+        return "removed" if self.after is None else "added" if self.before is None else "changed"
+
+    def change(self, count: str) -> int:
+        """By how much a count of the block has grown."""
+        return sum([layer.change(count) for layer in self.layers])
+
+    @property
+    def what(self) -> str:
+        """How many layers are of which status; of a layer what is different."""
+        if len(self.layers) == 1 and self.name in _names_of(self.layers[0]):
+            return _what(self.layers[0])
+        statuses = [layer.status for layer in self.layers]
+        return ", ".join([f"{statuses.count(status):,} {status}" for status in dict.fromkeys(statuses)])
+
+
+def _names_of(layer: LayerDifference) -> list[str]:
+    return [row.name for row in (layer.before, layer.after) if row is not None]
+
+
+def block_differences(found: Difference, depth: int) -> list[BlockDifference]:
+    """The layers that are not the same by block, so many dots deep; a layer outside such blocks is its own."""
+
+    def block_of(row: LayerReport) -> str:
+        return ".".join(row.name.split(".")[:depth])
+
+    last = [{block_of(row): row for row in report.layers} for report in (found.before, found.after)]
+    blocks: dict[str, list[LayerDifference]] = {}
+    for layer in found.different:
+        row = layer.after or layer.before
+        if row is not None:
+            blocks.setdefault(block_of(row), []).append(layer)
+    result = []
+    for name, layers in blocks.items():
+        before, after = last[0].get(name), last[1].get(name)
+        if len(layers) == 1 and name in _names_of(layers[0]):
+            before, after = layers[0].before, layers[0].after
+        result.append(BlockDifference(name, tuple(layers), before, after))
+    return result
+
+
+def _block_cells(block: BlockDifference, notation: Notation) -> tuple[Cell, ...]:
+    before, after = block.before, block.after
+    return (
+        word(block.status),
+        word(block.name),
+        word(block.what),
+        word(_both(before and str(before.output), after and str(after.output))),
+        _grown(block.change("activations"), notation),
+        _grown(block.change("parameters"), notation),
+        _grown(block.change("macs"), notation),
+    )
+
+
+def _signed(text: str, change: int) -> str:
+    """A change as it is written, with its sign; nothing where nothing has changed."""
+    return f"+{text}" if change > 0 else text if change else ""
+
+
+def _grown(change: int, notation: Notation) -> Cell:
+    """By how much a count has grown."""
+    return Cell(_signed(notation.brief(change), change), change)
+
+
+def _cells(layer: LayerDifference, notation: Notation) -> tuple[Cell, ...]:
+    before, after = layer.before, layer.after
+    volume = _both(before and str(before.output), after and str(after.output))
+    return (
+        word(layer.status),
+        word(_both(before and before.name, after and after.name)),
+        word(_what(layer)),
+        word(volume),
+        _grown(layer.change("activations"), notation),
+        _grown(layer.change("parameters"), notation),
+        _grown(layer.change("macs"), notation),
+    )
+
+
+def _exact_cells(layer: LayerDifference, notation: Notation) -> tuple[Cell, ...]:
+    sides = (layer.before, layer.after)
+    cells = [word(layer.status)]
+    cells += [Cell("", None) if row is None else word(row.name) for row in sides]
+    cells += [Cell("", None) if row is None else word(row.label) for row in sides]
+    cells += [Cell("", None) if row is None else word(row.output.size) for row in sides]
+    cells.append(word("; ".join(map(change_text, layer.changes))))
+    for key in COUNTS:
+        cells += [Cell("", None) if row is None else number(getattr(row, key)) for row in sides]
+    cells += [Cell("", None) if row is None else Cell(shown(row.in_place), row.in_place) for row in sides]
+    return tuple(cells)
+
+
+# As data
+
+
+def _data(
+    found: Difference, names: tuple[str, str], options: Options, blocks: list[BlockDifference] | None
+) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "schema": 1,
+        "before": names[0],
+        "after": names[1],
+        "equal": found.is_equal,
+        "batch": options.batch,
+        "dtype": options.dtype,
+        "profile": options.profile,
+        "optimizer": options.optimizer,
+        "counts": {
+            **{
+                status: found.count(status) for status in ("added", "removed", "changed", "renamed", "affected", "same")
+            },
+            "renumbered": found.renumbered,
+        },
+        "totals": [_total_record(quantity) for quantity in found.quantities],
+        "layers": [_layer_record(layer) for layer in found.different],
+    }
+    if blocks is not None:
+        record["blocks"] = [_block_record(block) for block in blocks]
+    return record
+
+
+def _block_record(block: BlockDifference) -> dict[str, Any]:
+    return {
+        "name": block.name,
+        "status": block.status,
+        "layers": [_names_of(layer)[-1] for layer in block.layers],
+        **{key: block.change(key) for key in ("activations", "weights", "parameters", "macs")},
+    }
+
+
+def _total_record(quantity: Quantity) -> dict[str, Any]:
+    tenths = quantity.tenths
+    return {
+        "key": quantity.key,
+        "unit": quantity.unit,
+        "before": quantity.before,
+        "after": quantity.after,
+        "change": quantity.change,
+        "percent": None if tenths is None else tenths / 10,
+    }
+
+
+def _layer_record(layer: LayerDifference) -> dict[str, Any]:
+    return {
+        "status": layer.status,
+        "changes": [change._asdict() for change in layer.changes],
+        "before": None if layer.before is None else _side(layer.before),
+        "after": None if layer.after is None else _side(layer.after),
+    }
+
+
+def _side(row: LayerReport) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "label": row.label,
+        "inputs": list(row.inputs),
+        "output": list(row.output),
+        "activations": row.activations,
+        "in_place": row.in_place,
+        "weights": row.weights,
+        "biases": row.biases,
+        "parameters": row.parameters,
+        "buffers": row.buffers,
+        "macs": row.macs,
+    }

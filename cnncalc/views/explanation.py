@@ -1,0 +1,318 @@
+"""How each number of one layer comes about, step by step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.formats.document import Cell, Column, Document, Table, listing, plural
+from cnncalc.layers.activation import Activation
+from cnncalc.layers.convolution import Convolution, Deconv
+from cnncalc.layers.linear import Dense
+from cnncalc.layers.merge import Concat, Elementwise, Merge
+from cnncalc.layers.pooling import AdaptivePooling, GlobalAveragePool, Pooling
+from cnncalc.layers.reshape import Flatten, Reshape, Slice, Upsample, ZeroPad
+from cnncalc.layers.window import SIDES
+from cnncalc.units import bytes_per_element, format_bytes
+from cnncalc.views.layer_table import with_exact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cnncalc.analysis.report import LayerReport, Report
+
+
+def document(report: Report, row: LayerReport, *, units: str = "iec", in_place: bool = True) -> Document:
+    """The explanation of one row of a report; ``in_place`` as it was given to the report."""
+    steps = list(explanation(report, row, units=units, in_place=in_place))
+    title = f"{row.name} of {report.name}: {row.label}, layer {row.index + 1:,} of {len(report.layers):,}"
+    columns = (Column("number", ""), Column("step", ""))
+    cells = []
+    before = ""
+    for what, step in steps:
+        cells.append((Cell("" if what == before else what, what), Cell(step, step)))
+        before = what
+    return Document((title,), Table(columns, tuple(cells)), (), lambda: _data(report, row, steps))
+
+
+def _data(report: Report, row: LayerReport, steps: list[tuple[str, str]]) -> dict[str, Any]:
+    from cnncalc.formats.record import SCHEMA, layer_record
+
+    return {
+        "schema": SCHEMA,
+        "architecture": report.name,
+        "batch": report.batch,
+        "dtype": report.dtype,
+        "layer": layer_record(row),
+        "steps": [{"number": what, "step": step} for what, step in steps],
+    }
+
+
+def explanation(report: Report, row: LayerReport, *, units: str, in_place: bool = True) -> Iterator[tuple[str, str]]:
+    """Pairs of what is explained and one step towards it."""
+    each = bytes_per_element(report.dtype)
+    for name, volume in zip(row.inputs, row.input_volumes, strict=True):
+        yield "input", f"{volume} from {name}"
+    for step in size_steps(row):
+        yield "volume", step
+    yield "volume", f"height x width x depth: {row.output}"
+    yield "activations", with_exact(row.arithmetic["activations"], row.activations)
+    yield from _memory(report, row, each, units, in_place)
+    yield from _learned(row, each, units)
+    if "macs" in row.arithmetic:
+        yield "MACs", f"{with_exact(row.arithmetic['macs'], row.macs)} multiply-adds for one image"
+        yield "MACs", _macs_rule(row)
+    else:
+        yield "MACs", "0: only convolutions and fully-connected layers are counted"
+    for step in field_steps(report, row):
+        yield "receptive field", step
+    if row.training_only:
+        yield "test time", "does not run: it serves training alone, or is fed by such layers only"
+
+
+def _memory(report: Report, row: LayerReport, each: int, units: str, in_place: bool) -> Iterator[tuple[str, str]]:
+    is_shared, why = placement(report, row, in_place=in_place)
+    yield "in place", f"{'yes' if is_shared else 'no'}: {why}"
+    images = "" if report.batch == 1 else f"*{report.batch}"
+    text = f"{row.activations}*{each}{images} = {row.activation_bytes:,} bytes"
+    if row.activation_bytes >= 1000:
+        text += f" = {format_bytes(row.activation_bytes, units)}"
+    if is_shared:
+        text = f"0 of its own; its volume is {text}"
+    yield "bytes", text + (f" for a batch of {report.batch:,}" if report.batch > 1 else "")
+
+
+def _learned(row: LayerReport, each: int, units: str) -> Iterator[tuple[str, str]]:
+    learned = [array for array in row.arrays if array.role != "buffer"]
+    if row.shared_with:
+        yield "parameters", f"0 of its own: it uses those of {row.shared_with}, where they are counted"
+        return
+    for role, what in (("weight", "weights"), ("bias", "biases"), ("buffer", "buffers")):
+        arrays = [array for array in row.arrays if array.role == role]
+        for array in arrays:
+            shape = "x".join(str(part) for part in array.shape)
+            yield what, f"{array.name} [{shape}]: {with_exact(array.count.text, array.count.value)}"
+        if len(arrays) > 1:
+            count = sum(array.count.value for array in arrays)
+            yield what, f"{' + '.join(f'{array.count.value:,}' for array in arrays)} = {count:,}"
+        if not arrays and role != "buffer":
+            yield what, "0" if learned else "0: nothing is learned"
+    if not learned:
+        return
+    size = row.parameters * each
+    text = f"{row.weights:,} + {row.biases:,} = {row.parameters:,}, *{each} = {size:,} bytes"
+    yield "parameters", text + (f" = {format_bytes(size, units)}" if size >= 1000 else "")
+    trainable = "all of them" if row.is_trainable else "0: frozen, so no gradient and no optimizer state"
+    yield "trainable", trainable
+
+
+def _macs_rule(row: LayerReport) -> str:
+    if isinstance(row.layer, Dense):
+        return "every weight is used once"
+    if isinstance(row.layer, Deconv):
+        return "every weight is used at each of the height*width positions of the input"
+    return "every weight is used at each of the height*width positions of the output"
+
+
+# The volume
+
+
+def size_steps(row: LayerReport) -> list[str]:
+    """How height, width and depth of the output come about, each with its numbers."""
+    layer = row.layer
+    if not row.input_volumes:
+        return ["the net begins here"]
+    x = row.input_volumes[0]
+    if isinstance(layer, Merge):
+        return _merged(row)
+    if isinstance(layer, AdaptivePooling) and layer.adaptive is not None:
+        sides = zip(SIDES, layer.adaptive, x[:2], strict=True)
+        told = [
+            f"{side} {size}: window o is from o*{given}/{size} to (o+1)*{given}/{size}" for side, size, given in sides
+        ]
+        return [*[f"{line}, rounded outwards" for line in told], f"depth {x.depth} as the input"]
+    if isinstance(layer, (Convolution, Pooling)):
+        return [*[_windowed(row, side) for side in (0, 1)], _depth(row)]
+    if isinstance(layer, Deconv):
+        return [*[_transposed(row, side) for side in (0, 1)], _depth(row)]
+    if isinstance(layer, Dense):
+        return [f"height and width 1: each unit sees the whole {x}", f"depth {layer.units} = units"]
+    if isinstance(layer, GlobalAveragePool):
+        return [f"height and width 1: one window over the whole {x}", f"depth {x.depth} as the input"]
+    if isinstance(layer, Upsample):
+        return [
+            f"height {x.height}*{layer.factor} = {row.output.height}",
+            f"width {x.width}*{layer.factor} = {row.output.width}",
+            f"depth {x.depth} as the input",
+        ]
+    if isinstance(layer, ZeroPad):
+        top, left, bottom, right = layer.pad
+        return [
+            f"height {x.height} + ({top}) + ({bottom}) = {row.output.height}",
+            f"width {x.width} + ({left}) + ({right}) = {row.output.width}",
+            f"depth {x.depth} as the input",
+        ]
+    if isinstance(layer, Flatten):
+        return ["height and width 1", f"depth {x.height}*{x.width}*{x.depth} = {row.output.depth}"]
+    if isinstance(layer, Reshape):
+        product = f"{x.height}*{x.width}*{x.depth} = {x.elements:,}"
+        return [f"the same {product} elements in the volume that is told"]
+    if isinstance(layer, Slice):
+        stop = x.depth if layer.stop is None else layer.stop
+        return ["height and width as the input", f"depth {stop} - {layer.start} = {row.output.depth}"]
+    return ["as the input"]
+
+
+def _merged(row: LayerReport) -> list[str]:
+    depths = [volume.depth for volume in row.input_volumes]
+    if isinstance(row.layer, Concat):
+        return ["height and width as each input", f"depth {' + '.join(map(str, depths))} = {row.output.depth}"]
+    if len(set(row.input_volumes)) > 1:
+        return ["element by element; a side of 1 is spread over the others"]
+    return ["element by element, as each input"]
+
+
+def _depth(row: LayerReport) -> str:
+    layer, x = row.layer, row.input_volumes[0]
+    filters = getattr(layer, "filters", None)
+    if filters is not None:
+        return f"depth {filters} = filters"
+    multiplier = getattr(layer, "multiplier", 1)
+    return f"depth {x.depth}*{multiplier} = {row.output.depth}" if multiplier > 1 else f"depth {x.depth} as the input"
+
+
+def _windowed(row: LayerReport, side: int) -> str:
+    """``height (227 - 11 + 2*0)/4 + 1 = 55``, with what rounding and dilation do to it."""
+    layer: Any = row.layer
+    x = row.input_volumes[0]
+    windows = layer.windows(x)
+    size, result = x[side], row.output[side]
+    kernel, stride = layer.kernel[side], windows.stride[side]
+    before, after = windows.pads[side], windows.pads[side + 2]
+    dilation = layer.dilation[side] if "dilation" in layer.keys else 1
+    window = str(kernel) if dilation == 1 else f"({dilation}*({kernel} - 1) + 1)"
+    pads = f"2*{before}" if before == after else f"{before} + {after}"
+    travel = size - windows.kernel[side] + before + after
+    text = f"{SIDES[side]} ({size} - {window} + {pads})/{stride} + 1 = "
+    if travel % stride == 0:
+        return text + str(result)
+    is_ceil = getattr(layer, "round", "floor") == "ceil"
+    steps = -(-travel // stride) if is_ceil else travel // stride
+    text += f"{travel}/{stride} + 1 = {result if steps + 1 == result else steps + 1}"
+    text += ", rounded up" if is_ceil else ", rounded down"
+    if steps + 1 != result:
+        text += f"; the last window would begin in the padding at the end: {result}"
+    return text
+
+
+def _transposed(row: LayerReport, side: int) -> str:
+    layer: Any = row.layer
+    size, pads = row.input_volumes[0][side], layer.pads()
+    before, after = pads[side], pads[side + 2]
+    crop = f"2*{before}" if before == after else f"({before} + {after})"
+    return (
+        f"{SIDES[side]} ({size} - 1)*{layer.stride[side]} - {crop} + {layer.dilation[side]}*({layer.kernel[side]} - 1)"
+        f" + {layer.output_pad[side]} + 1 = {row.output[side]}"
+    )
+
+
+# The receptive field
+
+
+def field_steps(report: Report, row: LayerReport) -> list[str]:
+    """What an output sees of the input, from what the outputs before it see."""
+    height, width = row.receptive_field
+    if not row.sources:
+        return ["1x1: each element is its own pixel"]
+    before = [report.layers[source] for source in row.sources]
+    if row.reach is None:
+        if any(source.reach is None for source in before):
+            return [f"{height}x{width}: the whole input, as before"]
+        return [f"{height}x{width}: the layer sees the whole plane, so the whole input"]
+    steps = []
+    if len(before) > 1:
+        seen = ", ".join(f"{source.name} {_written(source.receptive_field)}" for source in before)
+        steps.append(f"of several inputs the largest: {seen}")
+    stencils = row.layer.stencils(*row.input_volumes)
+    image = _image(report)
+    for side in (0, 1):
+        if stencils is not None:
+            steps.append(_field(row, before, side, stencils[side], image[side]))
+    steps.append(f"height x width: {height}x{width} pixels of the input")
+    return steps
+
+
+def _field(row: LayerReport, before: list[LayerReport], side: int, stencil: Any, image: int) -> str:
+    reaches = [source.reach[side] for source in before if source.reach is not None]
+    start = max(reaches, key=lambda reach: reach.extent)
+    here = row.reach[side] if row.reach is not None else start
+    if stencil.parts == 1 and start.period == 1:
+        window = stencil.last - stencil.first + 1
+        if window == 1:
+            text = f"{SIDES[side]} {here.extent}, as before"
+        else:
+            text = f"{SIDES[side]} {start.extent} + ({window} - 1)*{start.advance} = {here.extent}"
+            text += f", neighbours before lie {plural(start.advance, 'pixel')} apart"
+    else:
+        text = f"{SIDES[side]} {here.extent}, the most that one of its outputs sees (neighbours see different numbers)"
+        if not here.is_exact:
+            text += ", an upper bound"
+    return text + (f"; clipped to the input's {image}" if here.extent > image else "")
+
+
+def _image(report: Report) -> tuple[int, int]:
+    inputs = [row.output for row in report.layers if row.kind == "input"]
+    return max(x.height for x in inputs), max(x.width for x in inputs)
+
+
+def _written(sides: tuple[int, int]) -> str:
+    return f"{sides[0]}x{sides[1]}"
+
+
+# In place or not, and why
+
+
+def placement(report: Report, row: LayerReport, *, in_place: bool = True) -> tuple[bool, str]:
+    """Whether the row lies in memory that another one already has, and the reason."""
+    layer = row.layer
+    if row.in_place:
+        if layer.is_view:
+            return True, "it is a view, the same numbers seen otherwise"
+        if layer.kind == "dropout":
+            return True, "it is the identity at test time"
+        return True, f"it may overwrite {row.inputs[0]}, whose only reader it is"
+    if not row.sources:
+        return False, "the image has a volume of its own"
+    if isinstance(layer, Activation):
+        return False, _why_not(report, row, in_place)
+    if isinstance(layer, Elementwise):
+        if layer.in_place:
+            return False, _why_not(report, row, in_place=True)
+        return False, f"{layer.kind.upper()} makes a new volume unless in_place=yes is written"
+    return False, "it makes a new volume"
+
+
+def _why_not(report: Report, row: LayerReport, in_place: bool) -> str:
+    """Why a function that could overwrite its input does not; the rules of language and placement, in their order."""
+    layer: Any = row.layer
+    if layer.is_activation and not in_place:
+        return "each activation function has a volume of its own here (--no-in-place)"
+    if layer.in_place is False:
+        return "in_place=no is written"
+    if layer.is_activation and layer.may_work_in_place() is False:
+        return f"{row.label} cannot overwrite its input"
+    if row.input_volumes[0] != row.output:
+        return f"the volume changes from {row.input_volumes[0]} to {row.output}"
+    readers: dict[int, list[str]] = {}
+    for other in report.layers:
+        for number in other.sources:
+            readers.setdefault(number, []).append(other.name)
+    reader, place = row.name, row.sources[0]
+    while True:
+        source = report.layers[place]
+        if len(readers[place]) > 1:
+            others = [name for name in readers[place] if name != reader]
+            memory = source.name if reader == row.name else f"the memory of {source.name}"
+            return f"{memory} is also read by {listing(others) if others else f'{reader} a second time'}"
+        if not source.in_place:
+            return f"backward needs what {row.inputs[0]} gave"
+        reader, place = source.name, source.sources[0]

@@ -1,0 +1,110 @@
+"""What fits, as a document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, plural
+from cnncalc.formats.notation import USUAL, Notation
+from cnncalc.memory.fit import LARGEST_BATCH
+
+if TYPE_CHECKING:
+    from cnncalc.memory.devices import Device
+    from cnncalc.memory.fit import Fit, FitReport
+    from cnncalc.memory.sharding import Several
+
+
+def fit_document(
+    fit: FitReport, *, notation: Notation = USUAL, device: Device | None = None, several: Several | None = None
+) -> Document:
+    """The largest batches, and what else would help."""
+    options = fit.options
+
+    def size(count: int) -> str:
+        return notation.size(count)
+
+    where = f"{device.name}, {size(fit.memory)}" if device is not None else size(fit.memory)
+    if fit.reserve:
+        where += f" less {size(fit.reserve)} in reserve"
+    heading = [f"{fit.architecture}: into {where}, {options.profile}, {options.dtype}, {options.optimizer}"]
+    for what, part in (("training", fit.training), ("inference", fit.inference)):
+        heading.append(f"{what}: {_verdict(part, fit.room, notation)}")
+    columns = (
+        Column("what", f"what else would help training, at a batch of {options.batch}"),
+        Column("peak_bytes", "peak", True),
+        Column("largest_batch", "largest batch", True),
+        Column("macs", "MACs", True),
+        Column("fits", "fits"),
+    )
+    now = (
+        Cell("as it is", "as it is"),
+        Cell(size(fit.training.peak_at_batch), fit.training.peak_at_batch),
+        Cell(f"{fit.training.largest_batch:,}", fit.training.largest_batch),
+        Cell(notation.brief(fit.macs), fit.macs),
+        Cell(*_yes(fit.training.peak_at_batch <= fit.room)),
+    )
+    rows = [now]
+    for advice in fit.advice:
+        rows.append(
+            (
+                Cell(advice.what, advice.what),
+                Cell(size(advice.peak_bytes), advice.peak_bytes),
+                Cell(f"{advice.largest_batch:,}", advice.largest_batch),
+                Cell(notation.brief(advice.macs), advice.macs),
+                Cell(*_yes(advice.fits)),
+            )
+        )
+    closing = []
+    if several is not None:
+        closing.append(Paragraph("on several devices", several.lines(notation.units)))
+    closing.append(
+        Paragraph(
+            "counted",
+            (
+                "live tensors, exactly; what the device holds beside them belongs into --reserve (see cnncalc memory)",
+                f"1 MAC is one multiply and one add; {notation.rule}",
+            ),
+        )
+    )
+    return Document(tuple(heading), Table(columns, tuple(rows)), tuple(closing), lambda: _data(fit, device, several))
+
+
+def _yes(fits: bool) -> tuple[str, bool]:
+    return ("yes" if fits else "no", fits)
+
+
+def _verdict(part: Fit, room: int, notation: Notation) -> str:
+    if part.largest_batch:
+        images = plural(part.largest_batch, "image")
+        if part.largest_batch >= LARGEST_BATCH:
+            return f"at least {images} at once, {notation.size(part.peak_bytes)} at the peak (no more were tried)"
+        return f"at most {images} at once, {notation.size(part.peak_bytes)} at the peak"
+    missing = notation.size(part.peak_bytes - room)
+    return f"not one image fits: {notation.size(part.peak_bytes)} at the peak, {missing} too much"
+
+
+def _data(fit: FitReport, device: Device | None, several: Several | None) -> dict[str, Any]:
+    options = fit.options
+    found: dict[str, Any] = {
+        "schema": 1,
+        "architecture": fit.architecture,
+        "memory": fit.memory,
+        "reserve": fit.reserve,
+        "device": None if device is None else {"name": device.name, "source": device.source},
+        "profile": options.profile,
+        "batch": options.batch,
+        "dtype": options.dtype,
+        "optimizer": options.optimizer,
+        "checkpoint": options.checkpoint,
+    }
+    for key, part in (("training", fit.training), ("inference", fit.inference)):
+        found[key] = {
+            "largest_batch": part.largest_batch,
+            "peak_bytes": part.peak_bytes,
+            "peak_bytes_at_batch": part.peak_at_batch,
+        }
+    found["macs"] = fit.macs
+    found["advice"] = [advice._asdict() for advice in fit.advice]
+    if several is not None:
+        found["several_devices"] = several.data()
+    return found

@@ -1,0 +1,136 @@
+"""The layer kinds as their classes say it: all of them in a table, or one in full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, word
+from cnncalc.layers import KINDS
+from cnncalc.layers.documentation import default_of, documentation, short_form
+from cnncalc.views.layer_table import with_exact
+from cnncalc.views.memory import why_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cnncalc.analysis.report import LayerReport
+    from cnncalc.layers import Layer
+    from cnncalc.memory.report import MemoryReport
+
+ALL = (
+    Column("kind", "kind"),
+    Column("short_form", "in a pattern"),
+    Column("keys", "keys (defaults)"),
+    Column("summary", "what it does"),
+)
+KEYS = (
+    Column("key", "key"),
+    Column("takes", "takes"),
+    Column("default", "default"),
+    Column("means", "what it is"),
+)
+EVERY_KIND = ("name", "inputs", "training_only")
+"""Keys that every kind takes."""
+WHERE_LEARNED = ("trainable", "share")
+"""Keys that every kind takes that can have parameters."""
+
+
+def kinds_document() -> Document:
+    """One row a kind: how a pattern writes it, its keys with their defaults, what it does."""
+    rows = tuple(
+        [
+            (word(name), word(short_form(kind)), word(keys_with_defaults(kind)), word(documentation(kind).summary))
+            for name, kind in KINDS.items()
+        ]
+    )
+    closing = (
+        Paragraph("in files", ("the key of a layer is its kind in small letters: conv: {filters: 64}",)),
+        Paragraph("every kind", (f"{', '.join(EVERY_KIND)}; with parameters also {', '.join(WHERE_LEARNED)}",)),
+    )
+    return Document((), Table(ALL, rows), closing, lambda: {"schema": 1, "kinds": [kind_record(k) for k in KINDS]})
+
+
+def keys_with_defaults(kind: type[Layer]) -> str:
+    """``filters, kernel (2), stride (2)``: in brackets what a key is if it is left out."""
+    written = []
+    for name, item in kind.keys.items():
+        default = default_of(item)
+        written.append(name if default is None else f"{name} ({default})")
+    return ", ".join(written)
+
+
+def kind_record(name: str) -> dict[str, Any]:
+    """A kind as plain data."""
+    kind = KINDS[name]
+    told = documentation(kind)
+    return {
+        "kind": name,
+        "summary": told.summary,
+        "short_form": short_form(kind),
+        "bare": kind.bare,
+        "keys": [
+            {"key": key, "takes": item.reader.expects, "default": default_of(item), "means": item.means}
+            for key, item in kind.keys.items()
+        ],
+        "formula": told.formula,
+        "volume": told.volume,
+        "learned": told.learned,
+        "besides": list(told.besides),
+        "source": told.source,
+        "example": kind.example,
+    }
+
+
+def kind_document(name: str, memory: MemoryReport) -> Document:
+    """One kind in full: its keys, what it computes, what it gives and learns, where it comes from.
+
+    ``memory`` is that of the example of the kind; the last layer of the kind in it shows the numbers.
+    """
+    kind = KINDS[name]
+    told = documentation(kind)
+    rows = tuple(
+        [
+            (word(key), word(item.reader.expects), _default(default_of(item)), word(item.means))
+            for key, item in kind.keys.items()
+        ]
+    )
+    row = [row for row in memory.report.layers if row.kind == name][-1]
+    gives, kept = tuple(_gives(row)), tuple(why_lines(memory, row.name, "iec")[1:])
+    parts = (
+        Paragraph("pattern", (short_form(kind),)),
+        Paragraph("file", (_in_a_file(kind),)),
+        Paragraph("also takes", (", ".join([*EVERY_KIND, *(WHERE_LEARNED if kind.learns else ())]),)),
+        Paragraph("formula", (told.formula,)),
+        Paragraph("volume", (told.volume,)),
+        Paragraph("learned", (told.learned or "nothing",)),
+        Paragraph("besides", told.besides),
+        Paragraph("example", (kind.example, *gives)),
+        Paragraph("for backward", kept),
+        Paragraph("source", (told.source,)),
+    )
+    return Document(
+        (name.upper(), told.summary),
+        Table(KEYS, rows),
+        tuple([part for part in parts if any(part.lines)]),
+        lambda: {"schema": 1, **kind_record(name), "example_gives": list(gives), "for_backward": list(kept)},
+    )
+
+
+def _default(default: str | None) -> Cell:
+    return Cell("none, must be given", None) if default is None else word(default)
+
+
+def _in_a_file(kind: type[Layer]) -> str:
+    if kind.bare is not None:
+        return f"{kind.kind}: {kind.bare.upper()}, or {kind.kind}: {{key: value, ...}}"
+    return f"{kind.kind}, or {kind.kind}: {{key: value, ...}}"
+
+
+def _gives(row: LayerReport) -> Iterator[str]:
+    """The volume of a layer and its counts, each with its arithmetic."""
+    arithmetic = row.arithmetic
+    yield f"gives {row.output}: {with_exact(arithmetic['activations'], row.activations)} activations"
+    numbers = {"weights": row.weights, "biases": row.biases, "buffers": row.buffers, "MACs": row.macs}
+    for what, number in numbers.items():
+        if number:
+            yield f"{what}: {with_exact(arithmetic.get(what.lower(), str(number)), number)}"

@@ -1,0 +1,401 @@
+"""The table of a net: one row a layer or a block, the totals, and what was assumed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing, plural, word
+from cnncalc.formats.notation import BAR_WIDTHS, Notation
+from cnncalc.formats.notation import USUAL as USUAL_NOTATION
+from cnncalc.layers.keys import shown
+from cnncalc.units import bytes_per_element, percent, short, short_notes
+from cnncalc.views.shares import sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+
+
+class Row(NamedTuple):
+    """A line of the table: one layer, or all layers of a block.
+
+    Counts are sums over ``members`` as in the totals: ``held`` are the activations that have memory of their own.
+    """
+
+    name: str
+    label: str
+    members: tuple[LayerReport, ...]
+    held: int
+    held_bytes: int
+    weights: int
+    biases: int
+    parameters: int
+    trainable: int
+    buffers: int
+    macs: int
+
+    @property
+    def layer(self) -> LayerReport | None:
+        """The layer, if the row is one."""
+        return self.members[0] if len(self.members) == 1 and self.name == self.members[0].name else None
+
+    @property
+    def last(self) -> LayerReport:
+        """The layer whose output the row gives."""
+        return self.members[-1]
+
+
+def row_of(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
+    """The row of a name over these layers."""
+    own = [row for row in members if not row.in_place]
+    return Row(
+        name,
+        label,
+        members,
+        sum([row.activations for row in own]),
+        sum([row.activation_bytes for row in own]),
+        sum([row.weights for row in members]),
+        sum([row.biases for row in members]),
+        sum([row.parameters for row in members]),
+        sum([row.trainable for row in members]),
+        sum([row.buffers for row in members]),
+        sum([row.macs for row in members]),
+    )
+
+
+def rows_of(report: Report, depth: int | None = None) -> list[Row]:
+    """One row a layer; with ``depth`` one for each block that many dots deep, and layers outside such blocks."""
+    if depth is None:
+        return [row_of(row.name, row.label, (row,)) for row in report.layers]
+    blocks: dict[str, list[LayerReport]] = {}
+    for row in report.layers:
+        parts = row.name.split(".")
+        blocks.setdefault(".".join(parts[:depth]), []).append(row)
+    return [
+        row_of(name, members[0].label if members[0].name == name else plural(len(members), "layer"), tuple(members))
+        for name, members in blocks.items()
+    ]
+
+
+# Cells
+
+
+def _memory(row: Row, notation: Notation) -> Cell:
+    layer = row.layer
+    brief = short_notes(row.held)
+    if layer is not None and layer.in_place:
+        return Cell("in place", 0)
+    if notation.numbers == "short":
+        return Cell(notation.full(row.held), row.held)
+    if notation.numbers == "exact":
+        text = f"{row.held:,}" if layer is None else with_exact(layer.arithmetic["activations"], row.held)
+        return Cell(text, row.held, f"{row.held:,}")
+    if layer is None:
+        return Cell(brief, row.held)
+    return Cell(with_short(layer.arithmetic["activations"], row.held), row.held, brief)
+
+
+def with_short(arithmetic: str, count: int) -> str:
+    """``224*224*64=3.2M``, and a plain number as the notes write it: ``4096``."""
+    return short_notes(count) if arithmetic.isdigit() else f"{arithmetic}={short_notes(count)}"
+
+
+def with_exact(arithmetic: str, count: int) -> str:
+    """``(3*3*64)*128 = 73,728``, and a plain number alone: ``64``."""
+    return f"{count:,}" if arithmetic.isdigit() else f"{arithmetic} = {count:,}"
+
+
+def _arithmetic(key: str, row: Row, count: int, notation: Notation) -> Cell:
+    layer = row.layer
+    if layer is not None and layer.shared_with and any(_role(key) == array.role for array in layer.arrays):
+        return Cell(f"of {layer.shared_with}", count)
+    if layer is None or not count or notation.numbers == "short":
+        return _counted(count, notation)
+    return Cell(with_exact(layer.arithmetic[key], count), count, f"{count:,}")
+
+
+def _counted(count: int, notation: Notation) -> Cell:
+    """A count that is usually written out."""
+    return Cell(notation.full(count), count)
+
+
+def _role(key: str) -> str:
+    return {"weights": "weight", "biases": "bias", "buffers": "buffer"}[key]
+
+
+def _size(sides: tuple[int, int]) -> Cell:
+    return word(f"{sides[0]}x{sides[1]}")
+
+
+def _flag(row: Row, has: Callable[[LayerReport], bool]) -> Cell:
+    holders = sum([has(member) for member in row.members])
+    text = "no" if not holders else "yes" if holders == len(row.members) else f"{holders} of {len(row.members)}"
+    return Cell(text, holders == len(row.members))
+
+
+def remark(row: Row) -> str:
+    """What the numbers do not say: frozen, training alone, shared."""
+    learned = [member for member in row.members if any(array.role != "buffer" for array in member.arrays)]
+    frozen = [member for member in learned if not member.is_trainable]
+    alone = [member for member in row.members if member.training_only]
+    shared = [member for member in row.members if member.shared_with]
+    parts = []
+    if frozen:
+        parts.append("frozen" if len(frozen) == len(learned) else f"{len(frozen)} frozen")
+    if alone:
+        parts.append("in training alone" if len(alone) == len(row.members) else f"{len(alone)} in training alone")
+    if shared and row.layer is not None:
+        parts.append(f"parameters of {row.layer.shared_with}")
+    elif shared:
+        parts.append(f"{len(shared)} with parameters of others")
+    return ", ".join(parts)
+
+
+CELLS: Mapping[str, tuple[str, bool, Callable[[Row, Notation], Cell]]] = {
+    "layer": ("layer", False, lambda row, notation: word(row.name)),
+    "label": ("label", False, lambda row, notation: Cell(row.label, row.label, "")),
+    "kind": ("kind", False, lambda row, notation: word(row.layer.kind if row.layer else "block")),
+    "inputs": ("inputs", False, lambda row, notation: word(" ".join(_inputs(row)))),
+    "volume": ("volume", False, lambda row, notation: Cell(str(row.last.output), row.last.output.size)),
+    "memory": ("memory", False, _memory),
+    "activations": ("activations", True, lambda row, notation: _counted(_activations(row), notation)),
+    "bytes": ("bytes", True, lambda row, notation: Cell(notation.size(row.held_bytes), row.held_bytes, "")),
+    "in_place": ("in place", False, lambda row, notation: _flag(row, lambda member: member.in_place)),
+    "weights": ("weights", False, lambda row, notation: _arithmetic("weights", row, row.weights, notation)),
+    "biases": (
+        "biases", True, lambda row, notation: _arithmetic("biases", row, row.biases, notation)._replace(brief="")
+    ),
+    "parameters": ("parameters", True, lambda row, notation: _counted(row.parameters, notation)),
+    "trainable": ("trainable", True, lambda row, notation: _counted(row.trainable, notation)),
+    "buffers": ("buffers", True, lambda row, notation: _arithmetic("buffers", row, row.buffers, notation)),
+    "macs": ("MACs", True, lambda row, notation: Cell(notation.brief(row.macs), row.macs)),
+    "receptive_field": ("receptive field", True, lambda row, notation: _size(row.last.receptive_field)),
+    "remarks": ("remarks", False, lambda row, notation: word(remark(row))),
+}  # fmt: skip
+"""Every column by its key: its title, whether it is right-aligned, and its cell of a row."""
+
+BARS: Mapping[str, tuple[str, Callable[[Row], int]]] = {
+    "activation_share": ("activations", lambda row: row.held),
+    "parameter_share": ("parameters", lambda row: row.parameters),
+    "mac_share": ("MACs", lambda row: row.macs),
+}
+"""The columns that draw shares of a total as bars: their titles, and what they draw of a row."""
+
+BRIEF = {"receptive_field": "field"}
+"""Shorter titles for where there is little room."""
+
+USUAL = ("layer", "label", "volume", "memory", "bytes", "weights", "biases", "macs", "receptive_field")
+"""The columns for people, unless others are asked for; ``remarks`` follows where there are any."""
+DRAWN = ("layer", "label", "volume", "memory", "activation_share", "parameter_share", "mac_share")
+"""The columns for people where shares are drawn as bars."""
+EXACT = (
+    *("layer", "label", "kind", "inputs", "volume", "activations", "bytes", "in_place"),
+    *("weights", "biases", "parameters", "trainable", "buffers", "macs", "receptive_field", "remarks"),
+)
+"""The columns for programs, unless others are asked for."""
+COLUMNS = (*CELLS, *BARS)
+"""Every column that can be asked for."""
+
+
+def _inputs(row: Row) -> list[str]:
+    """The layers outside the row that it reads, in order."""
+    inside = {member.name for member in row.members}
+    return list(dict.fromkeys(source for member in row.members for source in member.inputs if source not in inside))
+
+
+def _activations(row: Row) -> int:
+    return row.layer.activations if row.layer else row.held
+
+
+def _bars(key: str, rows: Sequence[Row]) -> Callable[[Row, Notation], Cell]:
+    """The maker of the cells of a column of bars: the longest bar is that of the largest row."""
+    of = BARS[key][1]
+    counts = [of(row) for row in rows]
+    largest, whole = max(counts, default=0), sum(counts)
+
+    def cell(row: Row, notation: Notation) -> Cell:
+        share = percent(of(row), whole)
+        wide, narrow = [notation.bar(of(row), largest, whole, cells) for cells in BAR_WIDTHS]
+        return Cell(wide, share.removesuffix(" %"), narrow)
+
+    return cell
+
+
+def table_of(rows: Sequence[Row], keys: Sequence[str], notation: Notation) -> Table:
+    """The table of rows with these columns."""
+    makers = [CELLS[key] if key in CELLS else (BARS[key][0], False, _bars(key, rows)) for key in keys]
+    columns = tuple(
+        [
+            Column(key, t, right, BRIEF.get(key, ""), key in BARS)
+            for key, (t, right, _) in zip(keys, makers, strict=True)
+        ]
+    )
+    return Table(columns, tuple([tuple([make(row, notation) for _, _, make in makers]) for row in rows]))
+
+
+# The document
+
+
+def document(
+    report: Report,
+    *,
+    columns: Sequence[str] | None = None,
+    depth: int | None = None,
+    bars: bool = False,
+    totals: bool = True,
+    notation: Notation = USUAL_NOTATION,
+) -> Document:
+    """The table of a report with its totals; ``data`` is the report as JSON prints it, with the blocks if summed.
+
+    Without ``columns`` it has the usual ones, or with ``bars`` those that draw where memory, parameters and
+    multiply-adds lie. Without ``totals`` nothing is said below but how the table counts.
+    """
+    rows = rows_of(report, depth)
+    if columns is None:
+        columns = DRAWN if bars else USUAL
+        columns = (*columns, "remarks") if any(map(remark, rows)) else columns
+    return Document(
+        heading=heading(report),
+        table=table_of(rows, columns, notation),
+        closing=(
+            *(closing_paragraphs(report, notation) if totals else ()),
+            Paragraph("counted", counted_lines(report, notation)),
+        ),
+        data=lambda: _data(report, rows if depth is not None else None),
+    )
+
+
+def _data(report: Report, blocks: list[Row] | None) -> dict[str, Any]:
+    from cnncalc.formats.record import report_record
+
+    record = report_record(report)
+    if blocks is not None:
+        record["blocks"] = [_block_record(row) for row in blocks]
+    return record
+
+
+def _block_record(row: Row) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "layers": [member.name for member in row.members],
+        "output": list(row.last.output),
+        "activations": row.held,
+        "activation_bytes": row.held_bytes,
+        "weights": row.weights,
+        "biases": row.biases,
+        "parameters": row.parameters,
+        "trainable": row.trainable,
+        "buffers": row.buffers,
+        "macs": row.macs,
+        "receptive_field": list(row.last.receptive_field),
+    }
+
+
+def heading(report: Report) -> tuple[str, ...]:
+    """Which net it is and where its design comes from."""
+    lines = [f"{report.name}: {report.title}" if report.title else report.name]
+    if report.source:
+        lines.append(f"source: {report.source}")
+    if report.batch > 1 or report.dtype != "float32":
+        lines.append(f"bytes: of {plural(report.batch, 'image')} in {report.dtype}")
+    return tuple(lines)
+
+
+def closing_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...]:
+    """The totals, where they lie, and what was assumed."""
+    return (
+        *total_paragraphs(report, notation),
+        *paragraph("where", sentences(report)),
+        *paragraph("assumed", assumed_lines(report.assumed)),
+    )
+
+
+def counted_lines(report: Report, notation: Notation) -> tuple[str, ...]:
+    """In which units the table is, and by which convention it counts."""
+    return (
+        f"memory in numbers of one image, K, M and G by 1000; bytes of {plural(report.batch, 'image')} in "
+        f"{report.dtype}, {notation.rule}",
+        "weights with scales, biases with shifts; 1 MAC is one multiply and one add of a convolution or FC layer",
+    )
+
+
+def paragraph(title: str, lines: Sequence[str]) -> tuple[Paragraph, ...]:
+    """A paragraph, or none if there is nothing to say."""
+    return (Paragraph(title, tuple(lines)),) if lines else ()
+
+
+def total_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...]:
+    """Totals as the notes count them: activations twice with backward, parameters three times in training."""
+    totals, each = report.totals, bytes_per_element(report.dtype)
+    images = "image" if report.batch == 1 else f"batch of {report.batch:,}"
+    times = f" * {plural(each, 'byte')}"
+    batch = f" * {report.batch:,} images" if report.batch > 1 else ""
+    held = notation.size(totals.activation_bytes)
+    memory = (
+        f"{_count(totals.activations)} activations{times}{batch} = {held} / {images}, forward only",
+        f"about x2 with backward: {notation.size(2 * totals.activation_bytes)}",
+    )
+    parameters = [_count(totals.parameters)]
+    if totals.parameters:
+        parameters[0] += f" = {totals.weights:,} weights + {totals.biases:,} biases"
+        parameters.append(
+            f"{times[1:]} = {notation.size(totals.parameter_bytes)}; x3 with gradients and a step cache "
+            f"(momentum, Adagrad, RMSProp): {notation.size(3 * totals.parameter_bytes)}"
+        )
+    if totals.trainable != totals.parameters:
+        parameters.append(f"{totals.trainable:,} are trainable, {totals.parameters - totals.trainable:,} frozen")
+    if totals.buffers:
+        parameters.append(f"besides {_count(totals.buffers)} numbers kept but not learned (buffers)")
+    parameters += _sharing(report)
+    macs = (f"{_count(totals.macs)} / image, forward",)
+    return (
+        Paragraph("TOTAL memory", memory),
+        Paragraph("TOTAL params", tuple(parameters)),
+        Paragraph("TOTAL MACs", macs),
+        *paragraph("at test time", test_time_lines(report, notation)),
+    )
+
+
+def _count(count: int) -> str:
+    """``15,237,608 (15.24M)``"""
+    return f"{count:,} ({short(count)})" if count >= 10_000 else f"{count:,}"
+
+
+def _sharing(report: Report) -> list[str]:
+    pairs = [f"{row.name} those of {row.shared_with}" for row in report.layers if row.shared_with]
+    return [f"shared, so counted once: {listing(pairs)}"] if pairs else []
+
+
+def test_time_lines(report: Report, notation: Notation) -> list[str]:
+    """What is left when the layers that run in training alone are left out; nothing where there are none."""
+    alone = [row.name for row in report.layers if row.training_only]
+    if not alone:
+        return []
+    test = report.test_time
+    what = f"{plural(len(alone), 'layer')} {'runs' if len(alone) == 1 else 'run'} in training alone: {listing(alone)}"
+    memory = f"{_count(test.activations)} activations = {notation.size(test.activation_bytes)}"
+    return [what, f"without: {memory}, {_count(test.parameters)} parameters, {_count(test.macs)} MACs"]
+
+
+ASSUMED = {
+    "input": "input {}",
+    "filters": "{} filters in a CONV without a number",
+    "kernel": "kernel {} in a CONV without a number",
+    "pool_kernel": "kernel {} in a POOL without a number",
+    "hidden": "{} units in a hidden FC without a number",
+    "classes": "{} units in the last FC",
+    "optional": "what is written with '?' is kept",
+}
+"""What each assumption means; others are printed by their name."""
+
+
+def assumed_lines(assumed: Mapping[str, Any]) -> list[str]:
+    """What the text left open and the defaults decided, one line each."""
+    return [ASSUMED.get(name, name + " {}").format(_value(value)) for name, value in assumed.items()]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, (list, tuple)) and len(value) == 3 and all(isinstance(part, int) for part in value):
+        return "x".join(map(str, value))
+    return value if isinstance(value, str) else shown(value)

@@ -1,0 +1,373 @@
+"""The memory report as a document: the verdict first, then what lies on the table, then the notes' rule beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, percent, plural
+from cnncalc.formats.notation import USUAL, Notation
+from cnncalc.units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.memory.replay import Event
+    from cnncalc.memory.report import Breakdown, MemoryReport
+
+MOST_LAYERS = 8
+"""So many of the largest layers are named."""
+
+CLASSES = {
+    "parameters": "parameters",
+    "gradients": "gradients of parameters",
+    "optimizer_state": "optimizer state",
+    "buffers": "buffers (running statistics)",
+    "inputs": "images and targets",
+    "activations": "activations, kept for backward or in use",
+    "transient": "transient (gradients of activations, temporaries)",
+}
+
+WHY_INPUT = {
+    "conv": "the gradient of the weights is the input times the gradient that comes back",
+    "dwconv": "the gradient of the weights is the input times the gradient that comes back",
+    "deconv": "the gradient of the weights is the input times the gradient that comes back",
+    "fc": "the gradient of the weights is the input times the gradient that comes back",
+    "bn": "the gradient of a normalization is worked out from its input, mean and deviation",
+    "ln": "the gradient of a normalization is worked out from its input, mean and deviation",
+    "gn": "the gradient of a normalization is worked out from its input, mean and deviation",
+    "in": "the gradient of a normalization is worked out from its input, mean and deviation",
+    "pool": "PyTorch keeps the input beside the place of each maximum",
+    "avgpool": "PyTorch keeps the input, though its size alone would do",
+    "gmp": "PyTorch keeps the input beside the place of each maximum",
+    "mul": "the gradient of one factor is the other one",
+}
+
+
+def memory_document(
+    memory: MemoryReport, *, notation: Notation = USUAL, depth: int | None = None, timeline: bool = False
+) -> Document:
+    """The report on training and inference; with ``depth`` blocks are named instead of layers, so many dots deep."""
+    options = memory.options
+    training, inference = memory.training, memory.inference
+
+    def size(count: int) -> str:
+        return notation.size(count)
+
+    images = plural(options.batch, "image")
+    held = f"{options.profile}, {images}, {options.dtype}"
+    if options.autocast:
+        held += f" with autocast to {options.autocast}"
+    heading = (
+        f"{memory.architecture}: memory, {held}, {options.optimizer}",
+        f"training takes {size(training.peak_bytes)} at its peak, at {training.peak_at}; "
+        f"inference {size(inference.peak_bytes)}, at {inference.peak_at}",
+    )
+    columns = (
+        Column("class", "on the table at the peak"),
+        Column("training", "training", True),
+        Column("share", "share", True),
+        Column("inference", "inference", True),
+    )
+    rows = []
+    for name, title in CLASSES.items():
+        a, b = getattr(training.breakdown, name), getattr(inference.breakdown, name)
+        rows.append((Cell(title, name), Cell(size(a), a), Cell(percent(a, training.peak_bytes)), Cell(size(b), b)))
+    rows.append(
+        (
+            Cell("sum", "peak_bytes"),
+            Cell(size(training.peak_bytes), training.peak_bytes),
+            Cell("100.0 %"),
+            Cell(size(inference.peak_bytes), inference.peak_bytes),
+        )
+    )
+    closing = [
+        Paragraph(
+            "training step",
+            (
+                f"after forward {size(training.after_forward_bytes)}, after backward "
+                f"{size(training.after_backward_bytes)}; the first step, which makes the optimizer's state, "
+                f"{size(training.first_step_peak_bytes)}",
+                f"kept for backward: {size(training.saved_bytes)} "
+                f"({size(-(-training.saved_bytes // options.batch))} an image)",
+            ),
+        )
+    ]
+    if training.segments:
+        names = ", ".join(segment.name for segment in training.segments[:8])
+        more = f" and {len(training.segments) - 8} more" if len(training.segments) > 8 else ""
+        again = percent(training.recomputed_macs, memory.report.totals.macs)
+        closing.append(
+            Paragraph("checkpointed", (f"{names}{more}", f"multiply-adds done again in a forward pass: {again}"))
+        )
+    largest = largest_of(memory, depth)
+    if largest:
+        lines = [f"{name}: {size(count)}" for name, count in largest[:MOST_LAYERS]]
+        closing.append(Paragraph("largest in forward and backward", tuple(lines)))
+    closing.append(_notes(memory, notation))
+    closing.append(_ranges(memory, notation))
+    if timeline:
+        closing.append(
+            Paragraph("live bytes over a training step", tuple(draw(training.events, notation.units)), verbatim=True)
+        )
+        closing.append(
+            Paragraph("live bytes over inference", tuple(draw(inference.events, notation.units)), verbatim=True)
+        )
+    what = "bytes by the notes' rule" if options.profile == "notes" else "bytes of live tensors"
+    closing.append(Paragraph("counted", (f"{what}: {held}; {notation.rule}",)))
+    return Document(
+        heading, Table(columns, tuple(rows)), tuple(closing), lambda: data(memory, depth=depth, timeline=timeline)
+    )
+
+
+def largest_of(memory: MemoryReport, depth: int | None) -> list[tuple[str, int]]:
+    """The layers, or the blocks so many dots deep, that hold most at the peak of forward and backward."""
+    if depth is None:
+        return list(memory.largest)
+    sums: dict[str, int] = {}
+    for name, count in memory.largest:
+        block = ".".join(name.split(".")[:depth])
+        sums[block] = sums.get(block, 0) + count
+    return sorted(sums.items(), key=lambda entry: -entry[1])
+
+
+def _notes(memory: MemoryReport, notation: Notation) -> Paragraph:
+    rule = memory.notes
+    training, inference = memory.training.peak_bytes, memory.inference.peak_bytes
+
+    def error(guess: int, truth: int) -> str:
+        tenths = (2000 * (guess - truth) + truth) // (2 * truth) if truth else 0
+        return f"{'+' if tenths >= 0 else '-'}{abs(tenths) // 10}.{abs(tenths) % 10} %"
+
+    return Paragraph(
+        "the notes' rule",
+        (
+            f"training, activations x2 and parameters x3: {notation.size(rule.training_bytes)} "
+            f"({error(rule.training_bytes, training)})",
+            f"inference, activations and parameters: {notation.size(rule.inference_bytes)} "
+            f"({error(rule.inference_bytes, inference)})",
+        ),
+    )
+
+
+def _ranges(memory: MemoryReport, notation: Notation) -> Paragraph:
+    """What comes on top of live tensors: ranges with their sources, never one number."""
+    if memory.options.profile == "notes":
+        return Paragraph("exact, and what is not", ("this is a rule of thumb; the other profiles are exact",))
+    if not memory.options.profile.startswith("torch"):
+        return Paragraph("exact", ("the bytes above are those of the arrays that are alive",))
+    lines = ["the bytes above are those of live tensors, exact; a device holds more:"]
+    if memory.allocator is not None:
+        (given, reserved), (given_inference, reserved_inference) = memory.allocator
+        lines.append(
+            f"blocks of the caching allocator: training {notation.size(given)} allocated, "
+            f"{notation.size(reserved)} reserved; inference {notation.size(given_inference)}, "
+            f"{notation.size(reserved_inference)} (simulated by the rules of c10/cuda/CUDACachingAllocator.cpp, "
+            "not verified on a device)"
+        )
+    lines += [f"{item.what}: {item.low_text(notation)} ({item.source})" for item in overheads(memory.options.profile)]
+    return Paragraph("exact, and what is not", tuple(lines))
+
+
+class Overhead:
+    """Something on the device beside live tensors: from ``low`` to ``high`` bytes, or a share of the peak."""
+
+    def __init__(self, key: str, what: str, low: int, high: int, source: str, *, is_share: bool = False) -> None:
+        self.key = key
+        self.what = what
+        self.low = low
+        self.high = high
+        self.source = source
+        self.is_share = is_share
+
+    def low_text(self, notation: Notation) -> str:
+        """The range in words."""
+        if self.is_share:
+            return f"{self.low} to {self.high} % of the peak"
+        if self.low == self.high:
+            return notation.size(self.low)
+        return f"{notation.size(self.low)} to {notation.size(self.high)}"
+
+
+def overheads(profile: str) -> tuple[Overhead, ...]:
+    """What a device holds beside live tensors, for a profile of PyTorch."""
+    if profile == "torch-cpu":
+        return (
+            Overhead("kernel_buffers", "buffers inside oneDNN kernels, training", 0, 18, "PyTorch 2.13", is_share=True),
+            Overhead(
+                "kernel_buffers_inference", "the same, inference", 0, 65, "PyTorch 2.13, small nets most", is_share=True
+            ),
+        )
+    return (
+        Overhead(
+            "cublas_workspace", "cuBLAS workspace, a handle and stream", 8_519_680, 32 * 1024**2,
+            "pytorch/pytorch#95668, #120925",
+        ),
+        Overhead(
+            "cudnn_workspace", "cuDNN workspace of a convolution, not capped", 0, 8_700_000_000, "pytorch/pytorch#49207"
+        ),
+        Overhead("context", "CUDA context and kernels", 287_047_680, 1_000_000_000, "pytorch/pytorch#86509, #107667"),
+    )  # fmt: skip
+
+
+def data(memory: MemoryReport, *, depth: int | None = None, timeline: bool = False) -> dict[str, Any]:
+    """The report as the JSON object of the language."""
+    options, training, inference = memory.options, memory.training, memory.inference
+    found: dict[str, Any] = {
+        "schema": 1,
+        "architecture": memory.architecture,
+        "profile": options.profile,
+        "batch": options.batch,
+        "dtype": options.dtype,
+        "optimizer": options.optimizer,
+        "optimizer_style": options.style,
+        "weight_decay": options.weight_decay,
+        "autocast": options.autocast,
+        "accumulate": options.accumulate,
+        "zero_grad": options.zero_grad,
+        "checkpoint": options.checkpoint,
+        "training": {
+            "peak_bytes": training.peak_bytes,
+            "peak_at": training.peak_at,
+            "first_step_peak_bytes": training.first_step_peak_bytes,
+            "after_forward_bytes": training.after_forward_bytes,
+            "after_backward_bytes": training.after_backward_bytes,
+            "saved_bytes": training.saved_bytes,
+            "breakdown": _breakdown(training.breakdown),
+            "segments": [segment.name for segment in training.segments],
+            "recomputed_macs": training.recomputed_macs,
+        },
+        "inference": {
+            "peak_bytes": inference.peak_bytes,
+            "peak_at": inference.peak_at,
+            "breakdown": _breakdown(inference.breakdown),
+        },
+        "notes": {
+            "activation_bytes": memory.notes.activation_bytes,
+            "parameter_bytes": memory.notes.parameter_bytes,
+            "inference_bytes": memory.notes.inference_bytes,
+            "training_bytes": memory.notes.training_bytes,
+        },
+        "largest": [{"layer": name, "bytes": count} for name, count in largest_of(memory, depth)],
+    }
+    if memory.allocator is not None:
+        for key, held in zip(("training", "inference"), memory.allocator, strict=True):
+            found[key]["allocator_simulated"] = {"allocated_bytes": held.allocated, "reserved_bytes": held.reserved}
+    if options.profile.startswith("torch"):
+        found["beside_tensors"] = {
+            item.key: {
+                "unit": "percent of the peak" if item.is_share else "bytes",
+                "low": item.low,
+                "high": item.high,
+                "source": item.source,
+            }
+            for item in overheads(options.profile)
+        }
+    if timeline:
+        for key, part in (("training", training), ("inference", inference)):
+            found[key]["timeline"] = [
+                {"layer": event.name, "phase": event.phase, "bytes": event.total} for event in part.events
+            ]
+    return found
+
+
+def _breakdown(breakdown: Breakdown) -> dict[str, int]:
+    return dict(zip(CLASSES, breakdown, strict=True))
+
+
+def draw(events: Sequence[Event], units: str, width: int = 72, height: int = 12) -> list[str]:
+    """Live bytes of activations, gradients and transients over the operations, as a chart in plain characters."""
+    if not events:
+        return ["nothing runs"]
+    width = min(width, len(events))
+    highest = max(event.total for event in events) or 1
+    columns = [
+        max(event.total for event in events[place * len(events) // width : (place + 1) * len(events) // width])
+        for place in range(width)
+    ]
+    lines = []
+    for level in range(height, 0, -1):
+        bar = "".join("#" if 2 * column * height >= (2 * level - 1) * highest else " " for column in columns)
+        label = format_bytes(highest * level // height, units) if level in (height, height // 2, 1) else ""
+        lines.append(f"{label:>11} |{bar}".rstrip())
+    phases = ""
+    for place in range(width):
+        phases += events[place * len(events) // width].phase[:1]
+    lines.append(f"{'':>11} +{'-' * width}")
+    lines.append(f"{'':>11}  {phases}".rstrip())
+    lines.append(f"{'':>11}  one letter a column: forward, backward, recompute")
+    return lines
+
+
+def why_document(memory: MemoryReport, name: str, *, units: str = "iec") -> Document:
+    """What one layer keeps for backward and why."""
+    title, *lines = why_lines(memory, name, units)
+    rows = tuple((Cell(line, line),) for line in lines)
+    return Document(
+        (title,),
+        Table((Column("why", ""),), rows),
+        (),
+        lambda: {"schema": 1, "architecture": memory.architecture, "layer": name, "why": lines},
+    )
+
+
+def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
+    """What one layer keeps for backward and why, and what its backward makes."""
+    from cnncalc.analysis.report import require_layer
+    from cnncalc.memory.report import Bench
+
+    row = require_layer(memory.report, name)
+    options = memory.options
+    bench = Bench(memory.report, options)
+    tape = bench.tape(options.batch, training=True)
+
+    def size(count: int) -> str:
+        return format_bytes(count, units)
+
+    lines = [f"{row.name} of {memory.architecture}: {row.label}, {plural(options.batch, 'image')}, {options.dtype}"]
+    reason = WHY_INPUT.get(row.kind, "its gradient is worked out from it")
+    mine = [operation for operation in tape.operations if operation.layer == row.index and operation.name != "loss"]
+    if not mine:
+        return [*lines, "nothing: no operation runs for it in training"]
+    kept = False
+    for operation in mine:
+        if operation.clones_input:
+            value = tape.values[operation.inputs[0]]
+            kept = True
+            lines.append(f"keeps a copy of its input, {size(value.size)}: it works in place, and {reason}")
+        else:
+            for place in dict.fromkeys(operation.keeps):
+                value = tape.values[operation.inputs[place]]
+                owner = memory.report.layers[value.layer]
+                what = "its input" if value.layer != row.index else "an intermediate result"
+                whose = f" (the output of {owner.name})" if value.layer != row.index else ""
+                kept = True
+                lines.append(f"keeps {what}{whose}, {size(value.size)}: {reason}")
+        if operation.keeps_output:
+            kept = True
+            value = tape.values[operation.output]
+            reason = f"the gradient of {row.kind.upper()} is worked out from it"
+            lines.append(f"keeps its output, {size(value.size)}: {reason}")
+        for product in operation.byproducts:
+            if product.kept:
+                kept = True
+                lines.append(f"keeps what it made beside its output, {size(product.size)}: {_by_product(row.kind)}")
+    if not kept:
+        lines.append(f"keeps nothing: the gradient of {row.kind.upper()} needs none of its numbers")
+    made = {operation.output: operation for operation in mine}
+    output = mine[-1].output
+    while output in made and made[output].storage == "alias":
+        output = made[output].inputs[0]
+    if output not in made:
+        lines.append("its output lies in the memory of its input")
+    learned = sum(tape.parameters[place].size for operation in mine for place in operation.parameters)
+    if learned:
+        lines.append(f"backward makes gradients of its parameters, {size(learned)}")
+    return lines
+
+
+def _by_product(kind: str) -> str:
+    if kind in ("pool", "gmp"):
+        return "the place of each maximum (int64), where the gradient goes"
+    if kind == "dropout":
+        return "the mask of what was dropped"
+    return "mean and deviation, which the gradient uses"

@@ -1,0 +1,127 @@
+"""The table as the CS231n notes print it: label, volume, memory and weights of every layer with memory of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, plural
+from cnncalc.formats.notation import Notation
+from cnncalc.units import bytes_per_element, format_bytes, short_notes
+from cnncalc.views.layer_table import (
+    Row,
+    assumed_lines,
+    document,
+    heading,
+    paragraph,
+    rows_of,
+    test_time_lines,
+    with_exact,
+    with_short,
+)
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.report import Report
+
+COLUMNS = (Column("label", ""), Column("volume", ""), Column("memory", ""), Column("weights", ""))
+
+NOTES = Notation("notes")
+"""KB, MB, GB of 1024, as the notes have them."""
+
+PRINTED = (22, 15_237_608, 138_344_128)
+"""Rows, activations and weights of the VGGNet table in the notes, by which it is known again."""
+PRINTED_TOTAL = "24M and 93MB"
+"""What the notes print below that table."""
+
+
+def notes_document(
+    report: Report, *, depth: int | None = None, totals: bool = True, notation: Notation | None = None
+) -> Document:
+    """The notes' table of a report.
+
+    A layer that works in place has no row, and biases are left out of the weights, as in the notes. Totals are those
+    of the rows; where the notes print another one, a footnote says so. Without ``totals`` nothing is said below but
+    how the table counts.
+    """
+    notation = notation or NOTES
+    rows = [row for row in rows_of(report, depth) if row.held or row.parameters]
+    table = Table(COLUMNS, tuple([_cells(row, notation) for row in rows]))
+    counted = f"(memory in numbers of one image, K, M and G by 1000; biases left out; {notation.rule})"
+    return Document(
+        heading=heading(report),
+        table=table,
+        closing=(
+            *(_closing(report, len(rows), notation) if totals else ()),
+            Paragraph("", (counted,)),
+        ),
+        data=document(report, depth=depth).data,
+    )
+
+
+def _closing(report: Report, rows: int, notation: Notation) -> tuple[Paragraph, ...]:
+    """The totals, what they leave out, what was assumed, and where the notes print something else."""
+    totals = report.totals
+    is_printed = (rows, totals.activations, totals.weights) == PRINTED
+    return (
+        Paragraph("", tuple(_total_lines(report, notation))),
+        *paragraph("", test_time_lines(report, notation)),
+        *paragraph("", [f"assumed: {line}" for line in assumed_lines(report.assumed)]),
+        *paragraph("", _footnote(report, notation) if is_printed else []),
+    )
+
+
+def _cells(row: Row, notation: Notation) -> tuple[Cell, ...]:
+    layer = row.layer
+    is_short, is_exact = notation.numbers == "short", notation.numbers == "exact"
+    memory = f"{row.held:,}" if is_exact else short_notes(row.held)
+    weights = short_notes(row.weights) if is_short else f"{row.weights:,}"
+    if layer is None:
+        label = row.name
+    else:
+        label = "FC" if layer.kind == "fc" else layer.label
+        arithmetic = layer.arithmetic
+        if is_exact:
+            memory = with_exact(arithmetic["activations"], row.held)
+        elif not is_short:
+            memory = with_short(arithmetic["activations"], row.held)
+        if row.weights and not is_short:
+            weights = with_exact(arithmetic["weights"], row.weights)
+        if layer.shared_with:
+            weights = f"0 (those of {layer.shared_with})"
+    volume = row.last.output
+    return (
+        Cell(f"{label}:", label),
+        Cell(str(volume), volume.size),
+        Cell(f"memory: {memory}", row.held),
+        Cell(f"weights: {weights}", row.weights),
+    )
+
+
+def _total_lines(report: Report, notation: Notation) -> list[str]:
+    totals, each = report.totals, bytes_per_element(report.dtype)
+    is_exact = notation.numbers == "exact"
+    sign = "=" if is_exact else "~="
+    activations = f"{totals.activations:,}" if is_exact else short_notes(totals.activations)
+    parameters = f"{totals.parameters:,}" if is_exact else short_notes(totals.parameters, 3)
+    memory = (
+        f"TOTAL memory: {activations} * {plural(each, 'byte')} {sign} "
+        f"{_close(totals.activations * each, notation)} / image (only forward! ~*2 for bwd)"
+    )
+    if report.batch > 1:
+        memory += f" * {report.batch:,} images {sign} {_close(totals.activation_bytes, notation)}"
+    return [memory, f"TOTAL params: {parameters} parameters"]
+
+
+def _close(count: int, notation: Notation) -> str:
+    """``58MB``: two digits and no blank, as the notes have it."""
+    if notation.numbers == "exact":
+        return notation.size(count)
+    return format_bytes(count, notation.units, digits=2).replace(" ", "")
+
+
+def _footnote(report: Report, notation: Notation) -> list[str]:
+    totals, each = report.totals, bytes_per_element(report.dtype)
+    text = (
+        f"(The notes print {PRINTED_TOTAL} for this table, which is not the sum of its rows: they hold "
+        f"{totals.activations:,} numbers, * {plural(each, 'byte')} = {notation.size(totals.activations * each)}.)"
+    )
+    return [text]

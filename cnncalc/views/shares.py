@@ -1,0 +1,111 @@
+"""Where the memory, the parameters and the multiply-adds of a net lie, in sentences from its own numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.formats.document import percent, plural
+from cnncalc.layers.pooling import Pooling
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.report import LayerReport, Report
+
+EARLY_POOLS = 2
+"""So many blocks, each ended by a pool, are called early."""
+
+
+def sentences(report: Report) -> list[str]:
+    """What lies early, what lies in the first FC layer, and what takes the multiply-adds."""
+    return [line for line in (early_activations(report), first_fc(report), most_macs(report)) if line]
+
+
+def early_activations(report: Report) -> str | None:
+    """The share of activations and multiply-adds of the first two blocks.
+
+    A block ends at a pool through which everything must pass. Where there are no two of them: of the first layers that
+    together hold at least half of the activations. The input is left out of the layers, not of the total.
+    """
+    rows = [row for row in report.layers if row.kind != "input"]
+    whole = report.totals.activations
+    if not rows or not whole:
+        return None
+    pools = [row.index for row in _main_line(report) if isinstance(row.layer, Pooling) and _shrinks(row)]
+    if len(pools) >= EARLY_POOLS:
+        early = [row for row in rows if row.index <= pools[EARLY_POOLS - 1]]
+        what = "the first two blocks"
+    else:
+        early = _first_half(rows, whole)
+        what = f"the first {plural(len(early), 'layer')} of {len(rows):,}" if len(early) > 1 else "the first layer"
+        if len(early) == len(rows):
+            return None
+    activations = sum([row.activations for row in early if not row.in_place])
+    text = f"{what} ({_stretch(early)}): {percent(activations, whole)} of the activations"
+    if report.totals.macs:
+        macs = sum([row.macs for row in early])
+        text += f", {percent(macs, report.totals.macs)} of the MACs"
+    return text
+
+
+def first_fc(report: Report) -> str | None:
+    """The share of parameters of the first fully-connected layer; without one, of the layer that has most."""
+    whole = report.totals.parameters
+    if not whole:
+        return None
+    rows = [row for row in report.layers if not row.training_only] or list(report.layers)
+    layers = [row for row in rows if row.kind == "fc" and row.parameters]
+    if layers:
+        row = layers[0]
+        what = "the first FC layer" if len(layers) > 1 else "the only FC layer"
+    else:
+        row = max(rows, key=lambda row: row.parameters)
+        what = f"the {row.label} with most of them"
+    return f"{row.name}, {what}: {percent(row.parameters, whole)} of the parameters"
+
+
+def most_macs(report: Report) -> str | None:
+    """The share of multiply-adds of convolutions and of fully-connected layers."""
+    whole = report.totals.macs
+    if not whole:
+        return None
+    dense = sum([row.macs for row in report.layers if row.kind == "fc"])
+    parts = []
+    if dense < whole:
+        parts.append(f"the convolutions: {percent(whole - dense, whole)} of the MACs")
+    if dense:
+        parts.append(f"the FC layers: {percent(dense, whole)}{'' if parts else ' of the MACs'}")
+    return ", ".join(parts)
+
+
+def _main_line(report: Report) -> list[LayerReport]:
+    """The layers that no branch passes by: all that is computed before them is read by them or before them."""
+    last_read = list(range(len(report.layers)))
+    for row in report.layers:
+        for source in row.sources:
+            last_read[source] = row.index
+    furthest = 0
+    result = []
+    for row in report.layers:
+        if furthest <= row.index:
+            result.append(row)
+        furthest = max(furthest, last_read[row.index])
+    return result
+
+
+def _shrinks(row: LayerReport) -> bool:
+    (before,) = row.input_volumes
+    return row.output.height * row.output.width < before.height * before.width
+
+
+def _first_half(rows: list[LayerReport], whole: int) -> list[LayerReport]:
+    early = []
+    held = 0
+    for row in rows:
+        early.append(row)
+        held += 0 if row.in_place else row.activations
+        if 2 * held >= whole:
+            break
+    return early
+
+
+def _stretch(rows: list[LayerReport]) -> str:
+    return rows[0].name if len(rows) == 1 else f"{rows[0].name} to {rows[-1].name}"

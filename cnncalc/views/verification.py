@@ -1,0 +1,185 @@
+"""What a run confirmed and what it did not, as a document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
+from cnncalc.units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cnncalc.run.compare import Verification
+    from cnncalc.run.verify_training import TrainingVerification
+
+MOST_SHOWN = 40
+"""So many disagreements are shown; the others are counted (JSON has all)."""
+
+WORDS = {
+    "volume": "volumes",
+    "bytes": "activation bytes",
+    "weights": "weights",
+    "biases": "biases",
+    "parameters": "parameters",
+    "buffers": "buffers",
+    "macs": "MACs",
+    "in_place": "memory of its own",
+    "totals": "totals",
+    "receptive_field": "receptive field",
+}
+"""What a quantity is called in the table."""
+
+
+def verification_document(verification: Verification, units: str = "iec") -> Document:
+    """The table of what agreed, and every disagreement with what the report says and what was measured."""
+    run = verification
+    images = "1 image" if run.batch == 1 else f"{run.batch} images"
+    heading = (f"{run.name}: run in NumPy with {images}, {run.dtype}, random weights (seed {run.seed})",)
+    columns = (Column("quantity", "quantity"), Column("agreed", "agree", True), Column("measured", "measured"))
+    rows = tuple(
+        (
+            Cell(WORDS.get(tally.quantity, tally.quantity), tally.quantity),
+            Cell(f"{tally.agreed} of {tally.checked}", tally.agreed),
+            Cell(tally.measured, tally.measured),
+        )
+        for tally in run.tallies
+    )
+    needs = (
+        f"parameters and buffers {format_bytes(run.parameter_bytes, units)}, "
+        f"activations at once at most {format_bytes(run.peak_bytes, units)}"
+    )
+    closing = [Paragraph("memory of the run", (needs,))]
+    if not run.is_finite:
+        words = "the random numbers ran out of the range of the data type; no shape and no count depends on them"
+        closing.append(Paragraph("note", (words,)))
+    if run.agrees:
+        closing.append(Paragraph("result", (f"every number of {run.layers} layers agrees",)))
+    else:
+        lines = [
+            f"{wrong.layer}: {WORDS.get(wrong.quantity, wrong.quantity)}: "
+            f"the table says {wrong.expected}, measured {wrong.measured}"
+            for wrong in run.disagreements[:MOST_SHOWN]
+        ]
+        left = len(run.disagreements) - len(lines)
+        lines += [f"... and {left} more"] if left else []
+        closing.append(Paragraph("disagree", tuple(lines)))
+    return Document(heading, Table(columns, rows), tuple(closing), lambda: _data(run))
+
+
+def _data(run: Verification) -> Mapping[str, Any]:
+    """The same as a JSON object."""
+    return {
+        "schema": 1,
+        "architecture": run.name,
+        "batch": run.batch,
+        "dtype": run.dtype,
+        "seed": run.seed,
+        "layers": run.layers,
+        "agrees": run.agrees,
+        "finite": run.is_finite,
+        "parameter_bytes": run.parameter_bytes,
+        "peak_activation_bytes": run.peak_bytes,
+        "quantities": [tally._asdict() for tally in run.tallies],
+        "disagreements": [wrong._asdict() for wrong in run.disagreements],
+    }
+
+
+MOMENTS = {
+    "resident": "before the first step",
+    "after_forward": "after forward",
+    "after_backward": "after backward",
+    "saved": "kept for backward",
+    "peak": "peak",
+    "first_step_peak": "peak of the first step",
+}
+"""What a moment of a training step is called in the table."""
+
+
+def training_document(verification: TrainingVerification, units: str = "iec") -> Document:
+    """Live bytes of a training step as the replay says them and as they were measured, and every difference."""
+    run = verification
+    images = "1 image" if run.batch == 1 else f"{run.batch} images"
+    heading = (
+        f"{run.name}: two training steps in NumPy with {images}, {run.dtype}, {run.optimizer}, random weights "
+        f"(seed {run.seed})",
+    )
+    columns = (
+        Column("quantity", "moment"),
+        Column("computed", "computed", True),
+        Column("measured", "measured", True),
+        Column("difference", "difference", True),
+    )
+    rows = tuple(
+        (
+            Cell(MOMENTS[each.quantity], each.quantity),
+            Cell(f"{each.expected:,}", each.expected),
+            Cell(f"{each.measured:,}", each.measured),
+            Cell(f"{each.measured - each.expected:+,}" if not each.agrees else "0", each.measured - each.expected),
+        )
+        for each in run.comparisons
+    )
+    met = run.moments - len(run.wrong)
+    share = 100 * (run.highest_bytes / max(1, _peak(run)) - 1)
+    closing = [
+        Paragraph("bytes", ("of arrays alive, as NumPy reports them to Python's memory tracer",)),
+        Paragraph(
+            "layer by layer",
+            (f"equal at {met} of {run.moments} moments: each layer forward and backward, the loss, the optimizer",),
+        ),
+        Paragraph(
+            "kernels",
+            (
+                f"beside that, for a moment, at most {format_bytes(run.scratch_bytes, units)}, at {run.scratch_at}: "
+                "windows laid out for matrix products, and blocks being worked on",
+                f"with that at most {format_bytes(run.highest_bytes, units)} ({share:+.1f} % of the peak)",
+            ),
+        ),
+        Paragraph("loss", (f"{run.losses[0]:.6g} in the first step, {run.losses[1]:.6g} in the second",)),
+    ]
+    if not run.is_finite:
+        words = "the random numbers ran out of the range of the data type; no number of bytes depends on them"
+        closing.append(Paragraph("note", (words,)))
+    if run.agrees:
+        closing.append(Paragraph("result", ("every number agrees to the byte",)))
+    else:
+        lines = [
+            f"{name} ({wrong.quantity}): computed {wrong.expected:,}, measured {wrong.measured:,} "
+            f"({wrong.measured - wrong.expected:+,})"
+            for name, wrong in run.wrong[:MOST_SHOWN]
+        ]
+        left = len(run.wrong) - len(lines)
+        lines += [f"... and {left} more"] if left else []
+        closing.append(Paragraph("disagree", tuple(lines or ("the numbers of the table above",))))
+    return Document(heading, Table(columns, rows), tuple(closing), lambda: _training_data(run))
+
+
+def _peak(run: TrainingVerification) -> int:
+    """The measured peak of both steps."""
+    return max([each.measured for each in run.comparisons if each.quantity.endswith("peak")], default=1)
+
+
+def _training_data(run: TrainingVerification) -> Mapping[str, Any]:
+    """The same as a JSON object."""
+    return {
+        "schema": 1,
+        "architecture": run.name,
+        "batch": run.batch,
+        "dtype": run.dtype,
+        "optimizer": run.optimizer,
+        "seed": run.seed,
+        "agrees": run.agrees,
+        "finite": run.is_finite,
+        "training": {
+            f"{each.quantity}_bytes": {"computed": each.expected, "measured": each.measured} for each in run.comparisons
+        },
+        "operations": run.moments,
+        "scratch_bytes": run.scratch_bytes,
+        "scratch_at": run.scratch_at,
+        "highest_bytes": run.highest_bytes,
+        "losses": [loss if run.is_finite else None for loss in run.losses],
+        "disagreements": [
+            {"layer": name, "phase": wrong.quantity, "computed": wrong.expected, "measured": wrong.measured}
+            for name, wrong in run.wrong
+        ],
+    }

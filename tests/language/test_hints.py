@@ -1,0 +1,145 @@
+"""A hint that does not work is worse than none: each one is followed, and then it works."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cnncalc import DesignError, Volume
+from cnncalc.analysis.report import account
+from cnncalc.language.expand import Settings
+from cnncalc.language.target import load_pattern, load_text
+from tests.language.test_refusals import FILES, PATTERNS
+
+if TYPE_CHECKING:
+    from cnncalc.errors import Problem
+
+
+def problems(text: str, settings: Settings = Settings()) -> tuple[Problem, ...]:  # noqa: B008
+    try:
+        account((load_text if "layers:" in text else load_pattern)("<text>", text, settings))
+    except DesignError as error:
+        return error.problems
+    return ()
+
+
+def replaced(text: str, problem: Problem, old: str, new: str) -> str:
+    """The text with a word changed where the caret points."""
+    assert problem.span is not None
+    start, end = problem.span.start, problem.span.end
+    assert old in text[start:end], (old, text[start:end])
+    return text[:start] + text[start:end].replace(old, new, 1) + text[end:]
+
+
+MEANT = [
+    (text, problem)
+    for text, _, _ in (*PATTERNS, *FILES)
+    for problem in problems(text)
+    if "did you mean" in problem.message
+]
+
+
+@pytest.mark.parametrize(("text", "problem"), MEANT, ids=[f"{p.message[:60]}" for _, p in MEANT])
+def test_the_word_that_was_meant_ends_the_problem(text: str, problem: Problem) -> None:
+    found = re.search(r"'([^']+)'; did you mean '([^']+)'", problem.message) or re.search(
+        r": (\w+); did you mean '([^']+)'", problem.message
+    )
+    assert found is not None
+    wrong, right = found.groups()
+    if wrong not in text:  # a kind with its kernel: CNV3 was meant to be CONV
+        wrong = wrong.rstrip("0123456789")
+    if wrong[-1:].isdigit():
+        wrong = wrong.rstrip("0123456789")
+    after = problems(replaced(text, problem, wrong, right))
+    assert not any(
+        p.code == problem.code and p.span and problem.span and p.span.start == problem.span.start for p in after
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INPUT 8x8x4 -> POOL3/2*5",
+        "INPUT 9x30x2 -> CONV7-4(pad=0) -> POOL2 -> CONV5-4(pad=0)",
+        "input: 8x8x4\nlayers: POOL3/2*4 -> FC-2\n",
+        "INPUT -> POOL2*8 -> FC",
+        "INPUT 8x8x4 -> [POOL3/2 | CONV3-4/2(pad=0)] -> CONCAT -> POOL4 -> FC-2",
+    ],
+)
+def test_the_smallest_input_works_and_a_smaller_one_does_not(text: str) -> None:
+    (first, *_) = problems(text)
+    assert first.code == "window-too-large"
+    found = re.fullmatch(r"the smallest square input that works is (\d+)x\1x(\d+)", first.hint or "")
+    assert found is not None
+    side, depth = int(found[1]), int(found[2])
+    assert problems(text, Settings(input=Volume(side, side, depth))) == ()
+    assert problems(text, Settings(input=Volume(side - 1, side - 1, depth)))
+
+
+@pytest.mark.parametrize(
+    "text", ["INPUT -> CONV-n -> CONV3-m", "INPUT -> RELU?flag -> [RELU]*n", "INPUT -> RELU(in_place=p)"]
+)
+def test_the_variables_of_the_hint_can_be_set(text: str) -> None:
+    (problem,) = problems(text)
+    pairs = re.findall(r"--set (\w+)=(\w+)", problem.hint or "")
+    assert pairs
+    variables = {name: int(value) if value.isdigit() else value for name, value in pairs}
+    assert problems(text, Settings(variables=variables)) == ()
+
+
+@pytest.mark.parametrize("case", FILES, ids=[case[0] for case in FILES])
+def test_quotes_as_in_the_hint_are_read(case: tuple[str, str, str]) -> None:
+    text = case[0]
+    for problem in problems(text):
+        quoted = re.search(r'(?:quotes: )(".*?")(?:$|,)', problem.hint or "")
+        if quoted is None:
+            continue
+        bare = quoted[1].strip('"')
+        assert text.count(bare) == 1
+        assert problems(text.replace(bare, quoted[1])) == ()
+
+
+def test_numbers_as_in_the_hint_are_read() -> None:
+    text = "input: 8x8x3\nlayers:\n  - conv: {filters: 0x10, kernel: 1_1}\n"
+    for problem in problems(text):
+        written = re.search(r"write (\d+)", problem.hint or "")
+        found = re.search(r"found '(.+)'", problem.message)
+        assert written is not None
+        assert found is not None
+        text = text.replace(found[1], written[1])
+    assert problems(text) == ()
+    assert problems("INPUT 08x8x3")[0].hint == "write 8"
+
+
+def test_an_input_that_looks_depth_first_is_swapped_by_its_hint() -> None:
+    report = account(load_pattern("<text>", "INPUT 3x32x48 -> FC-2"))
+    assert report.warnings[0].hint == "for an image of depth 3 write 32x48x3"
+    assert account(load_pattern("<text>", "INPUT 32x48x3 -> FC-2")).warnings == ()
+
+
+def test_the_nearest_name_is_never_the_layer_that_asks() -> None:
+    """conv2 is nearest to conv9, but it is the one that reads it."""
+    text = "input: 8x8x3\nlayers:\n  - conv: {name: conv_a, filters: 3}\n  - conv: {filters: 4, inputs: conv9}\n"
+    (problem,) = problems(text)
+    assert problem.message == "no layer is named 'conv9'; did you mean 'conv_a'?"
+    assert problems(text.replace("conv9", "conv_a")) == ()
+
+
+def test_the_nearest_name_is_written_as_it_is_from_there() -> None:
+    text = "INPUT 8x8x3 -> [CONV3-3@first -> RELU -> ADD(@frist)]@block"
+    (problem,) = problems(text)
+    assert problem.message == "no layer is named 'frist'; did you mean 'first'?"
+    assert problems(text.replace("frist", "first")) == ()
+
+
+def test_an_input_with_its_depth_in_front_is_hinted_at_and_works() -> None:
+    """As PyTorch writes it: 3x32x32. The smallest square input of depth 32 would be no help."""
+    text = "INPUT {} -> [CONV3-8 -> POOL2]*3 -> FC-10"
+
+    (problem,) = problems(text.format("3x32x32"))
+
+    assert problem.code == "window-too-large"
+    assert problem.hint == "an input is height x width x depth: with 32x32x3 instead of 3x32x32 it works"
+    assert problems(text.format("32x32x3")) == ()

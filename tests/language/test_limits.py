@@ -1,0 +1,154 @@
+"""Each limit of the language: what lies on it is read, what lies beyond is refused by name, at little cost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from cnncalc import DesignError, analyze
+from cnncalc.analysis.report import account
+from cnncalc.language.limits import YAML_BYTES
+from cnncalc.language.target import load_pattern, load_text
+from tests.calls import ROOT, environment
+
+
+def yaml_of(depth: int) -> str:
+    return "layers: RELU\ninput: 8x8x3\nbudget: {parameters: " + "[" * depth + "]" * depth + "}\n"
+
+
+def blocks(depth: int) -> str:
+    """Blocks that call each other, ``depth`` deep, each twice."""
+    lines = [f"  b{'x' * n}: b{'x' * (n + 1)} -> b{'x' * (n + 1)}\n" for n in range(depth)]
+    return "input: 8x8x3\nlayers: b\nblocks:\n" + "".join(lines) + f"  b{'x' * depth}: RELU\n"
+
+
+WITHIN = {
+    "100,000 characters": "INPUT 8x8x3 -> RELU #" + "c" * (100_000 - 21),
+    "brackets 64 deep": "INPUT 8x8x3 -> " + "[" * 64 + "RELU" + "]" * 64,
+    "an expression 60 deep": "INPUT 8x8x3 -> CONV-{" + "(" * 60 + "4" + ")" * 60 + "}",
+    "a number of 18 digits": "INPUT 8x8x3 -> CONV1-999999999999999999 -> GAP",
+    "a number of 64 digits": "INPUT 8x8x3 -> CONV1-{9 * 10**63 + 7} -> GAP",
+    "20,000 additions": "INPUT 8x8x3 -> CONV-{" + "1+" * 20_000 + "1}",
+    "nothing repeated a trillion times is still nothing": "INPUT 8x8x3 -> [RELU]*0 -> [RELU]?{1 > 2}",
+    "a name of 500 characters": "INPUT 8x8x3 -> [RELU@" + "a" * 249 + "]@" + "b" * 250,
+}
+BEYOND = {
+    "100,001 characters": "INPUT 8x8x3 -> RELU #" + "c" * (100_001 - 21),
+    "brackets 65 deep": "INPUT 8x8x3 -> " + "[" * 65 + "RELU" + "]" * 65,
+    "100,000 brackets": "[" * 100_000,
+    "90,000 parentheses": "INPUT -> CONV-{" + "(" * 90_000,
+    "90,000 signs": "INPUT -> CONV-{" + "-" * 90_000 + "1}",
+    "a number of 19 digits": "INPUT 8x8x3 -> CONV1-1000000000000000000",
+    "a number of 90,000 digits": "INPUT 8x8x3 -> CONV1-" + "9" * 90_000,
+    "a number of 19 digits in a word": "INPUT 8x8x3 -> CONV1000000000000000000-3",
+    "a number of 65 digits": "INPUT 8x8x3 -> CONV1-{10**63 * 10}",
+    "a tower of powers": "INPUT 8x8x3 -> CONV1-{9**9**9**9}",
+    "200,001 layers": "INPUT 8x8x3 -> [RELU -> TANH]*66667",
+    "more rounds than a machine word counts": "INPUT 8x8x3 -> [RELU]*{10**40}",
+    "a trillion layers": "INPUT 8x8x3 -> [[[[RELU]*1000]*1000]*1000]*1000",
+    "a trillion layers, by their indices": "INPUT 8x8x3 -> [[[RELU -> CONV-{k}]*{j} as k]*{i} as j]*1000000 as i",
+    "a trillion layers over lists": f"INPUT 8x8x3 -> [[RELU]*n]*[{', '.join(['9' * 18] * 4000)}] as n",
+    "a trillion rounds of nothing": "INPUT 8x8x3 -> [[[]*0]*1000000]*1000000",
+    "blocks that double 25 times": blocks(25),
+    "blocks 70 deep": blocks(70).replace(" -> bx", " #"),
+    "a name of 501 characters": "INPUT 8x8x3 -> [RELU@" + "a" * 250 + "]@" + "b" * 250,
+    "60,000 names of 90,000 characters": "INPUT 8x8x3 -> [RELU]@" + "a" * 90_000 + "*60000",
+    "YAML 65 deep": yaml_of(63),
+    "YAML a million deep": yaml_of(400_000),
+    "YAML of more than 2 MiB": "layers: RELU\n#" + "c" * YAML_BYTES,
+    "101 aliases": "name: &a x\ninput: 8x8x3\nlayers: [RELU]\nbudget: {parameters: [" + "*a, " * 101 + "]}\n",
+    "aliases of aliases of aliases": "layers: RELU\nvariables:\n  a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+    + "".join(f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 11)),
+    "a merge key": "input: 8x8x3\nlayers: RELU\n<<: {name: a}\n",
+}
+HEAVY = {
+    "8,000 unknown kinds": "INPUT -> " + " -> ".join(f"CNV{n}" for n in range(8000)),
+    "4,000 unknown names": "INPUT 8x8x1 -> " + " -> ".join(f"RELU -> ADD(@x{n})" for n in range(4000)),
+    "60,000 layers of one name": "INPUT 8x8x1 -> [[RELU@a]]*60000",
+    "a word of 90,000 letters": "INPUT -> " + "C" * 90_000,
+    "7,000 variables": "INPUT -> " + " -> ".join(f"CONV-v{n}" for n in range(7000)),
+    "a window too large behind 60,000 layers": "INPUT 8x8x1 -> [RELU]*60000 -> POOL3/2*10",
+    "40,000 sizes": "INPUT -> CONV-" + "9x" * 40_000 + "9",
+}
+
+
+def reader_of(text: str) -> Any:
+    return load_text if "layers:" in text else load_pattern
+
+
+@pytest.mark.parametrize("what", WITHIN)
+def test_what_lies_on_a_limit_is_read(what: str) -> None:
+    account(reader_of(WITHIN[what])("<text>", WITHIN[what]))
+
+
+@pytest.mark.parametrize("what", BEYOND)
+def test_what_lies_beyond_a_limit_is_refused_by_name(what: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        account(reader_of(BEYOND[what])("<text>", BEYOND[what]))
+    first = caught.value.problems[0]
+    assert first.code == ("yaml-merge" if what == "a merge key" else "limit")
+    assert "at most" in first.message or what == "a merge key"
+    assert len(str(caught.value)) < 5000
+
+
+def test_aliases_and_depth_on_the_limit_are_read() -> None:
+    text = "name: &a x\ninput: 8x8x3\nlayers: [RELU]\nbudget: {parameters: [" + "*a, " * 100 + "]}\n"
+    account(load_text("<text>", text))
+    account(load_text("<text>", yaml_of(62)))
+    account(load_text("<text>", "input: 8x8x3\nlayers: RELU\n#" + "c" * (YAML_BYTES - 28)))
+
+
+MEASURE = """
+import json, resource, sys, time
+from cnncalc import DesignError
+from cnncalc.analysis.report import account
+from cnncalc.language.target import load_pattern, load_text
+import cnncalc.language.architecture, cnncalc.language.pattern, difflib
+account(load_text("<warm>", "input: 8x8x3\\nlayers: RELU"))
+for text in json.load(sys.stdin):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begin = time.process_time()
+    try:
+        account((load_text if "layers:" in text else load_pattern)("<text>", text))
+    except DesignError as error:
+        str(error)
+    else:
+        raise SystemExit(f"not refused: {text[:100]}")
+    seconds = time.process_time() - begin
+    print(seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+def test_a_bad_input_costs_at_most_a_second_and_128_mib() -> None:
+    """In a process of its own, so that its memory is its own; what grows is counted against every input so far."""
+    texts = {**BEYOND, **HEAVY}
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE],
+        input=json.dumps(list(texts.values())), capture_output=True, text=True, check=False, timeout=120,
+        env=environment(), cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = [[float(number) for number in line.split()] for line in done.stdout.splitlines()]
+    for what, (seconds, mebibytes) in zip(texts, rows, strict=True):
+        assert seconds < 1, what
+        assert mebibytes < 128, what
+
+
+def test_a_net_of_20_000_layers_is_read_and_counted() -> None:
+    """20,000 iterations of CONV3-4 and RELU would be 60,000 in all; 10,000 pairs are 20,000 layers."""
+    report = analyze("INPUT 8x8x4 -> [CONV3-4 -> RELU]*10000")
+    assert len(report.layers) == 20_001
+    assert report.totals.parameters == 10_000 * (3 * 3 * 4 * 4 + 4)
+    assert report.layers[-1].receptive_field == (8, 8)
+
+
+def test_exactly_200_000_layers_calls_and_iterations_are_read() -> None:
+    """100,000 iterations with one layer each make 200,000; INPUT is one more and too many."""
+    with pytest.raises(DesignError, match="at most 200,000 layers, calls and iterations, but this gives 200,001"):
+        load_pattern("<text>", "INPUT 8x8x4 -> RELU*99999 -> RELU*1")
+    graph = load_pattern("<text>", "INPUT 8x8x4 -> RELU*99999 -> TANH")
+    assert len(graph.nodes) == 100_001

@@ -1,0 +1,1791 @@
+"""What is refused: the whole text of each error, with its caret line, and beside it a valid twin."""
+
+# ruff: noqa: E501  # messages stand as they are printed
+
+from __future__ import annotations
+
+import pytest
+
+from cnncalc import DesignError
+from cnncalc.analysis.report import account
+from cnncalc.language.target import load_pattern, load_text
+
+PATTERNS = [
+    (
+        "INPUT 8x8x4 -> [CONV3-4 -> RELU*2 -> FC",
+        "INPUT 8x8x4 -> [CONV3-4 -> RELU]*2 -> FC",
+        """
+<text>:1:16: error[pattern-syntax]: this '[' is never closed
+  |
+1 | INPUT 8x8x4 -> [CONV3-4 -> RELU*2 -> FC
+  |                ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4] -> RELU",
+        "INPUT 8x8x4 -> CONV3-4 -> RELU",
+        """
+<text>:1:23: error[pattern-syntax]: this ']' closes nothing
+  |
+1 | INPUT 8x8x4 -> CONV3-4] -> RELU
+  |                       ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4 | RELU",
+        "INPUT 8x8x4 -> [CONV3-4 | RELU]",
+        """
+<text>:1:24: error[pattern-syntax]: '|' parts the branches of a fork, so it stands inside '[ ]'
+  |
+1 | INPUT 8x8x4 -> CONV3-4 | RELU
+  |                        ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4 ->",
+        "INPUT 8x8x4 -> CONV3-4",
+        """
+<text>:1:25: error[pattern-syntax]: '->' must be followed by a layer or '[', found the end
+  |
+1 | INPUT 8x8x4 -> CONV3-4 ->
+  |                         ^
+""",
+    ),
+    (
+        "-> INPUT",
+        "INPUT",
+        """
+<text>:1:1: error[pattern-syntax]: expected a layer or '[', found '->'
+  |
+1 | -> INPUT
+  | ^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4 RELU",
+        "INPUT 8x8x4 -> CONV3-4 -> RELU",
+        """
+<text>:1:24: error[pattern-syntax]: expected '->', found 'RELU'
+  |
+1 | INPUT 8x8x4 -> CONV3-4 RELU
+  |                        ^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> -> RELU",
+        "INPUT 8x8x4 -> RELU",
+        """
+<text>:1:16: error[pattern-syntax]: '->' must be followed by a layer or '[', found '->'
+  |
+1 | INPUT 8x8x4 -> -> RELU
+  |                ^^
+""",
+    ),
+    (
+        "",
+        "INPUT",
+        """
+<text>:1:1: error[pattern-syntax]: the pattern is empty
+  |
+1 |
+  | ^
+""",
+    ),
+    (
+        "INPUT 8 x 8 x 4",
+        "INPUT 8x8x4",
+        """
+<text>:1:9: error[pattern-syntax]: expected '->', found 'x'
+  |
+1 | INPUT 8 x 8 x 4
+  |         ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4(pad=1",
+        "INPUT 8x8x4 -> CONV3-4(pad=1)",
+        """
+<text>:1:23: error[pattern-syntax]: this '(' is never closed
+  |
+1 | INPUT 8x8x4 -> CONV3-4(pad=1
+  |                       ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{3 * 2",
+        "INPUT 8x8x4 -> CONV-{3 * 2}",
+        """
+<text>:1:21: error[pattern-syntax]: this '{' is never closed
+  |
+1 | INPUT 8x8x4 -> CONV-{3 * 2
+  |                     ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{3 *}",
+        "INPUT 8x8x4 -> CONV-{3 * 2}",
+        """
+<text>:1:25: error[expression-syntax]: expected a number or a name, found the end
+  |
+1 | INPUT 8x8x4 -> CONV-{3 *}
+  |                         ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{3 2}",
+        "INPUT 8x8x4 -> CONV-{32}",
+        """
+<text>:1:24: error[pattern-syntax]: expected '}' or an operator, found '2'
+  |
+1 | INPUT 8x8x4 -> CONV-{3 2}
+  |                        ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{[1, 2}",
+        "INPUT 8x8x4 -> CONV-{[1, 2][0]}",
+        """
+<text>:1:22: error[expression-syntax]: this '[' is never closed
+  |
+1 | INPUT 8x8x4 -> CONV-{[1, 2}
+  |                      ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{[{2}][0]}",
+        "INPUT 8x8x4 -> CONV-{[2][0]}",
+        """
+<text>:1:23: error[expression-syntax]: expected a number or a name, found '{'
+  |
+1 | INPUT 8x8x4 -> CONV-{[{2}][0]}
+  |                       ^
+  = hint: inside braces and lists an expression needs no braces
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{1.5}",
+        "INPUT 8x8x4 -> CONV-{15}",
+        """
+<text>:1:22: error[expression-syntax]: an expression computes with whole numbers
+  |
+1 | INPUT 8x8x4 -> CONV-{1.5}
+  |                      ^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{4 if 1}",
+        "INPUT 8x8x4 -> CONV-{4 if 1 else 5}",
+        """
+<text>:1:28: error[expression-syntax]: 'a if c' needs its 'else b'
+  |
+1 | INPUT 8x8x4 -> CONV-{4 if 1}
+  |                            ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{min()}",
+        "INPUT 8x8x4 -> CONV-{min(3)}",
+        """
+<text>:1:22: error[expression-syntax]: 'min' of nothing
+  |
+1 | INPUT 8x8x4 -> CONV-{min()}
+  |                      ^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{4 // 0}",
+        "INPUT 8x8x4 -> CONV-{4 // 1}",
+        """
+<text>:1:21: error[wrong-value]: 4 // 0: nothing is divided by zero
+  |
+1 | INPUT 8x8x4 -> CONV-{4 // 0}
+  |                     ^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{2 ** -1}",
+        "INPUT 8x8x4 -> CONV-{2 ** 1}",
+        """
+<text>:1:21: error[wrong-value]: a whole number to the power of -1 is no whole number
+  |
+1 | INPUT 8x8x4 -> CONV-{2 ** -1}
+  |                     ^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{2x3[2]}",
+        "INPUT 8x8x4 -> CONV-{2x3[1]}",
+        """
+<text>:1:21: error[wrong-value]: the list [2, 3] has 2 elements, but element 2 is asked for
+  |
+1 | INPUT 8x8x4 -> CONV-{2x3[2]}
+  |                     ^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{3[0]}",
+        "INPUT 8x8x4 -> CONV-{3x4[0]}",
+        """
+<text>:1:21: error[wrong-type]: only a list has elements, found 3
+  |
+1 | INPUT 8x8x4 -> CONV-{3[0]}
+  |                     ^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{2x3 + 1}",
+        "INPUT 8x8x4 -> CONV-{2x3[0] + 1}",
+        """
+<text>:1:21: error[wrong-type]: '+' computes with whole numbers, found [2, 3]
+  |
+1 | INPUT 8x8x4 -> CONV-{2x3 + 1}
+  |                     ^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{10**64}",
+        "INPUT 8x8x4 -> CONV-{10**63}",
+        """
+<text>:1:21: error[limit]: a number in an expression has at most 64 digits
+  |
+1 | INPUT 8x8x4 -> CONV-{10**64}
+  |                     ^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4*-1",
+        "INPUT 8x8x4 -> CONV3-4*1",
+        """
+<text>:1:24: error[pattern-syntax]: '*' must be followed by a number, a name, a list or braces, found '-'
+  |
+1 | INPUT 8x8x4 -> CONV3-4*-1
+  |                        ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4*{1-2}",
+        "INPUT 8x8x4 -> CONV3-4*{2-1}",
+        """
+<text>:1:24: error[negative-count]: nothing is repeated -1 times
+  |
+1 | INPUT 8x8x4 -> CONV3-4*{1-2}
+  |                        ^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4*2x3",
+        "INPUT 8x8x4 -> CONV3-4*[2x3]",
+        """
+<text>:1:24: error[pattern-syntax]: '*' must be followed by a number, a name, a list or braces, found '2x3'
+  |
+1 | INPUT 8x8x4 -> CONV3-4*2x3
+  |                        ^^^
+  = hint: a list needs its brackets: *[2x64]
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4*2*3",
+        "INPUT 8x8x4 -> [CONV3-4*2]*3",
+        """
+<text>:1:25: error[pattern-syntax]: an item takes one '?' or one '*'
+  |
+1 | INPUT 8x8x4 -> CONV3-4*2*3
+  |                         ^
+  = hint: put the item into '[ ]' to repeat it once more
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4?*3",
+        "INPUT 8x8x4 -> [CONV3-4?]*3",
+        """
+<text>:1:24: error[pattern-syntax]: an item takes one '?' or one '*'
+  |
+1 | INPUT 8x8x4 -> CONV3-4?*3
+  |                        ^
+  = hint: put the item into '[ ]' to repeat it once more
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{a*b}*[2x3, 4x5x6] as a, b",
+        "INPUT 8x8x4 -> CONV-{a*b}*[2x3, 4x5] as a, b",
+        """
+<text>:1:26: error[wrong-names]: 'as' gives 2 names, but the entry [4, 5, 6] has 3 parts
+  |
+1 | INPUT 8x8x4 -> CONV-{a*b}*[2x3, 4x5x6] as a, b
+  |                          ^^^^^^^^^^^^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-a*3 as a, b",
+        "INPUT 8x8x4 -> CONV-{a+1}*3 as a",
+        """
+<text>:1:22: error[wrong-names]: a number gives one name its index, but 'as' names 2
+  |
+1 | INPUT 8x8x4 -> CONV-a*3 as a, b
+  |                      ^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-3*2 as depth",
+        "INPUT 8x8x4 -> CONV-3*2 as d",
+        """
+<text>:1:28: error[reserved-name]: 'depth' has a meaning of its own and cannot be the name of a variable
+  |
+1 | INPUT 8x8x4 -> CONV-3*2 as depth
+  |                            ^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-3*2 as a, a",
+        "INPUT 8x8x4 -> CONV-a*[2x3] as a, b",
+        """
+<text>:1:31: error[pattern-syntax]: 'a' stands twice behind 'as'
+  |
+1 | INPUT 8x8x4 -> CONV-3*2 as a, a
+  |                               ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-n*[[2]] as n",
+        "INPUT 8x8x4 -> CONV-n*[2] as n",
+        """
+<text>:1:21: error[wrong-type]: filters: expected a whole number of at least 1, found [2]
+  |
+1 | INPUT 8x8x4 -> CONV-n*[[2]] as n
+  |                     ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-3*{depth}",
+        "INPUT 8x8x4 -> CONV-{depth}*3",
+        """
+<text>:1:24: error[graph-needs-volume]: 'depth' stands in sizes and arguments only: the graph does not depend on volumes
+  |
+1 | INPUT 8x8x4 -> CONV-3*{depth}
+  |                        ^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-3?{depth > 2}",
+        "INPUT 8x8x4 -> CONV-{depth}?{3 > 2}",
+        """
+<text>:1:24: error[graph-needs-volume]: 'depth' stands in sizes and arguments only: the graph does not depend on volumes
+  |
+1 | INPUT 8x8x4 -> CONV-3?{depth > 2}
+  |                        ^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a{depth}",
+        "INPUT 8x8x4 -> CONV3-4@a{4}",
+        """
+<text>:1:26: error[graph-needs-volume]: 'depth' stands in sizes and arguments only: the graph does not depend on volumes
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a{depth}
+  |                          ^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a -> CONV3-4@a",
+        "INPUT 8x8x4 -> CONV3-4@a -> CONV3-4@b",
+        """
+<text>:1:36: error[repeated-name]: the name 'a' stands twice
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a -> CONV3-4@a
+  |                                    ^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> [CONV3-4@a]*2",
+        "INPUT 8x8x4 -> [CONV3-4@a{i}]*2 as i",
+        """
+<text>:1:24: error[repeated-name]: the name 'a' stands twice
+  |
+1 | INPUT 8x8x4 -> [CONV3-4@a]*2
+  |                        ^^
+  = hint: inside a repeat put the index into the name, as in *3 as i and @a{i}, or name the repeat
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@relu1 -> RELU",
+        "INPUT 8x8x4 -> CONV3-4@relu1 -> RELU@relu2",
+        """
+<text>:1:23: error[repeated-name]: the name 'relu1' is written here, but it is also the counted name of another layer
+  |
+1 | INPUT 8x8x4 -> CONV3-4@relu1 -> RELU
+  |                       ^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a..b",
+        "INPUT 8x8x4 -> CONV3-4@a.b",
+        """
+<text>:1:23: error[wrong-name]: a name holds letters, digits, '_', '-', '/' and single dots between them, found 'a..b'
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a..b
+  |                       ^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@ a",
+        "INPUT 8x8x4 -> CONV3-4@a",
+        """
+<text>:1:23: error[pattern-syntax]: a name must follow '@': letters, digits, '_', '-', '.' or '/'
+  |
+1 | INPUT 8x8x4 -> CONV3-4@ a
+  |                       ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a@b",
+        "INPUT 8x8x4 -> CONV3-4@a.b",
+        """
+<text>:1:25: error[pattern-syntax]: a layer has one name
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a@b
+  |                         ^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a -> RELU -> ADD(@b)",
+        "INPUT 8x8x4 -> CONV3-4@a -> RELU -> ADD(@a)",
+        """
+<text>:1:41: error[unknown-name]: no layer is named 'b'
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a -> RELU -> ADD(@b)
+  |                                         ^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a -> CONV3-5 -> ADD(@a)",
+        "INPUT 8x8x4 -> CONV3-4@a -> CONV3-4 -> ADD(@a)",
+        """
+<text>:1:40: error[merge-mismatch]: add1: ADD needs volumes of the same depth (or 1x1, or of depth 1), but gets [8x8x5] and [8x8x4]
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a -> CONV3-5 -> ADD(@a)
+  |                                        ^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a -> CONV3-4/2 -> CONCAT(@a)",
+        "INPUT 8x8x4 -> CONV3-4@a -> CONV3-5 -> CONCAT(@a)",
+        """
+<text>:1:42: error[merge-mismatch]: concat1: CONCAT needs volumes of the same height and width, but gets [4x4x4] and [8x8x4]
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a -> CONV3-4/2 -> CONCAT(@a)
+  |                                          ^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> ADD",
+        "INPUT 8x8x4 -> ADD(@input)",
+        """
+<text>:1:16: error[wrong-inputs]: ADD joins two or more volumes, but it follows no fork and names no other layer
+  |
+1 | INPUT 8x8x4 -> ADD
+  |                ^^^
+  = hint: write ADD(@name), or put a fork before it: [a | b] -> ADD
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> [CONV3-4 | ] -> RELU",
+        "INPUT 8x8x4 -> [CONV3-4 | ] -> ADD -> RELU",
+        """
+<text>:1:32: error[fork-without-merge]: a fork must be followed by CONCAT, ADD or MUL, which joins its branches
+  |
+1 | INPUT 8x8x4 -> [CONV3-4 | ] -> RELU
+  |                                ^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> [CONV3-4 | ]*2 -> ADD",
+        "INPUT 8x8x4 -> [[CONV3-4 | ] -> ADD]*2",
+        """
+<text>:1:28: error[fork-suffix]: a fork takes no '*'
+  |
+1 | INPUT 8x8x4 -> [CONV3-4 | ]*2 -> ADD
+  |                            ^^
+  = hint: put the merge inside: [ [a | b] -> ADD ]*2
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> [CONV3-4 | ]? -> ADD",
+        "INPUT 8x8x4 -> [[CONV3-4 | ] -> ADD]?",
+        """
+<text>:1:28: error[fork-suffix]: a fork takes no '?'
+  |
+1 | INPUT 8x8x4 -> [CONV3-4 | ]? -> ADD
+  |                            ^
+  = hint: put the merge inside: [ [a | b] -> ADD ]?
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> [CONV3-4 | ] -> ADD*2",
+        "INPUT 8x8x4 -> [[CONV3-4 | ] -> ADD]*2",
+        """
+<text>:1:35: error[fork-suffix]: a merge takes no '*'
+  |
+1 | INPUT 8x8x4 -> [CONV3-4 | ] -> ADD*2
+  |                                   ^^
+  = hint: put fork and merge into '[ ]' and the '*' behind it
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> [CONV3-4 | ] -> ADD?",
+        "INPUT 8x8x4 -> [[CONV3-4 | ] -> ADD]?",
+        """
+<text>:1:35: error[fork-suffix]: a merge takes no '?'
+  |
+1 | INPUT 8x8x4 -> [CONV3-4 | ] -> ADD?
+  |                                   ^
+  = hint: put fork and merge into '[ ]' and the '?' behind it
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a -> [RELU | TANH] -> ADD(@a)",
+        "INPUT 8x8x4 -> CONV3-4@a -> [RELU | TANH | FROM(@a)] -> ADD",
+        """
+<text>:1:50: error[wrong-inputs]: ADD joins the branches of the fork before it, so it names no others
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a -> [RELU | TANH] -> ADD(@a)
+  |                                                  ^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a -> CONV3-4@b -> RELU -> ADD(@a, @b)",
+        "INPUT 8x8x4 -> CONV3-4@a -> CONV3-4@b -> RELU@c -> ADD(@a, @b)",
+        """
+<text>:1:42: error[unread-volume]: nothing reads the volume of relu1
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a -> CONV3-4@b -> RELU -> ADD(@a, @b)
+  |                                          ^^^^
+  = hint: name it (@name) if it is an output, or merge it
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a -> RELU(@a)",
+        "INPUT 8x8x4 -> CONV3-4@a -> RELU(inputs=@a)",
+        """
+<text>:1:34: error[wrong-inputs]: RELU takes the volume before it; only ADD, MUL, CONCAT and FROM name others with '@'
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a -> RELU(@a)
+  |                                  ^^
+  = hint: write inputs=@name to say so
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a -> FROM(@a, @input) -> RELU",
+        "INPUT 8x8x4 -> CONV3-4@a -> FROM(@input) -> RELU",
+        """
+<text>:1:29: error[wrong-inputs]: FROM names one layer: FROM(@a)
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a -> FROM(@a, @input) -> RELU
+  |                             ^^^^^^^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a -> TANH@b -> ADD(inputs=[a, b])",
+        "INPUT 8x8x4 -> CONV3-4@a -> TANH@b -> ADD(inputs=[@a, @b])",
+        """
+<text>:1:50: error[wrong-type]: inputs: expected names
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a -> TANH@b -> ADD(inputs=[a, b])
+  |                                                  ^^^^^^
+  = hint: write inputs=[@a, @b]
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> INPUT 8x8x4 -> RELU",
+        "INPUT 8x8x4 -> RELU",
+        """
+<text>:1:16: error[wrong-inputs]: INPUT begins the net or a branch; it takes no volume
+  |
+1 | INPUT 8x8x4 -> INPUT 8x8x4 -> RELU
+  |                ^^^^^^^^^^^
+""",
+    ),
+    (
+        "CONV3-4 -> RELU",
+        "INPUT -> CONV3-4 -> RELU",
+        """
+<text>:1:1: error[no-input]: no volume enters CONV3: a net begins with INPUT
+  |
+1 | CONV3-4 -> RELU
+  | ^^^^^^^
+  = hint: begin with 'INPUT -> '
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> [RELU -> [TANH | RELU] | RELU] -> ADD",
+        "INPUT 8x8x4 -> [RELU -> [TANH | RELU] -> ADD | RELU] -> ADD",
+        """
+<text>:1:16: error[fork-without-merge]: a fork inside a branch must be joined before the branch ends
+  |
+1 | INPUT 8x8x4 -> [RELU -> [TANH | RELU] | RELU] -> ADD
+  |                ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CNV3-4",
+        "INPUT 8x8x4 -> CONV3-4",
+        """
+<text>:1:16: error[unknown-layer]: no layer kind or block 'CNV3'; did you mean 'CONV'?
+  |
+1 | INPUT 8x8x4 -> CNV3-4
+  |                ^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> MAXPOOL2",
+        "INPUT 8x8x4 -> POOL2",
+        """
+<text>:1:16: error[unknown-layer]: no layer kind or block 'MAXPOOL2'; it is called POOL here
+  |
+1 | INPUT 8x8x4 -> MAXPOOL2
+  |                ^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> N -> RELU",
+        "INPUT 8x8x4 -> CONV-n*[4] as n -> RELU",
+        """
+<text>:1:16: error[unknown-layer]: no layer kind or block 'N'
+  |
+1 | INPUT 8x8x4 -> N -> RELU
+  |                ^
+  = hint: a variable stands behind '-', '/', '*', '?' or in arguments
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4-5",
+        "INPUT 8x8x4 -> CONV3-4",
+        """
+<text>:1:23: error[pattern-syntax]: expected '->', found '-'
+  |
+1 | INPUT 8x8x4 -> CONV3-4-5
+  |                       ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3/2-4",
+        "INPUT 8x8x4 -> CONV3-4/2",
+        """
+<text>:1:23: error[pattern-syntax]: expected '->', found '-'
+  |
+1 | INPUT 8x8x4 -> CONV3/2-4
+  |                       ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> RELU3",
+        "INPUT 8x8x4 -> RELU6",
+        """
+<text>:1:16: error[unknown-key]: RELU takes no number behind its name
+  |
+1 | INPUT 8x8x4 -> RELU3
+  |                ^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> RELU-3",
+        "INPUT 8x8x4 -> RELU",
+        """
+<text>:1:21: error[unknown-key]: RELU takes no '-'
+  |
+1 | INPUT 8x8x4 -> RELU-3
+  |                     ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> POOL2-3",
+        "INPUT 8x8x4 -> POOL2/3",
+        """
+<text>:1:22: error[unknown-key]: POOL takes no '-'
+  |
+1 | INPUT 8x8x4 -> POOL2-3
+  |                      ^
+  = hint: the short form is POOL{kernel}/{stride}
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV(3, 4)",
+        "INPUT 8x8x4 -> CONV(4, kernel=3)",
+        """
+<text>:1:24: error[unknown-key]: CONV takes one value without a key (filters); name the others: key=value
+  |
+1 | INPUT 8x8x4 -> CONV(3, 4)
+  |                        ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4(kernl=5)",
+        "INPUT 8x8x4 -> CONV-4(kernel=5)",
+        """
+<text>:1:24: error[unknown-key]: conv has no key 'kernl'; did you mean 'kernel'?
+  |
+1 | INPUT 8x8x4 -> CONV3-4(kernl=5)
+  |                        ^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4(kernel=5)",
+        "INPUT 8x8x4 -> CONV-4(kernel=5)",
+        """
+<text>:1:24: error[repeated-key]: CONV3: 'kernel' is given twice
+  |
+1 | INPUT 8x8x4 -> CONV3-4(kernel=5)
+  |                        ^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> RELU(3)",
+        "INPUT 8x8x4 -> LRELU(3)",
+        """
+<text>:1:21: error[unknown-key]: RELU takes no value without a key
+  |
+1 | INPUT 8x8x4 -> RELU(3)
+  |                     ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4(pad=smae)",
+        "INPUT 8x8x4 -> CONV3-4(pad=same)",
+        """
+<text>:1:28: error[unset-variable]: variable without a value: smae; did you mean 'same'?
+  |
+1 | INPUT 8x8x4 -> CONV3-4(pad=smae)
+  |                            ^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-0",
+        "INPUT 8x8x4 -> CONV3-1",
+        """
+<text>:1:22: error[wrong-value]: filters: expected a whole number of at least 1, found 0
+  |
+1 | INPUT 8x8x4 -> CONV3-0
+  |                      ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4/0",
+        "INPUT 8x8x4 -> CONV3-4/1",
+        """
+<text>:1:24: error[wrong-value]: stride: expected a whole number of at least 1, or two of them [height, width], found 0
+  |
+1 | INPUT 8x8x4 -> CONV3-4/0
+  |                        ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4(pad=-1)",
+        "INPUT 8x8x4 -> PAD(-1) -> CONV3-4",
+        """
+<text>:1:24: error[negative-pad]: pad: a pad is 0 or more, found -1 (the layer PAD crops)
+  |
+1 | INPUT 8x8x4 -> CONV3-4(pad=-1)
+  |                        ^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4(bias=3)",
+        "INPUT 8x8x4 -> CONV3-4(bias=no)",
+        """
+<text>:1:24: error[wrong-type]: bias: expected yes or no, found 3
+  |
+1 | INPUT 8x8x4 -> CONV3-4(bias=3)
+  |                        ^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3x4x5-4",
+        "INPUT 8x8x4 -> CONV3x4-4",
+        """
+<text>:1:16: error[wrong-type]: kernel: expected a whole number of at least 1, or two of them [height, width], found [3, 4, 5]
+  |
+1 | INPUT 8x8x4 -> CONV3x4x5-4
+  |                ^^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> DROPOUT(1.5)",
+        "INPUT 8x8x4 -> DROPOUT(0.5)",
+        """
+<text>:1:24: error[wrong-value]: rate: expected a number of at least 0 and at most 1, found 1.5
+  |
+1 | INPUT 8x8x4 -> DROPOUT(1.5)
+  |                        ^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> POOL3(pad=2)",
+        "INPUT 8x8x4 -> POOL3(pad=1)",
+        """
+<text>:1:22: error[pad-too-large]: pad: a pool may pad by at most half its kernel, but 2 is more than half of 3 in height
+  |
+1 | INPUT 8x8x4 -> POOL3(pad=2)
+  |                      ^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> POOL(output=2x3, stride=3)",
+        "INPUT 8x8x4 -> POOL(output=2x3)",
+        """
+<text>:1:21: error[wrong-value]: output: an adaptive pool works out its own windows; leave out stride
+  |
+1 | INPUT 8x8x4 -> POOL(output=2x3, stride=3)
+  |                     ^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-6(groups=3)",
+        "INPUT 8x8x4 -> CONV3-6(groups=2)",
+        """
+<text>:1:24: error[not-divisible]: conv1: the depth must be divisible by groups, but depth 4 is not by 3
+  |
+1 | INPUT 8x8x4 -> CONV3-6(groups=3)
+  |                        ^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-5(groups=2)",
+        "INPUT 8x8x4 -> CONV3-6(groups=2)",
+        """
+<text>:1:24: error[not-divisible]: groups: 5 filters cannot be split into 2 groups of equal size
+  |
+1 | INPUT 8x8x4 -> CONV3-5(groups=2)
+  |                        ^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> GN",
+        "INPUT 8x8x4 -> GN2",
+        """
+<text>:1:16: error[not-divisible]: gn1: the depth must be divisible by groups, but depth 4 is not by 32
+  |
+1 | INPUT 8x8x4 -> GN
+  |                ^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> SLICE(4)",
+        "INPUT 8x8x4 -> SLICE(3)",
+        """
+<text>:1:22: error[no-such-channel]: slice1: a slice takes channels from..to-1 of the 4 there are, but is from 4 to 4
+  |
+1 | INPUT 8x8x4 -> SLICE(4)
+  |                      ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> SLICE(1, to=5)",
+        "INPUT 8x8x4 -> SLICE(1, to=4)",
+        """
+<text>:1:25: error[no-such-channel]: slice1: a slice takes channels from..to-1 of the 4 there are, but is from 1 to 5
+  |
+1 | INPUT 8x8x4 -> SLICE(1, to=5)
+  |                         ^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> RESHAPE 8x8x5",
+        "INPUT 8x8x4 -> RESHAPE 8x16x2",
+        """
+<text>:1:24: error[reshape-mismatch]: reshape1: a reshape keeps the number of elements, but [8x8x4] has 256 and [8x8x5] 320
+  |
+1 | INPUT 8x8x4 -> RESHAPE 8x8x5
+  |                        ^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> PAD(-4)",
+        "INPUT 8x8x4 -> PAD(-3)",
+        """
+<text>:1:20: error[volume-vanishes]: pad1: something must be left after cropping, but pad -4 and -4 leaves 0 of height 8
+  |
+1 | INPUT 8x8x4 -> PAD(-4)
+  |                    ^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> DECONV2-4(pad=8)",
+        "INPUT 8x8x4 -> DECONV2-4(pad=7)",
+        """
+<text>:1:26: error[volume-vanishes]: deconv1: something must be left after cropping, but pad crops 16 of height 16
+  |
+1 | INPUT 8x8x4 -> DECONV2-4(pad=8)
+  |                          ^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> DECONV2-4(output_pad=2)",
+        "INPUT 8x8x4 -> DECONV2-4(output_pad=1)",
+        """
+<text>:1:26: error[wrong-value]: output_pad: must be smaller than the stride or the dilation, but 2 is not below 2
+  |
+1 | INPUT 8x8x4 -> DECONV2-4(output_pad=2)
+  |                          ^^^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> DECONV2",
+        "INPUT 8x8x4 -> DECONV2-4",
+        """
+<text>:1:16: error[missing-key]: deconv needs 'filters': a whole number of at least 1
+  |
+1 | INPUT 8x8x4 -> DECONV2
+  |                ^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4(pad=0)*4",
+        "INPUT 8x8x4 -> CONV3-4(pad=0)*3",
+        """
+<text>:1:16: error[window-too-large]: conv4: the window must fit into the volume, but kernel 3 is larger than height 2
+  |
+1 | INPUT 8x8x4 -> CONV3-4(pad=0)*4
+  |                ^^^^^^^^^^^^^^
+  = hint: the smallest square input that works is 9x9x4
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-2(connections=[[0, 1], [2, 4]])",
+        "INPUT 8x8x4 -> CONV3-2(connections=[[0, 1], [2, 3]])",
+        """
+<text>:1:24: error[no-such-map]: conv1: a connection must name an input map, but map 4 is not among the 4 maps 0 to 3
+  |
+1 | INPUT 8x8x4 -> CONV3-2(connections=[[0, 1], [2, 4]])
+  |                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-3(connections=[[0, 1], [2, 3]])",
+        "INPUT 8x8x4 -> CONV3-2(connections=[[0, 1], [2, 3]])",
+        """
+<text>:1:24: error[wrong-value]: connections: there must be one list for each filter, but there are 2 lists for 3 filters
+  |
+1 | INPUT 8x8x4 -> CONV3-3(connections=[[0, 1], [2, 3]])
+  |                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4: [8x8x5]",
+        "INPUT 8x8x4 -> CONV3-4: [8x8x4]",
+        """
+<text>:1:25: error[volume-mismatch]: conv1: the text states [8x8x5], but CONV3-4 gives [8x8x4] from [8x8x4]
+  |
+1 | INPUT 8x8x4 -> CONV3-4: [8x8x5]
+  |                         ^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> FC: [2x1x5]",
+        "INPUT 8x8x4 -> FC: [1x1x5]",
+        """
+<text>:1:20: error[volume-mismatch]: fc1: the text states [2x1x5], but FC-5 gives [1x1x5] from [8x8x4]
+  |
+1 | INPUT 8x8x4 -> FC: [2x1x5]
+  |                    ^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4 [8x8]",
+        "INPUT 8x8x4 -> CONV3-4 [8x8x4]",
+        """
+<text>:1:25: error[pattern-syntax]: a volume has three parts of at least 1, height x width x depth, found 8x8
+  |
+1 | INPUT 8x8x4 -> CONV3-4 [8x8]
+  |                         ^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4: 8x8x4",
+        "INPUT 8x8x4 -> CONV3-4: [8x8x4]",
+        """
+<text>:1:25: error[pattern-syntax]: ':' must be followed by a volume such as [224x224x64]
+  |
+1 | INPUT 8x8x4 -> CONV3-4: 8x8x4
+  |                         ^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8",
+        "INPUT 8x8x3",
+        """
+<text>:1:7: error[wrong-type]: size: expected a size of three parts, height x width x depth, as in 224x224x3, found [8, 8]
+  |
+1 | INPUT 8x8
+  |       ^^^
+""",
+    ),
+    (
+        "INPUT 0x8x3",
+        "INPUT 1x8x3",
+        """
+<text>:1:7: error[wrong-value]: size: each part of a size is at least 1, found 0x8x3
+  |
+1 | INPUT 0x8x3
+  |       ^^^^^
+""",
+    ),
+    (
+        "INPUT 08x8x3",
+        "INPUT 8x8x3",
+        """
+<text>:1:7: error[number]: a number does not begin with 0: '08'
+  |
+1 | INPUT 08x8x3
+  |       ^^
+  = hint: write 8
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4(pad=01)",
+        "INPUT 8x8x4 -> CONV3-4(pad=1)",
+        """
+<text>:1:28: error[number]: a number does not begin with 0: '01'
+  |
+1 | INPUT 8x8x4 -> CONV3-4(pad=01)
+  |                            ^^
+  = hint: write 1
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4 —> RELU",
+        "INPUT 8x8x4 -> CONV3-4 -> RELU",
+        """
+<text>:1:24: error[pattern-syntax]: a dash that no pattern holds: '—'
+  |
+1 | INPUT 8x8x4 -> CONV3-4 —> RELU
+  |                        ^
+  = hint: write '->' or '-'
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4 & RELU",
+        "INPUT 8x8x4 -> CONV3-4 -> RELU",
+        """
+<text>:1:24: error[pattern-syntax]: a character that no pattern holds: '&'
+  |
+1 | INPUT 8x8x4 -> CONV3-4 & RELU
+  |                        ^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> 全角 -> CNV3",
+        "INPUT 8x8x4 -> CONV3-4",
+        """
+<text>:1:16: error[unknown-layer]: no layer kind or block '全角'
+  |
+1 | INPUT 8x8x4 -> 全角 -> CNV3
+  |                ^^^^
+
+<text>:1:22: error[unknown-layer]: no layer kind or block 'CNV3'; did you mean 'CONV'?
+  |
+1 | INPUT 8x8x4 -> 全角 -> CNV3
+  |                        ^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4(share=b)",
+        "INPUT 8x8x4 -> CONV3-4@b -> CONV3-4(share=b)",
+        """
+<text>:1:24: error[unknown-name]: share: no layer is named 'b'
+  |
+1 | INPUT 8x8x4 -> CONV3-4(share=b)
+  |                        ^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a -> CONV3-5(share=a)",
+        "INPUT 8x8x4 -> CONV3-4@a -> CONV3-4(share=a)",
+        """
+<text>:1:37: error[share-mismatch]: conv2: shared parameters must have the same shapes, but it needs weight 3x3x4x5, bias 5 and a has weight 3x3x4x4, bias 4
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a -> CONV3-5(share=a)
+  |                                     ^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> FC-4@a -> CONV3-4(share=a)",
+        "INPUT 8x8x4 -> CONV3-4@a -> CONV3-4(share=a)",
+        """
+<text>:1:34: error[share-mismatch]: share: 'a' has fc, but here is conv
+  |
+1 | INPUT 8x8x4 -> FC-4@a -> CONV3-4(share=a)
+  |                                  ^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> RELU@a -> RELU(share=a)",
+        "INPUT 8x8x4 -> PRELU@a -> PRELU(share=a)",
+        """
+<text>:1:31: error[unknown-key]: relu has no parameters to share
+  |
+1 | INPUT 8x8x4 -> RELU@a -> RELU(share=a)
+  |                               ^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4(share=b)@a -> CONV3-4(share=a)@b",
+        "INPUT 8x8x4 -> CONV3-4(share=b)@a -> CONV3-4@b",
+        """
+<text>:1:24: error[cycle]: share: a shares with itself
+  |
+1 | INPUT 8x8x4 -> CONV3-4(share=b)@a -> CONV3-4(share=a)@b
+  |                        ^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> RELU(trainable=no)",
+        "INPUT 8x8x4 -> BN(trainable=no)",
+        """
+<text>:1:21: error[unknown-key]: relu has no parameters to freeze
+  |
+1 | INPUT 8x8x4 -> RELU(trainable=no)
+  |                     ^^^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4(training_only=maybe)",
+        "INPUT 8x8x4 -> CONV3-4(training_only=yes)",
+        """
+<text>:1:38: error[unset-variable]: variable without a value: maybe
+  |
+1 | INPUT 8x8x4 -> CONV3-4(training_only=maybe)
+  |                                      ^^^^^
+  = hint: give each a value: --set maybe=yes
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4*yes",
+        "INPUT 8x8x4 -> CONV3-4*2",
+        """
+<text>:1:24: error[wrong-type]: a repeat needs a whole number or a list, found 'yes'
+  |
+1 | INPUT 8x8x4 -> CONV3-4*yes
+  |                        ^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-same",
+        "INPUT 8x8x4 -> CONV3-4(pad=same)",
+        """
+<text>:1:22: error[wrong-type]: filters: expected a whole number of at least 1, found 'same'
+  |
+1 | INPUT 8x8x4 -> CONV3-same
+  |                      ^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-n -> CONV3-m -> CONV-n",
+        "INPUT 8x8x4 -> CONV3-n*[3] as n",
+        """
+<text>:1:22: error[unset-variable]: variables without a value: n, m
+  |
+1 | INPUT 8x8x4 -> CONV3-n -> CONV3-m -> CONV-n
+  |                      ^
+  = hint: give each a value: --set n=2 --set m=2
+""",
+    ),
+]
+
+FILES = [
+    (
+        "input: 8x8x4\nlayers:\n  - conv: {filters: 010, kernel: 1_000, stride: 12:30, pad: on}\n",
+        "input: 8x8x4\nlayers:\n  - conv: {filters: 10, kernel: 3, stride: 2, pad: 1}\n",
+        """
+<text>:3:12: error[wrong-type]: filters: expected a whole number of at least 1, found '010'
+  |
+3 |   - conv: {filters: 010, kernel: 1_000, stride: 12:30, pad: on}
+  |            ^^^^^^^^^^^^
+  = hint: YAML would read 010 as 8; write 10 (or 8)
+
+<text>:3:26: error[wrong-type]: kernel: expected a whole number of at least 1, or two of them [height, width], found '1_000'
+  |
+3 |   - conv: {filters: 010, kernel: 1_000, stride: 12:30, pad: on}
+  |                          ^^^^^^^^^^^^^
+  = hint: write 1000
+
+<text>:3:41: error[wrong-type]: stride: expected a whole number of at least 1, or two of them [height, width], found '12:30'
+  |
+3 |   - conv: {filters: 010, kernel: 1_000, stride: 12:30, pad: on}
+  |                                         ^^^^^^^^^^^^^
+  = hint: YAML would read 12:30 as 750, a time in base 60
+
+<text>:3:56: error[wrong-type]: pad: expected 0 or more, [height, width], [top, left, bottom, right], same or valid, found 'on'
+  |
+3 |   - conv: {filters: 010, kernel: 1_000, stride: 12:30, pad: on}
+  |                                                        ^^^^^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers:\n  - conv: {filters: 4, kernl: 3, filters: 5}\n",
+        "input: 8x8x4\nlayers:\n  - conv: {filters: 4, kernel: 3}\n",
+        """
+<text>:3:24: error[unknown-key]: conv has no key 'kernl'; did you mean 'kernel'?
+  |
+3 |   - conv: {filters: 4, kernl: 3, filters: 5}
+  |                        ^^^^^^^^
+
+<text>:3:34: error[repeated-key]: the key 'filters' stands twice; it is already on line 3
+  |
+3 |   - conv: {filters: 4, kernl: 3, filters: 5}
+  |                                  ^^^^^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers:\n  - conv: {filters: 0, stride: 0, pad: -1}\n",
+        "input: 8x8x4\nlayers:\n  - conv: {filters: 1, stride: 1, pad: 1}\n",
+        """
+<text>:3:12: error[wrong-value]: filters: expected a whole number of at least 1, found 0
+  |
+3 |   - conv: {filters: 0, stride: 0, pad: -1}
+  |            ^^^^^^^^^^
+
+<text>:3:24: error[wrong-value]: stride: expected a whole number of at least 1, or two of them [height, width], found 0
+  |
+3 |   - conv: {filters: 0, stride: 0, pad: -1}
+  |                        ^^^^^^^^^
+
+<text>:3:35: error[negative-pad]: pad: a pad is 0 or more, found -1 (the layer PAD crops)
+  |
+3 |   - conv: {filters: 0, stride: 0, pad: -1}
+  |                                   ^^^^^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers:\n  - [CONV3-4 -> RELU]*2\n  - FC-2\n",
+        'input: 8x8x4\nlayers:\n  - "[CONV3-4 -> RELU]*2"\n  - FC-2\n',
+        """
+<text>:3:22: error[yaml-syntax]: YAML: did not find expected '-' indicator
+  |
+3 |   - [CONV3-4 -> RELU]*2
+  |                      ^
+  = hint: YAML reads '[' as a list; put the pattern into quotes: "[CONV3-4 -> RELU]*2", or write it as a block with '|'
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers:\n  - [CONV3-4 -> RELU]\n",
+        'input: 8x8x4\nlayers:\n  - "[CONV3-4 -> RELU]"\n',
+        """
+<text>:3:5: error[yaml-quotes]: YAML has read [CONV3-4 -> RELU] as a list, but a pattern is a text
+  |
+3 |   - [CONV3-4 -> RELU]
+  |     ^^^^^^^^^^^^^^^^^
+  = hint: write it in quotes: "[CONV3-4 -> RELU]"
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers: [CONV3-4 -> RELU]*2 -> FC-2\n",
+        'input: 8x8x4\nlayers: "[CONV3-4 -> RELU]*2 -> FC-2"\n',
+        """
+<text>:2:26: error[yaml-syntax]: YAML: did not find expected key
+  |
+2 | layers: [CONV3-4 -> RELU]*2 -> FC-2
+  |                          ^
+  = hint: YAML reads '[' as a list; put the pattern into quotes: "[CONV3-4 -> RELU]*2 -> FC-2", or write it as a block with '|'
+""",
+    ),
+    (
+        "input: 8x8x4\nvariables: {classes: 10}\nlayers:\n  - fc: {units: {classes}}\n",
+        'input: 8x8x4\nvariables: {classes: 10}\nlayers:\n  - fc: {units: "{classes}"}\n',
+        """
+<text>:4:17: error[yaml-quotes]: YAML has read {classes} as a mapping, but an expression is a text
+  |
+4 |   - fc: {units: {classes}}
+  |                 ^^^^^^^^^
+  = hint: write it in quotes: "{classes}"
+""",
+    ),
+    (
+        "input: 8x8x4\nvariables: {classes: 10}\nlayers:\n  - fc: classes\n",
+        'input: 8x8x4\nvariables: {classes: 10}\nlayers:\n  - fc: "{classes}"\n',
+        """
+<text>:4:9: error[wrong-type]: units: expected a whole number of at least 1, found 'classes'
+  |
+4 |   - fc: classes
+  |         ^^^^^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers: >\n  CONV3-4 -> # the first\n  RELU\n",
+        "input: 8x8x4\nlayers: |\n  CONV3-4 -> # the first\n  RELU\n",
+        """
+<text>:3:14: error[folded-comment]: YAML has folded this pattern into one line, so the '#' would swallow all that follows
+  |
+3 |   CONV3-4 -> # the first
+  |              ^
+  = hint: write the pattern as a block: 'layers: |' and the pattern on the next lines
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers:\n  CONV3-4 -> # the first\n  RELU\n",
+        "input: 8x8x4\nlayers: |\n  CONV3-4 -> # the first\n  RELU\n",
+        """
+<text>:4:3: error[yaml-syntax]: YAML: did not find expected key
+  |
+4 |   RELU
+  |   ^
+  = hint: YAML ends a bare text at ' #'; write the pattern as a block: 'layers: |' and the pattern below it
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - conv: {name: b, filters: 4, inputs: c}\n  - conv: {name: c, filters: 4, inputs: b}\n",
+        "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - conv: {name: b, filters: 4, inputs: c}\n  - conv: {name: c, filters: 4, inputs: a}\n",
+        """
+<text>:4:5: error[cycle]: the layers need each other in a circle: b -> c -> b
+  |
+4 |   - conv: {name: b, filters: 4, inputs: c}
+  |     ^^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - conv: {filters: 4, inputs: b}\n",
+        "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - conv: {filters: 4, inputs: a}\n",
+        """
+<text>:4:32: error[unknown-name]: no layer is named 'b'
+  |
+4 |   - conv: {filters: 4, inputs: b}
+  |                                ^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - conv: {name: a, filters: 4}\n",
+        "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - conv: {name: b, filters: 4}\n",
+        """
+<text>:4:18: error[repeated-name]: the name 'a' stands twice
+  |
+4 |   - conv: {name: a, filters: 4}
+  |                  ^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers:\n  - conv: 4\n  - add: [conv1, input]\n",
+        "input: 8x8x4\nlayers:\n  - conv: 4\n  - add: {inputs: [conv1, input]}\n",
+        """
+<text>:4:10: error[unknown-key]: ADD takes no value without a key
+  |
+4 |   - add: [conv1, input]
+  |          ^^^^^^^^^^^^^^
+  = hint: write add: {inputs: [a, b]}
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers:\n  - conv:\n    filters: 4\n",
+        "input: 8x8x4\nlayers:\n  - conv:\n      filters: 4\n",
+        """
+<text>:3:5: error[wrong-type]: an entry has one layer kind, but this one has 2 keys
+  |
+3 |   - conv:
+  |     ^^^^^
+  = hint: put the keys into braces, as in conv: {stride: 2}, or indent them further
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - pool: 2\n  - relu: {inputs: a}\n",
+        "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - pool: {name: p, kernel: 2}\n  - relu: {inputs: a}\n",
+        """
+<text>:4:5: error[unread-volume]: nothing reads the volume of pool1
+  |
+4 |   - pool: 2
+  |     ^^^^
+  = hint: give it a name if it is an output, or merge it
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers:\n  -\n  - relu\n",
+        "input: 8x8x4\nlayers:\n  - relu\n",
+        """
+<text>:3:4: error[wrong-type]: expected a layer, found nothing
+  |
+3 |   -
+  |    ^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers: {conv: 3}\n",
+        "input: 8x8x4\nlayers: [conv: 3]\n",
+        """
+<text>:2:9: error[wrong-type]: layers: expected a pattern or a list of layers, but YAML has read a mapping
+  |
+2 | layers: {conv: 3}
+  |         ^^^^^^^^^
+  = hint: begin each layer with '- '
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers:\n",
+        "input: 8x8x4\nlayers: RELU\n",
+        """
+<text>:2:8: error[wrong-type]: layers: expected a pattern, found nothing
+  |
+2 | layers:
+  |        ^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayer: RELU\n",
+        "input: 8x8x4\nlayers: RELU\n",
+        """
+<text>:2:1: error[unknown-key]: an architecture file has no key 'layer'; did you mean 'layers'?
+  |
+2 | layer: RELU
+  | ^^^^^
+
+<text>:1:1: error[missing-key]: an architecture file needs the key 'layers'
+  |
+1 | input: 8x8x4
+  | ^^^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers: RELU\nlayers: RELU\n",
+        "input: 8x8x4\nlayers: RELU\n",
+        """
+<text>:3:1: error[repeated-key]: the key 'layers' stands twice; it is already on line 2
+  |
+3 | layers: RELU
+  | ^^^^^^
+""",
+    ),
+    (
+        "- relu\n",
+        "input: 8x8x4\nlayers: [relu]\n",
+        """
+<text>:1:1: error[pattern-syntax]: expected a layer or '[', found '-'
+  |
+1 | - relu
+  | ^
+""",
+    ),
+    (
+        "input: 8x8\nlayers: RELU\n",
+        "input: 8x8x1\nlayers: RELU\n",
+        """
+<text>:1:8: error[wrong-type]: input: expected a size of three parts, height x width x depth, as in 224x224x3
+  |
+1 | input: 8x8
+  |        ^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers: INPUT 8x8x3 -> RELU\n",
+        "input: 8x8x4\nlayers: INPUT -> RELU\n",
+        """
+<text>:2:9: error[volume-mismatch]: the input is [8x8x4] by the key 'input', but [8x8x3] here
+  |
+2 | layers: INPUT 8x8x3 -> RELU
+  |         ^^^^^^^^^^^
+""",
+    ),
+    (
+        "input: 8x8x4\ndefaults: {cnv: {bias: no}, conv: {bas: no}, pool: 3}\nlayers: RELU\n",
+        "input: 8x8x4\ndefaults: {conv: {bias: no}, pool: {kernel: 3}}\nlayers: RELU\n",
+        """
+<text>:2:12: error[unknown-layer]: defaults: no layer kind 'cnv'; did you mean 'conv'?
+  |
+2 | defaults: {cnv: {bias: no}, conv: {bas: no}, pool: 3}
+  |            ^^^
+
+<text>:2:36: error[unknown-key]: defaults: conv has no key 'bas'; did you mean 'bias'?
+  |
+2 | defaults: {cnv: {bias: no}, conv: {bas: no}, pool: 3}
+  |                                    ^^^
+
+<text>:2:52: error[wrong-type]: defaults of pool: expected a mapping of keys, as in {bias: no}
+  |
+2 | defaults: {cnv: {bias: no}, conv: {bas: no}, pool: 3}
+  |                                                    ^
+""",
+    ),
+    (
+        "input: 8x8x4\ndefaults: {pool: {kernel: 0}}\nlayers: POOL -> POOL2\n",
+        "input: 8x8x4\ndefaults: {pool: {kernel: 3}}\nlayers: POOL -> POOL2\n",
+        """
+<text>:2:27: error[wrong-value]: kernel: expected a whole number of at least 1, or two of them [height, width], found 0
+  |
+2 | defaults: {pool: {kernel: 0}}
+  |                           ^
+""",
+    ),
+    (
+        "input: 8x8x4\ndefaults: {conv: {trainable: maybe}}\nlayers: CONV3-4\n",
+        "input: 8x8x4\ndefaults: {conv: {trainable: no}}\nlayers: CONV3-4\n",
+        """
+<text>:2:30: error[wrong-type]: trainable: expected yes or no, found 'maybe'
+  |
+2 | defaults: {conv: {trainable: maybe}}
+  |                              ^^^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nblocks:\n  a(w): b(w) -> CONV3-w\n  b(w): a(w)\nlayers: a(3)\n",
+        "input: 8x8x4\nblocks:\n  a(w): b(w) -> CONV3-w\n  b(w): CONV3-w\nlayers: a(3)\n",
+        """
+<text>:3:3: error[recursive-block]: blocks call blocks, never themselves: a -> b -> a
+  |
+3 |   a(w): b(w) -> CONV3-w
+  |   ^^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nblocks:\n  c3(w): CONV3-w\n  relu: CONV3-4\nlayers: RELU\n",
+        "input: 8x8x4\nblocks:\n  c(w): CONV3-w\nlayers: RELU\n",
+        """
+<text>:3:3: error[wrong-name]: a block's name does not end in a digit, since c3 would be read as a kernel of 3
+  |
+3 |   c3(w): CONV3-w
+  |   ^^^^^
+
+<text>:4:3: error[wrong-name]: a block cannot have the name of a layer kind: 'relu'
+  |
+4 |   relu: CONV3-4
+  |   ^^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nblocks:\n  u(w, s=1): CONV3-w/s\nlayers: u -> u(3, 2, 1) -> u(w=3, t=2) -> u3-4\n",
+        "input: 8x8x4\nblocks:\n  u(w, s=1): CONV3-w/s\nlayers: u(4) -> u(3, 2) -> u(w=3, s=2)\n",
+        """
+<text>:4:9: error[missing-key]: the block u needs a value for w
+  |
+4 | layers: u -> u(3, 2, 1) -> u(w=3, t=2) -> u3-4
+  |         ^
+
+<text>:4:22: error[unknown-key]: the block u takes 2 values, but here is one more
+  |
+4 | layers: u -> u(3, 2, 1) -> u(w=3, t=2) -> u3-4
+  |                      ^
+
+<text>:4:35: error[unknown-key]: the block u has no parameter 't'
+  |
+4 | layers: u -> u(3, 2, 1) -> u(w=3, t=2) -> u3-4
+  |                                   ^^^
+
+<text>:4:43: error[unknown-key]: the block u has no parameter named kernel, so it takes no number behind its name
+  |
+4 | layers: u -> u(3, 2, 1) -> u(w=3, t=2) -> u3-4
+  |                                           ^^^^
+
+<text>:4:46: error[unknown-key]: the block u has no parameter named filters or units, so it takes no '-'
+  |
+4 | layers: u -> u(3, 2, 1) -> u(w=3, t=2) -> u3-4
+  |                                              ^
+""",
+    ),
+    (
+        "input: 8x8x4\nblocks:\n  u(w=1, s): CONV3-w/s\nlayers: RELU\n",
+        "input: 8x8x4\nblocks:\n  u(w, s=1): CONV3-w/s\nlayers: RELU\n",
+        """
+<text>:3:10: error[pattern-syntax]: 's' needs a default, since the parameter before it has one
+  |
+3 |   u(w=1, s): CONV3-w/s
+  |          ^
+""",
+    ),
+    (
+        "input: 8x8x4\nblocks: {u: CONV3-3 -> RELU}\nlayers: 'u: [8x8x4]'\n",
+        "input: 8x8x4\nblocks: {u: CONV3-3 -> RELU}\nlayers: 'u: [8x8x3]'\n",
+        """
+<text>:3:13: error[volume-mismatch]: u1.relu1: the text states [8x8x4], but RELU gives [8x8x3] from [8x8x3]
+  |
+3 | layers: 'u: [8x8x4]'
+  |             ^^^^^^^
+""",
+    ),
+    (
+        'input: 8x8x4\nvariables: {a: "{b}", b: 3}\nlayers: CONV-a\n',
+        'input: 8x8x4\nvariables: {b: 3, a: "{b}"}\nlayers: CONV-a\n',
+        """
+<text>:2:16: error[unset-variable]: a: a variable uses those before it, but 'b' has no value yet
+  |
+2 | variables: {a: "{b}", b: 3}
+  |                ^^^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nvariables: {a: 0x10, if: 3, 'x y': 2, d: foo}\nlayers: RELU\n",
+        "input: 8x8x4\nvariables: {a: 16, f: 3, x_y: 2, d: same}\nlayers: RELU\n",
+        """
+<text>:2:16: error[wrong-type]: a: a variable holds numbers, sizes, lists of them or a key word, found '0x10'
+  |
+2 | variables: {a: 0x10, if: 3, 'x y': 2, d: foo}
+  |                ^^^^
+  = hint: write 16
+
+<text>:2:22: error[reserved-name]: 'if' has a meaning of its own and cannot be the name of a variable
+  |
+2 | variables: {a: 0x10, if: 3, 'x y': 2, d: foo}
+  |                      ^^
+
+<text>:2:29: error[wrong-name]: a variable's name holds letters, digits and '_', but this is 'x y'
+  |
+2 | variables: {a: 0x10, if: 3, 'x y': 2, d: foo}
+  |                             ^^^^^
+
+<text>:2:42: error[wrong-type]: d: a variable holds numbers, sizes, lists of them or a key word, found 'foo'
+  |
+2 | variables: {a: 0x10, if: 3, 'x y': 2, d: foo}
+  |                                          ^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nvariables: {a: , b: }\nlayers: CONV-a -> CONV-b -> CONV-c\n",
+        "input: 8x8x4\nvariables: {a: 1, b: 2, c: 3}\nlayers: CONV-a -> CONV-b -> CONV-c\n",
+        """
+<text>:3:14: error[unset-variable]: variables without a value: a, b, c
+  |
+3 | layers: CONV-a -> CONV-b -> CONV-c
+  |              ^
+  = hint: give each a value: --set a=2 --set b=2 --set c=2
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers: RELU\nbudget: {parametrs: 3}\n",
+        "input: 8x8x4\nlayers: RELU\nbudget: {parameters: 3}\n",
+        """
+<text>:3:10: error[unknown-key]: a budget has no key 'parametrs'; did you mean 'parameters'?
+  |
+3 | budget: {parametrs: 3}
+  |          ^^^^^^^^^
+""",
+    ),
+    (
+        "input: 8x8x4\n<<: {layers: RELU}\nlayers: RELU\n",
+        "input: 8x8x4\nlayers: RELU\n",
+        """
+<text>:2:1: error[yaml-merge]: merge keys ('<<') are not read
+  |
+2 | <<: {layers: RELU}
+  | ^^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers: !!str RELU\n",
+        "input: 8x8x4\nlayers: RELU\n",
+        """
+<text>:2:9: error[yaml-tag]: an architecture file has no tags: tag:yaml.org,2002:str
+  |
+2 | layers: !!str RELU
+  |         ^^^^^^^^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers: RELU\n---\nlayers: RELU\n",
+        "input: 8x8x4\nlayers: RELU\n",
+        """
+<text>:3:1: error[yaml-syntax]: an architecture file holds one document, but here a second one begins
+  |
+3 | ---
+  | ^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers: *a\n",
+        "name: &a RELU\ninput: 8x8x4\nlayers: *a\n",
+        """
+<text>:2:9: error[yaml-syntax]: the alias '*a' stands inside or before its anchor
+  |
+2 | layers: *a
+  |         ^^
+""",
+    ),
+    (
+        "input: 8x8x4\n? [a, b]\n: 3\nlayers: RELU\n",
+        "input: 8x8x4\nlayers: RELU\n",
+        """
+<text>:2:3: error[wrong-type]: a key is a word, but here YAML has read a list or mapping
+  |
+2 | ? [a, b]
+  |   ^^^^^^
+""",
+    ),
+    (
+        'input: 8x8x4\nlayers: "RELU \\u2192 RLU"\n',
+        'input: 8x8x4\nlayers: "RELU \\u2192 RELU"\n',
+        """
+<text>:2:22: error[unknown-layer]: no layer kind or block 'RLU'; did you mean 'RELU'?
+  |
+2 | layers: "RELU \\u2192 RLU"
+  |                      ^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers: |\n  RELU ->\n  RLU -> CONV3-4(kernl=3)\n  -> DNSE-3\n",
+        "input: 8x8x4\nlayers: |\n  RELU ->\n  RELU -> CONV-4(kernel=3)\n  -> FC-3\n",
+        """
+<text>:4:3: error[unknown-layer]: no layer kind or block 'RLU'; did you mean 'RELU'?
+  |
+4 |   RLU -> CONV3-4(kernl=3)
+  |   ^^^
+
+<text>:4:18: error[unknown-key]: conv has no key 'kernl'; did you mean 'kernel'?
+  |
+4 |   RLU -> CONV3-4(kernl=3)
+  |                  ^^^^^^^
+
+<text>:5:6: error[unknown-layer]: no layer kind or block 'DNSE'
+  |
+5 |   -> DNSE-3
+  |      ^^^^^^
+""",
+    ),
+    (
+        "input: 8x8x4\nlayers: 'RELU\n",
+        "input: 8x8x4\nlayers: 'RELU'\n",
+        """
+<text>:2:14: error[yaml-syntax]: YAML: found unexpected end of stream
+  |
+2 | layers: 'RELU
+  |              ^
+""",
+    ),
+    (
+        'input: 8x8x4\nlayers: "a\x07b"\n',
+        'input: 8x8x4\nlayers: "RELU"\n',
+        """
+<text>:2:11: error[yaml-syntax]: YAML holds no control characters, but here is \\x07
+  |
+2 | layers: "a\\x07b"
+  |           ^^^^
+""",
+    ),
+]
+
+
+@pytest.mark.parametrize(("wrong", "right", "message"), PATTERNS, ids=[case[0] for case in PATTERNS])
+def test_a_pattern_is_refused_where_it_is_wrong(wrong: str, right: str, message: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        account(load_pattern("<text>", wrong))
+    assert str(caught.value) == message.strip("\n")
+    account(load_pattern("<text>", right))
+
+
+@pytest.mark.parametrize(("wrong", "right", "message"), FILES, ids=[case[0] for case in FILES])
+def test_a_file_is_refused_where_it_is_wrong(wrong: str, right: str, message: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        account(load_text("<text>", wrong))
+    assert str(caught.value) == message.strip("\n")
+    account(load_text("<text>", right))
+
+
+def test_at_most_twenty_problems_are_shown_and_the_others_counted() -> None:
+    with pytest.raises(DesignError) as caught:
+        load_pattern("<text>", "INPUT -> " + " -> ".join(f"CNV{number}" for number in range(1, 26)))
+    assert len(caught.value.problems) == 20
+    assert caught.value.count == 25
+    assert str(caught.value).endswith("\n\n... and 5 more problems")
+
+
+def test_problems_come_in_the_order_of_the_text() -> None:
+    with pytest.raises(DesignError) as caught:
+        load_text("<text>", "input: 8x8\nlayers:\n  - conv: {bas: no}\n  - cnv: 3\n  - conv: {filters: 0}\nlayer: 3\n")
+    assert [problem.span.line for problem in caught.value.problems if problem.span] == [1, 3, 4, 5, 6]
+
+
+def test_what_follows_from_a_mistake_is_not_reported() -> None:
+    """Behind a layer that is not known neither volumes nor unread layers are complained of."""
+    with pytest.raises(DesignError) as caught:
+        load_pattern("<text>", "INPUT 8x8x3 -> CNV3-4 -> CONV3-5(groups=5) -> CONV3-4(inputs=@nobody) -> ADD(@input)")
+    assert [problem.code for problem in caught.value.problems] == ["unknown-layer", "unknown-name"]

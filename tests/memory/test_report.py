@@ -1,0 +1,189 @@
+"""The memory report: what adds up, what the options change, what is refused."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import cnncalc
+from cnncalc.errors import ValueProblem
+from cnncalc.memory.family import TapeFamily
+from cnncalc.memory.lowering import lower
+from cnncalc.memory.optimizers import OPTIMIZERS
+from cnncalc.memory.profiles import PROFILES
+from cnncalc.memory.report import Bench, Options, account_memory, best_segments
+from cnncalc.memory.segments import segments_of
+
+NETS = ["lenet5", "alexnet", "googlenet-aux", "resnet18", "mobilenet-v2", "unet"]
+
+
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("profile", [*PROFILES, "notes"])
+def test_the_breakdown_adds_up_to_the_peak(net: str, profile: str) -> None:
+    memory = account_memory(cnncalc.analyze(net), Options(profile=profile, batch=3))
+
+    assert memory.training.breakdown.total == memory.training.peak_bytes
+    assert memory.inference.breakdown.total == memory.inference.peak_bytes
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_what_lies_on_the_table_adds_up_to_activations_and_transients(net: str) -> None:
+    report = cnncalc.analyze(net)
+    bench = Bench(report, Options(batch=2))
+
+    peak = bench.trace(2).peak
+
+    assert sum(bench.on_the_table(2).values()) == peak.activations + peak.transient
+
+
+def test_the_notes_rule_is_twice_the_activations_and_three_times_the_parameters() -> None:
+    """vgg16: 15,237,608 activations and 138,357,544 parameters of 4 bytes."""
+    memory = account_memory(cnncalc.analyze("vgg16"), Options(profile="notes", batch=2))
+
+    assert memory.notes.activation_bytes == 2 * 15_237_608 * 4
+    assert memory.notes.training_bytes == 2 * memory.notes.activation_bytes + 3 * 138_357_544 * 4
+    assert memory.training.peak_bytes == memory.notes.training_bytes
+    assert memory.inference.peak_bytes == memory.notes.activation_bytes + 138_357_544 * 4
+
+
+def test_adam_at_batch_1_takes_five_times_the_parameters() -> None:
+    """Parameters, gradients, two states and one temporary: the optimizer's step is the peak."""
+    memory = account_memory(cnncalc.analyze("vgg16"), Options(optimizer="adam"))
+
+    assert memory.training.peak_at == "optimizer step"
+    assert 5.0 <= memory.training.peak_bytes / (138_357_544 * 4) < 5.01
+
+
+def test_fused_adam_saves_the_temporaries() -> None:
+    report = cnncalc.analyze("vgg16")
+    plain = account_memory(report, Options(optimizer="adam")).training
+    fused = account_memory(report, Options(optimizer="adam", style="fused")).training
+
+    assert fused.peak_bytes < plain.peak_bytes - 400 * 1024**2
+
+
+@pytest.mark.parametrize("net", ["vgg16", "resnet50", "googlenet"])
+def test_a_larger_batch_never_takes_less(net: str) -> None:
+    bench = Bench(cnncalc.analyze(net), Options(optimizer="adam"))
+
+    peaks = [bench.training(batch).peak_bytes for batch in (1, 2, 3, 5, 8, 13, 21)]
+
+    assert peaks == sorted(peaks)
+
+
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("training", [True, False])
+def test_a_tape_by_arithmetic_is_the_tape_by_lowering(net: str, training: bool) -> None:
+    report = cnncalc.analyze(net)
+    for profile in PROFILES.values():
+        family = TapeFamily(report, profile, dtype="float32", training=training)
+        for batch in (1, 2, 7):
+            assert family.tape(batch) == lower(report, profile, batch=batch, dtype="float32", training=training)
+
+
+def test_live_memory_of_the_ideal_profile_is_at_most_that_of_pytorch() -> None:
+    for net in NETS:
+        report = cnncalc.analyze(net)
+        ideal = account_memory(report, Options(profile="ideal", batch=2))
+        torch = account_memory(report, Options(profile="torch-cuda", batch=2))
+
+        assert ideal.inference.peak_bytes <= torch.inference.peak_bytes
+        assert ideal.training.peak_bytes <= torch.training.peak_bytes
+
+
+def test_checkpointing_blocks_are_the_innermost_that_hold_a_merge() -> None:
+    report = cnncalc.analyze("resnet18")
+
+    names = [segment.name for segment in segments_of(report, "blocks")]
+
+    assert names == [f"layer{stage}.{block}" for stage in (1, 2, 3, 4) for block in (0, 1)]
+    assert [segment.name for segment in segments_of(report, "stages")] == ["layer1", "layer2", "layer3", "layer4"]
+
+
+def test_without_merges_the_blocks_are_the_stretches_up_to_each_pool() -> None:
+    report = cnncalc.analyze("INPUT 32x32x3 -> [CONV3-8 -> RELU -> POOL2]*2 -> FC-10")
+
+    assert [segment.name for segment in segments_of(report, "blocks")] == ["conv1..pool1", "conv2..pool2"]
+
+
+def test_best_is_at_least_as_good_as_every_rule() -> None:
+    bench = Bench(cnncalc.analyze("resnet50"), Options(batch=32))
+
+    best = bench.training(32, best_segments(bench, 32)).peak_bytes
+
+    for way in ("none", "blocks", "stages", "sqrt"):
+        assert best <= bench.training(32, segments_of(bench.report, way)).peak_bytes
+
+
+def test_named_segments_and_ranges() -> None:
+    report = cnncalc.analyze("resnet18")
+
+    names = [(s.first, s.last) for s in segments_of(report, "layer1, layer2.0..layer3.1")]
+
+    assert names[0][1] + 1 == names[1][0]
+    with pytest.raises(ValueProblem, match="no block or layer 'layer9'"):
+        segments_of(report, "layer9")
+    with pytest.raises(ValueProblem, match="overlap"):
+        segments_of(report, "layer1,layer1.0")
+    with pytest.raises(ValueProblem, match="ends before it begins"):
+        segments_of(report, "layer2..layer1")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"optimizer": "adm"}, "no optimizer 'adm'; did you mean 'adam'?"),
+        ({"profile": "torch-cud"}, "no profile 'torch-cud'; did you mean 'torch-cuda'?"),
+        ({"dtype": "int8"}, "no dtype 'int8'"),
+        ({"style": "forech"}, "no optimizer style 'forech'; did you mean 'foreach'?"),
+        ({"style": "fused"}, "momentum has no fused style"),
+        ({"zero_grad": "begin"}, "no zero-grad 'begin'"),
+        ({"autocast": "float8"}, "no autocast 'float8'"),
+        ({"autocast": "float16", "dtype": "float16"}, "autocast keeps parameters in float32"),
+        ({"batch": 0}, "batch: expected a whole number of at least 1, found 0"),
+        ({"checkpoint": "block"}, "no block or layer 'block'; did you mean 'blocks'?"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, object], message: str) -> None:
+    report = cnncalc.analyze("lenet5-modern")
+
+    with pytest.raises(ValueProblem, match=re.escape(message)):
+        account_memory(report, Options(**options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_steps_in_every_style_it_has(optimizer: str) -> None:
+    report = cnncalc.analyze("lenet5-modern")
+    for style in ("foreach", "loop") + (("fused",) if OPTIMIZERS[optimizer].can_fuse else ()):
+        for decay in (False, True):
+            memory = account_memory(report, Options(optimizer=optimizer, style=style, weight_decay=decay))
+            assert memory.training.peak_bytes >= memory.training.after_backward_bytes
+
+
+def test_frozen_layers_have_no_gradient_and_no_state() -> None:
+    frozen = cnncalc.analyze("INPUT 8x8x3 -> CONV3-8(trainable=no) -> RELU -> FC-10")
+    whole = cnncalc.analyze("INPUT 8x8x3 -> CONV3-8 -> RELU -> FC-10")
+
+    less = account_memory(frozen, Options(profile="ideal")).training
+    more = account_memory(whole, Options(profile="ideal")).training
+
+    assert more.breakdown.optimizer_state - less.breakdown.optimizer_state == (3 * 3 * 3 * 8 + 8) * 4
+    assert less.breakdown.parameters == more.breakdown.parameters
+
+
+def test_bn_with_one_value_a_channel_is_warned_of() -> None:
+    report = cnncalc.analyze("INPUT 8x8x3 -> CONV3-8 -> GAP -> BN -> FC-10")
+
+    (warning,) = account_memory(report, Options(batch=1)).warnings
+
+    assert warning.code == "bn-one-value"
+    assert account_memory(report, Options(batch=2)).warnings == ()
+
+
+def test_a_net_in_which_nothing_runs_takes_its_input_alone() -> None:
+    """8*8*3 float32: 768 bytes, rounded up to 1,024; and 512 for the targets of training."""
+    memory = account_memory(cnncalc.analyze("INPUT 8x8x3"))
+
+    assert memory.inference.peak_bytes == 1024
+    assert memory.inference.breakdown.activations == 0

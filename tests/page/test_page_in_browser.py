@@ -1,0 +1,460 @@
+"""The page of a report in a real browser: what it does when one clicks, types, prints, and without a program at all."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import cnncalc
+from cnncalc.memory.fit import fit
+from cnncalc.memory.optimizers import OPTIMIZERS
+from cnncalc.memory.report import Bench, Options, account_memory
+from cnncalc.units import UNIT_STYLES, format_bytes, percent, short
+from tests.pages import HOSTILE, PATIENCE, open_browser, page_of, written_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+    from cnncalc.memory.report import MemoryReport
+
+browser = pytest.fixture(open_browser, scope="module", name="browser")
+
+
+class Window:
+    """Opens pages and keeps what the browser complains about."""
+
+    def __init__(self, browser: Browser, folder: Path) -> None:
+        self.browser = browser
+        self.folder = folder
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+
+    def open(self, *words: str, **options: Any) -> Page:
+        context = self.browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+        self.address = written_to(self.folder, *words)
+        page.goto(self.address)
+        return page
+
+
+@pytest.fixture
+def window(browser: Browser, tmp_path: Path) -> Iterator[Window]:
+    window = Window(browser, tmp_path)
+    yield window
+    for context in browser.contexts:
+        context.close()
+    assert window.complaints == []
+    assert window.requests == [window.address]
+
+
+def seen(page: Page, column: int, table: str = "#layers") -> list[str]:
+    """The cells of a column in the rows that are seen, from top to bottom."""
+    found: list[str] = page.eval_on_selector_all(
+        f"{table} tbody tr",
+        "(rows, column) => rows.filter(row => row.offsetParent !== null || row.getClientRects().length)"
+        ".map(row => row.cells[column].firstChild ? row.cells[column].textContent : '')",
+        column,
+    )
+    return found
+
+
+@pytest.mark.parametrize("words", [("lenet5",), ("resnet152",), ("vgg16", "vgg19"), ("INPUT 4x5x3",)], ids=" ".join)
+def test_a_page_opens_without_a_complaint(window: Window, words: tuple[str, ...]) -> None:
+    page = window.open(*words)
+
+    assert page.title()
+    for width in (1280, 1000, 900, 768, 600, 420, 360):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+
+
+def test_a_page_full_of_markup_opens_without_a_complaint(window: Window, tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text(HOSTILE, encoding="utf-8")
+    page = window.open(str(file))
+
+    assert page.inner_text("h1") == "a<b>&c|d_e"
+    page.click("#unfold")
+    assert len(seen(page, 1)) == (4 + 9 * 16) + (1 + 9 + 18)  # layers, and the blocks that they lie in
+
+
+def test_a_policy_that_is_broken_would_be_noticed(browser: Browser, tmp_path: Path) -> None:
+    """The guards above can fail."""
+    page = browser.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    file = tmp_path / "page.html"
+    text = page_of("lenet5").replace("</main>", '<img src="https://example.org/x.png" alt=""></main>')
+    file.write_text(text.replace("<h1>", '<h1 style="color:red">'), encoding="utf-8")
+    page.goto(file.as_uri())
+    page.close()
+
+    assert len([line for line in complaints if "Content Security Policy" in line]) == 2
+
+
+# The table
+
+COLUMNS = ("#", "layer", "what", "volume", "activations", "memory", "parameters", "MACs", "receptive field")
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """``conv10`` behind ``conv2``; small letters as large ones."""
+    parts = re.findall(r"[0-9]+|[^0-9]", text.lower())
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+
+def test_the_table_is_sorted_by_every_column_both_ways(window: Window) -> None:
+    report = cnncalc.analyze("vgg16")
+    keys: list[Any] = [
+        lambda row: row.index,
+        lambda row: natural(row.name),
+        lambda row: natural(row.label),
+        lambda row: row.output.elements,
+        lambda row: 0 if row.in_place else row.activations,
+        lambda row: 0 if row.in_place else row.activation_bytes,
+        lambda row: row.parameters,
+        lambda row: row.macs,
+        lambda row: row.receptive_field[0] * row.receptive_field[1],
+    ]
+    page = window.open("vgg16")
+    for column, key in enumerate(keys):
+        head = page.locator("#layers thead th").nth(column)
+        down = (
+            column >= 3 or column == 0
+        )  # numbers begin with the largest; the order of the net is there from the start
+        for _ in range(2):
+            head.get_by_role("button").click()
+            expected = sorted(report.layers, key=key, reverse=down)  # of equal rows the first stays first
+            assert seen(page, 1) == [row.name for row in expected], COLUMNS[column]
+            assert head.get_attribute("aria-sort") == ("descending" if down else "ascending")
+            assert page.locator("#layers [aria-sort]").count() == 1
+            down = not down
+
+
+def test_what_is_folded_is_sorted_as_one_row(window: Window) -> None:
+    report = cnncalc.analyze("resnet152")
+    page = window.open("resnet152")
+    sums: dict[str, int] = {}
+    for row in report.layers:
+        sums[row.name.split(".")[0]] = sums.get(row.name.split(".")[0], 0) + row.macs
+
+    assert seen(page, 1) == list(sums)  # folded from the start, since it is long
+    page.get_by_role("button", name="MACs").click()
+    assert seen(page, 1) == sorted(sums, key=lambda name: -sums[name])
+
+
+def test_blocks_fold_and_unfold_with_the_mouse_and_the_keyboard(window: Window) -> None:
+    report = cnncalc.analyze("resnet152")
+    page = window.open("resnet152")
+    block = page.get_by_role("button", name="layer2", exact=True)
+    assert block.get_attribute("aria-expanded") == "false"
+
+    block.click()
+    inner = [f"layer2.{number}" for number in range(8)]
+    assert [name for name in seen(page, 1) if name.startswith("layer2.")] == inner
+    assert block.get_attribute("aria-expanded") == "true"
+    page.keyboard.press("ArrowLeft")
+    assert [name for name in seen(page, 1) if name.startswith("layer2.")] == []
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "layer2.0"
+    page.keyboard.press("Space")
+    inside = [row.name for row in report.layers if row.name.startswith("layer2.0.")]
+    shown = [name for name in seen(page, 1) if name.startswith("layer2.0.") and name != "layer2.0.downsample"]
+    assert shown == [name for name in inside if not name.startswith("layer2.0.downsample.")]
+
+    page.click("#unfold")
+    assert len(seen(page, 1)) == len(report.layers) + 58
+    page.click("#fold")
+    assert len(seen(page, 1)) == 11
+
+
+def test_a_search_finds_names_and_labels_wherever_they_are_folded(window: Window) -> None:
+    report = cnncalc.analyze("resnet152")
+    page = window.open("resnet152")
+
+    page.get_by_label("Search the layers").fill(" Layer3.1.CONV")
+    expected = [row.name for row in report.layers if "layer3.1.conv" in row.name]
+    assert seen(page, 1) == expected
+    assert page.inner_text("#found") == f"{len(expected)} of 515 layers found"
+    page.fill("#search", "CONV7")
+    assert seen(page, 1) == ["conv1"]
+    page.fill("#search", "nothing like it")
+    assert seen(page, 1) == []
+    page.fill("#search", "")
+    assert len(seen(page, 1)) == 11
+
+
+def test_numbers_are_short_or_exact_or_say_how_they_come_about(window: Window) -> None:
+    report = cnncalc.analyze("vgg16")
+    page = window.open("vgg16")
+
+    def column(place: int) -> list[str]:
+        found: list[str] = page.eval_on_selector_all(
+            "#layers tbody tr", "(rows, place) => rows.map(row => row.cells[place].firstChild?.data ?? '')", place
+        )
+        return found
+
+    assert column(7) == [short(row.macs) for row in report.layers]
+    assert column(5) == ["" if row.in_place else format_bytes(row.activation_bytes) for row in report.layers]
+    page.get_by_label("exact").check()
+    assert column(7) == [f"{row.macs:,}" for row in report.layers]
+    assert column(5) == ["" if row.in_place else f"{row.activation_bytes:,} B" for row in report.layers]
+    assert not page.get_by_text("(3*3*3)*64 + 64").is_visible()
+    page.get_by_label("how they come about").check()
+    assert page.get_by_text("(3*3*3)*64 + 64").is_visible()
+    assert page.locator("#layers tfoot td").nth(6).inner_text() == "15,470,264,320"
+
+
+# Memory
+
+
+def shown_bytes(page: Page, net: int = 0) -> dict[str, int]:
+    """The exact bytes that the page says, by what they are."""
+    found: dict[str, str] = page.evaluate(
+        'net => Object.fromEntries([...document.querySelectorAll(`[data-net="${net}"] [data-bytes]`)]'
+        ".map(e => [e.dataset.out, e.dataset.bytes]))",
+        net,
+    )
+    return {key: int(value) for key, value in found.items()}
+
+
+def said_bytes(memory: MemoryReport) -> dict[str, int]:
+    """The same as the memory report says it."""
+    training, inference, notes = memory.training, memory.inference, memory.notes
+    found = {"training-peak": training.peak_bytes, "training-sum": training.peak_bytes}
+    found |= {"inference-peak": inference.peak_bytes, "inference-sum": inference.peak_bytes}
+    found |= {"notes-training": notes.training_bytes, "notes-inference": notes.inference_bytes}
+    for key in training.breakdown._fields:
+        found[f"training-{key}"] = getattr(training.breakdown, key)
+        found[f"inference-{key}"] = getattr(inference.breakdown, key)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("net", "profile"),
+    [("resnet152", "torch-cuda"), ("googlenet", "torch-cpu"), ("lenet5", "ideal"), ("vgg16", "notes")],
+)
+def test_the_slider_agrees_with_the_command_line_to_the_byte(window: Window, net: str, profile: str) -> None:
+    page = window.open(net, "--profile", profile)
+    report = cnncalc.analyze(net)
+    for number, optimizer in enumerate(OPTIMIZERS):
+        batch = (1, 2, 7, 33, 64, 100, 1000)[number % 7]
+        page.get_by_label("Batch, typed in").fill(str(batch))
+        page.get_by_label("Optimizer", exact=True).select_option(optimizer)
+        options = Options(profile=profile, batch=batch, optimizer=optimizer)
+        memory = account_memory(report, options, details=False)
+
+        assert shown_bytes(page) == said_bytes(memory)
+        assert page.inner_text('[data-out="training-peak"]') == format_bytes(memory.training.peak_bytes)
+        place = page.inner_text('[data-out="training-at"]')
+        layer, _, phase = memory.training.peak_at.partition(" (")
+        where = f"in the {phase.rstrip(')')} pass of {layer}" if phase else "in the step of the optimizer"
+        assert place == where
+
+
+@pytest.mark.parametrize("units", UNIT_STYLES)
+def test_numbers_are_written_as_the_command_line_writes_them(window: Window, units: str) -> None:
+    page = window.open("googlenet", "--units", units)
+    for batch in (1, 3, 47, 1024, 99_999, 10**9, 10**17):
+        page.fill("#batch", str(batch))
+        texts: list[list[str]] = page.eval_on_selector_all(
+            "[data-bytes]", "places => places.map(place => [place.dataset.bytes, place.textContent])"
+        )
+        assert len(texts) == 20
+        assert [text for _, text in texts] == [format_bytes(int(count), units) for count, _ in texts]
+        shown = shown_bytes(page)
+        for part in ("parameters", "activations", "transient"):
+            share = page.inner_text(f'[data-out="share-{part}"]')
+            assert share == percent(shown[f"training-{part}"], shown["training-peak"])
+
+
+def test_the_slider_moves_with_the_keyboard_and_says_what_it_found(window: Window) -> None:
+    page = window.open("lenet5")
+    slider = page.get_by_label("Images in a batch", exact=True)
+    slider.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+
+    assert slider.get_attribute("aria-valuetext") == "6 images"
+    assert page.input_value("#batch") == "6"
+    assert shown_bytes(page) == said_bytes(cnncalc.account_memory("lenet5", batch=6))
+    page.locator("#said", has_text="lenet5, 6 images, momentum: training ").wait_for(state="attached")
+
+
+def test_a_batch_of_any_size_is_exact(window: Window) -> None:
+    """Beyond the 53 bits that programs of pages usually count with."""
+    page = window.open("vgg16")
+    page.fill("#batch", "123456789012345")
+
+    assert shown_bytes(page) == said_bytes(cnncalc.account_memory("vgg16", batch=123_456_789_012_345))
+
+
+def test_a_batch_that_is_none_is_refused_in_words(window: Window) -> None:
+    page = window.open("lenet5")
+    before = shown_bytes(page)
+    for text in ("0", "-1", "1.5", "many", "", "1" * 19):
+        page.fill("#batch", text)
+        assert page.get_attribute("#batch", "aria-invalid") == "true"
+        assert page.inner_text("#batch-wrong") == "A whole number of at least 1."
+        assert shown_bytes(page) == before
+    page.fill("#batch", "12")
+    assert page.inner_text("#batch-wrong") == ""
+    assert page.get_attribute("#batch", "aria-invalid") == "false"
+
+
+def test_the_largest_batch_is_that_of_fit(window: Window) -> None:
+    page = window.open("resnet18")
+    page.get_by_label("Optimizer", exact=True).select_option("adam")
+    for room, memory in (("8GiB", 8 * 1024**3), ("512 MB", 512 * 1000**2), ("1.5 GiB", 3 * 2**29), ("1 KiB", 1024)):
+        expected = fit(cnncalc.analyze("resnet18"), Options(optimizer="adam"), memory)
+        page.get_by_label("Memory of the device").fill(room)
+        assert page.get_attribute('[data-out="fits-training"]', "data-batch") == str(expected.training.largest_batch)
+        assert page.get_attribute('[data-out="fits-inference"]', "data-batch") == str(expected.inference.largest_batch)
+
+
+def test_a_memory_that_is_none_is_refused_in_words(window: Window) -> None:
+    page = window.open("lenet5")
+    page.fill("#room", "8 gigs")
+
+    assert page.inner_text("#room-wrong") == "A number and a unit, such as 8 GiB."
+    assert not page.locator(".fits").is_visible()
+
+
+def test_two_nets_follow_one_slider(window: Window) -> None:
+    page = window.open("vgg16", "vgg19")
+    page.fill("#batch", "48")
+    page.select_option("#optimizer", "nadam")
+
+    for number, net in enumerate(("vgg16", "vgg19")):
+        assert shown_bytes(page, number) == said_bytes(cnncalc.account_memory(net, batch=48, optimizer="nadam"))
+
+
+def test_the_curve_is_drawn_to_scale(window: Window) -> None:
+    """Its heights are the logarithms of the peaks, and the dot lies on the line."""
+    page = window.open("vgg16")
+    page.fill("#batch", "64")
+    path, dot = page.evaluate(
+        "[document.querySelector('#curve path.line.c0:not(.thin)').getAttribute('d'),"
+        " ['cx', 'cy'].map(key => Number(document.querySelector('#curve circle.c0:not(.thin)').getAttribute(key)))]"
+    )
+    points = [tuple(map(float, point.split())) for point in re.findall(r"[ML]([0-9. ]+)", path)]
+    bench = Bench(cnncalc.analyze("vgg16"), Options())
+    peaks = [math.log(bench.training(2**power).peak_bytes) for power in range(9)]
+    (_, first), *_, (_, last) = points
+
+    assert len(points) == 9
+    for (_, height), peak in zip(points, peaks, strict=True):
+        assert (height - first) / (last - first) == pytest.approx((peak - peaks[0]) / (peaks[-1] - peaks[0]), abs=0.001)
+    assert dot == pytest.approx(points[6], abs=0.1)
+    assert page.locator("#curve path.line").count() == 3
+
+
+def test_the_differences_of_two_nets_are_sorted(window: Window) -> None:
+    page = window.open("vgg16", "vgg19")
+    assert page.locator("table.differences [aria-sort]").count() == 0
+    assert seen(page, 1, "table.differences") == ["conv8", "relu8", "conv12", "relu12", "conv13", "relu13"]
+    page.locator("table.differences").get_by_role("button", name="parameters").click()
+
+    assert page.locator("table.differences [aria-sort]").inner_text() == "parameters"
+    assert seen(page, 5, "table.differences")[0] == "+2.360M"
+    assert seen(page, 5, "table.differences")[-1] == ""
+
+
+# Theme, print, no program
+
+
+def test_the_theme_is_that_of_the_system_until_it_is_chosen(window: Window) -> None:
+    def grounds(page: Page) -> list[str]:
+        found: list[str] = page.evaluate(
+            "[getComputedStyle(document.body).backgroundColor,"
+            " getComputedStyle(document.querySelector('figure svg .ground')).fill]"
+        )
+        return found
+
+    light, dark = ["rgb(255, 255, 255)"] * 2, ["rgb(13, 17, 23)"] * 2
+    for scheme, first, second in (("light", light, dark), ("dark", dark, light)):
+        page = window.open("lenet5", color_scheme=scheme)
+        assert grounds(page) == first
+        page.get_by_role("button", name="Dark").click()
+        assert grounds(page) == second
+        page.keyboard.press("Enter")
+        assert grounds(page) == first
+        page.close()
+        window.requests.pop()
+    window.requests.append(window.address)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_stripes_are_there_in_every_theme(window: Window, scheme: Any) -> None:
+    """In black and white the gradients of parameters are told from their neighbours by them."""
+    page = window.open("lenet5", color_scheme=scheme)
+    fills = page.eval_on_selector_all("[data-fill]", "all => all.map(one => getComputedStyle(one).fill)")
+
+    assert len(fills) == 2  # the area and its key
+    assert all(fill.startswith("url(") for fill in fills)
+
+
+def test_every_name_at_the_curve_is_seen_to_its_end(window: Window) -> None:
+    page = window.open("resnet50", "resnet50-v1.5")
+    ends = page.eval_on_selector_all(
+        "#curve text", "all => all.map(one => one.getBBox()).map(box => box.x + box.width)"
+    )
+
+    assert ends
+    assert max(ends) <= page.evaluate("document.querySelector('#curve svg').viewBox.baseVal.width")
+    assert page.locator("#curve text", has_text="training resnet50-v1.5").count() == 1
+
+
+def test_in_print_all_rows_are_there_and_no_controls(window: Window) -> None:
+    page = window.open("resnet152", color_scheme="dark")
+    assert len(seen(page, 1)) == 11
+    page.emulate_media(media="print")
+
+    assert len(seen(page, 1)) == 515 + 58
+    for hidden in ("#tools", "#controls", "#theme", "nav"):
+        assert not page.locator(hidden).is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.querySelector('#layers thead')).display") == "table-header-group"
+
+
+def test_without_a_program_everything_is_there_and_no_controls(window: Window) -> None:
+    page = window.open("googlenet", java_script_enabled=False)
+    rows = page.locator("#layers tbody tr")
+
+    assert rows.last.is_visible()
+    assert rows.count() == rows.locator("visible=true").count() > len(cnncalc.analyze("googlenet").layers)
+    for hidden in ("#tools", "#controls", "#theme"):
+        assert not page.locator(hidden).is_visible()
+    peak = Bench(cnncalc.analyze("googlenet"), Options()).training(1).peak_bytes
+    assert page.locator('[data-out="training-exact"]').inner_text() == f"{peak:,} bytes"
+    assert page.locator("figure svg").first.is_visible()
+    assert page.locator("table.batches tbody tr").count() == 9
+
+
+def test_everything_can_be_reached_with_the_keyboard(window: Window) -> None:
+    page = window.open("resnet152")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.evaluate("document.activeElement.getBoundingClientRect().left >= 0")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    reached = set()
+    while True:
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body"):
+            break
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()"))
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none", page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+    assert {"search", "fold", "unfold", "MACs", "layer1", "slide", "batch", "optimizer", "room"} <= reached

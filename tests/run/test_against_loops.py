@@ -1,0 +1,78 @@
+"""The fast run of everything with windows against one output at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.layer_cases import CASES, Case
+from tests.run import slow
+from tests.test_layers import images, parameters
+
+SMALL = [case for case in CASES if case.inputs and case.inputs[0].elements < 1000]
+
+
+def agrees(case: Case, expected: Any) -> None:
+    result = case.layer.forward(np, *images(case.inputs), **parameters(case))
+    assert result.shape == expected.shape
+    assert np.abs(result - expected).max() <= 1e-13 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("case", [case for case in SMALL if case.kind in ("conv", "dwconv")], ids=str)
+def test_convolution_is_a_sum_over_each_window(case: Case) -> None:
+    (x,), numbers = images(case.inputs), parameters(case)
+    if "connections" in case.keys:
+        expected = slow.table_conv(x, numbers["weight"], numbers.get("bias"), case.keys)
+    else:
+        groups = case.keys.get("groups", 1)
+        expected = slow.conv(x, numbers["weight"], numbers.get("bias"), case.keys, groups, case.kind == "dwconv")
+    agrees(case, expected)
+
+
+@pytest.mark.parametrize("case", [case for case in SMALL if case.kind == "deconv"], ids=str)
+def test_transposed_convolution_puts_a_kernel_down_for_each_position(case: Case) -> None:
+    (x,), numbers = images(case.inputs), parameters(case)
+    agrees(case, slow.deconv(x, numbers["weight"], numbers.get("bias"), case.keys))
+
+
+POOLS = [
+    case for case in CASES if case.kind in ("pool", "avgpool", "lppool", "subsample") and "output" not in case.keys
+]
+
+
+@pytest.mark.parametrize("case", POOLS, ids=str)
+def test_pools_reduce_each_window(case: Case) -> None:
+    power = case.keys.get("power", 2)
+    numbers = parameters(case)
+
+    def reduce(values: Any, counted: int, area: int) -> Any:
+        if case.kind == "pool":
+            return values.max(axis=0)
+        if case.kind == "avgpool":
+            return values.sum(axis=0) / (counted if case.keys.get("count_pad") != "no" else len(values))
+        if case.kind == "lppool":
+            return (np.abs(values) ** power).sum(axis=0) ** (1 / power)
+        return values.sum(axis=0) * numbers["weight"] + numbers["bias"]
+
+    agrees(case, slow.pool(images(case.inputs)[0], case.keys, reduce))
+
+
+def test_the_distance_of_an_rbf_is_squared_and_summed_over_all_inputs() -> None:
+    case = Case("rbf", {"units": 3}, (CASES[0].inputs[0],))
+    (x,), centre = images(case.inputs), parameters(case)["centre"]
+    flat = x.transpose(0, 3, 1, 2).reshape(2, -1)
+
+    agrees(case, np.array([[[[np.sum((image - centre[:, unit]) ** 2) for unit in range(3)]]] for image in flat]))
+
+
+def test_local_response_sums_neighbours_as_the_formula_says() -> None:
+    """Krizhevsky et al., section 3.3, one channel at a time; alpha divided by the size."""
+    case = Case("lrn", {"size": 4, "alpha": 1.5, "beta": 0.6, "k": 2}, (CASES[0].inputs[0],))
+    (x,) = images(case.inputs)
+    expected = np.empty_like(x)
+    for d in range(6):
+        near = [x[..., other] ** 2 for other in range(d - 2, d + 2) if 0 <= other < 6]
+        expected[..., d] = x[..., d] / (2 + 1.5 / 4 * sum(near)) ** 0.6
+    agrees(case, expected)

@@ -1,0 +1,119 @@
+"""Every case of every layer kind, and whole nets, against PyTorch: results, parameters, multiply-adds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import cnncalc
+from cnncalc.run.forward import draw_images, run
+from cnncalc.run.weights import build
+from tests.layer_cases import CASES, Case
+from tests.test_layers import entering, parameters
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.report import Report
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
+from tests.run.torch_reference import layer_in_torch  # noqa: E402
+
+BOUNDS = {"float64": 1e-12, "float32": 1e-5}
+
+
+def tensor(x: Any) -> Any:
+    """batch x depth x height x width of an array batch x height x width x depth."""
+    return torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
+
+
+def assert_close(result: Any, expected: Any, bound: float) -> None:
+    expected = expected.numpy().transpose(0, 2, 3, 1)
+    assert result.shape == expected.shape
+    assert np.abs(result - expected).max() <= bound * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("dtype", BOUNDS)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_each_layer_gives_what_pytorch_gives(case: Case, dtype: str) -> None:
+    arrays = [x.astype(dtype, order="K") for x in entering(case)]
+    numbers = {name: array.astype(dtype) for name, array in parameters(case).items()}
+    with torch.no_grad():
+        theirs = {name: torch.from_numpy(array) for name, array in numbers.items()}
+        expected = layer_in_torch(case.layer, [tensor(x) for x in arrays], theirs)
+
+    assert_close(case.layer.forward(np, *arrays, **numbers), expected, BOUNDS[dtype])
+
+
+# Whole nets
+
+NETS = [
+    "lenet5",
+    "lenet5-modern",
+    "cifar-tiny",
+    "googlenet",
+    "resnet18",
+    "densenet121",
+    "mobilenet-v2",
+    "dcgan-generator",
+    "squeezenet-1.1",
+    """INPUT[33x47x3] -> CONV3-6/2 -> BN -> RELU -> DWCONV5-2(pad=same) -> HSWISH
+    -> [GAP -> FC-12 -> SIGMOID | ] -> MUL -> FC-5""",
+    """INPUT[12x20x3] -> [CONV3-8 -> GELU -> POOL2 -> CONV3-12(dilation=2) -> PRELU -> DECONV2-8 | ]
+    -> CONCAT -> LRN -> CONV1-4""",
+]
+
+
+def modules_in_torch(report: Report, weights: Any, images: Any) -> tuple[dict[str, Any], int]:
+    """The output of every layer by PyTorch, and the multiply-adds of its products as its own counter has them."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    tensors: list[Any] = []
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        for row, numbers in zip(report.layers, weights, strict=True):
+            inputs = [tensors[source] for source in row.sources] or [tensor(images[row.name])]
+            theirs = {name: torch.from_numpy(array) for name, array in numbers.items()}
+            tensors.append(layer_in_torch(row.layer, inputs, theirs))
+    return {row.name: x for row, x in zip(report.layers, tensors, strict=True)}, counter.get_total_flops() // 2
+
+
+@pytest.mark.parametrize("dtype", BOUNDS)
+@pytest.mark.parametrize("net", NETS)
+def test_each_layer_of_a_net_gives_what_pytorch_gives(net: str, dtype: str) -> None:
+    """In double precision at every layer; in single precision at the end, since RELU6 may cut off what is largest."""
+    report = cnncalc.analyze(net, dtype=dtype, batch=2 if len(net) > 20 else 1, in_place=False)
+    weights, images = build(report, seed=5), draw_images(report, seed=6)
+    measurement = run(report, weights, images, keep=lambda name: True)
+    expected, macs = modules_in_torch(report, weights, images)
+
+    last = report.layers[-1].name
+    for row in report.layers:
+        if dtype == "float64" or row.name == last:
+            assert_close(measurement.outputs[row.name], expected[row.name], BOUNDS[dtype])
+    table = [row for row in report.layers if row.kind == "conv" and row.layer.connections]  # type: ignore[attr-defined]
+    if not table:  # PyTorch has no connection tables: it multiplies by the zeros too
+        assert macs == report.totals.macs * report.batch
+    elements = {id(array): array.size for numbers in weights for array in numbers.values()}
+    assert sum(elements.values()) == report.totals.parameters + report.totals.buffers
+
+
+def test_parameters_are_as_many_as_those_of_pytorch_modules() -> None:
+    """nn.Conv2d and its like allocate their own parameters: as many as the report counts."""
+    nn = torch.nn
+    pairs = [
+        ("CONV3-16(groups=2)", nn.Conv2d(6, 16, 3, groups=2)),
+        ("CONV5x3-7(bias=no)", nn.Conv2d(6, 7, (5, 3), bias=False)),
+        ("DWCONV3-2", nn.Conv2d(6, 12, 3, groups=6)),
+        ("DECONV4-9(groups=3)", nn.ConvTranspose2d(6, 9, 4, groups=3)),
+        ("FC-13", nn.Linear(9 * 11 * 6, 13)),
+        ("BN", nn.BatchNorm2d(6)),
+        ("GN3", nn.GroupNorm(3, 6)),
+        ("LN", nn.LayerNorm([6, 9, 11])),
+        ("IN", nn.InstanceNorm2d(6)),
+        ("PRELU", nn.PReLU(6)),
+    ]
+    for text, module in pairs:
+        row = cnncalc.analyze(f"INPUT[9x11x6] -> {text}").layers[-1]
+        assert row.parameters == sum(array.numel() for array in module.parameters()), text
+        kept = sum(array.numel() for name, array in module.named_buffers() if name != "num_batches_tracked")
+        assert row.buffers == kept, text

@@ -1,0 +1,208 @@
+"""The run of a net: what is kept, what is given up, what lies in the same memory, and what it never asks."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnncalc
+from cnncalc.layers import KINDS, Layer, window
+from cnncalc.run.forward import draw_images, run
+from cnncalc.run.meter import Meter
+from cnncalc.run.verify import verify
+from cnncalc.run.weights import build
+
+FORKED = """INPUT[17x23x3] -> CONV3-8 -> BN -> RELU -> POOL3/2(round=ceil, pad=1)
+-> [ CONV1-12(bias=no)@side | DWCONV3 -> RELU -> CONV1-12 -> DROPOUT ] -> ADD(in_place=yes) -> RELU
+-> [CONV3-4 | SLICE(from=2, to=7) | AVGPOOL3/1(pad=1)] -> CONCAT -> RESHAPE 9x4x63 -> FLATTEN -> FC-5 -> SOFTMAX"""
+
+
+def measured(text: str, **options: Any) -> Any:
+    report = cnncalc.analyze(text, **options)
+    return report, run(report, build(report), draw_images(report))
+
+
+def test_the_run_asks_no_layer_what_it_thinks_it_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shape rules, counts and receptive fields may not be called once the report is there."""
+    report = cnncalc.analyze(FORKED)
+    weights, images = build(report), draw_images(report)
+
+    def refuse(*args: Any, **keywords: Any) -> Any:
+        raise AssertionError("the run must not call the rules that it checks")
+
+    monkeypatch.setattr(window.Windows, "__init__", refuse)
+    monkeypatch.setattr(window, "same_pads", refuse)
+    for name in ("output", "parameters", "buffers", "macs", "stencils", "windows", "kernels", "arithmetic"):
+        for kind in (Layer, *KINDS.values(), *{base for cls in KINDS.values() for base in cls.__mro__[:-1]}):
+            if name in vars(kind):
+                monkeypatch.setattr(kind, name, refuse)
+    with pytest.raises(AssertionError, match="must not call"):
+        cnncalc.analyze(FORKED)
+
+    measurement = run(report, weights, images)
+
+    assert [layer.shape[1:] for layer in measurement.layers if layer] == [row.output for row in report.layers]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_every_number_of_a_net_with_a_bit_of_everything_agrees(batch: int, dtype: str) -> None:
+    verification = verify(cnncalc.analyze(FORKED, batch=batch, dtype=dtype))
+
+    assert verification.disagreements == ()
+    assert verification.agrees
+    assert verification.is_finite
+    assert {tally.quantity for tally in verification.tallies} == {
+        "volume", "bytes", "weights", "biases", "parameters", "buffers", "macs", "in_place", "totals",
+        "receptive_field",
+    }  # fmt: skip
+
+
+def test_working_in_place_changes_no_result() -> None:
+    first, second = (cnncalc.analyze(FORKED, in_place=in_place) for in_place in (True, False))
+    weights, images = build(first), draw_images(first)
+
+    one, other = run(first, weights, images), run(second, weights, images)
+
+    assert one.outputs.keys() == other.outputs.keys() == {"softmax1"}
+    np.testing.assert_array_equal(one.outputs["softmax1"], other.outputs["softmax1"])
+
+
+def test_the_images_are_left_alone() -> None:
+    report = cnncalc.analyze("INPUT[5x7x3] -> RELU -> FC-2")
+    images = draw_images(report)
+    before = images["input"].copy()
+
+    run(report, build(report), images)
+
+    np.testing.assert_array_equal(images["input"], before)
+    assert before.min() < 0
+
+
+def test_an_array_is_given_up_when_its_last_reader_has_read_it() -> None:
+    """A chain holds two volumes at a time: 10x12x4 and 10x12x5 floats of 4 bytes at the most."""
+    _, measurement = measured("INPUT[10x12x2] -> CONV3-4 -> RELU -> CONV3-5 -> RELU -> CONV3-1 -> CONV3-1")
+
+    live = [layer.live_bytes for layer in measurement.layers]
+    assert live == [4 * 120 * depth for depth in (2, 2 + 4, 4, 4 + 5, 5, 5 + 1, 1 + 1)]
+    assert measurement.peak_bytes == 4 * 120 * 9
+
+
+def test_a_branch_keeps_its_source_alive() -> None:
+    _, measurement = measured("INPUT[10x12x2] -> CONV3-4@a -> CONV3-3 -> CONV3-4 -> ADD(@a)")
+
+    assert [layer.live_bytes // 480 for layer in measurement.layers] == [2, 6, 7, 11, 12]
+
+
+def test_the_memory_that_the_report_foresees_is_enough() -> None:
+    from cnncalc.run.verify import SCRATCH_BYTES, needed_bytes
+
+    for net in ("googlenet", "densenet121", FORKED):
+        report, measurement = measured(net)
+        parameters = 4 * (report.totals.parameters + report.totals.buffers)
+        assert measurement.peak_bytes <= needed_bytes(report) - parameters - SCRATCH_BYTES
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_one_others() -> None:
+    report = cnncalc.analyze(FORKED)
+    one, same, other = (
+        run(report, build(report, seed=seed), draw_images(report, seed=seed)).outputs["softmax1"] for seed in (7, 7, 8)
+    )
+
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one - other).max() > 1e-3
+
+
+def test_shared_parameters_are_the_very_same_arrays() -> None:
+    report = cnncalc.analyze("INPUT[8x9x4] -> CONV3-4@a -> RELU -> CONV3-4(share=a)@b -> CONV3-4@c")
+    weights = build(report)
+    rows = {row.name: index for index, row in enumerate(report.layers)}
+
+    assert weights[rows["b"]]["weight"] is weights[rows["a"]]["weight"]
+    assert weights[rows["c"]]["weight"] is not weights[rows["a"]]["weight"]
+    assert verify(report).agrees
+
+
+def test_a_net_of_500_layers_stays_finite_and_says_nothing() -> None:
+    text = "INPUT[6x7x3] -> CONV3-8 -> [ [CONV3-8 -> BN -> RELU -> CONV3-8 -> BN | ] -> ADD -> RELU ]*70"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, measurement = measured(text)
+
+    assert len(measurement.layers) > 490
+    assert measurement.is_finite
+
+
+def test_numbers_out_of_range_are_said_and_warn_nobody() -> None:
+    text = "INPUT[3x4x2] -> [ [SCALE | ] -> ADD ]*300"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        verification = verify(cnncalc.analyze(text))
+
+    assert not verification.is_finite
+    assert verification.agrees
+
+
+def test_heads_of_training_alone_run_too_unless_told_otherwise() -> None:
+    report = cnncalc.analyze("INPUT[8x9x4] -> CONV3-4@a -> FC-3(training_only=yes)@head -> FROM(@a) -> FC-5@last")
+    weights, images = build(report), draw_images(report)
+
+    assert set(run(report, weights, images).outputs) == {"head", "last"}
+    at_test = run(report, weights, images, training_only=False)
+    assert set(at_test.outputs) == {"last"}
+    assert at_test.layers[2] is None
+    assert verify(report).agrees
+
+
+def test_several_inputs_are_fed_one_by_one() -> None:
+    report = cnncalc.analyze("[INPUT 8x9x4@left -> CONV1-3 | INPUT 8x9x2@right -> CONV1-3] -> ADD")
+    assert verify(report).agrees
+
+
+def test_a_convolution_in_many_blocks_is_the_same_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cnncalc.layers import planes
+
+    whole = measured(FORKED)[1].outputs["softmax1"]
+    monkeypatch.setattr(planes, "COLUMN_BYTES", 1000)
+    monkeypatch.setattr(planes, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(planes.pieces, "__defaults__", (100,))
+
+    np.testing.assert_allclose(measured(FORKED)[1].outputs["softmax1"], whole, rtol=1e-5)
+
+
+# The meter
+
+
+def test_the_meter_counts_from_the_arrays() -> None:
+    meter = Meter(np)
+
+    meter.matmul(np.ones((2, 5, 3)), np.ones((3, 7)))
+    meter.multiply(np.ones((4, 1)), np.ones(6))
+
+    assert (meter.contracted, meter.products) == (2 * 5 * 3 * 7, 24)
+    meter.reset()
+    assert (meter.contracted, meter.products) == (0, 0)
+
+
+@pytest.mark.parametrize("name", ["einsum", "dot", "tensordot"])
+def test_the_meter_lets_no_product_by_uncounted(name: str) -> None:
+    with pytest.raises(AttributeError, match="not metered"):
+        getattr(Meter(np), name)
+
+
+def test_no_layer_multiplies_matrices_behind_the_meter() -> None:
+    """The operator @ would not be counted; nor may a layer bring a NumPy of its own."""
+    import ast
+    from pathlib import Path
+
+    folder = Path(cnncalc.__file__).parent / "layers"
+    for file in folder.glob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            assert not isinstance(node, ast.MatMult), file
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
+                assert not any(name.split(".")[0] == "numpy" for name in names), file

@@ -1,0 +1,471 @@
+"""A training step in NumPy: gradients of every kind against central differences, and its memory against the replay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnncalc
+from cnncalc.errors import DesignError, ValueProblem
+from cnncalc.layers import KINDS, Layer
+from cnncalc.layers.base import Keeping, Saved
+from cnncalc.layers.planes import pixels, planes
+from cnncalc.memory.optimizers import OPTIMIZERS
+from cnncalc.run.forward import draw_images, run
+from cnncalc.run.live import Watch
+from cnncalc.run.optimizers import RATES, Optimizer
+from cnncalc.run.training import HEAD_WEIGHT, Trainer, draw_targets, log_softmax
+from cnncalc.run.verify_training import TrainingVerification, verify_training
+from cnncalc.run.weights import build
+from tests.layer_cases import CASES, Case
+from tests.random_nets import random_design
+from tests.test_layers import entering, parameters, works_in_place
+
+BACKWARD_CASES = [case for case in CASES if case.kind != "input"]
+"""All but the images themselves, which have no gradient."""
+
+every_case = pytest.mark.parametrize("case", BACKWARD_CASES, ids=str)
+
+
+def forward(case: Case, arrays: list[Any], numbers: dict[str, Any], *, in_place: bool = False) -> tuple[Any, Any]:
+    """The training run of a case, always with the same dropout; it changes neither arrays nor numbers."""
+    arrays = [pixels(planes(x).copy()) for x in arrays]
+    numbers = {name: array.copy() for name, array in numbers.items()}
+    random = np.random.default_rng(7)
+    return case.layer.forward_training(np, *arrays, out=arrays[0] if in_place else None, random=random, **numbers)
+
+
+def weighing(shape: tuple[int, ...]) -> Any:
+    """Random numbers of the shape of an output, which make one number of it."""
+    batch, height, width, depth = shape
+    return pixels(np.random.default_rng(8).normal(size=(batch, depth, height, width)))
+
+
+def keeping_of(case: Case, *, in_place: bool = False, learns: bool = True) -> Keeping:
+    layer = case.layer
+    return layer.keeping(case.inputs, layer.output(*case.inputs), in_place=in_place, learns=learns)
+
+
+def learned_of(case: Case) -> set[str]:
+    return {array.name for array in case.layer.parameters(*case.inputs)}
+
+
+def backward(case: Case, *, in_place: bool = False, learns: bool = True, wants: bool = True) -> Any:
+    """What backward gives for a case from what is kept and nothing else, and the gradient that came in."""
+    arrays, numbers = entering(case), parameters(case)
+    output, extras = forward(case, arrays, numbers, in_place=in_place)
+    keeping = keeping_of(case, in_place=in_place, learns=learns)
+    gradient = weighing(output.shape)
+    saved = Saved(
+        tuple([x.shape for x in arrays]),
+        tuple(arrays) if keeping.inputs else (None,) * len(arrays),
+        output if keeping.output else None,
+        {extra.name: extras[extra.name] for extra in keeping.extras},
+        numbers,
+        (wants,) * len(arrays),
+        learns and bool(learned_of(case)),
+    )
+    return case.layer.backward(np, gradient, saved), gradient
+
+
+@every_case
+def test_gradients_are_those_of_central_differences(case: Case) -> None:
+    """In random directions: (L(x + h*v) - L(x - h*v)) / 2h = sum of gradient * v, for each input and parameter."""
+    arrays, numbers = entering(case), parameters(case)
+    (inputs, found), gradient = backward(case)
+    random = np.random.default_rng(9)
+
+    def slope(change: Any) -> float:
+        ends = []
+        for h in (1e-6, -1e-6):
+            shifted, moved = change(h)
+            output, _ = forward(case, shifted, moved)
+            ends.append(float((output * gradient).sum()))
+        return (ends[0] - ends[1]) / 2e-6
+
+    for place, x in enumerate(arrays):
+        for _ in range(2):
+            v = random.normal(size=x.shape)
+            measured = slope(
+                lambda h, v=v, p=place: ([a + h * v if i == p else a for i, a in enumerate(arrays)], numbers)
+            )
+            size = float(np.abs(inputs[place] * v).sum())
+            assert abs(measured - float((inputs[place] * v).sum())) <= 1e-6 * max(size, 1e-3)
+    for name, array in found.items():
+        v = random.normal(size=array.shape)
+        measured = slope(lambda h, v=v, n=name: (arrays, {**numbers, n: numbers[n] + h * v}))
+        assert abs(measured - float((array * v).sum())) <= 1e-6 * max(float(np.abs(array * v).sum()), 1e-3)
+
+
+@every_case
+def test_each_learned_array_has_a_gradient_of_its_own_in_its_order(case: Case) -> None:
+    (inputs, found), _ = backward(case)
+    numbers = parameters(case)
+
+    assert set(found) == learned_of(case)
+    for name, array in found.items():
+        assert array.shape == numbers[name].shape
+        assert array.flags.c_contiguous
+        assert array.base is None or array.base.nbytes == array.nbytes
+    for x, array in zip(entering(case), inputs, strict=True):
+        assert array.shape == x.shape
+
+
+@every_case
+def test_gradients_lie_where_the_record_says(case: Case) -> None:
+    keeping = keeping_of(case)
+    (inputs, _), gradient = backward(case)
+
+    assert len(keeping.gradients) == len(inputs)
+    for word, array in zip(keeping.gradients, inputs, strict=True):
+        assert np.shares_memory(array, gradient) == (word != "new")
+        if word == "same":
+            assert array is gradient
+        if word == "new":
+            owner = array if array.base is None else array.base
+            assert owner.nbytes == array.nbytes
+        assert np.may_share_memory(planes(array).reshape(len(array), -1), array)
+
+
+@every_case
+def test_extras_are_as_large_as_the_record_says(case: Case) -> None:
+    for learns in (True, False):
+        keeping = keeping_of(case, learns=learns)
+        _, extras = forward(case, entering(case), parameters(case))
+        for extra in keeping.extras:
+            array = extras[extra.name]
+            assert array.size == extra.count * (2 if extra.per_image else 1)
+            assert array.itemsize == (extra.item or 8)
+
+
+@pytest.mark.parametrize("case", [case for case in BACKWARD_CASES if learned_of(case)], ids=str)
+def test_a_frozen_layer_passes_the_same_gradient_on(case: Case) -> None:
+    (expected, _), _ = backward(case)
+
+    (inputs, found), _ = backward(case, learns=False)
+
+    assert found == {}
+    for x, other in zip(inputs, expected, strict=True):
+        np.testing.assert_array_equal(x, other)
+
+
+@every_case
+def test_nothing_is_worked_out_for_an_input_that_needs_no_gradient(case: Case) -> None:
+    if not learned_of(case):
+        return
+    (_, expected), _ = backward(case)
+
+    (inputs, found), _ = backward(case, wants=False)
+
+    assert inputs == (None,) * len(inputs)
+    for name, array in found.items():
+        np.testing.assert_array_equal(array, expected[name])
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in BACKWARD_CASES if works_in_place(case) or case.keys.get("in_place") == "yes"], ids=str
+)
+def test_in_place_gives_the_same_gradients(case: Case) -> None:
+    if not keeping_of(case, in_place=True).overwrites:
+        return
+    (expected, _), _ = backward(case)
+
+    (inputs, _), _ = backward(case, in_place=True)
+
+    for x, other in zip(inputs, expected, strict=True):
+        np.testing.assert_allclose(x, other, rtol=1e-12, atol=1e-12)
+
+
+@every_case
+def test_single_precision_stays_single_in_training(case: Case) -> None:
+    arrays = [pixels(planes(x).astype(np.float32)) for x in entering(case)]
+    numbers = {name: array.astype(np.float32) for name, array in parameters(case).items()}
+    output, extras = forward(case, arrays, numbers)
+    keeping = keeping_of(case)
+    saved = Saved(tuple([x.shape for x in arrays]), tuple(arrays), output, extras, numbers, (True,) * len(arrays), True)
+    if not keeping.inputs:
+        saved = saved._replace(inputs=(None,) * len(arrays))
+    inputs, found = case.layer.backward(np, weighing(output.shape).astype(np.float32, order="K"), saved)
+
+    assert output.dtype == np.float32
+    for array in (*inputs, *found.values()):
+        assert array.dtype == np.float32
+
+
+def kinds_without_a_gradient(kinds: dict[str, type[Layer]], cases: list[Case]) -> set[str]:
+    """Kinds that no case covers or that have no backward of their own or of their family."""
+    covered = {case.kind for case in cases}
+    return {
+        name
+        for name, kind in kinds.items()
+        if name != "input" and (name not in covered or kind.backward is Layer.backward)
+    }
+
+
+def test_every_kind_has_a_gradient_and_a_case() -> None:
+    assert kinds_without_a_gradient(KINDS, BACKWARD_CASES) == set()
+
+
+def test_a_kind_without_a_gradient_is_found() -> None:
+    new = type("New", (Layer,), {"kind": "new"})
+    found = kinds_without_a_gradient({**KINDS, "new": new}, [*BACKWARD_CASES, Case("new", {}, ())])
+
+    assert found == {"new"}
+    assert kinds_without_a_gradient(KINDS, [case for case in BACKWARD_CASES if case.kind != "lrn"]) == {"lrn"}
+
+
+# Training forward where it differs
+
+
+def test_bn_takes_the_statistics_of_the_batch_and_remembers_a_tenth_of_them() -> None:
+    """Four values a channel, 1 2 3 6: mean 3, variance 3.5, unbiased 14/3."""
+    x = np.array([1.0, 2, 3, 6]).reshape(2, 1, 2, 1)
+    mean, variance = np.array([10.0]), np.array([1.0])
+
+    output, extras = KINDS["bn"]().forward_training(
+        np, x, mean=mean, variance=variance, scale=np.array([2.0]), shift=np.array([5.0])
+    )
+
+    np.testing.assert_allclose(output.ravel(), (np.array([1, 2, 3, 6]) - 3) / (3.5 + 1e-5) ** 0.5 * 2 + 5)
+    np.testing.assert_allclose(extras["mean"], [3])
+    np.testing.assert_allclose(mean, [10 * 0.9 + 3 * 0.1])
+    np.testing.assert_allclose(variance, [0.9 + 14 / 3 * 0.1])
+
+
+def test_dropout_drops_the_share_it_says_and_keeps_the_mean() -> None:
+    x = pixels(np.ones((2, 5, 100, 100)))
+
+    output, extras = KINDS["dropout"](rate=0.2).forward_training(np, x, random=np.random.default_rng(1))
+
+    assert set(np.unique(output)) == {0, 1.25}
+    assert abs(output.mean() - 1) < 0.01
+    np.testing.assert_array_equal(extras["mask"], output > 0)
+
+
+def test_a_max_pool_passes_the_gradient_to_the_first_of_equals() -> None:
+    x = pixels(np.zeros((1, 1, 2, 2)))
+    pool = KINDS["pool"]()
+    _, extras = pool.forward_training(np, x)
+
+    ((gradient,), _) = pool.backward(
+        np, np.full((1, 1, 1, 1), 3.0), Saved((x.shape,), (None,), None, extras, {}, (True,))
+    )
+
+    np.testing.assert_array_equal(gradient[0, :, :, 0], [[3, 0], [0, 0]])
+
+
+# Whole steps
+
+
+HEADS = """
+input: 12x14x3
+layers:
+  - CONV3-8(bias=no) -> BN -> RELU
+  - conv: {name: twice, filters: 8}
+  - relu: {name: here}
+  - conv: {name: again, filters: 8, share: twice}
+  - add: {inputs: [again, here]}
+  - conv: {name: frozen, filters: 6, trainable: no}
+  - pool: {name: fork}
+  - fc: {name: head, units: 5, training_only: yes}
+  - gap: {inputs: fork}
+  - fc: {name: main, units: 5}
+  - softmax
+"""
+"""Everything that a step has to know: shared weights, a frozen layer, a head for training, a softmax at the end."""
+
+
+def heads(tmp_path: Any, **options: Any) -> Any:
+    file = tmp_path / "heads.yaml"
+    file.write_text(HEADS, encoding="utf-8")
+    return cnncalc.analyze(str(file), **options)
+
+
+def trained(report: Any, optimizer: str | None = None) -> tuple[Trainer, Any, Any]:
+    trainer = Trainer(report, build(report), optimizer)
+    return trainer, draw_images(report), draw_targets(report, trainer.outputs)
+
+
+def test_gradients_of_a_whole_net_are_those_of_central_differences(tmp_path: Any) -> None:
+    report = heads(tmp_path, batch=2, dtype="float64")
+    trainer, images, targets = trained(report)
+    trainer.step(images, targets)
+    gradients = dict(trainer.gradients)
+    random = np.random.default_rng(3)
+
+    assert sorted({report.layers[row].name for row, _ in gradients}) == ["bn1", "conv1", "head", "main", "twice"]
+    for (row, name), gradient in gradients.items():
+        v, array = random.normal(size=gradient.shape), trainer.weights[row][name]
+        ends = []
+        for h in (1e-6, -2e-6):
+            array += h * v
+            ends.append(trainer.step(images, targets).loss)
+        array += 1e-6 * v
+        expected = float((gradient * v).sum())
+        assert abs((ends[0] - ends[1]) / 2e-6 - expected) <= 1e-6 * max(1e-2, float(np.abs(gradient * v).sum()))
+
+
+def test_the_loss_is_the_mean_of_the_logarithms_and_heads_count_less(tmp_path: Any) -> None:
+    report = heads(tmp_path, batch=3, dtype="float64")
+    trainer, images, targets = trained(report)
+
+    loss = trainer.step(images, targets).loss
+
+    # the statistics of BN are those of the batch, so the run at test time is given them as its own
+    assert [row.name for row in trainer.outputs] == ["main", "head"]
+    weights = build(report)
+    for numbers in weights:
+        if "mean" in numbers:
+            x = run(report, weights, images, keep=lambda name: name == "conv1").outputs["conv1"]
+            numbers["mean"][:], numbers["variance"][:] = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
+    outputs = run(report, weights, images, keep=lambda name: name == "main").outputs
+    expected = 0.0
+    for name, weight in (("main", 1), ("head", HEAD_WEIGHT)):
+        logits = outputs[name][:, 0, 0]
+        shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        expected -= weight * np.log(shares[range(3), targets[1, 1][:, 0, 0]]).mean()
+    assert loss == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_loss_per_pixel_is_the_mean_over_pixels_too() -> None:
+    report = cnncalc.analyze("INPUT[5x7x3] -> CONV3-4", batch=2, dtype="float64")
+    trainer, images, targets = trained(report)
+
+    loss = trainer.step(images, targets).loss
+
+    output = run(report, build(report), images).outputs["conv1"]
+    assert targets[5, 7].shape == (2, 5, 7)
+    chosen = np.take_along_axis(log_softmax(output), targets[5, 7][..., None], axis=3)
+    assert loss == pytest.approx(-chosen.mean())
+
+
+def test_frozen_parameters_stay_and_others_move(tmp_path: Any) -> None:
+    report = heads(tmp_path, batch=2)
+    trainer, images, targets = trained(report, "adam")
+    before = [{name: array.copy() for name, array in numbers.items()} for numbers in trainer.weights]
+
+    trainer.step(images, targets)
+
+    for row, numbers, old in zip(report.layers, trainer.weights, before, strict=True):
+        for name, array in numbers.items():
+            assert np.array_equal(array, old[name]) == (row.name == "frozen"), (row.name, name)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_lowers_the_loss_of_a_small_net(optimizer: str) -> None:
+    report = cnncalc.analyze("INPUT[6x7x3] -> CONV3-8 -> RELU -> POOL -> FC-4", batch=4, dtype="float64")
+    trainer, images, targets = trained(report, optimizer)
+
+    losses = [trainer.step(images, targets).loss for _ in range(12)]
+
+    assert losses[-1] < losses[0]
+    assert trainer.optimizer is not None
+    assert len(trainer.optimizer.state[0]) == OPTIMIZERS[optimizer].state
+
+
+def test_adagrad_alone_has_its_state_before_the_first_step() -> None:
+    made = {name: len(Optimizer(name, [np.zeros(3)]).state[0]) for name in OPTIMIZERS}
+
+    assert made == {name: int(name == "adagrad") for name in RATES}
+
+
+# Memory
+
+NETS = ["lenet5", "cifar-tiny", "resnet18", "googlenet-aux", "mobilenet-v2", "squeezenet-1.1", "dcgan-generator"]
+
+
+def assert_to_the_byte(verification: TrainingVerification) -> None:
+    assert [each for each in verification.comparisons if not each.agrees] == []
+    assert verification.wrong == ()
+    assert verification.agrees
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_live_bytes_of_a_named_net_are_those_of_the_replay(net: str) -> None:
+    report = cnncalc.analyze(net, batch=2 if net in ("lenet5", "cifar-tiny", "squeezenet-1.1") else 1)
+
+    verification = verify_training(report)
+
+    assert_to_the_byte(verification)
+    assert verification.is_finite
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_live_bytes_of_every_optimizer_are_those_of_the_replay(optimizer: str, tmp_path: Any) -> None:
+    assert_to_the_byte(verify_training(heads(tmp_path, batch=3), optimizer=optimizer))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_live_bytes_of_random_nets_are_those_of_the_replay(seed: int) -> None:
+    report = cnncalc.analyze(random_design(seed).text, batch=1 + seed % 3, dtype=("float32", "float64")[seed % 2])
+
+    assert_to_the_byte(verify_training(report, optimizer="adam"))
+
+
+@pytest.mark.parametrize("case", BACKWARD_CASES, ids=str)
+def test_live_bytes_of_every_kind_are_those_of_the_replay(case: Case) -> None:
+    """Between two convolutions for each input, so that every gradient is needed."""
+    from cnncalc.analysis.report import account
+    from cnncalc.graph import chain
+    from cnncalc.layers import KINDS
+
+    def layers(volumes: Any) -> Any:
+        for number, volume in enumerate(volumes):
+            yield f"input{number}", KINDS["input"](size=list(volume))
+            yield f"conv{number}", KINDS["conv"](filters=volume.depth, kernel=1), [f"input{number}"]
+        yield "it", case.layer, [f"conv{number}" for number in range(len(volumes))]
+        yield "behind", KINDS["conv"](filters=5, kernel=1)
+
+    graph = chain("case", layers(case.inputs))
+
+    assert_to_the_byte(verify_training(account(graph, batch=3, dtype="float64"), optimizer="sgd"))
+
+
+def test_a_wrong_record_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SIGMOID that says it keeps nothing but keeps its input: 13*17*4 float32 for one image, from its forward on."""
+    from cnncalc.memory import numpy_lowering
+
+    def too_little(self: Any, row: Any) -> None:
+        layer = numpy_lowering.OwnLowering._layer
+        del layer
+        original(self, row)
+        if row.kind == "sigmoid":
+            self.operations[-1] = self.operations[-1]._replace(keeps_output=False)
+
+    original = numpy_lowering.OwnLowering._layer
+    monkeypatch.setattr(numpy_lowering.OwnLowering, "_layer", too_little)
+    verification = verify_training(cnncalc.analyze("INPUT[13x17x3] -> CONV3-4 -> SIGMOID -> GAP -> FC-5"))
+
+    assert not verification.agrees
+    assert ("fc1", "forward", 3536) in [
+        (name, wrong.quantity, wrong.measured - wrong.expected) for name, wrong in verification.wrong
+    ]
+
+
+def test_the_watch_sees_arrays_and_nothing_else() -> None:
+    watch = Watch()
+    try:
+        array, words = np.zeros((3, 5), np.float32), ["x" * number for number in range(999)]
+        scalar = np.ones(())
+        assert watch.live() == 60 + 8
+        del array
+        assert watch.live() == 8
+        assert len(words) == 999
+        del scalar
+    finally:
+        watch.close()
+
+
+def test_a_training_that_needs_too_much_memory_is_refused() -> None:
+    report = cnncalc.analyze("vgg16", batch=4)
+
+    with pytest.raises(
+        DesignError, match=r"training vgg16 with 4 images in float32 needs about .* but 1.000 GiB are free"
+    ):
+        verify_training(report, memory=1 << 30)
+    with pytest.raises(ValueProblem, match="float32 or float64, not in float16"):
+        verify_training(cnncalc.analyze("lenet5", dtype="float16"))
+    with pytest.raises(ValueProblem, match="no optimizer 'adma'; did you mean 'adam'"):
+        verify_training(cnncalc.analyze("lenet5"), optimizer="adma")

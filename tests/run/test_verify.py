@@ -1,0 +1,231 @@
+"""What a verification finds: nothing where all is right, each wrong number where something is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cnncalc
+from cnncalc.errors import DesignError, ValueProblem
+from cnncalc.layers import KINDS
+from cnncalc.run.compare import compare
+from cnncalc.run.field import measure_field
+from cnncalc.run.forward import Measurement, draw_images, run
+from cnncalc.run.verify import verify
+from cnncalc.run.weights import build
+from cnncalc.volume import Volume
+from tests.layer_cases import CASES, Case
+
+SMALL = "INPUT[13x17x3] -> CONV3-4/2 -> RELU -> POOL -> FC-5"
+
+
+def run_of(report: Any) -> Measurement:
+    return run(report, build(report), draw_images(report))
+
+
+def disagreements(report: Any, measurement: Measurement) -> list[tuple[str, ...]]:
+    field = measure_field(report, measurement)
+    return [tuple(wrong) for wrong in compare(report, measurement, field).disagreements]
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"output": Volume(7, 9, 5)}, ("conv1", "volume", "1x7x9x5", "1x7x9x4")),
+        ({"activation_bytes": 1000}, ("conv1", "bytes", "1,000", "1,008")),
+        ({"weights": 107}, ("conv1", "weights", "107", "108")),
+        ({"biases": 0}, ("conv1", "biases", "0", "4")),
+        ({"parameters": 108}, ("conv1", "parameters", "108", "112")),
+        ({"buffers": 8}, ("conv1", "buffers", "8", "0")),
+        ({"macs": 6803}, ("conv1", "macs", "6,803", "6,804")),
+        ({"in_place": True}, ("conv1", "in_place", "yes", "no")),
+        ({"receptive_field": (3, 4)}, ("conv1", "receptive_field", "3x4", "3x3")),
+        ({"receptive_field": (2, 3)}, ("conv1", "receptive_field", "2x3", "3x3")),
+    ],
+)
+def test_each_wrong_number_of_a_row_is_found(changes: dict[str, Any], found: tuple[str, ...]) -> None:
+    report = cnncalc.analyze(SMALL)
+    measurement = run_of(report)
+    assert disagreements(report, measurement) == []
+
+    rows = tuple(row._replace(**changes) if row.name == "conv1" else row for row in report.layers)
+    wrong = disagreements(report._replace(layers=rows), measurement)
+
+    assert found in wrong
+    assert {entry[:2] for entry in wrong} == {found[:2]}
+
+
+def test_a_wrong_total_is_found() -> None:
+    report = cnncalc.analyze(SMALL)
+    totals = report.totals._replace(macs=report.totals.macs + 1)
+
+    assert disagreements(report._replace(totals=totals), run_of(report)) == [
+        ("(totals)", "macs", f"{totals.macs:,}", f"{report.totals.macs:,}")
+    ]
+
+
+def test_a_wrong_shape_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run counts windows on the arrays; a rule that rounds the wrong way does not go unnoticed."""
+    monkeypatch.setattr(KINDS["pool"], "output", lambda self, x: Volume(-(-x.height // 2), -(-x.width // 2), x.depth))
+    report = cnncalc.analyze("INPUT[13x17x3] -> CONV3-4 -> POOL -> RELU")
+
+    wrong = [tuple(entry) for entry in verify(report).disagreements]
+
+    assert ("pool1", "volume", "1x7x9x4", "1x6x8x4") in wrong
+
+
+def test_a_wrong_stencil_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cnncalc.layers.base import Stencil
+
+    monkeypatch.setattr(KINDS["pool"], "stencils", lambda self, x: (Stencil(2, 0, 2), Stencil(2, 0, 1)))
+    report = cnncalc.analyze("INPUT[13x17x3] -> CONV3-4 -> POOL")
+
+    assert [tuple(entry) for entry in verify(report).disagreements] == [("pool1", "receptive_field", "5x4", "4x4")]
+
+
+# Receptive fields
+
+
+def seen(text: str) -> list[tuple[int, int]]:
+    """What is measured at each layer: the most pixels that one output sees, by height and width."""
+    report = cnncalc.analyze(text)
+    field = measure_field(report, run_of(report))
+    return [(found[0].extent, found[1].extent) for found in field if found is not None]
+
+
+def test_three_small_filters_see_as_much_as_a_large_one() -> None:
+    """CS231n: three 3x3 layers see 7x7."""
+    assert seen("INPUT[15x16x3] -> CONV3-4 -> CONV3-4 -> CONV3-4") == [(1, 1), (3, 3), (5, 5), (7, 7)]
+    assert seen("INPUT[15x16x3] -> CONV7-4")[-1] == (7, 7)
+
+
+def test_what_each_output_sees_can_be_followed_by_hand() -> None:
+    """A pool of 3 with stride 2 and a padding of 1 on 7 rows: windows at -1, 1, 3, 5."""
+    report = cnncalc.analyze("INPUT[7x9x2] -> POOL3/2(pad=1)")
+    found = measure_field(report, run_of(report))[-1]
+    assert found is not None
+
+    assert (found[0].first.tolist(), found[0].last.tolist()) == ([0, 1, 3, 5], [1, 3, 5, 6])
+
+
+def test_transposed_convolution_and_interpolation_see_different_pixels_in_turn() -> None:
+    assert seen("INPUT[7x9x2] -> DECONV3-2(pad=1)")[-1] == (2, 2)
+    assert seen("INPUT[7x9x2] -> DECONV2-2")[-1] == (1, 1)
+    assert seen("INPUT[7x9x2] -> UPSAMPLE2(mode=bilinear)")[-1] == (2, 2)
+    assert seen("INPUT[7x9x2] -> UPSAMPLE3")[-1] == (1, 1)
+
+
+def test_behind_a_whole_plane_layer_everything_is_seen() -> None:
+    assert seen("INPUT[7x9x2] -> CONV3-4 -> GAP -> FC-3")[2:] == [(7, 9), (7, 9)]
+    assert seen("INPUT[7x9x2] -> GN2")[-1] == (7, 9)
+
+
+def test_pixels_that_no_window_reaches_are_not_seen() -> None:
+    """A pool of 2 leaves the last of 7 rows; the report says what the layer could see, the run what is there."""
+    report = cnncalc.analyze("INPUT[7x8x2] -> POOL2 -> GAP")
+    assert report.layers[-1].receptive_field == (7, 8)
+    assert seen("INPUT[7x8x2] -> POOL2 -> GAP")[-1] == (6, 8)
+
+    verification = verify(report)
+
+    assert verification.agrees
+    assert verification.tallies[-1].measured == "2 seen in full, 1 cut off at the border"
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if len(case.inputs) == 1], ids=str)
+def test_the_receptive_field_of_every_layer_is_what_its_run_sees(case: Case) -> None:
+    """Each case behind a convolution and before another one."""
+    from cnncalc.analysis.report import account
+    from cnncalc.graph import chain
+
+    depth = case.inputs[0].depth
+    layers = [
+        ("in", KINDS["input"](size=list(case.inputs[0]))),
+        ("before", KINDS["conv"](filters=depth, kernel=[3, 1])),
+        ("case", case.layer),
+        ("after", KINDS["conv"](filters=5, kernel=[1, 3])),
+    ]
+    verification = verify(account(chain("case", layers), batch=2, dtype="float64"))
+
+    assert verification.disagreements == ()
+    assert verification.tallies[-1].checked == 4
+
+
+def test_what_would_cost_too_much_is_not_checked_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnncalc.run.field.MOST_WORK", 16_000)
+    verification = verify(cnncalc.analyze(SMALL))
+
+    assert verification.agrees
+    assert verification.tallies[-1][1:] == (3, 3, "3 seen in full; 2 not checked: too large")
+
+
+def test_an_input_of_very_many_rows_is_not_checked() -> None:
+    verification = verify(cnncalc.analyze("INPUT[3000x2x1] -> CONV3-1"))
+
+    assert verification.tallies[-1].checked == 0
+
+
+# What cannot be run
+
+
+def test_a_net_too_large_for_the_machine_is_refused_beforehand() -> None:
+    report = cnncalc.analyze("vgg16", batch=64)
+    with pytest.raises(DesignError) as caught:
+        verify(report, memory=2 << 30)
+
+    assert str(caught.value) == (
+        "error[too-large-to-run]: the run of vgg16 with 64 images in float32 needs about 4.406 GiB of memory, "
+        "but 2.000 GiB are free\n  = hint: a smaller --batch or --input needs less"
+    )
+
+
+def test_running_out_of_memory_is_told_in_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any, **keywords: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr("cnncalc.run.verify.build", full)
+    with pytest.raises(DesignError, match=r"needs about .* of memory"):
+        verify(cnncalc.analyze(SMALL))
+
+
+def test_only_floats_that_numpy_multiplies_are_run() -> None:
+    with pytest.raises(ValueProblem, match="float32 or float64, not in float16"):
+        verify(cnncalc.analyze(SMALL, dtype="float16"))
+
+
+def test_progress_is_told_of_every_layer() -> None:
+    told: list[tuple[str, int, str]] = []
+    verify(cnncalc.analyze(SMALL), progress=lambda *what: told.append(what))
+
+    names = ["input", "conv1", "relu1", "pool1", "fc1"]
+    assert told == [(what, index, name) for what in ("run", "receptive field") for index, name in enumerate(names)]
+
+
+@pytest.mark.parametrize(
+    "net",
+    ["lenet5", "alexnet", "googlenet-aux", "resnet50", "densenet121", "mobilenet-v2", "dcgan-generator", "nin"],
+)
+def test_named_nets_agree(net: str) -> None:
+    verification = verify(cnncalc.analyze(net))
+
+    assert verification.disagreements == ()
+    assert verification.is_finite
+    assert verification.tallies[-1].checked == verification.layers
+
+
+def test_the_document_says_what_agreed_and_what_did_not() -> None:
+    from cnncalc.formats import write
+    from cnncalc.views.verification import verification_document
+
+    report = cnncalc.analyze("INPUT[13x17x3] -> CONV3-4/2 -> RELU -> POOL -> FC-5")
+    measurement = run_of(report)
+    field = measure_field(report, measurement)
+    good = write(verification_document(compare(report, measurement, field)), "text")
+    rows = tuple(row._replace(macs=1) if row.name == "fc1" else row for row in report.layers)
+    bad = write(verification_document(compare(report._replace(layers=rows), measurement, field)), "text")
+
+    assert "every number of 5 layers agrees" in good
+    assert "fc1: MACs: the table says 1, measured 240" in bad
+    assert np.isfinite(measurement.peak_bytes)

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+import re
+from math import ceil, floor
+from typing import Any
+
+import pytest
+
+import cnncalc
+from cnncalc.analysis.report import Report, require_layer
+from cnncalc.errors import DesignError
+from cnncalc.formats import write
+from cnncalc.graph import chain
+from cnncalc.language.catalogue import names
+from cnncalc.layers import KINDS
+from cnncalc.views.explanation import document, placement, size_steps
+
+CASES: dict[str, list[dict[str, Any]]] = {
+    "input": [{"size": [9, 11, 6]}],
+    "conv": [
+        {"filters": 8},
+        {"filters": 8, "kernel": [3, 2], "stride": 2, "pad": [1, 0, 2, 3]},
+        {"filters": 8, "kernel": 3, "dilation": [2, 1], "groups": 2, "pad": "same", "stride": 2},
+        {"filters": 2, "connections": [[0, 1, 2], [3, 5]]},
+    ],
+    "dwconv": [{"kernel": 5, "stride": [2, 3], "multiplier": 2}, {}],
+    "deconv": [{"filters": 4},
+               {"filters": 4, "kernel": 3, "stride": 2, "pad": [1, 0, 0, 1], "output_pad": 1, "dilation": 2}],
+    "fc": [{"units": 7}],
+    "rbf": [{"units": 7}],
+    "pool": [{}, {"kernel": 3, "stride": 2, "round": "ceil"}, {"kernel": 2, "stride": 3, "pad": 1, "round": "ceil"},
+             {"output": [3, 4]}, {"kernel": 2, "dilation": 2}],
+    "avgpool": [{"kernel": 3, "stride": 2, "pad": 1}, {"output": 5}],
+    "lppool": [{"kernel": [2, 3]}],
+    "gap": [{}],
+    "gmp": [{}],
+    "subsample": [{}],
+    "relu": [{}], "relu6": [{}], "sigmoid": [{}], "tanh": [{}], "gelu": [{}], "silu": [{}], "hswish": [{}],
+    "hsigmoid": [{}], "lrelu": [{"slope": 0.2}], "elu": [{}], "softplus": [{}], "prelu": [{}], "softmax": [{}],
+    "bn": [{}], "ln": [{}], "gn": [{"groups": 3}], "in": [{"scale": True}], "lrn": [{}], "scale": [{}],
+    "dropout": [{}],
+    "add": [{}], "mul": [{}], "concat": [{}],
+    "flatten": [{}], "identity": [{}],
+    "reshape": [{"size": [11, 9, 6]}],
+    "upsample": [{"factor": 3}],
+    "pad": [{"pad": [1, 2, -3, 0]}],
+    "shuffle": [{"groups": 3}],
+    "slice": [{"from": 1, "to": 4}, {"from": 2}],
+}  # fmt: skip  # one kind a line is easier to read
+"""For each kind keys with which it takes a volume of [9x11x6]."""
+
+
+def one_layer(kind: str, keys: dict[str, Any]) -> Report:
+    """A net of an input of [9x11x6] and one layer, called ``x``."""
+    cls = KINDS[kind]
+    if kind == "input":
+        return cnncalc.analyze(chain("net", [("x", cls(**keys))]))
+    inputs = ["input", "input"] if cls.is_merge else ["input"]
+    return cnncalc.analyze(chain("net", [("input", KINDS["input"](size=[9, 11, 6])), ("x", cls(**keys), inputs)]))
+
+
+def test_every_kind_has_a_case() -> None:
+    assert set(CASES) == set(KINDS)
+
+
+@pytest.mark.parametrize(("kind", "keys"), [(kind, keys) for kind, cases in CASES.items() for keys in cases])
+def test_the_steps_to_a_volume_compute_it(kind: str, keys: dict[str, Any]) -> None:
+    """Each printed formula is worked out again, rounded as it says, and gives the side of the volume."""
+    row = one_layer(kind, keys).layer("x")
+
+    for step in size_steps(row):
+        found = re.match(r"(height|width|depth) ([0-9+*/() -]+) = ([0-9/+ ]+ = )?([0-9]+)(.*)", step)
+        if not found:
+            continue
+        side, formula, _, number, rest = found.groups()
+        value = eval(formula)  # noqa: S307  # digits, signs and brackets alone
+        value = ceil(value) if "rounded up" in rest else floor(value)
+        assert value == int(number), step
+        dropped = re.search(r": ([0-9]+)$", rest)
+        assert getattr(row.output, side) == int(dropped.group(1) if dropped else number), step
+
+
+@pytest.mark.parametrize(("kind", "keys"), [(kind, keys) for kind, cases in CASES.items() for keys in cases])
+def test_every_layer_is_explained_in_every_format(kind: str, keys: dict[str, Any]) -> None:
+    report = one_layer(kind, keys)
+    row = report.layer("x")
+
+    record = json.loads(write(document(report, row), "json"))
+
+    explained = [step["number"] for step in record["steps"]]
+    assert {"volume", "activations", "in place", "bytes", "MACs", "receptive field"} <= set(explained)
+    assert record["layer"]["output"] == list(row.output)
+    assert f"{row.parameters:,}" in write(document(report, row), "text")
+    assert write(document(report, row), "rich").isascii()
+
+
+def test_alexnet_conv1_whole() -> None:
+    """Krizhevsky et al. 2012: 96 filters of 11x11x3 at stride 4 over 227x227x3 give 55x55x96."""
+    report = cnncalc.analyze("alexnet")
+
+    assert (
+        write(document(report, report.layer("conv1")), "text")
+        == """\
+conv1 of alexnet: CONV11-96/4, layer 2 of 23
+
+input            [227x227x3] from input
+volume           height (227 - 11 + 2*0)/4 + 1 = 55
+                 width (227 - 11 + 2*0)/4 + 1 = 55
+                 depth 96 = filters
+                 height x width x depth: [55x55x96]
+activations      55*55*96 = 290,400
+in place         no: it makes a new volume
+bytes            290400*4 = 1,161,600 bytes = 1.108 MiB
+weights          weight [11x11x3x96]: (11*11*3)*96 = 34,848
+biases           bias [96]: 96
+parameters       34,848 + 96 = 34,944, *4 = 139,776 bytes = 136.5 KiB
+trainable        all of them
+MACs             (11*11*3)*96*55*55 = 105,415,200 multiply-adds for one image
+                 every weight is used at each of the height*width positions of the output
+receptive field  height 1 + (11 - 1)*1 = 11, neighbours before lie 1 pixel apart
+                 width 1 + (11 - 1)*1 = 11, neighbours before lie 1 pixel apart
+                 height x width: 11x11 pixels of the input
+"""
+    )
+
+
+def test_what_rounding_up_does_is_said() -> None:
+    """9 by windows of 2 at stride 3 with a pad of 1: (9 - 2 + 2)/3 = 3 windows more than one; 11: 11/3 rounds up."""
+    row = one_layer("pool", {"kernel": 2, "stride": 3, "pad": 1, "round": "ceil"}).layer("x")
+
+    assert size_steps(row) == [
+        "height (9 - 2 + 2*1)/3 + 1 = 4",
+        "width (11 - 2 + 2*1)/3 + 1 = 11/3 + 1 = 5, rounded up; "
+        "the last window would begin in the padding at the end: 4",
+        "depth 6 as the input",
+    ]
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_receptive_field_that_is_worked_out_is_that_of_the_table(name: str) -> None:
+    report = cnncalc.analyze(name)
+
+    for row in report.layers:
+        text = write(document(report, row), "text")
+        height, width = row.receptive_field
+        assert f"{height}x{width}" in text.rpartition("receptive field")[2]
+        for side, formula, number in re.findall(
+            r"(height|width) ([0-9]+ \+ \([0-9]+ - 1\)\*[0-9]+) = ([0-9]+), ", text
+        ):
+            assert eval(formula) == int(number), (row.name, side)  # noqa: S307  # digits, signs and brackets alone
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("in_place", [True, False])
+def test_whether_a_layer_is_in_place_agrees_with_the_table(name: str, in_place: bool) -> None:
+    report = cnncalc.analyze(name, in_place=in_place)
+
+    for row in report.layers:
+        answer, why = placement(report, row, in_place=in_place)
+        assert answer is row.in_place
+        assert why
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "why"),
+    [
+        ("INPUT 9x9x3 -> CONV-4 -> RELU", "relu1", "it may overwrite conv1, whose only reader it is"),
+        ("INPUT 9x9x3 -> CONV-4 -> RELU(in_place=no)", "relu1", "in_place=no is written"),
+        ("INPUT 9x9x3 -> CONV-4 -> GELU", "gelu1", "GELU cannot overwrite its input"),
+        ("INPUT 9x9x3 -> CONV-4 -> [RELU | ] -> ADD", "relu1", "conv1 is also read by add1"),
+        ("INPUT 9x9x3 -> CONV-4 -> SIGMOID -> TANH", "tanh1", "backward needs what sigmoid1 gave"),
+        ("INPUT 9x9x3 -> CONV-4 -> DROPOUT", "dropout1", "it is the identity at test time"),
+        ("INPUT 9x9x3 -> CONV-4 -> FLATTEN", "flatten1", "it is a view, the same numbers seen otherwise"),
+        ("INPUT 9x9x3 -> CONV-4 -> POOL", "pool1", "it makes a new volume"),
+        ("INPUT 9x9x3 -> CONV-4 -> [RELU | ] -> ADD", "add1", "ADD makes a new volume unless in_place=yes is written"),
+        ("INPUT 9x9x3 -> CONV-4@c -> FLATTEN@v -> RELU@r -> FC-3@o -> FROM(@c) -> CONV-2@d", "r",
+         "the memory of c is also read by d"),
+    ],
+)  # fmt: skip  # a case is easier to read in one line
+def test_the_reason_for_a_place_in_memory(pattern: str, name: str, why: str) -> None:
+    report = cnncalc.analyze(pattern)
+
+    assert placement(report, report.layer(name))[1] == why
+
+
+def test_without_in_place_the_reason_is_the_option() -> None:
+    report = cnncalc.analyze("INPUT 9x9x3 -> CONV-4 -> RELU", in_place=False)
+
+    why = placement(report, report.layer("relu1"), in_place=False)[1]
+
+    assert why == "each activation function has a volume of its own here (--no-in-place)"
+
+
+def test_an_unknown_layer_is_answered_with_the_nearest() -> None:
+    with pytest.raises(DesignError) as caught:
+        require_layer(cnncalc.analyze("vgg16"), "convv1")
+    assert str(caught.value) == "error[unknown-layer]: vgg16 has no layer 'convv1'; did you mean 'conv1'?"
