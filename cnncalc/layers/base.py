@@ -287,6 +287,11 @@ class Layer:
             if self.__dict__[item.attribute] != item.default
         }
 
+    def with_keys(self, **keys: Any) -> Layer:
+        """The layer with other values for some keys; None removes a key."""
+        values = {**self.written(), **keys}
+        return type(self)(**{name: value for name, value in values.items() if value is not None})
+
     @property
     def is_linear(self) -> bool:
         """At test time the output is a linear function of the inputs, plus a constant."""
@@ -319,8 +324,7 @@ class Layer:
         """The layer with the same windows on inputs of little depth, and these inputs."""
         if self.thin_depth is None:
             return self, inputs
-        keys = {name: value for name, value in {**self.written(), **self.thin_keys}.items() if value is not None}
-        layer = type(self)(**keys) if self.thin_keys else self
+        layer = self.with_keys(**self.thin_keys) if self.thin_keys else self
         return layer, tuple([x._replace(depth=self.thin_depth) for x in inputs])
 
     def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
