@@ -11,7 +11,7 @@ from cnncalc.cli.options import (
     DEPTH,
     DESIGN,
     NOTATION,
-    TABLE_FORMS,
+    TABLE_FORMATS,
     load,
     notation_of,
     output_options,
@@ -19,6 +19,7 @@ from cnncalc.cli.options import (
 )
 from cnncalc.cli.program import DONE, FAILED
 from cnncalc.errors import ValueProblem
+from cnncalc.formats import is_exact
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def run(
             columns=columns,
             depth=depth,
             notation=words,
-            exact=out.form in ("csv", "tsv"),
+            exact=is_exact(out.format),
         )
     )
     return FAILED if exit_code and not found.is_equal else DONE
@@ -174,7 +175,7 @@ COMMAND = Command(
         DEPTH,
         *DESIGN,
         *NOTATION,
-        *output_options(*TABLE_FORMS),
+        *output_options(*TABLE_FORMATS),
     ),
     optional=("after",),
 )
