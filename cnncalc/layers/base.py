@@ -221,6 +221,10 @@ class Layer:
     """Lower and upper bound of the output, whatever the input; infinite where none is promised."""
     drawn: ClassVar[str] = "block"
     """In drawings: a ``block``, ``joined`` to the block before, or a word on an ``arrow`` between fork and merge."""
+    why_input: ClassVar[str] = "its gradient is worked out from it"
+    """Why PyTorch keeps the input for backward, where it does."""
+    why_byproducts: ClassVar[str] = "the gradient uses it"
+    """What is kept beside input and output, and what for."""
     thin_depth: ClassVar[int | None] = 1
     """The least input depth that shows which pixels reach an output; None: only the depth it has."""
     thin_keys: ClassVar[Mapping[str, Any]] = {}

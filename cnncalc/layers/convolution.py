@@ -32,6 +32,7 @@ class Convolution(Layer):
 
     is_linear = True
     counts_macs: ClassVar[bool] = True
+    why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
     learns: ClassVar[bool] = True
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
@@ -333,6 +334,7 @@ class Deconv(Layer):
 
     kind: ClassVar[str] = "deconv"
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
+    why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
     is_linear = True
     counts_macs: ClassVar[bool] = True
     depth_key: ClassVar[str | None] = "filters"
