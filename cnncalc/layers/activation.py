@@ -45,6 +45,7 @@ class Activation(Layer):
     """
 
     is_activation: ClassVar[bool] = True
+    drawn_with_input: ClassVar[bool] = True
     can_work_in_place: ClassVar[bool] = True
     """Whether PyTorch has the function in place."""
 
@@ -410,6 +411,7 @@ class Softmax(Layer):
 
     kind: ClassVar[str] = "softmax"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV1-10 -> SOFTMAX -> GAP"
+    drawn_with_input: ClassVar[bool] = True
     memory: ClassVar[Memory] = Memory(keeps_output=True)
     kept: ClassVar[Keeping] = Keeping(output=True)
     keeps_output: ClassVar[bool] = True

@@ -193,6 +193,10 @@ class Layer:
     """An activation function, element by element."""
     is_merge: ClassVar[bool] = False
     """Takes two or more volumes."""
+    drawn_with_input: ClassVar[bool] = False
+    """Drawings show the layer in the box of the one before it."""
+    is_crop: ClassVar[bool] = False
+    """Cuts off or pads; drawings may show it as a label on an edge."""
     learns: ClassVar[bool] = False
     """Whether the kind can have parameters."""
     keeps_output: ClassVar[bool] = False
@@ -289,6 +293,11 @@ class Layer:
         if output.is_point:
             return Count(output.depth, str(output.depth))
         return product(*output)
+
+    @property
+    def sliding_kernel(self) -> tuple[int, int] | None:
+        """Height and width of the kernel that drawings show as a window on the input; None: no window is drawn."""
+        return None
 
     def may_work_in_place(self) -> bool | None:
         """True or False if the keys say so; None: by the rule of its kind."""

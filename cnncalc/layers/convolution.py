@@ -47,6 +47,10 @@ class Convolution(Layer):
         top, left = dh * (kh - 1) // 2, dw * (kw - 1) // 2
         return (top, left, top, left)
 
+    @property
+    def sliding_kernel(self) -> tuple[int, int]:
+        return self.kernel
+
     def pads(self) -> tuple[int, int, int, int] | str:
         """The pad as written, or dilation*(kernel-1)//2 on both sides."""
         return self._half() if self.pad is None else self.pad

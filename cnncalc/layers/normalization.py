@@ -34,6 +34,7 @@ class Affine(Layer):
     """Normalizations that end in one factor (``scale``, counted as weights) and one ``shift`` (biases) a channel."""
 
     learns: ClassVar[bool] = True
+    drawn_with_input: ClassVar[bool] = True
 
     scale: bool = key(Boolean(), True, means="whether a factor is learned")
     shift: bool = key(Boolean(), True, means="whether a shift is learned")
@@ -431,6 +432,7 @@ class LocalResponseNorm(Layer):
 
     kind: ClassVar[str] = "lrn"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRN5"
+    drawn_with_input: ClassVar[bool] = True
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
 
@@ -533,6 +535,7 @@ class Scale(Layer):
 
     kind: ClassVar[str] = "scale"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SCALE"
+    drawn_with_input: ClassVar[bool] = True
     learns: ClassVar[bool] = True
 
     shift: bool = key(Boolean(), True, means="whether a shift is learned")

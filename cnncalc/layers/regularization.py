@@ -23,6 +23,7 @@ class Dropout(Layer):
 
     kind: ClassVar[str] = "dropout"
     example: ClassVar[str] = "INPUT 7x7x16 -> FC-256 -> RELU -> DROPOUT(0.2)"
+    drawn_with_input: ClassVar[bool] = True
     memory: ClassVar[Memory] = Memory()
     bare: ClassVar[str | None] = "rate"
 

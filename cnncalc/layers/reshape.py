@@ -26,6 +26,7 @@ class Identity(Layer):
     memory: ClassVar[Memory] = Memory(gradient="view")
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     is_view: ClassVar[bool] = True
+    drawn_with_input: ClassVar[bool] = True
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         (x,) = inputs
@@ -49,6 +50,7 @@ class Flatten(Layer):
     memory: ClassVar[Memory] = Memory(gradient="view")
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     is_view: ClassVar[bool] = True
+    drawn_with_input: ClassVar[bool] = True
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
@@ -81,6 +83,7 @@ class Reshape(Layer):
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
     is_view: ClassVar[bool] = True
+    drawn_with_input: ClassVar[bool] = True
 
     size: tuple[int, int, int] = key(Size(), means="the new height x width x depth")
 
@@ -210,6 +213,7 @@ class ZeroPad(Layer):
 
     kind: ClassVar[str] = "pad"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> PAD([0, 1])"
+    is_crop: ClassVar[bool] = True
     bare: ClassVar[str | None] = "pad"
 
     pad: tuple[int, int, int, int] = key(Sides(), means="rows and columns on each side; negative ones crop")
@@ -263,6 +267,7 @@ class Shuffle(Layer):
 
     kind: ClassVar[str] = "shuffle"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SHUFFLE4"
+    drawn_with_input: ClassVar[bool] = True
     first: ClassVar[str | None] = "groups"
     bare: ClassVar[str | None] = "groups"
 
@@ -308,6 +313,7 @@ class Slice(Layer):
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SLICE(8, to=24)"
     bare: ClassVar[str | None] = "from"
     is_view: ClassVar[bool] = True
+    is_crop: ClassVar[bool] = True
 
     start: int = key(Whole(0), name="from", means="the first channel, from 0")
     stop: int | None = key(Whole(1), None, name="to", note="the depth", means="the channel behind the last")
