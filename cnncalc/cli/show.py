@@ -32,9 +32,9 @@ def run(target: str, way: str | None, design: dict[str, Any], output: dict[str, 
     from cnncalc.language.writer import as_pattern, as_yaml
 
     if way == "pattern":
-        out.write_text(as_pattern(report))
+        out.write_text(as_pattern(report.settled))
     else:
-        out.write_text(as_yaml(report), "yaml")
+        out.write_text(as_yaml(report.settled), "yaml")
 
 
 COMMAND = Command(

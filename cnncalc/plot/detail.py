@@ -102,7 +102,7 @@ def _crops(parts: Sequence[Part]) -> dict[int, Part]:
             readers.setdefault(edge.source, []).append(part)
     crops: dict[int, Part] = {}
     for part in parts:
-        if len(part.rows) > 1 or not part.main.layer.is_crop:
+        if len(part.rows) > 1 or part.main.layer.drawn != "arrow":
             continue
         (edge,) = part.inputs
         after = readers.get(part.index, [])

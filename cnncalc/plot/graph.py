@@ -65,7 +65,7 @@ class _Drawing:
         for column in columns:
             left, right = reach_of(column)
             first = column[0].pieces[0]
-            if ends and any(route.source == ENTRY for route in first.routing.routes):
+            if ends and first.routing.has_entry:
                 self._draw_continuation(ends[-1], x - gap / 2, x + left)
             y = self.top
             for group in column:
@@ -90,7 +90,7 @@ class _Drawing:
             (left, right), top = group.reach, y + STEM + 1
             canvas.rect(axis - left, top, left + right, group.length - STEM - 4, "fold", ' rx="4"')
             canvas.text(axis - left + 6, top + 14, f"\u00d7 {group.run.times:,}", "strong")
-            if any(route.source == ENTRY for route in group.pieces[0].routing.routes):
+            if group.pieces[0].routing.has_entry:
                 canvas.line(axis, y, axis, y + FRAME[0], "arrow")
             y += FRAME[0]
         for piece in group.pieces:

@@ -71,7 +71,7 @@ def parts_of(report: Report, depth: int | None = None) -> list[Part]:
     groups: list[_Group] = []
     for row in rows:
         block = _block(row.name, depth)
-        keeps = row.layer.drawn_with_input and row.input_volumes[0] == row.output
+        keeps = row.layer.drawn == "joined" and row.input_volumes[0] == row.output
         if block is not None:
             joined = groups[-1] if groups and groups[-1].block == block else None
         else:
@@ -107,7 +107,7 @@ def _joined(
     (source,) = row.sources
     group = owner[source]
     is_alone = len(readers[source]) == 1 and group.members[-1] == source and group.block is None
-    if is_alone and (row.layer.drawn_with_input or group.is_open):
+    if is_alone and (row.layer.drawn == "joined" or group.is_open):
         return group if row.training_only == rows[group.main].training_only else None
     return None
 

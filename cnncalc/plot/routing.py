@@ -50,6 +50,11 @@ class Routing(NamedTuple):
         return max(self.tracks.values(), default=0) + 1
 
     @property
+    def has_entry(self) -> bool:
+        """Whether an edge comes from before the cell."""
+        return any(route.source == ENTRY for route in self.routes)
+
+    @property
     def levels(self) -> int:
         """The number of arcs beside each other."""
         return max([route.level + 1 for route in self.routes if route.form == "arc"], default=0)
