@@ -74,15 +74,15 @@ class DesignError(CnncalcError):
     """A design cannot be read or does not fit together: one or more problems.
 
     ``problems`` holds at most :data:`MOST_PROBLEMS` of them, in the order of the text; ``count`` says how many there
-    were, ``every`` holds them all. ``nodes`` are those of the net that could be understood all the same, so that more
-    problems can be found in them.
+    were, ``every`` holds them all. ``partial`` is the graph as far as it could be understood (None: not at all), in
+    which more problems can be found; it may lack its nodes.
     """
 
-    def __init__(self, problems: Iterable[Problem], nodes: tuple[Any, ...] | None = None) -> None:
+    def __init__(self, problems: Iterable[Problem], partial: Any = None) -> None:
         self.every: tuple[Problem, ...] = tuple(dict.fromkeys(problems))
         self.count = len(self.every)
         self.problems: tuple[Problem, ...] = self.every[:MOST_PROBLEMS]
-        self.nodes = nodes
+        self.partial = partial
         super().__init__(self.problems[0].message if self.problems else "the design is wrong")
 
     def __str__(self) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE_PLANE, Gradients, Keeping, Layer, Memory, Parameter, Saved, Stencil, key
+from cnncalc.layers.base import WHOLE_PLANE, Gradients, Keeping, Layer, Memory, Parameter, Saved, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Dense(Layer):
@@ -50,6 +53,7 @@ class FullyConnected(Dense):
     example: ClassVar[str] = "INPUT 7x7x512 -> FC-4096"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     learns: ClassVar[bool] = True
+    sizes: ClassVar[Mapping[str, Sizing]] = {"units": Sizing("hidden", by_depth=True, last=("classes", 1000))}
 
     bias: bool = key(Boolean(), True, means="whether each unit has a bias")
 
