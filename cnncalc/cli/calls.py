@@ -6,7 +6,9 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.cli.program import COMMANDS, FAILED, find_command, perform
+from cnncalc.cli.command import FAILED
+from cnncalc.cli.program import perform
+from cnncalc.cli.registry import COMMANDS, find_command
 from cnncalc.cli.streams import StreamError, collected
 from cnncalc.documents.marker import Answer, Picture
 from cnncalc.documents.picture import check_path, words_of

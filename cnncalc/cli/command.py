@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from cnncalc.cli.streams import Output
 
+DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes: success; a check failed; the input or the call is wrong; an internal error; interrupted."""
+
 MOST_DIGITS = 18
 """Longer whole numbers are refused, as everywhere in the language."""
 

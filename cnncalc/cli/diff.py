@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.cli.command import Command, Option, output_of
+from cnncalc.cli.command import DONE, FAILED, Command, Option, output_of
 from cnncalc.cli.memory import REPLAY, options_of
 from cnncalc.cli.options import (
     COLUMNS,
@@ -17,7 +17,6 @@ from cnncalc.cli.options import (
     output_options,
     settings_of,
 )
-from cnncalc.cli.program import DONE, FAILED
 from cnncalc.errors import ValueProblem
 from cnncalc.source import visible
 

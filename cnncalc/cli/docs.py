@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.cli.command import Command, Option, choice
-from cnncalc.cli.program import DONE, FAILED, WRONG
+from cnncalc.cli.command import DONE, FAILED, WRONG, Command, Option, choice
 from cnncalc.cli.streams import StreamError, reason, say, write_output
 from cnncalc.documents.scan import ENDINGS, syntax_of
 from cnncalc.errors import DesignError, Problem, ValueProblem
-from cnncalc.source import describe, visible
+from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,7 +70,7 @@ def run(files: tuple[str, ...], check: bool, diff: bool, syntax: str | None) -> 
             if not (check or diff):
                 done.write()
         except (ValueProblem, StreamError) as error:
-            say(describe(Problem(error.code, error.message, hint=error.hint)))
+            say(str(Problem(error.code, error.message, hint=error.hint)))
             worst = WRONG
             continue
         except DesignError as error:

@@ -357,7 +357,7 @@ class Expander:
         """The ports that enter a layer, by the rules of INPUT, merges and references."""
         syntax = plan.syntax
         named = [self.names.reference(label, environment, scope) for label in plan.inputs]
-        if kind is Input:
+        if kind.is_input:
             if named or (ports and not at_head and not syntax.in_file):
                 message = "INPUT begins the net or a branch; it takes no volume"
                 raise DesignError([Problem("wrong-inputs", message, syntax.span)])
@@ -415,7 +415,7 @@ class Expander:
                 continue
             message = f"nothing reads the volume of {spec.name}"
             hint: str | None = "name it (@name) if it is an output, or merge it"
-            if spec.kind is Input:
+            if spec.kind.is_input:
                 hint = None
             elif spec.plan.syntax.in_file:
                 hint = "give it a name if it is an output, or merge it"

@@ -11,7 +11,6 @@ from cnncalc.language.guesses import yaml_guess
 from cnncalc.language.settings import NO_VALUES
 from cnncalc.language.syntax import Literal, Name
 from cnncalc.language.values import value_of
-from cnncalc.layers.input import Input
 from cnncalc.layers.keys import is_whole
 from cnncalc.volume import Volume
 
@@ -55,7 +54,7 @@ class LayerMaker:
         here = inputs[0] if inputs else None
         values, constant = self._written(spec, environment, here)
         constant = self._add_defaults(spec, values, here) and constant
-        if spec.kind is Input:
+        if spec.kind.is_input:
             self._size_input(spec, values)
             constant = False
         else:
@@ -97,7 +96,7 @@ class LayerMaker:
         sizing = spec.kind.sizes.get(key)
         if sizing is None:
             return spec.kind.is_replaced(key, values)
-        if spec.stated is not None and (sizing.by_depth or spec.kind is Input):
+        if spec.stated is not None and (sizing.by_depth or spec.kind.is_input):
             return True
         return (sizing.last is None and sizing.name in self.sizes) or spec.kind.is_replaced(key, values)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cnncalc.errors import MOST_PROBLEMS, DesignError, Problem, did_you_mean
 from cnncalc.language.limits import NAME_CHARACTERS
 from cnncalc.language.values import fixed_value_of
-from cnncalc.layers.input import Input
 from cnncalc.layers.keys import is_whole, shown
 
 if TYPE_CHECKING:
@@ -133,13 +132,13 @@ class Names:
         kind = spec.kind.kind
         number = scope.number(kind)
         self.specs.append(spec)
-        if spec.kind is Input:
+        if spec.kind.is_input:
             self.inputs.append(place)
         if written is not None:
             spec.name = written
             spec.is_named = True
             self.define(spec.name, place, spec.plan.name.span if spec.plan.name is not None else spec.plan.syntax.span)
-        elif spec.kind is Input:
+        elif spec.kind.is_input:
             spec.name = f"{scope.prefix}input{number}"
             self.nameless_inputs.append((place, scope))
         else:

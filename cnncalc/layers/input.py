@@ -24,6 +24,7 @@ class Input(Layer):
 
     kind: ClassVar[str] = "input"
     example: ClassVar[str] = "INPUT 32x32x3 -> FC-10"
+    is_input: ClassVar[bool] = True
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
     sizes: ClassVar[Mapping[str, Sizing]] = {"size": Sizing("input")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 class Dense(Layer):
     """What layers that see the whole volume share."""
 
+    depth_key: ClassVar[str | None] = "units"
+    thin_keys: ClassVar[Mapping[str, Any]] = {"units": 1}
     dash: ClassVar[str | None] = "units"
     bare: ClassVar[str | None] = "units"
 
@@ -51,6 +54,8 @@ class FullyConnected(Dense):
 
     kind: ClassVar[str] = "fc"
     example: ClassVar[str] = "INPUT 7x7x512 -> FC-4096"
+    is_linear = True
+    counts_macs: ClassVar[bool] = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     learns: ClassVar[bool] = True
     sizes: ClassVar[Mapping[str, Sizing]] = {"units": Sizing("hidden", by_depth=True, last=("classes", 1000))}
@@ -105,6 +110,7 @@ class Rbf(Dense):
 
     kind: ClassVar[str] = "rbf"
     example: ClassVar[str] = "INPUT 1x1x84 -> RBF-10"
+    output_range: ClassVar[tuple[float, float]] = (0, inf)
     kept: ClassVar[Keeping] = Keeping(inputs=True)
 
     units: int = key(Whole(1), means="the number of units: the depth of the output")

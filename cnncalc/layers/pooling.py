@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
@@ -52,6 +53,10 @@ class Pooling(Layer):
     def windows(self, x: Volume) -> Windows:
         """The windows over a volume."""
         return Windows(x, self.kernel, self.step, (0, 0, 0, 0))
+
+    def no_effect(self, x: Volume) -> str | None:
+        is_point = self.kernel == self.step == (1, 1) and not self.learns and self.output(x) == x
+        return "each window is a single pixel" if is_point else None
 
     def label(self) -> str:
         slash = f"/{sized(self.step)}" if self.step != self.kernel else ""
@@ -125,6 +130,9 @@ class AdaptivePooling(PaddedPooling):
             if name in self.keys and self.__dict__[name] != self.keys[name].default:
                 raise ValueProblem(f"output: an adaptive pool works out its own windows; leave out {name}")
 
+    def no_effect(self, x: Volume) -> str | None:
+        return super().no_effect(x) if self.adaptive is None else None
+
     def label(self) -> str:
         if self.adaptive is None:
             return super().label()
@@ -173,6 +181,7 @@ class MaxPool(AdaptivePooling):
 
     kind: ClassVar[str] = "pool"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> POOL3/2(round=ceil)"
+    picks_values = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     dilation: tuple[int, int] = key(Pair(), (1, 1), means="pixels from one element of the window to the next")
@@ -250,6 +259,7 @@ class AveragePool(AdaptivePooling):
 
     kind: ClassVar[str] = "avgpool"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> AVGPOOL2"
+    is_linear = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     count_pad: bool = key(Boolean(), True, means="whether padding counts as zeros in the mean")
@@ -310,6 +320,7 @@ class LpPool(PaddedPooling):
 
     kind: ClassVar[str] = "lppool"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> LPPOOL3/2"
+    output_range: ClassVar[tuple[float, float]] = (0, inf)
 
     power: float = key(Decimal(least=1), 2.0, means="the p of the norm")
 
@@ -364,6 +375,10 @@ class GlobalAveragePool(Layer):
 
     kind: ClassVar[str] = "gap"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GAP"
+    is_linear = True
+
+    def no_effect(self, x: Volume) -> str | None:
+        return f"{x} is a single pixel already" if x.is_point else None
 
     def output(self, *inputs: Volume) -> Volume:
         return Volume(1, 1, inputs[0].depth)
@@ -393,6 +408,8 @@ class GlobalMaxPool(GlobalAveragePool):
 
     kind: ClassVar[str] = "gmp"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GMP"
+    is_linear = False
+    picks_values = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -436,7 +453,13 @@ class Subsample(Pooling):
 
     kind: ClassVar[str] = "subsample"
     example: ClassVar[str] = "INPUT 28x28x1 -> CONV3-6 -> SUBSAMPLE2"
+    is_linear = True
     learns: ClassVar[bool] = True
+
+    def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        # one coefficient for the sum of a window
+        elements = self.kernel[0] * self.kernel[1]
+        return 0.8 / elements, 1.2 / elements
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth
