@@ -11,13 +11,14 @@ from cnncalc.cli.options import (
     DEPTH,
     DESIGN,
     NOTATION,
-    TABLE_FORMS,
+    TABLE_FORMATS,
     load,
     notation_of,
     output_options,
     settings_of,
 )
 from cnncalc.errors import ValueProblem
+from cnncalc.formats import is_exact
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def run(
             columns=columns,
             depth=depth,
             notation=words,
-            exact=out.form in ("csv", "tsv"),
+            exact=is_exact(out.format),
         )
     )
     return FAILED if exit_code and not found.is_equal else DONE
@@ -173,7 +174,7 @@ COMMAND = Command(
         DEPTH,
         *DESIGN,
         *NOTATION,
-        *output_options(*TABLE_FORMS),
+        *output_options(*TABLE_FORMATS),
     ),
     optional=("after",),
 )
