@@ -6,7 +6,7 @@ from typing import Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
 from cnncalc.cli.memory import REPLAY, options_of
-from cnncalc.cli.options import COLUMNS, DESIGN, NOTATION, TABLE_FORMS, analyze, notation_of, output_options
+from cnncalc.cli.options import COLUMNS, DESIGN, NOTATION, TABLE_FORMATS, analyze, notation_of, output_options
 from cnncalc.errors import ValueProblem
 
 HELP = """Finds the largest batch of TARGET that fits into --memory, and what else would help, each with its effect.
@@ -80,6 +80,6 @@ COMMAND = Command(
         COLUMNS,
         *DESIGN,
         *NOTATION,
-        *output_options(*TABLE_FORMS),
+        *output_options(*TABLE_FORMATS),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.cli.command import Command, form_of
+from cnncalc.cli.command import Command, format_of
 from cnncalc.cli.memory import REPLAY, options_of
 from cnncalc.cli.options import DESIGN, OUTPUT, UNITS, load, settings_of
 from cnncalc.cli.streams import Output
@@ -46,7 +46,7 @@ def run(
     if output["file"] is None:
         refuse_terminal("a page", "page.html")
     else:
-        form_of(output["file"], ("html",))
+        format_of(output["file"], ("html",))
     options = options_of(replay)
     check_options(options)
     if options.checkpoint == "best":

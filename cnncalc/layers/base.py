@@ -74,6 +74,19 @@ class Stencil(NamedTuple):
     is_exact: bool = True
 
 
+class Sizing(NamedTuple):
+    """How a key that a design leaves open is decided.
+
+    In this order: by the depth of a stated volume (``by_depth``), by the setting ``name`` of the call, by the key's
+    default, which is then reported as the assumption ``name``. ``last`` holds another name and default for the last
+    layer of the kind on its path.
+    """
+
+    name: str
+    by_depth: bool = False
+    last: tuple[str, int] | None = None
+
+
 class Memory(NamedTuple):
     """What a framework does with memory when it runs a layer in training.
 
@@ -188,6 +201,10 @@ class Layer:
     slash: ClassVar[str | None] = None
     bare: ClassVar[str | None] = None
     keys: ClassVar[dict[str, Key]] = {}
+    sizes: ClassVar[Mapping[str, Sizing]] = {}
+    """Keys that a design may leave open, as the filters of ``CONV``."""
+    replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Keys that take the place of others, as the output of an adaptive pool that of its windows."""
 
     # Traits: all that other rooms know of a kind. Those that depend on keys are properties.
 
@@ -286,6 +303,11 @@ class Layer:
             for name, item in self.keys.items()
             if self.__dict__[item.attribute] != item.default
         }
+
+    @classmethod
+    def is_replaced(cls, name: str, values: Mapping[str, Value]) -> bool:
+        """Whether one of the values takes the place of a key."""
+        return any(name in replaced for other, replaced in cls.replaces.items() if other in values)
 
     @property
     def is_linear(self) -> bool:
