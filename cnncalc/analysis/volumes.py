@@ -58,12 +58,12 @@ def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
 
 def with_volume_problems(error: DesignError) -> DesignError:
     """The error of a design with the problems of volumes added, as far as its nodes are known."""
-    if error.nodes is None:
+    if error.partial is None:
         return error
     try:
-        propagate(Graph("", error.nodes))
+        propagate(error.partial)
     except DesignError as more:
-        return DesignError(in_text_order([*error.every, *more.every]))
+        return DesignError(in_text_order([*error.every, *more.every]), error.partial)
     return error
 
 

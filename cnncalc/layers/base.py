@@ -74,6 +74,19 @@ class Stencil(NamedTuple):
     is_exact: bool = True
 
 
+class Sizing(NamedTuple):
+    """How a key that a design leaves open is decided.
+
+    In this order: by the depth of a stated volume (``by_depth``), by the setting ``name`` of the call, by the key's
+    default, which is then reported as the assumption ``name``. ``last`` holds another name and default for the last
+    layer of the kind on its path.
+    """
+
+    name: str
+    by_depth: bool = False
+    last: tuple[str, int] | None = None
+
+
 class Memory(NamedTuple):
     """What a framework does with memory when it runs a layer in training.
 
@@ -188,6 +201,10 @@ class Layer:
     slash: ClassVar[str | None] = None
     bare: ClassVar[str | None] = None
     keys: ClassVar[dict[str, Key]] = {}
+    sizes: ClassVar[Mapping[str, Sizing]] = {}
+    """Keys that a design may leave open, as the filters of ``CONV``."""
+    replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Keys that take the place of others, as the output of an adaptive pool that of its windows."""
 
     # Traits: all that other rooms know of a kind. Those that depend on keys are properties.
 
@@ -296,6 +313,11 @@ class Layer:
         values = {**self.written(), **keys}
         return type(self)(**{name: value for name, value in values.items() if value is not None})
 
+    @classmethod
+    def is_replaced(cls, name: str, values: Mapping[str, Value]) -> bool:
+        """Whether one of the values takes the place of a key."""
+        return any(name in replaced for other, replaced in cls.replaces.items() if other in values)
+
     @property
     def is_linear(self) -> bool:
         """At test time the output is a linear function of the inputs, plus a constant."""
@@ -315,6 +337,11 @@ class Layer:
     def is_view_at_test_time(self) -> bool:
         """At test time the output is the input's own memory."""
         return self.is_view or self.is_identity_at_test_time
+
+    @property
+    def sliding_kernel(self) -> tuple[int, int] | None:
+        """Height and width of the kernel that drawings show as a window on the input; None: no window is drawn."""
+        return None
 
     def is_depthwise(self, x: Volume) -> bool:
         """Whether it is a convolution each of whose filters sees one channel of the input."""

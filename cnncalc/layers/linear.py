@@ -6,7 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE_PLANE, Gradients, Keeping, Layer, Memory, Parameter, Saved, Stencil, key
+from cnncalc.layers.base import WHOLE_PLANE, Gradients, Keeping, Layer, Memory, Parameter, Saved, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.volume import Volume
@@ -59,6 +59,7 @@ class FullyConnected(Dense):
     counts_macs: ClassVar[bool] = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     learns: ClassVar[bool] = True
+    sizes: ClassVar[Mapping[str, Sizing]] = {"units": Sizing("hidden", by_depth=True, last=("classes", 1000))}
 
     bias: bool = key(Boolean(), True, means="whether each unit has a bias")
 
