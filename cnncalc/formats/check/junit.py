@@ -63,17 +63,8 @@ def _tests(outcome: Outcome, checkup: Checkup) -> list[_Test]:
     only = checkup._replace(outcomes=(outcome,))
     annotations = annotations_of(only)
     if outcome.is_broken:
-        return [
-            _Test(
-                f"{annotation.code}: {annotation.message}",
-                "error",
-                annotation.code,
-                annotation.message,
-                _body(annotation),
-            )
-            for annotation in annotations
-            if annotation.severity == "error"
-        ]
+        errors = [annotation for annotation in annotations if annotation.severity == "error"]
+        return [_Test(f"{each.code}: {each.message}", "error", each.code, each.message, _body(each)) for each in errors]
     tests = [_of_limit(one, annotations, checkup) for one in outcome.checked]
     for annotation in annotations:
         if annotation.code == NO_BUDGET:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.formats.check.annotations import (
+    NO_BASE,
     amount,
     annotations_of,
     change,
