@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Gradients, Keeping, Layer, Memory, Parameter, Saved, Stencil, key
+from cnncalc.layers.base import Gradients, Keeping, Layer, Memory, Parameter, Saved, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Connections, Pad, Pair, Whole
 from cnncalc.layers.planes import (
     convolve,
@@ -32,6 +32,7 @@ class Convolution(Layer):
 
     is_linear = True
     counts_macs: ClassVar[bool] = True
+    why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
     learns: ClassVar[bool] = True
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
@@ -52,6 +53,10 @@ class Convolution(Layer):
         (kh, kw), (dh, dw) = self.kernel, self.dilation
         top, left = dh * (kh - 1) // 2, dw * (kw - 1) // 2
         return (top, left, top, left)
+
+    @property
+    def sliding_kernel(self) -> tuple[int, int]:
+        return self.kernel
 
     def pads(self) -> tuple[int, int, int, int] | str:
         """The pad as written, or dilation*(kernel-1)//2 on both sides."""
@@ -109,6 +114,7 @@ class Conv(Convolution):
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     dash: ClassVar[str | None] = "filters"
     bare: ClassVar[str | None] = "filters"
+    sizes: ClassVar[Mapping[str, Sizing]] = {"filters": Sizing("filters", by_depth=True), "kernel": Sizing("kernel")}
 
     filters: int = key(Whole(1), 64, means="the number of filters: the depth of the output")
     groups: int = key(Whole(1), 1, means="parts of the depth, each with its share of the filters")
@@ -333,6 +339,7 @@ class Deconv(Layer):
 
     kind: ClassVar[str] = "deconv"
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
+    why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
     is_linear = True
     counts_macs: ClassVar[bool] = True
     depth_key: ClassVar[str | None] = "filters"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.layers.base import Layer, key, require_inputs
+from cnncalc.layers.base import Layer, Sizing, key, require_inputs
 from cnncalc.layers.keys import Size
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cnncalc.counts import Count
 
 
@@ -25,6 +27,7 @@ class Input(Layer):
     is_input: ClassVar[bool] = True
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
+    sizes: ClassVar[Mapping[str, Sizing]] = {"size": Sizing("input")}
 
     size: tuple[int, int, int] = key(Size(), (224, 224, 3), means="height x width x depth of the image")
 

@@ -6,7 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE_PLANE, Gradients, Keeping, Layer, Memory, Parameter, Saved, Stencil, key
+from cnncalc.layers.base import WHOLE_PLANE, Gradients, Keeping, Layer, Memory, Parameter, Saved, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.volume import Volume
@@ -54,10 +54,12 @@ class FullyConnected(Dense):
 
     kind: ClassVar[str] = "fc"
     example: ClassVar[str] = "INPUT 7x7x512 -> FC-4096"
+    why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
     is_linear = True
     counts_macs: ClassVar[bool] = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     learns: ClassVar[bool] = True
+    sizes: ClassVar[Mapping[str, Sizing]] = {"units": Sizing("hidden", by_depth=True, last=("classes", 1000))}
 
     bias: bool = key(Boolean(), True, means="whether each unit has a bias")
 

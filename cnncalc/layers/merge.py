@@ -107,6 +107,7 @@ class Multiply(Elementwise):
 
     kind: ClassVar[str] = "mul"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [GAP -> FC-16 -> SIGMOID | ] -> MUL"
+    why_input: ClassVar[str] = "the gradient of one factor is the other one"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     def combine(self, xp: Any) -> Any:

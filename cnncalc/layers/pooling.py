@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
 from cnncalc.errors import ValueProblem
@@ -17,6 +17,7 @@ from cnncalc.layers.base import (
     Memory,
     Parameter,
     Saved,
+    Sizing,
     Stencil,
     key,
 )
@@ -25,6 +26,9 @@ from cnncalc.layers.planes import largest_places, pieces, pixels, planes, pool, 
 from cnncalc.layers.window import SIDES, Windows, sized
 from cnncalc.volume import Volume
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class Pooling(Layer):
     """What all pools share: a window, by default without overlap and without padding."""
@@ -32,6 +36,7 @@ class Pooling(Layer):
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
     bare: ClassVar[str | None] = "kernel"
+    sizes: ClassVar[Mapping[str, Sizing]] = {"kernel": Sizing("pool_kernel")}
 
     kernel: tuple[int, int] = key(Pair(), (2, 2), means="height and width of the window")
     stride: tuple[int, int] | None = key(Pair(), None, note="the kernel", means="pixels from one window to the next")
@@ -111,6 +116,8 @@ class PaddedPooling(Pooling):
 class AdaptivePooling(PaddedPooling):
     """Pools that may instead be told the size of their output."""
 
+    replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"output": ("kernel", "stride", "pad", "round", "dilation")}
+
     adaptive: tuple[int, int] | None = key(
         Pair(), None, name="output", note="not adaptive", means="height and width of the output, in place of a kernel"
     )
@@ -119,7 +126,7 @@ class AdaptivePooling(PaddedPooling):
         super()._check()
         if self.adaptive is None:
             return
-        for name in ("kernel", "stride", "pad", "round", "dilation"):
+        for name in self.replaces["output"]:
             if name in self.keys and self.__dict__[name] != self.keys[name].default:
                 raise ValueProblem(f"output: an adaptive pool works out its own windows; leave out {name}")
 
@@ -174,6 +181,8 @@ class MaxPool(AdaptivePooling):
 
     kind: ClassVar[str] = "pool"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> POOL3/2(round=ceil)"
+    why_input: ClassVar[str] = "PyTorch keeps the input beside the place of each maximum"
+    why_byproducts: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
     picks_values = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
@@ -252,6 +261,7 @@ class AveragePool(AdaptivePooling):
 
     kind: ClassVar[str] = "avgpool"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> AVGPOOL2"
+    why_input: ClassVar[str] = "PyTorch keeps the input, though its size alone would do"
     is_linear = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
@@ -401,6 +411,8 @@ class GlobalMaxPool(GlobalAveragePool):
 
     kind: ClassVar[str] = "gmp"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GMP"
+    why_input: ClassVar[str] = "PyTorch keeps the input beside the place of each maximum"
+    why_byproducts: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
     is_linear = False
     picks_values = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
