@@ -39,7 +39,7 @@ def steps(net: str) -> Iterator[tuple[str, str]]:
     yield "memory", ""
     curve = curve_of(Bench(report, Options()))
     yield "curve", ""
-    outcome = checked(net, report, {}, "iec")
+    outcome = checked(net, report, Settings(), "iec")
     yield "budget and rules", ""
     texts = texts_of(report)
     yield "texts", ""

@@ -274,10 +274,10 @@ def _parse(source: Source) -> dict[str, Any]:
         raise DesignError([Problem("toml-syntax", f"TOML: {what}", Span(source, start, start + 1))]) from None
 
 
-def shown_path(path: str) -> str:
-    """A path as it is printed: from where the program runs, with ``/``."""
+def shown_path(path: str, folder: str = "") -> str:
+    """A path as it is printed: relative to ``folder`` (default: the current one), with ``/``."""
     try:
-        shown = os.path.relpath(path)
+        shown = os.path.relpath(path, folder or os.curdir)
     except ValueError:  # another drive
         shown = os.path.normpath(path)
     return shown.replace(os.sep, "/")
