@@ -15,10 +15,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from cnncalc.analysis.loading import load_design
+from cnncalc.analysis.loading import load
 from cnncalc.analysis.report import account
+from cnncalc.checks.check import Orders
 from cnncalc.cli.report import checked, texts_of
-from cnncalc.language.expand import Settings
+from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.memory.curve import curve_of
 from cnncalc.memory.report import Bench, Options, account_memory
 from cnncalc.page import report_page
@@ -31,7 +32,7 @@ MOST_MILLISECONDS = 200
 
 def steps(net: str) -> Iterator[tuple[str, str]]:
     """Makes a page; after each step its name and the page, as far as there is one."""
-    graph = load_design(net, Settings())
+    graph = load(net)
     yield "load", ""
     report = account(graph)
     yield "analysis", ""
@@ -39,7 +40,7 @@ def steps(net: str) -> Iterator[tuple[str, str]]:
     yield "memory", ""
     curve = curve_of(Bench(report, Options()))
     yield "curve", ""
-    outcome = checked(net, report, Settings(), "iec")
+    outcome = checked(net, report, DEFAULT_SETTINGS, Orders({}))
     yield "budget and rules", ""
     texts = texts_of(report)
     yield "texts", ""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.checks.budget import Budget, Written, read_budget
 from cnncalc.errors import DesignError, Problem, did_you_mean, in_text_order
+from cnncalc.language.files import read_text
 from cnncalc.language.limits import YAML_BYTES
-from cnncalc.language.target import read_text
 from cnncalc.source import Source, Span
 
 if TYPE_CHECKING:
@@ -286,7 +286,8 @@ def shown_path(path: str, folder: str = "") -> str:
 class Configurations:
     """Finds the nearest configuration of a file; each is read once."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str = "") -> None:
+        self.folder = folder  # names in messages are relative to it
         self._known: dict[str, Configuration | DesignError] = {}
 
     def of_folder(self, folder: str) -> Configuration:
@@ -304,7 +305,7 @@ class Configurations:
                 break
             passed.append(here)
             try:
-                mine = _in_folder(here)
+                mine = _in_folder(here, self.folder)
             except DesignError as error:
                 found = error
                 break
@@ -322,7 +323,7 @@ class Configurations:
         return found
 
 
-def _in_folder(folder: str) -> Configuration | None:
+def _in_folder(folder: str, start: str) -> Configuration | None:
     found: list[Configuration] = []
     for name, root in zip(FILES, ((), ("tool", "cnncalc")), strict=True):
         path = os.path.join(folder, name)
@@ -332,8 +333,8 @@ def _in_folder(folder: str) -> Configuration | None:
         if name == "pyproject.toml" and "cnncalc" not in text:
             continue
         if len(text) > YAML_BYTES:
-            raise DesignError([Problem("limit", f"{shown_path(path)}: at most {YAML_BYTES // 1024**2} MiB")])
-        configuration = _Reader(Source(shown_path(path), text), root).read(folder)
+            raise DesignError([Problem("limit", f"{shown_path(path, start)}: at most {YAML_BYTES // 1024**2} MiB")])
+        configuration = _Reader(Source(shown_path(path, start), text), root).read(folder)
         if configuration is not None:
             found.append(configuration)
     if len(found) > 1:

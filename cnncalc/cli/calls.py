@@ -11,7 +11,6 @@ from cnncalc.cli.program import internal_problem, perform
 from cnncalc.cli.registry import COMMANDS, find_command
 from cnncalc.documents.marker import Answer, Picture
 from cnncalc.documents.picture import check_path, words_of
-from cnncalc.documents.update import Unfit
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class CapturedConsole(Console):
     def print_error(self, text: str) -> None:
         self.errors.append(text)
 
-    def write_file(self, content: str | bytes, file: str) -> None:
+    def write_file(self, content: str | bytes, file: str, shown: str = "") -> None:
         assert isinstance(content, str)
         self.files.append((file, content))
 
@@ -117,8 +116,8 @@ def _call(words: Sequence[str], folder: str) -> CallResult:
     try:
         ((path, svg),) = console.files
         check_path(path)
-    except Unfit as error:
-        return CallResult(None, ValueProblem(str(error), code="picture"), warnings)
+    except ValueProblem as error:
+        return CallResult(None, error, warnings)
     return CallResult(Answer("", "svg", Picture(path, words_of(svg))), None, warnings, svg)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cnncalc.cli.command import DONE, Command, Option, switch
 from cnncalc.cli.options import DESIGN, UNITS, OutputOptions, output_options
 from cnncalc.errors import DesignError, ValueProblem
-from cnncalc.formats.check import FORMS
+from cnncalc.formats.check import CHECK_FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,7 @@ def run(call: Call, console: Console) -> int:
     from cnncalc.formats.check.annotations import summary
 
     stdin = console.read_input() if "-" in call.files else None
-    checkup = Checker(_orders(call), call.design.settings(), stdin).check(call.files)
+    checkup = Checker(_orders(call, console.folder), call.design.settings(), stdin).check(call.files)
     _print_problems(checkup, console)
     if call.record is not None:
         _write_record(checkup, call.record, console)
@@ -80,7 +80,7 @@ def run(call: Call, console: Console) -> int:
     return checkup.code
 
 
-def _orders(call: Call) -> Orders:
+def _orders(call: Call, folder: str) -> Orders:
     """What to check; raises errors for a wrong budget and for unknown rules."""
     from cnncalc.checks.budget import from_calls, read_budget
     from cnncalc.checks.check import Orders
@@ -103,6 +103,7 @@ def _orders(call: Call) -> Orders:
         ignore=call.ignore,
         strict=call.strict,
         units=call.units,
+        folder=folder,
     )
 
 
@@ -127,7 +128,11 @@ def _write_record(checkup: Checkup, file: str, console: Console) -> None:
     if any(outcome.is_broken for outcome in checkup.outcomes):
         console.print_error(f"{file} is not written, since not every file could be measured")
     else:
-        console.write(baseline_text(recorded_values(checkup, file)), OutputOptions(file=file), "json")
+        console.write(
+            baseline_text(recorded_values(checkup, console.path(file), console.folder)),
+            OutputOptions(file=file),
+            "json",
+        )
 
 
 def _words(values: Sequence[str]) -> tuple[str, ...]:
@@ -163,7 +168,7 @@ COMMAND = Command(
         switch("--strict", "Fail on warnings, and if there is nothing to check."),
         DESIGN,
         UNITS,
-        output_options(*FORMS),
+        output_options(*CHECK_FORMATS),
     ),
     several="files",
 )

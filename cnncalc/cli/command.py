@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, format_of_ending
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
@@ -17,15 +18,6 @@ DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 
 MOST_DIGITS = 18
 """Longer whole numbers are refused, as everywhere in the language."""
-
-ENDINGS = {
-    "txt": "text", "md": "markdown", "markdown": "markdown", "tex": "latex", "html": "html", "htm": "html",
-    "rst": "rst", "csv": "csv", "tsv": "tsv", "json": "json", "yaml": "yaml", "yml": "yaml", "sarif": "sarif",
-    "svg": "svg", "png": "png",
-}  # fmt: skip
-"""Which format a file is in that ends so."""
-NOT_TEXT = ("svg", "png", "jpg", "jpeg", "gif", "webp", "pdf", "ps", "eps", "docx", "odt", "xls", "xlsx", "ods")
-"""Files that end so are never what a command writes as text."""
 
 
 class Option(NamedTuple):
@@ -176,11 +168,11 @@ def format_of(file: str, formats: tuple[str, ...]) -> str | None:
     """
     name = file.replace("\\", "/").rpartition("/")[2]
     ending = name.rpartition(".")[2].lower() if "." in name else ""
-    found = ENDINGS.get(ending)
-    if found in formats:
-        return found
-    if ending in NOT_TEXT:
-        usual = next((end for end, name in ENDINGS.items() if name in formats), "txt")
+    found = format_of_ending(ending)
+    if found is not None and found.name in formats:
+        return found.name
+    if ending in FOREIGN_ENDINGS or (found is not None and found.is_picture):
+        usual = next((FORMATS[name].endings[0] for name in formats if FORMATS[name].endings), "txt")
         message = f"'.{ending}' is no format of this command, which writes {', '.join(formats)}"
         raise ValueProblem(message, code="usage", hint=f"--output {visible(file)[: -len(ending)]}{usual}")
     return None

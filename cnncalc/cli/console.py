@@ -95,15 +95,18 @@ class Console:
         except OSError:
             _discard(sys.stderr)
 
-    def write_file(self, content: str | bytes, file: str) -> None:
-        """Writes a file by replacing it, so that no reader sees a part of it; StreamError if it cannot be written."""
+    def write_file(self, content: str | bytes, file: str, shown: str = "") -> None:
+        """Replaces a file, so that no reader sees a part of it; ``shown`` is its name in error messages.
+
+        Raises StreamError if it cannot be written.
+        """
         try:
             _replace_file(
                 content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace"),
                 os.path.realpath(self.path(file)),
             )
         except (OSError, ValueError) as error:
-            raise StreamError("output", f"cannot write '{visible(file)}': {reason(error)}") from None
+            raise StreamError("output", f"cannot write '{visible(shown or file)}': {reason(error)}") from None
 
     def page(self) -> Page | None:
         """What the terminal behind standard output can show; None if there is no terminal.

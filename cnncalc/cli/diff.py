@@ -17,6 +17,7 @@ from cnncalc.cli.options import (
     refuse_input_twice,
 )
 from cnncalc.errors import ValueProblem
+from cnncalc.formats import is_exact
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions
     from cnncalc.graph import Graph
-    from cnncalc.language.expand import Settings
+    from cnncalc.language.settings import Settings
     from cnncalc.memory.report import Options
 
 HELP = """Says what is different in AFTER: layers that were added, removed, changed or renamed, and all totals.
@@ -81,7 +82,7 @@ def run(call: Call, console: Console) -> int:
         columns=call.columns,
         depth=call.depth,
         notation=notation,
-        exact=call.output.format in ("csv", "tsv"),
+        exact=is_exact(call.output.format),
     )
     console.write_document(document, call.output)
     return FAILED if call.exit_code and not found.is_equal else DONE
@@ -106,17 +107,17 @@ def _at_revision(file: str, revision: str, settings: Settings, console: Console)
     """The net of a file in a revision of its git repository."""
     import os
 
-    from cnncalc.analysis.loading import load_design_text
+    from cnncalc.analysis.loading import load_bytes
     from cnncalc.checks.baseline import NoBase, Revision
 
     if not os.path.isfile(console.path(file)):
         message = f"--base compares a file with its earlier form, but '{visible(file)[:60]}' is no file"
         raise ValueProblem(message, code="usage", hint="cnncalc diff FILE --base REV")
     try:
-        text = Revision(revision, settings).text(file)
+        content = Revision(revision, settings, console.folder).content(file)
     except NoBase as error:
         raise ValueProblem(str(error), code="unreadable-base") from None
-    return load_design_text(f"{visible(revision)}:{file}", text, settings)
+    return load_bytes(f"{visible(revision)}:{file}", content, settings)
 
 
 def names_of(old: Report, new: Report, before: str, after: str | None, base: str | None) -> tuple[str, str]:

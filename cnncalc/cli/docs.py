@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.cli.command import DONE, FAILED, WRONG, Command, choice, switch
 from cnncalc.cli.console import StreamError, reason
-from cnncalc.documents.scan import ENDINGS, syntax_of
+from cnncalc.documents import SYNTAXES, syntax_of
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
 from cnncalc.source import visible
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from cnncalc.cli.console import Console
     from cnncalc.cli.document_update import Drawing
 
-HELP = """Writes into FILES what the calls in their markers print, and leaves all else as it is. FILES are documents in
-Markdown, HTML, reStructuredText, LaTeX or AsciiDoc, and folders (searched for them).
+_TITLES = [each.title for each in SYNTAXES.values()]
+
+HELP = f"""Replaces the text between the markers in FILES with what their calls print. FILES are documents in
+{", ".join(_TITLES[:-1])} or {_TITLES[-1]}, and folders (searched for them).
 
 A marker is a pair of comments with a call of cnncalc, and what stands between them is written anew:
 
@@ -180,9 +182,9 @@ class _Work:
         from cnncalc.cli.document_update import update_document
 
         if document.syntax is None and os.path.exists(document.path):
-            known = " ".join(ending for endings in ENDINGS.values() for ending in endings)
+            known = " ".join(f".{ending}" for each in SYNTAXES.values() for ending in each.endings)
             message = f"the syntax of {visible(document.shown)} is not known by its name (known: {known})"
-            raise ValueProblem(message, code="unknown-syntax", hint=f"--syntax {'|'.join(ENDINGS)} says it")
+            raise ValueProblem(message, code="unknown-syntax", hint=f"--syntax {'|'.join(SYNTAXES)} says it")
         self._read = text = read_document(document.path, document.shown)
         self.document = document
         self.mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
@@ -219,9 +221,9 @@ class _Work:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
             except OSError as error:
                 raise StreamError("output", f"cannot write '{visible(drawing.path)}': {reason(error)}") from None
-            self.console.write_file(drawing.svg, shown_path(path, self.console.folder))
+            self.console.write_file(drawing.svg, path, shown_path(path, self.console.folder))
         if self.result.update.changes:
-            self.console.write_file(self.mark + self.result.update.text, self.document.path)
+            self.console.write_file(self.mark + self.result.update.text, self.document.path, self.document.shown)
 
     def lines(self, *, check: bool, diff: bool) -> Iterator[str]:
         """What was found and done, one line each."""
@@ -277,7 +279,7 @@ COMMAND = Command(
     (
         switch("--check", "Write nothing; exit with 1 if a document is not up to date."),
         switch("--diff", "Write nothing; print what would change."),
-        choice("--syntax", tuple(ENDINGS), "The syntax of FILES (default: by the endings of their names)."),
+        choice("--syntax", tuple(SYNTAXES), "The syntax of FILES (default: by the endings of their names)."),
     ),
     several="files",
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.cli.calls import CALLABLE, Caller, CallError, MarkerProblem, problems_of
-from cnncalc.documents.scan import module_of, scan
-from cnncalc.documents.update import Unfit, Update, body_of, update
+from cnncalc.documents import SYNTAXES
+from cnncalc.documents.scan import scan
+from cnncalc.documents.update import OutputRejected, Update, body_of, update
 from cnncalc.errors import Problem, listed
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ class DocumentUpdate(NamedTuple):
 def update_document(name: str, text: str, syntax: str, folder: str, caller: Caller) -> DocumentUpdate:
     """The document called ``name`` brought up to date; file names in its calls start from ``folder``."""
     found = scan(name, text, syntax, CALLABLE)
-    module = module_of(syntax)
     problems = [MarkerProblem(problem) for problem in found.problems]
     bodies, drawings, warnings = [], [], []
     for marker in found.markers:
@@ -48,8 +48,8 @@ def update_document(name: str, text: str, syntax: str, folder: str, caller: Call
         if result.picture is not None and result.answer.picture is not None:
             drawings.append(Drawing(marker, result.answer.picture.path, result.picture))
         try:
-            bodies.append(body_of(marker, result.answer, module))
-        except Unfit as error:
+            bodies.append(body_of(marker, result.answer, SYNTAXES[syntax]))
+        except OutputRejected as error:
             problems.append(MarkerProblem(Problem("unfit-output", str(error), marker.span)))
     problems += [MarkerProblem(problem) for problem in _clashes(drawings)]
     if not problems:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnncalc.cli.command import ENDINGS, MOST_DIGITS, Group, Option, choice, format_of, switch, whole_number
+from cnncalc.cli.command import MOST_DIGITS, Group, Option, choice, format_of, switch, whole_number
 from cnncalc.errors import DesignError, Problem, ValueProblem
+from cnncalc.formats import FORMATS, is_exact
 from cnncalc.units import BYTES_PER_ELEMENT, UNIT_STYLES
 from cnncalc.volume import Volume
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from cnncalc.cli.console import Console
     from cnncalc.formats.notation import Notation
     from cnncalc.graph import Graph
-    from cnncalc.language.expand import Settings
+    from cnncalc.language.settings import Settings
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -74,7 +75,7 @@ class DesignOptions(NamedTuple):
 
     def settings(self) -> Settings:
         """The same for the language."""
-        from cnncalc.language.expand import Settings
+        from cnncalc.language.settings import Settings
 
         variables = {name: variable(name, text) for name, text in self.variables}
         return Settings(variables, self.optional, self.input, self.filters, self.hidden, self.classes)
@@ -149,7 +150,7 @@ def output_options(*formats: str) -> Group:
         return OutputOptions(format or (format_of(file, formats) if file else None), file)
 
     default = "rich on a terminal, else text" if "rich" in formats else f"else {formats[0]}"
-    default = f"as FILE ends, {default}" if set(formats) & set(ENDINGS.values()) - {"text"} else formats[0]
+    default = f"as FILE ends, {default}" if any(FORMATS[name].endings for name in formats[1:]) else formats[0]
     return Group("output", make, (choice("--format", formats, f"Output format (default: {default})."), OUTPUT))
 
 
@@ -163,12 +164,13 @@ class NotationOptions(NamedTuple):
         """The notation for an output; ``units`` is the default of the units."""
         from cnncalc.formats.notation import Notation
 
-        if self.exact is False and output.format in FOR_PROGRAMS:
+        if self.exact is False and is_exact(output.format):
             raise ValueProblem(
                 f"--short is for people; --format {output.format} always has exact integers", code="usage"
             )
         numbers = "usual" if self.exact is None else "exact" if self.exact else "short"
-        ascii_only = output.format == "latex" or (output.to_stdout and console.is_ascii())
+        ascii_format = output.format is not None and FORMATS[output.format].is_ascii
+        ascii_only = ascii_format or (output.to_stdout and console.is_ascii())
         return Notation(self.units or units, numbers, ascii_only)
 
 
@@ -193,17 +195,15 @@ COLUMNS = Option("--columns", "columns", "Only these columns, in this order; a w
 
 DEPTH = Option("--depth", "depth", "Sum by block, to this depth of names (resnet50: 1 for stages).", "N", whole_number)
 
-TABLE_FORMATS = ("text", "rich", "markdown", "latex", "html", "rst", "csv", "tsv", "json")
+TABLE_FORMATS = tuple(name for name, each in FORMATS.items() if each.writer)
 """The formats of every table."""
-FOR_PROGRAMS = ("csv", "tsv", "json")
-"""Those whose numbers are always exact."""
 
 
 def load(target: str, design: DesignOptions, console: Console) -> Graph:
     """The graph of a TARGET."""
-    from cnncalc.analysis.loading import load_design
+    from cnncalc.analysis import loading
 
-    return load_design(target, design.settings(), console.read_input() if target == "-" else None)
+    return loading.load(target, design.settings(), console.read_input() if target == "-" else None, console.folder)
 
 
 def refuse_input_twice(*targets: str) -> None:

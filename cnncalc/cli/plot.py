@@ -8,6 +8,7 @@ from cnncalc.cli.command import Command, Option, choice, whole_number
 from cnncalc.cli.memory import MEMORY, report_options
 from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options
 from cnncalc.errors import ValueProblem
+from cnncalc.formats import FORMATS
 from cnncalc.plot import KINDS, OVER_TIME, WIDTH, draw
 
 if TYPE_CHECKING:
@@ -96,6 +97,6 @@ COMMAND = Command(
         MEMORY,
         DESIGN,
         UNITS,
-        output_options("svg", "png"),
+        output_options(*(name for name, each in FORMATS.items() if each.is_picture)),
     ),
 )

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], console: Console | None = None) -> int:
     """Runs the command line with these arguments and returns the exit code; errors go to standard error."""
+    console = console or Console()
     words = list(arguments)
     options = words[: words.index("--")] if "--" in words else words
     is_debugging = "--debug" in options
     if is_debugging:
         words = [word for index, word in enumerate(words) if index >= len(options) or word != "--debug"]
-    console = Console()
     try:
         return perform(words, console)
     except KeyboardInterrupt:

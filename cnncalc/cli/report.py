@@ -11,10 +11,10 @@ from cnncalc.errors import DesignError, ValueProblem
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
-    from cnncalc.checks.check import Outcome
+    from cnncalc.checks.check import Orders, Outcome
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions
-    from cnncalc.language.expand import Settings
+    from cnncalc.language.settings import Settings
     from cnncalc.memory.curve import Curve
     from cnncalc.memory.report import MemoryReport, Options
 
@@ -44,6 +44,7 @@ class Call(NamedTuple):
 def run(call: Call, console: Console) -> None:
     """Writes the page."""
     from cnncalc.analysis.report import account
+    from cnncalc.checks.check import Orders
     from cnncalc.memory.curve import curve_of
     from cnncalc.memory.report import Bench, account_memory
     from cnncalc.page import report_page
@@ -56,7 +57,9 @@ def run(call: Call, console: Console) -> None:
         console.warn((*report.warnings, *memory.warnings))
         memories.append(memory)
         curves.append(curve_of(Bench(report, call.memory), memory.training.segments))
-        outcomes.append(checked(target, report, call.design.settings(), call.units))
+        outcomes.append(
+            checked(target, report, call.design.settings(), Orders({}, units=call.units, folder=console.folder))
+        )
     if call.after is None:
         page = report_page(memories[0], curves[0], outcomes[0], texts_of(memories[0].report), units=call.units)
     else:
@@ -114,11 +117,11 @@ def _comparison(
     )
 
 
-def checked(target: str, report: Report, settings: Settings, units: str) -> Outcome:
+def checked(target: str, report: Report, settings: Settings, orders: Orders) -> Outcome:
     """The outcome of the budget and the design rules; DesignError if the budget is wrong."""
-    from cnncalc.checks.check import Checker, Orders
+    from cnncalc.checks.check import Checker
 
-    outcome = Checker(Orders(budget={}, units=units), settings).outcome_of(target, report)
+    outcome = Checker(orders, settings).outcome_of(target, report)
     if outcome.is_broken:
         raise DesignError(outcome.problems)
     return outcome

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cnncalc.cli.command import Command, choice, switch
 from cnncalc.cli.options import COLUMNS, DEPTH, DESIGN, NOTATION, REPORT, TABLE_FORMATS, analyze, output_options
 from cnncalc.errors import ValueProblem
+from cnncalc.formats import is_exact
 from cnncalc.formats.document import chosen_columns
 from cnncalc.views.layer_table import COLUMNS as KNOWN
 from cnncalc.views.layer_table import EXACT, document
@@ -55,7 +56,7 @@ def run(call: Call, console: Console) -> None:
     chosen = None
     if not notes and call.columns is not None:
         chosen = chosen_columns(call.columns, KNOWN)
-    elif call.output.format in ("csv", "tsv") and not call.bars:
+    elif is_exact(call.output.format) and not call.bars:
         chosen = EXACT
     report = analyze(call.target, call.design, call.report, console)
     if notes:

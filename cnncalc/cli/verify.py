@@ -81,10 +81,8 @@ def _trained(report: Report, call: Call, console: Console, progress: Progress) -
     from cnncalc.run.verify_training import verify_training
     from cnncalc.views.verification import training_document
 
-    with progress:
-        found = verify_training(
-            report, optimizer=call.optimizer or "momentum", seed=call.seed, progress=progress.callback
-        )
+    with progress as show:
+        found = verify_training(report, optimizer=call.optimizer or "momentum", seed=call.seed, progress=show)
     return training_document(found, units=call.units), found.agrees
 
 
@@ -96,8 +94,8 @@ def _run_forward(report: Report, call: Call, console: Console, progress: Progres
     needed = needed_bytes(report)
     if progress.stream is not None and needed > WORTH_SAYING:
         console.print_error(f"the run needs about {format_bytes(needed, call.units)} of memory")
-    with progress:
-        found = verify(report, seed=call.seed, progress=progress.callback)
+    with progress as show:
+        found = verify(report, seed=call.seed, progress=show)
     return verification_document(found, units=call.units), found.agrees
 
 
@@ -110,12 +108,11 @@ class Progress:
         self.start = time.monotonic()
         self.width = 0
 
-    @property
-    def callback(self) -> Callable[[str, int, str], None] | None:
-        """What a run calls for each layer; None if nobody looks."""
-        return None if self.stream is None else self.show
+    def __enter__(self) -> Callable[[str, int, str], None] | None:
+        """What a run calls for each layer; None without a stream."""
+        return None if self.stream is None else self._show
 
-    def show(self, step: str, index: int, name: str) -> None:
+    def _show(self, step: str, index: int, name: str) -> None:
         """Shows the layer of that index, once the run takes a while."""
         if self.stream is not None and time.monotonic() - self.start > QUIET_SECONDS:
             ascii_name = name.encode("ascii", "backslashreplace").decode()
@@ -123,9 +120,6 @@ class Progress:
             self.stream.write("\r" + line.ljust(self.width))
             self.stream.flush()
             self.width = len(line)
-
-    def __enter__(self) -> None:
-        """Nothing is shown yet."""
 
     def __exit__(self, *_: object) -> None:
         if self.stream is not None and self.width:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
@@ -45,6 +46,8 @@ class Activation(Layer):
     """
 
     is_activation: ClassVar[bool] = True
+    is_rectifier: ClassVar[bool] = True
+    drawn: ClassVar[str] = "joined"
     can_work_in_place: ClassVar[bool] = True
     """Whether PyTorch has the function in place."""
 
@@ -84,6 +87,7 @@ class Relu(Activation):
 
     kind: ClassVar[str] = "relu"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU"
+    output_range: ClassVar[tuple[float, float]] = (0, inf)
     memory: ClassVar[Memory] = Memory(keeps_output=True)
     keeps_output: ClassVar[bool] = True
 
@@ -105,6 +109,7 @@ class Relu6(Activation):
 
     kind: ClassVar[str] = "relu6"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU6"
+    output_range: ClassVar[tuple[float, float]] = (0, 6)
     memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -125,6 +130,8 @@ class Sigmoid(Activation):
 
     kind: ClassVar[str] = "sigmoid"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SIGMOID"
+    is_rectifier: ClassVar[bool] = False
+    output_range: ClassVar[tuple[float, float]] = (0, 1)
     memory: ClassVar[Memory] = Memory(keeps_output=True)
     keeps_output: ClassVar[bool] = True
 
@@ -150,6 +157,8 @@ class Tanh(Activation):
 
     kind: ClassVar[str] = "tanh"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> TANH"
+    is_rectifier: ClassVar[bool] = False
+    output_range: ClassVar[tuple[float, float]] = (-1, 1)
     memory: ClassVar[Memory] = Memory(keeps_output=True)
     keeps_output: ClassVar[bool] = True
 
@@ -248,6 +257,8 @@ class HardSigmoid(Activation):
 
     kind: ClassVar[str] = "hsigmoid"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSIGMOID"
+    is_rectifier: ClassVar[bool] = False
+    output_range: ClassVar[tuple[float, float]] = (0, 1)
     memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -349,6 +360,7 @@ class Softplus(Activation):
 
     kind: ClassVar[str] = "softplus"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SOFTPLUS"
+    output_range: ClassVar[tuple[float, float]] = (0, inf)
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     can_work_in_place: ClassVar[bool] = False
 
@@ -410,6 +422,10 @@ class Softmax(Layer):
 
     kind: ClassVar[str] = "softmax"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV1-10 -> SOFTMAX -> GAP"
+    gives_probabilities: ClassVar[bool] = True
+    output_range: ClassVar[tuple[float, float]] = (0, 1)
+    drawn: ClassVar[str] = "joined"
+    thin_depth: ClassVar[int | None] = 2
     memory: ClassVar[Memory] = Memory(keeps_output=True)
     kept: ClassVar[Keeping] = Keeping(output=True)
     keeps_output: ClassVar[bool] = True

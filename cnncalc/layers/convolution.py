@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Gradients, Keeping, Layer, Memory, Parameter, Saved, Stencil, key
+from cnncalc.layers.base import Gradients, Keeping, Layer, Memory, Parameter, Saved, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Connections, Pad, Pair, Whole
 from cnncalc.layers.planes import (
     convolve,
@@ -22,10 +23,16 @@ from cnncalc.layers.planes import (
 from cnncalc.layers.window import SIDES, Windows, extent, sized
 from cnncalc.volume import Volume
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class Convolution(Layer):
     """What ordinary and depthwise convolutions share: windows, and a pad that keeps the size at stride 1."""
 
+    is_linear = True
+    counts_macs: ClassVar[bool] = True
+    why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
     learns: ClassVar[bool] = True
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
@@ -46,6 +53,10 @@ class Convolution(Layer):
         (kh, kw), (dh, dw) = self.kernel, self.dilation
         top, left = dh * (kh - 1) // 2, dw * (kw - 1) // 2
         return (top, left, top, left)
+
+    @property
+    def sliding_kernel(self) -> tuple[int, int]:
+        return self.kernel
 
     def pads(self) -> tuple[int, int, int, int] | str:
         """The pad as written, or dilation*(kernel-1)//2 on both sides."""
@@ -98,9 +109,12 @@ class Conv(Convolution):
 
     kind: ClassVar[str] = "conv"
     example: ClassVar[str] = "INPUT 56x56x32 -> CONV3-64/2"
+    depth_key: ClassVar[str | None] = "filters"
+    thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1, "connections": None}
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     dash: ClassVar[str | None] = "filters"
     bare: ClassVar[str | None] = "filters"
+    sizes: ClassVar[Mapping[str, Sizing]] = {"filters": Sizing("filters", by_depth=True), "kernel": Sizing("kernel")}
 
     filters: int = key(Whole(1), 64, means="the number of filters: the depth of the output")
     groups: int = key(Whole(1), 1, means="parts of the depth, each with its share of the filters")
@@ -123,6 +137,13 @@ class Conv(Convolution):
                 )
             if self.groups > 1:
                 raise ValueProblem("connections: a connection table and groups exclude each other")
+
+    def is_depthwise(self, x: Volume) -> bool:
+        return self.groups == x.depth > 1
+
+    def fan_in(self, shape: tuple[int, ...]) -> int:
+        # a connection table has kernels x height x width, spread over the filters
+        return super().fan_in(shape) if self.connections is None else max(1, prod(shape) // self.filters)
 
     def label(self) -> str:
         return f"CONV{sized(self.kernel)}-{self.filters}{self._slash()}"
@@ -248,11 +269,18 @@ class DepthwiseConv(Convolution):
 
     kind: ClassVar[str] = "dwconv"
     example: ClassVar[str] = "INPUT 56x56x32 -> DWCONV3/2"
+    thin_keys: ClassVar[Mapping[str, Any]] = {"multiplier": 1}
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     dash: ClassVar[str | None] = "multiplier"
     bare: ClassVar[str | None] = "kernel"
 
     multiplier: int = key(Whole(1), 1, means="filters for each map of the input")
+
+    def is_depthwise(self, x: Volume) -> bool:
+        return True
+
+    def fan_in(self, shape: tuple[int, ...]) -> int:
+        return prod(self.kernel)
 
     def label(self) -> str:
         times = f"-{self.multiplier}" if self.multiplier > 1 else ""
@@ -311,6 +339,11 @@ class Deconv(Layer):
 
     kind: ClassVar[str] = "deconv"
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
+    why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
+    is_linear = True
+    counts_macs: ClassVar[bool] = True
+    depth_key: ClassVar[str | None] = "filters"
+    thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1}
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     learns: ClassVar[bool] = True
     first: ClassVar[str | None] = "kernel"
@@ -362,6 +395,12 @@ class Deconv(Layer):
             sides.append((crop // 2, crop - crop // 2))
         (top, bottom), (left, right) = sides
         return (top, left, bottom, right)
+
+    def is_depthwise(self, x: Volume) -> bool:
+        return self.groups == x.depth > 1
+
+    def fan_in(self, shape: tuple[int, ...]) -> int:
+        return max(1, prod(shape[:3]) // prod(self.stride))
 
     def label(self) -> str:
         return f"DECONV{sized(self.kernel)}-{self.filters}/{sized(self.stride)}"

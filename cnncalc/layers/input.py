@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.layers.base import Layer, key, require_inputs
+from cnncalc.layers.base import Layer, Sizing, key, require_inputs
 from cnncalc.layers.keys import Size
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cnncalc.counts import Count
 
 
@@ -22,8 +24,10 @@ class Input(Layer):
 
     kind: ClassVar[str] = "input"
     example: ClassVar[str] = "INPUT 32x32x3 -> FC-10"
+    is_input: ClassVar[bool] = True
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
+    sizes: ClassVar[Mapping[str, Sizing]] = {"size": Sizing("input")}
 
     size: tuple[int, int, int] = key(Size(), (224, 224, 3), means="height x width x depth of the image")
 

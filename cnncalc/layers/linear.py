@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from math import inf
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE_PLANE, Gradients, Keeping, Layer, Memory, Parameter, Saved, Stencil, key
+from cnncalc.layers.base import WHOLE_PLANE, Gradients, Keeping, Layer, Memory, Parameter, Saved, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Dense(Layer):
     """What layers that see the whole volume share."""
 
+    depth_key: ClassVar[str | None] = "units"
+    thin_keys: ClassVar[Mapping[str, Any]] = {"units": 1}
     dash: ClassVar[str | None] = "units"
     bare: ClassVar[str | None] = "units"
 
@@ -48,8 +54,12 @@ class FullyConnected(Dense):
 
     kind: ClassVar[str] = "fc"
     example: ClassVar[str] = "INPUT 7x7x512 -> FC-4096"
+    why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
+    is_linear = True
+    counts_macs: ClassVar[bool] = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     learns: ClassVar[bool] = True
+    sizes: ClassVar[Mapping[str, Sizing]] = {"units": Sizing("hidden", by_depth=True, last=("classes", 1000))}
 
     bias: bool = key(Boolean(), True, means="whether each unit has a bias")
 
@@ -101,6 +111,7 @@ class Rbf(Dense):
 
     kind: ClassVar[str] = "rbf"
     example: ClassVar[str] = "INPUT 1x1x84 -> RBF-10"
+    output_range: ClassVar[tuple[float, float]] = (0, inf)
     kept: ClassVar[Keeping] = Keeping(inputs=True)
 
     units: int = key(Whole(1), means="the number of units: the depth of the output")

@@ -20,6 +20,7 @@ class Merge(Layer):
 class Elementwise(Merge):
     """Element by element; a volume of 1x1xD or of depth 1 is spread over the others."""
 
+    is_commutative: ClassVar[bool] = True
     in_place: bool = key(Boolean(), False, means="whether it overwrites its first input")
 
     def may_work_in_place(self) -> bool | None:
@@ -75,6 +76,7 @@ class Add(Elementwise):
 
     kind: ClassVar[str] = "add"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [CONV3-16 | ] -> ADD"
+    is_linear = True
     memory: ClassVar[Memory] = Memory(gradient="same")
 
     def combine(self, xp: Any) -> Any:
@@ -105,6 +107,7 @@ class Multiply(Elementwise):
 
     kind: ClassVar[str] = "mul"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [GAP -> FC-16 -> SIGMOID | ] -> MUL"
+    why_input: ClassVar[str] = "the gradient of one factor is the other one"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     def combine(self, xp: Any) -> Any:
@@ -143,6 +146,7 @@ class Concat(Merge):
 
     kind: ClassVar[str] = "concat"
     example: ClassVar[str] = "INPUT 28x28x16 -> [CONV1-64 | CONV3-32] -> CONCAT"
+    is_linear = True
     memory: ClassVar[Memory] = Memory(gradient="view")
 
     def output(self, *inputs: Volume) -> Volume:

@@ -24,6 +24,8 @@ from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
 from cnncalc.layers.planes import pieces, pixels, planes, pool, slide, spread, starts, unpool
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cnncalc.volume import Volume
 
 EPSILON = 1e-5
@@ -33,6 +35,10 @@ EPSILON = 1e-5
 class Affine(Layer):
     """Normalizations that end in one factor (``scale``, counted as weights) and one ``shift`` (biases) a channel."""
 
+    is_normalization: ClassVar[bool] = True
+    why_input: ClassVar[str] = "the gradient of a normalization is worked out from its input, mean and deviation"
+    why_byproducts: ClassVar[str] = "mean and deviation, which the gradient uses"
+    drawn: ClassVar[str] = "joined"
     learns: ClassVar[bool] = True
 
     scale: bool = key(Boolean(), True, means="whether a factor is learned")
@@ -79,6 +85,8 @@ class ImageNorm(Affine):
     each mean and each 1 / sqrt(variance + 1e-5). With n numbers in a mean, h = (x - mean)/root and g the gradient of h:
     the gradient of x is (g - sum(g)/n - h*sum(g*h)/n) / root.
     """
+
+    thin_depth: ClassVar[int | None] = 2
 
     def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
         """How an image of depth, height and width is seen, and over what it is normalized."""
@@ -178,9 +186,18 @@ class BatchNorm(Affine):
 
     kind: ClassVar[str] = "bn"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> BN"
+    centres_channels: ClassVar[bool] = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     stats: bool = key(Boolean(), True, means="whether running mean and variance are kept")
+
+    @property
+    def is_linear(self) -> bool:
+        return self.stats
+
+    @property
+    def mixes_images(self) -> bool:
+        return not self.stats
 
     def buffers(self, *inputs: Volume) -> tuple[Parameter, ...]:
         if not self.stats:
@@ -347,6 +364,7 @@ class GroupNorm(ImageNorm):
 
     kind: ClassVar[str] = "gn"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-64 -> GN32"
+    thin_keys: ClassVar[Mapping[str, Any]] = {"groups": 1}
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     first: ClassVar[str | None] = "groups"
     bare: ClassVar[str | None] = "groups"
@@ -397,6 +415,7 @@ class InstanceNorm(ImageNorm):
 
     kind: ClassVar[str] = "in"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> IN"
+    centres_channels: ClassVar[bool] = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     scale: bool = key(Boolean(), False, means="whether a factor is learned")
@@ -431,6 +450,8 @@ class LocalResponseNorm(Layer):
 
     kind: ClassVar[str] = "lrn"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRN5"
+    drawn: ClassVar[str] = "joined"
+    thin_depth: ClassVar[int | None] = 2
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
 
@@ -533,6 +554,8 @@ class Scale(Layer):
 
     kind: ClassVar[str] = "scale"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SCALE"
+    drawn: ClassVar[str] = "joined"
+    is_linear = True
     learns: ClassVar[bool] = True
 
     shift: bool = key(Boolean(), True, means="whether a shift is learned")

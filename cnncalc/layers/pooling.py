@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from math import inf
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
 from cnncalc.errors import ValueProblem
@@ -16,6 +17,7 @@ from cnncalc.layers.base import (
     Memory,
     Parameter,
     Saved,
+    Sizing,
     Stencil,
     key,
 )
@@ -24,6 +26,9 @@ from cnncalc.layers.planes import largest_places, pieces, pixels, planes, pool, 
 from cnncalc.layers.window import SIDES, Windows, sized
 from cnncalc.volume import Volume
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class Pooling(Layer):
     """What all pools share: a window, by default without overlap and without padding."""
@@ -31,6 +36,7 @@ class Pooling(Layer):
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
     bare: ClassVar[str | None] = "kernel"
+    sizes: ClassVar[Mapping[str, Sizing]] = {"kernel": Sizing("pool_kernel")}
 
     kernel: tuple[int, int] = key(Pair(), (2, 2), means="height and width of the window")
     stride: tuple[int, int] | None = key(Pair(), None, note="the kernel", means="pixels from one window to the next")
@@ -47,6 +53,10 @@ class Pooling(Layer):
     def windows(self, x: Volume) -> Windows:
         """The windows over a volume."""
         return Windows(x, self.kernel, self.step, (0, 0, 0, 0))
+
+    def no_effect(self, x: Volume) -> str | None:
+        is_point = self.kernel == self.step == (1, 1) and not self.learns and self.output(x) == x
+        return "each window is a single pixel" if is_point else None
 
     def label(self) -> str:
         slash = f"/{sized(self.step)}" if self.step != self.kernel else ""
@@ -106,6 +116,8 @@ class PaddedPooling(Pooling):
 class AdaptivePooling(PaddedPooling):
     """Pools that may instead be told the size of their output."""
 
+    replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"output": ("kernel", "stride", "pad", "round", "dilation")}
+
     adaptive: tuple[int, int] | None = key(
         Pair(), None, name="output", note="not adaptive", means="height and width of the output, in place of a kernel"
     )
@@ -114,9 +126,12 @@ class AdaptivePooling(PaddedPooling):
         super()._check()
         if self.adaptive is None:
             return
-        for name in ("kernel", "stride", "pad", "round", "dilation"):
+        for name in self.replaces["output"]:
             if name in self.keys and self.__dict__[name] != self.keys[name].default:
                 raise ValueProblem(f"output: an adaptive pool works out its own windows; leave out {name}")
+
+    def no_effect(self, x: Volume) -> str | None:
+        return super().no_effect(x) if self.adaptive is None else None
 
     def label(self) -> str:
         if self.adaptive is None:
@@ -166,6 +181,9 @@ class MaxPool(AdaptivePooling):
 
     kind: ClassVar[str] = "pool"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> POOL3/2(round=ceil)"
+    why_input: ClassVar[str] = "PyTorch keeps the input beside the place of each maximum"
+    why_byproducts: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
+    picks_values = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     dilation: tuple[int, int] = key(Pair(), (1, 1), means="pixels from one element of the window to the next")
@@ -243,6 +261,8 @@ class AveragePool(AdaptivePooling):
 
     kind: ClassVar[str] = "avgpool"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> AVGPOOL2"
+    why_input: ClassVar[str] = "PyTorch keeps the input, though its size alone would do"
+    is_linear = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     count_pad: bool = key(Boolean(), True, means="whether padding counts as zeros in the mean")
@@ -303,6 +323,7 @@ class LpPool(PaddedPooling):
 
     kind: ClassVar[str] = "lppool"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> LPPOOL3/2"
+    output_range: ClassVar[tuple[float, float]] = (0, inf)
 
     power: float = key(Decimal(least=1), 2.0, means="the p of the norm")
 
@@ -357,6 +378,10 @@ class GlobalAveragePool(Layer):
 
     kind: ClassVar[str] = "gap"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GAP"
+    is_linear = True
+
+    def no_effect(self, x: Volume) -> str | None:
+        return f"{x} is a single pixel already" if x.is_point else None
 
     def output(self, *inputs: Volume) -> Volume:
         return Volume(1, 1, inputs[0].depth)
@@ -386,6 +411,10 @@ class GlobalMaxPool(GlobalAveragePool):
 
     kind: ClassVar[str] = "gmp"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GMP"
+    why_input: ClassVar[str] = "PyTorch keeps the input beside the place of each maximum"
+    why_byproducts: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
+    is_linear = False
+    picks_values = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -429,7 +458,13 @@ class Subsample(Pooling):
 
     kind: ClassVar[str] = "subsample"
     example: ClassVar[str] = "INPUT 28x28x1 -> CONV3-6 -> SUBSAMPLE2"
+    is_linear = True
     learns: ClassVar[bool] = True
+
+    def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        # one coefficient for the sum of a window
+        elements = self.kernel[0] * self.kernel[1]
+        return 0.8 / elements, 1.2 / elements
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth

@@ -23,6 +23,10 @@ class Dropout(Layer):
 
     kind: ClassVar[str] = "dropout"
     example: ClassVar[str] = "INPUT 7x7x16 -> FC-256 -> RELU -> DROPOUT(0.2)"
+    why_byproducts: ClassVar[str] = "the mask of what was dropped"
+    is_identity_at_test_time: ClassVar[bool] = True
+    is_linear = True
+    drawn: ClassVar[str] = "joined"
     memory: ClassVar[Memory] = Memory()
     bare: ClassVar[str | None] = "rate"
 
@@ -31,6 +35,9 @@ class Dropout(Layer):
 
     def label(self) -> str:
         return "DROPOUT" if self.rate == 0.5 else f"DROPOUT({self.rate:g})"
+
+    def no_effect(self, x: Volume) -> str | None:
+        return "its rate is 0" if self.rate == 0 else None
 
     def may_work_in_place(self) -> bool | None:
         return self.in_place
