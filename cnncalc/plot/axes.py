@@ -65,6 +65,18 @@ def count_ticks(highest: int, most: int = 5) -> list[Tick]:
     return _ticks(highest, 1000.0**power, ("", "K", "M", "G", "T")[power], most)
 
 
+def draw_value_axis(
+    canvas: Canvas, ticks: Sequence[Tick], ends: tuple[float, float], base: float, scale: float
+) -> None:
+    """Draws the ticks at the left and their grid lines; ``scale`` are the pixels of a unit."""
+    left, right = ends
+    for tick in ticks:
+        y = base - tick.value * scale
+        if tick.value:
+            canvas.line(left, y, right, y, "grid")
+        canvas.text(left - 6, y + 3.5, tick.text, "tick", "muted", anchor="end")
+
+
 class Stretch(NamedTuple):
     """A part of the horizontal axis that belongs to a layer or block: from ``start`` to ``end`` in pixels."""
 

@@ -1,14 +1,13 @@
-"""Activation memory and parameters along the depth: two bar charts over one axis."""
+"""Activation memory and parameters of each layer: two bar charts over one axis."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.formats.document import percent, plural
 from cnncalc.formats.notation import UNIT_RULES
-from cnncalc.plot.axes import TURNED_PITCH, Stretch, byte_ticks, count_ticks, name_axis
+from cnncalc.plot.axes import TURNED_PITCH, Stretch, byte_ticks, count_ticks, draw_value_axis, name_axis
 from cnncalc.plot.canvas import Canvas, number, shown
-from cnncalc.units import format_bytes, short
+from cnncalc.units import format_bytes, percent, plural, short
 from cnncalc.views.layer_table import rows_of
 
 if TYPE_CHECKING:
@@ -43,102 +42,118 @@ class Chart(NamedTuple):
     text: Callable[[int], str]
 
 
+class Axis(NamedTuple):
+    """The rows along the horizontal axis: its ends and the width of a row in pixels."""
+
+    rows: Sequence[Row]
+    left: float
+    right: float
+    pitch: float
+
+    @property
+    def are_named(self) -> bool:
+        """Whether there is room for the name of each row."""
+        return self.pitch >= TURNED_PITCH
+
+    def spans(self) -> list[tuple[float, float]]:
+        """Start and end of each row."""
+        return [(self.left + self.pitch * i, self.left + self.pitch * (i + 1)) for i in range(len(self.rows))]
+
+
 def draw_cost(report: Report, width: float, depth: int | None, units: str) -> str:
     """The drawing ``cost``."""
     canvas = Canvas("cost", report.name, width)
     every = rows_of(report, depth)
     rows = [row for row in every if row.held or row.parameters] or every
+    charts = _charts(report, rows, units)
+    title = f"{shown(report.title or report.name)}: activation memory and parameters by layer"
+    canvas.lines(title, "head")
+    gutter = 8 + max([canvas.room(tick.text, "tick") for chart in charts for tick in chart.ticks])
+    left, right = canvas.left + gutter, canvas.right - canvas.room("100 %", "tick") - 8
+    axis = Axis(rows, left, right, (right - left) / len(rows))
+    for chart in charts:
+        _draw_chart(canvas, chart, axis)
+    stretches = [Stretch(start, end, row.name) for row, (start, end) in zip(rows, axis.spans(), strict=True)]
+    canvas.y = name_axis(canvas, stretches, canvas.y)
+    what = "block" if depth is not None else "layer"
+    canvas.lines(_note(report, axis, len(every) - len(rows), what, units), "note", "muted", gap=10)
+    return canvas.svg(title, _description(report, rows, what))
+
+
+def _charts(report: Report, rows: Sequence[Row], units: str) -> tuple[Chart, Chart]:
     totals = report.totals
-    held = [row.held_bytes for row in rows]
-    learned = [row.parameters for row in rows]
+    held, learned = [row.held_bytes for row in rows], [row.parameters for row in rows]
 
     def size(count: int) -> str:
         return format_bytes(count, units)
 
-    charts = (
-        Chart(
-            f"activation memory: {size(totals.activation_bytes)}",
-            "bars",
-            held,
-            totals.activation_bytes,
-            byte_ticks(max(held, default=0), units),
-            size,
-        ),
+    memory, ticks = totals.activation_bytes, byte_ticks(max(held), units)
+    return (
+        Chart(f"activation memory: {size(memory)}", "bars", held, memory, ticks, size),
         Chart(
             f"parameters: {short(totals.parameters)}",
             "bars2",
             learned,
             totals.parameters,
-            count_ticks(max(learned, default=0)),
+            count_ticks(max(learned)),
             short,
         ),
     )
-    net = shown(report.title or report.name)
-    canvas.lines(f"{net}: activation memory and parameters along the depth", "head")
-    gutter = 8 + max(canvas.room(tick.text, "tick") for chart in charts for tick in chart.ticks)
-    left, right = canvas.left + gutter, canvas.right - canvas.room("100 %", "tick") - 8
-    pitch = (right - left) / len(rows)
-    stretches = [Stretch(left + pitch * i, left + pitch * (i + 1), row.name) for i, row in enumerate(rows)]
-    for chart in charts:
-        _chart(canvas, chart, rows, left, right, pitch)
-    canvas.y = name_axis(canvas, stretches, canvas.y)
-    what = "block" if depth is not None else "layer"
-    left_out = len(every) - len(rows)
-    note = (
+
+
+def _note(report: Report, axis: Axis, left_out: int, what: str, units: str) -> str:
+    lines = [
         f"Activation memory: bytes ({UNIT_RULES[units]}) of the output volumes of {plural(report.batch, 'image')} in "
-        f"{report.dtype}, one forward pass; parameters: numbers, K, M and G by 1000. Right: share of the total."
-    )
-    if left_out:
-        note += (
-            f" {plural(left_out, what)} without memory of {'its' if left_out == 1 else 'their'} own and without "
-            f"parameters {'is' if left_out == 1 else 'are'} left out (in place, views, dropout)."
-        )
-    if pitch < 1:
-        note += f" Where several {what}s share a pixel, the largest is drawn."
-    canvas.lines(note, "note", "muted", gap=10)
-    title = f"{report.title or report.name}: activation memory and parameters along the depth"
-    return canvas.svg(shown(title), _description(report, rows, what))
+        f"{report.dtype}, one forward pass; parameters: counts, K, M and G by 1000. Right: share of the total.",
+        f"Left out: {plural(left_out, what)} without parameters and without memory (in place, views, dropout)."
+        if left_out
+        else "",
+        f"Where several {what}s share a pixel, the largest is drawn." if axis.pitch < 1 else "",
+    ]
+    return " ".join(filter(None, lines))
 
 
-def _chart(canvas: Canvas, chart: Chart, rows: Sequence[Row], left: float, right: float, pitch: float) -> None:
+def _draw_chart(canvas: Canvas, chart: Chart, axis: Axis) -> None:
+    """Draws a chart below everything that is drawn already: grid, bars and their labels."""
     canvas.lines(chart.title, "panel", gap=10)
     top = canvas.y + HEADROOM
     base = top + PANEL
-    highest = max([*chart.values, 0])
+    highest = max(chart.values)
     scale = PANEL / highest if highest else 0.0
-    for tick in chart.ticks:
-        y = base - tick.value * scale
-        if tick.value:
-            canvas.line(left, y, right, y, "grid")
-        canvas.text(left - 6, y + 3.5, tick.text, "tick", "muted", anchor="end")
+    draw_value_axis(canvas, chart.ticks, (axis.left, axis.right), base, scale)
     if chart.total:
-        _shares(canvas, chart, right, base, scale)
-    bar = min(WIDEST_BAR, pitch * 0.72)
-    more = f' class="{chart.fill}" data-total="{chart.total}" data-scale="{scale:.6g}" data-base="{number(base)}"'
+        _draw_shares(canvas, chart, axis.right, base, scale)
     canvas.used.add(chart.fill)
+    more = f' class="{chart.fill}" data-total="{chart.total}" data-scale="{scale:.6g}" data-base="{number(base)}"'
     canvas.begin(more=more)
-    if pitch >= NARROWEST_PITCH:
-        boxes = []
-        for place, (row, value) in enumerate(zip(rows, chart.values, strict=True)):
-            x = left + pitch * place + (pitch - bar) / 2
-            boxes.append((x, x + bar, base - value * scale))
-            if value:
-                tip = f"{shown(row.name)}: {chart.text(value)}, {percent(value, chart.total)}"
-                canvas.bar(x, base - value * scale, bar, value * scale, tip, value)
+    if axis.pitch >= NARROWEST_PITCH:
+        boxes = _draw_bars(canvas, chart, axis, base, scale)
     else:
         boxes = [
-            (left + pitch * place, left + pitch * (place + 1), base - value * scale)
-            for place, value in enumerate(chart.values)
+            (start, end, base - value * scale) for (start, end), value in zip(axis.spans(), chart.values, strict=True)
         ]
-        canvas.parts.append(f'<path d="{_skyline(boxes, base)}"/>')
+        canvas.parts.append(f'<path d="{_outline(boxes, base)}"/>')
     canvas.end()
-    canvas.line(left, base, right, base, "axis")
-    _labels(canvas, chart, rows, boxes, (left, top - HEADROOM, right), are_named=pitch >= TURNED_PITCH)
+    canvas.line(axis.left, base, axis.right, base, "axis")
+    _Labels(canvas, chart, axis, boxes, top - HEADROOM).draw()
     canvas.y = base
 
 
-def _skyline(boxes: Sequence[tuple[float, float, float]], base: float) -> str:
-    """One outline of bars that touch; of bars that share a pixel the highest."""
+def _draw_bars(canvas: Canvas, chart: Chart, axis: Axis, base: float, scale: float) -> list[tuple[float, float, float]]:
+    """Draws a bar with a tool tip for each row; gives left end, right end and top of each."""
+    width = min(WIDEST_BAR, axis.pitch * 0.72)
+    boxes = []
+    for (start, end), row, value in zip(axis.spans(), axis.rows, chart.values, strict=True):
+        x, height = (start + end - width) / 2, value * scale
+        boxes.append((x, x + width, base - height))
+        if value:
+            tip = f"{shown(row.name)}: {chart.text(value)}, {percent(value, chart.total)}"
+            canvas.bar(x, base - height, width, height, tip, value)
+    return boxes
+
+
+def _outline(boxes: Sequence[tuple[float, float, float]], base: float) -> str:
+    """The outline of bars that touch; of bars that share a pixel, the highest."""
     d = f"M{number(boxes[0][0])} {number(base)}"
     last = number(base)
     start, top = boxes[0][0], base
@@ -153,8 +168,8 @@ def _skyline(boxes: Sequence[tuple[float, float, float]], base: float) -> str:
     return d + f"H{number(boxes[-1][1])}V{number(base)}Z"
 
 
-def _shares(canvas: Canvas, chart: Chart, right: float, base: float, scale: float) -> None:
-    """Ticks at round shares of the total, at the right."""
+def _draw_shares(canvas: Canvas, chart: Chart, right: float, base: float, scale: float) -> None:
+    """Draws ticks at round shares of the total, at the right."""
     highest = max(chart.values) / chart.total * 100
     step = next(step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50, 100) if highest / step <= 5 or step == 100)
     count = int(highest / step * (1 + 1e-9))
@@ -165,7 +180,7 @@ def _shares(canvas: Canvas, chart: Chart, right: float, base: float, scale: floa
 
 
 class Bars(NamedTuple):
-    """One bar, or neighbouring bars of one value that share a label: their ends and the line that they reach."""
+    """One bar, or neighbouring bars of equal value that share a label."""
 
     first: int
     number: int
@@ -174,79 +189,89 @@ class Bars(NamedTuple):
     top: float
 
 
-def _alike(values: Sequence[int], boxes: Sequence[tuple[float, float, float]], *, are_named: bool) -> list[Bars]:
-    """Bars of equal height beside each other, taken together where the axis names each of them."""
-    found: list[Bars] = []
-    for place, (left, right, top) in enumerate(boxes):
-        if are_named and found and values[found[-1].first] == values[place]:
-            found[-1] = found[-1]._replace(number=found[-1].number + 1, right=right)
-        else:
-            found.append(Bars(place, 1, left, right, top))
-    return found
+class _Labels:
+    """Writes the values of the largest bars where they cover no bar and no other label.
 
-
-def _labels(
-    canvas: Canvas,
-    chart: Chart,
-    rows: Sequence[Row],
-    boxes: Sequence[tuple[float, float, float]],
-    edges: tuple[float, float, float],
-    *,
-    are_named: bool,
-) -> None:
-    """Writes the values of the largest bars where neither another bar nor another label stands.
-
-    ``edges`` are left, top and right of the room for them. Bars that the axis does not name are named here, and of
-    those with one value the first.
+    A bar that the axis does not name has its name in its label; of those with equal values the first is labelled.
     """
-    values = chart.values
-    ranked = sorted(_alike(values, boxes, are_named=are_named), key=lambda bars: (-values[bars.first], bars.first))
-    taken: list[tuple[float, float, float, float]] = []
-    written: set[int] = set()
-    for bars in ranked[: 8 * MOST_LABELS]:
-        value = values[bars.first]
-        if len(taken) == MOST_LABELS or value * SMALLEST_PART < values[ranked[0].first] or not value:
-            break
-        if value in written and not are_named:
-            continue
-        share = percent(value, chart.total)
-        lines = (chart.text(value), f"{share} each" if bars.number > 1 else share)
-        if not are_named:
-            lines = (shown(rows[bars.first].name), f"{chart.text(value)}, {share}")
+
+    def __init__(
+        self, canvas: Canvas, chart: Chart, axis: Axis, boxes: Sequence[tuple[float, float, float]], top: float
+    ) -> None:
+        self.canvas = canvas
+        self.chart = chart
+        self.axis = axis
+        self.boxes = boxes
+        self.top = top
+        self.taken: list[tuple[float, float, float, float]] = []
+        """Left, right, upper and lower end of each label."""
+
+    def draw(self) -> None:
+        """Writes the labels, the largest values first."""
+        values = self.chart.values
+        ranked = sorted(self._bars(), key=lambda bars: (-values[bars.first], bars.first))
+        written: set[int] = set()
+        for bars in ranked[: 8 * MOST_LABELS]:
+            value = values[bars.first]
+            if len(self.taken) == MOST_LABELS or value * SMALLEST_PART < values[ranked[0].first] or not value:
+                break
+            if (self.axis.are_named or value not in written) and self._write(bars, value):
+                written.add(value)
+
+    def _bars(self) -> list[Bars]:
+        """The bars; neighbours of equal value are together if the axis names each of them."""
+        values = self.chart.values
+        found: list[Bars] = []
+        for place, (left, right, top) in enumerate(self.boxes):
+            if self.axis.are_named and found and values[found[-1].first] == values[place]:
+                found[-1] = found[-1]._replace(number=found[-1].number + 1, right=right)
+            else:
+                found.append(Bars(place, 1, left, right, top))
+        return found
+
+    def _write(self, bars: Bars, value: int) -> bool:
+        """Writes the label of bars at the first free place; False if there is none."""
+        canvas, text = self.canvas, self.chart.text(value)
+        share = percent(value, self.chart.total)
+        lines = text, f"{share} each" if bars.number > 1 else share
+        if not self.axis.are_named:
+            lines = shown(self.axis.rows[bars.first].name), f"{text}, {share}"
         half = max(canvas.room(lines[0], "strong"), canvas.room(lines[1])) / 2
-        for middle, bottom in _spots(bars, half, edges, beside=not are_named):
+        for middle, bottom in self._places(bars, half):
             area = (middle - half - 3, middle + half + 3, bottom - 25, bottom + 3)
-            if any(area[0] < b and area[1] > a and area[2] < d and area[3] > c for a, b, c, d in taken):
-                continue
-            if any(area[0] < b and area[1] > a and area[3] > height for a, b, height in boxes):
-                continue
-            taken.append(area)
-            written.add(value)
-            canvas.text(middle, bottom - 13, lines[0], "strong", anchor="middle")
-            canvas.text(middle, bottom, lines[1], anchor="middle")
-            break
+            if self._is_free(area):
+                self.taken.append(area)
+                canvas.text(middle, bottom - 13, lines[0], "strong", anchor="middle")
+                canvas.text(middle, bottom, lines[1], anchor="middle")
+                return True
+        return False
 
+    def _is_free(self, area: tuple[float, float, float, float]) -> bool:
+        left, right, top, bottom = area
+        return not any(left < b and right > a and top < d and bottom > c for a, b, c, d in self.taken) and not any(
+            left < b and right > a and bottom > height for a, b, height in self.boxes
+        )
 
-def _spots(bars: Bars, half: float, edges: tuple[float, float, float], *, beside: bool) -> list[tuple[float, float]]:
-    """Middle and base line of the places where a label so wide may stand: above its bars, or beside their top."""
-    left, top, right = edges
-    if 2 * half > right - left - 4:
-        return []
-    centre = min(max((bars.left + bars.right) / 2, left + 2 + half), right - 2 - half)
-    spots = [(x, bars.top - 5) for x in (centre, bars.left + half, bars.right - half)]
-    if beside:
-        spots += [(bars.right + 5 + half, bars.top + 22), (bars.left - 5 - half, bars.top + 22)]
-    return [
-        (x, bottom)
-        for x, bottom in spots
-        if left - 1 <= x - half - 3 and x + half + 3 <= right + 1 and bottom - 25 >= top
-    ]
+    def _places(self, bars: Bars, half: float) -> list[tuple[float, float]]:
+        """Middle and base line of possible labels of that half width: above the bars, or beside their top."""
+        left, right = self.axis.left, self.axis.right
+        if 2 * half > right - left - 4:
+            return []
+        centre = min(max((bars.left + bars.right) / 2, left + 2 + half), right - 2 - half)
+        places = [(x, bars.top - 5) for x in (centre, bars.left + half, bars.right - half)]
+        if not self.axis.are_named:
+            places += [(bars.right + 5 + half, bars.top + 22), (bars.left - 5 - half, bars.top + 22)]
+        return [
+            (x, bottom)
+            for x, bottom in places
+            if left - 1 <= x - half - 3 and x + half + 3 <= right + 1 and bottom - 25 >= self.top
+        ]
 
 
 def _description(report: Report, rows: Sequence[Row], what: str) -> str:
     totals = report.totals
     parts = [
-        f"Two bar charts over the depth of {shown(report.name)}, {plural(len(rows), what)}.",
+        f"Two bar charts over the layers of {shown(report.name)}, {plural(len(rows), what)}.",
         f"Activations of {plural(report.batch, 'image')} in {report.dtype} take {totals.activation_bytes:,} bytes "
         f"({totals.activations:,} elements an image); {totals.parameters:,} parameters.",
     ]

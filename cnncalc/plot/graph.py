@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.document import plural
 from cnncalc.plot.arrows import TIP, Arrows, draw_tip, rounded_path
 from cnncalc.plot.canvas import Canvas, number, shown
 from cnncalc.plot.graph_layout import CHANNEL, COLUMN_GAP, FRAME, NODE, PADDING, STEM, page_of
@@ -12,6 +11,7 @@ from cnncalc.plot.layout import LABEL_SIZE, reach_of
 from cnncalc.plot.metrics import cut
 from cnncalc.plot.parts import notes_on_parts
 from cnncalc.plot.routing import ENTRY
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report

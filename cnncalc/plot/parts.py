@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from cnncalc.formats.document import plural
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.formats.document import plural
 from cnncalc.formats.notation import UNIT_RULES
 from cnncalc.memory.report import STEP
-from cnncalc.plot.axes import Stretch, byte_ticks, name_axis
+from cnncalc.plot.axes import Stretch, byte_ticks, draw_value_axis, name_axis
 from cnncalc.plot.canvas import Canvas, number, shown
-from cnncalc.plot.live_memory import LAYERS, Layer, Moment, inference_moments, training_moments
 from cnncalc.plot.metrics import cut
 from cnncalc.plot.palette import FONTS
-from cnncalc.units import format_bytes
+from cnncalc.plot.samples import CATEGORIES, inference_samples, training_samples
+from cnncalc.units import format_bytes, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from cnncalc.memory.report import MemoryReport, Options
     from cnncalc.plot.axes import Tick
+    from cnncalc.plot.samples import Category, Sample
 
 PANEL, PANEL_ABOVE, PANEL_BELOW = 250.0, 165.0, 120.0
-"""Height of the chart in pixels; of the two charts where the second one shows what works alone."""
+"""Height of the chart in pixels; of the two charts where a second one shows the working categories alone."""
 HEADROOM = 26.0
 """Room above the peak, for its label."""
 BAND = 17.0
 """Height of the band that names the phases."""
 STEP_SHARE = 0.035
-"""Part of the width that the optimizer's step takes."""
+"""The least share of the width for the optimizer's step."""
 WORKING = (4, 5)
-"""The layers that come and go with every operation: activations and what is transient."""
+"""The categories that change with every operation: activations and transient."""
 SMALL_PART = 0.4
-"""Where they are a smaller part of the peak, they are drawn once more alone."""
+"""Where they are a smaller share of the peak, a second chart shows them alone."""
 
 
 class Subject(NamedTuple):
-    """What is drawn: kind, words of the title, peak, where it is, under which conditions, and all this in words."""
+    """What is drawn: kind, title, peak with its place, the conditions, and a description of all this."""
 
     kind: str
     words: str
@@ -50,14 +51,14 @@ def draw_training(memory: MemoryReport, width: float, depth: int | None, units: 
     training, options = memory.training, memory.options
     conditions = f"{options.profile}, {options.optimizer}, {_conditions(options)}"
     description = (
-        f"{shown(memory.architecture)}: training takes {training.peak_bytes:,} bytes at its peak, "
+        f"{shown(memory.architecture)}: the training peak is {training.peak_bytes:,} bytes, "
         f"at {shown(training.peak_at)} ({conditions}). After forward "
         f"{training.after_forward_bytes:,}, after backward {training.after_backward_bytes:,} bytes."
     )
     subject = Subject(
         "training", "live memory over a training step", training.peak_bytes, training.peak_at, conditions, description
     )
-    return _Course(memory, subject, training_moments(memory), width, units).draw(depth)
+    return _Timeline(memory, subject, training_samples(memory), width, units).draw(depth)
 
 
 def draw_inference(memory: MemoryReport, width: float, depth: int | None, units: str) -> str:
@@ -65,13 +66,13 @@ def draw_inference(memory: MemoryReport, width: float, depth: int | None, units:
     inference, options = memory.inference, memory.options
     conditions = f"{options.profile}, {_conditions(options)}"
     description = (
-        f"{shown(memory.architecture)}: inference takes {inference.peak_bytes:,} bytes at its peak, "
+        f"{shown(memory.architecture)}: the inference peak is {inference.peak_bytes:,} bytes, "
         f"at {shown(inference.peak_at)} ({conditions})."
     )
     subject = Subject(
         "inference", "live memory over inference", inference.peak_bytes, inference.peak_at, conditions, description
     )
-    return _Course(memory, subject, inference_moments(memory), width, units).draw(depth)
+    return _Timeline(memory, subject, inference_samples(memory), width, units).draw(depth)
 
 
 def _conditions(options: Options) -> str:
@@ -87,46 +88,41 @@ class Column(NamedTuple):
     bytes: tuple[int, ...]
 
 
-class _Course:
-    """The drawing of one course of moments."""
+class _Timeline:
+    """The drawing of samples in their order."""
 
     def __init__(
-        self, memory: MemoryReport, subject: Subject, moments: Sequence[Moment], width: float, units: str
+        self, memory: MemoryReport, subject: Subject, samples: Sequence[Sample], width: float, units: str
     ) -> None:
         self.memory = memory
         self.subject = subject
-        self.moments = moments
+        self.samples = samples
         self.units = units
         self.canvas = Canvas(subject.kind, memory.architecture, width)
-        self.highest = max(moment.total for moment in moments)
-        self.drawn = [place for place in range(len(LAYERS)) if any(moment.bytes[place] for moment in moments)]
+        self.highest = max([sample.total for sample in samples])
+        self.working = max([sum([sample.bytes[place] for place in WORKING]) for sample in samples])
+        self.drawn = [place for place in range(len(CATEGORIES)) if any(sample.bytes[place] for sample in samples)]
 
     def draw(self, depth: int | None) -> str:
         """The whole drawing; names are those of blocks so many dots deep, if a depth is given."""
         canvas, subject = self.canvas, self.subject
         title = f"{shown(self.memory.report.title or self.memory.architecture)}: {subject.words}"
-        peak = format_bytes(subject.peak_bytes, self.units)
         canvas.lines(title, "head")
         canvas.lines(subject.conditions, "sub", "muted", gap=2)
-        self._legend([LAYERS[place] for place in reversed(self.drawn)])
-        working = max(sum([moment.bytes[place] for place in WORKING]) for moment in self.moments)
-        is_twofold = 0 < working < SMALL_PART * self.highest
-        ticks = byte_ticks(self.highest, self.units, 4 if is_twofold else 6)
-        more = byte_ticks(working, self.units, 3) if is_twofold else []
-        self.left = canvas.left + 8 + max(canvas.room(tick.text, "tick") for tick in (*ticks, *more))
+        self._draw_legend([CATEGORIES[place] for place in reversed(self.drawn)])
+        has_second = 0 < self.working < SMALL_PART * self.highest
+        ticks = byte_ticks(self.highest, self.units, 4 if has_second else 6)
+        second_ticks = byte_ticks(self.working, self.units, 3) if has_second else []
+        self.left = canvas.left + 8 + max([canvas.room(tick.text, "tick") for tick in (*ticks, *second_ticks)])
         self.right = canvas.right
         self.ends = self._ends()
         self.columns = self._columns()
         canvas.y += HEADROOM
-        scale = self._chart(self.drawn, self.highest, ticks, PANEL_ABOVE if is_twofold else PANEL)
-        self._peak(canvas.y - self.highest * scale, f"peak {peak} at {shown(subject.peak_at)}")
-        if is_twofold:
-            words = " and ".join([LAYERS[place].words for place in WORKING if place in self.drawn])
-            canvas.y += 22
-            canvas.fitted(canvas.left, canvas.y, f"{words} alone", canvas.right - canvas.left, "panel")
-            canvas.y += 12
-            self._chart([place for place in self.drawn if place in WORKING], working, more, PANEL_BELOW)
-        self._phases()
+        scale = self._draw_chart(self.drawn, self.highest, ticks, PANEL_ABOVE if has_second else PANEL)
+        self._draw_peak(canvas.y - self.highest * scale)
+        if has_second:
+            self._draw_second_chart(second_ticks)
+        self._draw_phases()
         canvas.y = name_axis(canvas, self._stretches(depth), canvas.y)
         canvas.lines(self._note(), "note", "muted", gap=10)
         return canvas.svg(title, subject.description)
@@ -134,75 +130,81 @@ class _Course:
     # Along the axis
 
     def _ends(self) -> list[float]:
-        """Where each moment ends: all are equally long, but the optimizer's step is at least a visible stretch."""
-        count, wide = len(self.moments), self.right - self.left
-        if self.moments[-1].phase != STEP or count == 1:
+        """The end of each sample: all are equally long, but the optimizer's step has a least width."""
+        count, wide = len(self.samples), self.right - self.left
+        if self.samples[-1].phase != STEP or count == 1:
             return [self.left + wide * (i + 1) / count for i in range(count)]
         step = max(wide * STEP_SHARE, wide / count)
         each = (wide - step) / (count - 1)
         return [*(self.left + each * (i + 1) for i in range(count - 1)), self.right]
 
     def _columns(self) -> list[Column]:
-        """What is drawn: where several moments share a pixel, the one with most bytes."""
+        """What is drawn: of several samples that share a pixel, the largest."""
         columns: list[Column] = []
         start = self.left
-        kept: Moment | None = None
-        for moment, end in zip(self.moments, self.ends, strict=True):
-            if kept is None or moment.total > kept.total:
-                kept = moment
+        kept: Sample | None = None
+        for sample, end in zip(self.samples, self.ends, strict=True):
+            if kept is None or sample.total > kept.total:
+                kept = sample
             if end - start >= 1 or end == self.ends[-1]:
                 columns.append(Column(start, end, kept.bytes))
                 start, kept = end, None
         return columns
 
+    def _spans(self, key: Callable[[Sample], str]) -> Iterator[Stretch]:
+        """Consecutive samples with the same key, as one stretch named after it."""
+        start = self.left
+        for name, group in groupby(zip(self.samples, self.ends, strict=True), lambda item: key(item[0])):
+            *_, (_, end) = group
+            yield Stretch(start, end, name)
+            start = end
+
     def _stretches(self, depth: int | None) -> list[Stretch]:
         """The layers at work, or the blocks."""
-        found: list[Stretch] = []
-        start = self.left
-        for moment, end in zip(self.moments, self.ends, strict=True):
-            name = moment.name if depth is None else ".".join(moment.name.split(".")[:depth])
-            if found and found[-1].name == name:
-                found[-1] = found[-1]._replace(end=end)
-            elif name:
-                found.append(Stretch(start, end, name))
-            start = end
-        return found
+        stretches = self._spans(lambda sample: ".".join(sample.name.split(".")[:depth]))
+        return [stretch for stretch in stretches if stretch.name]
 
     # What is drawn
 
-    def _legend(self, layers: Sequence[Layer]) -> None:
-        """What each area is, from the top to the bottom."""
+    def _draw_legend(self, categories: Sequence[Category]) -> None:
+        """Names each area, from the top to the bottom."""
         canvas = self.canvas
         x, y = canvas.left, canvas.y + 18
-        for layer in layers:
-            wide = 18 + canvas.room(layer.words)
+        for category in categories:
+            wide = 18 + canvas.room(category.words)
             if x > canvas.left and x + wide > canvas.right:
                 x, y = canvas.left, y + 17
-            canvas.rect(x, y - 9, 11, 11, layer.name, _fill(canvas, layer.name))
-            canvas.fitted(x + 16, y, layer.words, canvas.right - x - 16)
+            canvas.rect(x, y - 9, 11, 11, category.name, _fill(canvas, category.name))
+            canvas.fitted(x + 16, y, category.words, canvas.right - x - 16)
             x += wide + 16
         canvas.y = y + 4
 
-    def _chart(self, places: Sequence[int], highest: int, ticks: Sequence[Tick], height: float) -> float:
-        """Areas on each other with their axis, below what is there; gives the pixels of a byte."""
+    def _draw_second_chart(self, ticks: Sequence[Tick]) -> None:
+        """Draws the working categories once more, alone and larger."""
+        canvas = self.canvas
+        places = [place for place in WORKING if place in self.drawn]
+        words = " and ".join([CATEGORIES[place].words for place in places])
+        canvas.y += 22
+        canvas.fitted(canvas.left, canvas.y, f"{words} alone", canvas.right - canvas.left, "panel")
+        canvas.y += 12
+        self._draw_chart(places, self.working, ticks, PANEL_BELOW)
+
+    def _draw_chart(self, places: Sequence[int], highest: int, ticks: Sequence[Tick], height: float) -> float:
+        """Draws stacked areas with their axis below everything that is drawn already; gives the pixels per byte."""
         canvas = self.canvas
         base = canvas.y + height
         scale = height / highest if highest else 0.0
-        for tick in ticks:
-            y = base - tick.value * scale
-            if tick.value:
-                canvas.line(self.left, y, self.right, y, "grid")
-            canvas.text(self.left - 6, y + 3.5, tick.text, "tick", "muted", anchor="end")
+        draw_value_axis(canvas, ticks, (self.left, self.right), base, scale)
         canvas.begin(more=f' data-scale="{scale:.6g}" data-base="{number(base)}"')
         for place in places:
-            self._area(place, [lower for lower in places if lower < place], base, scale)
+            self._draw_area(place, [lower for lower in places if lower < place], base, scale)
         canvas.end()
         canvas.line(self.left, base, self.right, base, "axis")
         canvas.y = base
         return scale
 
-    def _area(self, place: int, lower_places: Sequence[int], base: float, scale: float) -> None:
-        """The area of one class over those below it, as steps."""
+    def _draw_area(self, place: int, lower_places: Sequence[int], base: float, scale: float) -> None:
+        """Draws the area of one category above those below it, as steps."""
         runs: list[tuple[float, float, int, int]] = []  # start, end, upper and lower edge in bytes
         for start, end, held in self.columns:
             below = sum([held[lower] for lower in lower_places])
@@ -218,13 +220,14 @@ class _Course:
         first, last = steps[0], steps[-1]
         upper = f"M{first[0]} {first[2]}" + "".join([f"H{start}V{y}" for start, _, y, _ in steps[1:]])
         lower = f"H{last[1]}V{last[3]}" + "".join([f"H{end}V{y}" for _, end, _, y in reversed(steps[:-1])])
-        name = LAYERS[place].name
+        name = CATEGORIES[place].name
         self.canvas.path(f"{upper}{lower}H{first[0]}Z", name, _fill(self.canvas, name))
 
-    def _peak(self, y: float, text: str) -> None:
-        """A dot at the highest place, its value above it."""
-        canvas = self.canvas
-        place = max(range(len(self.moments)), key=lambda i: self.moments[i].total)
+    def _draw_peak(self, y: float) -> None:
+        """Draws a dot at the highest sample, its value above it."""
+        canvas, subject = self.canvas, self.subject
+        text = f"peak {format_bytes(subject.peak_bytes, self.units)} at {shown(subject.peak_at)}"
+        place = max(range(len(self.samples)), key=lambda i: self.samples[i].total)
         start = self.ends[place - 1] if place else self.left
         x = (start + self.ends[place]) / 2
         canvas.line(self.left, y, self.right, y, "dash")
@@ -232,51 +235,46 @@ class _Course:
         brief = cut(text, FONTS["strong"][0], self.right - self.left, bold=True)
         half = canvas.room(brief, "strong") / 2
         x = min(max(x, self.left + half), self.right - half)
-        mark = f' data-peak="{self.subject.peak_bytes}"'
+        mark = f' data-peak="{subject.peak_bytes}"'
         canvas.text(x, y - 9, brief, "strong", anchor="middle", full=text, more=mark)
 
-    def _phases(self) -> None:
-        """The band of phases below the axis."""
+    def _draw_phases(self) -> None:
+        """Draws the band of phases below the axis, and names the longest stretches."""
         canvas = self.canvas
         y = canvas.y + 4
-        runs: list[tuple[float, float, str]] = []
-        start = self.left
-        for moment, end in zip(self.moments, self.ends, strict=True):
-            if runs and runs[-1][2] == moment.phase:
-                runs[-1] = (runs[-1][0], end, moment.phase)
-            else:
-                runs.append((start, end, moment.phase))
-            start = end
         names = {"backward": "backward", "recompute": "again", STEP: "step"}
-        for start, end, phase in runs:
+        longest: dict[str, Stretch] = {}
+        for stretch in self._spans(lambda sample: sample.phase):
+            start, end, phase, _ = stretch
             name = names.get(phase, "forward")
             canvas.rect(start, y, end - start, BAND, name, canvas.stripes("again") if name == "again" else "")
+            if phase not in longest or end - start > longest[phase].end - longest[phase].start:
+                longest[phase] = stretch
         for phase, colour in (("forward", "ink"), ("backward", "inverse")):
-            mine = [run for run in runs if run[2] == phase]
-            if mine:
-                start, end, _ = max(mine, key=lambda run: run[1] - run[0])
-                if canvas.room(phase) + 6 <= end - start:
-                    canvas.text((start + end) / 2, y + 12.5, phase, "label", colour, anchor="middle")
+            if phase in longest and canvas.room(phase) + 6 <= longest[phase].end - longest[phase].start:
+                middle = (longest[phase].start + longest[phase].end) / 2
+                canvas.text(middle, y + 12.5, phase, "label", colour, anchor="middle")
         canvas.y = y + BAND
 
     def _note(self) -> str:
-        options, moments = self.memory.options, self.moments
+        profile = self.memory.options.profile
         is_training = self.subject.kind == "training"
-        whose = {
-            "numpy": "arrays of the NumPy run",
-            "ideal": "an ideal implementation",
-        }.get(options.profile, f"live tensors in PyTorch ({options.profile})")
-        operations = plural(len(moments) - is_training, "operation")
-        text = f"Bytes ({UNIT_RULES[self.units]}) of {whose}, in the order of {operations}."
-        if any(moment.bytes[-1] for moment in moments):
-            text += f" Transient: {'gradients of activations, ' if is_training else ''}temporaries."
-        if is_training:
-            text += " The last stretch is the optimizer's step."
-            if any(moment.phase == "recompute" for moment in moments):
-                text += " Striped below the axis: recomputed for backward."
-        if len(self.columns) < len(moments):
-            text += " Where several operations share a pixel, the one with most bytes is drawn."
-        return text
+        whose = {"numpy": "arrays of the NumPy run", "ideal": "an ideal implementation"}.get(
+            profile, f"live tensors in PyTorch ({profile})"
+        )
+        operations = plural(len(self.samples) - is_training, "operation")
+        has_transient = any(sample.bytes[-1] for sample in self.samples)
+        is_recomputed = any(sample.phase == "recompute" for sample in self.samples)
+        lines = [
+            f"Bytes ({UNIT_RULES[self.units]}) of {whose}, in the order of {operations}.",
+            f"Transient: {'gradients of activations, ' if is_training else ''}temporaries." if has_transient else "",
+            "On the right: the optimizer's step." if is_training else "",
+            "Striped below the axis: recomputed for backward." if is_training and is_recomputed else "",
+            "Where several operations share a pixel, the largest is drawn."
+            if len(self.columns) < len(self.samples)
+            else "",
+        ]
+        return " ".join(filter(None, lines))
 
 
 def _fill(canvas: Canvas, name: str) -> str:

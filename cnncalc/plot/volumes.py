@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.document import plural
 from cnncalc.plot.arrows import TIP, Arrows, draw_tip, rounded_path
 from cnncalc.plot.axes import round_step
 from cnncalc.plot.canvas import Canvas, number, shown
@@ -13,7 +12,7 @@ from cnncalc.plot.metrics import width_of
 from cnncalc.plot.parts import notes_on_parts
 from cnncalc.plot.routing import ENTRY
 from cnncalc.plot.volume_layout import BACK, FRAME, plan_of
-from cnncalc.units import short
+from cnncalc.units import plural, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
