@@ -14,9 +14,9 @@ from cnncalc.plot import KINDS, OVER_TIME, WIDTH, draw
 
 _KINDS = "\n".join([f"  {kind:10} {what}" for kind, what in KINDS.items()])
 
-HELP = f"""Draws TARGET: where memory and parameters lie, what is alive when, the volumes to scale, the graph.
+HELP = f"""Draws TARGET: its cost by layer, its live memory over time, its volumes to scale, or its graph.
 
-The SVG goes to the file that --output names, or into a pipe; a file that ends in .png becomes a PNG.
+The SVG goes to the file of --output, or to a pipe; a file that ends in .png is written as PNG.
 
 \b
 Kinds:

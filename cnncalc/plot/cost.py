@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from cnncalc.views.layer_table import Row
 
 MOST_LABELS = 4
-"""So many bars of a chart have their value written at them."""
+"""The most bars of a chart with their values."""
 PANEL = 150.0
 """Height of a chart in pixels."""
 HEADROOM = 32.0
 """Room above the highest bar, for its label."""
 NARROWEST_PITCH = 5.0
-"""Bars that are closer than this touch and are drawn as one outline."""
-SMALLEST_PART = 10
-"""A bar that is less than this part of the highest has no label."""
+"""Narrower bars are drawn as one outline."""
+LABEL_RATIO = 10
+"""A bar has no label if the highest is more than this many times as high."""
 WIDEST_BAR = 46.0
-"""A bar is no wider than this."""
+"""The largest width of a bar."""
 
 
 class Chart(NamedTuple):
@@ -213,7 +213,7 @@ class _Labels:
         written: set[int] = set()
         for bars in ranked[: 8 * MOST_LABELS]:
             value = values[bars.first]
-            if len(self.taken) == MOST_LABELS or value * SMALLEST_PART < values[ranked[0].first] or not value:
+            if len(self.taken) == MOST_LABELS or value * LABEL_RATIO < values[ranked[0].first] or not value:
                 break
             if (self.axis.are_named or value not in written) and self._write(bars, value):
                 written.add(value)
