@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from cnncalc.drawings import OVER_TIME, draw
 from cnncalc.page.markup import name, scrolling, section, text
 from cnncalc.page.summary import place
-from cnncalc.plot import OVER_TIME, draw
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:

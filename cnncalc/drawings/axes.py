@@ -5,14 +5,14 @@ from __future__ import annotations
 from math import floor, log10
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.plot.canvas import shown
-from cnncalc.plot.metrics import cut, width_of
+from cnncalc.drawings.canvas import shown
+from cnncalc.drawings.metrics import cut, width_of
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cnncalc.plot.canvas import Canvas
+    from cnncalc.drawings.canvas import Canvas
 
 TICK_SIZE = 10
 """Font size of an axis."""

@@ -18,17 +18,17 @@ from hypothesis import strategies as st
 
 import cnncalc
 from cnncalc.analysis.report import account
+from cnncalc.drawings import KINDS, NARROWEST, WIDEST, draw
+from cnncalc.drawings.graph_layout import page_of
+from cnncalc.drawings.metrics import ASCENT, DESCENT, cut, width_of, wrapped
+from cnncalc.drawings.palette import DARK, FONTS, LIGHT, RULES
+from cnncalc.drawings.parts import parts_of
+from cnncalc.drawings.samples import CATEGORIES, inference_samples, training_samples
+from cnncalc.drawings.volume_layout import BACK, BAR
 from cnncalc.errors import ValueProblem
 from cnncalc.graph import chain
 from cnncalc.layers import KINDS as LAYER_KINDS
 from cnncalc.memory.report import MemoryReport, Options, account_memory
-from cnncalc.plot import KINDS, NARROWEST, WIDEST, draw
-from cnncalc.plot.graph_layout import page_of
-from cnncalc.plot.metrics import ASCENT, DESCENT, cut, width_of, wrapped
-from cnncalc.plot.palette import DARK, FONTS, LIGHT, RULES
-from cnncalc.plot.parts import parts_of
-from cnncalc.plot.samples import CATEGORIES, inference_samples, training_samples
-from cnncalc.plot.volume_layout import BACK, BAR
 from cnncalc.units import format_bytes
 from cnncalc.volume import Volume
 from tests.calls import environment
@@ -163,7 +163,7 @@ def test_a_drawing_is_the_same_on_every_run() -> None:
     code = (
         "import cnncalc, hashlib\n"
         "from cnncalc.memory.report import account_memory\n"
-        "from cnncalc.plot import KINDS, draw\n"
+        "from cnncalc.drawings import KINDS, draw\n"
         "report = cnncalc.analyze('googlenet'); memory = account_memory(report, logs=True)\n"
         "print(*[hashlib.sha256(draw(report, kind, memory=memory).encode()).hexdigest() for kind in KINDS])\n"
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from cnncalc.drawings.axes import TURNED_PITCH, Stretch, byte_ticks, count_ticks, draw_value_axis, name_axis
+from cnncalc.drawings.canvas import Canvas, number, shown
 from cnncalc.formats.notation import UNIT_RULES
-from cnncalc.plot.axes import TURNED_PITCH, Stretch, byte_ticks, count_ticks, draw_value_axis, name_axis
-from cnncalc.plot.canvas import Canvas, number, shown
 from cnncalc.units import format_bytes, percent, plural, short
 from cnncalc.views.layer_table import rows_of
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cnncalc.analysis.report import Report
-    from cnncalc.plot.axes import Tick
+    from cnncalc.drawings.axes import Tick
     from cnncalc.views.layer_table import Row
 
 MOST_LABELS = 4

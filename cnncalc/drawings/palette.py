@@ -6,7 +6,7 @@ every text with its background is at least 4.5 to 1.
 
 from __future__ import annotations
 
-from cnncalc.plot.metrics import FAMILY
+from cnncalc.drawings.metrics import FAMILY
 
 FONTS = {
     "head": (16, True),

@@ -5,21 +5,21 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from cnncalc.drawings.axes import Stretch, byte_ticks, draw_value_axis, name_axis
+from cnncalc.drawings.canvas import Canvas, number, shown
+from cnncalc.drawings.metrics import cut
+from cnncalc.drawings.palette import FONTS
+from cnncalc.drawings.samples import CATEGORIES, inference_samples, training_samples
 from cnncalc.formats.notation import UNIT_RULES
 from cnncalc.memory.report import STEP
-from cnncalc.plot.axes import Stretch, byte_ticks, draw_value_axis, name_axis
-from cnncalc.plot.canvas import Canvas, number, shown
-from cnncalc.plot.metrics import cut
-from cnncalc.plot.palette import FONTS
-from cnncalc.plot.samples import CATEGORIES, inference_samples, training_samples
 from cnncalc.units import format_bytes, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from cnncalc.drawings.axes import Tick
+    from cnncalc.drawings.samples import Category, Sample
     from cnncalc.memory.report import MemoryReport, Options
-    from cnncalc.plot.axes import Tick
-    from cnncalc.plot.samples import Category, Sample
 
 PANEL, PANEL_ABOVE, PANEL_BELOW = 250.0, 165.0, 120.0
 """Height of the chart in pixels; of the two charts where a second one shows the working categories alone."""

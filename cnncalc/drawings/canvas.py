@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from cnncalc.plot.metrics import LINE, cut, evenly_wrapped, width_of
-from cnncalc.plot.palette import FONTS, style_sheet
+from cnncalc.drawings.metrics import LINE, cut, evenly_wrapped, width_of
+from cnncalc.drawings.palette import FONTS, style_sheet
 from cnncalc.source import FROM_RIGHT, visible
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def path_of(points: Iterable[tuple[float, float]], *, closed: bool = True) -> st
 class Canvas:
     """Collects the elements of one drawing from top to bottom; ``y`` is the lower end of what is drawn.
 
-    ``width`` is in pixels. The class of an element says what it is; :mod:`cnncalc.plot.palette` has the styles.
+    ``width`` is in pixels. The class of an element says what it is; :mod:`cnncalc.drawings.palette` has the styles.
     """
 
     def __init__(self, kind: str, net: str, width: float) -> None:
