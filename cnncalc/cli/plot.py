@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from cnncalc.cli.command import Command, Option, choice, whole_number
 from cnncalc.cli.memory import MEMORY, report_options
 from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options
+from cnncalc.drawings import KINDS, OVER_TIME, WIDTH, draw
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import FORMATS
-from cnncalc.plot import KINDS, OVER_TIME, WIDTH, draw
 
 if TYPE_CHECKING:
     from cnncalc.cli.console import Console
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 _KINDS = "\n".join([f"  {kind:10} {what}" for kind, what in KINDS.items()])
 
-HELP = f"""Draws TARGET: where memory and parameters lie, what is alive when, the volumes to scale, the graph.
+HELP = f"""Draws TARGET: its cost by layer, its live memory over time, its volumes to scale, or its graph.
 
-The SVG goes to the file that --output names, or into a pipe; a file that ends in .png becomes a PNG.
+The SVG goes to the file of --output, or to a pipe; a file that ends in .png is written as PNG.
 
 \b
 Kinds:
@@ -67,7 +67,7 @@ def run(call: Call, console: Console) -> None:
         console.warn(memory.warnings)
     svg = draw(report, call.kind, memory=memory, width=call.width, depth=call.depth, units=call.units)
     if chosen == "png":
-        from cnncalc.plot.png import png_of
+        from cnncalc.drawings.png import png_of
 
         console.write(png_of(svg), call.output, "png")
     else:
