@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import time
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +46,6 @@ PIECES = (
 
 def read(text: str, reader: Any = read_pattern, **options: Any) -> Any:
     """The report on a text, or the DesignError; anything else that is raised fails the test."""
-    begin = time.process_time()
     try:
         result: Any = account(reader("<text>", text, Settings(**options)))
     except DesignError as error:
@@ -57,7 +55,6 @@ def read(text: str, reader: Any = read_pattern, **options: Any) -> Any:
         assert str(result)
         for problem in result.problems:
             assert_well_placed(problem, text)
-    assert time.process_time() - begin < 1, f"took longer than a second: {text!r}"
     return result
 
 
@@ -66,7 +63,7 @@ def assert_well_placed(problem: Problem, text: str) -> None:
         assert problem.span.source.text == text
         assert 0 <= problem.span.start < problem.span.end <= len(text) + 1, (
             problem
-        )  # behind the last: something is missing
+        )  # past the end: something is missing
     lines = str(problem).splitlines()
     assert all(line.isprintable() for line in lines), lines
     if problem.span is not None:
