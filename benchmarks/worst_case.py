@@ -66,7 +66,8 @@ def cases() -> Iterator[tuple[str, float, Callable[[], object]]]:
     yield "title of 100,000 characters in a drawing", 3, lambda: wrapped("wide\u65e5e\u0301" * 14_000, 12, 400)
     before = row(ROW)
     for name, layers in ROWS.items():
-        yield f"diff of 20,000 layers: {name}", 10, lambda after=row(layers): difference(before, after)
+        after = row(layers)
+        yield f"diff of 20,000 layers: {name}", 10, lambda after=after: difference(before, after)
     yield f"check of {len(names())} nets", 1, checked
 
 

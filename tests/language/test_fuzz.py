@@ -95,21 +95,21 @@ def mutated(random: Random, text: str) -> str:
     return text[:5000]
 
 
-@examples(600)
+@examples(200)
 @given(st.integers(0, 10**6))
 def test_a_changed_pattern_is_read_or_refused(seed: int) -> None:
     random = Random(seed)  # noqa: S311
     read(mutated(random, random_design(seed, items=5).text))
 
 
-@examples(800)
+@examples(200)
 @given(st.integers(0, 10**6))
 def test_a_changed_file_is_read_or_refused(seed: int) -> None:
     random = Random(seed)  # noqa: S311
     read(mutated(random, random.choice(FILES)), read_design)
 
 
-@examples(500)
+@examples(150)
 @given(st.lists(st.sampled_from(PIECES), max_size=14), st.sampled_from(("", " ")))
 def test_a_soup_of_tokens_is_read_or_refused(pieces: list[str], glue: str) -> None:
     text = glue.join(pieces)
@@ -158,7 +158,7 @@ VALUES = st.recursive(
 )
 
 
-@examples(300)
+@examples(80)
 @given(VALUES)
 def test_any_value_of_an_option_is_taken_or_refused(value: Any) -> None:
     text = "INPUT 8x8x3 -> CONV-n -> CONV3-4(pad=p) -> POOL2?q -> DROPOUT(r) -> [RELU]*n as i -> FC"
