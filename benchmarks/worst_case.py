@@ -19,8 +19,8 @@ from cnncalc import DesignError
 from cnncalc.analysis.difference import difference
 from cnncalc.analysis.report import account
 from cnncalc.cli.program import run
+from cnncalc.drawings.metrics import wrapped
 from cnncalc.language.catalogue import names
-from cnncalc.plot.metrics import wrapped
 from tests.documents.helpers import HARD_DOCUMENTS, hard_document, scanned
 from tests.language.test_limits import BEYOND, HEAVY, reader_of
 
