@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.checks.findings import Advice
-from cnncalc.checks.measure import Meter, options_of
+from cnncalc.checks.measure import Meter
 from cnncalc.errors import CnncalcError
 from cnncalc.memory.fit import largest_batch, without_first_fc_plane
 from cnncalc.memory.report import Bench
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cnncalc.analysis.report import LayerReport, Report
-    from cnncalc.checks.budget import Measure
+    from cnncalc.checks.measure import Measure
     from cnncalc.layers.base import Layer
 
 MOST_DILATED = 12
@@ -75,7 +75,7 @@ def _changed(measure: Measure, change: Callable[[], tuple[str, Report] | None]) 
 
 def _of_memory(meter: Meter, measure: Measure, limit: int) -> Iterator[tuple[str, int]]:
     """Checkpointing, half types, a pool in front of the first FC, a smaller batch."""
-    report, options = meter.report, options_of(measure)
+    report, options = meter.report, measure.memory_options
     is_training = measure.key == "training_memory"
 
     def peak(bench: Bench, batch: int) -> int:
