@@ -85,7 +85,7 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
 
     It is the smallest square one, or the same one with its depth behind.
     """
-    places = [index for index, node in enumerate(graph.nodes) if node.kind == "input"]
+    places = [index for index, node in enumerate(graph.nodes) if node.is_input]
     layer = graph.nodes[places[0]].layer if len(places) == 1 else None
     if not isinstance(layer, Input) or len(graph.nodes) > MOST_NODES:
         return problems

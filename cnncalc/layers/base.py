@@ -243,6 +243,10 @@ class Layer:
     """Lower and upper bound of the output, whatever the input; infinite where none is promised."""
     drawn: ClassVar[str] = "block"
     """In drawings: a ``block``, ``joined`` to the block before, or a word on an ``arrow`` between fork and merge."""
+    why_input: ClassVar[str] = "its gradient is worked out from it"
+    """Why PyTorch keeps the input for backward, where it does."""
+    why_byproducts: ClassVar[str] = "the gradient uses it"
+    """What is kept beside input and output, and what for."""
     thin_depth: ClassVar[int | None] = 1
     """The least input depth that shows which pixels reach an output; None: only the depth it has."""
     thin_keys: ClassVar[Mapping[str, Any]] = {}
@@ -309,6 +313,11 @@ class Layer:
             if self.__dict__[item.attribute] != item.default
         }
 
+    def with_keys(self, **keys: Any) -> Layer:
+        """The layer with other values for some keys; None removes a key."""
+        values = {**self.written(), **keys}
+        return type(self)(**{name: value for name, value in values.items() if value is not None})
+
     @classmethod
     def common_keys(cls) -> tuple[str, ...]:
         """The keys that the kind takes beside its own."""
@@ -339,6 +348,11 @@ class Layer:
         """At test time the output is the input's own memory."""
         return self.is_view or self.is_identity_at_test_time
 
+    @property
+    def sliding_kernel(self) -> tuple[int, int] | None:
+        """Height and width of the kernel that drawings show as a window on the input; None: no window is drawn."""
+        return None
+
     def is_depthwise(self, x: Volume) -> bool:
         """Whether it is a convolution each of whose filters sees one channel of the input."""
         return False
@@ -351,8 +365,7 @@ class Layer:
         """The layer with the same windows on inputs of little depth, and these inputs."""
         if self.thin_depth is None:
             return self, inputs
-        keys = {name: value for name, value in {**self.written(), **self.thin_keys}.items() if value is not None}
-        layer = type(self)(**keys) if self.thin_keys else self
+        layer = self.with_keys(**self.thin_keys) if self.thin_keys else self
         return layer, tuple([x._replace(depth=self.thin_depth) for x in inputs])
 
     def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:

@@ -32,6 +32,7 @@ class Convolution(Layer):
 
     is_linear = True
     counts_macs: ClassVar[bool] = True
+    why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
     learns: ClassVar[bool] = True
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
@@ -52,6 +53,10 @@ class Convolution(Layer):
         (kh, kw), (dh, dw) = self.kernel, self.dilation
         top, left = dh * (kh - 1) // 2, dw * (kw - 1) // 2
         return (top, left, top, left)
+
+    @property
+    def sliding_kernel(self) -> tuple[int, int]:
+        return self.kernel
 
     def pads(self) -> tuple[int, int, int, int] | str:
         """The pad as written, or dilation*(kernel-1)//2 on both sides."""
@@ -334,6 +339,7 @@ class Deconv(Layer):
 
     kind: ClassVar[str] = "deconv"
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
+    why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
     is_linear = True
     counts_macs: ClassVar[bool] = True
     depth_key: ClassVar[str | None] = "filters"
@@ -394,7 +400,7 @@ class Deconv(Layer):
         return self.groups == x.depth > 1
 
     def fan_in(self, shape: tuple[int, ...]) -> int:
-        return max(1, prod(shape[:3]) // prod(self.stride))
+        return max(1, prod(shape[:3]) // self.groups // prod(self.stride))
 
     def label(self) -> str:
         return f"DECONV{sized(self.kernel)}-{self.filters}/{sized(self.stride)}"

@@ -54,6 +54,7 @@ class FullyConnected(Dense):
 
     kind: ClassVar[str] = "fc"
     example: ClassVar[str] = "INPUT 7x7x512 -> FC-4096"
+    why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
     is_linear = True
     counts_macs: ClassVar[bool] = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)

@@ -107,6 +107,7 @@ class Multiply(Elementwise):
 
     kind: ClassVar[str] = "mul"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [GAP -> FC-16 -> SIGMOID | ] -> MUL"
+    why_input: ClassVar[str] = "the gradient of one factor is the other one"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     def combine(self, xp: Any) -> Any:
@@ -146,6 +147,7 @@ class Concat(Merge):
     kind: ClassVar[str] = "concat"
     example: ClassVar[str] = "INPUT 28x28x16 -> [CONV1-64 | CONV3-32] -> CONCAT"
     is_linear = True
+    picks_values = True
     memory: ClassVar[Memory] = Memory(gradient="view")
 
     def output(self, *inputs: Volume) -> Volume:

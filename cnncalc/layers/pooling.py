@@ -181,6 +181,8 @@ class MaxPool(AdaptivePooling):
 
     kind: ClassVar[str] = "pool"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> POOL3/2(round=ceil)"
+    why_input: ClassVar[str] = "PyTorch keeps the input beside the place of each maximum"
+    why_byproducts: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
     picks_values = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
@@ -259,6 +261,7 @@ class AveragePool(AdaptivePooling):
 
     kind: ClassVar[str] = "avgpool"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> AVGPOOL2"
+    why_input: ClassVar[str] = "PyTorch keeps the input, though its size alone would do"
     is_linear = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
@@ -408,6 +411,8 @@ class GlobalMaxPool(GlobalAveragePool):
 
     kind: ClassVar[str] = "gmp"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GMP"
+    why_input: ClassVar[str] = "PyTorch keeps the input beside the place of each maximum"
+    why_byproducts: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
     is_linear = False
     picks_values = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)

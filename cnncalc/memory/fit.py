@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from cnncalc.analysis.rewriting import with_pooled_fc
 from cnncalc.errors import CnncalcError
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Bench, Options, best_segments
@@ -164,7 +165,7 @@ def _advice(report: Report, bench: Bench, options: Options, room: int, training:
             measure(f"{options.optimizer} in fused style", other)
     if options.checkpoint == "none":
         _checkpoints(report, bench, options, room, measure)
-    pooled = without_first_fc_plane(report)
+    pooled = with_pooled_fc(report)
     if pooled is not None:
         name, changed = pooled
         measure(f"global average pooling before {name}", Bench(changed, options))
@@ -213,44 +214,3 @@ def _checkpoints(
         measure(f"checkpoint {names}", bench, again(cheapest), cheapest)
     if best:
         measure(f"checkpoint best ({len(best)} segment{'s' if len(best) > 1 else ''})", bench, again(best), best)
-
-
-def without_first_fc_plane(report: Report) -> tuple[str, Report] | None:
-    """The net with a global average pool in front of its first FC, and that layer's name.
-
-    None where no plane enters it.
-    """
-    from cnncalc.analysis.report import account
-    from cnncalc.graph import Node
-    from cnncalc.layers import KINDS
-
-    target = next((row for row in report.layers if row.kind == "fc" and not row.training_only), None)
-    if target is None:
-        return None
-    graph = report.graph
-    source = target.sources[0]
-    place = target.index
-    while report.layers[source].kind in ("flatten", "dropout"):
-        place, source = source, report.layers[source].sources[0]
-    if report.layers[source].output.is_point:
-        return None
-    name = f"{graph.nodes[place].name}-gap"
-    pool = Node(name, KINDS["gap"](), (source,), named=True)
-
-    def moved(index: int) -> int:
-        return index + (index >= place)
-
-    nodes = []
-    for index, (node, row) in enumerate(zip(graph.nodes, report.layers, strict=True)):
-        if index == place:
-            nodes.append(pool)
-        inputs = tuple(moved(i) for i in node.inputs)
-        if index == place:
-            inputs = (place,)
-        share = None if node.share is None else moved(node.share)
-        nodes.append(node._replace(layer=row.layer, inputs=inputs, share=share, stated=None))
-    try:
-        changed = account(graph._replace(nodes=tuple(nodes)), batch=report.batch, dtype=report.dtype)
-    except CnncalcError:
-        return None
-    return target.name, changed

@@ -79,7 +79,7 @@ class Trainer:
         for row in rows:
             if readers[row.index]:
                 continue
-            if row.kind == "softmax":
+            if row.layer.gives_probabilities:
                 self.place[row.index] = row.sources[0]
                 row = rows[row.sources[0]]
             self.outputs.append(row)

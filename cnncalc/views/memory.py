@@ -27,21 +27,6 @@ CLASSES = {
     "transient": "transient (gradients of activations, temporaries)",
 }
 
-WHY_INPUT = {
-    "conv": "the gradient of the weights is the input times the gradient that comes back",
-    "dwconv": "the gradient of the weights is the input times the gradient that comes back",
-    "deconv": "the gradient of the weights is the input times the gradient that comes back",
-    "fc": "the gradient of the weights is the input times the gradient that comes back",
-    "bn": "the gradient of a normalization is worked out from its input, mean and deviation",
-    "ln": "the gradient of a normalization is worked out from its input, mean and deviation",
-    "gn": "the gradient of a normalization is worked out from its input, mean and deviation",
-    "in": "the gradient of a normalization is worked out from its input, mean and deviation",
-    "pool": "PyTorch keeps the input beside the place of each maximum",
-    "avgpool": "PyTorch keeps the input, though its size alone would do",
-    "gmp": "PyTorch keeps the input beside the place of each maximum",
-    "mul": "the gradient of one factor is the other one",
-}
-
 
 def memory_document(
     memory: MemoryReport, *, notation: Notation = USUAL, depth: int | None = None, timeline: bool = False
@@ -324,7 +309,7 @@ def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
         return format_bytes(count, units)
 
     lines = [f"{row.name} of {memory.architecture}: {row.label}, {plural(options.batch, 'image')}, {options.dtype}"]
-    reason = WHY_INPUT.get(row.kind, "its gradient is worked out from it")
+    reason = row.layer.why_input
     mine = [operation for operation in tape.operations if operation.layer == row.index and operation.name != "loss"]
     if not mine:
         return [*lines, "nothing: no operation runs for it in training"]
@@ -350,7 +335,7 @@ def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
         for product in operation.byproducts:
             if product.kept:
                 kept = True
-                lines.append(f"keeps what it made beside its output, {size(product.size)}: {_by_product(row.kind)}")
+                lines.append(f"keeps what it made beside its output, {size(product.size)}: {row.layer.why_byproducts}")
     if not kept:
         lines.append(f"keeps nothing: the gradient of {row.kind.upper()} needs none of its numbers")
     made = {operation.output: operation for operation in mine}
@@ -363,11 +348,3 @@ def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
     if learned:
         lines.append(f"backward makes gradients of its parameters, {size(learned)}")
     return lines
-
-
-def _by_product(kind: str) -> str:
-    if kind in ("pool", "gmp"):
-        return "the place of each maximum (int64), where the gradient goes"
-    if kind == "dropout":
-        return "the mask of what was dropped"
-    return "mean and deviation, which the gradient uses"

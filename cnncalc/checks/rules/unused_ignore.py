@@ -1,11 +1,14 @@
-"""The rule about what a file ignores."""
+"""The rule ``unused-ignore``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.checks.findings import Finding
-from cnncalc.checks.rules.base import Rule
+from cnncalc.checks.rules.base import (
+    Rule,
+    Site,
+)
 from cnncalc.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ class UnusedIgnore(Rule):
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         raise NotImplementedError
 
-    def told_of(self, report: Report, stale: Iterable[Ignore]) -> Iterator[Finding]:
+    def of(self, report: Report, stale: Iterable[Ignore]) -> Iterator[Finding]:
         """A finding for each entry that was not needed."""
         names = {row.name for row in report.layers}
         for item in stale:
