@@ -14,13 +14,13 @@ import pytest
 import cnncalc
 from cnncalc.analysis.report import account
 from cnncalc.checks.rules import run_rules
+from cnncalc.drawings import KINDS as DRAWINGS
+from cnncalc.drawings import draw
 from cnncalc.errors import DesignError, ShapeError, ValueProblem
 from cnncalc.graph import chain
 from cnncalc.language.writer import as_pattern, as_yaml
 from cnncalc.layers import KINDS, Layer
 from cnncalc.memory.profiles import PROFILES
-from cnncalc.plot import KINDS as DRAWINGS
-from cnncalc.plot import draw
 from cnncalc.run.verify import verify
 from cnncalc.run.verify_training import verify_training
 from cnncalc.volume import Volume
