@@ -38,7 +38,8 @@ class Base:
 class Revision(Base):
     """The files as they are in a revision of the git repository."""
 
-    def __init__(self, revision: str, settings: Settings) -> None:
+    def __init__(self, revision: str, settings: Settings, folder: str = "") -> None:
+        self.folder = folder
         self.revision = revision
         self.name = visible(revision)
         self.settings = settings
@@ -60,7 +61,7 @@ class Revision(Base):
         from cnncalc.analysis.loading import load_bytes
         from cnncalc.analysis.report import account
 
-        if not os.path.isfile(file):
+        if not os.path.isfile(os.path.join(self.folder, file)):
             raise NoBase(f"{file} is no file of the repository")
         content = self.content(file)
         try:
@@ -79,7 +80,7 @@ class Revision(Base):
 
     def content(self, file: str) -> bytes:
         """The content of a file in the revision."""
-        folder, name = os.path.split(os.path.abspath(file))
+        folder, name = os.path.split(os.path.abspath(os.path.join(self.folder, file)))
         self.verify(folder)
         if not self._git(folder, "ls-tree", "--name-only", self.revision, "--", f"./{name}").strip():
             raise NoBase(f"{file} is new: {self.name} does not have it")
@@ -120,13 +121,14 @@ MOST_BASELINE = 16 * 1024 * 1024
 class Baseline(Base):
     """Recorded values: a JSON file that ``check --record`` has written."""
 
-    def __init__(self, path: str, shown: str) -> None:
+    def __init__(self, path: str, shown: str, folder: str = "") -> None:
         self.path = path
+        self.folder = folder
         self.name = shown
         self.values = _read(path, shown)
 
     def value(self, file: str, measure: Measure) -> int:
-        known = self.values.get(recorded_name(file, self.path))
+        known = self.values.get(recorded_name(file, self.path, self.folder))
         if known is None:
             raise NoBase(f"{file} is new: {self.name} does not have it")
         if measure.identity not in known:
@@ -134,12 +136,13 @@ class Baseline(Base):
         return known[measure.identity]
 
 
-def recorded_name(file: str, baseline: str) -> str:
+def recorded_name(file: str, baseline: str, folder: str = "") -> str:
     """The name of a file in a baseline: its path from where the baseline lies, or the name of a net."""
-    if not os.path.exists(file):
+    real = os.path.join(folder, file)
+    if not file or not os.path.exists(real):
         return file
     try:
-        path = os.path.relpath(file, os.path.dirname(os.path.abspath(baseline)))
+        path = os.path.relpath(real, os.path.dirname(os.path.abspath(baseline)))
     except ValueError:  # another drive
         path = file
     return path.replace(os.sep, "/")

@@ -115,9 +115,9 @@ class Checkup(NamedTuple):
 class Orders(NamedTuple):
     """What is asked of a check.
 
-    ``budget`` is that of the command line; ``base`` a revision and ``baseline`` a file of recorded values; ``record``:
-    values for a baseline are wanted, so a limit without a base is no mistake. ``rules``: design rules too, those of
-    ``select`` (all) without those of ``ignore``.
+    ``budget`` is that of the command line; ``base`` a revision and ``baseline`` a file of recorded values. With
+    ``record`` values for a baseline are wanted, so a limit without a base is no error. ``rules``: design rules too,
+    those of ``select`` (default: all) without those of ``ignore``. Relative paths start from ``folder``.
     """
 
     budget: Budget
@@ -129,6 +129,7 @@ class Orders(NamedTuple):
     ignore: tuple[str, ...] = ()
     strict: bool = False
     units: str = "iec"
+    folder: str = ""
 
 
 class _Target(NamedTuple):
@@ -146,7 +147,7 @@ class _Target(NamedTuple):
 _KEY = re.compile(r"^\s{0,3}\{?\s*[\"']?(?:layers|blocks|budget)[\"']?[ \t]*:", re.MULTILINE)
 
 
-def find_files(names: Sequence[str]) -> tuple[list[_Target], list[str], list[Outcome]]:
+def find_files(names: Sequence[str], folder: str = "") -> tuple[list[_Target], list[str], list[Outcome]]:
     """What the names of a call stand for: folders are searched, each file comes once.
 
     Gives remarks on what was left out and the outcomes of what cannot be read as well.
@@ -155,19 +156,20 @@ def find_files(names: Sequence[str]) -> tuple[list[_Target], list[str], list[Out
     remarks: list[str] = []
     broken: list[Outcome] = []
     for name in names:
-        if not name or name == "-" or not _exists(name):
-            found.setdefault(name, _Target(visible(name) if name != "-" else "<stdin>", name, ".", None))
-        elif os.path.isdir(name):
-            files, others = _architecture_files(name, broken)
+        place = os.path.join(folder, name)
+        if not name or name == "-" or not _exists(place):
+            found.setdefault(name, _Target(visible(name) if name != "-" else "<stdin>", name, folder or ".", None))
+        elif os.path.isdir(place):
+            files, others = _architecture_files(place, folder, broken)
             for path in files:
-                _add(found, path)
+                _add(found, path, folder)
             if others:
                 plural = "file holds" if others == 1 else "files hold"
-                remarks.append(f"{shown_path(name)}: {others} YAML {plural} no architecture, left out")
+                remarks.append(f"{shown_path(place, folder)}: {others} YAML {plural} no architecture, left out")
             if not files:
-                remarks.append(f"{shown_path(name)}: no architecture file in this folder")
+                remarks.append(f"{shown_path(place, folder)}: no architecture file in this folder")
         else:
-            _add(found, name)
+            _add(found, place, folder)
     return list(found.values()), remarks, broken
 
 
@@ -178,12 +180,12 @@ def _exists(name: str) -> bool:
         return False
 
 
-def _add(found: dict[str, _Target], path: str) -> None:
-    shown = shown_path(path)
+def _add(found: dict[str, _Target], path: str, start: str) -> None:
+    shown = shown_path(path, start)
     found.setdefault(shown, _Target(shown, path, os.path.dirname(os.path.abspath(path)), shown))
 
 
-def _architecture_files(folder: str, broken: list[Outcome]) -> tuple[list[str], int]:
+def _architecture_files(folder: str, start: str, broken: list[Outcome]) -> tuple[list[str], int]:
     """The architecture files below a folder, in order, and how many other YAML files there are.
 
     A file is one if ``layers``, ``blocks`` or ``budget`` begins a line; hidden files and folders are left out. One that
@@ -200,7 +202,7 @@ def _architecture_files(folder: str, broken: list[Outcome]) -> tuple[list[str], 
             try:
                 text = read_text(path)
             except DesignError as error:
-                shown = shown_path(path)
+                shown = shown_path(path, start)
                 broken.append(Outcome(visible(shown), "", shown, problems=error.every))
                 continue
             if _KEY.search(text):
@@ -220,12 +222,12 @@ class Checker:
         self.orders = orders
         self.settings = settings
         self.stdin = stdin
-        self.configurations = Configurations()
+        self.configurations = Configurations(orders.folder)
         self._bases: dict[tuple[str, str], Base | DesignError] = {}
 
     def check(self, names: Sequence[str]) -> Checkup:
         """The outcome of each file; raises DesignError where a base that the call names cannot be read."""
-        targets, remarks, broken = find_files(names)
+        targets, remarks, broken = find_files(names, self.orders.folder)
         orders = self.orders
         if orders.baseline is not None:
             self._base_of(NO_CONFIGURATION, DesignError)
@@ -233,12 +235,16 @@ class Checker:
         outcomes.sort(key=lambda outcome: outcome.file)
         name = None
         if orders.base is not None or orders.baseline is not None:
-            name = visible(orders.base) if orders.base is not None else shown_path(str(orders.baseline))
+            name = (
+                visible(orders.base)
+                if orders.base is not None
+                else shown_path(os.path.join(orders.folder, str(orders.baseline)), orders.folder)
+            )
         return Checkup(tuple(outcomes), tuple(remarks), orders.strict, orders.units, name)
 
     def outcome_of(self, name: str, report: Report) -> Outcome:
         """What came of a net that is already accounted for, of the target of that name."""
-        (target, *_), _, _ = find_files([name])
+        (target, *_), _, _ = find_files([name], self.orders.folder)
         return self.outcome(target, report)
 
     def outcome(self, target: _Target, report: Report | None = None) -> Outcome:
@@ -248,7 +254,7 @@ class Checker:
         try:
             name = target.shown if target.path is not None else target.target
             if report is None:
-                graph = load(name, self.settings, self.stdin)
+                graph = load(name, self.settings, self.stdin, self.orders.folder)
                 architecture = graph.name
                 report = account(graph)
             architecture = report.name
@@ -286,7 +292,7 @@ class Checker:
         orders = self.orders
         base = self._base_of(configuration, NoBase)
         if isinstance(base, Revision) and outcome.path is not None:
-            base.verify(os.path.dirname(os.path.abspath(outcome.path)))
+            base.verify(os.path.dirname(os.path.abspath(os.path.join(self.orders.folder, outcome.path))))
         problems = list(outcome.problems)
         notes: list[str] = []
         if base is None and orders.record is None and is_relative(budget.values()):
@@ -335,15 +341,16 @@ class Checker:
                 raise DesignError([Problem("usage", f"{configuration.file}: {message}")])
             if path is not None and orders.record is not None and not os.path.exists(path):
                 return None
+        path = None if path is None else os.path.join(orders.folder, path)
         key = ("revision", revision) if revision is not None else ("baseline", path or "")
         if key == ("baseline", ""):
             return None
         if key not in self._bases:
             try:
                 self._bases[key] = (
-                    Revision(revision, self.settings)
+                    Revision(revision, self.settings, orders.folder)
                     if revision is not None
-                    else Baseline(str(path), shown_path(str(path)))
+                    else Baseline(str(path), shown_path(str(path), orders.folder), orders.folder)
                 )
             except DesignError as error:
                 self._bases[key] = error
@@ -422,7 +429,7 @@ def _problems_of_budget(target: _Target, error: DesignError) -> tuple[Problem, .
     from cnncalc.language.yaml_tree import Document, Mapping
 
     try:
-        root = Document(Source(target.shown, read_text(target.path))).read()
+        root = Document(Source(target.shown, read_text(target.target))).read()
         node = root.get("budget") if isinstance(root, Mapping) else None
         if node is not None:
             read_budget(from_node(node))
@@ -443,6 +450,9 @@ def _is_said_already(one: Checked, checked: Sequence[Checked]) -> bool:
     )
 
 
-def recorded_values(checkup: Checkup, path: str) -> dict[str, dict[str, int]]:
+def recorded_values(checkup: Checkup, path: str, folder: str = "") -> dict[str, dict[str, int]]:
     """What a baseline at that path holds."""
-    return {recorded_name(outcome.path or outcome.file, path): dict(outcome.recorded) for outcome in checkup.outcomes}
+    return {
+        recorded_name(outcome.path or outcome.file, path, folder): dict(outcome.recorded)
+        for outcome in checkup.outcomes
+    }

@@ -274,10 +274,10 @@ def _parse(source: Source) -> dict[str, Any]:
         raise DesignError([Problem("toml-syntax", f"TOML: {what}", Span(source, start, start + 1))]) from None
 
 
-def shown_path(path: str) -> str:
-    """A path as it is printed: from where the program runs, with ``/``."""
+def shown_path(path: str, folder: str = "") -> str:
+    """A path as it is printed: relative to ``folder`` (default: the current one), with ``/``."""
     try:
-        shown = os.path.relpath(path)
+        shown = os.path.relpath(path, folder or os.curdir)
     except ValueError:  # another drive
         shown = os.path.normpath(path)
     return shown.replace(os.sep, "/")
@@ -286,7 +286,8 @@ def shown_path(path: str) -> str:
 class Configurations:
     """Finds the nearest configuration of a file; each is read once."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str = "") -> None:
+        self.folder = folder  # names in messages are relative to it
         self._known: dict[str, Configuration | DesignError] = {}
 
     def of_folder(self, folder: str) -> Configuration:
@@ -304,7 +305,7 @@ class Configurations:
                 break
             passed.append(here)
             try:
-                mine = _in_folder(here)
+                mine = _in_folder(here, self.folder)
             except DesignError as error:
                 found = error
                 break
@@ -322,7 +323,7 @@ class Configurations:
         return found
 
 
-def _in_folder(folder: str) -> Configuration | None:
+def _in_folder(folder: str, start: str) -> Configuration | None:
     found: list[Configuration] = []
     for name, root in zip(FILES, ((), ("tool", "cnncalc")), strict=True):
         path = os.path.join(folder, name)
@@ -332,8 +333,8 @@ def _in_folder(folder: str) -> Configuration | None:
         if name == "pyproject.toml" and "cnncalc" not in text:
             continue
         if len(text) > YAML_BYTES:
-            raise DesignError([Problem("limit", f"{shown_path(path)}: at most {YAML_BYTES // 1024**2} MiB")])
-        configuration = _Reader(Source(shown_path(path), text), root).read(folder)
+            raise DesignError([Problem("limit", f"{shown_path(path, start)}: at most {YAML_BYTES // 1024**2} MiB")])
+        configuration = _Reader(Source(shown_path(path, start), text), root).read(folder)
         if configuration is not None:
             found.append(configuration)
     if len(found) > 1:
