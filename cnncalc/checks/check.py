@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from cnncalc.analysis.loading import load
 from cnncalc.analysis.report import account
 from cnncalc.checks.advice import advise
 from cnncalc.checks.baseline import Baseline, NoBase, Revision, recorded_name
-from cnncalc.checks.budget import Budget, Measure, brief, from_node, in_full, is_relative, merged, read_budget
+from cnncalc.checks.budget import Budget, brief, in_full, is_relative, merged, read_budget
 from cnncalc.checks.configuration import NO_CONFIGURATION, Configuration, Configurations, shown_path
 from cnncalc.checks.findings import Finding
-from cnncalc.checks.measure import Meter, usual_measures
-from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
+from cnncalc.checks.measure import Measure, Meter, default_measures
+from cnncalc.checks.rules import RULES, run_rules
+from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem, did_you_mean
 from cnncalc.language.files import read_text
-from cnncalc.source import Source, visible
+from cnncalc.source import visible
 from cnncalc.units import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cnncalc.analysis.report import Report
     from cnncalc.checks.baseline import Base
-    from cnncalc.checks.budget import Entry, Limit
+    from cnncalc.checks.budget import Entry
+    from cnncalc.graph import Ignore
     from cnncalc.language.settings import Settings
     from cnncalc.source import Span
+
+T = TypeVar("T")
 
 PASSED, WARNED, BROKEN, UNKNOWN = "pass", "warning", "error", "no base"
 """What came of a limit."""
@@ -230,7 +234,7 @@ class Checker:
         targets, remarks, broken = find_files(names, self.orders.folder)
         orders = self.orders
         if orders.baseline is not None:
-            self._base_of(NO_CONFIGURATION, DesignError)
+            self._base_of(NO_CONFIGURATION)
         outcomes = broken + [self.outcome(target) for target in targets]
         outcomes.sort(key=lambda outcome: outcome.file)
         name = None
@@ -248,90 +252,76 @@ class Checker:
         return self.outcome(target, report)
 
     def outcome(self, target: _Target, report: Report | None = None) -> Outcome:
-        """What came of one file, whatever is wrong with it; ``report`` if there is one already."""
+        """The result of one file, whatever its problems; ``report`` if there is one already."""
         problems: list[Problem] = []
-        architecture = ""
+        design = None if report is None else report.graph
+        architecture = "" if design is None else design.name
         try:
-            name = target.shown if target.path is not None else target.target
             if report is None:
-                graph = load(name, self.settings, self.stdin, self.orders.folder)
-                architecture = graph.name
-                report = account(graph)
-            architecture = report.name
+                design = load(
+                    target.shown if target.path is not None else target.target,
+                    self.settings,
+                    self.stdin,
+                    self.orders.folder,
+                )
+                architecture = design.name
+                report = account(design)
             problems += report.warnings
         except DesignError as error:
             problems += error.every
-            problems += _problems_of_budget(target, error)
+            design = design or error.partial
         except ValueProblem as error:
             problems.append(Problem(error.code, error.message, hint=error.hint))
         own: Budget = {}
         configuration = NO_CONFIGURATION
-        if report is not None and report.graph.budget is not None:
-            try:
-                own = read_budget(from_node(report.graph.budget))
-            except DesignError as error:
-                problems += error.every
-        try:
-            configuration = self.configurations.of_folder(target.folder)
-        except DesignError as error:
-            problems += error.every
+        if design is not None:
+            problems += _unknown_rules(design.ignore)
+            own = _attempt(lambda: read_budget(design.budget) if design.budget is not None else {}, {}, problems)
+        configuration = _attempt(lambda: self.configurations.of_folder(target.folder), NO_CONFIGURATION, problems)
         outcome = Outcome(target.shown, architecture, target.path, problems=tuple(problems))
         if report is None or outcome.is_broken:
             return outcome
         budget = merged(configuration.budget or {}, own, self.orders.budget)
         try:
-            return self._held(outcome, report, budget, configuration)
+            return self._checked(outcome, report, budget, configuration)
         except DesignError as error:
             return outcome._replace(problems=(*problems, *error.every))
         except CnncalcError as error:
             code = getattr(error, "code", "design")
             return outcome._replace(problems=(*problems, Problem(code, str(error))))
 
-    def _held(self, outcome: Outcome, report: Report, budget: Budget, configuration: Configuration) -> Outcome:
-        """The budget held against the report."""
-        orders = self.orders
-        base = self._base_of(configuration, NoBase)
+    def _checked(self, outcome: Outcome, report: Report, budget: Budget, configuration: Configuration) -> Outcome:
+        """The result with limits and design rules checked."""
+        base = self._base_of(configuration)
         if isinstance(base, Revision) and outcome.path is not None:
             base.verify(os.path.dirname(os.path.abspath(os.path.join(self.orders.folder, outcome.path))))
-        problems = list(outcome.problems)
-        notes: list[str] = []
-        if base is None and orders.record is None and is_relative(budget.values()):
-            for entry in budget.values():
-                problems += [self._baseless(entry, limit) for limit in entry.limits if limit.amount.value is None]
-            return outcome._replace(problems=tuple(problems))
+        if base is None and self.orders.record is None and is_relative(budget.values()):
+            return outcome._replace(problems=(*outcome.problems, *_baseless(budget)))
         meter = Meter(report)
+        notes: list[str] = []
         checked: list[Checked] = []
-        findings: list[Finding] = []
         for entry in budget.values():
-            before, why = self._before(base, outcome, entry.measure)
-            if why is not None and why not in notes:
-                notes.append(why)
+            before, reason = self._before(base, outcome, entry.measure)
+            if reason is not None and reason not in notes:
+                notes.append(reason)
             checked += self._compared(meter, entry, before)
-        for one in checked:
-            if one.verdict in (BROKEN, WARNED) and not _is_said_already(one, checked):
-                findings.append(self._finding(outcome, meter, one))
-        if orders.rules:
+        findings = [
+            self._finding(outcome, meter, one)
+            for one in checked
+            if one.verdict in (BROKEN, WARNED) and not _is_redundant(one, checked)
+        ]
+        if self.orders.rules:
             findings += self._rules(report, outcome, configuration)
-        recorded: tuple[tuple[str, int], ...] = ()
-        if orders.record is not None:
-            measures = {measure.identity: measure for measure in usual_measures()}
-            measures.update({entry.measure.identity: entry.measure for entry in budget.values()})
-            recorded = tuple((name, meter.value(measure)) for name, measure in sorted(measures.items()))
         return outcome._replace(
             checked=tuple(checked),
             findings=tuple(findings),
             notes=tuple(notes),
             has_budget=bool(budget),
-            recorded=recorded,
+            recorded=_recorded(meter, budget) if self.orders.record is not None else (),
         )
 
-    def _baseless(self, entry: Entry, limit: Limit) -> Problem:
-        message = f"{entry.measure.key}: {limit.amount.text} is relative, but there is nothing to compare with"
-        hint = "give --base REV or --baseline FILE, or set base or baseline in the configuration"
-        return Problem("no-base", message, limit.span, hint)
-
-    def _base_of(self, configuration: Configuration, otherwise: type[CnncalcError]) -> Base | None:
-        """What is compared with: the call's before the configuration's."""
+    def _base_of(self, configuration: Configuration) -> Base | None:
+        """The base of the call, else that of the configuration."""
         orders = self.orders
         revision, path = orders.base, orders.baseline
         if revision is None and path is None:
@@ -414,37 +404,54 @@ class Checker:
         )
 
     def _rules(self, report: Report, outcome: Outcome, configuration: Configuration) -> list[Finding]:
-        orders = self.orders
-        select = orders.select or configuration.select
-        ignore = (*configuration.ignore, *orders.ignore)
-        from cnncalc.checks.rules import run_rules
-
+        select = self.orders.select or configuration.select
+        ignore = (*configuration.ignore, *self.orders.ignore)
         return run_rules(report, file=outcome.file, select=select, ignore=ignore)
 
 
-def _problems_of_budget(target: _Target, error: DesignError) -> tuple[Problem, ...]:
-    """What is wrong with the budget of a file that is wrong elsewhere too, so that all is said in one run."""
-    if target.path is None or any(problem.code == "unreadable" for problem in error.every):
-        return ()
-    from cnncalc.language.yaml_tree import Document, Mapping
-
+def _attempt(read: Callable[[], T], default: T, problems: list[Problem]) -> T:
+    """What ``read`` returns; after a DesignError the default, and its problems are added."""
     try:
-        root = Document(Source(target.shown, read_text(target.target))).read()
-        node = root.get("budget") if isinstance(root, Mapping) else None
-        if node is not None:
-            read_budget(from_node(node))
-    except DesignError as more:
-        known = {(problem.code, problem.message) for problem in error.every}
-        return tuple(
-            problem
-            for problem in more.every
-            if problem.code != "unknown-key" and (problem.code, problem.message) not in known
+        return read()
+    except DesignError as error:
+        problems += error.every
+        return default
+
+
+def _unknown_rules(ignored: Sequence[Ignore]) -> list[Problem]:
+    """A problem for each suppressed rule that does not exist."""
+    unknown = {item.code_span: item.code for item in ignored if item.code not in RULES}
+    return [
+        Problem("unknown-rule", f"ignore: no design rule '{code}'{did_you_mean(code, RULES)}", span)
+        for span, code in unknown.items()
+    ]
+
+
+def _baseless(budget: Budget) -> list[Problem]:
+    """A problem for each relative limit, where there is no base."""
+    hint = "give --base REV or --baseline FILE, or set base or baseline in the configuration"
+    return [
+        Problem(
+            "no-base",
+            f"{entry.measure.key}: {limit.amount.text} is relative, but there is nothing to compare with",
+            limit.span,
+            hint,
         )
-    return ()
+        for entry in budget.values()
+        for limit in entry.limits
+        if limit.amount.value is None
+    ]
 
 
-def _is_said_already(one: Checked, checked: Sequence[Checked]) -> bool:
-    """Whether a warning would only repeat that the maximum of the same key is broken."""
+def _recorded(meter: Meter, budget: Budget) -> tuple[tuple[str, int], ...]:
+    """The values for a baseline: of every key with default options, and of the budget's measures."""
+    measures = {measure.identity: measure for measure in default_measures()}
+    measures.update({entry.measure.identity: entry.measure for entry in budget.values()})
+    return tuple((name, meter.value(measure)) for name, measure in sorted(measures.items()))
+
+
+def _is_redundant(one: Checked, checked: Sequence[Checked]) -> bool:
+    """Whether it is a warning for a measure whose maximum is exceeded too."""
     return one.verdict == WARNED and any(
         other.measure == one.measure and other.bound == "max" and other.verdict == BROKEN for other in checked
     )

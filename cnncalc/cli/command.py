@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, format_of_ending
 from cnncalc.source import visible
+from cnncalc.units import MOST_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
 DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: success; a check failed; the input or the call is wrong; an internal error; interrupted."""
-
-MOST_DIGITS = 18
-"""Longer whole numbers are refused, as everywhere in the language."""
 
 
 class Option(NamedTuple):
