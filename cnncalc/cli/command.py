@@ -8,6 +8,7 @@ from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, format_of_ending
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
+from cnncalc.units import MOST_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: success; a check failed; the input or the call is wrong; an internal error; interrupted."""
-
-MOST_DIGITS = 18
-"""Longer whole numbers are refused, as everywhere in the language."""
 
 
 class Option(NamedTuple):
