@@ -11,6 +11,7 @@ from cnncalc.documents import SYNTAXES, syntax_of
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,7 +68,7 @@ class Call(NamedTuple):
 
 def run(call: Call, console: Console) -> int:
     """Brings documents up to date, or says whether they are."""
-    from cnncalc.cli.calls import Caller, error_text
+    from cnncalc.cli.calls import Caller
 
     if not call.files:
         raise ValueProblem("cnncalc docs needs FILES", code="usage", hint="cnncalc docs README.md docs")
@@ -76,26 +77,35 @@ def run(call: Call, console: Console) -> int:
     documents, unmarked = find_documents(call.files, call.syntax, console)
     caller, code = Caller(), DONE
     for document in documents:
-        try:
-            work = _Work(document, caller, console)
-            if not (call.check or call.diff):
-                work.write()
-        except CnncalcError as error:
-            console.print_error(error_text(error))
+        work = _bring_up_to_date(document, call, caller, console)
+        if work is None:
             code = WRONG
-            continue
-        for text in (*work.result.warnings, work.result.errors):
-            if text:
-                console.print_error(text)
-        if document.folder and not work.result.markers and not work.result.errors:
+        elif document.folder and not work.result.markers and not work.result.errors:
             unmarked[document.folder] = unmarked.get(document.folder, 0) + 1
         else:
             console.print("".join([line + "\n" for line in work.lines(check=call.check, diff=call.diff)]))
-        code = max(code, WRONG if work.result.errors else FAILED if call.check and work.stale else DONE)
+            code = max(code, WRONG if work.result.errors else FAILED if call.check and work.stale else DONE)
     for folder, count in unmarked.items():
-        what = f"{count:,} document{'s' if count > 1 else ''} without a marker" if count else "no document"
+        what = f"{plural(count, 'document')} without a marker" if count else "no document"
         console.print(f"{visible(folder)}: {what}\n")
     return code
+
+
+def _bring_up_to_date(document: Document, call: Call, caller: Caller, console: Console) -> _Work | None:
+    """Updates a document and writes it unless --check or --diff is given; prints errors, None if it cannot be read."""
+    from cnncalc.cli.calls import error_text
+
+    try:
+        work = _Work(document, caller, console)
+        if not (call.check or call.diff):
+            work.write()
+    except CnncalcError as error:
+        console.print_error(error_text(error))
+        return None
+    for text in (*work.result.warnings, work.result.errors):
+        if text:
+            console.print_error(text)
+    return work
 
 
 # Which documents
@@ -242,7 +252,7 @@ class _Work:
             yield f"{name}: no marker"
             return
         done = f"{len(stale):,} {'stale' if check or diff else 'brought up to date'}" if stale else "up to date"
-        yield f"{name}: {count:,} marker{'s' if count > 1 else ''}, {done}"
+        yield f"{name}: {plural(count, 'marker')}, {done}"
 
     def _place(self, path: str) -> str:
         """The path of a picture."""
