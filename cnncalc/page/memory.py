@@ -211,7 +211,9 @@ def _beside(profile: str, units: str) -> str:
 
     if not profile.startswith("torch"):
         return ""
-    items = "; ".join([f"{item.what}: {item.low_text(Notation(units))} ({item.source})" for item in overheads(profile)])
+    items = "; ".join(
+        [f"{item.what}: {item.range_text(Notation(units))} ({item.source})" for item in overheads(profile)]
+    )
     return paragraph(text(f"A device holds more than live tensors: {items}."), "note")
 
 
