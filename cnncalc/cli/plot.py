@@ -8,15 +8,15 @@ from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
 from cnncalc.cli.memory import REPLAY, options_of
 from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options
 from cnncalc.cli.streams import is_collecting, refuse_terminal
+from cnncalc.drawings import KINDS, OVER_TIME, WIDTH, draw
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import FORMATS
-from cnncalc.plot import KINDS, OVER_TIME, WIDTH, draw
 
 _KINDS = "\n".join([f"  {kind:10} {what}" for kind, what in KINDS.items()])
 
-HELP = f"""Draws TARGET: where memory and parameters lie, what is alive when, the volumes to scale, the graph.
+HELP = f"""Draws TARGET: its cost by layer, its live memory over time, its volumes to scale, or its graph.
 
-The SVG goes to the file that --output names, or into a pipe; a file that ends in .png becomes a PNG.
+The SVG goes to the file of --output, or to a pipe; a file that ends in .png is written as PNG.
 
 \b
 Kinds:
@@ -74,7 +74,7 @@ def run(
     svg = draw(report, kind, memory=memory, width=width, depth=depth, units=units or "iec")
     if is_png:
         from cnncalc.cli.streams import write_data
-        from cnncalc.plot.png import png_of
+        from cnncalc.drawings.png import png_of
 
         write_data(png_of(svg), out.file)
     else:

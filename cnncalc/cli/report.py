@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from cnncalc.memory.curve import Curve
     from cnncalc.memory.report import MemoryReport
 
-HELP = """Writes everything about TARGET as one page of HTML that loads nothing: the verdict, drawings, the table to
-sort, search and fold, memory for every batch and optimizer, budgets and findings, and how every figure was counted.
+HELP = """Writes everything about TARGET as one self-contained page of HTML: a summary, drawings, the table to sort,
+search and fold, memory for every batch and optimizer, budgets and findings, and the conventions of every figure.
 
 With AFTER the page compares two nets.
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.plot.routing import ENTRY
+from cnncalc.drawings.routing import ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cnncalc.plot.parts import Cell, Part, Run
-    from cnncalc.plot.routing import Route, Routing
+    from cnncalc.drawings.parts import Cell, Part, Run
+    from cnncalc.drawings.routing import Route, Routing
 
 LABEL_SIZE = 10
 """Font size of the labels of boxes."""

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.document import plural
-from cnncalc.plot.arrows import TIP, Arrows, draw_tip, rounded_path
-from cnncalc.plot.canvas import Canvas, number, shown
-from cnncalc.plot.graph_layout import CHANNEL, COLUMN_GAP, FRAME, NODE, PADDING, STEM, page_of
-from cnncalc.plot.layout import LABEL_SIZE, reach_of
-from cnncalc.plot.metrics import cut
-from cnncalc.plot.parts import notes_on_parts
-from cnncalc.plot.routing import ENTRY
+from cnncalc.drawings.arrows import TIP, Arrows, draw_tip, rounded_path
+from cnncalc.drawings.canvas import Canvas, number, shown
+from cnncalc.drawings.graph_layout import CHANNEL, COLUMN_GAP, FRAME, NODE, PADDING, STEM, page_of
+from cnncalc.drawings.layout import LABEL_SIZE, reach_of
+from cnncalc.drawings.metrics import cut
+from cnncalc.drawings.parts import notes_on_parts
+from cnncalc.drawings.routing import ENTRY
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
-    from cnncalc.plot.graph_layout import Page
-    from cnncalc.plot.layout import Box, Group, Piece
-    from cnncalc.plot.parts import Part
-    from cnncalc.plot.routing import Route
+    from cnncalc.drawings.graph_layout import Page
+    from cnncalc.drawings.layout import Box, Group, Piece
+    from cnncalc.drawings.parts import Part
+    from cnncalc.drawings.routing import Route
 
 ROUND = 6.0
 """Radius of the corner of a line."""

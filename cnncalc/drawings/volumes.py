@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.document import plural
-from cnncalc.plot.arrows import TIP, Arrows, draw_tip, rounded_path
-from cnncalc.plot.axes import round_step
-from cnncalc.plot.canvas import Canvas, number, shown
-from cnncalc.plot.layout import LABEL_SIZE, reach_of
-from cnncalc.plot.metrics import width_of
-from cnncalc.plot.parts import notes_on_parts
-from cnncalc.plot.routing import ENTRY
-from cnncalc.plot.volume_layout import BACK, FRAME, plan_of
-from cnncalc.units import short
+from cnncalc.drawings.arrows import TIP, Arrows, draw_tip, rounded_path
+from cnncalc.drawings.axes import round_step
+from cnncalc.drawings.canvas import Canvas, number, shown
+from cnncalc.drawings.layout import LABEL_SIZE, reach_of
+from cnncalc.drawings.metrics import width_of
+from cnncalc.drawings.parts import notes_on_parts
+from cnncalc.drawings.routing import ENTRY
+from cnncalc.drawings.volume_layout import BACK, FRAME, plan_of
+from cnncalc.units import plural, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
-    from cnncalc.plot.layout import Box, Group, Piece
-    from cnncalc.plot.parts import Part
-    from cnncalc.plot.routing import Route
-    from cnncalc.plot.volume_layout import Plan
+    from cnncalc.drawings.layout import Box, Group, Piece
+    from cnncalc.drawings.parts import Part
+    from cnncalc.drawings.routing import Route
+    from cnncalc.drawings.volume_layout import Plan
 
 LEAST_WINDOW = 6.0
 """A convolution window is drawn if its height has at least so many pixels."""

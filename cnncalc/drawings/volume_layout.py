@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.plot.canvas import shown
-from cnncalc.plot.detail import Limits, details_of
-from cnncalc.plot.layout import LABEL_SIZE, Box, Group, Label, Piece, evenly_filled, filled, spans
-from cnncalc.plot.metrics import LINE, cut, width_of
-from cnncalc.plot.routing import Routing
+from cnncalc.drawings.canvas import shown
+from cnncalc.drawings.detail import Limits, details_of
+from cnncalc.drawings.layout import LABEL_SIZE, Box, Group, Label, Piece, evenly_filled, filled, spans
+from cnncalc.drawings.metrics import LINE, cut, width_of
+from cnncalc.drawings.routing import Routing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cnncalc.analysis.report import Report
-    from cnncalc.plot.detail import Detail
-    from cnncalc.plot.parts import Cell, Part
+    from cnncalc.drawings.detail import Detail
+    from cnncalc.drawings.parts import Cell, Part
 
 LIMITS = Limits(lambda routing: routing.length, whole=60, folded=60, coarsest=160)
 """The most columns of blocks."""

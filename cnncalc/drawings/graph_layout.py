@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.plot.canvas import shown
-from cnncalc.plot.detail import Limits, details_of
-from cnncalc.plot.layout import LABEL_SIZE, Box, Group, Label, Piece, evenly_filled, reach_of, spans
-from cnncalc.plot.metrics import width_of
+from cnncalc.drawings.canvas import shown
+from cnncalc.drawings.detail import Limits, details_of
+from cnncalc.drawings.layout import LABEL_SIZE, Box, Group, Label, Piece, evenly_filled, reach_of, spans
+from cnncalc.drawings.metrics import width_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
-    from cnncalc.plot.detail import Detail
-    from cnncalc.plot.parts import Cell, Part
+    from cnncalc.drawings.detail import Detail
+    from cnncalc.drawings.parts import Cell, Part
 
 LIMITS = Limits(lambda routing: len(routing.ranks), whole=130, folded=480, coarsest=480)
 """The most nodes."""
