@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.source import visible
-from cnncalc.units import percent as percent
-from cnncalc.units import plural as plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cnncalc.errors import MOST_PROBLEMS, Problem, did_you_mean
 from cnncalc.language.syntax import Argument, Block, Label, LayerSyntax, Literal, Name, Operand, References
 from cnncalc.layers import KINDS
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -257,7 +258,7 @@ class Planner:
             if argument.key is None:
                 free = next((name for name in names if name not in plan.given), None)
                 if free is None:
-                    count = f"{len(names)} value{'s' if len(names) != 1 else ''}"
+                    count = plural(len(names), "value")
                     message = f"the block {block.name} takes {count}, but here is one more"
                     self._problem("unknown-key", message, argument.span)
                 else:

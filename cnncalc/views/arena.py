@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number, plural
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number
 from cnncalc.memory.arena import draw, marks
-from cnncalc.units import format_bytes
+from cnncalc.units import format_bytes, plural
 
 if TYPE_CHECKING:
     from cnncalc.memory.arena import ArenaPlan

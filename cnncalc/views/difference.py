@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number, plural, word
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number, word
 from cnncalc.formats.notation import USUAL, Notation
 from cnncalc.layers.keys import shown
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from cnncalc.analysis.difference import Change, Difference, LayerDifference, Quantity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.formats.document import Cell, Column, Document, Table, listing, plural
+from cnncalc.formats.document import Cell, Column, Document, Table, listing
 from cnncalc.layers.activation import Activation
 from cnncalc.layers.convolution import Convolution, Deconv
 from cnncalc.layers.linear import Dense
@@ -12,7 +12,7 @@ from cnncalc.layers.merge import Concat, Elementwise, Merge
 from cnncalc.layers.pooling import AdaptivePooling, GlobalAveragePool, Pooling
 from cnncalc.layers.reshape import Flatten, Reshape, Slice, Upsample, ZeroPad
 from cnncalc.layers.window import SIDES
-from cnncalc.units import bytes_per_element, format_bytes
+from cnncalc.units import bytes_per_element, format_bytes, plural
 from cnncalc.views.layer_table import with_exact
 
 if TYPE_CHECKING:

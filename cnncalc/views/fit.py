@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, plural
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import USUAL, Notation
 from cnncalc.memory.fit import LARGEST_BATCH
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from cnncalc.memory.devices import Device

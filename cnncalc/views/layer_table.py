@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing, plural, word
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing, word
 from cnncalc.formats.notation import BAR_WIDTHS, Notation
 from cnncalc.formats.notation import USUAL as USUAL_NOTATION
 from cnncalc.layers.keys import shown
-from cnncalc.units import bytes_per_element, percent, short, short_notes
+from cnncalc.units import bytes_per_element, percent, plural, short, short_notes
 from cnncalc.views.shares import sentences
 
 if TYPE_CHECKING:

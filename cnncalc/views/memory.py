@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, percent, plural
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import USUAL, Notation
-from cnncalc.units import format_bytes
+from cnncalc.units import format_bytes, percent, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

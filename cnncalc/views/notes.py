@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, plural
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import Notation
 from cnncalc.layers.linear import FullyConnected
-from cnncalc.units import bytes_per_element, format_bytes, short_notes
+from cnncalc.units import bytes_per_element, format_bytes, plural, short_notes
 from cnncalc.views.layer_table import (
     Row,
     assumed_lines,
@@ -46,7 +46,7 @@ def notes_document(
     rows = [row for row in rows_of(report, depth) if row.held or row.parameters]
     table = Table(COLUMNS, tuple([_cells(row, notation) for row in rows]))
     conventions = (
-        "(memory: elements for one image; K, M and G are powers of 1000; weights without biases)",
+        "(memory counts elements of one image; K, M and G are powers of 1000; weights without biases)",
         f"({notation.rule})",
     )
     return Document(

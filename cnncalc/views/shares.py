@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.document import percent, plural
 from cnncalc.layers.linear import FullyConnected
 from cnncalc.layers.pooling import Pooling
+from cnncalc.units import percent, plural
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report

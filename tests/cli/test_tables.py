@@ -119,7 +119,9 @@ def test_exact_bytes_of_memory() -> None:
     assert total[1:3] == [f"{record['training']['peak_bytes']:,}", "B"]
 
 
-@pytest.mark.parametrize(("style", "last"), [("full", "conventions  memory: elements"), ("notes", "(memory: elements")])
+@pytest.mark.parametrize(
+    ("style", "last"), [("full", "conventions  memory: elements"), ("notes", "(memory counts elements")]
+)
 def test_a_table_without_totals_still_says_how_it_counts(style: str, last: str) -> None:
     whole = called("table", NET, "--style", style).stdout
     text = called("table", NET, "--style", style, "--no-totals").stdout

@@ -9,10 +9,11 @@ import cnncalc
 from cnncalc.cli.options import TABLE_FORMATS
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import write
-from cnncalc.formats.document import Cell, Column, Document, Page, Table, chosen_columns, percent, word
+from cnncalc.formats.document import Cell, Column, Document, Page, Table, chosen_columns, word
 from cnncalc.formats.notation import Notation
 from cnncalc.graph import Graph, chain
 from cnncalc.layers import KINDS, Layer
+from cnncalc.units import percent
 from cnncalc.views.layer_table import CELLS, COLUMNS, document, rows_of
 from cnncalc.views.notes import notes_document
 from cnncalc.views.shares import sentences
@@ -77,12 +78,12 @@ def test_vgg16_in_the_notes_style_has_the_true_total_and_says_that_the_notes_hav
     """224*224*3 + 2*224*224*64 + ... = 15,237,608, not 24M."""
     lines = write(notes_document(cnncalc.analyze("vgg16")), "text").splitlines()
 
-    assert lines[-4:] == [
+    assert lines[-5:] == [
         "TOTAL memory: 15M * 4 bytes ~= 58MB / image (only forward! ~*2 for bwd)",
         "TOTAL params: 138M parameters",
         "(The notes print 24M and 93MB for this table, which is not the sum of its rows: they hold 15,237,608 numbers, "
         "* 4 bytes = 58.13 MB.)",
-        "(memory: elements for one image; K, M and G are powers of 1000; weights without biases)",
+        "(memory counts elements of one image; K, M and G are powers of 1000; weights without biases)",
         "(KB, MB and GB are powers of 1024, as in the notes)",
     ]
 
