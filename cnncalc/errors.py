@@ -24,7 +24,17 @@ MOST_CANDIDATES = 2000
 
 
 class CnncalcError(Exception):
-    """Base class of all errors that cnncalc raises on purpose."""
+    """Base class of all errors that cnncalc raises on purpose.
+
+    ``code`` names the rule, ``hint`` is a fix verified to work.
+    """
+
+    code = "design"
+    hint: str | None = None
+
+    def problem(self, span: Span | None = None) -> Problem:
+        """The error as a problem at that place."""
+        return Problem(self.code, str(self), span, self.hint)
 
 
 class ShapeError(CnncalcError):

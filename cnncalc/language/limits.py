@@ -1,4 +1,7 @@
-"""The limits of the language. Each is named in the message of the one who meets it."""
+"""The limits of the language. Each error message states the limit.
+
+The digits of a number are limited everywhere alike: :data:`cnncalc.units.MOST_DIGITS`.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ EXPANSION = 200_000
 """Expanded layers, calls and iterations together."""
 NAME_CHARACTERS = 500
 """Of a whole name, blocks included: all names of the largest net then fit into 100 MB."""
-INPUT_DIGITS = 18
 EXPRESSION_DIGITS = 64
+DECIMAL_CHARACTERS = 40
 YAML_BYTES = 2 * 1024 * 1024
 YAML_DEPTH = 64
 YAML_ALIASES = 100

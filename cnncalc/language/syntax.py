@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cnncalc.graph import Ignore
+    from cnncalc.graph import Ignore, RawValue
     from cnncalc.language.expression import Code
     from cnncalc.source import Span
     from cnncalc.volume import Volume
@@ -127,7 +127,7 @@ class Design(NamedTuple):
     variables: Mapping[str, Default | None] = NOTHING
     defaults: Mapping[str, Mapping[str, Default]] = NOTHING
     blocks: Mapping[str, Block] = NOTHING
-    budget: Any = None
+    budget: RawValue | None = None
     ignore: tuple[Ignore, ...] = ()
 
 
@@ -138,3 +138,8 @@ class Block(NamedTuple):
     parameters: tuple[Parameter, ...]
     body: tuple[Item, ...]
     span: Span
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its parameters."""
+        return tuple(parameter.name for parameter in self.parameters)

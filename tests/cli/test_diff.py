@@ -277,7 +277,7 @@ def test_what_is_not_committed_is_compared_too(repository: Path) -> None:
     ("arguments", "message"),
     [
         (("nets/x.yaml", "--base", "HAED"), "cannot read the base 'HAED'"),
-        (("nets/x.yaml", "--base", "--all"), "cannot read the base '--all': this is no revision"),
+        (("nets/x.yaml", "--base", "--all"), "cannot read the base '--all': not a revision"),
         (("a.yaml", "--base", "HEAD"), "a.yaml is new: HEAD does not have it"),
         (("vgg16", "--base", "HEAD"), "--base compares a file with its earlier form, but 'vgg16' is no file"),
         (("nets", "--base", "HEAD"), "'nets' is no file"),
@@ -314,7 +314,7 @@ def test_a_file_outside_of_any_repository_has_no_revisions(folder: Path) -> None
     done = cnncalc("diff", "a.yaml", "--base", "HEAD", GIT_CEILING_DIRECTORIES=str(folder.parent))
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "the file lies in no git repository" in done.stderr
+    assert "the file is in no git repository" in done.stderr
 
 
 def test_a_diff_loads_no_numpy() -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cnncalc.cli.command import read_plainly
-from cnncalc.cli.grammar import read
+from cnncalc.cli.click_parser import parse
+from cnncalc.cli.command import parse_simple
+from cnncalc.cli.console import Console
 from cnncalc.cli.registry import COMMANDS, find_command
 from tests.calls import cnncalc
 
@@ -110,8 +111,8 @@ def test_a_page_is_never_half_written(tmp_path: Path) -> None:
 def test_every_report_goes_to_a_file_by_a_short_and_a_long_word(command: Command, words: list[str]) -> None:
     """Read plainly as well as by the grammar, which must say the same."""
     targets = ["x"] * (len(command.arguments) - len(command.optional))
-    plain = read_plainly(command, [*targets, *words])
-    answer = read([command.name, *targets, *words])
+    plain = parse_simple(command, [*targets, *words])
+    answer = parse([command.name, *targets, *words], Console())
 
     assert plain is not None
     assert plain["file"] == "a.txt"
@@ -125,8 +126,8 @@ def test_a_short_word_may_touch_its_value() -> None:
     assert command is not None
 
     for words in (["lenet5", "-oa.txt"], ["lenet5", "-o=a.txt"]):
-        assert read_plainly(command, words) is None
-    answer = read(["table", "lenet5", "-oa.txt"])
+        assert parse_simple(command, words) is None
+    answer = parse(["table", "lenet5", "-oa.txt"], Console())
     assert not isinstance(answer, int)
     assert answer[1]["file"] == "a.txt"
 

@@ -15,8 +15,9 @@ import yaml
 
 from cnncalc.analysis.loading import load_bytes
 from cnncalc.analysis.report import account
-from cnncalc.checks.budget import from_node, read_budget
+from cnncalc.checks.budget import read_budget
 from cnncalc.checks.configuration import Configurations
+from cnncalc.checks.rules import RULES
 from cnncalc.checks.schema import any_case, architecture_schema, configuration_schema, kind_pattern, reader_schemas
 from cnncalc.errors import CnncalcError
 from cnncalc.layers import KINDS
@@ -76,11 +77,11 @@ def cnncalc_refuses(text: str) -> bool:
     try:
         graph = load_bytes("x.yaml", text.encode())
         account(graph)
-        if graph.budget is not None and not getattr(graph.budget, "is_null", False):
-            read_budget(from_node(graph.budget))
+        if graph.budget is not None and graph.budget.what != "nothing":
+            read_budget(graph.budget)
     except CnncalcError:
         return True
-    return False
+    return any(item.code not in RULES for item in graph.ignore)
 
 
 # The documents

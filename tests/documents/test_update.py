@@ -12,7 +12,8 @@ from cnncalc.documents import SYNTAXES
 from cnncalc.documents.difference import unified_diff
 from cnncalc.documents.marker import Answer
 from cnncalc.documents.picture import check_path, words_of
-from cnncalc.documents.update import Unfit, body_of, update
+from cnncalc.documents.update import OutputRejected, body_of, update
+from cnncalc.errors import ValueProblem
 from tests.documents.helpers import COMMANDS, MARKS, filled, scanned
 
 ANSWERS = (
@@ -158,7 +159,7 @@ def test_a_text_that_shows_a_marker_is_no_marker(syntax: str) -> None:
 def test_several_lines_do_not_fit_into_a_line() -> None:
     (marker,) = scanned("a <!-- cnncalc: table x --><!-- /cnncalc -->").markers
 
-    with pytest.raises(Unfit) as error:
+    with pytest.raises(OutputRejected) as error:
         body_of(marker, Answer("1\n2\n"), SYNTAXES["markdown"])
 
     assert str(error.value) == (
@@ -170,7 +171,7 @@ def test_several_lines_do_not_fit_into_a_line() -> None:
 def test_verbatim_text_does_not_hold_its_own_end() -> None:
     (marker,) = scanned("% cnncalc: table x\n% /cnncalc\n", "latex").markers
 
-    with pytest.raises(Unfit, match=re.escape(r"\end{verbatim} cannot stand in verbatim text")):
+    with pytest.raises(OutputRejected, match=re.escape(r"\end{verbatim} cannot stand in verbatim text")):
         body_of(marker, Answer("\\end{verbatim}\n"), SYNTAXES["latex"])
 
 
@@ -284,7 +285,7 @@ def test_a_picture_lies_below_its_document(path: str) -> None:
     ],
 )
 def test_a_picture_lies_nowhere_else(path: str, why: str) -> None:
-    with pytest.raises(Unfit) as error:
+    with pytest.raises(ValueProblem) as error:
         check_path(path)
 
     assert str(error.value) == f"a picture of a document is an SVG file below its folder, but '{path}' {why}"
