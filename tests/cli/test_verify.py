@@ -34,8 +34,8 @@ memory of its own  5 of 5  1 in place or views, 4 with memory of their own
 totals             7 of 7  968 elements in memory of their own
 receptive field    5 of 5  4 seen in full, 1 cut off at the border
 
-memory used        parameters and buffers 2.789 KiB, live activations at most 14.30 KiB
-result             every number of 5 layers agrees
+memory used  parameters and buffers 2.789 KiB, live activations at most 14.30 KiB
+result       every number of 5 layers agrees
 """
 
 
@@ -156,7 +156,7 @@ def test_a_training_step_is_measured_and_held_against_the_replay(capsys: pytest.
 
     out, err = capsys.readouterr()
     assert out.startswith(TRAINED)
-    assert out.endswith("result          every number agrees to the byte\n")
+    assert out.endswith("result             every number agrees to the byte\n")
     assert err == ""
 
 
