@@ -52,9 +52,9 @@ def draw(
     if kind in OVER_TIME:
         if memory is None:
             raise ValueProblem(f"the drawing '{kind}' needs a memory report", code="usage")
-        from cnncalc.drawings.timeline import draw_inference, draw_training
+        from cnncalc.drawings.timeline import draw_timeline
 
-        return (draw_training if kind == "training" else draw_inference)(memory, wide, depth, units)
+        return draw_timeline(kind, memory, wide, depth, units)
     module = import_module(f"cnncalc.drawings.{kind}")
     drawing: str = getattr(module, f"draw_{kind}")(report, wide, depth, units)
     return drawing

@@ -11,7 +11,7 @@ from cnncalc.drawings.palette import FONTS, style_sheet
 from cnncalc.source import FROM_RIGHT, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 MARGIN = 16.0
 """Margin of every drawing in pixels."""
@@ -40,11 +40,6 @@ def number(value: float) -> str:
     if text.endswith("00"):
         return text[:-3] if text != "-0.00" else "0"
     return text[:-1] if text.endswith("0") else text
-
-
-def path_of(points: Iterable[tuple[float, float]], *, closed: bool = True) -> str:
-    """A path through points."""
-    return "M" + "L".join([f"{number(x)} {number(y)}" for x, y in points]) + ("Z" if closed else "")
 
 
 class Canvas:
@@ -103,23 +98,12 @@ class Canvas:
         tip = f"<title>{escaped(full)}</title>" if full is not None and full != text else ""
         self.parts.append(f'<text class="{font} {colour}" {where}{more}>{tip}{escaped(text)}</text>')
 
-    def fitted(
-        self,
-        x: float,
-        y: float,
-        text: str,
-        room: float,
-        font: str = "label",
-        colour: str = "ink",
-        *,
-        anchor: str = "start",
-        turned: bool = False,
-    ) -> None:
+    def fitted(self, x: float, y: float, text: str, room: float, font: str = "label") -> None:
         """Draws a text cut to the room; its tool tip has all of it."""
         size, bold = FONTS[font]
         brief = cut(text, size, room, bold=bold)
         if brief:
-            self.text(x, y, brief, font, colour, anchor=anchor, turned=turned, full=text)
+            self.text(x, y, brief, font, full=text)
 
     def lines(self, text: str, font: str, colour: str = "ink", *, gap: float = 0.0) -> None:
         """Draws a paragraph below everything that is drawn already, with lines of about equal length."""
@@ -161,9 +145,9 @@ class Canvas:
         self.used.add(name)
         self.parts.append(f'<path class="{name}" d="{d}"{more}/>')
 
-    def area(self, points: Sequence[tuple[float, float]], name: str, more: str = "") -> None:
+    def area(self, points: Sequence[tuple[float, float]], name: str) -> None:
         """Draws a polygon."""
-        self.path(path_of(points), name, more)
+        self.path(f"M{'L'.join([f'{number(x)} {number(y)}' for x, y in points])}Z", name)
 
     def circle(self, x: float, y: float, radius: float, name: str) -> None:
         """Draws a dot."""

@@ -160,7 +160,7 @@ class _Drawing:
             more += ' stroke-dasharray="4 3"'
         canvas.begin(_tool_tip(part), f' data-part="{part.index}"')
         canvas.rect(middle - wide / 2, top, wide, NODE, name, more)
-        for line, y, colour in zip(box.label.lines, (top + 12.5, top + 24.5), ("ink", "muted"), strict=True):
+        for line, y, colour in zip(box.lines, (top + 12.5, top + 24.5), ("ink", "muted"), strict=True):
             brief = cut(line, LABEL_SIZE, wide - 2 * PADDING + 0.01)
             if brief:
                 canvas.text(middle, y, brief, "tick", colour, anchor="middle")

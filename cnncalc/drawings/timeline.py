@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cnncalc.drawings.axes import Tick
     from cnncalc.drawings.samples import Category, Sample
-    from cnncalc.memory.report import MemoryReport, Options
+    from cnncalc.memory.report import Inference, MemoryReport, Training
 
 PANEL, PANEL_ABOVE, PANEL_BELOW = 250.0, 165.0, 120.0
 """Height of the chart in pixels; of the two charts where a second one shows the working categories alone."""
@@ -35,49 +35,9 @@ SMALL_PART = 0.4
 """Where they are a smaller share of the peak, a second chart shows them alone."""
 
 
-class Subject(NamedTuple):
-    """What is drawn: kind, title, peak with its place, the conditions, and a description of all this."""
-
-    kind: str
-    words: str
-    peak_bytes: int
-    peak_at: str
-    conditions: str
-    description: str
-
-
-def draw_training(memory: MemoryReport, width: float, depth: int | None, units: str) -> str:
-    """The drawing ``training``."""
-    training, options = memory.training, memory.options
-    conditions = f"{options.profile}, {options.optimizer}, {_conditions(options)}"
-    description = (
-        f"{shown(memory.architecture)}: the training peak is {training.peak_bytes:,} bytes, "
-        f"at {shown(training.peak_at)} ({conditions}). After forward "
-        f"{training.after_forward_bytes:,}, after backward {training.after_backward_bytes:,} bytes."
-    )
-    subject = Subject(
-        "training", "live memory over a training step", training.peak_bytes, training.peak_at, conditions, description
-    )
-    return _Timeline(memory, subject, training_samples(memory), width, units).draw(depth)
-
-
-def draw_inference(memory: MemoryReport, width: float, depth: int | None, units: str) -> str:
-    """The drawing ``inference``."""
-    inference, options = memory.inference, memory.options
-    conditions = f"{options.profile}, {_conditions(options)}"
-    description = (
-        f"{shown(memory.architecture)}: the inference peak is {inference.peak_bytes:,} bytes, "
-        f"at {shown(inference.peak_at)} ({conditions})."
-    )
-    subject = Subject(
-        "inference", "live memory over inference", inference.peak_bytes, inference.peak_at, conditions, description
-    )
-    return _Timeline(memory, subject, inference_samples(memory), width, units).draw(depth)
-
-
-def _conditions(options: Options) -> str:
-    text = f"{plural(options.batch, 'image')}, {options.dtype}"
-    return text + (f" with autocast to {options.autocast}" if options.autocast else "")
+def draw_timeline(kind: str, memory: MemoryReport, width: float, depth: int | None, units: str) -> str:
+    """The drawing ``training`` or ``inference``."""
+    return _Timeline(kind, memory, width, units).draw(depth)
 
 
 class Column(NamedTuple):
@@ -89,26 +49,26 @@ class Column(NamedTuple):
 
 
 class _Timeline:
-    """The drawing of samples in their order."""
+    """The drawing of the samples of a training step or of inference, in their order."""
 
-    def __init__(
-        self, memory: MemoryReport, subject: Subject, samples: Sequence[Sample], width: float, units: str
-    ) -> None:
+    def __init__(self, kind: str, memory: MemoryReport, width: float, units: str) -> None:
+        self.is_training = kind == "training"
         self.memory = memory
-        self.subject = subject
-        self.samples = samples
+        self.peak: Training | Inference = memory.training if self.is_training else memory.inference
+        self.samples = samples = training_samples(memory) if self.is_training else inference_samples(memory)
         self.units = units
-        self.canvas = Canvas(subject.kind, memory.architecture, width)
+        self.canvas = Canvas(kind, memory.architecture, width)
         self.highest = max([sample.total for sample in samples])
         self.working = max([sum([sample.bytes[place] for place in WORKING]) for sample in samples])
         self.drawn = [place for place in range(len(CATEGORIES)) if any(sample.bytes[place] for sample in samples)]
 
     def draw(self, depth: int | None) -> str:
         """The whole drawing; names are those of blocks so many dots deep, if a depth is given."""
-        canvas, subject = self.canvas, self.subject
-        title = f"{shown(self.memory.report.title or self.memory.architecture)}: {subject.words}"
+        canvas = self.canvas
+        name = shown(self.memory.report.title or self.memory.architecture)
+        title = f"{name}: live memory over {'a training step' if self.is_training else 'inference'}"
         canvas.lines(title, "head")
-        canvas.lines(subject.conditions, "sub", "muted", gap=2)
+        canvas.lines(self._conditions(), "sub", "muted", gap=2)
         self._draw_legend([CATEGORIES[place] for place in reversed(self.drawn)])
         has_second = 0 < self.working < SMALL_PART * self.highest
         ticks = byte_ticks(self.highest, self.units, 4 if has_second else 6)
@@ -125,7 +85,24 @@ class _Timeline:
         self._draw_phases()
         canvas.y = name_axis(canvas, self._stretches(depth), canvas.y)
         canvas.lines(self._note(), "note", "muted", gap=10)
-        return canvas.svg(title, subject.description)
+        return canvas.svg(title, self._description())
+
+    def _conditions(self) -> str:
+        options = self.memory.options
+        optimizer = f"{options.optimizer}, " if self.is_training else ""
+        autocast = f" with autocast to {options.autocast}" if options.autocast else ""
+        return f"{options.profile}, {optimizer}{plural(options.batch, 'image')}, {options.dtype}{autocast}"
+
+    def _description(self) -> str:
+        training = self.memory.training
+        text = (
+            f"{shown(self.memory.architecture)}: the {self.canvas.kind} peak is {self.peak.peak_bytes:,} bytes, "
+            f"at {shown(self.peak.peak_at)} ({self._conditions()})."
+        )
+        if self.is_training:
+            after = f"{training.after_forward_bytes:,}, after backward {training.after_backward_bytes:,} bytes."
+            text += f" After forward {after}"
+        return text
 
     # Along the axis
 
@@ -225,8 +202,8 @@ class _Timeline:
 
     def _draw_peak(self, y: float) -> None:
         """Draws a dot at the highest sample, its value above it."""
-        canvas, subject = self.canvas, self.subject
-        text = f"peak {format_bytes(subject.peak_bytes, self.units)} at {shown(subject.peak_at)}"
+        canvas = self.canvas
+        text = f"peak {format_bytes(self.peak.peak_bytes, self.units)} at {shown(self.peak.peak_at)}"
         place = max(range(len(self.samples)), key=lambda i: self.samples[i].total)
         start = self.ends[place - 1] if place else self.left
         x = (start + self.ends[place]) / 2
@@ -235,7 +212,7 @@ class _Timeline:
         brief = cut(text, FONTS["strong"][0], self.right - self.left, bold=True)
         half = canvas.room(brief, "strong") / 2
         x = min(max(x, self.left + half), self.right - half)
-        mark = f' data-peak="{subject.peak_bytes}"'
+        mark = f' data-peak="{self.peak.peak_bytes}"'
         canvas.text(x, y - 9, brief, "strong", anchor="middle", full=text, more=mark)
 
     def _draw_phases(self) -> None:
@@ -258,18 +235,19 @@ class _Timeline:
 
     def _note(self) -> str:
         profile = self.memory.options.profile
-        is_training = self.subject.kind == "training"
         whose = {"numpy": "arrays of the NumPy run", "ideal": "an ideal implementation"}.get(
             profile, f"live tensors in PyTorch ({profile})"
         )
-        operations = plural(len(self.samples) - is_training, "operation")
+        operations = plural(len(self.samples) - self.is_training, "operation")
         has_transient = any(sample.bytes[-1] for sample in self.samples)
         is_recomputed = any(sample.phase == "recompute" for sample in self.samples)
         lines = [
             f"Bytes ({UNIT_RULES[self.units]}) of {whose}, in the order of {operations}.",
-            f"Transient: {'gradients of activations, ' if is_training else ''}temporaries." if has_transient else "",
-            "On the right: the optimizer's step." if is_training else "",
-            "Striped below the axis: recomputed for backward." if is_training and is_recomputed else "",
+            f"Transient: {'gradients of activations, ' if self.is_training else ''}temporaries."
+            if has_transient
+            else "",
+            "On the right: the optimizer's step." if self.is_training else "",
+            "Striped below the axis: recomputed for backward." if is_recomputed else "",
             "Where several operations share a pixel, the largest is drawn."
             if len(self.columns) < len(self.samples)
             else "",

@@ -207,15 +207,15 @@ def _tool_tip(part: Part) -> str:
 def _draw_label(canvas: Canvas, box: Box, left: float, y: float) -> None:
     """Writes the label below a block, one or two lines."""
     low = y + box.tall / 2
-    if box.label.is_upward:
-        middle = left + max(box.length, box.label.width) / 2
-        first = middle - 2.5 if len(box.label.lines) == 2 else middle + 3.5
+    if box.is_upward:
+        middle = left + max(box.length, box.label_width) / 2
+        first = middle - 2.5 if len(box.lines) == 2 else middle + 3.5
         at = [(first, low + 6), (first + 12, low + 6)]
     else:
-        middle = left + max(box.wide, box.label.width) / 2
+        middle = left + max(box.wide, box.label_width) / 2
         at = [(middle, low + 11.5), (middle, low + 23.5)]
-    for line, colour, (x, top) in zip(box.label.lines, ("ink", "muted"), at, strict=False):
-        if box.label.is_upward:
+    for line, colour, (x, top) in zip(box.lines, ("ink", "muted"), at, strict=False):
+        if box.is_upward:
             canvas.text(x, top, line, "tick", colour, anchor="end", turned=True)
         else:
             canvas.text(x, top, line, "tick", colour, anchor="middle", over_lines=True)
