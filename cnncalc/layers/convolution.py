@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Gradients, Keeping, Layer, Memory, Parameter, Saved, Stencil, key
+from cnncalc.layers.base import Layer, Parameter, Stencil, key
 from cnncalc.layers.keys import Boolean, Connections, Pad, Pair, Whole
+from cnncalc.layers.memory import WHY_WEIGHTS, Keeping
 from cnncalc.layers.planes import (
     convolve,
     convolve_maps,
@@ -19,14 +20,24 @@ from cnncalc.layers.planes import (
     unconvolve,
     unconvolve_maps,
 )
-from cnncalc.layers.window import SIDES, Windows, extent, sized
+from cnncalc.layers.window import SIDES, Windows, enlarged, extent, lower_windows, sized
 from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
 
 
 class Convolution(Layer):
     """What ordinary and depthwise convolutions share: windows, and a pad that keeps the size at stride 1."""
 
     learns: ClassVar[bool] = True
+    autocast: ClassVar[str | None] = "half"
+    is_flat: ClassVar[bool | None] = False
+    in_notes_table: ClassVar[bool] = True
+    why_input: ClassVar[str] = WHY_WEIGHTS
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
 
@@ -81,6 +92,9 @@ class Convolution(Layer):
     ) -> Keeping:
         return Keeping(inputs=learns)
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return lower_windows(builder, inputs, self.windows(builder.volumes[0]).pads)
+
 
 class Conv(Convolution):
     """K filters that slide over the full depth of the input, or with ``groups`` each over one part of it.
@@ -98,7 +112,6 @@ class Conv(Convolution):
 
     kind: ClassVar[str] = "conv"
     example: ClassVar[str] = "INPUT 56x56x32 -> CONV3-64/2"
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
     dash: ClassVar[str | None] = "filters"
     bare: ClassVar[str | None] = "filters"
 
@@ -248,7 +261,6 @@ class DepthwiseConv(Convolution):
 
     kind: ClassVar[str] = "dwconv"
     example: ClassVar[str] = "INPUT 56x56x32 -> DWCONV3/2"
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
     dash: ClassVar[str | None] = "multiplier"
     bare: ClassVar[str | None] = "kernel"
 
@@ -311,8 +323,11 @@ class Deconv(Layer):
 
     kind: ClassVar[str] = "deconv"
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
     learns: ClassVar[bool] = True
+    autocast: ClassVar[str | None] = "half"
+    is_flat: ClassVar[bool | None] = False
+    in_notes_table: ClassVar[bool] = True
+    why_input: ClassVar[str] = WHY_WEIGHTS
     first: ClassVar[str | None] = "kernel"
     dash: ClassVar[str | None] = "filters"
     slash: ClassVar[str | None] = "stride"
@@ -446,6 +461,13 @@ class Deconv(Layer):
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
     ) -> Keeping:
         return Keeping(inputs=learns)
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        top, left, bottom, right = pads = self.pads()
+        if (top, left) == (bottom, right):
+            return builder.single(inputs)
+        whole = builder.single(inputs, output=enlarged(builder.output, pads))
+        return builder.resized(whole, builder.output)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # the transpose of a transposed convolution is a convolution

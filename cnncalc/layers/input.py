@@ -24,6 +24,8 @@ class Input(Layer):
     example: ClassVar[str] = "INPUT 32x32x3 -> FC-10"
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
+    is_flat: ClassVar[bool | None] = False
+    in_notes_table: ClassVar[bool] = True
 
     size: tuple[int, int, int] = key(Size(), (224, 224, 3), means="height x width x depth of the image")
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.layers.base import ByProduct, Extra, Gradients, Keeping, Layer, Memory, Saved, key
+from cnncalc.layers.base import Layer, key
 from cnncalc.layers.keys import Boolean, Decimal
+from cnncalc.layers.memory import MASK, Extra, Keeping, Size
 from cnncalc.layers.planes import derived, pieces, pixels, planes
 
 if TYPE_CHECKING:
+    from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.volume import Volume
 
 
@@ -23,8 +25,8 @@ class Dropout(Layer):
 
     kind: ClassVar[str] = "dropout"
     example: ClassVar[str] = "INPUT 7x7x16 -> FC-256 -> RELU -> DROPOUT(0.2)"
-    memory: ClassVar[Memory] = Memory()
     bare: ClassVar[str | None] = "rate"
+    why_extras: ClassVar[str] = "the mask of what was dropped"
 
     rate: float = key(Decimal(least=0, most=1), 0.5, means="the chance of an element to be dropped")
     in_place: bool = key(Boolean(), False, means="whether it overwrites its input in training")
@@ -39,13 +41,13 @@ class Dropout(Layer):
         (x,) = inputs
         return x
 
-    def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
-        return (ByProduct(output.elements, "mask"),)
-
     def keeping(
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
     ) -> Keeping:
-        return Keeping(extras=(Extra("mask", output.elements, 1),))
+        return Keeping(extras=(Extra("mask", Size(0, output.elements), MASK),))
+
+    def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
+        return Keeping(extras=(Extra("mask", Size(0, output.elements), None if in_place else MASK),))
 
     @property
     def _factor(self) -> float:

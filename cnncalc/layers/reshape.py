@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import POINT, WHOLE_PLANE, Gradients, Keeping, Layer, Memory, Saved, Stencil, key
+from cnncalc.layers.base import POINT, WHOLE_PLANE, Layer, Stencil, key
 from cnncalc.layers.keys import Choice, Sides, Size, Whole
+from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import padded, pixels, planes
 from cnncalc.layers.window import SIDES
 from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
 
 
 class Identity(Layer):
@@ -23,7 +30,6 @@ class Identity(Layer):
 
     kind: ClassVar[str] = "identity"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> IDENTITY"
-    memory: ClassVar[Memory] = Memory(gradient="view")
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     is_view: ClassVar[bool] = True
 
@@ -46,7 +52,7 @@ class Flatten(Layer):
 
     kind: ClassVar[str] = "flatten"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> FLATTEN"
-    memory: ClassVar[Memory] = Memory(gradient="view")
+    is_flat: ClassVar[bool | None] = True
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     is_view: ClassVar[bool] = True
 
@@ -76,7 +82,7 @@ class Reshape(Layer):
 
     kind: ClassVar[str] = "reshape"
     example: ClassVar[str] = "INPUT 1x1x100 -> FC-1568 -> RESHAPE 7x7x32"
-    memory: ClassVar[Memory] = Memory(gradient="view")
+    is_flat: ClassVar[bool | None] = False
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
@@ -122,6 +128,8 @@ class Upsample(Layer):
 
     kind: ClassVar[str] = "upsample"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> UPSAMPLE2"
+    is_flat: ClassVar[bool | None] = False
+    autocast: ClassVar[str | None] = "full"
     first: ClassVar[str | None] = "factor"
     bare: ClassVar[str | None] = "factor"
 
@@ -210,6 +218,7 @@ class ZeroPad(Layer):
 
     kind: ClassVar[str] = "pad"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> PAD([0, 1])"
+    is_flat: ClassVar[bool | None] = False
     bare: ClassVar[str | None] = "pad"
 
     pad: tuple[int, int, int, int] = key(Sides(), means="rows and columns on each side; negative ones crop")
@@ -263,6 +272,7 @@ class Shuffle(Layer):
 
     kind: ClassVar[str] = "shuffle"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SHUFFLE4"
+    is_flat: ClassVar[bool | None] = False
     first: ClassVar[str | None] = "groups"
     bare: ClassVar[str | None] = "groups"
 
@@ -287,6 +297,12 @@ class Shuffle(Layer):
         result = xp.empty((batch, depth // self.groups, self.groups, height, width), maps.dtype)
         result[...] = maps.reshape(batch, self.groups, -1, height, width).swapaxes(1, 2)
         return pixels(result.reshape(batch, depth, height, width))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        # a copy, unless the order stays as it is
+        if self.groups in (1, builder.output.depth):
+            return builder.view(inputs[0])
+        return builder.single(inputs)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         batch, depth, height, width = saved.shape
