@@ -20,7 +20,7 @@ from cnncalc.analysis.report import account
 from cnncalc.cli.report import checked, texts_of
 from cnncalc.language.expand import Settings
 from cnncalc.memory.curve import curve_of
-from cnncalc.memory.report import Bench, Options, account_memory
+from cnncalc.memory.report import Options, Simulation, account_memory
 from cnncalc.page import report_page
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def steps(net: str) -> Iterator[tuple[str, str]]:
     yield "analysis", ""
     memory = account_memory(report, Options(), logs=True, details=False)
     yield "memory", ""
-    curve = curve_of(Bench(report, Options()))
+    curve = curve_of(Simulation(report, Options()))
     yield "curve", ""
     outcome = checked(net, report, {}, "iec")
     yield "budget and rules", ""

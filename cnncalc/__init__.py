@@ -202,18 +202,18 @@ def table(
     >>> print(table("lenet5", "csv", columns=["layer", "macs"]).splitlines()[2])
     c1,117600
     """
-    from cnncalc.formats import FORMATS, write
+    from cnncalc.formats import FORMATS, is_exact, write
     from cnncalc.formats.document import chosen_columns
     from cnncalc.formats.notation import Notation
     from cnncalc.units import UNIT_STYLES
     from cnncalc.views.layer_table import COLUMNS, EXACT, document
 
-    _one_of("format", format, [form for form in FORMATS if form != "rich"])
+    _one_of("format", format, [name for name, each in FORMATS.items() if each.writer and not each.needs_terminal])
     _one_of("units", units, UNIT_STYLES)
-    chosen: Sequence[str] | None = EXACT if format in ("csv", "tsv") and not bars else None
+    chosen: Sequence[str] | None = EXACT if is_exact(format) and not bars else None
     if columns is not None:
         chosen = chosen_columns(columns if isinstance(columns, str) else ",".join(columns), COLUMNS)
-    notation = Notation(units, ascii_only=format == "latex")
+    notation = Notation(units, ascii_only=FORMATS[format].is_ascii)
     report = analyze(design, **options)
     return write(
         document(report, columns=chosen, depth=_positive("depth", depth), bars=bars, totals=totals, notation=notation),

@@ -1,31 +1,37 @@
-"""The error tree, and the record of one problem that a user can act on.
+"""The exceptions of cnncalc, and the record of one problem with its place in the text.
 
-Every error that a user's text can cause is a :class:`DesignError`; it holds one or more :class:`Problem` records.
-Inside, a layer raises :class:`ShapeError` with the reason alone; whoever walks the graph adds the node and the place.
+Every error in a user's text raises :class:`DesignError`, which holds one or more :class:`Problem` records. A layer
+raises :class:`ShapeError` with the reason only; the caller that walks the graph adds the node and the place.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cnncalc.source import excerpt, visible
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from cnncalc.source import Span
 
 MOST_PROBLEMS = 20
-"""How many problems of one design are shown in full; the others are counted."""
+"""Number of problems of one design that are shown in full; the others are counted."""
+LONGEST_MESSAGE = 1000
+"""A longer message is cut, such as one that repeats a word of thousands of letters."""
+MOST_CANDIDATES = 2000
+"""Number of words that are searched for the nearest one."""
 
 
 class CnncalcError(Exception):
-    """The root of all errors that cnncalc raises on purpose."""
+    """Base class of all errors that cnncalc raises on purpose."""
 
 
 class ShapeError(CnncalcError):
     """A layer cannot take these volumes.
 
-    ``code`` is a word to search for, ``message`` the rule and the numbers that break it, ``key`` the key of the layer
-    that is to blame (None: the layer as a whole).
+    ``code`` names the rule, ``message`` states the rule and the numbers that break it, ``key`` is the key of the layer
+    that caused it (None: the layer as a whole).
     """
 
     def __init__(self, message: str, *, code: str = "shape", key: str | None = None) -> None:
@@ -36,9 +42,9 @@ class ShapeError(CnncalcError):
 
 
 class ValueProblem(CnncalcError):
-    """A value is not what its key expects; the message says what was expected and what was found.
+    """An invalid value; the message states what was expected and what was found.
 
-    ``key`` is the key of the layer that is to blame, if there is one.
+    ``key`` is the key of the layer that has the value, if there is one.
     """
 
     def __init__(
@@ -52,10 +58,10 @@ class ValueProblem(CnncalcError):
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with a design, and where.
+    """One error or warning about a design.
 
-    ``code`` names the rule, ``message`` gives the rule and the numbers, ``span`` the place in the text (None: the call
-    itself), ``hint`` a way out that has been tried.
+    ``code`` names the rule, ``message`` states the rule and the numbers, ``span`` is the place in the text (None: the
+    command line), ``hint`` a fix verified to work.
     """
 
     code: str
@@ -65,17 +71,26 @@ class Problem(NamedTuple):
     severity: str = "error"
 
     def __str__(self) -> str:
-        from cnncalc.source import describe
-
-        return describe(self)
+        """Place, severity, code and message; below them the excerpt of the text and the hint."""
+        message = self.message
+        if len(message) > LONGEST_MESSAGE:
+            message = message[:LONGEST_MESSAGE] + "..."
+        text = f"{self.severity}[{self.code}]: {visible(message)}"
+        margin = "  "
+        span = self.span
+        if span is not None:
+            text = f"{visible(span.source.name)}:{span.line}:{span.column}: {text}\n{excerpt(span)}"
+            margin = " " * (len(str(span.line)) + 1)
+        if self.hint:
+            text += f"\n{margin}= hint: {visible(self.hint)}"
+        return text
 
 
 class DesignError(CnncalcError):
-    """A design cannot be read or does not fit together: one or more problems.
+    """One or more problems of a design that cannot be read or whose volumes do not fit together.
 
-    ``problems`` holds at most :data:`MOST_PROBLEMS` of them, in the order of the text; ``count`` says how many there
-    were, ``every`` holds them all. ``nodes`` are those of the net that could be understood all the same, so that more
-    problems can be found in them.
+    ``every`` holds all problems in the order of the text, ``problems`` the first :data:`MOST_PROBLEMS` of them,
+    ``count`` their number. ``nodes`` are the nodes that could still be read, so that their volumes can be checked too.
     """
 
     def __init__(self, problems: Iterable[Problem], nodes: tuple[Any, ...] | None = None) -> None:
@@ -86,24 +101,23 @@ class DesignError(CnncalcError):
         super().__init__(self.problems[0].message if self.problems else "the design is wrong")
 
     def __str__(self) -> str:
-        text = "\n\n".join(str(problem) for problem in self.problems)
-        left = self.count - len(self.problems)
-        if left:
-            text += f"\n\n... and {left} more problem{'s' if left > 1 else ''}"
-        return text
+        return listed(self.every)
 
 
-MOST_CANDIDATES = 2000
-"""So many words are looked through for the nearest one."""
+def listed(problems: Sequence[object]) -> str:
+    """The first :data:`MOST_PROBLEMS` problems, one paragraph each, and the number of the others."""
+    text = "\n\n".join([str(problem) for problem in problems[:MOST_PROBLEMS]])
+    left = len(problems) - MOST_PROBLEMS
+    return text + (f"\n\n... and {left:,} more problem{'s' if left > 1 else ''}" if left > 0 else "")
 
 
 def in_text_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Problems in the order in which their places stand in the text; those without a place come last."""
+    """Problems in the order of their places in the text; those without a place come last."""
     return sorted(problems, key=lambda p: (p.span is None, p.span.start if p.span is not None else 0))
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that ``word`` was most likely meant to be, or None if none is close."""
+    """The known word most similar to ``word``, or None if none is similar enough."""
     import difflib
     from itertools import islice
 
@@ -113,6 +127,6 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'conv'?"`` where a known word is close, else nothing."""
+    """``"; did you mean 'conv'?"`` where a known word is similar, else an empty string."""
     near = nearest(word, known)
     return f"; did you mean '{near}'?" if near else ""

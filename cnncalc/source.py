@@ -1,16 +1,11 @@
-"""Text and places in it: which line, which column, and the excerpt with its caret."""
+"""A text, positions in it, and the excerpt with a caret that error messages show."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from cnncalc.errors import Problem
+from typing import NamedTuple
 
 WIDEST_EXCERPT = 160
 """A longer line is shown in part, around the caret."""
-LONGEST_MESSAGE = 1000
-"""A longer message (a word of thousands of letters, thousands of names) is cut."""
 
 
 class Source:
@@ -36,7 +31,7 @@ class Source:
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, both counted from 1."""
-        from bisect import bisect_right  # here and below: a table of a pattern asks for neither, and starts the sooner
+        from bisect import bisect_right  # lazy, here and below: saves start-up time
 
         starts = self._lines()
         line = bisect_right(starts, offset)
@@ -50,7 +45,7 @@ class Source:
 
 
 class Span(NamedTuple):
-    """A stretch of a source, from ``start`` up to and not including ``end``, in characters."""
+    """The characters of a source from ``start`` up to, not including, ``end``."""
 
     source: Source
     start: int
@@ -58,20 +53,20 @@ class Span(NamedTuple):
 
     @property
     def line(self) -> int:
-        """The line on which it begins, from 1."""
+        """The number of its first line, from 1."""
         return self.source.position(self.start)[0]
 
     @property
     def column(self) -> int:
-        """The column at which it begins, from 1."""
+        """The column of its first character, from 1."""
         return self.source.position(self.start)[1]
 
 
 class Text(NamedTuple):
-    """A string taken out of a source, with the way back: the value of a YAML scalar, a pattern on the command line.
+    """A string read from a source, such as a YAML scalar, that can map its characters back to the source.
 
-    ``value_at`` and ``source_at`` are parallel: from ``value_at[i]`` on, a character of the value lies as far behind
-    ``source_at[i]`` in the source.
+    ``value_at`` and ``source_at`` are parallel lists of offsets: from ``value_at[i]`` up to the next entry, character
+    ``value_at[i] + k`` of the value is character ``source_at[i] + k`` of the source.
     """
 
     value: str
@@ -81,32 +76,32 @@ class Text(NamedTuple):
     folded: bool = False
 
     def offset(self, index: int) -> int:
-        """Where a character of the value stands in the source."""
+        """The offset in the source of a character of the value."""
         if len(self.value_at) == 1:
             return self.source_at[0] + index - self.value_at[0]
         from bisect import bisect_right
 
-        piece = bisect_right(self.value_at, index) - 1
-        return self.source_at[piece] + index - self.value_at[piece]
+        i = bisect_right(self.value_at, index) - 1
+        return self.source_at[i] + index - self.value_at[i]
 
     def span(self, start: int, end: int) -> Span:
-        """The place of ``value[start:end]`` in the source."""
+        """The span of ``value[start:end]`` in the source."""
         first = self.offset(start)
         last = self.offset(max(start, end - 1)) + 1
         return Span(self.source, first, max(first + (end > start), last))
 
 
 def plain(name: str, value: str) -> Text:
-    """A text that is its own source."""
+    """A text whose value is its whole source."""
     return Text(value, Source(name, value))
 
 
 FROM_RIGHT = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff"
-"""Letters of scripts that are written from right to left, as ranges of a set in a regular expression."""
+"""Characters of right-to-left scripts, as ranges for a character class of a regular expression."""
 
 
 def visible(text: str) -> str:
-    """The text with control characters shown as escapes, so that none of them is sent to a terminal."""
+    """The text with control characters written as escapes, so that none reaches a terminal."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -116,7 +111,7 @@ def visible(text: str) -> str:
 
 
 def columns(text: str) -> int:
-    """How many columns of a terminal the text takes: a full-width character two, a combining mark none."""
+    """The width of the text in terminal columns: two for a full-width character, none for a combining mark."""
     if text.isascii():
         return len(text)
     from unicodedata import combining, east_asian_width
@@ -125,7 +120,7 @@ def columns(text: str) -> int:
 
 
 def excerpt(span: Span) -> str:
-    """The line of a span with a caret under it, as three lines of text."""
+    """The first line of a span with carets below it, as three lines of text."""
     number, column = span.source.position(span.start)
     line = span.source.line(number)
     start = column - 1
@@ -141,19 +136,3 @@ def excerpt(span: Span) -> str:
     margin = " " * len(str(number))
     caret = " " * columns(before) + "^" * max(1, columns(marked))
     return f"{margin} |\n{number} | {before}{marked}{after}".rstrip() + f"\n{margin} | {caret}"
-
-
-def describe(problem: Problem) -> str:
-    """A problem as it is printed: place, severity, code and message; the excerpt; the hint."""
-    message = problem.message
-    if len(message) > LONGEST_MESSAGE:
-        message = message[:LONGEST_MESSAGE] + "..."
-    head = f"{problem.severity}[{problem.code}]: {visible(message)}"
-    margin = ""
-    if problem.span is not None:
-        span = problem.span
-        head = f"{visible(span.source.name)}:{span.line}:{span.column}: {head}\n{excerpt(span)}"
-        margin = " " * (len(str(span.line)) + 1)
-    if problem.hint:
-        head += f"\n{margin or '  '}= hint: {visible(problem.hint)}"
-    return head

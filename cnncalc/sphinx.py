@@ -24,7 +24,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from cnncalc import __version__
 from cnncalc.cli.calls import CALLABLE, Caller, in_format, named_files, said_in_words
-from cnncalc.documents import rst
+from cnncalc.documents import SYNTAXES
 from cnncalc.documents.picture import words_of as picture_in_words
 from cnncalc.documents.scan import words_of
 from cnncalc.errors import CnncalcError, ValueProblem, did_you_mean
@@ -47,7 +47,7 @@ class Failed(CnncalcError):
     """A call gives nothing; the message says why."""
 
 
-def answered(call: str, env: BuildEnvironment, location: Any, form: str = "") -> Said:
+def answered(call: str, env: BuildEnvironment, location: Any, format: str = "") -> Said:
     """What a call of the document that is being read gives; raises Failed."""
     try:
         words = words_of(call)
@@ -60,8 +60,8 @@ def answered(call: str, env: BuildEnvironment, location: Any, form: str = "") ->
     folder = os.path.dirname(env.doc2path(env.docname))
     for path in named_files(words, folder):
         env.note_dependency(path)
-    said = Caller().call(in_format(words, form) if form else words, folder)
-    if form and isinstance(said.error, ValueProblem) and said.error.code == "usage":  # a text that has no other format
+    said = Caller().call(in_format(words, format) if format else words, folder)
+    if format and isinstance(said.error, ValueProblem) and said.error.code == "usage":  # it has one format alone
         said = Caller().call(words, folder)
     for warning in said.warnings:
         logger.warning("%s: %s", call, warning, location=location, type="cnncalc", subtype="call")
@@ -86,10 +86,10 @@ class Output(SphinxDirective):
             raise self.error(f"cnncalc: {failed}") from None
         answer = said.answer
         assert answer is not None
-        svg = said.picture or (answer.text if answer.form == "svg" or answer.text.startswith("<svg") else None)
+        svg = said.picture or (answer.text if answer.format == "svg" or answer.text.startswith("<svg") else None)
         if svg is not None:
             return [Drawing(svg=svg, alt=picture_in_words(svg))]
-        lines = StringList(rst.block(answer, ""), source=self.get_source_info()[0])
+        lines = StringList(SYNTAXES["rst"].block(answer, ""), source=self.get_source_info()[0])
         parent = nodes.Element()
         self.state.nested_parse(lines, self.content_offset, parent)
         return parent.children
@@ -103,7 +103,7 @@ class Value(SphinxRole):
         try:
             answer = answered(self.text, self.env, self.get_location()).answer
             assert answer is not None
-            if len(answer.lines) > 1 or answer.form not in ("line", "text"):
+            if len(answer.lines) > 1 or answer.format not in ("line", "text"):
                 raise Failed("only one line of words fits into a sentence: use the directive, or 'value TARGET KEY'")
         except Failed as failed:
             message = self.inliner.reporter.error(f"cnncalc: {failed}", line=self.lineno)

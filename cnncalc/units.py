@@ -141,9 +141,9 @@ def _parse(text: str, units: dict[str, int], bare: str, what: str) -> int:
     return value
 
 
-def grouped(count: int) -> str:
-    """``102760448`` -> ``102,760,448``."""
-    return f"{count:,}"
+def plural(count: int, noun: str) -> str:
+    """``1 layer``, ``2,000 layers``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def percent(part: int, whole: int) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cnncalc.cli.program import DONE, run
+from cnncalc.cli.command import DONE
+from cnncalc.cli.program import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 import cnncalc
-from cnncalc.formats import FORMATS
+from cnncalc.cli.options import TABLE_FORMATS
 from cnncalc.memory.report import Options
 from cnncalc.plot import KINDS, OVER_TIME
 from tests.calls import called
@@ -20,7 +20,7 @@ def test_everything_that_is_offered_is_there() -> None:
         assert getattr(cnncalc, name) is not None
 
 
-@pytest.mark.parametrize("form", [form for form in FORMATS if form != "rich"])
+@pytest.mark.parametrize("form", [form for form in TABLE_FORMATS if form != "rich"])
 @pytest.mark.parametrize("net", ["unet", NET])
 def test_a_table_is_what_the_command_prints(net: str, form: str) -> None:
     assert cnncalc.table(net, form) == called("table", net, "--format", form).stdout

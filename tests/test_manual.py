@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import cnncalc
-from cnncalc.cli.program import COMMANDS, find_command, run
+from cnncalc.cli.program import run
+from cnncalc.cli.registry import COMMANDS, find_command
 from cnncalc.language.catalogue import names, path
 from cnncalc.layers import KINDS
 from tests.manual import (

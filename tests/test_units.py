@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnncalc import ValueProblem
-from cnncalc.units import bytes_per_element, format_bytes, grouped, parse_bytes, parse_count, short, short_notes
+from cnncalc.units import bytes_per_element, format_bytes, parse_bytes, parse_count, plural, short, short_notes
 from tests.random_nets import examples
 
 
@@ -152,5 +152,6 @@ def test_bytes_per_element() -> None:
         bytes_per_element("float31")
 
 
-def test_thousands_are_set_apart() -> None:
-    assert grouped(102_760_448) == "102,760,448"
+def test_a_noun_agrees_with_its_count() -> None:
+    assert plural(1, "layer") == "1 layer"
+    assert plural(2_000, "layer") == "2,000 layers"

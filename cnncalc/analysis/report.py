@@ -110,6 +110,12 @@ class Report(NamedTuple):
     warnings: tuple[Problem, ...]
     graph: Graph
 
+    @property
+    def settled(self) -> Graph:
+        """The graph with every layer settled."""
+        nodes = [node._replace(layer=row.layer) for node, row in zip(self.graph.nodes, self.layers, strict=True)]
+        return self.graph._replace(nodes=tuple(nodes))
+
     def layer(self, name: str) -> LayerReport:
         """The row of a layer; KeyError if there is no layer of that name."""
         for row in self.layers:

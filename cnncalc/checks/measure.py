@@ -8,7 +8,7 @@ from cnncalc.analysis.cost import COUNTED
 from cnncalc.checks.budget import UNIT_OF, Measure
 from cnncalc.checks.findings import Share
 from cnncalc.memory.optimizers import optimizer_named
-from cnncalc.memory.report import STEP, Bench, Options, notes_rule
+from cnncalc.memory.report import STEP, Options, Simulation, notes_rule
 from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ class Meter:
     def __init__(self, report: Report) -> None:
         self.report = report
         self._values: dict[Measure, int] = {}
-        self._benches: dict[Options, Bench] = {}
+        self._simulations: dict[Options, Simulation] = {}
 
-    def bench(self, options: Options) -> Bench:
-        """The bench for the options."""
-        if options not in self._benches:
-            self._benches[options] = Bench(self.report, options)
-        return self._benches[options]
+    def simulation(self, options: Options) -> Simulation:
+        """The simulation for the options."""
+        if options not in self._simulations:
+            self._simulations[options] = Simulation(self.report, options)
+        return self._simulations[options]
 
     def value(self, measure: Measure) -> int:
         """The exact value: a count for one image, or bytes."""
@@ -60,10 +60,10 @@ class Meter:
         if measure.profile == "notes":
             rule = notes_rule(report, options)
             return rule.inference_bytes if key == "inference_memory" else rule.training_bytes
-        bench = self.bench(options)
+        simulation = self.simulation(options)
         if key == "inference_memory":
-            return bench.inference(measure.batch).peak_bytes
-        return bench.training(measure.batch).peak_bytes
+            return simulation.inference(measure.batch).peak_bytes
+        return simulation.training(measure.batch).peak_bytes
 
     def shares(self, measure: Measure) -> tuple[Share, ...]:
         """The layers that contribute most, largest first."""
@@ -92,16 +92,16 @@ class Meter:
         if measure.profile == "notes":
             twice, thrice = (2, 3) if is_training else (1, 1)
             return [twice * a + thrice * p for a, p in zip(activations, parameters, strict=True)]
-        bench = self.bench(options_of(measure))
+        simulation = self.simulation(options_of(measure))
         learned = [row.trainable * each for row in rows]
         if not is_training:
-            table = bench.on_the_table(measure.batch, training=False)
-            return [p + table.get(row.index, 0) for row, p in zip(rows, parameters, strict=True)]
+            held = simulation.held_by_layer(measure.batch, training=False)
+            return [p + held.get(row.index, 0) for row, p in zip(rows, parameters, strict=True)]
         state = optimizer_named(measure.optimizer).state
-        if bench.training(measure.batch).peak_at == STEP:
+        if simulation.training(measure.batch).peak_at == STEP:
             return [p + (1 + state) * t for p, t in zip(parameters, learned, strict=True)]
-        table = bench.on_the_table(measure.batch)
-        return [p + state * t + table.get(row.index, 0) for row, p, t in zip(rows, parameters, learned, strict=True)]
+        held = simulation.held_by_layer(measure.batch)
+        return [p + state * t + held.get(row.index, 0) for row, p, t in zip(rows, parameters, learned, strict=True)]
 
 
 def seen_last(report: Report) -> LayerReport:

@@ -6,7 +6,9 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.cli.program import COMMANDS, FAILED, find_command, perform
+from cnncalc.cli.command import FAILED
+from cnncalc.cli.program import perform
+from cnncalc.cli.registry import COMMANDS, find_command
 from cnncalc.cli.streams import StreamError, collected
 from cnncalc.documents.marker import Answer, Picture
 from cnncalc.documents.picture import check_path, words_of
@@ -58,11 +60,10 @@ def _call(words: Sequence[str], folder: str) -> Said:
     warnings = tuple(output.said)
     if code > FAILED:
         return Said(None, CallError("\n".join(output.said)), ())
-    forms = {form for _, form in output.reports}
+    formats = {name for _, name in output.reports}
     text = "".join([text for text, _ in output.reports])
-    form = forms.pop() if len(forms) == 1 else "text"
     if not output.files:
-        return Said(Answer(text, form), None, warnings)
+        return Said(Answer(text, formats.pop() if len(formats) == 1 else "text"), None, warnings)
     if words[0] != "plot":
         message = "a call in a document writes no file: what it prints is put into the document"
         return Said(None, ValueProblem(message, code="usage"), warnings)
@@ -119,16 +120,16 @@ def _failed(span: Span | None, words: str) -> Fault:
     return Fault(Problem("failed-call", "this call fails; it says:", span), words)
 
 
-def in_format(words: Sequence[str], form: str) -> tuple[str, ...]:
+def in_format(words: Sequence[str], format: str) -> tuple[str, ...]:
     """The call with a format where it names none and its command has that one."""
     command = find_command(words[0])
     given = list(words[1 : words.index("--")] if "--" in words else words[1:])
     has_it = command is not None and any(
-        option.flag == "--format" and form in option.words for option in command.options
+        option.flag == "--format" and format in option.words for option in command.options
     )
     if not has_it or any(word in ("--help", "-h") or word.partition("=")[0] == "--format" for word in given):
         return tuple(words)
-    return (words[0], "--format", form, *words[1:])
+    return (words[0], "--format", format, *words[1:])
 
 
 def named_files(words: Sequence[str], folder: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.cli.command import Command, Option, output_of
 from cnncalc.cli.options import DESIGN, UNITS, output_options, settings_of
 from cnncalc.errors import DesignError, ValueProblem
-from cnncalc.formats.check import FORMS
+from cnncalc.formats.check import CHECK_FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,7 @@ def run(
             say(f"{record} is not written, since not every file could be measured")
         else:
             write_output(baseline_text(recorded_values(checkup, record)), record)
-    out.write_text(write_checkup(checkup, out.form or "text"))
+    out.write_text(write_checkup(checkup, out.format or "text"))
     if out.file not in (None, "-") and checkup.code:
         say(f"cnncalc check: {summary(checkup)}")
     return checkup.code
@@ -143,7 +143,7 @@ COMMAND = Command(
                opposite="--no-strict"),
         *DESIGN,
         UNITS,
-        *output_options(*FORMS),
+        *output_options(*CHECK_FORMATS),
     ),
     several="files",
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, format_of_ending
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
@@ -12,17 +13,11 @@ if TYPE_CHECKING:
 
     from cnncalc.cli.streams import Output
 
+DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes: success; a check failed; the input or the call is wrong; an internal error; interrupted."""
+
 MOST_DIGITS = 18
 """Longer whole numbers are refused, as everywhere in the language."""
-
-ENDINGS = {
-    "txt": "text", "md": "markdown", "markdown": "markdown", "tex": "latex", "html": "html", "htm": "html",
-    "rst": "rst", "csv": "csv", "tsv": "tsv", "json": "json", "yaml": "yaml", "yml": "yaml", "sarif": "sarif",
-    "svg": "svg", "png": "png",
-}  # fmt: skip
-"""Which format a file is in that ends so."""
-NOT_TEXT = ("svg", "png", "jpg", "jpeg", "gif", "webp", "pdf", "ps", "eps", "docx", "odt", "xls", "xlsx", "ods")
-"""Files that end so are never what a command writes as text."""
 
 
 class Option(NamedTuple):
@@ -80,10 +75,10 @@ class Command(NamedTuple):
             else:
                 keywords.setdefault(option.group, {})[option.name] = value
         output = keywords.get("output")
-        if output is not None and output.get("file") and output.get("form") is None:
-            forms = next((option.words for option in self.options if option.name == "form"), None)
-            if forms is not None:
-                output["form"] = form_of(output["file"], forms)
+        if output is not None and output.get("file") and output.get("format") is None:
+            formats = next((option.words for option in self.options if option.name == "format"), None)
+            if formats is not None:
+                output["format"] = format_of(output["file"], formats)
         return self.run(**keywords) or 0
 
 
@@ -155,19 +150,19 @@ def choice(flag: str, words: tuple[str, ...], help: str, *, name: str = "", defa
     return Option(flag, name or flag[2:], help, "|".join(words), one_of(words), default, words=words)
 
 
-def form_of(file: str, forms: tuple[str, ...]) -> str | None:
-    """The format that the end of a file's name asks for, among those that a command has; None if it asks for none.
+def format_of(file: str, formats: tuple[str, ...]) -> str | None:
+    """The one of a command's formats that the ending of a file names; None if it names none.
 
-    Raises ValueProblem where a program that opens the file by its name would find something else in it.
+    Raises ValueProblem for the ending of a picture or of another file that is no text.
     """
     name = file.replace("\\", "/").rpartition("/")[2]
     ending = name.rpartition(".")[2].lower() if "." in name else ""
-    form = ENDINGS.get(ending)
-    if form in forms:
-        return form
-    if ending in NOT_TEXT:
-        usual = next((end for end, form in ENDINGS.items() if form in forms), "txt")
-        message = f"'.{ending}' is no format of this command, which writes {', '.join(forms)}"
+    found = format_of_ending(ending)
+    if found is not None and found.name in formats:
+        return found.name
+    if ending in FOREIGN_ENDINGS or (found is not None and found.is_picture):
+        usual = next((FORMATS[name].endings[0] for name in formats if FORMATS[name].endings), "txt")
+        message = f"'.{ending}' is no format of this command, which writes {', '.join(formats)}"
         raise ValueProblem(message, code="usage", hint=f"--output {visible(file)[: -len(ending)]}{usual}")
     return None
 
@@ -180,7 +175,7 @@ def output_of(output: dict[str, Any], **only: object) -> Output:
     from cnncalc.cli.streams import Output
 
     for flag, value in only.items():
-        if value and output["form"] == "json":
+        if value and output["format"] == "json":
             message = f"{flag} is for a table of rows and columns; --format json always has every key"
             raise ValueProblem(message, code="usage")
-    return Output(output["form"], output["file"])
+    return Output(output["format"], output["file"])

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.cli.command import Command, Option, output_of
+from cnncalc.cli.command import DONE, FAILED, Command, Option, output_of
 from cnncalc.cli.memory import REPLAY, options_of
 from cnncalc.cli.options import (
     COLUMNS,
     DEPTH,
     DESIGN,
     NOTATION,
-    TABLE_FORMS,
+    TABLE_FORMATS,
     load,
     notation_of,
     output_options,
     settings_of,
 )
-from cnncalc.cli.program import DONE, FAILED
 from cnncalc.errors import ValueProblem
+from cnncalc.formats import is_exact
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def run(
             columns=columns,
             depth=depth,
             notation=words,
-            exact=out.form in ("csv", "tsv"),
+            exact=is_exact(out.format),
         )
     )
     return FAILED if exit_code and not found.is_equal else DONE
@@ -141,13 +141,13 @@ def _memory(before: Report, after: Report, options: Options) -> tuple[Quantity, 
 
 def _peaks(report: Report, options: Options) -> tuple[int, int]:
     """The peaks of inference and training in bytes."""
-    from cnncalc.memory.report import Bench, notes_rule
+    from cnncalc.memory.report import Simulation, notes_rule
 
     if options.profile == "notes":
         rule = notes_rule(report, options)
         return rule.inference_bytes, rule.training_bytes
-    bench = Bench(report, options)
-    return bench.inference(options.batch).peak_bytes, bench.training(options.batch).peak_bytes
+    simulation = Simulation(report, options)
+    return simulation.inference(options.batch).peak_bytes, simulation.training(options.batch).peak_bytes
 
 
 COMMAND = Command(
@@ -174,7 +174,7 @@ COMMAND = Command(
         DEPTH,
         *DESIGN,
         *NOTATION,
-        *output_options(*TABLE_FORMS),
+        *output_options(*TABLE_FORMATS),
     ),
     optional=("after",),
 )

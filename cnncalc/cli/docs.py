@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.cli.command import Command, Option, choice
-from cnncalc.cli.program import DONE, FAILED, WRONG
+from cnncalc.cli.command import DONE, FAILED, WRONG, Command, Option, choice
 from cnncalc.cli.streams import StreamError, reason, say, write_output
-from cnncalc.documents.scan import ENDINGS, syntax_of
+from cnncalc.documents import SYNTAXES, syntax_of
 from cnncalc.errors import DesignError, Problem, ValueProblem
-from cnncalc.source import describe, visible
+from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,8 +17,10 @@ if TYPE_CHECKING:
     from cnncalc.cli.calls import Caller
     from cnncalc.cli.rewriting import Drawing, Rewritten
 
-HELP = """Writes into FILES what the calls in their markers print, and leaves all else as it is. FILES are documents in
-Markdown, HTML, reStructuredText, LaTeX or AsciiDoc, and folders (searched for them).
+_TITLES = [each.title for each in SYNTAXES.values()]
+
+HELP = f"""Writes into FILES what the calls in their markers print, and leaves all else as it is. FILES are documents in
+{", ".join(_TITLES[:-1])} or {_TITLES[-1]}, and folders (searched for them).
 
 A marker is a pair of comments with a call of cnncalc, and what stands between them is written anew:
 
@@ -71,7 +72,7 @@ def run(files: tuple[str, ...], check: bool, diff: bool, syntax: str | None) -> 
             if not (check or diff):
                 done.write()
         except (ValueProblem, StreamError) as error:
-            say(describe(Problem(error.code, error.message, hint=error.hint)))
+            say(str(Problem(error.code, error.message, hint=error.hint)))
             worst = WRONG
             continue
         except DesignError as error:
@@ -176,9 +177,9 @@ class _Work:
         from cnncalc.cli.rewriting import rewrite
 
         if document.syntax is None and os.path.exists(document.path):
-            known = " ".join(ending for endings in ENDINGS.values() for ending in endings)
+            known = " ".join(f".{ending}" for each in SYNTAXES.values() for ending in each.endings)
             message = f"the syntax of {visible(document.shown)} is not known by its name (known: {known})"
-            raise ValueProblem(message, code="unknown-syntax", hint=f"--syntax {'|'.join(ENDINGS)} says it")
+            raise ValueProblem(message, code="unknown-syntax", hint=f"--syntax {'|'.join(SYNTAXES)} says it")
         self._read = text = read_document(document.path, document.shown)
         self.document = document
         self.mark = MARK if text.startswith(MARK) else ""
@@ -271,7 +272,7 @@ COMMAND = Command(
         Option("--check", "check", "Write nothing; exit with 1 if a document is not up to date.", default=False,
                opposite="--no-check"),
         Option("--diff", "diff", "Write nothing; print what would change.", default=False, opposite="--no-diff"),
-        choice("--syntax", tuple(ENDINGS), "How FILES are written (default: by the ends of their names)."),
+        choice("--syntax", tuple(SYNTAXES), "How FILES are written (default: by the ends of their names)."),
     ),
     several="files",
 )  # fmt: skip

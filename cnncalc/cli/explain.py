@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnncalc.cli.command import Command, output_of
-from cnncalc.cli.options import DESIGN, IN_PLACE, REPORT, TABLE_FORMS, UNITS, analyze, output_options
+from cnncalc.cli.options import DESIGN, IN_PLACE, REPORT, TABLE_FORMATS, UNITS, analyze, output_options
 
 HELP = """Explains each number of one LAYER of TARGET, step by step: volume, memory, parameters, MACs, receptive field.
 
@@ -44,6 +44,6 @@ COMMAND = Command(
         *DESIGN,
         *REPORT,
         UNITS,
-        *output_options(*TABLE_FORMS),
+        *output_options(*TABLE_FORMATS),
     ),
 )

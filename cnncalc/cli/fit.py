@@ -6,7 +6,7 @@ from typing import Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
 from cnncalc.cli.memory import REPLAY, options_of
-from cnncalc.cli.options import COLUMNS, DESIGN, NOTATION, TABLE_FORMS, analyze, notation_of, output_options
+from cnncalc.cli.options import COLUMNS, DESIGN, NOTATION, TABLE_FORMATS, analyze, notation_of, output_options
 from cnncalc.errors import ValueProblem
 
 HELP = """Finds the largest batch of TARGET that fits into --memory, and what else would help, each with its effect.
@@ -35,8 +35,8 @@ def run(
     """Prints what fits; 1 if one image does not, or the batch asked for does not."""
     from cnncalc.memory.devices import read_memory
     from cnncalc.memory.fit import fit
-    from cnncalc.memory.report import Bench, check_options
-    from cnncalc.memory.sharding import on_several
+    from cnncalc.memory.report import Simulation, check_options
+    from cnncalc.memory.sharding import sharded
     from cnncalc.views.fit import fit_document
 
     if memory is None:
@@ -54,7 +54,7 @@ def run(
     found = fit(report, options, room, reserve)
     several = None
     if devices is not None:
-        several = on_several(Bench(report, options), options.batch, devices, int(zero or 0), room - reserve)
+        several = sharded(Simulation(report, options), options.batch, devices, int(zero or 0), room - reserve)
     out.write(fit_document(found, notation=words, device=device, several=several).with_columns(columns))
     return 0 if found.training.largest_batch or (several is not None and several.largest_batch) else 1
 
@@ -80,6 +80,6 @@ COMMAND = Command(
         COLUMNS,
         *DESIGN,
         *NOTATION,
-        *output_options(*TABLE_FORMS),
+        *output_options(*TABLE_FORMATS),
     ),
 )

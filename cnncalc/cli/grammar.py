@@ -11,7 +11,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from cnncalc import __version__
-from cnncalc.cli.program import COMMANDS, COMPLETION, DONE, find_command
+from cnncalc.cli.command import DONE
+from cnncalc.cli.registry import COMMANDS, COMPLETION, find_command
 from cnncalc.cli.streams import StreamError, is_collecting, reason, write_output
 from cnncalc.errors import Problem, ValueProblem, nearest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnncalc.cli.command import Command, output_of
-from cnncalc.cli.options import COLUMNS, TABLE_FORMS, output_options
+from cnncalc.cli.options import COLUMNS, TABLE_FORMATS, output_options
 from cnncalc.errors import ValueProblem, did_you_mean
 
 HELP = """Lists the layer kinds with their keys; with KIND one of them in full: its keys, its formula, the volume it
@@ -48,6 +48,6 @@ COMMAND = Command(
     HELP,
     run,
     ("kind",),
-    (COLUMNS, *output_options(*TABLE_FORMS)),
+    (COLUMNS, *output_options(*TABLE_FORMATS)),
     optional=("kind",),
 )

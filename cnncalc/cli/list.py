@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnncalc.cli.command import Command, output_of
-from cnncalc.cli.options import COLUMNS, NOTATION, TABLE_FORMS, load, notation_of, output_options
+from cnncalc.cli.options import COLUMNS, NOTATION, TABLE_FORMATS, load, notation_of, output_options
 
 HELP = """Lists the named nets: input, layers, parameters, MACs, activation memory (one image, float32), source.
 
@@ -32,5 +32,5 @@ COMMAND = Command(
     "The named nets with their facts.",
     HELP,
     run,
-    options=(COLUMNS, *NOTATION, *output_options(*TABLE_FORMS)),
+    options=(COLUMNS, *NOTATION, *output_options(*TABLE_FORMATS)),
 )

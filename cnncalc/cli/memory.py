@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
-from cnncalc.cli.options import COLUMNS, DEPTH, DESIGN, NOTATION, TABLE_FORMS, analyze, notation_of, output_options
+from cnncalc.cli.options import COLUMNS, DEPTH, DESIGN, NOTATION, TABLE_FORMATS, analyze, notation_of, output_options
 from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES, ZERO_GRAD
 
 if TYPE_CHECKING:
@@ -109,6 +109,6 @@ COMMAND = Command(
         DEPTH._replace(help="Name blocks instead of layers where most is held, so many dots deep."),
         *DESIGN,
         *NOTATION,
-        *output_options(*TABLE_FORMS),
+        *output_options(*TABLE_FORMATS),
     ),
 )  # fmt: skip

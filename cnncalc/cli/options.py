@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.cli.command import ENDINGS, MOST_DIGITS, Option, choice, whole_number
+from cnncalc.cli.command import MOST_DIGITS, Option, choice, whole_number
 from cnncalc.errors import DesignError, Problem, ValueProblem
+from cnncalc.formats import FORMATS, is_exact
 from cnncalc.units import BYTES_PER_ELEMENT, UNIT_STYLES
 from cnncalc.volume import Volume
 
@@ -129,10 +130,8 @@ COLUMNS = Option("--columns", "columns", "Only these columns, in this order; a w
 
 DEPTH = Option("--depth", "depth", "Sum by block, so many dots deep (resnet50: 1 for stages).", "N", whole_number)
 
-TABLE_FORMS = ("text", "rich", "markdown", "latex", "html", "rst", "csv", "tsv", "json")
+TABLE_FORMATS = tuple(name for name, each in FORMATS.items() if each.writer)
 """The formats of every table."""
-FOR_PROGRAMS = ("csv", "tsv", "json")
-"""Those whose numbers are always exact."""
 
 
 def notation_of(notation: dict[str, Any], out: Output, units: str = "iec") -> Notation:
@@ -141,19 +140,19 @@ def notation_of(notation: dict[str, Any], out: Output, units: str = "iec") -> No
     from cnncalc.formats.notation import Notation
 
     exact = notation["exact"]
-    if exact is False and out.form in FOR_PROGRAMS:
-        raise ValueProblem(f"--short is for people; --format {out.form} always has exact integers", code="usage")
+    if exact is False and is_exact(out.format):
+        raise ValueProblem(f"--short is for people; --format {out.format} always has exact integers", code="usage")
     numbers = "usual" if exact is None else "exact" if exact else "short"
-    ascii_only = out.form == "latex" or (out.file in (None, "-") and is_ascii())
+    ascii_only = (out.format is not None and FORMATS[out.format].is_ascii) or (out.file in (None, "-") and is_ascii())
     return Notation(notation["units"] or units, numbers, ascii_only)
 
 
-def output_options(*forms: str) -> tuple[Option, ...]:
-    """--format (one of ``forms``) and --output; the command gets ``output``, for :func:`output_of`."""
-    default = "rich on a terminal, else text" if "rich" in forms else f"else {forms[0]}"
-    default = f"as FILE ends, {default}" if set(forms) & set(ENDINGS.values()) - {"text"} else forms[0]
+def output_options(*formats: str) -> tuple[Option, ...]:
+    """--format (one of ``formats``) and --output; the command gets ``output``, for :func:`output_of`."""
+    default = "rich on a terminal, else text" if "rich" in formats else f"else {formats[0]}"
+    default = f"as FILE ends, {default}" if any(FORMATS[name].endings for name in formats[1:]) else formats[0]
     return (
-        choice("--format", forms, f"Format of the report (default: {default}).", name="form")._replace(group="output"),
+        choice("--format", formats, f"Format of the report (default: {default}).")._replace(group="output"),
         OUTPUT,
     )
 

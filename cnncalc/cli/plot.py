@@ -9,6 +9,7 @@ from cnncalc.cli.memory import REPLAY, options_of
 from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options
 from cnncalc.cli.streams import is_collecting, refuse_terminal
 from cnncalc.errors import ValueProblem
+from cnncalc.formats import FORMATS
 from cnncalc.plot import KINDS, OVER_TIME, WIDTH, draw
 
 _KINDS = "\n".join([f"  {kind:10} {what}" for kind, what in KINDS.items()])
@@ -44,11 +45,11 @@ def run(
 ) -> None:
     """Writes the drawing of a target."""
     out = output_of(output)
-    form = out.form or "svg"
-    if form == "png" and is_collecting():
+    is_png = out.format == "png"
+    if is_png and is_collecting():
         raise ValueProblem("a picture in a document is SVG", code="usage", hint="--output NAME.svg")
-    if form == "png" or out.file is None:
-        refuse_terminal("a drawing", f"net.{form}", out.file)
+    if is_png or out.file is None:
+        refuse_terminal("a drawing", f"net.{out.format or 'svg'}", out.file)
     if kind not in OVER_TIME:
         for option in REPLAY:
             if option.name not in ALWAYS and replay[option.name] != option.default:
@@ -71,7 +72,7 @@ def run(
         memory = account_memory(report, options, logs=True)
         say_warnings(memory.warnings)
     svg = draw(report, kind, memory=memory, width=width, depth=depth, units=units or "iec")
-    if form == "png":
+    if is_png:
         from cnncalc.cli.streams import write_data
         from cnncalc.plot.png import png_of
 
@@ -93,8 +94,6 @@ COMMAND = Command(
         *(option._replace(group="replay") for option in REPLAY),
         *DESIGN,
         UNITS,
-        choice("--format", ("svg", "png"), "Format of the drawing (default: as FILE ends, else svg).",
-               name="form")._replace(group="output"),
-        output_options("svg")[1],
+        *output_options(*(name for name, each in FORMATS.items() if each.is_picture)),
     ),
 )  # fmt: skip

@@ -6,35 +6,13 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, read_plainly
+from cnncalc.cli.command import DONE, INTERNAL, INTERRUPTED, WRONG, read_plainly
+from cnncalc.cli.registry import COMPLETION, find_command
 from cnncalc.cli.streams import StreamError, abandon_output, say
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
-from cnncalc.source import describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: done; a check failed; the input or the call is wrong; an error of cnncalc itself; interrupted."""
-
-COMMANDS = (
-    *("table", "list", "kinds", "show", "explain", "verify", "memory", "fit", "check", "diff"),
-    *("plot", "report", "docs", "value", "schema"),
-)
-"""Every command; each is a module of this package that defines ``COMMAND``."""
-
-COMPLETION = "_CNNCALC_COMPLETE"
-"""The environment variable by which a shell asks for completions."""
-
-
-def find_command(name: str) -> Command | None:
-    """The command of that name, imported now; None if there is none."""
-    if name not in COMMANDS:
-        return None
-    from importlib import import_module
-
-    command: Command = import_module(f"cnncalc.cli.{name}").COMMAND
-    return command
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -59,10 +37,10 @@ def run(arguments: Sequence[str]) -> int:
         say(str(error))
         return WRONG
     except (ValueProblem, StreamError) as error:
-        say(describe(Problem(error.code, error.message, hint=error.hint)))
+        say(str(Problem(error.code, error.message, hint=error.hint)))
         return WRONG
     except CnncalcError as error:
-        say(describe(Problem("design", str(error))))
+        say(str(Problem("design", str(error))))
         return WRONG
     except Exception as error:  # noqa: BLE001  # the one place that may catch all: no traceback for what a user typed
         say_internal(error, is_debugging)
@@ -91,6 +69,4 @@ def say_internal(error: Exception, is_debugging: bool) -> None:
         print_exception(error, file=sys.stderr)
     words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     again = "" if is_debugging else "; --debug shows where"
-    say(
-        describe(Problem("internal", f"{words} (an error of cnncalc itself: please report it with the command{again})"))
-    )
+    say(str(Problem("internal", f"{words} (an error of cnncalc itself: please report it with the command{again})")))

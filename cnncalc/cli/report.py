@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.cli.command import Command, form_of
+from cnncalc.cli.command import Command, format_of
 from cnncalc.cli.memory import REPLAY, options_of
 from cnncalc.cli.options import DESIGN, OUTPUT, UNITS, load, settings_of
 from cnncalc.cli.streams import Output
@@ -40,13 +40,13 @@ def run(
     from cnncalc.analysis.report import account
     from cnncalc.cli.streams import refuse_terminal, say_warnings
     from cnncalc.memory.curve import curve_of
-    from cnncalc.memory.report import Bench, account_memory, check_options
+    from cnncalc.memory.report import Simulation, account_memory, check_options
     from cnncalc.page import report_page
 
     if output["file"] is None:
         refuse_terminal("a page", "page.html")
     else:
-        form_of(output["file"], ("html",))
+        format_of(output["file"], ("html",))
     options = options_of(replay)
     check_options(options)
     if options.checkpoint == "best":
@@ -65,7 +65,7 @@ def run(
         memory = account_memory(report, options, logs=True, details=False)
         say_warnings((*report.warnings, *memory.warnings))
         memories.append(memory)
-        curves.append(curve_of(Bench(report, options), memory.training.segments))
+        curves.append(curve_of(Simulation(report, options), memory.training.segments))
         outcomes.append(checked(one, report, design, style))
     if after is None:
         page = report_page(memories[0], curves[0], outcomes[0], texts_of(memories[0].report), units=style)
@@ -122,7 +122,7 @@ def texts_of(report: Report) -> list[tuple[str, str]]:
     span = next((row.span for row in report.layers if row.span is not None), None)
     if span is not None:
         texts.append((f"As written: {span.source.name}", span.source.text))
-    return [*texts, ("As understood, as one pattern", as_pattern(report))]
+    return [*texts, ("As understood, as one pattern", as_pattern(report.settled))]
 
 
 COMMAND = Command(

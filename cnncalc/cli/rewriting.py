@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.cli.calls import CALLABLE, Caller, CallError, Fault, faults_of
-from cnncalc.documents.scan import module_of, scan
+from cnncalc.documents import SYNTAXES
+from cnncalc.documents.scan import scan
 from cnncalc.documents.update import Unfit, Update, body_of, update
 from cnncalc.errors import MOST_PROBLEMS, Problem
 
@@ -37,7 +38,6 @@ class Rewritten(NamedTuple):
 def rewrite(name: str, text: str, syntax: str, folder: str, caller: Caller) -> Rewritten:
     """A document called ``name``, its calls made where ``folder`` is the place to name files from."""
     found = scan(name, text, syntax, CALLABLE)
-    module = module_of(syntax)
     faults = [Fault(problem) for problem in found.problems]
     bodies, drawings, warnings = [], [], []
     for marker in found.markers:
@@ -51,7 +51,7 @@ def rewrite(name: str, text: str, syntax: str, folder: str, caller: Caller) -> R
         if said.picture is not None and said.answer.picture is not None:
             drawings.append(Drawing(marker, said.answer.picture.path, said.picture))
         try:
-            bodies.append(body_of(marker, said.answer, module))
+            bodies.append(body_of(marker, said.answer, SYNTAXES[syntax]))
         except Unfit as error:
             faults.append(Fault(Problem("unfit-output", str(error), marker.span)))
     faults += [Fault(problem) for problem in _clashes(drawings)]

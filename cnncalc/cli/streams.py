@@ -32,24 +32,24 @@ class StreamError(CnncalcError):
 
 
 class Output(NamedTuple):
-    """Where a report goes and how: ``form`` is one of the formats or None, ``file`` None for standard output."""
+    """Where a report goes and how: ``format`` is one of the formats or None, ``file`` None for standard output."""
 
-    form: str | None = None
+    format: str | None = None
     file: str | None = None
 
     def write(self, document: Document) -> None:
         """Writes the document: in the format asked for, else with boxes on a terminal and as plain text elsewhere."""
         from cnncalc.formats import write
 
-        page = terminal() if self.form in (None, "rich") and self.file in (None, "-") else None
-        form = self.form or "rich"
-        if form == "rich" and page is None:
-            form = "text"
-        write_output(write(document, form, page), self.file, form)
+        page = terminal() if self.format in (None, "rich") and self.file in (None, "-") else None
+        chosen = self.format or "rich"
+        if chosen == "rich" and page is None:
+            chosen = "text"
+        write_output(write(document, chosen, page), self.file, chosen)
 
-    def write_text(self, text: str, form: str | None = None) -> None:
-        """Writes a text that is already in its final form; ``form`` says which, where the call does not."""
-        write_output(text if text.endswith("\n") else text + "\n", self.file, form or self.form or "text")
+    def write_text(self, text: str, format: str | None = None) -> None:
+        """Writes a text that is already in its final form; ``format`` says which, where the call does not."""
+        write_output(text if text.endswith("\n") else text + "\n", self.file, format or self.format or "text")
 
 
 class Collected:
@@ -114,7 +114,7 @@ def read_input() -> str:
         ) from None
 
 
-def write_output(text: str, file: str | None = None, form: str = "text") -> None:
+def write_output(text: str, file: str | None = None, format: str = "text") -> None:
     """The report to a file, or to standard output; raises StreamError if it cannot be written.
 
     Where a reader of standard output closes early, the rest is dropped: the work goes on, and its exit code tells the
@@ -122,7 +122,7 @@ def write_output(text: str, file: str | None = None, form: str = "text") -> None
     """
     if _collected is not None:
         if file is None or file == "-":
-            _collected.reports.append((text, form))
+            _collected.reports.append((text, format))
         else:
             _collected.files.append((file, text))
         return

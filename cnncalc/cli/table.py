@@ -12,12 +12,13 @@ from cnncalc.cli.options import (
     IN_PLACE,
     NOTATION,
     REPORT,
-    TABLE_FORMS,
+    TABLE_FORMATS,
     analyze,
     notation_of,
     output_options,
 )
 from cnncalc.errors import ValueProblem
+from cnncalc.formats import is_exact
 from cnncalc.formats.document import chosen_columns
 from cnncalc.views.layer_table import COLUMNS as KNOWN
 from cnncalc.views.layer_table import EXACT, document
@@ -62,7 +63,7 @@ def run(
         out.write(notes_document(report, depth=depth, totals=totals, notation=words).with_columns(columns))
         return
     words = notation_of(notation, out)
-    chosen: tuple[str, ...] | None = EXACT if out.form in ("csv", "tsv") and not bars else None
+    chosen: tuple[str, ...] | None = EXACT if is_exact(out.format) and not bars else None
     if columns is not None:
         chosen = chosen_columns(columns, KNOWN)
     report = analyze(target, design, account, in_place=in_place)
@@ -86,6 +87,6 @@ COMMAND = Command(
         *DESIGN,
         *REPORT,
         *NOTATION,
-        *output_options(*TABLE_FORMS),
+        *output_options(*TABLE_FORMATS),
     ),
 )  # fmt: skip

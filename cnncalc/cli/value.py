@@ -57,7 +57,7 @@ def run(
     check_options(options if needs_training else options._replace(dtype="float32"))
     report = analyze(target, design, {"batch": options.batch, "dtype": options.dtype})
     found = figure(report, key, options, layer)
-    if out.form == "json":
+    if out.format == "json":
         out.write_text(_as_json(found, report.name, layer), "json")
     else:
         out.write_text(in_words(found, words.units, exact=words.numbers == "exact"), "line")

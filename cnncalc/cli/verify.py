@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
-from cnncalc.cli.options import DESIGN, TABLE_FORMS, UNITS, analyze, output_options
+from cnncalc.cli.options import DESIGN, TABLE_FORMATS, UNITS, analyze, output_options
 from cnncalc.cli.streams import is_collecting, say
 from cnncalc.errors import ValueProblem
 from cnncalc.units import format_bytes
@@ -128,6 +128,6 @@ COMMAND = Command(
                "NAME"),
         *DESIGN,
         UNITS,
-        *output_options(*TABLE_FORMS),
+        *output_options(*TABLE_FORMATS),
     ),
 )  # fmt: skip

@@ -12,9 +12,7 @@ from cnncalc.source import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cnncalc.documents.marker import Answer
-
-HAS_INLINE = False
+    from cnncalc.documents.marker import Answer, Picture
 
 DELIMITER = re.compile(r"(?:-{4,}|\.{4,}|\+{4,}|/{4,}|```)")
 FENCE = re.compile(r"```[^`\s]*")
@@ -52,20 +50,27 @@ def comments(text: str) -> Iterator[Comment]:
             in_paragraph, is_styled = is_styled and not line.startswith(("====", "****", "____", "|===")), False
 
 
-def block(answer: Answer, indent: str) -> list[str]:
-    """CSV and TSV as a table, HTML and SVG passed through, a line of words as such, all else as a listing."""
-    if answer.picture is not None:
-        return [f'image::{answer.picture.path}["{_attribute(answer.picture.words)}"]']
-    if answer.form == "line":
-        return [inline(line) for line in answer.lines]
-    if answer.form == "csv":
+def picture(picture: Picture) -> list[str]:
+    """A block image."""
+    words = visible(picture.words).replace('"', "&quot;").replace("]", "&#93;")
+    return [f'image::{picture.path}["{words}"]']
+
+
+def markup(answer: Answer, indent: str) -> list[str]:
+    """The answer as it is."""
+    return answer.lines
+
+
+def listing(answer: Answer, indent: str) -> list[str]:
+    """CSV and TSV as a table, HTML and SVG as a passthrough block, all else as a listing."""
+    if answer.format == "csv":
         return ["[%header,format=csv]", ",===", *answer.lines, ",==="]
-    if answer.form == "tsv":
+    if answer.format == "tsv":
         return ["[%header,format=tsv]", "|===", *answer.lines, "|==="]
-    if answer.form in ("html", "svg"):
+    if answer.format in ("html", "svg"):
         return _fenced("+", answer.lines)
     listing = _fenced("-", answer.lines)
-    return [f"[source,{LANGUAGES[answer.form]}]", *listing] if answer.form in LANGUAGES else listing
+    return [f"[source,{LANGUAGES[answer.format]}]", *listing] if answer.format in LANGUAGES else listing
 
 
 def _fenced(mark: str, lines: list[str]) -> list[str]:
@@ -76,18 +81,9 @@ def _fenced(mark: str, lines: list[str]) -> list[str]:
     return [mark * length, *["\\" + line if PREPROCESSED.match(line) else line for line in lines], mark * length]
 
 
-def _attribute(text: str) -> str:
-    return visible(text).replace('"', "&quot;").replace("]", "&#93;")
-
-
 def inline(text: str) -> str:
     """Words that AsciiDoc shows as they are."""
     text = visible(text)
     if PLAIN.fullmatch(text) or VOLUME.fullmatch(text):
         return text
     return "pass:c[" + text.replace("]", "\\]") + "]"
-
-
-def shown(call: str) -> tuple[str, str]:
-    """The comments of a marker."""
-    return f"// cnncalc: {call}", "// /cnncalc"

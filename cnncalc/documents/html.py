@@ -12,9 +12,7 @@ from cnncalc.source import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cnncalc.documents.marker import Answer
-
-HAS_INLINE = True
+    from cnncalc.documents.marker import Answer, Picture
 
 RAW = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
 """Elements whose content is text to a browser, comments included. That of ``pre`` is not: it holds elements, so a
@@ -94,16 +92,18 @@ def _behind_tag(text: str, tag: re.Match[str]) -> int:
     return text.find("<", part.end())
 
 
-def block(answer: Answer, indent: str) -> list[str]:
-    """HTML and SVG as they are, a line of words as such, all else as preformatted text."""
-    if answer.picture is not None:
-        source, words = escape(answer.picture.path), escape(visible(answer.picture.words))
-        return indented([f'<img src="{source}" alt="{words}">'], indent)
-    if answer.form in ("html", "svg"):
-        return answer.lines if "<pre" in answer.text else indented(answer.lines, indent)
-    if answer.form == "line":
-        return indented([inline(line) for line in answer.lines], indent)
-    # no indent inside: a browser would show it
+def picture(picture: Picture) -> list[str]:
+    """An image."""
+    return [f'<img src="{escape(picture.path)}" alt="{escape(visible(picture.words))}">']
+
+
+def markup(answer: Answer, indent: str) -> list[str]:
+    """The answer as it is; an indent inside ``pre`` would be shown."""
+    return answer.lines if "<pre" in answer.text else indented(answer.lines, indent)
+
+
+def listing(answer: Answer, indent: str) -> list[str]:
+    """Preformatted text, whose lines have no indent, since a browser would show it."""
     lines = [escape(line, quote=False) for line in answer.lines] or [""]
     lines[0] = f"{indent}<pre>{lines[0]}"
     lines[-1] += "</pre>"
@@ -113,8 +113,3 @@ def block(answer: Answer, indent: str) -> list[str]:
 def inline(text: str) -> str:
     """Words with the characters escaped that mean something."""
     return escape(visible(text), quote=False)
-
-
-def shown(call: str) -> tuple[str, str]:
-    """The comments of a marker."""
-    return f"<!-- cnncalc: {call} -->", "<!-- /cnncalc -->"

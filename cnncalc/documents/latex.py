@@ -12,9 +12,7 @@ from cnncalc.formats.latex import escaped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cnncalc.documents.marker import Answer
-
-HAS_INLINE = False
+    from cnncalc.documents.marker import Answer, Picture
 
 CODE = ("verbatim", "verbatim*", "Verbatim", "Verbatim*", "BVerbatim", "LVerbatim", "SaveVerbatim", "VerbatimOut",
         "lstlisting", "minted", "comment", "alltt", "filecontents", "filecontents*", "tcblisting", "spverbatim",
@@ -55,32 +53,26 @@ def comments(text: str) -> Iterator[Comment]:
                 at, closing = found + len(closing), ""
 
 
-def block(answer: Answer, indent: str) -> list[str]:
-    """LaTeX as it is, a line of words as such, all else verbatim."""
-    if answer.picture is not None:
-        path = answer.picture.path
-        return indented(
-            [
-                f"% LaTeX reads no SVG: {path} has to lie there as PDF or PNG as well.",
-                rf"\includegraphics[width=\linewidth]{{{path.removesuffix('.svg')}}}",
-            ],
-            indent,
-        )
-    if answer.form == "latex":
-        return answer.lines if r"\begin{verbatim" in answer.text else indented(answer.lines, indent)
-    if answer.form == "line":
-        return indented([inline(line) for line in answer.lines], indent)
+def picture(picture: Picture) -> list[str]:
+    """A graphic, with a note that LaTeX needs another format of it."""
+    return [
+        f"% LaTeX reads no SVG: {picture.path} has to lie there as PDF or PNG as well.",
+        rf"\includegraphics[width=\linewidth]{{{picture.path.removesuffix('.svg')}}}",
+    ]
+
+
+def markup(answer: Answer, indent: str) -> list[str]:
+    """The answer as it is; an indent inside ``verbatim`` would be shown."""
+    return answer.lines if r"\begin{verbatim" in answer.text else indented(answer.lines, indent)
+
+
+def listing(answer: Answer, indent: str) -> list[str]:
+    """Verbatim text, whose lines have no indent, since LaTeX would show it."""
     if r"\end{verbatim}" in answer.text:
         raise ValueError(r"\end{verbatim} cannot stand in verbatim text")
-    # no indent inside: it would be shown
     return [rf"{indent}\begin{{verbatim}}", *answer.lines, r"\end{verbatim}"]
 
 
 def inline(text: str) -> str:
     """Words that LaTeX shows as they are."""
     return escaped(text)
-
-
-def shown(call: str) -> tuple[str, str]:
-    """The comments of a marker."""
-    return f"% cnncalc: {call}", "% /cnncalc"

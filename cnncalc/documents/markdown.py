@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from cnncalc.documents.commonmark import TICKS, Blocks, inline_places
 from cnncalc.documents.html import comment_places, line_after, line_before
-from cnncalc.documents.html import shown as shown
 from cnncalc.documents.marker import Comment, indented
 from cnncalc.source import visible
 
@@ -16,9 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cnncalc.documents.commonmark import Piece
-    from cnncalc.documents.marker import Answer
-
-HAS_INLINE = True
+    from cnncalc.documents.marker import Answer, Picture
 
 CONTAINERS = re.compile(r"(?:[\s>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*")
 """What a line may begin with before a comment that stands alone on it."""
@@ -63,19 +60,22 @@ ENTITIES = {sign: f"&#{ord(sign)};" for sign in "\\`*_[]~$|"} | {"&": "&amp;", "
 VOLUME = re.compile(r"\[[0-9]+x[0-9]+x[0-9]+\]")
 
 
-def block(answer: Answer, indent: str) -> list[str]:
-    """Markdown, HTML and SVG as they are, between blank lines; a line of words as such; all else as fenced code."""
-    if answer.picture is not None:
-        path = answer.picture.path
-        target = f"<{path}>" if re.search(r"[\s()]", path) else path
-        return indented([f"![{inline(answer.picture.words)}]({target})"], indent)
-    if answer.form in ("markdown", "html", "svg"):
-        return indented(["", *answer.lines, ""], indent)
-    if answer.form == "line":
-        return indented([inline(line) for line in answer.lines], indent)
+def picture(picture: Picture) -> list[str]:
+    """An image."""
+    target = f"<{picture.path}>" if re.search(r"[\s()]", picture.path) else picture.path
+    return [f"![{inline(picture.words)}]({target})"]
+
+
+def markup(answer: Answer, indent: str) -> list[str]:
+    """The answer between blank lines."""
+    return indented(["", *answer.lines, ""], indent)
+
+
+def listing(answer: Answer, indent: str) -> list[str]:
+    """A fenced code block."""
     longest = max([len(run) for run in TICKS.findall(answer.text)], default=0)
     fence = "`" * max(3, longest + 1)
-    return indented([fence + answer.form, *answer.lines, fence], indent)
+    return indented([fence + answer.format, *answer.lines, fence], indent)
 
 
 def inline(text: str) -> str:

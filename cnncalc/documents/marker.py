@@ -54,7 +54,7 @@ class Answer(NamedTuple):
     """
 
     text: str
-    form: str = "text"
+    format: str = "text"
     picture: Picture | None = None
 
     @property

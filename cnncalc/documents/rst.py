@@ -13,9 +13,7 @@ from cnncalc.source import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cnncalc.documents.marker import Answer
-
-HAS_INLINE = False
+    from cnncalc.documents.marker import Answer, Picture
 
 CODE = ("code", "code-block", "sourcecode", "raw", "literalinclude", "parsed-literal", "highlight", "prompt", "math",
         "testcode", "testoutput", "testsetup", "testcleanup", "doctest", "productionlist", "graphviz", "digraph",
@@ -31,6 +29,8 @@ PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 RULE = re.compile(r"([!-/:-@\[-`{-~])\1*")
 LEXERS = {"json": "json", "yaml": "yaml", "rst": "rst", "markdown": "md", "xml": "xml"}
 """Languages that every highlighter of code knows; others are shown as text."""
+RAW = {"html": "html", "svg": "html", "latex": "latex"}
+"""Formats that docutils passes to a writer of the right kind."""
 
 
 def comments(text: str) -> Iterator[Comment]:
@@ -86,30 +86,23 @@ def comments(text: str) -> Iterator[Comment]:
                 opaque, is_empty = column, inner == end
 
 
-def block(answer: Answer, indent: str) -> list[str]:
-    """reStructuredText as it is, HTML and LaTeX as raw parts, a line of words as such, all else as a block of code.
+def picture(picture: Picture) -> list[str]:
+    """The directive ``image``."""
+    return [f".. image:: {picture.path}", f"   :alt: {visible(picture.words)}"]
 
-    Blank lines stand around it: a comment ends with one.
-    """
-    if answer.picture is not None:
-        lines = [f".. image:: {answer.picture.path}", f"   :alt: {visible(answer.picture.words)}"]
-    elif answer.form == "rst":
-        lines = answer.lines
-    elif answer.form == "line":
-        lines = [inline(line) for line in answer.lines]
-    elif answer.form in ("html", "svg", "latex"):
-        lines = [f".. raw:: {'html' if answer.form == 'svg' else answer.form}", "", *indented(answer.lines, "   ")]
-    else:
-        language = LEXERS.get(answer.form, "text")
-        lines = [f".. code-block:: {language}", "", *indented(answer.lines, "   ")]
-    return indented(["", *lines, ""], indent)
+
+def markup(answer: Answer, indent: str) -> list[str]:
+    """The answer as it is."""
+    return indented(answer.lines, indent)
+
+
+def listing(answer: Answer, indent: str) -> list[str]:
+    """The directive ``raw`` for HTML, SVG and LaTeX, else ``code-block``."""
+    raw = RAW.get(answer.format)
+    directive = f".. raw:: {raw}" if raw else f".. code-block:: {LEXERS.get(answer.format, 'text')}"
+    return indented([directive, "", *indented(answer.lines, "   ")], indent)
 
 
 def inline(text: str) -> str:
     """Words that reStructuredText shows as they are."""
     return line_of(text)
-
-
-def shown(call: str) -> tuple[str, str]:
-    """The comments of a marker."""
-    return f".. cnncalc: {call}", ".. /cnncalc"

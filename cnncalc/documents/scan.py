@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
-from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
+from cnncalc.documents import SYNTAXES
 from cnncalc.documents.marker import Marker
 from cnncalc.errors import Problem, ValueProblem, did_you_mean, in_text_order
 from cnncalc.source import Source, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
-    from cnncalc.documents.marker import Answer, Comment
-
-ENDINGS = {
-    "markdown": (".md", ".markdown", ".mdown", ".mkd"),
-    "html": (".html", ".htm", ".xhtml"),
-    "rst": (".rst",),
-    "latex": (".tex", ".ltx"),
-    "asciidoc": (".adoc", ".asciidoc", ".asc"),
-}
-"""Every syntax, a module of this package, and what its files end in."""
+    from cnncalc.documents import Syntax
+    from cnncalc.documents.marker import Comment
 
 NAME = "cnncalc"
 SPELLING = re.compile(
@@ -35,45 +27,12 @@ LIKENESS = 0.75
 """From this ratio of difflib on a word is taken for a misspelt ``cnncalc``."""
 
 
-class Syntax(Protocol):
-    """How documents of a kind are written; each is a module.
-
-    ``HAS_INLINE``: a comment may stand in the middle of a line.
-    """
-
-    HAS_INLINE: bool
-
-    def comments(self, text: str) -> Iterator[Comment]:
-        """The comments that may be markers, in the order of the text, without those in code."""
-
-    def block(self, answer: Answer, indent: str) -> list[str]:
-        """An answer as whole lines; raises ValueProblem where it cannot be written in this syntax."""
-
-    def inline(self, text: str) -> str:
-        """A line of plain words in the middle of a line."""
-
-    def shown(self, call: str) -> tuple[str, str]:
-        """The two comments around the body of a call."""
-
-
 class Scan(NamedTuple):
     """What was found in a document: its markers, and what is wrong with them."""
 
     source: Source
     markers: tuple[Marker, ...]
     problems: tuple[Problem, ...]
-
-
-def syntax_of(name: str) -> str | None:
-    """The syntax of a file by the end of its name; None if it is not known."""
-    small = name.lower()
-    return next((syntax for syntax, endings in ENDINGS.items() if small.endswith(endings)), None)
-
-
-def module_of(syntax: str) -> Syntax:
-    """The module of a syntax."""
-    module: Syntax = import_module(f"cnncalc.documents.{syntax}")
-    return module
 
 
 def source_of(name: str, text: str) -> Source:
@@ -83,7 +42,7 @@ def source_of(name: str, text: str) -> Source:
 
 def scan(name: str, text: str, syntax: str, commands: Collection[str]) -> Scan:
     """The markers of a document called ``name``; ``commands`` are those that a call may begin with."""
-    return _Pairing(source_of(name, text), text, module_of(syntax), commands).scan()
+    return _Pairing(source_of(name, text), text, SYNTAXES[syntax], commands).scan()
 
 
 def words_of(call: str) -> tuple[str, ...]:
@@ -108,10 +67,10 @@ class _Pairing:
         self.open: tuple[Comment, Span] | None = None
 
     def scan(self) -> Scan:
-        for comment in self.syntax.comments(self.text):
+        for comment in self.syntax.load().comments(self.text):
             self._read(comment)
         if self.open is not None:
-            end = self.syntax.shown("")[1]
+            end = self.syntax.marker()[1]
             self._refuse("unclosed-marker", f"this marker is never closed: write {end} behind its place", self.open[1])
         return Scan(self.source, tuple(self.markers), tuple(in_text_order(self.problems)))
 
@@ -149,7 +108,7 @@ class _Pairing:
         first = found["rest"].split(None, 1)[0] if found["rest"] else ""
         if SequenceMatcher(None, word.casefold(), NAME).ratio() < LIKENESS:
             return
-        begin, end = self.syntax.shown("CALL")
+        begin, end = self.syntax.marker()
         if found["slash"] or (self.open is not None and not found["colon"] and not found["rest"]):
             self._refuse("misspelt-marker", f"this looks like the end of a marker, which is written {end}", span)
         elif found["colon"] or first in self.commands:
@@ -157,7 +116,7 @@ class _Pairing:
 
     def _check_place(self, comment: Comment) -> None:
         """Where comments go on to the end of the line, a marker shares its line with nothing."""
-        if comment.before is None and not self.syntax.HAS_INLINE:
+        if comment.before is None and not self.syntax.has_inline:
             message = "in this syntax a marker stands alone on its line"
             self._refuse("marker-place", message, self._span(comment))
 
@@ -170,7 +129,7 @@ class _Pairing:
 
     def _close(self, comment: Comment, span: Span) -> None:
         if self.open is None:
-            begin = self.syntax.shown("CALL")[0]
+            begin = self.syntax.marker()[0]
             self._refuse("unopened-marker", f"this closes a marker, but none is open: one begins with {begin}", span)
             return
         (first, call_span), self.open = self.open, None
@@ -193,7 +152,7 @@ class _Pairing:
             return None
         known = ", ".join(self.commands)
         if not words:
-            begin = self.syntax.shown("CALL")[0]
+            begin = self.syntax.marker()[0]
             self._refuse("empty-marker", f"a marker needs a call: {begin}", span, f"the commands are {known}")
             return None
         if words[0] not in self.commands:

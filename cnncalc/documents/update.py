@@ -10,8 +10,9 @@ from cnncalc.errors import Problem
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from cnncalc.documents import Syntax
     from cnncalc.documents.marker import Answer, Marker
-    from cnncalc.documents.scan import Scan, Syntax
+    from cnncalc.documents.scan import Scan
     from cnncalc.source import Span
 
 
@@ -74,7 +75,7 @@ def body_of(marker: Marker, answer: Answer, syntax: Syntax) -> str:
         if len(lines) > 1:
             message = f"only one line fits into the middle of a line, but this call gives {len(lines):,}"
             raise Unfit(f"{message}: let its markers stand on lines of their own")
-        return syntax.inline(lines[0]) if lines else ""
+        return syntax.load().inline(lines[0]) if lines else ""
     try:
         lines = syntax.block(answer, marker.indent)
     except ValueError as error:

@@ -1,37 +1,83 @@
-"""One small writer per output format over one model of a document.
-
-A writer is a module with ``write(document, page) -> str``; it is imported when its format is asked for.
-"""
+"""Output formats: one record each, and one small writer module each. Every list of formats comes from here."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.formats.document import Document, Page
 
-FORMATS = {
-    "text": "cnncalc.formats.text",
-    "rich": "cnncalc.formats.terminal",
-    "json": "cnncalc.formats.json",
-    "csv": "cnncalc.formats.csv",
-    "tsv": "cnncalc.formats.tsv",
-    "markdown": "cnncalc.formats.markdown",
-    "latex": "cnncalc.formats.latex",
-    "html": "cnncalc.formats.html",
-    "rst": "cnncalc.formats.rst",
-}
-"""Every output format by its name, and the module that writes it."""
+
+class Format(NamedTuple):
+    """An output format.
+
+    ``writer`` is the module that writes documents in it, with a function ``write(document, page)``; ``check_writer``
+    the one that writes the outcome of ``check``, with ``write(checkup)``. Modules are imported when first used.
+    ``endings`` are those of its files, the usual one first. Documents of the syntaxes ``markup_in`` hold it as it is;
+    in others it stands as a listing, unless the syntax has a better way. ``is_exact``: numbers are plain integers and
+    columns are those for programs. ``is_ascii``: bars are drawn in ASCII. ``is_picture``: ``plot`` writes it, nothing
+    else does. ``needs_terminal``: it holds colour and boxes.
+    """
+
+    name: str
+    writer: str = ""
+    check_writer: str = ""
+    endings: tuple[str, ...] = ()
+    markup_in: tuple[str, ...] = ()
+    is_exact: bool = False
+    is_ascii: bool = False
+    is_picture: bool = False
+    needs_terminal: bool = False
 
 
-def write(document: Document, form: str, page: Page | None = None) -> str:
+_FORMATS = (
+    Format("text", "cnncalc.formats.text", "cnncalc.formats.check.plain", ("txt",)),
+    Format("rich", "cnncalc.formats.terminal", needs_terminal=True),
+    Format(
+        "markdown", "cnncalc.formats.markdown", "cnncalc.formats.check.markdown",
+        ("md", "markdown", "mdown", "mkd"), ("markdown",),
+    ),
+    Format("latex", "cnncalc.formats.latex", endings=("tex", "ltx"), markup_in=("latex",), is_ascii=True),
+    Format("html", "cnncalc.formats.html", endings=("html", "htm", "xhtml"), markup_in=("html", "markdown")),
+    Format("rst", "cnncalc.formats.rst", endings=("rst",), markup_in=("rst",)),
+    Format("csv", "cnncalc.formats.csv", endings=("csv",), is_exact=True),
+    Format("tsv", "cnncalc.formats.tsv", endings=("tsv",), is_exact=True),
+    Format("json", "cnncalc.formats.json", "cnncalc.formats.check.json", ("json",), is_exact=True),
+    Format("github", check_writer="cnncalc.formats.check.github"),
+    Format("gitlab", check_writer="cnncalc.formats.check.gitlab"),
+    Format("sarif", check_writer="cnncalc.formats.check.sarif", endings=("sarif",)),
+    Format("junit", check_writer="cnncalc.formats.check.junit"),
+    Format("yaml", endings=("yaml", "yml")),
+    Format("line"),  # one line of words, which fits into a sentence
+    Format("svg", endings=("svg",), markup_in=("html", "markdown"), is_picture=True),
+    Format("png", endings=("png",), is_picture=True),
+)  # fmt: skip
+
+FORMATS = {each.name: each for each in _FORMATS}
+"""Every output format by its name."""
+
+FOREIGN_ENDINGS = ("jpg", "jpeg", "gif", "webp", "pdf", "ps", "eps", "docx", "odt", "xls", "xlsx", "ods")
+"""Endings of files that no command writes and that plain text must not have."""
+
+
+def is_exact(format: str | None) -> bool:
+    """Whether a format is for programs: plain integers, and columns for them."""
+    return format is not None and FORMATS[format].is_exact
+
+
+def format_of_ending(ending: str) -> Format | None:
+    """The format of files that end so."""
+    return next((each for each in FORMATS.values() if ending in each.endings), None)
+
+
+def write(document: Document, format: str, page: Page | None = None) -> str:
     """A document in one of the formats, ending in a line break.
 
-    ``page`` says what the reader's end can show; without it the text goes to a pipe or a file.
+    ``page`` says what the terminal can show; without it the text goes to a pipe or a file.
     """
     from importlib import import_module
 
     from cnncalc.formats.document import PIPE
 
-    text: str = import_module(FORMATS[form]).write(document, PIPE if page is None else page)
+    text: str = import_module(FORMATS[format].writer).write(document, PIPE if page is None else page)
     return text if text.endswith("\n") else text + "\n"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.units import percent as percent
+from cnncalc.units import plural as plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -119,11 +120,6 @@ def number(value: int) -> Cell:
 def word(text: str) -> Cell:
     """A word that is its own exact value."""
     return Cell(text, text)
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 layer``, ``2 layers``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def listing(names: Sequence[str], most: int = 6) -> str:

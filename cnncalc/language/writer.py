@@ -10,12 +10,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.language.limits import INPUT_DIGITS, NESTING
+from cnncalc.layers.base import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cnncalc.analysis.report import LayerReport, Report
-    from cnncalc.layers.base import Layer
+    from cnncalc.graph import Graph, Node
 
 LONGEST_REPEAT = 24
 """So many items may repeat together."""
@@ -123,48 +123,47 @@ class _Counter:
 
 
 class _PatternWriter:
-    """Writes the rows of a report as one pattern."""
+    """Writes a net as one pattern."""
 
-    def __init__(self, report: Report, *, groups: bool) -> None:
-        self.rows = report.layers
+    def __init__(self, graph: Graph, *, groups: bool) -> None:
+        self.nodes = graph.nodes
         self.groups = groups
-        nodes = report.graph.nodes
-        self.nodes = nodes
-        self.read = [bool(readers) for readers in report.graph.readers]
-        self.one_input = sum(row.kind == "input" for row in self.rows) == 1
-        self.places = {row.name: row.index for row in self.rows}
+        self.read = [bool(readers) for readers in graph.readers]
+        self.one_input = sum(not node.inputs for node in self.nodes) == 1
+        self.places = {node.name: index for index, node in enumerate(self.nodes)}
         self.spans: dict[str, tuple[int, int, int]] = {}
-        for row in self.rows:
-            prefix = row.block
-            while prefix:
-                first, _, count = self.spans.get(prefix, (row.index, 0, 0))
-                self.spans[prefix] = (first, row.index, count + 1)
-                prefix = prefix.rpartition(".")[0]
+        """For each block its first and last node and the number of its nodes."""
         self.merges: dict[int | None, list[int]] = {}
-        for row in self.rows:
-            if len(row.sources) > 1:
-                self.merges.setdefault(self._fork_of(row), []).append(row.index)
+        """The merges whose branches would begin at each node (None: with inputs)."""
+        for index, node in enumerate(self.nodes):
+            prefix = node.block
+            while prefix:
+                first, _, count = self.spans.get(prefix, (index, 0, 0))
+                self.spans[prefix] = (first, index, count + 1)
+                prefix = prefix.rpartition(".")[0]
+            if len(node.inputs) > 1:
+                self.merges.setdefault(self._fork_of(node), []).append(index)
 
     def text(self) -> list[str]:
         """The items of the pattern."""
-        return self._chain(0, len(self.rows), None, _Counter("", None, self.one_input), 0, is_whole=True)
+        return self._chain(0, len(self.nodes), None, _Counter("", None, self.one_input), 0)
 
     # structure
 
-    def _fork_of(self, row: LayerReport) -> int | None:
-        """The node at which the branches of a merge would part, or None."""
-        ends = sorted(set(row.sources))
+    def _fork_of(self, merge: Node) -> int | None:
+        """The node at which the branches of a merge would begin, or None."""
+        ends = sorted(set(merge.inputs))
         if len(ends) == 1:
             return ends[0]
         # the first layer of the second branch reads what the fork reads
-        head = self.rows[ends[0] + 1]
-        return head.sources[0] if head.sources and head.sources[0] <= ends[0] else None
+        inputs = self.nodes[ends[0] + 1].inputs
+        return inputs[0] if inputs and inputs[0] <= ends[0] else None
 
     def _branches(self, merge: int, start: int, fork: int | None) -> list[tuple[int, int]] | None:
-        """The stretches of rows that are the branches of a merge, in order; None if they are not that simple."""
+        """The branches of a merge, as ranges of nodes in order; None if they cannot be written as a fork."""
         at = start
         branches = []
-        for source in self.rows[merge].sources:
+        for source in self.nodes[merge].inputs:
             if source == fork and fork is not None and fork < start:
                 branches.append((at, at))
                 continue
@@ -176,66 +175,66 @@ class _PatternWriter:
             return None
         for low, high in branches:
             for index in range(low, high):
-                for source in self.rows[index].sources:
+                for source in self.nodes[index].inputs:
                     if source != fork and not low <= source < high:
                         return None
         return branches
 
-    def _chain(
-        self, low: int, high: int, current: int | None, counter: _Counter, depth: int, *, is_whole: bool = False
-    ) -> list[str]:
-        """The items of rows low..high-1, entered by the volume of row ``current``."""
+    def _chain(self, low: int, high: int, entry: int | None, counter: _Counter, depth: int) -> list[str]:
+        """The items of nodes low..high-1, which the volume of node ``entry`` enters."""
         items: list[str] = []
-        at = low
+        at, current = low, entry
         while at < high:
-            fork_end, branches = self._fork(at, high, current) if depth < NESTING - 4 else (None, None)
-            prefix, group_end = self._group(at, high, counter) if depth < NESTING - 4 else (None, 0)
-            if prefix is not None and group_end > (fork_end or 0):
-                inside = _Counter(prefix + ".", counter, self.one_input)
-                inner = self._chain(at, group_end, current, inside, depth + 1)
-                items.append(f"{_bracketed(_compressed(inner))}@{prefix[len(counter.prefix) :]}")
-                current, at = group_end - 1, group_end
-                continue
-            if fork_end is not None and branches is not None:
-                texts = []
-                for start, end in branches:
-                    texts.append(" -> ".join(_compressed(self._chain(start, end, current, counter, depth + 1))))
-                items.append("[" + " | ".join(texts) + "]")
-                items.append(self._layer(fork_end, counter, (), is_end=is_whole and fork_end == high - 1))
-                current, at = fork_end, fork_end + 1
-                continue
-            row = self.rows[at]
-            is_end = at == high - 1 and is_whole
-            if row.kind == "input":
-                text = self._layer(at, counter, (), is_end=is_end)
-                items.append(f"[{text}]" if at > low or current is not None else text)
-            elif len(row.sources) == 1:
-                if row.sources[0] != current:
-                    items.append(f"FROM({self._reference(row.sources[0], counter)})")
-                items.append(self._layer(at, counter, (), is_end=is_end))
-            else:
-                others = row.sources
-                if len(others) == 2 and others[0] == current and current is not None:
-                    others = others[1:]
-                references = [self._reference(source, counter) for source in others]
-                items.append(self._layer(at, counter, references, is_end=is_end))
-            current, at = at, at + 1
+            found, end = self._nested(at, high, current, counter, depth)
+            if not found:
+                found, end = self._single(at, current, counter, at_head=at == low and entry is None), at + 1
+            items += found
+            at, current = end, end - 1
         return items
 
-    def _fork(self, at: int, high: int, current: int | None) -> tuple[int | None, list[tuple[int, int]] | None]:
+    def _nested(self, at: int, high: int, current: int | None, counter: _Counter, depth: int) -> tuple[list[str], int]:
+        """The block or fork that begins at a node, and the node behind it; no items if none does."""
+        if depth >= NESTING - 4:
+            return [], at
+        merge, branches = self._fork(at, high, current)
+        prefix, end = self._group(at, high, counter)
+        if prefix is not None and end > (merge or 0):
+            inside = _Counter(prefix + ".", counter, self.one_input)
+            inner = self._chain(at, end, current, inside, depth + 1)
+            return [f"{_bracketed(_compressed(inner))}@{prefix[len(counter.prefix) :]}"], end
+        if merge is None:
+            return [], at
+        texts = []
+        for start, stop in branches:
+            texts.append(" -> ".join(_compressed(self._chain(start, stop, current, counter, depth + 1))))
+        return ["[" + " | ".join(texts) + "]", self._layer(merge, counter, ())], merge + 1
+
+    def _single(self, at: int, current: int | None, counter: _Counter, *, at_head: bool) -> list[str]:
+        """The items of one node: the layer, behind a ``FROM`` if it reads another volume than the current one."""
+        inputs = self.nodes[at].inputs
+        if not inputs:
+            text = self._layer(at, counter, ())
+            return [text if at_head else f"[{text}]"]
+        if len(inputs) == 1:
+            before = [] if inputs[0] == current else [f"FROM({self._reference(inputs[0], counter)})"]
+            return [*before, self._layer(at, counter, ())]
+        others = inputs[1:] if len(inputs) == 2 and inputs[0] == current else inputs
+        return [self._layer(at, counter, [self._reference(source, counter) for source in others])]
+
+    def _fork(self, at: int, high: int, current: int | None) -> tuple[int | None, list[tuple[int, int]]]:
         """The furthest merge whose branches begin here, with its branches."""
         for merge in reversed(self.merges.get(current, ())):
             if at < merge < high:
                 branches = self._branches(merge, at, current)
                 if branches is not None and sum(start < end for start, end in branches) > 0:
                     return merge, branches
-        return None, None
+        return None, []
 
     def _group(self, at: int, high: int, counter: _Counter) -> tuple[str | None, int]:
-        """The widest block that begins here and lies in the stretch as a whole, and where it ends."""
+        """The widest block that begins here and lies wholly before ``high``, and the node behind it."""
         if not self.groups:
             return None, 0
-        name = self.rows[at].name
+        name = self.nodes[at].name
         if not name.startswith(counter.prefix):
             raise _Unreachable
         parts = name[len(counter.prefix) :].split(".")[:-1]
@@ -249,8 +248,8 @@ class _PatternWriter:
 
     # layers
 
-    def _layer(self, index: int, counter: _Counter, references: Sequence[str], *, is_end: bool) -> str:
-        row, node = self.rows[index], self.nodes[index]
+    def _layer(self, index: int, counter: _Counter, references: Sequence[str]) -> str:
+        node = self.nodes[index]
         extra = list(references)
         if not node.trainable:
             extra.append("trainable=no")
@@ -258,17 +257,17 @@ class _PatternWriter:
             extra.append("training_only=yes")
         if node.share is not None:
             extra.append(f"share={self._reference(node.share, counter)}")
-        text = layer_text(row.layer, extra)
-        counted = counter.counted(row.kind)
-        if counted != row.name or not (self.read[index] or is_end):
-            if not row.name.startswith(counter.prefix):
+        text = layer_text(_settled(node), extra)
+        is_end = index == len(self.nodes) - 1 and counter.outer is None
+        if counter.counted(node.kind) != node.name or not (self.read[index] or is_end):
+            if not node.name.startswith(counter.prefix):
                 raise _Unreachable
-            text += f"@{row.name[len(counter.prefix) :]}"
+            text += f"@{node.name[len(counter.prefix) :]}"
         return text
 
     def _reference(self, index: int, counter: _Counter) -> str:
-        """``@name``, as short as it may be for the scopes at this place to find the right layer."""
-        name = self.rows[index].name
+        """``@name``, as short as resolution from this scope allows."""
+        name = self.nodes[index].name
         scope: _Counter | None = counter
         inner: list[str] = []
         while scope is not None:
@@ -279,6 +278,12 @@ class _PatternWriter:
             inner.append(scope.prefix)
             scope = scope.outer
         raise _Unreachable
+
+
+def _settled(node: Node) -> Layer:
+    """The layer of a node whose keys are all known."""
+    assert isinstance(node.layer, Layer), node.name
+    return node.layer
 
 
 def _bracketed(items: list[str]) -> str:
@@ -317,12 +322,12 @@ def _repeatable(item: str) -> bool:
     return re.fullmatch(r"[A-Z0-9]+[^*\]]*", item) is not None and not re.match(r"(ADD|MUL|CONCAT|FROM)\b", item)
 
 
-def as_pattern(report: Report) -> str:
-    """The net as a pattern that reads back to the same net, over several lines where it is long."""
+def as_pattern(graph: Graph) -> str:
+    """A net with settled layers as a pattern that reads back to the same net, broken into lines."""
     try:
-        items = _PatternWriter(report, groups=True).text()
+        items = _PatternWriter(graph, groups=True).text()
     except _Unreachable:
-        items = _PatternWriter(report, groups=False).text()
+        items = _PatternWriter(graph, groups=False).text()
     items = _compressed(items)
     lines: list[str] = []
     for item in items:
@@ -360,43 +365,51 @@ def _node_text(node: Any) -> str:
     return "{" + ", ".join(f"{_quoted(key.value)}: {_node_text(value)}" for key, value in node.entries) + "}"
 
 
-def as_yaml(report: Report) -> str:
-    """The net as an architecture file with one entry a layer, which reads back to the same net."""
-    graph = report.graph
-    lines = [f"name: {_quoted(report.name)}"]
-    if report.title:
-        lines.append(f"title: {_quoted(report.title)}")
-    if report.source:
-        lines.append(f"source: {_quoted(report.source)}")
+def as_yaml(graph: Graph) -> str:
+    """A net with settled layers as an architecture file, one entry a layer, that reads back to the same net."""
+    lines = [*_head(graph), "layers:"]
+    counter = _Counter("", None, sum(not node.inputs for node in graph.nodes) == 1)
+    last = len(graph.nodes) - 1
+    for index, readers in enumerate(graph.readers):
+        node = graph.nodes[index]
+        needs_name = counter.counted(node.kind) != node.name or not (readers or index == last)
+        keys = {"name": _quoted(node.name)} if needs_name else {}
+        keys.update(_entry_keys(graph, index))
+        inner = ", ".join(f"{key}: {value}" for key, value in keys.items())
+        lines.append(f"  - {node.kind}: {{{inner}}}" if inner else f"  - {node.kind}")
+    return "\n".join(lines) + "\n"
+
+
+def _head(graph: Graph) -> list[str]:
+    """The lines of a file before its layers."""
+    lines = [f"name: {_quoted(graph.name)}"]
+    if graph.title:
+        lines.append(f"title: {_quoted(graph.title)}")
+    if graph.source:
+        lines.append(f"source: {_quoted(graph.source)}")
     if graph.budget is not None and not getattr(graph.budget, "is_null", False):
         lines.append(f"budget: {_node_text(graph.budget)}")
     if graph.ignore:
         entries = [i.code if i.layer is None else f"{{{i.code}: {_quoted(i.layer)}}}" for i in graph.ignore]
         lines.append(f"ignore: [{', '.join(entries)}]")
-    lines.append("layers:")
-    inputs = sum(row.kind == "input" for row in report.layers)
-    counter = _Counter("", None, inputs == 1)
-    read = [bool(readers) for readers in graph.readers]
-    for row, node in zip(report.layers, graph.nodes, strict=True):
-        keys: dict[str, str] = {}
-        counted = counter.counted(row.kind)
-        is_last = row.index == len(report.layers) - 1
-        if counted != row.name or not (read[row.index] or is_last):
-            keys["name"] = _quoted(row.name)
-        if row.sources and row.sources != (row.index - 1,):
-            names = [_quoted(source) for source in row.inputs]
-            keys["inputs"] = names[0] if len(names) == 1 else "[" + ", ".join(names) + "]"
-        values = _sized(row.layer)
-        keys.update(_yaml_keys(values))
-        if not node.trainable:
-            keys["trainable"] = "no"
-        if node.training_only:
-            keys["training_only"] = "yes"
-        if node.share is not None:
-            keys["share"] = _quoted(report.layers[node.share].name)
-        inner = ", ".join(f"{key}: {value}" for key, value in keys.items())
-        lines.append(f"  - {row.kind}: {{{inner}}}" if inner else f"  - {row.kind}")
-    return "\n".join(lines) + "\n"
+    return lines
+
+
+def _entry_keys(graph: Graph, index: int) -> dict[str, str]:
+    """The keys of a node's entry, without its name."""
+    node = graph.nodes[index]
+    keys: dict[str, str] = {}
+    if node.inputs and node.inputs != (index - 1,):
+        names = [_quoted(graph.nodes[source].name) for source in node.inputs]
+        keys["inputs"] = names[0] if len(names) == 1 else "[" + ", ".join(names) + "]"
+    keys.update(_yaml_keys(_sized(_settled(node))))
+    if not node.trainable:
+        keys["trainable"] = "no"
+    if node.training_only:
+        keys["training_only"] = "yes"
+    if node.share is not None:
+        keys["share"] = _quoted(graph.nodes[node.share].name)
+    return keys
 
 
 def _sized(layer: Layer) -> dict[str, Any]:

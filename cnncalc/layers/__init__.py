@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-from cnncalc.layers.activation import (
-    Elu,
-    Gelu,
-    HardSigmoid,
-    HardSwish,
-    LeakyRelu,
-    PRelu,
-    Relu,
-    Relu6,
-    Sigmoid,
-    Silu,
-    Softmax,
-    Softplus,
-    Tanh,
+from cnncalc.layers import (
+    activation,
+    convolution,
+    input,  # noqa: A004 (the name of the kind)
+    linear,
+    merge,
+    normalization,
+    pooling,
+    regularization,
+    reshape,
 )
 from cnncalc.layers.base import Key, Layer, Parameter, Stencil
-from cnncalc.layers.convolution import Conv, Deconv, DepthwiseConv
-from cnncalc.layers.input import Input
-from cnncalc.layers.linear import FullyConnected, Rbf
-from cnncalc.layers.merge import Add, Concat, Multiply
-from cnncalc.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, Scale
-from cnncalc.layers.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, LpPool, MaxPool, Subsample
-from cnncalc.layers.regularization import Dropout
-from cnncalc.layers.reshape import Flatten, Identity, Reshape, Shuffle, Slice, Upsample, ZeroPad
+
+FAMILIES = (
+    *(input, convolution, linear, pooling, activation),
+    *(normalization, regularization, merge, reshape),
+)
+"""The modules that define kinds, in the order in which kinds are listed."""
 
 KINDS: dict[str, type[Layer]] = {
-    cls.kind: cls
-    for cls in (
-        *(Input, Conv, DepthwiseConv, Deconv, FullyConnected, Rbf),
-        *(MaxPool, AveragePool, LpPool, GlobalAveragePool, GlobalMaxPool, Subsample),
-        *(Relu, Relu6, Sigmoid, Tanh, Gelu, Silu, HardSwish, HardSigmoid),
-        *(LeakyRelu, Elu, Softplus, PRelu, Softmax),
-        *(BatchNorm, LayerNorm, GroupNorm, InstanceNorm, LocalResponseNorm, Scale),
-        *(Dropout, Add, Multiply, Concat),
-        *(Flatten, Identity, Reshape, Upsample, ZeroPad, Shuffle, Slice),
-    )
+    kind.kind: kind
+    for family in FAMILIES
+    for kind in vars(family).values()
+    if isinstance(kind, type) and issubclass(kind, Layer) and "kind" in vars(kind) and kind is not Layer
 }
-"""Every layer kind by its key in files."""
+"""Every layer kind by its key in files: the classes of the families that set ``kind``."""
 
 __all__ = ["KINDS", "Key", "Layer", "Parameter", "Stencil"]

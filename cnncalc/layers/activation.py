@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
@@ -50,6 +51,8 @@ class Activation(Layer):
     """
 
     is_activation: ClassVar[bool] = True
+    is_rectifier: ClassVar[bool] = True
+    drawn: ClassVar[str] = "joined"
     can_work_in_place: ClassVar[bool] = True
     """Whether PyTorch has the function in place."""
 
@@ -91,6 +94,7 @@ class Relu(Activation):
 
     kind: ClassVar[str] = "relu"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU"
+    output_range: ClassVar[tuple[float, float]] = (0, inf)
     keeps_output: ClassVar[bool] = True
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -111,6 +115,7 @@ class Relu6(Activation):
 
     kind: ClassVar[str] = "relu6"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU6"
+    output_range: ClassVar[tuple[float, float]] = (0, 6)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         return xp.clip(inputs[0], 0, 6, out=out)
@@ -130,6 +135,8 @@ class Sigmoid(Activation):
 
     kind: ClassVar[str] = "sigmoid"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SIGMOID"
+    is_rectifier: ClassVar[bool] = False
+    output_range: ClassVar[tuple[float, float]] = (0, 1)
     keeps_output: ClassVar[bool] = True
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -154,6 +161,8 @@ class Tanh(Activation):
 
     kind: ClassVar[str] = "tanh"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> TANH"
+    is_rectifier: ClassVar[bool] = False
+    output_range: ClassVar[tuple[float, float]] = (-1, 1)
     keeps_output: ClassVar[bool] = True
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -251,6 +260,8 @@ class HardSigmoid(Activation):
 
     kind: ClassVar[str] = "hsigmoid"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSIGMOID"
+    is_rectifier: ClassVar[bool] = False
+    output_range: ClassVar[tuple[float, float]] = (0, 1)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         def function(x: Any, result: Any) -> None:
@@ -341,6 +352,7 @@ class Softplus(Activation):
     kind: ClassVar[str] = "softplus"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SOFTPLUS"
     autocast: ClassVar[str | None] = "full"
+    output_range: ClassVar[tuple[float, float]] = (0, inf)
     can_work_in_place: ClassVar[bool] = False
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -413,6 +425,10 @@ class Softmax(Layer):
 
     kind: ClassVar[str] = "softmax"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV1-10 -> SOFTMAX -> GAP"
+    gives_probabilities: ClassVar[bool] = True
+    output_range: ClassVar[tuple[float, float]] = (0, 1)
+    drawn: ClassVar[str] = "joined"
+    thin_depth: ClassVar[int | None] = 2
     kept: ClassVar[Keeping] = Keeping(output=True)
     keeps_output: ClassVar[bool] = True
 

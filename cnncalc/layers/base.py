@@ -6,6 +6,7 @@ its key expects, so ``Conv(filters=64, kernel=3)`` and ``conv: {filters: 64, ker
 
 from __future__ import annotations
 
+from math import inf, prod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from cnncalc.counts import NOTHING, Count, product
@@ -13,7 +14,7 @@ from cnncalc.errors import ShapeError, ValueProblem, did_you_mean
 from cnncalc.layers.memory import Keeping
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.keys import Reader, Value
     from cnncalc.layers.memory import Gradients, Saved
@@ -98,14 +99,43 @@ class Layer:
     slash: ClassVar[str | None] = None
     bare: ClassVar[str | None] = None
     keys: ClassVar[dict[str, Key]] = {}
-    is_view: ClassVar[bool] = False
-    """The output is the input's own memory, seen otherwise."""
-    is_activation: ClassVar[bool] = False
-    """An activation function, element by element."""
+
+    # Traits: all that other rooms know of a kind. Those that depend on keys are properties.
+
+    is_input: ClassVar[bool] = False
+    """The net begins with it: no volume enters."""
     is_merge: ClassVar[bool] = False
     """Takes two or more volumes."""
+    is_commutative: ClassVar[bool] = False
+    """The order of its inputs does not matter."""
+    is_view: ClassVar[bool] = False
+    """The output is the input's own memory, in training too."""
+    is_identity_at_test_time: ClassVar[bool] = False
+    """At test time the output equals the input."""
+    is_activation: ClassVar[bool] = False
+    """An activation function, element by element."""
+    is_rectifier: ClassVar[bool] = False
+    """RELU or a relative of it, as opposed to functions that bound scores (sigmoid, tanh, softmax)."""
+    is_normalization: ClassVar[bool] = False
+    """Subtracts a mean and divides by a deviation."""
+    centres_channels: ClassVar[bool] = False
+    """Subtracts a mean of each channel, so a constant added to the channel before has no effect."""
+    gives_probabilities: ClassVar[bool] = False
+    """Turns scores into probabilities; as the output of a net it is computed by the cross-entropy loss."""
+    counts_macs: ClassVar[bool] = False
+    """A convolution or fully-connected layer: its multiply-adds count, and it counts in the depth of a net."""
     learns: ClassVar[bool] = False
     """Whether the kind can have parameters."""
+    depth_key: ClassVar[str | None] = None
+    """The key that sets the depth of the output."""
+    output_range: ClassVar[tuple[float, float]] = (-inf, inf)
+    """Lower and upper bound of the output, whatever the input; infinite where none is promised."""
+    drawn: ClassVar[str] = "block"
+    """In drawings: a ``block``, ``joined`` to the block before, or a word on an ``arrow`` between fork and merge."""
+    thin_depth: ClassVar[int | None] = 1
+    """The least input depth that shows which pixels reach an output; None: only the depth it has."""
+    thin_keys: ClassVar[Mapping[str, Any]] = {}
+    """Keys of the layer on inputs of that depth, where they differ."""
     keeps_output: ClassVar[bool] = False
     """Backward needs the output, so nothing may overwrite it."""
     keeps_output_in_place: ClassVar[bool] = False
@@ -183,6 +213,54 @@ class Layer:
             for name, item in self.keys.items()
             if self.__dict__[item.attribute] != item.default
         }
+
+    @property
+    def is_linear(self) -> bool:
+        """At test time the output is a linear function of the inputs, plus a constant."""
+        return False
+
+    @property
+    def picks_values(self) -> bool:
+        """At test time each element of the output is an element of the input."""
+        return self.is_identity_at_test_time
+
+    @property
+    def mixes_images(self) -> bool:
+        """The output for an image depends on the other images of the batch."""
+        return False
+
+    @property
+    def is_view_at_test_time(self) -> bool:
+        """At test time the output is the input's own memory."""
+        return self.is_view or self.is_identity_at_test_time
+
+    def is_depthwise(self, x: Volume) -> bool:
+        """Whether it is a convolution each of whose filters sees one channel of the input."""
+        return False
+
+    def no_effect(self, x: Volume) -> str | None:
+        """Why the layer leaves this input unchanged, in words (``its factor is 1``); None where it changes it."""
+        return None
+
+    def thin(self, *inputs: Volume) -> tuple[Layer, tuple[Volume, ...]]:
+        """The layer with the same windows on inputs of little depth, and these inputs."""
+        if self.thin_depth is None:
+            return self, inputs
+        keys = {name: value for name, value in {**self.written(), **self.thin_keys}.items() if value is not None}
+        layer = type(self)(**keys) if self.thin_keys else self
+        return layer, tuple([x._replace(depth=self.thin_depth) for x in inputs])
+
+    def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        """Range of random weights that keeps activations of the same size from layer to layer.
+
+        It is -sqrt(6/n) to sqrt(6/n), where n is :meth:`fan_in`. Source: He et al. 2015, section 2.2.
+        """
+        bound = (6 / self.fan_in(shape)) ** 0.5
+        return -bound, bound
+
+    def fan_in(self, shape: tuple[int, ...]) -> int:
+        """How many products one output adds up, for weights of this shape."""
+        return prod(shape[:-1])
 
     # What a kind says about itself
 

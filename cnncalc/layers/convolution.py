@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
@@ -24,7 +25,7 @@ from cnncalc.layers.window import SIDES, Windows, enlarged, extent, lower_window
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 class Convolution(Layer):
     """What ordinary and depthwise convolutions share: windows, and a pad that keeps the size at stride 1."""
 
+    is_linear = True
+    counts_macs: ClassVar[bool] = True
     learns: ClassVar[bool] = True
     autocast: ClassVar[str | None] = "half"
     is_flat: ClassVar[bool | None] = False
@@ -112,6 +115,8 @@ class Conv(Convolution):
 
     kind: ClassVar[str] = "conv"
     example: ClassVar[str] = "INPUT 56x56x32 -> CONV3-64/2"
+    depth_key: ClassVar[str | None] = "filters"
+    thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1, "connections": None}
     dash: ClassVar[str | None] = "filters"
     bare: ClassVar[str | None] = "filters"
 
@@ -136,6 +141,13 @@ class Conv(Convolution):
                 )
             if self.groups > 1:
                 raise ValueProblem("connections: a connection table and groups exclude each other")
+
+    def is_depthwise(self, x: Volume) -> bool:
+        return self.groups == x.depth > 1
+
+    def fan_in(self, shape: tuple[int, ...]) -> int:
+        # a connection table has kernels x height x width, spread over the filters
+        return super().fan_in(shape) if self.connections is None else max(1, prod(shape) // self.filters)
 
     def label(self) -> str:
         return f"CONV{sized(self.kernel)}-{self.filters}{self._slash()}"
@@ -261,10 +273,17 @@ class DepthwiseConv(Convolution):
 
     kind: ClassVar[str] = "dwconv"
     example: ClassVar[str] = "INPUT 56x56x32 -> DWCONV3/2"
+    thin_keys: ClassVar[Mapping[str, Any]] = {"multiplier": 1}
     dash: ClassVar[str | None] = "multiplier"
     bare: ClassVar[str | None] = "kernel"
 
     multiplier: int = key(Whole(1), 1, means="filters for each map of the input")
+
+    def is_depthwise(self, x: Volume) -> bool:
+        return True
+
+    def fan_in(self, shape: tuple[int, ...]) -> int:
+        return prod(self.kernel)
 
     def label(self) -> str:
         times = f"-{self.multiplier}" if self.multiplier > 1 else ""
@@ -323,6 +342,10 @@ class Deconv(Layer):
 
     kind: ClassVar[str] = "deconv"
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
+    is_linear = True
+    counts_macs: ClassVar[bool] = True
+    depth_key: ClassVar[str | None] = "filters"
+    thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1}
     learns: ClassVar[bool] = True
     autocast: ClassVar[str | None] = "half"
     is_flat: ClassVar[bool | None] = False
@@ -377,6 +400,12 @@ class Deconv(Layer):
             sides.append((crop // 2, crop - crop // 2))
         (top, bottom), (left, right) = sides
         return (top, left, bottom, right)
+
+    def is_depthwise(self, x: Volume) -> bool:
+        return self.groups == x.depth > 1
+
+    def fan_in(self, shape: tuple[int, ...]) -> int:
+        return max(1, prod(shape[:3]) // prod(self.stride))
 
     def label(self) -> str:
         return f"DECONV{sized(self.kernel)}-{self.filters}/{sized(self.stride)}"

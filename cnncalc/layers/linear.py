@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
@@ -12,7 +13,7 @@ from cnncalc.layers.planes import pixels, planes
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 class Dense(Layer):
     """What layers that see the whole volume share."""
 
+    depth_key: ClassVar[str | None] = "units"
+    thin_keys: ClassVar[Mapping[str, Any]] = {"units": 1}
     dash: ClassVar[str | None] = "units"
     bare: ClassVar[str | None] = "units"
     is_flat: ClassVar[bool | None] = True
@@ -59,6 +62,8 @@ class FullyConnected(Dense):
     example: ClassVar[str] = "INPUT 7x7x512 -> FC-4096"
     autocast: ClassVar[str | None] = "half"
     why_input: ClassVar[str] = WHY_WEIGHTS
+    is_linear = True
+    counts_macs: ClassVar[bool] = True
     learns: ClassVar[bool] = True
 
     bias: bool = key(Boolean(), True, means="whether each unit has a bias")
@@ -116,6 +121,7 @@ class Rbf(Dense):
 
     kind: ClassVar[str] = "rbf"
     example: ClassVar[str] = "INPUT 1x1x84 -> RBF-10"
+    output_range: ClassVar[tuple[float, float]] = (0, inf)
     kept: ClassVar[Keeping] = Keeping(inputs=True)
 
     units: int = key(Whole(1), means="the number of units: the depth of the output")

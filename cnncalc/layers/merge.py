@@ -27,6 +27,7 @@ class Merge(Layer):
 class Elementwise(Merge):
     """Element by element; a volume of 1x1xD or of depth 1 is spread over the others."""
 
+    is_commutative: ClassVar[bool] = True
     in_place: bool = key(Boolean(), False, means="whether it overwrites its first input")
 
     def may_work_in_place(self) -> bool | None:
@@ -96,6 +97,7 @@ class Add(Elementwise):
 
     kind: ClassVar[str] = "add"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [CONV3-16 | ] -> ADD"
+    is_linear = True
 
     def combine(self, xp: Any) -> Any:
         return xp.add
@@ -171,6 +173,7 @@ class Concat(Merge):
 
     kind: ClassVar[str] = "concat"
     example: ClassVar[str] = "INPUT 28x28x16 -> [CONV1-64 | CONV3-32] -> CONCAT"
+    is_linear = True
 
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 2, None)

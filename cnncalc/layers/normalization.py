@@ -19,7 +19,7 @@ from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
 from cnncalc.layers.planes import pieces, pixels, planes, pool, slide, spread, starts, unpool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -32,6 +32,8 @@ EPSILON = 1e-5
 class Affine(Layer):
     """Normalizations that end in one factor (``scale``, counted as weights) and one ``shift`` (biases) a channel."""
 
+    is_normalization: ClassVar[bool] = True
+    drawn: ClassVar[str] = "joined"
     learns: ClassVar[bool] = True
     why_input: ClassVar[str] = "the gradient of a normalization is worked out from its input, mean and deviation"
 
@@ -85,6 +87,8 @@ class ImageNorm(Affine):
     each mean and each 1 / sqrt(variance + 1e-5). With n numbers in a mean, h = (x - mean)/root and g the gradient of h:
     the gradient of x is (g - sum(g)/n - h*sum(g*h)/n) / root.
     """
+
+    thin_depth: ClassVar[int | None] = 2
 
     def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
         """How an image of depth, height and width is seen, and over what it is normalized."""
@@ -186,8 +190,17 @@ class BatchNorm(Affine):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> BN"
     normalizes_batch: ClassVar[bool] = True
     folds_into_weights: ClassVar[bool] = True
+    centres_channels: ClassVar[bool] = True
 
     stats: bool = key(Boolean(), True, means="whether running mean and variance are kept")
+
+    @property
+    def is_linear(self) -> bool:
+        return self.stats
+
+    @property
+    def mixes_images(self) -> bool:
+        return not self.stats
 
     def buffers(self, *inputs: Volume) -> tuple[Parameter, ...]:
         if not self.stats:
@@ -344,6 +357,7 @@ class GroupNorm(ImageNorm):
     kind: ClassVar[str] = "gn"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-64 -> GN32"
     autocast: ClassVar[str | None] = "full"
+    thin_keys: ClassVar[Mapping[str, Any]] = {"groups": 1}
     first: ClassVar[str | None] = "groups"
     bare: ClassVar[str | None] = "groups"
 
@@ -390,6 +404,7 @@ class InstanceNorm(ImageNorm):
     kind: ClassVar[str] = "in"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> IN"
     is_flat: ClassVar[bool | None] = False
+    centres_channels: ClassVar[bool] = True
 
     scale: bool = key(Boolean(), False, means="whether a factor is learned")
     shift: bool = key(Boolean(), False, means="whether a shift is learned")
@@ -432,6 +447,8 @@ class LocalResponseNorm(Layer):
     kind: ClassVar[str] = "lrn"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRN5"
     is_flat: ClassVar[bool | None] = False
+    drawn: ClassVar[str] = "joined"
+    thin_depth: ClassVar[int | None] = 2
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
 
@@ -555,6 +572,8 @@ class Scale(Layer):
     kind: ClassVar[str] = "scale"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SCALE"
     folds_into_weights: ClassVar[bool] = True
+    drawn: ClassVar[str] = "joined"
+    is_linear = True
     learns: ClassVar[bool] = True
 
     shift: bool = key(Boolean(), True, means="whether a shift is learned")

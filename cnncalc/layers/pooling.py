@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
@@ -44,6 +45,10 @@ class Pooling(Layer):
     def windows(self, x: Volume) -> Windows:
         """The windows over a volume."""
         return Windows(x, self.kernel, self.step, (0, 0, 0, 0))
+
+    def no_effect(self, x: Volume) -> str | None:
+        is_point = self.kernel == self.step == (1, 1) and not self.learns and self.output(x) == x
+        return "each window is a single pixel" if is_point else None
 
     def label(self) -> str:
         slash = f"/{sized(self.step)}" if self.step != self.kernel else ""
@@ -115,6 +120,9 @@ class AdaptivePooling(PaddedPooling):
             if name in self.keys and self.__dict__[name] != self.keys[name].default:
                 raise ValueProblem(f"output: an adaptive pool works out its own windows; leave out {name}")
 
+    def no_effect(self, x: Volume) -> str | None:
+        return super().no_effect(x) if self.adaptive is None else None
+
     def label(self) -> str:
         if self.adaptive is None:
             return super().label()
@@ -175,6 +183,7 @@ class MaxPool(AdaptivePooling):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> POOL3/2(round=ceil)"
     why_input: ClassVar[str] = "PyTorch keeps the input beside the place of each maximum"
     why_extras: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
+    picks_values = True
 
     dilation: tuple[int, int] = key(Pair(), (1, 1), means="pixels from one element of the window to the next")
 
@@ -252,6 +261,7 @@ class AveragePool(AdaptivePooling):
     kind: ClassVar[str] = "avgpool"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> AVGPOOL2"
     why_input: ClassVar[str] = "PyTorch keeps the input, though its size alone would do"
+    is_linear = True
 
     count_pad: bool = key(Boolean(), True, means="whether padding counts as zeros in the mean")
 
@@ -311,6 +321,7 @@ class LpPool(PaddedPooling):
 
     kind: ClassVar[str] = "lppool"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> LPPOOL3/2"
+    output_range: ClassVar[tuple[float, float]] = (0, inf)
 
     power: float = key(Decimal(least=1), 2.0, means="the p of the norm")
 
@@ -386,6 +397,10 @@ class GlobalAveragePool(Layer):
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GAP"
     is_flat: ClassVar[bool | None] = False
     in_notes_table: ClassVar[bool] = True
+    is_linear = True
+
+    def no_effect(self, x: Volume) -> str | None:
+        return f"{x} is a single pixel already" if x.is_point else None
 
     def output(self, *inputs: Volume) -> Volume:
         return Volume(1, 1, inputs[0].depth)
@@ -417,6 +432,8 @@ class GlobalMaxPool(GlobalAveragePool):
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GMP"
     why_input: ClassVar[str] = "PyTorch keeps the input beside the place of each maximum"
     why_extras: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
+    is_linear = False
+    picks_values = True
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         (x,) = inputs
@@ -459,7 +476,13 @@ class Subsample(Pooling):
 
     kind: ClassVar[str] = "subsample"
     example: ClassVar[str] = "INPUT 28x28x1 -> CONV3-6 -> SUBSAMPLE2"
+    is_linear = True
     learns: ClassVar[bool] = True
+
+    def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        # one coefficient for the sum of a window
+        elements = self.kernel[0] * self.kernel[1]
+        return 0.8 / elements, 1.2 / elements
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth

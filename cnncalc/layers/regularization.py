@@ -25,6 +25,9 @@ class Dropout(Layer):
 
     kind: ClassVar[str] = "dropout"
     example: ClassVar[str] = "INPUT 7x7x16 -> FC-256 -> RELU -> DROPOUT(0.2)"
+    is_identity_at_test_time: ClassVar[bool] = True
+    is_linear = True
+    drawn: ClassVar[str] = "joined"
     bare: ClassVar[str | None] = "rate"
     why_extras: ClassVar[str] = "the mask of what was dropped"
 
@@ -33,6 +36,9 @@ class Dropout(Layer):
 
     def label(self) -> str:
         return "DROPOUT" if self.rate == 0.5 else f"DROPOUT({self.rate:g})"
+
+    def no_effect(self, x: Volume) -> str | None:
+        return "its rate is 0" if self.rate == 0 else None
 
     def may_work_in_place(self) -> bool | None:
         return self.in_place

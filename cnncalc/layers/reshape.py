@@ -10,35 +10,14 @@ from cnncalc.layers.keys import Choice, Sides, Size, Whole
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import padded, pixels, planes
 from cnncalc.layers.window import SIDES
+from cnncalc.units import plural
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
-
-
-class Identity(Layer):
-    """The input unchanged: a view of it.
-
-    Formula: y = x.
-    Volume: as the input.
-
-    Source: He et al. 2016, "Identity Mappings in Deep Residual Networks".
-    """
-
-    kind: ClassVar[str] = "identity"
-    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> IDENTITY"
-    kept: ClassVar[Keeping] = Keeping(gradients=("view",))
-    is_view: ClassVar[bool] = True
-
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
-        return x
-
-    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        return (gradient,), {}
 
 
 class Flatten(Layer):
@@ -53,6 +32,9 @@ class Flatten(Layer):
     kind: ClassVar[str] = "flatten"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> FLATTEN"
     is_flat: ClassVar[bool | None] = True
+    is_linear = True
+    picks_values = True
+    drawn: ClassVar[str] = "joined"
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     is_view: ClassVar[bool] = True
 
@@ -71,6 +53,31 @@ class Flatten(Layer):
         return (pixels(planes(gradient).reshape(saved.shape)),), {}
 
 
+class Identity(Layer):
+    """The input unchanged: a view of it.
+
+    Formula: y = x.
+    Volume: as the input.
+
+    Source: He et al. 2016, "Identity Mappings in Deep Residual Networks".
+    """
+
+    kind: ClassVar[str] = "identity"
+    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> IDENTITY"
+    is_identity_at_test_time: ClassVar[bool] = True
+    is_linear = True
+    drawn: ClassVar[str] = "joined"
+    kept: ClassVar[Keeping] = Keeping(gradients=("view",))
+    is_view: ClassVar[bool] = True
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+        (x,) = inputs
+        return x
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        return (gradient,), {}
+
+
 class Reshape(Layer):
     """The same elements in another volume: a view.
 
@@ -83,6 +90,10 @@ class Reshape(Layer):
     kind: ClassVar[str] = "reshape"
     example: ClassVar[str] = "INPUT 1x1x100 -> FC-1568 -> RESHAPE 7x7x32"
     is_flat: ClassVar[bool | None] = False
+    is_linear = True
+    picks_values = True
+    thin_depth: ClassVar[int | None] = None
+    drawn: ClassVar[str] = "joined"
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
@@ -130,11 +141,19 @@ class Upsample(Layer):
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> UPSAMPLE2"
     is_flat: ClassVar[bool | None] = False
     autocast: ClassVar[str | None] = "full"
+    is_linear = True
     first: ClassVar[str | None] = "factor"
     bare: ClassVar[str | None] = "factor"
 
     factor: int = key(Whole(1), 2, means="how many times as high and as wide")
     mode: str = key(Choice("nearest", "bilinear"), "nearest", means="how elements between are made")
+
+    @property
+    def picks_values(self) -> bool:
+        return self.mode == "nearest"
+
+    def no_effect(self, x: Volume) -> str | None:
+        return "its factor is 1" if self.factor == 1 else None
 
     def label(self) -> str:
         return f"UPSAMPLE{self.factor}"
@@ -219,9 +238,14 @@ class ZeroPad(Layer):
     kind: ClassVar[str] = "pad"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> PAD([0, 1])"
     is_flat: ClassVar[bool | None] = False
+    is_linear = True
+    drawn: ClassVar[str] = "arrow"
     bare: ClassVar[str | None] = "pad"
 
     pad: tuple[int, int, int, int] = key(Sides(), means="rows and columns on each side; negative ones crop")
+
+    def no_effect(self, x: Volume) -> str | None:
+        return None if any(self.pad) else "its pad is 0"
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
@@ -273,6 +297,11 @@ class Shuffle(Layer):
     kind: ClassVar[str] = "shuffle"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SHUFFLE4"
     is_flat: ClassVar[bool | None] = False
+    is_linear = True
+    picks_values = True
+    thin_depth: ClassVar[int | None] = 2
+    thin_keys: ClassVar[Mapping[str, Any]] = {"groups": 1}
+    drawn: ClassVar[str] = "joined"
     first: ClassVar[str | None] = "groups"
     bare: ClassVar[str | None] = "groups"
 
@@ -322,11 +351,19 @@ class Slice(Layer):
 
     kind: ClassVar[str] = "slice"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SLICE(8, to=24)"
+    is_linear = True
+    picks_values = True
+    thin_depth: ClassVar[int | None] = 2
+    thin_keys: ClassVar[Mapping[str, Any]] = {"from": 0, "to": 1}
+    drawn: ClassVar[str] = "arrow"
     bare: ClassVar[str | None] = "from"
     is_view: ClassVar[bool] = True
 
     start: int = key(Whole(0), name="from", means="the first channel, from 0")
     stop: int | None = key(Whole(1), None, name="to", note="the depth", means="the channel behind the last")
+
+    def no_effect(self, x: Volume) -> str | None:
+        return f"all {plural(x.depth, 'channel')} are taken" if self.output(x) == x else None
 
     def label(self) -> str:
         return f"SLICE(from={self.start})" if self.stop is None else f"SLICE(from={self.start}, to={self.stop})"

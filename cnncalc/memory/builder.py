@@ -35,7 +35,6 @@ class TapeBuilder:
         self.values: list[Value] = []
         self.elements: list[Size] = []  # of each value
         self.items: list[int] = []  # bytes of one of them
-        self.has_gradient: list[bool] = []
         self.operations: list[Operation] = []
         self.parameters: list[Parameter] = []
         self.buffers: list[int] = []
@@ -52,13 +51,14 @@ class TapeBuilder:
     def build(self) -> Tape:
         """The whole tape."""
         layers = self.report.layers
+        read = {source for row in self.rows for source in row.sources}
         for row in layers:
             self._own(row)
         sources = []
         outputs: list[LayerReport] = []
         spans: dict[int, tuple[int, int]] = {}
         for row in self.rows:
-            is_output = not self._is_read(row)
+            is_output = row.index not in read
             if not row.sources:
                 self.place[row.index] = self._value(Size(0, row.output.elements), self.parameter_item, row.index)
                 sources.append(self.place[row.index])
@@ -86,10 +86,6 @@ class TapeBuilder:
             self._frames(spans),
             loss,
         )
-
-    def _is_read(self, row: LayerReport) -> bool:
-        layers = self.report.layers
-        return any(self.training or not layers[reader].training_only for reader in self.report.graph.readers[row.index])
 
     def _own(self, row: LayerReport) -> None:
         """Notes the parameters of a row, which are those of its owner where it shares them."""
@@ -139,7 +135,7 @@ class TapeBuilder:
 
     def learns(self, value: int) -> bool:
         """Whether a gradient reaches a value."""
-        return self.has_gradient[value]
+        return self.values[value].learns
 
     def item_of(self, value: int) -> int:
         """Bytes of an element of a value."""
@@ -149,11 +145,10 @@ class TapeBuilder:
         """The size of a value in bytes."""
         return self.values[value].size
 
-    def _value(self, elements: Size, item: int, layer: int) -> int:
-        self.values.append(Value(elements.times(item), layer))
+    def _value(self, elements: Size, item: int, layer: int, *, learns: bool = False) -> int:
+        self.values.append(Value(elements.times(item), layer, learns))
         self.elements.append(elements)
         self.items.append(item)
-        self.has_gradient.append(False)
         return len(self.values) - 1
 
     def operation(
@@ -176,11 +171,11 @@ class TapeBuilder:
         if elements is None:
             elements = self.elements[inputs[0]]
         input_item = self.items[inputs[0]] if inputs else self.item
-        output = self._value(elements, input_item if item is None else item, self.row.index)
-        self.has_gradient[output] = self.training and (
-            any([self.has_gradient[value] for value in inputs])
-            or any([self.parameters[parameter].is_trainable for parameter in parameters])
+        learns = self.training and (
+            any(self.values[value].learns for value in inputs)
+            or any(self.parameters[parameter].is_trainable for parameter in parameters)
         )
+        output = self._value(elements, input_item if item is None else item, self.row.index, learns=learns)
         self.operations.append(
             Operation(
                 name or self.row.name,

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.errors import CnncalcError
 from cnncalc.memory.optimizers import OPTIMIZERS
-from cnncalc.memory.report import Bench, Options, best_segments
+from cnncalc.memory.report import Options, Simulation, best_segments
 from cnncalc.memory.segments import Segment, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cnncalc.analysis.report import Report
+    from cnncalc.layers.base import Layer
 
 LARGEST_BATCH = 1 << 24
 """A batch that is found larger is not searched further."""
@@ -105,11 +106,11 @@ def largest_batch(peak: Callable[[int], int], room: int) -> int:
 def fit(report: Report, options: Options, memory: int, reserve: int = 0) -> FitReport:
     """What fits into so many bytes; raises ValueProblem for options that make no sense."""
     room = memory - reserve
-    bench = Bench(report, options)
-    training = _fit(lambda batch: bench.training(batch).peak_bytes, options.batch, room)
-    inference = _fit(lambda batch: bench.inference(batch).peak_bytes, options.batch, room)
+    simulation = Simulation(report, options)
+    training = _fit(lambda batch: simulation.training(batch).peak_bytes, options.batch, room)
+    inference = _fit(lambda batch: simulation.inference(batch).peak_bytes, options.batch, room)
     macs = report.totals.macs
-    advice = _advice(report, bench, options, room, training) if options.profile != "notes" else []
+    advice = _advice(report, simulation, options, room, training) if options.profile != "notes" else []
     return FitReport(report.name, memory, reserve, options, training, inference, tuple(advice), macs)
 
 
@@ -118,12 +119,12 @@ def _fit(peak: Callable[[int], int], batch: int, room: int) -> Fit:
     return Fit(largest, peak(max(1, largest)), peak(batch))
 
 
-def _advice(report: Report, bench: Bench, options: Options, room: int, training: Fit) -> list[Advice]:
+def _advice(report: Report, simulation: Simulation, options: Options, room: int, training: Fit) -> list[Advice]:
     """Everything else that lowers the peak, with the largest effect first."""
     found: list[Advice] = []
     macs = report.totals.macs
 
-    def measure(what: str, other: Bench, again: int = 0, segments: tuple[Segment, ...] | None = None) -> None:
+    def measure(what: str, other: Simulation, again: int = 0, segments: tuple[Segment, ...] | None = None) -> None:
         def peak(batch: int) -> int:
             return other.training(batch, segments).peak_bytes
 
@@ -133,9 +134,9 @@ def _advice(report: Report, bench: Bench, options: Options, room: int, training:
             total = other.report.totals.macs + again
             found.append(Advice(what, at_batch, batch, total, at_batch <= room))
 
-    def with_options(**changes: object) -> Bench | None:
+    def with_options(**changes: object) -> Simulation | None:
         try:
-            return Bench(report, options._replace(**changes))  # type: ignore[arg-type]
+            return Simulation(report, options._replace(**changes))  # type: ignore[arg-type]
         except CnncalcError:
             return None
 
@@ -143,7 +144,7 @@ def _advice(report: Report, bench: Bench, options: Options, room: int, training:
         found.append(Advice(f"batch {training.largest_batch}", training.peak_bytes, training.largest_batch, macs, True))
         parts = -(-options.batch // training.largest_batch)
         micro = -(-options.batch // parts)
-        split = Bench(report, options._replace(batch=micro, accumulate=max(options.accumulate, parts)))
+        split = Simulation(report, options._replace(batch=micro, accumulate=max(options.accumulate, parts)))
         peak_of_micro = split.training(micro).peak_bytes
         if peak_of_micro < training.peak_at_batch:
             most = largest_batch(lambda batch: split.training(batch).peak_bytes, room)
@@ -163,18 +164,18 @@ def _advice(report: Report, bench: Bench, options: Options, room: int, training:
         if other is not None:
             measure(f"{options.optimizer} in fused style", other)
     if options.checkpoint == "none":
-        _checkpoints(report, bench, options, room, measure)
+        _checkpoints(report, simulation, options, room, measure)
     pooled = without_first_fc_plane(report)
     if pooled is not None:
         name, changed = pooled
-        measure(f"global average pooling before {name}", Bench(changed, options))
+        measure(f"global average pooling before {name}", Simulation(changed, options))
     found.sort(key=lambda advice: (not advice.fits, advice.peak_bytes))
     return found
 
 
 def _checkpoints(
     report: Report,
-    bench: Bench,
+    simulation: Simulation,
     options: Options,
     room: int,
     measure: Callable[..., None],
@@ -200,9 +201,9 @@ def _checkpoints(
         return tuple(sorted(ranked[:count], key=lambda segment: segment.first))
 
     def fits(segments: tuple[Segment, ...]) -> bool:
-        return bench.training(batch, segments).peak_bytes <= room
+        return simulation.training(batch, segments).peak_bytes <= room
 
-    best = best_segments(bench, batch)
+    best = best_segments(simulation, batch)
     if fits(chosen(len(ranked))) and not fits(()):
         low, high = 0, len(ranked)
         while high - low > 1:
@@ -210,9 +211,9 @@ def _checkpoints(
             low, high = (low, middle) if fits(chosen(middle)) else (middle, high)
         cheapest = chosen(high)
         names = ", ".join(segment.name for segment in cheapest)
-        measure(f"checkpoint {names}", bench, again(cheapest), cheapest)
+        measure(f"checkpoint {names}", simulation, again(cheapest), cheapest)
     if best:
-        measure(f"checkpoint best ({len(best)} segment{'s' if len(best) > 1 else ''})", bench, again(best), best)
+        measure(f"checkpoint best ({len(best)} segment{'s' if len(best) > 1 else ''})", simulation, again(best), best)
 
 
 def without_first_fc_plane(report: Report) -> tuple[str, Report] | None:
@@ -222,20 +223,20 @@ def without_first_fc_plane(report: Report) -> tuple[str, Report] | None:
     """
     from cnncalc.analysis.report import account
     from cnncalc.graph import Node
-    from cnncalc.layers import KINDS
+    from cnncalc.layers.pooling import GlobalAveragePool
 
-    target = next((row for row in report.layers if row.kind == "fc" and not row.training_only), None)
+    target = next((row for row in report.layers if _is_dense(row.layer) and not row.training_only), None)
     if target is None:
         return None
     graph = report.graph
     source = target.sources[0]
     place = target.index
-    while report.layers[source].kind in ("flatten", "dropout"):
+    while _only_reshapes(report.layers[source].layer):
         place, source = source, report.layers[source].sources[0]
     if report.layers[source].output.is_point:
         return None
     name = f"{graph.nodes[place].name}-gap"
-    pool = Node(name, KINDS["gap"](), (source,), named=True)
+    pool = Node(name, GlobalAveragePool(), (source,), named=True)
 
     def moved(index: int) -> int:
         return index + (index >= place)
@@ -254,3 +255,13 @@ def without_first_fc_plane(report: Report) -> tuple[str, Report] | None:
     except CnncalcError:
         return None
     return target.name, changed
+
+
+def _is_dense(layer: Layer) -> bool:
+    """Whether a layer is fully connected."""
+    return layer.counts_macs and bool(layer.is_flat)
+
+
+def _only_reshapes(layer: Layer) -> bool:
+    """Whether a layer gives the elements of its input at test time, perhaps flattened."""
+    return layer.is_identity_at_test_time or (layer.is_view and bool(layer.is_flat))

@@ -112,15 +112,15 @@ class Machine:
         self.storage = list(range(count))  # in which a value lies
         self.holders = [0] * count  # of a storage
         self.uses = [0] * count  # of a value, by what is still to run
-        self.learns = [False] * count  # whether a gradient reaches a value
+        self.learns = [value.learns for value in tape.values]
         operations = len(tape.operations)
         self.saved: list[tuple[int, ...]] = [()] * operations  # storages that backward of an operation needs
         self.kept = [0] * operations  # bytes of extras and clones that backward needs
         # checkpointed segments
         self.segments = habits.segments
-        self.segment_of = {
-            operation: number for number, (first, last) in enumerate(self.segments) for operation in range(first, last + 1)
-        }
+        self.segment_of: dict[int, int] = {}
+        for number, (first, last) in enumerate(self.segments):
+            self.segment_of.update(dict.fromkeys(range(first, last + 1), number))
         self.waiting_segments = set(range(len(self.segments)))
         self.entering = [self._entering(first, last) for first, last in self.segments]  # values
         self.segment_inputs: list[tuple[int, ...]] = [()] * len(self.segments)  # storages
@@ -153,9 +153,7 @@ class Machine:
             self.peak = total
             self.at = Level(self.activations, self.gradients, self.transient + extra, operation.layer, phase)
         if self.logs:
-            self.events.append(
-                Event(operation.name, phase, total, self.activations, self.gradients, operation.layer)
-            )
+            self.events.append(Event(operation.name, phase, total, self.activations, self.gradients, operation.layer))
             if len(self.events) - 1 == self.watch:
                 self.held_by_layer = self._held_by_layer(extra, operation.layer)
 
@@ -190,8 +188,6 @@ class Machine:
     def run(self, *, training: bool) -> Trace:
         """Runs forward and, in training, backward."""
         ends = self._count_uses()
-        if training:
-            self._find_learning()
         self._forward(ends)
         after_forward = self._level("forward")
         if not training:
@@ -225,15 +221,6 @@ class Machine:
                 uses[value] += 1
             ends.setdefault(frame.last, []).extend(frame.held)
         return ends
-
-    def _find_learning(self) -> None:
-        """Finds the values that a gradient reaches."""
-        trains = [parameter.is_trainable for parameter in self.tape.parameters]
-        learns = self.learns
-        for operation in self.tape.operations:
-            learns[operation.output] = any([learns[value] for value in operation.inputs]) or any(
-                [trains[parameter] for parameter in operation.parameters]
-            )
 
     def _entering(self, first: int, last: int) -> tuple[int, ...]:
         """The values from outside that operations ``first`` to ``last`` read."""

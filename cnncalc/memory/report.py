@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from cnncalc.errors import Problem, ValueProblem, did_you_mean
 from cnncalc.memory.lowering import lower
@@ -163,6 +163,9 @@ def check_options(options: Options) -> None:
             raise ValueProblem(f"{what}: expected a whole number of at least 1, found {number}")
 
 
+AnyMachine = TypeVar("AnyMachine", bound=Machine)
+
+
 class Simulation:
     """Simulates training steps and inferences of one net for any batch; lowers the net once."""
 
@@ -193,15 +196,13 @@ class Simulation:
         """What is there throughout."""
         sizes = self.sizes(batch, training=training)
         sources = self.tape(training=training).sources
-        return Resident(
-            sum(sizes.parameters), sum(sizes.buffers), sum([sizes.values[source] for source in sources])
-        )
+        return Resident(sum(sizes.parameters), sum(sizes.buffers), sum([sizes.values[source] for source in sources]))
 
     def learned(self) -> list[int]:
         """The bytes of each parameter that is learned."""
+        rounding = self.profile.rounding
         parameters = self.tape(training=True).parameters
-        sizes = self.sizes(1, training=True).parameters
-        return [size for size, parameter in zip(sizes, parameters, strict=True) if parameter.is_trainable]
+        return [-(-parameter.size // rounding) * rounding for parameter in parameters if parameter.is_trainable]
 
     def segments(self, batch: int) -> tuple[Segment, ...]:
         """The checkpointed segments; those of ``best`` by trying."""
@@ -220,54 +221,56 @@ class Simulation:
 
     def machine(
         self,
+        kind: type[AnyMachine],
         batch: int,
         segments: Sequence[Segment] = (),
         *,
         training: bool,
+        sizes: Sizes | None = None,
+        habits: Habits | None = None,
         logs: bool = False,
         watch: int | None = None,
-        kind: type[Machine] = Machine,
-    ) -> Machine:
-        """A machine that is ready to run one forward and, in training, backward."""
+    ) -> AnyMachine:
+        """A machine that is ready to run; ``sizes`` and ``habits`` are those of the batch and the options if None."""
+        if habits is None:
+            habits = self.habits(segments) if training else PLAIN
         return kind(
             self.tape(training=training),
-            self.sizes(batch, training=training),
+            self.sizes(batch, training=training) if sizes is None else sizes,
             adds_in_place=self.profile.adds_in_place,
-            habits=self.habits(segments) if training else PLAIN,
+            habits=habits,
             logs=logs,
             watch=watch,
         )
 
-    def trace(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True, logs: bool = False) -> Trace:
-        """One forward and, in training, backward."""
-        return self.machine(batch, segments, training=training, logs=logs).run(training=training)
+    def trace(self, batch: int, segments: Sequence[Segment] = (), *, logs: bool = False) -> Trace:
+        """One forward and backward."""
+        return self.machine(Machine, batch, segments, training=True, logs=logs).run(training=True)
 
-    def held_by_layer(self, batch: int, segments: Sequence[Segment] = ()) -> dict[int, int]:
+    def held_by_layer(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True) -> dict[int, int]:
         """Activations and transients that are alive at the peak of forward and backward, in bytes by row."""
-        events = self.trace(batch, segments, logs=True).events
+        first = self.machine(Machine, batch, segments, training=training, logs=True)
+        events = first.run(training=training).events
         highest = max(range(len(events)), key=lambda number: events[number].total)
-        machine = self.machine(batch, segments, training=True, watch=highest)
-        machine.run(training=True)
+        machine = self.machine(Machine, batch, segments, training=training, watch=highest)
+        machine.run(training=training)
         return machine.held_by_layer
 
     def allocated(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True) -> Allocated:
         """What PyTorch's caching allocator gives out and reserves on CUDA, simulated."""
         from cnncalc.memory.allocator import Recorder, simulate
 
-        tape, sizes = self.tape(training=training), self.sizes(batch, training=training)
-        machine = Recorder(
-            tape,
-            sizes,
-            adds_in_place=self.profile.adds_in_place,
-            habits=self.habits(segments) if training else PLAIN,
-        )
+        sizes = self.sizes(batch, training=training)
+        machine = self.machine(Recorder, batch, segments, training=training)
         machine.run(training=training)
-        there = [*sizes.parameters, *sizes.buffers, *[sizes.values[source] for source in tape.sources]]
+        sources = [sizes.values[source] for source in machine.tape.sources]
+        there = [*sizes.parameters, *sizes.buffers, *sources]
         ledger = machine.ledger
         if training:
             step = self.step()
             if step.state:
-                there += self.learned() * max(1, optimizer_named(self.options.optimizer).state)
+                arrays = max(1, optimizer_named(self.options.optimizer).state)
+                there += [size for size in self.learned() for _ in range(arrays)]
             if step.steady:
                 ledger.append(step.steady)
         return simulate(there, ledger)
@@ -324,14 +327,12 @@ class Simulation:
         """The first step, before which there are no gradients; ``later`` is every other one."""
         if self.options.zero_grad == "start" or self.options.accumulate > 1:
             return later
-        tape = self.tape(training=True)
-        habits = Habits(segments=operations_of(tape, segments))
-        sizes = self.sizes(batch, training=True)
-        return Machine(tape, sizes, adds_in_place=self.profile.adds_in_place, habits=habits).run(training=True)
+        habits = Habits(segments=operations_of(self.tape(training=True), segments))
+        return self.machine(Machine, batch, training=True, habits=habits).run(training=True)
 
     def inference(self, batch: int, *, logs: bool = False) -> Inference:
         """The memory of a forward pass at test time."""
-        trace = self.trace(batch, training=False, logs=logs)
+        trace = self.machine(Machine, batch, training=False, logs=logs).run(training=False)
         level = trace.peak
         there = self.resident(batch, training=False)
         breakdown = Breakdown.of(there, level._replace(activations=max(0, level.activations)), 0)

@@ -18,10 +18,11 @@ NEW, SAME, VIEW, NONE = "new", "same", "view", "none"
 
 
 class Value(NamedTuple):
-    """A tensor of the forward pass: its bytes, and the row that made it."""
+    """A tensor of the forward pass: its bytes, the row that made it, and whether a gradient reaches it."""
 
     size: Size
     layer: int
+    learns: bool = False
 
 
 class Operation(NamedTuple):

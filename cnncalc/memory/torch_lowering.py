@@ -128,8 +128,8 @@ class TorchLowering(TapeBuilder):
         is_learned = self.parameters[factor].is_trainable
         item = max(self.items[value], self.parameter_item)
         whole = self.elements[value].times(item)
-        scratch = (whole,) if is_learned else ()
-        if self.items[value] != item and self.has_gradient[value]:  # its gradient, before it is made narrow
+        scratch: tuple[Size, ...] = (whole,) if is_learned else ()
+        if self.items[value] != item and self.learns(value):  # its gradient, before it is made narrow
             scratch += (whole, Size(-self.parameters[factor].size)) if is_learned else (whole,)
         keeps = (0,) if is_learned else ()
         result = self.operation([value], item=item, keeps=keeps, parameters=(factor,), backward_scratch=scratch)
@@ -149,12 +149,12 @@ class TorchLowering(TapeBuilder):
         Gradients are made in the size of the result, one after the other; then each is summed to its own size.
         """
         elements, item = Size(0, volume.elements), max(self.items[left], self.items[right])
-        keeps_left, keeps_right = self.has_gradient[right], self.has_gradient[left]
+        keeps_left, keeps_right = self.learns(right), self.learns(left)
         extras: tuple[Extra, ...] = ()
         if in_place and keeps_left:  # it is overwritten, so a copy is kept
             extras, keeps_left = (Extra("first factor", self.elements[left], self.items[left]),), False
         keeps = ((0,) if keeps_left else ()) + ((1,) if keeps_right else ())
-        summed = [v for v in (left, right) if self.has_gradient[v] and not self._is_whole(v, elements, item)]
+        summed = [v for v in (left, right) if self.learns(v) and not self._is_whole(v, elements, item)]
         # most lives when the first of them is summed: the others are still whole
         scratch = (elements.times(item),) * len(summed) + tuple([self.bytes_of(v).times(-1) for v in summed[1:]])
         return self.operation(

@@ -11,11 +11,11 @@ from cnncalc.memory.fit import LARGEST_BATCH
 if TYPE_CHECKING:
     from cnncalc.memory.devices import Device
     from cnncalc.memory.fit import Fit, FitReport
-    from cnncalc.memory.sharding import Several
+    from cnncalc.memory.sharding import Sharding
 
 
 def fit_document(
-    fit: FitReport, *, notation: Notation = USUAL, device: Device | None = None, several: Several | None = None
+    fit: FitReport, *, notation: Notation = USUAL, device: Device | None = None, several: Sharding | None = None
 ) -> Document:
     """The largest batches, and what else would help."""
     options = fit.options
@@ -83,7 +83,7 @@ def _verdict(part: Fit, room: int, notation: Notation) -> str:
     return f"not one image fits: {notation.size(part.peak_bytes)} at the peak, {missing} too much"
 
 
-def _data(fit: FitReport, device: Device | None, several: Several | None) -> dict[str, Any]:
+def _data(fit: FitReport, device: Device | None, several: Sharding | None) -> dict[str, Any]:
     options = fit.options
     found: dict[str, Any] = {
         "schema": 1,

@@ -11,6 +11,7 @@ from cnncalc.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cnncalc.layers.memory import Size
     from cnncalc.memory.replay import Event
     from cnncalc.memory.report import Breakdown, MemoryReport
 
@@ -25,21 +26,6 @@ CLASSES = {
     "inputs": "images and targets",
     "activations": "activations, kept for backward or in use",
     "transient": "transient (gradients of activations, temporaries)",
-}
-
-WHY_INPUT = {
-    "conv": "the gradient of the weights is the input times the gradient that comes back",
-    "dwconv": "the gradient of the weights is the input times the gradient that comes back",
-    "deconv": "the gradient of the weights is the input times the gradient that comes back",
-    "fc": "the gradient of the weights is the input times the gradient that comes back",
-    "bn": "the gradient of a normalization is worked out from its input, mean and deviation",
-    "ln": "the gradient of a normalization is worked out from its input, mean and deviation",
-    "gn": "the gradient of a normalization is worked out from its input, mean and deviation",
-    "in": "the gradient of a normalization is worked out from its input, mean and deviation",
-    "pool": "PyTorch keeps the input beside the place of each maximum",
-    "avgpool": "PyTorch keeps the input, though its size alone would do",
-    "gmp": "PyTorch keeps the input beside the place of each maximum",
-    "mul": "the gradient of one factor is the other one",
 }
 
 
@@ -313,18 +299,18 @@ def why_document(memory: MemoryReport, name: str, *, units: str = "iec") -> Docu
 def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
     """What one layer keeps for backward and why, and what its backward makes."""
     from cnncalc.analysis.report import require_layer
-    from cnncalc.memory.report import Bench
+    from cnncalc.memory.report import Simulation
 
     row = require_layer(memory.report, name)
     options = memory.options
-    bench = Bench(memory.report, options)
-    tape = bench.tape(options.batch, training=True)
+    simulation = Simulation(memory.report, options)
+    tape = simulation.tape(training=True)
 
-    def size(count: int) -> str:
-        return format_bytes(count, units)
+    def shown(size: Size) -> str:
+        return format_bytes(size.at(options.batch, simulation.profile.rounding), units)
 
     lines = [f"{row.name} of {memory.architecture}: {row.label}, {plural(options.batch, 'image')}, {options.dtype}"]
-    reason = WHY_INPUT.get(row.kind, "its gradient is worked out from it")
+    reason = row.layer.why_input
     mine = [operation for operation in tape.operations if operation.layer == row.index and operation.name != "loss"]
     if not mine:
         return [*lines, "nothing: no operation runs for it in training"]
@@ -333,7 +319,7 @@ def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
         if operation.clones_input:
             value = tape.values[operation.inputs[0]]
             kept = True
-            lines.append(f"keeps a copy of its input, {size(value.size)}: it works in place, and {reason}")
+            lines.append(f"keeps a copy of its input, {shown(value.size)}: it works in place, and {reason}")
         else:
             for place in dict.fromkeys(operation.keeps):
                 value = tape.values[operation.inputs[place]]
@@ -341,33 +327,25 @@ def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
                 what = "its input" if value.layer != row.index else "an intermediate result"
                 whose = f" (the output of {owner.name})" if value.layer != row.index else ""
                 kept = True
-                lines.append(f"keeps {what}{whose}, {size(value.size)}: {reason}")
+                lines.append(f"keeps {what}{whose}, {shown(value.size)}: {reason}")
         if operation.keeps_output:
             kept = True
             value = tape.values[operation.output]
             reason = f"the gradient of {row.kind.upper()} is worked out from it"
-            lines.append(f"keeps its output, {size(value.size)}: {reason}")
-        for product in operation.byproducts:
-            if product.kept:
-                kept = True
-                lines.append(f"keeps what it made beside its output, {size(product.size)}: {_by_product(row.kind)}")
+            lines.append(f"keeps its output, {shown(value.size)}: {reason}")
+        for extra in operation.extras:
+            kept = True
+            lines.append(f"keeps what it made beside its output, {shown(extra)}: {row.layer.why_extras}")
     if not kept:
         lines.append(f"keeps nothing: the gradient of {row.kind.upper()} needs none of its numbers")
     made = {operation.output: operation for operation in mine}
     output = mine[-1].output
-    while output in made and made[output].storage == "alias":
+    while output in made and made[output].is_alias:
         output = made[output].inputs[0]
     if output not in made:
         lines.append("its output lies in the memory of its input")
-    learned = sum(tape.parameters[place].size for operation in mine for place in operation.parameters)
+    sizes = simulation.sizes(options.batch, training=True).parameters
+    learned = sum([sizes[place] for operation in mine for place in operation.parameters])
     if learned:
-        lines.append(f"backward makes gradients of its parameters, {size(learned)}")
+        lines.append(f"backward makes gradients of its parameters, {format_bytes(learned, units)}")
     return lines
-
-
-def _by_product(kind: str) -> str:
-    if kind in ("pool", "gmp"):
-        return "the place of each maximum (int64), where the gradient goes"
-    if kind == "dropout":
-        return "the mask of what was dropped"
-    return "mean and deviation, which the gradient uses"

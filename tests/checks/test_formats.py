@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cnncalc.cli.program import run
-from cnncalc.formats.check import FORMS
+from cnncalc.formats.check import CHECK_FORMATS
 from tests.checks.projects import TINY, committed, written
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def output(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     return code, capsys.readouterr().out
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", CHECK_FORMATS)
 @pytest.mark.parametrize("case", CASES)
 def test_the_whole_output(
     case: str, form: str, project: Path, capsys: pytest.CaptureFixture[str], regenerate: bool

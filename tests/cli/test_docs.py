@@ -14,7 +14,8 @@ import pytest
 
 from cnncalc.cli import rewriting
 from cnncalc.cli.calls import CALLABLE, inside
-from cnncalc.cli.program import COMMANDS, run
+from cnncalc.cli.program import run
+from cnncalc.cli.registry import COMMANDS
 from tests.calls import COMMAND, cnncalc, environment
 
 if TYPE_CHECKING:

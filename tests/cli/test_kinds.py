@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from cnncalc.cli.options import TABLE_FORMS
+from cnncalc.cli.options import TABLE_FORMATS
 from cnncalc.layers import KINDS
 from cnncalc.layers.documentation import documentation
 from tests.calls import called
@@ -58,7 +58,7 @@ def test_a_kind_that_is_not_there_is_answered_with_the_nearest() -> None:
     )
 
 
-@pytest.mark.parametrize("form", TABLE_FORMS)
+@pytest.mark.parametrize("form", TABLE_FORMATS)
 def test_every_format_shows_the_keys_and_what_a_kind_without_keys_says(form: str) -> None:
     """CSV and TSV hold the table of keys, and GAP has none."""
     for name in ("conv", "gap"):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cnncalc.cli.program import COMMANDS
+from cnncalc.cli.registry import COMMANDS
 from tests.calls import COMMAND, cnncalc, environment
 
 TINY = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"

@@ -6,7 +6,7 @@ import pytest
 
 from cnncalc.cli.command import Command, read_plainly
 from cnncalc.cli.grammar import read
-from cnncalc.cli.program import COMMANDS, find_command
+from cnncalc.cli.registry import COMMANDS, find_command
 
 CALLS = [
     "table vgg16",

@@ -9,7 +9,7 @@ import pytest
 
 from cnncalc.cli.command import read_plainly
 from cnncalc.cli.grammar import read
-from cnncalc.cli.program import COMMANDS, find_command
+from cnncalc.cli.registry import COMMANDS, find_command
 from tests.calls import cnncalc
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.documents.scan import Scan, module_of, scan
+from cnncalc.documents import SYNTAXES
+from cnncalc.documents.scan import Scan, scan
 from cnncalc.documents.update import Update, body_of, update
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ MARKS = {
 
 def live(text: str, syntax: str) -> list[str]:
     """The texts of the comments outside of code."""
-    return [text[found.inner_start : found.inner_end].strip() for found in module_of(syntax).comments(text)]
+    return [text[found.inner_start : found.inner_end].strip() for found in SYNTAXES[syntax].load().comments(text)]
 
 
 def scanned(text: str, syntax: str = "markdown") -> Scan:
@@ -47,5 +48,5 @@ def filled(text: str, answer: Answer, syntax: str = "markdown") -> Update:
     """The document with one answer in all of its markers."""
     found = scanned(text, syntax)
     assert found.problems == ()
-    bodies = [body_of(marker, answer, module_of(syntax)) for marker in found.markers]
+    bodies = [body_of(marker, answer, SYNTAXES[syntax]) for marker in found.markers]
     return update(text, found, bodies, syntax, COMMANDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cnncalc.documents.scan import ENDINGS, syntax_of
+from cnncalc.documents import SYNTAXES, syntax_of
 from tests.documents.helpers import COMMANDS, MARKS, problems, scanned
 
 
@@ -239,5 +239,5 @@ def test_syntaxes_by_the_ends_of_names() -> None:
     assert syntax_of("a.tex") == "latex"
     assert syntax_of("a.txt") is None
     assert syntax_of("md") is None
-    assert set(ENDINGS) == set(MARKS)
+    assert set(SYNTAXES) == set(MARKS)
     assert len(COMMANDS) == len(set(COMMANDS))

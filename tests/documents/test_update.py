@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cnncalc.documents import SYNTAXES
 from cnncalc.documents.difference import unified_diff
 from cnncalc.documents.marker import Answer
 from cnncalc.documents.picture import check_path, words_of
-from cnncalc.documents.scan import module_of
 from cnncalc.documents.update import Unfit, body_of, update
 from tests.documents.helpers import COMMANDS, MARKS, filled, scanned
 
@@ -68,7 +68,7 @@ def test_laws_of_bringing_up_to_date(document: tuple[str, str], data: st.DataObj
     bodies = []
     for marker in found.markers:
         answers = [answer for answer in ANSWERS if not marker.is_inline or len(answer.lines) <= 1]
-        bodies.append(body_of(marker, data.draw(st.sampled_from(answers)), module_of(syntax)))
+        bodies.append(body_of(marker, data.draw(st.sampled_from(answers)), SYNTAXES[syntax]))
 
     done = update(text, found, bodies, syntax, COMMANDS)
 
@@ -159,7 +159,7 @@ def test_several_lines_do_not_fit_into_a_line() -> None:
     (marker,) = scanned("a <!-- cnncalc: table x --><!-- /cnncalc -->").markers
 
     with pytest.raises(Unfit) as error:
-        body_of(marker, Answer("1\n2\n"), module_of("markdown"))
+        body_of(marker, Answer("1\n2\n"), SYNTAXES["markdown"])
 
     assert str(error.value) == (
         "only one line fits into the middle of a line, but this call gives 2: let its markers stand on lines of their "
@@ -171,7 +171,7 @@ def test_verbatim_text_does_not_hold_its_own_end() -> None:
     (marker,) = scanned("% cnncalc: table x\n% /cnncalc\n", "latex").markers
 
     with pytest.raises(Unfit, match=re.escape(r"\end{verbatim} cannot stand in verbatim text")):
-        body_of(marker, Answer("\\end{verbatim}\n"), module_of("latex"))
+        body_of(marker, Answer("\\end{verbatim}\n"), SYNTAXES["latex"])
 
 
 # The diff

@@ -6,8 +6,9 @@ import re
 import pytest
 
 import cnncalc
+from cnncalc.cli.options import TABLE_FORMATS
 from cnncalc.errors import ValueProblem
-from cnncalc.formats import FORMATS, write
+from cnncalc.formats import write
 from cnncalc.formats.document import Cell, Column, Document, Page, Table, chosen_columns, percent, word
 from cnncalc.formats.notation import Notation
 from cnncalc.graph import Graph, chain
@@ -306,7 +307,7 @@ def test_a_column_named_twice_is_refused() -> None:
         chosen_columns("macs,layer,macs", COLUMNS)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", TABLE_FORMATS)
 def test_every_column_is_written_in_every_format(form: str) -> None:
     text = write(document(cnncalc.analyze("googlenet-aux"), columns=tuple(CELLS)), form)
     assert text.endswith("\n")
@@ -424,5 +425,5 @@ def test_a_terminal_without_box_characters_gets_ascii() -> None:
 
 
 def test_the_same_report_is_written_alike_every_time() -> None:
-    for form in FORMATS:
+    for form in TABLE_FORMATS:
         assert write(document(cnncalc.analyze("lenet5")), form) == write(document(cnncalc.analyze("lenet5")), form)

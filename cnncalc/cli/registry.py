@@ -1,0 +1,27 @@
+"""The commands by name; each is imported when it is called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cnncalc.cli.command import Command
+
+COMMANDS = (
+    *("table", "list", "kinds", "show", "explain", "verify", "memory", "fit", "check", "diff"),
+    *("plot", "report", "docs", "value", "schema"),
+)
+"""Every command; each is a module of this package that defines ``COMMAND``."""
+
+COMPLETION = "_CNNCALC_COMPLETE"
+"""The environment variable with which a shell asks for completions."""
+
+
+def find_command(name: str) -> Command | None:
+    """The command of that name, imported now; None if there is none."""
+    if name not in COMMANDS:
+        return None
+    from importlib import import_module
+
+    command: Command = import_module(f"cnncalc.cli.{name}").COMMAND
+    return command

@@ -1,0 +1,71 @@
+"""A format is one record: a toy one appears in options, help, file endings, documents and the Python face."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cnncalc.documents import SYNTAXES
+from cnncalc.formats import FORMATS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WRITER = """
+def write(document, page):
+    columns, rows = document.table.columns, document.table.rows
+    lines = ["|===", *("|" + column.title for column in columns), ""]
+    lines += ["|" + cell.text for row in rows for cell in row]
+    return "\\n".join([*lines, "|==="]) + "\\n"
+"""
+PROGRAM = """
+import sys
+from cnncalc.formats import FORMATS, Format
+FORMATS["asciidoc"] = Format("asciidoc", "toy_asciidoc", endings=("adoc",), markup_in=("asciidoc",))
+import cnncalc
+from cnncalc.cli.program import run
+print(cnncalc.table("lenet5", "asciidoc", columns="layer").splitlines()[0])
+call = ["table", "lenet5", "--columns", "layer,macs"]
+codes = [run([*call, "-o", "x.adoc"]), run([*call, "--format", "asciidoc"]), run(["table", "--help"])]
+sys.exit(max(*codes, run(["docs", "a.adoc"])))
+"""
+
+
+def test_a_format_is_one_record(tmp_path: Path) -> None:
+    (tmp_path / "toy_asciidoc.py").write_text(WRITER)
+    (tmp_path / "a.adoc").write_text("// cnncalc: table lenet5 --columns layer,macs --format asciidoc\n// /cnncalc\n")
+
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])},
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    table = (tmp_path / "x.adoc").read_text()
+    assert table.startswith("|===\n|layer\n|MACs\n")
+    assert done.stdout.startswith("|===\n" + table)
+    assert "|json|asciidoc" in "".join(done.stdout.split())
+    assert (tmp_path / "a.adoc").read_text().split("\n", 1)[1] == table + "// /cnncalc\n"
+
+
+@pytest.mark.parametrize("name", [each for record in FORMATS.values() for each in record[1:3] if each])
+def test_the_writer_of_a_format_is_a_module(name: str) -> None:
+    assert callable(import_module(name).write)
+
+
+def test_an_ending_belongs_to_one_format_and_one_syntax() -> None:
+    for records in (FORMATS.values(), SYNTAXES.values()):
+        endings = [ending for each in records for ending in each.endings]
+        assert len(endings) == len(set(endings))
+
+
+def test_markup_stands_in_known_syntaxes() -> None:
+    assert {name for each in FORMATS.values() for name in each.markup_in} <= set(SYNTAXES)
