@@ -152,7 +152,7 @@ class Layer:
     """At test time it can become part of the weights before it: one factor and one shift a channel."""
     why_input: ClassVar[str] = "its gradient is worked out from it"
     """Why the input is kept for backward."""
-    why_extras: ClassVar[str] = "mean and deviation, which the gradient uses"
+    why_byproducts: ClassVar[str] = "mean and deviation, which the gradient uses"
     """What it keeps beside inputs and output, and why."""
 
     def __init_subclass__(cls) -> None:

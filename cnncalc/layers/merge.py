@@ -132,7 +132,7 @@ class Multiply(Elementwise):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [GAP -> FC-16 -> SIGMOID | ] -> MUL"
 
     why_input: ClassVar[str] = "the gradient of one factor is the other one"
-    why_extras: ClassVar[str] = "a copy of its first input, which it overwrites"
+    why_byproducts: ClassVar[str] = "a copy of its first input, which it overwrites"
 
     def combine(self, xp: Any) -> Any:
         return xp.multiply

@@ -182,7 +182,7 @@ class MaxPool(AdaptivePooling):
     kind: ClassVar[str] = "pool"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> POOL3/2(round=ceil)"
     why_input: ClassVar[str] = "PyTorch keeps the input beside the place of each maximum"
-    why_extras: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
+    why_byproducts: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
     picks_values = True
 
     dilation: tuple[int, int] = key(Pair(), (1, 1), means="pixels from one element of the window to the next")
@@ -431,7 +431,7 @@ class GlobalMaxPool(GlobalAveragePool):
     kind: ClassVar[str] = "gmp"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GMP"
     why_input: ClassVar[str] = "PyTorch keeps the input beside the place of each maximum"
-    why_extras: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
+    why_byproducts: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
     is_linear = False
     picks_values = True
 

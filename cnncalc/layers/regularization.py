@@ -29,7 +29,7 @@ class Dropout(Layer):
     is_linear = True
     drawn: ClassVar[str] = "joined"
     bare: ClassVar[str | None] = "rate"
-    why_extras: ClassVar[str] = "the mask of what was dropped"
+    why_byproducts: ClassVar[str] = "the mask of what was dropped"
 
     rate: float = key(Decimal(least=0, most=1), 0.5, means="the chance of an element to be dropped")
     in_place: bool = key(Boolean(), False, means="whether it overwrites its input in training")

@@ -225,7 +225,8 @@ class TapeBuilder:
         for row in sorted(outputs, key=lambda row: row.training_only):
             self.row = row
             logits = self.place[row.index]
-            if row.output.is_point and not row.layer.is_flat:
+            is_dense = row.layer.counts_macs and row.layer.is_flat  # its output is batch x depth already
+            if row.output.is_point and not is_dense:
                 logits = self.view(logits)
             likelihood = self.operation([logits], name="loss", keeps_output=True)
             if self.autocast:

@@ -335,7 +335,7 @@ def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
             lines.append(f"keeps its output, {shown(value.size)}: {reason}")
         for extra in operation.extras:
             kept = True
-            lines.append(f"keeps what it made beside its output, {shown(extra)}: {row.layer.why_extras}")
+            lines.append(f"keeps what it made beside its output, {shown(extra)}: {row.layer.why_byproducts}")
     if not kept:
         lines.append(f"keeps nothing: the gradient of {row.kind.upper()} needs none of its numbers")
     made = {operation.output: operation for operation in mine}

@@ -10,7 +10,7 @@ import pytest
 import cnncalc
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.layers import KINDS, Layer
-from cnncalc.layers.memory import Keeping, Saved
+from cnncalc.layers.memory import MASK, STATISTIC, Keeping, Saved
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.run.forward import draw_images, run
@@ -136,8 +136,8 @@ def test_extras_are_as_large_as_the_record_says(case: Case) -> None:
         _, extras = forward(case, entering(case), parameters(case))
         for extra in keeping.extras:
             array = extras[extra.name]
-            assert array.size == extra.count * (2 if extra.per_image else 1)
-            assert array.itemsize == (extra.item or 8)
+            assert array.size == extra.elements.at(2)
+            assert array.itemsize == {MASK: 1, STATISTIC: 8, None: 8}.get(extra.item, extra.item)
 
 
 @pytest.mark.parametrize("case", [case for case in BACKWARD_CASES if learned_of(case)], ids=str)
