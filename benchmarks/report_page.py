@@ -15,10 +15,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from cnncalc.analysis.loading import load_design
+from cnncalc.analysis.loading import load
 from cnncalc.analysis.report import account
 from cnncalc.cli.report import checked, texts_of
-from cnncalc.language.expand import Settings
 from cnncalc.memory.curve import curve_of
 from cnncalc.memory.report import Options, Simulation, account_memory
 from cnncalc.page import report_page
@@ -31,7 +30,7 @@ MOST_MILLISECONDS = 200
 
 def steps(net: str) -> Iterator[tuple[str, str]]:
     """Makes a page; after each step its name and the page, as far as there is one."""
-    graph = load_design(net, Settings())
+    graph = load(net)
     yield "load", ""
     report = account(graph)
     yield "analysis", ""

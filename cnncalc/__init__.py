@@ -74,8 +74,8 @@ def load(
 
     Raises DesignError with every problem of the text, ValueProblem for an option that makes no sense.
     """
-    from cnncalc.analysis.loading import load_design
-    from cnncalc.language.expand import Settings
+    from cnncalc.analysis import loading
+    from cnncalc.language.settings import Settings
 
     settings = Settings(
         variables={name: _value(value) for name, value in (variables or {}).items()},
@@ -85,7 +85,7 @@ def load(
         hidden=_positive("hidden", hidden),
         classes=_positive("classes", classes),
     )
-    return load_design(target if isinstance(target, str) else str(target), settings, stdin)
+    return loading.load(target if isinstance(target, str) else str(target), settings, stdin)
 
 
 def analyze(

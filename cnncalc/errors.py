@@ -90,14 +90,15 @@ class DesignError(CnncalcError):
     """One or more problems of a design that cannot be read or whose volumes do not fit together.
 
     ``every`` holds all problems in the order of the text, ``problems`` the first :data:`MOST_PROBLEMS` of them,
-    ``count`` their number. ``nodes`` are the nodes that could still be read, so that their volumes can be checked too.
+    ``count`` their number. ``partial`` is the graph as far as it could be read (None: not at all), so that its volumes
+    and its budget can be checked too.
     """
 
-    def __init__(self, problems: Iterable[Problem], nodes: tuple[Any, ...] | None = None) -> None:
+    def __init__(self, problems: Iterable[Problem], partial: Any = None) -> None:
         self.every: tuple[Problem, ...] = tuple(dict.fromkeys(problems))
         self.count = len(self.every)
         self.problems: tuple[Problem, ...] = self.every[:MOST_PROBLEMS]
-        self.nodes = nodes
+        self.partial = partial
         super().__init__(self.problems[0].message if self.problems else "the design is wrong")
 
     def __str__(self) -> str:

@@ -55,6 +55,11 @@ class Node(NamedTuple):
         return self.layer.kind if isinstance(self.layer, Layer) else self.layer.kind.kind
 
     @property
+    def is_input(self) -> bool:
+        """Whether the net begins with it."""
+        return (self.layer if isinstance(self.layer, Layer) else self.layer.kind).is_input
+
+    @property
     def block(self) -> str:
         """The block it lies in: its name without the last part."""
         return self.name.rpartition(".")[0]
@@ -110,7 +115,7 @@ def chain(name: str, layers: Iterable[tuple[str, Layer] | tuple[str, Layer, Sequ
         if len(entry) == 3:
             inputs = tuple(places[source] for source in entry[2])
         else:
-            inputs = (len(nodes) - 1,) if nodes and layer.kind != "input" else ()
+            inputs = (len(nodes) - 1,) if nodes and not layer.is_input else ()
         places[given] = len(nodes)
         nodes.append(Node(given, layer, inputs, named=True))
     return Graph(name, in_running_order(nodes))

@@ -35,7 +35,7 @@ def assert_within_budget(
     Raises AssertionError where a limit is broken or there is none at all, DesignError where the design or the budget
     is wrong.
     """
-    from cnncalc.language.expand import Settings
+    from cnncalc.language.settings import Settings
 
     if base is not None and baseline is not None:
         raise ValueProblem("base and baseline exclude each other", code="usage")

@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from cnncalc.layers.base import Layer, Parameter
     from cnncalc.volume import Volume
 
-COUNTED = ("conv", "dwconv", "deconv", "fc")
-"""The kinds that count as layers where it is told how deep a net is."""
-
 
 class Cost(NamedTuple):
     """The volume that a layer gives and what it counts, for one image.

@@ -11,7 +11,6 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.analysis.alignment import ascending, filled, gaps
-from cnncalc.analysis.cost import COUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -112,7 +111,7 @@ def difference(before: Report, after: Report, memory: Sequence[Quantity] = ()) -
 
 def _totals(before: Report, after: Report) -> list[Quantity]:
     old, new = before.totals, after.totals
-    depth = [sum([row.kind in COUNTED for row in report.layers]) for report in (before, after)]
+    depth = [sum([row.layer.counts_macs for row in report.layers]) for report in (before, after)]
     return [
         Quantity("layers", "count", *depth),
         Quantity("parameters", "count", old.parameters, new.parameters),
@@ -265,7 +264,7 @@ class _Comparison:
         found = []
         old = [self._partner(self.old_origins[source]) for source in before.sources]
         new: list[int | None] = [self.new_origins[source] for source in after.sources]
-        if before.kind in ("add", "mul"):
+        if before.layer.is_commutative:
             old, new = sorted(old, key=_known), sorted(new, key=_known)
         if old != new:
             found.append(Change("inputs", list(before.inputs), list(after.inputs)))

@@ -1,32 +1,105 @@
-"""From what a user names to a graph, with every problem that can be found: of the text and of the volumes."""
+"""From a TARGET to a graph: standard input, a design file, a named net, or a pattern.
+
+Errors hold the problems of the text and, as far as the layers are known, those of the volumes.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.errors import DesignError
-from cnncalc.language.target import load_file_text, load_target
+from cnncalc.errors import DesignError, Problem, did_you_mean
+from cnncalc.language import catalogue
+from cnncalc.language.files import read_bytes
+from cnncalc.language.limits import YAML_BYTES
+from cnncalc.language.reading import read_design, read_pattern
+from cnncalc.language.settings import DEFAULT_SETTINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cnncalc.graph import Graph
-    from cnncalc.language.expand import Settings
+    from cnncalc.language.settings import Settings
 
 
-def load_design(target: str, settings: Settings, stdin: str | None = None) -> Graph:
-    """The graph of a target; raises DesignError with the problems of the text and, as far as known, of the volumes."""
+class FileReader(NamedTuple):
+    """A format of design files.
+
+    ``function`` of ``module`` takes a name for messages, the content of at most ``most_bytes``, and the settings; it
+    returns a graph or raises DesignError. The module is imported when a file of that format is read.
+    """
+
+    endings: tuple[str, ...]
+    most_bytes: int
+    module: str
+    function: str
+
+
+FILE_READERS = (FileReader((".yaml", ".yml"), YAML_BYTES, "cnncalc.language.reading", "read_architecture_file"),)
+"""The formats of design files by the endings of their names; the first one also reads all other files."""
+
+
+def load(target: str, settings: Settings = DEFAULT_SETTINGS, stdin: str | None = None) -> Graph:
+    """The graph of a TARGET.
+
+    Tried in this order: ``-`` (the text ``stdin``), a path that exists or ends like a design file, a named net, a
+    pattern. Raises DesignError with all problems.
+    """
+    return _complete(_of_target, target, settings, stdin)
+
+
+def load_bytes(name: str, data: bytes, settings: Settings = DEFAULT_SETTINGS) -> Graph:
+    """The graph of the content of a design file, called ``name`` in messages."""
+    return _complete(_of_bytes, name, data, settings)
+
+
+def _complete(read: Callable[..., Graph], *arguments: object) -> Graph:
+    """Calls ``read``; its error gets the problems of volumes as well."""
     try:
-        return load_target(target, settings, stdin)
+        return read(*arguments)
     except DesignError as error:
         from cnncalc.analysis.volumes import with_volume_problems
 
         raise with_volume_problems(error) from None
 
 
-def load_design_text(name: str, text: str, settings: Settings) -> Graph:
-    """The graph of the text of an architecture file, called ``name`` in messages; raises DesignError like the above."""
-    try:
-        return load_file_text(name, text, settings)
-    except DesignError as error:
-        from cnncalc.analysis.volumes import with_volume_problems
+def _of_target(target: str, settings: Settings, stdin: str | None) -> Graph:
+    if target == "-":
+        return read_design("<stdin>", stdin or "", settings)
+    if any(target.endswith(reader.endings) for reader in FILE_READERS) or _exists(target):
+        return _of_bytes(target, read_bytes(target, _reader_of(target).most_bytes), settings)
+    path = catalogue.path(target)
+    if path is not None:
+        return _of_bytes(f"{target}.yaml", read_bytes(path), settings)
+    if _looks_like_name(target):
+        near = did_you_mean(target, catalogue.names())
+        message = f"no file, named net or pattern '{target}'{near}"
+        raise DesignError([Problem("unknown-target", message, None, "'cnncalc list' shows the named nets")])
+    return read_pattern("<pattern>", target, settings)
 
-        raise with_volume_problems(error) from None
+
+def _of_bytes(name: str, data: bytes, settings: Settings) -> Graph:
+    from importlib import import_module
+
+    reader = _reader_of(name)
+    graph: Graph = getattr(import_module(reader.module), reader.function)(name, data, settings)
+    return graph
+
+
+def _reader_of(name: str) -> FileReader:
+    return next((reader for reader in FILE_READERS if name.endswith(reader.endings)), FILE_READERS[0])
+
+
+def _exists(target: str) -> bool:
+    try:
+        return os.path.exists(target)
+    except ValueError:
+        return False
+
+
+def _looks_like_name(target: str) -> bool:
+    """Whether a target is one plain word, which no pattern is unless it begins with INPUT."""
+    word = target.strip()
+    if word.lower().startswith("input") or not word:
+        return False
+    return all(c.isalnum() or c in "-_./\\~" for c in word)

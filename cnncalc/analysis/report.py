@@ -219,7 +219,7 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
 
 def _image(shaped: Sequence[Shaped]) -> tuple[int, int]:
     """Height and width of the input; of several inputs the largest."""
-    inputs = [item.output for item in shaped if item.layer.kind == "input"]
+    inputs = [item.output for item in shaped if item.layer.is_input]
     return max([x.height for x in inputs], default=1), max([x.width for x in inputs], default=1)
 
 
@@ -262,7 +262,7 @@ def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:
     """A word for inputs that look like depth x height x width; they are taken as written."""
     found = []
     for node, layer, _, cost in shaped:
-        swapped = depth_last(cost.output) if layer.kind == "input" else None
+        swapped = depth_last(cost.output) if layer.is_input else None
         if swapped is not None:
             found.append(
                 Problem(

@@ -58,12 +58,12 @@ def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
 
 def with_volume_problems(error: DesignError) -> DesignError:
     """The error of a design with the problems of volumes added, as far as its nodes are known."""
-    if error.nodes is None:
+    if error.partial is None:
         return error
     try:
-        propagate(Graph("", error.nodes))
+        propagate(error.partial)
     except DesignError as more:
-        return DesignError(in_text_order([*error.every, *more.every]))
+        return DesignError(in_text_order([*error.every, *more.every]), error.partial)
     return error
 
 
@@ -85,7 +85,7 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
 
     It is the smallest square one, or the same one with its depth behind.
     """
-    places = [index for index, node in enumerate(graph.nodes) if node.kind == "input"]
+    places = [index for index, node in enumerate(graph.nodes) if node.is_input]
     layer = graph.nodes[places[0]].layer if len(places) == 1 else None
     if not isinstance(layer, Input) or len(graph.nodes) > MOST_NODES:
         return problems

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from cnncalc.analysis.rewriting import rewritten, with_pooled_fc
 from cnncalc.checks.findings import Advice
 from cnncalc.checks.measure import Meter, options_of
 from cnncalc.errors import CnncalcError
-from cnncalc.memory.fit import largest_batch, without_first_fc_plane
+from cnncalc.layers.convolution import Conv, Convolution, DepthwiseConv
+from cnncalc.layers.linear import FullyConnected
+from cnncalc.memory.fit import largest_batch
 from cnncalc.memory.report import Simulation
 
 if TYPE_CHECKING:
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.checks.budget import Measure
     from cnncalc.layers.base import Layer
+
+Change: TypeAlias = "tuple[str, Report | None]"
+"""What is changed, and the net with it; None if that is not a valid net."""
 
 MOST_DILATED = 12
 """So many convolutions, from the last one on, are tried with a dilation."""
@@ -47,28 +53,28 @@ def _ways(meter: Meter, measure: Measure, limit: int, *, is_max: bool) -> Iterat
     if not is_max or key == "layers":
         return
     if key in ("parameters", "weights", "parameter_memory"):
-        yield from _changed(measure, lambda: _pooled(report))
-        yield from _changed(measure, lambda: _halved(report))
-        yield from _changed(measure, lambda: _separable(report, lambda row: row.parameters))
+        yield from _changed(measure, _pooled(report))
+        yield from _changed(measure, _halved(report))
+        yield from _changed(measure, _separable(report, lambda row: row.parameters))
     elif key == "macs":
-        yield from _changed(measure, lambda: _separable(report, lambda row: row.macs))
-        yield from _changed(measure, lambda: _strided(report))
+        yield from _changed(measure, _separable(report, lambda row: row.macs))
+        yield from _changed(measure, _strided(report))
     elif key in ("activations", "activation_memory"):
         if measure.batch > 1:
             batch = limit // max(1, meter.value(measure) // measure.batch)
             if batch:
                 yield f"batch {batch}", meter.value(measure._replace(batch=batch))
-        yield from _changed(measure, lambda: _strided(report))
+        yield from _changed(measure, _strided(report))
     else:
         yield from _of_memory(meter, measure, limit)
 
 
-def _changed(measure: Measure, change: Callable[[], tuple[str, Report] | None]) -> Iterator[tuple[str, int]]:
-    """The value of a changed net; nothing where it does not fit together."""
+def _changed(measure: Measure, change: Change | None) -> Iterator[tuple[str, int]]:
+    """The value of a changed net; nothing where that is not a valid net."""
+    if change is None or change[1] is None:
+        return
     try:
-        made = change()
-        if made is not None:
-            yield made[0], Meter(made[1]).value(measure)
+        yield change[0], Meter(change[1]).value(measure)
     except CnncalcError:
         return
 
@@ -93,8 +99,8 @@ def _of_memory(meter: Meter, measure: Measure, limit: int) -> Iterator[tuple[str
                 yield what, peak(Simulation(report, options._replace(**change)), measure.batch)
             except CnncalcError:
                 continue
-    yield from _changed(measure, lambda: _pooled(report))
-    yield from _changed(measure, lambda: _strided(report))
+    yield from _changed(measure, _pooled(report))
+    yield from _changed(measure, _strided(report))
     if measure.batch > 1:
         if measure.profile == "notes":
             batch = largest_batch(lambda batch: Meter(report).value(measure._replace(batch=batch)), limit)
@@ -108,99 +114,72 @@ def _of_memory(meter: Meter, measure: Measure, limit: int) -> Iterator[tuple[str
 # Changed nets
 
 
-def _pooled(report: Report) -> tuple[str, Report] | None:
-    found = without_first_fc_plane(report)
+def _pooled(report: Report) -> Change | None:
+    """Global average pooling before the first FC layer."""
+    found = with_pooled_fc(report)
     return None if found is None else (f"global average pooling before {found[0]}", found[1])
 
 
-def _with(layer: Layer, **keys: Any) -> Layer:
-    """The layer with other values for some of its keys."""
-    return type(layer)(**{**layer.written(), **keys})
-
-
-def _replaced(report: Report, place: int, layers: tuple[Layer, ...]) -> Report:
-    """The net with the layer at a place replaced by one or more in a row."""
-    from cnncalc.analysis.report import account
-    from cnncalc.graph import Node
-
-    more = len(layers) - 1
-    nodes = []
-    for node, row in zip(report.graph.nodes, report.layers, strict=True):
-        inputs = tuple(index + more * (index >= place) for index in node.inputs)
-        share = None if node.share is None else node.share + more * (node.share >= place)
-        layer = row.layer
-        if row.index == place:
-            for number, new in enumerate(layers[:-1]):
-                nodes.append(Node(f"{node.name}-{number + 1}", new, inputs, named=True))
-                inputs = (place + number,)
-            layer = layers[-1]
-        nodes.append(node._replace(layer=layer, inputs=inputs, share=share, stated=None))
-    return account(report.graph._replace(nodes=tuple(nodes)), batch=report.batch, dtype=report.dtype)
-
-
-def _halved(report: Report) -> tuple[str, Report] | None:
+def _halved(report: Report) -> Change | None:
     """Half the units in the largest hidden FC layer."""
-    hidden = [row for row in report.layers if row.kind == "fc" and row.output.depth > 1]
-    read = report.graph.readers
-    hidden = [row for row in hidden[:-1] if read[row.index] and row.shared_with is None]
+    dense = [row for row in report.layers if isinstance(row.layer, FullyConnected) and row.output.depth > 1]
+    readers = report.graph.readers
+    hidden = [row for row in dense[:-1] if readers[row.index] and row.shared_with is None]
     largest = max(hidden, key=lambda row: row.parameters, default=None)
     if largest is None or 4 * largest.parameters < report.totals.parameters:
         return None
-    layer = _with(largest.layer, units=largest.output.depth // 2)
-    return f"{layer.label()} in place of {largest.label} in {largest.name}", _replaced(report, largest.index, (layer,))
+    return _replaced(report, largest, largest.layer.with_keys(units=largest.output.depth // 2))
 
 
-def _separable(report: Report, weight: Callable[[LayerReport], int]) -> tuple[str, Report] | None:
-    """A depthwise convolution and a 1x1 one in place of the convolution that contributes most."""
-    from cnncalc.layers import KINDS
-
+def _separable(report: Report, weight: Callable[[LayerReport], int]) -> Change | None:
+    """A depthwise convolution and a 1x1 one instead of the convolution that contributes most."""
     owners = {row.shared_with for row in report.layers}
     fitting = [
-        row
+        (row, row.layer)
         for row in report.layers
-        if row.kind == "conv"
-        and max(getattr(row.layer, "kernel", (1, 1))) > 1
-        and getattr(row.layer, "groups", 1) == 1
-        and getattr(row.layer, "connections", None) is None
+        if isinstance(row.layer, Conv)
+        and max(row.layer.kernel) > 1
+        and row.layer.groups == 1
+        and row.layer.connections is None
         and row.input_volumes[0].depth > 4
         and row.shared_with is None
         and row.name not in owners
     ]
-    largest = max(fitting, key=weight, default=None)
-    if largest is None:
+    if not fitting:
         return None
-    keys = {name: value for name, value in largest.layer.written().items() if name != "filters"}
-    bias = keys.pop("bias", True)
-    deep = KINDS["dwconv"](**keys, bias=False)
-    point = KINDS["conv"](filters=largest.output.depth, kernel=1, bias=bias)
-    what = f"{deep.label()} -> {point.label()} in place of {largest.label} in {largest.name}"
-    return what, _replaced(report, largest.index, (deep, point))
+    row, layer = max(fitting, key=lambda pair: weight(pair[0]))
+    keys = {name: value for name, value in layer.written().items() if name not in ("filters", "bias")}
+    deep = DepthwiseConv(**keys, bias=False)
+    point = Conv(filters=layer.filters, kernel=1, bias=layer.bias)
+    return _replaced(report, row, deep, point)
 
 
-def _strided(report: Report) -> tuple[str, Report] | None:
+def _strided(report: Report) -> Change | None:
     """Stride 2 in the first convolution."""
-    first = next((row for row in report.layers if row.kind == "conv"), None)
-    if first is None or getattr(first.layer, "stride", None) != (1, 1) or first.output.is_point:
+    first = next((row for row in report.layers if isinstance(row.layer, Conv)), None)
+    if first is None or first.layer.stride != (1, 1) or first.output.is_point:  # type: ignore[attr-defined]
         return None
-    layer = _with(first.layer, stride=2)
-    return f"{layer.label()} in place of {first.label} in {first.name}", _replaced(report, first.index, (layer,))
+    return _replaced(report, first, first.layer.with_keys(stride=2))
+
+
+def _replaced(report: Report, row: LayerReport, *layers: Layer) -> Change:
+    """The net with other layers instead of one, described by their labels."""
+    labels = " -> ".join([layer.label() for layer in layers])
+    return f"{labels} in place of {row.label} in {row.name}", rewritten(report, {row.index: layers})
 
 
 def _dilated(report: Report, measure: Measure) -> Iterator[tuple[str, int]]:
     """Dilation 2 in one of the last convolutions, where the volumes stay as they are."""
     fitting = [
-        row
+        (row, row.layer.with_keys(dilation=2))
         for row in report.layers
-        if row.kind in ("conv", "dwconv")
-        and max(getattr(row.layer, "kernel", (1, 1))) > 1
-        and getattr(row.layer, "dilation", None) == (1, 1)
-        and getattr(row.layer, "pad", "") is None
+        if isinstance(row.layer, Convolution)
+        and max(row.layer.kernel) > 1
+        and row.layer.dilation == (1, 1)
+        and row.layer.pad is None
         and not row.training_only
     ]
-    for row in reversed(fitting[-MOST_DILATED:]):
-        try:
-            changed = _replaced(report, row.index, (_with(row.layer, dilation=2),))
-        except CnncalcError:
-            continue
-        if changed.layers[row.index].output == row.output:
+    for row, layer in reversed(fitting[-MOST_DILATED:]):
+        changed = rewritten(report, {row.index: (layer,)})
+        if changed is not None and changed.layers[row.index].output == row.output:
             yield f"dilation 2 in {row.name}", Meter(changed).value(measure)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.checks.measure import Meter
 from cnncalc.errors import CnncalcError, DesignError, Problem
-from cnncalc.language.target import decode, load_text, read_text
+from cnncalc.language.files import read_text
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cnncalc.checks.budget import Measure
-    from cnncalc.language.expand import Settings
+    from cnncalc.language.settings import Settings
 
 SECONDS = 30
 """git gets so long for an answer."""
@@ -57,13 +57,14 @@ class Revision(Base):
         return found.value(measure)
 
     def _report(self, file: str) -> Any:
+        from cnncalc.analysis.loading import load_bytes
         from cnncalc.analysis.report import account
 
         if not os.path.isfile(file):
             raise NoBase(f"{file} is no file of the repository")
-        text = self.text(file)
+        content = self.content(file)
         try:
-            return account(load_text(f"{self.name}:{file}", text, self.settings))
+            return account(load_bytes(f"{self.name}:{file}", content, self.settings))
         except CnncalcError as error:
             first = error.problems[0].message if isinstance(error, DesignError) else str(error)
             raise NoBase(f"{file} cannot be read as it is in {self.name}: {first}") from None
@@ -76,13 +77,13 @@ class Revision(Base):
             self._git(folder, "rev-parse", "--verify", "--quiet", f"{self.revision}^{{commit}}")
             self._checked.add(folder)
 
-    def text(self, file: str) -> str:
-        """The text of a file in the revision."""
+    def content(self, file: str) -> bytes:
+        """The content of a file in the revision."""
         folder, name = os.path.split(os.path.abspath(file))
         self.verify(folder)
         if not self._git(folder, "ls-tree", "--name-only", self.revision, "--", f"./{name}").strip():
             raise NoBase(f"{file} is new: {self.name} does not have it")
-        return decode(f"{self.name}:{file}", self._git(folder, "cat-file", "blob", f"{self.revision}:./{name}"))
+        return self._git(folder, "cat-file", "blob", f"{self.revision}:./{name}")
 
     def _unreadable(self, why: str) -> DesignError:
         hint = "fetch the history it lies in; a shallow clone (fetch-depth: 1) does not have it"

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.analysis.loading import load_design
+from cnncalc.analysis.loading import load
 from cnncalc.analysis.report import account
 from cnncalc.checks.advice import advise
 from cnncalc.checks.baseline import Baseline, NoBase, Revision, recorded_name
@@ -15,7 +15,7 @@ from cnncalc.checks.configuration import NO_CONFIGURATION, Configuration, Config
 from cnncalc.checks.findings import Finding
 from cnncalc.checks.measure import Meter, usual_measures
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
-from cnncalc.language.target import read_text
+from cnncalc.language.files import read_text
 from cnncalc.source import Source, visible
 from cnncalc.units import percent
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
     from cnncalc.checks.baseline import Base
     from cnncalc.checks.budget import Entry, Limit
-    from cnncalc.language.expand import Settings
+    from cnncalc.language.settings import Settings
     from cnncalc.source import Span
 
 PASSED, WARNED, BROKEN, UNKNOWN = "pass", "warning", "error", "no base"
@@ -248,7 +248,7 @@ class Checker:
         try:
             name = target.shown if target.path is not None else target.target
             if report is None:
-                graph = load_design(name, self.settings, self.stdin)
+                graph = load(name, self.settings, self.stdin)
                 architecture = graph.name
                 report = account(graph)
             architecture = report.name

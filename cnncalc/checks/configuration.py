@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.checks.budget import Budget, Written, read_budget
 from cnncalc.errors import DesignError, Problem, did_you_mean, in_text_order
+from cnncalc.language.files import read_text
 from cnncalc.language.limits import YAML_BYTES
-from cnncalc.language.target import read_text
 from cnncalc.source import Source, Span
 
 if TYPE_CHECKING:

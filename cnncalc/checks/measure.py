@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.analysis.cost import COUNTED
 from cnncalc.checks.budget import UNIT_OF, Measure
 from cnncalc.checks.findings import Share
 from cnncalc.memory.optimizers import optimizer_named
@@ -49,7 +48,7 @@ class Meter:
         if key in ("parameters", "weights", "macs", "activations"):
             return int(getattr(totals, key))
         if key == "layers":
-            return sum(row.kind in COUNTED for row in report.layers)
+            return sum(row.layer.counts_macs for row in report.layers)
         if key == "receptive_field":
             return min(seen_last(report).receptive_field)
         if key == "parameter_memory":

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cnncalc.analysis.difference import Quantity
     from cnncalc.analysis.report import Report
     from cnncalc.graph import Graph
-    from cnncalc.language.expand import Settings
+    from cnncalc.language.settings import Settings
     from cnncalc.memory.report import Options
 
 HELP = """Says what is different in AFTER: layers that were added, removed, changed or renamed, and all totals.
@@ -105,17 +105,17 @@ def _at_revision(file: str, revision: str, settings: Settings) -> Graph:
     """The net of a file as it was in a revision of its git repository."""
     import os
 
-    from cnncalc.analysis.loading import load_design_text
+    from cnncalc.analysis.loading import load_bytes
     from cnncalc.checks.baseline import NoBase, Revision
 
     if not os.path.isfile(file):
         message = f"--base compares a file with its earlier form, but '{visible(file)[:60]}' is no file"
         raise ValueProblem(message, code="usage", hint="cnncalc diff FILE --base REV")
     try:
-        text = Revision(revision, settings).text(file)
+        content = Revision(revision, settings).content(file)
     except NoBase as error:
         raise ValueProblem(str(error), code="unreadable-base") from None
-    return load_design_text(f"{visible(revision)}:{file}", text, settings)
+    return load_bytes(f"{visible(revision)}:{file}", content, settings)
 
 
 def names_of(old: Report, new: Report, before: str, after: str | None, base: str | None) -> tuple[str, str]:

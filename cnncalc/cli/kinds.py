@@ -32,13 +32,12 @@ def run(kind: str | None, columns: str | None, output: dict[str, Any]) -> None:
     if name not in KINDS:
         near = did_you_mean(name, KINDS)
         raise ValueProblem(f"no layer kind '{kind[:60]}'{near}", code="unknown-layer", hint="cnncalc kinds lists them")
-    from cnncalc.analysis.loading import load_design
+    from cnncalc.analysis.loading import load
     from cnncalc.analysis.report import account
-    from cnncalc.language.expand import Settings
     from cnncalc.memory.report import account_memory
     from cnncalc.views.kinds import kind_document
 
-    memory = account_memory(account(load_design(KINDS[name].example, Settings())))
+    memory = account_memory(account(load(KINDS[name].example)))
     out.write(kind_document(name, memory).with_columns(columns))
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnncalc.cli.streams import Output
     from cnncalc.formats.notation import Notation
     from cnncalc.graph import Graph
-    from cnncalc.language.expand import Settings
+    from cnncalc.language.settings import Settings
 
 
 def _assignment(text: str) -> tuple[str, str]:
@@ -159,15 +159,15 @@ def output_options(*formats: str) -> tuple[Option, ...]:
 
 def load(target: str, design: dict[str, Any]) -> Graph:
     """The net behind a TARGET, read with what the options :data:`DESIGN` gave."""
-    from cnncalc.analysis.loading import load_design
+    from cnncalc.analysis import loading
     from cnncalc.cli.streams import read_input
 
-    return load_design(target, settings_of(design), read_input() if target == "-" else None)
+    return loading.load(target, settings_of(design), read_input() if target == "-" else None)
 
 
 def settings_of(design: dict[str, Any]) -> Settings:
-    """What the options :data:`DESIGN` gave, as the front end takes it."""
-    from cnncalc.language.expand import Settings
+    """What the options :data:`DESIGN` gave."""
+    from cnncalc.language.settings import Settings
 
     variables = {name: variable(name, text) for name, text in (design.get("variables") or {}).items()}
     return Settings(**{**design, "variables": variables})

@@ -1,7 +1,7 @@
 """CommonMark: the parts of a document that may hold HTML comments, and the comments in the middle of text.
 
-A line is read from the left: the containers it stands in (quotations, entries of lists), then what it begins or goes on
-with. Of Python-Markdown and GitHub the containers of admonitions, tabs and footnotes are known as well.
+A line is read from the left: the containers it is in (quotations, list items), then the block that it begins or
+continues. The admonitions, tabs and footnotes of Python-Markdown and GitHub are containers too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 QUOTATION = 0
-"""The container of a quotation; that of an entry of a list is the number of columns by which it is indented."""
+"""The container of a quotation. That of a list item is its indent in columns."""
 
 FENCE = re.compile(r"(`{3,})[^`]*$|(~{3,}).*$")
 HEADING = re.compile(r"#{1,6}(?:[ \t]|$)")
@@ -46,11 +46,11 @@ HTML_BLOCKS = (
     (re.compile(r"<!\[CDATA\["), re.compile(r"\]\]>")),
     (re.compile(rf"</?(?:{NAMES})(?:\s|/?>|$)", re.I), BLANK),
 )  # fmt: skip
-"""How a block of HTML begins, and what its last line holds; one that ends in :data:`BLANK` ends before a blank line."""
+"""The begin and the end of each kind of HTML block; :data:`BLANK`: it ends before a blank line."""
 
 
 class Piece(NamedTuple):
-    """A part of a line, without the containers that it stands in."""
+    """A part of a line, without the markers of its containers."""
 
     start: int
     end: int
@@ -67,7 +67,7 @@ class Leaf(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A place in a line: its offset, its column, and how many of the open containers it stands in."""
+    """A place in a line: offset, column, and how many of the open containers it is in."""
 
     at: int
     column: int
@@ -75,7 +75,7 @@ class Place(NamedTuple):
 
 
 class Blocks:
-    """Reads a document line by line: what containers are open, and which leaf: a paragraph, code, HTML."""
+    """Reads a document line by line; tracks the open containers and the open paragraph, code or HTML block."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -101,7 +101,7 @@ class Blocks:
         return self.leaves
 
     def _goes_on(self, place: Place, end: int) -> bool:
-        """Whether the line belongs to code or to a block of HTML that is open."""
+        """Whether the line belongs to an open block of code or HTML."""
         is_inside = place.matched == len(self.containers)
         if self.fence:
             is_code = is_inside
@@ -119,7 +119,7 @@ class Blocks:
         return True
 
     def _begin(self, place: Place, end: int) -> Place | None:
-        """Begins what stands at a place; gives the place inside if it is a container, None if the line is done."""
+        """Begins the block at a place; returns the place inside a container, or None if the line is done."""
         text = self.text
         first, column = _blanks(text, place.at, place.column, end)
         if first == end:
@@ -127,18 +127,25 @@ class Blocks:
             return None
         self.is_empty_entry = False
         is_text = bool(self.paragraph) and not _is_table(text, self.paragraph)
-        goes_on = is_text and place.matched == len(self.containers)
-        indent = column - place.column
-        sign = text[first]
-        if indent >= TAB:
+        if column - place.column >= TAB:
             if is_text:
                 self.paragraph.append(Piece(first, end))
             else:
                 self._close(place)
             return None
-        if sign == ">":
-            self._open(place, QUOTATION)
-            return Place(*_behind_quotation(text, first, column, end), place.matched + 1)
+        goes_on = is_text and place.matched == len(self.containers)
+        if self._begin_leaf(place, first, end, goes_on=goes_on):
+            return None
+        begun = self._begin_container(place, first, column, end, goes_on=goes_on)
+        if begun is False:
+            if not self.paragraph:
+                self._close(place)
+            self.paragraph.append(Piece(first, end))
+        return begun if isinstance(begun, Place) else None
+
+    def _begin_leaf(self, place: Place, first: int, end: int, *, goes_on: bool) -> bool:
+        """Begins a block of code, a heading, a block of HTML or a rule; False if the line begins none of them."""
+        text, sign = self.text, self.text[first]
         if sign in "`~" and (fence := FENCE.match(text, first, end)) is not None:
             self._close(place)
             self.fence = fence[1] or fence[2]
@@ -152,25 +159,35 @@ class Blocks:
                 self._close_html()
         elif _is_rule(text, first, end, under_text=goes_on):
             self._close(place)
-        elif (entry := _entry(text, first, column, end, goes_on)) is not None:
+        else:
+            return False
+        return True
+
+    def _begin_container(self, place: Place, first: int, column: int, end: int, *, goes_on: bool) -> Place | bool:
+        """Opens a quotation, a list item, an admonition or a footnote.
+
+        Returns the place inside it; True where the line holds nothing more, False where it begins no container.
+        """
+        text, sign, indent = self.text, self.text[first], column - place.column
+        if sign == ">":
+            self._open(place, QUOTATION)
+            return Place(*_behind_quotation(text, first, column, end), place.matched + 1)
+        if (entry := _entry(text, first, column, end, goes_on)) is not None:
             at, wide = entry
             self._open(place, indent + wide)
             self.is_empty_entry = at == end
-            return None if at == end else Place(at, column + wide, place.matched + 1)
-        elif sign in "!?=" and ADMONITION.match(text, first, end):
+            return True if at == end else Place(at, column + wide, place.matched + 1)
+        if sign in "!?=" and ADMONITION.match(text, first, end):
             self._open(place, indent + TAB)
             self.leaves.append(Leaf((Piece(first, end),)))
-        elif sign == "[" and (note := FOOTNOTE.match(text, first, end)) is not None:
+            return True
+        if sign == "[" and (note := FOOTNOTE.match(text, first, end)) is not None:
             self._open(place, TAB)
             return Place(note.end(), column + len(note[0]), place.matched + 1)
-        else:
-            if not self.paragraph:
-                self._close(place)
-            self.paragraph.append(Piece(first, end))
-        return None
+        return False
 
     def _blank(self, place: Place) -> None:
-        """A blank line: it ends a paragraph, a quotation, and an entry in which nothing stands yet."""
+        """Reads a blank line, which ends a paragraph, a quotation and an empty list item."""
         is_inside = place.matched == len(self.containers)
         self._close(place)
         if self.is_empty_entry and is_inside:
@@ -182,12 +199,12 @@ class Blocks:
         self.containers.append(container)
 
     def _close(self, place: Place) -> None:
-        """Ends the paragraph, and the containers that the line does not stand in."""
+        """Ends the paragraph and the containers that the line is not in."""
         self._close_paragraph()
         del self.containers[place.matched :]
 
     def _close_paragraph(self) -> None:
-        """Ends the paragraph; a table is read line by line, since no code goes on in its next row."""
+        """Ends the paragraph; each row of a table is a leaf, since a code span ends with its row."""
         if _is_table(self.text, self.paragraph):
             self.leaves += [Leaf((piece,)) for piece in self.paragraph]
         elif self.paragraph:
@@ -201,20 +218,20 @@ class Blocks:
 
 
 def _is_table(text: str, pieces: Sequence[Piece]) -> bool:
-    """Whether a paragraph is a table: its second line is a rule with as many cells as the first."""
+    """Whether a paragraph is a table: its second line is a delimiter row with as many cells as the first."""
     if len(pieces) < 2 or not DELIMITERS.match(text, *pieces[1]):
         return False
     return _cells(text[slice(*pieces[0])]) == _cells(text[slice(*pieces[1])])
 
 
 def _cells(row: str) -> int:
-    """How many cells a row has."""
+    """The number of cells of a row."""
     row = row.strip().replace("\\|", "")
     return row.removeprefix("|").removesuffix("|").count("|") + 1
 
 
 def _blanks(text: str, at: int, column: int, end: int) -> tuple[int, int]:
-    """The first place that holds no blank, and its column."""
+    """Offset and column of the first character that is no blank."""
     while at < end:
         if text[at] == " ":
             column += 1
@@ -227,7 +244,7 @@ def _blanks(text: str, at: int, column: int, end: int) -> tuple[int, int]:
 
 
 def _advanced(text: str, at: int, column: int, columns: int) -> tuple[int, int]:
-    """So many columns of blanks further, or as far as there are blanks; a tab may be taken in part."""
+    """Offset and column after at most so many columns of blanks; a tab may be taken in part."""
     target = column + columns
     while column < target and at < len(text) and text[at] in " \t":
         wide = TAB - column % TAB if text[at] == "\t" else 1
@@ -238,7 +255,7 @@ def _advanced(text: str, at: int, column: int, columns: int) -> tuple[int, int]:
 
 
 def _continued(text: str, start: int, end: int, containers: list[int]) -> Place:
-    """How far the open containers go on in a line: the place behind them."""
+    """The place behind the markers of the open containers that a line continues."""
     at, column = start, 0
     bare_end = start + len(text[start:end].rstrip(" \t"))
     for matched, container in enumerate(containers):
@@ -258,27 +275,27 @@ def _continued(text: str, start: int, end: int, containers: list[int]) -> Place:
 
 
 def _behind_quotation(text: str, at: int, column: int, end: int) -> tuple[int, int]:
-    """Place and column behind a ``>`` and the blank that belongs to it."""
+    """Offset and column behind a ``>`` and its blank."""
     at, column = at + 1, column + 1
     return _advanced(text, at, column, 1) if at < end else (at, column)
 
 
 def _is_rule(text: str, first: int, end: int, *, under_text: bool) -> bool:
-    """Whether a line is a rule between paragraphs, or underlines a heading."""
+    """Whether a line is a rule, or underlines a heading."""
     if under_text and UNDERLINE.match(text, first, end):
         return True
     return text[first] in "*-_" and RULE.match(text, first, end) is not None
 
 
 def _closes(fence: str, text: str, place: Place, end: int) -> bool:
-    """Whether a line closes a block of code."""
+    """Whether a line closes a fenced code block."""
     first, column = _blanks(text, place.at, place.column, end)
     rest = text[first:end].rstrip(" \t")
     return column - place.column < TAB and len(rest) >= len(fence) and rest == fence[0] * len(rest)
 
 
 def _html_end(text: str, first: int, end: int, in_paragraph: bool) -> re.Pattern[str] | None:
-    """What ends the block of HTML that begins here; None if none does."""
+    """The end of the HTML block that begins here; None if none begins."""
     for begin, closing in HTML_BLOCKS:
         if begin.match(text, first, end):
             return closing
@@ -290,7 +307,7 @@ def _html_end(text: str, first: int, end: int, in_paragraph: bool) -> re.Pattern
 
 
 def _entry(text: str, first: int, column: int, end: int, in_paragraph: bool) -> tuple[int, int] | None:
-    """Where the content of an entry of a list begins, and how many columns behind its sign; None if there is none."""
+    """Offset of the content of a list item, and its columns behind the marker; None if no item begins here."""
     found = ENTRY.match(text, first, end)
     if found is None:
         return None
@@ -307,7 +324,7 @@ def _entry(text: str, first: int, column: int, end: int, in_paragraph: bool) -> 
     return behind, len(found[0]) + blanks
 
 
-# The middle of text
+# Inline comments
 
 
 SIGN = re.compile(r"\\.|`+|<", re.S)
@@ -316,47 +333,57 @@ TICKS = re.compile(r"`+")
 
 def inline_places(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each comment in a paragraph: outside of code spans, tags and links, and not escaped."""
-    runs: dict[int, list[int]] | None = None
-    missing: set[str] = set()
+    ends = _Ends(text)
     at = 0
     while (sign := SIGN.search(text, at)) is not None:
-        at = sign.end()
-        if sign[0][0] == "\\":
-            continue
+        start, at = sign.span()
         if sign[0][0] == "`":
-            if runs is None:
-                runs = {}
-                for run in TICKS.finditer(text):
-                    runs.setdefault(len(run[0]), []).append(run.start())
-            same = runs.get(len(sign[0]), [])
-            place = bisect_right(same, sign.start())
-            if place < len(same):
-                at = same[place] + len(sign[0])
-            continue
-        start = sign.start()
-        if text.startswith("<!--", start) and not text.startswith((">", "->"), start + 4):
-            end = _until(text, "-->", start + 4, missing)
+            at = ends.of_code(start, len(sign[0])) or at
+        elif sign[0] == "<" and text.startswith("<!--", start) and not text.startswith((">", "->"), start + 4):
+            end = ends.behind("-->", start + 4)
             if end:
                 yield start, end
                 at = end
-            continue
-        opaque = TAG.match(text, start) or AUTOLINK.match(text, start)
-        if opaque is not None:
-            at = opaque.end()
-        elif text.startswith("<?", start):
-            at = _until(text, "?>", start, missing) or at
-        elif text.startswith("<![CDATA[", start):
-            at = _until(text, "]]>", start, missing) or at
-        elif text.startswith("<!", start) and text[start + 2 : start + 3].isalpha():
-            at = _until(text, ">", start, missing) or at
+        elif sign[0] == "<":
+            at = ends.of_markup(start) or at
 
 
-def _until(text: str, what: str, at: int, missing: set[str]) -> int:
-    """The end of the next ``what``, 0 if there is none any more."""
-    if what in missing:
-        return 0
-    end = text.find(what, at)
-    if end < 0:
-        missing.add(what)
-        return 0
-    return end + len(what)
+class _Ends:
+    """Finds where inline code and HTML end; the searches over a whole text take linear time together."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._runs: dict[int, list[int]] = {}
+        self._missing: set[str] = set()
+
+    def of_code(self, start: int, length: int) -> int:
+        """The end of a code span that begins with so many backticks; 0 if it is never closed."""
+        if not self._runs:
+            for run in TICKS.finditer(self.text):
+                self._runs.setdefault(len(run[0]), []).append(run.start())
+        same = self._runs.get(length, [])
+        place = bisect_right(same, start)
+        return same[place] + length if place < len(same) else 0
+
+    def of_markup(self, start: int) -> int:
+        """The end of a tag, an autolink, an instruction, a CDATA section or a declaration; 0 if there is none."""
+        text = self.text
+        found = TAG.match(text, start) or AUTOLINK.match(text, start)
+        if found is not None:
+            return found.end()
+        if text.startswith("<?", start):
+            return self.behind("?>", start)
+        if text.startswith("<![CDATA[", start):
+            return self.behind("]]>", start)
+        is_declaration = text.startswith("<!", start) and text[start + 2 : start + 3].isalpha()
+        return self.behind(">", start) if is_declaration else 0
+
+    def behind(self, what: str, at: int) -> int:
+        """The end of the next ``what``, 0 if there is none."""
+        if what in self._missing:
+            return 0
+        end = self.text.find(what, at)
+        if end < 0:
+            self._missing.add(what)
+            return 0
+        return end + len(what)

@@ -1,4 +1,4 @@
-"""reStructuredText: comments alone on their line, outside of literal blocks, of code and of other comments."""
+"""reStructuredText: comments alone on their line, outside of literal blocks, code and other comments."""
 
 from __future__ import annotations
 
@@ -28,62 +28,89 @@ BULLET = re.compile(r"(?:[-+*\u2022\u2023\u2043]|\(?(?:[0-9]+|[A-Za-z]|#|[ivxlcd
 PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 RULE = re.compile(r"([!-/:-@\[-`{-~])\1*")
 LEXERS = {"json": "json", "yaml": "yaml", "rst": "rst", "markdown": "md", "xml": "xml"}
-"""Languages that every highlighter of code knows; others are shown as text."""
+"""Languages that every code highlighter knows; other formats are shown as text."""
 RAW = {"html": "html", "svg": "html", "latex": "latex"}
-"""Formats that docutils passes to a writer of the right kind."""
+"""Formats that the directive ``raw`` passes through, and the output format that it names."""
 
 
 def comments(text: str) -> Iterator[Comment]:
     """Every comment of one line that could be a marker."""
-    opaque = -1  # lines with a larger indent than this are not read
-    literal: int | None = None  # the indent of a paragraph that ended in '::', until the block behind it begins
-    quoted = ""  # the character that begins every line of a quoted literal block
-    paragraph: int | None = None  # the indent of the paragraph that the line before belongs to
-    was_blank, is_empty = True, False
-    for start, end, _ in lines_of(text):
-        line = text[start:end]
-        bare = line.strip()
-        if not bare:
-            if is_empty:  # nothing belongs to a comment that is empty and stands before a blank line
-                opaque, is_empty = -1, False
-            quoted, was_blank, paragraph = "", True, None
-            continue
-        is_empty = False
-        indent = width(line)
-        if quoted and line.lstrip()[0] == quoted:
-            continue
-        quoted = ""
-        if literal is not None and was_blank:
-            if indent > literal:
-                opaque = literal if opaque < 0 else min(opaque, literal)
-            elif indent == literal and PUNCTUATION.match(bare):
-                quoted, literal = bare[0], None
-                continue
-        literal, was_blank = None, False
-        if opaque >= 0 and indent > opaque:
-            continue
-        opaque = -1
+    return _Reader(text).comments()
+
+
+class _Reader:
+    """Reads a document line by line and tracks which lines are literal text, code or the body of a comment."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.opaque = -1
+        """Lines indented more than this are not read; -1: all are."""
+        self.literal: int | None = None
+        """The indent of a paragraph that ended in ``::``, until its block begins."""
+        self.quote = ""
+        """The character at the start of each line of an open quoted literal block."""
+        self.paragraph: int | None = None
+        """The indent of the paragraph that the line before belongs to."""
+        self.is_after_blank = True
+        self.is_after_empty_comment = False
+
+    def comments(self) -> Iterator[Comment]:
+        for start, end, _ in lines_of(self.text):
+            line = self.text[start:end]
+            if not line.strip():
+                self._read_blank()
+            elif not self._is_literal(line):
+                yield from self._read(line, start, end)
+
+    def _read_blank(self) -> None:
+        if self.is_after_empty_comment:  # an empty comment before a blank line has no body
+            self.opaque = -1
+        self.is_after_empty_comment, self.is_after_blank = False, True
+        self.quote, self.paragraph = "", None
+
+    def _is_literal(self, line: str) -> bool:
+        """Whether a line belongs to a literal block, to code or to the body of a comment."""
+        self.is_after_empty_comment = False
+        indent, first = width(line), line.lstrip()[0]
+        if first == self.quote:
+            return True
+        self.quote = ""
+        if self.literal is not None and self.is_after_blank:
+            if indent > self.literal:
+                self.opaque = self.literal if self.opaque < 0 else min(self.opaque, self.literal)
+            elif indent == self.literal and PUNCTUATION.match(first):
+                self.quote, self.literal = first, None
+                return True
+        self.literal, self.is_after_blank = None, False
+        if 0 <= self.opaque < indent:
+            return True
+        self.opaque = -1
+        return False
+
+    def _read(self, line: str, start: int, end: int) -> Iterator[Comment]:
+        """The comment that a line holds, if any; opens the literal block, directive or comment that it begins."""
+        text, bare, column = self.text, line.strip(), width(line)
         begin = start + len(line) - len(line.lstrip())
-        column = indent
         while (item := BULLET.match(text, begin, end)) is not None:
             begin, column = item.end(), column + len(item[0])
         explicit = EXPLICIT.match(text, begin, end)
         inner = explicit.end() if explicit is not None else begin
-        if explicit is None or (paragraph == column and not MARKER.match(text[inner:end])):
-            literal = column if bare.endswith("::") else None
-            paragraph = None if RULE.fullmatch(bare) else column
-            continue
-        paragraph = None
+        is_marker = MARKER.match(text[inner:end]) is not None
+        if explicit is None or (self.paragraph == column and not is_marker):
+            self.literal = column if bare.endswith("::") else None
+            self.paragraph = None if RULE.fullmatch(bare) else column
+            return
+        self.paragraph = None
         directive = DIRECTIVE.match(text, inner, end)
         if directive is not None:
             if directive[1].lower().rpartition(":")[2] in CODE:
-                opaque = column
+                self.opaque = column
             elif bare.endswith("::") and directive.end() < end:
-                literal = column + 3
+                self.literal = column + 3
         elif not NOT_A_COMMENT.match(text, inner, end):
             yield Comment(begin, end, inner, end, re.sub(r"\S", " ", text[start:begin]))
-            if not MARKER.match(text[inner:end]):  # what is indented behind a comment belongs to it
-                opaque, is_empty = column, inner == end
+            if not is_marker:  # what is indented below a comment belongs to it
+                self.opaque, self.is_after_empty_comment = column, inner == end
 
 
 def picture(picture: Picture) -> list[str]:
@@ -104,5 +131,5 @@ def listing(answer: Answer, indent: str) -> list[str]:
 
 
 def inline(text: str) -> str:
-    """Words that reStructuredText shows as they are."""
+    """A line of words, escaped."""
     return line_of(text)

@@ -81,8 +81,11 @@ def looks_like_file(text: str) -> bool:
     return "->" not in first and "\u2192" not in first and not first.upper().startswith("INPUT ") and first != "INPUT"
 
 
-def parse_architecture(source: Source) -> Design:
-    """The design in an architecture file; raises DesignError with all problems found in it."""
+def parse_architecture(source: Source) -> tuple[Design, list[Problem]]:
+    """The design in an architecture file, as far as it could be read, and its problems.
+
+    Raises DesignError where nothing could be read.
+    """
     document = Document(source)
     root = document.read()
     if not isinstance(root, Mapping):
@@ -91,7 +94,8 @@ def parse_architecture(source: Source) -> Design:
         span = root.span if root is not None else Span(source, 0, 1)
         message = "an architecture file is a mapping with the key 'layers'"
         raise DesignError([Problem("wrong-type", message, span)])
-    return _FileReader(source, root, document.problems).design()
+    reader = _FileReader(source, root, document.problems)
+    return reader.design(), reader.problems
 
 
 class _FileReader:
@@ -136,10 +140,7 @@ class _FileReader:
         else:
             items = self._chain(layers, "layers")
         budget = self.root.get("budget")
-        design = Design(name, items, title, origin, size, size_span, variables, defaults, blocks, budget, tuple(ignore))
-        if self.problems:
-            raise PartialDesign(self.problems, design)
-        return design
+        return Design(name, items, title, origin, size, size_span, variables, defaults, blocks, budget, tuple(ignore))
 
     # keys of the file
 
@@ -465,11 +466,3 @@ def _read_as(what: str, node: Sequence | Mapping) -> Problem:
         node.span,
         f'write it in quotes: "{line}"',
     )
-
-
-class PartialDesign(DesignError):
-    """Problems of a file, together with what could be read of it, so that the rest is checked in the same run."""
-
-    def __init__(self, problems: list[Problem], design: Design) -> None:
-        super().__init__(problems)
-        self.design = design

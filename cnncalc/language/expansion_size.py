@@ -1,4 +1,4 @@
-"""The size of an expansion before anything is expanded, so that no small text can make a net without end."""
+"""The size of an expansion, counted before expanding, so that a small text cannot make an endless net."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from cnncalc.source import Span
 
 
-class Weigher:
+class ExpansionCounter:
     """Counts the layers, calls and iterations of one design; ``keeps`` tells whether a bare '?' may be kept.
 
-    What makes no sense weighs little or nothing: the expansion says what is wrong with it. ``problems`` are those found
-    so far, which a refusal repeats.
+    Invalid items count 0 or 1; the expansion reports them. ``problems`` are those found so far, which the error
+    includes.
     """
 
     def __init__(self, planner: Planner, variables: Variables, problems: list[Problem], *, keeps: bool) -> None:
@@ -30,34 +30,34 @@ class Weigher:
         self.variables = variables
         self.problems = problems
         self.keeps = keeps
-        self.weighed: dict[tuple[str, str], int] = {}
+        self.counted: dict[tuple[str, str], int] = {}
         self.used_names: dict[int, frozenset[str]] = {}
 
     def check(self, items: Iterable[Item]) -> None:
-        """Refuses a net that would expand beyond the limit."""
-        self._weight(items, self.variables.outside, 0)
+        """Raises DesignError if the net would expand beyond the limit."""
+        self._count(items, self.variables.outside, 0)
 
-    def _weight(self, items: Iterable[Item], environment: Environment, depth: int) -> int:
+    def _count(self, items: Iterable[Item], environment: Environment, depth: int) -> int:
         total = 0
         for item in items:
-            total += self._item_weight(item, environment, depth)
+            total += self._count_item(item, environment, depth)
             if total > EXPANSION:
                 raise self._too_large(total, item.unit.span)
         return total
 
-    def _item_weight(self, item: Item, environment: Environment, depth: int) -> int:
+    def _count_item(self, item: Item, environment: Environment, depth: int) -> int:
         span = item.suffix_span or item.unit.span
         if item.optional:
             if item.condition is None:
-                return self._unit_weight(item.unit, environment, depth) if self.keeps else 0
+                return self._count_unit(item.unit, environment, depth) if self.keeps else 0
             try:
                 if not holds(item.condition, environment):
                     return 0
             except DesignError:
                 return 0
-            return self._unit_weight(item.unit, environment, depth)
+            return self._count_unit(item.unit, environment, depth)
         if item.times is None:
-            return self._unit_weight(item.unit, environment, depth)
+            return self._count_unit(item.unit, environment, depth)
         try:
             rounds = rounds_of(item, environment)
         except DesignError:
@@ -65,19 +65,19 @@ class Weigher:
         if not rounds:
             return 0
         if not (self._names_used(item.unit) & set(item.names)):
-            return self._bounded(rounds.count * (1 + self._unit_weight(item.unit, environment, depth)), span)
+            return self._bounded(rounds.count * (1 + self._count_unit(item.unit, environment, depth)), span)
         total = 0
         for values in rounds:
-            total += 1 + self._unit_weight(item.unit, environment.bound(**values), depth)
+            total += 1 + self._count_unit(item.unit, environment.bound(**values), depth)
             if total > EXPANSION:
                 raise self._too_large(max(total, rounds.count), span)
         return total
 
-    def _unit_weight(self, unit: LayerSyntax | GroupSyntax, environment: Environment, depth: int) -> int:
+    def _count_unit(self, unit: LayerSyntax | GroupSyntax, environment: Environment, depth: int) -> int:
         if depth > NESTING:
             raise self._refusal(f"groups and calls nest at most {NESTING} deep", unit.span)
         if isinstance(unit, GroupSyntax):
-            return sum(self._weight(branch, environment, depth + 1) for branch in unit.branches)
+            return sum(self._count(branch, environment, depth + 1) for branch in unit.branches)
         plan = self.planner.plan(unit)
         if plan.block is None or plan.is_broken:
             return 1
@@ -86,10 +86,10 @@ class Weigher:
         except DesignError:
             return 1
         known = (plan.block.name, repr([values[p.name] for p in plan.block.parameters]))
-        if known not in self.weighed:
+        if known not in self.counted:
             inside = self.variables.inside(values, None)
-            self.weighed[known] = 1 + self._weight(plan.block.body, inside, depth + 1)
-        return self.weighed[known]
+            self.counted[known] = 1 + self._count(plan.block.body, inside, depth + 1)
+        return self.counted[known]
 
     def _names_used(self, unit: LayerSyntax | GroupSyntax) -> frozenset[str]:
         """The names that counts, conditions and arguments inside a unit use."""
@@ -114,15 +114,15 @@ class Weigher:
             for given in plan.given.values():
                 used |= names_of(given.value)
 
-    def _bounded(self, weight: int, span: Span | None) -> int:
-        if weight > EXPANSION:
-            raise self._too_large(weight, span)
-        return weight
+    def _bounded(self, count: int, span: Span | None) -> int:
+        if count > EXPANSION:
+            raise self._too_large(count, span)
+        return count
 
-    def _too_large(self, weight: int, span: Span | None) -> DesignError:
-        count = f"{weight:,}" if weight < 10**30 else f"a number of {len(str(weight))} digits"
+    def _too_large(self, count: int, span: Span | None) -> DesignError:
+        shown = f"{count:,}" if count < 10**30 else f"a number of {len(str(count))} digits"
         return self._refusal(
-            f"a net expands to at most {EXPANSION:,} layers, calls and iterations, but this gives {count}", span
+            f"a net expands to at most {EXPANSION:,} layers, calls and iterations, but this gives {shown}", span
         )
 
     def _refusal(self, message: str, span: Span | None) -> DesignError:

@@ -54,8 +54,8 @@ class Spec:
     """A layer of the expanded net before names are resolved."""
 
     __slots__ = (
-        "ends", "frozen", "inputs", "is_named", "kind", "layer", "name", "plan", "share", "stated", "stated_span",
-        "training_only", "unsized", "values",
+        "ends", "frozen", "inputs", "is_broken", "is_named", "kind", "layer", "name", "open_key", "plan", "share",
+        "stated", "stated_span", "training_only", "values",
     )  # fmt: skip
 
     def __init__(self, name: str, plan: Plan, kind: type[Layer], inputs: list[Any]) -> None:
@@ -70,7 +70,9 @@ class Spec:
         self.is_named = False
         self.frozen = False
         self.training_only = False
-        self.unsized = False
+        self.is_broken = False
+        self.open_key: str | None = None
+        """The key whose value depends on the place of the layer in the graph."""
         self.ends = False
         self.share: int | None = None
 
@@ -130,13 +132,13 @@ class Names:
         kind = spec.kind.kind
         number = scope.number(kind)
         self.specs.append(spec)
-        if kind == "input":
+        if spec.kind.is_input:
             self.inputs.append(place)
         if written is not None:
             spec.name = written
             spec.is_named = True
             self.define(spec.name, place, spec.plan.name.span if spec.plan.name is not None else spec.plan.syntax.span)
-        elif kind == "input":
+        elif spec.kind.is_input:
             spec.name = f"{scope.prefix}input{number}"
             self.nameless_inputs.append((place, scope))
         else:
@@ -144,8 +146,8 @@ class Names:
             self.define(spec.name, place, spec.plan.syntax.span, is_counted=True)
         return place
 
-    def add_stand_in(self, spec: Spec, scope: Scope) -> int:
-        """Puts what stands for a layer that makes no sense into the net; its plain name is known all the same."""
+    def add_placeholder(self, spec: Spec, scope: Scope) -> int:
+        """Adds the placeholder of an invalid layer; its written name, if constant, refers to it."""
         place, label = len(self.specs), spec.plan.name
         spec.name = f"{scope.prefix}?{place}"
         self.specs.append(spec)

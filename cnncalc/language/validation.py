@@ -8,7 +8,6 @@ from cnncalc.errors import Problem, did_you_mean
 from cnncalc.language.expression import VOLUME_NAMES, Code
 from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax, Name, Several
-from cnncalc.layers import KINDS
 from cnncalc.layers.keys import Boolean
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from cnncalc.source import Span
 
 
-class LookOver:
+class Validator:
     """Looks over one design: every mistake in it is found at once, in parts that a condition leaves out as well.
 
     ``given`` are the names of the variables that the call sets.
@@ -227,5 +226,5 @@ def begins_with_input(items: Sequence[Item], planner: Planner) -> bool:
         plan = planner.plan(unit)
         if plan.block is not None:
             return False
-        return plan.kind is KINDS["input"]
+        return plan.kind is not None and plan.kind.is_input
     return False

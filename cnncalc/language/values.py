@@ -18,6 +18,7 @@ from cnncalc.language.expression import (
 )
 from cnncalc.language.guesses import yaml_guess
 from cnncalc.language.plan import KEY_WORDS
+from cnncalc.language.settings import NO_VALUES
 from cnncalc.language.syntax import Literal, Name, References, Several
 from cnncalc.layers.keys import Boolean, is_whole, shown
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from cnncalc.language.plan import Plan
     from cnncalc.language.syntax import Block, Design, Item, Operand
     from cnncalc.layers.keys import Value
-
-NO_VALUES: Mapping[str, Any] = {}
 
 
 class Environment(NamedTuple):

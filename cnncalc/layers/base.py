@@ -77,6 +77,19 @@ class Stencil(NamedTuple):
     is_exact: bool = True
 
 
+class Sizing(NamedTuple):
+    """How a key that a design leaves open is decided.
+
+    In this order: by the depth of a stated volume (``by_depth``), by the setting ``name`` of the call, by the key's
+    default, which is then reported as the assumption ``name``. ``last`` holds another name and default for the last
+    layer of the kind on its path.
+    """
+
+    name: str
+    by_depth: bool = False
+    last: tuple[str, int] | None = None
+
+
 POINT = Stencil(1, 0, 0)
 """Output o sees input o alone."""
 
@@ -99,6 +112,10 @@ class Layer:
     slash: ClassVar[str | None] = None
     bare: ClassVar[str | None] = None
     keys: ClassVar[dict[str, Key]] = {}
+    sizes: ClassVar[Mapping[str, Sizing]] = {}
+    """Keys that a design may leave open, as the filters of ``CONV``."""
+    replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Keys that take the place of others, as the output of an adaptive pool that of its windows."""
 
     # Traits: all that other rooms know of a kind. Those that depend on keys are properties.
 
@@ -132,6 +149,10 @@ class Layer:
     """Lower and upper bound of the output, whatever the input; infinite where none is promised."""
     drawn: ClassVar[str] = "block"
     """In drawings: a ``block``, ``joined`` to the block before, or a word on an ``arrow`` between fork and merge."""
+    why_input: ClassVar[str] = "its gradient is worked out from it"
+    """Why PyTorch keeps the input for backward, where it does."""
+    why_byproducts: ClassVar[str] = "the gradient uses it"
+    """What is kept beside input and output, and what for."""
     thin_depth: ClassVar[int | None] = 1
     """The least input depth that shows which pixels reach an output; None: only the depth it has."""
     thin_keys: ClassVar[Mapping[str, Any]] = {}
@@ -150,10 +171,6 @@ class Layer:
     """The course notes list its volume in their tables of memory."""
     folds_into_weights: ClassVar[bool] = False
     """At test time it can become part of the weights before it: one factor and one shift a channel."""
-    why_input: ClassVar[str] = "its gradient is worked out from it"
-    """Why the input is kept for backward."""
-    why_byproducts: ClassVar[str] = "mean and deviation, which the gradient uses"
-    """What it keeps beside inputs and output, and why."""
 
     def __init_subclass__(cls) -> None:
         own = {value.name: value for value in vars(cls).values() if isinstance(value, Key)}
@@ -214,6 +231,16 @@ class Layer:
             if self.__dict__[item.attribute] != item.default
         }
 
+    def with_keys(self, **keys: Any) -> Layer:
+        """The layer with other values for some keys; None removes a key."""
+        values = {**self.written(), **keys}
+        return type(self)(**{name: value for name, value in values.items() if value is not None})
+
+    @classmethod
+    def is_replaced(cls, name: str, values: Mapping[str, Value]) -> bool:
+        """Whether one of the values takes the place of a key."""
+        return any(name in replaced for other, replaced in cls.replaces.items() if other in values)
+
     @property
     def is_linear(self) -> bool:
         """At test time the output is a linear function of the inputs, plus a constant."""
@@ -234,6 +261,11 @@ class Layer:
         """At test time the output is the input's own memory."""
         return self.is_view or self.is_identity_at_test_time
 
+    @property
+    def sliding_kernel(self) -> tuple[int, int] | None:
+        """Height and width of the kernel that drawings show as a window on the input; None: no window is drawn."""
+        return None
+
     def is_depthwise(self, x: Volume) -> bool:
         """Whether it is a convolution each of whose filters sees one channel of the input."""
         return False
@@ -246,8 +278,7 @@ class Layer:
         """The layer with the same windows on inputs of little depth, and these inputs."""
         if self.thin_depth is None:
             return self, inputs
-        keys = {name: value for name, value in {**self.written(), **self.thin_keys}.items() if value is not None}
-        layer = type(self)(**keys) if self.thin_keys else self
+        layer = self.with_keys(**self.thin_keys) if self.thin_keys else self
         return layer, tuple([x._replace(depth=self.thin_depth) for x in inputs])
 
     def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:

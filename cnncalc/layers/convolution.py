@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Layer, Parameter, Stencil, key
+from cnncalc.layers.base import Layer, Parameter, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Connections, Pad, Pair, Whole
 from cnncalc.layers.memory import WHY_WEIGHTS, Keeping
 from cnncalc.layers.planes import (
@@ -60,6 +60,10 @@ class Convolution(Layer):
         (kh, kw), (dh, dw) = self.kernel, self.dilation
         top, left = dh * (kh - 1) // 2, dw * (kw - 1) // 2
         return (top, left, top, left)
+
+    @property
+    def sliding_kernel(self) -> tuple[int, int]:
+        return self.kernel
 
     def pads(self) -> tuple[int, int, int, int] | str:
         """The pad as written, or dilation*(kernel-1)//2 on both sides."""
@@ -119,6 +123,7 @@ class Conv(Convolution):
     thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1, "connections": None}
     dash: ClassVar[str | None] = "filters"
     bare: ClassVar[str | None] = "filters"
+    sizes: ClassVar[Mapping[str, Sizing]] = {"filters": Sizing("filters", by_depth=True), "kernel": Sizing("kernel")}
 
     filters: int = key(Whole(1), 64, means="the number of filters: the depth of the output")
     groups: int = key(Whole(1), 1, means="parts of the depth, each with its share of the filters")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.layers.base import Layer, key, require_inputs
+from cnncalc.layers.base import Layer, Sizing, key, require_inputs
 from cnncalc.layers.keys import Size
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cnncalc.counts import Count
 
 
@@ -27,6 +29,7 @@ class Input(Layer):
     bare: ClassVar[str | None] = "size"
     is_flat: ClassVar[bool | None] = False
     in_notes_table: ClassVar[bool] = True
+    sizes: ClassVar[Mapping[str, Sizing]] = {"size": Sizing("input")}
 
     size: tuple[int, int, int] = key(Size(), (224, 224, 3), means="height x width x depth of the image")
 

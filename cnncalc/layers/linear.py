@@ -6,7 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE_PLANE, Layer, Parameter, Stencil, key
+from cnncalc.layers.base import WHOLE_PLANE, Layer, Parameter, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.memory import WHY_WEIGHTS, Keeping, Size
 from cnncalc.layers.planes import pixels, planes
@@ -65,6 +65,7 @@ class FullyConnected(Dense):
     is_linear = True
     counts_macs: ClassVar[bool] = True
     learns: ClassVar[bool] = True
+    sizes: ClassVar[Mapping[str, Sizing]] = {"units": Sizing("hidden", by_depth=True, last=("classes", 1000))}
 
     bias: bool = key(Boolean(), True, means="whether each unit has a bias")
 

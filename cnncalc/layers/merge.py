@@ -130,7 +130,6 @@ class Multiply(Elementwise):
 
     kind: ClassVar[str] = "mul"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [GAP -> FC-16 -> SIGMOID | ] -> MUL"
-
     why_input: ClassVar[str] = "the gradient of one factor is the other one"
     why_byproducts: ClassVar[str] = "a copy of its first input, which it overwrites"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
 from cnncalc.errors import ValueProblem
-from cnncalc.layers.base import WHOLE_PLANE, Layer, Parameter, Stencil, key
+from cnncalc.layers.base import WHOLE_PLANE, Layer, Parameter, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Pad, Pair
 from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.planes import largest_places, pieces, pixels, planes, pool, starts, to_places, unpool
@@ -15,7 +15,7 @@ from cnncalc.layers.window import SIDES, Windows, enlarged, lower_windows, sized
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -29,6 +29,7 @@ class Pooling(Layer):
     bare: ClassVar[str | None] = "kernel"
     is_flat: ClassVar[bool | None] = False
     in_notes_table: ClassVar[bool] = True
+    sizes: ClassVar[Mapping[str, Sizing]] = {"kernel": Sizing("pool_kernel")}
 
     kernel: tuple[int, int] = key(Pair(), (2, 2), means="height and width of the window")
     stride: tuple[int, int] | None = key(Pair(), None, note="the kernel", means="pixels from one window to the next")
@@ -108,6 +109,8 @@ class PaddedPooling(Pooling):
 class AdaptivePooling(PaddedPooling):
     """Pools that may instead be told the size of their output."""
 
+    replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"output": ("kernel", "stride", "pad", "round", "dilation")}
+
     adaptive: tuple[int, int] | None = key(
         Pair(), None, name="output", note="not adaptive", means="height and width of the output, in place of a kernel"
     )
@@ -116,7 +119,7 @@ class AdaptivePooling(PaddedPooling):
         super()._check()
         if self.adaptive is None:
             return
-        for name in ("kernel", "stride", "pad", "round", "dilation"):
+        for name in self.replaces["output"]:
             if name in self.keys and self.__dict__[name] != self.keys[name].default:
                 raise ValueProblem(f"output: an adaptive pool works out its own windows; leave out {name}")
 

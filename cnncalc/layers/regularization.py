@@ -25,11 +25,11 @@ class Dropout(Layer):
 
     kind: ClassVar[str] = "dropout"
     example: ClassVar[str] = "INPUT 7x7x16 -> FC-256 -> RELU -> DROPOUT(0.2)"
+    why_byproducts: ClassVar[str] = "the mask of what was dropped"
     is_identity_at_test_time: ClassVar[bool] = True
     is_linear = True
     drawn: ClassVar[str] = "joined"
     bare: ClassVar[str | None] = "rate"
-    why_byproducts: ClassVar[str] = "the mask of what was dropped"
 
     rate: float = key(Decimal(least=0, most=1), 0.5, means="the chance of an element to be dropped")
     in_place: bool = key(Boolean(), False, means="whether it overwrites its input in training")

@@ -192,8 +192,7 @@ def plan(
         order_bound_bytes=found.bound,
         widest_bytes=widest(flow),
         sum_bytes=sum(flow.sizes),
-        every_volume_bytes=sum([row.activations for row in own])
-        * per_element,
+        every_volume_bytes=sum([row.activations for row in own]) * per_element,
         notes_bytes=sum([row.activations for row in running if row.layer.in_notes_table]) * per_element,
         unfused=unfused,
         placement=placement,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from cnncalc.analysis.rewriting import with_pooled_fc
 from cnncalc.errors import CnncalcError
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, Simulation, best_segments
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cnncalc.analysis.report import Report
-    from cnncalc.layers.base import Layer
 
 LARGEST_BATCH = 1 << 24
 """A batch that is found larger is not searched further."""
@@ -165,7 +165,7 @@ def _advice(report: Report, simulation: Simulation, options: Options, room: int,
             measure(f"{options.optimizer} in fused style", other)
     if options.checkpoint == "none":
         _checkpoints(report, simulation, options, room, measure)
-    pooled = without_first_fc_plane(report)
+    pooled = with_pooled_fc(report)
     if pooled is not None:
         name, changed = pooled
         measure(f"global average pooling before {name}", Simulation(changed, options))
@@ -214,54 +214,3 @@ def _checkpoints(
         measure(f"checkpoint {names}", simulation, again(cheapest), cheapest)
     if best:
         measure(f"checkpoint best ({len(best)} segment{'s' if len(best) > 1 else ''})", simulation, again(best), best)
-
-
-def without_first_fc_plane(report: Report) -> tuple[str, Report] | None:
-    """The net with a global average pool in front of its first FC, and that layer's name.
-
-    None where no plane enters it.
-    """
-    from cnncalc.analysis.report import account
-    from cnncalc.graph import Node
-    from cnncalc.layers.pooling import GlobalAveragePool
-
-    target = next((row for row in report.layers if _is_dense(row.layer) and not row.training_only), None)
-    if target is None:
-        return None
-    graph = report.graph
-    source = target.sources[0]
-    place = target.index
-    while _only_reshapes(report.layers[source].layer):
-        place, source = source, report.layers[source].sources[0]
-    if report.layers[source].output.is_point:
-        return None
-    name = f"{graph.nodes[place].name}-gap"
-    pool = Node(name, GlobalAveragePool(), (source,), named=True)
-
-    def moved(index: int) -> int:
-        return index + (index >= place)
-
-    nodes = []
-    for index, (node, row) in enumerate(zip(graph.nodes, report.layers, strict=True)):
-        if index == place:
-            nodes.append(pool)
-        inputs = tuple(moved(i) for i in node.inputs)
-        if index == place:
-            inputs = (place,)
-        share = None if node.share is None else moved(node.share)
-        nodes.append(node._replace(layer=row.layer, inputs=inputs, share=share, stated=None))
-    try:
-        changed = account(graph._replace(nodes=tuple(nodes)), batch=report.batch, dtype=report.dtype)
-    except CnncalcError:
-        return None
-    return target.name, changed
-
-
-def _is_dense(layer: Layer) -> bool:
-    """Whether a layer is fully connected."""
-    return layer.counts_macs and bool(layer.is_flat)
-
-
-def _only_reshapes(layer: Layer) -> bool:
-    """Whether a layer gives the elements of its input at test time, perhaps flattened."""
-    return layer.is_identity_at_test_time or (layer.is_view and bool(layer.is_flat))

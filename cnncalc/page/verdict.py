@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.analysis.cost import COUNTED
 from cnncalc.formats.document import plural
 from cnncalc.memory.report import STEP
 from cnncalc.page.markup import listed, name, paragraph, prose, section, text
@@ -36,7 +35,7 @@ def verdict(memory: MemoryReport, outcome: Outcome, units: str) -> str:
 def _what(report: Report) -> str:
     """What enters, what runs, what comes out."""
     rows = report.layers
-    counted = [row for row in rows if row.kind in COUNTED]
+    counted = [row for row in rows if row.layer.counts_macs]
     inputs = [row for row in rows if row.kind == "input"]
     last = [row for row, readers in zip(rows, report.graph.readers, strict=True) if not readers]
     ends = [row for row in last if not row.training_only] or last

@@ -5,33 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.formats.document import plural
+from cnncalc.plot.arrows import TIP, Arrows, draw_tip, rounded_path
 from cnncalc.plot.canvas import Canvas, number, shown
-from cnncalc.plot.flow import (
-    CHANNEL,
-    COLUMN_GAP,
-    FRAME,
-    FRAME_BELOW,
-    NODE,
-    PADDING,
-    SIZE,
-    STEM,
-    Block,
-    Flow,
-    Piece,
-    Place,
-    flow_of,
-    lines_of,
-)
-from cnncalc.plot.lanes import ENTRY
+from cnncalc.plot.graph_layout import CHANNEL, COLUMN_GAP, FRAME, NODE, PADDING, STEM, page_of
+from cnncalc.plot.layout import LABEL_SIZE, reach_of
 from cnncalc.plot.metrics import cut
+from cnncalc.plot.parts import notes_on_parts
+from cnncalc.plot.routing import ENTRY
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
-    from cnncalc.plot.lanes import Way
+    from cnncalc.plot.graph_layout import Page
+    from cnncalc.plot.layout import Box, Group, Piece
     from cnncalc.plot.parts import Part
+    from cnncalc.plot.routing import Route
 
 ROUND = 6.0
 """Radius of the corner of a line."""
+WIDEST_GUTTER = 60.0
+"""The widest gap between two columns of the page."""
 
 
 def draw_graph(report: Report, width: float, depth: int | None, units: str) -> str:
@@ -39,181 +31,137 @@ def draw_graph(report: Report, width: float, depth: int | None, units: str) -> s
     canvas = Canvas("graph", report.name, width)
     title = f"{shown(report.title or report.name)}: the graph, with the volumes on its edges"
     canvas.lines(title, "head")
-    room = canvas.right - canvas.left
-    flow = flow_of(report, depth, room)
+    page = page_of(report, depth, canvas.right - canvas.left)
     canvas.y += 10
-    page = _Page(canvas, flow, room)
-    page.draw()
-    canvas.lines(_note(flow, has_hidden=page.has_hidden), "note", "muted", gap=10)
+    drawing = _Drawing(canvas, page)
+    drawing.draw()
+    canvas.lines(_note(page, has_hidden=drawing.has_hidden), "note", "muted", gap=10)
     return canvas.svg(title, _description(report))
 
 
-class _Page:
-    """Draws the columns; lines first, so that nodes lie on them."""
+class _Drawing:
+    """Draws the columns: lines first, so that nodes cover them."""
 
-    def __init__(self, canvas: Canvas, flow: Flow, room: float) -> None:
+    def __init__(self, canvas: Canvas, page: Page) -> None:
         self.canvas = canvas
-        self.flow = flow
-        self.room = room
+        self.arrows = Arrows(canvas, is_downward=True)
+        self.page = page
         self.top = canvas.y
-        self.nodes: list[tuple[Place, float, float]] = []  # with middle and upper end
+        self.nodes: list[tuple[Box, float, float]] = []  # with the middle and the upper end
         self.has_hidden = False
+        """Whether a volume is not written for lack of room."""
 
     def draw(self) -> None:
-        """Draws all columns beside each other."""
-        canvas, columns = self.canvas, self.flow.columns
-        reaches = [
-            (max(block.reach[0] for block in column), max(block.reach[1] for block in column)) for column in columns
-        ]
-        whole = sum(left + right for left, right in reaches)
+        """Draws all columns side by side."""
+        canvas, columns = self.canvas, self.page.columns
+        room = canvas.right - canvas.left
+        whole = sum([sum(reach_of(column)) for column in columns])
         gap = COLUMN_GAP
         if len(columns) > 1:
-            gap = max(gap, min(60.0, (self.room - whole) / (len(columns) - 1)))
-        x = canvas.left + max(0.0, (self.room - whole - gap * (len(columns) - 1)) / 2)
-        lowest = self.top
-        leaving: tuple[float, float] | None = None  # middle and lower end of the last node of the column before
-        bottom = self.top + max(sum(block.height for block in column) for column in columns) + STEM
-        for column, (left, right) in zip(columns, reaches, strict=True):
-            axis = x + left
-            if leaving is not None and column[0].pieces[0].has_entry:
-                self._over(leaving, x - gap / 2, axis, bottom)
+            gap = max(gap, min(WIDEST_GUTTER, (room - whole) / (len(columns) - 1)))
+        x = canvas.left + max(0.0, (room - whole - gap * (len(columns) - 1)) / 2)
+        ends: list[tuple[float, float]] = []  # middle and lower end of each column
+        lowest = self.top + max([sum([group.length for group in column]) for column in columns])
+        for column in columns:
+            left, right = reach_of(column)
+            first = column[0].pieces[0]
+            if ends and first.routing.has_entry:
+                self._draw_continuation(ends[-1], x - gap / 2, x + left)
             y = self.top
-            for block in column:
-                y = self._block(block, axis, y)
-            lowest = max(lowest, y)
-            leaving = (axis, y)
+            for group in column:
+                y = self._draw_group(group, x + left, y)
+            ends.append((x + left, y))
             x += left + right + gap
-        for place, middle, top in self.nodes:
-            self._node(place, middle, top)
+        for box, middle, top in self.nodes:
+            self._draw_node(box, middle, top)
         canvas.y = lowest + STEM + 4
 
-    def _over(self, leaving: tuple[float, float], gutter: float, axis: float, bottom: float) -> None:
-        """The line from the last node of a column to the first of the next."""
-        x, y = leaving
-        r = ROUND
-        low = y + STEM + 4
-        top = self.top - 2
-        self.canvas.path(
-            f"M{number(x)} {number(y)}V{number(low - r)}q0 {r:g} {r:g} {r:g}H{number(gutter - r)}"
-            f"q{r:g} 0 {r:g} -{r:g}V{number(top + r)}q0 -{r:g} {r:g} -{r:g}H{number(axis - r)}q{r:g} 0 {r:g} {r:g}",
-            "arrow",
-        )
+    def _draw_continuation(self, end: tuple[float, float], gutter: float, axis: float) -> None:
+        """Draws the line from the last node of a column to the first of the next."""
+        x, y = end
+        low, top = y + STEM + 4, self.top - 2
+        points = [(x, y), (x, low), (gutter, low), (gutter, top), (axis, top), (axis, top + ROUND)]
+        self.canvas.path(rounded_path(points, ROUND), "arrow")
 
-    def _block(self, block: Block, axis: float, y: float) -> float:
-        """One run from ``y`` on; gives its lower end."""
-        if block.run.times > 1:
-            left, right = block.reach
-            top = y + STEM + 1
-            self.canvas.rect(axis - left, top, left + right, block.height - STEM - 4, "fold", ' rx="4"')
-            self.canvas.text(axis - left + 6, top + 14, f"\u00d7 {block.run.times:,}", "strong")
-            if block.pieces[0].has_entry:
-                self.canvas.line(axis, y, axis, y + FRAME, "arrow")
-            y += FRAME
-        for piece in block.pieces:
-            self._piece(piece, axis, y)
-            y += piece.height
-        if block.run.times > 1:
-            if self.flow.readers.get(block.pieces[-1].last):
-                self.canvas.line(axis, y, axis, y + FRAME_BELOW, "arrow")
-            y += FRAME_BELOW
+    def _draw_group(self, group: Group, axis: float, y: float) -> float:
+        """Draws a run from ``y`` on; gives its lower end."""
+        canvas = self.canvas
+        if group.is_framed:
+            (left, right), top = group.reach, y + STEM + 1
+            canvas.rect(axis - left, top, left + right, group.length - STEM - 4, "fold", ' rx="4"')
+            canvas.text(axis - left + 6, top + 14, f"\u00d7 {group.run.times:,}", "strong")
+            if group.pieces[0].routing.has_entry:
+                canvas.line(axis, y, axis, y + FRAME[0], "arrow")
+            y += FRAME[0]
+        for piece in group.pieces:
+            self._draw_piece(piece, axis, y)
+            y += piece.length
+        if group.is_framed:
+            if self.page.readers.get(group.pieces[-1].last):
+                canvas.line(axis, y, axis, y + FRAME[1], "arrow")
+            y += FRAME[1]
         return y
 
-    def _piece(self, piece: Piece, axis: float, y: float) -> None:
-        """One cell: its lines now, its nodes later."""
-        for way in piece.lanes.ways:
-            self._way(piece, way, axis, y)
-        ends: dict[int, float] = {}  # where the next volume to the right begins, by rank
-        for place in sorted(piece.places.values(), key=lambda place: -place.middle):
-            middle, top = axis + place.middle, y + piece.tops[place.rank]
-            self.nodes.append((place, middle, top))
-            if self.flow.readers.get(place.part.index):
-                start = middle + 5
-                end = min(ends.get(place.rank, self.canvas.right + 4), self.canvas.right + 4)
-                volume = place.part.rows[-1].output.size
-                if start + self.canvas.room(volume, "tick") + 4 <= end:
-                    self.canvas.text(start, top + NODE + 11.5, volume, "tick", "muted", over_lines=True)
-                    ends[place.rank] = start
-                else:
-                    self.has_hidden = True
+    def _draw_piece(self, piece: Piece, axis: float, y: float) -> None:
+        """Draws the lines and volumes of a cell, and notes its nodes."""
+        places = {index: (axis + middle, y + top) for index, (top, middle) in piece.places.items()}
+        for route in piece.routing.routes:
+            self._draw_route(piece, route, places, axis, y)
+        limits: dict[int, float] = {}  # the left end of the next volume to the right, by rank
+        for index, (middle, top) in sorted(places.items(), key=lambda item: -item[1][0]):
+            box, rank = piece.boxes[index], piece.routing.ranks[index]
+            self.nodes.append((box, middle, top))
+            if not self.page.readers.get(index):
+                continue
+            start, volume = middle + 5, box.part.rows[-1].output.size
+            if start + self.canvas.room(volume, "tick") + 4 <= limits.get(rank, self.canvas.right + 4):
+                self.canvas.text(start, top + NODE + 11.5, volume, "tick", "muted", over_lines=True)
+                limits[rank] = start
+            else:
+                self.has_hidden = True
 
-    def _way(self, piece: Piece, way: Way, axis: float, y: float) -> None:
-        """The line of an edge."""
-        target = piece.places[way.target]
-        x2, y2 = axis + target.middle, y + piece.tops[target.rank]
-        if way.source == ENTRY:
-            x1, y1, rank = axis, y, -1
-        else:
-            source = piece.places[way.source]
-            rank = source.rank
-            x1, y1 = axis + source.middle, y + piece.tops[rank] + NODE
-        mark = self._mark(piece, way)
-        if way.form == "arc":
-            self._arc(piece, way, axis, (x1, y1), (x2, y2), mark)
-            return
-        if abs(x1 - x2) < 0.5:
-            self.canvas.path(f"M{number(x1)} {number(y1)}V{number(y2 - 3)}", "arrow", mark)
-        else:
-            turn, over = y1 + STEM, y + piece.tops[rank + 1]
-            if way.form == "late":
-                before = piece.tops[target.rank - 1]
-                turn, over = y + before + NODE + STEM, y2
-            middle = (turn + over) / 2
-            self.canvas.path(
-                f"M{number(x1)} {number(y1)}V{number(turn)}C{number(x1)} {number(middle)} {number(x2)} "
-                f"{number(middle)} {number(x2)} {number(over - 3)}" + (f"V{number(y2 - 3)}" if y2 > over else ""),
-                "arrow",
-                mark,
-            )
-        self._tip(x2, y2)
-
-    def _arc(
-        self,
-        piece: Piece,
-        way: Way,
-        axis: float,
-        start: tuple[float, float],
-        end: tuple[float, float],
-        mark: str,
+    def _draw_route(
+        self, piece: Piece, route: Route, places: dict[int, tuple[float, float]], axis: float, y: float
     ) -> None:
-        """A line past other nodes, in a channel at their right."""
-        (x1, y1), (x2, y2) = start, end
-        nodes = max(place.middle + place.wide / 2 for place in piece.places.values())
-        channel = axis + nodes + 6 + CHANNEL * way.level
-        r = ROUND
-        turn, back = y1 + STEM + r / 2, y2 - 2 * r
-        x2 += min(14.0, piece.places[way.target].wide / 2 - 3)
-        self.canvas.path(
-            f"M{number(x1)} {number(y1)}V{number(turn - r)}q0 {r:g} {r:g} {r:g}H{number(channel - r)}"
-            f"q{r:g} 0 {r:g} {r:g}V{number(back - r)}q0 {r:g} -{r:g} {r:g}H{number(x2 + r)}"
-            f"q-{r:g} 0 -{r:g} {r:g}V{number(y2 - 3)}",
-            "arrow",
-            mark,
-        )
-        self._tip(x2, y2)
+        """Draws the line of an edge."""
+        x1, y1 = axis, y
+        if route.source != ENTRY:
+            x1, y1 = places[route.source][0], places[route.source][1] + NODE
+        x2, y2 = places[route.target]
+        mark = self._mark(piece, route)
+        if route.form != "arc":
+            turn, over = piece.bend(route)
+            self.arrows.curved((y1, x1), (y2, x2), (y + turn + STEM, y + over), mark)
+            return
+        box = piece.boxes[route.target]
+        nodes = max([places[index][0] + other.wide / 2 for index, other in piece.boxes.items()])
+        channel = nodes + 6 + CHANNEL * route.level
+        turn, back = y1 + STEM + ROUND / 2, y2 - 2 * ROUND
+        x2 += min(14.0, box.wide / 2 - 3)
+        points = [(x1, y1), (x1, turn), (channel, turn), (channel, back), (x2, back), (x2, y2 - TIP)]
+        self.canvas.path(rounded_path(points, ROUND), "arrow", mark)
+        draw_tip(self.canvas, x2, y2)
 
-    def _mark(self, piece: Piece, way: Way) -> str:
-        """Which parts an edge connects, for programs that read the drawing."""
-        source = way.source
+    def _mark(self, piece: Piece, route: Route) -> str:
+        """The parts that an edge connects, for programs that read the drawing."""
+        source = route.source
         if source == ENTRY:
-            first = min(piece.places)
-            source = next(e.source for e in self.flow.parts[way.target].inputs if e.source < first)
-        return f' data-edge="{source} {way.target}"'
+            inputs = self.page.detail.parts[route.target].inputs
+            source = next(edge.source for edge in inputs if edge.source not in piece.boxes)
+        return f' data-edge="{source} {route.target}"'
 
-    def _tip(self, x: float, y: float) -> None:
-        self.canvas.path(f"M{number(x)} {number(y)}l-2.75 -5h5.5Z", "tip")
-
-    def _node(self, place: Place, middle: float, top: float) -> None:
-        """A node with its two lines, as much of them as fits."""
-        canvas, part, wide = self.canvas, place.part, place.wide
+    def _draw_node(self, box: Box, middle: float, top: float) -> None:
+        """Draws a node with its two lines, cut to its width."""
+        canvas, part, wide = self.canvas, box.part, box.wide
         name = "merge" if part.main.layer.is_merge or part.is_block else "node"
-        more = f' rx="{number(min(NODE / 2, wide / 2) if part.main.kind == "input" else 3)}"'
+        is_input = not part.main.sources
+        more = f' rx="{number(min(NODE / 2, wide / 2) if is_input else 3)}"'
         if part.training_only:
             more += ' stroke-dasharray="4 3"'
         canvas.begin(_tool_tip(part), f' data-part="{part.index}"')
         canvas.rect(middle - wide / 2, top, wide, NODE, name, more)
-        first, second = lines_of(part)
-        for line, y, colour in ((first, top + 12.5, "ink"), (second, top + 24.5, "muted")):
-            brief = cut(line, SIZE, wide - 2 * PADDING + 0.01)
+        for line, y, colour in zip(box.label.lines, (top + 12.5, top + 24.5), ("ink", "muted"), strict=True):
+            brief = cut(line, LABEL_SIZE, wide - 2 * PADDING + 0.01)
             if brief:
                 canvas.text(middle, y, brief, "tick", colour, anchor="middle")
         canvas.end()
@@ -224,32 +172,29 @@ def _tool_tip(part: Part) -> str:
     return names + (f" and {len(part.rows) - 6:,} more" if len(part.rows) > 6 else "")
 
 
-def _note(flow: Flow, *, has_hidden: bool) -> str:
-    drawn = [piece for column in flow.columns for block in column for piece in block.pieces]
-    runs = [block.run for column in flow.columns for block in column]
-    text = "Beside an arrow the volume that goes along it: height x width x depth of one image."
-    if has_hidden:
-        text += " Where there is no room for it, the tool tip of the node above has it."
-    if any(len(part.rows) > 1 and not part.is_block for part in flow.parts):
-        text += " Layers that keep a volume stand in the box of the one before them."
-    if any(part.is_block for part in flow.parts):
-        text += " Blocks are drawn as one box, with the volume of their last layer."
-    if any(run.times > 1 for run in runs):
-        text += " What is framed comes as many times in a row and is drawn once."
-    if any(place.part.training_only for piece in drawn for place in piece.places.values()):
-        text += " Dashed: in training only."
-    return text
+def _note(page: Page, *, has_hidden: bool) -> str:
+    parts = page.detail.parts
+    lines = [
+        "Beside each arrow its volume: height x width x depth of one image.",
+        "Where there is no room for it, it is in the tool tip of the node above." if has_hidden else "",
+        *notes_on_parts(parts, page.detail.runs),
+        "Dashed: in training only." if any(part.training_only for part in parts) else "",
+    ]
+    return " ".join(filter(None, lines))
 
 
 def _description(report: Report) -> str:
     readers = report.graph.readers
-    forks = sum(1 for there in readers if len(there) > 1)
-    merges = sum(1 for row in report.layers if row.layer.is_merge)
-    ends = [row for row, there in zip(report.layers, readers, strict=True) if not there]
+    forks = sum([len(there) > 1 for there in readers])
+    merges = sum([row.layer.is_merge for row in report.layers])
+    inputs = [row for row in report.layers if not row.sources]
+    outputs = [row for row, there in zip(report.layers, readers, strict=True) if not there]
+    ends = [
+        f"{what} {shown(row.name)}: {row.output}."
+        for what, rows in (("Input", inputs), ("Output", outputs))
+        for row in rows
+    ]
     return (
         f"The graph of {shown(report.name)}, from top to bottom: {plural(len(report.layers), 'layer')}, "
-        f"{plural(forks, 'fork')}, {plural(merges, 'merge')}. "
-        + " ".join([f"Input {shown(row.name)}: {row.output}." for row in report.layers if row.kind == "input"])
-        + " "
-        + " ".join([f"Output {shown(row.name)}: {row.output}." for row in ends])
+        f"{plural(forks, 'fork')}, {plural(merges, 'merge')}. {' '.join(ends)}"
     )

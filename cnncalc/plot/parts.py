@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from cnncalc.formats.document import plural
 
@@ -11,11 +11,6 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.volume import Volume
-
-KEEPING = frozenset(("softmax", "bn", "ln", "gn", "in", "lrn", "scale", "dropout", "identity", "shuffle"))
-"""Kinds that, beside activation functions, keep a volume as it is; they are drawn with the layer that made it."""
-VIEWS = frozenset(("flatten", "reshape"))
-"""Kinds that only look at a volume in another way; they are drawn with it as well."""
 
 
 class Edge(NamedTuple):
@@ -50,76 +45,50 @@ class Part(NamedTuple):
         return all(row.training_only for row in self.rows)
 
 
-class _Draft:
-    """A part while its rows are collected; ``is_open`` as long as it only holds layers that keep a volume."""
+class _Group:
+    """Parts that become one, by index; ``main`` is the one that gives it its volume.
 
-    def __init__(self, row: LayerReport, block: str | None, *, is_open: bool) -> None:
-        self.rows = [row]
-        self.main = row
+    ``block`` is its name if it is drawn as a block. ``is_open`` as long as it holds only layers that keep a volume.
+    """
+
+    def __init__(self, members: list[int], main: int, block: str | None, *, is_open: bool = False) -> None:
+        self.members = members
+        self.main = main
         self.block = block
         self.is_open = is_open
 
-    def add(self, row: LayerReport) -> None:
-        self.rows.append(row)
+    def add(self, index: int) -> None:
+        """Adds a part; in a block, or behind layers that only keep a volume, it gives the volume."""
+        self.members.append(index)
         if self.block is not None or self.is_open:
-            self.main = row
+            self.main = index
 
 
 def parts_of(report: Report, depth: int | None = None) -> list[Part]:
     """The parts in an order in which they can run; with ``depth`` each block that many dots deep is one."""
-    readers = report.graph.readers
-    owner: list[int] = []
-    drafts: list[_Draft] = []
-    for row in report.layers:
+    rows, readers = report.layers, report.graph.readers
+    owner: list[_Group] = []
+    groups: list[_Group] = []
+    for row in rows:
         block = _block(row.name, depth)
+        keeps = row.layer.drawn == "joined" and row.input_volumes[0] == row.output
         if block is not None:
-            if not drafts or drafts[-1].block != block:
-                drafts.append(_Draft(row, block, is_open=False))
-            else:
-                drafts[-1].add(row)
-            owner.append(len(drafts) - 1)
-            continue
-        keeps = _keeps(row)
-        if len(row.sources) == 1:
-            (source,) = row.sources
-            before = drafts[owner[source]]
-            is_alone = len(readers[source]) == 1 and before.rows[-1].index == source and before.block is None
-            if (
-                is_alone
-                and (keeps or row.kind in VIEWS or before.is_open)
-                and row.training_only == (before.main.training_only)
-            ):
-                before.add(row)
-                before.is_open = before.is_open and keeps
-                owner.append(owner[source])
-                continue
-        owner.append(len(drafts))
-        drafts.append(_Draft(row, None, is_open=keeps))
-    return _renumbered(drafts, owner)
-
-
-def _renumbered(drafts: Sequence[_Draft], owner: Sequence[int]) -> list[Part]:
-    """The parts with their edges, in the order in which they end, which is one in which they can run."""
-    order = sorted(range(len(drafts)), key=lambda place: drafts[place].rows[-1].index)
-    place_of = {number: place for place, number in enumerate(order)}
-    parts = []
-    for place, number in enumerate(order):
-        draft = drafts[number]
-        edges = [
-            Edge(place_of[owner[source]], source)
-            for row in draft.rows
-            for source in row.sources
-            if owner[source] != number
-        ]
-        main = draft.main
-        if draft.block is not None and len(draft.rows) > 1:
-            name, label = draft.block, plural(len(draft.rows), "layer")
+            joined = groups[-1] if groups and groups[-1].block == block else None
         else:
-            name, label = main.name, main.label
-        parts.append(
-            Part(place, name, label, tuple(draft.rows), main, tuple(dict.fromkeys(edges)), draft.block is not None)
-        )
-    return parts
+            joined = _joined(row, rows, owner, readers)
+        if joined is not None:
+            joined.add(row.index)
+            joined.is_open = joined.is_open and keeps
+        else:
+            joined = _Group([row.index], row.index, block, is_open=keeps and block is None)
+            groups.append(joined)
+        owner.append(joined)
+    return _merged([_part(row) for row in rows], groups)
+
+
+def _part(row: LayerReport) -> Part:
+    edges = tuple([Edge(source, source) for source in row.sources])
+    return Part(row.index, row.name, row.label, (row,), row, edges, is_block=False)
 
 
 def _block(name: str, depth: int | None) -> str | None:
@@ -129,22 +98,51 @@ def _block(name: str, depth: int | None) -> str | None:
     return ".".join(name.split(".", depth)[:depth])
 
 
-def _keeps(row: LayerReport) -> bool:
-    keeps = row.layer.is_activation or row.kind in KEEPING
-    return keeps and row.input_volumes[0] == row.output
+def _joined(
+    row: LayerReport, rows: Sequence[LayerReport], owner: Sequence[_Group], readers: Sequence[Sequence[int]]
+) -> _Group | None:
+    """The group that a layer is drawn with: that of its only input, if the layer is its only reader."""
+    if len(row.sources) != 1:
+        return None
+    (source,) = row.sources
+    group = owner[source]
+    is_alone = len(readers[source]) == 1 and group.members[-1] == source and group.block is None
+    if is_alone and (row.layer.drawn == "joined" or group.is_open):
+        return group if row.training_only == rows[group.main].training_only else None
+    return None
 
 
-class Cell(NamedTuple):
-    """A stretch of the main line: one part, or all between a fork and the part in which its branches are over.
+def _merged(parts: Sequence[Part], groups: Sequence[_Group]) -> list[Part]:
+    """Each group as one part, in the order in which they end, which is one in which they can run."""
+    groups = sorted(groups, key=lambda group: group.members[-1])
+    place_of = {index: place for place, group in enumerate(groups) for index in group.members}
+    found = []
+    for place, group in enumerate(groups):
+        members, main = [parts[index] for index in group.members], parts[group.main]
+        edges = [
+            Edge(place_of[edge.source], edge.row)
+            for part in members
+            for edge in part.inputs
+            if place_of[edge.source] != place
+        ]
+        rows = tuple([row for part in members for row in part.rows])
+        name, label = main.name, main.label
+        if group.block is not None and len(rows) > 1:
+            name, label = group.block, plural(len(rows), "layer")
+        is_block = group.block is not None or main.is_block
+        found.append(Part(place, name, label, rows, main.main, tuple(dict.fromkeys(edges)), is_block))
+    return found
 
-    ``parts`` are indices; the last one lies on the main line again.
-    """
 
-    parts: tuple[int, ...]
+Cell: TypeAlias = "tuple[int, ...]"
+"""One part of the main line, or all between a fork and the part where its branches have merged; by index.
+
+The last part is on the main line.
+"""
 
 
 def cells_of(parts: Sequence[Part]) -> list[Cell]:
-    """The main line: what no edge passes by stands alone, what lies between is one cell with it."""
+    """The cells of the main line, which is all parts that no edge passes by."""
     last_read = list(range(len(parts)))
     for part in parts:
         for edge in part.inputs:
@@ -155,23 +153,23 @@ def cells_of(parts: Sequence[Part]) -> list[Cell]:
     for part in parts:
         waiting.append(part.index)
         if furthest <= part.index:
-            cells.append(Cell(tuple(waiting)))
+            cells.append(tuple(waiting))
             waiting = []
         furthest = max(furthest, last_read[part.index])
     if waiting:
-        cells.append(Cell(tuple(waiting)))
+        cells.append(tuple(waiting))
     return cells
 
 
 class Run(NamedTuple):
-    """Cells that follow each other, and how many times they do so in the net."""
+    """Consecutive cells, and how many times in a row they come in the net."""
 
     cells: tuple[Cell, ...]
     times: int = 1
 
 
 def folded(parts: Sequence[Part], cells: Sequence[Cell], *, longest: int = 8) -> list[Run]:
-    """Equal consecutive cells, and equal stretches of up to ``longest`` of them, once with how many times they come."""
+    """The runs of a net: repeated stretches of up to ``longest`` cells once, with their number."""
     known: dict[object, int] = {}
     marks = [known.setdefault(_signature(parts, cell), len(known)) for cell in cells]
     runs = []
@@ -191,70 +189,69 @@ def folded(parts: Sequence[Part], cells: Sequence[Cell], *, longest: int = 8) ->
 
 
 def _signature(parts: Sequence[Part], cell: Cell) -> object:
-    """The same for cells that look alike: labels, volumes, costs, and edges by how far back they reach."""
+    """Equal for cells that look alike: labels, volumes, costs, and edges by how far back they reach."""
     return tuple(
         (
             tuple([(row.label, row.output, row.macs, row.parameters, row.training_only) for row in parts[index].rows]),
             tuple([index - edge.source for edge in parts[index].inputs]),
         )
-        for index in cell.parts
+        for index in cell
     )
 
 
 def contracted(parts: Sequence[Part], cells: Sequence[Cell], most: int) -> list[Part]:
-    """At most so many parts, and a few: neighbouring cells are one part each, as even as they come."""
+    """Neighbouring cells joined to about ``most`` parts of equal size."""
     size = -(-len(parts) // most)
-    groups: list[list[int]] = []  # of parts that become one
+    groups: list[list[int]] = []
     open_size = size
     for cell in cells:
-        if open_size + len(cell.parts) > size:
+        if open_size + len(cell) > size:
             groups.append([])
             open_size = 0
-        groups[-1] += cell.parts
-        open_size += len(cell.parts)
-    return _grouped(parts, groups)
+        groups[-1] += cell
+        open_size += len(cell)
+    return _stretches(parts, groups)
 
 
 def chains_joined(parts: Sequence[Part], longest: int = 2) -> list[Part]:
-    """Each chain of more than ``longest`` parts that nothing leaves and nothing enters as one part."""
+    """Each chain of more than ``longest`` parts that no edge leaves or enters as one part."""
     readers = [0] * len(parts)
     for part in parts:
         for source in {edge.source for edge in part.inputs}:
             readers[source] += 1
-    chain_of: dict[int, list[int]] = {}
+    chains: dict[int, list[int]] = {}  # by the last part so far
     for part in parts:
-        before = part.inputs[0].source if len(part.inputs) == 1 else None
-        if before is not None and readers[before] == 1 and parts[before].training_only == part.training_only:
-            chain = chain_of[before]
-        else:
-            chain = []
+        chain: list[int] = []
+        if len(part.inputs) == 1:
+            before = part.inputs[0].source
+            if readers[before] == 1 and parts[before].training_only == part.training_only:
+                chain = chains.pop(before)
         chain.append(part.index)
-        chain_of[part.index] = chain
-    groups = []
-    for part in parts:
-        chain = chain_of[part.index]
-        if len(chain) <= longest:
-            groups.append([part.index])
-        elif chain[-1] == part.index:
-            groups.append(chain)
-    return _grouped(parts, groups)
+        chains[part.index] = chain
+    groups: list[list[int]] = []
+    for chain in chains.values():
+        groups += [chain] if len(chain) > longest else [[index] for index in chain]
+    return _stretches(parts, groups)
 
 
-def _grouped(parts: Sequence[Part], groups: Sequence[Sequence[int]]) -> list[Part]:
-    """Each group of parts as one; the groups are in an order in which they can run."""
-    place_of = {index: place for place, group in enumerate(groups) for index in group}
-    found = []
-    for place, group in enumerate(groups):
-        edges = [
-            Edge(place_of[edge.source], edge.row)
-            for index in group
-            for edge in parts[index].inputs
-            if place_of[edge.source] != place
-        ]
-        first, last = parts[group[0]], parts[group[-1]]
-        rows = tuple([row for index in group for row in parts[index].rows])
-        name, label, is_block = first.name, first.label, first.is_block
-        if len(group) > 1:
-            name, label, is_block = f"{first.name} to {last.name}", plural(len(rows), "layer"), True
-        found.append(Part(place, name, label, rows, last.main, tuple(dict.fromkeys(edges)), is_block))
-    return found
+def _stretches(parts: Sequence[Part], groups: Sequence[list[int]]) -> list[Part]:
+    """Each group of parts as one block, named after its first and last part."""
+    return _merged(
+        parts,
+        [
+            _Group(group, group[-1], f"{parts[group[0]].name} to {parts[group[-1]].name}" if len(group) > 1 else None)
+            for group in groups
+        ],
+    )
+
+
+def notes_on_parts(parts: Sequence[Part], runs: Sequence[Run]) -> list[str]:
+    """Sentences on which layers a drawing shows together, or once."""
+    notes = []
+    if any(len(part.rows) > 1 and not part.is_block for part in parts):
+        notes.append("Activation functions, normalizations, dropout and views are drawn with the layer before them.")
+    if any(part.is_block for part in parts):
+        notes.append("A block of the net is drawn as one, with the volume of its last layer.")
+    if any(run.times > 1 for run in runs):
+        notes.append("A frame marks layers that are repeated and drawn once.")
+    return notes

@@ -5,22 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.formats.document import plural
+from cnncalc.plot.arrows import TIP, Arrows, draw_tip, rounded_path
 from cnncalc.plot.axes import round_step
-from cnncalc.plot.blocks import BACK, FRAME, LABEL_SIZE, Box, Piece, Plan, Scale, labels_of, plan_of
 from cnncalc.plot.canvas import Canvas, number, shown
-from cnncalc.plot.lanes import ENTRY
+from cnncalc.plot.layout import LABEL_SIZE, reach_of
 from cnncalc.plot.metrics import width_of
+from cnncalc.plot.parts import notes_on_parts
+from cnncalc.plot.routing import ENTRY
+from cnncalc.plot.volume_layout import BACK, FRAME, plan_of
 from cnncalc.units import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
-    from cnncalc.plot.lanes import Way
-    from cnncalc.plot.parts import Part, Run
+    from cnncalc.plot.layout import Box, Group, Piece
+    from cnncalc.plot.parts import Part
+    from cnncalc.plot.routing import Route
+    from cnncalc.plot.volume_layout import Plan
 
 LEAST_WINDOW = 6.0
-"""The window of the next convolution is drawn where its height has at least so many pixels."""
+"""A convolution window is drawn if its height has at least so many pixels."""
 
 
 def draw_volumes(report: Report, width: float, depth: int | None, units: str) -> str:
@@ -30,167 +35,132 @@ def draw_volumes(report: Report, width: float, depth: int | None, units: str) ->
     canvas.lines(title, "head")
     plan = plan_of(report, depth, canvas.right - canvas.left)
     canvas.y += 10
-    for place, row in enumerate(plan.rows):
-        _Row(canvas, plan, row, is_last=place == len(plan.rows) - 1).draw()
-    _rulers(canvas, plan)
+    for row in plan.rows:
+        _Row(canvas, plan, row).draw(is_last=row is plan.rows[-1])
+    _draw_rulers(canvas, plan)
     canvas.lines(_note(plan), "note", "muted", gap=8)
-    return canvas.svg(title, _description(report, plan))
+    return canvas.svg(title, _description(report))
 
 
 class _Row:
     """One row of blocks along its main line."""
 
-    def __init__(self, canvas: Canvas, plan: Plan, runs: Sequence[tuple[Run, list[Piece]]], *, is_last: bool) -> None:
+    def __init__(self, canvas: Canvas, plan: Plan, groups: Sequence[Group]) -> None:
         self.canvas = canvas
+        self.arrows = Arrows(canvas, is_downward=False)
         self.plan = plan
-        self.runs = runs
-        self.is_last = is_last
-        self.before: tuple[Box, float] | None = None  # the block before on the main line, with its left end
+        self.groups = groups
+        self.before: tuple[Box, float] | None = None  # the previous block on the main line, with its left end
         self.axis = 0.0
 
-    def draw(self) -> None:
-        """Draws the row below what is there."""
+    def draw(self, *, is_last: bool) -> None:
+        """Draws the row below everything that is drawn already."""
         canvas = self.canvas
-        pieces = [piece for _, group in self.runs for piece in group]
-        above = max(piece.above for piece in pieces)
-        below = max(piece.below for piece in pieces)
-        frames = any(run.times > 1 for run, _ in self.runs)
-        self.axis = canvas.y + above + (22 if frames else 0)
+        above, below = reach_of(self.groups)
+        has_frames = any(group.is_framed for group in self.groups)
+        self.axis = canvas.y + above + (22 if has_frames else 0)
         x = canvas.left
-        for run, group in self.runs:
-            if run.times > 1:
-                x += FRAME
-                self._frame(run, group, x)
-            for piece in group:
-                self._piece(piece, x)
-                x += piece.wide
-            if run.times > 1:
-                x += FRAME
-        if not self.is_last and self.before is not None:
-            box, left = self.before
-            start = left + box.length + box.back / 2
-            _straight(canvas, start, max(start + 10, min(x + 10, canvas.right + 8)), self.axis)
+        for group in self.groups:
+            if group.is_framed:
+                self._draw_frame(group, x + FRAME[0])
+            inside = x + group.is_framed * FRAME[0]
+            for piece in group.pieces:
+                self._draw_piece(piece, inside)
+                inside += piece.length
+            x += group.length
+        if not is_last and self.before is not None:
+            start = _right_side(*self.before)
+            self.arrows.straight(start, max(start + 10, min(x + 10, canvas.right + 8)), self.axis)
         canvas.y = self.axis + below + 14
 
-    def _frame(self, run: Run, group: Sequence[Piece], x: float) -> None:
-        above = max(piece.above for piece in group)
-        below = max(piece.below for piece in group)
-        wide = sum(piece.wide for piece in group)
+    def _draw_frame(self, group: Group, x: float) -> None:
+        above, below = group.reach
         top = self.axis - above - 5
-        self.canvas.rect(x, top, wide + FRAME, above + below + 9, "fold", ' rx="4"')
-        self.canvas.text(x + 2, top - 5, f"\u00d7 {run.times:,}", "strong")
+        self.canvas.rect(x, top, group.length - FRAME[0], above + below + 9, "fold", ' rx="4"')
+        self.canvas.text(x + 2, top - 5, f"\u00d7 {group.run.times:,}", "strong")
 
-    def _piece(self, piece: Piece, x: float) -> None:
-        """One cell with its left end at ``x``."""
-        canvas, axis = self.canvas, self.axis
-        places: dict[int, tuple[float, float]] = {}  # left end and middle line of each block
-        for index in piece.boxes:
-            lane = piece.lanes.lanes[index]
-            y = axis if lane < 0 or len(piece.middle) == 1 else axis + piece.middle[lane]
-            left, right = piece.columns[piece.lanes.columns[index]]
-            if piece.form.across:
-                left += (right - left - piece.boxes[index].wide) / 2
-            places[index] = (x + left, y)
+    def _draw_piece(self, piece: Piece, x: float) -> None:
+        """Draws a cell with its left end at ``x``: arrows first, so that blocks cover them."""
+        places = {index: (x + start, self.axis + middle) for index, (start, middle) in piece.places.items()}
         last = piece.boxes[piece.last]
-        window = None
-        if len(piece.boxes) == 1 and self.before is not None:
-            window = _window(self.before[0], last, self.plan.scale)
+        window = self._window(last) if len(piece.boxes) == 1 else None
         if window is not None:
-            self._window(window, places[piece.last][0])
+            self._draw_window(window, places[piece.last][0])
         else:
-            ways = piece.lanes.ways
-            for way in ways:
-                before = self.before[0].part.index if self.before is not None else ENTRY
-                words = self.plan.crossings.get((before if way.source == ENTRY else way.source, way.target))
-                if words is not None:
-                    canvas.begin(words)
-                self._way(piece, way, places, x, words)
-                if words is not None:
-                    canvas.end()
-            if piece.left_out:
-                self._way_in(x, places[piece.last])
+            for route in piece.routing.routes:
+                self._draw_labelled(piece, route, places, x)
+            if len(piece.boxes) < len(piece.cell):
+                self.arrows.straight(self._entry(x), places[piece.last][0], self.axis)
         for index, box in piece.boxes.items():
-            left, y = places[index]
-            _draw_box(canvas, box, left, y)
-            if piece.form.across:
-                _label_below(canvas, box, left + box.wide / 2, y)
-            elif piece.across and index != piece.last:
-                wide = max(width_of(line, LABEL_SIZE) for line in labels_of(box.part))
-                _label_below(canvas, box, left + max(box.wide, wide) / 2, y)
-            else:
-                _label_upward(canvas, box, left, y, piece.form.lines, piece.form.label)
-        self.before = (last, places[piece.last][0])
+            _draw_box(self.canvas, box, *places[index])
+            _draw_label(self.canvas, box, *places[index])
+        self.before = last, places[piece.last][0]
 
-    def _start(self, x: float) -> tuple[float, float]:
+    # Arrows
+
+    def _entry(self, x: float) -> float:
         """Where an edge from before the cell starts."""
-        if self.before is None:
-            return x - 2, self.axis
-        box, left = self.before
-        return left + box.length + box.back / 2, self.axis
+        return x - 2 if self.before is None else _right_side(*self.before)
 
-    def _way_in(self, x: float, target: tuple[float, float]) -> None:
-        start, y = self._start(x)
-        _straight(self.canvas, start, target[0], y)
-
-    def _way(self, piece: Piece, way: Way, places: dict[int, tuple[float, float]], x: float, words: str | None) -> None:
-        """The arrow of an edge."""
-        columns = piece.columns
-        end_x, end_y = places[way.target]
-        if way.source == ENTRY:
-            start_x, start_y = self._start(x)
-            turn = x
+    def _draw_labelled(self, piece: Piece, route: Route, places: dict[int, tuple[float, float]], x: float) -> None:
+        """Draws the arrow of an edge; a label of its own is also its tool tip."""
+        source = route.source
+        if source == ENTRY and self.before is not None:
+            source = self.before[0].part.index
+        label = self.plan.detail.edge_labels.get((source, route.target))
+        if label is not None:
+            self.canvas.begin(label)
+        if route.form == "arc":
+            self._draw_arc(piece, route, places, x, label)
         else:
-            left, start_y = places[way.source]
-            box = piece.boxes[way.source]
-            start_x = left + box.length + box.back / 2
-            turn = x + columns[piece.lanes.columns[way.source]][1]
-        if way.form == "arc":
-            self._arc(piece, way, places, x, words)
-            return
-        first = piece.lanes.columns.get(way.source, ENTRY)
-        if way.form == "late":
-            turn = x + columns[piece.lanes.columns[way.target] - 1][1]
-            first = piece.lanes.columns[way.target] - 1
-        over = x + columns[first + 1][0]
-        _curve(self.canvas, start_x, start_y, max(turn, start_x), over, end_x, end_y)
+            self._draw_route(piece, route, places, x)
+        if label is not None:
+            self.canvas.end()
 
-    def _arc(self, piece: Piece, way: Way, places: dict[int, tuple[float, float]], x: float, words: str | None) -> None:
-        """A curved arrow over the blocks between."""
-        canvas = self.canvas
-        top = self.axis - piece.above + piece.arc * (piece.lanes.levels - 1 - way.level)
-        if way.source != ENTRY:
-            box, (left, y) = piece.boxes[way.source], places[way.source]
+    def _draw_route(self, piece: Piece, route: Route, places: dict[int, tuple[float, float]], x: float) -> None:
+        if route.source == ENTRY:
+            start = self._entry(x), self.axis
+        else:
+            left, y = places[route.source]
+            start = _right_side(piece.boxes[route.source], left), y
+        turn, over = piece.bend(route)
+        self.arrows.curved(start, places[route.target], (max(x + turn, start[0]), x + over))
+
+    def _draw_arc(
+        self, piece: Piece, route: Route, places: dict[int, tuple[float, float]], x: float, label: str | None
+    ) -> None:
+        """Draws an arrow above the blocks between its ends."""
+        top = self.axis - piece.reach[0] + self.plan.arc * (piece.routing.levels - 1 - route.level)
+        if route.source != ENTRY:
+            points = [_top(piece.boxes[route.source], *places[route.source])]
         elif self.before is not None:
-            (box, left), y = self.before, self.axis
-        else:
-            box, left, y = None, x, self.axis
-        if box is None:
-            x1, y1 = x + 3, y
-        else:
-            x1 = left + box.wide / 2
-            y1 = y - box.tall / 2 + box.top_at(box.wide / 2)
-        target, (left, y) = piece.boxes[way.target], places[way.target]
-        x2 = left + target.wide / 2
-        y2 = y - target.tall / 2 + target.top_at(target.wide / 2)
-        r = min(8.0, (x2 - x1) / 3, (y1 - top) / 2, (y2 - top) / 2)
-        head = (
-            f"M{number(x)} {number(y1)}H{number(x1 - r)}q{number(r)} 0 {number(r)} {number(-r)}"
-            if box is None
-            else (f"M{number(x1)} {number(y1)}")
-        )
-        canvas.path(
-            f"{head}V{number(top + r)}q0 {number(-r)} {number(r)} {number(-r)}H{number(x2 - r)}"
-            f"q{number(r)} 0 {number(r)} {number(r)}V{number(y2 - 3)}",
-            "arrow",
-        )
-        canvas.path(f"M{number(x2)} {number(y2)}l-2.75 -5h5.5Z", "tip")
-        if words is not None and width_of(words, LABEL_SIZE) + 30 < x2 - x1:
-            canvas.text((x1 + x2) / 2, top + 11, words, "tick", "muted", anchor="middle", over_lines=True)
+            points = [_top(self.before[0], self.before[1], self.axis)]
+        else:  # the row begins here
+            points = [(x, self.axis), (x + 3, self.axis)]
+        (x1, y1), (x2, y2) = points[-1], _top(piece.boxes[route.target], *places[route.target])
+        radius = min(8.0, (x2 - x1) / 3, (y1 - top) / 2, (y2 - top) / 2)
+        path = rounded_path([*points, (x1, top), (x2, top), (x2, y2 - TIP)], radius)
+        self.canvas.path(path, "arrow")
+        draw_tip(self.canvas, x2, y2)
+        if label is not None and width_of(label, LABEL_SIZE) + 30 < x2 - x1:
+            self.canvas.text((x1 + x2) / 2, top + 11, label, "tick", "muted", anchor="middle", over_lines=True)
 
-    def _window(self, window: tuple[float, float], target: float) -> None:
-        """The window of a convolution on the side of the block before, and two lines to what it makes."""
-        if self.before is None:
-            return
+    # The window of a convolution
+
+    def _window(self, box: Box) -> tuple[float, float] | None:
+        """Height and extent to the back in pixels of the window that a convolution moves over the previous block."""
+        before = self.before[0] if self.before is not None else None
+        kernel = box.part.main.layer.sliding_kernel
+        if kernel is None or before is None or not before.back or box.part.is_block or before.part.is_block:
+            return None
+        volume, space = before.part.volume, self.plan.scale.space
+        if kernel[0] * space < LEAST_WINDOW or kernel[0] > volume.height or kernel[1] > volume.width:
+            return None
+        return kernel[0] * space, kernel[1] * space * BACK
+
+    def _draw_window(self, window: tuple[float, float], target: float) -> None:
+        """Draws the window on the side of the previous block, and two lines to the block that it makes."""
+        assert self.before is not None
         canvas, (box, left) = self.canvas, self.before
         high, wide = window
         x = left + box.length + (box.back - wide) / 2
@@ -201,33 +171,21 @@ class _Row:
         canvas.area(corners, "window")
 
 
-def _straight(canvas: Canvas, x1: float, x2: float, y: float) -> None:
-    canvas.path(f"M{number(x1)} {number(y)}H{number(x2 - 3)}", "arrow")
-    _tip(canvas, x2, y)
+# Blocks
 
 
-def _curve(canvas: Canvas, x1: float, y1: float, turn: float, over: float, x2: float, y2: float) -> None:
-    """Along the line of the source up to ``turn``, over to the line of the target at ``over``, and on to it."""
-    if abs(y1 - y2) < 0.5:
-        _straight(canvas, x1, x2, y1)
-        return
-    middle = (turn + over) / 2
-    start = f"M{number(x1)} {number(y1)}" + (f"H{number(turn)}" if turn > x1 + 0.5 else "")
-    end = over - 4
-    canvas.path(
-        f"{start}C{number(middle)} {number(y1)} {number(middle)} {number(y2)} {number(end)} {number(y2)}"
-        + (f"H{number(x2 - 3)}" if x2 - 3 > end else ""),
-        "arrow",
-    )
-    _tip(canvas, x2, y2)
+def _right_side(box: Box, left: float) -> float:
+    """The middle of the right side of a block."""
+    return left + box.length + box.back / 2
 
 
-def _tip(canvas: Canvas, x: float, y: float) -> None:
-    canvas.path(f"M{number(x)} {number(y)}l-5 -2.75v5.5Z", "tip")
+def _top(box: Box, left: float, y: float) -> tuple[float, float]:
+    """The point in the middle of the upper outline of a block."""
+    return left + box.wide / 2, y - box.tall / 2 + box.top_at(box.wide / 2)
 
 
 def _draw_box(canvas: Canvas, box: Box, x: float, y: float) -> None:
-    """A block in its three visible faces, with its tool tip."""
+    """Draws the three visible faces of a block, with its tool tip."""
     low = y + box.tall / 2
     high = low - box.height
     back, length = box.back, box.length
@@ -247,47 +205,36 @@ def _tool_tip(part: Part) -> str:
     return f"{names}: {part.volume}"
 
 
-def _label_below(canvas: Canvas, box: Box, middle: float, y: float) -> None:
-    """Two lines below a block, centred there."""
-    lines = labels_of(box.part)
+def _draw_label(canvas: Canvas, box: Box, left: float, y: float) -> None:
+    """Writes the label below a block, one or two lines."""
     low = y + box.tall / 2
-    canvas.text(middle, low + 11.5, lines[0], "tick", anchor="middle", over_lines=True)
-    canvas.text(middle, low + 23.5, lines[1], "tick", "muted", anchor="middle", over_lines=True)
+    if box.label.is_upward:
+        middle = left + max(box.length, box.label.width) / 2
+        first = middle - 2.5 if len(box.label.lines) == 2 else middle + 3.5
+        at = [(first, low + 6), (first + 12, low + 6)]
+    else:
+        middle = left + max(box.wide, box.label.width) / 2
+        at = [(middle, low + 11.5), (middle, low + 23.5)]
+    for line, colour, (x, top) in zip(box.label.lines, ("ink", "muted"), at, strict=False):
+        if box.label.is_upward:
+            canvas.text(x, top, line, "tick", colour, anchor="end", turned=True)
+        else:
+            canvas.text(x, top, line, "tick", colour, anchor="middle", over_lines=True)
 
 
-def _label_upward(canvas: Canvas, box: Box, left: float, y: float, lines: int, room: float) -> None:
-    """One or two lines that read upward, below a block."""
-    name, volume = labels_of(box.part)
-    middle = left + max(box.wide / 2 - box.back / 2, room / 2)
-    low = y + box.tall / 2 + 6
-    if lines == 1:
-        canvas.text(middle + 3.5, low, f"{name} {volume}", "tick", anchor="end", turned=True)
-        return
-    canvas.text(middle - 2.5, low, name, "tick", anchor="end", turned=True)
-    canvas.text(middle + 9.5, low, volume, "tick", "muted", anchor="end", turned=True)
+# Words
 
 
-def _window(before: Box, box: Box, scale: Scale) -> tuple[float, float] | None:
-    """Height and way to the back in pixels of the window that a convolution moves over the block before it."""
-    if not before.back or box.part.is_block or before.part.is_block or box.part.main.kind not in ("conv", "dwconv"):
-        return None
-    kernel: tuple[int, int] = box.part.main.layer.kernel  # type: ignore[attr-defined]  # both kinds have one
-    high, wide = kernel[0] * scale.space, kernel[1] * scale.space * BACK
-    if high < LEAST_WINDOW or kernel[0] > before.part.volume.height or kernel[1] > before.part.volume.width:
-        return None
-    return high, wide
-
-
-def _rulers(canvas: Canvas, plan: Plan) -> None:
-    """Rulers that state the scales."""
-    drawn = [box.part.volume for _, pieces in plan.runs for piece in pieces for box in piece.boxes.values()]
-    wanted = []
+def _draw_rulers(canvas: Canvas, plan: Plan) -> None:
+    """Draws rulers that state the scales."""
+    drawn = [box.part.volume for piece in plan.pieces for box in piece.boxes.values()]
+    rulers = []
     if any(not x.is_point for x in drawn):
-        wanted += [("height and width", "pixel", plan.scale.space), ("depth", "channel", plan.scale.depth)]
+        rulers += [("height and width", "pixel", plan.scale.space), ("depth", "channel", plan.scale.depth)]
     if any(x.is_point for x in drawn):
-        wanted.append(("bars", "unit", plan.scale.point))
+        rulers.append(("bars", "unit", plan.scale.point))
     x, y = canvas.left, canvas.y + 12
-    for what, unit, pixels in wanted:
+    for what, unit, pixels in rulers:
         count = max(1, round(round_step(70 / pixels, 1) / 2))
         length = count * pixels
         words = f"{what}: {plural(count, unit)}"
@@ -305,29 +252,19 @@ def _rulers(canvas: Canvas, plan: Plan) -> None:
 
 
 def _note(plan: Plan) -> str:
-    parts, runs = plan.parts, plan.runs
-    text = (
-        "Height x width x depth of one image: height goes up, width to the back (shortened to "
-        f"{round(BACK * 100)} % each way), depth to the right."
-    )
-    if any(part.volume.is_point for part in parts):
-        text += " 1x1xN is a bar, N high."
-    if any(len(part.rows) > 1 and not part.is_block for part in parts):
-        text += " Activation functions, normalizations, dropout and views are drawn with the layer before them."
-    if plan.crossings:
-        text += " What is cut between a fork and a merge is no block: its arrow names it."
-    if any(part.is_block for part in parts):
-        text += " A block of the net is drawn as the volume that it gives."
-    if any(run.times > 1 for run, _ in runs):
-        text += " What is framed comes as many times in a row and is drawn once."
-    count = plan.left_out
-    if count:
-        verb = "is" if count == 1 else "are"
-        text += f" For want of room {plural(count, 'volume')} between fork and merge {verb} not drawn."
-    return text
+    parts, count = plan.detail.parts, plan.left_out
+    back = f"{round(BACK * 100)} %"
+    lines = [
+        f"Height x width x depth of one image: height upward, width to the back ({back} of it), depth to the right.",
+        "1x1xN is a bar, N high." if any(part.volume.is_point for part in parts) else "",
+        "Crops between a fork and a merge are labels on their arrows." if plan.detail.edge_labels else "",
+        *notes_on_parts(parts, plan.detail.runs),
+        f"Not drawn for lack of room: {plural(count, 'volume')} between fork and merge." if count else "",
+    ]
+    return " ".join(filter(None, lines))
 
 
-def _description(report: Report, plan: Plan) -> str:
+def _description(report: Report) -> str:
     largest = max(report.layers, key=lambda row: row.activations)
     first, last = report.layers[0], report.layers[-1]
     return (

@@ -15,7 +15,7 @@ from cnncalc.layers.planes import pixels
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.layers.base import Layer
@@ -35,21 +35,6 @@ STRIP = 24
 
 AT_ONCE = 2_000_000
 """About how many numbers are computed at a time."""
-
-THIN: dict[str, tuple[Mapping[str, Any], int]] = {
-    "conv": ({"filters": 1, "groups": 1, "connections": None}, 1),
-    "dwconv": ({"multiplier": 1}, 1),
-    "deconv": ({"filters": 1, "groups": 1}, 1),
-    "fc": ({"units": 1}, 1),
-    "rbf": ({"units": 1}, 1),
-    "gn": ({"groups": 1}, 2),
-    "shuffle": ({"groups": 1}, 2),
-    "slice": ({"from": 0, "to": 1}, 2),
-    **dict.fromkeys(("input", "flatten", "identity", "dropout", "upsample", "pad", "scale", "bn", "prelu"), ({}, 1)),
-    **dict.fromkeys(("pool", "avgpool", "lppool", "gap", "gmp", "subsample", "concat", "add", "mul"), ({}, 1)),
-    **dict.fromkeys(("softmax", "ln", "in", "lrn"), ({}, 2)),
-}
-"""Kinds that work on maps of their own or mix them everywhere alike: keys that make them thin, and how many maps do."""
 
 
 class Seen(NamedTuple):
@@ -81,7 +66,7 @@ def measure_field(
     """
     rows = report.layers
     shapes = [None if layer is None else layer.shape[1:3] for layer in measurement.layers]
-    inputs = [shape for row, shape in zip(rows, shapes, strict=True) if row.kind == "input" and shape]
+    inputs = [shape for row, shape in zip(rows, shapes, strict=True) if row.layer.is_input and shape]
     image = tuple(max([shape[side] for shape in inputs], default=1) for side in (0, 1))
     readers = [0] * len(rows)
     for row in rows:
@@ -129,7 +114,7 @@ def _behind(
     volumes = tuple(Volume(*source.shape[1:]) for source in sources if source is not None)
     if len(volumes) < len(sources):
         return None
-    layer, volumes = _thin(row.layer, volumes)
+    layer, volumes = row.layer.thin(*volumes)
     for number, reaching in enumerate(before):
         if reaching is None:
             return None
@@ -169,20 +154,6 @@ class Probes:
         return (marks @ reaching.astype(np.float32)) > 0 if self.left > 0 else None
 
 
-def _thin(layer: Layer, volumes: tuple[Volume, ...]) -> tuple[Layer, tuple[Volume, ...]]:
-    """A layer with the same windows for volumes of little depth, and these volumes."""
-    if layer.is_activation and layer.kind not in THIN:
-        thin: tuple[Mapping[str, Any], int] = ({}, 1)
-    elif layer.kind in THIN:
-        thin = THIN[layer.kind]
-    else:
-        return layer, volumes
-    keys, depth = thin
-    if keys:
-        layer = type(layer)(**{name: value for name, value in {**layer.written(), **keys}.items() if value is not None})
-    return layer, tuple(Volume(x.height, x.width, depth) for x in volumes)
-
-
 def _probe(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, Any] | None:
     """Which rows (columns) of one input reach which rows (columns) of the output: outputs x inputs, 0 or 1.
 
@@ -191,8 +162,8 @@ def _probe(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any,
     result = []
     for side in (0, 1):
         marks = None
-        if layer.kind in THIN or layer.is_activation:
-            strip = _strip(layer, volumes, side)
+        if layer.thin_depth is not None:
+            strip = _strip(volumes, side)
             marks = _probe_side(layer, strip, number, side)
         if marks is None:  # a window wider than the strip, say
             marks = _probe_side(layer, volumes, number, side)
@@ -203,15 +174,10 @@ def _probe(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any,
     return result[0], result[1]
 
 
-def _strip(layer: Layer, volumes: tuple[Volume, ...], side: int) -> tuple[Volume, ...]:
+def _strip(volumes: tuple[Volume, ...], side: int) -> tuple[Volume, ...]:
     """The volumes with little of the side that is not looked at."""
-    crop = 0
-    if layer.kind == "pad":
-        sides = layer.pad  # type: ignore[attr-defined]
-        crop = -min(0, sides[1 - side]) - min(0, sides[3 - side])
-    if side == 0:
-        return tuple(Volume(x.height, min(STRIP + crop, x.width), x.depth) for x in volumes)
-    return tuple(Volume(min(STRIP + crop, x.height), x.width, x.depth) for x in volumes)
+    other = ("width", "height")[side]
+    return tuple([x._replace(**{other: min(STRIP, x[1 - side])}) for x in volumes])
 
 
 def _probe_side(layer: Layer, volumes: tuple[Volume, ...], number: int, side: int) -> Any:
@@ -226,8 +192,7 @@ def _probe_side(layer: Layer, volumes: tuple[Volume, ...], number: int, side: in
     base = [random.uniform(0.5, 1.5, (1, x.depth, x.height, x.width)) for x in volumes]
     # more than everything else: so that a maximum changes too
     change = random.uniform(2, 3, base[number].shape)
-    alone = layer.kind == "bn"  # which may take its statistics from all images of a batch
-    step = 1 if alone else max(1, AT_ONCE // each)
+    step = 1 if layer.mixes_images else max(1, AT_ONCE // each)
     try:
         before = layer.forward(np, *[pixels(x) for x in base], **parameters)
     except ValueError:

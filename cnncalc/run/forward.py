@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
     from cnncalc.run.weights import Weights
 
-MULTIPLYING = frozenset({"conv", "dwconv", "deconv", "fc"})
-"""The kinds whose multiply-adds are MACs. All others are to do without matrix products."""
-
 
 class LayerMeasurement(NamedTuple):
     """What really happened at one layer.
@@ -58,7 +55,7 @@ def draw_images(report: Report, *, seed: int = 0, batch: int | None = None, dtyp
     number_type: Any = np.dtype(dtype or report.dtype)
     images = {}
     for row in report.layers:
-        if row.kind == "input":
+        if row.layer.is_input:
             height, width, depth = row.output
             shape = (batch or report.batch, depth, height, width)
             images[row.name] = pixels(random.random(shape, dtype=number_type) * 2 - 1)
@@ -119,7 +116,7 @@ def run(
                 output.shape,
                 output.nbytes,
                 {name: array.size for name, array in weights[row.index].items()},
-                meter.contracted + (meter.products if row.kind in MULTIPLYING else 0),
+                meter.contracted + (meter.products if row.layer.counts_macs else 0),
                 shares,
                 live,
             )

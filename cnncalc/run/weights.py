@@ -8,7 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
-    from cnncalc.layers.base import Layer, Parameter
+    from cnncalc.layers.base import Parameter
 
 Weights: TypeAlias = "tuple[dict[str, Any], ...]"
 """For each row of a report its arrays by name. Rows that share parameters hold the very same arrays."""
@@ -22,7 +22,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "slope": (0.1, 0.3),
     "centre": (-1.0, 1.0),
 }
-"""Between what the numbers of an array lie; ``weight`` depends on how many inputs one output adds up."""
+"""Range of random values for each array name; that of ``weight`` depends on the layer."""
 
 
 def build(report: Report, *, seed: int = 0, dtype: str | None = None) -> Weights:
@@ -52,26 +52,8 @@ def _owner(report: Report, row: LayerReport) -> LayerReport:
 
 
 def _draw(random: np.random.Generator, row: LayerReport, array: Parameter, dtype: Any) -> Any:
-    low, high = RANGES.get(array.name) or _weight_range(row.layer, array.shape)
+    low, high = RANGES.get(array.name) or row.layer.weight_range(array.shape)
     result = random.random(array.shape, dtype=dtype)
     result *= high - low
     result += low
     return result
-
-
-def _weight_range(layer: Layer, shape: tuple[int, ...]) -> tuple[float, float]:
-    """Between what the weights of a layer lie."""
-    if layer.kind == "subsample":  # one coefficient for the sum of a window
-        height, width = layer.kernel  # type: ignore[attr-defined]
-        return 0.8 / (height * width), 1.2 / (height * width)
-    if layer.kind == "dwconv":
-        added = shape[0] * shape[1]
-    elif layer.kind == "deconv":
-        height, width = layer.stride  # type: ignore[attr-defined]
-        added = max(1, shape[0] * shape[1] * shape[2] // (height * width))
-    elif len(shape) == 3:  # a connection table: kernels x height x width, spread over the filters
-        added = max(1, shape[0] * shape[1] * shape[2] // layer.filters)  # type: ignore[attr-defined]
-    else:
-        added = int(np.prod(shape[:-1], dtype=np.int64))
-    bound = (6 / added) ** 0.5
-    return -bound, bound

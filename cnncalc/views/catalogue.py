@@ -62,7 +62,7 @@ def nets_document(reports: Sequence[Report], *, notation: Notation = USUAL) -> D
 
 
 def _input(report: Report) -> str:
-    return " ".join(row.output.size for row in report.layers if row.kind == "input")
+    return " ".join(row.output.size for row in report.layers if row.layer.is_input)
 
 
 def _net(report: Report) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _net(report: Report) -> dict[str, Any]:
         "name": report.name,
         "title": report.title,
         "source": report.source,
-        "inputs": [list(row.output) for row in report.layers if row.kind == "input"],
+        "inputs": [list(row.output) for row in report.layers if row.layer.is_input],
         "layers": len(report.layers),
         "totals": totals_record(report.totals),
     }

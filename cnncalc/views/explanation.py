@@ -260,7 +260,7 @@ def _field(row: LayerReport, before: list[LayerReport], side: int, stencil: Any,
 
 
 def _image(report: Report) -> tuple[int, int]:
-    inputs = [row.output for row in report.layers if row.kind == "input"]
+    inputs = [row.output for row in report.layers if row.layer.is_input]
     return max(x.height for x in inputs), max(x.width for x in inputs)
 
 
@@ -277,7 +277,7 @@ def placement(report: Report, row: LayerReport, *, in_place: bool = True) -> tup
     if row.in_place:
         if layer.is_view:
             return True, "it is a view, the same numbers seen otherwise"
-        if layer.kind == "dropout":
+        if layer.is_identity_at_test_time:
             return True, "it is the identity at test time"
         return True, f"it may overwrite {row.inputs[0]}, whose only reader it is"
     if not row.sources:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, plural
 from cnncalc.formats.notation import Notation
+from cnncalc.layers.linear import FullyConnected
 from cnncalc.units import bytes_per_element, format_bytes, short_notes
 from cnncalc.views.layer_table import (
     Row,
@@ -77,7 +78,7 @@ def _cells(row: Row, notation: Notation) -> tuple[Cell, ...]:
     if layer is None:
         label = row.name
     else:
-        label = "FC" if layer.kind == "fc" else layer.label
+        label = layer.kind.upper() if isinstance(layer.layer, FullyConnected) else layer.label
         arithmetic = layer.arithmetic
         if is_exact:
             memory = with_exact(arithmetic["activations"], row.held)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.formats.document import percent, plural
+from cnncalc.layers.linear import FullyConnected
 from cnncalc.layers.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def early_activations(report: Report) -> str | None:
     A block ends at a pool through which everything must pass. Where there are no two of them: of the first layers that
     together hold at least half of the activations. The input is left out of the layers, not of the total.
     """
-    rows = [row for row in report.layers if row.kind != "input"]
+    rows = [row for row in report.layers if not row.layer.is_input]
     whole = report.totals.activations
     if not rows or not whole:
         return None
@@ -52,7 +53,7 @@ def first_fc(report: Report) -> str | None:
     if not whole:
         return None
     rows = [row for row in report.layers if not row.training_only] or list(report.layers)
-    layers = [row for row in rows if row.kind == "fc" and row.parameters]
+    layers = [row for row in rows if isinstance(row.layer, FullyConnected) and row.parameters]
     if layers:
         row = layers[0]
         what = "the first FC layer" if len(layers) > 1 else "the only FC layer"
@@ -67,7 +68,7 @@ def most_macs(report: Report) -> str | None:
     whole = report.totals.macs
     if not whole:
         return None
-    dense = sum([row.macs for row in report.layers if row.kind == "fc"])
+    dense = sum([row.macs for row in report.layers if isinstance(row.layer, FullyConnected)])
     parts = []
     if dense < whole:
         parts.append(f"the convolutions: {percent(whole - dense, whole)} of the MACs")

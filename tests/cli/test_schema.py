@@ -13,13 +13,12 @@ import jsonschema
 import pytest
 import yaml
 
-from cnncalc.analysis.loading import load_design_text
+from cnncalc.analysis.loading import load_bytes
 from cnncalc.analysis.report import account
 from cnncalc.checks.budget import from_node, read_budget
 from cnncalc.checks.configuration import Configurations
 from cnncalc.checks.schema import any_case, architecture_schema, configuration_schema, kind_pattern, reader_schemas
 from cnncalc.errors import CnncalcError
-from cnncalc.language.expand import Settings
 from cnncalc.layers import KINDS
 from tests.calls import ROOT, cnncalc
 
@@ -75,7 +74,7 @@ def schema_refuses(text: str) -> bool:
 def cnncalc_refuses(text: str) -> bool:
     """Whether the file is refused by one of the commands: its design, its volumes or its budget."""
     try:
-        graph = load_design_text("x.yaml", text, Settings())
+        graph = load_bytes("x.yaml", text.encode())
         account(graph)
         if graph.budget is not None and not getattr(graph.budget, "is_null", False):
             read_budget(from_node(graph.budget))

@@ -10,7 +10,7 @@ import pytest
 
 import cnncalc
 from cnncalc.analysis.report import account
-from cnncalc.language.target import load_pattern, load_text
+from cnncalc.language.reading import read_design, read_pattern
 from cnncalc.language.writer import as_pattern, as_yaml
 from tests.language.test_laws import facts
 
@@ -37,8 +37,8 @@ def test_every_example_has_its_count() -> None:
 def test_an_example_has_the_published_parameters_and_reads_back(name: str) -> None:
     report = cnncalc.analyze(str(EXAMPLES / f"{name}.yaml"))
     assert report.totals.parameters == PARAMETERS[name]
-    assert facts(account(load_pattern("<again>", as_pattern(report.settled)))) == facts(report)
-    assert facts(account(load_text("<again>", as_yaml(report.settled)))) == facts(report)
+    assert facts(account(read_pattern("<again>", as_pattern(report.settled)))) == facts(report)
+    assert facts(account(read_design("<again>", as_yaml(report.settled)))) == facts(report)
 
 
 WRITERS = [
@@ -70,8 +70,8 @@ WRITERS = [
 
 @pytest.mark.parametrize("text", WRITERS)
 def test_odd_nets_read_back_as_well(text: str) -> None:
-    report = account((load_text if "layers:" in text else load_pattern)("<text>", text))
-    for write, read in ((as_pattern, load_pattern), (as_yaml, load_text)):
+    report = account((read_design if "layers:" in text else read_pattern)("<text>", text))
+    for write, read in ((as_pattern, read_pattern), (as_yaml, read_design)):
         written = write(report.settled)
         again = account(read("<again>", written))
         assert facts(again) == facts(report), written

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from cnncalc import DesignError, ValueProblem, analyze, load
 from cnncalc.analysis.report import account
-from cnncalc.language.expand import Settings
-from cnncalc.language.target import decode, load_pattern, load_text
+from cnncalc.language.files import decode
+from cnncalc.language.reading import read_design, read_pattern
+from cnncalc.language.settings import Settings
 from cnncalc.language.writer import as_pattern, as_yaml
 from tests.random_nets import examples, random_design
 
@@ -44,7 +45,7 @@ PIECES = (
 )  # fmt: skip
 
 
-def read(text: str, reader: Any = load_pattern, **options: Any) -> Any:
+def read(text: str, reader: Any = read_pattern, **options: Any) -> Any:
     """The report on a text, or the DesignError; anything else that is raised fails the test."""
     begin = time.process_time()
     try:
@@ -108,14 +109,14 @@ def test_a_changed_pattern_is_read_or_refused(seed: int) -> None:
 @given(st.integers(0, 10**6))
 def test_a_changed_file_is_read_or_refused(seed: int) -> None:
     random = Random(seed)  # noqa: S311
-    read(mutated(random, random.choice(FILES)), load_text)
+    read(mutated(random, random.choice(FILES)), read_design)
 
 
 @examples(500)
 @given(st.lists(st.sampled_from(PIECES), max_size=14), st.sampled_from(("", " ")))
 def test_a_soup_of_tokens_is_read_or_refused(pieces: list[str], glue: str) -> None:
     text = glue.join(pieces)
-    for reader in (load_pattern, load_text):
+    for reader in (read_pattern, read_design):
         read(text, reader)
     read("INPUT 8x8x4 -> " + text)
 
@@ -123,7 +124,7 @@ def test_a_soup_of_tokens_is_read_or_refused(pieces: list[str], glue: str) -> No
 @examples(200)
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    for reader in (load_pattern, load_text):
+    for reader in (read_pattern, read_design):
         read(text, reader)
 
 
@@ -135,7 +136,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     except DesignError as error:
         str(error)
         return
-    read(text, load_text)
+    read(text, read_design)
 
 
 @examples(300)
@@ -146,7 +147,7 @@ def test_what_a_changed_text_means_is_what_show_writes(seed: int) -> None:
     report = read(mutated(random, random_design(seed, items=4).text))
     if isinstance(report, DesignError):
         return
-    for write, reader in ((as_pattern, load_pattern), (as_yaml, load_text)):
+    for write, reader in ((as_pattern, read_pattern), (as_yaml, read_design)):
         again = account(reader("<again>", write(report.settled)))
         assert [(row.name, row.layer, row.inputs, row.output) for row in again.layers] == [
             (row.name, row.layer, row.inputs, row.output) for row in report.layers
@@ -186,4 +187,4 @@ def test_any_value_of_an_option_is_taken_or_refused(value: Any) -> None:
 
 @pytest.mark.parametrize("text", FILES)
 def test_the_texts_that_are_changed_are_good_themselves(text: str) -> None:
-    assert not isinstance(read(text, load_text), DesignError)
+    assert not isinstance(read(text, read_design), DesignError)

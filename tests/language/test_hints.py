@@ -9,8 +9,8 @@ import pytest
 
 from cnncalc import DesignError, Volume
 from cnncalc.analysis.report import account
-from cnncalc.language.expand import Settings
-from cnncalc.language.target import load_pattern, load_text
+from cnncalc.language.reading import read_design, read_pattern
+from cnncalc.language.settings import Settings
 from tests.language.test_refusals import FILES, PATTERNS
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def problems(text: str, settings: Settings = Settings()) -> tuple[Problem, ...]:  # noqa: B008
     try:
-        account((load_text if "layers:" in text else load_pattern)("<text>", text, settings))
+        account((read_design if "layers:" in text else read_pattern)("<text>", text, settings))
     except DesignError as error:
         return error.problems
     return ()
@@ -114,9 +114,9 @@ def test_numbers_as_in_the_hint_are_read() -> None:
 
 
 def test_an_input_that_looks_depth_first_is_swapped_by_its_hint() -> None:
-    report = account(load_pattern("<text>", "INPUT 3x32x48 -> FC-2"))
+    report = account(read_pattern("<text>", "INPUT 3x32x48 -> FC-2"))
     assert report.warnings[0].hint == "for an image of depth 3 write 32x48x3"
-    assert account(load_pattern("<text>", "INPUT 32x48x3 -> FC-2")).warnings == ()
+    assert account(read_pattern("<text>", "INPUT 32x48x3 -> FC-2")).warnings == ()
 
 
 def test_the_nearest_name_is_never_the_layer_that_asks() -> None:

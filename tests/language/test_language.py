@@ -10,13 +10,13 @@ import pytest
 
 from cnncalc import DesignError, Volume, analyze, load
 from cnncalc.analysis.report import Report, account
-from cnncalc.language.expand import Settings
-from cnncalc.language.target import load_pattern, load_text
+from cnncalc.language.reading import read_design, read_pattern
+from cnncalc.language.settings import Settings
 
 
 def net(text: str, **options: Any) -> Report:
     """The report on a pattern, or on a file if the text has the key layers."""
-    reader = load_text if "layers:" in text else load_pattern
+    reader = read_design if "layers:" in text else read_pattern
     return account(reader("<text>", text, Settings(**options)))
 
 
@@ -297,7 +297,7 @@ def test_frozen_layers_keep_their_parameters_and_train_none() -> None:
 def test_text_that_yaml_could_read_as_well_is_a_pattern() -> None:
     """INPUT: [8x9x3] is a mapping to YAML; no key of a file begins it."""
     for text in ("INPUT: [8x9x3]", "INPUT 8x9x3 -> CONV3-4: [8x9x4]", "INPUT : [8x9x3] -> RELU"):
-        assert account(load_text("<stdin>", text)).layers[0].output == Volume(8, 9, 3)
+        assert account(read_design("<stdin>", text)).layers[0].output == Volume(8, 9, 3)
 
 
 def test_options_of_load_are_checked() -> None:

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from cnncalc import DesignError, analyze
 from cnncalc.analysis.report import Report, account
-from cnncalc.language.target import load_pattern, load_text
+from cnncalc.language.reading import read_design, read_pattern
 from cnncalc.language.writer import as_pattern, as_yaml
 from cnncalc.layers import KINDS
 from tests.random_nets import examples, kinds_of, random_design, seeds
 
 
 def report_of(text: str, **options: Any) -> Report:
-    return account(load_pattern("<pattern>", text), **options)
+    return account(read_pattern("<pattern>", text), **options)
 
 
 def facts(report: Report) -> list[tuple[Any, ...]]:
@@ -109,7 +109,7 @@ def test_without_in_place_only_activation_functions_gain_a_volume(seed: int) -> 
 @given(seeds)
 def test_show_reads_back_to_the_same_net(seed: int) -> None:
     report = report_of(random_design(seed).text)
-    for write, read in ((as_pattern, load_pattern), (as_yaml, load_text)):
+    for write, read in ((as_pattern, read_pattern), (as_yaml, read_design)):
         text = write(report.settled)
         again = account(read("<again>", text))
         assert facts(again) == facts(report), text
@@ -160,7 +160,7 @@ def test_a_group_around_all_of_it_changes_nothing(seed: int) -> None:
 def test_a_pattern_in_a_file_is_the_pattern(seed: int) -> None:
     text = random_design(seed).text
     block = "layers: |\n" + "".join(f"  {line}\n" for line in text.splitlines())
-    assert facts(account(load_text("<file>", block))) == facts(report_of(text))
+    assert facts(account(read_design("<file>", block))) == facts(report_of(text))
 
 
 @examples(200)

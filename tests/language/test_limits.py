@@ -12,7 +12,7 @@ import pytest
 from cnncalc import DesignError, analyze
 from cnncalc.analysis.report import account
 from cnncalc.language.limits import YAML_BYTES
-from cnncalc.language.target import load_pattern, load_text
+from cnncalc.language.reading import read_design, read_pattern
 from tests.calls import ROOT, environment
 
 
@@ -77,7 +77,7 @@ HEAVY = {
 
 
 def reader_of(text: str) -> Any:
-    return load_text if "layers:" in text else load_pattern
+    return read_design if "layers:" in text else read_pattern
 
 
 @pytest.mark.parametrize("what", WITHIN)
@@ -97,23 +97,23 @@ def test_what_lies_beyond_a_limit_is_refused_by_name(what: str) -> None:
 
 def test_aliases_and_depth_on_the_limit_are_read() -> None:
     text = "name: &a x\ninput: 8x8x3\nlayers: [RELU]\nbudget: {parameters: [" + "*a, " * 100 + "]}\n"
-    account(load_text("<text>", text))
-    account(load_text("<text>", yaml_of(62)))
-    account(load_text("<text>", "input: 8x8x3\nlayers: RELU\n#" + "c" * (YAML_BYTES - 28)))
+    account(read_design("<text>", text))
+    account(read_design("<text>", yaml_of(62)))
+    account(read_design("<text>", "input: 8x8x3\nlayers: RELU\n#" + "c" * (YAML_BYTES - 28)))
 
 
 MEASURE = """
 import json, resource, sys, time
 from cnncalc import DesignError
 from cnncalc.analysis.report import account
-from cnncalc.language.target import load_pattern, load_text
+from cnncalc.language.reading import read_design, read_pattern
 import cnncalc.language.architecture, cnncalc.language.pattern, difflib
-account(load_text("<warm>", "input: 8x8x3\\nlayers: RELU"))
+account(read_design("<warm>", "input: 8x8x3\\nlayers: RELU"))
 for text in json.load(sys.stdin):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     begin = time.process_time()
     try:
-        account((load_text if "layers:" in text else load_pattern)("<text>", text))
+        account((read_design if "layers:" in text else read_pattern)("<text>", text))
     except DesignError as error:
         str(error)
     else:
@@ -149,6 +149,6 @@ def test_a_net_of_20_000_layers_is_read_and_counted() -> None:
 def test_exactly_200_000_layers_calls_and_iterations_are_read() -> None:
     """100,000 iterations with one layer each make 200,000; INPUT is one more and too many."""
     with pytest.raises(DesignError, match="at most 200,000 layers, calls and iterations, but this gives 200,001"):
-        load_pattern("<text>", "INPUT 8x8x4 -> RELU*99999 -> RELU*1")
-    graph = load_pattern("<text>", "INPUT 8x8x4 -> RELU*99999 -> TANH")
+        read_pattern("<text>", "INPUT 8x8x4 -> RELU*99999 -> RELU*1")
+    graph = read_pattern("<text>", "INPUT 8x8x4 -> RELU*99999 -> TANH")
     assert len(graph.nodes) == 100_001

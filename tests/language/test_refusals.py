@@ -8,7 +8,7 @@ import pytest
 
 from cnncalc import DesignError
 from cnncalc.analysis.report import account
-from cnncalc.language.target import load_pattern, load_text
+from cnncalc.language.reading import read_design, read_pattern
 
 PATTERNS = [
     (
@@ -1757,22 +1757,22 @@ FILES = [
 @pytest.mark.parametrize(("wrong", "right", "message"), PATTERNS, ids=[case[0] for case in PATTERNS])
 def test_a_pattern_is_refused_where_it_is_wrong(wrong: str, right: str, message: str) -> None:
     with pytest.raises(DesignError) as caught:
-        account(load_pattern("<text>", wrong))
+        account(read_pattern("<text>", wrong))
     assert str(caught.value) == message.strip("\n")
-    account(load_pattern("<text>", right))
+    account(read_pattern("<text>", right))
 
 
 @pytest.mark.parametrize(("wrong", "right", "message"), FILES, ids=[case[0] for case in FILES])
 def test_a_file_is_refused_where_it_is_wrong(wrong: str, right: str, message: str) -> None:
     with pytest.raises(DesignError) as caught:
-        account(load_text("<text>", wrong))
+        account(read_design("<text>", wrong))
     assert str(caught.value) == message.strip("\n")
-    account(load_text("<text>", right))
+    account(read_design("<text>", right))
 
 
 def test_at_most_twenty_problems_are_shown_and_the_others_counted() -> None:
     with pytest.raises(DesignError) as caught:
-        load_pattern("<text>", "INPUT -> " + " -> ".join(f"CNV{number}" for number in range(1, 26)))
+        read_pattern("<text>", "INPUT -> " + " -> ".join(f"CNV{number}" for number in range(1, 26)))
     assert len(caught.value.problems) == 20
     assert caught.value.count == 25
     assert str(caught.value).endswith("\n\n... and 5 more problems")
@@ -1780,12 +1780,14 @@ def test_at_most_twenty_problems_are_shown_and_the_others_counted() -> None:
 
 def test_problems_come_in_the_order_of_the_text() -> None:
     with pytest.raises(DesignError) as caught:
-        load_text("<text>", "input: 8x8\nlayers:\n  - conv: {bas: no}\n  - cnv: 3\n  - conv: {filters: 0}\nlayer: 3\n")
+        read_design(
+            "<text>", "input: 8x8\nlayers:\n  - conv: {bas: no}\n  - cnv: 3\n  - conv: {filters: 0}\nlayer: 3\n"
+        )
     assert [problem.span.line for problem in caught.value.problems if problem.span] == [1, 3, 4, 5, 6]
 
 
 def test_what_follows_from_a_mistake_is_not_reported() -> None:
     """Behind a layer that is not known neither volumes nor unread layers are complained of."""
     with pytest.raises(DesignError) as caught:
-        load_pattern("<text>", "INPUT 8x8x3 -> CNV3-4 -> CONV3-5(groups=5) -> CONV3-4(inputs=@nobody) -> ADD(@input)")
+        read_pattern("<text>", "INPUT 8x8x3 -> CNV3-4 -> CONV3-5(groups=5) -> CONV3-4(inputs=@nobody) -> ADD(@input)")
     assert [problem.code for problem in caught.value.problems] == ["unknown-layer", "unknown-name"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnncalc.errors import DesignError
-from cnncalc.language.target import load_text
+from cnncalc.language.reading import read_design
 
 
 @pytest.mark.parametrize(
@@ -61,15 +61,15 @@ or two of them [height, width], found 0
 )
 def test_what_nothing_uses_is_refused_as_well(text: str, twin: str, message: str) -> None:
     with pytest.raises(DesignError) as caught:
-        load_text("<text>", text)
+        read_design("<text>", text)
 
     assert str(caught.value) == message
-    assert load_text("<text>", twin).nodes
+    assert read_design("<text>", twin).nodes
 
 
 def test_a_wrong_constant_that_is_used_is_said_once() -> None:
     with pytest.raises(DesignError) as caught:
-        load_text("<text>", "defaults: {conv: {filters: -3}}\nlayers: INPUT -> CONV -> CONV\n")
+        read_design("<text>", "defaults: {conv: {filters: -3}}\nlayers: INPUT -> CONV -> CONV\n")
 
     assert caught.value.count == len({problem.message for problem in caught.value.problems})
     assert not any("defaults of" in problem.message for problem in caught.value.problems)

@@ -188,7 +188,7 @@ def _affine(module: Any, row: LayerReport) -> nn.Module:
         module.elementwise_affine = layer.scale or layer.shift
     else:
         module.affine = layer.scale or layer.shift
-    return module  # type: ignore[no-any-return]
+    return module
 
 
 def _norm(row: LayerReport, flat: bool) -> nn.Module:
@@ -558,11 +558,11 @@ def data_of(net: Net, batch: int, dtype: Any, device: str) -> tuple[list[Any], d
 # Measuring
 
 
-class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call,unused-ignore]
+class Tracer(TorchDispatchMode):
     """Counts the bytes of all storages that operations make, while they live."""
 
     def __init__(self, rounding: int = 512) -> None:
-        super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
+        super().__init__()
         self.rounding = rounding
         self.live = 0
         self.peak = 0

@@ -23,12 +23,12 @@ from cnncalc.graph import chain
 from cnncalc.layers import KINDS as LAYER_KINDS
 from cnncalc.memory.report import MemoryReport, Options, account_memory
 from cnncalc.plot import KINDS, NARROWEST, WIDEST, draw
-from cnncalc.plot.blocks import BACK, BAR
-from cnncalc.plot.flow import flow_of
+from cnncalc.plot.graph_layout import page_of
 from cnncalc.plot.live_memory import LAYERS, inference_moments, training_moments
 from cnncalc.plot.metrics import ASCENT, DESCENT, cut, width_of, wrapped
 from cnncalc.plot.palette import DARK, FONTS, LIGHT, RULES
 from cnncalc.plot.parts import parts_of
+from cnncalc.plot.volume_layout import BACK, BAR
 from cnncalc.units import format_bytes
 from cnncalc.volume import Volume
 from tests.calls import environment
@@ -893,7 +893,7 @@ def test_many_branches_below_each_other_are_drawn_smaller() -> None:
 @pytest.mark.parametrize(("net", "columns"), [("unet", 1), ("vgg16", 2), ("googlenet", 2)])
 def test_a_graph_has_more_columns_only_where_they_save_height(net: str, columns: int) -> None:
     """Of U-Net all but the first and the last layers lie below one long line; a column for three saves nothing."""
-    assert len(flow_of(report_of(net), None, 848).columns) == columns
+    assert len(page_of(report_of(net), None, 848).columns) == columns
 
 
 def test_a_line_does_not_cross_the_words_that_it_passes() -> None:

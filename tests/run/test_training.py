@@ -137,7 +137,8 @@ def test_extras_are_as_large_as_the_record_says(case: Case) -> None:
         for extra in keeping.extras:
             array = extras[extra.name]
             assert array.size == extra.elements.at(2)
-            assert array.itemsize == {MASK: 1, STATISTIC: 8, None: 8}.get(extra.item, extra.item)
+            widths: dict[int | str | None, int] = {MASK: 1, STATISTIC: 8, None: 8}
+            assert array.itemsize == widths.get(extra.item, extra.item)
 
 
 @pytest.mark.parametrize("case", [case for case in BACKWARD_CASES if learned_of(case)], ids=str)

@@ -1,27 +1,28 @@
-"""What every design rule is: where it finds something, what it says there, and the effect of its fix."""
+"""What design rules share: their base class, and questions about layers and nets that several of them ask."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from cnncalc.analysis.report import account
 from cnncalc.checks.findings import Advice, Finding, Share
-from cnncalc.errors import CnncalcError
+from cnncalc.layers.convolution import Convolution
+from cnncalc.layers.pooling import AdaptivePooling, Pooling
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
-    from cnncalc.graph import Node
     from cnncalc.layers.base import Layer
+    from cnncalc.volume import Volume
 
 
 MOST_WORK = 20_000
-"""So many layers are accounted for anew by one rule, since the effect of each finding is that of a whole net."""
+"""Most layers that one rule recomputes; each advice recomputes the whole net."""
 
 
 class Site(NamedTuple):
-    """A layer at which a rule finds something, with what the rule knows of it."""
+    """A layer at which a rule finds something, and facts that the rule needs to describe it."""
 
     row: LayerReport
     facts: tuple[Any, ...] = ()
@@ -30,26 +31,26 @@ class Site(NamedTuple):
 class Rule:
     """A design rule. The docstring of each rule is its documentation: what, why, example, instead, source.
 
-    ``code`` is the word by which it is selected, ignored and explained. ``sites`` looks at every layer; ``finding``
-    speaks about all sites that stand at one place in the text, since ``[CONV7-64 -> RELU]*20`` is one thing to change.
+    ``code`` is the word by which it is selected, ignored and explained. ``sites`` looks at every layer. ``finding``
+    describes all sites from one place in the text: ``[CONV7-64 -> RELU]*20`` is one thing to change.
     """
 
     code: ClassVar[str] = ""
 
     def sites(self, report: Report) -> Iterable[Site]:
-        """The layers at which there is something to say."""
+        """The layers at which the rule finds something."""
         raise NotImplementedError
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
-        """What there is to say about sites at one place, with the computed effect of the fix."""
+        """The finding about sites from one place in the text, with the computed effect of the fix."""
         raise NotImplementedError
 
     def find(self, report: Report) -> Iterator[Finding]:
-        """Everything that the rule finds in a net, in its order."""
-        return self.told(report, self.sites(report))
+        """All findings of the rule in a net, in the order of the layers."""
+        return self.findings(report, self.sites(report))
 
-    def told(self, report: Report, sites: Iterable[Site]) -> Iterator[Finding]:
-        """The findings about sites, one for each place in the text; what is too much for that joins the last one."""
+    def findings(self, report: Report, sites: Iterable[Site]) -> Iterator[Finding]:
+        """One finding for each place in the text; above MOST_WORK further places join the last one."""
         places: dict[tuple[object, ...], list[Site]] = {}
         most = max(1, MOST_WORK // len(report.layers))
         for site in sites:
@@ -72,7 +73,7 @@ class Rule:
         shares: tuple[Share, ...] = (),
         advice: Advice | None = None,
     ) -> Finding:
-        """A finding at the first of the sites; the others are counted in the message."""
+        """A finding at the first of the sites; the message names the others."""
         row = sites[0].row
         return Finding(
             self.code,
@@ -105,84 +106,56 @@ def listed(words: Sequence[str], last: str = "and") -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
-def counted(count: int, what: str) -> str:
-    """``1 row``, ``2,000 rows``"""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+# Questions about layers
 
 
-def percent(part: int, whole: int) -> str:
-    """``74.3 %``, rounded half up; ``0.0 %`` of nothing."""
-    if not whole:
-        return "0.0 %"
-    tenths = (2000 * part + whole) // (2 * whole)
-    return f"{tenths // 10}.{tenths % 10} %"
+def passes_all(row: LayerReport) -> bool:
+    """Whether the output has all elements of the input, unchanged, at test time."""
+    return row.layer.is_view_at_test_time and row.output.elements == row.input_volumes[0].elements
 
 
-def with_keys(layer: Layer, **keys: Any) -> Layer:
-    """The layer with other values for some keys (None: left out)."""
-    values = {**layer.written(), **keys}
-    return type(layer)(**{name: value for name, value in values.items() if value is not None})
+def resizes(row: LayerReport) -> bool:
+    """Whether a layer changes height or width on purpose: by a stride, by upsampling, or by seeing the whole plane.
 
-
-def rebuilt(report: Report, changes: Mapping[int, Sequence[Layer]]) -> Report | None:
-    """The net with some layers replaced, each by a chain of layers, and accounted anew; None where that is no net.
-
-    An empty chain takes the layer out, so that its readers read its input. The first layer of a chain has the inputs
-    of the one that it replaces, the last its name. All other layers stay as they are.
+    What a window without padding cuts off is no purpose.
     """
-    nodes: list[Node] = []
-    moved: list[int] = []
-    for index, (node, row) in enumerate(zip(report.graph.nodes, report.layers, strict=True)):
-        inputs = tuple([moved[source] for source in node.inputs])
-        chain = changes.get(index, (row.layer,))
-        if not chain and len(inputs) != 1:
-            return None
-        if len(chain) != 1 and node.share is not None:
-            return None
-        for number, layer in enumerate(chain):
-            is_last = number == len(chain) - 1
-            name = node.name if is_last else f"{node.name}+{number}"
-            nodes.append(node._replace(name=name, layer=layer, inputs=inputs, stated=None))
-            inputs = (len(nodes) - 1,)
-        moved.append(inputs[0] if not chain else len(nodes) - 1)
-    if any(node.share is not None and not changes.get(node.share, (1,)) for node in report.graph.nodes):
-        return None
-    nodes = [node if node.share is None else node._replace(share=moved[node.share]) for node in nodes]
-    try:
-        return account(report.graph._replace(nodes=tuple(nodes)), batch=report.batch, dtype=report.dtype)
-    except CnncalcError:
-        return None
+    if not row.sources or row.output[:2] == row.input_volumes[0][:2]:
+        return False
+    stencils = row.layer.stencils(*row.input_volumes)
+    return stencils is None or any(stencil.step != stencil.parts for stencil in stencils)
 
 
-def without(report: Report, dead: set[int]) -> Report | None:
-    """The net without some layers that nothing else reads."""
-    moved: dict[int, int] = {}
-    nodes: list[Node] = []
-    for index, (node, row) in enumerate(zip(report.graph.nodes, report.layers, strict=True)):
-        if index in dead:
-            continue
-        if node.share in dead or any(source in dead for source in node.inputs):
-            return None
-        moved[index] = len(nodes)
-        inputs = tuple([moved[source] for source in node.inputs])
-        nodes.append(node._replace(layer=row.layer, inputs=inputs, stated=None))
-    nodes = [node if node.share is None else node._replace(share=moved[node.share]) for node in nodes]
-    try:
-        return account(report.graph._replace(nodes=tuple(nodes)), batch=report.batch, dtype=report.dtype)
-    except CnncalcError:
-        return None
+NOTHING_LEFT = (0, 0)
+"""No row and no column is left over."""
 
 
-def readers_of(report: Report) -> list[list[int]]:
-    """For each row the rows that read its output."""
-    return report.graph.readers
+def left_over(layer: Layer, x: Volume) -> tuple[int, int]:
+    """Rows and columns at the far end of the input that no window reaches.
+
+    Padding is not counted, nor the gap that a stride larger than the window leaves between any two windows.
+    """
+    if not isinstance(layer, (Convolution, Pooling)) or (isinstance(layer, AdaptivePooling) and layer.adaptive):
+        return NOTHING_LEFT
+    windows = layer.windows(x)
+    left = []
+    for side, size in enumerate((x.height, x.width)):
+        stride, window = windows.stride[side], windows.kernel[side]
+        reached = (windows.steps[side] - 1) * stride + window - windows.pads[side]
+        left.append(max(0, size - reached - max(0, stride - window)))
+    return left[0], left[1]
 
 
-def is_depthwise(row: LayerReport) -> bool:
-    """Whether each filter of a convolution sees one map alone."""
-    groups = getattr(row.layer, "groups", 1)
-    return row.kind == "dwconv" or (row.kind in ("conv", "deconv") and groups == row.input_volumes[0].depth > 1)
+def unread(report: Report) -> int:
+    """The elements of all volumes in rows and columns that are left over."""
+    total = 0
+    for row in report.layers:
+        if row.sources:
+            x = row.input_volumes[0]
+            rows, columns = left_over(row.layer, x)
+            total += (x.height * x.width - (x.height - rows) * (x.width - columns)) * x.depth
+    return total
 
 
-LINEAR = frozenset(("conv", "dwconv", "deconv", "fc"))
-"""The kinds that are counted in MACs."""
+def lines_left(left: tuple[int, int]) -> str:
+    """``1 row and 1 column``"""
+    return listed([plural(n, what) for n, what in zip(left, ("row", "column"), strict=True) if n])

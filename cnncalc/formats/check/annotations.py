@@ -1,4 +1,4 @@
-"""What all forms share: each thing that is wrong as one record, in an order that never changes, and the summary."""
+"""What all formats of ``check`` share: one annotation for each problem or finding, and the summary."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from cnncalc.source import visible
 from cnncalc.units import format_bytes, short
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from cnncalc.checks.check import Checked, Checkup, Outcome
     from cnncalc.checks.findings import Finding
     from cnncalc.errors import Problem
@@ -17,14 +19,14 @@ if TYPE_CHECKING:
 NO_BUDGET = "no-budget"
 NO_BASE = "no-base"
 BROKEN_FILE = 10**9
-"""The rank of what makes a file impossible to check."""
+"""The rank of a problem because of which a file cannot be checked."""
 
 
-class Remark(NamedTuple):
-    """One thing to be said about a file, whatever kind of thing it is.
+class Annotation(NamedTuple):
+    """A problem, a finding or a note about a file.
 
-    ``file`` is where it stands (the file, or the configuration that holds the budget), ``path`` the same if it is a
-    file that a reader can open. ``details`` are lines that say more; ``rank`` orders remarks, the worst first.
+    ``file`` is its place (the file, or the configuration that holds the budget), ``path`` the same if that is a file on
+    disk. ``details`` are further lines. ``subject`` identifies it in fingerprints. A higher ``rank`` is worse.
     """
 
     severity: str
@@ -39,13 +41,23 @@ class Remark(NamedTuple):
     finding: Finding | None = None
 
     @property
+    def place(self) -> str:
+        """The file, with line and column where they are known."""
+        return self.file if self.span is None else f"{self.file}:{self.span.line}:{self.span.column}"
+
+    @property
+    def label(self) -> str:
+        """Severity and code: ``error[budget]``."""
+        return f"{self.severity}[{self.code}]"
+
+    @property
     def text(self) -> str:
         """The message with its details, as one line."""
         return "; ".join([visible(self.message), *map(visible, self.details)])
 
 
 UNITS_OF = {"unread": "rows and columns unread", "macs": "MACs"}
-"""What the value of a design rule's advice counts, where its key is no word for people."""
+"""Units of the value in the advice of a design rule, where its key is not readable."""
 
 
 def amount(value: int, unit: str, units: str) -> str:
@@ -54,7 +66,7 @@ def amount(value: int, unit: str, units: str) -> str:
 
 
 def details_of(finding: Finding, units: str) -> tuple[str, ...]:
-    """Which layers contribute most, and what to try."""
+    """The layers that contribute most, and the advice."""
     lines = []
     if finding.shares and finding.actual:
         shares = [f"{share.layer} {percent(share.value, finding.actual)}" for share in finding.shares]
@@ -67,22 +79,22 @@ def details_of(finding: Finding, units: str) -> tuple[str, ...]:
             if finding.limit is None and finding.key is not None:
                 text += f" {UNITS_OF.get(finding.key, finding.key)}"
             if finding.limit is not None:
-                is_kept = advice.value >= finding.limit if finding.bound == "min" else advice.value <= finding.limit
-                text += ", within the limit" if is_kept else ", not yet within the limit"
+                is_within = advice.value >= finding.limit if finding.bound == "min" else advice.value <= finding.limit
+                text += ", within the limit" if is_within else ", not yet within the limit"
         lines.append(text)
     return tuple(lines)
 
 
 def excess(finding: Finding) -> int:
-    """By how many thousandths of the limit it is broken."""
+    """The excess over the limit, in thousandths of it."""
     if finding.over is None or finding.limit is None:
         return 0
     return finding.over * 1000 // max(1, finding.limit)
 
 
-def remarks_of(checkup: Checkup) -> list[Remark]:
-    """Everything to be said, file by file, in the order of the text; a problem of many files once."""
-    found: list[Remark] = []
+def annotations_of(checkup: Checkup) -> list[Annotation]:
+    """All annotations, by file and in the order of its text; a problem that several files share appears once."""
+    found: list[Annotation] = []
     seen: set[Problem] = set()
     for outcome in checkup.outcomes:
         for problem in outcome.problems:
@@ -94,14 +106,14 @@ def remarks_of(checkup: Checkup) -> list[Remark]:
         severity = "error" if checkup.strict else "note"
         for note in outcome.notes:
             grave = severity if outcome.lacks_base else "note"
-            found.append(Remark(grave, NO_BASE, note, outcome.file, outcome.path, None, (), (note,), 1))
+            found.append(Annotation(grave, NO_BASE, note, outcome.file, outcome.path, None, (), (note,), 1))
         if not outcome.has_budget and not outcome.is_broken:
             message = f"{outcome.file} has no budget: nothing to check"
-            found.append(Remark(severity, NO_BUDGET, message, outcome.file, outcome.path, None, (), (), 0))
+            found.append(Annotation(severity, NO_BUDGET, message, outcome.file, outcome.path, None, (), (), 0))
     return found
 
 
-def _of_problem(outcome: Outcome, problem: Problem) -> Remark:
+def _of_problem(outcome: Outcome, problem: Problem) -> Annotation:
     file, path = outcome.file, outcome.path
     if problem.span is not None:
         name = problem.span.source.name
@@ -111,10 +123,10 @@ def _of_problem(outcome: Outcome, problem: Problem) -> Remark:
     details = (f"hint: {problem.hint}",) if problem.hint else ()
     rank = BROKEN_FILE if problem.severity == "error" else 2
     subject = (problem.message,)
-    return Remark(problem.severity, problem.code, problem.message, file, path, problem.span, details, subject, rank)
+    return Annotation(problem.severity, problem.code, problem.message, file, path, problem.span, details, subject, rank)
 
 
-def _of_finding(outcome: Outcome, finding: Finding, units: str) -> Remark:
+def _of_finding(outcome: Outcome, finding: Finding, units: str) -> Annotation:
     file, path = outcome.file, outcome.path
     message = finding.message
     if finding.span is not None and finding.span.source.name != file:
@@ -124,7 +136,7 @@ def _of_finding(outcome: Outcome, finding: Finding, units: str) -> Remark:
             message = f"{outcome.file}: {message}"
     rank = 1000 + excess(finding) if finding.severity == "error" else 10
     subject = (outcome.file, finding.key or "", finding.bound or "", finding.layer or "")
-    return Remark(
+    return Annotation(
         finding.severity,
         finding.code,
         message,
@@ -138,27 +150,27 @@ def _of_finding(outcome: Outcome, finding: Finding, units: str) -> Remark:
     )
 
 
-def worst_first(remarks: list[Remark]) -> list[Remark]:
-    """Remarks with the worst first: broken files, limits by how much they are broken, warnings."""
+def worst_first(annotations: list[Annotation]) -> list[Annotation]:
+    """Annotations sorted by severity and rank: broken files, then limits by their excess, then warnings."""
     order = {"error": 0, "warning": 1}
-    return sorted(remarks, key=lambda remark: (order.get(remark.severity, 2), -remark.rank))
+    return sorted(annotations, key=lambda annotation: (order.get(annotation.severity, 2), -annotation.rank))
 
 
-def fingerprints(remarks: list[Remark]) -> list[str]:
-    """A name for each remark that stays while lines move and numbers change, and that no other remark has."""
+def fingerprints(annotations: list[Annotation]) -> list[str]:
+    """A unique identifier for each annotation, which does not depend on its line or its numbers."""
     from hashlib import sha256
 
     counts: dict[str, int] = {}
     found = []
-    for remark in remarks:
-        subject = "\0".join([remark.code, remark.file, *remark.subject])
+    for annotation in annotations:
+        subject = "\0".join([annotation.code, annotation.file, *annotation.subject])
         number = counts[subject] = counts.get(subject, 0) + 1
         found.append(sha256(f"{subject}\0{number}".encode("utf-8", "replace")).hexdigest()[:32])
     return found
 
 
 def used(one: Checked) -> str:
-    """How much of the limit is used: ``98.8 %``."""
+    """The value as a share of the limit: ``98.8 %``."""
     return percent(one.actual, one.limit) if one.limit else ""
 
 
@@ -181,29 +193,33 @@ def limit_text(one: Checked, units: str) -> str:
 
 
 def summary(checkup: Checkup) -> str:
-    """One line: how many files, and what came of them."""
+    """One line: how many files and limits were checked, and the result."""
     outcomes = checkup.outcomes
     if not outcomes:
         return "nothing to check"
-    broken = sum(outcome.is_broken for outcome in outcomes)
-    over = sum(bool(outcome.errors) and not outcome.is_broken for outcome in outcomes)
-    warned = sum(outcome.warnings for outcome in outcomes)
     limits = sum(len(outcome.checked) for outcome in outcomes)
-    bare = [outcome.file for outcome in outcomes if not outcome.has_budget and not outcome.is_broken]
-    parts = [f"{plural(len(outcomes), 'file')}, {plural(limits, 'limit')}"]
-    if broken:
-        parts.append(f"{plural(broken, 'file')} with mistakes")
-    if over:
-        parts.append(f"{plural(over, 'file')} over budget")
-    if warned:
-        parts.append(plural(warned, "warning"))
-    if len(bare) == len(outcomes):
-        parts.append("no budget anywhere: nothing to check")
-    elif bare:
-        parts.append(f"no budget: {listing(bare)}")
-    unknown = sum(bool(outcome.notes) for outcome in outcomes)
-    if unknown:
-        parts.append(f"no base for {plural(unknown, 'file')}")
+    parts = [f"{plural(len(outcomes), 'file')}, {plural(limits, 'limit')}", *_counts(outcomes)]
     if len(parts) == 1 and not checkup.code:
         parts.append("all within budget")
     return "; ".join(parts)
+
+
+def _counts(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """How many files have which result; nothing for a result that no file has."""
+    broken = sum(outcome.is_broken for outcome in outcomes)
+    if broken:
+        yield f"{plural(broken, 'file')} with mistakes"
+    over = sum(bool(outcome.errors) and not outcome.is_broken for outcome in outcomes)
+    if over:
+        yield f"{plural(over, 'file')} over budget"
+    warnings = sum(outcome.warnings for outcome in outcomes)
+    if warnings:
+        yield plural(warnings, "warning")
+    without = [outcome.file for outcome in outcomes if not outcome.has_budget and not outcome.is_broken]
+    if len(without) == len(outcomes):
+        yield "no budget anywhere: nothing to check"
+    elif without:
+        yield f"no budget: {listing(without)}"
+    unknown = sum(bool(outcome.notes) for outcome in outcomes)
+    if unknown:
+        yield f"no base for {plural(unknown, 'file')}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.check.annotations import BROKEN_FILE, fingerprints, remarks_of
+from cnncalc.formats.check.annotations import BROKEN_FILE, annotations_of, fingerprints
 
 if TYPE_CHECKING:
     from cnncalc.checks.check import Checkup
@@ -17,19 +17,19 @@ SEVERITIES = {"error": "major", "warning": "minor", "note": "info"}
 
 
 def write(checkup: Checkup) -> str:
-    """The outcomes as issues; a file that cannot be read is critical."""
-    remarks = remarks_of(checkup)
+    """The annotations as issues; a file that cannot be checked is critical."""
+    annotations = annotations_of(checkup)
     issues = [
         {
-            "description": remark.text,
-            "check_name": f"cnncalc-{remark.code}",
+            "description": annotation.text,
+            "check_name": f"cnncalc-{annotation.code}",
             "fingerprint": fingerprint,
-            "severity": "critical" if remark.rank == BROKEN_FILE else SEVERITIES[remark.severity],
+            "severity": "critical" if annotation.rank == BROKEN_FILE else SEVERITIES[annotation.severity],
             "location": {
-                "path": remark.path or remark.file,
-                "lines": {"begin": remark.span.line if remark.span is not None else 1},
+                "path": annotation.path or annotation.file,
+                "lines": {"begin": annotation.span.line if annotation.span is not None else 1},
             },
         }
-        for remark, fingerprint in zip(remarks, fingerprints(remarks), strict=True)
+        for annotation, fingerprint in zip(annotations, fingerprints(annotations), strict=True)
     ]
     return json.dumps(issues, indent=2, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""JSON: everything, exactly."""
+"""JSON: all outcomes, with exact numbers."""
 
 from __future__ import annotations
 
@@ -75,12 +75,8 @@ def _checked(one: Checked) -> dict[str, Any]:
 def _options(one: Checked) -> dict[str, int | str]:
     if one.measure.unit != "bytes":
         return {}
-    values = one.measure._asdict()
-    return {name: values[name] for name in ("batch", "dtype", "optimizer", "profile") if f" {name}=" in _identity(one)}
-
-
-def _identity(one: Checked) -> str:
-    return one.measure.identity
+    values, identity = one.measure._asdict(), one.measure.identity
+    return {name: values[name] for name in ("batch", "dtype", "optimizer", "profile") if f" {name}=" in identity}
 
 
 def _finding(finding: Finding, units: str) -> dict[str, Any]:

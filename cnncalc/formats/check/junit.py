@@ -1,7 +1,7 @@
-"""JUnit's XML, which CI servers show as tests: one suite a file, one test a limit.
+"""JUnit XML, which CI servers show as tests: one suite a file, one test a limit.
 
-A broken limit is a failure, a file that cannot be checked an error, a file without a budget a test that was skipped.
-Only what Jenkins' schema has in common with the readers of GitLab, Azure and others is used; there are no times.
+A broken limit is a failure, a file that cannot be checked an error, a file without a budget a skipped test. Only
+elements that Jenkins, GitLab and Azure all read are used; there are no times.
 """
 
 from __future__ import annotations
@@ -9,20 +9,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.check.annotations import NO_BASE, NO_BUDGET, amount, limit_text, remarks_of
+from cnncalc.formats.check.annotations import NO_BASE, NO_BUDGET, amount, annotations_of, limit_text
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from cnncalc.checks.check import Checked, Checkup, Outcome
-    from cnncalc.formats.check.annotations import Remark
-
+    from cnncalc.formats.check.annotations import Annotation
 
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What an XML document may not hold."""
+"""Characters that XML does not allow."""
 
 
 class _Test:
-    """One test of a suite, with what came of it."""
+    """One test of a suite with its result."""
 
     def __init__(self, name: str, result: str = "", kind: str = "", message: str = "", body: str = "") -> None:
         self.name = name
@@ -45,73 +44,69 @@ def write(checkup: Checkup) -> str:
             "skipped": sum(test.result == "skipped" for test in tests),
         }
         sums = {name: number + counts[name] for name, number in sums.items()}
-        suites.append(f"  <testsuite name={_quoted(outcome.file)} {_counted(counts)}>")
+        suites.append(f"  <testsuite name={_quoted(outcome.file)} {_attributes(counts)}>")
         stem = outcome.file.rpartition(".")[0] or outcome.file
         classname = _quoted(re.sub(r"[^\w-]+", ".", stem).strip(".") or "net")
         for test in tests:
             suites += _lines(test, classname)
         suites.append("  </testsuite>")
     total = {name: sums[name] for name in ("tests", "failures", "errors")}
-    head = ['<?xml version="1.0" encoding="UTF-8"?>', f'<testsuites name="cnncalc check" {_counted(total)}>']
+    head = ['<?xml version="1.0" encoding="UTF-8"?>', f'<testsuites name="cnncalc check" {_attributes(total)}>']
     return "\n".join([*head, *suites, "</testsuites>"]) + "\n"
 
 
-def _counted(counts: dict[str, int]) -> str:
+def _attributes(counts: dict[str, int]) -> str:
     return " ".join(f'{name}="{number}"' for name, number in counts.items())
 
 
 def _tests(outcome: Outcome, checkup: Checkup) -> list[_Test]:
     only = checkup._replace(outcomes=(outcome,))
-    remarks = remarks_of(only)
+    annotations = annotations_of(only)
     if outcome.is_broken:
-        return [
-            _Test(f"{remark.code}: {remark.message}", "error", remark.code, remark.message, _body(remark))
-            for remark in remarks
-            if remark.severity == "error"
-        ]
-    tests = [_of_limit(one, remarks, checkup) for one in outcome.checked]
-    for remark in remarks:
-        if remark.code == NO_BUDGET:
+        errors = [annotation for annotation in annotations if annotation.severity == "error"]
+        return [_Test(f"{each.code}: {each.message}", "error", each.code, each.message, _body(each)) for each in errors]
+    tests = [_of_limit(one, annotations, checkup) for one in outcome.checked]
+    for annotation in annotations:
+        if annotation.code == NO_BUDGET:
             failed = "failure" if checkup.strict else "skipped"
-            tests.append(_Test("budget", failed, remark.code, remark.message, _body(remark)))
-        elif remark.code == NO_BASE or (remark.finding is not None and remark.finding.code == "budget"):
+            tests.append(_Test("budget", failed, annotation.code, annotation.message, _body(annotation)))
+        elif annotation.code == NO_BASE or (annotation.finding is not None and annotation.finding.code == "budget"):
             continue
-        elif remark.severity != "note":
-            failed = "failure" if checkup.strict or remark.severity == "error" else ""
-            layer = remark.finding.layer if remark.finding is not None else None
-            name = f"{remark.code}: {layer or remark.message}"
-            tests.append(_Test(name, failed, remark.code, remark.message, _body(remark)))
+        elif annotation.severity != "note":
+            failed = "failure" if checkup.strict or annotation.severity == "error" else ""
+            layer = annotation.finding.layer if annotation.finding is not None else None
+            name = f"{annotation.code}: {layer or annotation.message}"
+            tests.append(_Test(name, failed, annotation.code, annotation.message, _body(annotation)))
     return tests
 
 
-def _of_limit(one: Checked, remarks: list[Remark], checkup: Checkup) -> _Test:
+def _of_limit(one: Checked, annotations: list[Annotation], checkup: Checkup) -> _Test:
     value = amount(one.actual, one.measure.unit, checkup.units)
-    name = f"{one.measure.title} {one.bound}"  # without numbers, so that a server knows it again
-    said = f"{value}, {limit_text(one, checkup.units)}"
+    name = f"{one.measure.title} {one.bound}"  # without numbers, so that servers can track it
+    text = f"{value}, {limit_text(one, checkup.units)}"
     if one.verdict == "no base":
-        message = f"{said}: there is no base to compare with"
+        message = f"{text}: there is no base to compare with"
         return _Test(name, "failure" if checkup.strict else "skipped", NO_BASE, message, message)
     mine = [
-        remark
-        for remark in remarks
-        if remark.finding is not None
-        and remark.finding.code == "budget"
-        and remark.finding.key == one.measure.key
-        and remark.finding.limit == one.limit
-        and (remark.severity == "warning") == (one.bound == "warn")
-        and (remark.finding.bound == "min") == (one.bound == "min")
+        annotation
+        for annotation in annotations
+        if annotation.finding is not None
+        and annotation.finding.code == "budget"
+        and annotation.finding.key == one.measure.key
+        and annotation.finding.limit == one.limit
+        and (annotation.severity == "warning") == (one.bound == "warn")
+        and (annotation.finding.bound == "min") == (one.bound == "min")
     ]
     if one.verdict == "pass" or not mine:
-        return _Test(name, body=said)
-    remark = mine[0]
+        return _Test(name, body=text)
+    annotation = mine[0]
     if one.verdict == "warning" and not checkup.strict:
-        return _Test(name, "", remark.code, remark.message, _body(remark))
-    return _Test(name, "failure", remark.code, remark.message, _body(remark))
+        return _Test(name, "", annotation.code, annotation.message, _body(annotation))
+    return _Test(name, "failure", annotation.code, annotation.message, _body(annotation))
 
 
-def _body(remark: Remark) -> str:
-    place = remark.file if remark.span is None else f"{remark.file}:{remark.span.line}:{remark.span.column}"
-    return "\n".join([f"{place}: {remark.severity}[{remark.code}]: {remark.message}", *remark.details])
+def _body(annotation: Annotation) -> str:
+    return "\n".join([f"{annotation.place}: {annotation.label}: {annotation.message}", *annotation.details])
 
 
 def _lines(test: _Test, classname: str) -> list[str]:

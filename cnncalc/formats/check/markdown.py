@@ -1,4 +1,4 @@
-"""Markdown: one comment on a pull request, with a mark by which a later run finds it and brings it up to date."""
+"""Markdown: one comment on a pull request, with a mark by which a later run finds and updates it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from cnncalc.formats.check.annotations import (
     amount,
+    annotations_of,
     change,
     limit_text,
-    remarks_of,
     summary,
     used,
     worst_first,
@@ -18,19 +18,19 @@ from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from cnncalc.checks.check import Checked, Checkup
-    from cnncalc.formats.check.annotations import Remark
+    from cnncalc.formats.check.annotations import Annotation
 
 MARK = "<!-- cnncalc check -->"
 
 MOST_ROWS = 200
-MOST_REMARKS = 50
-"""A comment has at most 65,536 characters; what lies beyond is counted."""
+MOST_ANNOTATIONS = 50
+"""A comment has at most 65,536 characters; further rows and annotations are only counted."""
 
 LONGEST = 600
 
 
 def write(checkup: Checkup) -> str:
-    """The outcomes as a comment: a verdict, a table of files, what is wrong."""
+    """The outcomes as a comment: verdict, table of limits, annotations."""
     verdicts = ("within budget", "over budget", "cannot be checked")
     if checkup.code == 1 and not any(outcome.errors for outcome in checkup.outcomes):
         verdicts = ("", "not clean", "")
@@ -45,11 +45,11 @@ def write(checkup: Checkup) -> str:
         if len(rows) > MOST_ROWS:
             lines += ["", f"and {plural(len(rows) - MOST_ROWS, 'limit')} more"]
         lines.append("")
-    remarks = [remark for remark in worst_first(remarks_of(checkup)) if remark.severity != "note"]
-    for remark in remarks[:MOST_REMARKS]:
-        lines += _item(remark)
-    if len(remarks) > MOST_REMARKS:
-        lines.append(f"- and {len(remarks) - MOST_REMARKS} more")
+    annotations = [annotation for annotation in worst_first(annotations_of(checkup)) if annotation.severity != "note"]
+    for annotation in annotations[:MOST_ANNOTATIONS]:
+        lines += _item(annotation)
+    if len(annotations) > MOST_ANNOTATIONS:
+        lines.append(f"- and {len(annotations) - MOST_ANNOTATIONS} more")
     lines += [f"- {_escaped(remark)}" for remark in checkup.remarks]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -68,10 +68,10 @@ def _row(file: str, one: Checked, units: str) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _item(remark: Remark) -> list[str]:
-    place = remark.file if remark.span is None else f"{remark.file}:{remark.span.line}"
-    lines = [f"- **{remark.severity}** `{_coded(place)}`: {_escaped(remark.message)}"]
-    lines += [f"  - {_escaped(line)}" for line in remark.details]
+def _item(annotation: Annotation) -> list[str]:
+    place = annotation.file if annotation.span is None else f"{annotation.file}:{annotation.span.line}"
+    lines = [f"- **{annotation.severity}** `{_coded(place)}`: {_escaped(annotation.message)}"]
+    lines += [f"  - {_escaped(line)}" for line in annotation.details]
     return lines
 
 
@@ -81,12 +81,12 @@ def _cut(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """A text that Markdown takes literally; '@' and '#' call nobody."""
+    """A text that Markdown shows literally; '@' and '#' notify nobody and link nothing."""
     special = "\\`*_{}[]<>|~"
     text = "".join(f"\\{c}" if c in special else c for c in _cut(text))
     return text.replace("@", "@\u200b").replace("#", "#\u200b")
 
 
 def _coded(text: str | None) -> str:
-    """A text within one pair of backticks, in a cell of a table."""
+    """A text for a code span in a table cell."""
     return _cut(text or "").replace("`", "'").replace("|", "\\|")

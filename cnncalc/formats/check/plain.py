@@ -1,14 +1,15 @@
-"""Plain text: each finding with its line and a caret, then every limit with its value, then one line for all."""
+"""Plain text: each finding with its line and a caret, then a table of limits, then a summary line."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from cnncalc.formats.check.annotations import (
+    NO_BASE,
     amount,
+    annotations_of,
     change,
     limit_text,
-    remarks_of,
     summary,
     used,
 )
@@ -18,12 +19,12 @@ from cnncalc.source import excerpt, visible
 
 if TYPE_CHECKING:
     from cnncalc.checks.check import Checkup
-    from cnncalc.formats.check.annotations import Remark
+    from cnncalc.formats.check.annotations import Annotation
 
 
 def write(checkup: Checkup) -> str:
-    """The outcomes as text; mistakes in files are said elsewhere, on standard error."""
-    parts = [_block(remark) for remark in remarks_of(checkup) if remark.finding is not None or remark.code == "no-base"]
+    """The outcomes as text; problems of files go to standard error instead."""
+    parts = [_block(each) for each in annotations_of(checkup) if each.finding is not None or each.code == NO_BASE]
     table = _table(checkup)
     if table.rows:
         parts.append("\n".join(table_lines(table)))
@@ -31,16 +32,13 @@ def write(checkup: Checkup) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _block(remark: Remark) -> str:
-    head = f"{remark.severity}[{remark.code}]: {visible(remark.message)}"
+def _block(annotation: Annotation) -> str:
+    head = f"{visible(annotation.place)}: {annotation.label}: {visible(annotation.message)}"
     margin = "  "
-    place = visible(remark.file)
-    if remark.span is not None:
-        head = f"{place}:{remark.span.line}:{remark.span.column}: {head}\n{excerpt(remark.span)}"
-        margin = " " * (len(str(remark.span.line)) + 1)
-    else:
-        head = f"{place}: {head}"
-    return "\n".join([head, *(f"{margin}= {visible(line)}" for line in remark.details)])
+    if annotation.span is not None:
+        head += "\n" + excerpt(annotation.span)
+        margin = " " * (len(str(annotation.span.line)) + 1)
+    return "\n".join([head, *(f"{margin}= {visible(line)}" for line in annotation.details)])
 
 
 def _table(checkup: Checkup) -> Table:

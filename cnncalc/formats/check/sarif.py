@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from cnncalc import __version__
-from cnncalc.formats.check.annotations import fingerprints, remarks_of
+from cnncalc.formats.check.annotations import annotations_of, fingerprints
 
 if TYPE_CHECKING:
     from cnncalc.checks.check import Checkup
-    from cnncalc.formats.check.annotations import Remark
+    from cnncalc.formats.check.annotations import Annotation
     from cnncalc.source import Span
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -27,9 +27,9 @@ TITLES = {
 
 
 def write(checkup: Checkup) -> str:
-    """The outcomes as one run."""
-    remarks = remarks_of(checkup)
-    codes = sorted({remark.code for remark in remarks})
+    """The annotations as the results of one run."""
+    annotations = annotations_of(checkup)
+    codes = sorted({annotation.code for annotation in annotations})
     driver: dict[str, Any] = {
         "name": "cnncalc",
         "version": __version__,
@@ -46,8 +46,8 @@ def write(checkup: Checkup) -> str:
             }
         ],
         "results": [
-            _result(remark, codes.index(remark.code), fingerprint)
-            for remark, fingerprint in zip(remarks, fingerprints(remarks), strict=True)
+            _result(annotation, codes.index(annotation.code), fingerprint)
+            for annotation, fingerprint in zip(annotations, fingerprints(annotations), strict=True)
         ],
     }
     log = {"$schema": SCHEMA_URI, "version": "2.1.0", "runs": [run]}
@@ -59,22 +59,22 @@ def _rule(code: str) -> dict[str, Any]:
     return {"id": code, "shortDescription": {"text": title}}
 
 
-def _result(remark: Remark, rule: int, fingerprint: str) -> dict[str, Any]:
+def _result(annotation: Annotation, rule: int, fingerprint: str) -> dict[str, Any]:
     result: dict[str, Any] = {
-        "ruleId": remark.code,
+        "ruleId": annotation.code,
         "ruleIndex": rule,
-        "level": remark.severity,
-        "message": {"text": remark.text},
+        "level": annotation.severity,
+        "message": {"text": annotation.text},
     }
-    if remark.path is not None:
-        physical: dict[str, Any] = {"artifactLocation": {"uri": quote(remark.path), "uriBaseId": "ROOT"}}
-        if remark.span is not None:
-            physical["region"] = _region(remark.span)
+    if annotation.path is not None:
+        physical: dict[str, Any] = {"artifactLocation": {"uri": quote(annotation.path), "uriBaseId": "ROOT"}}
+        if annotation.span is not None:
+            physical["region"] = _region(annotation.span)
         result["locations"] = [{"physicalLocation": physical}]
     else:
-        result["locations"] = [{"logicalLocations": [{"name": remark.file}]}]
+        result["locations"] = [{"logicalLocations": [{"name": annotation.file}]}]
     result["partialFingerprints"] = {"cnncalc/v1": fingerprint}
-    finding = remark.finding
+    finding = annotation.finding
     if finding is not None and finding.key is not None:
         result["properties"] = {
             "key": finding.key,

@@ -1,0 +1,68 @@
+"""A net with some layers replaced, to compute what a change would cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.analysis.report import account
+from cnncalc.errors import CnncalcError
+from cnncalc.layers.linear import FullyConnected
+from cnncalc.layers.pooling import GlobalAveragePool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cnncalc.analysis.report import Report
+    from cnncalc.graph import Node
+    from cnncalc.layers.base import Layer
+
+NOWHERE = -1
+"""The place of a removed layer whose output nothing can replace."""
+
+
+def rewritten(report: Report, changes: Mapping[int, Sequence[Layer]]) -> Report | None:
+    """The report on the net with some layers replaced, each by a chain of layers; None if that is not a valid net.
+
+    The first layer of a chain gets the inputs of the layer it replaces, the last one its name. An empty chain removes
+    the layer, so that its readers read its input. All other layers stay as they are.
+    """
+    nodes: list[Node] = []
+    moved: list[int] = []  # for each old node the new one whose output replaces its output
+    for index, (node, row) in enumerate(zip(report.graph.nodes, report.layers, strict=True)):
+        inputs = tuple([moved[source] for source in node.inputs])
+        chain = changes.get(index, (row.layer,))
+        if not chain:
+            moved.append(inputs[0] if len(inputs) == 1 else NOWHERE)
+            continue
+        if NOWHERE in inputs:
+            return None
+        if node.share is not None and (len(chain) > 1 or not changes.get(node.share, chain)):
+            return None
+        for number, layer in enumerate(chain, 1):
+            name = node.name if number == len(chain) else f"{node.name}-{number}"
+            nodes.append(node._replace(name=name, layer=layer, inputs=inputs, stated=None))
+            inputs = (len(nodes) - 1,)
+        moved.append(len(nodes) - 1)
+    nodes = [node if node.share is None else node._replace(share=moved[node.share]) for node in nodes]
+    try:
+        return account(report.graph._replace(nodes=tuple(nodes)), batch=report.batch, dtype=report.dtype)
+    except CnncalcError:
+        return None
+
+
+def with_pooled_fc(report: Report) -> tuple[str, Report] | None:
+    """The name of the first fully-connected layer and the report on the net with a global average pool before it.
+
+    None where a single pixel enters that layer, or none is there.
+    """
+    rows = report.layers
+    first = next((row for row in rows if isinstance(row.layer, FullyConnected) and not row.training_only), None)
+    if first is None:
+        return None
+    place, source = first, rows[first.sources[0]]
+    while source.layer.is_view_at_test_time:
+        place, source = source, rows[source.sources[0]]
+    if source.output.is_point:
+        return None
+    changed = rewritten(report, {place.index: (GlobalAveragePool(), place.layer)})
+    return None if changed is None else (first.name, changed)

@@ -1,0 +1,68 @@
+"""The rule ``activation-after-last-fc``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from cnncalc.analysis.rewriting import rewritten
+from cnncalc.checks.findings import Advice, Finding
+from cnncalc.checks.rules.base import (
+    Rule,
+    Site,
+    listed,
+)
+from cnncalc.layers.linear import FullyConnected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+
+
+class ActivationAfterLastFc(Rule):
+    """The last fully-connected layer gives the scores: no rectifier or dropout behind it.
+
+    What: an output of the net that is an FC followed by a rectifier (RELU and its kin) or by dropout. Sigmoid, TANH and
+    softmax bound the scores on purpose and are left alone, and so are maps that are averaged after a RELU (Network in
+    Network, SqueezeNet), since no FC is there.
+
+    Why: a RELU makes every score below zero zero: the loss gets no gradient for that class, and ties remain. Dropout
+    there strikes out whole classes.
+
+    Example: FC-256 -> RELU -> FC-10 -> RELU, often because [FC -> RELU]*K was repeated once too often.
+
+    Instead: end with the FC. The value of the advice is the number of layers of the net without what follows it.
+
+    Source: CS231n, "Layer Patterns": [FC -> RELU]*K -> FC, "the last fully-connected layer ... class scores".
+    """
+
+    code: ClassVar[str] = "activation-after-last-fc"
+
+    def sites(self, report: Report) -> Iterable[Site]:
+        readers = report.graph.readers
+        for row in report.layers:
+            if readers[row.index] or not row.sources:
+                continue
+            behind: list[LayerReport] = []
+            while len(row.sources) == 1 and (row.layer.is_rectifier or row.layer.is_view_at_test_time):
+                behind.append(row)
+                row = report.layers[row.sources[0]]
+            wrong = [other for other in behind if not other.layer.is_view]
+            if (
+                isinstance(row.layer, FullyConnected)
+                and wrong
+                and all(len(readers[r.index]) == 1 for r in (row, *behind[1:]))
+            ):
+                yield Site(wrong[-1], (row, wrong))
+
+    def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
+        _, (fc, wrong) = sites[0]
+        kinds = listed([other.label for other in reversed(wrong)])
+        message = (
+            f"the scores should leave the net as the last fully-connected layer gives them, but behind {fc.name} "
+            f"stands {kinds}"
+        )
+        gone = {other.index: () for site in sites for other in site.facts[1]}
+        changed = rewritten(report, gone)
+        advice = None if changed is None else Advice(f"end with {fc.label}", len(changed.layers))
+        return self.found(report, sites, message, key="layers", actual=len(report.layers), advice=advice)

@@ -1,0 +1,57 @@
+"""The rule ``bias-before-bn``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from cnncalc.analysis.rewriting import rewritten
+from cnncalc.checks.findings import Advice, Finding
+from cnncalc.checks.rules.base import (
+    Rule,
+    Site,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cnncalc.analysis.report import Report
+
+
+class BiasBeforeBn(Rule):
+    """A bias in front of batch normalization does nothing.
+
+    What: a convolution or FC with bias whose only readers are BN or instance normalization (which also takes the mean
+    out of each channel). Left alone are layers that share their parameters.
+
+    Why: the normalization subtracts the mean of each channel, and with it any constant that was added before. The bias
+    is stored, moved and updated, and its gradient is zero.
+
+    Example: CONV3-64 -> BN -> RELU has 64 biases that nothing depends on.
+
+    Instead: `bias: no` for the convolution, or for all of them with `defaults: {conv: {bias: no}}`. The value of the
+    advice is the number of parameters of the net with it.
+
+    Source: Ioffe and Szegedy 2015, section 3.2.
+    """
+
+    code: ClassVar[str] = "bias-before-bn"
+
+    def sites(self, report: Report) -> Iterable[Site]:
+        readers = report.graph.readers
+        lent = {node.share for node in report.graph.nodes}
+        for row in report.layers:
+            if row.layer.counts_macs and row.biases and row.index not in lent:
+                behind = [report.layers[reader] for reader in readers[row.index]]
+                if behind and all(reader.layer.centres_channels for reader in behind):
+                    yield Site(row, (behind[0],))
+
+    def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
+        row, (reader,) = sites[0]
+        message = (
+            f"normalization takes out what a bias adds, but {row.label} has {row.biases:,} "
+            f"{'bias' if row.biases == 1 else 'biases'} in front of {reader.name}"
+        )
+        changed = rewritten(report, {site.row.index: (site.row.layer.with_keys(bias="no"),) for site in sites})
+        advice = None if changed is None else Advice("bias: no", changed.totals.parameters)
+        actual = report.totals.parameters
+        return self.found(report, sites, message, key="parameters", actual=actual, advice=advice)

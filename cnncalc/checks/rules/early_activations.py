@@ -1,0 +1,84 @@
+"""The rule ``early-activations``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from cnncalc.analysis.rewriting import rewritten
+from cnncalc.checks.findings import Advice, Finding, Share
+from cnncalc.checks.rules.base import (
+    Rule,
+    Site,
+    resizes,
+)
+from cnncalc.layers.convolution import Conv
+from cnncalc.units import percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cnncalc.analysis.report import Report
+
+
+class EarlyActivations(Rule):
+    """The first layers should not hold most of the activation memory.
+
+    What: nets that classify images with sides of 64 and more, begin with a convolution of stride 1, and hold more than
+    half of their activations, and at least a million of them, before the second layer that halves the plane. Left
+    alone are small images, nets whose output is a plane (segmentation, generators), and nets that already begin with a
+    stride.
+
+    Why: the first volumes are the largest, and training keeps them all; they, not the parameters, decide which batch
+    fits.
+
+    Example: the input and the four first convolutions of VGG16, with the pool between them, hold 69.5 % of its
+    activations.
+
+    Instead: a stride of 2 in the first convolution (7x7 with stride 2 in ZFNet and ResNet). The value of the advice is
+    the number of activations of one image in the net with it. Every volume behind it shrinks as well, and so does a
+    first FC on a plane; for the same last plane leave out a pool.
+
+    Source: CS231n, "Computational considerations" and "Layer Sizing Patterns" (compromising based on memory).
+    """
+
+    code: ClassVar[str] = "early-activations"
+    least_side = 64
+    least = 1_000_000
+
+    def sites(self, report: Report) -> Iterable[Site]:
+        rows = report.layers
+        inputs = [row for row in rows if row.layer.is_input]
+        if len(inputs) != 1 or min(inputs[0].output[:2]) < self.least_side:
+            return
+        readers = report.graph.readers
+        if not all(row.output.is_point for row in rows if not readers[row.index] and not row.training_only):
+            return
+        first = next((row for row in rows if isinstance(row.layer, Conv)), None)
+        if first is None or first.sources != (inputs[0].index,) or first.layer.stride != (1, 1):  # type: ignore[attr-defined]
+            return
+        halvings = [0] * len(rows)
+        early = []
+        for row in rows:
+            halved = max((halvings[source] for source in row.sources), default=0)
+            if row.sources:
+                halved += row.output.height < row.input_volumes[0].height and resizes(row)
+            halvings[row.index] = halved
+            if halved < 2 and not row.in_place and not row.training_only:
+                early.append(row)
+        held = sum(row.activations for row in early)
+        if held >= self.least and 2 * held > report.test_time.activations:
+            yield Site(first, (held, early))
+
+    def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
+        row, (held, early) = sites[0]
+        total = report.test_time.activations
+        message = (
+            "the first layers should not hold most of the activations, but those before the second halving hold "
+            f"{held:,} of {total:,} ({percent(held, total)})"
+        )
+        shares = sorted((Share(r.name, r.activations) for r in early), key=lambda share: -share.value)[:3]
+        changed = rewritten(report, {row.index: (row.layer.with_keys(stride=2),)})
+        advice = None
+        if changed is not None:
+            advice = Advice(f"{changed.layers[row.index].label} as {row.name}", changed.test_time.activations)
+        return self.found(report, sites, message, key="activations", actual=total, shares=tuple(shares), advice=advice)

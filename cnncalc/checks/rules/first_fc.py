@@ -1,0 +1,70 @@
+"""The rule ``first-fc``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from cnncalc.analysis.rewriting import with_pooled_fc
+from cnncalc.checks.findings import Advice, Finding, Share
+from cnncalc.checks.rules.base import (
+    Rule,
+    Site,
+)
+from cnncalc.layers.linear import FullyConnected
+from cnncalc.units import percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+
+
+class FirstFc(Rule):
+    """The first fully-connected layer should not hold most of the parameters.
+
+    What: the first FC on a plane of more than one pixel, where it has more than half of all parameters, and at least
+    a million of them. Left alone is an FC on the image itself, a linear classifier.
+
+    Why: it has height x width x depth weights for each unit, mostly to learn that a thing looks the same in each place.
+    A mean over the plane loses next to nothing, as all nets since GoogLeNet show.
+
+    Example: fc6 of VGG16 has 102,764,544 of 138,357,544 parameters: 74.3 %.
+
+    Instead: a global average pool in front of it (GAP -> FC). The value of the advice is the number of
+    parameters of the net with it.
+
+    Source: CS231n, "Case studies"; Lin et al. 2013, section 3.2; Szegedy et al. 2014, section 5.
+    """
+
+    code: ClassVar[str] = "first-fc"
+    least = 1_000_000
+
+    def sites(self, report: Report) -> Iterable[Site]:
+        row = next(
+            (row for row in report.layers if isinstance(row.layer, FullyConnected) and not row.training_only), None
+        )
+        if row is None or row.parameters < self.least or 2 * row.parameters <= report.totals.parameters:
+            return
+        changed = with_pooled_fc(report)
+        if changed is not None and _is_behind_convolution(report, row):
+            yield Site(row, (changed[1],))
+
+    def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
+        row, (changed,) = sites[0]
+        total = report.totals.parameters
+        message = (
+            "the first fully-connected layer should not hold most of the parameters, but this one holds "
+            f"{row.parameters:,} of {total:,} ({percent(row.parameters, total)})"
+        )
+        advice = Advice(f"global average pooling before {row.name}", changed.totals.parameters)
+        shares = (Share(row.name, row.parameters),)
+        return self.found(report, sites, message, key="parameters", actual=total, shares=shares, advice=advice)
+
+
+def _is_behind_convolution(report: Report, row: LayerReport) -> bool:
+    """Whether a layer sees features rather than the image itself, of which a mean would leave the colour alone."""
+    while len(row.sources) == 1:
+        row = report.layers[row.sources[0]]
+        if row.layer.counts_macs:
+            return True
+    return bool(row.sources)

@@ -1,0 +1,105 @@
+"""The rule ``linear-after-linear``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from cnncalc.analysis.rewriting import rewritten
+from cnncalc.checks.findings import Advice, Finding
+from cnncalc.checks.rules.base import (
+    Rule,
+    Site,
+    listed,
+    passes_all,
+)
+from cnncalc.layers.activation import Relu
+from cnncalc.layers.linear import FullyConnected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+
+
+class LinearAfterLinear(Rule):
+    """Between two linear layers belongs an activation function.
+
+    What: a convolution or FC whose output reaches another one through nothing but BN, dropout, views, padding, means
+    or upsampling. Left alone is what is linear on purpose: depthwise convolutions beside a 1x1 (separable
+    convolutions, linear bottlenecks), a layer narrower than both its neighbours (a factorization), 1xN beside Nx1,
+    and whatever passes a merge (projections of a shortcut).
+
+    Why: two linear functions are one linear function: the second layer adds weights and time, but nothing that the
+    first could not have learned.
+
+    Example: CONV3-64 -> BN -> CONV3-64 is a single CONV5-64; FC-512 -> FC-10 on 1,024 inputs is a single FC-10.
+
+    Instead: a RELU between them, or one layer. The value of the advice is the number of parameters of the net with it.
+
+    Source: CS231n, "Layer Patterns" (three advantages of stacked filters) and "Commonly used activation functions".
+    """
+
+    code: ClassVar[str] = "linear-after-linear"
+
+    def sites(self, report: Report) -> Iterable[Site]:
+        linear: list[LayerReport | None] = []  # for each row the linear layer whose values it still is
+        for row in report.layers:
+            before = linear[row.sources[0]] if len(row.sources) == 1 else None
+            if row.layer.counts_macs:
+                if before is not None and not _on_purpose(before, row):
+                    yield Site(row, (before,))
+                linear.append(row)
+            else:
+                linear.append(before if row.layer.is_linear else None)
+
+    def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
+        row, (first,) = sites[0]
+        between = []
+        index = row.sources[0]
+        while index != first.index:
+            between.append(report.layers[index].label)
+            index = report.layers[index].sources[0]
+        with_what = f"only {listed(between[::-1])} stands" if len(between) == 1 else "nothing stands"
+        if len(between) > 1:
+            with_what = f"only {listed(between[::-1])} stand"
+        message = (
+            f"two linear layers are one unless an activation stands between them, but between {first.label} "
+            f"({first.name}) and {row.label} {with_what}"
+        )
+        actual = report.totals.parameters
+        readers = report.graph.readers
+        if all(_can_merge(report, readers, site) for site in sites):
+            gone = {site.facts[0].index for site in sites}
+            if not gone & {site.row.index for site in sites}:
+                changed = rewritten(report, dict.fromkeys(gone, ()))
+                if changed is not None and changed.totals.parameters < actual:
+                    advice = Advice(f"a RELU between them, or {row.label} alone", changed.totals.parameters)
+                    return self.found(report, sites, message, key="parameters", actual=actual, advice=advice)
+        changed = rewritten(report, {site.row.index: (Relu(), site.row.layer) for site in sites})
+        between_them = None if changed is None else Advice("a RELU between them", changed.totals.parameters)
+        return self.found(report, sites, message, key="parameters", actual=actual, advice=between_them)
+
+
+def _on_purpose(first: LayerReport, second: LayerReport) -> bool:
+    """Whether two linear layers with nothing between are a known construction."""
+    if any(row.layer.is_depthwise(row.input_volumes[0]) for row in (first, second)):
+        return True
+    is_dense = [isinstance(row.layer, FullyConnected) for row in (first, second)]
+    into = first.input_volumes[0].elements if any(is_dense) else first.input_volumes[0].depth
+    middle = first.output.elements if is_dense[1] else first.output.depth
+    if middle < into and middle < second.output.depth:
+        return True
+    one, two = (getattr(row.layer, "kernel", (1, 1)) for row in (first, second))
+    return (one[0] == 1 < one[1] and two[1] == 1 < two[0]) or (one[1] == 1 < one[0] and two[0] == 1 < two[1])
+
+
+def _can_merge(report: Report, readers: list[list[int]], site: Site) -> bool:
+    """Whether the second of two FC layers does alone what both do."""
+    row, (first,) = site
+    index = row.sources[0]
+    while index != first.index:
+        if not passes_all(report.layers[index]):
+            return False
+        index = report.layers[index].sources[0]
+    is_dense = isinstance(first.layer, FullyConnected) and isinstance(row.layer, FullyConnected)
+    return is_dense and len(readers[first.index]) == 1

@@ -1,0 +1,97 @@
+"""The rule ``long-stretch``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from cnncalc.analysis.rewriting import rewritten
+from cnncalc.checks.findings import Advice, Finding
+from cnncalc.checks.rules.base import (
+    Rule,
+    Site,
+    resizes,
+)
+from cnncalc.layers.convolution import Conv
+from cnncalc.layers.normalization import BatchNorm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.layers.base import Layer
+
+
+class LongStretch(Rule):
+    """Many convolutions in a row need a shortcut or a normalization.
+
+    What: more than 4 convolutions with a kernel above 1x1 between two layers that make the plane smaller, in a plain
+    chain: no merge, no normalization among them. The notes' pattern has N <= 3 before a pool; VGG-19 has 4.
+
+    Why: a deeper plain stretch trains worse, not better: gradients fade, and the error grows even on the training set.
+    It also keeps many volumes of the same, large size.
+
+    Example: [CONV3-64 -> RELU]*8 -> POOL2.
+
+    Instead: a pool or a stride in between, a shortcut around each two ([CONV -> RELU -> CONV | ] -> ADD), or BN behind
+    each. The value of the advice is the number of parameters of the net with BN there and without those biases.
+
+    Source: CS231n, "Layer Patterns"; He et al. 2015, Figure 1.
+    """
+
+    code: ClassVar[str] = "long-stretch"
+    most = 4
+
+    def sites(self, report: Report) -> Iterable[Site]:
+        stretches: list[tuple[int, ...]] = []  # for each row the first convolutions of the stretch that it ends
+        readers = report.graph.readers
+        for row in report.layers:
+            before = stretches[row.sources[0]] if len(row.sources) == 1 else ()
+            if row.sources and len(readers[row.sources[0]]) > 1:
+                before = ()
+            if _ends_stretch(row):
+                before = ()
+            if isinstance(row.layer, Conv) and max(row.layer.kernel) > 1:
+                if len(before) <= self.most:
+                    before = (*before, row.index)
+                    if len(before) == self.most + 1:
+                        yield Site(row, before)
+            stretches.append(before)
+
+    def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
+        row, first = sites[0]
+        volume = row.output
+        readers = report.graph.readers
+        members = _stretch(report, readers, first)
+        message = (
+            f"at most {self.most} convolutions in a row should go without a pool, shortcut or normalization, but this "
+            f"is number {self.most + 1} of {len(members)} on {volume}"
+        )
+        changes: dict[int, Sequence[Layer]] = {}
+        for site in sites:
+            for index in _stretch(report, readers, site.facts):
+                layer = report.layers[index].layer
+                changes[index] = (layer.with_keys(bias="no"), BatchNorm())
+        changed = rewritten(report, changes)
+        advice = None
+        if changed is not None:
+            advice = Advice("a BN behind each convolution, whose bias it replaces", changed.totals.parameters)
+        actual = report.totals.parameters
+        return self.found(report, sites, message, key="parameters", actual=actual, advice=advice)
+
+
+def _ends_stretch(row: LayerReport) -> bool:
+    return len(row.sources) > 1 or row.layer.is_normalization or resizes(row)
+
+
+def _stretch(report: Report, readers: list[list[int]], first: Sequence[int]) -> list[int]:
+    """All convolutions of the plain stretch that begins with these."""
+    members = list(first)
+    index = members[-1]
+    while len(readers[index]) == 1:
+        (index,) = readers[index]
+        row = report.layers[index]
+        if _ends_stretch(row):
+            break
+        if isinstance(row.layer, Conv) and max(row.layer.kernel) > 1:
+            members.append(index)
+    return members

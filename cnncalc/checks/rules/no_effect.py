@@ -1,0 +1,68 @@
+"""The rule ``no-effect``."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, ClassVar
+
+from cnncalc.analysis.rewriting import rewritten
+from cnncalc.checks.findings import Advice, Finding
+from cnncalc.checks.rules.base import (
+    Rule,
+    Site,
+)
+from cnncalc.layers.activation import Relu, Relu6
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+
+
+class NoEffect(Rule):
+    """A layer should change something.
+
+    What: an activation function behind one that has already done its work (RELU behind RELU, RELU6 or sigmoid, also
+    across a max pool, a view or dropout), a pool of 1x1 with stride 1, a global pool of a single pixel, upsampling by
+    1, padding by 0, dropout at rate 0, and a slice of all channels.
+
+    Why: it takes a line to read and mostly time to run; mostly something else was meant.
+
+    Example: CONV3-64 -> RELU -> POOL2 -> RELU.
+
+    Instead: leave it out. The value of the advice is the number of layers of the net without it.
+
+    Source: the definitions; max(0, max(0, x)) = max(0, x).
+    """
+
+    code: ClassVar[str] = "no-effect"
+
+    def sites(self, report: Report) -> Iterable[Site]:
+        for row in report.layers:
+            if len(row.sources) == 1:
+                reason = self._reason(report, row)
+                if reason:
+                    yield Site(row, (reason,))
+
+    def _reason(self, report: Report, row: LayerReport) -> str | None:
+        layer, x = row.layer, row.input_volumes[0]
+        reason = layer.no_effect(x)
+        if reason is not None or not isinstance(layer, (Relu, Relu6)):
+            return reason
+        before = report.layers[row.sources[0]]
+        while before.layer.picks_values and before.sources:
+            before = report.layers[before.sources[0]]
+        low, high = layer.output_range
+        least, most = before.layer.output_range
+        if not low <= least <= most <= high:
+            return None
+        top = "" if high == inf else f" and at most {high:g}"
+        return f"{before.label} ({before.name}) already gives at least {low:g}{top}"
+
+    def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
+        row, (reason,) = sites[0]
+        message = f"a layer should change something, but {row.label} does not: {reason}"
+        changed = rewritten(report, {site.row.index: () for site in sites})
+        what = f"without {row.name}" if len(sites) == 1 else "without them"
+        advice = None if changed is None else Advice(what, len(changed.layers))
+        return self.found(report, sites, message, key="layers", actual=len(report.layers), advice=advice)

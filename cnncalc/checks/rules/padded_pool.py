@@ -1,0 +1,64 @@
+"""The rule ``padded-pool``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from cnncalc.analysis.rewriting import rewritten
+from cnncalc.checks.findings import Advice, Finding
+from cnncalc.checks.rules.base import (
+    Rule,
+    Site,
+)
+from cnncalc.layers.keys import written_sides
+from cnncalc.layers.pooling import PaddedPooling
+from cnncalc.layers.window import sized
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cnncalc.analysis.report import Report
+
+
+class PaddedPool(Rule):
+    """A pool needs no padding, unless its windows overlap.
+
+    What: padded pools whose output is larger than the input divided by the stride, rounded up. Left alone is the
+    padding that overlapping windows need: POOL3/1(pad=1) keeps the size, POOL3/2(pad=1) gives exactly half.
+
+    Why: the outer windows see padding mostly. The maximum of a corner is taken over a single value, a mean is pulled
+    to zero, and the map grows by a border that says nothing.
+
+    Example: POOL2(pad=1) on [32x32x16] gives [17x17x16].
+
+    Instead: no padding, or `round: ceil` for an odd side. The value of the advice is the number of activations of the
+    net without the padding.
+
+    Source: CS231n, "Pooling Layer": "it is not common to pad the input using zero-padding".
+    """
+
+    code: ClassVar[str] = "padded-pool"
+
+    def sites(self, report: Report) -> Iterable[Site]:
+        for row in report.layers:
+            layer = row.layer
+            if not isinstance(layer, PaddedPooling) or isinstance(layer.pad, str) or not any(layer.pad):
+                continue
+            x, (sh, sw) = row.input_volumes[0], layer.step
+            if row.output.height > -(-x.height // sh) or row.output.width > -(-x.width // sw):
+                yield Site(row)
+
+    def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
+        row = sites[0].row
+        layer = row.layer
+        assert isinstance(layer, PaddedPooling)
+        message = (
+            f"a pool should need no padding, but pad {written_sides(layer.pad)} "  # type: ignore[arg-type]
+            f"makes {row.output} of {row.input_volumes[0]} with stride {sized(layer.step)}"
+        )
+        advice = None
+        changed = rewritten(report, {site.row.index: (site.row.layer.with_keys(pad=None),) for site in sites})
+        if changed is not None:
+            advice = Advice("leave out pad", changed.totals.activations)
+        actual = report.totals.activations
+        return self.found(report, sites, message, key="activations", actual=actual, advice=advice)

@@ -1,0 +1,74 @@
+"""The rule ``softmax-inside``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from cnncalc.analysis.rewriting import rewritten
+from cnncalc.checks.findings import Advice, Finding
+from cnncalc.checks.rules.base import (
+    Rule,
+    Site,
+)
+from cnncalc.layers.activation import Relu
+from cnncalc.layers.merge import Multiply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+
+
+class SoftmaxInside(Rule):
+    """A softmax belongs to the end of a net.
+
+    What: a softmax whose output another layer works on. Left alone is a softmax that weighs volumes (its reader is MUL:
+    attention) and one that only views or averages follow.
+
+    Why: its outputs add up to 1 along the depth, so the next layer sees tiny numbers and hardly a gradient; two of
+    them in a row make every class nearly equal.
+
+    Example: FC-128 -> SOFTMAX -> FC-10.
+
+    Instead: a RELU. The value of the advice is the number of activations of the net with it: a RELU works in place,
+    a softmax does not.
+
+    Source: CS231n, "Softmax classifier".
+    """
+
+    code: ClassVar[str] = "softmax-inside"
+
+    def sites(self, report: Report) -> Iterable[Site]:
+        readers = report.graph.readers
+        for row in report.layers:
+            if row.layer.gives_probabilities:
+                reader = _worker(report, readers, row.index)
+                if reader is not None:
+                    yield Site(row, (reader,))
+
+    def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
+        (reader,) = sites[0].facts
+        message = f"a softmax should end the net, but {reader.label} ({reader.name}) works on what it gives"
+        twice = reader.layer.gives_probabilities
+        changed = rewritten(report, {site.row.index: () if twice else (Relu(),) for site in sites})
+        what = "leave it out" if twice else "a RELU in its place"
+        advice = None if changed is None else Advice(what, changed.totals.activations)
+        actual = report.totals.activations
+        return self.found(report, sites, message, key="activations", actual=actual, advice=advice)
+
+
+def _worker(report: Report, readers: list[list[int]], index: int) -> LayerReport | None:
+    """The first layer behind another one that works on its values: no view, mean or product."""
+    todo, seen = list(readers[index]), set()
+    while todo:
+        at = todo.pop(0)
+        if at in seen:
+            continue
+        seen.add(at)
+        row = report.layers[at]
+        if isinstance(row.layer, Multiply):
+            continue
+        if row.layer.learns or not row.layer.is_linear:
+            return row
+        todo += readers[at]
+    return None

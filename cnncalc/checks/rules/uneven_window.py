@@ -1,0 +1,119 @@
+"""The rule ``uneven-window``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from cnncalc.analysis.rewriting import rewritten
+from cnncalc.checks.findings import Advice, Finding
+from cnncalc.checks.rules.base import (
+    NOTHING_LEFT,
+    Rule,
+    Site,
+    left_over,
+    lines_left,
+    listed,
+    unread,
+)
+from cnncalc.checks.rules.input_side import Sides
+from cnncalc.errors import CnncalcError
+from cnncalc.layers.convolution import Convolution
+from cnncalc.layers.keys import written_sides
+from cnncalc.layers.pooling import AveragePool, GlobalAveragePool, PaddedPooling
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+
+
+class UnevenWindow(Rule):
+    """Windows must fit evenly, or rows and columns at the far end are never read.
+
+    What: with an input of side W, a window of F pixels, padding P and stride S, (W - F + 2P)/S must be a whole number.
+    Where it is not, frameworks round down without a word. Found are windows that leave over rows or columns of the
+    volume itself. Padding that is left over costs nothing, as with 7x7/2 and pad 3 on 224; pools with `round: ceil` and
+    `pad: same` read everything; 1x1 with stride 2 skips the same pixels everywhere. What another input side would
+    cure is told by input-side instead.
+
+    Why: what the layers before have computed there is thrown away, and the map moves off the centre of the image.
+
+    Example: CONV7-96/2(pad=0) on [224x224x3]: (224 - 7)/2 = 108.5, so that a row and a column of the image are lost.
+
+    Instead: pad so that it fits, round pools up (`round: ceil`), or choose the next side that fits. The advice has been
+    tried: its value is the number of elements of the whole net that are then left over.
+
+    Source: CS231n, "Constraints on strides"; Dumoulin and Visin 2016, section 2.4.
+    """
+
+    code: ClassVar[str] = "uneven-window"
+
+    def sites(self, report: Report) -> Iterable[Site]:
+        sides = Sides(report)
+        told = {row.index for row in sides.lost} if sides.sides else set()
+        for row in report.layers:
+            if row.sources and row.index not in told:
+                left = left_over(row.layer, row.input_volumes[0])
+                if left != NOTHING_LEFT:
+                    yield Site(row, left)
+
+    def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
+        row, (rows, columns) = sites[0]
+        x = row.input_volumes[0]
+        message = f"windows must fit evenly, but {row.label} leaves {lines_left((rows, columns))} of {x} unread"
+        fitting = _fitting_sizes(row, x)
+        if fitting:
+            message += f"; {listed(fitting, 'and')} would fit"
+        lost = unread(report)
+        return self.found(report, sites, message, key="unread", actual=lost, advice=self._advice(report, sites, lost))
+
+    def _advice(self, report: Report, sites: Sequence[Site], lost: int) -> Advice | None:
+        for what, keys in _cures(sites[0].row):
+            try:
+                layers = [site.row.layer.with_keys(**keys) if keys else GlobalAveragePool() for site in sites]
+            except CnncalcError:
+                continue
+            changed = rewritten(report, {site.row.index: (layer,) for site, layer in zip(sites, layers, strict=True)})
+            if changed is not None and unread(changed) < lost:
+                return Advice(what, unread(changed))
+        return None
+
+
+def _fitting_sizes(row: LayerReport, x: Volume) -> list[str]:
+    """The next smaller and the next larger input of the layer that its windows fit."""
+    found = []
+    for step in (-1, 1):
+        sides = []
+        for side in (0, 1):
+            size = x[side]
+            for distance in range(2 * max(row.layer.windows(x).stride) + 1):  # type: ignore[attr-defined]
+                tried = list(x)
+                tried[side] = size + step * distance
+                try:
+                    if tried[side] > 0 and left_over(row.layer, Volume(*tried))[side] == 0:
+                        sides.append(tried[side])
+                        break
+                except CnncalcError:
+                    break
+        if len(sides) == 2:
+            found.append(f"{sides[0]}x{sides[1]}")
+    return found
+
+
+def _cures(row: LayerReport) -> list[tuple[str, dict[str, object]]]:
+    """Keys that may make the windows of a layer fit, the smallest change first; no keys: a global average pool."""
+    layer = row.layer
+    if isinstance(layer, AveragePool) and row.output.is_point:
+        return [("GAP", {})]
+    if isinstance(layer, PaddedPooling):
+        return [("round: ceil", {"round": "ceil"})]
+    cures: list[tuple[str, dict[str, object]]] = []
+    if isinstance(layer, Convolution):
+        pads = layer.pads()
+        if not isinstance(pads, str):
+            for more in range(1, max(layer.kernel) // 2 + 1):
+                pad = written_sides((pads[0] + more, pads[1] + more, pads[2] + more, pads[3] + more))
+                cures.append((f"pad: {pad}", {"pad": pad}))
+        cures.append(("pad: same", {"pad": "same"}))
+    return cures

@@ -1,0 +1,238 @@
+"""From a written layer to a layer: its keys as written, stated, set by the file or the call, or assumed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import DesignError, Problem, ValueProblem
+from cnncalc.graph import Draft
+from cnncalc.language.expression import Deferred, entries_of, settled
+from cnncalc.language.guesses import yaml_guess
+from cnncalc.language.settings import NO_VALUES
+from cnncalc.language.syntax import Literal, Name
+from cnncalc.language.values import value_of
+from cnncalc.layers.keys import is_whole
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cnncalc.language.names import Names, Spec
+    from cnncalc.language.settings import Settings
+    from cnncalc.language.syntax import Design
+    from cnncalc.language.values import Environment, Variables
+    from cnncalc.layers.base import Layer
+    from cnncalc.layers.keys import Value
+
+
+class LayerMaker:
+    """Makes the layers of a design.
+
+    ``assumed`` holds what neither the text nor the call decides, ``notes`` what the call replaces.
+    """
+
+    def __init__(
+        self, design: Design, settings: Settings, variables: Variables, names: Names, problems: list[Problem]
+    ) -> None:
+        self.design = design
+        self.input = settings.input
+        self.sizes = settings.sizes
+        self.variables = variables
+        self.names = names
+        self.problems = problems
+        self.assumed: dict[str, Any] = {}
+        self.notes: list[Problem] = []
+
+    def note_replaced_input(self, stated: Volume | None) -> None:
+        """Notes that the input of the call replaces the stated one."""
+        if self.input is not None and stated is not None and stated != self.input and not self.notes:
+            message = f"the input {self.input} of the call replaces the stated input {stated}"
+            self.notes.append(Problem("input-replaced", message, None, None, "note"))
+
+    def fill(self, spec: Spec, environment: Environment, inputs: list[Any]) -> None:
+        """Gives a spec its values and, unless they depend on volumes or on the whole graph, its layer."""
+        here = inputs[0] if inputs else None
+        values, constant = self._written(spec, environment, here)
+        constant = self._add_defaults(spec, values, here) and constant
+        if spec.kind.is_input:
+            self._size_input(spec, values)
+            constant = False
+        else:
+            self._size(spec, values)
+        spec.values = values
+        spec.layer = self._make(spec)
+        if constant and spec.open_key is None:
+            spec.plan.fixed = spec.layer
+
+    def _written(self, spec: Spec, environment: Environment, here: Any) -> tuple[dict[str, Value], bool]:
+        """The values written at the layer, and whether they are the same at every place."""
+        values: dict[str, Value] = {}
+        constant = True
+        for key, (operand, span) in spec.plan.given.items():
+            words = spec.kind.keys[key].reader.words
+            try:
+                value = value_of(operand, environment, here, words)
+            except ValueProblem as error:
+                raise DesignError([Problem(error.code, f"{key}: {error.message}", span, error.hint)]) from None
+            constant = constant and isinstance(operand, (Literal, Name)) and not isinstance(value, Deferred)
+            if isinstance(operand, Name) and operand.text.lower() not in words:
+                constant = False
+            values[key] = value
+        return values, constant
+
+    def _add_defaults(self, spec: Spec, values: dict[str, Value], here: Any) -> bool:
+        """Adds the file's defaults; gives whether they are the same at every place."""
+        kind, constant = spec.kind, True
+        for key, default in self.design.defaults.get(kind.kind, NO_VALUES).items():
+            if key in values or key not in kind.keys or self._is_overruled(spec, key, values):
+                continue
+            values[key] = value_of(default.value, self.variables.outside, here, kind.keys[key].reader.words)
+            spec.plan.key_spans.setdefault(key, default.span)
+            constant = constant and not isinstance(values[key], Deferred)
+        return constant
+
+    def _is_overruled(self, spec: Spec, key: str, values: Mapping[str, Value]) -> bool:
+        """Whether a stated volume, the call or another key decides a key before the file's defaults do."""
+        sizing = spec.kind.sizes.get(key)
+        if sizing is None:
+            return spec.kind.is_replaced(key, values)
+        if spec.stated is not None and (sizing.by_depth or spec.kind.is_input):
+            return True
+        return (sizing.last is None and sizing.name in self.sizes) or spec.kind.is_replaced(key, values)
+
+    def _size(self, spec: Spec, values: dict[str, Value]) -> None:
+        """Sizes the keys left open: by the stated volume, the call, the place in the graph, or the default."""
+        for key, sizing in spec.kind.sizes.items():
+            if key in values or spec.kind.is_replaced(key, values):
+                continue
+            if sizing.by_depth and spec.stated is not None:
+                values[key] = spec.stated.depth
+            elif sizing.last is not None:
+                spec.open_key = key
+            elif sizing.name in self.sizes:
+                values[key] = self.sizes[sizing.name]
+            else:
+                self._assume(spec, key)
+
+    def _size_input(self, spec: Spec, values: dict[str, Value]) -> None:
+        """The size of an input: of the first one that of the call, the pattern, the key ``input``, or the default."""
+        stated = spec.stated
+        if self.names.inputs:
+            if "size" not in values:
+                if stated is not None:
+                    values["size"] = list(stated)
+                else:
+                    self._assume(spec, "size")
+            return
+        written = Volume(*values["size"]) if _is_size(values.get("size")) else stated
+        of_file = self.design.input
+        if of_file is not None and written is not None and of_file != written and self.input is None:
+            message = f"the input is {of_file} by the key 'input', but {written} here"
+            raise DesignError([Problem("volume-mismatch", message, spec.plan.syntax.span)])
+        self.note_replaced_input(written or of_file)
+        size = self.input or written or of_file
+        if self.input is not None:
+            spec.stated = None
+        if size is not None:
+            values["size"] = list(size)
+        elif "size" not in values:
+            self._assume(spec, "size")
+
+    def _assume(self, spec: Spec, key: str) -> None:
+        item = spec.kind.keys[key]
+        self.assumed[spec.kind.sizes[key].name] = item.reader.write(item.default)
+
+    def _make(self, spec: Spec) -> Layer | None:
+        """The layer of a spec, or None while its values wait for volumes or its size for the graph."""
+        if spec.open_key is not None or any(isinstance(value, Deferred) for value in spec.values.values()):
+            return None
+        return self._build(spec, spec.values)
+
+    def _build(self, spec: Spec, values: Mapping[str, Value]) -> Layer:
+        try:
+            return spec.kind(**values)
+        except ValueProblem as error:
+            found = [error]
+        for key, value in values.items():
+            # the constructor stops at the first wrong key; the others are reported too
+            try:
+                spec.kind.keys[key].reader(value)
+            except ValueProblem as error:
+                if found[0].key != key:
+                    message = f"{key}: {error.message}"
+                    found.append(ValueProblem(message, code=error.code, hint=error.hint, key=key))
+        name = f"{spec.name}: " if spec.name else ""
+        problems = []
+        for wrong in found:
+            span = spec.plan.key_spans.get(wrong.key or "", spec.plan.syntax.span)
+            value = values.get(wrong.key or "")
+            hint = wrong.hint or (yaml_guess(value) if isinstance(value, str) else None)
+            problems.append(Problem(wrong.code, f"{name}{wrong.message}", span, hint))
+        raise DesignError(problems)
+
+    def draft(self, spec: Spec) -> Draft | None:
+        """The draft of a layer whose values wait for volumes; a broken layer gets one that always fails."""
+        if spec.is_broken:
+
+            def fail(*_: Volume) -> Layer:
+                raise DesignError([])
+
+            return Draft(spec.kind, (), fail)
+        entries = tuple(dict.fromkeys(entries_of(spec.values.values())))
+        if any(entry is None for entry in entries):
+            message = "no volume enters here, so it has no depth, height or width"
+            self.problems.append(Problem("no-input", message, spec.plan.syntax.span))
+            return None
+        places = [self.names.place_of(entry) for entry in entries]
+        if any(place is None for place in places):
+            return None
+
+        def settle(*volumes: Volume) -> Layer:
+            known = dict(zip(entries, volumes, strict=True))
+            try:
+                values = {key: settled(value, known) for key, value in spec.values.items()}
+            except ValueProblem as error:
+                span = spec.plan.syntax.span
+                raise DesignError([Problem(error.code, f"{spec.name}: {error.message}", span)]) from None
+            return self._build(spec, values)
+
+        return Draft(spec.kind, tuple(place for place in places if place is not None), settle)
+
+    def size_by_place(self) -> None:
+        """Sizes the layers left open by their place, as FC: classes for the last on its path, hidden for the others."""
+        specs = self.names.specs
+        for kind in dict.fromkeys(spec.kind for spec in specs if spec.open_key is not None):
+            is_before = self._before_another(kind)
+            for place, spec in enumerate(specs):
+                if spec.kind is kind and spec.open_key is not None:
+                    self._size_by_place(spec, spec.open_key, is_last=not is_before[place])
+
+    def _before_another(self, kind: type[Layer]) -> list[bool]:
+        """For each spec whether a layer of the kind lies behind it."""
+        specs = self.names.specs
+        found = [False] * len(specs)
+        stack = [place for place, spec in enumerate(specs) if spec.kind is kind]
+        while stack:
+            for source in specs[stack.pop()].inputs:
+                if not found[source]:
+                    found[source] = True
+                    stack.append(source)
+        return found
+
+    def _size_by_place(self, spec: Spec, key: str, *, is_last: bool) -> None:
+        sizing = spec.kind.sizes[key]
+        name, default = sizing.name, spec.kind.keys[key].default
+        if is_last and sizing.last is not None:
+            name, default = sizing.last
+        if name not in self.sizes:
+            self.assumed[name] = default
+        spec.values[key] = self.sizes.get(name, default)
+        spec.open_key = None
+        try:
+            spec.layer = self._make(spec)
+        except DesignError as error:
+            self.problems += error.every
+
+
+def _is_size(value: Value) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(is_whole(part) and part > 0 for part in value)
