@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PACKAGE = Path(cnncalc.__file__).resolve().parent
 
 ROOMS = (
-    {"volume", "counts", "units", "source", "errors"},
+    {"records", "volume", "counts", "units", "source", "errors"},
     {"layers"},
     {"graph"},
     {"language"},
@@ -29,7 +29,7 @@ ROOMS = (
     {"checks", "run", "search"},
     {"formats"},
     {"views"},
-    {"plot"},
+    {"drawings"},
     {"page"},
     {"documents"},
     {"cli", "testing"},
@@ -45,7 +45,7 @@ FACE = {"__version__"}
 HEAVY = (
     *("numpy", "rich", "yaml", "importlib.metadata", "click", "dataclasses", "inspect", "json", "csv", "difflib"),
     *("cnncalc.memory", "cnncalc.checks", "cnncalc.run", "cnncalc.documents"),
-    *("cnncalc.plot", "cnncalc.page", "cnncalc.formats.html", "cnncalc.layers.documentation"),
+    *("cnncalc.drawings", "cnncalc.page", "cnncalc.formats.html", "cnncalc.layers.documentation"),
 )
 """What a plain table of a pattern does not need."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.analysis.rewriting import rewritten, with_pooled_fc
 from cnncalc.checks.findings import Advice
-from cnncalc.checks.measure import Meter, options_of
+from cnncalc.checks.measure import Meter
 from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Conv, Convolution, DepthwiseConv
 from cnncalc.layers.linear import FullyConnected
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cnncalc.analysis.report import LayerReport, Report
-    from cnncalc.checks.budget import Measure
+    from cnncalc.checks.measure import Measure
     from cnncalc.layers.base import Layer
 
 Change: TypeAlias = "tuple[str, Report | None]"
@@ -81,7 +81,7 @@ def _changed(measure: Measure, change: Change | None) -> Iterator[tuple[str, int
 
 def _of_memory(meter: Meter, measure: Measure, limit: int) -> Iterator[tuple[str, int]]:
     """Checkpointing, half types, a pool in front of the first FC, a smaller batch."""
-    report, options = meter.report, options_of(measure)
+    report, options = meter.report, measure.memory_options
     is_training = measure.key == "training_memory"
 
     def peak(simulation: Simulation, batch: int) -> int:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import DONE, FAILED, WRONG, Command, Option, choice
-from cnncalc.cli.streams import StreamError, reason, say, write_output
+from cnncalc.cli.command import DONE, FAILED, WRONG, Command, choice, switch
+from cnncalc.cli.console import StreamError, reason
 from cnncalc.documents import SYNTAXES, syntax_of
-from cnncalc.errors import DesignError, Problem, ValueProblem
+from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
+from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cnncalc.cli.calls import Caller
-    from cnncalc.cli.rewriting import Drawing, Rewritten
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.document_update import Drawing
 
 _TITLES = [each.title for each in SYNTAXES.values()]
 
-HELP = f"""Writes into FILES what the calls in their markers print, and leaves all else as it is. FILES are documents in
+HELP = f"""Replaces the text between the markers in FILES with what their calls print. FILES are documents in
 {", ".join(_TITLES[:-1])} or {_TITLES[-1]}, and folders (searched for them).
 
 A marker is a pair of comments with a call of cnncalc, and what stands between them is written anew:
@@ -42,62 +44,65 @@ Examples:
   cnncalc docs --check README.md docs
 """
 
-MOST_LOOKED_AT = 1000
-"""An SVG file is known by so many of its first bytes."""
+SVG_START = 1000
+"""An SVG file has ``<svg`` in its first bytes, of this number."""
 
 MOST_BYTES = 16 * 1024 * 1024
-"""A larger file is hardly a document."""
+"""A larger file is not read."""
 
-MARK = "\ufeff"
-"""A byte order mark, as UTF-8 decodes it."""
+BYTE_ORDER_MARK = "\ufeff"
 
-LEFT_OUT = ("node_modules",)
-"""Folders that are not searched, beside those that begin with a dot."""
+NOT_SEARCHED = ("node_modules",)
+"""Folders that are not searched, like those that begin with a dot."""
 
 
-def run(files: tuple[str, ...], check: bool, diff: bool, syntax: str | None) -> int:
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc docs``."""
+
+    files: tuple[str, ...]
+    check: bool = False
+    diff: bool = False
+    syntax: str | None = None
+
+
+def run(call: Call, console: Console) -> int:
     """Brings documents up to date, or says whether they are."""
-    from cnncalc.cli.calls import Caller
+    from cnncalc.cli.calls import Caller, error_text
 
-    if not files:
+    if not call.files:
         raise ValueProblem("cnncalc docs needs FILES", code="usage", hint="cnncalc docs README.md docs")
-    if "-" in files:
-        raise ValueProblem("docs rewrites files, and standard input is none", code="usage")
-    caller, worst = Caller(), DONE
-    documents, empty = find_documents(files, syntax)
-    bare = dict.fromkeys(empty, 0)
+    if "-" in call.files:
+        raise ValueProblem("docs rewrites files, but '-' is standard input", code="usage")
+    documents, unmarked = find_documents(call.files, call.syntax, console)
+    caller, code = Caller(), DONE
     for document in documents:
         try:
-            done = _Work(document, caller)
-            if not (check or diff):
-                done.write()
-        except (ValueProblem, StreamError) as error:
-            say(str(Problem(error.code, error.message, hint=error.hint)))
-            worst = WRONG
+            work = _Work(document, caller, console)
+            if not (call.check or call.diff):
+                work.write()
+        except CnncalcError as error:
+            console.print_error(error_text(error))
+            code = WRONG
             continue
-        except DesignError as error:
-            say(str(error))
-            worst = WRONG
-            continue
-        for block in (*done.rewritten.warnings, done.rewritten.wrong):
-            if block:
-                say(block)
-        if document.folder and not done.rewritten.markers and not done.rewritten.wrong:
-            bare[document.folder] = bare.get(document.folder, 0) + 1
+        for text in (*work.result.warnings, work.result.errors):
+            if text:
+                console.print_error(text)
+        if document.folder and not work.result.markers and not work.result.errors:
+            unmarked[document.folder] = unmarked.get(document.folder, 0) + 1
         else:
-            write_output("".join([line + "\n" for line in done.lines(check=check, diff=diff)]))
-        worst = max(worst, WRONG if done.rewritten.wrong else FAILED if check and done.stale else DONE)
-    for folder, count in bare.items():
+            console.print("".join([line + "\n" for line in work.lines(check=call.check, diff=call.diff)]))
+        code = max(code, WRONG if work.result.errors else FAILED if call.check and work.stale else DONE)
+    for folder, count in unmarked.items():
         what = f"{count:,} document{'s' if count > 1 else ''} without a marker" if count else "no document"
-        write_output(f"{visible(folder)}: {what}\n")
-    return worst
+        console.print(f"{visible(folder)}: {what}\n")
+    return code
 
 
 # Which documents
 
 
 class Document(NamedTuple):
-    """A document to work on: its path, how it is named, its syntax, and the folder that was searched for it."""
+    """A document: its path, its name in messages, its syntax, and the folder of the command line it was found in."""
 
     path: str
     shown: str
@@ -105,23 +110,24 @@ class Document(NamedTuple):
     folder: str = ""
 
 
-def find_documents(names: Sequence[str], syntax: str | None) -> tuple[list[Document], list[str]]:
+def find_documents(names: Sequence[str], syntax: str | None, console: Console) -> tuple[list[Document], dict[str, int]]:
     """The documents that the names of a call stand for, each once: files, and those below folders, in order.
 
-    Gives the folders without any document as well.
+    Also the folders without any document, each with 0.
     """
     from cnncalc.checks.configuration import shown_path
 
     documents: dict[str, Document] = {}
-    empty = []
+    empty = {}
     for name in names:
-        folder = shown_path(name) if _is_folder(name) else ""
-        paths = list(_below(name)) if folder else [name]
+        path = console.path(name) if name else name
+        folder = shown_path(path, console.folder) if _is_folder(path) else ""
+        paths = list(_below(path)) if folder else [path]
         if not paths:
-            empty.append(folder)
+            empty[folder] = 0
         for path in paths:
             is_path = bool(path) and "\0" not in path
-            shown = shown_path(path) if is_path else path
+            shown = shown_path(path, console.folder) if is_path else path
             real = os.path.realpath(path) if is_path else path
             documents.setdefault(real, Document(path, shown, syntax or syntax_of(path) or syntax_of(real), folder))
     return list(documents.values()), empty
@@ -135,20 +141,20 @@ def _is_folder(name: str) -> bool:
 
 
 def _below(folder: str) -> Iterator[str]:
-    """The documents below a folder, sorted; hidden files and folders are left out."""
+    """The documents below a folder, sorted, without hidden files and folders."""
     for here, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in LEFT_OUT)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in NOT_SEARCHED)
         for name in sorted(names):
             if syntax_of(name) and not name.startswith("."):
                 yield os.path.join(here, name)
 
 
 def read_document(path: str, shown: str) -> str:
-    """The text of a document, to the byte; ValueProblem where it is none."""
+    """The text of a document with its line ends as they are; ValueProblem if it is not a text in UTF-8."""
     name = visible(shown)
     try:
-        if os.path.exists(path) and not os.path.isfile(path):  # a device may never end
-            raise ValueProblem(f"cannot read {name}: it is no file", code="unreadable")
+        if os.path.exists(path) and not os.path.isfile(path):  # reading a device may never end
+            raise ValueProblem(f"cannot read {name}: not a file", code="unreadable")
         with open(path, "rb") as file:
             data = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
@@ -167,14 +173,14 @@ def read_document(path: str, shown: str) -> str:
     return text
 
 
-# The work on one
+# One document
 
 
 class _Work:
     """A document that is brought up to date."""
 
-    def __init__(self, document: Document, caller: Caller) -> None:
-        from cnncalc.cli.rewriting import rewrite
+    def __init__(self, document: Document, caller: Caller, console: Console) -> None:
+        from cnncalc.cli.document_update import update_document
 
         if document.syntax is None and os.path.exists(document.path):
             known = " ".join(f".{ending}" for each in SYNTAXES.values() for ending in each.endings)
@@ -182,17 +188,19 @@ class _Work:
             raise ValueProblem(message, code="unknown-syntax", hint=f"--syntax {'|'.join(SYNTAXES)} says it")
         self._read = text = read_document(document.path, document.shown)
         self.document = document
-        self.mark = MARK if text.startswith(MARK) else ""
+        self.mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
         self.text = text[len(self.mark) :]
-        # that of its target, where it is a link: what a document says does not depend on the name it is called by
-        self.folder = os.path.dirname(os.path.realpath(document.path))
-        self.rewritten: Rewritten = rewrite(document.shown, self.text, document.syntax or "", self.folder, caller)
-        self.drawings = [drawing for drawing in self.rewritten.drawings if self._is_other(drawing)]
+        self.console = console
+        self.folder = os.path.dirname(
+            os.path.realpath(document.path)
+        )  # a symbolic link gives the same text as its target
+        self.result = update_document(document.shown, self.text, document.syntax or "", self.folder, caller)
+        self.drawings = [drawing for drawing in self.result.drawings if self._differs(drawing)]
 
     @property
     def stale(self) -> list[str]:
-        """The markers that are not up to date, in the order of the text: the line of each with its call."""
-        markers = [change.marker for change in self.rewritten.update.changes]
+        """The line and the call of each marker that is not up to date, in the order of the text."""
+        markers = [change.marker for change in self.result.update.changes]
         found = {marker.span.start: (marker, "") for marker in markers}
         found |= {drawing.marker.span.start: (drawing.marker, drawing.path) for drawing in self.drawings}
         return [
@@ -202,34 +210,34 @@ class _Work:
         ]
 
     def write(self) -> None:
-        """Writes the pictures, then the document; each beside its place first, so that none is ever half there."""
+        """Writes the pictures, then the document."""
         from cnncalc.checks.configuration import shown_path
 
-        if self.rewritten.update.changes and read_document(self.document.path, self.document.shown) != self._read:
+        if self.result.update.changes and read_document(self.document.path, self.document.shown) != self._read:
             message = f"{visible(self.document.shown)} was changed while its calls were made, so it is left as it is"
-            raise ValueProblem(message, code="changed", hint="bring it up to date once more")
+            raise ValueProblem(message, code="changed", hint="run cnncalc docs again")
         for drawing in self.drawings:
             path = self._place(drawing.path)
             try:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
             except OSError as error:
                 raise StreamError("output", f"cannot write '{visible(drawing.path)}': {reason(error)}") from None
-            write_output(drawing.svg, shown_path(path))
-        if self.rewritten.update.changes:
-            write_output(self.mark + self.rewritten.update.text, self.document.path)
+            self.console.write_file(drawing.svg, path, shown_path(path, self.console.folder))
+        if self.result.update.changes:
+            self.console.write_file(self.mark + self.result.update.text, self.document.path, self.document.shown)
 
     def lines(self, *, check: bool, diff: bool) -> Iterator[str]:
-        """What was found and done, in lines."""
+        """What was found and done, one line each."""
         from cnncalc.documents.difference import unified_diff
 
-        name, count, stale = visible(self.document.shown), len(self.rewritten.markers), self.stale
-        if self.rewritten.wrong:
+        name, count, stale = visible(self.document.shown), len(self.result.markers), self.stale
+        if self.result.errors:
             yield f"{name}: left as it is"
             return
         if check:
             yield from [f"{name}:{line}" for line in stale]
-        if (check or diff) and self.rewritten.update.changes:
-            yield unified_diff(self.document.shown, self.text, self.rewritten.update).removesuffix("\n")
+        if (check or diff) and self.result.update.changes:
+            yield unified_diff(self.document.shown, self.text, self.result.update).removesuffix("\n")
         if not count:
             yield f"{name}: no marker"
             return
@@ -237,11 +245,11 @@ class _Work:
         yield f"{name}: {count:,} marker{'s' if count > 1 else ''}, {done}"
 
     def _place(self, path: str) -> str:
-        """Where the file of a picture lies."""
+        """The path of a picture."""
         return os.path.join(self.folder, path)
 
-    def _is_other(self, drawing: Drawing) -> bool:
-        """Whether the file of a picture is to be written; DesignError where it may not be."""
+    def _differs(self, drawing: Drawing) -> bool:
+        """Whether the file of a picture is missing or differs; DesignError if it must not be written."""
         path = self._place(drawing.path)
         inside = os.path.realpath(self.folder)
         if os.path.commonpath([inside, os.path.realpath(path)]) != inside:
@@ -253,8 +261,8 @@ class _Work:
                 old = file.read()
         except OSError as error:
             raise _picture_problem(drawing, reason(error)) from None
-        if b"<svg" not in old[:MOST_LOOKED_AT]:
-            raise _picture_problem(drawing, "a file of this name is there and is no SVG, so it is not replaced")
+        if b"<svg" not in old[:SVG_START]:
+            raise _picture_problem(drawing, "a file of this name exists and is not SVG, so it is not replaced")
         return old != drawing.svg.encode("utf-8", "backslashreplace")
 
 
@@ -266,13 +274,13 @@ COMMAND = Command(
     "docs",
     "The tables and numbers inside documents, brought up to date.",
     HELP,
+    Call,
     run,
     (),
     (
-        Option("--check", "check", "Write nothing; exit with 1 if a document is not up to date.", default=False,
-               opposite="--no-check"),
-        Option("--diff", "diff", "Write nothing; print what would change.", default=False, opposite="--no-diff"),
-        choice("--syntax", tuple(SYNTAXES), "How FILES are written (default: by the ends of their names)."),
+        switch("--check", "Write nothing; exit with 1 if a document is not up to date."),
+        switch("--diff", "Write nothing; print what would change."),
+        choice("--syntax", tuple(SYNTAXES), "The syntax of FILES (default: by the endings of their names)."),
     ),
     several="files",
-)  # fmt: skip
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from cnncalc.documents.update import Unfit
+from cnncalc.errors import ValueProblem
 
 PARTS = (re.compile(r"<desc\b[^>]*>(.*?)</desc>", re.S), re.compile(r"<title\b[^>]*>(.*?)</title>", re.S))
 
@@ -20,11 +20,13 @@ def words_of(svg: str) -> str:
 
 
 def check_path(path: str) -> None:
-    """Raises Unfit unless a path is that of an SVG file below the folder of the document."""
+    """Raises ValueProblem unless a path is that of an SVG file below the folder of the document."""
     rule = "a picture of a document is an SVG file below its folder"
     if not path.lower().endswith(".svg"):
-        raise Unfit(f"{rule}, but '{path[:60]}' does not end in .svg")
+        raise ValueProblem(f"{rule}, but '{path[:60]}' does not end in .svg", code="picture")
     if path.startswith(("/", "~")) or re.match("[A-Za-z]:", path) or "\\" in path or ".." in path.split("/"):
-        raise Unfit(f"{rule}, but '{path[:60]}' may lie elsewhere: write it from that folder, without '..'")
+        raise ValueProblem(
+            f"{rule}, but '{path[:60]}' may lie elsewhere: write it from that folder, without '..'", code="picture"
+        )
     if not path.isprintable() or any(sign in path for sign in "<>\"'{}[]|%#?"):
-        raise Unfit(f"{rule}, but '{path[:60]}' holds characters that a link cannot")
+        raise ValueProblem(f"{rule}, but '{path[:60]}' holds characters that a link cannot", code="picture")

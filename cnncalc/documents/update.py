@@ -31,8 +31,8 @@ class Update(NamedTuple):
     problem: Problem | None = None
 
 
-class Unfit(Exception):
-    """An answer cannot stand in its place; the message says why."""
+class OutputRejected(Exception):
+    """The output of a call cannot be put into a marker; the message states the reason."""
 
 
 def update(text: str, found: Scan, bodies: Sequence[str], syntax: str, commands: Collection[str]) -> Update:
@@ -67,19 +67,19 @@ def update(text: str, found: Scan, bodies: Sequence[str], syntax: str, commands:
 
 
 def body_of(marker: Marker, answer: Answer, syntax: Syntax) -> str:
-    """The body of a marker; raises Unfit where the answer cannot stand there."""
+    """The body of a marker; raises OutputRejected where the answer cannot stand there."""
     if marker.is_inline:
         lines = answer.lines
         if answer.picture is not None:
-            raise Unfit("a picture stands on a line of its own, but this marker stands in the middle of one")
+            raise OutputRejected("a picture stands on a line of its own, but this marker stands in the middle of one")
         if len(lines) > 1:
             message = f"only one line fits into the middle of a line, but this call gives {len(lines):,}"
-            raise Unfit(f"{message}: let its markers stand on lines of their own")
+            raise OutputRejected(f"{message}: let its markers stand on lines of their own")
         return syntax.load().inline(lines[0]) if lines else ""
     try:
         lines = syntax.block(answer, marker.indent)
     except ValueError as error:
-        raise Unfit(str(error)) from None
+        raise OutputRejected(str(error)) from None
     return "".join([line + marker.newline for line in lines])
 
 

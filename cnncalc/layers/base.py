@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 REQUIRED: Any = object()
 
+COMMON_KEYS = ("name", "inputs", "training_only")
+"""Keys that layers of every kind take beside their own."""
+PARAMETER_KEYS = ("trainable", "share")
+"""Keys that kinds with parameters take as well."""
+
 
 class Key:
     """One key of a layer kind: how its value is read, what it is if left out, what it means."""
@@ -235,6 +240,11 @@ class Layer:
         """The layer with other values for some keys; None removes a key."""
         values = {**self.written(), **keys}
         return type(self)(**{name: value for name, value in values.items() if value is not None})
+
+    @classmethod
+    def common_keys(cls) -> tuple[str, ...]:
+        """The keys that the kind takes beside its own."""
+        return (*COMMON_KEYS, *PARAMETER_KEYS) if cls.learns else COMMON_KEYS
 
     @classmethod
     def is_replaced(cls, name: str, values: Mapping[str, Value]) -> bool:

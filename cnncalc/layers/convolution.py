@@ -410,7 +410,7 @@ class Deconv(Layer):
         return self.groups == x.depth > 1
 
     def fan_in(self, shape: tuple[int, ...]) -> int:
-        return max(1, prod(shape[:3]) // prod(self.stride))
+        return max(1, prod(shape[:3]) // self.groups // prod(self.stride))
 
     def label(self) -> str:
         return f"DECONV{sized(self.kernel)}-{self.filters}/{sized(self.stride)}"

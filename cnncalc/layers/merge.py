@@ -173,6 +173,7 @@ class Concat(Merge):
     kind: ClassVar[str] = "concat"
     example: ClassVar[str] = "INPUT 28x28x16 -> [CONV1-64 | CONV3-32] -> CONCAT"
     is_linear = True
+    picks_values = True
 
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 2, None)

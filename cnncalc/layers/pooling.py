@@ -69,7 +69,7 @@ class PaddedPooling(Pooling):
     pad: tuple[int, int, int, int] | str = key(
         Pad(), (0, 0, 0, 0), means="rows and columns around the input, at most half the kernel"
     )
-    round: str = key(Choice("floor", "ceil"), "floor", means="how a size that is no whole number is rounded")
+    round: str = key(Choice("floor", "ceil"), "floor", means="how a size that is not a whole number is rounded")
 
     def _dilation(self) -> tuple[int, int]:
         return (1, 1)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, word
 from cnncalc.layers import KINDS
+from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
 from cnncalc.layers.documentation import default_of, documentation, short_form
 from cnncalc.views.layer_table import with_exact
 from cnncalc.views.memory import why_lines
@@ -29,10 +30,6 @@ KEYS = (
     Column("default", "default"),
     Column("means", "what it is"),
 )
-EVERY_KIND = ("name", "inputs", "training_only")
-"""Keys that every kind takes."""
-WHERE_LEARNED = ("trainable", "share")
-"""Keys that every kind takes that can have parameters."""
 
 
 def kinds_document() -> Document:
@@ -45,7 +42,7 @@ def kinds_document() -> Document:
     )
     closing = (
         Paragraph("in files", ("the key of a layer is its kind in small letters: conv: {filters: 64}",)),
-        Paragraph("every kind", (f"{', '.join(EVERY_KIND)}; with parameters also {', '.join(WHERE_LEARNED)}",)),
+        Paragraph("every kind", (f"{', '.join(COMMON_KEYS)}; with parameters also {', '.join(PARAMETER_KEYS)}",)),
     )
     return Document((), Table(ALL, rows), closing, lambda: {"schema": 1, "kinds": [kind_record(k) for k in KINDS]})
 
@@ -99,7 +96,7 @@ def kind_document(name: str, memory: MemoryReport) -> Document:
     parts = (
         Paragraph("pattern", (short_form(kind),)),
         Paragraph("file", (_in_a_file(kind),)),
-        Paragraph("also takes", (", ".join([*EVERY_KIND, *(WHERE_LEARNED if kind.learns else ())]),)),
+        Paragraph("also takes", (", ".join(kind.common_keys()),)),
         Paragraph("formula", (told.formula,)),
         Paragraph("volume", (told.volume,)),
         Paragraph("learned", (told.learned or "nothing",)),

@@ -6,14 +6,17 @@ import os
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cnncalc.cli import rewriting
-from cnncalc.cli.calls import CALLABLE, inside
+from cnncalc.cli import document_update
+from cnncalc.cli.calls import CALLABLE, Caller
+from cnncalc.cli.console import Console
+from cnncalc.cli.document_update import update_document
 from cnncalc.cli.program import run
 from cnncalc.cli.registry import COMMANDS
 from tests.calls import COMMAND, cnncalc, environment
@@ -48,8 +51,8 @@ def called(folder: Path, *arguments: str, **variables: str) -> tuple[int, str, s
             cwd=folder, capture_output=True, env=environment(**variables), timeout=120, check=False,
         )  # fmt: skip
         return done.returncode, done.stdout.decode(), done.stderr.decode()
-    with inside(str(folder)), redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as errors:
-        code = run(["docs", *arguments])
+    with redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as errors:
+        code = run(["docs", *arguments], Console(str(folder)))
     return code, output.getvalue(), errors.getvalue()
 
 
@@ -273,7 +276,7 @@ FAILURES = {
         "  = hint: 'cnncalc list' shows the named nets\n"
     ),
     "table 'INPUT 9x9x1 -> CONV11(pad=0)'": (
-        "a.md:1:15: error[failed-call]: this call fails; it says:\n"
+        "a.md:1:15: error[failed-call]: this call fails:\n"
         "  |\n"
         "1 | <!-- cnncalc: table 'INPUT 9x9x1 -> CONV11(pad=0)' -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
@@ -286,7 +289,7 @@ FAILURES = {
         "  = hint: the smallest square input that works is 11x11x1\n"
     ),
     "check missing.yaml": (
-        "a.md:1:15: error[failed-call]: this call fails; it says:\n"
+        "a.md:1:15: error[failed-call]: this call fails:\n"
         "  |\n"
         "1 | <!-- cnncalc: check missing.yaml -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^\n"
@@ -374,7 +377,7 @@ def test_warnings_of_a_call_are_said_with_its_place(tmp_path: Path) -> None:
 
     assert (code, output) == (0, "a.md: 1 marker, 1 brought up to date\n")
     assert errors.startswith(
-        "a.md:1:15: warning[call-warning]: this call warns; it says:\n"
+        "a.md:1:15: warning[call-warning]: this call warns:\n"
         "  |\n"
         "1 | <!-- cnncalc: value 'INPUT 3x224x224 -> FC-5' parameters -->?<!-- /cnncalc -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
@@ -405,7 +408,7 @@ def test_what_is_not_text_is_refused(tmp_path: Path, data: bytes, message: str) 
     ("arguments", "message"),
     [
         ([], "error[usage]: cnncalc docs needs FILES\n  = hint: cnncalc docs README.md docs\n"),
-        (["-"], "error[usage]: docs rewrites files, and standard input is none\n"),
+        (["-"], "error[usage]: docs rewrites files, but '-' is standard input\n"),
         (["missing.md"], "error[unreadable]: cannot read missing.md: No such file or directory\n"),
         ([""], "error[unreadable]: cannot read '': No such file or directory\n"),
         (
@@ -432,7 +435,7 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     """A pipe would wait for somebody to write, a device may never end."""
     os.mkfifo(tmp_path / "a.md")
 
-    assert called(tmp_path, "a.md", ".") == (2, "", "error[unreadable]: cannot read a.md: it is no file\n")
+    assert called(tmp_path, "a.md", ".") == (2, "", "error[unreadable]: cannot read a.md: not a file\n")
 
 
 @pytest.mark.parametrize(("arguments", "code"), [((), 0), (("--check",), 1)])
@@ -532,19 +535,19 @@ def test_a_document_that_somebody_changes_meanwhile_keeps_the_change(
 ) -> None:
     file = write(tmp_path, STALE)
     more = "words that somebody wrote while the calls were made\n"
-    rewrite = rewriting.rewrite
+    update_document = document_update.update_document
 
-    def slow(*arguments: Any) -> rewriting.Rewritten:
-        done = rewrite(*arguments)
+    def slow(*arguments: Any) -> document_update.DocumentUpdate:
+        done = update_document(*arguments)
         file.write_text(STALE + more)
         return done
 
-    monkeypatch.setattr(rewriting, "rewrite", slow)
+    monkeypatch.setattr(document_update, "update_document", slow)
     assert called(tmp_path, "a.md") == (
         2,
         "",
         "error[changed]: a.md was changed while its calls were made, so it is left as it is\n"
-        "  = hint: bring it up to date once more\n",
+        "  = hint: run cnncalc docs again\n",
     )
     assert file.read_text() == STALE + more
     monkeypatch.undo()
@@ -615,7 +618,7 @@ def test_a_file_that_is_no_picture_is_not_replaced(tmp_path: Path) -> None:
     assert called(tmp_path, "a.md") == (
         2,
         "",
-        "a.md:1:15: error[picture]: pictures/a.svg cannot be written: a file of this name is there and is no SVG, so "
+        "a.md:1:15: error[picture]: pictures/a.svg cannot be written: a file of this name exists and is not SVG, so "
         "it is not replaced\n"
         "  |\n"
         "1 | <!-- cnncalc: plot lenet5 --output pictures/a.svg -->\n"
@@ -644,3 +647,26 @@ def test_two_pictures_for_one_file_are_refused(tmp_path: Path) -> None:
     assert code == 2
     assert errors.startswith("a.md:3:15: error[picture]: pictures/a.svg gets another picture in line 1\n")
     assert not (tmp_path / "pictures").exists()
+
+
+def test_documents_in_different_folders_are_brought_up_to_date_side_by_side(tmp_path: Path) -> None:
+    """Files that calls name lie beside the document, in whichever thread its calls run."""
+    folders = [tmp_path / str(units) for units in range(2, 10)]
+    calls = ("value net.yaml parameters", "table net.yaml", "check net.yaml", "table net.yaml -h")
+    for units, folder in enumerate(folders, 2):
+        write(folder, f"name: net\nlayers: INPUT 8x8x3 -> FC-{units}\nbudget: {{parameters: 10K}}\n", "net.yaml")
+        write(folder, "".join(f"<!-- cnncalc: {call} -->\n<!-- /cnncalc -->\n" for call in calls))
+    texts = [(folder / "a.md").read_text() for folder in folders]
+
+    with ThreadPoolExecutor(len(folders)) as threads:
+        done = list(
+            threads.map(
+                lambda folder, text: update_document("a.md", text, "markdown", str(folder), Caller()), folders, texts
+            )
+        )
+
+    for units, folder, result in zip(range(2, 10), folders, done, strict=True):
+        assert result.errors == ""
+        assert f"\n{193 * units}\n" in result.update.text
+        assert called(folder, "a.md")[0] == 0
+        assert (folder / "a.md").read_text() == result.update.text

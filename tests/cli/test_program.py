@@ -8,13 +8,13 @@ import pty
 import re
 import signal
 import subprocess
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from cnncalc.cli.registry import COMMANDS
-from tests.calls import COMMAND, cnncalc, environment
+from tests.calls import COMMAND, called, cnncalc, environment
 
 TINY = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
 
@@ -164,7 +164,7 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_wrong_call_is_said_on_standard_error_with_a_way_out(arguments: list[str], message: str) -> None:
-    done = cnncalc(*arguments)
+    done = called(*arguments)
 
     assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
 
@@ -187,7 +187,7 @@ def test_version(argument: str) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_has_an_example(command: str, flag: str) -> None:
-    done = cnncalc(command, flag)
+    done = called(command, flag)
 
     assert done.returncode == 0
     assert f"  cnncalc {command} " in done.stdout
@@ -201,9 +201,9 @@ def test_help_examples_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (tmp_path / "README.md").write_text("# A net\n", encoding="utf-8")
     (tmp_path / "docs").mkdir()
     for command in COMMANDS:
-        text = cnncalc(command, "--help").stdout
+        text = called(command, "--help").stdout
         for line in re.findall(r"^ {4}cnncalc (.+)$", text, re.M):
-            assert cnncalc(*shlex.split(line)).returncode == 0, line
+            assert called(*shlex.split(line)).returncode == 0, line
 
 
 def test_without_a_command_the_help_is_printed() -> None:
@@ -236,13 +236,24 @@ def test_an_internal_error_is_one_line_and_exit_code_3() -> None:
 
 
 def test_an_interrupt_is_exit_code_130() -> None:
+    """Also where the tests run with SIGINT ignored, as under nohup: the program starts with its default."""
+    code = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+        "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    )
     with subprocess.Popen(
-        [*COMMAND, "table", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
-    ) as process:
-        time.sleep(1.0)  # it waits for standard input
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 130
+        [COMMAND[0], "-c", code, *COMMAND[1:], "table", "-"],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
         assert process.stderr is not None
+        process.stdin.write(b"#" * 200_000)  # more than a pipe holds: returns when the program reads
+        for _ in range(10):  # a signal between two reads waits for the next signal
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=6)
+                break
+        assert process.returncode == 130
         assert process.stderr.read() == b"interrupted\n"
 
 
@@ -402,7 +413,7 @@ def test_a_narrow_terminal_is_not_overrun(words: str, width: int) -> None:
 def test_output_to_a_file(tmp_path: Path) -> None:
     file = tmp_path / "table.json"
 
-    done = cnncalc("table", TINY, "--format", "json", "--output", str(file))
+    done = called("table", TINY, "--format", "json", "--output", str(file))
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert json.loads(file.read_text())["totals"]["parameters"] == 3666
@@ -414,16 +425,16 @@ def test_output_replaces_a_file_and_keeps_its_mode(tmp_path: Path) -> None:
     file.write_text("old")
     file.chmod(0o640)
 
-    assert cnncalc("table", TINY, "--output", str(file)).returncode == 0
+    assert called("table", TINY, "--output", str(file)).returncode == 0
 
-    assert file.read_text() == cnncalc("table", TINY).stdout
+    assert file.read_text() == called("table", TINY).stdout
     assert file.stat().st_mode & 0o777 == 0o640
 
 
 def test_output_through_a_link_leaves_the_link(tmp_path: Path) -> None:
     (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
 
-    assert cnncalc("table", TINY, "--output", str(tmp_path / "link.txt")).returncode == 0
+    assert called("table", TINY, "--output", str(tmp_path / "link.txt")).returncode == 0
 
     assert (tmp_path / "link.txt").is_symlink()
     assert (tmp_path / "real.txt").is_file()
@@ -433,7 +444,7 @@ def test_a_design_that_is_wrong_leaves_the_file_as_it_was(tmp_path: Path) -> Non
     file = tmp_path / "table.txt"
     file.write_text("old")
 
-    assert cnncalc("table", "INPUT 2x2x3 -> CONV3-4(pad=0)", "--output", str(file)).returncode == 2
+    assert called("table", "INPUT 2x2x3 -> CONV3-4(pad=0)", "--output", str(file)).returncode == 2
 
     assert file.read_text() == "old"
 
@@ -444,14 +455,14 @@ def test_a_design_that_is_wrong_leaves_the_file_as_it_was(tmp_path: Path) -> Non
 def test_output_that_cannot_be_written(tmp_path: Path, place: str, why: str) -> None:
     file = f"{tmp_path}/{place}"
 
-    done = cnncalc("table", TINY, "--output", file)
+    done = called("table", TINY, "--output", file)
 
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error[output]: cannot write '{file}': {why}\n")
 
 
 def test_output_to_a_device() -> None:
-    assert cnncalc("table", TINY, "--output", "/dev/null").returncode == 0
-    assert cnncalc("table", TINY, "--output", "-").stdout == cnncalc("table", TINY).stdout
+    assert called("table", TINY, "--output", "/dev/null").returncode == 0
+    assert called("table", TINY, "--output", "-").stdout == called("table", TINY).stdout
 
 
 # Commands
@@ -460,7 +471,7 @@ def test_output_to_a_device() -> None:
 def test_table_of_the_general_pattern() -> None:
     pattern = "INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC"
 
-    done = cnncalc(
+    done = called(
         "table", pattern, "--set", "N=2", "--set", "M=3", "--set", "K=1", "--optional", "yes,no,yes", "--format", "csv"
     )
 
@@ -470,19 +481,19 @@ def test_table_of_the_general_pattern() -> None:
 
 @pytest.mark.parametrize("text", ["n=2x64", "n=[2, 64]", "n=[1+1, 2**6]"])
 def test_a_list_by_set(text: str) -> None:
-    done = cnncalc("show", "INPUT 9x9x3 -> CONV-{n[1]} -> FC-{n[0]}", "--set", text)
+    done = called("show", "INPUT 9x9x3 -> CONV-{n[1]} -> FC-{n[0]}", "--set", text)
 
     assert done.stdout == "INPUT 9x9x3 -> CONV3-64 -> FC-2\n"
 
 
 def test_a_word_by_set() -> None:
-    done = cnncalc("show", "INPUT 9x9x3 -> CONV3-4(pad=p)", "--set", "p=valid", "--as", "layers", "--format", "csv")
+    done = called("show", "INPUT 9x9x3 -> CONV3-4(pad=p)", "--set", "p=valid", "--as", "layers", "--format", "csv")
 
     assert done.stdout.splitlines()[2] == "conv1,conv,pad=0 filters=4,input,7x7x4"
 
 
 def test_sizes_by_options() -> None:
-    done = cnncalc(
+    done = called(
         *(
             "table",
             "INPUT -> CONV -> FC -> FC",
@@ -504,7 +515,7 @@ def test_sizes_by_options() -> None:
 def test_list_has_every_named_net_with_its_parameters() -> None:
     from cnncalc.language.catalogue import names
 
-    nets = json.loads(cnncalc("list", "--format", "json").stdout)["nets"]
+    nets = json.loads(called("list", "--format", "json").stdout)["nets"]
 
     assert [net["name"] for net in nets] == names()
     assert {net["name"]: net["totals"]["parameters"] for net in nets}["vgg16"] == 138_357_544
@@ -513,7 +524,7 @@ def test_list_has_every_named_net_with_its_parameters() -> None:
 
 def test_show_as_layers_has_one_line_a_layer() -> None:
     assert (
-        cnncalc("show", TINY, "--as", "layers").stdout
+        called("show", TINY, "--as", "layers").stdout
         == """\
 layer  kind   keys             inputs  volume
 -----  -----  ---------------  ------  --------
@@ -527,15 +538,15 @@ fc1    fc     units=5          relu1   [1x1x5]
 
 @pytest.mark.parametrize("way", ["pattern", "yaml"])
 def test_show_reads_back_to_the_same_table(way: str) -> None:
-    shown = cnncalc("show", TINY, "--as", way).stdout
+    shown = called("show", TINY, "--as", way).stdout
 
     again = cnncalc("table", "-", "--format", "csv", stdin=shown).stdout
 
-    assert again == cnncalc("table", TINY, "--format", "csv").stdout
+    assert again == called("table", TINY, "--format", "csv").stdout
 
 
 def test_explain() -> None:
-    done = cnncalc("explain", "alexnet", "conv1")
+    done = called("explain", "alexnet", "conv1")
 
     assert "height (227 - 11 + 2*0)/4 + 1 = 55\n" in done.stdout
 

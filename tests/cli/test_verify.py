@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from cnncalc.cli.console import Console
 from cnncalc.cli.program import run
-from cnncalc.cli.verify import _progress
+from cnncalc.cli.verify import Progress
 from cnncalc.layers import KINDS
 from cnncalc.volume import Volume
 
@@ -112,14 +113,12 @@ def test_progress_is_for_a_terminal_and_for_runs_of_more_than_a_second(monkeypat
     stream, now = Terminal(), [0.0]
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    show, clear = _progress(20)
-    assert show is not None
-
-    show("run", 0, "input")
-    assert stream.getvalue() == ""
-    now[0] = 1.5
-    show("run", 1, "conv1")
-    clear()
+    with Progress(Console().progress_stream(), 20) as show:
+        assert show is not None
+        show("run", 0, "input")
+        assert stream.getvalue() == ""
+        now[0] = 1.5
+        show("run", 1, "conv1")
 
     assert stream.getvalue() == "\rrun: layer 2 of 20, conv1\r" + " " * 25 + "\r"
 
@@ -128,7 +127,8 @@ def test_there_is_no_progress_without_a_terminal(monkeypatch: pytest.MonkeyPatch
     quiet: Any = io.StringIO()
     monkeypatch.setattr(sys, "stderr", quiet)
 
-    assert _progress(20)[0] is None
+    with Progress(Console().progress_stream(), 20) as show:
+        assert show is None
 
 
 TRAINED = """\

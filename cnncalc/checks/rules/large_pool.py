@@ -80,5 +80,5 @@ def _is_before_classifier(report: Report, index: int, readers: list[list[int]]) 
             continue
         stencils = row.layer.stencils(*row.input_volumes)
         if stencils != (POINT, POINT):
-            return stencils is None and row.output.is_point
+            return row.output.is_point
     return False

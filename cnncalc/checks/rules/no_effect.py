@@ -50,7 +50,7 @@ class NoEffect(Rule):
         if reason is not None or not isinstance(layer, (Relu, Relu6)):
             return reason
         before = report.layers[row.sources[0]]
-        while before.layer.picks_values and before.sources:
+        while before.layer.picks_values and len(before.sources) == 1:
             before = report.layers[before.sources[0]]
         low, high = layer.output_range
         least, most = before.layer.output_range

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.plot.canvas import shown
-from cnncalc.plot.detail import Limits, details_of
-from cnncalc.plot.layout import LABEL_SIZE, Box, Group, Label, Piece, evenly_filled, reach_of, spans
-from cnncalc.plot.metrics import width_of
+from cnncalc.drawings.canvas import shown
+from cnncalc.drawings.detail import Limits, details_of
+from cnncalc.drawings.layout import LABEL_SIZE, Box, Group, Piece, evenly_filled, reach_of, spans
+from cnncalc.drawings.metrics import width_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
-    from cnncalc.plot.detail import Detail
-    from cnncalc.plot.parts import Cell, Part
+    from cnncalc.drawings.detail import Detail
+    from cnncalc.drawings.parts import Cell, Part
 
 LIMITS = Limits(lambda routing: len(routing.ranks), whole=130, folded=480, coarsest=480)
 """The most nodes."""
@@ -86,7 +86,7 @@ def _piece(detail: Detail, cell: Cell, room: float) -> Piece:
     for index in cell:
         part = detail.parts[index]
         start, end = tracks[routing.tracks[index]] if index in routing.tracks else (-widths[last] / 2, widths[last] / 2)
-        boxes[index] = Box(part, Label(lines_of(part), 0.0), min(widths[index], end - start), NODE)
+        boxes[index] = Box(part, lines_of(part), min(widths[index], end - start), NODE)
         places[index] = ranks[routing.ranks[index]][0], (start + end) / 2
     half = max([tracks[-1][1] if tracks else 0.0, widths[last] / 2])
     volume = 8 + max([width_of(detail.parts[index].rows[-1].output.size, LABEL_SIZE) for index in cell])

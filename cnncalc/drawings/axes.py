@@ -1,44 +1,44 @@
-"""Axes: ticks at round numbers, and names along the depth of a net."""
+"""Axes: ticks at round numbers, and the names of layers."""
 
 from __future__ import annotations
 
 from math import floor, log10
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.plot.canvas import shown
-from cnncalc.plot.metrics import cut, width_of
+from cnncalc.drawings.canvas import shown
+from cnncalc.drawings.metrics import cut, width_of
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cnncalc.plot.canvas import Canvas
+    from cnncalc.drawings.canvas import Canvas
 
 TICK_SIZE = 10
-"""Font size of what stands on an axis."""
+"""Font size of an axis."""
 TURNED_PITCH = 12.5
-"""So far apart names must be that read upward."""
+"""Least distance of names that read upward."""
 MOST_NAMES = 60
-"""So many names stand on an axis that has no room for all."""
+"""The most names on an axis that has no room for all."""
 LONGEST_NAME = 88.0
-"""So much room a name that reads upward may take, in pixels."""
+"""Names that read upward are cut to this length in pixels."""
 
 
 class Tick(NamedTuple):
-    """A place on an axis and what is written there."""
+    """A tick: its value and its text."""
 
     value: float
     text: str
 
 
 def round_step(highest: float, most: int) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that cuts ``highest`` into at most so many steps."""
+    """The smallest of 1, 2, 5 times a power of ten that divides ``highest`` into at most ``most`` steps."""
     least = highest / most
     power = 10.0 ** floor(log10(least))
     for factor in (1, 2, 5, 10):
         if factor * power >= least * (1 - 1e-9):
             return factor * power
-    raise AssertionError("ten times the power is always enough")
+    raise AssertionError("ten times the power is always large enough")
 
 
 def _ticks(highest: float, unit: float, name: str, most: int) -> list[Tick]:
@@ -52,7 +52,7 @@ def _ticks(highest: float, unit: float, name: str, most: int) -> list[Tick]:
 
 
 def byte_ticks(highest: int, units: str, most: int = 5) -> list[Tick]:
-    """Ticks at round numbers of a unit of bytes."""
+    """Ticks at round numbers of bytes: 2 GiB, 4 GiB, ..."""
     name = format_bytes(highest, units).split(" ")[1]
     step = 1000 if units == "si" else 1024
     power = 0 if name == "B" else "KMGTPEZY".index(name[0].upper()) + 1
@@ -65,8 +65,20 @@ def count_ticks(highest: int, most: int = 5) -> list[Tick]:
     return _ticks(highest, 1000.0**power, ("", "K", "M", "G", "T")[power], most)
 
 
+def draw_value_axis(
+    canvas: Canvas, ticks: Sequence[Tick], ends: tuple[float, float], base: float, scale: float
+) -> None:
+    """Draws the ticks at the left and their grid lines; ``scale`` are the pixels of a unit."""
+    left, right = ends
+    for tick in ticks:
+        y = base - tick.value * scale
+        if tick.value:
+            canvas.line(left, y, right, y, "grid")
+        canvas.text(left - 6, y + 3.5, tick.text, "tick", "muted", anchor="end")
+
+
 class Stretch(NamedTuple):
-    """A part of the horizontal axis that belongs to a layer or block: from ``start`` to ``end`` in pixels."""
+    """The part of the horizontal axis of a layer or block, from ``start`` to ``end`` in pixels."""
 
     start: float
     end: float
@@ -75,7 +87,7 @@ class Stretch(NamedTuple):
 
 
 def gathered(stretches: Sequence[Stretch], depth: int) -> list[Stretch]:
-    """Neighbouring stretches of one block, so many dots deep, as one."""
+    """The stretches with those of one block, so many dots deep, joined."""
     found: list[Stretch] = []
     for start, end, name, is_block in stretches:
         head = ".".join(name.split(".", depth)[:depth])
@@ -88,10 +100,9 @@ def gathered(stretches: Sequence[Stretch], depth: int) -> list[Stretch]:
 
 
 def name_axis(canvas: Canvas, stretches: Sequence[Stretch], y: float) -> float:
-    """Writes names below the line ``y``; gives the first free line below them.
+    """Writes the names below ``y``; gives the lower end of them.
 
-    Each layer is named where there is room, reading upward if need be; else each block; else the blocks that have
-    enough of it.
+    All layers are named if there is room, reading upward if necessary; else all blocks; else the widest blocks.
     """
     if not stretches:
         return y
@@ -120,14 +131,14 @@ def name_axis(canvas: Canvas, stretches: Sequence[Stretch], y: float) -> float:
 
 
 def _borders(canvas: Canvas, parts: Sequence[Stretch], y: float) -> None:
-    """Small lines where blocks begin and end."""
+    """Draws ticks where blocks begin and end."""
     places = {place for part in parts if part.is_block for place in (part.start, part.end)}
     for place in sorted(places):
         canvas.line(place, y, place, y + 5, "axis")
 
 
 def _some_names(canvas: Canvas, parts: Sequence[Stretch], y: float) -> float:
-    """The names of the widest stretches, as many as there is room for."""
+    """Writes the names of the widest stretches that have room."""
     taken: list[tuple[float, float]] = []
     marked: list[Stretch] = []
     for part in sorted(parts, key=lambda part: (part.start - part.end, part.start)):

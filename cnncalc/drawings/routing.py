@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cnncalc.plot.parts import Cell, Part
+    from cnncalc.drawings.parts import Cell, Part
 
 ENTRY = -1
 """The rank of everything before the cell, and the source of edges that come from there."""

@@ -1,12 +1,12 @@
-"""The two palettes of a drawing, light and dark, as rules of a style sheet.
+"""The light and the dark palette of a drawing, as rules of a style sheet.
 
-Ground and ink change together. Neighbouring areas differ in lightness or carry a pattern, so that they can be told
-apart in black and white; every text stands on the ground or on a fill whose contrast with it is at least 4.5 to 1.
+Neighbouring areas differ in lightness or have a pattern, so they can be told apart in black and white. The contrast of
+every text with its background is at least 4.5 to 1.
 """
 
 from __future__ import annotations
 
-from cnncalc.plot.metrics import FAMILY
+from cnncalc.drawings.metrics import FAMILY
 
 FONTS = {
     "head": (16, True),
@@ -17,7 +17,7 @@ FONTS = {
     "tick": (10, False),
     "note": (10.5, False),
 }
-"""Kinds of text: font size in pixels, and whether it is bold."""
+"""Font size in pixels of each kind of text, and whether it is bold."""
 
 LIGHT = {
     "ground": "#ffffff",
@@ -69,7 +69,7 @@ DARK = {
     "backward": "#aeb8c4",
     "on_backward": "#0d1117",
 }
-"""The colours by what they are for."""
+"""The colours by purpose."""
 
 RULES = {
     "ground": "fill:{ground}",
@@ -106,11 +106,11 @@ RULES = {
     "step": "fill:{axis}",
     "again": "fill:{gradients}",
 }
-"""What each class looks like; a drawing carries those that it uses."""
+"""The style of each class; a drawing contains only those that it uses."""
 
 
 def style_sheet(prefix: str, used: set[str]) -> str:
-    """The rules of the classes that are used, for the drawing with that id alone."""
+    """The rules of the classes that are used, limited to the drawing with that id."""
     lines = [f"#{prefix} text{{font-family:{FAMILY};white-space:pre}}"]
     for name, (size, bold) in FONTS.items():
         if name in used:
@@ -125,5 +125,5 @@ def style_sheet(prefix: str, used: set[str]) -> str:
 
 
 def _changes(rule: str) -> str:
-    """The parts of a rule that have a colour, in the dark palette."""
+    """The declarations of a rule that have a colour, in the dark palette."""
     return ";".join([part for part in rule.split(";") if "{" in part]).format_map(DARK)

@@ -7,37 +7,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.plot.routing import ENTRY
+from cnncalc.drawings.routing import ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cnncalc.plot.parts import Cell, Part, Run
-    from cnncalc.plot.routing import Route, Routing
+    from cnncalc.drawings.parts import Cell, Part, Run
+    from cnncalc.drawings.routing import Route, Routing
 
 LABEL_SIZE = 10
 """Font size of the labels of boxes."""
 
 
-class Label(NamedTuple):
-    """The text of a box: ``width`` is its room from the left end of the box, 0 where it is centred below it.
+class Box(NamedTuple):
+    """A part with its label and its size in pixels; ``back`` is its extent to the back, to the right and up alike.
 
-    ``is_upward``: it reads upward.
+    ``label_width`` is the room of the label from the left end of the box; 0 where the label is centred.
     """
 
-    lines: tuple[str, ...]
-    width: float
-    is_upward: bool = False
-
-
-class Box(NamedTuple):
-    """A part with its size in pixels; ``back`` is how far a block extends to the back, to the right and up alike."""
-
     part: Part
-    label: Label
+    lines: tuple[str, ...]
     length: float
     height: float
     back: float = 0.0
+    label_width: float = 0.0
+    is_upward: bool = False
 
     @property
     def wide(self) -> float:

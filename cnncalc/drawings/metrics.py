@@ -1,13 +1,13 @@
-"""How much room a text takes, by the widest of the fonts that may draw it.
+"""The width of a text in the widest of the fonts that a viewer may use.
 
-The widths are those of Arial (and so of Helvetica and Liberation Sans) or DejaVu Sans, whichever is wider, so that what
-is kept apart here stays apart with any of them.
+Each width is that of Arial (as Helvetica and Liberation Sans) or of DejaVu Sans, whichever is wider, so texts that do
+not overlap here do not overlap in any of them.
 """
 
 from __future__ import annotations
 
 FAMILY = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
-"""The fonts that a drawing asks for, the first that is there."""
+"""The fonts of a drawing; the first one available is used."""
 
 _REGULAR = """
 32 41 46 84 64 96 78 28 40 40 50 84 32 37 32 34 64 64 64 64 64 64 64 64 64 64 34 34 84 84 84 56
@@ -25,24 +25,24 @@ WIDTHS = {
 }
 """Widths of the printable ASCII characters in hundredths of the font size."""
 FULL = 100
-"""A character of any other script, full-width ones included."""
+"""Width of a character of any other script, full-width ones included."""
 PICTURE = 140
-"""An emoji or another sign beyond the basic plane."""
+"""Width of an emoji or another character outside the basic plane."""
 ASCENT, DESCENT = 0.93, 0.24
-"""How far the fonts reach above and below the base line, as parts of the font size."""
+"""Ascent and descent of the fonts, as shares of the font size."""
 LINE = 1.3
-"""From one base line to the next, as a part of the font size."""
+"""Distance of two base lines, as a share of the font size."""
 
 
 def width_of(text: str, size: float, *, bold: bool = False) -> float:
-    """The width of a text in pixels, at most."""
+    """An upper bound of the width of a text in pixels."""
     widths = WIDTHS[bold]
     return sum([widths.get(character) or _other(character) for character in text]) * size / 100
 
 
 def _other(character: str) -> int:
     if character in "\u2066\u2067\u2068\u2069":
-        return 0  # they only isolate a direction of writing
+        return 0  # isolates of writing direction are invisible
     if character in "\u00b7\u2013\u00d7\u2026":
         return FULL if character == "\u2026" else 84
     from unicodedata import combining
@@ -51,7 +51,7 @@ def _other(character: str) -> int:
 
 
 def cut(text: str, size: float, room: float, *, bold: bool = False) -> str:
-    """The text, or as much of its beginning as fits into the room with an ellipsis; else nothing."""
+    """The text, or the longest beginning that fits into the room with an ellipsis; empty if none does."""
     if width_of(text, size, bold=bold) <= room:
         return text
     left = room - width_of("\u2026", size, bold=bold)
@@ -65,7 +65,7 @@ def cut(text: str, size: float, room: float, *, bold: bool = False) -> str:
 
 
 def wrapped(text: str, size: float, room: float, *, bold: bool = False) -> list[str]:
-    """The text in lines that fit into the room; a word that alone does not fit is broken."""
+    """The text in lines that fit into the room; words that are too long are broken."""
     lines: list[str] = []
     line, used = "", 0.0
     blank = width_of(" ", size, bold=bold)
@@ -85,7 +85,7 @@ def wrapped(text: str, size: float, room: float, *, bold: bool = False) -> list[
 
 
 def _broken(word: str, size: float, room: float, *, bold: bool) -> list[str]:
-    """A word in pieces that fit into the room, of one character at least."""
+    """A word in pieces that fit into the room, each of at least one character."""
     widths = WIDTHS[bold]
     pieces: list[str] = []
     start = used = 0
@@ -101,7 +101,7 @@ def _broken(word: str, size: float, room: float, *, bold: bool) -> list[str]:
 
 
 def evenly_wrapped(text: str, size: float, room: float, *, bold: bool = False) -> list[str]:
-    """The text in as few lines as there can be, and these about equally long."""
+    """The text in as few lines as possible, of about equal length."""
     lines = wrapped(text, size, room, bold=bold)
     if len(lines) < 2:
         return lines

@@ -1,4 +1,4 @@
-"""A canvas that becomes one SVG: shapes, texts that are escaped, styles for light and dark ground."""
+"""A canvas that becomes one SVG: shapes, escaped texts, styles for a light and a dark ground."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import re
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from cnncalc.plot.metrics import LINE, cut, evenly_wrapped, width_of
-from cnncalc.plot.palette import FONTS, style_sheet
+from cnncalc.drawings.metrics import LINE, cut, evenly_wrapped, width_of
+from cnncalc.drawings.palette import FONTS, style_sheet
 from cnncalc.source import FROM_RIGHT, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 MARGIN = 16.0
-"""The empty border of every drawing, in pixels."""
+"""Margin of every drawing in pixels."""
 PREFIX = "\x00"
-"""Stands for the prefix of ids until the drawing is finished; no text can hold it."""
+"""Placeholder for the prefix of ids until the drawing is finished; no text contains it."""
 
 _ISOLATED = re.compile(f"[{FROM_RIGHT}]")
 
 
 def shown(text: str) -> str:
-    """What a user wrote: control characters as escapes; text from right to left is kept from turning its neighbours."""
+    """Text of a user, with control characters as escapes and text from right to left isolated."""
     text = visible(text)
     return f"\u2068{text}\u2069" if _ISOLATED.search(text) else text
 
 
 def escaped(text: str) -> str:
-    """The text as XML writes it."""
+    """The text with the escapes of XML."""
     if "&" in text or "<" in text or ">" in text or '"' in text:
         text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     return text
@@ -42,15 +42,10 @@ def number(value: float) -> str:
     return text[:-1] if text.endswith("0") else text
 
 
-def path_of(points: Iterable[tuple[float, float]], *, closed: bool = True) -> str:
-    """A path through points."""
-    return "M" + "L".join([f"{number(x)} {number(y)}" for x, y in points]) + ("Z" if closed else "")
-
-
 class Canvas:
-    """Collects the elements of one drawing, from top to bottom; ``y`` is the first free line.
+    """Collects the elements of one drawing from top to bottom; ``y`` is the lower end of what is drawn.
 
-    ``width`` is in pixels. Classes name what an element is; :mod:`cnncalc.plot.palette` says how it looks.
+    ``width`` is in pixels. The class of an element says what it is; :mod:`cnncalc.drawings.palette` has the styles.
     """
 
     def __init__(self, kind: str, net: str, width: float) -> None:
@@ -87,9 +82,9 @@ class Canvas:
         more: str = "",
         over_lines: bool = False,
     ) -> None:
-        """One line of text with its base line at ``y``; ``turned`` reads upward. ``full`` is told by a tool tip.
+        """Draws one line of text with its base line at ``y``; ``turned``: it reads upward. ``full`` is its tool tip.
 
-        ``over_lines`` keeps a rim of ground around the letters, which no line below them crosses.
+        ``over_lines`` draws an outline in the colour of the ground, which keeps lines away from the letters.
         """
         self.used.update((font, colour))
         if over_lines:
@@ -103,26 +98,15 @@ class Canvas:
         tip = f"<title>{escaped(full)}</title>" if full is not None and full != text else ""
         self.parts.append(f'<text class="{font} {colour}" {where}{more}>{tip}{escaped(text)}</text>')
 
-    def fitted(
-        self,
-        x: float,
-        y: float,
-        text: str,
-        room: float,
-        font: str = "label",
-        colour: str = "ink",
-        *,
-        anchor: str = "start",
-        turned: bool = False,
-    ) -> None:
-        """A text that is cut where the room ends; its tool tip has all of it."""
+    def fitted(self, x: float, y: float, text: str, room: float, font: str = "label") -> None:
+        """Draws a text cut to the room; its tool tip has all of it."""
         size, bold = FONTS[font]
         brief = cut(text, size, room, bold=bold)
         if brief:
-            self.text(x, y, brief, font, colour, anchor=anchor, turned=turned, full=text)
+            self.text(x, y, brief, font, full=text)
 
     def lines(self, text: str, font: str, colour: str = "ink", *, gap: float = 0.0) -> None:
-        """A paragraph below what is there, its lines about equally long."""
+        """Draws a paragraph below everything that is drawn already, with lines of about equal length."""
         size, bold = FONTS[font]
         self.y += gap
         for line in evenly_wrapped(text, size, self.right - self.left, bold=bold):
@@ -131,14 +115,14 @@ class Canvas:
 
     @staticmethod
     def room(text: str, font: str = "label") -> float:
-        """The width of a text in that font."""
+        """The width of a text in a font."""
         size, bold = FONTS[font]
         return width_of(text, size, bold=bold)
 
     # shapes
 
     def rect(self, x: float, y: float, width: float, height: float, name: str, more: str = "") -> None:
-        """A rectangle."""
+        """Draws a rectangle."""
         self.used.add(name)
         self.parts.append(
             f'<rect class="{name}" x="{number(x)}" y="{number(y)}" width="{number(width)}" '
@@ -146,32 +130,32 @@ class Canvas:
         )
 
     def bar(self, x: float, y: float, width: float, height: float, tip: str, value: int) -> None:
-        """A bar with its exact value; it has the looks of the group around it."""
+        """Draws a bar with its exact value, in the style of the group around it."""
         self.parts.append(
             f'<rect x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}" '
             f'data-value="{value}"><title>{escaped(tip)}</title></rect>'
         )
 
     def line(self, x1: float, y1: float, x2: float, y2: float, name: str) -> None:
-        """A straight line."""
+        """Draws a straight line."""
         self.path(f"M{number(x1)} {number(y1)}L{number(x2)} {number(y2)}", name)
 
     def path(self, d: str, name: str, more: str = "") -> None:
-        """A path."""
+        """Draws a path."""
         self.used.add(name)
         self.parts.append(f'<path class="{name}" d="{d}"{more}/>')
 
-    def area(self, points: Sequence[tuple[float, float]], name: str, more: str = "") -> None:
-        """A filled shape."""
-        self.path(path_of(points), name, more)
+    def area(self, points: Sequence[tuple[float, float]], name: str) -> None:
+        """Draws a polygon."""
+        self.path(f"M{'L'.join([f'{number(x)} {number(y)}' for x, y in points])}Z", name)
 
     def circle(self, x: float, y: float, radius: float, name: str) -> None:
-        """A dot."""
+        """Draws a dot."""
         self.used.add(name)
         self.parts.append(f'<circle class="{name}" cx="{number(x)}" cy="{number(y)}" r="{number(radius)}"/>')
 
     def begin(self, tip: str = "", more: str = "") -> None:
-        """Opens a group; ``tip`` is its tool tip."""
+        """Opens a group with a tool tip."""
         self.parts.append(f"<g{more}>" + (f"<title>{escaped(tip)}</title>" if tip else ""))
 
     def end(self) -> None:
@@ -186,7 +170,7 @@ class Canvas:
     # the whole
 
     def svg(self, title: str, description: str) -> str:
-        """The drawing as one string: the same for the same elements, with ids that other drawings do not have."""
+        """The drawing as one string, always the same for the same elements; its ids are unique to it."""
         height = self.y + MARGIN
         patterns = "".join(
             f'<pattern id="{PREFIX}-{name}" width="5" height="5" patternUnits="userSpaceOnUse" '

@@ -1,10 +1,7 @@
-"""The command line by click: help, completion, and every call that is not plainly right. Nothing is run here."""
+"""The command line parsed by click: help, completion, abbreviations and wrong calls. Commands are not run here."""
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,14 +9,15 @@ from click.shell_completion import CompletionItem
 
 from cnncalc import __version__
 from cnncalc.cli.command import DONE
+from cnncalc.cli.console import StreamError, reason
 from cnncalc.cli.registry import COMMANDS, COMPLETION, find_command
-from cnncalc.cli.streams import StreamError, is_collecting, reason, write_output
 from cnncalc.errors import Problem, ValueProblem, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cnncalc.cli.command import Command, Option
+    from cnncalc.cli.console import Console
 
     ParamType = click.ParamType[Any]
 else:
@@ -45,30 +43,14 @@ Shell completion: eval "$(_CNNCALC_COMPLETE=bash_source cnncalc)", or zsh_source
 TARGETS = ("target", "before", "after")
 """Arguments that are a TARGET."""
 
-PIPE_WIDTH = 78
-"""So wide is help where no terminal says otherwise."""
-
-SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+SETTINGS = {"help_option_names": [], "max_content_width": 100}  # HELP_OPTION instead: it prints on the console
 
 
-def read(words: Sequence[str]) -> tuple[Command, dict[str, Any]] | int:
-    """The command that is called and its values; or an exit code if there is nothing left to do.
+def parse(words: Sequence[str], console: Console) -> tuple[Command, dict[str, Any]] | int:
+    """The command that is called and its values; or an exit code if there is nothing left to do, as after help.
 
-    A wrong call raises ValueProblem, with the nearest thing that would be right.
+    Raises ValueProblem for a wrong call, with the nearest correct one as a hint.
     """
-    if is_collecting():
-        with redirect_stdout(StringIO()) as printed:
-            answer = _read(words, terminal_width=PIPE_WIDTH)
-        if printed.getvalue():
-            write_output(printed.getvalue())
-        return answer
-    if sys.stdout is None and any(word in ("-h", "--help") for word in words):
-        raise StreamError("output", "the help cannot be written: standard output is closed")
-    return _read(words)
-
-
-def _read(words: Sequence[str], terminal_width: int | None = None) -> tuple[Command, dict[str, Any]] | int:
-    """What click makes of a command line; help is printed."""
     try:
         answer = program.main(
             args=list(words),
@@ -76,7 +58,8 @@ def _read(words: Sequence[str], terminal_width: int | None = None) -> tuple[Comm
             complete_var=COMPLETION,
             standalone_mode=False,
             windows_expand_args=False,
-            terminal_width=terminal_width,
+            terminal_width=console.help_width,
+            obj=console,
         )
     except click.exceptions.Abort:
         raise KeyboardInterrupt from None
@@ -86,8 +69,8 @@ def _read(words: Sequence[str], terminal_width: int | None = None) -> tuple[Comm
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise StreamError("output", f"the help cannot be written to standard output: {reason(error)}") from None
-    except SystemExit as end:  # completion ends so
+        raise StreamError("output", f"the completions cannot be written: {reason(error)}") from None
+    except SystemExit as end:  # after completion
         return end.code if isinstance(end.code, int) else DONE
     if isinstance(answer, tuple):
         command, values = answer
@@ -115,11 +98,11 @@ class Value(ParamType):
 
 
 def _gathered(option: Option) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """Puts the values of a repeated option together."""
+    """A callback that combines the values of a repeated option."""
 
     def gather(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> Any:
         try:
-            return option.gather(values) if values else option.default
+            return option.gather(values) if values else None
         except ValueProblem as problem:
             raise click.BadParameter(problem.message, ctx, param) from None
 
@@ -136,7 +119,7 @@ def complete_target(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 def _parameter(option: Option) -> click.Parameter:
     if option.opposite:
-        return click.Option([f"{option.flag}/{option.opposite}", option.name], default=option.default, help=option.help)
+        return click.Option([f"{option.flag}/{option.opposite}", option.name], default=None, help=option.help)
     return click.Option(
         [*option.flags, option.name],
         type=Value(option),
@@ -147,8 +130,20 @@ def _parameter(option: Option) -> click.Parameter:
     )
 
 
+def _print_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        ctx.obj.print(ctx.get_help() + "\n", name="help")
+        ctx.exit()
+
+
+HELP_OPTION = click.Option(
+    ["-h", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=_print_help,
+    help="Show this message and exit.",
+)  # fmt: skip
+
+
 def click_command(command: Command) -> click.Command:
-    """The command as click knows it; called, it gives itself and its values."""
+    """The command for click; it returns itself and its values instead of running."""
     parameters: list[click.Parameter] = [
         click.Argument(
             [name],
@@ -168,7 +163,7 @@ def click_command(command: Command) -> click.Command:
                 shell_complete=complete_target,
             )
         )
-    parameters += [_parameter(option) for option in command.options]
+    parameters += [*(_parameter(option) for option in command.options), HELP_OPTION]
 
     def callback(**values: Any) -> tuple[Command, dict[str, Any]]:
         return command, {name: value for name, value in values.items() if value is not None}
@@ -210,22 +205,24 @@ class NoSuchCommand(click.UsageError):
         self.word = word
 
 
-def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        write_output(f"cnncalc {__version__}\n")
+        ctx.obj.print(f"cnncalc {__version__}\n")
         ctx.exit()
 
 
-@click.group(cls=Program, help=HELP, epilog=EPILOG, invoke_without_command=True, context_settings=SETTINGS)
+@click.group(
+    cls=Program, params=[HELP_OPTION], help=HELP, epilog=EPILOG, invoke_without_command=True, context_settings=SETTINGS
+)
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
 )
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an internal error.")
 @click.pass_context
 def program(ctx: click.Context) -> None:
     """Without a command: the help."""
     if ctx.invoked_subcommand is None:
-        write_output(ctx.get_help() + "\n")
+        ctx.obj.print(ctx.get_help() + "\n", name="help")
 
 
 # Wrong calls

@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import copysign
 from typing import TYPE_CHECKING
 
-from cnncalc.plot.canvas import number
+from cnncalc.drawings.canvas import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cnncalc.plot.canvas import Canvas
+    from cnncalc.drawings.canvas import Canvas
 
 TIP = 3.0
 """A line ends so many pixels before the point of its arrow."""

@@ -1,4 +1,4 @@
-"""A drawing as PNG, by the optional library resvg."""
+"""Drawings as PNG, by the optional library resvg."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from cnncalc.errors import ValueProblem
 
 ZOOM = 2
-"""Pixels of the picture for one of the drawing, so that it is sharp on a dense screen and in print."""
+"""Pixels of the picture per pixel of the drawing, for high-resolution screens and print."""
 _PROBE = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">'
     '<text y="15" font-family="sans-serif" font-size="15">{}</text></svg>'
@@ -16,7 +16,7 @@ _PROBE = (
 
 
 def png_of(svg: str) -> bytes:
-    """The picture, on the light ground. Raises ValueProblem where the library or a font is missing."""
+    """The picture in the light palette. Raises ValueProblem if the library or a font is missing."""
     try:
         library = import_module("resvg_py")
     except ImportError:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.plot.canvas import shown
-from cnncalc.plot.detail import Limits, details_of
-from cnncalc.plot.layout import LABEL_SIZE, Box, Group, Label, Piece, evenly_filled, filled, spans
-from cnncalc.plot.metrics import LINE, cut, width_of
-from cnncalc.plot.routing import Routing
+from cnncalc.drawings.canvas import shown
+from cnncalc.drawings.detail import Limits, details_of
+from cnncalc.drawings.layout import LABEL_SIZE, Box, Group, Piece, evenly_filled, filled, spans
+from cnncalc.drawings.metrics import LINE, cut, width_of
+from cnncalc.drawings.routing import Routing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
-    from cnncalc.plot.detail import Detail
-    from cnncalc.plot.parts import Cell, Part
+    from cnncalc.drawings.detail import Detail
+    from cnncalc.drawings.parts import Cell, Part
+    from cnncalc.volume import Volume
 
 LIMITS = Limits(lambda routing: routing.length, whole=60, folded=60, coarsest=160)
 """The most columns of blocks."""
@@ -160,34 +161,26 @@ class _Planner:
 
     def _one_row(self, largest: Scale, least_depth: float) -> tuple[Scale, Form] | None:
         """The roomiest form in which all blocks fit in one row, with the largest scale of depth; None if none does."""
-        columns = list(self._columns(largest.space))
         widest = max([_width(_lines(part)) for part in self.parts])
         for form, factor in ((FORMS[0]._replace(width=widest), 1.0), *ONE_ROW):
-            low, high = least_depth * factor, largest.depth * factor
-            if _row_length(columns, form, factor, low) > self.room:
+            scale = Scale(largest.space * factor, least_depth * factor, largest.point * factor)
+            if self._row_length(scale, form) > self.room:
                 continue
+            high = scale._replace(depth=largest.depth * factor)
             for _ in range(8):
-                middle = (low + high) / 2
-                if _row_length(columns, form, factor, middle) <= self.room:
-                    low = middle
-                else:
-                    high = middle
-            depth = high if _row_length(columns, form, factor, high) <= self.room else low
+                middle = scale._replace(depth=(scale.depth + high.depth) / 2)
+                scale, high = (middle, high) if self._row_length(middle, form) <= self.room else (scale, middle)
+            scale = high if self._row_length(high, form) <= self.room else scale
             if form.gap == FORMS[0].gap:
-                spare = self.room - 1 - _row_length(columns, form, factor, depth)
-                form = form._replace(gap=min(WIDEST_GAP, form.gap + max(0.0, spare) / len(columns)))
-            return Scale(largest.space * factor, depth, largest.point * factor), form
+                spare = self.room - 1 - self._row_length(scale, form)
+                form = form._replace(gap=min(WIDEST_GAP, form.gap + max(0.0, spare) / len(self.parts)))
+            return scale, form
         return None
 
-    def _columns(self, space: float) -> Iterator[list[tuple[float, float]]]:
-        """The blocks of each column: their depth, and their extent to the back in pixels."""
-        for cell in self.cells:
-            routing = self.detail.routings[cell]
-            columns: list[list[tuple[float, float]]] = [[] for _ in range(routing.length)]
-            for index in cell:
-                x = self.detail.parts[index].volume
-                columns[routing.ranks[index]].append((0.0, BAR) if x.is_point else (x.depth, x.width * space * BACK))
-            yield from columns
+    def _row_length(self, scale: Scale, form: Form) -> float:
+        """The length of all blocks in one row."""
+        sizes = [_size(part.volume, scale) for part in self.parts]
+        return sum([form.gap + max(form.label_width, length + back) for length, _, back in sizes])
 
     # Places
 
@@ -214,7 +207,7 @@ class _Planner:
         wides = [0.0] * routing.length
         for index, box in boxes.items():
             rank = routing.ranks[index]
-            wides[rank] = max(wides[rank], box.wide, box.label.width, form.width)
+            wides[rank] = max(wides[rank], box.wide, box.label_width, form.width)
         gap = BRANCH_GAP if routing.width > 1 else form.gap
         ranks = spans(wides, gap, gap)
         middles, reach = _tracks(boxes, routing)
@@ -231,11 +224,9 @@ class _Planner:
 
 def _tracks(boxes: dict[int, Box], routing: Routing) -> tuple[list[float], tuple[float, float]]:
     """The middle of each track, and the reach of the boxes above and below the main line."""
-    on_line = (
-        boxes.values() if routing.width == 1 else [box for index, box in boxes.items() if index not in routing.tracks]
-    )
+    on_line = [box for index, box in boxes.items() if routing.width == 1 or index not in routing.tracks]
     above = max([box.tall / 2 for box in on_line])
-    below = max([box.tall / 2 + _depth(box.label) for box in on_line])
+    below = max([box.tall / 2 + _depth(box) for box in on_line])
     if routing.width == 1:
         return [0.0], (above, below)
     sizes = []
@@ -243,39 +234,32 @@ def _tracks(boxes: dict[int, Box], routing: Routing) -> tuple[list[float], tuple
     for track in range(routing.width):
         mine = [boxes[index] for index, there in routing.tracks.items() if there == track]
         talls.append(max([box.tall for box in mine]))
-        sizes.append(talls[-1] + max([_depth(box.label) for box in mine]))
+        sizes.append(talls[-1] + max([_depth(box) for box in mine]))
     top = -sum([size + TRACK_GAP for size in sizes]) / 2 + 8
     tracks = spans(sizes, TRACK_GAP, top)
     middles = [start + tall / 2 for (start, _), tall in zip(tracks, talls, strict=True)]
     return middles, (max(above, -top), max(below, tracks[-1][1]))
 
 
-def _row_length(columns: Sequence[Sequence[tuple[float, float]]], form: Form, factor: float, depth: float) -> float:
-    """The length of all columns in one row; ``depth`` are the pixels per element of depth."""
-    return sum(
-        [
-            form.gap + max(form.label_width, *[long * depth + (back * factor if long else back) for long, back in here])
-            for here in columns
-        ]
-    )
+def _size(x: Volume, scale: Scale) -> tuple[float, float, float]:
+    """Length, height and extent to the back of a block."""
+    if x.is_point:
+        return BAR, x.depth * scale.point, 0.0
+    return x.depth * scale.depth, x.height * scale.space, x.width * scale.space * BACK
 
 
 def _box(part: Part, scale: Scale, form: Form, *, is_below: bool) -> Box:
     """The block of a part with its label."""
-    lines = _lines(part)
+    lines, size = _lines(part), _size(part.volume, scale)
     if form.width:
-        label = Label(lines, 0.0)
-    elif is_below:
-        label = Label(lines, _width(lines))
-    else:
-        label = Label(lines if form.lines == 2 else (" ".join(lines),), form.label_width, is_upward=True)
-    x = part.volume
-    if x.is_point:
-        return Box(part, label, BAR, x.depth * scale.point)
-    return Box(part, label, x.depth * scale.depth, x.height * scale.space, x.width * scale.space * BACK)
+        return Box(part, lines, *size)
+    if is_below:
+        return Box(part, lines, *size, label_width=_width(lines))
+    lines = lines if form.lines == 2 else (" ".join(lines),)
+    return Box(part, lines, *size, label_width=form.label_width, is_upward=True)
 
 
-def _lines(part: Part) -> tuple[str, str]:
+def _lines(part: Part) -> tuple[str, ...]:
     """The two lines of a label: what makes the volume, and the volume."""
     name = shown(part.name)
     if not part.is_block or width_of(name, LABEL_SIZE) > LONGEST_LABEL:
@@ -287,6 +271,6 @@ def _width(lines: Sequence[str]) -> float:
     return max([width_of(line, LABEL_SIZE) for line in lines])
 
 
-def _depth(label: Label) -> float:
-    """How far a label reaches below its block."""
-    return _width(label.lines) + 8 if label.is_upward else 2 * LABEL_SIZE * LINE
+def _depth(box: Box) -> float:
+    """How far the label of a block reaches below it."""
+    return _width(box.lines) + 8 if box.is_upward else 2 * LABEL_SIZE * LINE

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.document import plural
-from cnncalc.plot.arrows import TIP, Arrows, draw_tip, rounded_path
-from cnncalc.plot.canvas import Canvas, number, shown
-from cnncalc.plot.graph_layout import CHANNEL, COLUMN_GAP, FRAME, NODE, PADDING, STEM, page_of
-from cnncalc.plot.layout import LABEL_SIZE, reach_of
-from cnncalc.plot.metrics import cut
-from cnncalc.plot.parts import notes_on_parts
-from cnncalc.plot.routing import ENTRY
+from cnncalc.drawings.arrows import TIP, Arrows, draw_tip, rounded_path
+from cnncalc.drawings.canvas import Canvas, number, shown
+from cnncalc.drawings.graph_layout import CHANNEL, COLUMN_GAP, FRAME, NODE, PADDING, STEM, page_of
+from cnncalc.drawings.layout import LABEL_SIZE, reach_of
+from cnncalc.drawings.metrics import cut
+from cnncalc.drawings.parts import notes_on_parts
+from cnncalc.drawings.routing import ENTRY
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
-    from cnncalc.plot.graph_layout import Page
-    from cnncalc.plot.layout import Box, Group, Piece
-    from cnncalc.plot.parts import Part
-    from cnncalc.plot.routing import Route
+    from cnncalc.drawings.graph_layout import Page
+    from cnncalc.drawings.layout import Box, Group, Piece
+    from cnncalc.drawings.parts import Part
+    from cnncalc.drawings.routing import Route
 
 ROUND = 6.0
 """Radius of the corner of a line."""
@@ -160,7 +160,7 @@ class _Drawing:
             more += ' stroke-dasharray="4 3"'
         canvas.begin(_tool_tip(part), f' data-part="{part.index}"')
         canvas.rect(middle - wide / 2, top, wide, NODE, name, more)
-        for line, y, colour in zip(box.label.lines, (top + 12.5, top + 24.5), ("ink", "muted"), strict=True):
+        for line, y, colour in zip(box.lines, (top + 12.5, top + 24.5), ("ink", "muted"), strict=True):
             brief = cut(line, LABEL_SIZE, wide - 2 * PADDING + 0.01)
             if brief:
                 canvas.text(middle, y, brief, "tick", colour, anchor="middle")

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.document import plural
-from cnncalc.plot.arrows import TIP, Arrows, draw_tip, rounded_path
-from cnncalc.plot.axes import round_step
-from cnncalc.plot.canvas import Canvas, number, shown
-from cnncalc.plot.layout import LABEL_SIZE, reach_of
-from cnncalc.plot.metrics import width_of
-from cnncalc.plot.parts import notes_on_parts
-from cnncalc.plot.routing import ENTRY
-from cnncalc.plot.volume_layout import BACK, FRAME, plan_of
-from cnncalc.units import short
+from cnncalc.drawings.arrows import TIP, Arrows, draw_tip, rounded_path
+from cnncalc.drawings.axes import round_step
+from cnncalc.drawings.canvas import Canvas, number, shown
+from cnncalc.drawings.layout import LABEL_SIZE, reach_of
+from cnncalc.drawings.metrics import width_of
+from cnncalc.drawings.parts import notes_on_parts
+from cnncalc.drawings.routing import ENTRY
+from cnncalc.drawings.volume_layout import BACK, FRAME, plan_of
+from cnncalc.units import plural, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
-    from cnncalc.plot.layout import Box, Group, Piece
-    from cnncalc.plot.parts import Part
-    from cnncalc.plot.routing import Route
-    from cnncalc.plot.volume_layout import Plan
+    from cnncalc.drawings.layout import Box, Group, Piece
+    from cnncalc.drawings.parts import Part
+    from cnncalc.drawings.routing import Route
+    from cnncalc.drawings.volume_layout import Plan
 
 LEAST_WINDOW = 6.0
 """A convolution window is drawn if its height has at least so many pixels."""
@@ -208,15 +207,15 @@ def _tool_tip(part: Part) -> str:
 def _draw_label(canvas: Canvas, box: Box, left: float, y: float) -> None:
     """Writes the label below a block, one or two lines."""
     low = y + box.tall / 2
-    if box.label.is_upward:
-        middle = left + max(box.length, box.label.width) / 2
-        first = middle - 2.5 if len(box.label.lines) == 2 else middle + 3.5
+    if box.is_upward:
+        middle = left + max(box.length, box.label_width) / 2
+        first = middle - 2.5 if len(box.lines) == 2 else middle + 3.5
         at = [(first, low + 6), (first + 12, low + 6)]
     else:
-        middle = left + max(box.wide, box.label.width) / 2
+        middle = left + max(box.wide, box.label_width) / 2
         at = [(middle, low + 11.5), (middle, low + 23.5)]
-    for line, colour, (x, top) in zip(box.label.lines, ("ink", "muted"), at, strict=False):
-        if box.label.is_upward:
+    for line, colour, (x, top) in zip(box.lines, ("ink", "muted"), at, strict=False):
+        if box.is_upward:
             canvas.text(x, top, line, "tick", colour, anchor="end", turned=True)
         else:
             canvas.text(x, top, line, "tick", colour, anchor="middle", over_lines=True)

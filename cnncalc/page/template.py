@@ -1,6 +1,6 @@
-"""The page around its sections: head, style, program, data; and the promise that it loads nothing.
+"""The page around its sections: head, styles, program and data.
 
-The policy of the page forbids every request; of styles and programs it lets those in whose sum it names.
+Its content security policy forbids every request; it allows the styles and the program of the page by their hashes.
 """
 
 from __future__ import annotations
@@ -15,18 +15,26 @@ if TYPE_CHECKING:
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
+MOST_EXACT = 2**53
+"""Integers from here on are written as text, since JavaScript reads numbers as float64."""
 
-def whole(
-    title: str, heading: str, nav: Sequence[tuple[str, str]], sections: Sequence[str], data: Any, styles: Sequence[str]
+
+def whole_page(
+    title: str,
+    heading: str,
+    contents: Sequence[tuple[str, str]],
+    sections: Sequence[str],
+    data: Any,
+    styles: Sequence[str],
 ) -> str:
-    """The page: ``sections`` are HTML, ``nav`` their keys and titles, ``data`` what the program of the page reads.
+    """The page: ``sections`` are HTML, ``contents`` their keys and titles, ``data`` is read by the program.
 
     ``styles`` are those of the drawings.
     """
     style = _file("page.css") + "".join(styles)
     program = _file("page.js")
-    policy = f"default-src 'none'; style-src {_sum(style)}; script-src {_sum(program)}; base-uri 'none'"
-    links = "".join([f'<li><a href="#{key}">{text(label)}</a></li>' for key, label in nav])
+    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(program)}; base-uri 'none'"
+    links = "".join([f'<li><a href="#{key}">{text(label)}</a></li>' for key, label in contents])
     body = "\n".join(sections)
     return (
         "<!DOCTYPE html>\n"
@@ -48,24 +56,20 @@ def whole(
 
 
 def heading(names: Sequence[str], lines: Sequence[str]) -> str:
-    """The title of the page and what stands right below it."""
+    """The title of the page and the lines below it."""
     title = ' <span class="unseen">and</span><span aria-hidden="true">\u2192</span> '.join(map(name, names))
     below = "".join([f'<p class="source" dir="auto">{text(line)}</p>\n' for line in lines])
     return f"<h1>{title}</h1>\n{below}"
 
 
-MOST_EXACT = 2**53
-"""Whole numbers from here on are written as text, since programs of pages read numbers with a point."""
-
-
 def as_json(value: Any) -> str:
-    """Data that stand inside the page: nothing in them ends the script or a line of it; all numbers stay exact."""
+    """Data inside the page: nothing in it can end the script element, and all integers stay exact."""
     import json
 
     written = json.dumps(_exact(value), ensure_ascii=False, separators=(",", ":"))
-    for character, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
-        written = written.replace(character, escape)
-    return written.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    for character in "<>&\u2028\u2029":
+        written = written.replace(character, f"\\u{ord(character):04x}")
+    return written
 
 
 def _exact(value: Any) -> Any:
@@ -83,8 +87,8 @@ def _file(file: str) -> str:
         return stream.read()
 
 
-def _sum(content: str) -> str:
-    """The sum by which a policy knows a style or a program."""
+def _hash(content: str) -> str:
+    """CSP hash of a style or a program."""
     from base64 import b64encode
     from hashlib import sha256
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.plot.parts import Cell, Edge, Part, Run, cells_of, chains_joined, contracted, folded, parts_of
-from cnncalc.plot.routing import Routing, routing_of
+from cnncalc.drawings.parts import Cell, Edge, Part, Run, cells_of, chains_joined, contracted, folded, parts_of
+from cnncalc.drawings.routing import Routing, routing_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -1,10 +1,10 @@
-"""A net as the parts that are drawn: a layer with what keeps its volume, or a block; and the main line through them."""
+"""The parts of a drawing, each one or more layers, and the main line through them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from cnncalc.formats.document import plural
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 class Edge(NamedTuple):
-    """What a part reads: ``source`` is a part, ``row`` the layer in it whose output it is."""
+    """An input of a part: ``source`` is a part, ``row`` the layer in it whose output is read."""
 
     source: int
     row: int
 
 
 class Part(NamedTuple):
-    """One box of a drawing: a layer and those that keep its volume, or all layers of a block.
+    """One box of a drawing: a layer and those that are drawn with it, or all layers of a block.
 
-    ``main`` is the layer that gives the part its volume.
+    ``main`` is the layer whose volume is drawn.
     """
 
-    index: int  # type: ignore[assignment]  # its place among the parts; tuple's own method is not used
+    index: int  # type: ignore[assignment]  # its position among the parts; tuple's own method is not used
     name: str
     label: str
     rows: tuple[LayerReport, ...]
@@ -41,14 +41,14 @@ class Part(NamedTuple):
 
     @property
     def training_only(self) -> bool:
-        """Whether none of it runs at test time."""
+        """Whether none of its layers runs at test time."""
         return all(row.training_only for row in self.rows)
 
 
 class _Group:
-    """Parts that become one, by index; ``main`` is the one that gives it its volume.
+    """Parts that are joined to one, by index; ``main`` is the one whose volume is drawn.
 
-    ``block`` is its name if it is drawn as a block. ``is_open`` as long as it holds only layers that keep a volume.
+    ``block`` is the name of a block. ``is_open``: all of it is drawn with another layer, which is still to come.
     """
 
     def __init__(self, members: list[int], main: int, block: str | None, *, is_open: bool = False) -> None:
@@ -58,14 +58,14 @@ class _Group:
         self.is_open = is_open
 
     def add(self, index: int) -> None:
-        """Adds a part; in a block, or behind layers that only keep a volume, it gives the volume."""
+        """Adds a part, which becomes the main one of a block or of an open group."""
         self.members.append(index)
         if self.block is not None or self.is_open:
             self.main = index
 
 
 def parts_of(report: Report, depth: int | None = None) -> list[Part]:
-    """The parts in an order in which they can run; with ``depth`` each block that many dots deep is one."""
+    """The parts in topological order; with ``depth`` each block that many dots deep is one part."""
     rows, readers = report.layers, report.graph.readers
     owner: list[_Group] = []
     groups: list[_Group] = []
@@ -101,7 +101,7 @@ def _block(name: str, depth: int | None) -> str | None:
 def _joined(
     row: LayerReport, rows: Sequence[LayerReport], owner: Sequence[_Group], readers: Sequence[Sequence[int]]
 ) -> _Group | None:
-    """The group that a layer is drawn with: that of its only input, if the layer is its only reader."""
+    """The group that a layer is drawn with, if any: that of its only input, of which it is the only reader."""
     if len(row.sources) != 1:
         return None
     (source,) = row.sources
@@ -113,7 +113,7 @@ def _joined(
 
 
 def _merged(parts: Sequence[Part], groups: Sequence[_Group]) -> list[Part]:
-    """Each group as one part, in the order in which they end, which is one in which they can run."""
+    """Each group as one part, in topological order."""
     groups = sorted(groups, key=lambda group: group.members[-1])
     place_of = {index: place for place, group in enumerate(groups) for index in group.members}
     found = []
@@ -135,14 +135,14 @@ def _merged(parts: Sequence[Part], groups: Sequence[_Group]) -> list[Part]:
 
 
 Cell: TypeAlias = "tuple[int, ...]"
-"""One part of the main line, or all between a fork and the part where its branches have merged; by index.
+"""The indices of one part of the main line, or of all parts between a fork and the merge of all its branches.
 
 The last part is on the main line.
 """
 
 
 def cells_of(parts: Sequence[Part]) -> list[Cell]:
-    """The cells of the main line, which is all parts that no edge passes by."""
+    """The cells of the main line, which is all parts that no edge bypasses."""
     last_read = list(range(len(parts)))
     for part in parts:
         for edge in part.inputs:
@@ -162,14 +162,14 @@ def cells_of(parts: Sequence[Part]) -> list[Cell]:
 
 
 class Run(NamedTuple):
-    """Consecutive cells, and how many times in a row they come in the net."""
+    """Consecutive cells, and how many times in a row they are repeated."""
 
     cells: tuple[Cell, ...]
     times: int = 1
 
 
 def folded(parts: Sequence[Part], cells: Sequence[Cell], *, longest: int = 8) -> list[Run]:
-    """The runs of a net: repeated stretches of up to ``longest`` cells once, with their number."""
+    """The runs of a net: sequences of up to ``longest`` cells that are repeated are one run."""
     known: dict[object, int] = {}
     marks = [known.setdefault(_signature(parts, cell), len(known)) for cell in cells]
     runs = []
@@ -189,7 +189,7 @@ def folded(parts: Sequence[Part], cells: Sequence[Cell], *, longest: int = 8) ->
 
 
 def _signature(parts: Sequence[Part], cell: Cell) -> object:
-    """Equal for cells that look alike: labels, volumes, costs, and edges by how far back they reach."""
+    """Equal for cells that are drawn alike: labels, volumes, costs, and edges by relative index."""
     return tuple(
         (
             tuple([(row.label, row.output, row.macs, row.parameters, row.training_only) for row in parts[index].rows]),
@@ -200,7 +200,7 @@ def _signature(parts: Sequence[Part], cell: Cell) -> object:
 
 
 def contracted(parts: Sequence[Part], cells: Sequence[Cell], most: int) -> list[Part]:
-    """Neighbouring cells joined to about ``most`` parts of equal size."""
+    """Neighbouring cells joined to about ``most`` parts of about equal size."""
     size = -(-len(parts) // most)
     groups: list[list[int]] = []
     open_size = size
@@ -210,11 +210,11 @@ def contracted(parts: Sequence[Part], cells: Sequence[Cell], most: int) -> list[
             open_size = 0
         groups[-1] += cell
         open_size += len(cell)
-    return _stretches(parts, groups)
+    return _blocks(parts, groups)
 
 
 def chains_joined(parts: Sequence[Part], longest: int = 2) -> list[Part]:
-    """Each chain of more than ``longest`` parts that no edge leaves or enters as one part."""
+    """Chains of more than ``longest`` parts, without forks and merges, joined to one part each."""
     readers = [0] * len(parts)
     for part in parts:
         for source in {edge.source for edge in part.inputs}:
@@ -231,10 +231,10 @@ def chains_joined(parts: Sequence[Part], longest: int = 2) -> list[Part]:
     groups: list[list[int]] = []
     for chain in chains.values():
         groups += [chain] if len(chain) > longest else [[index] for index in chain]
-    return _stretches(parts, groups)
+    return _blocks(parts, groups)
 
 
-def _stretches(parts: Sequence[Part], groups: Sequence[list[int]]) -> list[Part]:
+def _blocks(parts: Sequence[Part], groups: Sequence[list[int]]) -> list[Part]:
     """Each group of parts as one block, named after its first and last part."""
     return _merged(
         parts,
@@ -246,7 +246,7 @@ def _stretches(parts: Sequence[Part], groups: Sequence[list[int]]) -> list[Part]
 
 
 def notes_on_parts(parts: Sequence[Part], runs: Sequence[Run]) -> list[str]:
-    """Sentences on which layers a drawing shows together, or once."""
+    """Sentences on layers that are drawn together, or once."""
     notes = []
     if any(len(part.rows) > 1 and not part.is_block for part in parts):
         notes.append("Activation functions, normalizations, dropout and views are drawn with the layer before them.")

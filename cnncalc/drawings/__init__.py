@@ -1,4 +1,4 @@
-"""Drawings of a net as SVG, written directly: what it costs, what lies in memory when, its volumes, its graph."""
+"""Drawings of a net as SVG: its cost, its memory over time, its volumes, its graph."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from cnncalc.memory.report import MemoryReport
 
 KINDS = {
-    "cost": "activation memory and parameters along the depth",
-    "training": "live memory over a training step, the peak marked",
-    "inference": "live memory over inference, the peak marked",
+    "cost": "activation memory and parameters of each layer",
+    "training": "live memory over a training step, with its peak",
+    "inference": "live memory over inference, with its peak",
     "volumes": "the volumes as blocks, drawn to scale",
     "graph": "the graph, with the volumes on its edges",
 }
-"""The kinds of drawings, and what each shows."""
+"""The kinds of drawings and their descriptions."""
 
 OVER_TIME = ("training", "inference")
 """Kinds that are drawn from a memory report."""
 WIDTH = 880
-"""Width of a drawing in pixels, unless told otherwise: that of a README."""
+"""Default width of a drawing in pixels: that of a README."""
 NARROWEST, WIDEST = 320, 10_000
-"""Widths that can be drawn."""
+"""Limits of the width in pixels."""
 
 
 def draw(
@@ -37,11 +37,11 @@ def draw(
     depth: int | None = None,
     units: str = "iec",
 ) -> str:
-    """One drawing as SVG text, the same for the same net.
+    """One drawing as SVG text; the same net always gives the same text.
 
-    ``memory`` is needed for training and inference, made with ``logs=True``. ``width`` is in pixels; ``depth`` sums by
-    block, so many dots deep. Raises ValueProblem for an unknown kind, a width that cannot be drawn, and a memory report
-    without a course over time.
+    ``memory``, made with ``logs=True``, is needed for training and inference. ``width`` is in pixels; ``depth`` sums by
+    block, so many dots deep. Raises ValueProblem for an unknown kind, a width outside the limits, and a memory report
+    without events.
     """
     if kind not in KINDS:
         known = ", ".join(KINDS)
@@ -52,9 +52,9 @@ def draw(
     if kind in OVER_TIME:
         if memory is None:
             raise ValueProblem(f"the drawing '{kind}' needs a memory report", code="usage")
-        from cnncalc.plot.timeline import draw_inference, draw_training
+        from cnncalc.drawings.timeline import draw_timeline
 
-        return (draw_training if kind == "training" else draw_inference)(memory, wide, depth, units)
-    module = import_module(f"cnncalc.plot.{kind}")
+        return draw_timeline(kind, memory, wide, depth, units)
+    module = import_module(f"cnncalc.drawings.{kind}")
     drawing: str = getattr(module, f"draw_{kind}")(report, wide, depth, units)
     return drawing

@@ -1,0 +1,605 @@
+"""A kind is one class: its traits agree with its run, and no other module lists kinds."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import cnncalc
+from cnncalc.analysis.report import account
+from cnncalc.checks.rules import run_rules
+from cnncalc.drawings import KINDS as DRAWINGS
+from cnncalc.drawings import draw
+from cnncalc.errors import DesignError, ShapeError, ValueProblem
+from cnncalc.graph import chain
+from cnncalc.language.writer import as_pattern, as_yaml
+from cnncalc.layers import KINDS, Layer
+from cnncalc.memory.profiles import PROFILES
+from cnncalc.run.verify import verify
+from cnncalc.run.verify_training import verify_training
+from cnncalc.volume import Volume
+from tests.factor import CASES as FACTOR_CASES
+from tests.factor import Factor
+from tests.layer_cases import CASES, Case
+from tests.test_layers import entering, every_case, parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PACKAGE = Path(cnncalc.__file__).resolve().parent
+
+# No list of kinds outside the classes
+
+WORDS = {"add", "concat", "identity", "in", "input", "pad", "pool", "reshape", "scale", "slice"}
+"""Kinds whose names are also words of other things, such as keys of layers: alone, such a literal names no kind."""
+
+
+def kind_literals(text: str) -> list[str]:
+    """Places where a module decides by the name of a kind: ``line: name``.
+
+    Any literal that can only be a kind; a name that is also another word where it is compared with a ``kind``, looks
+    up a kind, or stands in a collection beside another kind.
+    """
+    found: set[tuple[int, str]] = set()
+    tree = ast.parse(text)
+
+    def literals(*nodes: ast.AST | None) -> list[ast.Constant]:
+        inner = [part for node in nodes if node is not None for part in ast.walk(node)]
+        return [part for part in inner if isinstance(part, ast.Constant) and part.value in KINDS]
+
+    def names_a_kind(node: ast.expr) -> bool:
+        return getattr(node, "attr", getattr(node, "id", "")).lower() in ("kind", "kinds")
+
+    for node in ast.walk(tree):
+        wrong: list[ast.Constant] = []
+        if isinstance(node, ast.Constant):
+            wrong = [one for one in literals(node) if one.value not in WORDS]
+        elif isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            wrong = literals(*sides) if any(names_a_kind(side) for side in sides) else []
+        elif isinstance(node, ast.Subscript):
+            wrong = literals(node.slice) if names_a_kind(node.value) else []
+        elif isinstance(node, ast.Call):
+            function = node.func
+            if isinstance(function, ast.Attribute) and names_a_kind(function.value):
+                wrong = literals(*node.args)
+        elif isinstance(node, ast.Match):
+            wrong = literals(*[case.pattern for case in node.cases]) if names_a_kind(node.subject) else []
+        elif isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+            wrong = literals(*[item for item in node.elts if isinstance(item, ast.Constant)])
+            wrong = wrong if len(wrong) > 1 else []
+        elif isinstance(node, ast.Dict):
+            wrong = literals(*[key for key in node.keys if isinstance(key, ast.Constant)])
+            wrong = wrong if len(wrong) > 1 else []
+        found |= {(one.lineno, str(one.value)) for one in wrong}
+    return [f"{line}: {name}" for line, name in sorted(found)]
+
+
+WAITING = (
+    *("analysis/placement.py", "checks/measure.py", "language/architecture.py", "language/writer.py"),
+    *("memory/arena.py", "memory/lowering.py", "memory/numpy_lowering.py", "memory/report.py", "memory/segments.py"),
+    *("page/verdict.py", "run/training.py"),
+)
+MODULES = [
+    path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.parent != PACKAGE / "layers" and str(path.relative_to(PACKAGE)) not in WAITING
+]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_module_outside_of_the_layers_names_a_kind(path: Path) -> None:
+    assert kind_literals(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'is_large = row.kind == "conv"',
+        'if layer.kind in ("pool", "gmp"): pass',
+        'if node.kind != "input": pass',
+        'if "add" == spec.kind.kind: pass',
+        'VIEWS = frozenset(("flatten", "identity"))',
+        'ORDERED = ["slice", "pad"]',
+        'WHY = {"add": 1, "in": 2}',
+        'relu = KINDS["relu"]()',
+        'kind = KINDS.get("input")',
+        'match row.kind:\n    case "add" | "concat":\n        pass',
+        'def f(kind="bn"): pass',
+    ],
+)
+def test_a_literal_that_names_a_kind_is_found(text: str) -> None:
+    assert kind_literals(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"""Rules for conv and fc."""',
+        'keys = {"pad": pad, "kernel": 3}',
+        'if key in ("input", "output"): pass',
+        "kind = KINDS[name]",
+    ],
+)
+def test_a_literal_that_names_no_kind_is_not_found(text: str) -> None:
+    assert kind_literals(text) == []
+
+
+# Traits against the run
+
+
+class Run:
+    """The run of a case at test time on random arrays."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.layer = case.layer
+        self.numbers = parameters(case)
+        self.inputs = entering(case)
+        self.output = self.of(*self.inputs)
+
+    def of(self, *inputs: Any) -> Any:
+        return self.layer.forward(np, *inputs, **self.numbers)
+
+    def in_training(self, *inputs: Any) -> Any:
+        own = {name: array.copy() for name, array in self.numbers.items()}  # running statistics change
+        result, _ = self.layer.forward_training(np, *inputs, random=np.random.default_rng(5), **own)
+        return result
+
+
+@cache
+def run_of(case: str) -> Run:
+    return Run(CASE_OF[case])
+
+
+CASE_OF = {str(case): case for case in CASES}
+
+
+def is_close(one: Any, other: Any) -> bool:
+    return one.shape == other.shape and bool(np.allclose(one, other, rtol=1e-9, atol=1e-9))
+
+
+def is_linear(run: Run) -> bool:
+    """f(x + y) = f(x) + f(y) - f(0)."""
+    other = [np.flip(x, axis=(1, 3)) for x in run.inputs]
+    both = run.of(*[x + y for x, y in zip(run.inputs, other, strict=True)])
+    zero = run.of(*[0 * x for x in run.inputs])
+    return is_close(both, run.output + run.of(*other) - zero)
+
+
+def changed(run: Run, place: tuple[Any, ...]) -> Any:
+    """Which elements of the output change with those at a place of the first input."""
+    first = run.inputs[0].copy()
+    first[place] += 1
+    return np.abs(run.of(first, *run.inputs[1:]) - run.output) > 1e-9
+
+
+def is_activation(run: Run) -> bool:
+    """Of one input, not linear, and each element of the output depends on one of the input."""
+    if len(run.inputs) > 1 or run.output.shape != run.inputs[0].shape or is_linear(run):
+        return False
+    elsewhere = changed(run, (0, 4 % run.output.shape[1], 5 % run.output.shape[2], 3))
+    elsewhere[0, 4 % run.output.shape[1], 5 % run.output.shape[2], 3] = False
+    return not elsewhere.any()
+
+
+def is_rectifier(run: Run) -> bool:
+    """An activation function that leaves 5 as it is, or nearly."""
+    return is_activation(run) and bool(np.abs(run.of(0 * run.inputs[0] + 5) - 5).max() < 0.05)
+
+
+def is_depthwise(run: Run) -> bool:
+    """Multiplies and adds, and each channel of the output depends on one channel of the input."""
+    depth = run.inputs[0].shape[3]
+    touched = changed(run, (..., 0)).any(axis=(0, 1, 2)).sum()
+    return run.layer.counts_macs and depth > 1 and touched * depth == run.output.shape[3]
+
+
+def images_mix(run: Run) -> bool:
+    alone = [run.of(*[x[image : image + 1] for x in run.inputs]) for image in (0, 1)]
+    return not is_close(np.concatenate(alone), run.output)
+
+
+def is_normalization(run: Run) -> bool:
+    """Without a learned scale and shift, the numbers in training have mean 0 and variance 1."""
+    try:
+        bare = Run(run.case._replace(keys={**run.case.keys, "scale": "no", "shift": "no"}))
+    except ValueProblem:
+        return False
+    result = bare.in_training(*bare.inputs)
+    return abs(result.mean()) < 1e-6 and abs(result.var() - 1) < 0.01
+
+
+def centres_channels(run: Run) -> bool:
+    """A constant added to each channel of the input changes nothing in training."""
+    moved = [x + np.linspace(1, 2, x.shape[3]) for x in run.inputs]
+    return is_close(run.in_training(*moved), run.in_training(*run.inputs))
+
+
+def is_within_range(run: Run) -> bool:
+    low, high = run.layer.output_range
+    return bool((run.output >= low).all() and (run.output <= high).all())
+
+
+TRAITS: dict[str, Callable[[Run], bool]] = {
+    "is_input": lambda run: not run.case.inputs,
+    "is_merge": lambda run: len(run.inputs) > 1,
+    "is_commutative": lambda run: len(run.inputs) > 1 and is_close(run.of(*run.inputs[::-1]), run.output),
+    "is_view": lambda run: np.shares_memory(run.in_training(*run.inputs), run.inputs[0]),
+    "is_view_at_test_time": lambda run: np.shares_memory(run.output, run.inputs[0]),
+    "is_identity_at_test_time": lambda run: np.array_equal(run.output, run.inputs[0]),
+    "picks_values": lambda run: bool(np.isin(run.output, np.concatenate([x.ravel() for x in run.inputs])).all()),
+    "is_linear": is_linear,
+    "is_activation": is_activation,
+    "is_rectifier": is_rectifier,
+    "is_normalization": is_normalization,
+    "centres_channels": centres_channels,
+    "gives_probabilities": lambda run: is_close(run.output.sum(axis=3), np.ones(run.output.shape[:3])),
+    "mixes_images": images_mix,
+    "counts_macs": lambda run: int(run.layer.macs(run.case.inputs, run.layer.output(*run.case.inputs))) > 0,
+    "learns": lambda run: any(
+        case.layer.parameters(*case.inputs) for case in [*CASES, *FACTOR_CASES] if case.kind == run.case.kind
+    ),
+    "is_depthwise": is_depthwise,
+}
+"""What the run of a layer shows where it has the trait."""
+
+
+def trait(name: str, layer: Layer, inputs: tuple[Any, ...]) -> bool:
+    value = getattr(layer, name)
+    return bool(value(inputs[0]) if callable(value) else value)
+
+
+@pytest.mark.parametrize("name", TRAITS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_run_of_a_kind_agrees_with_its_traits(kind: str, name: str) -> None:
+    """Each layer with the trait shows it; of those without it one at least does not, special cases aside."""
+    if KINDS[kind].is_input and name != "is_input":
+        assert not trait(name, KINDS[kind](), (Volume(9, 11, 6),))
+        return
+    cases = [case for case in CASES if case.kind == kind]
+    having = [case for case in cases if trait(name, case.layer, case.inputs)]
+    lacking = [case for case in cases if case not in having]
+
+    assert [str(case) for case in having if not TRAITS[name](run_of(str(case)))] == []
+    assert not lacking or not all(TRAITS[name](run_of(str(case))) for case in lacking)
+
+
+def test_a_wrong_trait_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KINDS["relu"], "is_linear", True, raising=False)
+    monkeypatch.setattr(KINDS["conv"], "is_linear", False)
+
+    for kind in ("relu", "conv"):
+        with pytest.raises(AssertionError):
+            test_the_run_of_a_kind_agrees_with_its_traits(kind, "is_linear")
+
+
+@every_case
+def test_outputs_lie_in_the_range_that_the_layer_promises(case: Case) -> None:
+    run = run_of(str(case))
+    low, high = case.layer.output_range
+
+    assert low <= run.output.min() <= run.output.max() <= high
+
+
+@every_case
+def test_a_layer_whose_keys_have_no_effect_gives_its_input(case: Case) -> None:
+    if len(case.inputs) == 1 and case.layer.no_effect(case.inputs[0]) is not None:
+        assert np.array_equal(run_of(str(case)).output, run_of(str(case)).inputs[0])
+
+
+def test_the_words_for_layers_without_effect() -> None:
+    x = Volume(9, 11, 6)
+    layers = [
+        KINDS[kind](**keys)
+        for kind, keys in {
+            "pool": {"kernel": 1},
+            "upsample": {"factor": 1},
+            "pad": {"pad": 0},
+            "dropout": {"rate": 0},
+            "slice": {"from": 0},
+        }.items()
+    ]
+
+    assert [layer.no_effect(x) for layer in layers] == [
+        "each window is a single pixel",
+        "its factor is 1",
+        "its pad is 0",
+        "its rate is 0",
+        "all 6 channels are taken",
+    ]
+    assert KINDS["gap"]().no_effect(Volume(1, 1, 6)) == "[1x1x6] is a single pixel already"
+    assert KINDS["gap"]().no_effect(x) is None
+
+
+@every_case
+def test_a_thin_layer_sees_the_same_pixels(case: Case) -> None:
+    layer, inputs = case.layer.thin(*case.inputs)
+
+    assert case.layer.thin_depth is None or all(x.depth == case.layer.thin_depth for x in inputs)
+    assert layer.output(*inputs)[:2] == case.layer.output(*case.inputs)[:2]
+    assert layer.stencils(*inputs) == case.layer.stencils(*case.inputs)
+
+
+@every_case
+def test_random_weights_have_a_range(case: Case) -> None:
+    for array in case.layer.parameters(*case.inputs):
+        low, high = case.layer.weight_range(array.shape)
+        assert -inf < low < high < inf
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys", "products"),
+    [
+        ("conv", {"filters": 7}, 3 * 3 * 6),
+        ("conv", {"filters": 9, "groups": 3}, 3 * 3 * 2),
+        ("conv", {"filters": 2, "connections": [[0, 1], [1, 2, 3, 4]]}, 3 * 3 * 3),  # 2 and 4 maps, 3 on average
+        ("dwconv", {"multiplier": 2}, 3 * 3),
+        ("deconv", {"filters": 7, "kernel": 4, "stride": 2}, 2 * 2 * 6),
+        ("deconv", {"filters": 9, "kernel": 4, "stride": 2, "groups": 3}, 2 * 2 * 2),
+        ("fc", {"units": 7}, 9 * 11 * 6),
+    ],
+)
+def test_fan_in_is_the_number_of_products_that_one_output_adds_up(
+    kind: str, keys: dict[str, Any], products: int
+) -> None:
+    layer = KINDS[kind](**keys)
+    weight = layer.parameters(Volume(9, 11, 6))[0]
+
+    assert layer.fan_in(weight.shape) == products
+    assert layer.weight_range(weight.shape) == (-((6 / products) ** 0.5), (6 / products) ** 0.5)
+
+
+@every_case
+def test_the_depth_key_sets_the_depth_of_the_output(case: Case) -> None:
+    layer = case.layer
+    if layer.depth_key is None or getattr(layer, "connections", None) is not None:
+        return
+    depth = layer.output(*case.inputs).depth
+
+    assert layer.with_keys(**{layer.depth_key: 2 * depth}).output(*case.inputs).depth == 2 * depth
+
+
+@every_case
+def test_what_is_drawn_with_the_layer_before_keeps_its_elements(case: Case) -> None:
+    assert case.layer.drawn in ("block", "joined", "arrow")
+    if case.layer.drawn == "joined":
+        assert case.layer.output(*case.inputs).elements == case.inputs[0].elements
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reasons_are_phrases(kind: str) -> None:
+    for words in (KINDS[kind].why_input, KINDS[kind].why_byproducts):
+        assert words.strip(" .") == words != ""
+
+
+# Design rules on every kind
+
+X = Volume(9, 11, 6)
+FIRST = {case.kind: case for case in reversed(CASES) if case.inputs in ((X,), (X, X))}
+"""The first case of each kind, without special keys."""
+each_kind = pytest.mark.parametrize("kind", [*FIRST, "concat"])
+
+
+def layer(kind: str, **keys: Any) -> Layer:
+    return KINDS[kind](**keys)
+
+
+def plain(kind: str) -> Layer:
+    return FIRST[kind].layer if kind in FIRST else layer(kind)
+
+
+def found_by(code: str, *layers: Layer) -> set[int]:
+    """The layers, from 0, at which a rule finds something in a chain; a merge gets the layer before it twice."""
+    named: list[Any] = []
+    for number, each in enumerate(layers):
+        if each.is_merge:
+            named += [(f"{number}-copy", layer("identity")), (str(number), each, [str(number - 1), f"{number}-copy"])]
+        else:
+            named.append((str(number), each))
+    findings = run_rules(account(chain("net", named)), file="net.yaml")
+    return {int(finding.layer or "") for finding in findings if finding.code == code}
+
+
+def shows(kind: str, what: Callable[[Run], bool]) -> bool:
+    """Whether the run of a kind with one input shows something."""
+    return kind in FIRST and len(FIRST[kind].inputs) == 1 and what(run_of(str(FIRST[kind])))
+
+
+def sees_one_pixel(run: Run) -> bool:
+    """A change of one pixel changes that pixel alone."""
+    if run.output.shape[1:3] != run.inputs[0].shape[1:3]:
+        return False
+    seen = changed(run, (0, 4, 5)).any(axis=3)
+    seen[0, 4, 5] = False
+    return not seen.any()
+
+
+def sees_whole_plane(run: Run) -> bool:
+    return run.output.shape[1:3] == (1, 1)
+
+
+def has_no_negative(run: Run) -> bool:
+    return bool((run.of(*[abs(x) for x in run.inputs]) >= 0).all())
+
+
+@each_kind
+def test_linear_after_linear_sees_through_every_linear_kind(kind: str) -> None:
+    """CONV -> KIND -> CONV; a merge may bring something else in."""
+    found = found_by(
+        "linear-after-linear",
+        *(layer("input", size=[9, 11, 3]), layer("conv", filters=6), plain(kind)),
+        *(layer("conv", filters=7), layer("relu"), layer("gap"), layer("fc", units=10)),
+    )
+
+    if not plain(kind).counts_macs:
+        assert found == ({3} if shows(kind, is_linear) else set())
+
+
+@each_kind
+def test_large_pool_is_silent_before_a_classifier_behind_what_sees_one_pixel(kind: str) -> None:
+    """POOL4 -> KIND -> FC: normalizations, views and layers that see the whole plane may stand there too."""
+    net = (layer("input", size=[36, 44, 6]), layer("pool", kernel=4), plain(kind), layer("fc", units=10))
+
+    is_silent = shows(kind, sees_one_pixel) or shows(kind, sees_whole_plane) or shows(kind, is_normalization)
+    assert found_by("large-pool", *net) == (set() if is_silent or plain(kind).is_view else {1})
+
+
+@each_kind
+def test_many_fc_counts_across_what_may_stand_between_hidden_layers(kind: str) -> None:
+    """[FC -> KIND]*4: activation functions, normalizations and what is linear without being a layer with MACs."""
+    between = plain(kind)
+    try:
+        fits = not between.counts_macs and between.output(Volume(1, 1, 24)) == Volume(1, 1, 24)
+    except (ShapeError, ValueError):
+        fits = False
+    if fits:
+        found = found_by("many-fc", layer("input", size=[1, 1, 24]), *[layer("fc", units=24), between] * 4)
+
+        assert bool(found) is any(shows(kind, what) for what in (is_activation, is_normalization, is_linear))
+
+
+@each_kind
+def test_activation_after_last_fc_finds_rectifiers_and_dropout(kind: str) -> None:
+    """FC -> KIND at the end."""
+    net = (layer("input", size=[9, 11, 6]), layer("fc", units=594), plain(kind))
+    if kind != "reshape" and not plain(kind).is_merge:
+        try:
+            found = found_by("activation-after-last-fc", *net)
+        except DesignError:
+            return
+        acts_in_training = plain(kind).is_identity_at_test_time and not plain(kind).is_view
+        assert found == ({2} if shows(kind, is_rectifier) or acts_in_training else set())
+
+
+@each_kind
+def test_no_effect_finds_a_second_relu_behind_what_adds_no_negative_number(kind: str) -> None:
+    """RELU -> KIND -> RELU, where the rule promises it: behind picked values and bounded outputs."""
+    found = found_by("no-effect", layer("input", size=[9, 11, 6]), layer("relu"), plain(kind), layer("relu"))
+
+    if 3 in found:
+        assert shows(kind, has_no_negative)
+    elif shows(kind, TRAITS["picks_values"]):
+        pytest.fail("a RELU behind values of a RELU has no effect")
+
+
+@each_kind
+def test_softmax_inside_lets_views_means_and_products_pass(kind: str) -> None:
+    """SOFTMAX -> KIND: what computes with the values is found, a linear layer that learns nothing is not."""
+    net = (layer("input", size=[9, 11, 6]), layer("softmax"), plain(kind))
+
+    passes = plain(kind).is_merge or (shows(kind, is_linear) and not plain(kind).learns)
+    assert found_by("softmax-inside", *net) == (set() if passes else {1})
+
+
+@each_kind
+def test_bias_before_bn_finds_what_takes_out_a_constant(kind: str) -> None:
+    """CONV -> KIND."""
+    found = found_by("bias-before-bn", layer("input", size=[9, 11, 3]), layer("conv", filters=6), plain(kind))
+
+    assert found == ({1} if shows(kind, centres_channels) else set())
+
+
+@each_kind
+def test_long_stretch_ends_at_normalizations_and_merges(kind: str) -> None:
+    """[CONV -> KIND]*6, where KIND keeps height and width."""
+    net = [layer("input", size=[9, 11, 6])]
+    if plain(kind).counts_macs or not (plain(kind).is_merge or plain(kind).output(X) == X):
+        return
+    for _ in range(6):
+        net += [layer("conv", filters=6, kernel=3 if kind != "concat" else 1), plain(kind)]
+
+    is_silent = plain(kind).is_merge or shows(kind, is_normalization)
+    assert bool(found_by("long-stretch", *net)) is not is_silent
+
+
+# A kind that is added
+
+
+@pytest.fixture
+def factor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registers FACTOR, which does what SCALE(shift=no) does."""
+    monkeypatch.setitem(KINDS, Factor.kind, Factor)
+
+
+FACTORS = "INPUT 16x12x3 -> CONV3-8 -> FACTOR -> CONV3-8 -> FACTOR(learned=no) -> RELU -> GAP -> FC-10"
+SCALES = "INPUT 16x12x3 -> CONV3-8 -> SCALE(shift=no) -> CONV3-8 -> SCALE(shift=no) -> RELU -> GAP -> FC-10"
+
+
+@pytest.mark.usefixtures("factor")
+@pytest.mark.parametrize("name", TRAITS)
+def test_the_run_of_an_added_kind_agrees_with_its_traits(name: str) -> None:
+    for case in FACTOR_CASES:
+        if trait(name, case.layer, case.inputs):
+            assert TRAITS[name](Run(case))
+        else:
+            assert not TRAITS[name](Run(case))
+
+
+@pytest.mark.usefixtures("factor")
+def test_an_added_kind_is_counted_and_shown() -> None:
+    report = cnncalc.analyze(FACTORS)
+
+    assert [(row.label, row.weights, row.buffers) for row in report.layers if row.kind == "factor"] == [
+        ("FACTOR", 8, 0),
+        ("FACTOR", 0, 8),
+    ]
+    assert "FACTOR" in cnncalc.table(report.graph, "markdown")
+    assert cnncalc.table(report.graph, "csv", columns=["layer", "macs", "receptive_field"]) == cnncalc.table(
+        SCALES, "csv", columns=["layer", "macs", "receptive_field"]
+    ).replace("scale", "factor")
+
+
+@pytest.mark.usefixtures("factor")
+def test_an_added_kind_is_written_and_read_back() -> None:
+    graph = cnncalc.load(FACTORS)
+
+    assert as_pattern(graph).strip() == FACTORS
+    assert as_pattern(cnncalc.load("-", stdin=as_yaml(graph))).strip() == FACTORS
+
+
+@pytest.mark.usefixtures("factor")
+def test_an_added_kind_runs_and_trains_as_predicted() -> None:
+    report = cnncalc.analyze(FACTORS, batch=2)
+
+    assert verify(report).agrees
+    assert verify_training(report).agrees
+
+
+@pytest.mark.usefixtures("factor")
+@pytest.mark.parametrize("profile", PROFILES)
+def test_an_added_kind_keeps_in_training_what_it_declares(profile: str) -> None:
+    """Its input, which is as large as the output that TANH keeps."""
+    with_factor = cnncalc.account_memory("INPUT 16x12x3 -> CONV3-8 -> FACTOR -> GAP -> FC-10", profile=profile)
+    with_tanh = cnncalc.account_memory("INPUT 16x12x3 -> CONV3-8 -> TANH(in_place=no) -> GAP -> FC-10", profile=profile)
+
+    saved = [memory.training.saved_bytes for memory in (with_factor, with_tanh)]
+    assert saved[0] == saved[1]
+
+
+@pytest.mark.usefixtures("factor")
+def test_design_rules_see_through_an_added_kind() -> None:
+    findings = run_rules(cnncalc.analyze(FACTORS), file="net.yaml")
+
+    assert [(finding.code, finding.layer) for finding in findings] == [("linear-after-linear", "conv2")]
+    assert "only FACTOR stands" in findings[0].message
+
+
+def drawn(net: str, drawing: str) -> str:
+    memory = cnncalc.account_memory(net, logs=True)
+    return draw(memory.report, drawing, memory=memory)
+
+
+@pytest.mark.usefixtures("factor")
+@pytest.mark.parametrize("drawing", DRAWINGS)
+def test_an_added_kind_is_drawn(drawing: str) -> None:
+    factors, scales = (drawn(net, drawing) for net in (FACTORS.replace("(learned=no)", ""), SCALES))
+
+    assert factors.count("<text") == scales.count("<text")
+    assert factors.count("<rect") == scales.count("<rect")
