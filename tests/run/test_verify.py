@@ -230,5 +230,5 @@ def test_the_document_says_what_agreed_and_what_did_not() -> None:
     bad = write(verification_document(compare(report._replace(layers=rows), measurement, field)), "text")
 
     assert "every number of 5 layers agrees" in good
-    assert "fc1: MACs: the table says 1, measured 240" in bad
+    assert "fc1: MACs: expected 1, measured 240" in bad
     assert np.isfinite(measurement.peak_bytes)
