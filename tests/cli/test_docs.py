@@ -338,8 +338,8 @@ FAILURES = {
         "  = hint: --output NAME.svg\n"
     ),
     "plot lenet5 --output ../out.svg": (
-        "a.md:1:15: error[picture]: a picture of a document is an SVG file below its folder, but '../out.svg' may lie "
-        "elsewhere: write it from that folder, without '..'\n"
+        "a.md:1:15: error[picture]: a picture of a document is an SVG file below its folder, but '../out.svg' may be "
+        "elsewhere: write it relative to that folder\n"
         "  |\n"
         "1 | <!-- cnncalc: plot lenet5 --output ../out.svg -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
