@@ -14,6 +14,8 @@ from tests.calls import called, cnncalc
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 BEFORE = """\
 name: small
 layers: INPUT 9x11x3 -> CONV3-7 -> RELU -> POOL2 -> CONV3-5@last -> FC-4
@@ -25,7 +27,7 @@ layers: INPUT 9x11x3 -> CONV3-8 -> BN -> GELU -> POOL2 -> CONV3-5@final -> FC-4
 
 TEXT = """\
 small -> small|er
-layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
+layers: 1 added, 2 changed, 1 renamed, 1 affected, 2 unchanged
 
 total                 before      after      change       %
 -----------------  ---------  ---------  ----------  ------
@@ -39,22 +41,22 @@ activation memory  9.641 KiB  22.95 KiB  +13.30 KiB  +138.0
 inference memory   18.00 KiB  24.00 KiB  +6.000 KiB   +33.3
 training memory    43.50 KiB  62.50 KiB  +19.00 KiB   +43.7
 
-change    layer           what                                               volume                activations  parameters   MACs
---------  --------------  -------------------------------------------------  --------------------  -----------  ----------  -----
-changed   conv1           CONV3-8: filters 7 -> 8                            [9x11x7] -> [9x11x8]          +99         +28  +2673
-added     bn1             BN                                                 [9x11x8]                     +792         +16
-changed   relu1 -> gelu1  GELU: kind relu -> gelu, works in place yes -> no  [9x11x7] -> [9x11x8]         +792
-affected  pool1           POOL2                                              [4x5x7] -> [4x5x8]            +20
-renamed   last -> final   CONV3-5                                            [4x5x5]                                   +45   +900
+change    layer           what                                         volume                activations  parameters   MACs
+--------  --------------  -------------------------------------------  --------------------  -----------  ----------  -----
+changed   conv1           CONV3-8: filters 7 -> 8                      [9x11x7] -> [9x11x8]          +99         +28  +2673
+added     bn1             BN                                           [9x11x8]                     +792         +16
+changed   relu1 -> gelu1  GELU: kind relu -> gelu, in place yes -> no  [9x11x7] -> [9x11x8]         +792
+affected  pool1           POOL2                                        [4x5x7] -> [4x5x8]            +20
+renamed   last -> final   CONV3-5                                      [4x5x5]                                   +45   +900
 
-memory   2 images in float32, torch-cuda, adam
-counted  counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB by 1024
+memory       2 images in float32, torch-cuda, adam
+conventions  counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB are powers of 1024
 """  # noqa: E501
 
 MARKDOWN = """\
 ### small -> small\\|er
 
-layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
+layers: 1 added, 2 changed, 1 renamed, 1 affected, 2 unchanged
 
 | total | before | after | change | % |
 | --- | ---: | ---: | ---: | ---: |
@@ -72,13 +74,13 @@ layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
 | --- | --- | --- | --- | ---: | ---: | ---: |
 | changed | conv1 | CONV3-8: filters 7 -> 8 | \\[9x11x7] -> \\[9x11x8] | +99 | +28 | +2673 |
 | added | bn1 | BN | \\[9x11x8] | +792 | +16 |  |
-| changed | relu1 -> gelu1 | GELU: kind relu -> gelu, works in place yes -> no | \\[9x11x7] -> \\[9x11x8] | +792 |  |  |
+| changed | relu1 -> gelu1 | GELU: kind relu -> gelu, in place yes -> no | \\[9x11x7] -> \\[9x11x8] | +792 |  |  |
 | affected | pool1 | POOL2 | \\[4x5x7] -> \\[4x5x8] | +20 |  |  |
 | renamed | last -> final | CONV3-5 | \\[4x5x5] |  | +45 | +900 |
 
 **memory:** 2 images in float32, torch-cuda, adam
 
-**counted:** counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB by 1024
+**conventions:** counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB are powers of 1024
 """
 
 CSV = """\
@@ -92,7 +94,7 @@ renamed,last,final,CONV3-5,CONV3-5,4x5x5,4x5x5,,100,100,315,360,320,365,6300,720
 
 RICH = """\
 small -> small|er
-layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
+layers: 1 added, 2 changed, 1 renamed, 1 affected, 2 unchanged
 ╭───────────────────┬───────────┬───────────┬────────────┬────────╮
 │ total             │    before │     after │     change │      % │
 ├───────────────────┼───────────┼───────────┼────────────┼────────┤
@@ -106,17 +108,17 @@ layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
 │ inference memory  │ 18.00 KiB │ 24.00 KiB │ +6.000 KiB │  +33.3 │
 │ training memory   │ 43.50 KiB │ 62.50 KiB │ +19.00 KiB │  +43.7 │
 ╰───────────────────┴───────────┴───────────┴────────────┴────────╯
-╭──────────┬────────────────┬───────────────────────────────────────────────────┬──────────────────────┬─────────────┬────────────┬───────╮
-│ change   │ layer          │ what                                              │ volume               │ activations │ parameters │  MACs │
-├──────────┼────────────────┼───────────────────────────────────────────────────┼──────────────────────┼─────────────┼────────────┼───────┤
-│ changed  │ conv1          │ CONV3-8: filters 7 -> 8                           │ [9x11x7] -> [9x11x8] │         +99 │        +28 │ +2673 │
-│ added    │ bn1            │ BN                                                │ [9x11x8]             │        +792 │        +16 │       │
-│ changed  │ relu1 -> gelu1 │ GELU: kind relu -> gelu, works in place yes -> no │ [9x11x7] -> [9x11x8] │        +792 │            │       │
-│ affected │ pool1          │ POOL2                                             │ [4x5x7] -> [4x5x8]   │         +20 │            │       │
-│ renamed  │ last -> final  │ CONV3-5                                           │ [4x5x5]              │             │        +45 │  +900 │
-╰──────────┴────────────────┴───────────────────────────────────────────────────┴──────────────────────┴─────────────┴────────────┴───────╯
-memory   2 images in float32, torch-cuda, adam
-counted  counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB by 1024
+╭──────────┬────────────────┬─────────────────────────────────────────────┬──────────────────────┬─────────────┬────────────┬───────╮
+│ change   │ layer          │ what                                        │ volume               │ activations │ parameters │  MACs │
+├──────────┼────────────────┼─────────────────────────────────────────────┼──────────────────────┼─────────────┼────────────┼───────┤
+│ changed  │ conv1          │ CONV3-8: filters 7 -> 8                     │ [9x11x7] -> [9x11x8] │         +99 │        +28 │ +2673 │
+│ added    │ bn1            │ BN                                          │ [9x11x8]             │        +792 │        +16 │       │
+│ changed  │ relu1 -> gelu1 │ GELU: kind relu -> gelu, in place yes -> no │ [9x11x7] -> [9x11x8] │        +792 │            │       │
+│ affected │ pool1          │ POOL2                                       │ [4x5x7] -> [4x5x8]   │         +20 │            │       │
+│ renamed  │ last -> final  │ CONV3-5                                     │ [4x5x5]              │             │        +45 │  +900 │
+╰──────────┴────────────────┴─────────────────────────────────────────────┴──────────────────────┴─────────────┴────────────┴───────╯
+memory       2 images in float32, torch-cuda, adam
+conventions  counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB are powers of 1024
 """  # noqa: E501
 
 FORCED = {"FORCE_COLOR": "1", "NO_COLOR": "1", "PYTHONUTF8": "1"}

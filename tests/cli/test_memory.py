@@ -32,7 +32,7 @@ def test_the_verdict_comes_first() -> None:
     lines = called("memory", "vgg16", "--batch", "8").stdout.splitlines()
 
     assert lines[0] == "vgg16: memory, torch-cuda, 8 images, float32, momentum"
-    assert lines[1].startswith("training takes ")
+    assert lines[1].startswith("training: peak ")
     assert any(line.startswith("the notes' rule") for line in lines)
 
 
