@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, Command, Option, switch
 from cnncalc.cli.options import DESIGN, UNITS, OutputOptions, output_options
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.formats.check import CHECK_FORMATS
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

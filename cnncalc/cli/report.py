@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Group, format_of
 from cnncalc.cli.memory import MEMORY
 from cnncalc.cli.options import DESIGN, OUTPUT, UNITS, OutputOptions, load, refuse_input_twice
 from cnncalc.errors import DesignError, ValueProblem
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report

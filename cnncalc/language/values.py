@@ -21,6 +21,7 @@ from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.settings import NO_VALUES
 from cnncalc.language.syntax import ListOperand, Literal, Name, References
 from cnncalc.layers.keys import Boolean, is_whole, shown
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -218,7 +219,7 @@ def rounds_of(item: Item, environment: Environment) -> Rounds:
         for entry in value:
             if not isinstance(entry, list) or len(entry) != len(item.names):
                 count = len(entry) if isinstance(entry, list) else 1
-                parts = f"{count} part{'s' if count != 1 else ''}"
+                parts = plural(count, "part")
                 message = f"'as' gives {len(item.names)} names, but the entry {shown(entry)} has {parts}"
                 raise DesignError([Problem("wrong-names", message, item.suffix_span)])
     return Rounds(len(value), value, item.names)

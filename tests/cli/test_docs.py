@@ -24,6 +24,8 @@ from tests.calls import COMMAND, cnncalc, environment
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 TINY = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
 FRESH = f"""\
 # A net
@@ -336,8 +338,8 @@ FAILURES = {
         "  = hint: --output NAME.svg\n"
     ),
     "plot lenet5 --output ../out.svg": (
-        "a.md:1:15: error[picture]: a picture of a document is an SVG file below its folder, but '../out.svg' may lie "
-        "elsewhere: write it from that folder, without '..'\n"
+        "a.md:1:15: error[picture]: a picture of a document is an SVG file below its folder, but '../out.svg' may be "
+        "elsewhere: write it relative to that folder\n"
         "  |\n"
         "1 | <!-- cnncalc: plot lenet5 --output ../out.svg -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
@@ -586,7 +588,7 @@ def test_a_picture_lies_beside_its_document(tmp_path: Path) -> None:
     assert called(tmp_path, "inside/a.md") == (0, "inside/a.md: 1 marker, 1 brought up to date\n", "")
     drawing = (tmp_path / "inside/pictures/a.svg").read_text()
     assert drawing == cnncalc("plot", "lenet5").stdout
-    assert file.read_text().splitlines()[1].startswith("![Two bar charts over the depth of lenet5")
+    assert file.read_text().splitlines()[1].startswith("![Two bar charts over the layers of lenet5")
     assert file.read_text().splitlines()[1].endswith("](pictures/a.svg)")
     assert called(tmp_path, "--check", "inside/a.md") == (0, "inside/a.md: 1 marker, up to date\n", "")
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
     from cnncalc.memory.curve import Curve
 
+pytestmark = pytest.mark.slow
+
 BATCHES = (1, 2, 3, 7, 8, 32, 100, 1000)
 
 
@@ -45,8 +47,14 @@ def differences(report: Report, options: Options, batches: tuple[int, ...], curv
     return found
 
 
-@pytest.mark.parametrize("net", names())
-@pytest.mark.parametrize("profile", PROFILES)
+FEW = ("alexnet", "dcgan-generator", "googlenet-aux", "lenet5", "mobilenet-v2", "unet")
+
+
+@pytest.mark.parametrize(
+    ("net", "profile"),
+    [(net, "torch-cuda") for net in names()]
+    + [(net, profile) for net in FEW for profile in PROFILES if profile != "torch-cuda"],
+)
 def test_the_curve_of_a_named_net_is_what_the_account_says(net: str, profile: str) -> None:
     assert differences(cnncalc.analyze(net), Options(profile=profile), BATCHES) == []
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from cnncalc.memory.report import MemoryReport
 
+pytestmark = pytest.mark.slow
+
 browser = pytest.fixture(open_browser, scope="module", name="browser")
 
 
@@ -443,7 +445,7 @@ def test_without_a_program_everything_is_there_and_no_controls(window: Window) -
 
 
 def test_everything_can_be_reached_with_the_keyboard(window: Window) -> None:
-    page = window.open("resnet152")
+    page = window.open("resnet18")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     assert page.evaluate("document.activeElement.getBoundingClientRect().left >= 0")

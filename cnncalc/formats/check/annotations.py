@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.formats.document import listing, percent, plural
+from cnncalc.formats.document import listing
 from cnncalc.source import visible
-from cnncalc.units import format_bytes, short
+from cnncalc.units import format_bytes, percent, plural, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,8 +13,8 @@ from cnncalc.formats.check.annotations import (
     used,
     worst_first,
 )
-from cnncalc.formats.document import plural
 from cnncalc.source import visible
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from cnncalc.checks.check import CheckResult, LimitResult
