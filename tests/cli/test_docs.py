@@ -24,6 +24,8 @@ from tests.calls import COMMAND, cnncalc, environment
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 TINY = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
 FRESH = f"""\
 # A net
@@ -336,8 +338,8 @@ FAILURES = {
         "  = hint: --output NAME.svg\n"
     ),
     "plot lenet5 --output ../out.svg": (
-        "a.md:1:15: error[picture]: a picture of a document is an SVG file below its folder, but '../out.svg' may lie "
-        "elsewhere: write it from that folder, without '..'\n"
+        "a.md:1:15: error[picture]: a picture of a document is an SVG file below its folder, but '../out.svg' may be "
+        "elsewhere: write it relative to that folder\n"
         "  |\n"
         "1 | <!-- cnncalc: plot lenet5 --output ../out.svg -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
