@@ -206,7 +206,10 @@ def test_a_column_of_shares_in_a_file_for_programs() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (["table", NET, "--short", "--format", "csv"], "--short does not apply: --format csv always has exact integers"),
+        (
+            ["table", NET, "--short", "--format", "csv"],
+            "--short does not apply: --format csv always has exact integers",
+        ),
         (["list", "--short", "--format", "json"], "--short does not apply: --format json always has exact integers"),
         (
             ["list", "--columns", "name", "--format", "json"],
