@@ -55,7 +55,7 @@ class Page(NamedTuple):
 
 
 def page_of(report: Report, depth: int | None, room: float) -> Page:
-    """The page of a net, so many pixels wide."""
+    """The layout of the drawing for a page of that width."""
     detail = next(details_of(report, depth, LIMITS))
     readers: dict[int, int] = {}
     for part in detail.parts:
