@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.analysis.loading import load
 from cnncalc.analysis.report import account
-from cnncalc.checks.check import Orders
+from cnncalc.checks.check import CheckOptions
 from cnncalc.cli.report import checked, texts_of
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.memory.curve import curve_of
@@ -40,7 +40,7 @@ def steps(net: str) -> Iterator[tuple[str, str]]:
     yield "memory", ""
     curve = curve_of(Bench(report, Options()))
     yield "curve", ""
-    outcome = checked(net, report, DEFAULT_SETTINGS, Orders({}))
+    outcome = checked(net, report, DEFAULT_SETTINGS, CheckOptions({}))
     yield "budget and rules", ""
     texts = texts_of(report)
     yield "texts", ""

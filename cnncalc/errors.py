@@ -6,8 +6,9 @@ raises :class:`ShapeError` with the reason only; the caller that walks the graph
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from cnncalc.records import NamedTuple
 from cnncalc.source import excerpt, visible
 
 if TYPE_CHECKING:

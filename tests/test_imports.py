@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PACKAGE = Path(cnncalc.__file__).resolve().parent
 
 ROOMS = (
-    {"volume", "counts", "units", "source", "errors"},
+    {"records", "volume", "counts", "units", "source", "errors"},
     {"layers"},
     {"graph"},
     {"language"},

@@ -8,7 +8,7 @@ from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
 from cnncalc.analysis.reach import LONGEST_PERIOD, MOST_INTERVALS, PIXEL, Reach, joined, through
 from cnncalc.analysis.volumes import Shaped, depth_last, propagate
 from cnncalc.errors import DesignError, Problem
-from cnncalc.units import bytes_per_element
+from cnncalc.units import bytes_per_element, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -278,8 +278,8 @@ def require_layer(report: Report, name: str) -> LayerReport:
     except KeyError:
         inside = [row.name for row in report.layers if row.name.startswith(name + ".")]
         if inside:
-            count = f"{len(inside)} layer{'s' if len(inside) > 1 else ''}"
-            message = f"{report.name}: '{name}' is a block of {count}; name one of them, such as {inside[0]}"
+            block = f"a block of {plural(len(inside), 'layer')}"
+            message = f"{report.name}: '{name}' is {block}; name one of them, such as {inside[0]}"
             raise DesignError([Problem("unknown-layer", message)]) from None
         near = did_you_mean(name, [row.name for row in report.layers])
         raise DesignError([Problem("unknown-layer", f"{report.name} has no layer '{name}'{near}")]) from None

@@ -1,4 +1,4 @@
-"""What a design is compared with: a revision of its git repository, or a recorded baseline."""
+"""The base that relative limits refer to: a revision of the git repository, or a recorded baseline."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from cnncalc.language.settings import Settings
 
 SECONDS = 30
-"""git gets so long for an answer."""
+"""The time limit of a git command."""
 
 
 class NoBase(CnncalcError):
-    """There is nothing to compare with: the file is new, or the base lacks this value; the message says which."""
+    """The base does not have a file or a value."""
 
 
 class Base:
-    """Where the values of before come from."""
+    """A source of earlier values."""
 
     name = ""
 
     def value(self, file: str, measure: Measure) -> int:
-        """The value of a file; raises NoBase where there is none, DesignError where the base cannot be read."""
+        """The value of a file; raises NoBase if there is none, DesignError if the base cannot be read."""
         raise NotImplementedError
 
 
 class Revision(Base):
-    """The files as they are in a revision of the git repository."""
+    """The files in a revision of the git repository."""
 
     def __init__(self, revision: str, settings: Settings, folder: str = "") -> None:
         self.folder = folder
@@ -92,7 +92,7 @@ class Revision(Base):
 
     def _git(self, folder: str, *words: str) -> bytes:
         try:
-            # the executable is found as a shell would find it
+            # git is looked up on the PATH, as by a shell
             done = subprocess.run(  # noqa: S603
                 ["git", "-c", "core.quotepath=off", *words],  # noqa: S607
                 cwd=folder,
@@ -119,7 +119,7 @@ MOST_BASELINE = 16 * 1024 * 1024
 
 
 class Baseline(Base):
-    """Recorded values: a JSON file that ``check --record`` has written."""
+    """Values recorded by ``check --record`` in a JSON file."""
 
     def __init__(self, path: str, shown: str, folder: str = "") -> None:
         self.path = path
@@ -137,7 +137,7 @@ class Baseline(Base):
 
 
 def recorded_name(file: str, baseline: str, folder: str = "") -> str:
-    """The name of a file in a baseline: its path from where the baseline lies, or the name of a net."""
+    """The name of a file in a baseline: its path relative to the baseline, or the name of a net."""
     real = os.path.join(folder, file)
     if not file or not os.path.exists(real):
         return file

@@ -1,4 +1,4 @@
-"""Checks designs: reads each one, finds its budget, measures, compares; one outcome a file, nothing printed."""
+"""The check of designs: loads each file, measures it, and compares it with its budget; prints nothing."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PASSED, WARNED, BROKEN, UNKNOWN = "pass", "warning", "error", "no base"
-"""What came of a limit."""
+"""The verdict on a limit."""
 
 
-class Checked(NamedTuple):
-    """One limit that was held against its value.
+class LimitResult(NamedTuple):
+    """A limit compared with the value.
 
-    ``limit`` is the whole number that it comes to (None: relative, without a base), ``written`` how it stands in the
-    budget; ``base`` the value of before, where there is one. ``span`` None: the limit comes from the call.
+    ``limit`` is a whole number (None: relative, without a base), ``written`` its text in the budget; ``base`` is the
+    value it is relative to, if there is one. ``span`` is None for a limit of the call.
     """
 
     measure: Measure
@@ -53,17 +53,17 @@ class Checked(NamedTuple):
     span: Span | None
 
 
-class Outcome(NamedTuple):
-    """What came of one file.
+class FileResult(NamedTuple):
+    """The result of one file.
 
-    ``problems`` are mistakes in the file, its budget or its configuration, and warnings about the design; ``notes``
+    ``problems`` are errors in the file, its budget or its configuration, and warnings about the design; ``notes`` say
     what could not be compared, and why. ``recorded`` are values for a baseline.
     """
 
     file: str
     architecture: str
     path: str | None = None
-    checked: tuple[Checked, ...] = ()
+    checked: tuple[LimitResult, ...] = ()
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ class Outcome(NamedTuple):
 
     @property
     def lacks_base(self) -> bool:
-        """Whether a relative limit has nothing to compare with."""
+        """Whether a relative limit has no base."""
         return any(one.verdict == UNKNOWN for one in self.checked)
 
     def code(self, *, strict: bool = False) -> int:
@@ -100,10 +100,10 @@ class Outcome(NamedTuple):
         return int(strict and bool(self.warnings or self.lacks_base or not self.has_budget))
 
 
-class Checkup(NamedTuple):
-    """The outcomes of all files. ``remarks`` say what was looked at and left out."""
+class CheckResult(NamedTuple):
+    """The results of all files. ``remarks`` say which files were left out."""
 
-    outcomes: tuple[Outcome, ...]
+    files: tuple[FileResult, ...]
     remarks: tuple[str, ...] = ()
     strict: bool = False
     units: str = "iec"
@@ -112,12 +112,12 @@ class Checkup(NamedTuple):
     @property
     def code(self) -> int:
         """The exit code: 2 beats 1 beats 0."""
-        least = int(self.strict and not self.outcomes)
-        return max([outcome.code(strict=self.strict) for outcome in self.outcomes], default=least)
+        least = int(self.strict and not self.files)
+        return max([outcome.code(strict=self.strict) for outcome in self.files], default=least)
 
 
-class Orders(NamedTuple):
-    """What is asked of a check.
+class CheckOptions(NamedTuple):
+    """The options of a check.
 
     ``budget`` is that of the command line; ``base`` a revision and ``baseline`` a file of recorded values. With
     ``record`` values for a baseline are wanted, so a limit without a base is no error. ``rules``: design rules too,
@@ -137,7 +137,7 @@ class Orders(NamedTuple):
 
 
 class _Target(NamedTuple):
-    """What is checked: how it is named, how it is read, and the folder whose configuration holds."""
+    """A file or target to check: name in reports, target to load, and folder of its configuration."""
 
     shown: str
     target: str
@@ -151,14 +151,14 @@ class _Target(NamedTuple):
 _KEY = re.compile(r"^\s{0,3}\{?\s*[\"']?(?:layers|blocks|budget)[\"']?[ \t]*:", re.MULTILINE)
 
 
-def find_files(names: Sequence[str], folder: str = "") -> tuple[list[_Target], list[str], list[Outcome]]:
-    """What the names of a call stand for: folders are searched, each file comes once.
+def find_files(names: Sequence[str], folder: str = "") -> tuple[list[_Target], list[str], list[FileResult]]:
+    """The targets of a call's names; folders are searched, and each file comes once.
 
-    Gives remarks on what was left out and the outcomes of what cannot be read as well.
+    Also returns remarks on files left out, and the results of files that cannot be read.
     """
     found: dict[str, _Target] = {}
     remarks: list[str] = []
-    broken: list[Outcome] = []
+    broken: list[FileResult] = []
     for name in names:
         place = os.path.join(folder, name)
         if not name or name == "-" or not _exists(place):
@@ -189,11 +189,11 @@ def _add(found: dict[str, _Target], path: str, start: str) -> None:
     found.setdefault(shown, _Target(shown, path, os.path.dirname(os.path.abspath(path)), shown))
 
 
-def _architecture_files(folder: str, start: str, broken: list[Outcome]) -> tuple[list[str], int]:
+def _architecture_files(folder: str, start: str, broken: list[FileResult]) -> tuple[list[str], int]:
     """The architecture files below a folder, in order, and how many other YAML files there are.
 
-    A file is one if ``layers``, ``blocks`` or ``budget`` begins a line; hidden files and folders are left out. One that
-    cannot be read is broken: it may be one.
+    A file is one if a line begins with ``layers``, ``blocks`` or ``budget``; hidden files and folders are left out. A
+    file that cannot be read is reported as broken.
     """
     files: list[str] = []
     others = 0
@@ -207,7 +207,7 @@ def _architecture_files(folder: str, start: str, broken: list[Outcome]) -> tuple
                 text = read_text(path)
             except DesignError as error:
                 shown = shown_path(path, start)
-                broken.append(Outcome(visible(shown), "", shown, problems=error.every))
+                broken.append(FileResult(visible(shown), "", shown, problems=error.every))
                 continue
             if _KEY.search(text):
                 files.append(path)
@@ -220,38 +220,38 @@ def _architecture_files(folder: str, start: str, broken: list[Outcome]) -> tuple
 
 
 class Checker:
-    """Checks files one after the other."""
+    """Checks files one by one."""
 
-    def __init__(self, orders: Orders, settings: Settings, stdin: str | None = None) -> None:
-        self.orders = orders
+    def __init__(self, options: CheckOptions, settings: Settings, stdin: str | None = None) -> None:
+        self.options = options
         self.settings = settings
         self.stdin = stdin
-        self.configurations = Configurations(orders.folder)
+        self.configurations = Configurations(options.folder)
         self._bases: dict[tuple[str, str], Base | DesignError] = {}
 
-    def check(self, names: Sequence[str]) -> Checkup:
-        """The outcome of each file; raises DesignError where a base that the call names cannot be read."""
-        targets, remarks, broken = find_files(names, self.orders.folder)
-        orders = self.orders
-        if orders.baseline is not None:
+    def check(self, names: Sequence[str]) -> CheckResult:
+        """The results of all files; raises DesignError if the base of the call cannot be read."""
+        targets, remarks, broken = find_files(names, self.options.folder)
+        options = self.options
+        if options.baseline is not None:
             self._base_of(NO_CONFIGURATION)
-        outcomes = broken + [self.outcome(target) for target in targets]
+        outcomes = broken + [self.file_result(target) for target in targets]
         outcomes.sort(key=lambda outcome: outcome.file)
         name = None
-        if orders.base is not None or orders.baseline is not None:
+        if options.base is not None or options.baseline is not None:
             name = (
-                visible(orders.base)
-                if orders.base is not None
-                else shown_path(os.path.join(orders.folder, str(orders.baseline)), orders.folder)
+                visible(options.base)
+                if options.base is not None
+                else shown_path(os.path.join(options.folder, str(options.baseline)), options.folder)
             )
-        return Checkup(tuple(outcomes), tuple(remarks), orders.strict, orders.units, name)
+        return CheckResult(tuple(outcomes), tuple(remarks), options.strict, options.units, name)
 
-    def outcome_of(self, name: str, report: Report) -> Outcome:
-        """What came of a net that is already accounted for, of the target of that name."""
-        (target, *_), _, _ = find_files([name], self.orders.folder)
-        return self.outcome(target, report)
+    def result_of(self, name: str, report: Report) -> FileResult:
+        """The result of the target of that name, whose report is already there."""
+        (target, *_), _, _ = find_files([name], self.options.folder)
+        return self.file_result(target, report)
 
-    def outcome(self, target: _Target, report: Report | None = None) -> Outcome:
+    def file_result(self, target: _Target, report: Report | None = None) -> FileResult:
         """The result of one file, whatever its problems; ``report`` if there is one already."""
         problems: list[Problem] = []
         design = None if report is None else report.graph
@@ -262,7 +262,7 @@ class Checker:
                     target.shown if target.path is not None else target.target,
                     self.settings,
                     self.stdin,
-                    self.orders.folder,
+                    self.options.folder,
                 )
                 architecture = design.name
                 report = account(design)
@@ -278,10 +278,10 @@ class Checker:
             problems += _unknown_rules(design.ignore)
             own = _attempt(lambda: read_budget(design.budget) if design.budget is not None else {}, {}, problems)
         configuration = _attempt(lambda: self.configurations.of_folder(target.folder), NO_CONFIGURATION, problems)
-        outcome = Outcome(target.shown, architecture, target.path, problems=tuple(problems))
+        outcome = FileResult(target.shown, architecture, target.path, problems=tuple(problems))
         if report is None or outcome.is_broken:
             return outcome
-        budget = merged(configuration.budget or {}, own, self.orders.budget)
+        budget = merged(configuration.budget or {}, own, self.options.budget)
         try:
             return self._checked(outcome, report, budget, configuration)
         except DesignError as error:
@@ -290,16 +290,16 @@ class Checker:
             code = getattr(error, "code", "design")
             return outcome._replace(problems=(*problems, Problem(code, str(error))))
 
-    def _checked(self, outcome: Outcome, report: Report, budget: Budget, configuration: Configuration) -> Outcome:
+    def _checked(self, outcome: FileResult, report: Report, budget: Budget, configuration: Configuration) -> FileResult:
         """The result with limits and design rules checked."""
         base = self._base_of(configuration)
         if isinstance(base, Revision) and outcome.path is not None:
-            base.verify(os.path.dirname(os.path.abspath(os.path.join(self.orders.folder, outcome.path))))
-        if base is None and self.orders.record is None and is_relative(budget.values()):
+            base.verify(os.path.dirname(os.path.abspath(os.path.join(self.options.folder, outcome.path))))
+        if base is None and self.options.record is None and is_relative(budget.values()):
             return outcome._replace(problems=(*outcome.problems, *_baseless(budget)))
         meter = Meter(report)
         notes: list[str] = []
-        checked: list[Checked] = []
+        checked: list[LimitResult] = []
         for entry in budget.values():
             before, reason = self._before(base, outcome, entry.measure)
             if reason is not None and reason not in notes:
@@ -310,37 +310,37 @@ class Checker:
             for one in checked
             if one.verdict in (BROKEN, WARNED) and not _is_redundant(one, checked)
         ]
-        if self.orders.rules:
+        if self.options.rules:
             findings += self._rules(report, outcome, configuration)
         return outcome._replace(
             checked=tuple(checked),
             findings=tuple(findings),
             notes=tuple(notes),
             has_budget=bool(budget),
-            recorded=_recorded(meter, budget) if self.orders.record is not None else (),
+            recorded=_recorded(meter, budget) if self.options.record is not None else (),
         )
 
     def _base_of(self, configuration: Configuration) -> Base | None:
         """The base of the call, else that of the configuration."""
-        orders = self.orders
-        revision, path = orders.base, orders.baseline
+        options = self.options
+        revision, path = options.base, options.baseline
         if revision is None and path is None:
             revision, path = configuration.base, configuration.baseline
             if revision is not None and path is not None:
                 message = "the configuration names both a base and a baseline; keep one of them"
                 raise DesignError([Problem("usage", f"{configuration.file}: {message}")])
-            if path is not None and orders.record is not None and not os.path.exists(path):
+            if path is not None and options.record is not None and not os.path.exists(path):
                 return None
-        path = None if path is None else os.path.join(orders.folder, path)
+        path = None if path is None else os.path.join(options.folder, path)
         key = ("revision", revision) if revision is not None else ("baseline", path or "")
         if key == ("baseline", ""):
             return None
         if key not in self._bases:
             try:
                 self._bases[key] = (
-                    Revision(revision, self.settings, orders.folder)
+                    Revision(revision, self.settings, options.folder)
                     if revision is not None
-                    else Baseline(str(path), shown_path(str(path), orders.folder), orders.folder)
+                    else Baseline(str(path), shown_path(str(path), options.folder), options.folder)
                 )
             except DesignError as error:
                 self._bases[key] = error
@@ -349,8 +349,8 @@ class Checker:
             raise found
         return found
 
-    def _before(self, base: Base | None, outcome: Outcome, measure: Measure) -> tuple[int | None, str | None]:
-        """The value of before, or why there is none."""
+    def _before(self, base: Base | None, outcome: FileResult, measure: Measure) -> tuple[int | None, str | None]:
+        """The value of the base, or the reason why there is none."""
         if base is None:
             return None, None
         try:
@@ -358,7 +358,7 @@ class Checker:
         except NoBase as error:
             return None, str(error)
 
-    def _compared(self, meter: Meter, entry: Entry, base: int | None) -> list[Checked]:
+    def _compared(self, meter: Meter, entry: Entry, base: int | None) -> list[LimitResult]:
         actual = meter.value(entry.measure)
         found = []
         for limit in entry.limits:
@@ -372,12 +372,12 @@ class Checker:
             span = limit.span
             if span is not None and span.source.name.startswith("--"):
                 span = None
-            found.append(Checked(entry.measure, limit.bound, limit.amount.text, value, actual, base, verdict, span))
+            found.append(LimitResult(entry.measure, limit.bound, limit.amount.text, value, actual, base, verdict, span))
         return found
 
-    def _finding(self, outcome: Outcome, meter: Meter, one: Checked) -> Finding:
+    def _finding(self, outcome: FileResult, meter: Meter, one: LimitResult) -> Finding:
         assert one.limit is not None
-        units, unit = self.orders.units, one.measure.unit
+        units, unit = self.options.units, one.measure.unit
         over = abs(one.actual - one.limit)
         by = brief(over, unit, units)
         if one.limit:
@@ -403,9 +403,9 @@ class Checker:
             advice=advise(meter, one.measure, one.bound, one.limit),
         )
 
-    def _rules(self, report: Report, outcome: Outcome, configuration: Configuration) -> list[Finding]:
-        select = self.orders.select or configuration.select
-        ignore = (*configuration.ignore, *self.orders.ignore)
+    def _rules(self, report: Report, outcome: FileResult, configuration: Configuration) -> list[Finding]:
+        select = self.options.select or configuration.select
+        ignore = (*configuration.ignore, *self.options.ignore)
         return run_rules(report, file=outcome.file, select=select, ignore=ignore)
 
 
@@ -450,16 +450,15 @@ def _recorded(meter: Meter, budget: Budget) -> tuple[tuple[str, int], ...]:
     return tuple((name, meter.value(measure)) for name, measure in sorted(measures.items()))
 
 
-def _is_redundant(one: Checked, checked: Sequence[Checked]) -> bool:
+def _is_redundant(one: LimitResult, checked: Sequence[LimitResult]) -> bool:
     """Whether it is a warning for a measure whose maximum is exceeded too."""
     return one.verdict == WARNED and any(
         other.measure == one.measure and other.bound == "max" and other.verdict == BROKEN for other in checked
     )
 
 
-def recorded_values(checkup: Checkup, path: str, folder: str = "") -> dict[str, dict[str, int]]:
-    """What a baseline at that path holds."""
+def recorded_values(result: CheckResult, path: str, folder: str = "") -> dict[str, dict[str, int]]:
+    """The values that a baseline at that path records."""
     return {
-        recorded_name(outcome.path or outcome.file, path, folder): dict(outcome.recorded)
-        for outcome in checkup.outcomes
+        recorded_name(outcome.path or outcome.file, path, folder): dict(outcome.recorded) for outcome in result.files
     }

@@ -81,11 +81,11 @@ def reference(name: str) -> Schema:
 
 
 def any_of(*ways: Schema, description: str = "") -> Schema:
-    """What is one of these."""
+    """Any one of several schemas."""
     return {**({"description": description} if description else {}), "anyOf": list(ways)}
 
 
-# What readers accept
+# Readers
 
 
 def whole(least: int) -> list[Schema]:
@@ -119,7 +119,7 @@ def decimal(reader: Decimal) -> list[Schema]:
 
 
 def accepted(reader: Reader) -> list[Schema]:
-    """What a reader accepts, written out; expressions come beside it."""
+    """The values that a reader accepts, without expressions."""
     if isinstance(reader, Whole):
         return whole(reader.least)
     if isinstance(reader, Pair):
@@ -147,7 +147,7 @@ def accepted(reader: Reader) -> list[Schema]:
 
 
 def reader_name(reader: Reader) -> str:
-    """The definition that holds what a reader accepts: readers that accept the same share it."""
+    """The name of the definition for a reader; equal readers share it."""
     parts = [type(reader).__name__.lower()]
     if isinstance(reader, Choice):
         parts += reader.words
@@ -162,7 +162,7 @@ def reader_schemas() -> Schema:
 
 
 def key_schema(name: str, item: Key) -> Schema:
-    """A key of a layer kind: what it expects, and what it is if left out."""
+    """A key of a layer kind, with its default in the description."""
     description = f"{name}: {item.means}; {item.reader.expects}"
     default = default_of(item)
     if default is not None:
@@ -174,7 +174,7 @@ def key_schema(name: str, item: Key) -> Schema:
 
 
 def kind_schema(kind: type[Layer]) -> Schema:
-    """A layer in a list: its keys, or the value of its short form, or the volume that it must give."""
+    """A layer in a list: its keys, the value of its bare key, or its stated volume."""
     keys = {name: key_schema(name, item) for name, item in kind.keys.items()}
     ways: list[Schema] = [{"type": "object"}, {"type": "null"}, reference("volume")]
     if kind.bare is not None:
@@ -227,7 +227,7 @@ def entry_schema() -> Schema:
 
 
 def definitions() -> Schema:
-    """What the parts of an architecture file have in common."""
+    """The definitions that several parts of an architecture file use."""
     text = {"type": ["string", "number", "boolean"]}
     name = {**text, "description": "The name of a layer, a group or a call; @ may stand before it."}
     boolean = [reference("boolean")]
@@ -321,14 +321,14 @@ def option_schemas(key: str) -> Schema:
 
 
 def ignore_schema() -> Schema:
-    """Design rules that are to be silent."""
+    """Suppressed design rules."""
     code = any_of(*[{"enum": RULE_CODES}, whole_text("|".join(map(re.escape, RULE_CODES)))])
     name = {"type": ["string", "number", "boolean"]}
     layers = {
         "type": ["string", "number", "boolean", "array"],
         "items": name,
         "minItems": 1,
-        "description": "The layers or blocks for which the rule is silent.",
+        "description": "The layers or blocks for which the rule is ignored.",
     }
     table = {"type": "object", "properties": dict.fromkeys(RULE_CODES, layers), "propertyNames": code}
     return any_of(
@@ -336,7 +336,7 @@ def ignore_schema() -> Schema:
         *code["anyOf"],
         table,
         {"type": "array", "items": any_of(*code["anyOf"], table)},
-        description="Design rules that are to be silent, in the whole file or for some layers.",
+        description="Design rules to ignore, in the whole file or for some layers.",
     )
 
 
@@ -401,8 +401,8 @@ def configuration_schema() -> Schema:
         "budget": {**budget, "description": "What every design may cost, unless its file says otherwise."},
         "base": {**text, "description": "The git revision with which designs are compared: origin/main."},
         "baseline": {**text, "description": "The file of recorded values, as seen from the configuration."},
-        "select": {**rules, "description": "The only design rules that are asked (default: all)."},
-        "ignore": {**rules, "description": "Design rules that are silent."},
+        "select": {**rules, "description": "The only design rules to run (default: all)."},
+        "ignore": {**rules, "description": "Design rules to ignore."},
     }
     return {
         "$schema": DRAFT,

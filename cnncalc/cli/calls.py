@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import FAILED
 from cnncalc.cli.console import Console, StreamError
@@ -12,6 +12,7 @@ from cnncalc.cli.registry import COMMANDS, find_command
 from cnncalc.documents.marker import Answer, Picture
 from cnncalc.documents.picture import check_path, words_of
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, Command, Option, switch
 from cnncalc.cli.options import DESIGN, UNITS, OutputOptions, output_options
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.formats.check import CHECK_FORMATS
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cnncalc.checks.check import Checkup, Orders
+    from cnncalc.checks.check import CheckOptions, CheckResult
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions
     from cnncalc.errors import Problem
@@ -65,25 +66,25 @@ def run(call: Call, console: Console) -> int:
     if not call.files:
         raise ValueProblem("check needs FILES", code="usage", hint="cnncalc check FILE, FOLDER or the name of a net")
     from cnncalc.checks.check import Checker
-    from cnncalc.formats.check import write_checkup
+    from cnncalc.formats.check import write_result
     from cnncalc.formats.check.annotations import summary
 
     stdin = console.read_input() if "-" in call.files else None
-    checkup = Checker(_orders(call, console.folder), call.design.settings(), stdin).check(call.files)
-    _print_problems(checkup, console)
+    result = Checker(_check_options(call, console.folder), call.design.settings(), stdin).check(call.files)
+    _print_problems(result, console)
     if call.record is not None:
-        _write_record(checkup, call.record, console)
+        _write_record(result, call.record, console)
     chosen = call.output.format or "text"
-    console.write(write_checkup(checkup, chosen), call.output, chosen)
-    if checkup.code and not call.output.to_stdout:
-        console.print_error(f"cnncalc check: {summary(checkup)}")
-    return checkup.code
+    console.write(write_result(result, chosen), call.output, chosen)
+    if result.code and not call.output.to_stdout:
+        console.print_error(f"cnncalc check: {summary(result)}")
+    return result.code
 
 
-def _orders(call: Call, folder: str) -> Orders:
+def _check_options(call: Call, folder: str) -> CheckOptions:
     """What to check; raises errors for a wrong budget and for unknown rules."""
     from cnncalc.checks.budget import from_calls, read_budget
-    from cnncalc.checks.check import Orders
+    from cnncalc.checks.check import CheckOptions
 
     if call.base is not None and call.baseline is not None:
         raise ValueProblem("--base and --baseline exclude each other", code="usage")
@@ -93,7 +94,7 @@ def _orders(call: Call, folder: str) -> Orders:
         known("--select", call.select)
         known("--ignore", call.ignore)
     limits = (*call.limits, *call.warning_limits, *call.lower_limits)
-    return Orders(
+    return CheckOptions(
         budget=read_budget(from_calls(limits)) if limits else {},
         base=call.base,
         baseline=call.baseline,
@@ -107,11 +108,11 @@ def _orders(call: Call, folder: str) -> Orders:
     )
 
 
-def _print_problems(checkup: Checkup, console: Console) -> None:
+def _print_problems(result: CheckResult, console: Console) -> None:
     """Prints the problems of each file, each problem once."""
     seen: set[Problem] = set()
     blocks = []
-    for outcome in checkup.outcomes:
+    for outcome in result.files:
         fresh = [problem for problem in outcome.problems if problem not in seen]
         seen.update(fresh)
         if fresh:
@@ -120,16 +121,16 @@ def _print_problems(checkup: Checkup, console: Console) -> None:
         console.print_error("\n\n".join(blocks))
 
 
-def _write_record(checkup: Checkup, file: str, console: Console) -> None:
+def _write_record(result: CheckResult, file: str, console: Console) -> None:
     """Writes the values for --baseline, if all files could be measured."""
     from cnncalc.checks.baseline import baseline_text
     from cnncalc.checks.check import recorded_values
 
-    if any(outcome.is_broken for outcome in checkup.outcomes):
+    if any(outcome.is_broken for outcome in result.files):
         console.print_error(f"{file} is not written, since not every file could be measured")
     else:
         console.write(
-            baseline_text(recorded_values(checkup, console.path(file), console.folder)),
+            baseline_text(recorded_values(result, console.path(file), console.folder)),
             OutputOptions(file=file),
             "json",
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, format_of_ending
+from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import MOST_DIGITS
 

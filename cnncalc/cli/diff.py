@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, FAILED, Command, Option, switch
 from cnncalc.cli.memory import MEMORY, some_of
@@ -18,6 +18,7 @@ from cnncalc.cli.options import (
 )
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import is_exact
+from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 
 if TYPE_CHECKING:

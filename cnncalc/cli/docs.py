@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, FAILED, WRONG, Command, choice, switch
 from cnncalc.cli.console import StreamError, reason
 from cnncalc.documents import SYNTAXES, syntax_of
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
+from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 
 if TYPE_CHECKING:

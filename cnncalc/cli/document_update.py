@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.cli.calls import CALLABLE, Caller, CallError, MarkerProblem, problems_of
 from cnncalc.documents import SYNTAXES
 from cnncalc.documents.scan import scan
 from cnncalc.documents.update import OutputRejected, Update, body_of, update
 from cnncalc.errors import Problem, listed
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.documents.marker import Marker

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, whole_number
 from cnncalc.cli.memory import MEMORY, report_options
 from cnncalc.cli.options import COLUMNS, DESIGN, NOTATION, TABLE_FORMATS, analyze, output_options
 from cnncalc.errors import ValueProblem
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.cli.console import Console

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Group, Option, choice, format_of, switch, whole_number
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.formats import FORMATS, is_exact
+from cnncalc.records import NamedTuple
 from cnncalc.units import BYTES_PER_ELEMENT, MOST_DIGITS, UNIT_STYLES
 from cnncalc.volume import Volume
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Option, choice, whole_number
 from cnncalc.cli.memory import MEMORY, report_options
@@ -10,6 +10,7 @@ from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options
 from cnncalc.drawings import KINDS, OVER_TIME, WIDTH, draw
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import FORMATS
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.cli.console import Console

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Group, format_of
 from cnncalc.cli.memory import MEMORY
 from cnncalc.cli.options import DESIGN, OUTPUT, UNITS, OutputOptions, load, refuse_input_twice
 from cnncalc.errors import DesignError, ValueProblem
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
-    from cnncalc.checks.check import Orders, Outcome
+    from cnncalc.checks.check import CheckOptions, FileResult
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions
     from cnncalc.language.settings import Settings
@@ -44,7 +45,7 @@ class Call(NamedTuple):
 def run(call: Call, console: Console) -> None:
     """Writes the page."""
     from cnncalc.analysis.report import account
-    from cnncalc.checks.check import Orders
+    from cnncalc.checks.check import CheckOptions
     from cnncalc.memory.curve import curve_of
     from cnncalc.memory.report import Bench, account_memory
     from cnncalc.page import report_page
@@ -58,7 +59,7 @@ def run(call: Call, console: Console) -> None:
         memories.append(memory)
         curves.append(curve_of(Bench(report, call.memory), memory.training.segments))
         outcomes.append(
-            checked(target, report, call.design.settings(), Orders({}, units=call.units, folder=console.folder))
+            checked(target, report, call.design.settings(), CheckOptions({}, units=call.units, folder=console.folder))
         )
     if call.after is None:
         page = report_page(memories[0], curves[0], outcomes[0], texts_of(memories[0].report), units=call.units)
@@ -88,7 +89,7 @@ def _targets(call: Call, console: Console) -> tuple[str, ...]:
 
 
 def _comparison(
-    memories: list[MemoryReport], curves: list[Curve], outcomes: list[Outcome], targets: tuple[str, str], units: str
+    memories: list[MemoryReport], curves: list[Curve], outcomes: list[FileResult], targets: tuple[str, str], units: str
 ) -> str:
     """The page of two nets."""
     from cnncalc.analysis.difference import Quantity, difference
@@ -117,11 +118,11 @@ def _comparison(
     )
 
 
-def checked(target: str, report: Report, settings: Settings, orders: Orders) -> Outcome:
+def checked(target: str, report: Report, settings: Settings, options: CheckOptions) -> FileResult:
     """The outcome of the budget and the design rules; DesignError if the budget is wrong."""
     from cnncalc.checks.check import Checker
 
-    outcome = Checker(orders, settings).outcome_of(target, report)
+    outcome = Checker(options, settings).result_of(target, report)
     if outcome.is_broken:
         raise DesignError(outcome.problems)
     return outcome

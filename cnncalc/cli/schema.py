@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Group, switch
 from cnncalc.cli.options import OUTPUT, OutputOptions
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.cli.console import Console

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, choice
 from cnncalc.cli.options import DESIGN, TABLE_FORMATS, ReportOptions, analyze, output_options
 from cnncalc.errors import ValueProblem
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.cli.console import Console

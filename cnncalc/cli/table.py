@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, choice, switch
 from cnncalc.cli.options import COLUMNS, DEPTH, DESIGN, NOTATION, REPORT, TABLE_FORMATS, analyze, output_options
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import is_exact
 from cnncalc.formats.document import chosen_columns
+from cnncalc.records import NamedTuple
 from cnncalc.views.layer_table import COLUMNS as KNOWN
 from cnncalc.views.layer_table import EXACT, document
 

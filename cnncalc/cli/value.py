@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Command, Option
 from cnncalc.cli.memory import MEMORY, report_options, some_of
 from cnncalc.cli.options import DESIGN, DTYPE, NOTATION, analyze, output_options
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.checks.value import Figure

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, switch, whole_number
 from cnncalc.cli.options import BATCH, DESIGN, TABLE_FORMATS, UNITS, ReportOptions, analyze, output_options
 from cnncalc.errors import ValueProblem
+from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:

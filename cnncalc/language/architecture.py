@@ -24,10 +24,10 @@ from cnncalc.language.syntax import (
     Design,
     Item,
     LayerSyntax,
+    ListOperand,
     Literal,
     Operand,
     References,
-    Several,
 )
 from cnncalc.language.yaml_tree import Document, Mapping, Node, Scalar, Sequence, raw_value
 from cnncalc.layers import KINDS
@@ -379,7 +379,7 @@ class _FileReader:
             parts = [self.operand(item) for item in node.items]
             if all(isinstance(part, Literal) for part in parts):
                 return Literal([part.value for part in parts if isinstance(part, Literal)], node.span)
-            return Several(tuple(parts), node.span)
+            return ListOperand(tuple(parts), node.span)
         return read_scalar(node)
 
 

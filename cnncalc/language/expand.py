@@ -19,6 +19,7 @@ from cnncalc.language.validation import Validator, begins_with_input, is_merge, 
 from cnncalc.language.values import Environment, Variables, holds, rounds_of, yes_or_no
 from cnncalc.layers.base import Layer
 from cnncalc.layers.input import Input
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +85,7 @@ class Expander:
         self.problems += self.planner.problems
         if isinstance(self.settings.optional, tuple) and self.occurrences != len(self.settings.optional):
             given, there = len(self.settings.optional), self.occurrences
-            message = f"--optional decides {given} optional item{'s' if given != 1 else ''}, but the net has {there}"
+            message = f"--optional decides {plural(given, 'optional item')}, but the net has {there}"
             self.problems.append(Problem("optional", message, None))
         nodes = self._nodes()
         if self.problems:

@@ -12,7 +12,7 @@ from cnncalc.errors import MOST_PROBLEMS, Problem, did_you_mean
 from cnncalc.language.syntax import Argument, Block, Label, LayerSyntax, Literal, Name, Operand, References
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
-from cnncalc.units import MOST_DIGITS
+from cnncalc.units import MOST_DIGITS, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -276,7 +276,7 @@ class Planner:
         if argument.key is None:
             free = next((name for name in names if name not in plan.given), None)
             if free is None:
-                count = f"{len(names)} value{'s' if len(names) != 1 else ''}"
+                count = plural(len(names), "value")
                 message = f"the block {block.name} takes {count}, but more are given"
                 self._problem("unknown-key", message, argument.span)
             else:

@@ -43,14 +43,14 @@ class References(NamedTuple):
     span: Span
 
 
-class Several(NamedTuple):
-    """A list of a file, some of whose entries are expressions."""
+class ListOperand(NamedTuple):
+    """A list in a file with expressions among its entries."""
 
     items: tuple[Operand, ...]
     span: Span
 
 
-Operand: TypeAlias = "Literal | Name | Code | References | Several"
+Operand: TypeAlias = "Literal | Name | Code | References | ListOperand"
 
 
 class Argument(NamedTuple):
@@ -88,7 +88,7 @@ class GroupSyntax(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A unit with its ``?`` or ``*``."""
+    """A layer or group with its ``?`` or ``*``."""
 
     unit: LayerSyntax | GroupSyntax
     optional: bool = False
@@ -106,16 +106,16 @@ class Parameter(NamedTuple):
 
 
 class Default(NamedTuple):
-    """A default of a file for one key of a kind."""
+    """The default of a file for a key, or the value of a variable."""
 
     value: Operand
     span: Span
 
 
 class Design(NamedTuple):
-    """A design as read: the station between text and expansion.
+    """A design as read, before its expansion.
 
-    ``variables`` of a file with their values, None where the file leaves the value open; ``defaults`` by kind and key.
+    ``variables`` are those of the file with their values (None: open); ``defaults`` are by kind and key.
     """
 
     name: str

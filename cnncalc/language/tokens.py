@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Token(NamedTuple):
-    """A piece of a pattern: its type, its value and where it stands in the text.
+    """A token: its type, its value and its offsets in the text.
 
     Types: ``word``, ``integer``, ``size``, ``decimal``, ``label``, ``end``, and each mark as itself (``->``, ``[``).
     """
@@ -44,13 +44,13 @@ _NAME_CHARACTERS = re.compile(r"(?:[\w./]|-(?!>))+")
 
 
 class Scanner:
-    """Cuts a text into tokens; the first character that fits nowhere ends it with a DesignError."""
+    """Splits a text into tokens; raises DesignError at the first invalid character."""
 
     def __init__(self, text: Text) -> None:
         self.text = text
 
     def problem(self, code: str, message: str, start: int, end: int, hint: str | None = None) -> DesignError:
-        """The error at a stretch of the text."""
+        """The error for a span of the text."""
         return DesignError([Problem(code, message, self.text.span(start, end), hint)])
 
     def tokens(self) -> list[Token]:

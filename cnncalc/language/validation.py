@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cnncalc.errors import Problem, did_you_mean
 from cnncalc.language.expression import VOLUME_NAMES, Code
 from cnncalc.language.plan import KEY_WORDS
-from cnncalc.language.syntax import GroupSyntax, LayerSyntax, Name, Several
+from cnncalc.language.syntax import GroupSyntax, LayerSyntax, ListOperand, Name
 from cnncalc.layers.keys import Boolean
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Validator:
         self, operand: Operand, known: Iterable[str], words: Iterable[str], *, volumes: bool = True
     ) -> None:
         """Notes which names a value uses, and which of them have no value."""
-        if isinstance(operand, Several):
+        if isinstance(operand, ListOperand):
             for part in operand.items:
                 self._note_names(part, known, words, volumes=volumes)
             return

@@ -19,8 +19,9 @@ from cnncalc.language.expression import (
 from cnncalc.language.guesses import yaml_guess
 from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.settings import NO_VALUES
-from cnncalc.language.syntax import Literal, Name, References, Several
+from cnncalc.language.syntax import ListOperand, Literal, Name, References
 from cnncalc.layers.keys import Boolean, is_whole, shown
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -147,7 +148,7 @@ def value_of(operand: Operand, environment: Environment, here: Any, words: Itera
         if text in VOLUME_NAMES:
             return _part(text, environment, here)
         return text
-    if isinstance(operand, Several):
+    if isinstance(operand, ListOperand):
         values = [value_of(part, environment, here, words) for part in operand.items]
         return DeferredList(values) if entries_of(values) else values
     if isinstance(operand, References):
@@ -218,7 +219,7 @@ def rounds_of(item: Item, environment: Environment) -> Rounds:
         for entry in value:
             if not isinstance(entry, list) or len(entry) != len(item.names):
                 count = len(entry) if isinstance(entry, list) else 1
-                parts = f"{count} part{'s' if count != 1 else ''}"
+                parts = plural(count, "part")
                 message = f"'as' gives {len(item.names)} names, but the entry {shown(entry)} has {parts}"
                 raise DesignError([Problem("wrong-names", message, item.suffix_span)])
     return Rounds(len(value), value, item.names)
@@ -230,7 +231,7 @@ def names_of(operand: Operand) -> set[str]:
         return {operand.text}
     if isinstance(operand, Code):
         return set(operand.names)
-    if isinstance(operand, Several):
+    if isinstance(operand, ListOperand):
         return set().union(*(names_of(part) for part in operand.items))
     return set()
 

@@ -1,7 +1,7 @@
-"""A net as text that reads back to the same net: a pattern, or an architecture file.
+"""A graph as text that reads back to the same net: a pattern, or an architecture file.
 
-Blocks become groups with a name, branches that meet again become forks, and what repeats word for word becomes a
-repeat; what is none of these is said with ``FROM(@name)`` and ``ADD(@name)``.
+Blocks become named groups, branches that merge become forks, and equal items in a row become a repeat; other
+connections are written with ``FROM(@name)`` and ``ADD(@name)``.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from cnncalc.graph import Graph, Node, RawValue
 
 LONGEST_REPEAT = 24
-"""So many items may repeat together."""
+"""The most items of a repeated sequence."""
 
 WIDTH = 110
 
 
 class _Unreachable(Exception):
-    """A name that no reference from here can mean, because a nearer layer has it as well."""
+    """No reference reaches a name here, because a layer in a nearer scope has it too."""
 
 
 # values
 
 
 def _number(value: int) -> str:
-    """A whole number as an expression whose literals the language reads."""
+    """A whole number, as an expression if it has too many digits for a literal."""
     limit = 10**MOST_DIGITS
     if abs(value) < limit:
         return str(value)
@@ -110,7 +110,7 @@ def layer_text(layer: Layer, extra: Sequence[str] = ()) -> str:
 
 
 class _Counter:
-    """Counts layers as the language does, so that only names that differ are written."""
+    """Numbers layers as the language does, so that only names that differ are written."""
 
     def __init__(self, prefix: str, outer: _Counter | None, one_input: bool) -> None:
         self.prefix = prefix
@@ -295,7 +295,7 @@ def _bracketed(items: list[str]) -> str:
 
 
 def _compressed(items: list[str]) -> list[str]:
-    """Items in which what follows itself word for word is written once, with its count; named items never do."""
+    """The items with equal sequences in a row written once, with a count; named items are not repeated."""
     result: list[str] = []
     at = 0
     while at < len(items):

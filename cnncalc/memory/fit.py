@@ -9,6 +9,7 @@ from cnncalc.errors import CnncalcError
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Bench, Options, best_segments
 from cnncalc.memory.segments import Segment, segments_of
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -213,4 +214,4 @@ def _checkpoints(
         names = ", ".join(segment.name for segment in cheapest)
         measure(f"checkpoint {names}", bench, again(cheapest), cheapest)
     if best:
-        measure(f"checkpoint best ({len(best)} segment{'s' if len(best) > 1 else ''})", bench, again(best), best)
+        measure(f"checkpoint best ({plural(len(best), 'segment')})", bench, again(best), best)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.difference import Difference
-    from cnncalc.checks.check import Outcome
+    from cnncalc.checks.check import FileResult
     from cnncalc.memory.curve import Curve
     from cnncalc.memory.report import MemoryReport
 
@@ -34,7 +34,7 @@ FOLDED = 60
 
 
 def report_page(
-    memory: MemoryReport, curve: Curve, outcome: Outcome, texts: Sequence[tuple[str, str]], *, units: str = "iec"
+    memory: MemoryReport, curve: Curve, outcome: FileResult, texts: Sequence[tuple[str, str]], *, units: str = "iec"
 ) -> str:
     """The page of one net. ``memory`` is made with logs; ``texts`` are the design itself, with titles."""
     report = memory.report
@@ -65,7 +65,7 @@ def comparison_page(
     names: tuple[str, str],
     memories: tuple[MemoryReport, MemoryReport],
     curves: tuple[Curve, Curve],
-    outcomes: tuple[Outcome, Outcome],
+    outcomes: tuple[FileResult, FileResult],
     texts: Sequence[tuple[str, str]],
     *,
     units: str = "iec",

@@ -11,7 +11,7 @@ from cnncalc.source import excerpt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cnncalc.checks.check import Checked, Outcome
+    from cnncalc.checks.check import FileResult, LimitResult
     from cnncalc.checks.findings import Finding
 
 VERDICTS = {
@@ -23,7 +23,7 @@ VERDICTS = {
 """Class and words of each verdict on a limit."""
 
 
-def checks_section(outcomes: Sequence[Outcome], names: Sequence[str], units: str) -> str:
+def checks_section(outcomes: Sequence[FileResult], names: Sequence[str], units: str) -> str:
     """The section on budgets and design rules; of several nets one after the other."""
     title = "Budgets and findings"
     if len(outcomes) == 1:
@@ -34,7 +34,7 @@ def checks_section(outcomes: Sequence[Outcome], names: Sequence[str], units: str
     return section("checks", title, *parts)
 
 
-def _outcome(outcome: Outcome, units: str) -> list[str]:
+def _outcome(outcome: FileResult, units: str) -> list[str]:
     found = [_finding(finding, units) for finding in outcome.findings]
     notes = [prose(note) for note in outcome.notes]
     return [
@@ -44,7 +44,7 @@ def _outcome(outcome: Outcome, units: str) -> list[str]:
     ]
 
 
-def _limits(outcome: Outcome, units: str) -> str:
+def _limits(outcome: FileResult, units: str) -> str:
     has_base = any(one.base is not None for one in outcome.checked)
     columns = [("limit on", ""), ("value", "n"), ("limit", "n"), ("used", "n")]
     if has_base:
@@ -54,7 +54,7 @@ def _limits(outcome: Outcome, units: str) -> str:
     return table("The budget of the net", columns, rows)
 
 
-def _limit(one: Checked, units: str, *, has_base: bool) -> list[str]:
+def _limit(one: LimitResult, units: str, *, has_base: bool) -> list[str]:
     look, word = VERDICTS[one.verdict]
     cells = [
         text(one.measure.title.replace("_", " ")),

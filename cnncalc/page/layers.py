@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.page.markup import attribute, scrolling, text
 from cnncalc.units import format_bytes, plural
-from cnncalc.views.layer_table import remark, row_of
+from cnncalc.views.layer_table import remarks_of, row_of
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
@@ -88,7 +88,7 @@ def table_tools() -> str:
 
 def layer_table(report: Report, units: str) -> str:
     """The table with its totals."""
-    has_remarks = any(remark(row_of(row.name, row.label, (row,))) for row in report.layers)
+    has_remarks = any(remarks_of(row_of(row.name, row.label, (row,))) for row in report.layers)
     columns = (*COLUMNS, ("remarks", "")) if has_remarks else COLUMNS
     heads = "".join([f'<th scope="col"{attribute("class", kind)}>{title}</th>' for title, kind in columns])
     lines: list[str] = []
@@ -148,7 +148,7 @@ def _line(row: Row, level: int, units: str, *, has_remarks: bool) -> str:
     field = row.last.receptive_field
     parts.append(f'<td class="n" data-v="{field[0] * field[1]}">{field[0]}\u00d7{field[1]}</td>')
     if has_remarks:
-        parts.append(f"<td>{text(remark(row))}</td>")
+        parts.append(f"<td>{text(remarks_of(row))}</td>")
     return "".join(parts) + "</tr>"
 
 

@@ -185,7 +185,8 @@ def _overhead(profile: str, units: str) -> str:
 
     if not profile.startswith("torch"):
         return ""
-    items = "; ".join([f"{item.what}: {item.low_text(Notation(units))} ({item.source})" for item in overheads(profile)])
+    notation = Notation(units)
+    items = "; ".join([f"{item.what}: {item.range_text(notation)} ({item.source})" for item in overheads(profile)])
     return paragraph(text(f"Device overhead, not included: {items}."), "note")
 
 

@@ -11,14 +11,14 @@ from cnncalc.views.shares import sentences
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
-    from cnncalc.checks.check import Outcome
+    from cnncalc.checks.check import FileResult
     from cnncalc.memory.report import MemoryReport
 
 MOST_OUTPUTS = 3
 """The summary names no more outputs of a net."""
 
 
-def summary_section(memory: MemoryReport, outcome: Outcome, units: str) -> str:
+def summary_section(memory: MemoryReport, outcome: FileResult, units: str) -> str:
     """The first section of the page."""
     report = memory.report
     shares = [prose(line) for line in sentences(report)]
@@ -92,7 +92,7 @@ def _memory(memory: MemoryReport, units: str) -> str:
     )
 
 
-def _budget(outcome: Outcome) -> str:
+def _budget(outcome: FileResult) -> str:
     """Whether it stays within its budget."""
     limits = len(outcome.checked)
     if not limits:

@@ -167,13 +167,13 @@ def test_a_measure_that_was_not_recorded_is_said(repository: Path, capsys: pytes
     ("text", "why"),
     [
         (None, "no such file or directory"),
-        ("{", "it is no JSON"),
+        ("{", "invalid JSON"),
         ("[]", "not a baseline of cnncalc (schema 1)"),
         ('{"schema": 2, "files": {}}', "not a baseline of cnncalc (schema 1)"),
         ('{"schema": 1, "files": {"a.yaml": {"parameters": "5M"}}}', "the values of 'a.yaml' are not whole numbers"),
         ('{"schema": 1, "files": {"a.yaml": {"parameters": -1}}}', "the values of 'a.yaml' are not whole numbers"),
         ('{"schema": 1, "files": {"a.yaml": {"parameters": NaN}}}', "the values of 'a.yaml' are not whole numbers"),
-        ("[" * 100_000, "it is no JSON"),
+        ("[" * 100_000, "invalid JSON"),
     ],
 )
 def test_a_bad_baseline_is_an_error(

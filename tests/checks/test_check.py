@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import cnncalc
-from cnncalc.checks.check import Checker, Orders
+from cnncalc.checks.check import Checker, CheckOptions
 from cnncalc.language.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ SOUND = "layers: INPUT 8x8x4 -> RELU\n"
 def problems(folder: Path, text: str) -> list[str]:
     """The problems that a check finds in a file, each with its place."""
     (folder / "net.yaml").write_text(text, encoding="utf-8")
-    (outcome,) = Checker(Orders({}), Settings()).check([str(folder / "net.yaml")]).outcomes
+    (outcome,) = Checker(CheckOptions({}), Settings()).check([str(folder / "net.yaml")]).files
     return [
         f"{problem.span.line}:{problem.span.column} {problem.code}: {problem.message}"
         for problem in outcome.problems

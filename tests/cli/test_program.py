@@ -8,7 +8,7 @@ import pty
 import re
 import signal
 import subprocess
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -236,13 +236,24 @@ def test_an_internal_error_is_one_line_and_exit_code_3() -> None:
 
 
 def test_an_interrupt_is_exit_code_130() -> None:
+    """Also where the tests run with SIGINT ignored, as under nohup: the program starts with its default."""
+    code = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+        "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    )
     with subprocess.Popen(
-        [*COMMAND, "table", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
-    ) as process:
-        time.sleep(1.0)  # it waits for standard input
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 130
+        [COMMAND[0], "-c", code, *COMMAND[1:], "table", "-"],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
         assert process.stderr is not None
+        process.stdin.write(b"#" * 200_000)  # more than a pipe holds: returns when the program reads
+        for _ in range(10):  # a signal between two reads waits for the next signal
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=6)
+                break
+        assert process.returncode == 130
         assert process.stderr.read() == b"interrupted\n"
 
 

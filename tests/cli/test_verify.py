@@ -34,8 +34,8 @@ memory of its own  5 of 5  1 in place or views, 4 with memory of their own
 totals             7 of 7  968 elements in memory of their own
 receptive field    5 of 5  4 seen in full, 1 cut off at the border
 
-memory of the run  parameters and buffers 2.789 KiB, activations at once at most 14.30 KiB
-result             every number of 5 layers agrees
+memory used  parameters and buffers 2.789 KiB, live activations at most 14.30 KiB
+result       every number of 5 layers agrees
 """
 
 
@@ -55,7 +55,7 @@ def test_what_did_not_agree_is_printed_and_the_exit_code_is_1(
     assert run(["verify", "INPUT[13x17x3] -> CONV3-4/2 -> RELU -> POOL"]) == 1
 
     out, err = capsys.readouterr()
-    assert "pool1: volumes: the table says 1x3x5x4, measured 1x3x4x4" in out
+    assert "pool1: volumes: expected 1x3x5x4, measured 1x3x4x4" in out
     assert "every number" not in out
     assert err == ""
 
@@ -134,17 +134,17 @@ def test_there_is_no_progress_without_a_terminal(monkeypatch: pytest.MonkeyPatch
 TRAINED = """\
 pattern: two training steps in NumPy with 2 images, float64, adam, random weights (seed 3)
 
-moment                  computed  measured  difference
+point                   computed  measured  difference
 ----------------------  --------  --------  ----------
 before the first step     13,480    13,480           0
 after forward             24,256    24,256           0
 after backward            22,136    22,136           0
-kept for backward         15,600    15,600           0
+saved for backward        15,600    15,600           0
 peak                      33,344    33,344           0
 peak of the first step    27,632    27,632           0
 
-bytes           of arrays alive, as NumPy reports them to Python's memory tracer
-layer by layer  equal at 11 of 11 moments: each layer forward and backward, the loss, the optimizer
+bytes              of live arrays, as NumPy reports them to tracemalloc
+layer by layer     equal at 11 of 11 points: each layer forward and backward, the loss, the optimizer
 """
 
 
@@ -156,7 +156,7 @@ def test_a_training_step_is_measured_and_held_against_the_replay(capsys: pytest.
 
     out, err = capsys.readouterr()
     assert out.startswith(TRAINED)
-    assert out.endswith("result          every number agrees to the byte\n")
+    assert out.endswith("result             every number agrees to the byte\n")
     assert err == ""
 
 

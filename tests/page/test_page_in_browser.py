@@ -443,7 +443,7 @@ def test_without_a_program_everything_is_there_and_no_controls(window: Window) -
 
 
 def test_everything_can_be_reached_with_the_keyboard(window: Window) -> None:
-    page = window.open("resnet152")
+    page = window.open("resnet18")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     assert page.evaluate("document.activeElement.getBoundingClientRect().left >= 0")
