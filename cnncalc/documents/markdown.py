@@ -1,4 +1,4 @@
-"""Markdown as CommonMark reads it: HTML comments outside of all code, in blocks of HTML and in the middle of text."""
+"""Markdown as CommonMark reads it: HTML comments outside of code, in HTML blocks and within text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnncalc.documents.marker import Answer, Picture
 
 CONTAINERS = re.compile(r"(?:[\s>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*")
-"""What a line may begin with before a comment that stands alone on it."""
+"""What may precede a comment that is alone on its line."""
 
 
 def comments(text: str) -> Iterator[Comment]:
@@ -35,12 +35,12 @@ def comments(text: str) -> Iterator[Comment]:
 
 
 def _is_bare(head: str) -> bool:
-    """Whether a line begins with containers alone."""
+    """Whether the head of a line holds only container markers."""
     return CONTAINERS.fullmatch(head) is not None
 
 
 def _joined(text: str, pieces: Sequence[Piece]) -> tuple[str, list[int]]:
-    """The pieces as one text, and where in it each begins."""
+    """The pieces as one text, and the offset of each in it."""
     starts, length = [], 0
     for piece in pieces:
         starts.append(length)
@@ -53,7 +53,7 @@ def _origin(pieces: Sequence[Piece], starts: list[int], offset: int) -> int:
     return pieces[place].start + offset - starts[place]
 
 
-# What is written
+# Output
 
 
 ENTITIES = {sign: f"&#{ord(sign)};" for sign in "\\`*_[]~$|"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -79,7 +79,7 @@ def listing(answer: Answer, indent: str) -> list[str]:
 
 
 def inline(text: str) -> str:
-    """Words that Markdown and HTML alike show as they are."""
+    """A line of words, escaped for Markdown and HTML alike."""
     text = visible(text)
     if VOLUME.fullmatch(text):
         return text
@@ -88,5 +88,5 @@ def inline(text: str) -> str:
 
 
 def _at_start(found: re.Match[str]) -> str:
-    """What would begin a heading, a list or a rule."""
+    """The escape of a character that would begin a heading, a list or a rule."""
     return f"&#{ord(found[1])};" if found[1] else f"{found[2]}&#{ord(found[3])};"

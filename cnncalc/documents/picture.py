@@ -1,4 +1,4 @@
-"""Pictures beside a document: where they may lie, and what they show in words."""
+"""Pictures of a document: allowed paths, and descriptions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PARTS = (re.compile(r"<desc\b[^>]*>(.*?)</desc>", re.S), re.compile(r"<title\b[^
 
 
 def words_of(svg: str) -> str:
-    """What a drawing shows, in the words of its description, else of its title."""
+    """The description of a drawing, or else its title."""
     for part in PARTS:
         found = part.search(svg)
         if found is not None and found[1].strip():
@@ -26,7 +26,8 @@ def check_path(path: str) -> None:
         raise ValueProblem(f"{rule}, but '{path[:60]}' does not end in .svg", code="picture")
     if path.startswith(("/", "~")) or re.match("[A-Za-z]:", path) or "\\" in path or ".." in path.split("/"):
         raise ValueProblem(
-            f"{rule}, but '{path[:60]}' may lie elsewhere: write it from that folder, without '..'", code="picture"
+            f"{rule}, but '{path[:60]}' may be elsewhere: write it relative to that folder",
+            code="picture",
         )
     if not path.isprintable() or any(sign in path for sign in "<>\"'{}[]|%#?"):
-        raise ValueProblem(f"{rule}, but '{path[:60]}' holds characters that a link cannot", code="picture")
+        raise ValueProblem(f"{rule}, but '{path[:60]}' holds characters that links do not allow", code="picture")

@@ -14,6 +14,8 @@ from tests.calls import called, cnncalc
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 BEFORE = """\
 name: small
 layers: INPUT 9x11x3 -> CONV3-7 -> RELU -> POOL2 -> CONV3-5@last -> FC-4
@@ -279,9 +281,9 @@ def test_what_is_not_committed_is_compared_too(repository: Path) -> None:
         (("nets/x.yaml", "--base", "HAED"), "cannot read the base 'HAED'"),
         (("nets/x.yaml", "--base", "--all"), "cannot read the base '--all': not a revision"),
         (("a.yaml", "--base", "HEAD"), "a.yaml is new: HEAD does not have it"),
-        (("vgg16", "--base", "HEAD"), "--base compares a file with its earlier form, but 'vgg16' is no file"),
-        (("nets", "--base", "HEAD"), "'nets' is no file"),
-        (("nets/x.yaml", "a.yaml", "--base", "HEAD"), "--base compares one file with its earlier form, but two"),
+        (("vgg16", "--base", "HEAD"), "--base compares a file with its earlier version, but 'vgg16' is not a file"),
+        (("nets", "--base", "HEAD"), "'nets' is not a file"),
+        (("nets/x.yaml", "a.yaml", "--base", "HEAD"), "--base compares one file with its earlier version, but two"),
         (("nets/x.yaml",), "diff compares two targets, but one is given"),
         (("-", "-"), "standard input can be read once"),
         ((), "cnncalc diff needs BEFORE"),

@@ -60,6 +60,7 @@ def documents(draw: st.DrawFn) -> tuple[str, str]:
     return syntax, text if draw(st.booleans()) else text.rstrip("\r\n")
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(documents(), st.data())
 def test_laws_of_bringing_up_to_date(document: tuple[str, str], data: st.DataObject) -> None:
@@ -139,8 +140,8 @@ def test_what_would_be_read_as_a_part_of_the_document_is_refused(syntax: str, an
     assert done.text == text
     assert done.changes == ()
     assert str(done.problem).startswith(
-        f"page:1:{begin.index('{') + 1}: error[unfit-output]: what this call gives would be read as a part of the "
-        f"document: its markers would not be found again\n"
+        f"page:1:{begin.index('{') + 1}: error[unfit-output]: the output of this call would be read as part of "
+        f"the document and hide its markers\n"
     )
 
 
@@ -163,8 +164,7 @@ def test_several_lines_do_not_fit_into_a_line() -> None:
         body_of(marker, Answer("1\n2\n"), SYNTAXES["markdown"])
 
     assert str(error.value) == (
-        "only one line fits into the middle of a line, but this call gives 2: let its markers stand on lines of their "
-        "own"
+        "only one line fits within a line, but this call prints 2: put its markers on lines of their own"
     )
 
 
@@ -274,14 +274,14 @@ def test_a_picture_lies_below_its_document(path: str) -> None:
     ("path", "why"),
     [
         ("a.png", "does not end in .svg"),
-        ("/a.svg", "may lie elsewhere: write it from that folder, without '..'"),
-        ("../a.svg", "may lie elsewhere: write it from that folder, without '..'"),
-        ("a/../../b.svg", "may lie elsewhere: write it from that folder, without '..'"),
-        ("C:/a.svg", "may lie elsewhere: write it from that folder, without '..'"),
-        ("a\\b.svg", "may lie elsewhere: write it from that folder, without '..'"),
-        ("~/a.svg", "may lie elsewhere: write it from that folder, without '..'"),
-        ("a<b>.svg", "holds characters that a link cannot"),
-        ("a\nb.svg", "holds characters that a link cannot"),
+        ("/a.svg", "may be elsewhere: write it relative to that folder"),
+        ("../a.svg", "may be elsewhere: write it relative to that folder"),
+        ("a/../../b.svg", "may be elsewhere: write it relative to that folder"),
+        ("C:/a.svg", "may be elsewhere: write it relative to that folder"),
+        ("a\\b.svg", "may be elsewhere: write it relative to that folder"),
+        ("~/a.svg", "may be elsewhere: write it relative to that folder"),
+        ("a<b>.svg", "holds characters that links do not allow"),
+        ("a\nb.svg", "holds characters that links do not allow"),
     ],
 )
 def test_a_picture_lies_nowhere_else(path: str, why: str) -> None:
