@@ -231,6 +231,7 @@ def test_a_named_net_in_plain_text_loads_yaml_alone() -> None:
     assert loaded(["table", "vgg16"]) <= {"yaml"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HEAVY)
 def test_what_is_loaded_is_noticed(name: str) -> None:
     """The guard above can fail."""

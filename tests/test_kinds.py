@@ -256,6 +256,7 @@ def trait(name: str, layer: Layer, inputs: tuple[Any, ...]) -> bool:
     return bool(value(inputs[0]) if callable(value) else value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAITS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_run_of_a_kind_agrees_with_its_traits(kind: str, name: str) -> None:

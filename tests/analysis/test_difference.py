@@ -222,6 +222,7 @@ def test_percents_are_rounded_half_away_from_zero(before: int, after: int, tenth
     assert Quantity("macs", "count", before, after).tenths == tenths
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("after", "changes"),
     [

@@ -225,7 +225,7 @@ def test_a_report_in_a_file_leaves_one_line_behind(folder: Path, capsys: pytest.
         (("vgg16", "--base", "HEAD", "--baseline", "b"), "error[usage]: --base and --baseline exclude each other"),
         (("vgg16", "--max", "parameters=5M", "--max", "parameters=6M"), "--max:1:1: error[repeated-key]"),
         (("vgg16", "--max"), "error[usage]: "),
-        (("vgg16", "--format", "sarf"), "error[usage]: --format: expected text or json or"),
+        (("vgg16", "--format", "sarf"), "error[usage]: --format: expected text or markdown or json or"),
         (("--strict",), "error[usage]: check needs FILES"),
     ],
 )

@@ -14,6 +14,8 @@ from tests.calls import called, cnncalc
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 BEFORE = """\
 name: small
 layers: INPUT 9x11x3 -> CONV3-7 -> RELU -> POOL2 -> CONV3-5@last -> FC-4

@@ -24,6 +24,8 @@ from tests.calls import COMMAND, cnncalc, environment
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 TINY = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
 FRESH = f"""\
 # A net

@@ -16,6 +16,8 @@ import pytest
 from cnncalc.cli.registry import COMMANDS
 from tests.calls import COMMAND, called, cnncalc, environment
 
+pytestmark = pytest.mark.slow
+
 TINY = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
 
 

@@ -27,6 +27,8 @@ from tests.random_nets import fixed_seeds
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = ROOT / "docs" / "architecture.schema.json"
 CONFIGURATION = ROOT / "docs" / "configuration.schema.json"
 NETS = sorted(

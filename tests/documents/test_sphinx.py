@@ -14,6 +14,8 @@ from tests.calls import environment
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("sphinx", reason="Sphinx is not installed: the extension is not built")
 
 CONF = """\

@@ -60,6 +60,7 @@ def documents(draw: st.DrawFn) -> tuple[str, str]:
     return syntax, text if draw(st.booleans()) else text.rstrip("\r\n")
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(documents(), st.data())
 def test_laws_of_bringing_up_to_date(document: tuple[str, str], data: st.DataObject) -> None:

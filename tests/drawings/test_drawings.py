@@ -37,6 +37,8 @@ from tests.random_nets import examples, random_design, seeds
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "plots"
 NETS = ("lenet5", "vgg16", "googlenet", "resnet152")
 """Nets that are compared whole, and looked at in a browser."""

@@ -22,6 +22,8 @@ from tests.random_nets import examples, random_design
 if TYPE_CHECKING:
     from cnncalc.errors import Problem
 
+pytestmark = pytest.mark.slow
+
 FILES = [
     "name: a\ninput: 9x11x3\nvariables: {n: 2, w: [3, 4], p: same}\ndefaults: {conv: {bias: no}}\nblocks:\n"
     "  C(kernel, filters, stride=1): CONV{kernel}-filters/stride(pad=p) -> BN -> RELU\n"

@@ -15,6 +15,8 @@ from cnncalc.language.limits import YAML_BYTES
 from cnncalc.language.reading import read_design, read_pattern
 from tests.calls import ROOT, environment
 
+pytestmark = pytest.mark.slow
+
 
 def yaml_of(depth: int) -> str:
     return "layers: RELU\ninput: 8x8x3\nbudget: {parameters: " + "[" * depth + "]" * depth + "}\n"

@@ -21,6 +21,8 @@ from tests.random_nets import examples, fixed_seeds, random_design, seeds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+pytestmark = pytest.mark.slow
+
 MIB = 1024 * 1024
 
 

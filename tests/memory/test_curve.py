@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
     from cnncalc.memory.curve import Curve
 
+pytestmark = pytest.mark.slow
+
 BATCHES = (1, 2, 3, 7, 8, 32, 100, 1000)
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
+pytestmark = pytest.mark.slow
+
 CALLS = [
     ("lenet5",),
     ("vgg16",),

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from cnncalc.memory.report import MemoryReport
 
+pytestmark = pytest.mark.slow
+
 browser = pytest.fixture(open_browser, scope="module", name="browser")
 
 

@@ -16,6 +16,8 @@ from tests.test_layers import entering, parameters
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
 from tests.run.torch_reference import layer_in_torch  # noqa: E402
 

@@ -15,6 +15,8 @@ from cnncalc.run.meter import Meter
 from cnncalc.run.verify import verify
 from cnncalc.run.weights import build
 
+pytestmark = pytest.mark.slow
+
 FORKED = """INPUT[17x23x3] -> CONV3-8 -> BN -> RELU -> POOL3/2(round=ceil, pad=1)
 -> [ CONV1-12(bias=no)@side | DWCONV3 -> RELU -> CONV1-12 -> DROPOUT ] -> ADD(in_place=yes) -> RELU
 -> [CONV3-4 | SLICE(from=2, to=7) | AVGPOOL3/1(pad=1)] -> CONCAT -> RESHAPE 9x4x63 -> FLATTEN -> FC-5 -> SOFTMAX"""

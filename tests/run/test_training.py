@@ -23,6 +23,8 @@ from tests.layer_cases import CASES, Case
 from tests.random_nets import fixed_seeds, random_design
 from tests.test_layers import entering, parameters, works_in_place
 
+pytestmark = pytest.mark.slow
+
 BACKWARD_CASES = [case for case in CASES if case.kind != "input"]
 """All but the images themselves, which have no gradient."""
 

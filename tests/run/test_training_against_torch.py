@@ -21,6 +21,8 @@ from tests.test_layers import entering, parameters
 if TYPE_CHECKING:
     from tests.layer_cases import Case
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
 from torch.nn import functional as F  # noqa: E402, N812  # its usual name
 

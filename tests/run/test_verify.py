@@ -203,6 +203,7 @@ def test_progress_is_told_of_every_layer() -> None:
     assert told == [(what, index, name) for what in ("run", "receptive field") for index, name in enumerate(names)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "net",
     ["lenet5", "alexnet", "googlenet-aux", "resnet50", "densenet121", "mobilenet-v2", "dcgan-generator", "nin"],
