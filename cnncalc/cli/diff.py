@@ -144,13 +144,13 @@ def _memory(before: Report, after: Report, options: Options) -> tuple[Quantity, 
 
 def _peaks(report: Report, options: Options) -> tuple[int, int]:
     """The peaks of inference and training in bytes."""
-    from cnncalc.memory.report import Bench, notes_rule
+    from cnncalc.memory.report import Simulation, notes_rule
 
     if options.profile == "notes":
         rule = notes_rule(report, options)
         return rule.inference_bytes, rule.training_bytes
-    bench = Bench(report, options)
-    return bench.inference(options.batch).peak_bytes, bench.training(options.batch).peak_bytes
+    simulation = Simulation(report, options)
+    return simulation.inference(options.batch).peak_bytes, simulation.training(options.batch).peak_bytes
 
 
 COMMAND = Command(

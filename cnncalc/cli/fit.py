@@ -45,8 +45,8 @@ def run(call: Call, console: Console) -> int:
     """Prints what fits; 1 if one image does not, or the batch asked for does not."""
     from cnncalc.memory.devices import read_memory
     from cnncalc.memory.fit import fit
-    from cnncalc.memory.report import Bench, check_options
-    from cnncalc.memory.sharding import on_several
+    from cnncalc.memory.report import Simulation, check_options
+    from cnncalc.memory.sharding import sharded
     from cnncalc.views.fit import fit_document
 
     if call.capacity is None:
@@ -66,7 +66,7 @@ def run(call: Call, console: Console) -> int:
     several = None
     if call.devices is not None:
         stage = int(call.zero or 0)
-        several = on_several(Bench(report, options), options.batch, call.devices, stage, capacity - call.reserve)
+        several = sharded(Simulation(report, options), options.batch, call.devices, stage, capacity - call.reserve)
     document = fit_document(found, notation=notation, device=device, several=several)
     console.write_document(document.with_columns(call.columns), call.output)
     return DONE if found.training.largest_batch or (several is not None and several.largest_batch) else FAILED
