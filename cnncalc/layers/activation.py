@@ -208,6 +208,7 @@ class Silu(Activation):
     """
 
     kind: ClassVar[str] = "silu"
+    other_names: ClassVar[tuple[str, ...]] = ("swish",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SILU"
     memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True, composed_volumes=5)
 
@@ -233,6 +234,7 @@ class HardSwish(Activation):
     """
 
     kind: ClassVar[str] = "hswish"
+    other_names: ClassVar[tuple[str, ...]] = ("hardswish",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSWISH"
     memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True)
 
@@ -256,6 +258,7 @@ class HardSigmoid(Activation):
     """
 
     kind: ClassVar[str] = "hsigmoid"
+    other_names: ClassVar[tuple[str, ...]] = ("hardsigmoid",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSIGMOID"
     is_rectifier: ClassVar[bool] = False
     output_range: ClassVar[tuple[float, float]] = (0, 1)
@@ -281,6 +284,7 @@ class LeakyRelu(Activation):
     """
 
     kind: ClassVar[str] = "lrelu"
+    other_names: ClassVar[tuple[str, ...]] = ("leakyrelu", "leaky")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRELU(0.1)"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
     bare: ClassVar[str | None] = "slope"

@@ -108,6 +108,7 @@ class Conv(Convolution):
     """
 
     kind: ClassVar[str] = "conv"
+    other_names: ClassVar[tuple[str, ...]] = ("conv2d", "convolution")
     example: ClassVar[str] = "INPUT 56x56x32 -> CONV3-64/2"
     depth_key: ClassVar[str | None] = "filters"
     thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1, "connections": None}
@@ -268,6 +269,7 @@ class DepthwiseConv(Convolution):
     """
 
     kind: ClassVar[str] = "dwconv"
+    other_names: ClassVar[tuple[str, ...]] = ("depthwise", "depthwiseconv", "sepconv")
     example: ClassVar[str] = "INPUT 56x56x32 -> DWCONV3/2"
     thin_keys: ClassVar[Mapping[str, Any]] = {"multiplier": 1}
     memory: ClassVar[Memory] = Memory(keeps_input=True)
@@ -338,6 +340,7 @@ class Deconv(Layer):
     """
 
     kind: ClassVar[str] = "deconv"
+    other_names: ClassVar[tuple[str, ...]] = ("convtranspose", "convt", "upconv", "transposedconv")
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
     why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
     is_linear = True

@@ -53,6 +53,7 @@ class FullyConnected(Dense):
     """
 
     kind: ClassVar[str] = "fc"
+    other_names: ClassVar[tuple[str, ...]] = ("dense", "linear", "ip")
     example: ClassVar[str] = "INPUT 7x7x512 -> FC-4096"
     why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
     is_linear = True

@@ -75,6 +75,7 @@ class Add(Elementwise):
     """
 
     kind: ClassVar[str] = "add"
+    other_names: ClassVar[tuple[str, ...]] = ("sum", "plus")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [CONV3-16 | ] -> ADD"
     is_linear = True
     memory: ClassVar[Memory] = Memory(gradient="same")
@@ -106,6 +107,7 @@ class Multiply(Elementwise):
     """
 
     kind: ClassVar[str] = "mul"
+    other_names: ClassVar[tuple[str, ...]] = ("multiply",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [GAP -> FC-16 -> SIGMOID | ] -> MUL"
     why_input: ClassVar[str] = "the gradient of one factor is the other one"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
@@ -145,6 +147,7 @@ class Concat(Merge):
     """
 
     kind: ClassVar[str] = "concat"
+    other_names: ClassVar[tuple[str, ...]] = ("cat", "concatenate")
     example: ClassVar[str] = "INPUT 28x28x16 -> [CONV1-64 | CONV3-32] -> CONCAT"
     is_linear = True
     picks_values = True

@@ -185,6 +185,7 @@ class BatchNorm(Affine):
     """
 
     kind: ClassVar[str] = "bn"
+    other_names: ClassVar[tuple[str, ...]] = ("batchnorm", "batchnormalization")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> BN"
     centres_channels: ClassVar[bool] = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
@@ -317,6 +318,7 @@ class LayerNorm(ImageNorm):
     """
 
     kind: ClassVar[str] = "ln"
+    other_names: ClassVar[tuple[str, ...]] = ("layernorm",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LN(axes=depth)"
     memory: ClassVar[Memory] = Memory(keeps_input=True)
 
@@ -363,6 +365,7 @@ class GroupNorm(ImageNorm):
     """
 
     kind: ClassVar[str] = "gn"
+    other_names: ClassVar[tuple[str, ...]] = ("groupnorm",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-64 -> GN32"
     thin_keys: ClassVar[Mapping[str, Any]] = {"groups": 1}
     memory: ClassVar[Memory] = Memory(keeps_input=True)
@@ -414,6 +417,7 @@ class InstanceNorm(ImageNorm):
     """
 
     kind: ClassVar[str] = "in"
+    other_names: ClassVar[tuple[str, ...]] = ("instancenorm",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> IN"
     centres_channels: ClassVar[bool] = True
     memory: ClassVar[Memory] = Memory(keeps_input=True)
@@ -449,6 +453,7 @@ class LocalResponseNorm(Layer):
     """
 
     kind: ClassVar[str] = "lrn"
+    other_names: ClassVar[tuple[str, ...]] = ("norm",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRN5"
     drawn: ClassVar[str] = "joined"
     thin_depth: ClassVar[int | None] = 2

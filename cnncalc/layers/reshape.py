@@ -85,6 +85,7 @@ class Reshape(Layer):
     """
 
     kind: ClassVar[str] = "reshape"
+    other_names: ClassVar[tuple[str, ...]] = ("view",)
     example: ClassVar[str] = "INPUT 1x1x100 -> FC-1568 -> RESHAPE 7x7x32"
     is_linear = True
     picks_values = True
@@ -135,6 +136,7 @@ class Upsample(Layer):
     """
 
     kind: ClassVar[str] = "upsample"
+    other_names: ClassVar[tuple[str, ...]] = ("interpolate", "resize")
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> UPSAMPLE2"
     is_linear = True
     first: ClassVar[str | None] = "factor"
@@ -231,6 +233,7 @@ class ZeroPad(Layer):
     """
 
     kind: ClassVar[str] = "pad"
+    other_names: ClassVar[tuple[str, ...]] = ("zeropad", "zeropadding", "crop")
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> PAD([0, 1])"
     is_linear = True
     drawn: ClassVar[str] = "arrow"
@@ -337,6 +340,7 @@ class Slice(Layer):
     """
 
     kind: ClassVar[str] = "slice"
+    other_names: ClassVar[tuple[str, ...]] = ("split",)
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SLICE(8, to=24)"
     is_linear = True
     picks_values = True
