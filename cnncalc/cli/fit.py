@@ -52,7 +52,7 @@ def run(call: Call, console: Console) -> int:
     if call.capacity is None:
         raise ValueProblem("fit needs --memory", code="usage", hint="--memory 8GiB, or --memory rtx-3090")
     if call.zero is not None and call.devices is None:
-        raise ValueProblem("--zero splits over several devices; say how many with --data-parallel", code="usage")
+        raise ValueProblem("--zero needs the number of devices, --data-parallel", code="usage")
     call.output.require_columns(columns=call.columns)
     notation = call.notation.notation(call.output, console)
     capacity, device = read_memory(call.capacity)
@@ -80,7 +80,7 @@ def _bytes(text: str) -> int:
 
 COMMAND = Command(
     "fit",
-    "The largest batch that fits into a memory, and what else would help.",
+    "The largest batch that fits into memory, and what else would help.",
     HELP,
     Call,
     run,

@@ -111,6 +111,8 @@ class Layer:
     """
 
     kind: ClassVar[str] = ""
+    other_names: ClassVar[tuple[str, ...]] = ()
+    """Names of the kind in other tools, for hints."""
     example: ClassVar[str] = ""
     first: ClassVar[str | None] = None
     dash: ClassVar[str | None] = None
