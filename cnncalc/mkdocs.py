@@ -1,6 +1,6 @@
-"""The hook for MkDocs: it brings the markers of each page up to date while the site is built, and writes no source.
+"""The hook for MkDocs: updates the markers of each page while the site is built; sources are not changed.
 
-A file that ``hooks:`` of mkdocs.yml names holds one line:
+Put one line into a file and list it under ``hooks:`` in mkdocs.yml:
 
     from cnncalc.mkdocs import on_page_markdown
 """
@@ -15,7 +15,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 from cnncalc.cli.calls import Caller
-from cnncalc.cli.rewriting import rewrite
+from cnncalc.cli.document_update import update_document
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -26,16 +26,16 @@ logger = logging.getLogger("mkdocs.hooks.cnncalc")
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """The text of a page with its markers up to date; a mistake ends the build and says its place."""
+    """The text of a page with its markers up to date; an error ends the build."""
     folder = os.path.dirname(page.file.abs_src_path or "") or config.docs_dir
-    # what stands above the text of the page is taken away before; its lines count
+    # MkDocs has removed the front matter; blank lines replace it, so that line numbers in messages are right
     written = page.file.content_string.replace("\r\n", "\n")
     above = "\n" * written[: max(0, written.find(markdown))].count("\n")
-    done = rewrite(page.file.src_uri, above + markdown, "markdown", folder, Caller())
+    done = update_document(page.file.src_uri, above + markdown, "markdown", folder, Caller())
     for warning in done.warnings:
         logger.warning(warning)
-    if done.wrong:
-        raise PluginError(done.wrong)
+    if done.errors:
+        raise PluginError(done.errors)
     for drawing in done.drawings:
         place = os.path.normpath(os.path.join(os.path.dirname(page.file.src_uri), drawing.path)).replace(os.sep, "/")
         known = files.get_file_from_path(place)

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.checks.budget import from_python, read_budget
-from cnncalc.checks.check import Checker, Orders
+from cnncalc.checks.check import Checker, CheckOptions
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.formats.check.plain import write
 
@@ -25,32 +25,31 @@ def assert_within_budget(
     strict: bool = False,
     **budget: Any,
 ) -> None:
-    """Fails with all that is to be said if a design does not keep its budget.
+    """Raises AssertionError with all findings if a design exceeds its budget.
 
     ``target`` is a path, the name of a net or a pattern. ``budget`` holds limits as a file does:
-    ``parameters="5M"``, ``training_memory={"max": "8GiB", "batch": 64}``, ``receptive_field={"min": 200}``; key by
-    key they replace those of the file. ``base`` (a git revision) and ``baseline`` (a recorded file) are what
-    ``"+5%"`` is compared with. With ``strict`` warnings fail too.
+    ``parameters="5M"``, ``training_memory={"max": "8GiB", "batch": 64}``, ``receptive_field={"min": 200}``. For each
+    key they override those of the file. Limits such as ``"+5%"`` are relative to ``base`` (a git revision) or
+    ``baseline`` (a recorded file). With ``strict`` warnings fail too.
 
-    Raises AssertionError where a limit is broken or there is none at all, DesignError where the design or the budget
-    is wrong.
+    Raises AssertionError if a limit is broken or there is no limit, DesignError if the design or the budget is wrong.
     """
     from cnncalc.language.settings import Settings
 
     if base is not None and baseline is not None:
         raise ValueProblem("base and baseline exclude each other", code="usage")
-    orders = Orders(
+    options = CheckOptions(
         budget=read_budget(from_python(budget)) if budget else {},
         base=base,
         baseline=None if baseline is None else os.fspath(baseline),
         rules=False,
         strict=strict,
     )
-    checkup = Checker(orders, Settings(variables=dict(variables or {}))).check([os.fspath(target)])
-    (outcome,) = checkup.outcomes or (None,)
+    result = Checker(options, Settings(variables=dict(variables or {}))).check([os.fspath(target)])
+    (outcome,) = result.files or (None,)
     if outcome is not None and outcome.is_broken:
         raise DesignError(outcome.problems)
     if outcome is None or not outcome.has_budget:
         raise AssertionError(f"{os.fspath(target)} has no budget: nothing to check")
-    if checkup.code:
-        raise AssertionError(f"{outcome.file} is not within its budget\n\n{write(checkup)}")
+    if result.code:
+        raise AssertionError(f"{outcome.file} is not within its budget\n\n{write(result)}")

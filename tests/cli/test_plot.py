@@ -75,7 +75,7 @@ def test_depth_batch_units_and_the_design_options_count() -> None:
         (("plot", "vgg16", "--width", "wide"), "expected a whole number of at least 1, found 'wide'"),
         (("plot", "vgg16", "--optimizer", "adam"), "hint: add --kind training or --kind inference"),
         (("plot", "vgg16", "--kind", "graph", "--checkpoint", "blocks"), "--checkpoint is for a drawing over time"),
-        (("plot", "vgg16", "--kind", "training", "--profile", "notes"), "no course over time to draw"),
+        (("plot", "vgg16", "--kind", "training", "--profile", "notes"), "says nothing about memory over time"),
         (("plot", "vgg16", "--kind", "training", "--dtype", "int8"), "no dtype 'int8'"),
         (("plot", "vgg16", "--kind", "training", "--optimizer", "adm"), "did you mean 'adam'?"),
         (("plot", "vgg61"), "did you mean"),
@@ -146,7 +146,7 @@ def test_what_is_for_another_program_is_not_sent_to_a_terminal(call: list[str], 
 
     assert done.returncode == 2
     assert done.stderr.decode() == (
-        f"error[usage]: {what} is not for a terminal\n"
+        f"error[usage]: {what} cannot be shown on a terminal\n"
         f"  = hint: write it to a file with --output {name}, or into a pipe\n"
     )
 
