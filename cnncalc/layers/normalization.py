@@ -33,7 +33,7 @@ class Affine(Layer):
     """Normalizations that end in one factor (``scale``, counted as weights) and one ``shift`` (biases) a channel."""
 
     is_normalization: ClassVar[bool] = True
-    why_input: ClassVar[str] = "the gradient of a normalization is worked out from its input, mean and deviation"
+    why_input: ClassVar[str] = "the gradient of a normalization is computed from its input, mean and deviation"
     why_byproducts: ClassVar[str] = "mean and deviation, which the gradient uses"
     drawn: ClassVar[str] = "joined"
     learns: ClassVar[bool] = True

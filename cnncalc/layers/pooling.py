@@ -185,8 +185,8 @@ class MaxPool(AdaptivePooling):
     kind: ClassVar[str] = "pool"
     other_names: ClassVar[tuple[str, ...]] = ("maxpool", "maxpooling")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> POOL3/2(round=ceil)"
-    why_input: ClassVar[str] = "PyTorch keeps the input beside the place of each maximum"
-    why_byproducts: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
+    why_input: ClassVar[str] = "PyTorch saves the input as well as the index of each maximum"
+    why_byproducts: ClassVar[str] = "the index of each maximum (int64), which receives the gradient"
     picks_values = True
 
     dilation: tuple[int, int] = key(Pair(), (1, 1), means="pixels from one element of the window to the next")
@@ -265,7 +265,7 @@ class AveragePool(AdaptivePooling):
     kind: ClassVar[str] = "avgpool"
     other_names: ClassVar[tuple[str, ...]] = ("avgpooling", "averagepool", "meanpool")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> AVGPOOL2"
-    why_input: ClassVar[str] = "PyTorch keeps the input, though its size alone would do"
+    why_input: ClassVar[str] = "PyTorch saves the input, although its size would suffice"
     is_linear = True
 
     count_pad: bool = key(Boolean(), True, means="whether padding counts as zeros in the mean")
@@ -438,8 +438,8 @@ class GlobalMaxPool(GlobalAveragePool):
     kind: ClassVar[str] = "gmp"
     other_names: ClassVar[tuple[str, ...]] = ("globalmaxpool",)
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GMP"
-    why_input: ClassVar[str] = "PyTorch keeps the input beside the place of each maximum"
-    why_byproducts: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
+    why_input: ClassVar[str] = "PyTorch saves the input as well as the index of each maximum"
+    why_byproducts: ClassVar[str] = "the index of each maximum (int64), which receives the gradient"
     is_linear = False
     picks_values = True
 
