@@ -241,7 +241,7 @@ def plot(
     >>> plot("lenet5", "volumes").startswith("<svg ")
     True
     """
-    from cnncalc.plot import OVER_TIME, draw
+    from cnncalc.drawings import OVER_TIME, draw
     from cnncalc.units import UNIT_STYLES
 
     _one_of("units", units, UNIT_STYLES)

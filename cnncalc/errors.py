@@ -6,8 +6,9 @@ raises :class:`ShapeError` with the reason only; the caller that walks the graph
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from cnncalc.records import NamedTuple
 from cnncalc.source import excerpt, visible
 
 if TYPE_CHECKING:
@@ -24,7 +25,17 @@ MOST_CANDIDATES = 2000
 
 
 class CnncalcError(Exception):
-    """Base class of all errors that cnncalc raises on purpose."""
+    """Base class of all errors that cnncalc raises on purpose.
+
+    ``code`` names the rule, ``hint`` is a fix verified to work.
+    """
+
+    code = "design"
+    hint: str | None = None
+
+    def problem(self, span: Span | None = None) -> Problem:
+        """The error as a problem at that place."""
+        return Problem(self.code, str(self), span, self.hint)
 
 
 class ShapeError(CnncalcError):

@@ -1,4 +1,4 @@
-"""Nodes in an order that can be run: a design after its text has been expanded, before its volumes are known."""
+"""The graph of a design: expanded, in running order, volumes not yet known."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ NO_KEYS: Mapping[str, Any] = {}
 
 
 class Draft(NamedTuple):
-    """A layer some of whose keys depend on a volume: ``CONV1-{depth//2}``.
+    """A layer with keys that depend on volumes: ``CONV1-{depth//2}``.
 
-    ``entries`` are the indices of the nodes whose outputs are those volumes; ``settle`` takes the volumes in the same
-    order and gives the layer (and raises DesignError if it makes no sense).
+    ``entries`` are the indices of the nodes whose outputs these are; ``settle`` takes the volumes in this order and
+    returns the layer, or raises DesignError.
     """
 
     kind: type[Layer]
@@ -31,9 +31,9 @@ class Draft(NamedTuple):
 class Node(NamedTuple):
     """One layer at its place in the net.
 
-    ``inputs`` and ``share`` are indices of nodes, ``share`` of the node whose parameters this one uses. ``span`` is its
-    place in the text and ``key_spans`` that of each key; ``stated`` is the volume that the text says it gives.
-    ``named`` tells a name that was written from one that was counted.
+    ``inputs`` and ``share`` are indices of nodes; ``share`` is the node whose parameters this one uses. ``span`` is its
+    place in the text, ``key_spans`` those of its keys; ``stated`` is the output volume that the text states. ``named``:
+    the name was written, not counted. ``is_end``: the design names it as an output.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Node(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The layer kind, as in files."""
+        """The layer kind as written in files."""
         return self.layer.kind if isinstance(self.layer, Layer) else self.layer.kind.kind
 
     @property
@@ -61,23 +61,36 @@ class Node(NamedTuple):
 
     @property
     def block(self) -> str:
-        """The block it lies in: its name without the last part."""
+        """Its block: the name without the last part."""
         return self.name.rpartition(".")[0]
 
 
+class RawValue(NamedTuple):
+    """A value as written, with its place: a ``text``, a mapping (``entries``), or something else (``what``)."""
+
+    span: Span | None
+    text: str | None = None
+    entries: tuple[tuple[str, Span | None, RawValue], ...] | None = None
+    what: str = ""
+
+
 class Ignore(NamedTuple):
-    """A design rule that a file does not want to hear of, for the layer or block of that name (None: for all)."""
+    """Design rule suppressed by the file, for the layer or block of that name (None: for all).
+
+    ``code`` is as written and may name no rule.
+    """
 
     code: str
     layer: str | None
     span: Span
+    code_span: Span
 
 
 class Graph(NamedTuple):
-    """A whole net: its nodes in an order in which they can run.
+    """A whole net: its nodes in running order.
 
-    ``assumed`` holds what the text left open and the defaults decided; ``budget`` what the file demands, as written;
-    ``ignore`` the design rules that it does not want to hear of.
+    ``assumed`` holds what the text left open and the defaults decided; ``budget`` and ``ignore`` are the budget of the
+    file and the design rules it suppresses, as written.
     """
 
     name: str
@@ -86,12 +99,12 @@ class Graph(NamedTuple):
     source: str | None = None
     assumed: Mapping[str, Any] = NO_KEYS
     warnings: tuple[Problem, ...] = ()
-    budget: Any = None
+    budget: RawValue | None = None
     ignore: tuple[Ignore, ...] = ()
 
     @property
     def readers(self) -> list[list[int]]:
-        """For each node the nodes that read its output, in order."""
+        """For each node the indices of those that read its output, in order."""
         readers: list[list[int]] = [[] for _ in self.nodes]
         for index, node in enumerate(self.nodes):
             for source in node.inputs:
@@ -107,7 +120,7 @@ class Graph(NamedTuple):
 
 
 def chain(name: str, layers: Iterable[tuple[str, Layer] | tuple[str, Layer, Sequence[str]]]) -> Graph:
-    """A net from layers in Python: each with its name and, unless it takes the one before, the names of its inputs."""
+    """A net from layers in Python, each with a name and, unless it reads the one before, the names of its inputs."""
     nodes: list[Node] = []
     places: dict[str, int] = {}
     for entry in layers:
@@ -122,18 +135,25 @@ def chain(name: str, layers: Iterable[tuple[str, Layer] | tuple[str, Layer, Sequ
 
 
 def _needs(node: Node) -> tuple[int, ...]:
-    """The nodes that must come before: inputs, and those whose volumes an expression asks for."""
+    """The nodes that must come before: inputs, and those whose volumes a draft depends on."""
     return (*node.inputs, *node.layer.entries) if isinstance(node.layer, Draft) else node.inputs
 
 
 def in_running_order(nodes: Sequence[Node]) -> tuple[Node, ...]:
-    """The nodes so that each comes behind its inputs, otherwise in the order given.
+    """The nodes sorted so that each follows its inputs, otherwise in the given order.
 
-    Raises DesignError where nodes need each other in a circle; the circle is shown.
+    Raises DesignError for a cycle, which the message shows.
     """
     if all(max(_needs(node), default=-1) < index for index, node in enumerate(nodes)):
         return tuple(nodes)
-    from heapq import heapify, heappop, heappush  # most designs are in order, and start the sooner without it
+    order = _running_order(nodes)
+    place = {old: new for new, old in enumerate(order)}
+    return tuple(_moved(nodes[index], place) for index in order)
+
+
+def _running_order(nodes: Sequence[Node]) -> list[int]:
+    """The indices of the nodes in topological order."""
+    from heapq import heapify, heappop, heappush  # most designs are in order already: saves start-up time
 
     waiting = [0] * len(nodes)
     readers: list[list[int]] = [[] for _ in nodes]
@@ -152,22 +172,21 @@ def in_running_order(nodes: Sequence[Node]) -> tuple[Node, ...]:
             if not waiting[reader]:
                 heappush(ready, reader)
     if len(order) < len(nodes):
-        raise DesignError([_circle(nodes, {index for index, count in enumerate(waiting) if count})])
-    place = {old: new for new, old in enumerate(order)}
-    moved = []
-    for index in order:
-        node = nodes[index]
-        layer = node.layer
-        if isinstance(layer, Draft):
-            layer = layer._replace(entries=tuple(place[entry] for entry in layer.entries))
-        share = None if node.share is None else place[node.share]
-        inputs = tuple(place[source] for source in node.inputs)
-        moved.append(node._replace(layer=layer, inputs=inputs, share=share))
-    return tuple(moved)
+        raise DesignError([_cycle(nodes, {index for index, count in enumerate(waiting) if count})])
+    return order
 
 
-def _circle(nodes: Sequence[Node], stuck: set[int]) -> Problem:
-    """One circle among the nodes that could not be ordered."""
+def _moved(node: Node, place: Mapping[int, int]) -> Node:
+    """The node with its references to others at their new places."""
+    layer = node.layer
+    if isinstance(layer, Draft):
+        layer = layer._replace(entries=tuple(place[entry] for entry in layer.entries))
+    share = None if node.share is None else place[node.share]
+    return node._replace(layer=layer, inputs=tuple(place[source] for source in node.inputs), share=share)
+
+
+def _cycle(nodes: Sequence[Node], stuck: set[int]) -> Problem:
+    """A cycle among the nodes that could not be ordered."""
     seen: dict[int, int] = {}
     path: list[int] = []
     index = min(stuck)
@@ -175,11 +194,11 @@ def _circle(nodes: Sequence[Node], stuck: set[int]) -> Problem:
         seen[index] = len(path)
         path.append(index)
         index = next(source for source in _needs(nodes[index]) if source in stuck)
-    circle = path[seen[index] :][::-1]
-    start = circle.index(min(circle))
-    circle = circle[start:] + circle[:start]
-    names = [nodes[member].name for member in circle]
+    cycle = path[seen[index] :][::-1]
+    start = cycle.index(min(cycle))
+    cycle = cycle[start:] + cycle[:start]
+    names = [nodes[member].name for member in cycle]
     if len(names) > 12:
         names = [*names[:6], "...", *names[-5:]]
     text = " -> ".join([*names, names[0]])
-    return Problem("cycle", f"the layers need each other in a circle: {text}", nodes[circle[0]].span)
+    return Problem("cycle", f"the layers form a cycle: {text}", nodes[cycle[0]].span)

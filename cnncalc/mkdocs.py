@@ -15,7 +15,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 from cnncalc.cli.calls import Caller
-from cnncalc.cli.rewriting import rewrite
+from cnncalc.cli.document_update import update_document
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -31,11 +31,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     # what stands above the text of the page is taken away before; its lines count
     written = page.file.content_string.replace("\r\n", "\n")
     above = "\n" * written[: max(0, written.find(markdown))].count("\n")
-    done = rewrite(page.file.src_uri, above + markdown, "markdown", folder, Caller())
+    done = update_document(page.file.src_uri, above + markdown, "markdown", folder, Caller())
     for warning in done.warnings:
         logger.warning(warning)
-    if done.wrong:
-        raise PluginError(done.wrong)
+    if done.errors:
+        raise PluginError(done.errors)
     for drawing in done.drawings:
         place = os.path.normpath(os.path.join(os.path.dirname(page.file.src_uri), drawing.path)).replace(os.sep, "/")
         known = files.get_file_from_path(place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from cnncalc.records import NamedTuple
 
 WIDEST_EXCERPT = 160
 """A longer line is shown in part, around the caret."""

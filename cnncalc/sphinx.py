@@ -23,7 +23,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from cnncalc import __version__
-from cnncalc.cli.calls import CALLABLE, Caller, in_format, named_files, said_in_words
+from cnncalc.cli.calls import CALLABLE, Caller, error_text, named_files, with_format
 from cnncalc.documents import SYNTAXES
 from cnncalc.documents.picture import words_of as picture_in_words
 from cnncalc.documents.scan import words_of
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
-    from cnncalc.cli.calls import Said
+    from cnncalc.cli.calls import CallResult
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ class Failed(CnncalcError):
     """A call gives nothing; the message says why."""
 
 
-def answered(call: str, env: BuildEnvironment, location: Any, format: str = "") -> Said:
-    """What a call of the document that is being read gives; raises Failed."""
+def answered(call: str, env: BuildEnvironment, location: Any, format: str = "") -> CallResult:
+    """The result of a call in the document that is being read; raises Failed."""
     try:
         words = words_of(call)
     except ValueProblem as problem:
@@ -60,14 +60,14 @@ def answered(call: str, env: BuildEnvironment, location: Any, format: str = "") 
     folder = os.path.dirname(env.doc2path(env.docname))
     for path in named_files(words, folder):
         env.note_dependency(path)
-    said = Caller().call(in_format(words, format) if format else words, folder)
-    if format and isinstance(said.error, ValueProblem) and said.error.code == "usage":  # it has one format alone
-        said = Caller().call(words, folder)
-    for warning in said.warnings:
+    result = Caller().call(with_format(words, format) if format else words, folder)
+    if format and isinstance(result.error, ValueProblem) and result.error.code == "usage":  # it has its own format only
+        result = Caller().call(words, folder)
+    for warning in result.warnings:
         logger.warning("%s: %s", call, warning, location=location, type="cnncalc", subtype="call")
-    if said.answer is None:
-        raise Failed(said_in_words(said.error or ValueProblem("the call gives nothing")))
-    return said
+    if result.answer is None:
+        raise Failed(error_text(result.error or ValueProblem("the call printed nothing")))
+    return result
 
 
 class Output(SphinxDirective):
@@ -81,12 +81,12 @@ class Output(SphinxDirective):
     def run(self) -> list[Node]:
         """The nodes of the answer."""
         try:
-            said = answered(self.arguments[0], self.env, self.get_location(), "rst")
+            result = answered(self.arguments[0], self.env, self.get_location(), "rst")
         except Failed as failed:
             raise self.error(f"cnncalc: {failed}") from None
-        answer = said.answer
+        answer = result.answer
         assert answer is not None
-        svg = said.picture or (answer.text if answer.format == "svg" or answer.text.startswith("<svg") else None)
+        svg = result.picture or (answer.text if answer.format == "svg" or answer.text.startswith("<svg") else None)
         if svg is not None:
             return [Drawing(svg=svg, alt=picture_in_words(svg))]
         lines = StringList(SYNTAXES["rst"].block(answer, ""), source=self.get_source_info()[0])

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.checks.budget import from_python, read_budget
-from cnncalc.checks.check import Checker, Orders
+from cnncalc.checks.check import Checker, CheckOptions
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.formats.check.plain import write
 
@@ -39,18 +39,18 @@ def assert_within_budget(
 
     if base is not None and baseline is not None:
         raise ValueProblem("base and baseline exclude each other", code="usage")
-    orders = Orders(
+    options = CheckOptions(
         budget=read_budget(from_python(budget)) if budget else {},
         base=base,
         baseline=None if baseline is None else os.fspath(baseline),
         rules=False,
         strict=strict,
     )
-    checkup = Checker(orders, Settings(variables=dict(variables or {}))).check([os.fspath(target)])
-    (outcome,) = checkup.outcomes or (None,)
+    result = Checker(options, Settings(variables=dict(variables or {}))).check([os.fspath(target)])
+    (outcome,) = result.files or (None,)
     if outcome is not None and outcome.is_broken:
         raise DesignError(outcome.problems)
     if outcome is None or not outcome.has_budget:
         raise AssertionError(f"{os.fspath(target)} has no budget: nothing to check")
-    if checkup.code:
-        raise AssertionError(f"{outcome.file} is not within its budget\n\n{write(checkup)}")
+    if result.code:
+        raise AssertionError(f"{outcome.file} is not within its budget\n\n{write(result)}")

@@ -11,6 +11,7 @@ how long the outermost chain may be. The volumes stay small enough to run the ne
 
 from __future__ import annotations
 
+import os
 from random import Random
 from typing import NamedTuple
 
@@ -35,9 +36,18 @@ seeds = st.integers(0, 10**6)
 """Seeds of designs, for ``hypothesis.given``."""
 
 
+TIMES = int(os.environ.get("CNNCALC_EXAMPLES", "1"))
+"""How many times as many random examples as usual: ``python -m benchmarks.random_tests`` sets it."""
+
+
 def examples(count: int) -> settings:
-    """The same ``count`` examples on every run and every machine."""
-    return settings(derandomize=True, deadline=None, database=None, max_examples=count)
+    """The same ``count`` examples on every run and machine; with ``CNNCALC_EXAMPLES`` more, and others on each run."""
+    return settings(derandomize=TIMES == 1, deadline=None, database=None, max_examples=count * TIMES)
+
+
+def fixed_seeds(count: int) -> range:
+    """``count`` seeds, or more with ``CNNCALC_EXAMPLES``."""
+    return range(count * TIMES)
 
 
 class RandomDesign(NamedTuple):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import pkgutil
 
 import pytest
 
 import cnncalc
 from cnncalc.cli.options import TABLE_FORMATS
+from cnncalc.drawings import KINDS, OVER_TIME
 from cnncalc.memory.report import Options
-from cnncalc.plot import KINDS, OVER_TIME
 from tests.calls import called
 
 NET = "INPUT 9x11x3 -> [CONV3-7 -> BN -> RELU]*2 -> FC-5"
@@ -65,7 +66,7 @@ def test_memory_with_logs_holds_every_operation() -> None:
     [
         (
             lambda: cnncalc.table(NET, "markdwn"),
-            "format: expected text or json or csv or tsv or markdown or latex or html or rst, found 'markdwn'; "
+            "format: expected text or markdown or latex or html or rst or csv or tsv or json, found 'markdwn'; "
             "did you mean 'markdown'?",
         ),
         (lambda: cnncalc.table(NET, "rich"), "found 'rich'"),
@@ -81,3 +82,11 @@ def test_what_makes_no_sense_is_a_value_problem(call: object, message: str) -> N
         call()  # type: ignore[operator]
 
     assert message in caught.value.message
+
+
+def test_no_public_name_is_also_a_module() -> None:
+    """Importing ``cnncalc.plot`` as a module would replace the function ``cnncalc.plot``."""
+    modules = {module.name for module in pkgutil.iter_modules(cnncalc.__path__)}
+
+    assert modules >= {"drawings", "page"}
+    assert modules.isdisjoint(cnncalc.__all__)

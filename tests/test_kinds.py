@@ -14,13 +14,13 @@ import pytest
 import cnncalc
 from cnncalc.analysis.report import account
 from cnncalc.checks.rules import run_rules
+from cnncalc.drawings import KINDS as DRAWINGS
+from cnncalc.drawings import draw
 from cnncalc.errors import DesignError, ShapeError, ValueProblem
 from cnncalc.graph import chain
 from cnncalc.language.writer import as_pattern, as_yaml
 from cnncalc.layers import KINDS, Layer
 from cnncalc.memory.profiles import PROFILES
-from cnncalc.plot import KINDS as DRAWINGS
-from cnncalc.plot import draw
 from cnncalc.run.verify import verify
 from cnncalc.run.verify_training import verify_training
 from cnncalc.volume import Volume
@@ -256,6 +256,7 @@ def trait(name: str, layer: Layer, inputs: tuple[Any, ...]) -> bool:
     return bool(value(inputs[0]) if callable(value) else value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAITS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_run_of_a_kind_agrees_with_its_traits(kind: str, name: str) -> None:

@@ -39,6 +39,8 @@ from tests.manual import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
+
 every_page = pytest.mark.parametrize("page", PAGES)
 
 ELSEWHERE = {"docs/guard.md": "check nets"}

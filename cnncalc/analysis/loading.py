@@ -39,13 +39,13 @@ FILE_READERS = (FileReader((".yaml", ".yml"), YAML_BYTES, "cnncalc.language.read
 """The formats of design files by the endings of their names; the first one also reads all other files."""
 
 
-def load(target: str, settings: Settings = DEFAULT_SETTINGS, stdin: str | None = None) -> Graph:
+def load(target: str, settings: Settings = DEFAULT_SETTINGS, stdin: str | None = None, folder: str = "") -> Graph:
     """The graph of a TARGET.
 
     Tried in this order: ``-`` (the text ``stdin``), a path that exists or ends like a design file, a named net, a
-    pattern. Raises DesignError with all problems.
+    pattern. A relative path starts from ``folder`` (default: the current one). Raises DesignError with all problems.
     """
-    return _complete(_of_target, target, settings, stdin)
+    return _complete(_of_target, target, settings, stdin, folder)
 
 
 def load_bytes(name: str, data: bytes, settings: Settings = DEFAULT_SETTINGS) -> Graph:
@@ -63,11 +63,11 @@ def _complete(read: Callable[..., Graph], *arguments: object) -> Graph:
         raise with_volume_problems(error) from None
 
 
-def _of_target(target: str, settings: Settings, stdin: str | None) -> Graph:
+def _of_target(target: str, settings: Settings, stdin: str | None, folder: str) -> Graph:
     if target == "-":
         return read_design("<stdin>", stdin or "", settings)
-    if any(target.endswith(reader.endings) for reader in FILE_READERS) or _exists(target):
-        return _of_bytes(target, read_bytes(target, _reader_of(target).most_bytes), settings)
+    if any(target.endswith(reader.endings) for reader in FILE_READERS) or _exists(target, folder):
+        return _of_bytes(target, read_bytes(target, _reader_of(target).most_bytes, folder), settings)
     path = catalogue.path(target)
     if path is not None:
         return _of_bytes(f"{target}.yaml", read_bytes(path), settings)
@@ -90,9 +90,9 @@ def _reader_of(name: str) -> FileReader:
     return next((reader for reader in FILE_READERS if name.endswith(reader.endings)), FILE_READERS[0])
 
 
-def _exists(target: str) -> bool:
+def _exists(target: str, folder: str) -> bool:
     try:
-        return os.path.exists(target)
+        return bool(target) and os.path.exists(os.path.join(folder, target))
     except ValueError:
         return False
 

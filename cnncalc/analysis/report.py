@@ -8,7 +8,7 @@ from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
 from cnncalc.analysis.reach import LONGEST_PERIOD, MOST_INTERVALS, PIXEL, Reach, joined, through
 from cnncalc.analysis.volumes import Shaped, depth_last, propagate
 from cnncalc.errors import DesignError, Problem
-from cnncalc.units import bytes_per_element
+from cnncalc.units import bytes_per_element, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,6 +58,14 @@ class LayerReport(NamedTuple):
     shared_with: str | None
     named: bool
     span: Span | None
+
+    @property
+    def in_place_in_training(self) -> bool:
+        """Whether its output lies in the memory of its first input in training too: dropout only where written."""
+        layer = self.layer
+        return self.in_place and (
+            layer.is_view or not layer.is_identity_at_test_time or bool(layer.may_work_in_place())
+        )
 
     @property
     def block(self) -> str:
@@ -278,8 +286,8 @@ def require_layer(report: Report, name: str) -> LayerReport:
     except KeyError:
         inside = [row.name for row in report.layers if row.name.startswith(name + ".")]
         if inside:
-            count = f"{len(inside)} layer{'s' if len(inside) > 1 else ''}"
-            message = f"{report.name}: '{name}' is a block of {count}; name one of them, such as {inside[0]}"
+            block = f"a block of {plural(len(inside), 'layer')}"
+            message = f"{report.name}: '{name}' is {block}; name one of them, such as {inside[0]}"
             raise DesignError([Problem("unknown-layer", message)]) from None
         near = did_you_mean(name, [row.name for row in report.layers])
         raise DesignError([Problem("unknown-layer", f"{report.name} has no layer '{name}'{near}")]) from None

@@ -1,1 +1,1 @@
-"""What a repository asks of its designs: budgets, design rules, and the findings they give."""
+"""Budgets, design rules, and their findings."""

@@ -1,4 +1,4 @@
-"""What a design is compared with: a revision of its git repository, or a recorded baseline."""
+"""The base that relative limits refer to: a revision of the git repository, or a recorded baseline."""
 
 from __future__ import annotations
 
@@ -14,31 +14,32 @@ from cnncalc.source import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cnncalc.checks.budget import Measure
+    from cnncalc.checks.measure import Measure
     from cnncalc.language.settings import Settings
 
 SECONDS = 30
-"""git gets so long for an answer."""
+"""The time limit of a git command."""
 
 
 class NoBase(CnncalcError):
-    """There is nothing to compare with: the file is new, or the base lacks this value; the message says which."""
+    """The base does not have a file or a value."""
 
 
 class Base:
-    """Where the values of before come from."""
+    """A source of earlier values."""
 
     name = ""
 
     def value(self, file: str, measure: Measure) -> int:
-        """The value of a file; raises NoBase where there is none, DesignError where the base cannot be read."""
+        """The value of a file; raises NoBase if there is none, DesignError if the base cannot be read."""
         raise NotImplementedError
 
 
 class Revision(Base):
-    """The files as they are in a revision of the git repository."""
+    """The files in a revision of the git repository."""
 
-    def __init__(self, revision: str, settings: Settings) -> None:
+    def __init__(self, revision: str, settings: Settings, folder: str = "") -> None:
+        self.folder = folder
         self.revision = revision
         self.name = visible(revision)
         self.settings = settings
@@ -60,8 +61,8 @@ class Revision(Base):
         from cnncalc.analysis.loading import load_bytes
         from cnncalc.analysis.report import account
 
-        if not os.path.isfile(file):
-            raise NoBase(f"{file} is no file of the repository")
+        if not os.path.isfile(os.path.join(self.folder, file)):
+            raise NoBase(f"{file} is not a file in the repository")
         content = self.content(file)
         try:
             return account(load_bytes(f"{self.name}:{file}", content, self.settings))
@@ -73,25 +74,25 @@ class Revision(Base):
         """Raises DesignError if the repository of a folder does not have the revision."""
         if folder not in self._checked:
             if self.revision.startswith("-") or not self.revision.strip():
-                raise self._unreadable("this is no revision")
+                raise self._unreadable("not a revision")
             self._git(folder, "rev-parse", "--verify", "--quiet", f"{self.revision}^{{commit}}")
             self._checked.add(folder)
 
     def content(self, file: str) -> bytes:
         """The content of a file in the revision."""
-        folder, name = os.path.split(os.path.abspath(file))
+        folder, name = os.path.split(os.path.abspath(os.path.join(self.folder, file)))
         self.verify(folder)
         if not self._git(folder, "ls-tree", "--name-only", self.revision, "--", f"./{name}").strip():
             raise NoBase(f"{file} is new: {self.name} does not have it")
         return self._git(folder, "cat-file", "blob", f"{self.revision}:./{name}")
 
     def _unreadable(self, why: str) -> DesignError:
-        hint = "fetch the history it lies in; a shallow clone (fetch-depth: 1) does not have it"
+        hint = "fetch its history; a shallow clone (fetch-depth: 1) does not have it"
         return DesignError([Problem("unreadable-base", f"cannot read the base '{self.name}': {why}", None, hint)])
 
     def _git(self, folder: str, *words: str) -> bytes:
         try:
-            # the executable is found as a shell would find it
+            # git is looked up on the PATH, as by a shell
             done = subprocess.run(  # noqa: S603
                 ["git", "-c", "core.quotepath=off", *words],  # noqa: S607
                 cwd=folder,
@@ -101,14 +102,14 @@ class Revision(Base):
                 check=False,
             )
         except FileNotFoundError:
-            raise self._unreadable("there is no program 'git'") from None
+            raise self._unreadable("the program 'git' is not installed") from None
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             raise self._unreadable(f"git does not answer: {type(error).__name__}") from None
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            why = visible(said[-1]).removeprefix("fatal: ")[:200] if said else "git knows no such commit"
+            why = visible(said[-1]).removeprefix("fatal: ")[:200] if said else "no such commit"
             if "not a git repository" in why:
-                why = "the file lies in no git repository"
+                why = "the file is in no git repository"
             raise self._unreadable(why)
         return done.stdout
 
@@ -118,15 +119,16 @@ MOST_BASELINE = 16 * 1024 * 1024
 
 
 class Baseline(Base):
-    """Recorded values: a JSON file that ``check --record`` has written."""
+    """Values recorded by ``check --record`` in a JSON file."""
 
-    def __init__(self, path: str, shown: str) -> None:
+    def __init__(self, path: str, shown: str, folder: str = "") -> None:
         self.path = path
+        self.folder = folder
         self.name = shown
         self.values = _read(path, shown)
 
     def value(self, file: str, measure: Measure) -> int:
-        known = self.values.get(recorded_name(file, self.path))
+        known = self.values.get(recorded_name(file, self.path, self.folder))
         if known is None:
             raise NoBase(f"{file} is new: {self.name} does not have it")
         if measure.identity not in known:
@@ -134,12 +136,13 @@ class Baseline(Base):
         return known[measure.identity]
 
 
-def recorded_name(file: str, baseline: str) -> str:
-    """The name of a file in a baseline: its path from where the baseline lies, or the name of a net."""
-    if not os.path.exists(file):
+def recorded_name(file: str, baseline: str, folder: str = "") -> str:
+    """The name of a file in a baseline: its path relative to the baseline, or the name of a net."""
+    real = os.path.join(folder, file)
+    if not file or not os.path.exists(real):
         return file
     try:
-        path = os.path.relpath(file, os.path.dirname(os.path.abspath(baseline)))
+        path = os.path.relpath(real, os.path.dirname(os.path.abspath(baseline)))
     except ValueError:  # another drive
         path = file
     return path.replace(os.sep, "/")
@@ -159,9 +162,9 @@ def _read(path: str, shown: str) -> dict[str, dict[str, int]]:
     except DesignError as error:
         raise refuse(error.problems[0].message.rpartition(": ")[2]) from None
     except (ValueError, RecursionError) as error:
-        raise refuse(f"it is no JSON ({str(error)[:100]})") from None
+        raise refuse(f"invalid JSON ({str(error)[:100]})") from None
     if not isinstance(data, dict) or data.get("schema") != BASELINE_SCHEMA or not isinstance(data.get("files"), dict):
-        raise refuse("it is no baseline of cnncalc (schema 1)")
+        raise refuse("not a baseline of cnncalc (schema 1)")
     files: dict[str, dict[str, int]] = {}
     for name, values in data["files"].items():
         if not isinstance(values, dict) or not all(type(value) is int and value >= 0 for value in values.values()):

@@ -1,7 +1,7 @@
-"""Budgets: what may be limited, how limits are written in files, configurations and calls, and which of them holds.
+"""Budgets: limits as files, configurations and the command line write them, and which of them applies.
 
-A place (an architecture file, a configuration, the command line) gives a :class:`Written` mapping; :func:`read_budget`
-makes a :class:`Budget` of it and refuses whatever is not understood. Nothing that is misspelt ever passes.
+Each of these gives a :class:`~cnncalc.graph.RawValue`; :func:`read_budget` reads it and raises DesignError for every
+key, limit or option that it does not know.
 """
 
 from __future__ import annotations
@@ -9,79 +9,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cnncalc.checks.measure import KEYS, Measure
 from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean, in_text_order
-from cnncalc.memory.optimizers import OPTIMIZERS
-from cnncalc.memory.options import PROFILE_NAMES, TRAINABLE_TYPES
+from cnncalc.graph import RawValue
 from cnncalc.source import Source, Span, visible
-from cnncalc.units import BYTES_PER_ELEMENT, format_bytes, parse_bytes, parse_count, short
+from cnncalc.units import MOST_DIGITS, format_bytes, parse_bytes, parse_count, short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-UNIT_OF = {
-    "parameters": "count",
-    "weights": "count",
-    "macs": "count",
-    "activations": "count",
-    "layers": "count",
-    "parameter_memory": "bytes",
-    "activation_memory": "bytes",
-    "inference_memory": "bytes",
-    "training_memory": "bytes",
-    "receptive_field": "count",
-}
-"""Every key of a budget, and whether its limits are counts or bytes."""
-
-OPTIONS_OF: Mapping[str, tuple[str, ...]] = {
-    "parameter_memory": ("dtype",),
-    "activation_memory": ("batch", "dtype"),
-    "inference_memory": ("batch", "dtype", "profile"),
-    "training_memory": ("batch", "dtype", "optimizer", "profile"),
-}
-"""The options that the keys of memory take; other keys have none."""
+    from collections.abc import Iterable, Sequence
 
 BOUNDS = ("max", "warn", "min")
-"""What a limit may be: ``warn`` is a maximum whose breach is a warning."""
-
-DIGITS = 18
-"""A limit has at most so many digits before its unit."""
+"""The bounds a limit may set; a value above ``warn`` is a warning."""
 
 _RELATIVE = re.compile(r"([+-])([0-9]{1,6})(?:\.([0-9]{1,6}))? ?%")
 
 
-class Measure(NamedTuple):
-    """What is measured: a key, and for memory under which options."""
-
-    key: str
-    batch: int = 1
-    dtype: str = "float32"
-    optimizer: str = "momentum"
-    profile: str = "torch-cuda"
-
-    @property
-    def unit(self) -> str:
-        """``count`` or ``bytes``."""
-        return UNIT_OF[self.key]
-
-    @property
-    def title(self) -> str:
-        """The key with the options that are not the usual ones: ``training_memory (batch 64, adam)``."""
-        said = [f"batch {self.batch}"] if self.batch != 1 else []
-        said += [value for value, usual in zip(self[2:], Measure("macs")[2:], strict=True) if value != usual]
-        return f"{self.key} ({', '.join(said)})" if said else self.key
-
-    @property
-    def identity(self) -> str:
-        """The key with all of its options, as baselines name it."""
-        options = [f"{name}={getattr(self, name)}" for name in OPTIONS_OF.get(self.key, ())]
-        return " ".join([self.key, *options])
-
-
 class Amount(NamedTuple):
-    """How much: a whole number, or a part of the base.
-
-    ``+5%`` is (None, 105, 100): numerator over denominator of the base.
-    """
+    """A whole number, or a fraction of the base: ``+5%`` is (None, 105, 100)."""
 
     value: int | None
     numerator: int = 1
@@ -89,7 +33,7 @@ class Amount(NamedTuple):
     text: str = ""
 
     def settle(self, bound: str, base: int | None) -> int | None:
-        """The limit as a whole number, rounded to the strict side; None where a relative one has no base."""
+        """The limit as a whole number, rounded to the strict side; None if it is relative and there is no base."""
         if self.value is not None:
             return self.value
         if base is None:
@@ -99,7 +43,7 @@ class Amount(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """One limit: ``max``, ``warn`` or ``min``, and its place in the text."""
+    """A bound (``max``, ``warn`` or ``min``), its amount, and its place in the text."""
 
     bound: str
     amount: Amount
@@ -107,7 +51,7 @@ class Limit(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What a budget says about one key: what is measured and its limits."""
+    """The limits on one measure."""
 
     measure: Measure
     limits: tuple[Limit, ...]
@@ -115,50 +59,29 @@ class Entry(NamedTuple):
 
 
 Budget = dict[str, Entry]
-"""A budget: for each key that it limits what it says."""
+"""The entries of a budget by key."""
 
 
-class Written(NamedTuple):
-    """A value as it was written: a ``text``, or a mapping with its ``entries``, or something else (``what``)."""
-
-    span: Span | None
-    text: str | None = None
-    entries: tuple[tuple[str, Span | None, Written], ...] | None = None
-    what: str = ""
+# Where budgets come from
 
 
-# How the places write it
-
-
-def from_node(node: Any) -> Written:
-    """A node of an architecture file."""
-    if hasattr(node, "text"):
-        if node.is_null:
-            return Written(node.span, what="nothing")
-        return Written(node.span, node.value.strip())
-    if hasattr(node, "entries"):
-        entries = tuple((key.value, key.span, from_node(value)) for key, value in node.entries)
-        return Written(node.span, entries=entries)
-    return Written(node.span, what="a list")
-
-
-def from_python(value: Any) -> Written:
-    """A value of Python: a whole number, a text, a mapping."""
+def from_python(value: Any) -> RawValue:
+    """A Python value: a whole number, a text, a mapping."""
     if isinstance(value, dict):
-        return Written(None, entries=tuple((str(key), None, from_python(part)) for key, part in value.items()))
+        return RawValue(None, entries=tuple((str(key), None, from_python(part)) for key, part in value.items()))
     if isinstance(value, (list, tuple)):
-        return Written(None, what="a list")
+        return RawValue(None, what="a list")
     if value is None:
-        return Written(None, what="nothing")
-    return Written(None, str(value))
+        return RawValue(None, what="nothing")
+    return RawValue(None, str(value))
 
 
-def from_calls(calls: Sequence[tuple[str, str]]) -> Written:
-    """What ``--max KEY=LIMIT[,OPTION=VALUE...]`` and its like say together; raises DesignError.
+def from_calls(calls: Sequence[tuple[str, str]]) -> RawValue:
+    """The budget of the options ``--max``, ``--warn`` and ``--min``, each ``KEY=LIMIT[,OPTION=VALUE...]``.
 
-    ``calls`` are (bound, text) in the order of the command line.
+    ``calls`` are (bound, text) in the order of the command line. Raises DesignError.
     """
-    keys: dict[str, dict[str, tuple[str, Span, Written]]] = {}
+    keys: dict[str, dict[str, tuple[str, Span, RawValue]]] = {}
     spans: dict[str, Span] = {}
     problems: list[Problem] = []
     for bound, text in calls:
@@ -181,7 +104,7 @@ def from_calls(calls: Sequence[tuple[str, str]]) -> Written:
             if number == 0:
                 word, value = bound, part
                 if bound in mine:
-                    message = f"{key} has two limits: --{bound} stands twice for it"
+                    message = f"{key} has two limits: --{bound} is given twice"
                     problems.append(Problem("repeated-key", message, here))
                     continue
             elif not sign or word in BOUNDS:
@@ -192,22 +115,22 @@ def from_calls(calls: Sequence[tuple[str, str]]) -> Written:
                 message = f"{key} has two values for {word}: {mine[word][2].text} and {value.strip()}"
                 problems.append(Problem("repeated-key", message, span))
                 continue
-            mine.setdefault(word, (word, span, Written(span, value.strip())))
+            mine.setdefault(word, (word, span, RawValue(span, value.strip())))
     if problems:
         raise DesignError(problems)
-    return Written(
+    return RawValue(
         None,
         entries=tuple(
-            (key, spans[key], Written(spans[key], entries=tuple(mine.values()))) for key, mine in keys.items()
+            (key, spans[key], RawValue(spans[key], entries=tuple(mine.values()))) for key, mine in keys.items()
         ),
     )
 
 
-# How it is read
+# Reading
 
 
-def read_budget(written: Written, where: str = "budget") -> Budget:
-    """The budget that a place writes; raises DesignError with all that is wrong with it."""
+def read_budget(written: RawValue, where: str = "budget") -> Budget:
+    """The budget written at a place; raises DesignError with all its problems."""
     problems: list[Problem] = []
     budget: Budget = {}
     if written.entries is None:
@@ -219,9 +142,9 @@ def read_budget(written: Written, where: str = "budget") -> Budget:
     if not written.entries:
         raise DesignError([_empty(where, written.span)])
     for key, span, value in written.entries:
-        if key not in UNIT_OF:
-            near = did_you_mean(key, UNIT_OF)
-            known = "" if near else f" (known: {', '.join(UNIT_OF)})"
+        if key not in KEYS:
+            near = did_you_mean(key, KEYS)
+            known = "" if near else f" (known: {', '.join(KEYS)})"
             problems.append(Problem("unknown-key", f"a budget has no key '{_cut(key)}'{near}{known}", span))
             continue
         found_problems: list[Problem] = []
@@ -236,30 +159,39 @@ def read_budget(written: Written, where: str = "budget") -> Budget:
 
 def _empty(where: str, span: Span | None) -> Problem:
     message = f"{where}: an empty budget limits nothing: write a key and its limit, as in parameters: 7M"
-    return Problem("empty-budget", message, span, "leave it out where nothing is to be limited")
+    return Problem("empty-budget", message, span, "remove it if nothing is to be limited")
 
 
-def _entry(key: str, span: Span | None, value: Written, problems: list[Problem]) -> Entry | None:
-    """A limit, or a mapping of limits and options."""
+def _entry(key: str, span: Span | None, value: RawValue, problems: list[Problem]) -> Entry | None:
+    """entry = limit | mapping of bounds to limits and of options to values"""
     if value.text is not None:
         amount = _amount(key, key, value, problems)
         return None if amount is None else Entry(Measure(key), (Limit("max", amount, span),), span)
+    example = KEYS[key].example
     if value.entries is None:
         found = value.what
-        message = f"{key}: expected a limit such as {_example(key)}, or a mapping with max, warn or min, found {found}"
+        message = f"{key}: expected a limit such as {example}, or a mapping with max, warn or min, found {found}"
         problems.append(Problem("wrong-type", message, value.span if value.what != "nothing" else span))
         return None
-    options = OPTIONS_OF.get(key, ())
-    known = (*BOUNDS, *options)
+    limits, options = _bounds_and_options(key, value.entries, problems)
+    if problems:
+        return None
+    if not limits:
+        message = f"{key}: no limit: one of max, warn and min is needed, as in {{max: {example}}}"
+        problems.append(Problem("empty-budget", message, span))
+        return None
+    _refuse_contradictions(key, limits, problems)
+    return Entry(Measure(key, **options), tuple(sorted(limits, key=lambda limit: BOUNDS.index(limit.bound))), span)
+
+
+def _bounds_and_options(
+    key: str, entries: Sequence[tuple[str, Span | None, RawValue]], problems: list[Problem]
+) -> tuple[list[Limit], dict[str, Any]]:
     limits: list[Limit] = []
-    chosen: dict[str, Any] = {}
-    for name, name_span, part in value.entries:
-        if name not in known:
-            message = f"{key} has no key '{_cut(name)}'{did_you_mean(name, known)} (known: {', '.join(known)})"
-            if name in ("batch", "dtype", "optimizer", "profile"):
-                takers = [taker for taker, words in OPTIONS_OF.items() if name in words]
-                message = f"{key} does not depend on '{name}'; that is for {', '.join(takers)}"
-            problems.append(Problem("unknown-key", message, name_span))
+    options: dict[str, Any] = {}
+    for name, name_span, part in entries:
+        if name not in (*BOUNDS, *KEYS[key].options):
+            problems.append(Problem("unknown-key", _unknown(key, name), name_span))
         elif part.text is None:
             found = part.what or "a mapping"
             message = f"{key}: {name}: expected {'a limit' if name in BOUNDS else 'a value'}, found {found}"
@@ -270,21 +202,23 @@ def _entry(key: str, span: Span | None, value: Written, problems: list[Problem])
                 limits.append(Limit(name, amount, name_span))
         else:
             try:
-                chosen[name] = _option(key, name, part.text)
+                options[name] = _option(key, name, part.text)
             except ValueProblem as problem:
                 problems.append(Problem(problem.code, f"{key}: {problem.message}", part.span))
-    if problems:
-        return None
-    if not limits:
-        message = f"{key}: no limit: one of max, warn and min is needed, as in {{max: {_example(key)}}}"
-        problems.append(Problem("empty-budget", message, span))
-        return None
-    _refuse_contradictions(key, limits, problems)
-    return Entry(Measure(key, **chosen), tuple(sorted(limits, key=lambda limit: BOUNDS.index(limit.bound))), span)
+    return limits, options
+
+
+def _unknown(key: str, name: str) -> str:
+    """The message for a name that is neither a bound nor an option of the key."""
+    takers = [other.name for other in KEYS.values() if name in other.options]
+    if takers:
+        return f"{key} does not depend on '{name}'; that is for {', '.join(takers)}"
+    known = (*BOUNDS, *KEYS[key].options)
+    return f"{key} has no key '{_cut(name)}'{did_you_mean(name, known)} (known: {', '.join(known)})"
 
 
 def _refuse_contradictions(key: str, limits: Sequence[Limit], problems: list[Problem]) -> None:
-    """Limits that nothing can keep, or that could never speak."""
+    """Reports limits that no value can keep, and warnings that could never be given."""
     by_bound = {limit.bound: limit for limit in limits}
     for low, high, why in (
         ("min", "max", "no value keeps both"),
@@ -301,35 +235,31 @@ def _refuse_contradictions(key: str, limits: Sequence[Limit], problems: list[Pro
         else:
             is_above = first.numerator * second.denominator > second.numerator * first.denominator
         if is_above:
-            message = f"{key}: {low} {first.text} lies above {high} {second.text}: {why}"
+            message = f"{key}: {low} {first.text} is above {high} {second.text}: {why}"
             problems.append(Problem("wrong-value", message, by_bound[low].span))
 
 
-def _example(key: str) -> str:
-    return "8GiB" if UNIT_OF[key] == "bytes" else "7M" if key not in ("layers", "receptive_field") else "50"
-
-
-def _amount(key: str, where: str, value: Written, problems: list[Problem]) -> Amount | None:
+def _amount(key: str, where: str, value: RawValue, problems: list[Problem]) -> Amount | None:
     try:
-        return read_amount(value.text or "", UNIT_OF[key])
+        return read_amount(value.text or "", KEYS[key].unit)
     except ValueProblem as problem:
         problems.append(Problem(problem.code, f"{where}: {problem.message}", value.span))
         return None
 
 
 def read_amount(text: str, unit: str) -> Amount:
-    """``7M``, ``93MiB`` or ``+5%``; raises ValueProblem for what is none of them."""
+    """The amount of ``7M``, ``93MiB`` or ``+5%``; raises ValueProblem for anything else."""
     text = text.strip()
     shown = _cut(text)
     longest = max((len(digits) for digits in re.findall("[0-9]+", text)), default=0)
-    if longest > DIGITS:
-        raise ValueProblem(f"a limit has at most {DIGITS} digits, but this one has {longest}", code="limit")
+    if longest > MOST_DIGITS:
+        raise ValueProblem(f"a limit has at most {MOST_DIGITS} digits, but this one has {longest}", code="limit")
     if text.endswith("%"):
         found = _RELATIVE.fullmatch(text)
         if found is None:
             bare = re.fullmatch(r"[0-9.]+ ?%", text)
             way = f"write +{shown} or -{shown}" if bare else "write a sign, a number and %, as in +5%"
-            raise ValueProblem(f"'{shown}' is no change against the base: {way}")
+            raise ValueProblem(f"'{shown}' is not a change against the base: {way}")
         sign, whole, part = found.groups()
         scale = 10 ** len(part or "")
         change = int(whole + (part or ""))
@@ -342,7 +272,7 @@ def read_amount(text: str, unit: str) -> Amount:
     if re.match(r"\+\s*[0-9.]", text):
         raise ValueProblem(f"'{shown}' has a sign: a change is written with %, as in +5%, and a limit without a sign")
     if re.match("0[0-9]", text):
-        raise ValueProblem(f"a number does not begin with 0, since some readers take it as octal: '{shown}'")
+        raise ValueProblem(f"a number cannot begin with 0, since some readers take it as octal: '{shown}'")
     try:
         value = parse_bytes(text) if unit == "bytes" else parse_count(text)
     except ValueProblem as problem:
@@ -351,12 +281,11 @@ def read_amount(text: str, unit: str) -> Amount:
 
 
 def _option(key: str, name: str, text: str) -> int | str:
-    if name == "batch":
-        if not re.fullmatch("[1-9][0-9]{0,17}", text):
-            raise ValueProblem(f"batch: expected a whole number of at least 1, found '{_cut(text)}'")
+    known = KEYS[key].options[name]
+    if not known:
+        if not re.fullmatch("[1-9][0-9]*", text) or len(text) > MOST_DIGITS:
+            raise ValueProblem(f"{name}: expected a whole number of at least 1, found '{_cut(text)}'")
         return int(text)
-    types = tuple(BYTES_PER_ELEMENT) if key in ("parameter_memory", "activation_memory") else TRAINABLE_TYPES
-    known = {"dtype": types, "optimizer": tuple(OPTIMIZERS), "profile": PROFILE_NAMES}[name]
     if text not in known:
         raise ValueProblem(
             f"no {name} '{_cut(text)}'{did_you_mean(text, known)} (known: {', '.join(known)})", code=f"unknown-{name}"
@@ -370,11 +299,11 @@ def _cut(text: str | None) -> str:
 
 
 def merged(*budgets: Budget) -> Budget:
-    """Budgets of several places, the strongest last: key by key the later one replaces the one before."""
+    """One budget of several: key by key a later one replaces an earlier one."""
     found: Budget = {}
     for budget in budgets:
         found.update(budget)
-    return {key: found[key] for key in UNIT_OF if key in found}
+    return {key: found[key] for key in KEYS if key in found}
 
 
 def is_relative(entries: Iterable[Entry]) -> bool:

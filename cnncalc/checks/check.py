@@ -1,42 +1,46 @@
-"""Checks designs: reads each one, finds its budget, measures, compares; one outcome a file, nothing printed."""
+"""The check of designs: loads each file, measures it, and compares it with its budget; prints nothing."""
 
 from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from cnncalc.analysis.loading import load
 from cnncalc.analysis.report import account
 from cnncalc.checks.advice import advise
 from cnncalc.checks.baseline import Baseline, NoBase, Revision, recorded_name
-from cnncalc.checks.budget import Budget, Measure, brief, from_node, in_full, is_relative, merged, read_budget
+from cnncalc.checks.budget import Budget, brief, in_full, is_relative, merged, read_budget
 from cnncalc.checks.configuration import NO_CONFIGURATION, Configuration, Configurations, shown_path
 from cnncalc.checks.findings import Finding
-from cnncalc.checks.measure import Meter, usual_measures
-from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
+from cnncalc.checks.measure import Measure, Meter, default_measures
+from cnncalc.checks.rules import RULES, run_rules
+from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem, did_you_mean
 from cnncalc.language.files import read_text
-from cnncalc.source import Source, visible
+from cnncalc.source import visible
 from cnncalc.units import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cnncalc.analysis.report import Report
     from cnncalc.checks.baseline import Base
-    from cnncalc.checks.budget import Entry, Limit
+    from cnncalc.checks.budget import Entry
+    from cnncalc.graph import Ignore
     from cnncalc.language.settings import Settings
     from cnncalc.source import Span
 
+T = TypeVar("T")
+
 PASSED, WARNED, BROKEN, UNKNOWN = "pass", "warning", "error", "no base"
-"""What came of a limit."""
+"""The verdict on a limit."""
 
 
-class Checked(NamedTuple):
-    """One limit that was held against its value.
+class LimitResult(NamedTuple):
+    """A limit compared with the value.
 
-    ``limit`` is the whole number that it comes to (None: relative, without a base), ``written`` how it stands in the
-    budget; ``base`` the value of before, where there is one. ``span`` None: the limit comes from the call.
+    ``limit`` is a whole number (None: relative, without a base), ``written`` its text in the budget; ``base`` is the
+    value it is relative to, if there is one. ``span`` is None for a limit of the call.
     """
 
     measure: Measure
@@ -49,17 +53,17 @@ class Checked(NamedTuple):
     span: Span | None
 
 
-class Outcome(NamedTuple):
-    """What came of one file.
+class FileResult(NamedTuple):
+    """The result of one file.
 
-    ``problems`` are mistakes in the file, its budget or its configuration, and warnings about the design; ``notes``
+    ``problems`` are errors in the file, its budget or its configuration, and warnings about the design; ``notes`` say
     what could not be compared, and why. ``recorded`` are values for a baseline.
     """
 
     file: str
     architecture: str
     path: str | None = None
-    checked: tuple[Checked, ...] = ()
+    checked: tuple[LimitResult, ...] = ()
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
@@ -84,7 +88,7 @@ class Outcome(NamedTuple):
 
     @property
     def lacks_base(self) -> bool:
-        """Whether a relative limit has nothing to compare with."""
+        """Whether a relative limit has no base."""
         return any(one.verdict == UNKNOWN for one in self.checked)
 
     def code(self, *, strict: bool = False) -> int:
@@ -96,10 +100,10 @@ class Outcome(NamedTuple):
         return int(strict and bool(self.warnings or self.lacks_base or not self.has_budget))
 
 
-class Checkup(NamedTuple):
-    """The outcomes of all files. ``remarks`` say what was looked at and left out."""
+class CheckResult(NamedTuple):
+    """The results of all files. ``remarks`` say which files were left out."""
 
-    outcomes: tuple[Outcome, ...]
+    files: tuple[FileResult, ...]
     remarks: tuple[str, ...] = ()
     strict: bool = False
     units: str = "iec"
@@ -108,16 +112,16 @@ class Checkup(NamedTuple):
     @property
     def code(self) -> int:
         """The exit code: 2 beats 1 beats 0."""
-        least = int(self.strict and not self.outcomes)
-        return max([outcome.code(strict=self.strict) for outcome in self.outcomes], default=least)
+        least = int(self.strict and not self.files)
+        return max([outcome.code(strict=self.strict) for outcome in self.files], default=least)
 
 
-class Orders(NamedTuple):
-    """What is asked of a check.
+class CheckOptions(NamedTuple):
+    """The options of a check.
 
-    ``budget`` is that of the command line; ``base`` a revision and ``baseline`` a file of recorded values; ``record``:
-    values for a baseline are wanted, so a limit without a base is no mistake. ``rules``: design rules too, those of
-    ``select`` (all) without those of ``ignore``.
+    ``budget`` is that of the command line; ``base`` a revision and ``baseline`` a file of recorded values. With
+    ``record`` values for a baseline are wanted, so a limit without a base is no error. ``rules``: design rules too,
+    those of ``select`` (default: all) without those of ``ignore``. Relative paths start from ``folder``.
     """
 
     budget: Budget
@@ -129,10 +133,11 @@ class Orders(NamedTuple):
     ignore: tuple[str, ...] = ()
     strict: bool = False
     units: str = "iec"
+    folder: str = ""
 
 
 class _Target(NamedTuple):
-    """What is checked: how it is named, how it is read, and the folder whose configuration holds."""
+    """A file or target to check: name in reports, target to load, and folder of its configuration."""
 
     shown: str
     target: str
@@ -146,28 +151,29 @@ class _Target(NamedTuple):
 _KEY = re.compile(r"^\s{0,3}\{?\s*[\"']?(?:layers|blocks|budget)[\"']?[ \t]*:", re.MULTILINE)
 
 
-def find_files(names: Sequence[str]) -> tuple[list[_Target], list[str], list[Outcome]]:
-    """What the names of a call stand for: folders are searched, each file comes once.
+def find_files(names: Sequence[str], folder: str = "") -> tuple[list[_Target], list[str], list[FileResult]]:
+    """The targets of a call's names; folders are searched, and each file comes once.
 
-    Gives remarks on what was left out and the outcomes of what cannot be read as well.
+    Also returns remarks on files left out, and the results of files that cannot be read.
     """
     found: dict[str, _Target] = {}
     remarks: list[str] = []
-    broken: list[Outcome] = []
+    broken: list[FileResult] = []
     for name in names:
-        if not name or name == "-" or not _exists(name):
-            found.setdefault(name, _Target(visible(name) if name != "-" else "<stdin>", name, ".", None))
-        elif os.path.isdir(name):
-            files, others = _architecture_files(name, broken)
+        place = os.path.join(folder, name)
+        if not name or name == "-" or not _exists(place):
+            found.setdefault(name, _Target(visible(name) if name != "-" else "<stdin>", name, folder or ".", None))
+        elif os.path.isdir(place):
+            files, others = _architecture_files(place, folder, broken)
             for path in files:
-                _add(found, path)
+                _add(found, path, folder)
             if others:
                 plural = "file holds" if others == 1 else "files hold"
-                remarks.append(f"{shown_path(name)}: {others} YAML {plural} no architecture, left out")
+                remarks.append(f"{shown_path(place, folder)}: {others} YAML {plural} no architecture, left out")
             if not files:
-                remarks.append(f"{shown_path(name)}: no architecture file in this folder")
+                remarks.append(f"{shown_path(place, folder)}: no architecture file in this folder")
         else:
-            _add(found, name)
+            _add(found, place, folder)
     return list(found.values()), remarks, broken
 
 
@@ -178,16 +184,16 @@ def _exists(name: str) -> bool:
         return False
 
 
-def _add(found: dict[str, _Target], path: str) -> None:
-    shown = shown_path(path)
+def _add(found: dict[str, _Target], path: str, start: str) -> None:
+    shown = shown_path(path, start)
     found.setdefault(shown, _Target(shown, path, os.path.dirname(os.path.abspath(path)), shown))
 
 
-def _architecture_files(folder: str, broken: list[Outcome]) -> tuple[list[str], int]:
+def _architecture_files(folder: str, start: str, broken: list[FileResult]) -> tuple[list[str], int]:
     """The architecture files below a folder, in order, and how many other YAML files there are.
 
-    A file is one if ``layers``, ``blocks`` or ``budget`` begins a line; hidden files and folders are left out. One that
-    cannot be read is broken: it may be one.
+    A file is one if a line begins with ``layers``, ``blocks`` or ``budget``; hidden files and folders are left out. A
+    file that cannot be read is reported as broken.
     """
     files: list[str] = []
     others = 0
@@ -200,8 +206,8 @@ def _architecture_files(folder: str, broken: list[Outcome]) -> tuple[list[str], 
             try:
                 text = read_text(path)
             except DesignError as error:
-                shown = shown_path(path)
-                broken.append(Outcome(visible(shown), "", shown, problems=error.every))
+                shown = shown_path(path, start)
+                broken.append(FileResult(visible(shown), "", shown, problems=error.every))
                 continue
             if _KEY.search(text):
                 files.append(path)
@@ -214,146 +220,141 @@ def _architecture_files(folder: str, broken: list[Outcome]) -> tuple[list[str], 
 
 
 class Checker:
-    """Checks files one after the other."""
+    """Checks files one by one."""
 
-    def __init__(self, orders: Orders, settings: Settings, stdin: str | None = None) -> None:
-        self.orders = orders
+    def __init__(self, options: CheckOptions, settings: Settings, stdin: str | None = None) -> None:
+        self.options = options
         self.settings = settings
         self.stdin = stdin
-        self.configurations = Configurations()
-        self._bases: dict[tuple[str, str], Base | DesignError] = {}
+        self.configurations = Configurations(options.folder)
+        self._bases: dict[tuple[str | None, str | None], Base | DesignError] = {}
 
-    def check(self, names: Sequence[str]) -> Checkup:
-        """The outcome of each file; raises DesignError where a base that the call names cannot be read."""
-        targets, remarks, broken = find_files(names)
-        orders = self.orders
-        if orders.baseline is not None:
-            self._base_of(NO_CONFIGURATION, DesignError)
-        outcomes = broken + [self.outcome(target) for target in targets]
+    def check(self, names: Sequence[str]) -> CheckResult:
+        """The results of all files; raises DesignError if the base of the call cannot be read."""
+        targets, remarks, broken = find_files(names, self.options.folder)
+        options = self.options
+        if options.baseline is not None:
+            self._base_of(NO_CONFIGURATION)
+        outcomes = broken + [self.file_result(target) for target in targets]
         outcomes.sort(key=lambda outcome: outcome.file)
         name = None
-        if orders.base is not None or orders.baseline is not None:
-            name = visible(orders.base) if orders.base is not None else shown_path(str(orders.baseline))
-        return Checkup(tuple(outcomes), tuple(remarks), orders.strict, orders.units, name)
+        if options.base is not None or options.baseline is not None:
+            name = (
+                visible(options.base)
+                if options.base is not None
+                else shown_path(os.path.join(options.folder, str(options.baseline)), options.folder)
+            )
+        return CheckResult(tuple(outcomes), tuple(remarks), options.strict, options.units, name)
 
-    def outcome_of(self, name: str, report: Report) -> Outcome:
-        """What came of a net that is already accounted for, of the target of that name."""
-        (target, *_), _, _ = find_files([name])
-        return self.outcome(target, report)
+    def result_of(self, name: str, report: Report) -> FileResult:
+        """The result of the target of that name, whose report is already there."""
+        (target, *_), _, _ = find_files([name], self.options.folder)
+        return self.file_result(target, report)
 
-    def outcome(self, target: _Target, report: Report | None = None) -> Outcome:
-        """What came of one file, whatever is wrong with it; ``report`` if there is one already."""
+    def file_result(self, target: _Target, report: Report | None = None) -> FileResult:
+        """The result of one file, whatever its problems; ``report`` if there is one already."""
         problems: list[Problem] = []
-        architecture = ""
+        design = None if report is None else report.graph
+        architecture = "" if design is None else design.name
         try:
-            name = target.shown if target.path is not None else target.target
             if report is None:
-                graph = load(name, self.settings, self.stdin)
-                architecture = graph.name
-                report = account(graph)
-            architecture = report.name
+                design = load(
+                    target.shown if target.path is not None else target.target,
+                    self.settings,
+                    self.stdin,
+                    self.options.folder,
+                )
+                architecture = design.name
+                report = account(design)
             problems += report.warnings
         except DesignError as error:
             problems += error.every
-            problems += _problems_of_budget(target, error)
+            design = design or error.partial
         except ValueProblem as error:
             problems.append(Problem(error.code, error.message, hint=error.hint))
         own: Budget = {}
         configuration = NO_CONFIGURATION
-        if report is not None and report.graph.budget is not None:
-            try:
-                own = read_budget(from_node(report.graph.budget))
-            except DesignError as error:
-                problems += error.every
-        try:
-            configuration = self.configurations.of_folder(target.folder)
-        except DesignError as error:
-            problems += error.every
-        outcome = Outcome(target.shown, architecture, target.path, problems=tuple(problems))
+        if design is not None:
+            problems += _unknown_rules(design.ignore)
+            own = _attempt(lambda: read_budget(design.budget) if design.budget is not None else {}, {}, problems)
+        configuration = _attempt(lambda: self.configurations.of_folder(target.folder), NO_CONFIGURATION, problems)
+        outcome = FileResult(target.shown, architecture, target.path, problems=tuple(problems))
         if report is None or outcome.is_broken:
             return outcome
-        budget = merged(configuration.budget or {}, own, self.orders.budget)
+        budget = merged(configuration.budget or {}, own, self.options.budget)
         try:
-            return self._held(outcome, report, budget, configuration)
+            return self._checked(outcome, report, budget, configuration)
         except DesignError as error:
             return outcome._replace(problems=(*problems, *error.every))
         except CnncalcError as error:
             code = getattr(error, "code", "design")
             return outcome._replace(problems=(*problems, Problem(code, str(error))))
 
-    def _held(self, outcome: Outcome, report: Report, budget: Budget, configuration: Configuration) -> Outcome:
-        """The budget held against the report."""
-        orders = self.orders
-        base = self._base_of(configuration, NoBase)
+    def _checked(self, outcome: FileResult, report: Report, budget: Budget, configuration: Configuration) -> FileResult:
+        """The result with limits and design rules checked."""
+        base = self._base_of(configuration)
         if isinstance(base, Revision) and outcome.path is not None:
-            base.verify(os.path.dirname(os.path.abspath(outcome.path)))
-        problems = list(outcome.problems)
-        notes: list[str] = []
-        if base is None and orders.record is None and is_relative(budget.values()):
-            for entry in budget.values():
-                problems += [self._baseless(entry, limit) for limit in entry.limits if limit.amount.value is None]
-            return outcome._replace(problems=tuple(problems))
+            base.verify(os.path.dirname(os.path.abspath(os.path.join(self.options.folder, outcome.path))))
+        if base is None and self.options.record is None and is_relative(budget.values()):
+            return outcome._replace(problems=(*outcome.problems, *_baseless(budget)))
         meter = Meter(report)
-        checked: list[Checked] = []
-        findings: list[Finding] = []
+        notes: list[str] = []
+        checked: list[LimitResult] = []
         for entry in budget.values():
-            before, why = self._before(base, outcome, entry.measure)
-            if why is not None and why not in notes:
-                notes.append(why)
+            before, reason = self._before(base, outcome, entry.measure)
+            if reason is not None and reason not in notes:
+                notes.append(reason)
             checked += self._compared(meter, entry, before)
-        for one in checked:
-            if one.verdict in (BROKEN, WARNED) and not _is_said_already(one, checked):
-                findings.append(self._finding(outcome, meter, one))
-        if orders.rules:
+        findings = [
+            self._finding(outcome, meter, one)
+            for one in checked
+            if one.verdict in (BROKEN, WARNED) and not _is_redundant(one, checked)
+        ]
+        if self.options.rules:
             findings += self._rules(report, outcome, configuration)
-        recorded: tuple[tuple[str, int], ...] = ()
-        if orders.record is not None:
-            measures = {measure.identity: measure for measure in usual_measures()}
-            measures.update({entry.measure.identity: entry.measure for entry in budget.values()})
-            recorded = tuple((name, meter.value(measure)) for name, measure in sorted(measures.items()))
         return outcome._replace(
             checked=tuple(checked),
             findings=tuple(findings),
             notes=tuple(notes),
             has_budget=bool(budget),
-            recorded=recorded,
+            recorded=_recorded(meter, budget) if self.options.record is not None else (),
         )
 
-    def _baseless(self, entry: Entry, limit: Limit) -> Problem:
-        message = f"{entry.measure.key}: {limit.amount.text} is relative, but there is nothing to compare with"
-        hint = "give --base REV or --baseline FILE, or set base or baseline in the configuration"
-        return Problem("no-base", message, limit.span, hint)
+    def _base_of(self, configuration: Configuration) -> Base | None:
+        """The base of the call, else that of the configuration; raises DesignError if it cannot be read."""
+        names = self._base_names(configuration)
+        if names == (None, None):
+            return None
+        if names not in self._bases:
+            revision, path = names
+            folder = self.options.folder
+            try:
+                self._bases[names] = (
+                    Revision(revision, self.settings, folder)
+                    if revision is not None
+                    else Baseline(str(path), shown_path(str(path), folder), folder)
+                )
+            except DesignError as error:
+                self._bases[names] = error
+        found = self._bases[names]
+        if isinstance(found, DesignError):
+            raise found
+        return found
 
-    def _base_of(self, configuration: Configuration, otherwise: type[CnncalcError]) -> Base | None:
-        """What is compared with: the call's before the configuration's."""
-        orders = self.orders
-        revision, path = orders.base, orders.baseline
+    def _base_names(self, configuration: Configuration) -> tuple[str | None, str | None]:
+        """The revision or the path of the baseline; at most one of them."""
+        revision, path = self.options.base, self.options.baseline
         if revision is None and path is None:
             revision, path = configuration.base, configuration.baseline
             if revision is not None and path is not None:
                 message = "the configuration names both a base and a baseline; keep one of them"
                 raise DesignError([Problem("usage", f"{configuration.file}: {message}")])
-            if path is not None and orders.record is not None and not os.path.exists(path):
-                return None
-        key = ("revision", revision) if revision is not None else ("baseline", path or "")
-        if key == ("baseline", ""):
-            return None
-        if key not in self._bases:
-            try:
-                self._bases[key] = (
-                    Revision(revision, self.settings)
-                    if revision is not None
-                    else Baseline(str(path), shown_path(str(path)))
-                )
-            except DesignError as error:
-                self._bases[key] = error
-        found = self._bases[key]
-        if isinstance(found, DesignError):
-            raise found
-        return found
+            if path is not None and self.options.record is not None and not os.path.exists(path):
+                return None, None
+        return revision, None if path is None else os.path.join(self.options.folder, path)
 
-    def _before(self, base: Base | None, outcome: Outcome, measure: Measure) -> tuple[int | None, str | None]:
-        """The value of before, or why there is none."""
+    def _before(self, base: Base | None, outcome: FileResult, measure: Measure) -> tuple[int | None, str | None]:
+        """The value of the base, or the reason why there is none."""
         if base is None:
             return None, None
         try:
@@ -361,7 +362,7 @@ class Checker:
         except NoBase as error:
             return None, str(error)
 
-    def _compared(self, meter: Meter, entry: Entry, base: int | None) -> list[Checked]:
+    def _compared(self, meter: Meter, entry: Entry, base: int | None) -> list[LimitResult]:
         actual = meter.value(entry.measure)
         found = []
         for limit in entry.limits:
@@ -375,12 +376,12 @@ class Checker:
             span = limit.span
             if span is not None and span.source.name.startswith("--"):
                 span = None
-            found.append(Checked(entry.measure, limit.bound, limit.amount.text, value, actual, base, verdict, span))
+            found.append(LimitResult(entry.measure, limit.bound, limit.amount.text, value, actual, base, verdict, span))
         return found
 
-    def _finding(self, outcome: Outcome, meter: Meter, one: Checked) -> Finding:
+    def _finding(self, outcome: FileResult, meter: Meter, one: LimitResult) -> Finding:
         assert one.limit is not None
-        units, unit = self.orders.units, one.measure.unit
+        units, unit = self.options.units, one.measure.unit
         over = abs(one.actual - one.limit)
         by = brief(over, unit, units)
         if one.limit:
@@ -406,43 +407,62 @@ class Checker:
             advice=advise(meter, one.measure, one.bound, one.limit),
         )
 
-    def _rules(self, report: Report, outcome: Outcome, configuration: Configuration) -> list[Finding]:
-        orders = self.orders
-        select = orders.select or configuration.select
-        ignore = (*configuration.ignore, *orders.ignore)
-        from cnncalc.checks.rules import run_rules
-
+    def _rules(self, report: Report, outcome: FileResult, configuration: Configuration) -> list[Finding]:
+        select = self.options.select or configuration.select
+        ignore = (*configuration.ignore, *self.options.ignore)
         return run_rules(report, file=outcome.file, select=select, ignore=ignore)
 
 
-def _problems_of_budget(target: _Target, error: DesignError) -> tuple[Problem, ...]:
-    """What is wrong with the budget of a file that is wrong elsewhere too, so that all is said in one run."""
-    if target.path is None or any(problem.code == "unreadable" for problem in error.every):
-        return ()
-    from cnncalc.language.yaml_tree import Document, Mapping
-
+def _attempt(read: Callable[[], T], default: T, problems: list[Problem]) -> T:
+    """What ``read`` returns; after a DesignError the default, and its problems are added."""
     try:
-        root = Document(Source(target.shown, read_text(target.path))).read()
-        node = root.get("budget") if isinstance(root, Mapping) else None
-        if node is not None:
-            read_budget(from_node(node))
-    except DesignError as more:
-        known = {(problem.code, problem.message) for problem in error.every}
-        return tuple(
-            problem
-            for problem in more.every
-            if problem.code != "unknown-key" and (problem.code, problem.message) not in known
+        return read()
+    except DesignError as error:
+        problems += error.every
+        return default
+
+
+def _unknown_rules(ignored: Sequence[Ignore]) -> list[Problem]:
+    """A problem for each suppressed rule that does not exist."""
+    unknown = {item.code_span: item.code for item in ignored if item.code not in RULES}
+    return [
+        Problem("unknown-rule", f"ignore: no design rule '{code}'{did_you_mean(code, RULES)}", span)
+        for span, code in unknown.items()
+    ]
+
+
+def _baseless(budget: Budget) -> list[Problem]:
+    """A problem for each relative limit, where there is no base."""
+    hint = "give --base REV or --baseline FILE, or set base or baseline in the configuration"
+    return [
+        Problem(
+            "no-base",
+            f"{entry.measure.key}: {limit.amount.text} is relative, but there is nothing to compare with",
+            limit.span,
+            hint,
         )
-    return ()
+        for entry in budget.values()
+        for limit in entry.limits
+        if limit.amount.value is None
+    ]
 
 
-def _is_said_already(one: Checked, checked: Sequence[Checked]) -> bool:
-    """Whether a warning would only repeat that the maximum of the same key is broken."""
+def _recorded(meter: Meter, budget: Budget) -> tuple[tuple[str, int], ...]:
+    """The values for a baseline: of every key with default options, and of the budget's measures."""
+    measures = {measure.identity: measure for measure in default_measures()}
+    measures.update({entry.measure.identity: entry.measure for entry in budget.values()})
+    return tuple((name, meter.value(measure)) for name, measure in sorted(measures.items()))
+
+
+def _is_redundant(one: LimitResult, checked: Sequence[LimitResult]) -> bool:
+    """Whether it is a warning for a measure whose maximum is exceeded too."""
     return one.verdict == WARNED and any(
         other.measure == one.measure and other.bound == "max" and other.verdict == BROKEN for other in checked
     )
 
 
-def recorded_values(checkup: Checkup, path: str) -> dict[str, dict[str, int]]:
-    """What a baseline at that path holds."""
-    return {recorded_name(outcome.path or outcome.file, path): dict(outcome.recorded) for outcome in checkup.outcomes}
+def recorded_values(result: CheckResult, path: str, folder: str = "") -> dict[str, dict[str, int]]:
+    """The values that a baseline at that path records."""
+    return {
+        recorded_name(outcome.path or outcome.file, path, folder): dict(outcome.recorded) for outcome in result.files
+    }

@@ -1,6 +1,6 @@
 """The configuration of a project: ``cnncalc.toml``, or ``[tool.cnncalc]`` of ``pyproject.toml``.
 
-TOML is read by the standard library; it gives no places, so the text is walked once more to know where each key stands.
+The standard library reads TOML but gives no places, so a second pass over the text finds those of the keys.
 """
 
 from __future__ import annotations
@@ -10,28 +10,26 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnncalc.checks.budget import Budget, Written, read_budget
+from cnncalc.checks.budget import Budget, read_budget
 from cnncalc.errors import DesignError, Problem, did_you_mean, in_text_order
+from cnncalc.graph import RawValue
 from cnncalc.language.files import read_text
-from cnncalc.language.limits import YAML_BYTES
+from cnncalc.language.limits import NESTING, YAML_BYTES
 from cnncalc.source import Source, Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CONFIGURATION_KEYS = ("budget", "base", "baseline", "select", "ignore")
-"""What a configuration may hold."""
+"""The keys of a configuration."""
 
 FILES = ("cnncalc.toml", "pyproject.toml")
 
-DEEPEST = 64
-"""Values nest at most so deep."""
-
 
 class Configuration(NamedTuple):
-    """What a project has said for all of its designs.
+    """Settings of a project for all of its designs.
 
-    ``baseline`` is a path as seen from where the program runs; ``select`` and ``ignore`` name design rules.
+    ``baseline`` is a path from the working directory; ``select`` and ``ignore`` name design rules.
     """
 
     file: str | None = None
@@ -46,7 +44,7 @@ NO_CONFIGURATION = Configuration()
 
 
 class Place(NamedTuple):
-    """Where a key and its value stand in a text of TOML: offsets."""
+    """The offsets of a key and its value in a TOML text."""
 
     path: tuple[str, ...]
     start: int
@@ -57,7 +55,7 @@ class Place(NamedTuple):
 
 
 class _Walker:
-    """Walks over TOML and notes where each key stands; what is no TOML ends the walk."""
+    """Finds the place of each key in a TOML text; stops at a syntax error, which tomllib reports."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -104,7 +102,7 @@ class _Walker:
             if not self.text.startswith(".", self.at):
                 self.at = end
                 return tuple(parts)
-            if len(parts) == DEEPEST:
+            if len(parts) == NESTING:
                 self.too_deep = found.start()
                 return None
             self.at += 1
@@ -129,7 +127,7 @@ class _Walker:
 
     def _value(self, path: tuple[str, ...], depth: int) -> bool:
         text = self.text
-        if depth > DEEPEST:
+        if depth > NESTING:
             return False
         for mark in ('"""', "'''"):
             if text.startswith(mark, self.at):
@@ -180,37 +178,37 @@ class _Reader:
             before = self.places.get(place.path)
             if before is not None and not place.is_header and not before.is_header:
                 line = source.position(before.start)[0]
-                message = f"the key '{place.path[-1]}' stands twice; it is already on line {line}"
+                message = f"the key '{place.path[-1]}' is repeated; it is already on line {line}"
                 self.problems.append(Problem("repeated-key", message, self._span(place.start, place.end)))
             self.places.setdefault(place.path, place)
         if walker.too_deep is not None:
-            message = f"a key has at most {DEEPEST} parts"
+            message = f"a key has at most {NESTING} parts"
             self.problems.append(Problem("limit", message, self._span(walker.too_deep, walker.too_deep + 1)))
 
     def _span(self, start: int, end: int) -> Span:
         return Span(self.source, start, max(start + 1, end))
 
     def key_span(self, path: tuple[str, ...]) -> Span | None:
-        """Where a key stands: itself, or the first key below it."""
+        """The place of a key, or of the first key below it."""
         place = self.places.get(path)
         if place is None:
             place = next((other for other in self.places.values() if other.path[: len(path)] == path), None)
         return None if place is None else self._span(place.start, place.end)
 
-    def written(self, value: Any, path: tuple[str, ...]) -> Written:
-        """A value of TOML with its place."""
+    def raw(self, value: Any, path: tuple[str, ...]) -> RawValue:
+        """A TOML value with its place."""
         place = self.places.get(path)
         span = self.key_span(path) if place is None else self._span(place.value_start, place.value_end)
         if isinstance(value, dict):
             entries = tuple(
-                (name, self.key_span((*path, name)), self.written(part, (*path, name))) for name, part in value.items()
+                (name, self.key_span((*path, name)), self.raw(part, (*path, name))) for name, part in value.items()
             )
-            return Written(span, entries=entries)
+            return RawValue(span, entries=entries)
         if isinstance(value, list):
-            return Written(span, what="a list")
+            return RawValue(span, what="a list")
         if isinstance(value, bool):
-            return Written(span, "true" if value else "false")
-        return Written(span, str(value))
+            return RawValue(span, "true" if value else "false")
+        return RawValue(span, str(value))
 
     def read(self, folder: str) -> Configuration | None:
         """The configuration; None if the file has none. Raises DesignError."""
@@ -224,29 +222,31 @@ class _Reader:
         if not isinstance(data, dict):
             message = f"[{'.'.join(self.root)}] is a table"
             raise DesignError([Problem("wrong-type", message, self.key_span(self.root))])
-        found: dict[str, Any] = {}
-        for key, value in data.items():
-            path = (*self.root, key)
-            if key not in CONFIGURATION_KEYS:
-                near = did_you_mean(key, CONFIGURATION_KEYS) or f" (known: {', '.join(CONFIGURATION_KEYS)})"
-                self._problem("unknown-key", f"the configuration has no key '{key[:60]}'{near}", path)
-            elif key == "budget":
-                try:
-                    found[key] = read_budget(self.written(value, path))
-                except DesignError as error:
-                    self.problems += error.every
-            elif key in ("base", "baseline"):
-                if not isinstance(value, str) or not value.strip():
-                    self._problem("wrong-type", f"{key}: expected a text", path)
-                else:
-                    found[key] = value if key == "base" else os.path.join(folder, value)
-            elif not isinstance(value, list) or not all(isinstance(part, str) for part in value):
-                self._problem("wrong-type", f'{key}: expected a list of words, as in ["RULE"]', path)
-            else:
-                found[key] = tuple(value)
+        found = {key: self._value(key, value, folder) for key, value in data.items()}
         if self.problems:
             raise DesignError(in_text_order(self.problems))
         return Configuration(self.source.name, **found)
+
+    def _value(self, key: str, value: Any, folder: str) -> Any:
+        """The value of a key as the configuration holds it; None after a problem."""
+        path = (*self.root, key)
+        if key == "budget":
+            try:
+                return read_budget(self.raw(value, path))
+            except DesignError as error:
+                self.problems += error.every
+        elif key in ("base", "baseline"):
+            if isinstance(value, str) and value.strip():
+                return value if key == "base" else os.path.join(folder, value)
+            self._problem("wrong-type", f"{key}: expected a text", path)
+        elif key in CONFIGURATION_KEYS:
+            if isinstance(value, list) and all(isinstance(part, str) for part in value):
+                return tuple(value)
+            self._problem("wrong-type", f'{key}: expected a list of words, as in ["RULE"]', path)
+        else:
+            near = did_you_mean(key, CONFIGURATION_KEYS) or f" (known: {', '.join(CONFIGURATION_KEYS)})"
+            self._problem("unknown-key", f"the configuration has no key '{key[:60]}'{near}", path)
+        return None
 
     def _problem(self, code: str, message: str, path: tuple[str, ...]) -> None:
         self.problems.append(Problem(code, message, self.key_span(path)))
@@ -274,25 +274,26 @@ def _parse(source: Source) -> dict[str, Any]:
         raise DesignError([Problem("toml-syntax", f"TOML: {what}", Span(source, start, start + 1))]) from None
 
 
-def shown_path(path: str) -> str:
-    """A path as it is printed: from where the program runs, with ``/``."""
+def shown_path(path: str, folder: str = "") -> str:
+    """A path as printed: relative to ``folder`` (default: the current one), with ``/``."""
     try:
-        shown = os.path.relpath(path)
+        shown = os.path.relpath(path, folder or os.curdir)
     except ValueError:  # another drive
         shown = os.path.normpath(path)
     return shown.replace(os.sep, "/")
 
 
 class Configurations:
-    """Finds the nearest configuration of a file; each is read once."""
+    """Finds the configuration nearest to a folder; reads each file once."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str = "") -> None:
+        self.folder = folder  # names in messages are relative to it
         self._known: dict[str, Configuration | DesignError] = {}
 
     def of_folder(self, folder: str) -> Configuration:
         """The configuration of the folder, or of the nearest one above it; raises DesignError.
 
-        The search ends at the root of the repository. A ``pyproject.toml`` without ``[tool.cnncalc]`` is passed over.
+        The search ends at the root of the repository. A ``pyproject.toml`` without ``[tool.cnncalc]`` is skipped.
         """
         passed: list[str] = []
         found: Configuration | DesignError = NO_CONFIGURATION
@@ -304,7 +305,7 @@ class Configurations:
                 break
             passed.append(here)
             try:
-                mine = _in_folder(here)
+                mine = _in_folder(here, self.folder)
             except DesignError as error:
                 found = error
                 break
@@ -322,7 +323,7 @@ class Configurations:
         return found
 
 
-def _in_folder(folder: str) -> Configuration | None:
+def _in_folder(folder: str, start: str) -> Configuration | None:
     found: list[Configuration] = []
     for name, root in zip(FILES, ((), ("tool", "cnncalc")), strict=True):
         path = os.path.join(folder, name)
@@ -332,8 +333,8 @@ def _in_folder(folder: str) -> Configuration | None:
         if name == "pyproject.toml" and "cnncalc" not in text:
             continue
         if len(text) > YAML_BYTES:
-            raise DesignError([Problem("limit", f"{shown_path(path)}: at most {YAML_BYTES // 1024**2} MiB")])
-        configuration = _Reader(Source(shown_path(path), text), root).read(folder)
+            raise DesignError([Problem("limit", f"{shown_path(path, start)}: at most {YAML_BYTES // 1024**2} MiB")])
+        configuration = _Reader(Source(shown_path(path, start), text), root).read(folder)
         if configuration is not None:
             found.append(configuration)
     if len(found) > 1:

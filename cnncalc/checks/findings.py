@@ -1,4 +1,4 @@
-"""Findings: what a check has to say about a design, in the form from which every output format is made."""
+"""Findings of a check, as every output format takes them."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ if TYPE_CHECKING:
 
 
 class Share(NamedTuple):
-    """A layer (or block) that contributes to a value: its part of it, in the unit of the value."""
+    """What a layer or block contributes to a value, in its unit."""
 
     layer: str
     value: int
 
 
 class Advice(NamedTuple):
-    """One thing to try, and the value that was computed with it (in the unit of the finding)."""
+    """A change to try, and the value computed for it, in the unit of the finding."""
 
     what: str
     value: int | None = None
 
 
 class Finding(NamedTuple):
-    """One thing that a check found.
+    """One finding of a check.
 
     ``code`` is the word to search for: ``budget`` for a limit that is broken, else the code of a design rule.
     ``severity`` is ``error`` or ``warning``. ``file`` is as the user wrote it; ``span`` the place of the budget or of
@@ -49,7 +49,7 @@ class Finding(NamedTuple):
 
     @property
     def over(self) -> int | None:
-        """By how much the limit is broken, in its unit."""
+        """By how much the limit is exceeded, in its unit."""
         if self.limit is None or self.actual is None:
             return None
         return abs(self.actual - self.limit)

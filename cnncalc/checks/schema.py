@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.checks.budget import BOUNDS, OPTIONS_OF, UNIT_OF
+from cnncalc.checks.budget import BOUNDS
 from cnncalc.checks.configuration import CONFIGURATION_KEYS
-from cnncalc.language.architecture import KEYS, RULE_CODES
+from cnncalc.checks.measure import KEYS as BUDGET_KEYS
+from cnncalc.checks.rules import RULES
+from cnncalc.language.architecture import KEYS
 from cnncalc.layers import KINDS
 from cnncalc.layers.documentation import default_of, docstring
 from cnncalc.layers.keys import (
@@ -27,9 +29,6 @@ from cnncalc.layers.keys import (
     Size,
     Whole,
 )
-from cnncalc.memory.optimizers import OPTIMIZERS
-from cnncalc.memory.options import PROFILE_NAMES, TRAINABLE_TYPES
-from cnncalc.units import BYTES_PER_ELEMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,6 +44,19 @@ DECIMAL = r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 TIMES = "[x\u00d7]"
 BYTE_UNITS = "B|[KMGT]iB|[kKMGT]B"
 COUNT_UNITS = "[KMGT]"
+
+RULE_CODES = sorted(RULES)
+OPTION_MEANINGS = {
+    "batch": "Images in a batch (default: 1).",
+    "dtype": "Type of every number (default: float32).",
+    "optimizer": "The optimizer (default: momentum).",
+    "profile": "Whose memory (default: torch-cuda).",
+}
+BOUND_MEANINGS = {
+    "max": "More than this is an error.",
+    "warn": "More than this is a warning.",
+    "min": "Less than this is an error.",
+}
 
 
 def any_case(word: str) -> str:
@@ -69,11 +81,11 @@ def reference(name: str) -> Schema:
 
 
 def any_of(*ways: Schema, description: str = "") -> Schema:
-    """What is one of these."""
+    """Any one of several schemas."""
     return {**({"description": description} if description else {}), "anyOf": list(ways)}
 
 
-# What readers accept
+# Readers
 
 
 def whole(least: int) -> list[Schema]:
@@ -107,7 +119,7 @@ def decimal(reader: Decimal) -> list[Schema]:
 
 
 def accepted(reader: Reader) -> list[Schema]:
-    """What a reader accepts, written out; expressions come beside it."""
+    """The values that a reader accepts, without expressions."""
     if isinstance(reader, Whole):
         return whole(reader.least)
     if isinstance(reader, Pair):
@@ -135,7 +147,7 @@ def accepted(reader: Reader) -> list[Schema]:
 
 
 def reader_name(reader: Reader) -> str:
-    """The definition that holds what a reader accepts: readers that accept the same share it."""
+    """The name of the definition for a reader; equal readers share it."""
     parts = [type(reader).__name__.lower()]
     if isinstance(reader, Choice):
         parts += reader.words
@@ -150,7 +162,7 @@ def reader_schemas() -> Schema:
 
 
 def key_schema(name: str, item: Key) -> Schema:
-    """A key of a layer kind: what it expects, and what it is if left out."""
+    """A key of a layer kind, with its default in the description."""
     description = f"{name}: {item.means}; {item.reader.expects}"
     default = default_of(item)
     if default is not None:
@@ -162,15 +174,14 @@ def key_schema(name: str, item: Key) -> Schema:
 
 
 def kind_schema(kind: type[Layer]) -> Schema:
-    """A layer in a list: its keys, or the value of its short form, or the volume that it must give."""
+    """A layer in a list: its keys, the value of its bare key, or its stated volume."""
     keys = {name: key_schema(name, item) for name, item in kind.keys.items()}
-    common = ["name", "inputs", "training_only", *(("trainable", "share") if kind.learns else ())]
     ways: list[Schema] = [{"type": "object"}, {"type": "null"}, reference("volume")]
     if kind.bare is not None:
         ways.append(reference(reader_name(kind.keys[kind.bare].reader)))
     return {
         "description": docstring(kind),
-        "properties": {**keys, **{name: reference(name) for name in common}},
+        "properties": {**keys, **{name: reference(name) for name in kind.common_keys()}},
         "additionalProperties": False,
         "anyOf": ways,
     }
@@ -216,7 +227,7 @@ def entry_schema() -> Schema:
 
 
 def definitions() -> Schema:
-    """What the parts of an architecture file have in common."""
+    """The definitions that several parts of an architecture file use."""
     text = {"type": ["string", "number", "boolean"]}
     name = {**text, "description": "The name of a layer, a group or a call; @ may stand before it."}
     boolean = [reference("boolean")]
@@ -277,31 +288,18 @@ def limit_schema(unit: str) -> Schema:
 
 
 def budget_schema() -> Schema:
-    """What a design may cost at most, or must at least."""
-    known: dict[str, Schema] = {
-        "batch": any_of(*whole(1), description="Images in a batch (default: 1)."),
-        "dtype": {"enum": list(TRAINABLE_TYPES), "description": "Type of every number (default: float32)."},
-        "optimizer": {"enum": list(OPTIMIZERS), "description": "The optimizer (default: momentum)."},
-        "profile": {"enum": list(PROFILE_NAMES), "description": "Whose memory (default: torch-cuda)."},
-    }
-    meaning = {
-        "max": "More than this is an error.",
-        "warn": "More than this is a warning.",
-        "min": "Less than this is an error.",
-    }
+    """A budget: for each key a limit, or a table of bounds and options."""
     keys: Schema = {}
-    for key, unit in UNIT_OF.items():
-        options = {name: known[name] for name in OPTIONS_OF.get(key, ())}
-        if key in ("parameter_memory", "activation_memory"):
-            options["dtype"] = {**known["dtype"], "enum": list(BYTES_PER_ELEMENT)}
-        limits = {bound: {**limit_schema(unit), "description": meaning[bound]} for bound in BOUNDS}
+    for key, unit, *_ in BUDGET_KEYS.values():
+        limit = limit_schema(unit)
+        bounds = {bound: {**limit, "description": BOUND_MEANINGS[bound]} for bound in BOUNDS}
         table = {
             "type": "object",
-            "properties": {**limits, **options},
+            "properties": {**bounds, **option_schemas(key)},
             "additionalProperties": False,
             "anyOf": [{"required": [bound]} for bound in BOUNDS],
         }
-        keys[key] = any_of(*limit_schema(unit)["anyOf"], table, description=f"A limit for {key}, in {unit}.")
+        keys[key] = any_of(*limit["anyOf"], table, description=f"A limit for {key}, in {unit}.")
     return {
         "description": "What the design may cost; checked by 'cnncalc check'.",
         "type": ["object", "null"],
@@ -311,15 +309,26 @@ def budget_schema() -> Schema:
     }
 
 
+def option_schemas(key: str) -> Schema:
+    """The options of a budget's key."""
+    options: Schema = {}
+    for name, known in BUDGET_KEYS[key].options.items():
+        meaning = OPTION_MEANINGS[name]
+        options[name] = (
+            {"enum": list(known), "description": meaning} if known else any_of(*whole(1), description=meaning)
+        )
+    return options
+
+
 def ignore_schema() -> Schema:
-    """Design rules that are to be silent."""
-    code = any_of(*[{"enum": list(RULE_CODES)}, whole_text("|".join(map(re.escape, RULE_CODES)))])
+    """Suppressed design rules."""
+    code = any_of(*[{"enum": RULE_CODES}, whole_text("|".join(map(re.escape, RULE_CODES)))])
     name = {"type": ["string", "number", "boolean"]}
     layers = {
         "type": ["string", "number", "boolean", "array"],
         "items": name,
         "minItems": 1,
-        "description": "The layers or blocks for which the rule is silent.",
+        "description": "The layers or blocks for which the rule is ignored.",
     }
     table = {"type": "object", "properties": dict.fromkeys(RULE_CODES, layers), "propertyNames": code}
     return any_of(
@@ -327,7 +336,7 @@ def ignore_schema() -> Schema:
         *code["anyOf"],
         table,
         {"type": "array", "items": any_of(*code["anyOf"], table)},
-        description="Design rules that are to be silent, in the whole file or for some layers.",
+        description="Design rules to ignore, in the whole file or for some layers.",
     )
 
 
@@ -385,15 +394,15 @@ def architecture_schema() -> Schema:
 
 def configuration_schema() -> Schema:
     """The schema of cnncalc.toml and of [tool.cnncalc] in pyproject.toml."""
-    rules = {"type": "array", "items": {"enum": list(RULE_CODES)}}
+    rules = {"type": "array", "items": {"enum": RULE_CODES}}
     text = {"type": "string", "pattern": "\\S"}
     budget = {**budget_schema(), "type": "object"}
     properties: dict[str, Schema] = {
         "budget": {**budget, "description": "What every design may cost, unless its file says otherwise."},
         "base": {**text, "description": "The git revision with which designs are compared: origin/main."},
         "baseline": {**text, "description": "The file of recorded values, as seen from the configuration."},
-        "select": {**rules, "description": "The only design rules that are asked (default: all)."},
-        "ignore": {**rules, "description": "Design rules that are silent."},
+        "select": {**rules, "description": "The only design rules to run (default: all)."},
+        "ignore": {**rules, "description": "Design rules to ignore."},
     }
     return {
         "$schema": DRAFT,

@@ -1,38 +1,34 @@
-"""One number of a net, or of one of its layers, by the name of its key."""
+"""One value of a net or of a layer, by its key."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.analysis.report import require_layer
-from cnncalc.checks.budget import UNIT_OF, Measure
-from cnncalc.checks.measure import Meter, seen_last
+from cnncalc.checks.measure import KEYS, Measure, Meter, last_window
 from cnncalc.errors import ValueProblem, did_you_mean
-from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.memory.report import Options
     from cnncalc.volume import Volume
 
-NET_KEYS = (
-    "parameters", "weights", "biases", "trainable", "buffers", "activations", "macs", "layers", "parameter_memory",
-    "activation_memory", "inference_memory", "training_memory", "receptive_field", "input", "output", "name", "title",
-)  # fmt: skip
-"""The keys of a net: those of a budget, and more of its totals and words."""
+COUNTS = ("parameters", "weights", "biases", "trainable", "buffers", "activations", "macs")
+"""The keys that totals and rows have as attributes."""
+
+NET_KEYS = (*COUNTS, *(key for key in KEYS if key not in COUNTS), "input", "output", "name", "title")
+"""The keys of a net."""
 
 LAYER_KEYS = (
-    "parameters", "weights", "biases", "trainable", "buffers", "activations", "macs", "parameter_memory",
-    "activation_memory", "receptive_field", "input", "output", "name", "kind", "label",
-)  # fmt: skip
+    *COUNTS,
+    *(key.name for key in KEYS.values() if key.has_layers and key.name not in COUNTS),
+    *("input", "output", "name", "kind", "label"),
+)
 """The keys of a layer."""
-
-COUNTS = ("parameters", "weights", "biases", "trainable", "buffers", "activations", "macs")
-"""Those that a row and the totals have under the same name."""
 
 
 class Figure(NamedTuple):
-    """What a key stands for: a count, bytes (``unit`` says which), a volume, a size in pixels, or words."""
+    """The value of a key and its ``unit``: count, bytes, volume, pixels or words."""
 
     key: str
     unit: str
@@ -40,25 +36,26 @@ class Figure(NamedTuple):
 
 
 def figure(report: Report, key: str, options: Options, layer: str | None = None) -> Figure:
-    """The figure of a net, or of a layer; raises ValueProblem for an unknown key, DesignError for an unknown layer.
+    """The figure of a net, or of a layer.
 
-    Memory is that of ``options``, as a budget counts it, and ``report`` was made for their batch and data type.
+    Memory is that of ``options``, counted as for budgets; ``report`` must be for the same batch and data type. Raises
+    ValueProblem for an unknown key, DesignError for an unknown layer.
     """
     known = NET_KEYS if layer is None else LAYER_KEYS
     if key not in known:
         raise _unknown(key, known, layer)
+    measure = Measure(key, options.batch, options.dtype, options.optimizer, options.profile)
     if layer is not None:
-        return _of_layer(require_layer(report, layer), key, options)
+        return _of_layer(Meter(report), require_layer(report, layer), measure)
     if key in ("name", "title"):
         return Figure(key, "words", report.name if key == "name" else report.title or report.name)
     if key in ("input", "output"):
         return Figure(key, "volume", _only(report, key))
     if key == "receptive_field":
-        return Figure(key, "pixels", seen_last(report).receptive_field)
+        return Figure(key, "pixels", last_window(report).receptive_field)
     if key in COUNTS:
         return Figure(key, "count", int(getattr(report.totals, key)))
-    measure = Measure(key, options.batch, options.dtype, options.optimizer, options.profile)
-    return Figure(key, UNIT_OF[key], Meter(report).value(measure))
+    return Figure(key, measure.unit, Meter(report).value(measure))
 
 
 def _unknown(key: str, known: tuple[str, ...], layer: str | None) -> ValueProblem:
@@ -72,7 +69,8 @@ def _unknown(key: str, known: tuple[str, ...], layer: str | None) -> ValueProble
     return ValueProblem(f"{whose} has no '{key[:60]}'{near}{rest}", code="unknown-key")
 
 
-def _of_layer(row: LayerReport, key: str, options: Options) -> Figure:
+def _of_layer(meter: Meter, row: LayerReport, measure: Measure) -> Figure:
+    key = measure.key
     if key in ("name", "kind", "label"):
         return Figure(key, "words", str(getattr(row, key)))
     if key == "input":
@@ -85,15 +83,15 @@ def _of_layer(row: LayerReport, key: str, options: Options) -> Figure:
         return Figure(key, "volume", row.output)
     if key == "receptive_field":
         return Figure(key, "pixels", row.receptive_field)
-    if key == "parameter_memory":
-        return Figure(key, "bytes", row.parameters * bytes_per_element(options.dtype))
-    if key == "activation_memory":
-        return Figure(key, "bytes", 0 if row.in_place else row.activation_bytes)
-    return Figure(key, "count", int(getattr(row, key)))
+    if key in COUNTS:
+        return Figure(key, "count", int(getattr(row, key)))
+    parts = KEYS[key].parts
+    assert parts is not None, key
+    return Figure(key, measure.unit, parts(meter, measure)[row.index])
 
 
 def _only(report: Report, key: str) -> Volume:
-    """The volume of the input or output; ValueProblem where there are several of different size."""
+    """The volume of the input or output; ValueProblem for several that differ."""
     if key == "input":
         rows = [row for row in report.layers if not row.sources]
     else:

@@ -1,33 +1,77 @@
-"""Calls of cnncalc that stand in documents: made inside this process, never by a shell; they write nothing."""
+"""Calls of cnncalc in documents: run inside this process, with their output captured."""
 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import FAILED
-from cnncalc.cli.program import perform
+from cnncalc.cli.console import Console, StreamError
+from cnncalc.cli.program import internal_problem, perform
 from cnncalc.cli.registry import COMMANDS, find_command
-from cnncalc.cli.streams import StreamError, collected
 from cnncalc.documents.marker import Answer, Picture
 from cnncalc.documents.picture import check_path, words_of
-from cnncalc.documents.update import Unfit
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from typing import TextIO
 
+    from cnncalc.formats.document import Page
     from cnncalc.source import Span
 
 CALLABLE = tuple(name for name in COMMANDS if name not in ("docs", "report", "convert"))
 """The commands that a document may call: those that print something."""
 
 
-class Said(NamedTuple):
-    """What came of a call: its answer, or why there is none; warnings as they were said.
+class CapturedConsole(Console):
+    """A console that keeps what a command writes, formatted as for a pipe; standard input is closed.
 
-    ``picture`` is the text of the drawing that belongs beside the document.
+    ``reports`` are texts with their formats, ``files`` names with the texts that would have been written, ``errors``
+    the lines for standard error.
+    """
+
+    help_width = 78
+    takes_bytes = False
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(folder)
+        self.reports: list[tuple[str, str]] = []
+        self.files: list[tuple[str, str]] = []
+        self.errors: list[str] = []
+
+    def read_input(self) -> str:
+        raise StreamError("input", "a call in a document has no standard input: name a file, a net or a pattern")
+
+    def print(self, content: str | bytes, format: str = "text", name: str = "report") -> None:
+        assert isinstance(content, str)
+        self.reports.append((content, format))
+
+    def print_error(self, text: str) -> None:
+        self.errors.append(text)
+
+    def write_file(self, content: str | bytes, file: str, shown: str = "") -> None:
+        assert isinstance(content, str)
+        self.files.append((file, content))
+
+    def page(self) -> Page | None:
+        return None
+
+    def is_ascii(self) -> bool:
+        return False
+
+    def refuse_terminal(self, what: str, name: str) -> None:
+        return None
+
+    def progress_stream(self) -> TextIO | None:
+        return None
+
+
+class CallResult(NamedTuple):
+    """What a call printed, or the error that ended it; and its warnings.
+
+    ``picture`` is the SVG text of a drawing that belongs in a file beside the document.
     """
 
     answer: Answer | None
@@ -36,92 +80,84 @@ class Said(NamedTuple):
     picture: str | None = None
 
 
+class CallError(CnncalcError):
+    """A call ended with an exit code for errors; the message is what it wrote to standard error."""
+
+
 class Caller:
-    """Makes the calls of documents, each one once for all documents of a folder."""
+    """Runs the calls of documents, each one once per folder."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, tuple[str, ...]], Said] = {}
+        self._results: dict[tuple[str, tuple[str, ...]], CallResult] = {}
 
-    def call(self, words: tuple[str, ...], folder: str) -> Said:
-        """What a call gives where files are named from ``folder``."""
+    def call(self, words: tuple[str, ...], folder: str) -> CallResult:
+        """The result of a call whose relative file names start from ``folder``."""
         key = (os.path.realpath(folder), words)
-        if key not in self._known:
-            self._known[key] = _call(words, folder)
-        return self._known[key]
+        if key not in self._results:
+            self._results[key] = _call(words, folder)
+        return self._results[key]
 
 
-def _call(words: Sequence[str], folder: str) -> Said:
-    with collected() as output:
-        try:
-            with inside(folder):
-                code = perform(words)
-        except Exception as error:  # noqa: BLE001  # one call that fails does not end the others
-            return Said(None, error, tuple(output.said))
-    warnings = tuple(output.said)
+def _call(words: Sequence[str], folder: str) -> CallResult:
+    console = CapturedConsole(folder or os.curdir)
+    try:
+        code = perform(words, console)
+    except Exception as error:  # noqa: BLE001  # one call that fails does not end the others
+        return CallResult(None, error, tuple(console.errors))
     if code > FAILED:
-        return Said(None, CallError("\n".join(output.said)), ())
-    formats = {name for _, name in output.reports}
-    text = "".join([text for text, _ in output.reports])
-    if not output.files:
-        return Said(Answer(text, formats.pop() if len(formats) == 1 else "text"), None, warnings)
+        return CallResult(None, CallError("\n".join(console.errors)))
+    warnings = tuple(console.errors)
+    formats = {name for _, name in console.reports}
+    text = "".join([text for text, _ in console.reports])
+    if not console.files:
+        return CallResult(Answer(text, formats.pop() if len(formats) == 1 else "text"), None, warnings)
     if words[0] != "plot":
-        message = "a call in a document writes no file: what it prints is put into the document"
-        return Said(None, ValueProblem(message, code="usage"), warnings)
+        message = "a call in a document cannot write a file: its output goes into the document"
+        return CallResult(None, ValueProblem(message, code="usage"), warnings)
     try:
-        ((path, svg),) = output.files
+        ((path, svg),) = console.files
         check_path(path)
-    except Unfit as error:
-        return Said(None, ValueProblem(str(error), code="picture"), warnings)
-    return Said(Answer("", "svg", Picture(path, words_of(svg))), None, warnings, svg)
+    except ValueProblem as error:
+        return CallResult(None, error, warnings)
+    return CallResult(Answer("", "svg", Picture(path, words_of(svg))), None, warnings, svg)
 
 
-class CallError(CnncalcError):
-    """A call said what is wrong and ended so; the message holds its words."""
-
-
-@contextmanager
-def inside(folder: str) -> Iterator[None]:
-    """Within it, names of files are those from ``folder``."""
-    before = os.getcwd()
-    os.chdir(folder or ".")
-    try:
-        yield
-    finally:
-        os.chdir(before)
-
-
-class Fault(NamedTuple):
-    """Something wrong with a marker: the problem at its place in the document, and the call's own ``words``."""
+class MarkerProblem(NamedTuple):
+    """A problem at its place in the document, and the ``output`` of the call that caused it."""
 
     problem: Problem
-    words: str = ""
+    output: str = ""
 
     def __str__(self) -> str:
-        return f"{self.problem}\n\n{self.words}" if self.words else str(self.problem)
+        return f"{self.problem}\n\n{self.output}" if self.output else str(self.problem)
 
 
-def faults_of(error: Exception, span: Span | None) -> list[Fault]:
-    """What went wrong with a call, at its place in the document; what has a place of its own keeps that as well."""
+def problems_of(error: Exception, span: Span | None) -> list[MarkerProblem]:
+    """The problems of a failed call at its place in the document; those with a place of their own keep it as well."""
     if isinstance(error, DesignError):
         placed = [problem for problem in error.every if problem.span is not None]
-        here = [Fault(problem._replace(span=span)) for problem in error.every if problem.span is None]
+        here = [MarkerProblem(problem._replace(span=span)) for problem in error.every if problem.span is None]
         return here + ([_failed(span, str(DesignError(placed)))] if placed else [])
-    if isinstance(error, (ValueProblem, StreamError)):
-        return [Fault(Problem(error.code, error.message, span, error.hint))]
     if isinstance(error, CallError):
         return [_failed(span, str(error))]
     if isinstance(error, CnncalcError):
-        return [Fault(Problem("design", str(error), span))]
-    words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return [Fault(Problem("internal", f"{words} (an error of cnncalc itself: please report it with the call)", span))]
+        return [MarkerProblem(error.problem(span))]
+    return [MarkerProblem(internal_problem(error, "please report it with the call")._replace(span=span))]
 
 
-def _failed(span: Span | None, words: str) -> Fault:
-    return Fault(Problem("failed-call", "this call fails; it says:", span), words)
+def _failed(span: Span | None, output: str) -> MarkerProblem:
+    return MarkerProblem(Problem("failed-call", "this call fails:", span), output)
 
 
-def in_format(words: Sequence[str], format: str) -> tuple[str, ...]:
-    """The call with a format where it names none and its command has that one."""
+def error_text(error: Exception) -> str:
+    """The problems of a failed call without a place in a document."""
+    if isinstance(error, (CallError, DesignError)):
+        return str(error)
+    return "\n\n".join([str(problem) for problem in problems_of(error, None)])
+
+
+def with_format(words: Sequence[str], format: str) -> tuple[str, ...]:
+    """The call with that format, if it chooses none and its command has it."""
     command = find_command(words[0])
     given = list(words[1 : words.index("--")] if "--" in words else words[1:])
     has_it = command is not None and any(
@@ -133,7 +169,7 @@ def in_format(words: Sequence[str], format: str) -> tuple[str, ...]:
 
 
 def named_files(words: Sequence[str], folder: str) -> list[str]:
-    """The paths of files that a call names."""
+    """The paths of the files that a call names."""
     found = []
     for word in words[1:]:
         name = word.partition("=")[2] if word.startswith("--") else word
@@ -141,10 +177,3 @@ def named_files(words: Sequence[str], folder: str) -> list[str]:
         if name and "\0" not in name and os.path.isfile(path):
             found.append(os.path.abspath(path))
     return found
-
-
-def said_in_words(error: Exception) -> str:
-    """What went wrong with a call, for whoever has a place for it already."""
-    if isinstance(error, (CallError, DesignError)):
-        return str(error)
-    return "\n\n".join(str(fault) for fault in faults_of(error, None))

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, Option, output_of
-from cnncalc.cli.options import DESIGN, UNITS, output_options, settings_of
+from cnncalc.cli.command import DONE, Command, Option, switch
+from cnncalc.cli.options import DESIGN, UNITS, OutputOptions, output_options
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.formats.check import CHECK_FORMATS
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cnncalc.checks.check import CheckOptions, CheckResult
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.options import DesignOptions
     from cnncalc.errors import Problem
 
-HELP = """Holds FILES against their budgets and the design rules. FILES are architecture files, folders (searched for
-them), named nets.
+HELP = """Checks FILES against their budgets and the design rules. FILES are architecture files, folders (searched for
+architecture files) and named nets.
 
 Budgets come from 'budget:' in a file, from [budget] of the nearest cnncalc.toml or [tool.cnncalc.budget] of
-pyproject.toml, and from --max, --warn, --min; key by key the command line replaces the file and the file the
-configuration. Keys: parameters, weights, macs, activations, layers, receptive_field (counts: 7M), parameter_memory,
-activation_memory, inference_memory, training_memory (bytes: 93MiB). A limit such as +5% is one against --base.
+pyproject.toml, and from --max, --warn, --min. For each key the command line overrides the file, and the file overrides
+the configuration. Keys: parameters, weights, macs, activations, layers, receptive_field (counts: 7M), parameter_memory,
+activation_memory, inference_memory, training_memory (bytes: 93MiB). A limit such as +5% is relative to --base.
 
-The exit code is 0 where all is within budget, 1 where a limit is broken, 2 where a file or a budget is wrong.
+The exit code is 0 if everything is within budget, 1 if a limit is broken, 2 if a file or a budget is wrong.
 
 \b
 Examples:
@@ -32,83 +36,108 @@ Examples:
 """
 
 
-def run(
-    files: tuple[str, ...],
-    limits: tuple[tuple[str, str], ...],
-    warn: tuple[tuple[str, str], ...],
-    least: tuple[tuple[str, str], ...],
-    base: str | None,
-    baseline: str | None,
-    record: str | None,
-    rules: bool,
-    select: tuple[str, ...],
-    ignore: tuple[str, ...],
-    explain: str | None,
-    strict: bool,
-    units: str | None,
-    design: dict[str, Any],
-    output: dict[str, Any],
-) -> int:
-    """Checks; the exit code says what came of it."""
-    out = output_of(output)
-    if explain is not None:
-        from cnncalc.checks.rules import explain as text_of
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc check``."""
 
-        out.write_text(text_of(explain))
-        return 0
-    if not files:
+    files: tuple[str, ...]
+    design: DesignOptions
+    output: OutputOptions
+    limits: tuple[tuple[str, str], ...] = ()
+    warning_limits: tuple[tuple[str, str], ...] = ()
+    lower_limits: tuple[tuple[str, str], ...] = ()
+    base: str | None = None
+    baseline: str | None = None
+    record: str | None = None
+    rules: bool = True
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    explain: str | None = None
+    strict: bool = False
+    units: str = "iec"
+
+
+def run(call: Call, console: Console) -> int:
+    """Checks the files; the exit code tells the result."""
+    if call.explain is not None:
+        from cnncalc.checks.rules import explain
+
+        console.write(explain(call.explain), call.output)
+        return DONE
+    if not call.files:
         raise ValueProblem("check needs FILES", code="usage", hint="cnncalc check FILE, FOLDER or the name of a net")
-    if base is not None and baseline is not None:
-        raise ValueProblem("--base and --baseline exclude each other", code="usage")
-    from cnncalc.checks.budget import from_calls, read_budget
-    from cnncalc.checks.check import Checker, Orders
-    from cnncalc.cli.streams import read_input, say, write_output
-    from cnncalc.formats.check import write_checkup
+    from cnncalc.checks.check import Checker
+    from cnncalc.formats.check import write_result
     from cnncalc.formats.check.annotations import summary
 
-    if select or ignore:
+    stdin = console.read_input() if "-" in call.files else None
+    result = Checker(_check_options(call, console.folder), call.design.settings(), stdin).check(call.files)
+    _print_problems(result, console)
+    if call.record is not None:
+        _write_record(result, call.record, console)
+    chosen = call.output.format or "text"
+    console.write(write_result(result, chosen), call.output, chosen)
+    if result.code and not call.output.to_stdout:
+        console.print_error(f"cnncalc check: {summary(result)}")
+    return result.code
+
+
+def _check_options(call: Call, folder: str) -> CheckOptions:
+    """What to check; raises errors for a wrong budget and for unknown rules."""
+    from cnncalc.checks.budget import from_calls, read_budget
+    from cnncalc.checks.check import CheckOptions
+
+    if call.base is not None and call.baseline is not None:
+        raise ValueProblem("--base and --baseline exclude each other", code="usage")
+    if call.select or call.ignore:
         from cnncalc.checks.rules import known
 
-        known("--select", select)
-        known("--ignore", ignore)
-    calls = (*limits, *warn, *least)
-    orders = Orders(
-        budget=read_budget(from_calls(calls)) if calls else {},
-        base=base,
-        baseline=baseline,
-        record=record,
-        rules=rules,
-        select=select,
-        ignore=ignore,
-        strict=strict,
-        units=units or "iec",
+        known("--select", call.select)
+        known("--ignore", call.ignore)
+    limits = (*call.limits, *call.warning_limits, *call.lower_limits)
+    return CheckOptions(
+        budget=read_budget(from_calls(limits)) if limits else {},
+        base=call.base,
+        baseline=call.baseline,
+        record=call.record,
+        rules=call.rules,
+        select=call.select,
+        ignore=call.ignore,
+        strict=call.strict,
+        units=call.units,
+        folder=folder,
     )
-    checkup = Checker(orders, settings_of(design), read_input() if "-" in files else None).check(files)
+
+
+def _print_problems(result: CheckResult, console: Console) -> None:
+    """Prints the problems of each file, each problem once."""
     seen: set[Problem] = set()
     blocks = []
-    for outcome in checkup.outcomes:
+    for outcome in result.files:
         fresh = [problem for problem in outcome.problems if problem not in seen]
         seen.update(fresh)
         if fresh:
             blocks.append(str(DesignError(fresh)))
     if blocks:
-        say("\n\n".join(blocks))
-    if record is not None:
-        from cnncalc.checks.baseline import baseline_text
-        from cnncalc.checks.check import recorded_values
+        console.print_error("\n\n".join(blocks))
 
-        if any(outcome.is_broken for outcome in checkup.outcomes):
-            say(f"{record} is not written, since not every file could be measured")
-        else:
-            write_output(baseline_text(recorded_values(checkup, record)), record)
-    out.write_text(write_checkup(checkup, out.format or "text"))
-    if out.file not in (None, "-") and checkup.code:
-        say(f"cnncalc check: {summary(checkup)}")
-    return checkup.code
+
+def _write_record(result: CheckResult, file: str, console: Console) -> None:
+    """Writes the values for --baseline, if all files could be measured."""
+    from cnncalc.checks.baseline import baseline_text
+    from cnncalc.checks.check import recorded_values
+
+    if any(outcome.is_broken for outcome in result.files):
+        console.print_error(f"{file} is not written: not every file could be measured")
+    else:
+        console.write(
+            baseline_text(recorded_values(result, console.path(file), console.folder)),
+            OutputOptions(file=file),
+            "json",
+        )
 
 
 def _words(values: Sequence[str]) -> tuple[str, ...]:
-    """``A,B`` of one or several options, together."""
+    """The words of all values, which are written ``A,B``."""
     return tuple(word.strip() for value in values for word in value.split(",") if word.strip())
 
 
@@ -116,34 +145,33 @@ def _limit(bound: str, name: str, help: str) -> Option:
     def read(text: str) -> tuple[str, str]:
         return bound, text
 
-    return Option(f"--{bound}", name, help, "KEY=LIMIT", read, (), repeated=True)
+    return Option(f"--{bound}", name, help, "KEY=LIMIT", read, repeated=True)
 
 
 COMMAND = Command(
     "check",
     "Budgets and design rules; for CI.",
     HELP,
+    Call,
     run,
     (),
     (
-        _limit("max", "limits", "At most this much, such as parameters=7M; repeatable."),
-        _limit("warn", "warn", "Above this a warning; repeatable."),
-        _limit("min", "least", "At least this much; repeatable."),
+        _limit("max", "limits", "Upper limit, such as parameters=7M; repeatable."),
+        _limit("warn", "warning_limits", "Upper limit that only warns; repeatable."),
+        _limit("min", "lower_limits", "Lower limit; repeatable."),
         Option("--base", "base", "Compare with a revision of the git repository: origin/main, HEAD~1.", "REV"),
         Option("--baseline", "baseline", "Compare with values that --record has written.", "FILE"),
-        Option("--record", "record", "Write the values of now, for --baseline.", "FILE"),
-        Option("--rules", "rules", "Design rules too, as warnings (default: yes).", default=True,
-               opposite="--no-rules"),
-        Option("--select", "select", "Only these design rules; repeatable.", "CODE,...", default=(), repeated=True,
-               gather=_words),
-        Option("--ignore", "ignore", "Not these design rules; repeatable.", "CODE,...", default=(), repeated=True,
-               gather=_words),
-        Option("--explain", "explain", "Say what a design rule is about, and check nothing.", "CODE"),
-        Option("--strict", "strict", "Warnings fail too, and so does having nothing to check.", default=False,
-               opposite="--no-strict"),
-        *DESIGN,
+        Option("--record", "record", "Write the current values, for --baseline.", "FILE"),
+        switch("--rules", "Apply the design rules, as warnings (default: yes)."),
+        Option(
+            "--select", "select", "Apply only these design rules; repeatable.", "CODE,...", repeated=True, gather=_words
+        ),
+        Option("--ignore", "ignore", "Skip these design rules; repeatable.", "CODE,...", repeated=True, gather=_words),
+        Option("--explain", "explain", "Explain a design rule instead of checking.", "CODE"),
+        switch("--strict", "Fail on warnings too, and if there is nothing to check."),
+        DESIGN,
         UNITS,
-        *output_options(*CHECK_FORMATS),
+        output_options(*CHECK_FORMATS),
     ),
     several="files",
-)  # fmt: skip
+)

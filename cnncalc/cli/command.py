@@ -1,31 +1,30 @@
-"""What a command is: its arguments, its options and what it does. Knows nothing of how a command line is read."""
+"""Commands and options, and the parser of simple command lines."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, format_of_ending
+from cnncalc.records import NamedTuple
 from cnncalc.source import visible
+from cnncalc.units import MOST_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cnncalc.cli.streams import Output
+    from cnncalc.cli.console import Console
 
 DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: success; a check failed; the input or the call is wrong; an internal error; interrupted."""
-
-MOST_DIGITS = 18
-"""Longer whole numbers are refused, as everywhere in the language."""
 
 
 class Option(NamedTuple):
     """An option ``flag VALUE``, or a switch ``flag`` with its ``opposite``.
 
-    ``name`` is the keyword that the command gets; with a ``group`` it is a key of the mapping of that keyword. ``read``
-    turns the text into the value and raises ValueProblem. Of a ``repeated`` option the values are put together by
-    ``gather``. ``words`` are the values that there are, if they are few. ``brief`` is a flag of one letter, ``-o``.
+    ``name`` is its field in the command's call or in its group; an option that is not given has the default of that
+    field. ``read`` converts the text and raises ValueProblem. ``gather`` combines the values of a ``repeated`` option.
+    ``words`` lists the values if there are few. ``brief`` is a one-letter flag such as ``-o``.
     """
 
     flag: str
@@ -33,8 +32,6 @@ class Option(NamedTuple):
     help: str
     metavar: str = ""
     read: Callable[[str], Any] = str
-    default: Any = None
-    group: str | None = None
     words: tuple[str, ...] = ()
     opposite: str | None = None
     repeated: bool = False
@@ -43,85 +40,96 @@ class Option(NamedTuple):
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Every way to write it: ``-o``, ``--output``; a switch and its opposite."""
+        """All its flags: ``-o``, ``--output``; for a switch also the opposite."""
         return tuple([flag for flag in (self.brief, self.flag, self.opposite) if flag])
+
+    def takes_sign(self, flag: str) -> bool:
+        """Whether a value may follow this flag as ``=VALUE``."""
+        return self.opposite is None and flag != self.brief
+
+
+class Group(NamedTuple):
+    """Options that several commands share; ``make`` builds the field ``name`` of the call from their values."""
+
+    name: str
+    make: Callable[..., Any]
+    options: tuple[Option, ...]
 
 
 class Command(NamedTuple):
-    """A command: ``run`` gets the arguments and options as keywords and gives the exit code (None: 0).
+    """A command: ``call`` is the NamedTuple of its arguments and options, ``run`` executes one and gives the exit code.
 
-    The last arguments may be left out where they are ``optional``; ``run`` gets None for them. ``several`` names one
-    more argument, which takes all words that are left.
+    ``arguments`` are its positional arguments, of which the ``optional`` ones, the last, may be left out. ``several``
+    is one more that takes all remaining words. ``parameters`` are its options and groups of options.
     """
 
     name: str
     short: str
     help: str
-    run: Callable[..., int | None]
+    call: Callable[..., Any]
+    run: Callable[[Any, Console], int | None]
     arguments: tuple[str, ...] = ()
-    options: tuple[Option, ...] = ()
+    parameters: tuple[Option | Group, ...] = ()
     optional: tuple[str, ...] = ()
     several: str | None = None
 
-    def call(self, values: dict[str, Any]) -> int:
-        """Runs the command with the values that were read; options that are not among them have their defaults."""
-        keywords: dict[str, Any] = {name: values.get(name) for name in self.arguments}
-        if self.several is not None:
-            keywords[self.several] = tuple(values.get(self.several, ()))
-        for option in self.options:
-            value = values.get(option.name, option.default)
-            if option.group is None:
-                keywords[option.name] = value
-            else:
-                keywords.setdefault(option.group, {})[option.name] = value
-        output = keywords.get("output")
-        if output is not None and output.get("file") and output.get("format") is None:
-            formats = next((option.words for option in self.options if option.name == "format"), None)
-            if formats is not None:
-                output["format"] = format_of(output["file"], formats)
-        return self.run(**keywords) or 0
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """All its options, those of groups included."""
+        options: list[Option] = []
+        for parameter in self.parameters:
+            options += parameter.options if isinstance(parameter, Group) else (parameter,)
+        return tuple(options)
+
+    def call_of(self, values: dict[str, Any]) -> Any:
+        """The call with these values of arguments and options."""
+        values = dict(values)
+        for group in self.parameters:
+            if isinstance(group, Group):
+                given = {option.name: values.pop(option.name) for option in group.options if option.name in values}
+                values[group.name] = group.make(**given)
+        return self.call(**values)
 
 
-def read_plainly(command: Command, words: Sequence[str]) -> dict[str, Any] | None:
-    """The values of a call without mistakes; None if it needs a closer look.
+def parse_simple(command: Command, words: Sequence[str]) -> dict[str, Any] | None:
+    """The values of a correct call without abbreviations; None for any other, which :mod:`.click_parser` parses.
 
-    This is what most calls are, and it spares them half of their start-up time. Whatever is unusual (help, a mistake,
-    an abbreviation) is left to :mod:`cnncalc.cli.grammar`.
+    Most calls are of this kind and start faster without click.
     """
     flags = {flag: option for option in command.options for flag in option.flags}
-    values: dict[str, Any] = {}
+    given: dict[str, tuple[Option, list[Any]]] = {}
     arguments: list[str] = []
-    repeated: dict[str, list[Any]] = {}
     rest = iter(words)
-    for word in rest:
-        if not word.startswith("-") or word == "-":
-            arguments.append(word)
-            continue
-        flag, sign, text = word.partition("=")
-        option = flags.get(flag)
-        if option is None or (sign and (option.opposite or flag == option.brief)):
-            return None
-        if option.opposite:
-            values[option.name] = flag == option.flag
-            continue
-        try:
-            value = option.read(text if sign else next(rest))
-            if option.repeated:
-                repeated.setdefault(option.name, []).append(value)
-                value = option.gather(repeated[option.name])
-        except (StopIteration, ValueProblem):
-            return None
-        values[option.name] = value
-    if command.several is not None:
-        number = len(command.arguments)
-        values[command.several] = tuple(arguments[number:])
-        arguments = arguments[:number]
-    if not len(command.arguments) - len(command.optional) <= len(arguments) <= len(command.arguments):
+    try:
+        for word in rest:
+            if not word.startswith("-") or word == "-":
+                arguments.append(word)
+                continue
+            flag, sign, text = word.partition("=")
+            option = flags.get(flag)
+            if option is None or (sign and not option.takes_sign(flag)):
+                return None
+            value = flag == option.flag if option.opposite else option.read(text if sign else next(rest))
+            given.setdefault(option.name, (option, []))[1].append(value)
+        values = {name: option.gather(all_) if option.repeated else all_[-1] for name, (option, all_) in given.items()}
+    except (StopIteration, ValueProblem):
         return None
-    return {**values, **dict(zip(command.arguments, arguments, strict=False))}
+    positional = _positional(command, arguments)
+    return None if positional is None else {**values, **positional}
 
 
-# How values are read
+def _positional(command: Command, words: list[str]) -> dict[str, Any] | None:
+    """The values of positional arguments; None if there are too few or too many words."""
+    number = len(command.arguments)
+    values: dict[str, Any] = dict(zip(command.arguments, words[:number], strict=False))
+    if command.several is not None:
+        values[command.several] = tuple(words[number:])
+    elif len(words) > number:
+        return None
+    return values if len(words) >= number - len(command.optional) else None
+
+
+# Values of options
 
 
 def whole_number(text: str) -> int:
@@ -134,7 +142,7 @@ def whole_number(text: str) -> int:
 
 
 def one_of(words: tuple[str, ...]) -> Callable[[str], str]:
-    """A reader of one of a few words, which answers another one with the nearest."""
+    """A reader that accepts one of these words and suggests the nearest for another."""
 
     def read(text: str) -> str:
         if text not in words:
@@ -145,9 +153,15 @@ def one_of(words: tuple[str, ...]) -> Callable[[str], str]:
     return read
 
 
-def choice(flag: str, words: tuple[str, ...], help: str, *, name: str = "", default: str | None = None) -> Option:
+def choice(flag: str, words: tuple[str, ...], help: str, *, name: str = "") -> Option:
     """An option that takes one of a few words."""
-    return Option(flag, name or flag[2:], help, "|".join(words), one_of(words), default, words=words)
+    return Option(flag, name or flag[2:], help, "|".join(words), one_of(words), words)
+
+
+def switch(flag: str, help: str, *, name: str = "", opposite: str = "") -> Option:
+    """An option without a value; its opposite is ``--no-...`` if not given."""
+    word = flag[2:]
+    return Option(flag, name or word.replace("-", "_"), help, opposite=opposite or f"--no-{word}")
 
 
 def format_of(file: str, formats: tuple[str, ...]) -> str | None:
@@ -165,17 +179,3 @@ def format_of(file: str, formats: tuple[str, ...]) -> str | None:
         message = f"'.{ending}' is no format of this command, which writes {', '.join(formats)}"
         raise ValueProblem(message, code="usage", hint=f"--output {visible(file)[: -len(ending)]}{usual}")
     return None
-
-
-def output_of(output: dict[str, Any], **only: object) -> Output:
-    """Where the report goes and how, from the group ``output``.
-
-    ``only`` are options that decide which columns there are, by their flags: JSON, which has every key, takes none.
-    """
-    from cnncalc.cli.streams import Output
-
-    for flag, value in only.items():
-        if value and output["format"] == "json":
-            message = f"{flag} is for a table of rows and columns; --format json always has every key"
-            raise ValueProblem(message, code="usage")
-    return Output(output["format"], output["file"])

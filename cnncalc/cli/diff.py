@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import DONE, FAILED, Command, Option, output_of
-from cnncalc.cli.memory import REPLAY, options_of
+from cnncalc.cli.command import DONE, FAILED, Command, Option, switch
+from cnncalc.cli.memory import MEMORY, some_of
 from cnncalc.cli.options import (
     COLUMNS,
     DEPTH,
@@ -13,25 +13,27 @@ from cnncalc.cli.options import (
     NOTATION,
     TABLE_FORMATS,
     load,
-    notation_of,
     output_options,
-    settings_of,
+    refuse_input_twice,
 )
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import is_exact
+from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from cnncalc.analysis.difference import Quantity
     from cnncalc.analysis.report import Report
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions
     from cnncalc.graph import Graph
     from cnncalc.language.settings import Settings
     from cnncalc.memory.report import Options
 
-HELP = """Says what is different in AFTER: layers that were added, removed, changed or renamed, and all totals.
+HELP = """Shows what differs between BEFORE and AFTER: layers added, removed, changed or renamed, and all totals.
 
-BEFORE and AFTER are TARGETs; with --base one file is compared with itself in a revision of its git repository. The
-exit code is 0; with --exit-code it is 1 if there is a difference: cnncalc diff nets/mine.yaml --base main --exit-code
+BEFORE and AFTER are TARGETs. With --base one file is compared with its version in a revision of its git repository. The
+exit code is 0; with --exit-code it is 1 if anything differs: cnncalc diff nets/mine.yaml --base main --exit-code
 
 \b
 Examples:
@@ -43,83 +45,84 @@ LONGEST_NAME = 60
 """A longer target is not repeated in the heading."""
 
 
-def run(
-    before: str,
-    after: str | None,
-    base: str | None,
-    exit_code: bool,
-    columns: str | None,
-    depth: int | None,
-    notation: dict[str, Any],
-    replay: dict[str, Any],
-    design: dict[str, Any],
-    output: dict[str, Any],
-) -> int:
-    """Prints what is different; 1 if something is and the exit code is to say so."""
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc diff``."""
+
+    before: str
+    design: DesignOptions
+    memory: Options
+    notation: NotationOptions
+    output: OutputOptions
+    after: str | None = None
+    base: str | None = None
+    exit_code: bool = False
+    columns: str | None = None
+    depth: int | None = None
+
+
+def run(call: Call, console: Console) -> int:
+    """Prints the differences; with --exit-code 1 if there are any."""
     from cnncalc.analysis.difference import difference
     from cnncalc.analysis.report import account
-    from cnncalc.cli.streams import say_warnings
     from cnncalc.memory.report import check_options
     from cnncalc.views.difference import difference_document
 
-    out = output_of(output, **{"--columns": columns})
-    words = notation_of(notation, out)
-    options = options_of(replay)
+    call.output.require_columns(columns=call.columns)
+    notation = call.notation.notation(call.output, console)
+    options = call.memory
     check_options(options)
-    graphs = _both(before, after, base, design)
-    reports = [account(graph, batch=options.batch, dtype=options.dtype) for graph in graphs]
+    reports = [account(graph, batch=options.batch, dtype=options.dtype) for graph in _both(call, console)]
     for report in reports:
-        say_warnings(report.warnings)
-    found = difference(reports[0], reports[1], _memory(reports[0], reports[1], options))
-    names = names_of(reports[0], reports[1], before, after, base)
-    out.write(
-        difference_document(
-            found,
-            names,
-            options,
-            columns=columns,
-            depth=depth,
-            notation=words,
-            exact=is_exact(out.format),
-        )
+        console.warn(report.warnings)
+    before, after = reports
+    found = difference(before, after, _memory(before, after, options))
+    document = difference_document(
+        found,
+        names_of(before, after, call.before, call.after, call.base),
+        options,
+        columns=call.columns,
+        depth=call.depth,
+        notation=notation,
+        exact=is_exact(call.output.format),
     )
-    return FAILED if exit_code and not found.is_equal else DONE
+    console.write_document(document, call.output)
+    return FAILED if call.exit_code and not found.is_equal else DONE
 
 
-def _both(before: str, after: str | None, base: str | None, design: dict[str, Any]) -> tuple[Graph, Graph]:
-    """The nets that are compared."""
+def _both(call: Call, console: Console) -> tuple[Graph, Graph]:
+    """The two nets."""
+    before, after, base, design = call.before, call.after, call.base, call.design
     if base is not None:
         if after is not None:
-            message = "--base compares one file with its earlier form, but two targets are given"
+            message = "--base compares one file with its earlier version, but two targets are given"
             raise ValueProblem(message, code="usage", hint="cnncalc diff FILE --base REV")
-        return _at_revision(before, base, settings_of(design)), load(before, design)
+        return _at_revision(before, base, design.settings(), console), load(before, design, console)
     if after is None:
         hint = "cnncalc diff BEFORE AFTER, or cnncalc diff FILE --base REV"
         raise ValueProblem("diff compares two targets, but one is given", code="usage", hint=hint)
-    if before == after == "-":
-        raise ValueProblem("standard input can be read once, but both targets are '-'", code="usage")
-    return load(before, design), load(after, design)
+    refuse_input_twice(before, after)
+    return load(before, design, console), load(after, design, console)
 
 
-def _at_revision(file: str, revision: str, settings: Settings) -> Graph:
-    """The net of a file as it was in a revision of its git repository."""
+def _at_revision(file: str, revision: str, settings: Settings, console: Console) -> Graph:
+    """The net of a file in a revision of its git repository."""
     import os
 
     from cnncalc.analysis.loading import load_bytes
     from cnncalc.checks.baseline import NoBase, Revision
 
-    if not os.path.isfile(file):
-        message = f"--base compares a file with its earlier form, but '{visible(file)[:60]}' is no file"
+    if not os.path.isfile(console.path(file)):
+        message = f"--base compares a file with its earlier version, but '{visible(file)[:60]}' is not a file"
         raise ValueProblem(message, code="usage", hint="cnncalc diff FILE --base REV")
     try:
-        content = Revision(revision, settings).content(file)
+        content = Revision(revision, settings, console.folder).content(file)
     except NoBase as error:
         raise ValueProblem(str(error), code="unreadable-base") from None
     return load_bytes(f"{visible(revision)}:{file}", content, settings)
 
 
 def names_of(old: Report, new: Report, before: str, after: str | None, base: str | None) -> tuple[str, str]:
-    """What the nets are called: by their names, and where these are the same by what was typed."""
+    """What the nets are called: their names, or if these are the same what was typed."""
     if base is not None:
         return f"{old.name} ({base})", f"{new.name} (now)"
     if old.name != new.name:
@@ -141,40 +144,31 @@ def _memory(before: Report, after: Report, options: Options) -> tuple[Quantity, 
 
 def _peaks(report: Report, options: Options) -> tuple[int, int]:
     """The peaks of inference and training in bytes."""
-    from cnncalc.memory.report import Bench, notes_rule
+    from cnncalc.memory.report import Simulation, notes_rule
 
     if options.profile == "notes":
         rule = notes_rule(report, options)
         return rule.inference_bytes, rule.training_bytes
-    bench = Bench(report, options)
-    return bench.inference(options.batch).peak_bytes, bench.training(options.batch).peak_bytes
+    simulation = Simulation(report, options)
+    return simulation.inference(options.batch).peak_bytes, simulation.training(options.batch).peak_bytes
 
 
 COMMAND = Command(
     "diff",
     "Two designs side by side: what was added, removed, changed.",
     HELP,
+    Call,
     run,
     ("before", "after"),
     (
-        Option("--base", "base", "Compare one file with itself in this git revision.", "REV"),
-        Option(
-            "--exit-code",
-            "exit_code",
-            "Exit with 1 if there is a difference (default: no).",
-            default=False,
-            opposite="--no-exit-code",
-        ),
-        *(
-            option._replace(group="replay")
-            for option in REPLAY
-            if option.name in ("profile", "batch", "dtype", "optimizer")
-        ),
+        Option("--base", "base", "Compare one file with its version in this git revision.", "REV"),
+        switch("--exit-code", "Exit with 1 if there is a difference (default: no)."),
+        some_of(MEMORY, "profile", "batch", "dtype", "optimizer"),
         COLUMNS,
         DEPTH,
-        *DESIGN,
-        *NOTATION,
-        *output_options(*TABLE_FORMATS),
+        DESIGN,
+        NOTATION,
+        output_options(*TABLE_FORMATS),
     ),
     optional=("after",),
 )

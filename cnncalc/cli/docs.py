@@ -1,40 +1,43 @@
-"""``cnncalc docs``: the tables and numbers inside documents, brought up to date."""
+"""``cnncalc docs``: updates the tables and numbers inside documents."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import DONE, FAILED, WRONG, Command, Option, choice
-from cnncalc.cli.streams import StreamError, reason, say, write_output
+from cnncalc.cli.command import DONE, FAILED, WRONG, Command, choice, switch
+from cnncalc.cli.console import StreamError, reason
 from cnncalc.documents import SYNTAXES, syntax_of
-from cnncalc.errors import DesignError, Problem, ValueProblem
+from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
+from cnncalc.records import NamedTuple
 from cnncalc.source import visible
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cnncalc.cli.calls import Caller
-    from cnncalc.cli.rewriting import Drawing, Rewritten
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.document_update import Drawing
 
 _TITLES = [each.title for each in SYNTAXES.values()]
 
-HELP = f"""Writes into FILES what the calls in their markers print, and leaves all else as it is. FILES are documents in
+HELP = f"""Replaces the text between the markers in FILES with what their calls print. FILES are documents in
 {", ".join(_TITLES[:-1])} or {_TITLES[-1]}, and folders (searched for them).
 
-A marker is a pair of comments with a call of cnncalc, and what stands between them is written anew:
+A marker is a pair of comments with a call of cnncalc; the text between them is replaced:
 
 \b
   <!-- cnncalc: table vgg16 --format markdown -->
   <!-- /cnncalc -->
 
 \b
-So is a number in a line: <!-- cnncalc: value vgg16 parameters -->138.4M<!-- /cnncalc -->
-In reStructuredText:      .. cnncalc: CALL   and   .. /cnncalc
-In LaTeX and AsciiDoc:    % cnncalc: CALL,   // cnncalc: CALL   and alike
+A number in a line:     <!-- cnncalc: value vgg16 parameters -->138.4M<!-- /cnncalc -->
+In reStructuredText:    .. cnncalc: CALL   and   .. /cnncalc
+In LaTeX and AsciiDoc:  % cnncalc: CALL and % /cnncalc,   // cnncalc: CALL and // /cnncalc
 
-Files that a call names lie beside the document. The exit code is 1 if --check finds a document that is not up to date,
-2 where a marker or its call is wrong; such a document is left as it is.
+File names in a call are relative to the document. The exit code is 1 if --check finds a document that is not up to
+date, 2 if a marker or its call is wrong; such a document is not changed.
 
 \b
 Examples:
@@ -42,62 +45,74 @@ Examples:
   cnncalc docs --check README.md docs
 """
 
-MOST_LOOKED_AT = 1000
-"""An SVG file is known by so many of its first bytes."""
+SVG_START = 1000
+"""Number of bytes at the start of a file that are searched for ``<svg``."""
 
 MOST_BYTES = 16 * 1024 * 1024
-"""A larger file is hardly a document."""
+"""A larger file is not read."""
 
-MARK = "\ufeff"
-"""A byte order mark, as UTF-8 decodes it."""
+BYTE_ORDER_MARK = "\ufeff"
 
-LEFT_OUT = ("node_modules",)
-"""Folders that are not searched, beside those that begin with a dot."""
+NOT_SEARCHED = ("node_modules",)
+"""Folders that are not searched, like those that begin with a dot."""
 
 
-def run(files: tuple[str, ...], check: bool, diff: bool, syntax: str | None) -> int:
-    """Brings documents up to date, or says whether they are."""
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc docs``."""
+
+    files: tuple[str, ...]
+    check: bool = False
+    diff: bool = False
+    syntax: str | None = None
+
+
+def run(call: Call, console: Console) -> int:
+    """Updates documents, or checks whether they are up to date."""
     from cnncalc.cli.calls import Caller
 
-    if not files:
+    if not call.files:
         raise ValueProblem("cnncalc docs needs FILES", code="usage", hint="cnncalc docs README.md docs")
-    if "-" in files:
-        raise ValueProblem("docs rewrites files, and standard input is none", code="usage")
-    caller, worst = Caller(), DONE
-    documents, empty = find_documents(files, syntax)
-    bare = dict.fromkeys(empty, 0)
+    if "-" in call.files:
+        raise ValueProblem("docs rewrites files, but '-' is standard input", code="usage")
+    documents, unmarked = find_documents(call.files, call.syntax, console)
+    caller, code = Caller(), DONE
     for document in documents:
-        try:
-            done = _Work(document, caller)
-            if not (check or diff):
-                done.write()
-        except (ValueProblem, StreamError) as error:
-            say(str(Problem(error.code, error.message, hint=error.hint)))
-            worst = WRONG
-            continue
-        except DesignError as error:
-            say(str(error))
-            worst = WRONG
-            continue
-        for block in (*done.rewritten.warnings, done.rewritten.wrong):
-            if block:
-                say(block)
-        if document.folder and not done.rewritten.markers and not done.rewritten.wrong:
-            bare[document.folder] = bare.get(document.folder, 0) + 1
+        work = _bring_up_to_date(document, call, caller, console)
+        if work is None:
+            code = WRONG
+        elif document.folder and not work.result.markers and not work.result.errors:
+            unmarked[document.folder] = unmarked.get(document.folder, 0) + 1
         else:
-            write_output("".join([line + "\n" for line in done.lines(check=check, diff=diff)]))
-        worst = max(worst, WRONG if done.rewritten.wrong else FAILED if check and done.stale else DONE)
-    for folder, count in bare.items():
-        what = f"{count:,} document{'s' if count > 1 else ''} without a marker" if count else "no document"
-        write_output(f"{visible(folder)}: {what}\n")
-    return worst
+            console.print("".join([line + "\n" for line in work.lines(check=call.check, diff=call.diff)]))
+            code = max(code, WRONG if work.result.errors else FAILED if call.check and work.stale else DONE)
+    for folder, count in unmarked.items():
+        what = f"{plural(count, 'document')} without a marker" if count else "no document"
+        console.print(f"{visible(folder)}: {what}\n")
+    return code
+
+
+def _bring_up_to_date(document: Document, call: Call, caller: Caller, console: Console) -> _Work | None:
+    """Updates a document and writes it unless --check or --diff is given; prints errors. None if it cannot be read."""
+    from cnncalc.cli.calls import error_text
+
+    try:
+        work = _Work(document, caller, console)
+        if not (call.check or call.diff):
+            work.write()
+    except CnncalcError as error:
+        console.print_error(error_text(error))
+        return None
+    for text in (*work.result.warnings, work.result.errors):
+        if text:
+            console.print_error(text)
+    return work
 
 
 # Which documents
 
 
 class Document(NamedTuple):
-    """A document to work on: its path, how it is named, its syntax, and the folder that was searched for it."""
+    """A document: its path, its name in messages, its syntax, and the folder of the command line it was found in."""
 
     path: str
     shown: str
@@ -105,23 +120,24 @@ class Document(NamedTuple):
     folder: str = ""
 
 
-def find_documents(names: Sequence[str], syntax: str | None) -> tuple[list[Document], list[str]]:
-    """The documents that the names of a call stand for, each once: files, and those below folders, in order.
+def find_documents(names: Sequence[str], syntax: str | None, console: Console) -> tuple[list[Document], dict[str, int]]:
+    """The documents of a call, each once: the files it names and those below the folders it names.
 
-    Gives the folders without any document as well.
+    Also the folders without any document, each with 0.
     """
     from cnncalc.checks.configuration import shown_path
 
     documents: dict[str, Document] = {}
-    empty = []
+    empty = {}
     for name in names:
-        folder = shown_path(name) if _is_folder(name) else ""
-        paths = list(_below(name)) if folder else [name]
+        path = console.path(name) if name else name
+        folder = shown_path(path, console.folder) if _is_folder(path) else ""
+        paths = list(_below(path)) if folder else [path]
         if not paths:
-            empty.append(folder)
+            empty[folder] = 0
         for path in paths:
             is_path = bool(path) and "\0" not in path
-            shown = shown_path(path) if is_path else path
+            shown = shown_path(path, console.folder) if is_path else path
             real = os.path.realpath(path) if is_path else path
             documents.setdefault(real, Document(path, shown, syntax or syntax_of(path) or syntax_of(real), folder))
     return list(documents.values()), empty
@@ -135,20 +151,20 @@ def _is_folder(name: str) -> bool:
 
 
 def _below(folder: str) -> Iterator[str]:
-    """The documents below a folder, sorted; hidden files and folders are left out."""
+    """The documents below a folder, sorted, without hidden files and folders."""
     for here, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in LEFT_OUT)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in NOT_SEARCHED)
         for name in sorted(names):
             if syntax_of(name) and not name.startswith("."):
                 yield os.path.join(here, name)
 
 
 def read_document(path: str, shown: str) -> str:
-    """The text of a document, to the byte; ValueProblem where it is none."""
+    """The text of a document with its line ends as they are; ValueProblem if it is not UTF-8 text."""
     name = visible(shown)
     try:
-        if os.path.exists(path) and not os.path.isfile(path):  # a device may never end
-            raise ValueProblem(f"cannot read {name}: it is no file", code="unreadable")
+        if os.path.exists(path) and not os.path.isfile(path):  # reading a device may never end
+            raise ValueProblem(f"cannot read {name}: not a file", code="unreadable")
         with open(path, "rb") as file:
             data = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
@@ -163,36 +179,36 @@ def read_document(path: str, shown: str) -> str:
     if bad >= 0:
         line = len(data[:bad].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"))
         what = f"line {line}, byte {bad} is 0x{data[bad]:02x}"
-        raise ValueProblem(f"{name} is not a text in UTF-8: {what}", code="not-text")
+        raise ValueProblem(f"{name} is not UTF-8 text: {what}", code="not-text")
     return text
 
 
-# The work on one
+# One document
 
 
 class _Work:
-    """A document that is brought up to date."""
+    """A document and its update."""
 
-    def __init__(self, document: Document, caller: Caller) -> None:
-        from cnncalc.cli.rewriting import rewrite
+    def __init__(self, document: Document, caller: Caller, console: Console) -> None:
+        from cnncalc.cli.document_update import update_document
 
         if document.syntax is None and os.path.exists(document.path):
             known = " ".join(f".{ending}" for each in SYNTAXES.values() for ending in each.endings)
-            message = f"the syntax of {visible(document.shown)} is not known by its name (known: {known})"
-            raise ValueProblem(message, code="unknown-syntax", hint=f"--syntax {'|'.join(SYNTAXES)} says it")
+            message = f"unknown syntax of {visible(document.shown)} (known endings: {known})"
+            raise ValueProblem(message, code="unknown-syntax", hint=f"--syntax {'|'.join(SYNTAXES)}")
         self._read = text = read_document(document.path, document.shown)
         self.document = document
-        self.mark = MARK if text.startswith(MARK) else ""
+        self.mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
         self.text = text[len(self.mark) :]
-        # that of its target, where it is a link: what a document says does not depend on the name it is called by
-        self.folder = os.path.dirname(os.path.realpath(document.path))
-        self.rewritten: Rewritten = rewrite(document.shown, self.text, document.syntax or "", self.folder, caller)
-        self.drawings = [drawing for drawing in self.rewritten.drawings if self._is_other(drawing)]
+        self.console = console
+        self.folder = os.path.dirname(os.path.realpath(document.path))  # a link gives the same text as its target
+        self.result = update_document(document.shown, self.text, document.syntax or "", self.folder, caller)
+        self.drawings = [drawing for drawing in self.result.drawings if self._differs(drawing)]
 
     @property
     def stale(self) -> list[str]:
-        """The markers that are not up to date, in the order of the text: the line of each with its call."""
-        markers = [change.marker for change in self.rewritten.update.changes]
+        """The line and the call of each marker that is not up to date, in the order of the text."""
+        markers = [change.marker for change in self.result.update.changes]
         found = {marker.span.start: (marker, "") for marker in markers}
         found |= {drawing.marker.span.start: (drawing.marker, drawing.path) for drawing in self.drawings}
         return [
@@ -202,50 +218,50 @@ class _Work:
         ]
 
     def write(self) -> None:
-        """Writes the pictures, then the document; each beside its place first, so that none is ever half there."""
+        """Writes the pictures, then the document."""
         from cnncalc.checks.configuration import shown_path
 
-        if self.rewritten.update.changes and read_document(self.document.path, self.document.shown) != self._read:
-            message = f"{visible(self.document.shown)} was changed while its calls were made, so it is left as it is"
-            raise ValueProblem(message, code="changed", hint="bring it up to date once more")
+        if self.result.update.changes and read_document(self.document.path, self.document.shown) != self._read:
+            message = f"{visible(self.document.shown)} was changed while its calls ran, so it is not written"
+            raise ValueProblem(message, code="changed", hint="run cnncalc docs again")
         for drawing in self.drawings:
             path = self._place(drawing.path)
             try:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
             except OSError as error:
                 raise StreamError("output", f"cannot write '{visible(drawing.path)}': {reason(error)}") from None
-            write_output(drawing.svg, shown_path(path))
-        if self.rewritten.update.changes:
-            write_output(self.mark + self.rewritten.update.text, self.document.path)
+            self.console.write_file(drawing.svg, path, shown_path(path, self.console.folder))
+        if self.result.update.changes:
+            self.console.write_file(self.mark + self.result.update.text, self.document.path, self.document.shown)
 
     def lines(self, *, check: bool, diff: bool) -> Iterator[str]:
-        """What was found and done, in lines."""
+        """The lines of the report."""
         from cnncalc.documents.difference import unified_diff
 
-        name, count, stale = visible(self.document.shown), len(self.rewritten.markers), self.stale
-        if self.rewritten.wrong:
-            yield f"{name}: left as it is"
+        name, count, stale = visible(self.document.shown), len(self.result.markers), self.stale
+        if self.result.errors:
+            yield f"{name}: not changed"
             return
         if check:
             yield from [f"{name}:{line}" for line in stale]
-        if (check or diff) and self.rewritten.update.changes:
-            yield unified_diff(self.document.shown, self.text, self.rewritten.update).removesuffix("\n")
+        if (check or diff) and self.result.update.changes:
+            yield unified_diff(self.document.shown, self.text, self.result.update).removesuffix("\n")
         if not count:
             yield f"{name}: no marker"
             return
-        done = f"{len(stale):,} {'stale' if check or diff else 'brought up to date'}" if stale else "up to date"
-        yield f"{name}: {count:,} marker{'s' if count > 1 else ''}, {done}"
+        done = f"{len(stale):,} {'stale' if check or diff else 'updated'}" if stale else "up to date"
+        yield f"{name}: {plural(count, 'marker')}, {done}"
 
     def _place(self, path: str) -> str:
-        """Where the file of a picture lies."""
+        """The path of a picture."""
         return os.path.join(self.folder, path)
 
-    def _is_other(self, drawing: Drawing) -> bool:
-        """Whether the file of a picture is to be written; DesignError where it may not be."""
+    def _differs(self, drawing: Drawing) -> bool:
+        """Whether the file of a picture is missing or differs; DesignError if it must not be written."""
         path = self._place(drawing.path)
         inside = os.path.realpath(self.folder)
         if os.path.commonpath([inside, os.path.realpath(path)]) != inside:
-            raise _picture_problem(drawing, "it leads out of the document's folder")
+            raise _picture_problem(drawing, "it is outside of the document's folder")
         if not os.path.lexists(path):
             return True
         try:
@@ -253,8 +269,8 @@ class _Work:
                 old = file.read()
         except OSError as error:
             raise _picture_problem(drawing, reason(error)) from None
-        if b"<svg" not in old[:MOST_LOOKED_AT]:
-            raise _picture_problem(drawing, "a file of this name is there and is no SVG, so it is not replaced")
+        if b"<svg" not in old[:SVG_START]:
+            raise _picture_problem(drawing, "a file of this name exists and is not SVG, so it is not replaced")
         return old != drawing.svg.encode("utf-8", "backslashreplace")
 
 
@@ -264,15 +280,15 @@ def _picture_problem(drawing: Drawing, why: str) -> DesignError:
 
 COMMAND = Command(
     "docs",
-    "The tables and numbers inside documents, brought up to date.",
+    "Update the tables and numbers inside documents.",
     HELP,
+    Call,
     run,
     (),
     (
-        Option("--check", "check", "Write nothing; exit with 1 if a document is not up to date.", default=False,
-               opposite="--no-check"),
-        Option("--diff", "diff", "Write nothing; print what would change.", default=False, opposite="--no-diff"),
-        choice("--syntax", tuple(SYNTAXES), "How FILES are written (default: by the ends of their names)."),
+        switch("--check", "Write nothing; exit with 1 if a document is not up to date."),
+        switch("--diff", "Write nothing; print what would change."),
+        choice("--syntax", tuple(SYNTAXES), "The syntax of FILES (default: by the endings of their names)."),
     ),
     several="files",
-)  # fmt: skip
+)

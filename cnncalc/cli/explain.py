@@ -1,11 +1,16 @@
-"""``cnncalc explain``: how each number of one layer comes about."""
+"""``cnncalc explain``: how each number of one layer is computed."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, output_of
-from cnncalc.cli.options import DESIGN, IN_PLACE, REPORT, TABLE_FORMATS, UNITS, analyze, output_options
+from cnncalc.cli.command import Command
+from cnncalc.cli.options import DESIGN, REPORT, TABLE_FORMATS, UNITS, analyze, output_options
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.options import DesignOptions, OutputOptions, ReportOptions
 
 HELP = """Explains each number of one LAYER of TARGET, step by step: volume, memory, parameters, MACs, receptive field.
 
@@ -15,35 +20,34 @@ Example:
 """
 
 
-def run(
-    target: str,
-    layer: str,
-    in_place: bool,
-    units: str | None,
-    design: dict[str, Any],
-    account: dict[str, Any],
-    output: dict[str, Any],
-) -> None:
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc explain``."""
+
+    target: str
+    layer: str
+    design: DesignOptions
+    report: ReportOptions
+    output: OutputOptions
+    units: str = "iec"
+
+
+def run(call: Call, console: Console) -> None:
     """Prints the steps to each number of a layer."""
     from cnncalc.analysis.report import require_layer
     from cnncalc.views.explanation import document
 
-    report = analyze(target, design, account, in_place=in_place)
-    row = require_layer(report, layer)
-    output_of(output).write(document(report, row, units=units or "iec", in_place=in_place))
+    report = analyze(call.target, call.design, call.report, console)
+    row = require_layer(report, call.layer)
+    shown = document(report, row, units=call.units, in_place=call.report.in_place)
+    console.write_document(shown, call.output)
 
 
 COMMAND = Command(
     "explain",
-    "How each number of one layer comes about, step by step.",
+    "How each number of one layer is computed, step by step.",
     HELP,
+    Call,
     run,
     ("target", "layer"),
-    (
-        IN_PLACE,
-        *DESIGN,
-        *REPORT,
-        UNITS,
-        *output_options(*TABLE_FORMATS),
-    ),
+    (DESIGN, REPORT, UNITS, output_options(*TABLE_FORMATS)),
 )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
-from cnncalc.cli.memory import REPLAY, options_of
-from cnncalc.cli.options import COLUMNS, DESIGN, NOTATION, TABLE_FORMATS, analyze, notation_of, output_options
+from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, whole_number
+from cnncalc.cli.memory import MEMORY, report_options
+from cnncalc.cli.options import COLUMNS, DESIGN, NOTATION, TABLE_FORMATS, analyze, output_options
 from cnncalc.errors import ValueProblem
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions
+    from cnncalc.memory.report import Options
 
 HELP = """Finds the largest batch of TARGET that fits into --memory, and what else would help, each with its effect.
 
@@ -20,43 +26,50 @@ Examples:
 """
 
 
-def run(
-    target: str,
-    memory: str | None,
-    reserve: int,
-    devices: int | None,
-    zero: str | None,
-    columns: str | None,
-    notation: dict[str, Any],
-    replay: dict[str, Any],
-    design: dict[str, Any],
-    output: dict[str, Any],
-) -> int:
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc fit``."""
+
+    target: str
+    design: DesignOptions
+    memory: Options
+    notation: NotationOptions
+    output: OutputOptions
+    capacity: str | None = None
+    reserve: int = 0
+    devices: int | None = None
+    zero: str | None = None
+    columns: str | None = None
+
+
+def run(call: Call, console: Console) -> int:
     """Prints what fits; 1 if one image does not, or the batch asked for does not."""
     from cnncalc.memory.devices import read_memory
     from cnncalc.memory.fit import fit
-    from cnncalc.memory.report import Bench, check_options
-    from cnncalc.memory.sharding import on_several
+    from cnncalc.memory.report import Simulation, check_options
+    from cnncalc.memory.sharding import sharded
     from cnncalc.views.fit import fit_document
 
-    if memory is None:
+    if call.capacity is None:
         raise ValueProblem("fit needs --memory", code="usage", hint="--memory 8GiB, or --memory rtx-3090")
-    if zero is not None and devices is None:
-        raise ValueProblem("--zero splits over several devices; say how many with --data-parallel", code="usage")
-    out = output_of(output, **{"--columns": columns})
-    words = notation_of(notation, out)
-    room, device = read_memory(memory)
-    options = options_of(replay)
+    if call.zero is not None and call.devices is None:
+        raise ValueProblem("--zero needs the number of devices, --data-parallel", code="usage")
+    call.output.require_columns(columns=call.columns)
+    notation = call.notation.notation(call.output, console)
+    capacity, device = read_memory(call.capacity)
+    options = call.memory
     check_options(options)
-    if reserve >= room:
-        raise ValueProblem(f"the reserve of {reserve:,} bytes leaves nothing of {room:,}", code="wrong-value")
-    report = analyze(target, design, {"batch": options.batch, "dtype": options.dtype})
-    found = fit(report, options, room, reserve)
+    if call.reserve >= capacity:
+        message = f"the reserve of {call.reserve:,} bytes leaves nothing of {capacity:,}"
+        raise ValueProblem(message, code="wrong-value")
+    report = analyze(call.target, call.design, report_options(options), console)
+    found = fit(report, options, capacity, call.reserve)
     several = None
-    if devices is not None:
-        several = on_several(Bench(report, options), options.batch, devices, int(zero or 0), room - reserve)
-    out.write(fit_document(found, notation=words, device=device, several=several).with_columns(columns))
-    return 0 if found.training.largest_batch or (several is not None and several.largest_batch) else 1
+    if call.devices is not None:
+        stage = int(call.zero or 0)
+        several = sharded(Simulation(report, options), options.batch, call.devices, stage, capacity - call.reserve)
+    document = fit_document(found, notation=notation, device=device, several=several)
+    console.write_document(document.with_columns(call.columns), call.output)
+    return DONE if found.training.largest_batch or (several is not None and several.largest_batch) else FAILED
 
 
 def _bytes(text: str) -> int:
@@ -67,19 +80,20 @@ def _bytes(text: str) -> int:
 
 COMMAND = Command(
     "fit",
-    "The largest batch that fits into a memory, and what else would help.",
+    "The largest batch that fits into memory, and what else would help.",
     HELP,
+    Call,
     run,
     ("target",),
     (
-        Option("--memory", "memory", "Bytes such as 8GiB, or a device such as rtx-3090.", "SIZE"),
-        Option("--reserve", "reserve", "Bytes for what lies beside live tensors (default: 0).", "SIZE", _bytes, 0),
-        Option("--data-parallel", "devices", "So many devices, each with a batch of its own.", "N", whole_number),
+        Option("--memory", "capacity", "Bytes such as 8GiB, or a device such as rtx-3090.", "SIZE"),
+        Option("--reserve", "reserve", "Bytes for everything except live tensors (default: 0).", "SIZE", _bytes),
+        Option("--data-parallel", "devices", "Number of devices, each with a batch of its own.", "N", whole_number),
         choice("--zero", ("1", "2", "3"), "Split state, gradients, parameters over the devices (ZeRO stage)."),
-        *(option._replace(group="replay") for option in REPLAY),
+        MEMORY,
         COLUMNS,
-        *DESIGN,
-        *NOTATION,
-        *output_options(*TABLE_FORMATS),
+        DESIGN,
+        NOTATION,
+        output_options(*TABLE_FORMATS),
     ),
 )

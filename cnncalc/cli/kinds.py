@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, output_of
+from cnncalc.cli.command import Command
 from cnncalc.cli.options import COLUMNS, TABLE_FORMATS, output_options
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.records import NamedTuple
 
-HELP = """Lists the layer kinds with their keys; with KIND one of them in full: its keys, its formula, the volume it
-gives, what it learns, what training keeps of it (eager PyTorch on CUDA), and where it comes from.
+if TYPE_CHECKING:
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.options import OutputOptions
+    from cnncalc.formats.document import Document
+
+HELP = """Lists the layer kinds with their keys; with KIND one kind in full: its keys, formula, output volume,
+parameters, what training keeps for backward (eager PyTorch on CUDA), and its source.
 
 \b
 Examples:
@@ -18,14 +24,28 @@ Examples:
 """
 
 
-def run(kind: str | None, columns: str | None, output: dict[str, Any]) -> None:
-    """Prints all kinds, or one."""
-    out = output_of(output, **{"--columns": columns})
-    if kind is None:
-        from cnncalc.views.kinds import kinds_document
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc kinds``."""
 
-        out.write(kinds_document().with_columns(columns))
-        return
+    output: OutputOptions
+    kind: str | None = None
+    columns: str | None = None
+
+
+def run(call: Call, console: Console) -> None:
+    """Prints all layer kinds, or one."""
+    call.output.require_columns(columns=call.columns)
+    document = _all_kinds() if call.kind is None else _one_kind(call.kind)
+    console.write_document(document.with_columns(call.columns), call.output)
+
+
+def _all_kinds() -> Document:
+    from cnncalc.views.kinds import kinds_document
+
+    return kinds_document()
+
+
+def _one_kind(kind: str) -> Document:
     from cnncalc.layers import KINDS
 
     name = kind.lower()
@@ -37,16 +57,16 @@ def run(kind: str | None, columns: str | None, output: dict[str, Any]) -> None:
     from cnncalc.memory.report import account_memory
     from cnncalc.views.kinds import kind_document
 
-    memory = account_memory(account(load(KINDS[name].example)))
-    out.write(kind_document(name, memory).with_columns(columns))
+    return kind_document(name, account_memory(account(load(KINDS[name].example))))
 
 
 COMMAND = Command(
     "kinds",
     "The layer kinds: keys, formula, volume, source.",
     HELP,
+    Call,
     run,
     ("kind",),
-    (COLUMNS, *output_options(*TABLE_FORMATS)),
+    (COLUMNS, output_options(*TABLE_FORMATS)),
     optional=("kind",),
 )

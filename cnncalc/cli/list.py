@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, output_of
-from cnncalc.cli.options import COLUMNS, NOTATION, TABLE_FORMATS, load, notation_of, output_options
+from cnncalc.cli.command import Command
+from cnncalc.cli.options import COLUMNS, NOTATION, TABLE_FORMATS, DesignOptions, load, output_options
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.options import NotationOptions, OutputOptions
 
 HELP = """Lists the named nets: input, layers, parameters, MACs, activation memory (one image, float32), source.
 
@@ -15,22 +20,31 @@ Example:
 """
 
 
-def run(columns: str | None, notation: dict[str, Any], output: dict[str, Any]) -> None:
+class Call(NamedTuple):
+    """The options of ``cnncalc list``."""
+
+    notation: NotationOptions
+    output: OutputOptions
+    columns: str | None = None
+
+
+def run(call: Call, console: Console) -> None:
     """Prints one line a net."""
     from cnncalc.analysis.report import account
     from cnncalc.language.catalogue import names
     from cnncalc.views.catalogue import nets_document
 
-    out = output_of(output, **{"--columns": columns})
-    words = notation_of(notation, out)
-    reports = [account(load(name, {})) for name in names()]
-    out.write(nets_document(reports, notation=words).with_columns(columns))
+    call.output.require_columns(columns=call.columns)
+    notation = call.notation.notation(call.output, console)
+    reports = [account(load(name, DesignOptions(), console)) for name in names()]
+    console.write_document(nets_document(reports, notation=notation).with_columns(call.columns), call.output)
 
 
 COMMAND = Command(
     "list",
-    "The named nets with their facts.",
+    "The named nets with their key figures.",
     HELP,
+    Call,
     run,
-    options=(COLUMNS, *NOTATION, *output_options(*TABLE_FORMATS)),
+    parameters=(COLUMNS, NOTATION, output_options(*TABLE_FORMATS)),
 )

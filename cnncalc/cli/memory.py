@@ -1,20 +1,36 @@
-"""``cnncalc memory``: what training and inference take, to the byte."""
+"""``cnncalc memory``: the memory of training and inference, to the byte."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
-from cnncalc.cli.options import COLUMNS, DEPTH, DESIGN, NOTATION, TABLE_FORMATS, analyze, notation_of, output_options
+from cnncalc.cli.command import Command, Group, Option, choice, switch, whole_number
+from cnncalc.cli.options import (
+    BATCH,
+    COLUMNS,
+    DEPTH,
+    DESIGN,
+    NOTATION,
+    TABLE_FORMATS,
+    ReportOptions,
+    analyze,
+    output_options,
+)
 from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES, ZERO_GRAD
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from cnncalc.analysis.report import Report
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions
+    from cnncalc.formats.document import Document
+    from cnncalc.formats.notation import Notation
     from cnncalc.memory.report import Options
 
-HELP = """Says how much memory TARGET takes in training and inference, exactly, and what makes it up.
+HELP = """Computes the exact memory of TARGET in training and inference, by category.
 
-The bytes are those of live tensors in PyTorch (profiles torch-cuda, torch-fake, torch-cpu), of the NumPy run (numpy),
-of an ideal implementation (ideal) or by the rule of the course notes (notes).
+The bytes are those of live tensors in PyTorch (profiles torch-cuda, torch-fake, torch-cpu), in the NumPy run (numpy),
+in an ideal implementation (ideal), or follow the rule of the course notes (notes).
 
 \b
 Examples:
@@ -23,92 +39,120 @@ Examples:
   cnncalc memory resnet50 --batch 32 --why layer1.0.bn1
 """
 
-REPLAY = (
-    choice("--profile", PROFILE_NAMES, "Whose memory (default: torch-cuda).", default="torch-cuda"),
-    Option("--batch", "batch", "Images in a batch (default: 1).", "N", whole_number, 1),
-    choice("--dtype", (*TRAINABLE_TYPES, "int8"), "Type of every number; int8 for --plan (default: float32).",
-           default="float32"),
-    Option("--optimizer", "optimizer", "Optimizer: sgd, momentum, adam, ... (default: momentum).", "NAME"),
-    Option("--optimizer-style", "style", "foreach, loop or fused (default: the profile's).", "STYLE"),
-    Option("--weight-decay", "weight_decay", "With weight decay.", default=False, opposite="--no-weight-decay"),
-    choice("--autocast", AUTOCAST, "Activations in this half type, parameters in float32."),
-    Option("--accumulate", "accumulate", "Micro-batches a step (default: 1).", "N", whole_number, 1),
-    choice("--zero-grad", ZERO_GRAD, "When gradients are let go (default: start).", name="zero_grad",
-           default="start"),
-    Option("--checkpoint", "checkpoint", "none, blocks, stages, sqrt, best, or names of blocks (default: none).",
-           "WAY", default="none"),
-)  # fmt: skip
-"""What decides how much memory a net takes; the command gets ``replay``, for :class:`Options`."""
 
-
-def options_of(replay: dict[str, Any]) -> Options:
-    """What the options :data:`REPLAY` gave."""
+def memory_options(**values: Any) -> Options:
+    """The options as :mod:`cnncalc.memory` takes them."""
     from cnncalc.memory.report import Options
 
-    return Options(**{**replay, "optimizer": replay["optimizer"] or "momentum"})
+    return Options(**values)
 
 
-def run(
-    target: str,
-    why: str | None,
-    timeline: bool,
-    plan: bool,
-    depthwise: bool,
-    columns: str | None,
-    depth: int | None,
-    notation: dict[str, Any],
-    replay: dict[str, Any],
-    design: dict[str, Any],
-    output: dict[str, Any],
-) -> None:
-    """Prints the memory report of a target."""
-    from cnncalc.memory.report import account_memory, check_options
+MEMORY = Group(
+    "memory",
+    memory_options,
+    (
+        choice("--profile", PROFILE_NAMES, "Implementation whose memory is computed (default: torch-cuda)."),
+        BATCH,
+        choice("--dtype", (*TRAINABLE_TYPES, "int8"), "Data type; int8 with --plan only (default: float32)."),
+        Option("--optimizer", "optimizer", "Optimizer: sgd, momentum, adam, ... (default: momentum).", "NAME"),
+        Option("--optimizer-style", "style", "foreach, loop or fused (default: the profile's).", "STYLE"),
+        switch("--weight-decay", "With weight decay."),
+        choice("--autocast", AUTOCAST, "Activations in this half type, parameters in float32."),
+        Option("--accumulate", "accumulate", "Micro-batches a step (default: 1).", "N", whole_number),
+        choice("--zero-grad", ZERO_GRAD, "When gradients are freed (default: start).", name="zero_grad"),
+        Option("--checkpoint", "checkpoint",
+               "Checkpointing: none, blocks, stages, sqrt, best, or names of blocks (default: none).", "METHOD"),
+    ),
+)  # fmt: skip
+"""The options of a memory report."""
 
-    options = options_of(replay)
-    if not (plan and options.dtype == "int8"):
-        check_options(options)
-    out = output_of(output, **{"--columns": columns})
-    words = notation_of(notation, out)
-    report = analyze(target, design, {"batch": options.batch, "dtype": options.dtype})
-    if plan:
-        from cnncalc.memory.arena import plan as plan_of
-        from cnncalc.views.arena import plan_document
 
-        arena = plan_of(report, batch=options.batch, dtype=options.dtype, depthwise_in_place=depthwise, order="best")
-        out.write(plan_document(arena, units=words.units).with_columns(columns))
-        return
-    memory = account_memory(report, options, logs=timeline)
-    if why is not None:
-        from cnncalc.views.memory import why_document
+def some_of(group: Group, *names: str) -> Group:
+    """A group with some of its options; the others keep their defaults."""
+    return group._replace(options=tuple([option for option in group.options if option.name in names]))
 
-        out.write(why_document(memory, why, units=words.units).with_columns(columns))
-        return
-    from cnncalc.cli.streams import say_warnings
+
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc memory``."""
+
+    target: str
+    design: DesignOptions
+    memory: Options
+    notation: NotationOptions
+    output: OutputOptions
+    why: str | None = None
+    timeline: bool = False
+    plan: bool = False
+    depthwise_in_place: bool = False
+    columns: str | None = None
+    depth: int | None = None
+
+
+def run(call: Call, console: Console) -> None:
+    """Prints the memory report of a target, the arena plan, or what one layer keeps."""
+    from cnncalc.memory.report import check_options
+
+    if not (call.plan and call.memory.dtype == "int8"):
+        check_options(call.memory)
+    call.output.require_columns(columns=call.columns)
+    notation = call.notation.notation(call.output, console)
+    report = analyze(call.target, call.design, report_options(call.memory), console)
+    if call.plan:
+        document = _plan(report, call, notation.units)
+    elif call.why is not None:
+        document = _why(report, call.memory, call.why, notation.units)
+    else:
+        document = _memory(report, call, notation, console)
+    console.write_document(document.with_columns(call.columns), call.output)
+
+
+def report_options(memory: Options) -> ReportOptions:
+    """The options of the layer report that a memory report is made from."""
+    return ReportOptions(memory.batch, memory.dtype)
+
+
+def _plan(report: Report, call: Call, units: str) -> Document:
+    from cnncalc.memory.arena import plan
+    from cnncalc.views.arena import plan_document
+
+    batch, dtype = call.memory.batch, call.memory.dtype
+    arena = plan(report, batch=batch, dtype=dtype, depthwise_in_place=call.depthwise_in_place, order="best")
+    return plan_document(arena, units=units)
+
+
+def _why(report: Report, options: Options, layer: str, units: str) -> Document:
+    from cnncalc.memory.report import account_memory
+    from cnncalc.views.memory import why_document
+
+    return why_document(account_memory(report, options), layer, units=units)
+
+
+def _memory(report: Report, call: Call, notation: Notation, console: Console) -> Document:
+    from cnncalc.memory.report import account_memory
     from cnncalc.views.memory import memory_document
 
-    say_warnings(memory.warnings)
-    document = memory_document(memory, notation=words, depth=depth, timeline=timeline)
-    out.write(document.with_columns(columns))
+    memory = account_memory(report, call.memory, logs=call.timeline)
+    console.warn(memory.warnings)
+    return memory_document(memory, notation=notation, depth=call.depth, timeline=call.timeline)
 
 
 COMMAND = Command(
     "memory",
-    "The memory of training and inference, exactly, and what makes it up.",
+    "The exact memory of training and inference, by category.",
     HELP,
+    Call,
     run,
     ("target",),
     (
-        *(option._replace(group="replay") for option in REPLAY),
-        Option("--why", "why", "Say what one layer keeps for backward, and why.", "LAYER"),
-        Option("--timeline", "timeline", "Draw live bytes over the step.", default=False, opposite="--no-timeline"),
-        Option("--plan", "plan", "Plan one arena for inference: offsets, bound, order.", default=False,
-               opposite="--no-plan"),
-        Option("--depthwise-in-place", "depthwise", "In the plan depthwise convolutions work in place.", default=False,
-               opposite="--no-depthwise-in-place"),
+        MEMORY,
+        Option("--why", "why", "Show what one layer keeps for backward, and why.", "LAYER"),
+        switch("--timeline", "Draw live bytes over the step."),
+        switch("--plan", "Plan one arena for inference: offsets, bound, order."),
+        switch("--depthwise-in-place", "Let depthwise convolutions of the plan work in place."),
         COLUMNS,
-        DEPTH._replace(help="Name blocks instead of layers where most is held, so many dots deep."),
-        *DESIGN,
-        *NOTATION,
-        *output_options(*TABLE_FORMATS),
+        DEPTH._replace(help="Sum the largest layers by block, to this depth."),
+        DESIGN,
+        NOTATION,
+        output_options(*TABLE_FORMATS),
     ),
-)  # fmt: skip
+)

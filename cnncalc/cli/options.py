@@ -1,20 +1,21 @@
-"""The options that mean the same in every command."""
+"""The options that several commands share, and what is made from them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.cli.command import MOST_DIGITS, Option, choice, whole_number
+from cnncalc.cli.command import Group, Option, choice, format_of, switch, whole_number
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.formats import FORMATS, is_exact
-from cnncalc.units import BYTES_PER_ELEMENT, UNIT_STYLES
+from cnncalc.records import NamedTuple
+from cnncalc.units import BYTES_PER_ELEMENT, MOST_DIGITS, UNIT_STYLES
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
-    from cnncalc.cli.streams import Output
+    from cnncalc.cli.console import Console
     from cnncalc.formats.notation import Notation
     from cnncalc.graph import Graph
     from cnncalc.language.settings import Settings
@@ -27,18 +28,18 @@ def _assignment(text: str) -> tuple[str, str]:
     if not sign or not name or not value:
         raise ValueProblem(f"expected NAME=VALUE, found '{text[:60]}'")
     if not name.isidentifier():
-        raise ValueProblem(f"'{name[:60]}' is no name of a variable: it holds letters, digits and '_'")
+        raise ValueProblem(f"'{name[:60]}' is not a variable name, which has letters, digits and '_'")
     return name, value
 
 
-def _assignments(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Each name once."""
-    result: dict[str, str] = {}
-    for name, value in pairs:
-        if name in result:
+def _assignments(pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Assignments, each name once."""
+    seen = set()
+    for name, _ in pairs:
+        if name in seen:
             raise ValueProblem(f"'{name}' is set twice")
-        result[name] = value
-    return result
+        seen.add(name)
+    return tuple(pairs)
 
 
 def _choices(text: str) -> bool | tuple[bool, ...]:
@@ -63,130 +64,170 @@ def _volume(text: str) -> Volume:
     return Volume(*map(int, parts))
 
 
-DESIGN = (
-    Option(
-        "--set", "variables", "Give a variable of the design a value; repeatable.", "NAME=VALUE", _assignment,
-        group="design", repeated=True, gather=_assignments,
-    ),
-    Option(
-        "--optional", "optional", "What is written with '?': keep (default) or drop all, or yes,no,... one by one.",
-        "keep|drop|LIST", _choices, group="design",
-    ),
-    Option(
-        "--input", "input", "Volume of the input in elements (default: the design's, or 224x224x3).", "HxWxD", _volume,
-        group="design",
-    ),
-    Option(
-        "--filters", "filters", "Filters of a CONV without a number (default: 64).", "N", whole_number, group="design"
-    ),
-    Option(
-        "--hidden", "hidden", "Units of a hidden FC without a number (default: 4096).", "N", whole_number,
-        group="design",
-    ),
-    Option(
-        "--classes", "classes", "Units of a last FC without a number (default: 1000).", "N", whole_number,
-        group="design",
-    ),
-)  # fmt: skip  # an option is easier to read in two lines than in ten
-"""What a design is read with; the command gets ``design``, for :func:`load`."""
+class DesignOptions(NamedTuple):
+    """How a design is read: :data:`DESIGN`."""
 
-REPORT = (
-    Option("--batch", "batch", "Images in a batch (default: 1).", "N", whole_number, 1, "account"),
-    choice("--dtype", tuple(BYTES_PER_ELEMENT), "Type of every number (default: float32).", default="float32")._replace(
-        group="account"
+    variables: tuple[tuple[str, str], ...] = ()
+    optional: bool | tuple[bool, ...] | None = None
+    input: Volume | None = None
+    filters: int | None = None
+    hidden: int | None = None
+    classes: int | None = None
+
+    def settings(self) -> Settings:
+        """The same for the language."""
+        from cnncalc.language.settings import Settings
+
+        variables = {name: variable(name, text) for name, text in self.variables}
+        return Settings(variables, self.optional, self.input, self.filters, self.hidden, self.classes)
+
+
+DESIGN = Group(
+    "design",
+    DesignOptions,
+    (
+        Option("--set", "variables", "Set a variable of the design; repeatable.", "NAME=VALUE",
+               _assignment, repeated=True, gather=_assignments),
+        Option("--optional", "optional", "Parts marked with '?': keep (default) or drop all, or yes,no,... in order.",
+               "keep|drop|LIST", _choices),
+        Option("--input", "input", "Volume of the input in elements (default: the design's, or 224x224x3).", "HxWxD",
+               _volume),
+        Option("--filters", "filters", "Filters of a CONV without a number (default: 64).", "N", whole_number),
+        Option("--hidden", "hidden", "Units of a hidden FC without a number (default: 4096).", "N", whole_number),
+        Option("--classes", "classes", "Units of a last FC without a number (default: 1000).", "N", whole_number),
+    ),
+)  # fmt: skip  # one option in one or two lines
+
+
+class ReportOptions(NamedTuple):
+    """What the layer report counts: :data:`REPORT`."""
+
+    batch: int = 1
+    dtype: str = "float32"
+    in_place: bool = True
+
+
+BATCH = Option("--batch", "batch", "Images in a batch (default: 1).", "N", whole_number)
+
+DTYPE = choice("--dtype", tuple(BYTES_PER_ELEMENT), "Data type (default: float32).")
+
+REPORT = Group(
+    "report",
+    ReportOptions,
+    (
+        BATCH,
+        DTYPE,
+        switch("--in-place", "Whether activation functions share their input's memory (default: yes)."),
     ),
 )
-"""What a report is made with; the command gets ``account``, for :func:`analyze`."""
 
-IN_PLACE = Option(
-    "--in-place",
-    "in_place",
-    "Whether activation functions share their input's memory (default: yes).",
-    default=True,
-    opposite="--no-in-place",
-)
+
+class OutputOptions(NamedTuple):
+    """Format and file of the output; by default as the terminal or the file suggests, and standard output."""
+
+    format: str | None = None
+    file: str | None = None
+
+    @property
+    def to_stdout(self) -> bool:
+        """Whether the output goes to standard output."""
+        return self.file in (None, "-")
+
+    def require_columns(self, **options: object) -> None:
+        """Raises ValueProblem if an option that chooses columns is given with JSON, which always has every key."""
+        for name, value in options.items():
+            if value and self.format == "json":
+                message = f"--{name} needs a format with rows and columns; --format json always has every key"
+                raise ValueProblem(message, code="usage")
+
+
+OUTPUT = Option("--output", "file", "Write to a file instead of standard output.", "FILE", brief="-o")
+
+
+def output_options(*formats: str) -> Group:
+    """``--format``, one of ``formats``, and ``--output``, whose ending is the default of the format."""
+
+    def make(format: str | None = None, file: str | None = None) -> OutputOptions:
+        return OutputOptions(format or (format_of(file, formats) if file else None), file)
+
+    default = "rich on a terminal, else text" if "rich" in formats else f"else {formats[0]}"
+    default = f"as FILE ends, {default}" if any(FORMATS[name].endings for name in formats[1:]) else formats[0]
+    return Group("output", make, (choice("--format", formats, f"Output format (default: {default})."), OUTPUT))
+
+
+class NotationOptions(NamedTuple):
+    """How numbers are written: :data:`NOTATION`."""
+
+    units: str | None = None
+    exact: bool | None = None
+
+    def notation(self, output: OutputOptions, console: Console, units: str = "iec") -> Notation:
+        """The notation for an output; ``units`` is the default of the units."""
+        from cnncalc.formats.notation import Notation
+
+        if self.exact is False and is_exact(output.format):
+            raise ValueProblem(
+                f"--short does not apply: --format {output.format} always has exact integers", code="usage"
+            )
+        numbers = "usual" if self.exact is None else "exact" if self.exact else "short"
+        ascii_format = output.format is not None and FORMATS[output.format].is_ascii
+        ascii_only = ascii_format or (output.to_stdout and console.is_ascii())
+        return Notation(self.units or units, numbers, ascii_only)
+
 
 UNITS = choice(
     "--units", UNIT_STYLES, "iec: KiB, MiB of 1024 (default). notes: the same values as KB, MB. si: kB, MB of 1000."
 )
 
-OUTPUT = Option("--output", "file", "Write to a file instead of standard output.", "FILE", group="output", brief="-o")
-"""Where a report goes; the command gets ``output``."""
-
-
-NOTATION = (
-    UNITS._replace(group="notation"),
-    Option(
-        "--exact",
-        "exact",
-        "Exact integers, or --short: four significant digits (default: each number as it is best read).",
-        group="notation",
-        opposite="--short",
+NOTATION = Group(
+    "notation",
+    NotationOptions,
+    (
+        UNITS,
+        switch(
+            "--exact",
+            "Exact integers, or --short: four significant digits (default: depends on the column).",
+            opposite="--short",
+        ),
     ),
 )
-"""How numbers are written; the command gets ``notation``, for :func:`notation_of`."""
 
-COLUMNS = Option("--columns", "columns", "Only these columns, in this order; a wrong one names them all.", "A,B,...")
+COLUMNS = Option(
+    "--columns", "columns", "Only these columns, in this order; an unknown name lists them all.", "A,B,..."
+)
 
-DEPTH = Option("--depth", "depth", "Sum by block, so many dots deep (resnet50: 1 for stages).", "N", whole_number)
+DEPTH = Option("--depth", "depth", "Sum by block, to this depth (resnet50: 1 for stages).", "N", whole_number)
 
 TABLE_FORMATS = tuple(name for name, each in FORMATS.items() if each.writer)
 """The formats of every table."""
 
 
-def notation_of(notation: dict[str, Any], out: Output, units: str = "iec") -> Notation:
-    """How numbers are written, from the options :data:`NOTATION` and the place where the report goes."""
-    from cnncalc.cli.streams import is_ascii
-    from cnncalc.formats.notation import Notation
-
-    exact = notation["exact"]
-    if exact is False and is_exact(out.format):
-        raise ValueProblem(f"--short is for people; --format {out.format} always has exact integers", code="usage")
-    numbers = "usual" if exact is None else "exact" if exact else "short"
-    ascii_only = (out.format is not None and FORMATS[out.format].is_ascii) or (out.file in (None, "-") and is_ascii())
-    return Notation(notation["units"] or units, numbers, ascii_only)
-
-
-def output_options(*formats: str) -> tuple[Option, ...]:
-    """--format (one of ``formats``) and --output; the command gets ``output``, for :func:`output_of`."""
-    default = "rich on a terminal, else text" if "rich" in formats else f"else {formats[0]}"
-    default = f"as FILE ends, {default}" if any(FORMATS[name].endings for name in formats[1:]) else formats[0]
-    return (
-        choice("--format", formats, f"Format of the report (default: {default}).")._replace(group="output"),
-        OUTPUT,
-    )
-
-
-def load(target: str, design: dict[str, Any]) -> Graph:
-    """The net behind a TARGET, read with what the options :data:`DESIGN` gave."""
+def load(target: str, design: DesignOptions, console: Console) -> Graph:
+    """The graph of a TARGET."""
     from cnncalc.analysis import loading
-    from cnncalc.cli.streams import read_input
 
-    return loading.load(target, settings_of(design), read_input() if target == "-" else None)
-
-
-def settings_of(design: dict[str, Any]) -> Settings:
-    """What the options :data:`DESIGN` gave."""
-    from cnncalc.language.settings import Settings
-
-    variables = {name: variable(name, text) for name, text in (design.get("variables") or {}).items()}
-    return Settings(**{**design, "variables": variables})
+    return loading.load(target, design.settings(), console.read_input() if target == "-" else None, console.folder)
 
 
-def analyze(target: str, design: dict[str, Any], account: dict[str, Any], *, in_place: bool = True) -> Report:
-    """The report of a TARGET; its warnings go to standard error."""
-    from cnncalc.analysis.report import account as report_of
-    from cnncalc.cli.streams import say_warnings
+def refuse_input_twice(*targets: str) -> None:
+    """Raises ValueProblem if more than one target is standard input."""
+    if targets.count("-") > 1:
+        raise ValueProblem("standard input can be read once, but both targets are '-'", code="usage")
 
-    report = report_of(load(target, design), in_place=in_place, **account)
-    say_warnings(report.warnings)
-    return report
+
+def analyze(target: str, design: DesignOptions, report: ReportOptions, console: Console) -> Report:
+    """The layer report of a TARGET; its warnings go to standard error."""
+    from cnncalc.analysis.report import account
+
+    found = account(load(target, design, console), batch=report.batch, dtype=report.dtype, in_place=report.in_place)
+    console.warn(found.warnings)
+    return found
 
 
 def variable(name: str, text: str) -> Any:
-    """The value of ``--set``, written as in a pattern: a whole number, a size, a list, a word.
+    """A value of ``--set``, written as in a pattern: a whole number, a size, a list or a word.
 
-    Raises DesignError with its place in the text.
+    Raises DesignError with the place in the text.
     """
     from cnncalc.language.expression import ExpressionParser, evaluate
     from cnncalc.language.tokens import Scanner

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
-from cnncalc.cli.memory import REPLAY, options_of
+from cnncalc.cli.command import Command, Option, choice, whole_number
+from cnncalc.cli.memory import MEMORY, report_options
 from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options
-from cnncalc.cli.streams import is_collecting, refuse_terminal
+from cnncalc.drawings import KINDS, OVER_TIME, WIDTH, draw
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import FORMATS
-from cnncalc.plot import KINDS, OVER_TIME, WIDTH, draw
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.options import DesignOptions, OutputOptions
+    from cnncalc.memory.report import Options
 
 _KINDS = "\n".join([f"  {kind:10} {what}" for kind, what in KINDS.items()])
 
-HELP = f"""Draws TARGET: where memory and parameters lie, what is alive when, the volumes to scale, the graph.
+HELP = f"""Draws TARGET: its cost by layer, its live memory over time, its volumes to scale, or its graph.
 
-The SVG goes to the file that --output names, or into a pipe; a file that ends in .png becomes a PNG.
+The SVG goes to the file of --output, or to a pipe; a file that ends in .png is written as PNG.
 
 \b
 Kinds:
@@ -29,71 +34,70 @@ Examples:
   cnncalc plot googlenet --kind volumes --width 1200 -o volumes.svg
 """
 
-ALWAYS = ("batch", "dtype")
-"""Options of the replay that every kind has a use for."""
+
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc plot``."""
+
+    target: str
+    design: DesignOptions
+    memory: Options
+    output: OutputOptions
+    kind: str = "cost"
+    width: int | None = None
+    depth: int | None = None
+    units: str = "iec"
 
 
-def run(
-    target: str,
-    kind: str,
-    width: int | None,
-    depth: int | None,
-    units: str | None,
-    replay: dict[str, Any],
-    design: dict[str, Any],
-    output: dict[str, Any],
-) -> None:
+def run(call: Call, console: Console) -> None:
     """Writes the drawing of a target."""
-    out = output_of(output)
-    is_png = out.format == "png"
-    if is_png and is_collecting():
+    from cnncalc.memory.report import account_memory, check_options
+
+    chosen = call.output.format or "svg"
+    if chosen == "png" and not console.takes_bytes:
         raise ValueProblem("a picture in a document is SVG", code="usage", hint="--output NAME.svg")
-    if is_png or out.file is None:
-        refuse_terminal("a drawing", f"net.{out.format or 'svg'}", out.file)
-    if kind not in OVER_TIME:
-        for option in REPLAY:
-            if option.name not in ALWAYS and replay[option.name] != option.default:
-                raise ValueProblem(
-                    f"{option.flag} is for a drawing over time",
-                    code="usage",
-                    hint=f"add --kind {' or --kind '.join(OVER_TIME)}",
-                )
-    options = options_of(replay)
-    memory = None
-    if kind in OVER_TIME:
-        from cnncalc.memory.report import check_options
-
-        check_options(options)
-    report = analyze(target, design, {"batch": options.batch, "dtype": options.dtype})
-    if kind in OVER_TIME:
-        from cnncalc.cli.streams import say_warnings
-        from cnncalc.memory.report import account_memory
-
-        memory = account_memory(report, options, logs=True)
-        say_warnings(memory.warnings)
-    svg = draw(report, kind, memory=memory, width=width, depth=depth, units=units or "iec")
-    if is_png:
-        from cnncalc.cli.streams import write_data
-        from cnncalc.plot.png import png_of
-
-        write_data(png_of(svg), out.file)
+    if call.output.file is None or (chosen == "png" and call.output.to_stdout):
+        console.refuse_terminal("a drawing", f"net.{chosen}")
+    if call.kind in OVER_TIME:
+        check_options(call.memory)
     else:
-        out.write_text(svg, "svg")
+        _refuse_training_options(call.memory)
+    report = analyze(call.target, call.design, report_options(call.memory), console)
+    memory = None
+    if call.kind in OVER_TIME:
+        memory = account_memory(report, call.memory, logs=True)
+        console.warn(memory.warnings)
+    svg = draw(report, call.kind, memory=memory, width=call.width, depth=call.depth, units=call.units)
+    if chosen == "png":
+        from cnncalc.drawings.png import png_of
+
+        console.write(png_of(svg), call.output, "png")
+    else:
+        console.write(svg, call.output, "svg")
+
+
+def _refuse_training_options(options: Options) -> None:
+    """Raises ValueProblem for an option that only a drawing over time uses."""
+    defaults = type(options)(batch=options.batch, dtype=options.dtype)
+    for option in MEMORY.options:
+        if getattr(options, option.name) != getattr(defaults, option.name):
+            hint = f"add --kind {' or --kind '.join(OVER_TIME)}"
+            raise ValueProblem(f"{option.flag} is for a drawing over time", code="usage", hint=hint)
 
 
 COMMAND = Command(
     "plot",
     "A drawing of a net: cost, memory over time, volumes, graph.",
     HELP,
+    Call,
     run,
     ("target",),
     (
-        choice("--kind", tuple(KINDS), "What to draw (default: cost).", default="cost"),
+        choice("--kind", tuple(KINDS), "What to draw (default: cost)."),
         Option("--width", "width", f"Width of the drawing in pixels (default: {WIDTH}).", "N", whole_number),
         DEPTH,
-        *(option._replace(group="replay") for option in REPLAY),
-        *DESIGN,
+        MEMORY,
+        DESIGN,
         UNITS,
-        *output_options(*(name for name, each in FORMATS.items() if each.is_picture)),
+        output_options(*(name for name, each in FORMATS.items() if each.is_picture)),
     ),
-)  # fmt: skip
+)

@@ -1,4 +1,4 @@
-"""The program: its commands, loaded when called, and its exit codes."""
+"""Runs a command line: finds and calls the command, reports errors, returns the exit code."""
 
 from __future__ import annotations
 
@@ -6,67 +6,59 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import DONE, INTERNAL, INTERRUPTED, WRONG, read_plainly
+from cnncalc.cli.command import DONE, INTERNAL, INTERRUPTED, WRONG, parse_simple
+from cnncalc.cli.console import Console, discard_output
 from cnncalc.cli.registry import COMPLETION, find_command
-from cnncalc.cli.streams import StreamError, abandon_output, say
-from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
+from cnncalc.errors import CnncalcError, DesignError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Runs the command line with these arguments; gives the exit code.
-
-    All that goes wrong is said on standard error.
-    """
+def run(arguments: Sequence[str], console: Console | None = None) -> int:
+    """Runs the command line with these arguments and returns the exit code; errors go to standard error."""
+    console = console or Console()
     words = list(arguments)
     options = words[: words.index("--")] if "--" in words else words
     is_debugging = "--debug" in options
     if is_debugging:
-        words = [word for place, word in enumerate(words) if place >= len(options) or word != "--debug"]
+        words = [word for index, word in enumerate(words) if index >= len(options) or word != "--debug"]
     try:
-        return perform(words)
+        return perform(words, console)
     except KeyboardInterrupt:
-        say("interrupted")
+        console.print_error("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        abandon_output()
+        discard_output()
         return DONE
-    except DesignError as error:
-        say(str(error))
-        return WRONG
-    except (ValueProblem, StreamError) as error:
-        say(str(Problem(error.code, error.message, hint=error.hint)))
-        return WRONG
     except CnncalcError as error:
-        say(str(Problem("design", str(error))))
+        console.print_error(str(error if isinstance(error, DesignError) else error.problem()))
         return WRONG
-    except Exception as error:  # noqa: BLE001  # the one place that may catch all: no traceback for what a user typed
-        say_internal(error, is_debugging)
+    except Exception as error:  # noqa: BLE001  # the only place that catches all: users see no traceback
+        if is_debugging and sys.stderr is not None:
+            from traceback import print_exception
+
+            print_exception(error, file=sys.stderr)
+        again = "" if is_debugging else "; --debug shows where"
+        console.print_error(str(internal_problem(error, f"please report it with the command{again}")))
         return INTERNAL
 
 
-def perform(words: Sequence[str]) -> int:
-    """Reads a command line, calls its command, gives the exit code; what goes wrong is raised."""
+def perform(words: Sequence[str], console: Console) -> int:
+    """Parses a command line and runs its command; returns the exit code, raises on errors."""
     command = find_command(words[0]) if words and COMPLETION not in os.environ else None
-    values = read_plainly(command, words[1:]) if command else None
+    values = parse_simple(command, words[1:]) if command else None
     if command is None or values is None:
-        from cnncalc.cli.grammar import read
+        from cnncalc.cli.click_parser import parse
 
-        answer = read(words)
-        if isinstance(answer, int):
-            return answer
-        command, values = answer
-    return command.call(values)
+        parsed = parse(words, console)
+        if isinstance(parsed, int):
+            return parsed
+        command, values = parsed
+    return command.run(command.call_of(values), console) or DONE
 
 
-def say_internal(error: Exception, is_debugging: bool) -> None:
-    """One line about an error of cnncalc itself; the traceback if asked for."""
-    if is_debugging and sys.stderr is not None:
-        from traceback import print_exception
-
-        print_exception(error, file=sys.stderr)
+def internal_problem(error: Exception, request: str) -> Problem:
+    """An error of cnncalc itself in one line."""
     words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    again = "" if is_debugging else "; --debug shows where"
-    say(str(Problem("internal", f"{words} (an error of cnncalc itself: please report it with the command{again})")))
+    return Problem("internal", f"{words} (an error of cnncalc itself: {request})")

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, format_of
-from cnncalc.cli.memory import REPLAY, options_of
-from cnncalc.cli.options import DESIGN, OUTPUT, UNITS, load, settings_of
-from cnncalc.cli.streams import Output
+from cnncalc.cli.command import Command, Group, format_of
+from cnncalc.cli.memory import MEMORY
+from cnncalc.cli.options import DESIGN, OUTPUT, UNITS, OutputOptions, load, refuse_input_twice
 from cnncalc.errors import DesignError, ValueProblem
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
-    from cnncalc.checks.check import Outcome
+    from cnncalc.checks.check import CheckOptions, FileResult
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.options import DesignOptions
+    from cnncalc.language.settings import Settings
     from cnncalc.memory.curve import Curve
-    from cnncalc.memory.report import MemoryReport
+    from cnncalc.memory.report import MemoryReport, Options
 
-HELP = """Writes everything about TARGET as one page of HTML that loads nothing: the verdict, drawings, the table to
-sort, search and fold, memory for every batch and optimizer, budgets and findings, and how every figure was counted.
+HELP = """Writes everything about TARGET as one self-contained page of HTML: a summary, drawings, the table to sort,
+search and fold, memory for every batch and optimizer, budgets and findings, and the conventions of every figure.
 
 With AFTER the page compares two nets.
 
@@ -28,54 +31,65 @@ Examples:
 """
 
 
-def run(
-    target: str,
-    after: str | None,
-    units: str | None,
-    replay: dict[str, Any],
-    design: dict[str, Any],
-    output: dict[str, Any],
-) -> None:
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc report``."""
+
+    target: str
+    design: DesignOptions
+    memory: Options
+    output: OutputOptions
+    after: str | None = None
+    units: str = "iec"
+
+
+def run(call: Call, console: Console) -> None:
     """Writes the page."""
     from cnncalc.analysis.report import account
-    from cnncalc.cli.streams import refuse_terminal, say_warnings
+    from cnncalc.checks.check import CheckOptions
     from cnncalc.memory.curve import curve_of
-    from cnncalc.memory.report import Bench, account_memory, check_options
+    from cnncalc.memory.report import Simulation, account_memory
     from cnncalc.page import report_page
 
-    if output["file"] is None:
-        refuse_terminal("a page", "page.html")
+    targets = _targets(call, console)
+    memories, curves, outcomes = [], [], []
+    for target in targets:
+        report = account(load(target, call.design, console), batch=call.memory.batch, dtype=call.memory.dtype)
+        memory = account_memory(report, call.memory, logs=True, details=False)
+        console.warn((*report.warnings, *memory.warnings))
+        memories.append(memory)
+        curves.append(curve_of(Simulation(report, call.memory), memory.training.segments))
+        outcomes.append(
+            checked(target, report, call.design.settings(), CheckOptions({}, units=call.units, folder=console.folder))
+        )
+    if call.after is None:
+        page = report_page(memories[0], curves[0], outcomes[0], texts_of(memories[0].report), units=call.units)
     else:
-        format_of(output["file"], ("html",))
-    options = options_of(replay)
-    check_options(options)
-    if options.checkpoint == "best":
+        page = _comparison(memories, curves, outcomes, (call.target, call.after), call.units)
+    console.write(page, call.output, "html")
+
+
+def _targets(call: Call, console: Console) -> tuple[str, ...]:
+    """One or two targets; ValueProblem if the options do not allow a page."""
+    from cnncalc.memory.report import check_options
+
+    if call.output.file is None:
+        console.refuse_terminal("a page", "page.html")
+    else:
+        format_of(call.output.file, ("html",))
+    check_options(call.memory)
+    if call.memory.checkpoint == "best":
         raise ValueProblem(
             "--checkpoint best chooses anew for every batch, but the page works out every batch with the same choice",
             code="usage",
             hint="--checkpoint blocks, stages, sqrt, or names of blocks",
         )
-    targets = (target,) if after is None else (target, after)
-    if targets == ("-", "-"):
-        raise ValueProblem("standard input can be read once, but both targets are '-'", code="usage")
-    style = units or "iec"
-    memories, curves, outcomes = [], [], []
-    for one in targets:
-        report = account(load(one, design), batch=options.batch, dtype=options.dtype)
-        memory = account_memory(report, options, logs=True, details=False)
-        say_warnings((*report.warnings, *memory.warnings))
-        memories.append(memory)
-        curves.append(curve_of(Bench(report, options), memory.training.segments))
-        outcomes.append(checked(one, report, design, style))
-    if after is None:
-        page = report_page(memories[0], curves[0], outcomes[0], texts_of(memories[0].report), units=style)
-    else:
-        page = _comparison(memories, curves, outcomes, (target, after), style)
-    Output(None, output["file"]).write_text(page)
+    targets = (call.target,) if call.after is None else (call.target, call.after)
+    refuse_input_twice(*targets)
+    return targets
 
 
 def _comparison(
-    memories: list[MemoryReport], curves: list[Curve], outcomes: list[Outcome], targets: tuple[str, str], units: str
+    memories: list[MemoryReport], curves: list[Curve], outcomes: list[FileResult], targets: tuple[str, str], units: str
 ) -> str:
     """The page of two nets."""
     from cnncalc.analysis.difference import Quantity, difference
@@ -104,18 +118,18 @@ def _comparison(
     )
 
 
-def checked(target: str, report: Report, design: dict[str, Any], units: str) -> Outcome:
-    """What came of the budget and the design rules; a budget that is wrong is an error here as well."""
-    from cnncalc.checks.check import Checker, Orders
+def checked(target: str, report: Report, settings: Settings, options: CheckOptions) -> FileResult:
+    """The outcome of the budget and the design rules; DesignError if the budget is wrong."""
+    from cnncalc.checks.check import Checker
 
-    outcome = Checker(Orders(budget={}, units=units), settings_of(design)).outcome_of(target, report)
+    outcome = Checker(options, settings).result_of(target, report)
     if outcome.is_broken:
         raise DesignError(outcome.problems)
     return outcome
 
 
 def texts_of(report: Report) -> list[tuple[str, str]]:
-    """The design as it was written and as it was understood, with titles."""
+    """The text of the design as written and as understood, each with a title."""
     from cnncalc.language.writer import as_pattern
 
     texts = []
@@ -129,8 +143,9 @@ COMMAND = Command(
     "report",
     "One self-contained page about a net, or comparing two.",
     HELP,
+    Call,
     run,
     ("target", "after"),
-    (*(option._replace(group="replay") for option in REPLAY), *DESIGN, UNITS, OUTPUT),
+    (MEMORY, DESIGN, UNITS, Group("output", OutputOptions, (OUTPUT,))),
     optional=("after",),
 )

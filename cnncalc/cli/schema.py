@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from cnncalc.cli.command import Command, Option
-from cnncalc.cli.options import OUTPUT
+from typing import TYPE_CHECKING
 
-HELP = """Prints the JSON Schema (draft-07) of architecture files, or with --config that of the configuration.
+from cnncalc.cli.command import Command, Group, switch
+from cnncalc.cli.options import OUTPUT, OutputOptions
+from cnncalc.records import NamedTuple
 
-Editors complete and check with it. For YAML name it at the head of a file:
+if TYPE_CHECKING:
+    from cnncalc.cli.console import Console
+
+HELP = """Prints the JSON Schema (draft-07) of architecture files, or of the configuration with --config.
+
+Editors use it to complete and check files. In YAML, name it on the first line:
 # yaml-language-server: $schema=architecture.schema.json
 
 \b
@@ -17,31 +23,36 @@ Examples:
 """
 
 
-def run(config: bool, file: str | None) -> None:
+class Call(NamedTuple):
+    """The options of ``cnncalc schema``."""
+
+    output: OutputOptions
+    config: bool = False
+
+
+def run(call: Call, console: Console) -> None:
     """Prints a schema."""
     import json
 
     from cnncalc.checks.schema import architecture_schema, configuration_schema
-    from cnncalc.cli.streams import Output
 
-    schema = configuration_schema() if config else architecture_schema()
-    Output(None, file).write_text(json.dumps(schema, indent=1), "json")
+    schema = configuration_schema() if call.config else architecture_schema()
+    console.write(json.dumps(schema, indent=1), call.output, "json")
 
 
 COMMAND = Command(
     "schema",
     "The JSON Schema of architecture files, for editors.",
     HELP,
+    Call,
     run,
     (),
     (
-        Option(
+        switch(
             "--config",
-            "config",
-            "Of cnncalc.toml and [tool.cnncalc] instead (default: of architecture files).",
-            default=False,
+            "Schema of cnncalc.toml and [tool.cnncalc] (default: of architecture files).",
             opposite="--architecture",
         ),
-        OUTPUT._replace(group=None),
+        Group("output", OutputOptions, (OUTPUT,)),
     ),
 )

@@ -1,14 +1,19 @@
-"""``cnncalc show``: a net as it was understood."""
+"""``cnncalc show``: a net as parsed."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, choice, output_of
-from cnncalc.cli.options import DESIGN, TABLE_FORMATS, analyze, output_options
+from cnncalc.cli.command import Command, choice
+from cnncalc.cli.options import DESIGN, TABLE_FORMATS, ReportOptions, analyze, output_options
 from cnncalc.errors import ValueProblem
+from cnncalc.records import NamedTuple
 
-HELP = """Prints TARGET as it was understood: text that reads back to the same net, or its expanded layers.
+if TYPE_CHECKING:
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.options import DesignOptions, OutputOptions
+
+HELP = """Prints TARGET as parsed: text that gives the same net when read again, or its expanded layers.
 
 \b
 Examples:
@@ -17,37 +22,51 @@ Examples:
 """
 
 
-def run(target: str, way: str | None, design: dict[str, Any], output: dict[str, Any]) -> None:
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc show``."""
+
+    target: str
+    design: DesignOptions
+    output: OutputOptions
+    view: str | None = None
+
+
+def run(call: Call, console: Console) -> None:
     """Prints a net as a pattern, as YAML or as layers."""
-    out = output_of(output)
-    way = way or ("yaml" if (out.file or "").lower().endswith((".yaml", ".yml")) else "pattern")
-    if way != "layers" and out.format not in (None, "text"):
-        raise ValueProblem(f"--format {out.format} is for --as layers; --as {way} is a text of its own", code="usage")
-    report = analyze(target, design, {})
-    if way == "layers":
+    output = call.output
+    view = call.view or ("yaml" if (output.file or "").lower().endswith((".yaml", ".yml")) else "pattern")
+    if view != "layers" and output.format not in (None, "text"):
+        message = f"--format {output.format} is for --as layers; --as {view} has its own format"
+        raise ValueProblem(message, code="usage")
+    report = analyze(call.target, call.design, ReportOptions(), console)
+    if view == "layers":
         from cnncalc.views.catalogue import layers_document
 
-        out.write(layers_document(report))
+        console.write_document(layers_document(report), output)
         return
     from cnncalc.language.writer import as_pattern, as_yaml
 
-    if way == "pattern":
-        out.write_text(as_pattern(report.settled))
+    if view == "pattern":
+        console.write(as_pattern(report.settled), output)
     else:
-        out.write_text(as_yaml(report.settled), "yaml")
+        console.write(as_yaml(report.settled), output, "yaml")
 
 
 COMMAND = Command(
     "show",
-    "A net as it was understood: pattern, YAML or layers.",
+    "A net as parsed: pattern, YAML or layers.",
     HELP,
+    Call,
     run,
     ("target",),
     (
         choice(
-            "--as", ("pattern", "yaml", "layers"), "As what (default: yaml if FILE ends so, else pattern).", name="way"
+            "--as",
+            ("pattern", "yaml", "layers"),
+            "What to print (default: yaml if FILE ends in .yaml or .yml, else pattern).",
+            name="view",
         ),
-        *DESIGN,
-        *output_options(*TABLE_FORMATS),
+        DESIGN,
+        output_options(*TABLE_FORMATS),
     ),
-)  # fmt: skip
+)

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, Option, choice, output_of
-from cnncalc.cli.options import (
-    COLUMNS,
-    DEPTH,
-    DESIGN,
-    IN_PLACE,
-    NOTATION,
-    REPORT,
-    TABLE_FORMATS,
-    analyze,
-    notation_of,
-    output_options,
-)
+from cnncalc.cli.command import Command, choice, switch
+from cnncalc.cli.options import COLUMNS, DEPTH, DESIGN, NOTATION, REPORT, TABLE_FORMATS, analyze, output_options
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import is_exact
 from cnncalc.formats.document import chosen_columns
+from cnncalc.records import NamedTuple
 from cnncalc.views.layer_table import COLUMNS as KNOWN
 from cnncalc.views.layer_table import EXACT, document
 
+if TYPE_CHECKING:
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions, ReportOptions
+
 HELP = """Prints the volume, memory, weights, MACs and receptive field of every layer of TARGET, and the totals.
 
-Memory is counted in elements for one image, as the notes do; 'bytes' are those of the whole batch. In-place layers have
-no memory of their own.
+Memory is counted in elements of one image, as in the notes; 'bytes' are for the whole batch. In-place layers have no
+memory of their own.
 
 \b
 Examples:
@@ -36,57 +30,64 @@ Examples:
 """
 
 
-def run(
-    target: str,
-    style: str,
-    columns: str | None,
-    depth: int | None,
-    bars: bool,
-    totals: bool,
-    in_place: bool,
-    notation: dict[str, Any],
-    design: dict[str, Any],
-    account: dict[str, Any],
-    output: dict[str, Any],
-) -> None:
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc table``."""
+
+    target: str
+    design: DesignOptions
+    report: ReportOptions
+    notation: NotationOptions
+    output: OutputOptions
+    style: str = "full"
+    columns: str | None = None
+    depth: int | None = None
+    bars: bool = False
+    totals: bool = True
+
+
+def run(call: Call, console: Console) -> None:
     """Prints the table of a target."""
-    out = output_of(output, **{"--columns": columns, "--bars": bars})
-    if bars and (style == "notes" or columns is not None):
-        other = "--style notes" if style == "notes" else "--columns"
-        hint = "--columns layer,volume,activation_share,parameter_share draws the columns that you choose"
-        raise ValueProblem(f"--bars has columns of its own and does not go with {other}", code="usage", hint=hint)
-    if style == "notes":
+    call.output.require_columns(columns=call.columns, bars=call.bars)
+    notes = call.style == "notes"
+    if call.bars and (notes or call.columns is not None):
+        other = "--style notes" if notes else "--columns"
+        hint = "--columns layer,volume,activation_share,parameter_share draws the bars of these columns"
+        raise ValueProblem(f"--bars chooses the columns and excludes {other}", code="usage", hint=hint)
+    notation = call.notation.notation(call.output, console, "notes" if notes else "iec")
+    chosen = None
+    if not notes and call.columns is not None:
+        chosen = chosen_columns(call.columns, KNOWN)
+    elif is_exact(call.output.format) and not call.bars:
+        chosen = EXACT
+    report = analyze(call.target, call.design, call.report, console)
+    if notes:
         from cnncalc.views.notes import notes_document
 
-        words = notation_of(notation, out, "notes")
-        report = analyze(target, design, account, in_place=in_place)
-        out.write(notes_document(report, depth=depth, totals=totals, notation=words).with_columns(columns))
+        shown = notes_document(report, depth=call.depth, totals=call.totals, notation=notation)
+        console.write_document(shown.with_columns(call.columns), call.output)
         return
-    words = notation_of(notation, out)
-    chosen: tuple[str, ...] | None = EXACT if is_exact(out.format) and not bars else None
-    if columns is not None:
-        chosen = chosen_columns(columns, KNOWN)
-    report = analyze(target, design, account, in_place=in_place)
-    out.write(document(report, columns=chosen, depth=depth, bars=bars, totals=totals, notation=words))
+    console.write_document(
+        document(report, columns=chosen, depth=call.depth, bars=call.bars, totals=call.totals, notation=notation),
+        call.output,
+    )
 
 
 COMMAND = Command(
     "table",
     "The per-layer table of a net: volume, memory, weights, MACs.",
     HELP,
+    Call,
     run,
     ("target",),
     (
-        choice("--style", ("full", "notes"), "notes: as the CS231n notes print it (default: full).", default="full"),
+        choice("--style", ("full", "notes"), "notes: the layout of the CS231n notes (default: full)."),
         COLUMNS,
         DEPTH,
-        Option("--bars", "bars", "Draw the shares of memory, parameters and MACs as bars.", default=False,
-               opposite="--no-bars"),
-        Option("--totals", "totals", "Totals below the table (default: yes).", default=True, opposite="--no-totals"),
-        IN_PLACE,
-        *DESIGN,
-        *REPORT,
-        *NOTATION,
-        *output_options(*TABLE_FORMATS),
+        switch("--bars", "Draw the shares of memory, parameters and MACs as bars."),
+        switch("--totals", "Totals below the table (default: yes)."),
+        DESIGN,
+        REPORT,
+        NOTATION,
+        output_options(*TABLE_FORMATS),
     ),
-)  # fmt: skip
+)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.cli.command import Command, Option, choice, output_of
-from cnncalc.cli.memory import REPLAY, options_of
-from cnncalc.cli.options import DESIGN, NOTATION, analyze, notation_of, output_options
-from cnncalc.units import BYTES_PER_ELEMENT
+from cnncalc.cli.command import Command, Option
+from cnncalc.cli.memory import MEMORY, report_options, some_of
+from cnncalc.cli.options import DESIGN, DTYPE, NOTATION, analyze, output_options
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.checks.value import Figure
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions
+    from cnncalc.memory.report import Options
 
-HELP = """Prints one number of TARGET, or with --layer of one of its layers: short, or with --exact in full.
+HELP = """Prints one number of TARGET, or of one of its layers with --layer; short, or in full with --exact.
 
 \b
 KEY of a net:
@@ -24,8 +27,8 @@ KEY of a layer:
   parameter_memory activation_memory
   receptive_field input output name kind label
 
-Counts are those of one image; memory is that of --batch, counted as a budget counts it. As in the table, the
-activations of a net leave out what works in place, and such a layer has no memory of its own.
+Counts are for one image; memory is for --batch, as in a budget. As in the table, in-place layers have no memory of
+their own and do not count in the activations of a net.
 
 \b
 Examples:
@@ -34,37 +37,39 @@ Examples:
   cnncalc value vgg16 macs --layer conv2 --exact
 """
 
-USED = ("batch", "optimizer", "profile")
+
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc value``."""
+
+    target: str
+    key: str
+    design: DesignOptions
+    memory: Options
+    notation: NotationOptions
+    output: OutputOptions
+    layer: str | None = None
 
 
-def run(
-    target: str,
-    key: str,
-    layer: str | None,
-    notation: dict[str, Any],
-    replay: dict[str, Any],
-    design: dict[str, Any],
-    output: dict[str, Any],
-) -> None:
+def run(call: Call, console: Console) -> None:
     """Prints a number."""
     from cnncalc.checks.value import figure
     from cnncalc.memory.report import check_options
 
-    out = output_of(output)
-    words = notation_of(notation, out)
-    options = options_of(replay)
-    needs_training = key in ("inference_memory", "training_memory")
+    notation = call.notation.notation(call.output, console)
+    options = call.memory
+    needs_training = call.key in ("inference_memory", "training_memory")
     check_options(options if needs_training else options._replace(dtype="float32"))
-    report = analyze(target, design, {"batch": options.batch, "dtype": options.dtype})
-    found = figure(report, key, options, layer)
-    if out.format == "json":
-        out.write_text(_as_json(found, report.name, layer), "json")
+    report = analyze(call.target, call.design, report_options(options), console)
+    found = figure(report, call.key, options, call.layer)
+    if call.output.format == "json":
+        console.write(_as_json(found, report.name, call.layer), call.output, "json")
     else:
-        out.write_text(in_words(found, words.units, exact=words.numbers == "exact"), "line")
+        words = in_words(found, notation.units, exact=notation.numbers == "exact")
+        console.write(words, call.output, "line")
 
 
 def in_words(found: Figure, units: str, *, exact: bool) -> str:
-    """A figure as it stands in a sentence: ``138.4M``, ``58.13 MiB``, ``[224x224x3]``, ``212x212``."""
+    """A figure for a sentence: ``138.4M``, ``58.13 MiB``, ``[224x224x3]``, ``212x212``."""
     from cnncalc.source import visible
     from cnncalc.units import format_bytes, short
 
@@ -92,15 +97,14 @@ COMMAND = Command(
     "value",
     "One number of a net or a layer, for a sentence or a script.",
     HELP,
+    Call,
     run,
     ("target", "key"),
     (
-        Option("--layer", "layer", "Of this layer (default: of the whole net).", "NAME"),
-        *(option._replace(group="replay") for option in REPLAY if option.name in USED),
-        choice("--dtype", tuple(BYTES_PER_ELEMENT), "Type of every number (default: float32).",
-               default="float32")._replace(group="replay"),
-        *DESIGN,
-        *NOTATION,
-        *output_options("text", "json"),
+        Option("--layer", "layer", "Number of this layer (default: of the whole net).", "NAME"),
+        MEMORY._replace(options=(*some_of(MEMORY, "batch", "optimizer", "profile").options, DTYPE)),
+        DESIGN,
+        NOTATION,
+        output_options("text", "json"),
     ),
-)  # fmt: skip
+)

@@ -1,27 +1,32 @@
-"""``cnncalc verify``: the table held against a run of the net."""
+"""``cnncalc verify``: compares the table with a run of the net."""
 
 from __future__ import annotations
 
-import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, Option, choice, output_of, whole_number
-from cnncalc.cli.options import DESIGN, TABLE_FORMATS, UNITS, analyze, output_options
-from cnncalc.cli.streams import is_collecting, say
+from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, switch, whole_number
+from cnncalc.cli.options import BATCH, DESIGN, TABLE_FORMATS, UNITS, ReportOptions, analyze, output_options
 from cnncalc.errors import ValueProblem
+from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TextIO
 
-HELP = """Builds TARGET in NumPy with random weights, runs it, and holds every number of the table against it.
+    from cnncalc.analysis.report import Report
+    from cnncalc.cli.console import Console
+    from cnncalc.cli.options import DesignOptions, OutputOptions
+    from cnncalc.formats.document import Document
 
-Checked layer by layer: array shapes, bytes, elements of the parameters, metered multiply-adds, what works in place, and
-the pixels that really reach an output. The exit code is 0 if all agree, else 1.
+HELP = """Builds TARGET in NumPy with random weights, runs it, and compares every number of the table with the run.
 
-With --train the net is trained for two steps instead, forward, loss, backward and optimizer, and the bytes of arrays
-that are alive are measured at every layer and held against what ``memory --profile numpy`` says.
+Compared layer by layer: array shapes, bytes, parameter elements, metered multiply-adds, in-place layers, and the pixels
+that reach an output. The exit code is 0 if all agree, else 1.
+
+With --train the net is trained for two steps instead (forward, loss, backward, optimizer); the bytes of live arrays are
+measured at every layer and compared with 'memory --profile numpy'.
 
 \b
 Examples:
@@ -30,81 +35,97 @@ Examples:
 """
 
 QUIET_SECONDS = 1.0
-"""So long nothing is said about progress."""
+"""Seconds before progress is shown."""
 
 WORTH_SAYING = 1 << 30
-"""So many bytes that the run needs are said beforehand, to a terminal."""
+"""A run that needs more bytes says so first, on a terminal."""
 
 
-def run(
-    target: str,
-    batch: int,
-    dtype: str,
-    seed: int,
-    train: bool,
-    optimizer: str | None,
-    units: str | None,
-    design: dict[str, Any],
-    output: dict[str, Any],
-) -> int:
-    """Prints what agreed; 1 if something did not."""
+class Call(NamedTuple):
+    """The arguments and options of ``cnncalc verify``."""
+
+    target: str
+    design: DesignOptions
+    output: OutputOptions
+    batch: int = 1
+    dtype: str = "float32"
+    seed: int = 0
+    train: bool = False
+    optimizer: str | None = None
+    units: str = "iec"
+
+
+def run(call: Call, console: Console) -> int:
+    """Prints the comparison; 1 if a number differs."""
     from cnncalc.run.processor import use_widest_kernels
 
     use_widest_kernels()
     try:
-        from cnncalc.run.verify import needed_bytes, verify
-        from cnncalc.run.verify_training import verify_training
+        import numpy  # noqa: F401
     except ImportError as error:
         if error.name != "numpy":
             raise
         raise ValueProblem(
             "verify runs the net in NumPy, which is not installed", code="numpy-missing", hint="pip install numpy"
         ) from None
-    from cnncalc.views.verification import training_document, verification_document
+    if call.optimizer is not None and not call.train:
+        raise ValueProblem("--optimizer needs a training step", code="usage", hint="add --train")
+    report = analyze(call.target, call.design, ReportOptions(call.batch, call.dtype), console)
+    progress = Progress(console.progress_stream(), len(report.layers))
+    document, agrees = (_trained if call.train else _run_forward)(report, call, console, progress)
+    console.write_document(document, call.output)
+    return DONE if agrees else FAILED
 
-    if optimizer is not None and not train:
-        raise ValueProblem("--optimizer is for a training step", code="usage", hint="add --train")
-    out = output_of(output)
-    report = analyze(target, design, {"batch": batch, "dtype": dtype})
-    show, clear = _progress(len(report.layers))
-    if train:
-        try:
-            training = verify_training(report, optimizer=optimizer or "momentum", seed=seed, progress=show)
-        finally:
-            clear()
-        out.write(training_document(training, units=units or "iec"))
-        return 0 if training.agrees else 1
+
+def _trained(report: Report, call: Call, console: Console, progress: Progress) -> tuple[Document, bool]:
+    """The comparison of two training steps, and whether all numbers agree."""
+    from cnncalc.run.verify_training import verify_training
+    from cnncalc.views.verification import training_document
+
+    with progress as show:
+        found = verify_training(report, optimizer=call.optimizer or "momentum", seed=call.seed, progress=show)
+    return training_document(found, units=call.units), found.agrees
+
+
+def _run_forward(report: Report, call: Call, console: Console, progress: Progress) -> tuple[Document, bool]:
+    """The comparison of a forward pass, and whether all numbers agree."""
+    from cnncalc.run.verify import needed_bytes, verify
+    from cnncalc.views.verification import verification_document
+
     needed = needed_bytes(report)
-    if show is not None and needed > WORTH_SAYING:
-        say(f"the run needs about {format_bytes(needed, units or 'iec')} of memory")
-    try:
-        verification = verify(report, seed=seed, progress=show)
-    finally:
-        clear()
-    out.write(verification_document(verification, units=units or "iec"))
-    return 0 if verification.agrees else 1
+    if progress.stream is not None and needed > WORTH_SAYING:
+        console.print_error(f"the run needs about {format_bytes(needed, call.units)} of memory")
+    with progress as show:
+        found = verify(report, seed=call.seed, progress=show)
+    return verification_document(found, units=call.units), found.agrees
 
 
-def _progress(layers: int) -> tuple[Callable[[str, int, str], None] | None, Callable[[], None]]:
-    """A line on standard error that says how far it is, if somebody is there to see it and it takes a while."""
-    if is_collecting() or sys.stderr is None or not sys.stderr.isatty():
-        return None, lambda: None
-    begin, width = time.monotonic(), 0
+class Progress:
+    """A line on a terminal that shows the current layer; erased at the end. Without a stream nothing is shown."""
 
-    def show(what: str, index: int, name: str) -> None:
-        nonlocal width
-        if time.monotonic() - begin > QUIET_SECONDS:
-            line = f"{what}: layer {index + 1} of {layers}, {name.encode('ascii', 'backslashreplace').decode()}"[:76]
-            sys.stderr.write("\r" + line.ljust(width))
-            sys.stderr.flush()
-            width = len(line)
+    def __init__(self, stream: TextIO | None, layers: int) -> None:
+        self.stream = stream
+        self.layers = layers
+        self.start = time.monotonic()
+        self.width = 0
 
-    def clear() -> None:
-        if width:
-            sys.stderr.write("\r" + " " * width + "\r")
-            sys.stderr.flush()
+    def __enter__(self) -> Callable[[str, int, str], None] | None:
+        """What a run calls for each layer; None without a stream."""
+        return None if self.stream is None else self._show
 
-    return show, clear
+    def _show(self, step: str, index: int, name: str) -> None:
+        """Shows the layer of that index, once the run takes a while."""
+        if self.stream is not None and time.monotonic() - self.start > QUIET_SECONDS:
+            ascii_name = name.encode("ascii", "backslashreplace").decode()
+            line = f"{step}: layer {index + 1} of {self.layers}, {ascii_name}"[:76]
+            self.stream.write("\r" + line.ljust(self.width))
+            self.stream.flush()
+            self.width = len(line)
+
+    def __exit__(self, *_: object) -> None:
+        if self.stream is not None and self.width:
+            self.stream.write("\r" + " " * self.width + "\r")
+            self.stream.flush()
 
 
 def _seed(text: str) -> int:
@@ -114,20 +135,20 @@ def _seed(text: str) -> int:
 
 COMMAND = Command(
     "verify",
-    "The numbers of a net held against a real run in NumPy.",
+    "The numbers of a net compared with a real run in NumPy.",
     HELP,
+    Call,
     run,
     ("target",),
     (
-        Option("--batch", "batch", "Images in a batch (default: 1).", "N", whole_number, 1),
-        choice("--dtype", ("float32", "float64"), "Type of every number (default: float32).", default="float32"),
-        Option("--seed", "seed", "Seed of the random weights and images (default: 0).", "N", _seed, 0),
-        Option("--train", "train", "Train for two steps and measure their memory.", default=False,
-               opposite="--no-train"),
+        BATCH,
+        choice("--dtype", ("float32", "float64"), "Data type (default: float32)."),
+        Option("--seed", "seed", "Seed of the random weights and images (default: 0).", "N", _seed),
+        switch("--train", "Train for two steps and measure their memory."),
         Option("--optimizer", "optimizer", "Optimizer of --train: sgd, momentum, adam, ... (default: momentum).",
                "NAME"),
-        *DESIGN,
+        DESIGN,
         UNITS,
-        *output_options(*TABLE_FORMATS),
+        output_options(*TABLE_FORMATS),
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Documents with markers: found by syntax, filled with what calls of cnncalc print. Text in, text out."""
+"""Documents with markers, which are filled with the output of calls of cnncalc. Text in, text out."""
 
 from __future__ import annotations
 

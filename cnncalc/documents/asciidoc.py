@@ -1,4 +1,4 @@
-"""AsciiDoc: comments at the very beginning of a line, outside of blocks whose content is shown as it is."""
+"""AsciiDoc: comments at the start of a line, outside of blocks with verbatim content."""
 
 from __future__ import annotations
 
@@ -26,28 +26,47 @@ LANGUAGES = {"json": "json", "yaml": "yaml", "latex": "latex", "rst": "rst", "ma
 
 def comments(text: str) -> Iterator[Comment]:
     """Every comment of one line."""
-    closing = ""  # the line that ends the block that is open
-    is_styled = False  # the line before says that what follows is shown as it is
-    in_paragraph = False  # a paragraph that is shown as it is
+    blocks = _Blocks()
     for start, end, _ in lines_of(text):
         line = text[start:end].rstrip()
-        if closing:
-            if line == closing:
-                closing = ""
+        if blocks.is_verbatim(line):
             continue
-        if not line:
-            in_paragraph = False
-            continue
-        if in_paragraph:
-            continue
-        if DELIMITER.fullmatch(line) or FENCE.fullmatch(line) or (is_styled and line == "--"):
-            closing, is_styled = "```" if line.startswith("```") else line, False
-        elif ATTRIBUTES.fullmatch(line):
-            is_styled = is_styled or bool(STYLE.match(line))
-        elif line.startswith("//") and not line.startswith("///"):
+        if line.startswith("//") and not line.startswith("///"):
             yield Comment(start, end, start + 2, end, "")
-        elif not line.startswith("."):  # the title of a block stands between its attributes and itself
-            in_paragraph, is_styled = is_styled and not line.startswith(("====", "****", "____", "|===")), False
+        else:
+            blocks.read(line)
+
+
+class _Blocks:
+    """Tracks which lines are verbatim content."""
+
+    def __init__(self) -> None:
+        self.closing = ""
+        """The line that ends the open block."""
+        self.is_styled = False
+        """The attributes above say that the next block is verbatim."""
+        self.in_paragraph = False
+        """A verbatim paragraph is open."""
+
+    def is_verbatim(self, line: str) -> bool:
+        """Whether a line is content of a verbatim block or paragraph, or ends it."""
+        if self.closing:
+            if line == self.closing:
+                self.closing = ""
+            return True
+        if not line:
+            self.in_paragraph = False
+        return self.in_paragraph
+
+    def read(self, line: str) -> None:
+        """Reads a line that is neither verbatim nor a comment."""
+        if DELIMITER.fullmatch(line) or FENCE.fullmatch(line) or (self.is_styled and line == "--"):
+            self.closing, self.is_styled = "```" if line.startswith("```") else line, False
+        elif ATTRIBUTES.fullmatch(line):
+            self.is_styled = self.is_styled or bool(STYLE.match(line))
+        elif line and not line.startswith("."):  # the title of a block follows its attributes
+            self.in_paragraph = self.is_styled and not line.startswith(("====", "****", "____", "|==="))
+            self.is_styled = False
 
 
 def picture(picture: Picture) -> list[str]:
@@ -74,7 +93,7 @@ def listing(answer: Answer, indent: str) -> list[str]:
 
 
 def _fenced(mark: str, lines: list[str]) -> list[str]:
-    """Lines between delimiters that none of them is equal to; nothing in them is read before the block is."""
+    """Lines between delimiters that differ from all of them; preprocessor directives in them are escaped."""
     length = 4
     while mark * length in lines:
         length += 1
@@ -82,7 +101,7 @@ def _fenced(mark: str, lines: list[str]) -> list[str]:
 
 
 def inline(text: str) -> str:
-    """Words that AsciiDoc shows as they are."""
+    """A line of words, escaped."""
     text = visible(text)
     if PLAIN.fullmatch(text) or VOLUME.fullmatch(text):
         return text

@@ -1,4 +1,4 @@
-"""What bringing a document up to date changes, as a unified diff. Only the bodies of markers are compared."""
+"""The unified diff of a document update. Only the bodies of markers are compared."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cnncalc.documents.update import Update
 
 CONTEXT = 3
-"""So many lines are shown before and behind a change."""
+"""Lines of context before and after a change."""
 
 Tag = Literal["replace", "delete", "insert", "equal"]
 Step = tuple[Tag, int, int, int, int]
@@ -24,7 +24,7 @@ Step = tuple[Tag, int, int, int, int]
 
 
 class _Matcher(SequenceMatcher[str]):
-    """Groups steps that are known already, as difflib groups its own."""
+    """Groups given steps in the way of difflib."""
 
     def __init__(self, steps: list[Step]) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ def unified_diff(name: str, text: str, update: Update) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """Lines with what ends them; a carriage return that stands alone ends one, too."""
+    """Lines with their line breaks; a lone carriage return is one, too."""
     return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z", text)
 
 
@@ -74,7 +74,7 @@ def _shown(sign: str, lines: list[str]) -> Iterator[str]:
 
 
 def _steps(text: str, update: Update, old: list[str], new: list[str]) -> list[Step]:
-    """The steps from the old lines to the new ones: those of each changed body, and equal lines between."""
+    """The steps from the old lines to the new ones: those of each changed body, and equal lines between them."""
     starts = [0, *accumulate(map(len, old))]
     ends = [0, *accumulate(map(len, new))]
     regions: list[list[int]] = []
@@ -103,12 +103,12 @@ def _steps(text: str, update: Update, old: list[str], new: list[str]) -> list[St
 
 
 def _line_behind(starts: list[int], end: int) -> int:
-    """The first line that begins at or behind ``end``."""
+    """The first line that begins at or after ``end``."""
     return bisect_left(starts, end)
 
 
 def _merged(steps: list[Step]) -> list[Step]:
-    """Neighbouring equal steps as one, which grouping needs."""
+    """The steps with adjacent equal steps joined, as grouping requires."""
     result: list[Step] = []
     for step in steps:
         if result and step[0] == result[-1][0] == "equal":

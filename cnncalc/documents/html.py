@@ -1,4 +1,4 @@
-"""HTML: comments as a browser finds them, so not in the text of a script or in an attribute."""
+"""HTML: comments as a browser finds them, so not in scripts or attributes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from cnncalc.documents.marker import Answer, Picture
 
 RAW = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
-"""Elements whose content is text to a browser, comments included. That of ``pre`` is not: it holds elements, so a
-comment in it is one, and whoever shows a marker there writes ``&lt;!--``."""
+"""Elements with text content, in which a browser finds no comments. ``pre`` is none of them: there a document that
+shows a marker has to write ``&lt;!--``."""
 
 TAG = re.compile(r"</?([A-Za-z][^\s/>]*)")
 TAG_PART = re.compile(r""">|=\s*(["'])""")
@@ -32,12 +32,12 @@ def comments(text: str) -> Iterator[Comment]:
 
 
 def line_before(text: str, offset: int) -> str:
-    """What stands before an offset on its line."""
+    """The text before an offset on its line."""
     return text[max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1 : offset]
 
 
 def line_after(text: str, offset: int) -> str:
-    """What stands behind an offset on its line."""
+    """The text after an offset on its line."""
     end = LINE_END.search(text, offset)
     return text[offset : end.start() if end else len(text)]
 
@@ -46,7 +46,7 @@ LINE_END = re.compile(r"[\r\n]")
 
 
 def comment_places(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of each comment that is closed, found as the HTML standard reads a text."""
+    """Start and end of each closed comment, by the tokenizer of the HTML standard."""
     at = text.find("<")
     while at >= 0:
         if text.startswith("<!--", at):
@@ -68,13 +68,13 @@ def comment_places(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _behind(text: str, what: str, at: int) -> int:
-    """The next ``<`` behind what ends here, or -1."""
+    """The next ``<`` after the end of a construct, or -1."""
     end = text.find(what, at)
     return -1 if end < 0 else text.find("<", end)
 
 
 def _behind_tag(text: str, tag: re.Match[str]) -> int:
-    """The next ``<`` behind a tag, and behind the text of an element that holds nothing else; -1 at the end."""
+    """The next ``<`` after a tag, or after the content of a raw text element; -1 at the end."""
     at = tag.end()
     while True:
         part = TAG_PART.search(text, at)
@@ -111,5 +111,5 @@ def listing(answer: Answer, indent: str) -> list[str]:
 
 
 def inline(text: str) -> str:
-    """Words with the characters escaped that mean something."""
+    """A line of words, escaped."""
     return escape(visible(text), quote=False)

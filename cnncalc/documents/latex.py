@@ -1,4 +1,4 @@
-"""LaTeX: comments alone on their line, outside of environments that show their content as it is."""
+"""LaTeX: comments alone on their line, outside of verbatim environments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CODE = ("verbatim", "verbatim*", "Verbatim", "Verbatim*", "BVerbatim", "LVerbatim", "SaveVerbatim", "VerbatimOut",
         "lstlisting", "minted", "comment", "alltt", "filecontents", "filecontents*", "tcblisting", "spverbatim",
         "Highlighting")  # fmt: skip
-"""Environments whose content LaTeX does not read."""
+"""Environments with verbatim content."""
 
 PART = re.compile(
     r"\\begin[ \t]*\{(?P<name>[A-Za-z]+\*?)\}|\\(?:verb|lstinline|mintinline\{[^}]*\})\*?(?P<mark>[^A-Za-z\s*{])"
@@ -26,8 +26,8 @@ PART = re.compile(
 
 
 def comments(text: str) -> Iterator[Comment]:
-    """Every comment; one behind other text is told from one alone on its line."""
-    closing = ""  # what ends the environment of code that is open
+    """Every comment; ``before`` is None for one that follows other text on its line."""
+    closing = ""  # the end of the open verbatim environment
     for start, end, _ in lines_of(text):
         at = start
         if closing:
@@ -74,5 +74,5 @@ def listing(answer: Answer, indent: str) -> list[str]:
 
 
 def inline(text: str) -> str:
-    """Words that LaTeX shows as they are."""
+    """A line of words, escaped."""
     return escaped(text)

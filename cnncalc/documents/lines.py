@@ -1,4 +1,4 @@
-"""Lines of a text, whatever ends them, and blanks at their beginning."""
+"""Lines of a text with any line breaks, and their indent."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ TAB = 4
 
 
 def lines_of(text: str) -> Iterator[tuple[int, int, int]]:
-    """Start of each line, its end without and its end with what ends it."""
+    """Start of each line, its end, and its end with the line break."""
     at, length = 0, len(text)
     while at < length:
         found = LINE.match(text, at)
-        if found is None:  # cannot be
-            return
+        assert found is not None  # it matches everything
         yield at, found.end(1), found.end()
         at = found.end()
 
 
 def width(line: str, tab: int = 8) -> int:
-    """The columns that the blanks at the beginning of a line take."""
+    """The indent of a line in columns."""
     column = 0
     for character in line:
         if character == " ":

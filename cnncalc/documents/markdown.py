@@ -1,4 +1,4 @@
-"""Markdown as CommonMark reads it: HTML comments outside of all code, in blocks of HTML and in the middle of text."""
+"""Markdown as CommonMark reads it: HTML comments outside of code, in HTML blocks and within text."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from cnncalc.source import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cnncalc.documents.commonmark import Piece
+    from cnncalc.documents.commonmark import Segment
     from cnncalc.documents.marker import Answer, Picture
 
 CONTAINERS = re.compile(r"(?:[\s>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*")
-"""What a line may begin with before a comment that stands alone on it."""
+"""What may precede a comment that is alone on its line."""
 
 
 def comments(text: str) -> Iterator[Comment]:
     """Every HTML comment outside of code."""
-    for pieces, is_html in Blocks(text).read():
-        joined, starts = _joined(text, pieces)
+    for segments, is_html in Blocks(text).read():
+        joined, starts = _joined(text, segments)
         if "<!--" not in joined:
             continue
         for start, end in comment_places(joined) if is_html else inline_places(joined):
-            first, last = _origin(pieces, starts, start), _origin(pieces, starts, end - 1) + 1
+            first, last = _origin(segments, starts, start), _origin(segments, starts, end - 1) + 1
             head = line_before(text, first)
             alone = _is_bare(head) and not line_after(text, last).strip()
             yield Comment(first, last, first + 4, last - 3, re.sub(r"[^\s>]", " ", head) if alone else None)
 
 
 def _is_bare(head: str) -> bool:
-    """Whether a line begins with containers alone."""
+    """Whether the head of a line holds only container markers."""
     return CONTAINERS.fullmatch(head) is not None
 
 
-def _joined(text: str, pieces: Sequence[Piece]) -> tuple[str, list[int]]:
-    """The pieces as one text, and where in it each begins."""
+def _joined(text: str, segments: Sequence[Segment]) -> tuple[str, list[int]]:
+    """The segments as one text, and the offset of each in it."""
     starts, length = [], 0
-    for piece in pieces:
+    for segment in segments:
         starts.append(length)
-        length += piece.end - piece.start + 1
-    return "\n".join([text[piece.start : piece.end] for piece in pieces]), starts
+        length += segment.end - segment.start + 1
+    return "\n".join([text[segment.start : segment.end] for segment in segments]), starts
 
 
-def _origin(pieces: Sequence[Piece], starts: list[int], offset: int) -> int:
+def _origin(segments: Sequence[Segment], starts: list[int], offset: int) -> int:
     place = bisect_right(starts, offset) - 1
-    return pieces[place].start + offset - starts[place]
+    return segments[place].start + offset - starts[place]
 
 
-# What is written
+# Output
 
 
 ENTITIES = {sign: f"&#{ord(sign)};" for sign in "\\`*_[]~$|"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -79,7 +79,7 @@ def listing(answer: Answer, indent: str) -> list[str]:
 
 
 def inline(text: str) -> str:
-    """Words that Markdown and HTML alike show as they are."""
+    """A line of words, escaped for Markdown and HTML alike."""
     text = visible(text)
     if VOLUME.fullmatch(text):
         return text
@@ -88,5 +88,5 @@ def inline(text: str) -> str:
 
 
 def _at_start(found: re.Match[str]) -> str:
-    """What would begin a heading, a list or a rule."""
+    """The escape of a character that would begin a heading, a list or a rule."""
     return f"&#{ord(found[1])};" if found[1] else f"{found[2]}&#{ord(found[3])};"

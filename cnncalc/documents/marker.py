@@ -1,4 +1,4 @@
-"""What stands in a document for cnncalc: a pair of comments with a call, and the body between them."""
+"""The records of a document: comments, markers (a pair of comments with a call), and answers of calls."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 
 class Comment(NamedTuple):
-    """A comment of a document, outside of all code: its place, that of its text, and what stands before it.
+    """A comment outside of code: its place, the place of its text, and the head of its line.
 
-    ``before`` is None where the comment shares its line with other text; else it is what its line begins with, in the
-    form in which further lines of the same place begin: blanks, and the ``>`` of quotations.
+    ``before`` is None if the comment shares its line with other text; else it is the indent of further lines at the
+    same place, with the ``>`` of quotations.
     """
 
     start: int
@@ -23,11 +23,10 @@ class Comment(NamedTuple):
 
 
 class Marker(NamedTuple):
-    """A call that a document holds, and the body that it fills: ``text[start:end]``.
+    """A call in a document and its body ``text[start:end]``.
 
-    ``call`` is the call as it is written, ``words`` its words, ``span`` its place. ``is_inline``: the body stands in
-    the middle of a line; else it is a number of whole lines, each of which begins with ``indent`` and ends with
-    ``newline``.
+    ``call`` is the call as written, ``words`` its words, ``span`` its place. ``is_inline``: the body is within a line;
+    else it is whole lines that begin with ``indent`` and end with ``newline``.
     """
 
     call: str
@@ -41,17 +40,14 @@ class Marker(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A drawing that lies in a file beside the document: ``path`` from the document's folder, and it in words."""
+    """A drawing in a file: its ``path`` from the folder of the document, and its description."""
 
     path: str
     words: str
 
 
 class Answer(NamedTuple):
-    """What a call gave: its text and the format of that text, or a picture.
-
-    The format ``line`` is a single line of plain words, which may stand in a sentence.
-    """
+    """The output of a call: a text with its format, or a picture."""
 
     text: str
     format: str = "text"
@@ -64,6 +60,6 @@ class Answer(NamedTuple):
 
 
 def indented(lines: list[str], indent: str) -> list[str]:
-    """Each line behind the indent; an empty one gets no blanks at its end."""
+    """The lines with an indent; empty lines get no trailing blanks."""
     bare = indent.rstrip()
     return [indent + line if line else bare for line in lines]

@@ -1,4 +1,4 @@
-"""The markers of a document, in any syntax: comments are found by the syntax, read and paired here."""
+"""The markers of a document: a syntax finds the comments, which are read and paired here."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ SPELLING = re.compile(
 """A comment that may be a marker: ``cnncalc: CALL`` or ``/cnncalc``."""
 
 LIKENESS = 0.75
-"""From this ratio of difflib on a word is taken for a misspelt ``cnncalc``."""
+"""The least ratio of difflib at which a word counts as a misspelt ``cnncalc``."""
 
 
 class Scan(NamedTuple):
-    """What was found in a document: its markers, and what is wrong with them."""
+    """The markers of a document and the problems with them."""
 
     source: Source
     markers: tuple[Marker, ...]
@@ -36,17 +36,17 @@ class Scan(NamedTuple):
 
 
 def source_of(name: str, text: str) -> Source:
-    """The document as a source of messages: a lone carriage return ends a line as well, which changes no place."""
+    """The document as a source for messages, with line feeds in place of lone carriage returns."""
     return Source(name, re.sub("\r(?!\n)", "\n", text) if "\r" in text else text)
 
 
 def scan(name: str, text: str, syntax: str, commands: Collection[str]) -> Scan:
-    """The markers of a document called ``name``; ``commands`` are those that a call may begin with."""
+    """The markers of a document called ``name``; ``commands`` are the allowed first words of calls."""
     return _Pairing(source_of(name, text), text, SYNTAXES[syntax], commands).scan()
 
 
 def words_of(call: str) -> tuple[str, ...]:
-    """The words of a call, split as a POSIX shell would; raises ValueProblem."""
+    """The words of a call, split as by a POSIX shell; ValueProblem if that is impossible."""
     try:
         return tuple(shlex.split(call))
     except ValueError as error:
@@ -55,7 +55,7 @@ def words_of(call: str) -> tuple[str, ...]:
 
 
 class _Pairing:
-    """Reads the comments of one document one after the other."""
+    """Reads the comments of a document in order and pairs them."""
 
     def __init__(self, source: Source, text: str, syntax: Syntax, commands: Collection[str]) -> None:
         self.source = source
@@ -71,7 +71,7 @@ class _Pairing:
             self._read(comment)
         if self.open is not None:
             end = self.syntax.marker()[1]
-            self._refuse("unclosed-marker", f"this marker is never closed: write {end} behind its place", self.open[1])
+            self._refuse("unclosed-marker", f"this marker is never closed: {end} is missing", self.open[1])
         return Scan(self.source, tuple(self.markers), tuple(in_text_order(self.problems)))
 
     def _refuse(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
@@ -96,12 +96,12 @@ class _Pairing:
         self._doubt(found, span)
 
     def _span(self, comment: Comment) -> Span:
-        """The comment, as far as its first line goes."""
+        """The first line of a comment."""
         line_end = self.source.text.find("\n", comment.start, comment.end)
         return Span(self.source, comment.start, comment.end if line_end < 0 else line_end)
 
     def _doubt(self, found: re.Match[str], span: Span) -> None:
-        """A comment that is no marker but looks as if it were meant as one."""
+        """Reports a comment that looks like a misspelt marker."""
         from difflib import SequenceMatcher
 
         word = found["word"]
@@ -115,9 +115,9 @@ class _Pairing:
             self._refuse("misspelt-marker", f"this looks like a marker, which is written {begin}", span)
 
     def _check_place(self, comment: Comment) -> None:
-        """Where comments go on to the end of the line, a marker shares its line with nothing."""
+        """Reports a marker that shares its line, in a syntax whose comments end with the line."""
         if comment.before is None and not self.syntax.has_inline:
-            message = "in this syntax a marker stands alone on its line"
+            message = "in this syntax a marker has to be alone on its line"
             self._refuse("marker-place", message, self._span(comment))
 
     def _begin(self, comment: Comment, span: Span) -> None:
@@ -144,7 +144,7 @@ class _Pairing:
         self.markers.append(Marker(call, words, call_span, start, end, is_inline, first.before or "", newline))
 
     def _words(self, call: str, span: Span) -> tuple[str, ...] | None:
-        """The words of a call; None where it is wrong, which is said."""
+        """The words of a call; None if it is wrong, which is reported."""
         try:
             words = words_of(call)
         except ValueProblem as problem:
@@ -166,12 +166,12 @@ class _Pairing:
         return words
 
     def _bare_end(self, offset: int) -> int:
-        """The end of the line of an offset, before what ends it."""
+        """The end of the line of an offset, before the line break."""
         found = re.compile(r"[\r\n]|\Z").search(self.text, offset)
         return found.start() if found else len(self.text)
 
     def _line_end(self, offset: int) -> int:
-        """The end of the line of an offset, behind what ends it."""
+        """The end of the line of an offset, after the line break."""
         end = self._bare_end(offset)
         return end + (2 if self.text.startswith("\r\n", end) else 1) if end < len(self.text) else end
 

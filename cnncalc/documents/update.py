@@ -1,4 +1,4 @@
-"""A document brought up to date: the body of each marker is what its call gives, all else stays as it is."""
+"""The update of a document: the body of each marker becomes the output of its call."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 
 
 class Change(NamedTuple):
-    """A marker whose body is not what its call gives, and the body that it should have."""
+    """A marker with an outdated body, and its new body."""
 
     marker: Marker
     body: str
 
 
 class Update(NamedTuple):
-    """A document with its bodies as they should be, the markers whose bodies were not; or the ``problem`` with that."""
+    """The updated document with its changes, or the ``problem`` because of which it is not updated."""
 
     text: str
     changes: tuple[Change, ...]
     problem: Problem | None = None
 
 
-class Unfit(Exception):
-    """An answer cannot stand in its place; the message says why."""
+class OutputRejected(Exception):
+    """The output of a call cannot be put into a marker; the message states the reason."""
 
 
 def update(text: str, found: Scan, bodies: Sequence[str], syntax: str, commands: Collection[str]) -> Update:
-    """The document with a body in each of the markers that ``found`` holds.
+    """The document with a body in each marker of ``found``.
 
-    The result is read again: it has the same markers with the very bodies that were put there, or it is refused. So
-    bringing it up to date once more changes nothing.
+    The result is scanned again and refused unless it has the same markers with these bodies, so that a second update
+    changes nothing.
     """
     parts: list[str] = []
     places: list[tuple[int, int]] = []
@@ -61,30 +61,30 @@ def update(text: str, found: Scan, bodies: Sequence[str], syntax: str, commands:
     new = "".join([*parts, text[at:]])
     wrong = _first_difference(found, scan(found.source.name, new, syntax, commands), places)
     if wrong is not None:
-        message = "what this call gives would be read as a part of the document: its markers would not be found again"
+        message = "the output of this call would be read as part of the document and hide its markers"
         return Update(text, (), Problem("unfit-output", message, wrong))
     return Update(new, changes)
 
 
 def body_of(marker: Marker, answer: Answer, syntax: Syntax) -> str:
-    """The body of a marker; raises Unfit where the answer cannot stand there."""
+    """The body of a marker; raises OutputRejected if the answer cannot be inserted there."""
     if marker.is_inline:
         lines = answer.lines
         if answer.picture is not None:
-            raise Unfit("a picture stands on a line of its own, but this marker stands in the middle of one")
+            raise OutputRejected("a picture needs a line of its own, but this marker is within a line")
         if len(lines) > 1:
-            message = f"only one line fits into the middle of a line, but this call gives {len(lines):,}"
-            raise Unfit(f"{message}: let its markers stand on lines of their own")
+            message = f"only one line fits within a line, but this call prints {len(lines):,}"
+            raise OutputRejected(f"{message}: put its markers on lines of their own")
         return syntax.load().inline(lines[0]) if lines else ""
     try:
         lines = syntax.block(answer, marker.indent)
     except ValueError as error:
-        raise Unfit(str(error)) from None
+        raise OutputRejected(str(error)) from None
     return "".join([line + marker.newline for line in lines])
 
 
 def _first_difference(old: Scan, new: Scan, places: Sequence[tuple[int, int]]) -> Span | None:
-    """The place of the first marker that a document does not have any more as it was; None if it has them all."""
+    """The place of the first marker that is lost or different in the new document; None if all are there."""
     for number, marker in enumerate(old.markers):
         again = new.markers[number] if number < len(new.markers) else None
         if again is None or again.call != marker.call or (again.start, again.end) != places[number]:

@@ -12,7 +12,7 @@ class Format(NamedTuple):
     """An output format.
 
     ``writer`` is the module that writes documents in it, with a function ``write(document, page)``; ``check_writer``
-    the one that writes the outcome of ``check``, with ``write(checkup)``. Modules are imported when first used.
+    the one that writes the outcome of ``check``, with ``write(result)``. Modules are imported when first used.
     ``endings`` are those of its files, the usual one first. Documents of the syntaxes ``markup_in`` hold it as it is;
     in others it stands as a listing, unless the syntax has a better way. ``is_exact``: numbers are plain integers and
     columns are those for programs. ``is_ascii``: bars are drawn in ASCII. ``is_picture``: ``plot`` writes it, nothing

@@ -1,4 +1,4 @@
-"""Comma-separated values: the table alone, its numbers exact."""
+"""Comma-separated values: the table only, with exact numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def write(document: Document, page: Page) -> str:
-    """One line for the keys of the columns and one for each row; cells are quoted where they must be."""
+    """A line of column keys, then one line a row; cells are quoted where necessary."""
     import csv
     from io import StringIO
 
@@ -21,7 +21,7 @@ def write(document: Document, page: Page) -> str:
 
 
 def rows_of(document: Document) -> list[list[int | str]]:
-    """The keys of the columns, then the cells of each row: whole numbers, words, nothing."""
+    """The column keys, then the values of each row: integers, words or empty strings."""
     head: list[int | str] = [column.key for column in document.table.columns]
     return [head, *([_exact(cell) for cell in row] for row in document.table.rows)]
 

@@ -1,7 +1,6 @@
-"""What every output format is made from: one table, the lines around it, the data behind it.
+"""The document model that every format writes: a table, the text around it, and the same as plain data.
 
-Nothing here knows how a format looks. Numbers stay exact in :attr:`Cell.value`; :attr:`Cell.text` is what a person
-reads.
+:attr:`Cell.value` is exact; :attr:`Cell.text` is for people. How a format looks is decided by its writer.
 """
 
 from __future__ import annotations
@@ -9,17 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import ValueProblem, did_you_mean
-from cnncalc.units import percent as percent
-from cnncalc.units import plural as plural
+from cnncalc.source import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 class Column(NamedTuple):
-    """A column: ``key`` for programs, ``title`` for people, ``right`` for numbers that stand right-aligned.
+    """A column: ``key`` for programs, ``title`` for people; ``right``: right-aligned.
 
-    ``brief`` is a title for where there is little room. A column that is the point of its table gives way ``last``.
+    ``brief`` is a shorter title for narrow terminals. Columns with ``last`` are abbreviated after all others.
     """
 
     key: str
@@ -30,9 +28,9 @@ class Column(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """One entry: as a person reads it, exactly (a whole number, a word, None: nothing), and in little room.
+    """A cell: its text for people, its exact value, and a shorter text for narrow terminals.
 
-    Where ``brief`` is empty in all cells of a column, the column can be done without.
+    A column whose cells all have an empty ``brief`` may be left out there.
     """
 
     text: str
@@ -41,35 +39,40 @@ class Cell(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Columns and rows; every row has one cell for each column. Without any title the header is left out."""
+    """Columns and rows, one cell a column. A table without titles has no header."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
     @property
     def has_header(self) -> bool:
-        """Whether a column has a title."""
+        """Whether any column has a title."""
         return any(column.title for column in self.columns)
 
     def only(self, keys: Sequence[str]) -> Table:
-        """The table with these columns alone, in this order."""
+        """The table with only these columns, in this order."""
         places = [[column.key for column in self.columns].index(key) for key in keys]
         columns = tuple([self.columns[place] for place in places])
         return Table(columns, tuple([tuple([row[place] for place in places]) for row in self.rows]))
 
 
 class Paragraph(NamedTuple):
-    """A few lines under one word; ``verbatim`` ones are drawn with characters and keep their blanks."""
+    """Lines with a title of a word or two; ``verbatim`` lines are drawings whose blanks matter."""
 
     title: str
     lines: tuple[str, ...]
     verbatim: bool = False
 
+    @property
+    def filled_lines(self) -> list[str]:
+        """The lines that are not blank."""
+        return [line for line in self.lines if visible(line).strip()]
+
 
 class Document(NamedTuple):
-    """A heading, a table and what is said below it; ``data`` gives the same as a JSON object.
+    """A heading, a table and paragraphs below it; ``data`` returns the same as a JSON object.
 
-    A small ``summary`` may stand above the table; CSV, which holds one table, leaves it out.
+    A small ``summary`` table may precede the table; CSV, which holds one table, leaves it out.
     """
 
     heading: tuple[str, ...]
@@ -78,8 +81,13 @@ class Document(NamedTuple):
     data: Callable[[], Mapping[str, Any]]
     summary: Table | None = None
 
+    @property
+    def tables(self) -> list[Table]:
+        """The summary and the table, as far as they have rows."""
+        return [table for table in (self.summary, self.table) if table is not None and table.rows]
+
     def with_columns(self, text: str | None) -> Document:
-        """The document with the columns of a list such as ``layer,macs`` alone; None: with all that it has."""
+        """The document with only the columns of a list such as ``layer,macs``; None: with all columns."""
         if text is None:
             return self
         keys = chosen_columns(text, [column.key for column in self.table.columns])
@@ -87,7 +95,7 @@ class Document(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What the reader's end can show: its width in columns (None: any), colour, characters beyond ASCII."""
+    """What the terminal can show: width in columns (None: unlimited), colour, characters beyond ASCII."""
 
     width: int | None = None
     colour: bool = False
@@ -95,11 +103,11 @@ class Page(NamedTuple):
 
 
 PIPE = Page()
-"""No terminal: no width, no colour."""
+"""A pipe or a file: unlimited width, no colour."""
 
 
 def chosen_columns(text: str, known: Iterable[str]) -> tuple[str, ...]:
-    """The keys of a list such as ``layer,volume,macs``; a ValueProblem names the nearest known one."""
+    """The keys of a list such as ``layer,volume,macs``; ValueProblem for an unknown or repeated key."""
     keys = [part.strip().lower().replace(" ", "_").replace("-", "_") for part in text.split(",")]
     known = list(known)
     for key in keys:
@@ -113,17 +121,17 @@ def chosen_columns(text: str, known: Iterable[str]) -> tuple[str, ...]:
 
 
 def number(value: int) -> Cell:
-    """A whole number with its thousands set apart."""
+    """A cell with an integer and thousands separators."""
     return Cell(f"{value:,}", value)
 
 
 def word(text: str) -> Cell:
-    """A word that is its own exact value."""
+    """A cell whose text is its value."""
     return Cell(text, text)
 
 
 def listing(names: Sequence[str], most: int = 6) -> str:
-    """Names in a row; of many the first ones and how many more."""
+    """Names separated by commas; of more than ``most`` the first ones and the number of the others."""
     if len(names) <= most:
         return ", ".join(names)
     return ", ".join(names[: most - 1]) + f" and {len(names) - most + 1:,} more"

@@ -1,7 +1,6 @@
-"""HTML: a fragment with one table, or two, and what is said below; no style of its own but the side of numbers.
+"""HTML: a fragment with one or two tables and a list of paragraphs; its only style aligns numbers.
 
-Exact values stand in ``data-value``. Whatever a user wrote is text, with a direction of its own, so that a name written
-from right to left moves nothing around it.
+Exact values are in ``data-value``. Text of users is escaped and isolated in its direction (``bdi``, ``dir="auto"``).
 """
 
 from __future__ import annotations
@@ -20,12 +19,11 @@ LEFT = ' style="text-align: left"'
 
 
 def write(document: Document, page: Page) -> str:
-    """The document as a fragment for the body of a page. It has no empty line, so that Markdown takes it whole."""
+    """The document as a fragment for the body of a page, without empty lines, which would end it in Markdown."""
     lines = ['<div class="cnncalc">']
-    tables = [table for table in (document.summary, document.table) if table is not None and table.rows]
-    for place, table in enumerate(tables):
+    for place, table in enumerate(document.tables):
         lines += table_lines(table, document.heading if place == 0 else ())
-    if not tables:
+    if not document.tables:
         lines += [f'<p dir="auto">{escaped(line)}</p>' for line in document.heading]
     if document.closing:
         lines += ["<dl>", *[line for paragraph in document.closing for line in paragraph_lines(paragraph)], "</dl>"]
@@ -33,7 +31,7 @@ def write(document: Document, page: Page) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text that HTML shows as it is, in an element or an attribute; control characters as escapes."""
+    """A text escaped for an element or an attribute; control characters become visible escapes."""
     text = visible(text)
     if "&" in text or "<" in text or ">" in text or '"' in text or "'" in text:
         text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -42,7 +40,7 @@ def escaped(text: str) -> str:
 
 
 def table_lines(table: Table, heading: Sequence[str] = ()) -> list[str]:
-    """A table with its heading as the caption; the first cell of a row is its header."""
+    """A table with the heading as its caption; the first cell of a row is the row header."""
     lines = ["<table>"]
     if heading:
         caption = "<br>".join(f"<bdi>{line}</bdi>" for line in map(escaped, heading) if line.strip())
@@ -65,7 +63,7 @@ def _side(column: Column) -> str:
 
 
 def _head_side(column: Column) -> str:
-    """As that of the cells below; without a word a browser would put a header in the middle."""
+    """The alignment of the cells below; browsers centre headers by default."""
     return RIGHT if column.right else LEFT
 
 
@@ -81,9 +79,9 @@ def _cell(cell: Cell, column: Column, *, is_first: bool) -> str:
 
 
 def paragraph_lines(paragraph: Paragraph) -> list[str]:
-    """A word and its lines as a term and its descriptions."""
+    """A term with its descriptions; a drawing is preformatted text."""
     head = [f"<dt>{escaped(paragraph.title)}</dt>"] if paragraph.title else ["<dt>note</dt>"]
     if paragraph.verbatim:
         shown = "\n".join([escaped(line) or " " for line in paragraph.lines])
         return [*head, f"<dd><pre>{shown}</pre></dd>"]
-    return head + [f'<dd dir="auto">{escaped(line).strip()}</dd>' for line in paragraph.lines if visible(line).strip()]
+    return head + [f'<dd dir="auto">{escaped(line).strip()}</dd>' for line in paragraph.filled_lines]

@@ -1,4 +1,4 @@
-"""JSON: one object, its records one a line, whole numbers exact, ASCII throughout."""
+"""JSON: one object in ASCII, one line a record, with exact integers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def write(document: Document, page: Page) -> str:
 
 
 def _member(value: Any) -> str:
-    """A value on one line; a list of records with each on a line of its own."""
+    """A value on one line, or a list of records with one line each."""
     if isinstance(value, (list, tuple)) and value and all(isinstance(item, Mapping) for item in value):
         return "[\n" + ",\n".join(f"    {json.dumps(item, default=plain)}" for item in value) + "\n  ]"
     return json.dumps(value, default=plain)
 
 
 def plain(value: Any) -> Any:
-    """What JSON has no word for, as what it has: a mapping as an object, all else as text."""
+    """Converts a value that JSON cannot write: a mapping to an object, all else to text."""
     return dict(value) if isinstance(value, Mapping) else str(value)

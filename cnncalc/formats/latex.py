@@ -1,8 +1,8 @@
-r"""LaTeX: a table in the manner of booktabs, to be read into a document with ``\input``.
+r"""LaTeX: a booktabs table for ``\input``.
 
-A table that fits on a page floats and is scaled down to the line where it is wider; a longer one breaks across pages.
-Where pages have two columns, a wide one takes both.
-Whatever a user wrote is shown as it is; letters beyond Latin need LuaLaTeX or XeLaTeX with a font that has them.
+A table that fits on a page floats and is scaled down to the line width; a longer one breaks across pages. On pages of
+two columns a wide table takes both. Text of users is escaped; letters beyond Latin need LuaLaTeX or XeLaTeX with a
+font that has them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from cnncalc.formats.document import Document, Page, Paragraph, Table
 
 MOST_ROWS = 50
-"""A longer table breaks across pages."""
+"""Rows of a table that floats; a longer one breaks across pages."""
 MOST_COLUMN = 70
-"""Where pages have two columns, a table of more characters takes both, since in one it could not be read."""
+"""Characters of a table that is legible in one of two columns; a wider one takes both."""
 SIZES = ((80, r"\small"), (100, r"\footnotesize"), (130, r"\scriptsize"))
-"""The type of a table across pages, by its width in characters; a wider one is set in the smallest."""
+"""Font sizes of a table across pages by its width in characters; a wider one is ``\\tiny``."""
 
 ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -41,30 +41,15 @@ ESCAPES = {
     "'": r"\textquotesingle{}",
     "`": r"\textasciigrave{}",
 }
-"""What each character with a meaning of its own is written as."""
+"""The replacement of each special character."""
 SPECIAL = re.compile(r"""[\\{}$&#_%~^<>|"'`]|-(?=-)|,(?=,)""")
 LATIN = re.compile("[\x00-\u017f]*")
 
 
 def write(document: Document, page: Page) -> str:
-    """The document as a part of a LaTeX file; its first lines say what it needs."""
-    tables = [table for table in (document.summary, document.table) if table is not None and table.rows]
-    is_long = any(len(table.rows) > MOST_ROWS for table in tables)
-    body: list[str] = []
-    if is_long:
-        for place, table in enumerate(tables):
-            body += long_lines(table, document.heading if place == 0 else ())
-        body += [line for paragraph in document.closing for line in paragraph_lines(paragraph)]
-    else:
-        float_ = "table*" if any(_width(table) > MOST_COLUMN for table in tables) else "table"
-        body += [rf"\begin{{{float_}}}", r"  \centering"]
-        if document.heading:
-            body.append(rf"  \caption{{{caption(document.heading)}}}")
-        for table in tables:
-            body += ["  " + line for line in short_lines(table)]
-        notes = [line for paragraph in document.closing for line in paragraph_lines(paragraph)]
-        body += [*notes, rf"\end{{{float_}}}"]
-    text = "\n".join(body)
+    """The document as a part of a LaTeX file; comments at its head name the packages that it needs."""
+    is_long = any(len(table.rows) > MOST_ROWS for table in document.tables)
+    text = "\n".join(_across_pages(document) if is_long else _float(document))
     needs = r"\usepackage{booktabs} and \usepackage{" + ("longtable" if is_long else "graphicx") + "} in the preamble"
     head = [f"% Needs {needs}{', and pages of one column' if is_long else ''}."]
     if not LATIN.fullmatch(text):
@@ -72,8 +57,29 @@ def write(document: Document, page: Page) -> str:
     return "\n".join(head) + "\n" + text + "\n"
 
 
+def _across_pages(document: Document) -> list[str]:
+    lines = []
+    for place, table in enumerate(document.tables):
+        lines += long_lines(table, document.heading if place == 0 else ())
+    return [*lines, *_notes(document)]
+
+
+def _float(document: Document) -> list[str]:
+    name = "table*" if any(_width(table) > MOST_COLUMN for table in document.tables) else "table"
+    lines = [rf"\begin{{{name}}}", r"  \centering"]
+    if document.heading:
+        lines.append(rf"  \caption{{{caption(document.heading)}}}")
+    for table in document.tables:
+        lines += ["  " + line for line in short_lines(table)]
+    return [*lines, *_notes(document), rf"\end{{{name}}}"]
+
+
+def _notes(document: Document) -> list[str]:
+    return [line for paragraph in document.closing for line in paragraph_lines(paragraph)]
+
+
 def escaped(text: str) -> str:
-    """A text that LaTeX sets as it is; no two hyphens or commas become one mark."""
+    """A text escaped for LaTeX; hyphens and commas form no ligatures."""
     return SPECIAL.sub(lambda found: ESCAPES.get(found[0], found[0] + r"\/"), visible(text))
 
 
@@ -84,7 +90,7 @@ def caption(heading: tuple[str, ...]) -> str:
 
 
 def _width(table: Table) -> int:
-    """In characters."""
+    """The width in characters."""
     return sum([max([width_of(cell.text) for cell in cells]) + 2 for cells in zip(*table.rows, strict=True)])
 
 
@@ -93,7 +99,7 @@ def _sides(table: Table) -> str:
 
 
 def _rows(table: Table) -> list[str]:
-    r"""The rows; one that begins with a mark that ``\\`` would take for its own gets an empty group before it."""
+    r"""The rows; an empty group precedes a ``[`` or ``*`` that the ``\\`` before would read as its argument."""
     rows = [" & ".join([escaped(cell.text) for cell in row]) for row in table.rows]
     return ["{}" * row.startswith(("[", "*")) + row + r" \\" for row in rows]
 
@@ -105,7 +111,7 @@ def _titles(table: Table) -> list[str]:
 
 
 def short_lines(table: Table) -> list[str]:
-    """A table for one page, at most as wide as the line."""
+    """A table for one page, scaled down to the line width."""
     lines = [rf"\begin{{tabular}}{{{_sides(table)}}}", r"  \toprule"]
     lines += ["  " + line for line in (*_titles(table), *_rows(table), r"\bottomrule")]
     return [
@@ -116,7 +122,7 @@ def short_lines(table: Table) -> list[str]:
 
 
 def long_lines(table: Table, heading: tuple[str, ...]) -> list[str]:
-    """A table across pages, its titles repeated on each."""
+    """A table across pages that repeats its titles on each."""
     size = next((size for most, size in SIZES if _width(table) <= most), r"\tiny")
     titles = _titles(table)
     lines = [rf"{{{size}\setlength{{\tabcolsep}}{{3pt}}%", rf"\begin{{longtable}}{{{_sides(table)}}}"]
@@ -131,19 +137,18 @@ def long_lines(table: Table, heading: tuple[str, ...]) -> list[str]:
 
 
 def paragraph_lines(paragraph: Paragraph) -> list[str]:
-    """The word in bold and its lines behind it, in small type below the table."""
-    lines = [line for line in map(visible, paragraph.lines) if line.strip()]
-    if not lines:
+    """The title in bold and the lines behind it, in small type below the table."""
+    if not paragraph.filled_lines:
         return []
     title = rf"\textbf{{{escaped(paragraph.title)}}} " if paragraph.title else ""
     if paragraph.verbatim:
         drawn = [visible(line).rstrip() for line in paragraph.lines]
         return [rf"\par\smallskip{{\scriptsize\raggedright {title}\par}}", *_verbatim(drawn)]
-    text = r"\newline ".join([escaped(line.strip()) for line in lines])
+    text = r"\newline ".join([escaped(line).strip() for line in paragraph.filled_lines])
     return [rf"  \par\smallskip{{\scriptsize\raggedright {title}{text}\par}}"]
 
 
 def _verbatim(lines: list[str]) -> list[str]:
-    """A drawing letter for letter; one that holds the end of such a drawing is cut in two there."""
+    r"""A drawing as verbatim text; a blank is put into any ``\end{verbatim}`` that it holds."""
     safe = [line.replace(r"\end{verbatim}", r"\end {verbatim}") for line in lines]
     return [r"{\tiny\begin{verbatim}", *safe, r"\end{verbatim}}"]

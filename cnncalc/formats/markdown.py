@@ -1,6 +1,6 @@
-"""Markdown as GitHub and GitLab read it: the first line as a heading, tables, and lists for what is said below.
+"""Markdown as GitHub and GitLab read it: a heading, tables, and a list for each paragraph.
 
-Whatever a user wrote is shown as it is and never taken for markup.
+Text of users is escaped and never read as markup.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from cnncalc.formats.document import Document, Page, Paragraph, Table
 
 SPECIAL = re.compile(r"[\\`*_\[<&|~$]")
-"""Characters that mean something in the middle of a line. A ``]`` or ``>`` does not without the one that opens."""
+"""Special characters within a line. A ``]`` or ``>`` needs no escape, since what opens it has one."""
 ENTITIES = {"<": "&lt;", "&": "&amp;", "~": "&#126;", "$": "&#36;"}
-"""Characters that not every Markdown lets be escaped by a backslash: Python-Markdown, so MkDocs, would show it."""
+"""Characters that Python-Markdown, and so MkDocs, does not let a backslash escape."""
 AT_START = re.compile(r"(?=[#>+=-])|(?<=[0-9])(?=[.)])")
-"""Where a line could become a heading, a quotation or an entry of a list."""
+"""Where an escape at the start of a line prevents a heading, a quotation or a list item."""
 
 
 def write(document: Document, page: Page) -> str:
@@ -26,20 +26,18 @@ def write(document: Document, page: Page) -> str:
     parts = []
     for place, line in enumerate(document.heading):
         parts.append(f"### {escaped(line)}" if place == 0 else _line(line))
-    for table in (document.summary, document.table):
-        if table is not None and table.rows:
-            parts.append("\n".join(table_lines(table)))
+    parts += ["\n".join(table_lines(table)) for table in document.tables]
     parts += ["\n".join(paragraph_lines(paragraph)) for paragraph in document.closing]
     return "\n\n".join(parts) + "\n"
 
 
 def escaped(text: str) -> str:
-    """A text that Markdown shows as it is, in the middle of a line."""
+    """A text escaped for the middle of a line."""
     return SPECIAL.sub(lambda found: ENTITIES.get(found[0], "\\" + found[0]), visible(text))
 
 
 def _line(text: str) -> str:
-    """A text that stands at the start of a line."""
+    """A text escaped for the start of a line."""
     text = escaped(text).strip()
     word = re.match(r"[0-9]{0,9}.?", text)
     head = word.group() if word else ""
@@ -47,7 +45,7 @@ def _line(text: str) -> str:
 
 
 def table_lines(table: Table) -> list[str]:
-    """A table, its numbers to the right; a table without titles gets an empty header, since Markdown wants one."""
+    """A table; without titles it gets an empty header, which Markdown requires."""
     rule = ["---:" if column.right else "---" for column in table.columns]
     rows = [[escaped(column.title) for column in table.columns], rule]
     rows += [[escaped(cell.text) for cell in row] for row in table.rows]
@@ -55,12 +53,12 @@ def table_lines(table: Table) -> list[str]:
 
 
 def paragraph_lines(paragraph: Paragraph) -> list[str]:
-    """The word in bold and its lines as a list; a single line stands behind the word, a drawing in a block of code."""
+    """The title in bold and the lines as a list; a single line follows the title, a drawing is a code block."""
     if paragraph.verbatim:
         shown = [visible(line) for line in paragraph.lines]
         fence = "`" * (max([2, *[len(run) for line in shown for run in re.findall("`+", line)]]) + 1)
         return [f"**{escaped(paragraph.title)}**", "", f"{fence}text", *shown, fence]
-    lines = [line for line in paragraph.lines if visible(line).strip()]
+    lines = paragraph.filled_lines
     if paragraph.title and len(lines) == 1:
         return [f"**{escaped(paragraph.title)}:** {escaped(lines[0]).strip()}"]
     head = [f"**{escaped(paragraph.title)}**", ""] if paragraph.title else []

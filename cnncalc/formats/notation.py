@@ -1,4 +1,4 @@
-"""How numbers are written in a document: in which units, and short or exactly."""
+"""How numbers are written in a document: units, and short or exact."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import NamedTuple
 from cnncalc.units import format_bytes, percent, short
 
 UNIT_RULES = {
-    "iec": "KiB, MiB and GiB by 1024",
-    "notes": "KB, MB and GB by 1024, as in the notes",
-    "si": "kB, MB and GB by 1000",
+    "iec": "KiB, MiB and GiB are powers of 1024",
+    "notes": "KB, MB and GB are powers of 1024, as in the notes",
+    "si": "kB, MB and GB are powers of 1000",
 }
-"""What the units of bytes stand for, by their style."""
+"""The meaning of the units of bytes, by style."""
 
 BLOCKS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589\u2588"
-"""An eighth of a column more each."""
+"""Blocks from none to eight eighths of a character cell."""
 BAR_WIDTHS = (12, 5)
 
 
 class Notation(NamedTuple):
     """How numbers are written.
 
-    ``units`` is a style of :data:`cnncalc.units.UNIT_STYLES`. ``numbers`` is ``usual`` (each as its column is best
-    read), ``short`` (four significant digits) or ``exact``. ``ascii_only``: bars are drawn in ASCII.
+    ``units`` is a style of :data:`cnncalc.units.UNIT_STYLES`. ``numbers`` is ``usual`` (short or full, as suits the
+    column), ``short`` (four significant digits) or ``exact``. ``ascii_only``: bars are drawn in ASCII.
 
     >>> Notation().full(138357544), Notation(numbers="short").full(138357544), Notation(numbers="exact").size(2048)
     ('138,357,544', '138.4M', '2,048 B')
@@ -45,7 +45,7 @@ class Notation(NamedTuple):
         return f"{count:,} B" if self.numbers == "exact" else format_bytes(count, self.units)
 
     def bar(self, part: int, largest: int, whole: int, cells: int = BAR_WIDTHS[0]) -> str:
-        """A bar as long as the part is large beside the largest one, and its share of the whole; of nothing no bar."""
+        """A bar of length ``part / largest`` and the share of the whole; nothing for a part of zero."""
         if not part:
             return ""
         eighths = (16 * cells * part + largest) // (2 * largest) if largest else 0
@@ -57,9 +57,9 @@ class Notation(NamedTuple):
 
     @property
     def rule(self) -> str:
-        """What the units stand for."""
+        """The meaning of the units."""
         return "B is a byte" if self.numbers == "exact" else UNIT_RULES[self.units]
 
 
 USUAL = Notation()
-"""Units of 1024, each number as its column is best read."""
+"""Units of 1024; numbers short or full, as suits the column."""

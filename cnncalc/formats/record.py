@@ -1,4 +1,4 @@
-"""The report as plain data: the keys that other programs read. They stay as they are; new ones may be added."""
+"""The report as plain data for JSON. Keys are stable; new ones may be added."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from cnncalc.errors import Problem
 
 SCHEMA = 1
-"""The number of the schema, raised when a key changes its meaning."""
+"""The schema number, raised when a key changes its meaning."""
 
 
 def report_record(report: Report) -> dict[str, Any]:
-    """The whole report: counts are exact and for one image, bytes for the batch."""
+    """The whole report: exact counts for one image, bytes for the batch."""
     return {
         "schema": SCHEMA,
         "architecture": report.name,
@@ -54,12 +54,12 @@ def layer_record(row: LayerReport) -> dict[str, Any]:
 
 
 def totals_record(totals: Totals) -> dict[str, int]:
-    """The sums over the rows; those of activations leave out rows that are in place."""
+    """The sums over all rows; activations in place are not counted."""
     return totals._asdict()
 
 
 def problem_record(problem: Problem) -> dict[str, Any]:
-    """One problem; ``line`` and ``column`` count from 1 and are null where no text is to blame."""
+    """One problem; ``line`` and ``column`` count from 1 and are null if it has no place in a text."""
     span = problem.span
     return {
         "code": problem.code,

@@ -1,4 +1,4 @@
-"""For a terminal: boxes and colour, by rich. The only module that imports it."""
+"""Tables with boxes and colour for a terminal. The only module that imports rich."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from cnncalc.formats.document import Document, Page
 
 NARROWEST = 12
-"""A column of words is broken to so many columns of the terminal at least."""
+"""The smallest width to which the words of a column are wrapped."""
 MOST_ROWS = 2000
-"""A longer table is written as plain text, which is much faster."""
+"""Rows of a table with a box; a longer one is written as plain text, which is much faster."""
 
 
 def write(document: Document, page: Page) -> str:
-    """The document with a box around its table; a table without a header needs none.
+    """The document with a box around its table, if that has a header.
 
-    Where the table is too wide, cells give way to their short forms, then words go on in the next line of their cell;
-    what is still too wide is left to the terminal to break, and never cut. Text is never taken for markup.
+    If the table is too wide, cells are abbreviated, then words are wrapped within their cells; the terminal wraps what
+    is still too wide. Nothing is cut, and text is never read as markup.
     """
     if len(document.table.rows) > MOST_ROWS:
         return text.write(document, page)
@@ -53,11 +53,7 @@ def write(document: Document, page: Page) -> str:
     if table.has_header and table.rows:
         console.print(_boxed(table, page), soft_wrap=True)
     elif table.rows:
-        _print(console, "", None)
-        margin = widths(table)[0] + len(text.GAP) if len(table.columns) == 2 else 0
-        for line in text.table_lines(table):
-            _print(console, line, page.width, margin)
-        _print(console, "", None)
+        _print_plain(console, table, page.width)
     if is_shortened:
         _print(console, "(shortened to fit; --format text shows all)", None, 0, "dim")
     margin = text.margin_of(document.closing)
@@ -66,8 +62,15 @@ def write(document: Document, page: Page) -> str:
     return file.getvalue()
 
 
+def _print_plain(console: Console, table: Table, width: int | None) -> None:
+    """A table without a header, between blank lines."""
+    margin = widths(table)[0] + len(text.GAP) if len(table.columns) == 2 else 0
+    for line in ["", *text.table_lines(table), ""]:
+        _print(console, line, width, margin)
+
+
 def _print(console: Console, line: str, width: int | None, margin: int = 0, style: str = "") -> None:
-    """A line, broken between words where it is wider than the terminal, its rest indented by ``margin``."""
+    """A line, wrapped between words at the width of the terminal; its rest is indented by ``margin``."""
     while width is not None and width_of(line) > width:
         end = line.rfind(" ", margin + 1, width + 1)
         if end <= margin or not line[:end].strip():
@@ -78,30 +81,30 @@ def _print(console: Console, line: str, width: int | None, margin: int = 0, styl
 
 
 def widths(table: Table) -> list[int]:
-    """The columns of a terminal that each column of the table takes."""
+    """The width of each column."""
     lines = [[column.title for column in table.columns], *[[cell.text for cell in row] for row in table.rows]]
     return [_widest(texts) for texts in zip(*lines, strict=True)]
 
 
 def _widest(texts: tuple[str, ...]) -> int:
-    """The columns of a terminal that the widest of some texts takes."""
+    """The width of the widest text."""
     together = "".join(texts)
-    if together.isascii() and together.isprintable():  # nearly always, and many times faster
+    if together.isascii() and together.isprintable():  # the usual case, many times faster
         return max(map(len, texts))
     return max([width_of(visible(text)) for text in texts])
 
 
 def needed(table: Table) -> int:
-    """The width of the table with its box: a blank on both sides of each column, and a rule between."""
+    """The width of the table with its box: a blank on both sides of each column, and rules between."""
     return sum(width + 3 for width in widths(table)) + 1
 
 
 def fitted(table: Table, width: int | None) -> tuple[Table, bool]:
-    """The table with as many columns in their short form as it takes to fit; and whether any is.
+    """The table with as few columns abbreviated as necessary to fit, and whether any is.
 
-    The widest column with short forms gives way first; then those that can be done without, from the right; then those
-    that are the point of the table, from the right. Beside such columns the short form of another can be done without.
-    Where even broken words do not fit, the last columns of words are left out.
+    The widest column with short texts is abbreviated first; then optional columns are left out, from the right; then
+    columns with ``last`` are abbreviated, from the right. In a table with such columns an abbreviated column becomes
+    optional. If even wrapped words do not fit, the last columns of words are left out.
     """
     if not table.has_header or not table.rows:
         return table, False
@@ -112,24 +115,25 @@ def fitted(table: Table, width: int | None) -> tuple[Table, bool]:
             table, shortened = _shortened(table, place), True
             continue
         place = _last_of_words(table)
-        if place is None or (not _has_point(table) and is_breakable(table, width)):
+        if place is None or (not _has_last(table) and fits_wrapped(table, width)):
             break
         table, shortened = _without(table, place), True
     return table, shortened
 
 
-def _has_point(table: Table) -> bool:
-    """Whether some of its columns are the point of the table, for which others make room."""
+def _has_last(table: Table) -> bool:
+    """Whether the table has columns to be abbreviated after all others."""
     return any(column.last for column in table.columns)
 
 
 def _last_of_words(table: Table) -> int | None:
-    """The last column of words that may be missing; the first one says what a row is about."""
+    """The last column of words that may be left out; the first one identifies the row."""
     places = range(1, len(table.columns))
     return max([x for x in places if not table.columns[x].right and not table.columns[x].last], default=None)
 
 
 def _next_to_shorten(table: Table) -> int | None:
+    """The column to abbreviate or leave out next; None if there is none."""
     taken = widths(table)
     places = range(len(taken))
     briefs = [{row[place].brief for row in table.rows} for place in places]
@@ -142,13 +146,13 @@ def _next_to_shorten(table: Table) -> int | None:
 
 
 def _shortened(table: Table, place: int) -> Table:
-    """The table with one column in its short form, which is a number and so right-aligned; or without it."""
+    """The table with one column abbreviated (to numbers, so right-aligned), or without it."""
     cells = [row[place] for row in table.rows]
     if not table.columns[place].brief and all(cell.brief == "" for cell in cells):
         return _without(table, place)
     column = table.columns[place]
     brief = Column(column.key, column.brief or column.title, right=True, last=column.last)
-    spare = "" if _has_point(table) and not column.last else None
+    spare = "" if _has_last(table) and not column.last else None
     new = [Cell(cell.text if cell.brief is None else cell.brief, cell.value, spare) for cell in cells]
     return Table(
         (*table.columns[:place], brief, *table.columns[place + 1 :]),
@@ -165,14 +169,14 @@ def _without(table: Table, place: int) -> Table:
 
 
 def limits(table: Table, width: int | None) -> list[int] | None:
-    """The width of each column where the widest columns of words are broken until the table fits; numbers never are.
+    """The width of each column if the widest columns of words are wrapped until the table fits.
 
-    None where nothing has to be broken, or where that would not help.
+    None if nothing has to be wrapped, or if that is not enough.
     """
     if width is None:
         return None
     excess = needed(table) - width
-    if excess <= 0 or not is_breakable(table, width):
+    if excess <= 0 or not fits_wrapped(table, width):
         return None
     taken, least = widths(table), _least(table)
     while excess > 0:
@@ -182,22 +186,22 @@ def limits(table: Table, width: int | None) -> list[int] | None:
     return taken
 
 
-def is_breakable(table: Table, width: int) -> bool:
-    """Whether the table fits where its words are broken."""
+def fits_wrapped(table: Table, width: int) -> bool:
+    """Whether the table fits if its words are wrapped."""
     return needed(table) - width <= sum(widths(table)) - sum(_least(table))
 
 
 def _least(table: Table) -> list[int]:
-    """The least width of each column."""
+    """The smallest width of each column; numbers are never wrapped."""
     return [
         wide if column.right else min(wide, NARROWEST)
         for wide, column in zip(widths(table), table.columns, strict=True)
     ]
 
 
-def broken(line: str, width: int) -> list[str]:
-    """The line in pieces that are no wider: broken at blanks, else after a hyphen, a comma or a dot, else anywhere."""
-    pieces = []
+def wrapped(line: str, width: int) -> list[str]:
+    """The line in parts of at most ``width``: split at blanks, else after punctuation, else anywhere."""
+    lines = []
     while width_of(line) > width:
         end = 1
         while width_of(line[: end + 1]) <= width:
@@ -205,9 +209,9 @@ def broken(line: str, width: int) -> list[str]:
         blank = line.rfind(" ", 1, end + 1)
         if blank < 1:
             end = max([line.rfind(mark, 0, end) + 1 for mark in "-,./_"]) or end
-        pieces.append(line[:end] if blank < 1 else line[:blank])
+        lines.append(line[:end] if blank < 1 else line[:blank])
         line = line[end:] if blank < 1 else line[blank + 1 :]
-    return [*pieces, line]
+    return [*lines, line]
 
 
 def _boxed(table: Table, page: Page) -> RichTable:
@@ -216,17 +220,17 @@ def _boxed(table: Table, page: Page) -> RichTable:
     for place, column in enumerate(table.columns):
         style = "cyan" if place == 0 else ""
         justify = "right" if column.right else "left"
-        title = column.title if room is None else "\n".join(broken(column.title, room[place]))
+        title = column.title if room is None else "\n".join(wrapped(column.title, room[place]))
         result.add_column(Text(title), justify=justify, style=style, no_wrap=True)  # type: ignore[arg-type]  # justify is one of rich's words
-    # one cell a column, with a line for each row: the same picture, many times faster
+    # one cell a column with a line for each row: the same output, many times faster
     rows = [[visible(cell.text) for cell in row] for row in table.rows]
     if room is not None:
-        rows = [line for row in rows for line in _lines([broken(cell, room[place]) for place, cell in enumerate(row)])]
+        rows = [line for row in rows for line in _lines([wrapped(cell, room[place]) for place, cell in enumerate(row)])]
     result.add_row(*[Text("\n".join(cells)) for cells in zip(*rows, strict=True)])
     return result
 
 
 def _lines(cells: list[list[str]]) -> list[list[str]]:
-    """A row whose cells have several lines, as that many rows."""
+    """A row whose cells have several lines, as several rows."""
     height = max(len(cell) for cell in cells)
     return [[cell[place] if place < len(cell) else "" for cell in cells] for place in range(height)]

@@ -1,4 +1,4 @@
-"""Plain text: aligned columns, never cut, never wrapped, no colour."""
+"""Plain text: aligned columns without colour; nothing is cut or wrapped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from cnncalc.source import columns as width_of
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
-    from cnncalc.formats.document import Document, Page, Paragraph, Table
+    from collections.abc import Sequence
+
+    from cnncalc.formats.document import Column, Document, Page, Paragraph, Table
 
 GAP = "  "
 
@@ -16,42 +18,45 @@ GAP = "  "
 def write(document: Document, page: Page) -> str:
     """The document as lines of text."""
     parts = ["\n".join(visible(line) for line in document.heading)] if document.heading else []
-    for table in (document.summary, document.table):
-        if table is not None and table.rows:
-            parts.append("\n".join(table_lines(table)))
+    parts += ["\n".join(table_lines(table)) for table in document.tables]
     if document.closing:
         parts.append("\n".join(paragraph_lines(document.closing)))
     return "\n\n".join(parts) + "\n"
 
 
 def table_lines(table: Table) -> list[str]:
-    """The rows of a table below its header, columns two blanks apart."""
+    """The header, a rule and the rows of a table."""
     texts = [[visible(cell.text) for cell in row] for row in table.rows]
     if table.has_header:
         texts.insert(0, [column.title for column in table.columns])
-    widths = [max(map(width_of, cells)) for cells in zip(*texts, strict=True)]
+    lines, widths = aligned(texts, table.columns)
     if table.has_header:
-        texts.insert(1, ["-" * width for width in widths])
-    rights = [column.right for column in table.columns]
+        lines.insert(1, GAP.join(["-" * width for width in widths]))
+    return lines
+
+
+def aligned(rows: Sequence[Sequence[str]], columns: Sequence[Column], least: int = 0) -> tuple[list[str], list[int]]:
+    """Rows as lines with aligned columns, and the widths of the columns, each at least ``least``."""
+    widths = [max(least, *map(width_of, cells)) for cells in zip(*rows, strict=True)]
+    sides = list(zip(widths, [column.right for column in columns], strict=True))
+
+    def padded(text: str, width: int, right: bool) -> str:
+        blanks = " " * (width - width_of(text))
+        return blanks + text if right else text + blanks
+
     return [
-        GAP.join(
-            [
-                " " * (width - width_of(text)) + text if right else text + " " * (width - width_of(text))
-                for text, width, right in zip(row, widths, rights, strict=True)
-            ]
-        ).rstrip()
-        for row in texts
-    ]
+        GAP.join([padded(text, *side) for text, side in zip(row, sides, strict=True)]).rstrip() for row in rows
+    ], widths
 
 
 def margin_of(paragraphs: tuple[Paragraph, ...]) -> int:
-    """The width of the words at the left, with the gap behind them."""
+    """The width of the titles at the left, with the gap behind them."""
     margin = max([width_of(paragraph.title) for paragraph in paragraphs], default=0)
     return margin + len(GAP) if margin else 0
 
 
 def paragraph_lines(paragraphs: tuple[Paragraph, ...]) -> list[str]:
-    """Each paragraph's word, its lines to the right of it."""
+    """The title of each paragraph, with its lines to the right."""
     margin = margin_of(paragraphs)
     lines = []
     for paragraph in paragraphs:

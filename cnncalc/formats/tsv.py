@@ -1,4 +1,4 @@
-"""Tab-separated values: the table alone, its numbers exact."""
+"""Tab-separated values: the table only, with exact numbers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,5 @@ if TYPE_CHECKING:
 
 
 def write(document: Document, page: Page) -> str:
-    """One line for the keys of the columns and one for each row.
-
-    A tab or line break in a cell is shown as an escape, as everywhere, so that no cell needs quotes.
-    """
+    """A line of column keys, then one line a row. Tabs and line breaks in cells are escaped, so nothing is quoted."""
     return "".join(["\t".join(map(str, row)) + "\n" for row in rows_of(document)])

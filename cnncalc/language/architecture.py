@@ -1,4 +1,4 @@
-"""From an architecture file (YAML) to a design: every value with its place, every word read as what its key expects."""
+"""From an architecture file (YAML) to a design; each scalar is read as the type that its key expects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import MOST_PROBLEMS, DesignError, Problem, did_you_mean
 from cnncalc.graph import Ignore
-from cnncalc.language.limits import INPUT_DIGITS
+from cnncalc.language.limits import DECIMAL_CHARACTERS
 from cnncalc.language.pattern import (
     PatternParser,
     check_name,
@@ -24,13 +24,15 @@ from cnncalc.language.syntax import (
     Design,
     Item,
     LayerSyntax,
+    ListOperand,
     Literal,
     Operand,
     References,
-    Several,
 )
-from cnncalc.language.yaml_tree import Document, Mapping, Node, Scalar, Sequence
+from cnncalc.language.yaml_tree import Document, Mapping, Node, Scalar, Sequence, raw_value
 from cnncalc.layers import KINDS
+from cnncalc.layers.keys import Size
+from cnncalc.units import MOST_DIGITS
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -41,18 +43,6 @@ if TYPE_CHECKING:
 
 KEYS = ("name", "title", "source", "input", "variables", "defaults", "blocks", "layers", "budget", "ignore")
 """The keys of an architecture file."""
-
-BUDGET_KEYS = (
-    *("parameters", "weights", "macs", "activations", "layers"),
-    *("parameter_memory", "activation_memory", "inference_memory", "training_memory", "receptive_field"),
-)
-
-RULE_CODES = (
-    *("activation-after-last-fc", "bias-before-bn", "early-activations", "first-fc", "input-side"),
-    *("kernel-beyond-plane", "large-kernel", "large-pool", "linear-after-linear", "long-stretch", "many-fc"),
-    *("no-effect", "odd-depth", "padded-pool", "softmax-inside", "uneven-window", "unread-layer", "unused-ignore"),
-)
-"""The codes of the design rules, which a file may tell to be silent."""
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"-?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|-?[0-9]+[eE][+-]?[0-9]+")
@@ -66,8 +56,8 @@ def looks_like_file(text: str) -> bool:
     """
     from cnncalc.source import Source
 
-    # a key of a file at a line's start decides without reading it all (``input:`` may begin a pattern as well), and
-    # also where the limits refuse the text or YAML finds a mistake in it
+    # a key at the start of a line decides, also where the text is too large or no valid YAML; ``input:`` does not,
+    # since it may begin a pattern as well
     keys = "|".join(key for key in KEYS if key != "input")
     if re.search(f"^(?:{keys})[ ]*:", text, re.MULTILINE):
         return True
@@ -99,7 +89,7 @@ def parse_architecture(source: Source) -> tuple[Design, list[Problem]]:
 
 
 class _FileReader:
-    """Reads the keys of a file one by one and goes on behind each problem."""
+    """Reads the keys of a file; goes on after each problem."""
 
     def __init__(self, source: Source, root: Mapping, problems: list[Problem]) -> None:
         self.source = source
@@ -107,13 +97,13 @@ class _FileReader:
         self.problems = problems
 
     def problem(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
-        """Notes a problem."""
+        """Adds a problem."""
         self.problems.append(Problem(code, message, span, hint))
 
-    def attempt(self, read: Callable[[], Any]) -> Any:
-        """What ``read`` gives, or None after noting its problems."""
+    def attempt(self, read: Callable[..., Any], *arguments: Any) -> Any:
+        """What ``read`` returns, or None after an error, whose problems are added."""
         try:
-            return read()
+            return read(*arguments)
         except DesignError as error:
             self.problems += error.every
             return None
@@ -130,7 +120,6 @@ class _FileReader:
         variables = self._variables()
         defaults = self._defaults()
         blocks = self._blocks()
-        self._budget()
         ignore = self._ignore()
         layers = self.root.get("layers")
         items: tuple[Item, ...] = ()
@@ -140,7 +129,10 @@ class _FileReader:
         else:
             items = self._chain(layers, "layers")
         budget = self.root.get("budget")
-        return Design(name, items, title, origin, size, size_span, variables, defaults, blocks, budget, tuple(ignore))
+        raw_budget = None if budget is None else raw_value(budget)
+        return Design(
+            name, items, title, origin, size, size_span, variables, defaults, blocks, raw_budget, tuple(ignore)
+        )
 
     # keys of the file
 
@@ -160,7 +152,7 @@ class _FileReader:
         stated = _stated(node)
         if stated is not None:
             return stated, node.span
-        value = self.attempt(lambda: self.operand(node))
+        value = self.attempt(self.operand, node)
         size = value.value if isinstance(value, Literal) else None
         if value is None:
             return None, node.span
@@ -184,14 +176,14 @@ class _FileReader:
         mapping = self._mapping("variables")
         for key, node in mapping.entries if mapping else ():
             if not re.fullmatch(r"[^\W\d]\w*", key.value):
-                message = f"a variable's name holds letters, digits and '_', but this is '{key.value}'"
+                message = f"a variable's name holds letters, digits and '_', found '{key.value}'"
                 self.problem("wrong-name", message, key.span)
                 continue
-            self.attempt(lambda key=key: check_name(key.value, key.span))  # type: ignore[misc]
+            self.attempt(check_name, key.value, key.span)
             if isinstance(node, Scalar) and node.is_null:
                 found[key.value] = None
                 continue
-            value = self.attempt(lambda node=node: self.operand(node))  # type: ignore[misc]
+            value = self.attempt(self.operand, node)
             if value is not None:
                 found[key.value] = Default(value, node.span)
         return found
@@ -206,7 +198,7 @@ class _FileReader:
                 self.problem("unknown-layer", f"defaults: no layer kind '{key.value}'{near}", key.span)
                 continue
             if kind.kind in found:
-                self.problem("repeated-key", f"defaults: '{key.value}' stands twice", key.span)
+                self.problem("repeated-key", f"defaults: '{key.value}' is repeated", key.span)
                 continue
             found[kind.kind] = {}
             if not isinstance(node, Mapping):
@@ -220,7 +212,7 @@ class _FileReader:
                     message = f"defaults: {kind.kind} has no key '{name.value}'{near}"
                     self.problem("unknown-key", message, name.span)
                     continue
-                operand = self.attempt(lambda value=value: self.operand(value))  # type: ignore[misc]
+                operand = self.attempt(self.operand, value)
                 if operand is not None:
                     found[kind.kind][name.value] = Default(operand, value.span)
         return found
@@ -229,7 +221,7 @@ class _FileReader:
         found: dict[str, Block] = {}
         mapping = self._mapping("blocks")
         for key, node in mapping.entries if mapping else ():
-            signature = self.attempt(lambda key=key: parse_signature(key.text))  # type: ignore[misc]
+            signature = self.attempt(parse_signature, key.text)
             body = self._chain(node, f"block {key.value}")
             if signature is None:
                 continue
@@ -238,22 +230,13 @@ class _FileReader:
                 message = f"a block cannot have the name of a layer kind: '{name}'"
                 self.problem("wrong-name", message, key.span)
             elif name[-1].isdigit():
-                message = (
-                    f"a block's name does not end in a digit, since {name} would be read as a kernel of {name[-1]}"
-                )
+                message = f"a block's name cannot end in a digit, since {name} would be read as a kernel of {name[-1]}"
                 self.problem("wrong-name", message, key.span)
             elif name in found:
-                self.problem("repeated-key", f"the block '{name}' stands twice", key.span)
+                self.problem("repeated-key", f"the block '{name}' is defined twice", key.span)
             else:
                 found[name] = Block(name, parameters, body, key.span)
         return found
-
-    def _budget(self) -> None:
-        mapping = self._mapping("budget")
-        for key, _ in mapping.entries if mapping else ():
-            if key.value not in BUDGET_KEYS:
-                near = did_you_mean(key.value, BUDGET_KEYS)
-                self.problem("unknown-key", f"a budget has no key '{key.value}'{near}", key.span)
 
     def _ignore(self) -> list[Ignore]:
         """ignore = entry | list of entries | mapping of codes to layers; entry = code | mapping of codes to layers"""
@@ -264,32 +247,24 @@ class _FileReader:
         for entry in node.items if isinstance(node, Sequence) else (node,):
             if isinstance(entry, Mapping):
                 for key, value in entry.entries:
-                    if self._is_rule(key):
-                        found += self._ignored_layers(key, value)
+                    found += self._ignored_layers(key, value)
             elif not isinstance(entry, Scalar) or entry.is_null:
                 self.problem("wrong-type", "ignore: expected the code of a design rule", entry.span)
-            elif self._is_rule(entry):
-                found.append(Ignore(entry.value.strip(), None, entry.span))
+            else:
+                found.append(Ignore(entry.value.strip(), None, entry.span, entry.span))
         return found
 
-    def _is_rule(self, code: Scalar) -> bool:
-        known = code.value.strip() in RULE_CODES
-        if not known:
-            near = did_you_mean(code.value, RULE_CODES)
-            self.problem("unknown-rule", f"ignore: no design rule '{code.value}'{near}", code.span)
-        return known
-
     def _ignored_layers(self, code: Scalar, node: Node) -> list[Ignore]:
-        """The layers or blocks for which a rule is silent: one name or a list of them."""
+        """The layers or blocks for which a rule is suppressed: one name or a list of them."""
         found: list[Ignore] = []
         names = node.items if isinstance(node, Sequence) else (node,)
         for name in names:
             if not isinstance(name, Scalar) or name.is_null:
-                message = f"ignore: expected the name of a layer or block for which {code.value} is silent"
+                message = f"ignore: expected the name of a layer or block for which to ignore {code.value}"
                 hint = None if name is not node else f"write [{code.value}] for the whole file"
                 self.problem("wrong-type", message, (code if name is node else name).span, hint)
                 continue
-            found.append(Ignore(code.value.strip(), name.value.strip(), name.span))
+            found.append(Ignore(code.value.strip(), name.value.strip(), name.span, code.span))
         if isinstance(node, Sequence) and not names:
             self.problem("wrong-type", f"ignore: the list of layers of {code.value} is empty", node.span)
         return found
@@ -302,7 +277,7 @@ class _FileReader:
             if node.is_null:
                 self.problem("wrong-type", f"{what}: expected a pattern, found nothing", node.span)
                 return ()
-            return self.attempt(lambda: parse_pattern(node.text)) or ()
+            return self.attempt(parse_pattern, node.text) or ()
         if isinstance(node, Mapping):
             message = f"{what}: expected a pattern or a list of layers, but YAML has read a mapping"
             self.problem("wrong-type", message, node.span, "begin each layer with '- '")
@@ -313,57 +288,65 @@ class _FileReader:
             return ()
         items: list[Item] = []
         for entry in node.items:
-            items += self.attempt(lambda entry=entry: self._entry(entry)) or ()  # type: ignore[misc]
+            items += self.attempt(self._entry, entry) or ()
         return tuple(items)
 
     def _entry(self, node: Node) -> tuple[Item, ...]:
-        """An entry of a list: a pattern string, a block call, a bare kind, or a mapping of one kind to its keys."""
+        """entry = pattern | call | kind | mapping of one kind to its keys, its short value or its volume"""
         if isinstance(node, Scalar):
-            if node.is_null:
-                raise DesignError([Problem("wrong-type", "expected a layer, found nothing", node.span)])
-            items = parse_pattern(node.text)
-            return tuple(
-                item._replace(unit=item.unit._replace(in_file=True)) if isinstance(item.unit, LayerSyntax) else item
-                for item in items
-            )
+            return self._pattern_entry(node)
         if isinstance(node, Sequence):
-            raise DesignError([_read_as("list", node)])
+            raise DesignError([_misread(node)])
         if len(node.entries) != 1:
-            first = node.entries[0][0].value if node.entries else ""
-            message = f"an entry has one layer kind, but this one has {len(node.entries)} keys"
-            hint = f"put the keys into braces, as in {first}: {{stride: 2}}, or indent them further" if first else None
-            raise DesignError([Problem("wrong-type", message, node.span, hint)])
+            raise DesignError([_not_one_kind(node)])
         key, value = node.entries[0]
+        layer = self._layer(key)
+        if isinstance(value, Mapping):
+            layer = self._with_keys(layer, value)
+        elif not isinstance(value, Scalar) or not value.is_null:
+            layer = self._with_value(layer, value)
+        return (Item(layer),)
+
+    def _pattern_entry(self, node: Scalar) -> tuple[Item, ...]:
+        if node.is_null:
+            raise DesignError([Problem("wrong-type", "expected a layer, found nothing", node.span)])
+        return tuple(
+            item._replace(unit=item.unit._replace(in_file=True)) if isinstance(item.unit, LayerSyntax) else item
+            for item in parse_pattern(node.text)
+        )
+
+    def _layer(self, key: Scalar) -> LayerSyntax:
+        """The layer that the key of an entry writes: ``conv``, ``CONV3-64@a``."""
         parser = PatternParser(key.text)
         if parser.token.type != "word":
             raise DesignError([Problem("unknown-layer", f"no layer kind '{key.value}'", key.span)])
         layer = parser.layer()
         parser.expect_end()
-        layer = layer._replace(in_file=True)
-        if isinstance(value, Scalar) and value.is_null:
-            return (Item(layer),)
-        if isinstance(value, Mapping):
-            if _braces_lost(value):
-                raise DesignError([_read_as("mapping", value)])
-            problems: list[Problem] = []
-            arguments = list(layer.arguments)
-            for name, node_value in value.entries:
-                try:
-                    arguments.append(
-                        Argument(name.value, self._keyed(name.value, node_value), _together(name, node_value))
-                    )
-                except DesignError as error:
-                    problems += error.every
-            if problems:
-                raise DesignError(problems)
-            return (Item(layer._replace(arguments=tuple(arguments))),)
+        return layer._replace(in_file=True)
+
+    def _with_keys(self, layer: LayerSyntax, keys: Mapping) -> LayerSyntax:
+        if _braces_lost(keys):
+            raise DesignError([_misread(keys)])
+        problems: list[Problem] = []
+        arguments = list(layer.arguments)
+        for name, value in keys.entries:
+            try:
+                arguments.append(Argument(name.value, self._keyed(name.value, value), _together(name, value)))
+            except DesignError as error:
+                problems += error.every
+        if problems:
+            raise DesignError(problems)
+        return layer._replace(arguments=tuple(arguments))
+
+    def _with_value(self, layer: LayerSyntax, value: Node) -> LayerSyntax:
+        """The layer with a stated volume (``KIND: [HxWxD]``) or with a value for its bare key (``KIND: value``)."""
         volume = _stated(value)
-        if volume is not None and not (isinstance(value, Scalar) and layer.word.lower() in ("input", "reshape")):
-            if layer.stated is not None:
-                raise DesignError([Problem("repeated-key", "a layer states one volume", value.span)])
-            return (Item(layer._replace(stated=volume, stated_span=value.span)),)
-        short = Argument(None, self.operand(value), value.span)
-        return (Item(layer._replace(arguments=(*layer.arguments, short))),)
+        if volume is None or (isinstance(value, Scalar) and _is_sized(layer.word)):
+            argument = Argument(None, self.operand(value), value.span)
+            return layer._replace(arguments=(*layer.arguments, argument))
+        if layer.stated is not None:
+            raise DesignError([Problem("repeated-key", "a layer has one stated volume", value.span)])
+        return layer._replace(stated=volume, stated_span=value.span)
 
     def _keyed(self, key: str, node: Node) -> Operand:
         """The value of a key of a layer; ``name``, ``inputs`` and ``share`` hold names."""
@@ -389,14 +372,14 @@ class _FileReader:
     # values
 
     def operand(self, node: Node) -> Operand:
-        """A node as a value of the language: each scalar by what was written, never by what YAML guesses."""
+        """A node as a value of the language."""
         if isinstance(node, Mapping):
-            raise DesignError([_read_as("mapping", node)])
+            raise DesignError([_misread(node)])
         if isinstance(node, Sequence):
             parts = [self.operand(item) for item in node.items]
             if all(isinstance(part, Literal) for part in parts):
                 return Literal([part.value for part in parts if isinstance(part, Literal)], node.span)
-            return Several(tuple(parts), node.span)
+            return ListOperand(tuple(parts), node.span)
         return read_scalar(node)
 
 
@@ -408,25 +391,33 @@ def read_scalar(node: Scalar) -> Literal | Code:
     if text.startswith("{") and not node.plain:
         return parse_braces(node.text)
     if _INTEGER.fullmatch(text):
-        if len(text.lstrip("-")) > INPUT_DIGITS:
-            message = f"a number has at most {INPUT_DIGITS} digits, but this one has {len(text.lstrip('-'))}"
+        if len(text.lstrip("-")) > MOST_DIGITS:
+            message = f"a number has at most {MOST_DIGITS} digits, but this one has {len(text.lstrip('-'))}"
             raise DesignError([Problem("limit", message, node.span)])
         return Literal(int(text), node.span)
     if _DECIMAL.fullmatch(text):
         value = float(text)
-        if len(text) > 40 or value in (float("inf"), float("-inf")):
-            raise DesignError([Problem("number", "a decimal number that is too long or too large", node.span)])
+        if len(text) > DECIMAL_CHARACTERS or value in (float("inf"), float("-inf")):
+            raise DesignError(
+                [
+                    Problem(
+                        "number",
+                        f"a decimal number has at most {DECIMAL_CHARACTERS} characters and is finite",
+                        node.span,
+                    )
+                ]
+            )
         return Literal(value, node.span)
     if _SIZE.fullmatch(text):
         parts = re.split("[x\u00d7]", text)
-        if max(len(part) for part in parts) > INPUT_DIGITS:
-            raise DesignError([Problem("limit", f"a number has at most {INPUT_DIGITS} digits", node.span)])
+        if max(len(part) for part in parts) > MOST_DIGITS:
+            raise DesignError([Problem("limit", f"a number has at most {MOST_DIGITS} digits", node.span)])
         return Literal([int(part) for part in parts], node.span)
     return Literal(text, node.span)
 
 
 def _together(key: Scalar, value: Node) -> Span:
-    """The place of ``key: value`` where it lies on one line, else of the key."""
+    """The span of ``key: value`` if it is on one line, else of the key."""
     start, end = key.span.start, value.span.end
     return key.span if "\n" in key.span.source.text[start:end] or end <= start else key.span._replace(end=end)
 
@@ -438,11 +429,24 @@ def _stated(node: Node) -> Volume | None:
     if not isinstance(node, Scalar) or not _SIZE.fullmatch(node.value.strip()):
         return None
     parts = [int(part) for part in re.split("[x\u00d7]", node.value.strip())]
-    return Volume(*parts) if len(parts) == 3 and min(parts) > 0 and max(parts) < 10**INPUT_DIGITS else None
+    return Volume(*parts) if len(parts) == 3 and min(parts) > 0 and max(parts) < 10**MOST_DIGITS else None
+
+
+def _not_one_kind(node: Mapping) -> Problem:
+    first = node.entries[0][0].value if node.entries else ""
+    message = f"an entry has one layer kind, but this one has {len(node.entries)} keys"
+    hint = f"put the keys into braces, as in {first}: {{stride: 2}}, or indent them further" if first else None
+    return Problem("wrong-type", message, node.span, hint)
+
+
+def _is_sized(word: str) -> bool:
+    """Whether a size is the bare value of a kind, as of INPUT, not a volume stated for it."""
+    kind = KINDS.get(word.lower())
+    return kind is not None and kind.bare is not None and isinstance(kind.keys[kind.bare].reader, Size)
 
 
 def _braces_lost(node: Mapping) -> bool:
-    """Whether a flow mapping is really an expression in braces that lacks its quotes."""
+    """Whether a flow mapping is an expression in braces without quotes."""
     text = node.span.source.text
     return (
         text[node.span.start] == "{"
@@ -453,16 +457,11 @@ def _braces_lost(node: Mapping) -> bool:
     )
 
 
-def _read_as(what: str, node: Sequence | Mapping) -> Problem:
-    """The problem of a pattern or expression that YAML has read as a list or mapping."""
-    written = node.span.source.text[node.span.start : node.span.end]
-    line = written.split("\n", 1)[0].rstrip()
-    if what == "mapping" and not _braces_lost(node) if isinstance(node, Mapping) else False:
+def _misread(node: Sequence | Mapping) -> Problem:
+    """The problem of a pattern or expression that YAML reads as a list or mapping, for lack of quotes."""
+    if isinstance(node, Mapping) and not _braces_lost(node):
         return Problem("wrong-type", "expected a value, but YAML has read a mapping", node.span)
-    kind = "a pattern" if what == "list" else "an expression"
-    return Problem(
-        "yaml-quotes",
-        f"YAML has read {line} as a {what}, but {kind} is a text",
-        node.span,
-        f'write it in quotes: "{line}"',
-    )
+    line = node.span.source.text[node.span.start : node.span.end].split("\n", 1)[0].rstrip()
+    what, meant = ("list", "a pattern") if isinstance(node, Sequence) else ("mapping", "an expression")
+    message = f"YAML has read {line} as a {what}, but {meant} is a text"
+    return Problem("yaml-quotes", message, node.span, f'write it in quotes: "{line}"')

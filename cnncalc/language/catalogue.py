@@ -1,4 +1,4 @@
-"""The named nets: where their files lie, alike in a wheel, an editable install and a plain checkout."""
+"""The files of the named nets, in a wheel, an editable install or a checkout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def _folder() -> str:
 
 
 def names() -> list[str]:
-    """The names of all named nets, sorted so that numbers count as numbers (resnet50 before resnet101)."""
+    """The names of all named nets; numbers in them sort as numbers (resnet50 before resnet101)."""
     import re
 
     try:

@@ -19,6 +19,7 @@ from cnncalc.language.validation import Validator, begins_with_input, is_merge, 
 from cnncalc.language.values import Environment, Variables, holds, rounds_of, yes_or_no
 from cnncalc.layers.base import Layer
 from cnncalc.layers.input import Input
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +85,7 @@ class Expander:
         self.problems += self.planner.problems
         if isinstance(self.settings.optional, tuple) and self.occurrences != len(self.settings.optional):
             given, there = len(self.settings.optional), self.occurrences
-            message = f"--optional decides {given} optional item{'s' if given != 1 else ''}, but the net has {there}"
+            message = f"--optional decides {plural(given, 'optional item')}, but the net has {there}"
             self.problems.append(Problem("optional", message, None))
         nodes = self._nodes()
         if self.problems:
@@ -185,7 +186,7 @@ class Expander:
             if isinstance(item.unit, GroupSyntax) and len(item.unit.branches) > 1:
                 raise DesignError([])  # reported by the validation
             suffix = "'?'" if item.optional else "'*'"
-            message = f"what ends in a fork takes no {suffix}"
+            message = f"an item that ends in a fork takes no {suffix}"
             raise DesignError([Problem("fork-suffix", message, item.suffix_span, "put the merge inside")])
         return ports
 
@@ -277,7 +278,7 @@ class Expander:
         """Takes the volume stated behind a call as that of its last layer."""
         last = self.specs[result[0]] if len(result) == 1 and isinstance(result[0], int) else None
         if last is None or result[0] < start or (last.stated is not None and last.stated != plan.syntax.stated):
-            message = f"the call of {plan.syntax.word} gives no volume of its own that could be {plan.syntax.stated}"
+            message = f"the call of {plan.syntax.word} has no output of its own that could be {plan.syntax.stated}"
             raise DesignError([Problem("volume-mismatch", message, plan.syntax.stated_span)])
         last.stated, last.stated_span = plan.syntax.stated, plan.syntax.stated_span
 
@@ -317,28 +318,29 @@ class Expander:
         inputs = self._entering(plan, kind, environment, scope, ports, at_head=at_head)
         spec = Spec("", plan, kind, inputs)
         try:
-            if plan.fixed is not None:
-                spec.layer = plan.fixed
-            else:
-                self.maker.fill(spec, environment, inputs)
-            if plan.frozen is not None:
-                spec.frozen = not yes_or_no(plan.frozen, "trainable", environment)
-            if plan.training_only is not None:
-                spec.training_only = yes_or_no(plan.training_only, "training_only", environment)
+            self._fill(spec, environment)
         except DesignError as error:
             self.problems += error.every
             scope.number(kind.kind)
             return [self._broken(plan, scope, inputs)]
-        frozen = spec.frozen or self.frozen > 0 or self._frozen_by_default(kind, plan, environment)
-        spec.frozen = frozen and kind.learns  # a frozen call freezes what has parameters
-        spec.training_only = spec.training_only or self.training_only > 0
-        name = None
-        if plan.name is not None:
-            name = self.names.label(plan.name, environment, scope, number)
+        name = None if plan.name is None else self.names.label(plan.name, environment, scope, number)
         place = self.names.add(spec, scope, name)
         if plan.share is not None:
             self.names.share(plan, plan.share, place, environment, scope)
         return [place]
+
+    def _fill(self, spec: Spec, environment: Environment) -> None:
+        """Gives a spec its layer and the keys that every layer takes."""
+        plan, kind = spec.plan, spec.kind
+        if plan.fixed is not None:
+            spec.layer = plan.fixed
+        else:
+            self.maker.fill(spec, environment, spec.inputs)
+        frozen = plan.frozen is not None and not yes_or_no(plan.frozen, "trainable", environment)
+        extra = plan.training_only is not None and yes_or_no(plan.training_only, "training_only", environment)
+        frozen = frozen or self.frozen > 0 or self._frozen_by_default(kind, plan, environment)
+        spec.frozen = frozen and kind.learns  # a frozen call freezes only layers with parameters
+        spec.training_only = extra or self.training_only > 0
 
     def _frozen_by_default(self, kind: type[Layer], plan: Plan, environment: Environment) -> bool:
         default = self.design.defaults.get(kind.kind, {}).get("trainable")

@@ -1,4 +1,4 @@
-"""Expressions in braces: read into steps of a small stack machine, so that no length of them can exhaust the stack.
+"""Expressions in braces, compiled to steps of a stack machine, so that a long one cannot exhaust the stack.
 
 expression = integers, SIZEs (2x64 is the list [2, 64]), names, lists, x[i], + - * // % **, comparisons,
 and or not, a if c else b, min(..), max(..), parentheses
@@ -20,21 +20,29 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 VOLUME_NAMES = ("depth", "height", "width")
-"""Names that stand for the volume that enters a block."""
+"""Names of the sides of the volume that enters a block."""
 
 OPERATOR_WORDS = ("and", "or", "not", "if", "else")
 FUNCTIONS = ("min", "max")
 RESERVED = (*VOLUME_NAMES, *OPERATOR_WORDS, *FUNCTIONS, "as", *BOOLEAN_WORDS)
-"""Words that no variable may have as its name."""
+"""Words that cannot be names of variables."""
 
 _TOO_LARGE = 10**EXPRESSION_DIGITS
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 _LEFT = {"or": 2, "and": 3, "+": 6, "-": 6, "*": 7, "//": 7, "%": 7}
 _COMPARE, _NOT, _SIGN, _POWER = 5, 4, 8, 9
+_PREFIXES: Mapping[str, tuple[int, tuple[tuple[str], ...]]] = {
+    "-": (_SIGN, (("negate",),)),
+    "+": (_SIGN, ()),
+    "not": (_NOT, (("not",),)),
+}
+"""For each prefix operator how tightly it binds and its step."""
+_JUMPS = ("and", "or", "unless", "jump")
+"""The steps that may skip others."""
 
 
 class Code(NamedTuple):
-    """An expression, ready to be evaluated: steps of the stack machine, and the places of the names it uses."""
+    """A compiled expression: the steps of the stack machine, and the places of the names it uses."""
 
     steps: tuple[tuple[Any, ...], ...]
     names: Mapping[str, Span]
@@ -42,7 +50,7 @@ class Code(NamedTuple):
 
 
 class Deferred:
-    """A value that is known once the volumes at ``entries`` are; ``entries`` are ports of the expansion."""
+    """A value that depends on the volumes at ``entries``, which are ports of the expansion."""
 
     __slots__ = ("entries",)
 
@@ -50,7 +58,7 @@ class Deferred:
         self.entries = tuple(dict.fromkeys(entries))
 
     def resolve(self, volumes: Mapping[Any, Volume]) -> Value:
-        """The value for given volumes; raises ValueProblem if it makes no sense."""
+        """The value for given volumes; raises ValueProblem if it cannot be computed."""
         raise NotImplementedError
 
 
@@ -95,7 +103,7 @@ class DeferredList(Deferred):
 
 
 def entries_of(values: Iterable[Value]) -> list[Any]:
-    """The ports whose volumes the values wait for."""
+    """The ports whose volumes the values depend on."""
     return [entry for value in values if isinstance(value, Deferred) for entry in value.entries]
 
 
@@ -105,7 +113,7 @@ def settled(value: Value, volumes: Mapping[Any, Volume]) -> Value:
 
 
 class ExpressionParser:
-    """Reads one expression from tokens, from ``at`` on; ``at`` is then behind it."""
+    """Reads one expression from tokens, starting at ``at``, and moves ``at`` behind it."""
 
     def __init__(self, text: Text, tokens: Sequence[Token], at: int = 0) -> None:
         self.text = text
@@ -115,14 +123,14 @@ class ExpressionParser:
         self._depth = 0
 
     def parse(self) -> Code:
-        """The expression, up to the first token that cannot belong to it."""
+        """expression, up to the first token that cannot be part of it"""
         start = self.tokens[self.at].start
         steps = self._expression(1)
         end = self.tokens[self.at - 1].end
         return Code(tuple(steps), self.names, self.text.span(start, end))
 
     def parse_operand(self) -> Code:
-        """One operand alone, such as a list: operators behind it are left."""
+        """operand, without operators behind it"""
         start = self.tokens[self.at].start
         steps = self._operand()
         return Code(tuple(steps), self.names, self.text.span(start, self.tokens[self.at - 1].end))
@@ -131,7 +139,7 @@ class ExpressionParser:
         return DesignError([Problem("expression-syntax", message, self._span(token), hint)])
 
     def _span(self, token: Token) -> Span:
-        """The place of a token; of the end of the text its last character."""
+        """The span of a token; of the end token that of the last character."""
         last = len(self.text.value.rstrip()) - 1
         return self.text.span(min(token.start, last), token.end)
 
@@ -140,7 +148,7 @@ class ExpressionParser:
         return token.value if token.type == "word" else token.type
 
     def _expression(self, least: int) -> list[tuple[Any, ...]]:
-        """Reads operators that bind at least as tightly as ``least``, after the operand before them."""
+        """operand { operator operand }, with operators that bind at least as tightly as ``least``"""
         self._depth += 1
         if self._depth > NESTING:
             message = f"an expression nests at most {NESTING} deep"
@@ -173,7 +181,7 @@ class ExpressionParser:
                 self.at += 1
                 condition = self._expression(2)
                 if self._word() != "else":
-                    raise self._error("'a if c' needs its 'else b'", self.tokens[self.at])
+                    raise self._error("'a if c' needs 'else b'", self.tokens[self.at])
                 self.at += 1
                 other = self._expression(1)
                 condition.append(("unless", len(steps) + 1))
@@ -186,47 +194,13 @@ class ExpressionParser:
         return steps
 
     def _operand(self) -> list[tuple[Any, ...]]:
-        token = self.tokens[self.at]
-        word = self._word()
-        self.at += 1
-        if word == "-":
-            steps = self._expression(_SIGN)
-            steps.append(("negate",))
-            return steps
-        if word == "+":
-            return self._expression(_SIGN)
-        if word == "not":
-            steps = self._expression(_NOT)
-            steps.append(("not",))
-            return steps
-        if token.type == "integer":
-            steps = [("value", token.value)]
-        elif token.type == "size":
-            steps = [("value", list(token.value))]
-        elif token.type == "decimal":
-            raise self._error("an expression computes with whole numbers", token)
-        elif word == "(":
-            steps = self._expression(1)
-            self._close(")", token)
-        elif word == "[":
-            steps, count = self._several("]", token)
-            steps.append(("list", count))
-        elif word in FUNCTIONS:
-            if self._word() != "(":
-                raise self._error(f"'{word}' needs its numbers: {word}(a, b)", token)
+        """operand = ( "-" | "+" | "not" ) expression | atom { "[" expression "]" }"""
+        prefix = _PREFIXES.get(self._word())
+        if prefix is not None:
             self.at += 1
-            steps, count = self._several(")", token)
-            if not count:
-                raise self._error(f"'{word}' of nothing", token)
-            steps.append((word, count))
-        elif token.type == "word" and word not in OPERATOR_WORDS:
-            span = self.text.span(token.start, token.end)
-            self.names.setdefault(word, span)
-            steps = [("name", word)]
-        else:
-            found = "the end" if token.type in ("end", "}") else f"'{token.value}'"
-            hint = "inside braces and lists an expression needs no braces" if word == "{" else None
-            raise self._error(f"expected a number or a name, found {found}", token, hint)
+            least, step = prefix
+            return [*self._expression(least), *step]
+        steps = self._atom()
         while self.tokens[self.at].type == "[":
             opened = self.tokens[self.at]
             self.at += 1
@@ -234,6 +208,42 @@ class ExpressionParser:
             self._close("]", opened)
             steps.append(("index",))
         return steps
+
+    def _atom(self) -> list[tuple[Any, ...]]:
+        """atom = INTEGER | SIZE | NAME | list | "(" expression ")" | ( "min" | "max" ) "(" expressions ")" """
+        token = self.tokens[self.at]
+        word = self._word()
+        self.at += 1
+        if token.type == "integer":
+            return [("value", token.value)]
+        if token.type == "size":
+            return [("value", list(token.value))]
+        if token.type == "decimal":
+            raise self._error("an expression computes with whole numbers", token)
+        if word == "(":
+            steps = self._expression(1)
+            self._close(")", token)
+            return steps
+        if word == "[":
+            steps, count = self._several("]", token)
+            return [*steps, ("list", count)]
+        if word in FUNCTIONS:
+            return self._function(word, token)
+        if token.type == "word" and word not in OPERATOR_WORDS:
+            self.names.setdefault(word, self.text.span(token.start, token.end))
+            return [("name", word)]
+        found = "the end" if token.type in ("end", "}") else f"'{token.value}'"
+        hint = "inside braces and lists an expression needs no braces" if word == "{" else None
+        raise self._error(f"expected a number or a name, found {found}", token, hint)
+
+    def _function(self, word: str, token: Token) -> list[tuple[Any, ...]]:
+        if self._word() != "(":
+            raise self._error(f"'{word}' needs numbers in parentheses: {word}(a, b)", token)
+        self.at += 1
+        steps, count = self._several(")", token)
+        if not count:
+            raise self._error(f"'{word}' needs at least one number", token)
+        return [*steps, (word, count)]
 
     def _several(self, close: str, opened: Token) -> tuple[list[tuple[Any, ...]], int]:
         steps: list[tuple[Any, ...]] = []
@@ -257,7 +267,7 @@ class ExpressionParser:
 
 
 def evaluate(code: Code, values: Mapping[str, Value]) -> Value:
-    """The value of an expression; raises ValueProblem with the numbers that make no sense."""
+    """The value of an expression; raises ValueProblem for operands that an operation cannot take."""
     stack: list[Value] = []
     steps = code.steps
     at = 0
@@ -268,60 +278,62 @@ def evaluate(code: Code, values: Mapping[str, Value]) -> Value:
         if operation == "value":
             stack.append(step[1])
         elif operation == "name":
-            stack.append(_named(step[1], values))
-        elif operation in ("and", "or"):
-            if _condition(stack[-1]) == (operation == "or"):
-                at += step[1]
-            else:
-                stack.pop()
-        elif operation == "unless":
-            if not _condition(stack.pop()):
-                at += step[1]
-        elif operation == "jump":
-            at += step[1]
-        elif operation == "not":
-            stack.append(not _condition(stack.pop()))
-        elif operation == "negate":
-            stack.append(-_whole(stack.pop(), "-"))
-        elif operation == "compare":
-            stack.append(_compare(step[1], stack))
-        elif operation == "list":
-            stack[len(stack) - step[1] :] = [stack[len(stack) - step[1] :]]
-        elif operation == "index":
-            index = stack.pop()
-            stack.append(_element(stack.pop(), index))
-        elif operation in FUNCTIONS:
-            operands = stack[len(stack) - step[1] :]
-            del stack[len(stack) - step[1] :]
-            if len(operands) == 1 and isinstance(operands[0], list) and operands[0]:
-                operands = operands[0]
-            numbers = [_whole(operand, operation) for operand in operands]
-            stack.append(min(numbers) if operation == "min" else max(numbers))
+            stack.append(values.get(step[1], step[1]))
+        elif operation in _JUMPS:
+            at += _jump(step, stack)
         else:
-            right = _whole(stack.pop(), operation)
-            stack.append(_arithmetic(operation, _whole(stack.pop(), operation), right))
+            _apply(step, stack)
     (result,) = stack
     return result
 
 
-def _named(name: str, values: Mapping[str, Value]) -> Value:
-    if name in values:
-        return values[name]
-    return name
+def _jump(step: tuple[Any, ...], stack: list[Value]) -> int:
+    """The number of steps to skip."""
+    operation, distance = step
+    if operation == "jump":
+        return int(distance)
+    if operation == "unless":
+        return 0 if condition(stack.pop()) else int(distance)
+    if condition(stack[-1]) == (operation == "or"):
+        return int(distance)
+    stack.pop()
+    return 0
 
 
-def _condition(value: Value) -> bool:
+def _apply(step: tuple[Any, ...], stack: list[Value]) -> None:
+    """Replaces the operands on top of the stack by the result of an operation."""
+    operation = step[0]
+    if operation == "not":
+        stack.append(not condition(stack.pop()))
+    elif operation == "negate":
+        stack.append(-_whole(stack.pop(), "-"))
+    elif operation == "compare":
+        stack.append(_compare(step[1], stack))
+    elif operation == "list":
+        stack[len(stack) - step[1] :] = [stack[len(stack) - step[1] :]]
+    elif operation == "index":
+        index = stack.pop()
+        stack.append(_element(stack.pop(), index))
+    elif operation in FUNCTIONS:
+        operands = stack[len(stack) - step[1] :]
+        del stack[len(stack) - step[1] :]
+        if len(operands) == 1 and isinstance(operands[0], list) and operands[0]:
+            operands = operands[0]
+        numbers = [_whole(operand, operation) for operand in operands]
+        stack.append(min(numbers) if operation == "min" else max(numbers))
+    else:
+        right = _whole(stack.pop(), operation)
+        stack.append(_arithmetic(operation, _whole(stack.pop(), operation), right))
+
+
+def condition(value: Value) -> bool:
+    """A value as a condition: yes or no, or whether a whole number is not 0; raises ValueProblem for another."""
     answer = truth(value)
     if answer is None and is_whole(value):
         return bool(value != 0)
     if answer is None:
         raise ValueProblem(f"a condition is yes or no, found {shown(value)}", code="wrong-type")
     return answer
-
-
-def condition(value: Value) -> bool:
-    """A value as a condition: yes or no, or a whole number that is not 0; raises ValueProblem for another."""
-    return _condition(value)
 
 
 def _whole(value: Value, operation: str) -> int:
@@ -355,7 +367,7 @@ def _element(value: Value, index: Value) -> Value:
         raise ValueProblem(f"only a list has elements, found {shown(value)}", code="wrong-type")
     place = _whole(index, "[ ]")
     if not -len(value) <= place < len(value):
-        raise ValueProblem(f"the list {shown(value)} has {len(value)} elements, but element {place} is asked for")
+        raise ValueProblem(f"the list {shown(value)} has {len(value)} elements, so there is no element {place}")
     return value[place]
 
 
@@ -368,12 +380,12 @@ def _arithmetic(operation: str, left: int, right: int) -> int:
         result = left * right
     elif operation == "**":
         if right < 0:
-            raise ValueProblem(f"a whole number to the power of {right} is no whole number")
+            raise ValueProblem(f"a whole number to the power of {right} is not a whole number")
         if abs(left) > 1 and right * (abs(left).bit_length() - 1) > 4 * EXPRESSION_DIGITS:
             raise ValueProblem(f"a number in an expression has at most {EXPRESSION_DIGITS} digits", code="limit")
         result = left**right
     elif right == 0:
-        raise ValueProblem(f"{left} {operation} 0: nothing is divided by zero")
+        raise ValueProblem(f"division by zero: {left} {operation} 0")
     else:
         result = left // right if operation == "//" else left % right
     if abs(result) >= _TOO_LARGE:

@@ -9,9 +9,13 @@ from cnncalc.language.limits import YAML_BYTES
 from cnncalc.source import visible
 
 
-def read_bytes(path: str, most: int = YAML_BYTES) -> bytes:
-    """The content of a file, cut off above ``most`` bytes; DesignError if it cannot be read."""
+def read_bytes(path: str, most: int = YAML_BYTES, folder: str = "") -> bytes:
+    """The content of a file, cut off above ``most`` bytes; DesignError if it cannot be read.
+
+    A relative path starts from ``folder`` (default: the current one).
+    """
     shown = visible(path)
+    path = os.path.join(folder, path)
     try:
         if os.path.isdir(path):
             raise DesignError([Problem("unreadable", f"{shown} is a folder, not an architecture file")])

@@ -1,4 +1,4 @@
-"""What YAML would have made of a word; for hints."""
+"""Hints about numbers that YAML would silently convert."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def yaml_guess(text: str) -> str | None:
-    """What YAML would silently have made of a word where a number belongs, as a hint."""
+    """A hint that says what number YAML would read in a text, or None."""
     if re.fullmatch(r"[-+]?0[0-7]+", text):
         plain = text.lstrip("+-0") or "0"
         return f"YAML would read {text} as {int(text, 8)}; write {plain} (or {int(text, 8)})"

@@ -1,4 +1,7 @@
-"""The limits of the language. Each is named in the message of the one who meets it."""
+"""The limits of the language. Each error message states the limit.
+
+The digits of a number are limited everywhere alike: :data:`cnncalc.units.MOST_DIGITS`.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ NESTING = 64
 EXPANSION = 200_000
 """Expanded layers, calls and iterations together."""
 NAME_CHARACTERS = 500
-"""Of a whole name, blocks included: all names of the largest net then fit into 100 MB."""
-INPUT_DIGITS = 18
+"""Of a name with its blocks; all names of the largest net take at most 100 MB."""
 EXPRESSION_DIGITS = 64
+DECIMAL_CHARACTERS = 40
 YAML_BYTES = 2 * 1024 * 1024
 YAML_DEPTH = 64
 YAML_ALIASES = 100
 YAML_NODES = 200_000
-"""Nodes of a YAML file once its aliases are followed."""
+"""Nodes of a YAML file with its aliases expanded."""

@@ -1,4 +1,4 @@
-"""What the layers of an expanded net are called: labels, counted names, references to names, and shares."""
+"""Names in an expanded net: labels, counted names, references, and shared parameters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Scope:
-    """A stretch of the net whose layers share a prefix and are numbered anew."""
+    """A part of the net whose layers have a common prefix and numbers of their own."""
 
     __slots__ = ("counters", "outer", "prefix")
 
@@ -39,7 +39,7 @@ class Scope:
 
 
 class Reference:
-    """``@name`` at a place, to be resolved once all names are known."""
+    """``@name`` in a scope, resolved once all names are known."""
 
     __slots__ = ("name", "port", "scope", "span")
 
@@ -85,10 +85,10 @@ class _Shared(NamedTuple):
 
 
 class Names:
-    """The layers of a net in the order of the text, each under its name, and what the names in the text mean.
+    """The layers of a net in the order of the text, and their names.
 
-    A port is the place of a layer in ``specs``, or a Reference that ``resolve`` leads to one once all names are known.
-    ``inputs`` are the places of the net's inputs.
+    A port is the index of a layer in ``specs``, or a Reference that ``resolve`` turns into one. ``inputs`` are the
+    indices of the net's inputs.
     """
 
     def __init__(self, problems: list[Problem]) -> None:
@@ -105,12 +105,12 @@ class Names:
     # names given
 
     def label(self, label: Label, environment: Environment, scope: Scope, number: int | None) -> str:
-        """The whole name that a label gives, in the ``number``-th round of a repeat."""
+        """The whole name of a label, in round ``number`` of a repeat."""
         text = self._text(label, environment)
         return short_enough(scope.prefix + text + ("" if number is None else f".{number}"), label.span)
 
     def _text(self, label: Label, environment: Environment) -> str:
-        """A label with its expressions worked out."""
+        """A label with its expressions evaluated."""
         text = ""
         for part in label.parts:
             if isinstance(part, str):
@@ -127,7 +127,7 @@ class Names:
         return text
 
     def add(self, spec: Spec, scope: Scope, written: str | None) -> int:
-        """Puts a layer into the net under its written or counted name."""
+        """Adds a layer under its written or counted name."""
         place = len(self.specs)
         kind = spec.kind.kind
         number = scope.number(kind)
@@ -158,7 +158,7 @@ class Names:
         return place
 
     def define(self, name: str, port: Any, span: Span, *, is_counted: bool = False) -> None:
-        """Notes what a name means; a name that stands twice is refused."""
+        """Defines a name; reports one that is defined twice."""
         if name not in self.meanings:
             self.meanings[name] = port
             if not is_counted:
@@ -167,22 +167,22 @@ class Names:
         block = name.rpartition(".")[0]
         while block:
             if block in self.stretches:
-                return  # the whole block stands twice, and that is said
+                return  # reported for the whole block
             block = block.rpartition(".")[0]
         if is_counted:
-            message = f"the name '{name}' is written here, but it is also the counted name of another layer"
+            message = f"the name '{name}' is also the automatic name of another layer"
             self.problems.append(Problem("repeated-name", message, self.written_at.get(name, span)))
         elif name not in self.written_at:
-            message = f"the name '{name}' is written here, but it is also the counted name of another layer"
+            message = f"the name '{name}' is also the automatic name of another layer"
             self.problems.append(Problem("repeated-name", message, span))
         else:
             hint = None
             if self.written_at[name] == span:
                 hint = "inside a repeat put the index into the name, as in *3 as i and @a{i}, or name the repeat"
-            self.problems.append(Problem("repeated-name", f"the name '{name}' stands twice", span, hint))
+            self.problems.append(Problem("repeated-name", f"the name '{name}' is defined twice", span, hint))
 
     def name_stretch(self, name: str, start: int, ports: list[Any], span: Span, *, is_output: bool) -> None:
-        """Gives a group or call, whose layers begin at ``start``, its name: that of its last layer's volume."""
+        """Names a group or call whose layers begin at ``start``; the name refers to its last layer's volume."""
         self.stretches[name] = (start, len(self.specs))
         if len(ports) == 1:
             self.define(name, ports[0], span)
@@ -190,7 +190,7 @@ class Names:
                 self.specs[ports[0]].ends = True
 
     def name_repeat(self, name: str, last: int, port: Any, span: Span) -> None:
-        """Gives the name of a repeated unit without a number to its last round."""
+        """Lets the name of a repeated unit, without a number, refer to its last round."""
         self.define(name, port, span)
         if f"{name}.{last}" in self.stretches:
             self.stretches[name] = self.stretches[f"{name}.{last}"]
@@ -198,19 +198,19 @@ class Names:
     # names used
 
     def reference(self, label: Label, environment: Environment, scope: Scope, *, is_input: bool = True) -> Reference:
-        """A reference to what the label names; ``resolve`` finds it if its volume is read (``is_input``)."""
+        """A reference to the layer of a label; ``resolve`` looks it up if it is an input."""
         reference = Reference(self._text(label, environment), scope, label.span)
         if is_input:
             self.references.append(reference)
         return reference
 
     def share(self, plan: Plan, label: Label, start: int, environment: Environment, scope: Scope) -> None:
-        """Notes that the layers from ``start`` on share the parameters of what the label names."""
+        """Lets the layers from ``start`` on share the parameters of the layer or call of a label."""
         owner = self.reference(label, environment, scope, is_input=False)
         self.shared.append(_Shared(start, len(self.specs), owner, plan.share_span or plan.syntax.span))
 
     def resolve(self) -> bool:
-        """Names the inputs, then resolves references and shares; gives whether every reference was found."""
+        """Names the inputs, then resolves references and shares; returns whether every reference was found."""
         for place, scope in self.nameless_inputs:
             spec = self.specs[place]
             if len(self.inputs) == 1:
@@ -221,7 +221,7 @@ class Names:
         return all(found)
 
     def place_of(self, port: Any) -> int | None:
-        """The place of the layer that a port leads to; None if it leads to none."""
+        """The index of the layer of a port; None if it has none."""
         seen = 0
         while isinstance(port, Reference):
             port = port.port
@@ -231,7 +231,7 @@ class Names:
         return port if isinstance(port, int) else None
 
     def _resolve(self, reference: Reference) -> bool:
-        """Finds what ``@name`` means: innermost first."""
+        """Looks up ``@name``, in the innermost scope first."""
         found = self._find(reference, self.meanings)
         if found is None and reference.name == "input" and self.inputs:
             found = self.inputs[0]
@@ -243,7 +243,7 @@ class Names:
         return True
 
     def _nearest(self, reference: Reference, *, is_input: bool) -> str:
-        """A hint at the nearest name, as it is written at this place; a layer is no input of its own."""
+        """The nearest name as a hint, as written in this scope; a layer is not offered as its own input."""
         if len(self.problems) > MOST_PROBLEMS:
             return ""
         own = {place for place, spec in enumerate(self.specs) if reference in spec.inputs} if is_input else set()
@@ -268,43 +268,52 @@ class Names:
         return None
 
     def _pair(self) -> None:
-        """Pairs layers that share their parameters, layer for layer where a call shares those of a call."""
+        """Pairs layers that share parameters, those of a call one by one with those of another call."""
         for start, end, owner, span in self.shared:
-            block = self._find(owner, self.stretches)
+            block = self._shared_block(owner, span)
             if block is None:
-                place = self.place_of(self._find(owner, self.meanings))
-                if place is None:
-                    near = self._nearest(owner, is_input=False)
-                    self.problems.append(
-                        Problem("unknown-name", f"share: no layer is named '{owner.name}'{near}", span)
-                    )
-                    continue
-                block = (place, place + 1)
+                continue
             mine = [place for place in range(start, end) if self.specs[place].kind.learns]
             theirs = [place for place in range(*block) if self.specs[place].kind.learns]
             kinds = [[self.specs[place].kind.kind for place in places] for places in (mine, theirs)]
             if kinds[0] != kinds[1]:
-                message = f"share: '{owner.name}' has {_listed(kinds[1])}, but here is {_listed(kinds[0])}"
+                message = f"share: '{owner.name}' has {_listed(kinds[1])}, but this has {_listed(kinds[0])}"
                 self.problems.append(Problem("share-mismatch", message, span))
                 continue
             for own, other in zip(mine, theirs, strict=True):
                 self.specs[own].share = other
         for place, spec in enumerate(self.specs):
-            seen = {place}
-            owner_place = spec.share
-            while owner_place is not None and self.specs[owner_place].share is not None:
-                if owner_place in seen:
-                    message = f"share: {spec.name} shares with itself"
-                    self.problems.append(Problem("cycle", message, spec.plan.share_span or spec.plan.syntax.span))
-                    owner_place = None
-                    break
-                seen.add(owner_place)
-                owner_place = self.specs[owner_place].share
-            spec.share = owner_place
+            spec.share = self._owner(place)
+
+    def _shared_block(self, owner: Reference, span: Span) -> tuple[int, int] | None:
+        """The range of layers that a name of ``share`` refers to; None, after a problem, if there is none."""
+        block: tuple[int, int] | None = self._find(owner, self.stretches)
+        if block is not None:
+            return block
+        place = self.place_of(self._find(owner, self.meanings))
+        if place is not None:
+            return place, place + 1
+        near = self._nearest(owner, is_input=False)
+        self.problems.append(Problem("unknown-name", f"share: no layer is named '{owner.name}'{near}", span))
+        return None
+
+    def _owner(self, place: int) -> int | None:
+        """The layer whose own parameters a layer uses, through several shares; a cycle is reported."""
+        spec = self.specs[place]
+        seen = {place}
+        owner = spec.share
+        while owner is not None and self.specs[owner].share is not None:
+            if owner in seen:
+                message = f"share: {spec.name} shares with itself"
+                self.problems.append(Problem("cycle", message, spec.plan.share_span or spec.plan.syntax.span))
+                return None
+            seen.add(owner)
+            owner = self.specs[owner].share
+        return owner
 
 
 def short_enough(name: str, span: Span) -> str:
-    """The name, unless it is longer than a name may be."""
+    """The name; raises DesignError if it is too long."""
     if len(name) > NAME_CHARACTERS:
         message = (
             f"a name has at most {NAME_CHARACTERS} characters, its blocks included, but this one has {len(name):,}"
@@ -314,4 +323,4 @@ def short_enough(name: str, span: Span) -> str:
 
 
 def _listed(kinds: list[str]) -> str:
-    return ", ".join(kinds[:8]) + (", ..." if len(kinds) > 8 else "") if kinds else "nothing that learns"
+    return ", ".join(kinds[:8]) + (", ..." if len(kinds) > 8 else "") if kinds else "no layers with parameters"

@@ -8,13 +8,12 @@
     count        = INTEGER | NAME | braces | list
     layer        = WORD [ first ] [ "-" value ] [ "/" value ] [ arguments ] { [":"] volume | label }
 
-Groups are kept on a stack of our own, so no depth of brackets can exhaust Python's. An error inside a layer is noted
-and reading goes on behind it, so that several of them are reported at once.
+After an error inside a layer reading goes on behind it, so that all of them are reported at once.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.language.expression import RESERVED, Code, ExpressionParser
@@ -38,10 +37,20 @@ if TYPE_CHECKING:
     from cnncalc.source import Span, Text
 
 _CLOSERS = {"[": "]", "(": ")", "{": "}"}
+_START, _AFTER_ARROW, _AFTER_ITEM = range(3)
+"""Where reading stands in a chain."""
+
+
+class _Group(NamedTuple):
+    """A group whose ']' has not been read: its '[', its complete branches, and the chain it is part of."""
+
+    bracket: Token
+    branches: list[tuple[Item, ...]]
+    outer: list[Item]
 
 
 def parse_pattern(text: Text) -> tuple[Item, ...]:
-    """The chain of items that a pattern is; raises DesignError with all problems found in it."""
+    """The items of a pattern; raises DesignError with all problems in it."""
     return PatternParser(text).architecture()
 
 
@@ -50,16 +59,8 @@ def parse_signature(text: Text) -> tuple[str, tuple[Parameter, ...]]:
     return PatternParser(text).signature()
 
 
-def parse_value(text: Text) -> Operand:
-    """One value as it stands in arguments, such as that of ``--set``: ``2``, ``[2x64, 3x128]``, ``yes``."""
-    parser = PatternParser(text)
-    value = parser.argument_value()
-    parser.expect_end()
-    return value
-
-
 def parse_braces(text: Text) -> Code:
-    """``{expression}`` as the whole of a text."""
+    """The expression of a text that is one, in braces."""
     parser = PatternParser(text)
     if parser.token.type != "{":
         raise parser.error("expected '{'")
@@ -69,7 +70,7 @@ def parse_braces(text: Text) -> Code:
 
 
 def parse_label(text: Text) -> Label:
-    """A name as it stands behind ``@``, from a file: ``layer1.0``, ``m{i}``."""
+    """A name of a file, written as behind ``@``: ``layer1.0``, ``m{i}``."""
     from cnncalc.source import Text as SourceText
 
     marked = SourceText(
@@ -85,7 +86,7 @@ def parse_label(text: Text) -> Label:
 
 
 class PatternParser:
-    """Reads a pattern; each method reads one rule of the grammar and leaves ``token`` behind it."""
+    """Recursive-descent parser; each method reads one rule of the grammar, given in its docstring."""
 
     def __init__(self, text: Text) -> None:
         self.text = text
@@ -95,7 +96,7 @@ class PatternParser:
 
     @property
     def token(self) -> Token:
-        """The token that is next."""
+        """The next token."""
         return self.tokens[self.at]
 
     def span(self, start: Token, end: Token | None = None) -> Span:
@@ -113,88 +114,96 @@ class PatternParser:
         return DesignError([Problem("pattern-syntax", message, span, hint)])
 
     def found(self) -> str:
-        """The next token in the reader's words."""
+        """The next token as messages show it."""
         token = self.token
         if token.type == "end":
             return "the end"
         return f"'{self.text.value[token.start : token.end]}'"
 
     def expect_end(self) -> None:
-        """Refuses anything that is left."""
+        """Raises DesignError unless all tokens are read."""
         if self.token.type != "end":
             raise self.error(f"expected the end, found {self.found()}")
 
     # chains and groups
 
     def architecture(self) -> tuple[Item, ...]:
-        """architecture = chain"""
-        open_groups: list[tuple[Token, list[tuple[Item, ...]], list[Item]]] = []
-        branches: list[tuple[Item, ...]] = []
+        """architecture = chain
+
+        Groups are kept on a stack of their own, so the depth of brackets cannot exhaust Python's.
+        """
+        groups: list[_Group] = []
         chain: list[Item] = []
-        wants_item, behind_arrow = True, False
-        if self.token.type == "end":
-            raise DesignError([Problem("pattern-syntax", "the pattern is empty", self.text.span(0, 1))])
+        state = _START
         while True:
-            token = self.token
-            if wants_item and token.type == "[":
-                if len(open_groups) == NESTING:
-                    raise DesignError([Problem("limit", f"brackets nest at most {NESTING} deep", self.span(token))])
+            mark = self.token.type
+            if mark == "word" and state != _AFTER_ITEM:
+                self._add(chain, None)
+                state = _AFTER_ITEM
+            elif mark == "->" and state == _AFTER_ITEM:
                 self.at += 1
-                open_groups.append((token, branches, chain))
-                branches, chain, behind_arrow = [], [], False
-            elif wants_item and token.type == "word":
-                try:
-                    unit = self.layer()
-                    chain.append(self.item(unit))
-                except DesignError as error:
-                    self.problems += error.every
-                    self._skip()
-                wants_item = False
-            elif token.type in ("|", "]") and open_groups and not (wants_item and (behind_arrow or chain)):
-                self.at += 1
-                branches.append(tuple(chain))
-                chain, wants_item, behind_arrow = [], True, False
-                if token.type == "]":
-                    opened, outer_branches, outer = open_groups.pop()
-                    group = GroupSyntax(tuple(branches), self.optional_label(), self.span(opened))
-                    branches, chain, wants_item = outer_branches, outer, False
-                    try:
-                        chain.append(self.item(group))
-                    except DesignError as error:
-                        self.problems += error.every
-                        self._skip()
-            elif wants_item:
-                raise self._unexpected_instead_of_item(open_groups[-1][0] if open_groups else None)
-            elif token.type == "->":
-                self.at += 1
-                wants_item = behind_arrow = True
-            elif token.type == "end" and not open_groups:
+                state = _AFTER_ARROW
+            elif mark == "[" and state != _AFTER_ITEM:
+                groups.append(self._open(len(groups), chain))
+                chain, state = [], _START
+            elif mark in ("|", "]") and groups and state != _AFTER_ARROW:
+                chain, state = self._end_branch(groups, chain)
+            elif mark == "end" and state == _AFTER_ITEM and not groups:
                 break
-            elif token.type == "end":
-                raise self._with(self.error("this '[' is never closed", open_groups[-1][0]))
-            elif token.type == "|":
-                raise self._with(self.error("'|' parts the branches of a fork, so it stands inside '[ ]'"))
-            elif token.type == "]":
-                raise self._with(self.error("this ']' closes nothing"))
             else:
-                expected = "'->', '|' or ']'" if open_groups else "'->'"
-                raise self._with(self.error(f"expected {expected}, found {self.found()}"))
+                raise DesignError([*self.problems, *self._unexpected(groups, state).every])
         if self.problems:
             raise DesignError(self.problems)
         return tuple(chain)
 
-    def _with(self, error: DesignError) -> DesignError:
-        return DesignError([*self.problems, *error.every])
+    def _add(self, chain: list[Item], group: GroupSyntax | None) -> None:
+        """Adds an item, of a group or (None) of the layer that is next; after an error goes on behind the item."""
+        try:
+            chain.append(self.item(self.layer() if group is None else group))
+        except DesignError as error:
+            self.problems += error.every
+            self._skip()
 
-    def _unexpected_instead_of_item(self, opened: Token | None) -> DesignError:
-        token = self.token
-        if token.type == "end" and opened is not None:
-            return self._with(self.error("this '[' is never closed", opened))
+    def _open(self, depth: int, chain: list[Item]) -> _Group:
+        if depth == NESTING:
+            raise DesignError([Problem("limit", f"brackets nest at most {NESTING} deep", self.span(self.token))])
+        self.at += 1
+        return _Group(self.tokens[self.at - 1], [], chain)
+
+    def _end_branch(self, groups: list[_Group], chain: list[Item]) -> tuple[list[Item], int]:
+        """Ends a branch and, at a ']', its group; gives the chain to go on with, and where reading stands in it."""
+        groups[-1].branches.append(tuple(chain))
+        self.at += 1
+        if self.tokens[self.at - 1].type == "|":
+            return [], _START
+        group = groups.pop()
+        unit = GroupSyntax(tuple(group.branches), self.optional_label(), self.span(group.bracket))
+        self._add(group.outer, unit)
+        return group.outer, _AFTER_ITEM
+
+    def _missing_item(self, groups: list[_Group]) -> DesignError:
+        if self.token.type == "end" and groups:
+            return self.error("this '[' is never closed", groups[-1].bracket)
+        if self.token.type == "end" and not self.at:
+            return DesignError([Problem("pattern-syntax", "the pattern is empty", self.text.span(0, 1))])
         after = "'->' must be followed by" if self.at and self.tokens[self.at - 1].type == "->" else "expected"
-        return self._with(self.error(f"{after} a layer or '[', found {self.found()}"))
+        return self.error(f"{after} a layer or '[', found {self.found()}")
+
+    def _unexpected(self, groups: list[_Group], state: int) -> DesignError:
+        """The error for a token that cannot follow."""
+        if state != _AFTER_ITEM:
+            return self._missing_item(groups)
+        if self.token.type == "end":
+            return self.error("this '[' is never closed", groups[-1].bracket)
+        if self.token.type == "|":
+            return self.error("'|' separates branches and is only valid inside [ ]")
+        if self.token.type == "]":
+            return self.error("unmatched ']'")
+        expected = "'->', '|' or ']'" if groups else "'->'"
+        return self.error(f"expected {expected}, found {self.found()}")
 
     def _skip(self) -> None:
-        """Goes on behind a layer that could not be read: to the next '->', '|' or ']' of the same depth."""
+        """Moves on to the next '->', '|' or ']' outside of further brackets."""
         depth = 0
         while self.token.type != "end":
             kind = self.token.type
@@ -225,7 +234,7 @@ class PatternParser:
         else:
             return Item(unit)
         if self.token.type in ("?", "*", "**"):
-            raise self.error("an item takes one '?' or one '*'", hint="put the item into '[ ]' to repeat it once more")
+            raise self.error("an item takes one '?' or one '*'", hint="put the item into [ ] to repeat it again")
         return item
 
     def count(self) -> Literal | Name | Code:
@@ -253,7 +262,7 @@ class PatternParser:
                 raise self.error(f"'as' must be followed by a name, found {self.found()}")
             check_name(token.value, self.span(token))
             if token.value in names:
-                raise self.error(f"'{token.value}' stands twice behind 'as'")
+                raise self.error(f"'{token.value}' is repeated after 'as'")
             names.append(token.value)
             self.at += 1
             if self.token.type != ",":
@@ -291,7 +300,7 @@ class PatternParser:
                 label = self.label()
                 continue
             if stated is not None:
-                raise self.error("a layer states one volume")
+                raise self.error("a layer has one stated volume")
             stated, stated_span = self.volume()
         return LayerSyntax(head.value, first, dash, slash, arguments, references, stated, stated_span, label, span)
 
@@ -350,13 +359,13 @@ class PatternParser:
             elif self.token.type != ")":
                 hint = None
                 if self.token.type in ("+", "-", "*", "//", "/", "%", "**", "=="):
-                    hint = "an expression stands in braces: {2*w}"
+                    hint = "an expression needs braces: {2*w}"
                 raise self.error(f"expected ',' or ')', found {self.found()}", hint=hint)
         self.at += 1
         return tuple(arguments), tuple(references)
 
     def argument_value(self) -> Operand:
-        """What stands in arguments: 2, 1x7, 0.5, -1, 1e-4, [0, 1], same, w, {2*w}, @name, [@a, @b]"""
+        """value = [ "-" ] NUMBER | SIZE | NAME | braces | list | label | "[" label { "," label } "]" """
         token = self.token
         if token.type in ("integer", "size", "decimal"):
             return self.literal()
@@ -396,7 +405,7 @@ class PatternParser:
                 raise self.error(f"expected ',' or ']', found {self.found()}")
 
     def literal(self) -> Literal:
-        """INTEGER | SIZE | a decimal"""
+        """INTEGER | SIZE | DECIMAL"""
         token = self.token
         self.at += 1
         return Literal(token.value, self.span(token))
@@ -422,7 +431,7 @@ class PatternParser:
         return code._replace(span=self.span(opened, self.tokens[self.at - 1]))
 
     def expression(self) -> Code:
-        """A list or another expression without braces."""
+        """operand (of an expression, without braces)"""
         parser = ExpressionParser(self.text, self.tokens, self.at)
         code = parser.parse_operand()
         self.at = parser.at
@@ -479,7 +488,7 @@ class PatternParser:
             raise self.error(f"expected the name of a parameter, found {self.found()}")
         check_name(token.value, self.span(token))
         if any(token.value == parameter.name for parameter in before):
-            raise self.error(f"the parameter '{token.value}' stands twice")
+            raise self.error(f"the parameter '{token.value}' is repeated")
         self.at += 1
         if self.token.type == "=":
             self.at += 1
@@ -490,7 +499,7 @@ class PatternParser:
 
 
 def check_name(name: str, span: Span | None) -> None:
-    """Refuses a variable or parameter that has the name of something else."""
+    """Refuses a reserved word as the name of a variable or parameter."""
     if name in RESERVED:
-        message = f"'{name}' has a meaning of its own and cannot be the name of a variable"
+        message = f"'{name}' is reserved and cannot be the name of a variable"
         raise DesignError([Problem("reserved-name", message, span)])

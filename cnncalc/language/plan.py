@@ -1,6 +1,6 @@
-"""What a written layer means: its kind or block, and which value belongs to which key.
+"""The plan of a written layer: its kind or block, and the value of each key.
 
-A layer is planned once, wherever a repeat or a block puts it, so each mistake in it is reported once.
+A layer is planned once, however often it is repeated, so each of its problems is reported once.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from cnncalc.errors import MOST_PROBLEMS, Problem, did_you_mean
 from cnncalc.language.syntax import Argument, Block, Label, LayerSyntax, Literal, Name, Operand, References
 from cnncalc.layers import KINDS
+from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
+from cnncalc.units import MOST_DIGITS, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
     from cnncalc.layers.base import Layer
     from cnncalc.source import Span
 
-COMMON_KEYS = ("name", "inputs", "trainable", "share", "training_only")
-"""Keys that layers of every kind take, and calls as well."""
+CALL_KEYS = (*COMMON_KEYS, *PARAMETER_KEYS)
+"""The keys that a call takes beside the parameters of its block."""
 
 KEY_WORDS = frozenset(
     word
@@ -28,20 +30,7 @@ KEY_WORDS = frozenset(
     for word in key.reader.words
     if word not in ("depth", "volume")
 )
-"""Words that may be handed to a block and from there to a layer."""
-
-OTHER_NAMES = {
-    "maxpool": "POOL", "maxpooling": "POOL", "avgpooling": "AVGPOOL", "averagepool": "AVGPOOL", "meanpool": "AVGPOOL",
-    "conv2d": "CONV", "convolution": "CONV", "depthwise": "DWCONV", "depthwiseconv": "DWCONV", "sepconv": "DWCONV",
-    "convtranspose": "DECONV", "convt": "DECONV", "upconv": "DECONV", "transposedconv": "DECONV",
-    "dense": "FC", "linear": "FC", "ip": "FC", "batchnorm": "BN", "batchnormalization": "BN", "layernorm": "LN",
-    "groupnorm": "GN", "instancenorm": "IN", "norm": "LRN", "leakyrelu": "LRELU", "leaky": "LRELU", "swish": "SILU",
-    "hardswish": "HSWISH", "hardsigmoid": "HSIGMOID", "globalavgpool": "GAP", "globalaveragepool": "GAP",
-    "globalmaxpool": "GMP", "cat": "CONCAT", "concatenate": "CONCAT", "sum": "ADD", "plus": "ADD", "multiply": "MUL",
-    "drop": "DROPOUT", "interpolate": "UPSAMPLE", "resize": "UPSAMPLE", "zeropad": "PAD", "zeropadding": "PAD",
-    "l2pool": "LPPOOL", "view": "RESHAPE", "crop": "PAD", "split": "SLICE",
-}  # fmt: skip
-"""What other tools call the kinds; used for hints alone."""
+"""Words that a block's parameter may hold."""
 
 
 class Given(NamedTuple):
@@ -52,7 +41,7 @@ class Given(NamedTuple):
 
 
 class Plan:
-    """A written layer, understood."""
+    """The kind or block of a written layer, and the values of its keys."""
 
     __slots__ = (
         "block", "fixed", "frozen", "given", "inputs", "is_broken", "is_from", "key_spans", "kind", "name", "share",
@@ -74,16 +63,16 @@ class Plan:
         self.training_only: Operand | None = None
         self.key_spans: dict[str, Span] = {}
         self.fixed: Layer | None = None
-        """The layer, where no value of it depends on where it stands."""
+        """The layer, if it is the same wherever it is used."""
 
     @property
     def is_merge(self) -> bool:
-        """Whether it joins volumes."""
+        """Whether it merges volumes."""
         return self.kind is not None and self.kind.is_merge
 
 
 class Planner:
-    """Plans the layers of one design; problems are collected."""
+    """Plans the layers of one design and collects their problems."""
 
     def __init__(self, blocks: Mapping[str, Block]) -> None:
         self.blocks = blocks
@@ -91,7 +80,7 @@ class Planner:
         self._known: dict[int, Plan] = {}
 
     def plan(self, syntax: LayerSyntax) -> Plan:
-        """What a written layer means."""
+        """The plan of a written layer."""
         plan = self._known.get(id(syntax))
         if plan is None:
             plan = self._known[id(syntax)] = Plan(syntax)
@@ -108,7 +97,7 @@ class Planner:
         self.problems.append(Problem(code, message, span, hint))
 
     def _look_up(self, plan: Plan) -> Operand | None:
-        """Finds kind or block of the word and gives ``first``, which may stand in the word itself: CONV3, C1x7."""
+        """Finds the kind or block of the word; gives ``first``, which may end the word: CONV3, C1x7."""
         syntax = plan.syntax
         if self._is(plan, syntax.word):
             return syntax.first
@@ -117,11 +106,11 @@ class Planner:
             self._unknown(syntax, cut.group(1) if cut else syntax.word)
             return None
         digits = re.split("[x\u00d7]", cut.group(2))
-        if any(len(part) > 18 for part in digits):
-            self._problem("limit", "a number has at most 18 digits", syntax.span)
+        if any(len(part) > MOST_DIGITS for part in digits):
+            self._problem("limit", f"a number has at most {MOST_DIGITS} digits", syntax.span)
             return None
         if any(part[0] == "0" and len(part) > 1 for part in digits):
-            self._problem("number", f"a number does not begin with 0: '{cut.group(2)}'", syntax.span)
+            self._problem("number", f"a number cannot begin with 0: '{cut.group(2)}'", syntax.span)
             return None
         if syntax.first is not None:
             self._problem("repeated-key", f"two sizes for one layer: {cut.group(2)} and another", syntax.span)
@@ -142,17 +131,17 @@ class Planner:
 
     def _unknown(self, syntax: LayerSyntax, stem: str) -> None:
         word = syntax.word
-        other = OTHER_NAMES.get(word.lower()) or OTHER_NAMES.get(stem.lower())
+        other = _kind_of_other_tools(word) or _kind_of_other_tools(stem)
         if other is not None:
-            near = f"; it is called {other if syntax.word.isupper() or not syntax.in_file else other.lower()} here"
+            near = f"; use {other.upper() if word.isupper() or not syntax.in_file else other}"
         else:
             known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)
             if len(word) == 1 or len(self.problems) > MOST_PROBLEMS:
-                known = []  # a letter is a variable, and what is beyond the most problems is only counted
+                known = []  # a single letter is a variable; problems beyond the most are not shown
             near = did_you_mean(stem or word, known) or did_you_mean(word, known)
         hint = None
         if not near and re.fullmatch(r"[NMK]|[a-z]", word):
-            hint = "a variable stands behind '-', '/', '*', '?' or in arguments"
+            hint = "a variable follows '-', '/', '*' or '?', or is an argument"
         self._problem("unknown-layer", f"no layer kind or block '{word}'{near}", syntax.span, hint)
 
     def _check_from(self, plan: Plan) -> None:
@@ -196,23 +185,23 @@ class Planner:
                     self._take(plan, kind.bare, argument.value, argument.span)
             elif argument.key in kind.keys:
                 self._take(plan, argument.key, argument.value, argument.span)
-            elif argument.key in COMMON_KEYS:
+            elif argument.key in CALL_KEYS:
                 self._common(plan, argument, kind)
             else:
-                known = (*kind.keys, *(key for key in COMMON_KEYS if kind.learns or key not in ("trainable", "share")))
-                near = did_you_mean(argument.key, known)
+                near = did_you_mean(argument.key, (*kind.keys, *kind.common_keys()))
                 self._problem("unknown-key", f"{kind.kind} has no key '{argument.key}'{near}", argument.span)
         if syntax.references and not kind.is_merge:
             message = f"{upper} takes the volume before it; only ADD, MUL, CONCAT and FROM name others with '@'"
             self._problem("wrong-inputs", message, syntax.references[0].span, "write inputs=@name to say so")
 
     def _common(self, plan: Plan, argument: Argument, kind: type[Layer] | None) -> None:
+        """Takes a key that every layer and call has; ``kind`` is None for a call."""
         key, value = argument.key or "", argument.value
         if key in plan.key_spans:
             self._problem("repeated-key", f"{plan.syntax.word}: '{key}' is given twice", argument.span)
             return
         plan.key_spans[key] = argument.span
-        if key in ("trainable", "share") and kind is not None and not kind.learns:
+        if key in PARAMETER_KEYS and kind is not None and not kind.learns:
             what = "freeze" if key == "trainable" else "share"
             self._problem("unknown-key", f"{kind.kind} has no parameters to {what}", argument.span)
         elif key == "trainable":
@@ -225,51 +214,33 @@ class Planner:
                 what = "names" if key == "inputs" else "a name"
                 hint = "write inputs=[@a, @b]" if key == "inputs" and not plan.syntax.in_file else None
                 self._problem("wrong-type", f"{key}: expected {what}", value.span, hint)
-            elif key == "inputs":
-                if plan.inputs:
-                    self._problem("repeated-key", f"{plan.syntax.word}: its inputs are given twice", argument.span)
-                plan.inputs = labels
-            elif key == "share":
-                plan.share, plan.share_span = labels[0], argument.span
-            elif plan.name is not None:
-                self._problem("repeated-key", "a layer has one name", argument.span)
             else:
-                plan.name = labels[0]
+                self._take_names(plan, key, labels, argument.span)
+
+    def _take_names(self, plan: Plan, key: str, labels: tuple[Label, ...], span: Span) -> None:
+        if key == "inputs":
+            if plan.inputs:
+                self._problem("repeated-key", f"{plan.syntax.word}: its inputs are given twice", span)
+            plan.inputs = labels
+        elif key == "share":
+            plan.share, plan.share_span = labels[0], span
+        elif plan.name is not None:
+            self._problem("repeated-key", "a layer has one name", span)
+        else:
+            plan.name = labels[0]
 
     def _block_keys(self, plan: Plan, block: Block, first: Operand | None) -> None:
         syntax = plan.syntax
-        names = [parameter.name for parameter in block.parameters]
         before = len(self.problems)
         for value, wanted, what in (
-            (first, ("kernel",), "a number behind its name"),
+            (first, ("kernel",), "number behind its name"),
             (syntax.dash, ("filters", "units"), "'-'"),
             (syntax.slash, ("stride",), "'/'"),
         ):
-            if value is None:
-                continue
-            key = next((name for name in wanted if name in names), None)
-            if key is None:
-                message = f"the block {block.name} has no parameter named {' or '.join(wanted)}, so it takes no {what}"
-                self._problem("unknown-key", message.replace("no a ", "no "), value.span)
-            else:
-                self._take(plan, key, value, value.span)
+            if value is not None:
+                self._block_size(plan, block, value, wanted, what)
         for argument in syntax.arguments:
-            if argument.key is None:
-                free = next((name for name in names if name not in plan.given), None)
-                if free is None:
-                    count = f"{len(names)} value{'s' if len(names) != 1 else ''}"
-                    message = f"the block {block.name} takes {count}, but here is one more"
-                    self._problem("unknown-key", message, argument.span)
-                else:
-                    self._take(plan, free, argument.value, argument.span)
-            elif argument.key in names:
-                self._take(plan, argument.key, argument.value, argument.span)
-            elif argument.key in COMMON_KEYS:
-                self._common(plan, argument, None)
-            else:
-                near = did_you_mean(argument.key, (*names, *COMMON_KEYS))
-                message = f"the block {block.name} has no parameter '{argument.key}'{near}"
-                self._problem("unknown-key", message, argument.span)
+            self._block_argument(plan, block, argument)
         missing = [p.name for p in block.parameters if p.default is None and p.name not in plan.given]
         if missing and len(self.problems) == before:
             message = f"the block {block.name} needs a value for {', '.join(missing)}"
@@ -278,9 +249,42 @@ class Planner:
             message = f"a call of {block.name} takes the volume before it"
             self._problem("wrong-inputs", message, syntax.references[0].span, "write inputs=@name to say so")
 
+    def _block_size(self, plan: Plan, block: Block, value: Operand, wanted: tuple[str, ...], what: str) -> None:
+        """Takes a value of the short form for the parameter of one of these names."""
+        key = next((name for name in wanted if name in block.names), None)
+        if key is None:
+            message = f"the block {block.name} has no parameter named {' or '.join(wanted)}, so it takes no {what}"
+            self._problem("unknown-key", message, value.span)
+        else:
+            self._take(plan, key, value, value.span)
+
+    def _block_argument(self, plan: Plan, block: Block, argument: Argument) -> None:
+        names = block.names
+        if argument.key is None:
+            free = next((name for name in names if name not in plan.given), None)
+            if free is None:
+                count = plural(len(names), "value")
+                message = f"the block {block.name} takes {count}, but more are given"
+                self._problem("unknown-key", message, argument.span)
+            else:
+                self._take(plan, free, argument.value, argument.span)
+        elif argument.key in names:
+            self._take(plan, argument.key, argument.value, argument.span)
+        elif argument.key in CALL_KEYS:
+            self._common(plan, argument, None)
+        else:
+            near = did_you_mean(argument.key, (*names, *CALL_KEYS))
+            message = f"the block {block.name} has no parameter '{argument.key}'{near}"
+            self._problem("unknown-key", message, argument.span)
+
+
+def _kind_of_other_tools(word: str) -> str | None:
+    """The kind that other tools call by this name."""
+    return next((kind for kind, cls in KINDS.items() if word.lower() in cls.other_names), None)
+
 
 def _labels(value: Operand) -> tuple[Label, ...] | None:
-    """Names that were written as @a, [@a, @b], a bare word or a word of a file."""
+    """The names written as @a, [@a, @b], a bare word or a word of a file; None for anything else."""
     if isinstance(value, References):
         return value.labels
     if isinstance(value, Name):
@@ -291,7 +295,7 @@ def _labels(value: Operand) -> tuple[Label, ...] | None:
 
 
 def _short_form(kind: type[Layer]) -> str | None:
-    """How the short form of a kind is written, as a hint."""
+    """A hint that shows the short form of a kind."""
     form = kind.kind.upper()
     form += f" {kind.first}" if kind.first == "size" else f"{{{kind.first}}}" if kind.first else ""
     form += f"-{{{kind.dash}}}" if kind.dash else ""

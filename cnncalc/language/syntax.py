@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cnncalc.graph import Ignore
+    from cnncalc.graph import Ignore, RawValue
     from cnncalc.language.expression import Code
     from cnncalc.source import Span
     from cnncalc.volume import Volume
@@ -43,14 +43,14 @@ class References(NamedTuple):
     span: Span
 
 
-class Several(NamedTuple):
-    """A list of a file, some of whose entries are expressions."""
+class ListOperand(NamedTuple):
+    """A list in a file with expressions among its entries."""
 
     items: tuple[Operand, ...]
     span: Span
 
 
-Operand: TypeAlias = "Literal | Name | Code | References | Several"
+Operand: TypeAlias = "Literal | Name | Code | References | ListOperand"
 
 
 class Argument(NamedTuple):
@@ -88,7 +88,7 @@ class GroupSyntax(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A unit with its ``?`` or ``*``."""
+    """A layer or group with its ``?`` or ``*``."""
 
     unit: LayerSyntax | GroupSyntax
     optional: bool = False
@@ -106,16 +106,16 @@ class Parameter(NamedTuple):
 
 
 class Default(NamedTuple):
-    """A default of a file for one key of a kind."""
+    """The default of a file for a key, or the value of a variable."""
 
     value: Operand
     span: Span
 
 
 class Design(NamedTuple):
-    """A design as read: the station between text and expansion.
+    """A design as read, before its expansion.
 
-    ``variables`` of a file with their values, None where the file leaves the value open; ``defaults`` by kind and key.
+    ``variables`` are those of the file with their values (None: open); ``defaults`` are by kind and key.
     """
 
     name: str
@@ -127,7 +127,7 @@ class Design(NamedTuple):
     variables: Mapping[str, Default | None] = NOTHING
     defaults: Mapping[str, Mapping[str, Default]] = NOTHING
     blocks: Mapping[str, Block] = NOTHING
-    budget: Any = None
+    budget: RawValue | None = None
     ignore: tuple[Ignore, ...] = ()
 
 
@@ -138,3 +138,8 @@ class Block(NamedTuple):
     parameters: tuple[Parameter, ...]
     body: tuple[Item, ...]
     span: Span
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its parameters."""
+        return tuple(parameter.name for parameter in self.parameters)

@@ -6,15 +6,16 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import DesignError, Problem
-from cnncalc.language.limits import INPUT_DIGITS, PATTERN_CHARACTERS
+from cnncalc.language.limits import DECIMAL_CHARACTERS, PATTERN_CHARACTERS
 from cnncalc.source import visible
+from cnncalc.units import MOST_DIGITS
 
 if TYPE_CHECKING:
     from cnncalc.source import Text
 
 
 class Token(NamedTuple):
-    """A piece of a pattern: its type, its value and where it stands in the text.
+    """A token: its type, its value and its offsets in the text.
 
     Types: ``word``, ``integer``, ``size``, ``decimal``, ``label``, ``end``, and each mark as itself (``->``, ``[``).
     """
@@ -43,13 +44,13 @@ _NAME_CHARACTERS = re.compile(r"(?:[\w./]|-(?!>))+")
 
 
 class Scanner:
-    """Cuts a text into tokens; the first character that fits nowhere ends it with a DesignError."""
+    """Splits a text into tokens; raises DesignError at the first invalid character."""
 
     def __init__(self, text: Text) -> None:
         self.text = text
 
     def problem(self, code: str, message: str, start: int, end: int, hint: str | None = None) -> DesignError:
-        """The error at a stretch of the text."""
+        """The error for a span of the text."""
         return DesignError([Problem(code, message, self.text.span(start, end), hint)])
 
     def tokens(self) -> list[Token]:
@@ -77,7 +78,7 @@ class Scanner:
                 if self.text.folded:
                     raise self.problem(
                         "folded-comment",
-                        "YAML has folded this pattern into one line, so the '#' would swallow all that follows",
+                        "YAML has folded this pattern into one line, so '#' would comment out the rest",
                         at,
                         at + 1,
                         "write the pattern as a block: 'layers: |' and the pattern on the next lines",
@@ -94,7 +95,7 @@ class Scanner:
                 add(self._decimal(piece.group(), at, stop))
             elif kind == "label":
                 if inside:
-                    raise self.problem("pattern-syntax", "an expression holds no '@'", at, stop)
+                    raise self.problem("pattern-syntax", "'@' is not allowed in an expression", at, stop)
                 label = self._label(at)
                 stop = label.end
                 add(label)
@@ -109,21 +110,21 @@ class Scanner:
         names = {
             "\u2013": "a dash",
             "\u2014": "a dash",
-            "\u2212": "a minus sign of print",
-            "\u201c": "a quote of print",
+            "\u2212": "a typographic minus sign",
+            "\u201c": "a typographic quote",
         }
         what = names.get(character, "a character")
         hint = "write '->' or '-'" if character in "\u2013\u2014\u2212" else None
-        message = f"{what} that no pattern holds: '{visible(character)}'"
+        message = f"{what} not allowed in a pattern: '{visible(character)}'"
         raise self.problem("pattern-syntax", message, at, at + 1, hint)
 
     def _integer(self, digits: str, at: int) -> int:
-        if len(digits) > INPUT_DIGITS:
-            message = f"a number has at most {INPUT_DIGITS} digits, but this one has {len(digits)}"
+        if len(digits) > MOST_DIGITS:
+            message = f"a number has at most {MOST_DIGITS} digits, but this one has {len(digits)}"
             raise self.problem("limit", message, at, at + len(digits))
         if digits[0] == "0" and len(digits) > 1:
             plain = digits.lstrip("0") or "0"
-            message = f"a number does not begin with 0: '{digits}'"
+            message = f"a number cannot begin with 0: '{digits}'"
             raise self.problem("number", message, at, at + len(digits), f"write {plain}")
         return int(digits)
 
@@ -136,8 +137,10 @@ class Scanner:
 
     def _decimal(self, text: str, at: int, stop: int) -> Token:
         value = float(text)
-        if value in (float("inf"), float("-inf")) or len(text) > 40:
-            raise self.problem("number", "a decimal number that is too long or too large", at, stop)
+        if value in (float("inf"), float("-inf")) or len(text) > DECIMAL_CHARACTERS:
+            raise self.problem(
+                "number", f"a decimal number has at most {DECIMAL_CHARACTERS} characters and is finite", at, stop
+            )
         return Token("decimal", value, at, stop)
 
     def _label(self, at: int) -> Token:

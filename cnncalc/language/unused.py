@@ -1,4 +1,4 @@
-"""What expansion never looks at: constants in defaults and blocks that no layer uses are read all the same."""
+"""Checks of what expansion does not use: constants in unused defaults and blocks."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def unused_problems(design: Design) -> list[Problem]:
-    """The problems of a design that expands without any: wrong constants that nothing uses.
+    """Invalid constants in unused defaults and blocks, of a design that has no other problems.
 
-    Patterns in blocks are left to the first call; the entries of lists and the defaults are values of the file itself.
+    Patterns in blocks are checked when called; only entries of lists and defaults are checked here.
     """
     problems: list[Problem] = []
 

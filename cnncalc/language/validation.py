@@ -1,4 +1,4 @@
-"""What is checked over the whole text before anything is expanded: circles of calls, names, forks and merges."""
+"""Checks of a whole design before it is expanded: cycles of calls, names, forks and merges."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cnncalc.errors import Problem, did_you_mean
 from cnncalc.language.expression import VOLUME_NAMES, Code
 from cnncalc.language.plan import KEY_WORDS
-from cnncalc.language.syntax import GroupSyntax, LayerSyntax, Name, Several
+from cnncalc.language.syntax import GroupSyntax, LayerSyntax, ListOperand, Name
 from cnncalc.layers.keys import Boolean
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class Validator:
-    """Looks over one design: every mistake in it is found at once, in parts that a condition leaves out as well.
+    """Checks one design, including parts that a condition leaves out.
 
-    ``given`` are the names of the variables that the call sets.
+    ``given`` are the variables that the call sets.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Validator:
         self.yes_or_no: set[str] = set()
 
     def check_calls(self) -> None:
-        """Refuses blocks that call themselves; the circle is shown."""
+        """Reports a cycle of blocks that call each other."""
         calls = {name: list(dict.fromkeys(self._called(block.body))) for name, block in self.design.blocks.items()}
         state: dict[str, int] = {}
         for start in calls:
@@ -55,7 +55,7 @@ class Validator:
                 if state.get(called) == 1:
                     names = [step for step, _ in path]
                     circle = " -> ".join([*names[names.index(called) :], called])
-                    message = f"blocks call blocks, never themselves: {circle}"
+                    message = f"blocks cannot call themselves: {circle}"
                     self.problems.append(Problem("recursive-block", message, self.design.blocks[called].span))
                     return
                 if called not in state:
@@ -69,49 +69,49 @@ class Validator:
                     yield plan.block.name
 
     def check_names(self) -> bool:
-        """Refuses names without a value (all of them at once) and variables of the call that nobody uses.
+        """Reports all names without a value, and variables of the call that nothing uses.
 
-        Gives whether every name has a value, so that the net can be expanded.
+        Returns whether every name has a value, so that the net can be expanded.
         """
         self.known = set(self.variables.values) | self.variables.unread
-        known: set[str] = set()  # names that only hold inside: of a repeat, of a block
-        self._walk(self.design.items, known)
+        self._walk(self.design.items, frozenset())
         for block in self.design.blocks.values():
-            inside = known | {parameter.name for parameter in block.parameters}
+            inside = frozenset(block.names)
             for parameter in block.parameters:
                 if parameter.default is not None:
                     self._note_names(parameter.default, inside, KEY_WORDS)
             self._walk(block.body, inside)
-        for default in self.design.variables.values():
-            if default is not None:
-                self._note_names(default.value, known, KEY_WORDS)
-        for defaults in self.design.defaults.values():
-            for default in defaults.values():
-                self._note_names(default.value, known, KEY_WORDS)
-        declared = set(self.design.variables)
-        for name in self.given:
-            if name not in self.used and name not in declared:
-                there = sorted((self.used | declared) - set(VOLUME_NAMES) - set(KEY_WORDS))
-                near = did_you_mean(name, there)
-                listed = f" (it has {', '.join(there[:12])})" if there else ", and has none at all"
-                message = f"the design has no variable '{name}'{near}{listed}"
-                self.problems.append(Problem("unknown-variable", message, None))
+        for keys in (self.design.variables, *self.design.defaults.values()):
+            for default in keys.values():
+                if default is not None:
+                    self._note_names(default.value, (), KEY_WORDS)
+        self._report_unknown()
         if self.unset:
-            names = list(self.unset)
-            first = self.unset[names[0]]
-            near = did_you_mean(names[0], (*known, *KEY_WORDS)) if len(names) == 1 else ""
-            what = "variable without a value" if len(names) == 1 else "variables without a value"
-            hint = (
-                None
-                if near
-                else "give each a value: "
-                + " ".join(f"--set {name}={'yes' if name in self.yes_or_no else 2}" for name in names[:8])
-            )
-            self.problems.append(Problem("unset-variable", f"{what}: {', '.join(names)}{near}", first, hint))
+            self._report_unset()
         return not self.unset and not self.variables.unread
 
-    def _walk(self, items: Iterable[Item], known: set[str]) -> None:
-        """Notes the names of a chain, in the order of the text; forks and merges are held against the rules as well."""
+    def _report_unknown(self) -> None:
+        """Reports variables of the call that the design does not have."""
+        declared = set(self.design.variables)
+        known = sorted((self.used | declared) - set(VOLUME_NAMES) - set(KEY_WORDS))
+        for name in self.given:
+            if name not in self.used and name not in declared:
+                listed = f" (it has {', '.join(known[:12])})" if known else "; it has none"
+                message = f"the design has no variable '{name}'{did_you_mean(name, known)}{listed}"
+                self.problems.append(Problem("unknown-variable", message, None))
+
+    def _report_unset(self) -> None:
+        """Reports all names without a value as one problem."""
+        names = list(self.unset)
+        near = did_you_mean(names[0], KEY_WORDS) if len(names) == 1 else ""
+        what = "variable without a value" if len(names) == 1 else "variables without a value"
+        settings = [f"--set {name}={'yes' if name in self.yes_or_no else 2}" for name in names[:8]]
+        hint = None if near else f"give each a value: {' '.join(settings)}"
+        message = f"{what}: {', '.join(names)}{near}"
+        self.problems.append(Problem("unset-variable", message, self.unset[names[0]], hint))
+
+    def _walk(self, items: Iterable[Item], known: frozenset[str]) -> None:
+        """Notes the names of a chain in the order of the text, and checks its forks; ``known`` are local names."""
         items = tuple(items)
         for place, item in enumerate(items):
             inside = known | set(item.names)
@@ -131,7 +131,7 @@ class Validator:
             if item.condition is not None:
                 self._note_names(item.condition, known, Boolean.words, volumes=False)
 
-    def _walk_layer(self, unit: LayerSyntax, known: set[str]) -> None:
+    def _walk_layer(self, unit: LayerSyntax, known: frozenset[str]) -> None:
         plan = self.planner.plan(unit)
         for key, given in plan.given.items():
             words: Iterable[str] = KEY_WORDS
@@ -150,8 +150,8 @@ class Validator:
     def _note_names(
         self, operand: Operand, known: Iterable[str], words: Iterable[str], *, volumes: bool = True
     ) -> None:
-        """Sorts the names that a value uses into known and unset ones."""
-        if isinstance(operand, Several):
+        """Notes which names a value uses, and which of them have no value."""
+        if isinstance(operand, ListOperand):
             for part in operand.items:
                 self._note_names(part, known, words, volumes=volumes)
             return
@@ -169,7 +169,7 @@ class Validator:
                 continue
             if name in VOLUME_NAMES:
                 if not volumes:
-                    message = f"'{name}' stands in sizes and arguments only: the graph does not depend on volumes"
+                    message = f"counts, conditions and names cannot depend on a volume, but '{name}' does"
                     self.problems.append(Problem("graph-needs-volume", message, span))
                 continue
             self.unset.setdefault(name, span)

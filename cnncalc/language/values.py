@@ -1,4 +1,4 @@
-"""Values at a place of the expansion: what a name means there, the rounds of a repeat, the parameters of a call."""
+"""Values at a place of the expansion: names, the rounds of a repeat, the parameters of a call."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from cnncalc.language.expression import (
 from cnncalc.language.guesses import yaml_guess
 from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.settings import NO_VALUES
-from cnncalc.language.syntax import Literal, Name, References, Several
+from cnncalc.language.syntax import ListOperand, Literal, Name, References
 from cnncalc.layers.keys import Boolean, is_whole, shown
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
 
 
 class Environment(NamedTuple):
-    """The values of names at a place: lexical, one for each block call and each iteration.
+    """The values of names in a lexical scope: one for each call of a block and each iteration.
 
-    ``entry`` is the port whose volume ``depth``, ``height`` and ``width`` mean, or None outside of blocks, where it is
-    the volume that enters the layer.
+    ``entry`` is the port of the volume that ``depth``, ``height`` and ``width`` refer to inside a block; outside of
+    blocks they refer to the input of the layer.
     """
 
     values: dict[str, Value]
@@ -47,7 +48,7 @@ class Environment(NamedTuple):
 
 
 class Rounds:
-    """The iterations of a repeat, each with the names that it binds; not made before they are asked for."""
+    """The iterations of a repeat, each with the names that it binds; computed lazily."""
 
     def __init__(self, count: int, entries: list[Value] | None, names: tuple[str, ...]) -> None:
         self.count = count
@@ -71,9 +72,9 @@ class Rounds:
 
 
 class Variables:
-    """The values that hold everywhere in a design: those of the call, and of the file's variables.
+    """The global variables of a design: those of the call, and the file's.
 
-    ``unread`` names the variables of the file whose values make no sense; what is wrong with them is in ``problems``.
+    ``unread`` are the file's variables with an invalid value, which is reported in ``problems``.
     """
 
     def __init__(self, design: Design, given: Mapping[str, Value], problems: list[Problem]) -> None:
@@ -82,14 +83,14 @@ class Variables:
         self.problems = problems
         self._read(design)
         self.outside = Environment(self.values)
-        """What names mean outside of blocks."""
+        """The values of names outside of blocks."""
 
     def inside(self, values: Mapping[str, Value], entry: Any) -> Environment:
-        """What names mean in a block whose parameters have these values and which the volume of a port enters."""
+        """The values of names in a block with these parameters, which the volume of port ``entry`` enters."""
         return Environment({**self.values, **values}, entry, True)
 
     def bind(self, plan: Plan, block: Block, environment: Environment, here: Any) -> dict[str, Value]:
-        """The values of a block's parameters in one call."""
+        """The values of a block's parameters in one call; ``here`` is the port that enters it."""
         values: dict[str, Value] = {}
         for parameter in block.parameters:
             given = plan.given.get(parameter.name)
@@ -105,7 +106,7 @@ class Variables:
         return values
 
     def _read(self, design: Design) -> None:
-        """Works out the file's variables that the call leaves to it; a variable may use those before it."""
+        """Evaluates the file's variables that the call does not set; a variable may use those before it."""
         for name, default in design.variables.items():
             if default is None or name in self.values:
                 continue
@@ -122,7 +123,7 @@ class Variables:
             except DesignError as error:
                 self._refuse(name, *error.every)
                 continue
-            wrong = _no_value(found)
+            wrong = _invalid_part(found)
             if wrong is not None:
                 message = f"{name}: a variable holds numbers, sizes, lists of them or a key word, found {shown(wrong)}"
                 self._refuse(name, Problem("wrong-type", message, default.span, yaml_guess(wrong)))
@@ -135,7 +136,7 @@ class Variables:
 
 
 def value_of(operand: Operand, environment: Environment, here: Any, words: Iterable[str]) -> Value:
-    """A written value at a place: a value of the language, or a Deferred one that waits for volumes."""
+    """A written value at a place: a value of the language, or Deferred if it depends on volumes."""
     if isinstance(operand, Literal):
         return operand.value
     if isinstance(operand, Name):
@@ -147,23 +148,27 @@ def value_of(operand: Operand, environment: Environment, here: Any, words: Itera
         if text in VOLUME_NAMES:
             return _part(text, environment, here)
         return text
-    if isinstance(operand, Several):
+    if isinstance(operand, ListOperand):
         values = [value_of(part, environment, here, words) for part in operand.items]
         return DeferredList(values) if entries_of(values) else values
     if isinstance(operand, References):
         raise ValueProblem("expected a value, found a reference", code="wrong-type")
+    return _expression_value(operand, environment, here)
+
+
+def _expression_value(code: Code, environment: Environment, here: Any) -> Value:
     names: dict[str, Value] = {}
-    for name in operand.names:
+    for name in code.names:
         if name in environment.values:
             names[name] = environment.values[name]
         elif name in VOLUME_NAMES:
             names[name] = _part(name, environment, here)
     if any(isinstance(value, Deferred) for value in names.values()):
-        return DeferredCode(operand, names)
+        return DeferredCode(code, names)
     try:
-        return evaluate(operand, names)
+        return evaluate(code, names)
     except ValueProblem as error:
-        raise DesignError([Problem(error.code, error.message, operand.span, error.hint)]) from None
+        raise DesignError([Problem(error.code, error.message, code.span, error.hint)]) from None
 
 
 def _part(name: str, environment: Environment, here: Any) -> Value:
@@ -171,10 +176,10 @@ def _part(name: str, environment: Environment, here: Any) -> Value:
 
 
 def fixed_value_of(operand: Operand, environment: Environment, words: Iterable[str] = ()) -> Value:
-    """A written value that must be known before volumes are."""
+    """A written value that must not depend on volumes."""
     value = value_of(operand, environment, None, words)
     if isinstance(value, Deferred):
-        message = "this depends on a volume, but counts, conditions and names do not: the graph is fixed before"
+        message = "counts, conditions and names cannot depend on a volume"
         raise DesignError([Problem("graph-needs-volume", message, operand.span)])
     return value
 
@@ -188,7 +193,7 @@ def holds(operand: Operand, environment: Environment) -> bool:
 
 
 def yes_or_no(operand: Operand, key: str, environment: Environment) -> bool:
-    """The value of a key that every layer takes and that is yes or no."""
+    """The value of a boolean key that every layer takes."""
     try:
         return Boolean()(fixed_value_of(operand, environment, Boolean.words))
     except ValueProblem as error:
@@ -202,7 +207,7 @@ def rounds_of(item: Item, environment: Environment) -> Rounds:
     value = fixed_value_of(item.times, environment)
     if is_whole(value):
         if value < 0:
-            raise DesignError([Problem("negative-count", f"nothing is repeated {value} times", span)])
+            raise DesignError([Problem("negative-count", f"a repeat needs a count of at least 0, found {value}", span)])
         if len(item.names) > 1:
             message = f"a number gives one name its index, but 'as' names {len(item.names)}"
             raise DesignError([Problem("wrong-names", message, item.suffix_span)])
@@ -214,7 +219,7 @@ def rounds_of(item: Item, environment: Environment) -> Rounds:
         for entry in value:
             if not isinstance(entry, list) or len(entry) != len(item.names):
                 count = len(entry) if isinstance(entry, list) else 1
-                parts = f"{count} part{'s' if count != 1 else ''}"
+                parts = plural(count, "part")
                 message = f"'as' gives {len(item.names)} names, but the entry {shown(entry)} has {parts}"
                 raise DesignError([Problem("wrong-names", message, item.suffix_span)])
     return Rounds(len(value), value, item.names)
@@ -226,16 +231,16 @@ def names_of(operand: Operand) -> set[str]:
         return {operand.text}
     if isinstance(operand, Code):
         return set(operand.names)
-    if isinstance(operand, Several):
+    if isinstance(operand, ListOperand):
         return set().union(*(names_of(part) for part in operand.items))
     return set()
 
 
-def _no_value(value: Value) -> Value:
-    """The part of a variable's value that is no number, list or key word; None if there is none."""
+def _invalid_part(value: Value) -> Value:
+    """The first part of a variable's value that is not a number, list or key word, or None."""
     if isinstance(value, list):
         for part in value:
-            wrong = _no_value(part)
+            wrong = _invalid_part(part)
             if wrong is not None:
                 return wrong
         return None

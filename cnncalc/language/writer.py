@@ -1,7 +1,7 @@
-"""A net as text that reads back to the same net: a pattern, or an architecture file.
+"""A graph as text that reads back to the same net: a pattern, or an architecture file.
 
-Blocks become groups with a name, branches that meet again become forks, and what repeats word for word becomes a
-repeat; what is none of these is said with ``FROM(@name)`` and ``ADD(@name)``.
+Blocks become named groups, branches that merge become forks, and equal items in a row become a repeat; other
+connections are written with ``FROM(@name)`` and ``ADD(@name)``.
 """
 
 from __future__ import annotations
@@ -9,41 +9,43 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.language.limits import INPUT_DIGITS, NESTING
+from cnncalc.language.limits import NESTING
 from cnncalc.layers.base import Layer
+from cnncalc.layers.keys import Size
+from cnncalc.units import MOST_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from cnncalc.graph import Graph, Node
+    from cnncalc.graph import Graph, Node, RawValue
 
 LONGEST_REPEAT = 24
-"""So many items may repeat together."""
+"""The most items of a repeated sequence."""
 
 WIDTH = 110
 
 
 class _Unreachable(Exception):
-    """A name that no reference from here can mean, because a nearer layer has it as well."""
+    """No reference reaches a name here, because a layer in a nearer scope has it too."""
 
 
 # values
 
 
 def _number(value: int) -> str:
-    """A whole number as an expression whose literals the language reads."""
-    limit = 10**INPUT_DIGITS
+    """A whole number, as an expression if it has too many digits for a literal."""
+    limit = 10**MOST_DIGITS
     if abs(value) < limit:
         return str(value)
     high, low = divmod(abs(value), limit)
-    text = f"({_number(high)})*10**{INPUT_DIGITS}+{low}"
+    text = f"({_number(high)})*10**{MOST_DIGITS}+{low}"
     return f"-({text})" if value < 0 else text
 
 
 def _is_long(value: Any) -> bool:
     if isinstance(value, list):
         return any(_is_long(part) for part in value)
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**INPUT_DIGITS
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MOST_DIGITS
 
 
 def _plain(value: Any) -> str:
@@ -75,29 +77,31 @@ def _short(value: Any) -> str:
     return _written(value)
 
 
+def _leading(layer: Layer) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values of a layer's sizes (the keys of its short form), and of the other keys that differ from defaults."""
+    kind = type(layer)
+    rest = layer.written()
+    leading: dict[str, Any] = {}
+    for key, is_always in ((kind.dash, kind.dash in kind.sizes), (kind.first, True), (kind.slash, False)):
+        if key in rest:
+            leading[key] = rest.pop(key)
+        elif key is not None and is_always and not kind.is_replaced(key, rest):
+            item = kind.keys[key]
+            leading[key] = item.reader.write(getattr(layer, item.attribute))
+    return leading, rest
+
+
 def layer_text(layer: Layer, extra: Sequence[str] = ()) -> str:
     """A layer in its short form: ``CONV3-64/2(pad=0)``; ``extra`` arguments come last."""
     kind = type(layer)
-    values = layer.written()
+    leading, rest = _leading(layer)
     text = kind.kind.upper()
-    for key, mark, always in ((kind.first, "", True), (kind.dash, "-", True), (kind.slash, "/", False)):
-        if key is None:
-            continue
-        item = kind.keys[key]
-        attribute = getattr(layer, item.attribute)
-        if key in values:
-            value = values.pop(key)
-        elif always and attribute is not None and not (kind.kind == "dwconv" and mark == "-"):
-            value = item.reader.write(attribute)
-        else:
-            continue
-        if "output" in values and mark == "":
-            continue
-        if key == "size" and isinstance(value, list):
-            text += " "
-        text += mark + _short(value)
-    arguments = [_written(values.pop(kind.bare))] if kind.bare in values else []
-    arguments += [f"{key}={_written(value)}" for key, value in values.items()]
+    for key, mark in ((kind.first, ""), (kind.dash, "-"), (kind.slash, "/")):
+        if key in leading:
+            blank = " " if isinstance(kind.keys[key].reader, Size) else ""
+            text += blank + mark + _short(leading[key])
+    arguments = [_written(rest.pop(kind.bare))] if kind.bare in rest else []
+    arguments += [f"{key}={_written(value)}" for key, value in rest.items()]
     arguments += extra
     return text + (f"({', '.join(arguments)})" if arguments else "")
 
@@ -106,7 +110,7 @@ def layer_text(layer: Layer, extra: Sequence[str] = ()) -> str:
 
 
 class _Counter:
-    """Counts layers as the language does, so that only names that differ are written."""
+    """Numbers layers as the language does, so that only names that differ are written."""
 
     def __init__(self, prefix: str, outer: _Counter | None, one_input: bool) -> None:
         self.prefix = prefix
@@ -291,7 +295,7 @@ def _bracketed(items: list[str]) -> str:
 
 
 def _compressed(items: list[str]) -> list[str]:
-    """Items in which what follows itself word for word is written once, with its count; named items never do."""
+    """The items with equal sequences in a row written once, with a count; named items are not repeated."""
     result: list[str] = []
     at = 0
     while at < len(items):
@@ -356,13 +360,12 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _node_text(node: Any) -> str:
-    """A YAML node of a file, written again."""
-    if hasattr(node, "text"):
-        return node.value if node.plain else _quoted(node.value)
-    if hasattr(node, "items") and not callable(node.items):
-        return "[" + ", ".join(_node_text(item) for item in node.items) + "]"
-    return "{" + ", ".join(f"{_quoted(key.value)}: {_node_text(value)}" for key, value in node.entries) + "}"
+def _raw_text(value: RawValue) -> str:
+    """A value of a budget as YAML."""
+    if value.entries is not None:
+        return "{" + ", ".join(f"{_quoted(key)}: {_raw_text(part)}" for key, _, part in value.entries) + "}"
+    text = value.text or ""
+    return text if re.fullmatch(r"[A-Za-z0-9+-][A-Za-z0-9_.%+-]*( [A-Za-z0-9%]+)?", text) else _quoted(text)
 
 
 def as_yaml(graph: Graph) -> str:
@@ -387,8 +390,8 @@ def _head(graph: Graph) -> list[str]:
         lines.append(f"title: {_quoted(graph.title)}")
     if graph.source:
         lines.append(f"source: {_quoted(graph.source)}")
-    if graph.budget is not None and not getattr(graph.budget, "is_null", False):
-        lines.append(f"budget: {_node_text(graph.budget)}")
+    if graph.budget is not None and graph.budget.entries:
+        lines.append(f"budget: {_raw_text(graph.budget)}")
     if graph.ignore:
         entries = [i.code if i.layer is None else f"{{{i.code}: {_quoted(i.layer)}}}" for i in graph.ignore]
         lines.append(f"ignore: [{', '.join(entries)}]")
@@ -402,7 +405,8 @@ def _entry_keys(graph: Graph, index: int) -> dict[str, str]:
     if node.inputs and node.inputs != (index - 1,):
         names = [_quoted(graph.nodes[source].name) for source in node.inputs]
         keys["inputs"] = names[0] if len(names) == 1 else "[" + ", ".join(names) + "]"
-    keys.update(_yaml_keys(_sized(_settled(node))))
+    leading, rest = _leading(_settled(node))
+    keys.update((key, _written(value, quoted=True)) for key, value in {**leading, **rest}.items())
     if not node.trainable:
         keys["trainable"] = "no"
     if node.training_only:
@@ -410,20 +414,3 @@ def _entry_keys(graph: Graph, index: int) -> dict[str, str]:
     if node.share is not None:
         keys["share"] = _quoted(graph.nodes[node.share].name)
     return keys
-
-
-def _sized(layer: Layer) -> dict[str, Any]:
-    """The keys of a layer as values of the language: its sizes even where they are the default, then what differs."""
-    kind = type(layer)
-    values = layer.written()
-    first: dict[str, Any] = {}
-    for key in (kind.dash, kind.first):
-        if key is None or (key not in values and ("output" in values or (kind.kind == "dwconv" and key == kind.dash))):
-            continue
-        item = kind.keys[key]
-        first[key] = values.pop(key, item.reader.write(getattr(layer, item.attribute)))
-    return first | values
-
-
-def _yaml_keys(values: Mapping[str, Any]) -> dict[str, str]:
-    return {key: _written(value, quoted=True) for key, value in values.items()}

@@ -1,7 +1,7 @@
-"""YAML as nodes with places, before anybody guesses what a scalar means.
+"""YAML as a tree of nodes with places; scalars stay text.
 
-PyYAML's C parser gives events with marks; the tree is built here, so that limits hold while it grows, a repeated key is
-seen, and ``010`` stays what was written.
+PyYAML's C parser gives events with marks. The tree is built here, so that limits apply while it grows, repeated keys
+are found, and ``010`` is not turned into 8.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import yaml
 
 from cnncalc.errors import DesignError, Problem
+from cnncalc.graph import RawValue
 from cnncalc.language.limits import YAML_ALIASES, YAML_BYTES, YAML_DEPTH, YAML_NODES
 from cnncalc.source import Source, Span, Text, visible
 
@@ -26,7 +27,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Spares the search for circles of garbage while a tree without any grows: two thirds of its time."""
+    """Disable cyclic GC while parsing: saves two thirds of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -37,7 +38,7 @@ def _no_collection() -> Iterator[None]:
 
 
 class Scalar(NamedTuple):
-    """A scalar as written: ``text`` leads back to its place; ``plain`` if it stands without quotes."""
+    """A scalar as written: ``text`` knows its place; ``plain`` tells whether it has no quotes."""
 
     text: Text
     plain: bool
@@ -45,12 +46,12 @@ class Scalar(NamedTuple):
 
     @property
     def value(self) -> str:
-        """What was written, without quotes."""
+        """The text without quotes."""
         return self.text.value
 
     @property
     def is_null(self) -> bool:
-        """Whether nothing stands there (or ``~`` or ``null``)."""
+        """Whether it is empty, ``~`` or ``null``."""
         return self.plain and self.value in ("", "~", "null", "Null", "NULL")
 
 
@@ -63,7 +64,7 @@ class Sequence(NamedTuple):
 
 
 class Mapping(NamedTuple):
-    """A mapping: keys with their places, in order, none twice."""
+    """A mapping: keys and values in order, no key twice."""
 
     entries: tuple[tuple[Scalar, Node], ...]
     span: Span
@@ -80,8 +81,18 @@ class Mapping(NamedTuple):
 Node: TypeAlias = "Scalar | Sequence | Mapping"
 
 
+def raw_value(node: Node) -> RawValue:
+    """A node as a value independent of YAML."""
+    if isinstance(node, Scalar):
+        return RawValue(node.span, what="nothing") if node.is_null else RawValue(node.span, node.value.strip())
+    if isinstance(node, Sequence):
+        return RawValue(node.span, what="a list")
+    entries = tuple((key.value, key.span, raw_value(value)) for key, value in node.entries)
+    return RawValue(node.span, entries=entries)
+
+
 class _Open:
-    """A collection that is not complete yet."""
+    """A collection whose end has not been read."""
 
     __slots__ = ("anchor", "is_mapping", "items", "start")
 
@@ -98,6 +109,9 @@ class Document:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.problems: list[Problem] = []
+        self._stack: list[_Open] = []
+        self._anchors: dict[str, Node] = {}
+        self._aliases = self._documents = 0
 
     def _error(self, code: str, message: str, span: Span, hint: str | None = None) -> DesignError:
         return DesignError([*self.problems, Problem(code, message, span, hint)])
@@ -106,9 +120,9 @@ class Document:
         return Span(self.source, start, max(start + 1, end))
 
     def read(self) -> Node | None:
-        """The root node, or None for an empty text; raises DesignError for what YAML or the limits refuse.
+        """The root node, or None for an empty text; raises DesignError for invalid YAML or a broken limit.
 
-        Repeated keys and the like are noted in ``problems``, and reading goes on.
+        Repeated keys and the like are added to ``problems`` instead.
         """
         text = self.source.text
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
@@ -118,7 +132,7 @@ class Document:
         unprintable = re.search("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text)
         if unprintable is not None:
             at = unprintable.start()
-            message = f"YAML holds no control characters, but here is {visible(unprintable.group())!s}"
+            message = f"control characters are not allowed in YAML, found {visible(unprintable.group())!s}"
             raise self._error("yaml-syntax", message, self._span(at, at + 1))
         try:
             with _no_collection():
@@ -128,14 +142,14 @@ class Document:
 
     def _syntax(self, error: yaml.YAMLError) -> DesignError:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        what = getattr(error, "problem", None) or "this is no YAML"
+        what = getattr(error, "problem", None) or "invalid YAML"
         at = min(mark.index if mark is not None else 0, max(0, len(self.source.text) - 1))
-        if "nesting depth" in what:  # the C library gives up on its own, before it has told of the first levels
+        if "nesting depth" in what:  # the C parser has a limit of its own
             return self._error("limit", TOO_DEEP, self._span(at, at + 1))
         return self._error("yaml-syntax", f"YAML: {what}", self._span(at, at + 1), self._quotes_hint(at))
 
     def _quotes_hint(self, at: int) -> str | None:
-        """A hint where a pattern stands bare in YAML and begins or contains what YAML takes for its own."""
+        """A hint for a pattern without quotes that YAML misreads."""
         number = self.source.position(at)[0]
         lines = [self.source.line(place) for place in (number, number - 1) if place > 0]
         if any("->" in line and " #" in line for line in lines):
@@ -152,63 +166,65 @@ class Document:
         return None
 
     def _build(self, events: Iterator[Any]) -> Node | None:
-        stack: list[_Open] = []
-        anchors: dict[str, Node] = {}
+        """The root node of a stream of events."""
         root: Node | None = None
-        documents = aliases = 0
         for count, event in enumerate(events):
-            if count > 2 * YAML_NODES:
-                # a collection takes two events, so there are more nodes than that already
+            if count > 2 * YAML_NODES:  # a collection takes two events
                 raise self._too_many(self._span(event.start_mark.index, event.end_mark.index))
-            kind = type(event).__name__
-            start, end = event.start_mark.index, event.end_mark.index
-            node: Node
-            if kind == "DocumentStartEvent":
-                documents += 1
-                if documents > 1:
-                    message = "an architecture file holds one document, but here a second one begins"
-                    raise self._error("yaml-syntax", message, self._span(start, end))
+            node = self._node(event, event.start_mark.index, event.end_mark.index)
+            if node is None:
                 continue
-            if kind == "ScalarEvent":
-                self._refuse_tag(event, start, end)
-                node = self._scalar(event, start, end)
-            elif kind in ("SequenceStartEvent", "MappingStartEvent"):
-                self._refuse_tag(event, start, end)
-                if len(stack) == YAML_DEPTH:
-                    raise self._error("limit", TOO_DEEP, self._span(start, end))
-                stack.append(_Open(kind == "MappingStartEvent", event.anchor, start))
-                continue
-            elif kind in ("SequenceEndEvent", "MappingEndEvent"):
-                done = stack.pop()
-                node = self._collection(done, end)
-                if done.anchor is not None:
-                    anchors[done.anchor] = node
-            elif kind == "AliasEvent":
-                aliases += 1
-                if aliases > YAML_ALIASES:
-                    message = f"a YAML file has at most {YAML_ALIASES} aliases"
-                    raise self._error("limit", message, self._span(start, end))
-                known = anchors.get(event.anchor)
-                if known is None:
-                    message = f"the alias '*{event.anchor}' stands inside or before its anchor"
-                    raise self._error("yaml-syntax", message, self._span(start, end), self._quotes_hint(start))
-                node = known
-            else:
-                continue
-            if kind == "ScalarEvent" and event.anchor is not None:
-                anchors[event.anchor] = node
-            if stack:
-                stack[-1].items.append(node)
+            if self._stack:
+                self._stack[-1].items.append(node)
             else:
                 root = node
         return root
+
+    def _node(self, event: Any, start: int, end: int) -> Node | None:
+        """The node that an event completes, if it does."""
+        kind = type(event).__name__
+        if kind == "ScalarEvent":
+            self._refuse_tag(event, start, end)
+            return self._anchored(event.anchor, self._scalar(event, start, end))
+        if kind in ("SequenceStartEvent", "MappingStartEvent"):
+            self._refuse_tag(event, start, end)
+            if len(self._stack) == YAML_DEPTH:
+                raise self._error("limit", TOO_DEEP, self._span(start, end))
+            self._stack.append(_Open(kind == "MappingStartEvent", event.anchor, start))
+        elif kind in ("SequenceEndEvent", "MappingEndEvent"):
+            done = self._stack.pop()
+            return self._anchored(done.anchor, self._collection(done, end))
+        elif kind == "AliasEvent":
+            return self._alias(event.anchor, start, end)
+        elif kind == "DocumentStartEvent":
+            self._documents += 1
+            if self._documents > 1:
+                message = "an architecture file has one document, but a second one begins here"
+                raise self._error("yaml-syntax", message, self._span(start, end))
+        return None
+
+    def _anchored(self, anchor: str | None, node: Node) -> Node:
+        if anchor is not None:
+            self._anchors[anchor] = node
+        return node
+
+    def _alias(self, anchor: str, start: int, end: int) -> Node:
+        self._aliases += 1
+        if self._aliases > YAML_ALIASES:
+            message = f"a YAML file has at most {YAML_ALIASES} aliases"
+            raise self._error("limit", message, self._span(start, end))
+        node = self._anchors.get(anchor)
+        if node is None:
+            message = f"the alias '*{anchor}' is inside or before its anchor"
+            raise self._error("yaml-syntax", message, self._span(start, end), self._quotes_hint(start))
+        return node
 
     def _too_many(self, span: Span) -> DesignError:
         return self._error("limit", f"a YAML file has at most {YAML_NODES:,} nodes, aliases followed", span)
 
     def _refuse_tag(self, event: Any, start: int, end: int) -> None:
         if event.tag is not None and event.tag != "!":
-            raise self._error("yaml-tag", f"an architecture file has no tags: {event.tag}", self._span(start, end))
+            raise self._error("yaml-tag", f"YAML tags are not allowed: {event.tag}", self._span(start, end))
 
     def _collection(self, done: _Open, end: int) -> Node:
         size = 1 + sum(1 if isinstance(item, Scalar) else item.size for item in done.items)
@@ -227,18 +243,18 @@ class Document:
                 self.problems.append(
                     Problem(
                         "wrong-type",
-                        "a key is a word, but here YAML has read a list or mapping",
+                        "a key is a word, but YAML has read a list or mapping",
                         key.span,
                         self._quotes_hint(key.span.start),
                     )
                 )
                 continue
             if key.value == "<<" and key.plain:
-                self.problems.append(Problem("yaml-merge", "merge keys ('<<') are not read", key.span))
+                self.problems.append(Problem("yaml-merge", "merge keys ('<<') are not supported", key.span))
                 continue
             if key.value in seen:
                 line = seen[key.value].span.line
-                message = f"the key '{key.value}' stands twice; it is already on line {line}"
+                message = f"the key '{key.value}' is repeated; it is already on line {line}"
                 self.problems.append(Problem("repeated-key", message, key.span))
                 continue
             seen[key.value] = key
@@ -262,10 +278,10 @@ class Document:
 
 
 def _aligned(value: str, raw: str, style: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Where the characters of a scalar's value stand in what was written, as parallel pieces.
+    """Offsets in a scalar's value, and the offsets in the raw text that they come from.
 
-    Every character of the value that is not a blank stands in the raw text in the same order (an escape in double
-    quotes counts as one), so the two are walked side by side.
+    Between two of them characters correspond one to one. Every character of the value that is not blank is in the raw
+    text in the same order (an escape in double quotes counts as one), so the two are walked side by side.
     """
     at = 0
     if style in ("|", ">"):
@@ -279,21 +295,29 @@ def _aligned(value: str, raw: str, style: str) -> tuple[tuple[int, ...], tuple[i
             if at < len(raw) and raw[at] == character:
                 at += 1
             continue
-        while at < len(raw) and raw[at] in " \t\r\n":
-            at += 1
-        if style == '"':
-            while raw[at : at + 1] == "\\" and raw[at + 1 : at + 2] in ("\n", "\r"):
-                at += 2
-                while at < len(raw) and raw[at] in " \t\r\n":
-                    at += 1
+        at = _behind_blanks(raw, at, style)
         if at - index != shift:
             shift = at - index
             values.append(index)
             places.append(at)
-        if style == '"' and raw[at : at + 1] == "\\":
-            at += {"x": 4, "u": 6, "U": 10}.get(raw[at + 1 : at + 2], 2)
-        elif style == "'" and raw[at : at + 2] == "''":
+        at += _width(raw, at, style)
+    return tuple(values), tuple(places)
+
+
+def _behind_blanks(raw: str, at: int, style: str) -> int:
+    """The offset behind blanks and, in double quotes, escaped line breaks."""
+    while at < len(raw):
+        if raw[at] in " \t\r\n":
+            at += 1
+        elif style == '"' and raw[at] == "\\" and raw[at + 1 : at + 2] in ("\n", "\r"):
             at += 2
         else:
-            at += 1
-    return tuple(values), tuple(places)
+            break
+    return at
+
+
+def _width(raw: str, at: int, style: str) -> int:
+    """How many characters of the raw text write one of the value."""
+    if style == '"' and raw[at : at + 1] == "\\":
+        return {"x": 4, "u": 6, "U": 10}.get(raw[at + 1 : at + 2], 2)
+    return 2 if style == "'" and raw[at : at + 2] == "''" else 1

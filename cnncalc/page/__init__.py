@@ -1,4 +1,4 @@
-"""The report of a net, or of two, as one page of HTML that needs nothing else: no network, no further file."""
+"""The report of one net, or of two, as a self-contained HTML page: no network, no other file."""
 
 from __future__ import annotations
 
@@ -6,52 +6,52 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.notation import Notation
 from cnncalc.page.checks import checks_section
-from cnncalc.page.comparison import comparison_verdict, layers_section
-from cnncalc.page.counted import assumed_section, counted_section, design_section
+from cnncalc.page.comparison import comparison_summary, differences_section
+from cnncalc.page.conventions import assumptions_section, conventions_section, design_section
 from cnncalc.page.figures import Gallery, drawings_section, pairs_section
-from cnncalc.page.layers import layer_table, tools
+from cnncalc.page.layers import layer_table, table_tools
 from cnncalc.page.markup import section
 from cnncalc.page.memory import STOPS, memory_data, memory_section
-from cnncalc.page.shell import heading, whole
-from cnncalc.page.verdict import verdict
+from cnncalc.page.summary import summary_section
+from cnncalc.page.template import heading, whole_page
 from cnncalc.views.difference import difference_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.difference import Difference
-    from cnncalc.checks.check import Outcome
+    from cnncalc.checks.check import FileResult
     from cnncalc.memory.curve import Curve
     from cnncalc.memory.report import MemoryReport
 
 DRAWN = ("cost", "volumes", "training", "inference", "graph")
-"""The drawings of a page, in their order."""
+"""The drawings of the page of one net."""
 COMPARED = ("cost", "volumes")
-"""The drawings of a page about two nets."""
+"""The drawings of the page of two nets."""
 
 FOLDED = 60
-"""A table with more layers than this is shown folded at first."""
+"""The blocks of a table with more layers are collapsed at first."""
 
 
 def report_page(
-    memory: MemoryReport, curve: Curve, outcome: Outcome, texts: Sequence[tuple[str, str]], *, units: str = "iec"
+    memory: MemoryReport, curve: Curve, outcome: FileResult, texts: Sequence[tuple[str, str]], *, units: str = "iec"
 ) -> str:
     """The page of one net. ``memory`` is made with logs; ``texts`` are the design itself, with titles."""
     report = memory.report
     gallery = Gallery(units)
     parts = [
-        ("verdict", "In short", verdict(memory, outcome, units)),
+        ("summary", "Summary", summary_section(memory, outcome, units)),
         ("drawings", "Drawings", drawings_section(gallery, memory, DRAWN)),
-        ("table", "Layers", section("table", "Layers", tools(), layer_table(report, units))),
+        ("table", "Layers", section("table", "Layers", table_tools(), layer_table(report, units))),
         ("memory", "Memory", memory_section([memory], [curve], units)),
         ("checks", "Budgets", checks_section([outcome], [report.name], units)),
-        ("counted", "Method", counted_section(memory, units)),
-        ("assumed", "Assumptions", assumed_section([memory], units)),
+        ("conventions", "Conventions", conventions_section(memory.options, units)),
+        ("assumptions", "Assumptions", assumptions_section([memory], units)),
         ("design", "Design", design_section(texts)),
     ]
     lines = [line for line in (report.title, f"Source: {report.source}" if report.source else None) if line]
-    return whole(
-        f"{report.name}: what it costs",
+    return whole_page(
+        f"{report.name}: cost",
         heading([report.name], lines),
         [(key, label) for key, label, _ in parts],
         [html for _, _, html in parts],
@@ -65,26 +65,26 @@ def comparison_page(
     names: tuple[str, str],
     memories: tuple[MemoryReport, MemoryReport],
     curves: tuple[Curve, Curve],
-    outcomes: tuple[Outcome, Outcome],
+    outcomes: tuple[FileResult, FileResult],
     texts: Sequence[tuple[str, str]],
     *,
     units: str = "iec",
 ) -> str:
-    """The page of two nets, the second held against the first."""
+    """The page that compares the second net with the first."""
     called = [memory._replace(architecture=name) for memory, name in zip(memories, names, strict=True)]
     document = difference_document(found, names, memories[0].options, notation=Notation(units))
     gallery = Gallery(units)
     parts = [
-        ("verdict", "In short", comparison_verdict(found, document, names, units)),
+        ("summary", "Summary", comparison_summary(found, document, names, units)),
         ("drawings", "Drawings", pairs_section(gallery, called, COMPARED)),
-        ("table", "Layers", layers_section(document, names)),
+        ("table", "Layers", differences_section(document, names)),
         ("memory", "Memory", memory_section(called, curves, units)),
         ("checks", "Budgets", checks_section(outcomes, names, units)),
-        ("counted", "Method", counted_section(called[0], units)),
-        ("assumed", "Assumptions", assumed_section(called, units)),
+        ("conventions", "Conventions", conventions_section(called[0].options, units)),
+        ("assumptions", "Assumptions", assumptions_section(called, units)),
         ("design", "Designs", design_section(texts)),
     ]
-    return whole(
+    return whole_page(
         f"{names[0]} and {names[1]} compared",
         heading(names, []),
         [(key, label) for key, label, _ in parts],
@@ -95,7 +95,7 @@ def comparison_page(
 
 
 def _data(memories: Sequence[MemoryReport], curves: Sequence[Curve], units: str) -> dict[str, Any]:
-    """What the program of the page reads."""
+    """The data that the program of the page reads."""
     options = memories[0].options
     return {
         "units": units,

@@ -1,13 +1,13 @@
-"""Drawings inside a page: their styles go to the style of the page, where they follow its theme."""
+"""Drawings in a page: their styles move to the style sheet of the page, which switches between light and dark."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from cnncalc.page.markup import name, section, text
-from cnncalc.page.verdict import place
-from cnncalc.plot import OVER_TIME, draw
+from cnncalc.drawings import OVER_TIME, draw
+from cnncalc.page.markup import name, scrolling, section, text
+from cnncalc.page.summary import place
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WIDTH = 1120
 """Width of a drawing in pixels, as the page is wide."""
-BESIDE = 548
+HALF_WIDTH = 548
 """Width of two drawings side by side."""
 
 _STYLE = re.compile(r"<style>\n?(.*?)</style>\n?", re.DOTALL)
@@ -26,35 +26,33 @@ _FILL = re.compile(r' style="fill:url\(#([^)"]+)\)"')
 
 
 class Gallery:
-    """Collects drawings and the rules of style that they need; every drawing of a page has ids of its own."""
+    """Collects drawings and their style rules; the ids of every drawing in a page are unique."""
 
     def __init__(self, units: str) -> None:
         self.units = units
         self.styles: list[str] = []
         self.known: set[str] = set()
 
-    def figure(self, memory: MemoryReport, kind: str, width: int = WIDTH, depth: int | None = None) -> str:
+    def figure(self, memory: MemoryReport, kind: str, width: int = WIDTH) -> str:
         """One drawing with its caption."""
-        drawing = draw(memory.report, kind, memory=memory, width=width, depth=depth, units=self.units)
+        drawing = draw(memory.report, kind, memory=memory, width=width, units=self.units)
         mark = re.findall(r'<svg[^>]* id="([^"]+)"', drawing)[0]
         if mark in self.known:  # the same net twice
             drawing = drawing.replace(mark, f"{mark}-{len(self.known)}")
         self.known.add(mark)
+        frame = scrolling(self._without_styles(drawing), f"Drawing: {kind}")
         caption = _caption(memory, kind, self.units)
-        return (
-            f'<figure class="{kind}">\n<div class="scroll" tabindex="0" role="group" aria-label="Drawing: {kind}">\n'
-            f"{self._inside(drawing)}</div>\n<figcaption>{caption}</figcaption>\n</figure>"
-        )
+        return f'<figure class="{kind}">\n{frame}\n<figcaption>{caption}</figcaption>\n</figure>'
 
-    def _inside(self, drawing: str) -> str:
-        """A drawing without styles of its own: the policy of the page knows those of the page alone."""
+    def _without_styles(self, drawing: str) -> str:
+        """A drawing without its own styles, which the policy of the page does not allow."""
         found = _STYLE.search(drawing)
         if found is None:
             return drawing
         rules = found.group(1).strip("\n")
         dark = _DARK.search(rules)
         self.styles.append(f"\n{_DARK.sub('', rules).strip()}\n")
-        for target in sorted(set(_FILL.findall(drawing))):  # stripes, which no colour of a class may cover
+        for target in sorted(set(_FILL.findall(drawing))):  # stripes; !important: the class also sets a colour
             self.styles.append(f'[data-fill="{target}"]{{fill:url(#{target})!important}}\n')
         if dark is not None:
             lines = dark.group(1).split("\n")
@@ -68,29 +66,29 @@ class Gallery:
 
 
 def _caption(memory: MemoryReport, kind: str, units: str) -> str:
-    """What one can see in a drawing, in a sentence."""
+    """What a drawing shows, in a sentence."""
     report, training, inference = memory.report, memory.training, memory.inference
     if kind == "training":
         end = format_bytes(training.after_forward_bytes, units)
         return (
-            f"The peak of {format_bytes(training.peak_bytes, units)} is {place(training.peak_at)}. When the forward "
-            f"pass ends, {end} are alive; {format_bytes(training.saved_bytes, units)} are kept for the backward pass."
+            f"The peak of {format_bytes(training.peak_bytes, units)} is {place(training.peak_at)}. After the forward "
+            f"pass, {end} are live; {format_bytes(training.saved_bytes, units)} are kept for the backward pass."
         )
     if kind == "inference":
         return f"The peak of {format_bytes(inference.peak_bytes, units)} is {place(inference.peak_at)}."
     if kind == "cost":
-        return f"How much memory the volumes of {name(memory.architecture)} take, and where its parameters are."
+        return f"Activation memory and parameters of each layer of {name(memory.architecture)}."
     if kind == "volumes":
         largest = max(report.layers, key=lambda row: 0 if row.in_place else row.activations)
-        return f"The largest volume is {text(str(largest.output))}, that of {name(largest.name)}."
-    return f"What each layer of {name(memory.architecture)} reads, with the volumes that go from one to the next."
+        return f"The largest volume is {text(str(largest.output))}, the output of {name(largest.name)}."
+    return f"The layers of {name(memory.architecture)} and the volumes between them."
 
 
 def drawings_section(gallery: Gallery, memory: MemoryReport, kinds: Sequence[str]) -> str:
     """The section with the drawings of one net."""
-    if memory.options.profile == "notes":  # a rule has no course over time
+    if memory.options.profile == "notes":  # the rule says nothing about memory over time
         kinds = [kind for kind in kinds if kind not in OVER_TIME]
-    if not any(len(row.sources) > 1 for row in memory.report.layers):  # of a chain the table is the better graph
+    if not any(row.layer.is_merge for row in memory.report.layers):  # a chain: the table shows the same
         kinds = [kind for kind in kinds if kind != "graph"]
     return section("drawings", "Drawings", *[gallery.figure(memory, kind) for kind in kinds])
 
@@ -99,6 +97,6 @@ def pairs_section(gallery: Gallery, memories: Sequence[MemoryReport], kinds: Seq
     """The section with the drawings of two nets side by side."""
     rows = []
     for kind in kinds:
-        figures = "\n".join([gallery.figure(memory, kind, BESIDE) for memory in memories])
+        figures = "\n".join([gallery.figure(memory, kind, HALF_WIDTH) for memory in memories])
         rows.append(f'<div class="pair">\n{figures}\n</div>')
     return section("drawings", "Drawings", *rows)

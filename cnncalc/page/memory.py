@@ -1,63 +1,52 @@
-"""Memory by batch and optimizer: the figures of one batch, which the program of the page works out for any other."""
+"""Memory by batch and optimizer: the figures of one batch, and the data to compute those of any other."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.formats.document import percent, plural
 from cnncalc.formats.notation import Notation
+from cnncalc.page.conventions import PROFILES
 from cnncalc.page.markup import name, paragraph, section, table, text
-from cnncalc.page.verdict import place
-from cnncalc.units import bytes_per_element, format_bytes
+from cnncalc.page.summary import place
+from cnncalc.units import bytes_per_element, format_bytes, percent, plural
 from cnncalc.views.memory import CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.memory.curve import Curve
-    from cnncalc.memory.report import MemoryReport
+    from cnncalc.memory.report import Inference, MemoryReport, Training
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""The batches of the table that stands there without a program."""
+"""The batches of the static table."""
 
 SHOWN = ("sgd", "momentum", "adam")
-"""The optimizers of that table."""
+"""The optimizers of the static table."""
 
 STOPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096)
-"""Where the slider stops; any other batch is typed in."""
+"""The positions of the slider."""
 
 
 def memory_section(memories: Sequence[MemoryReport], curves: Sequence[Curve], units: str) -> str:
-    """The section with its controls; of several nets one block each under the same controls."""
+    """The section with its controls; several nets share the controls."""
     options = memories[0].options
     kind = "nets" if len(memories) > 1 else "nets single"
-    blocks = "\n".join([_block(memory, number, units) for number, memory in enumerate(memories)])
-    tables = [by_batch(memory, curve, units) for memory, curve in zip(memories, curves, strict=True)]
+    blocks = "\n".join([_net(memory, number, units) for number, memory in enumerate(memories)])
+    tables = [_batch_table(memory, curve, units) for memory, curve in zip(memories, curves, strict=True)]
     return section(
         "memory",
         "Memory by batch and optimizer",
         paragraph(text(_intro(memories[0]))),
         _controls(memories[0], curves, units),
-        '<p class="unseen" role="status" id="said"></p>',
+        '<p class="unseen" role="status" id="status"></p>',
         f'<div class="{kind}">\n{blocks}\n</div>',
-        f'<h3>For some batches</h3>\n<div class="nets">{"".join(tables)}',
+        f'<h3>By batch size</h3>\n<div class="nets">{"".join(tables)}',
         '<figure id="curve" hidden><svg role="img" viewBox="0 0 560 340" aria-labelledby="curve-title">'
-        '<title id="curve-title">Peak memory over the batch</title></svg>'
-        "<figcaption>Peak memory by images in a batch, both on logarithmic scales.</figcaption>"
+        '<title id="curve-title">Peak memory by batch size</title></svg>'
+        "<figcaption>Peak memory by batch size, both on logarithmic scales.</figcaption>"
         "</figure>\n</div>",
-        _beside(options.profile, units),
+        _overhead(options.profile, units),
     )
-
-
-WHOSE = {
-    "torch-cuda": "eager PyTorch on CUDA",
-    "torch-fake": "PyTorch as its memory tracker sees it, on a device whose kernels the build lacks",
-    "torch-cpu": "PyTorch on a CPU",
-    "numpy": "the NumPy run of cnncalc",
-    "ideal": "an ideal implementation, which keeps nothing that it does not need",
-    "notes": "the rule of the CS231n course notes",
-}
-"""Whose memory a profile is, in words."""
 
 
 def _intro(memory: MemoryReport) -> str:
@@ -75,16 +64,15 @@ def _intro(memory: MemoryReport) -> str:
     if options.weight_decay:
         more.append("weight decay")
     if options.accumulate > 1:
-        more.append(f"{options.accumulate:,} micro-batches a step, of which the batch is one")
+        more.append(f"{options.accumulate:,} micro-batches a step, each of the batch size")
     if options.zero_grad != "start":
-        more.append(f"gradients let go as in zero-grad {options.zero_grad}")
+        more.append(f"gradients freed as with zero-grad {options.zero_grad}")
     if options.checkpoint != "none":
-        count = len(memory.training.segments)
-        more.append(f"{count:,} stretch{'' if count == 1 else 'es'} of layers checkpointed")
+        more.append(f"{plural(len(memory.training.segments), 'checkpointed segment')}")
     extra = f", with {', '.join(more)}" if more else ""
     return (
-        f"The bytes of all tensors that are alive at once in {WHOSE[options.profile]}, in {options.dtype}{extra}. They "
-        "are exact for every batch."
+        f"The bytes of all tensors that are live at once in {PROFILES[options.profile]}, in {options.dtype}{extra}. "
+        "They are exact for every batch size."
     )
 
 
@@ -95,86 +83,72 @@ def _controls(memory: MemoryReport, curves: Sequence[Curve], units: str) -> str:
     nearest = max([number for number, stop in enumerate(STOPS) if stop <= options.batch])
     return (
         '<form class="controls" id="controls" hidden>\n'
-        '<div class="field wide"><label for="slide">Images in a batch</label>'
+        '<div class="field wide"><label for="slide">Batch size</label>'
         f'<input type="range" id="slide" min="0" max="{len(STOPS) - 1}" step="1" value="{nearest}" '
         f'aria-valuetext="{options.batch}"></div>\n'
-        '<div class="field"><label for="batch">Batch, typed in</label>'
+        '<div class="field"><label for="batch">Any batch size</label>'
         f'<input type="text" inputmode="numeric" id="batch" value="{options.batch}" autocomplete="off" '
         'spellcheck="false" aria-describedby="batch-wrong"><p class="wrong" id="batch-wrong" role="alert"></p></div>\n'
         f'<div class="field"><label for="optimizer">Optimizer</label><select id="optimizer">{choices}</select></div>\n'
-        '<div class="field"><label for="room">Memory of the device</label>'
+        '<div class="field"><label for="room">Device memory</label>'
         '<input type="text" id="room" value="8 GiB" autocomplete="off" spellcheck="false" '
         'aria-describedby="room-wrong"><p class="wrong" id="room-wrong" role="alert"></p></div>\n'
         "</form>"
     )
 
 
-def _block(memory: MemoryReport, number: int, units: str) -> str:
+def _net(memory: MemoryReport, number: int, units: str) -> str:
     """The figures of one net for the batch of the options."""
-    options, training, inference = memory.options, memory.training, memory.inference
-    with_what = f"{plural(options.batch, 'image')}, {options.optimizer}"
+    options, training, inference, rule = memory.options, memory.training, memory.inference, memory.notes
+
+    def row(title: str, key: str, sizes: tuple[int, int], share: str, share_key: str) -> list[str]:
+        first, second = (
+            f'<span data-out="{kind}-{key}" data-bytes="{size}">{format_bytes(size, units)}</span>'
+            for kind, size in zip(("training", "inference"), sizes, strict=True)
+        )
+        return [title, first, f'<span data-out="{share_key}">{share}</span>', second]
+
     rows = []
     for key, title in CLASSES.items():
-        a, b = getattr(training.breakdown, key), getattr(inference.breakdown, key)
-        rows.append(
-            [
-                f'<span class="key {key}"></span>{text(title)}',
-                _bytes(a, units, f"training-{key}"),
-                f'<span data-out="share-{key}">{percent(a, training.peak_bytes)}</span>',
-                _bytes(b, units, f"inference-{key}"),
-            ]
-        )
-    rows.append(
-        [
-            "all together",
-            _bytes(training.peak_bytes, units, "training-sum"),
-            '<span data-out="share-sum">100.0 %</span>',
-            _bytes(inference.peak_bytes, units, "inference-sum"),
-        ]
-    )
-    rule = memory.notes
-    rows.append(
-        [
-            "by the rule of the course notes",
-            _bytes(rule.training_bytes, units, "notes-training"),
-            f'<span data-out="notes-error">{error(rule.training_bytes, training.peak_bytes)}</span>',
-            _bytes(rule.inference_bytes, units, "notes-inference"),
-        ]
-    )
-    caption = f"What lies in memory at the peaks of {memory.architecture}"
-    columns = (("what it is for", ""), ("training", "n"), ("share", "n"), ("inference", "n"))
+        sizes = getattr(training.breakdown, key), getattr(inference.breakdown, key)
+        title = f'<span class="key {key}"></span>{text(title)}'
+        rows.append(row(title, key, sizes, percent(sizes[0], training.peak_bytes), f"share-{key}"))
+    rows.append(row("total", "sum", (training.peak_bytes, inference.peak_bytes), "100.0 %", "share-sum"))
+    sizes = rule.training_bytes, rule.inference_bytes
+    off = deviation(rule.training_bytes, training.peak_bytes)
+    rows.append(row("rule of the course notes", "notes", sizes, off, "deviation"))
+    caption = f"Peak memory of {memory.architecture} by category"
+    columns = (("category", ""), ("training", "n"), ("share", "n"), ("inference", "n"))
     return (
         f'<div class="net" data-net="{number}">\n<h3>{name(memory.architecture)} '
-        f'<span class="with" data-out="with">{text(with_what)}</span></h3>\n'
-        '<div class="peaks">\n'
-        f'<p><span class="what">Training peak</span> <output class="big" data-out="training-peak" '
-        f'data-bytes="{training.peak_bytes}">{format_bytes(training.peak_bytes, units)}</output> '
-        f'<span class="exact" data-out="training-exact">{training.peak_bytes:,} bytes</span> '
-        f'<span class="where" data-out="training-at">{place(training.peak_at)}</span></p>\n'
-        f'<p><span class="what">Inference peak</span> <output class="big" data-out="inference-peak" '
-        f'data-bytes="{inference.peak_bytes}">{format_bytes(inference.peak_bytes, units)}</output> '
-        f'<span class="exact" data-out="inference-exact">{inference.peak_bytes:,} bytes</span> '
-        f'<span class="where" data-out="inference-at">{place(inference.peak_at)}</span></p>\n'
+        f'<span class="with" data-out="with">{plural(options.batch, "image")}, {options.optimizer}</span></h3>\n'
+        f'<div class="peaks">\n{_peak("training", training, units)}\n{_peak("inference", inference, units)}\n'
         '<p class="fits" hidden><span class="what">Largest batch that fits</span> '
         '<output class="big" data-out="fits-training"></output> <span class="exact">in training</span> '
         '<span class="where" data-out="fits-inference"></span></p>\n</div>\n'
-        f"<div>{_strip(memory)}\n{table(caption, columns, rows, kind='breakdown')}</div>\n</div>"
+        f"<div>{_bar(memory)}\n{table(caption, columns, rows, kind='breakdown')}</div>\n</div>"
     )
 
 
-def _bytes(count: int, units: str, key: str) -> str:
-    return f'<span data-out="{key}" data-bytes="{count}">{format_bytes(count, units)}</span>'
+def _peak(kind: str, peak: Training | Inference, units: str) -> str:
+    """A peak, short and exact, with its place."""
+    size = peak.peak_bytes
+    return (
+        f'<p><span class="what">{kind.capitalize()} peak</span> '
+        f'<output class="big" data-out="{kind}-peak" data-bytes="{size}">{format_bytes(size, units)}</output> '
+        f'<span class="exact" data-out="{kind}-exact">{size:,} bytes</span> '
+        f'<span class="where" data-out="{kind}-at">{place(peak.peak_at)}</span></p>'
+    )
 
 
-def error(guess: int, truth: int) -> str:
-    """By how much a guess is off, in percent of the truth."""
-    tenths = (2000 * abs(guess - truth) + truth) // (2 * truth) if truth else 0
+def deviation(guess: int, truth: int) -> str:
+    """The deviation of a guess from the truth, in percent."""
     sign = "+" if guess >= truth else "\u2212"
-    return f"{sign}{tenths // 10}.{tenths % 10} %"
+    return sign + percent(abs(guess - truth), truth)
 
 
-def _strip(memory: MemoryReport) -> str:
-    """The parts of the training peak side by side, to scale."""
+def _bar(memory: MemoryReport) -> str:
+    """The categories of the training peak side by side, to scale."""
     whole = memory.training.peak_bytes or 1
     at = 0
     parts = []
@@ -189,11 +163,11 @@ def _strip(memory: MemoryReport) -> str:
     )
 
 
-def by_batch(memory: MemoryReport, curve: Curve, units: str) -> str:
-    """A table of peaks for some batches and optimizers, which stands there without a program."""
+def _batch_table(memory: MemoryReport, curve: Curve, units: str) -> str:
+    """The static table of peaks by batch size and optimizer."""
     chosen = memory.options.optimizer
     optimizers = [name for name in dict.fromkeys((*SHOWN, chosen)) if name in curve.optimizers]
-    columns = [("images", "n"), *((name, "n") for name in optimizers), ("inference", "n")]
+    columns = [("batch", "n"), *((name, "n") for name in optimizers), ("inference", "n")]
     batches = sorted({*BATCHES, memory.options.batch})
     rows = []
     for batch in batches:
@@ -201,22 +175,23 @@ def by_batch(memory: MemoryReport, curve: Curve, units: str) -> str:
         cells = [format_bytes(peak, units) for peak in (*peaks, curve.inference(batch).bytes)]
         rows.append([f"{batch:,}", *cells])
     listed = f"{', '.join(optimizers[:-1])} or {optimizers[-1]}" if len(optimizers) > 1 else "".join(optimizers)
-    caption = f"Peak memory of {memory.architecture} by images in a batch: training with {listed}, and inference"
+    caption = f"Peak memory of {memory.architecture} by batch size: training with {listed}, and inference"
     return table(caption, columns, rows, kind="batches")
 
 
-def _beside(profile: str, units: str) -> str:
-    """What a device holds beside live tensors."""
+def _overhead(profile: str, units: str) -> str:
+    """The memory of a device that is not live tensors."""
     from cnncalc.views.memory import overheads
 
     if not profile.startswith("torch"):
         return ""
-    items = "; ".join([f"{item.what}: {item.low_text(Notation(units))} ({item.source})" for item in overheads(profile)])
-    return paragraph(text(f"A device holds more than live tensors: {items}."), "note")
+    notation = Notation(units)
+    items = "; ".join([f"{item.what}: {item.range_text(notation)} ({item.source})" for item in overheads(profile)])
+    return paragraph(text(f"Device overhead, not included: {items}."), "note")
 
 
 def memory_data(memory: MemoryReport, curve: Curve) -> dict[str, Any]:
-    """What the program of the page needs to work out any batch."""
+    """What the program of the page needs to compute the peaks of any batch."""
     each = bytes_per_element(memory.options.dtype)
     totals = memory.report.totals
     return {

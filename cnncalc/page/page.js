@@ -6,7 +6,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   root.classList.add("js");
 
-  // Numbers: whole ones of any size, written as the command line writes them.
+  // Numbers: integers of any size, written as the command line writes them.
 
   const STEPS = {
     iec: [1024n, ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"]],
@@ -19,7 +19,7 @@
   };
   const grouped = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 
-  /** count / size rounded half up to so many significant digits, as a whole number and its decimals. */
+  /** count / size rounded half up to significant digits, as an integer and the number of its decimals. */
   function significant(count, size, digits) {
     let decimals = digits - 1;
     while (decimals > 0 && count >= size * 10n ** BigInt(digits - decimals)) decimals -= 1;
@@ -64,7 +64,7 @@
   const percent = (part, whole) => `${written(tenths(part, whole), 1)} %`;
   const images = (count) => `${grouped(count)} image${count === 1n ? "" : "s"}`;
 
-  /** Bytes as they are typed: 8GiB, 512 MB, 1.5 GiB; null for anything else. */
+  /** Parses bytes such as 8GiB, 512 MB, 1.5 GiB; null for anything else. */
   function readBytes(text) {
     const found = /^([0-9]{1,18})(?:\.([0-9]{1,18}))? ?([A-Za-z]*)$/.exec(text.trim());
     if (!found || !(found[3] in UNITS)) return null;
@@ -90,7 +90,7 @@
   system.addEventListener("change", showTheme);
   showTheme();
 
-  // Tables that are sorted; that of the layers is searched and folded, too.
+  // Tables that can be sorted; the layer table can be searched and folded, too.
 
   const natural = new Intl.Collator("en", { numeric: true }).compare;
 
@@ -100,8 +100,8 @@
       this.body = table.tBodies[0];
       this.status = find("#found");
       this.query = "";
-      this.hasPlaces = table.id === "layers"; // its first column is the place in the net
-      this.column = this.hasPlaces ? 0 : -1;
+      this.isLayers = table.id === "layers"; // its first column is the index of the layer
+      this.column = this.isLayers ? 0 : -1;
       this.down = false;
       this.rows = [...this.body.rows].map((line, number) => ({
         line,
@@ -138,7 +138,7 @@
       if (cell.dataset.v !== undefined) return BigInt(cell.dataset.v);
       const text = cell.firstChild ? cell.firstChild.data.replace(/,/g, "") : "";
       if (text) return BigInt(text);
-      return this.hasPlaces && place === 0 ? BigInt(row.number) : 0n;
+      return this.isLayers && place === 0 ? BigInt(row.number) : 0n;
     }
 
     makeSortable(head, place) {
@@ -146,10 +146,10 @@
       button.type = "button";
       button.className = "sort";
       button.textContent = head.textContent;
-      if (this.hasPlaces && place === 0) button.setAttribute("aria-label", "# (place in the net)");
+      if (this.isLayers && place === 0) button.setAttribute("aria-label", "# (index of the layer)");
       head.replaceChildren(button);
       button.addEventListener("click", () => {
-        // numbers begin with the largest, words and places with the first
+        // numbers start in descending order, names and indices in ascending order
         const first = this.isNumber[place] && place > 0;
         this.down = this.column === place ? !this.down : first;
         this.column = place;
@@ -179,7 +179,7 @@
       });
     }
 
-    foldAll(isOpen) {
+    setAll(isOpen) {
       for (const row of this.rows) row.isOpen = isOpen;
       this.show();
     }
@@ -189,15 +189,15 @@
       return false;
     }
 
-    isNatural() {
-      return !this.query && (this.column < 0 || (this.hasPlaces && this.column === 0 && !this.down));
+    isInNetOrder() {
+      return !this.query && (this.column < 0 || (this.isLayers && this.column === 0 && !this.down));
     }
 
-    /** The rows that are seen, in their order. What is folded is sorted as one row; a search looks at layers alone. */
-    seen() {
+    /** The visible rows in order. A folded block is sorted as one row; a search only finds layers. */
+    visibleRows() {
       if (this.query) return this.sorted(this.layers.filter((row) => row.text.includes(this.query)));
       const rows = this.rows.filter((row) => !this.isInside(row));
-      if (this.isNatural()) return rows;
+      if (this.isInNetOrder()) return rows;
       return this.sorted(rows.filter((row) => !row.isBlock || !row.isOpen));
     }
 
@@ -209,14 +209,14 @@
     }
 
     show() {
-      const seen = this.seen();
-      const there = new Set(seen);
-      const isFlat = !this.isNatural();
-      // what is not seen is there in print: in its place, or behind the rows that were sorted
-      const rows = isFlat ? [...seen, ...this.rows.filter((row) => !there.has(row))] : this.rows;
+      const seen = this.visibleRows();
+      const visible = new Set(seen);
+      const isFlat = !this.isInNetOrder();
+      // hidden rows are printed: in place, or after the sorted rows
+      const rows = isFlat ? [...seen, ...this.rows.filter((row) => !visible.has(row))] : this.rows;
       this.body.append(...rows.map((row) => row.line));
       for (const row of this.rows) {
-        row.line.classList.toggle("off", !there.has(row));
+        row.line.classList.toggle("off", !visible.has(row));
         if (row.button) row.button.setAttribute("aria-expanded", String(row.isOpen));
       }
       const plain = seen.filter((row) => !row.isBlock || !row.isOpen);
@@ -232,14 +232,14 @@
         else head.removeAttribute("aria-sort");
       });
       this.table.classList.toggle("flat", isFlat);
-      this.say(seen);
+      this.report(seen);
     }
 
-    say(seen) {
-      if (!this.hasPlaces) return;
+    report(seen) {
+      if (!this.isLayers) return;
       const layers = seen.filter((row) => !row.isBlock).length;
       const away = this.layers.length - layers;
-      const folded = away ? `${grouped(away)} layer${away === 1 ? "" : "s"} folded away` : "";
+      const folded = away ? `${grouped(away)} layer${away === 1 ? "" : "s"} hidden` : "";
       this.status.textContent = this.query ? `${grouped(layers)} of ${grouped(this.layers.length)} layers found` : folded;
     }
   }
@@ -256,33 +256,33 @@
     });
     const hasBlocks = layers.rows.some((row) => row.isBlock);
     find("#folding").hidden = !hasBlocks;
-    find("#fold").addEventListener("click", () => layers.foldAll(false));
-    find("#unfold").addEventListener("click", () => layers.foldAll(true));
+    find("#fold").addEventListener("click", () => layers.setAll(false));
+    find("#unfold").addEventListener("click", () => layers.setAll(true));
     const cells = all("td.n:not([data-v])", layers.table)
       .filter((cell) => cell.cellIndex > 0 && cell.firstChild)
       .map((cell) => [cell.firstChild, cell.firstChild.data]);
     const memory = all("td.n[data-v]", layers.table)
       .filter((cell) => cell.cellIndex === 5 && cell.firstChild)
       .map((cell) => [cell.firstChild, cell.firstChild.data, `${grouped(cell.dataset.v)} B`]);
-    const writeNumbers = (way) => {
+    const writeNumbers = (form) => {
       for (const [node, exact] of cells) {
-        node.data = way === "short" && /^[0-9,]+$/.test(exact) ? short(BigInt(exact.replace(/,/g, ""))) : exact;
+        node.data = form === "short" && /^[0-9,]+$/.test(exact) ? short(BigInt(exact.replace(/,/g, ""))) : exact;
       }
-      for (const [node, brief, exact] of memory) node.data = way === "short" ? brief : exact;
-      layers.table.classList.toggle("how", way === "how");
+      for (const [node, brief, exact] of memory) node.data = form === "short" ? brief : exact;
+      layers.table.classList.toggle("formulas", form === "formula");
     };
     for (const radio of all("input[name=numbers]")) {
       radio.addEventListener("change", () => writeNumbers(radio.value));
     }
     writeNumbers(find("input[name=numbers]:checked").value);
-    if (hasBlocks && layers.layers.length > data.fold) layers.foldAll(false);
+    if (hasBlocks && layers.layers.length > data.fold) layers.setAll(false);
   }
 
-  // Where a drawing is wider than its frame, a graph begins in its middle.
+  // A graph that is wider than its frame starts scrolled to its middle.
 
   for (const frame of all("figure.graph .scroll")) frame.scrollLeft = (frame.scrollWidth - frame.clientWidth) / 2;
 
-  // Memory: the peaks of any batch, from what is alive at the moments that can be the largest.
+  // Memory: the peaks of any batch, from the live sizes at the operations that can be the largest.
 
   const PARTS = ["parameters", "gradients", "optimizer_state", "buffers", "inputs", "activations", "transient"];
   const LARGEST = 1n << 24n;
@@ -294,7 +294,7 @@
       this.sizes = net.sizes.map(([fixed, each]) => [BigInt(fixed), BigInt(each)]);
     }
 
-    /** Bytes of [fixed, class, count, class, count, ...] */
+    /** The bytes of [fixed, size, count, size, count, ...], each size by its index. */
     amount(list, batch) {
       let total = BigInt(list[0]);
       for (let place = 1; place < list.length; place += 2) {
@@ -305,15 +305,16 @@
       return total;
     }
 
-    moment([at, phase, ...pots], batch) {
-      const [activations, gradients, transient] = pots.map((pot) => this.amount(pot, batch));
+    /** The live bytes at one operation. */
+    operation([at, phase, ...amounts], batch) {
+      const [activations, gradients, transient] = amounts.map((amount) => this.amount(amount, batch));
       return { at, phase, activations, gradients, transient, total: activations + gradients + transient };
     }
 
     highest(course, batch) {
       let best = null;
-      for (const moment of course.moments) {
-        const here = this.moment(moment, batch);
+      for (const operation of course.moments) {
+        const here = this.operation(operation, batch);
         if (!best || here.total > best.total) best = here;
       }
       return best;
@@ -321,13 +322,13 @@
 
     training(batch, optimizer) {
       const course = this.net.special[String(batch)] || this.net.step;
-      const [kept, brief] = this.net.optimizers[optimizer].map(BigInt);
+      const [state, temporary] = this.net.optimizers[optimizer].map(BigInt);
       let best = this.highest(course, batch);
       if (course.end) {
-        const end = this.moment(course.end, batch);
-        if (end.total + brief > best.total) best = { ...end, isStep: true, transient: end.transient + brief };
+        const end = this.operation(course.end, batch);
+        if (end.total + temporary > best.total) best = { ...end, isStep: true, transient: end.transient + temporary };
       }
-      return this.peak(course, best, batch, kept);
+      return this.peak(course, best, batch, state);
     }
 
     inference(batch) {
@@ -349,7 +350,7 @@
     }
   }
 
-  /** The largest batch whose peak fits; 0n if not one image does. */
+  /** The largest batch whose peak fits; 0n if one image does not fit. */
   function largestBatch(peak, room) {
     if (peak(1n) > room) return 0n;
     let low = 1n;
@@ -367,7 +368,7 @@
     return low;
   }
 
-  /** Peaks over the batch as lines: both scales are logarithms, so that straight growth is a straight line. */
+  /** Peaks by batch size as lines; both scales are logarithmic. */
   class Chart {
     constructor(figure) {
       figure.hidden = false;
@@ -382,7 +383,7 @@
       this.svg.append(element);
     }
 
-    /** How wide the longest of some texts is. */
+    /** The width of the widest text. */
     longest(texts) {
       let most = 0;
       for (const text of texts) {
@@ -393,7 +394,7 @@
       return most;
     }
 
-    /** ``lines`` are [label, class, batch => bytes]; ``mark`` is the batch that is looked at, ``room`` the memory. */
+    /** ``lines`` are [label, class, batch => bytes]; ``mark`` is the current batch, ``room`` the device memory. */
     draw(lines, mark, room) {
       const { left, top, bottom } = this.frame;
       const right = Math.min(this.frame.right, 550 - this.longest(lines.map(([label]) => label)));
@@ -422,7 +423,7 @@
       for (let power = 0; power <= last; power += every) {
         this.add("text", { x: x(power), y: bottom + 18, "text-anchor": "middle" }, short(2n ** BigInt(power)));
       }
-      this.add("text", { x: (left + right) / 2, y: bottom + 36, "text-anchor": "middle" }, "images in a batch");
+      this.add("text", { x: (left + right) / 2, y: bottom + 36, "text-anchor": "middle" }, "batch size");
       const at = x(log(mark));
       this.add("path", { class: "mark", d: `M${at} ${top}V${bottom}` });
       if (room !== null && scaled(room || 1n) > low && scaled(room || 1n) < high) {
@@ -448,7 +449,7 @@
     const curves = data.nets.map((net) => new Curve(net));
     const blocks = all("[data-net]");
     let batch = BigInt(data.batch);
-    let free = readBytes(room.value);
+    let deviceMemory = readBytes(room.value);
     let waiting = 0;
 
     const put = (block, key, text, count) => {
@@ -461,7 +462,7 @@
       const place = find(`[data-out="${key}"]`, block);
       const layer = document.createElement("bdi");
       layer.textContent = peak.at;
-      if (peak.isStep) place.replaceChildren("in the step of the optimizer");
+      if (peak.isStep) place.replaceChildren("in the optimizer step");
       else if (peak.phase) place.replaceChildren(`in the ${peak.phase} pass of `, layer);
       else place.replaceChildren("at ", layer);
     };
@@ -486,12 +487,12 @@
         const [each, parameters] = curves[0].net.notes.map(BigInt);
         lines.push(["course notes", "rule", (count) => 2n * each * count + 3n * parameters]);
       }
-      chart.draw(lines, batch, free);
+      chart.draw(lines, batch, deviceMemory);
     };
 
     function show() {
       drawChart();
-      const said = [];
+      const announced = [];
       curves.forEach((curve, number) => {
         const block = blocks[number];
         const training = curve.training(batch, chosen.value);
@@ -516,21 +517,21 @@
         }
         const [each, parameters] = curve.net.notes.map(BigInt);
         const rule = 2n * each * batch + 3n * parameters;
-        put(block, "notes-training", bytes(rule), rule);
-        put(block, "notes-inference", bytes(each * batch + parameters), each * batch + parameters);
+        put(block, "training-notes", bytes(rule), rule);
+        put(block, "inference-notes", bytes(each * batch + parameters), each * batch + parameters);
         const off = rule - training.total;
-        put(block, "notes-error", `${off < 0n ? "\u2212" : "+"}${percent(off < 0n ? -off : off, training.total)}`);
-        find(".fits", block).hidden = free === null;
-        if (free !== null) {
-          const most = largestBatch((count) => curve.training(count, chosen.value).total, free);
-          const alone = largestBatch((count) => curve.inference(count).total, free);
+        put(block, "deviation", `${off < 0n ? "\u2212" : "+"}${percent(off < 0n ? -off : off, training.total)}`);
+        find(".fits", block).hidden = deviceMemory === null;
+        if (deviceMemory !== null) {
+          const most = largestBatch((count) => curve.training(count, chosen.value).total, deviceMemory);
+          const alone = largestBatch((count) => curve.inference(count).total, deviceMemory);
           const text = (count) => (count === LARGEST ? `at least ${grouped(count)}` : grouped(count));
           put(block, "fits-training", most ? text(most) : "none");
           find('[data-out="fits-training"]', block).dataset.batch = String(most);
           put(block, "fits-inference", `${alone ? text(alone) : "none"} in inference`);
           find('[data-out="fits-inference"]', block).dataset.batch = String(alone);
         }
-        said.push(
+        announced.push(
           `${curve.net.name}, ${images(batch)}, ${chosen.value}: training ${bytes(training.total)}, ` +
             `inference ${bytes(inference.total)}`,
         );
@@ -538,7 +539,7 @@
       slide.setAttribute("aria-valuetext", images(batch));
       clearTimeout(waiting);
       waiting = setTimeout(() => {
-        find("#said").textContent = said.join("; ");
+        find("#status").textContent = announced.join("; ");
       }, 400);
     }
 
@@ -551,7 +552,7 @@
     typed.addEventListener("input", () => {
       const text = typed.value.replace(/[ ,]/g, "");
       if (!/^[0-9]{1,18}$/.test(text) || BigInt(text) < 1n) {
-        wrong(typed, "A whole number of at least 1.");
+        wrong(typed, "An integer of at least 1.");
         return;
       }
       wrong(typed, "");
@@ -562,8 +563,8 @@
     });
     chosen.addEventListener("change", show);
     room.addEventListener("input", () => {
-      free = readBytes(room.value);
-      wrong(room, free === null ? "A number and a unit, such as 8 GiB." : "");
+      deviceMemory = readBytes(room.value);
+      wrong(room, deviceMemory === null ? "A number and a unit, such as 8 GiB." : "");
       show();
     });
     show();

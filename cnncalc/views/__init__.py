@@ -1,1 +1,1 @@
-"""Views: what a command shows. Each builds a document, which a writer of cnncalc.formats writes."""
+"""Views: each builds the document that a command shows; :mod:`cnncalc.formats` writes it."""

@@ -1,12 +1,12 @@
-"""An arena plan as a document: what it takes, where every volume lies, and a map of offsets over time."""
+"""The document of an arena plan: its size, the offset of each volume, and a map of offsets over time."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number, plural
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number
 from cnncalc.memory.arena import draw, marks
-from cnncalc.units import format_bytes
+from cnncalc.units import format_bytes, plural
 
 if TYPE_CHECKING:
     from cnncalc.memory.arena import ArenaPlan
@@ -19,13 +19,11 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
         return format_bytes(count, units)
 
     images = plural(plan.batch, "image")
-    gap = (
-        "no more than is alive at once" if not plan.gap_bytes else f"{size(plan.gap_bytes)} more than is alive at once"
-    )
+    gap = f"{size(plan.gap_bytes)} above" if plan.gap_bytes else "equal to"
     heading = (
         f"{plan.architecture}: one arena for inference, {images}, {plan.dtype} "
         f"({plan.bytes_per_element} bytes an element)",
-        f"{size(plan.arena_bytes)} ({plan.arena_bytes:,} bytes) hold every volume, {gap}",
+        f"{size(plan.arena_bytes)} ({plan.arena_bytes:,} bytes) for all volumes, {gap} the peak of live bytes",
     )
     columns = (
         Column("mark", "mark"),
@@ -48,22 +46,22 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
         )
         for volume, mark in zip(plan.volumes, marks(plan), strict=True)
     )
-    exact = "no order does with less" if plan.is_exact_order else "found by trying, an order with less may exist"
-    order = f"{plan.order}: at most {size(plan.bound_bytes)} alive at once, at {plan.peak_at}; {exact}"
+    exact = "the optimal order" if plan.is_exact_order else "a heuristic order, a better one may exist"
+    order = f"{plan.order}: at most {size(plan.bound_bytes)} live at once, at {plan.peak_at}; {exact}"
     if plan.bound_bytes != plan.given_bound_bytes:
         order += f"; in the order given {size(plan.given_bound_bytes)}"
     closing = (
         Paragraph("order", (order,)),
         Paragraph(
-            "beside it",
+            "for comparison",
             (
-                f"all volumes, each in memory of its own: {size(plan.sum_bytes)}; every layer's: "
-                f"{size(plan.every_volume_bytes)}; those of the notes' table: {size(plan.notes_bytes)}",
-                f"the largest input and output of one operation: {size(plan.widest_bytes)}",
-                f"without fusing convolution, BN and activation: {size(plan.unfused.arena_bytes)}",
+                f"separate memory for these volumes: {size(plan.sum_bytes)}; for those of all layers: "
+                f"{size(plan.every_volume_bytes)}; for those of the notes' table: {size(plan.notes_bytes)}",
+                f"largest input and output of one operation: {size(plan.widest_bytes)}",
+                f"arena without fusing convolution, BN and activation: {size(plan.unfused.arena_bytes)}",
             ),
         ),
-        Paragraph("map", ("addresses upward, steps to the right", *draw(plan, width=width)), verbatim=True),
+        Paragraph("map", ("offsets upward, steps to the right", *draw(plan, width=width)), verbatim=True),
     )
     return Document(heading, Table(columns, rows), closing, lambda: _data(plan))
 

@@ -1,4 +1,4 @@
-"""The named nets with their facts, and a net as its expanded layers."""
+"""The list of named nets, and the expanded layers of a net."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LAYERS = (
 
 
 def nets_document(reports: Sequence[Report], *, notation: Notation = USUAL) -> Document:
-    """One row a net: input, layers, parameters, multiply-adds and bytes of activations for one image, source."""
+    """One row a net: input, layers, parameters, MACs and activation bytes for one image, source."""
     rows = []
     for report in reports:
         totals = report.totals
@@ -49,14 +49,14 @@ def nets_document(reports: Sequence[Report], *, notation: Notation = USUAL) -> D
                 Cell(report.source or "", report.source or "", ""),
             )
         )
-    counted = (
-        "for one image in float32; layers as in the table, input included; 1 MAC is one multiply and one add",
-        f"activations: bytes of all volumes with memory of their own; {notation.rule}",
+    conventions = (
+        "for one image in float32; layers include the input; 1 MAC is one multiply and one add",
+        f"activations: bytes of all volumes that are not in place; {notation.rule}",
     )
     return Document(
         (),
         Table(NETS, tuple(rows)),
-        (Paragraph("counted", counted),),
+        (Paragraph("conventions", conventions),),
         lambda: {"schema": 1, "nets": [_net(report) for report in reports]},
     )
 
@@ -79,13 +79,13 @@ def _net(report: Report) -> dict[str, Any]:
 
 
 def layers_document(report: Report) -> Document:
-    """The net as it was expanded: one row a layer with the keys that are not at their defaults."""
+    """The expanded net: one row a layer with the keys that differ from their defaults."""
     rows = tuple([_layer(report, row) for row in report.layers])
     return Document((), Table(LAYERS, rows), (), lambda: _layers(report))
 
 
 def keys_of(report: Report, row: LayerReport) -> dict[str, Any]:
-    """The keys of a layer that differ from their defaults, those of its place in the net included."""
+    """The keys of a layer that differ from their defaults, with trainable, share and training_only."""
     keys = row.layer.written()
     node = report.graph.nodes[row.index]
     if not node.trainable:

@@ -1,12 +1,13 @@
-"""What two nets differ in, as a document."""
+"""The document of ``diff``: the totals of two nets, and the layers that differ."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number, plural, word
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number, word
 from cnncalc.formats.notation import USUAL, Notation
 from cnncalc.layers.keys import shown
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from cnncalc.analysis.difference import Change, Difference, LayerDifference, Quantity
@@ -21,7 +22,7 @@ TITLES = {
     "inference_memory": "inference memory",
     "training_memory": "training memory",
 }
-"""What a total is called, where it is not by its key."""
+"""Titles of totals that are not their keys."""
 
 COLUMNS = (
     Column("change", "change"),
@@ -32,7 +33,7 @@ COLUMNS = (
     Column("parameters", "parameters", True),
     Column("macs", "MACs", True),
 )
-"""The columns for people; numbers are by how much a layer has grown."""
+"""The columns for people; numbers are changes."""
 
 COUNTS = ("activations", "weights", "parameters", "macs")
 EXACT = (
@@ -42,7 +43,7 @@ EXACT = (
     *(Column(f"{key}_{side}", f"{key} {side}", True) for key in COUNTS for side in ("before", "after")),
     *(Column(f"in_place_{side}", f"in place {side}") for side in ("before", "after")),
 )
-"""The columns for programs: both sides of everything."""
+"""The columns for programs, with the values of both nets."""
 
 
 def difference_document(
@@ -55,10 +56,10 @@ def difference_document(
     notation: Notation = USUAL,
     exact: bool = False,
 ) -> Document:
-    """The totals of both nets, and the layers that are not the same.
+    """The totals of both nets, and the layers that differ.
 
-    With ``depth`` those of a block, so many dots deep, are one row. ``columns`` is a list of keys; without it ``exact``
-    gives the columns for programs.
+    With ``depth`` the layers of each block so many dots deep are one row. ``columns`` is a list of keys; without it
+    ``exact`` selects the columns for programs.
     """
     if depth is not None:
         blocks = block_differences(found, depth)
@@ -69,13 +70,13 @@ def difference_document(
     before, after = names
     closing = []
     if found.renumbered:
-        text = f"{plural(found.renumbered, 'layer')} of the same design with another number in the name"
+        text = f"{plural(found.renumbered, 'layer')} whose names differ only in their number"
         closing.append(Paragraph("renumbered", (text,)))
     if not found.is_equal:
         memory = f"{plural(options.batch, 'image')} in {options.dtype}, {options.profile}, {options.optimizer}"
         closing.append(Paragraph("memory", (memory,)))
-        counted = f"counts are for one image; 1 MAC is one multiply and one add; {notation.rule}"
-        closing.append(Paragraph("counted", (counted,)))
+        conventions = f"counts are for one image; 1 MAC is one multiply and one add; {notation.rule}"
+        closing.append(Paragraph("conventions", (conventions,)))
     return Document(
         heading=(f"{before} -> {after}", verdict(found)),
         table=table,
@@ -86,7 +87,7 @@ def difference_document(
 
 
 def _layers_table(found: Difference, notation: Notation, *, exact: bool, every: bool) -> Table:
-    """One row a layer that is not the same, with the columns for people or for programs, or with ``every`` both."""
+    """One row for each layer that differs, with the columns for people or for programs, or with ``every`` both."""
     if every:
         rows = [(*_cells(layer, notation), *_exact_cells(layer, notation)[1:]) for layer in found.different]
         return Table((*COLUMNS, *EXACT[1:]), tuple(rows))
@@ -95,19 +96,12 @@ def _layers_table(found: Difference, notation: Notation, *, exact: bool, every: 
 
 
 def verdict(found: Difference) -> str:
-    """In one line what is different."""
+    """One line: how many layers are added, removed, changed and so on."""
     if found.is_equal:
         return f"no difference: the same {plural(len(found.layers), 'layer')}, the same costs"
-    words = {
-        "added": "added",
-        "removed": "removed",
-        "changed": "changed",
-        "renamed": "renamed",
-        "affected": "affected by that",
-    }
-    counts = [(found.count(status), text) for status, text in words.items()]
-    parts = [f"{count:,} {text}" for count, text in counts if count]
-    return f"layers: {', '.join(parts) or 'all the same'}; {found.count('same'):,} the same"
+    counts = [(found.count(status), status) for status in ("added", "removed", "changed", "renamed", "affected")]
+    parts = [f"{count:,} {status}" for count, status in counts if count]
+    return "layers: " + ", ".join([*parts, f"{found.count('same'):,} unchanged"])
 
 
 def _summary(found: Difference, notation: Notation) -> Table:
@@ -136,7 +130,7 @@ def _total(quantity: Quantity, notation: Notation) -> tuple[Cell, ...]:
 
 
 def percent(quantity: Quantity) -> str:
-    """``+3.8``; of what was not there before nothing can be said."""
+    """``+3.8``; empty if the quantity was 0 before."""
     tenths = quantity.tenths
     if tenths is None:
         return "" if quantity.change else "0.0"
@@ -150,7 +144,7 @@ def percent(quantity: Quantity) -> str:
 
 
 def _both(before: str | None, after: str | None) -> str:
-    """``a -> b``, and once what is the same or has one side alone."""
+    """``a -> b``; one side if both are the same or the other is missing."""
     if before is None or after is None or before == after:
         return (before if after is None else after) or ""
     return f"{before} -> {after}"
@@ -168,14 +162,14 @@ def change_text(change: Change) -> str:
 
 
 def _what(layer: LayerDifference) -> str:
-    """The keys that changed, in words; of a layer that comes or goes its label."""
+    """The keys that changed; the label of a layer that was added or removed."""
     before, after = layer.before, layer.after
     if before is None or after is None:
         row = after or before
         return row.label if row else ""
     parts = [change_text(change) for change in layer.changes]
     if before.in_place != after.in_place and not any(change.key == "in_place" for change in layer.changes):
-        parts.append(f"works in place {shown(before.in_place)} -> {shown(after.in_place)}")
+        parts.append(f"in place {shown(before.in_place)} -> {shown(after.in_place)}")
     return f"{after.label}: {', '.join(parts)}" if parts else after.label
 
 
@@ -183,9 +177,9 @@ def _what(layer: LayerDifference) -> str:
 
 
 class BlockDifference(NamedTuple):
-    """The layers of a block that are not the same, summed: by how much its counts have grown.
+    """The layers of a block that differ, and the changes of its counts.
 
-    ``before`` and ``after`` are the layers whose output the block gives, None where it does not exist.
+    ``before`` and ``after`` are the layers whose output is that of the block, None in the net that lacks it.
     """
 
     name: str
@@ -195,18 +189,18 @@ class BlockDifference(NamedTuple):
 
     @property
     def status(self) -> str:
-        """``added`` or ``removed`` where one net has no such block, else ``changed``; of a single layer its own."""
+        """``added`` or ``removed`` if one net lacks the block, else ``changed``; for a single layer its status."""
         if len(self.layers) == 1 and self.name in _names_of(self.layers[0]):
             return self.layers[0].status
         return "removed" if self.after is None else "added" if self.before is None else "changed"
 
     def change(self, count: str) -> int:
-        """By how much a count of the block has grown."""
+        """The change of a count."""
         return sum([layer.change(count) for layer in self.layers])
 
     @property
     def what(self) -> str:
-        """How many layers are of which status; of a layer what is different."""
+        """How many layers have which status; for a single layer its differences."""
         if len(self.layers) == 1 and self.name in _names_of(self.layers[0]):
             return _what(self.layers[0])
         statuses = [layer.status for layer in self.layers]
@@ -218,7 +212,7 @@ def _names_of(layer: LayerDifference) -> list[str]:
 
 
 def block_differences(found: Difference, depth: int) -> list[BlockDifference]:
-    """The layers that are not the same by block, so many dots deep; a layer outside such blocks is its own."""
+    """The layers that differ, by blocks so many dots deep; a layer outside of them is a block of its own."""
 
     def block_of(row: LayerReport) -> str:
         return ".".join(row.name.split(".")[:depth])
@@ -252,12 +246,12 @@ def _block_cells(block: BlockDifference, notation: Notation) -> tuple[Cell, ...]
 
 
 def _signed(text: str, change: int) -> str:
-    """A change as it is written, with its sign; nothing where nothing has changed."""
+    """A change with its sign; empty if it is 0."""
     return f"+{text}" if change > 0 else text if change else ""
 
 
 def _grown(change: int, notation: Notation) -> Cell:
-    """By how much a count has grown."""
+    """A cell with the change of a count."""
     return Cell(_signed(notation.brief(change), change), change)
 
 

@@ -1,10 +1,10 @@
-"""How each number of one layer comes about, step by step."""
+"""How each number of one layer is computed, step by step."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.formats.document import Cell, Column, Document, Table, listing, plural
+from cnncalc.formats.document import Cell, Column, Document, Table, listing
 from cnncalc.layers.activation import Activation
 from cnncalc.layers.convolution import Convolution, Deconv
 from cnncalc.layers.linear import Dense
@@ -12,17 +12,19 @@ from cnncalc.layers.merge import Concat, Elementwise, Merge
 from cnncalc.layers.pooling import AdaptivePooling, GlobalAveragePool, Pooling
 from cnncalc.layers.reshape import Flatten, Reshape, Slice, Upsample, ZeroPad
 from cnncalc.layers.window import SIDES
-from cnncalc.units import bytes_per_element, format_bytes
+from cnncalc.units import bytes_per_element, format_bytes, plural
 from cnncalc.views.layer_table import with_exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.layers.base import Parameter
+    from cnncalc.volume import Volume
 
 
 def document(report: Report, row: LayerReport, *, units: str = "iec", in_place: bool = True) -> Document:
-    """The explanation of one row of a report; ``in_place`` as it was given to the report."""
+    """The explanation of one row of a report; ``in_place`` is the option of the report."""
     steps = list(explanation(report, row, units=units, in_place=in_place))
     title = f"{row.name} of {report.name}: {row.label}, layer {row.index + 1:,} of {len(report.layers):,}"
     columns = (Column("number", ""), Column("step", ""))
@@ -48,7 +50,7 @@ def _data(report: Report, row: LayerReport, steps: list[tuple[str, str]]) -> dic
 
 
 def explanation(report: Report, row: LayerReport, *, units: str, in_place: bool = True) -> Iterator[tuple[str, str]]:
-    """Pairs of what is explained and one step towards it."""
+    """Pairs of the number that is explained and a step of its computation."""
     each = bytes_per_element(report.dtype)
     for name, volume in zip(row.inputs, row.input_volumes, strict=True):
         yield "input", f"{volume} from {name}"
@@ -66,7 +68,7 @@ def explanation(report: Report, row: LayerReport, *, units: str, in_place: bool 
     for step in field_steps(report, row):
         yield "receptive field", step
     if row.training_only:
-        yield "test time", "does not run: it serves training alone, or is fed by such layers only"
+        yield "test time", "does not run: training only"
 
 
 def _memory(report: Report, row: LayerReport, each: int, units: str, in_place: bool) -> Iterator[tuple[str, str]]:
@@ -77,25 +79,20 @@ def _memory(report: Report, row: LayerReport, each: int, units: str, in_place: b
     if row.activation_bytes >= 1000:
         text += f" = {format_bytes(row.activation_bytes, units)}"
     if is_shared:
-        text = f"0 of its own; its volume is {text}"
+        text = f"0, since the memory is shared; its volume is {text}"
     yield "bytes", text + (f" for a batch of {report.batch:,}" if report.batch > 1 else "")
 
 
 def _learned(row: LayerReport, each: int, units: str) -> Iterator[tuple[str, str]]:
-    learned = [array for array in row.arrays if array.role != "buffer"]
     if row.shared_with:
-        yield "parameters", f"0 of its own: it uses those of {row.shared_with}, where they are counted"
+        yield "parameters", f"0: those of {row.shared_with} are used, and counted there"
         return
+    learned = any(array.role != "buffer" for array in row.arrays)
     for role, what in (("weight", "weights"), ("bias", "biases"), ("buffer", "buffers")):
-        arrays = [array for array in row.arrays if array.role == role]
-        for array in arrays:
-            shape = "x".join(str(part) for part in array.shape)
-            yield what, f"{array.name} [{shape}]: {with_exact(array.count.text, array.count.value)}"
-        if len(arrays) > 1:
-            count = sum(array.count.value for array in arrays)
-            yield what, f"{' + '.join(f'{array.count.value:,}' for array in arrays)} = {count:,}"
-        if not arrays and role != "buffer":
-            yield what, "0" if learned else "0: nothing is learned"
+        steps = _array_steps([array for array in row.arrays if array.role == role])
+        if not steps and role != "buffer":
+            steps = ["0" if learned else "0: nothing is learned"]
+        yield from [(what, step) for step in steps]
     if not learned:
         return
     size = row.parameters * each
@@ -103,6 +100,18 @@ def _learned(row: LayerReport, each: int, units: str) -> Iterator[tuple[str, str
     yield "parameters", text + (f" = {format_bytes(size, units)}" if size >= 1000 else "")
     trainable = "all of them" if row.is_trainable else "0: frozen, so no gradient and no optimizer state"
     yield "trainable", trainable
+
+
+def _array_steps(arrays: list[Parameter]) -> list[str]:
+    """The shape and size of each array, and their sum."""
+    steps = []
+    for array in arrays:
+        shape = "x".join(str(part) for part in array.shape)
+        steps.append(f"{array.name} [{shape}]: {with_exact(array.count.text, array.count.value)}")
+    if len(arrays) > 1:
+        count = sum(array.count.value for array in arrays)
+        steps.append(f"{' + '.join(f'{array.count.value:,}' for array in arrays)} = {count:,}")
+    return steps
 
 
 def _macs_rule(row: LayerReport) -> str:
@@ -117,19 +126,19 @@ def _macs_rule(row: LayerReport) -> str:
 
 
 def size_steps(row: LayerReport) -> list[str]:
-    """How height, width and depth of the output come about, each with its numbers."""
+    """How height, width and depth of the output are computed, with numbers."""
     layer = row.layer
     if not row.input_volumes:
-        return ["the net begins here"]
+        return ["the input of the net"]
     x = row.input_volumes[0]
     if isinstance(layer, Merge):
         return _merged(row)
     if isinstance(layer, AdaptivePooling) and layer.adaptive is not None:
         sides = zip(SIDES, layer.adaptive, x[:2], strict=True)
-        told = [
+        windows = [
             f"{side} {size}: window o is from o*{given}/{size} to (o+1)*{given}/{size}" for side, size, given in sides
         ]
-        return [*[f"{line}, rounded outwards" for line in told], f"depth {x.depth} as the input"]
+        return [*[f"{line}, rounded outwards" for line in windows], _depth(row)]
     if isinstance(layer, (Convolution, Pooling)):
         return [*[_windowed(row, side) for side in (0, 1)], _depth(row)]
     if isinstance(layer, Deconv):
@@ -137,38 +146,44 @@ def size_steps(row: LayerReport) -> list[str]:
     if isinstance(layer, Dense):
         return [f"height and width 1: each unit sees the whole {x}", f"depth {layer.units} = units"]
     if isinstance(layer, GlobalAveragePool):
-        return [f"height and width 1: one window over the whole {x}", f"depth {x.depth} as the input"]
+        return [f"height and width 1: one window over the whole {x}", _depth(row)]
+    return _reshaped(row, x)
+
+
+def _reshaped(row: LayerReport, x: Volume) -> list[str]:
+    """The steps of layers that only move or resize; all others keep the volume."""
+    layer = row.layer
     if isinstance(layer, Upsample):
         return [
             f"height {x.height}*{layer.factor} = {row.output.height}",
             f"width {x.width}*{layer.factor} = {row.output.width}",
-            f"depth {x.depth} as the input",
+            _depth(row),
         ]
     if isinstance(layer, ZeroPad):
         top, left, bottom, right = layer.pad
         return [
             f"height {x.height} + ({top}) + ({bottom}) = {row.output.height}",
             f"width {x.width} + ({left}) + ({right}) = {row.output.width}",
-            f"depth {x.depth} as the input",
+            _depth(row),
         ]
     if isinstance(layer, Flatten):
         return ["height and width 1", f"depth {x.height}*{x.width}*{x.depth} = {row.output.depth}"]
     if isinstance(layer, Reshape):
         product = f"{x.height}*{x.width}*{x.depth} = {x.elements:,}"
-        return [f"the same {product} elements in the volume that is told"]
+        return [f"the same {product} elements in the given volume"]
     if isinstance(layer, Slice):
         stop = x.depth if layer.stop is None else layer.stop
-        return ["height and width as the input", f"depth {stop} - {layer.start} = {row.output.depth}"]
-    return ["as the input"]
+        return ["height and width, same as the input", f"depth {stop} - {layer.start} = {row.output.depth}"]
+    return ["same as the input"]
 
 
 def _merged(row: LayerReport) -> list[str]:
     depths = [volume.depth for volume in row.input_volumes]
     if isinstance(row.layer, Concat):
-        return ["height and width as each input", f"depth {' + '.join(map(str, depths))} = {row.output.depth}"]
+        return ["height and width, same as each input", f"depth {' + '.join(map(str, depths))} = {row.output.depth}"]
     if len(set(row.input_volumes)) > 1:
-        return ["element by element; a side of 1 is spread over the others"]
-    return ["element by element, as each input"]
+        return ["element-wise; sides of 1 are broadcast"]
+    return ["element-wise, same as each input"]
 
 
 def _depth(row: LayerReport) -> str:
@@ -177,11 +192,15 @@ def _depth(row: LayerReport) -> str:
     if filters is not None:
         return f"depth {filters} = filters"
     multiplier = getattr(layer, "multiplier", 1)
-    return f"depth {x.depth}*{multiplier} = {row.output.depth}" if multiplier > 1 else f"depth {x.depth} as the input"
+    return (
+        f"depth {x.depth}*{multiplier} = {row.output.depth}"
+        if multiplier > 1
+        else f"depth {x.depth}, same as the input"
+    )
 
 
 def _windowed(row: LayerReport, side: int) -> str:
-    """``height (227 - 11 + 2*0)/4 + 1 = 55``, with what rounding and dilation do to it."""
+    """``height (227 - 11 + 2*0)/4 + 1 = 55``, with rounding and dilation."""
     layer: Any = row.layer
     x = row.input_volumes[0]
     windows = layer.windows(x)
@@ -200,7 +219,7 @@ def _windowed(row: LayerReport, side: int) -> str:
     text += f"{travel}/{stride} + 1 = {result if steps + 1 == result else steps + 1}"
     text += ", rounded up" if is_ceil else ", rounded down"
     if steps + 1 != result:
-        text += f"; the last window would begin in the padding at the end: {result}"
+        text += f"; the last window would start in the end padding: {result}"
     return text
 
 
@@ -219,19 +238,19 @@ def _transposed(row: LayerReport, side: int) -> str:
 
 
 def field_steps(report: Report, row: LayerReport) -> list[str]:
-    """What an output sees of the input, from what the outputs before it see."""
+    """How the receptive field is computed from those of the inputs."""
     height, width = row.receptive_field
     if not row.sources:
-        return ["1x1: each element is its own pixel"]
+        return ["1x1: each element is one pixel"]
     before = [report.layers[source] for source in row.sources]
     if row.reach is None:
         if any(source.reach is None for source in before):
-            return [f"{height}x{width}: the whole input, as before"]
+            return [f"{height}x{width}: the whole input, as for its input"]
         return [f"{height}x{width}: the layer sees the whole plane, so the whole input"]
     steps = []
     if len(before) > 1:
         seen = ", ".join(f"{source.name} {_written(source.receptive_field)}" for source in before)
-        steps.append(f"of several inputs the largest: {seen}")
+        steps.append(f"largest over the inputs: {seen}")
     stencils = row.layer.stencils(*row.input_volumes)
     image = _image(report)
     for side in (0, 1):
@@ -248,15 +267,15 @@ def _field(row: LayerReport, before: list[LayerReport], side: int, stencil: Any,
     if stencil.parts == 1 and start.period == 1:
         window = stencil.last - stencil.first + 1
         if window == 1:
-            text = f"{SIDES[side]} {here.extent}, as before"
+            text = f"{SIDES[side]} {here.extent}, unchanged"
         else:
             text = f"{SIDES[side]} {start.extent} + ({window} - 1)*{start.advance} = {here.extent}"
-            text += f", neighbours before lie {plural(start.advance, 'pixel')} apart"
+            text += f"; neighbours in the input are {plural(start.advance, 'pixel')} apart"
     else:
-        text = f"{SIDES[side]} {here.extent}, the most that one of its outputs sees (neighbours see different numbers)"
+        text = f"{SIDES[side]} {here.extent}, the maximum over its elements, which differ"
         if not here.is_exact:
             text += ", an upper bound"
-    return text + (f"; clipped to the input's {image}" if here.extent > image else "")
+    return text + (f"; clipped to the input size {image}" if here.extent > image else "")
 
 
 def _image(report: Report) -> tuple[int, int]:
@@ -268,40 +287,45 @@ def _written(sides: tuple[int, int]) -> str:
     return f"{sides[0]}x{sides[1]}"
 
 
-# In place or not, and why
+# In place or not
 
 
 def placement(report: Report, row: LayerReport, *, in_place: bool = True) -> tuple[bool, str]:
-    """Whether the row lies in memory that another one already has, and the reason."""
+    """Whether the row shares the memory of another one, and the reason."""
     layer = row.layer
     if row.in_place:
         if layer.is_view:
-            return True, "it is a view, the same numbers seen otherwise"
+            return True, "it is a view of its input"
         if layer.is_identity_at_test_time:
             return True, "it is the identity at test time"
-        return True, f"it may overwrite {row.inputs[0]}, whose only reader it is"
+        return True, f"it overwrites {row.inputs[0]}, which nothing else reads"
     if not row.sources:
-        return False, "the image has a volume of its own"
+        return False, "the input has a volume of its own"
     if isinstance(layer, Activation):
         return False, _why_not(report, row, in_place)
     if isinstance(layer, Elementwise):
         if layer.in_place:
             return False, _why_not(report, row, in_place=True)
-        return False, f"{layer.kind.upper()} makes a new volume unless in_place=yes is written"
-    return False, "it makes a new volume"
+        return False, f"{layer.kind.upper()} creates a new volume unless in_place=yes"
+    return False, "it creates a new volume"
 
 
 def _why_not(report: Report, row: LayerReport, in_place: bool) -> str:
-    """Why a function that could overwrite its input does not; the rules of language and placement, in their order."""
+    """Why a layer that could overwrite its input does not; the order of the rules is that of the placement."""
     layer: Any = row.layer
     if layer.is_activation and not in_place:
-        return "each activation function has a volume of its own here (--no-in-place)"
+        return "--no-in-place gives each activation function a volume of its own"
     if layer.in_place is False:
-        return "in_place=no is written"
+        return "in_place=no"
     if layer.is_activation and layer.may_work_in_place() is False:
         return f"{row.label} cannot overwrite its input"
     if row.input_volumes[0] != row.output:
         return f"the volume changes from {row.input_volumes[0]} to {row.output}"
+    return _blocked(report, row)
+
+
+def _blocked(report: Report, row: LayerReport) -> str:
+    """Which reader or which need of backward keeps the memory of the input from being overwritten."""
     readers: dict[int, list[str]] = {}
     for other in report.layers:
         for number in other.sources:
@@ -314,5 +338,5 @@ def _why_not(report: Report, row: LayerReport, in_place: bool) -> str:
             memory = source.name if reader == row.name else f"the memory of {source.name}"
             return f"{memory} is also read by {listing(others) if others else f'{reader} a second time'}"
         if not source.in_place:
-            return f"backward needs what {row.inputs[0]} gave"
+            return f"backward needs the output of {row.inputs[0]}"
         reader, place = source.name, source.sources[0]

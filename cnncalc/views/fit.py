@@ -1,23 +1,24 @@
-"""What fits, as a document."""
+"""The document of ``fit``: the largest batches that fit, and what allows a larger one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, plural
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import USUAL, Notation
 from cnncalc.memory.fit import LARGEST_BATCH
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from cnncalc.memory.devices import Device
     from cnncalc.memory.fit import Fit, FitReport
-    from cnncalc.memory.sharding import Several
+    from cnncalc.memory.sharding import Sharding
 
 
 def fit_document(
-    fit: FitReport, *, notation: Notation = USUAL, device: Device | None = None, several: Several | None = None
+    fit: FitReport, *, notation: Notation = USUAL, device: Device | None = None, several: Sharding | None = None
 ) -> Document:
-    """The largest batches, and what else would help."""
+    """The largest batches, and the effect of other options."""
     options = fit.options
 
     def size(count: int) -> str:
@@ -26,18 +27,18 @@ def fit_document(
     where = f"{device.name}, {size(fit.memory)}" if device is not None else size(fit.memory)
     if fit.reserve:
         where += f" less {size(fit.reserve)} in reserve"
-    heading = [f"{fit.architecture}: into {where}, {options.profile}, {options.dtype}, {options.optimizer}"]
+    heading = [f"{fit.architecture}: for {where}, {options.profile}, {options.dtype}, {options.optimizer}"]
     for what, part in (("training", fit.training), ("inference", fit.inference)):
         heading.append(f"{what}: {_verdict(part, fit.room, notation)}")
     columns = (
-        Column("what", f"what else would help training, at a batch of {options.batch}"),
+        Column("what", f"training with other options, at batch {options.batch}"),
         Column("peak_bytes", "peak", True),
         Column("largest_batch", "largest batch", True),
         Column("macs", "MACs", True),
         Column("fits", "fits"),
     )
     now = (
-        Cell("as it is", "as it is"),
+        Cell("unchanged", "unchanged"),
         Cell(size(fit.training.peak_at_batch), fit.training.peak_at_batch),
         Cell(f"{fit.training.largest_batch:,}", fit.training.largest_batch),
         Cell(notation.brief(fit.macs), fit.macs),
@@ -59,9 +60,9 @@ def fit_document(
         closing.append(Paragraph("on several devices", several.lines(notation.units)))
     closing.append(
         Paragraph(
-            "counted",
+            "conventions",
             (
-                "live tensors, exactly; what the device holds beside them belongs into --reserve (see cnncalc memory)",
+                "exact bytes of live tensors; use --reserve for other memory on the device (see cnncalc memory)",
                 f"1 MAC is one multiply and one add; {notation.rule}",
             ),
         )
@@ -77,13 +78,13 @@ def _verdict(part: Fit, room: int, notation: Notation) -> str:
     if part.largest_batch:
         images = plural(part.largest_batch, "image")
         if part.largest_batch >= LARGEST_BATCH:
-            return f"at least {images} at once, {notation.size(part.peak_bytes)} at the peak (no more were tried)"
-        return f"at most {images} at once, {notation.size(part.peak_bytes)} at the peak"
+            return f"at least {images} (no more were tried), peak {notation.size(part.peak_bytes)}"
+        return f"at most {images}, peak {notation.size(part.peak_bytes)}"
     missing = notation.size(part.peak_bytes - room)
-    return f"not one image fits: {notation.size(part.peak_bytes)} at the peak, {missing} too much"
+    return f"not one image fits: peak {notation.size(part.peak_bytes)}, {missing} too much"
 
 
-def _data(fit: FitReport, device: Device | None, several: Several | None) -> dict[str, Any]:
+def _data(fit: FitReport, device: Device | None, several: Sharding | None) -> dict[str, Any]:
     options = fit.options
     found: dict[str, Any] = {
         "schema": 1,

@@ -1,4 +1,4 @@
-"""The layer kinds as their classes say it: all of them in a table, or one in full."""
+"""The documentation of layer kinds, from their classes: a table of all kinds, or one kind in full."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, word
 from cnncalc.layers import KINDS
+from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
 from cnncalc.layers.documentation import default_of, documentation, short_form
 from cnncalc.views.layer_table import with_exact
 from cnncalc.views.memory import why_lines
@@ -25,18 +26,14 @@ ALL = (
 )
 KEYS = (
     Column("key", "key"),
-    Column("takes", "takes"),
+    Column("takes", "accepts"),
     Column("default", "default"),
-    Column("means", "what it is"),
+    Column("means", "meaning"),
 )
-EVERY_KIND = ("name", "inputs", "training_only")
-"""Keys that every kind takes."""
-WHERE_LEARNED = ("trainable", "share")
-"""Keys that every kind takes that can have parameters."""
 
 
 def kinds_document() -> Document:
-    """One row a kind: how a pattern writes it, its keys with their defaults, what it does."""
+    """One row a kind: its form in patterns, its keys with their defaults, a summary."""
     rows = tuple(
         [
             (word(name), word(short_form(kind)), word(keys_with_defaults(kind)), word(documentation(kind).summary))
@@ -44,14 +41,14 @@ def kinds_document() -> Document:
         ]
     )
     closing = (
-        Paragraph("in files", ("the key of a layer is its kind in small letters: conv: {filters: 64}",)),
-        Paragraph("every kind", (f"{', '.join(EVERY_KIND)}; with parameters also {', '.join(WHERE_LEARNED)}",)),
+        Paragraph("in files", ("the key of a layer is its kind in lower case: conv: {filters: 64}",)),
+        Paragraph("every kind", (f"{', '.join(COMMON_KEYS)}; with parameters also {', '.join(PARAMETER_KEYS)}",)),
     )
     return Document((), Table(ALL, rows), closing, lambda: {"schema": 1, "kinds": [kind_record(k) for k in KINDS]})
 
 
 def keys_with_defaults(kind: type[Layer]) -> str:
-    """``filters, kernel (2), stride (2)``: in brackets what a key is if it is left out."""
+    """``filters, kernel (2), stride (2)``: keys with their defaults in parentheses."""
     written = []
     for name, item in kind.keys.items():
         default = default_of(item)
@@ -62,32 +59,32 @@ def keys_with_defaults(kind: type[Layer]) -> str:
 def kind_record(name: str) -> dict[str, Any]:
     """A kind as plain data."""
     kind = KINDS[name]
-    told = documentation(kind)
+    texts = documentation(kind)
     return {
         "kind": name,
-        "summary": told.summary,
+        "summary": texts.summary,
         "short_form": short_form(kind),
         "bare": kind.bare,
         "keys": [
             {"key": key, "takes": item.reader.expects, "default": default_of(item), "means": item.means}
             for key, item in kind.keys.items()
         ],
-        "formula": told.formula,
-        "volume": told.volume,
-        "learned": told.learned,
-        "besides": list(told.besides),
-        "source": told.source,
+        "formula": texts.formula,
+        "volume": texts.volume,
+        "learned": texts.learned,
+        "besides": list(texts.besides),
+        "source": texts.source,
         "example": kind.example,
     }
 
 
 def kind_document(name: str, memory: MemoryReport) -> Document:
-    """One kind in full: its keys, what it computes, what it gives and learns, where it comes from.
+    """One kind in full: keys, formula, volume, parameters, an example and the source.
 
-    ``memory`` is that of the example of the kind; the last layer of the kind in it shows the numbers.
+    ``memory`` is the report on the example of the kind; the numbers are those of its last layer of the kind.
     """
     kind = KINDS[name]
-    told = documentation(kind)
+    texts = documentation(kind)
     rows = tuple(
         [
             (word(key), word(item.reader.expects), _default(default_of(item)), word(item.means))
@@ -99,17 +96,17 @@ def kind_document(name: str, memory: MemoryReport) -> Document:
     parts = (
         Paragraph("pattern", (short_form(kind),)),
         Paragraph("file", (_in_a_file(kind),)),
-        Paragraph("also takes", (", ".join([*EVERY_KIND, *(WHERE_LEARNED if kind.learns else ())]),)),
-        Paragraph("formula", (told.formula,)),
-        Paragraph("volume", (told.volume,)),
-        Paragraph("learned", (told.learned or "nothing",)),
-        Paragraph("besides", told.besides),
+        Paragraph("also takes", (", ".join(kind.common_keys()),)),
+        Paragraph("formula", (texts.formula,)),
+        Paragraph("volume", (texts.volume,)),
+        Paragraph("learned", (texts.learned or "nothing",)),
+        Paragraph("notes", texts.besides),
         Paragraph("example", (kind.example, *gives)),
-        Paragraph("for backward", kept),
-        Paragraph("source", (told.source,)),
+        Paragraph("saved for backward", kept),
+        Paragraph("source", (texts.source,)),
     )
     return Document(
-        (name.upper(), told.summary),
+        (name.upper(), texts.summary),
         Table(KEYS, rows),
         tuple([part for part in parts if any(part.lines)]),
         lambda: {"schema": 1, **kind_record(name), "example_gives": list(gives), "for_backward": list(kept)},
@@ -117,7 +114,7 @@ def kind_document(name: str, memory: MemoryReport) -> Document:
 
 
 def _default(default: str | None) -> Cell:
-    return Cell("none, must be given", None) if default is None else word(default)
+    return Cell("required", None) if default is None else word(default)
 
 
 def _in_a_file(kind: type[Layer]) -> str:
@@ -127,9 +124,9 @@ def _in_a_file(kind: type[Layer]) -> str:
 
 
 def _gives(row: LayerReport) -> Iterator[str]:
-    """The volume of a layer and its counts, each with its arithmetic."""
+    """The output volume of a layer and its counts with their arithmetic."""
     arithmetic = row.arithmetic
-    yield f"gives {row.output}: {with_exact(arithmetic['activations'], row.activations)} activations"
+    yield f"output {row.output}: {with_exact(arithmetic['activations'], row.activations)} activations"
     numbers = {"weights": row.weights, "biases": row.biases, "buffers": row.buffers, "MACs": row.macs}
     for what, number in numbers.items():
         if number:

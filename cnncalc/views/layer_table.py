@@ -1,14 +1,14 @@
-"""The table of a net: one row a layer or a block, the totals, and what was assumed."""
+"""The table of a net: one row a layer or a block, then totals, shares and assumptions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing, plural, word
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing, word
 from cnncalc.formats.notation import BAR_WIDTHS, Notation
 from cnncalc.formats.notation import USUAL as USUAL_NOTATION
 from cnncalc.layers.keys import shown
-from cnncalc.units import bytes_per_element, percent, short, short_notes
+from cnncalc.units import bytes_per_element, percent, plural, short, short_notes
 from cnncalc.views.shares import sentences
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """A line of the table: one layer, or all layers of a block.
+    """A row of the table: one layer, or all layers of a block.
 
-    Counts are sums over ``members`` as in the totals: ``held`` are the activations that have memory of their own.
+    Counts are sums over ``members``; ``held`` counts only activations that are not in place, as the totals do.
     """
 
     name: str
@@ -37,17 +37,17 @@ class Row(NamedTuple):
 
     @property
     def layer(self) -> LayerReport | None:
-        """The layer, if the row is one."""
+        """The layer, or None for a block."""
         return self.members[0] if len(self.members) == 1 and self.name == self.members[0].name else None
 
     @property
     def last(self) -> LayerReport:
-        """The layer whose output the row gives."""
+        """The layer whose output is that of the row."""
         return self.members[-1]
 
 
 def row_of(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
-    """The row of a name over these layers."""
+    """The row with this name for these layers."""
     own = [row for row in members if not row.in_place]
     return Row(
         name,
@@ -65,7 +65,7 @@ def row_of(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
 
 
 def rows_of(report: Report, depth: int | None = None) -> list[Row]:
-    """One row a layer; with ``depth`` one for each block that many dots deep, and layers outside such blocks."""
+    """One row a layer, or with ``depth`` one for each block so many dots deep and each layer outside of them."""
     if depth is None:
         return [row_of(row.name, row.label, (row,)) for row in report.layers]
     blocks: dict[str, list[LayerReport]] = {}
@@ -97,26 +97,26 @@ def _memory(row: Row, notation: Notation) -> Cell:
 
 
 def with_short(arithmetic: str, count: int) -> str:
-    """``224*224*64=3.2M``, and a plain number as the notes write it: ``4096``."""
+    """``224*224*64=3.2M``; a plain number without arithmetic: ``4096``."""
     return short_notes(count) if arithmetic.isdigit() else f"{arithmetic}={short_notes(count)}"
 
 
 def with_exact(arithmetic: str, count: int) -> str:
-    """``(3*3*64)*128 = 73,728``, and a plain number alone: ``64``."""
+    """``(3*3*64)*128 = 73,728``; a plain number without arithmetic: ``64``."""
     return f"{count:,}" if arithmetic.isdigit() else f"{arithmetic} = {count:,}"
 
 
 def _arithmetic(key: str, row: Row, count: int, notation: Notation) -> Cell:
     layer = row.layer
     if layer is not None and layer.shared_with and any(_role(key) == array.role for array in layer.arrays):
-        return Cell(f"of {layer.shared_with}", count)
+        return Cell("shared", count)
     if layer is None or not count or notation.numbers == "short":
-        return _counted(count, notation)
+        return _count_cell(count, notation)
     return Cell(with_exact(layer.arithmetic[key], count), count, f"{count:,}")
 
 
-def _counted(count: int, notation: Notation) -> Cell:
-    """A count that is usually written out."""
+def _count_cell(count: int, notation: Notation) -> Cell:
+    """A cell with a count that is usually written in full."""
     return Cell(notation.full(count), count)
 
 
@@ -134,22 +134,25 @@ def _flag(row: Row, has: Callable[[LayerReport], bool]) -> Cell:
     return Cell(text, holders == len(row.members))
 
 
-def remark(row: Row) -> str:
-    """What the numbers do not say: frozen, training alone, shared."""
+def remarks_of(row: Row) -> str:
+    """Which of its layers are frozen, run only in training, or share parameters."""
     learned = [member for member in row.members if any(array.role != "buffer" for array in member.arrays)]
-    frozen = [member for member in learned if not member.is_trainable]
-    alone = [member for member in row.members if member.training_only]
-    shared = [member for member in row.members if member.shared_with]
-    parts = []
-    if frozen:
-        parts.append("frozen" if len(frozen) == len(learned) else f"{len(frozen)} frozen")
-    if alone:
-        parts.append("in training alone" if len(alone) == len(row.members) else f"{len(alone)} in training alone")
-    if shared and row.layer is not None:
-        parts.append(f"parameters of {row.layer.shared_with}")
-    elif shared:
-        parts.append(f"{len(shared)} with parameters of others")
-    return ", ".join(parts)
+    frozen = sum([not member.is_trainable for member in learned])
+    training_only = sum([member.training_only for member in row.members])
+    shared = sum([member.shared_with is not None for member in row.members])
+    parts = [
+        _some("frozen", frozen, len(learned)),
+        _some("training only", training_only, len(row.members)),
+        f"parameters of {row.layer.shared_with}"
+        if shared and row.layer
+        else _some("with shared parameters", shared, 0),
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _some(what: str, count: int, whole: int) -> str:
+    """``frozen`` if all layers are, ``2 frozen`` if some are, else nothing."""
+    return "" if not count else what if count == whole else f"{count} {what}"
 
 
 CELLS: Mapping[str, tuple[str, bool, Callable[[Row, Notation], Cell]]] = {
@@ -159,19 +162,19 @@ CELLS: Mapping[str, tuple[str, bool, Callable[[Row, Notation], Cell]]] = {
     "inputs": ("inputs", False, lambda row, notation: word(" ".join(_inputs(row)))),
     "volume": ("volume", False, lambda row, notation: Cell(str(row.last.output), row.last.output.size)),
     "memory": ("memory", False, _memory),
-    "activations": ("activations", True, lambda row, notation: _counted(_activations(row), notation)),
+    "activations": ("activations", True, lambda row, notation: _count_cell(_activations(row), notation)),
     "bytes": ("bytes", True, lambda row, notation: Cell(notation.size(row.held_bytes), row.held_bytes, "")),
     "in_place": ("in place", False, lambda row, notation: _flag(row, lambda member: member.in_place)),
     "weights": ("weights", False, lambda row, notation: _arithmetic("weights", row, row.weights, notation)),
     "biases": (
         "biases", True, lambda row, notation: _arithmetic("biases", row, row.biases, notation)._replace(brief="")
     ),
-    "parameters": ("parameters", True, lambda row, notation: _counted(row.parameters, notation)),
-    "trainable": ("trainable", True, lambda row, notation: _counted(row.trainable, notation)),
+    "parameters": ("parameters", True, lambda row, notation: _count_cell(row.parameters, notation)),
+    "trainable": ("trainable", True, lambda row, notation: _count_cell(row.trainable, notation)),
     "buffers": ("buffers", True, lambda row, notation: _arithmetic("buffers", row, row.buffers, notation)),
     "macs": ("MACs", True, lambda row, notation: Cell(notation.brief(row.macs), row.macs)),
     "receptive_field": ("receptive field", True, lambda row, notation: _size(row.last.receptive_field)),
-    "remarks": ("remarks", False, lambda row, notation: word(remark(row))),
+    "remarks": ("remarks", False, lambda row, notation: word(remarks_of(row))),
 }  # fmt: skip
 """Every column by its key: its title, whether it is right-aligned, and its cell of a row."""
 
@@ -180,26 +183,26 @@ BARS: Mapping[str, tuple[str, Callable[[Row], int]]] = {
     "parameter_share": ("parameters", lambda row: row.parameters),
     "mac_share": ("MACs", lambda row: row.macs),
 }
-"""The columns that draw shares of a total as bars: their titles, and what they draw of a row."""
+"""The columns that draw shares of a total as bars: title, and the count of a row."""
 
 BRIEF = {"receptive_field": "field"}
-"""Shorter titles for where there is little room."""
+"""Shorter titles for narrow terminals."""
 
 USUAL = ("layer", "label", "volume", "memory", "bytes", "weights", "biases", "macs", "receptive_field")
-"""The columns for people, unless others are asked for; ``remarks`` follows where there are any."""
+"""The default columns for people; ``remarks`` follows if any row has some."""
 DRAWN = ("layer", "label", "volume", "memory", "activation_share", "parameter_share", "mac_share")
-"""The columns for people where shares are drawn as bars."""
+"""The default columns with bars."""
 EXACT = (
     *("layer", "label", "kind", "inputs", "volume", "activations", "bytes", "in_place"),
     *("weights", "biases", "parameters", "trainable", "buffers", "macs", "receptive_field", "remarks"),
 )
-"""The columns for programs, unless others are asked for."""
+"""The default columns for programs."""
 COLUMNS = (*CELLS, *BARS)
-"""Every column that can be asked for."""
+"""Every column."""
 
 
 def _inputs(row: Row) -> list[str]:
-    """The layers outside the row that it reads, in order."""
+    """The layers outside of the row that it reads, in order."""
     inside = {member.name for member in row.members}
     return list(dict.fromkeys(source for member in row.members for source in member.inputs if source not in inside))
 
@@ -209,7 +212,7 @@ def _activations(row: Row) -> int:
 
 
 def _bars(key: str, rows: Sequence[Row]) -> Callable[[Row, Notation], Cell]:
-    """The maker of the cells of a column of bars: the longest bar is that of the largest row."""
+    """The function that makes the cells of a column of bars; the largest row has the longest bar."""
     of = BARS[key][1]
     counts = [of(row) for row in rows]
     largest, whole = max(counts, default=0), sum(counts)
@@ -246,21 +249,20 @@ def document(
     totals: bool = True,
     notation: Notation = USUAL_NOTATION,
 ) -> Document:
-    """The table of a report with its totals; ``data`` is the report as JSON prints it, with the blocks if summed.
+    """The table of a report with its totals; ``data`` is the report for JSON, with blocks if there is a ``depth``.
 
-    Without ``columns`` it has the usual ones, or with ``bars`` those that draw where memory, parameters and
-    multiply-adds lie. Without ``totals`` nothing is said below but how the table counts.
+    The default columns depend on ``bars``. Without ``totals`` only the conventions stand below the table.
     """
     rows = rows_of(report, depth)
     if columns is None:
         columns = DRAWN if bars else USUAL
-        columns = (*columns, "remarks") if any(map(remark, rows)) else columns
+        columns = (*columns, "remarks") if any(map(remarks_of, rows)) else columns
     return Document(
         heading=heading(report),
         table=table_of(rows, columns, notation),
         closing=(
             *(closing_paragraphs(report, notation) if totals else ()),
-            Paragraph("counted", counted_lines(report, notation)),
+            Paragraph("conventions", conventions(report, notation)),
         ),
         data=lambda: _data(report, rows if depth is not None else None),
     )
@@ -293,40 +295,40 @@ def _block_record(row: Row) -> dict[str, Any]:
 
 
 def heading(report: Report) -> tuple[str, ...]:
-    """Which net it is and where its design comes from."""
+    """Name, title and source of the net; batch and data type if they are not the default."""
     lines = [f"{report.name}: {report.title}" if report.title else report.name]
     if report.source:
         lines.append(f"source: {report.source}")
     if report.batch > 1 or report.dtype != "float32":
-        lines.append(f"bytes: of {plural(report.batch, 'image')} in {report.dtype}")
+        lines.append(f"bytes for {plural(report.batch, 'image')} in {report.dtype}")
     return tuple(lines)
 
 
 def closing_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...]:
-    """The totals, where they lie, and what was assumed."""
+    """Totals, shares and assumptions."""
     return (
         *total_paragraphs(report, notation),
-        *paragraph("where", sentences(report)),
+        *paragraph("shares", sentences(report)),
         *paragraph("assumed", assumed_lines(report.assumed)),
     )
 
 
-def counted_lines(report: Report, notation: Notation) -> tuple[str, ...]:
-    """In which units the table is, and by which convention it counts."""
+def conventions(report: Report, notation: Notation) -> tuple[str, ...]:
+    """The units of the table and what it counts."""
     return (
-        f"memory in numbers of one image, K, M and G by 1000; bytes of {plural(report.batch, 'image')} in "
-        f"{report.dtype}, {notation.rule}",
-        "weights with scales, biases with shifts; 1 MAC is one multiply and one add of a convolution or FC layer",
+        "memory: elements for one image; K, M and G are powers of 1000",
+        f"bytes: {plural(report.batch, 'image')} in {report.dtype}; {notation.rule}",
+        "weights include scales, biases include shifts; 1 MAC is one multiply and add in a convolution or FC layer",
     )
 
 
 def paragraph(title: str, lines: Sequence[str]) -> tuple[Paragraph, ...]:
-    """A paragraph, or none if there is nothing to say."""
+    """A paragraph, or none without lines."""
     return (Paragraph(title, tuple(lines)),) if lines else ()
 
 
 def total_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...]:
-    """Totals as the notes count them: activations twice with backward, parameters three times in training."""
+    """Totals, with the notes' estimates for training: activations x2, parameters x3."""
     totals, each = report.totals, bytes_per_element(report.dtype)
     images = "image" if report.batch == 1 else f"batch of {report.batch:,}"
     times = f" * {plural(each, 'byte')}"
@@ -346,7 +348,7 @@ def total_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...
     if totals.trainable != totals.parameters:
         parameters.append(f"{totals.trainable:,} are trainable, {totals.parameters - totals.trainable:,} frozen")
     if totals.buffers:
-        parameters.append(f"besides {_count(totals.buffers)} numbers kept but not learned (buffers)")
+        parameters.append(f"plus {_count(totals.buffers)} elements in buffers, which are not learned")
     parameters += _sharing(report)
     macs = (f"{_count(totals.macs)} / image, forward",)
     return (
@@ -363,19 +365,19 @@ def _count(count: int) -> str:
 
 
 def _sharing(report: Report) -> list[str]:
-    pairs = [f"{row.name} those of {row.shared_with}" for row in report.layers if row.shared_with]
-    return [f"shared, so counted once: {listing(pairs)}"] if pairs else []
+    pairs = [f"{row.name} with {row.shared_with}" for row in report.layers if row.shared_with]
+    return [f"shared and counted once: {listing(pairs)}"] if pairs else []
 
 
 def test_time_lines(report: Report, notation: Notation) -> list[str]:
-    """What is left when the layers that run in training alone are left out; nothing where there are none."""
+    """The totals without the layers that run only in training; nothing if there are none."""
     alone = [row.name for row in report.layers if row.training_only]
     if not alone:
         return []
     test = report.test_time
-    what = f"{plural(len(alone), 'layer')} {'runs' if len(alone) == 1 else 'run'} in training alone: {listing(alone)}"
+    what = f"{plural(len(alone), 'layer')} for training only: {listing(alone)}"
     memory = f"{_count(test.activations)} activations = {notation.size(test.activation_bytes)}"
-    return [what, f"without: {memory}, {_count(test.parameters)} parameters, {_count(test.macs)} MACs"]
+    return [what, f"without them: {memory}, {_count(test.parameters)} parameters, {_count(test.macs)} MACs"]
 
 
 ASSUMED = {
@@ -385,13 +387,13 @@ ASSUMED = {
     "pool_kernel": "kernel {} in a POOL without a number",
     "hidden": "{} units in a hidden FC without a number",
     "classes": "{} units in the last FC",
-    "optional": "what is written with '?' is kept",
+    "optional": "items marked '?' are kept",
 }
-"""What each assumption means; others are printed by their name."""
+"""The text of each assumption; others are printed by their name."""
 
 
 def assumed_lines(assumed: Mapping[str, Any]) -> list[str]:
-    """What the text left open and the defaults decided, one line each."""
+    """The defaults that were used for sizes missing in the design, one line each."""
     return [ASSUMED.get(name, name + " {}").format(_value(value)) for name, value in assumed.items()]
 
 

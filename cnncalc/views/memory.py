@@ -1,21 +1,24 @@
-"""The memory report as a document: the verdict first, then what lies on the table, then the notes' rule beside it."""
+"""The document of ``memory``: both peaks, what they consist of, and the notes' rule for comparison."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, percent, plural
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import USUAL, Notation
-from cnncalc.units import format_bytes
+from cnncalc.units import format_bytes, percent, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.layers.memory import Size
     from cnncalc.memory.replay import Event
     from cnncalc.memory.report import Breakdown, MemoryReport
+    from cnncalc.memory.tape import Operation, Tape
 
 MOST_LAYERS = 8
-"""So many of the largest layers are named."""
+"""The number of largest layers that are shown."""
 
 CLASSES = {
     "parameters": "parameters",
@@ -23,7 +26,7 @@ CLASSES = {
     "optimizer_state": "optimizer state",
     "buffers": "buffers (running statistics)",
     "inputs": "images and targets",
-    "activations": "activations, kept for backward or in use",
+    "activations": "activations, saved for backward or in use",
     "transient": "transient (gradients of activations, temporaries)",
 }
 
@@ -31,7 +34,7 @@ CLASSES = {
 def memory_document(
     memory: MemoryReport, *, notation: Notation = USUAL, depth: int | None = None, timeline: bool = False
 ) -> Document:
-    """The report on training and inference; with ``depth`` blocks are named instead of layers, so many dots deep."""
+    """The report on training and inference; with ``depth`` it names blocks so many dots deep instead of layers."""
     options = memory.options
     training, inference = memory.training, memory.inference
 
@@ -44,11 +47,11 @@ def memory_document(
         held += f" with autocast to {options.autocast}"
     heading = (
         f"{memory.architecture}: memory, {held}, {options.optimizer}",
-        f"training takes {size(training.peak_bytes)} at its peak, at {training.peak_at}; "
-        f"inference {size(inference.peak_bytes)}, at {inference.peak_at}",
+        f"training: peak {size(training.peak_bytes)} at {training.peak_at}; "
+        f"inference: peak {size(inference.peak_bytes)} at {inference.peak_at}",
     )
     columns = (
-        Column("class", "on the table at the peak"),
+        Column("class", "peak memory by category"),
         Column("training", "training", True),
         Column("share", "share", True),
         Column("inference", "inference", True),
@@ -70,10 +73,10 @@ def memory_document(
             "training step",
             (
                 f"after forward {size(training.after_forward_bytes)}, after backward "
-                f"{size(training.after_backward_bytes)}; the first step, which makes the optimizer's state, "
+                f"{size(training.after_backward_bytes)}; peak of the first step, which allocates the optimizer state, "
                 f"{size(training.first_step_peak_bytes)}",
-                f"kept for backward: {size(training.saved_bytes)} "
-                f"({size(-(-training.saved_bytes // options.batch))} an image)",
+                f"saved for backward: {size(training.saved_bytes)} "
+                f"({size(-(-training.saved_bytes // options.batch))} per image)",
             ),
         )
     ]
@@ -81,13 +84,11 @@ def memory_document(
         names = ", ".join(segment.name for segment in training.segments[:8])
         more = f" and {len(training.segments) - 8} more" if len(training.segments) > 8 else ""
         again = percent(training.recomputed_macs, memory.report.totals.macs)
-        closing.append(
-            Paragraph("checkpointed", (f"{names}{more}", f"multiply-adds done again in a forward pass: {again}"))
-        )
+        closing.append(Paragraph("checkpointed", (f"{names}{more}", f"recomputed MACs: {again} of a forward pass")))
     largest = largest_of(memory, depth)
     if largest:
         lines = [f"{name}: {size(count)}" for name, count in largest[:MOST_LAYERS]]
-        closing.append(Paragraph("largest in forward and backward", tuple(lines)))
+        closing.append(Paragraph("largest layers", tuple(lines)))
     closing.append(_notes(memory, notation))
     closing.append(_ranges(memory, notation))
     if timeline:
@@ -98,14 +99,14 @@ def memory_document(
             Paragraph("live bytes over inference", tuple(draw(inference.events, notation.units)), verbatim=True)
         )
     what = "bytes by the notes' rule" if options.profile == "notes" else "bytes of live tensors"
-    closing.append(Paragraph("counted", (f"{what}: {held}; {notation.rule}",)))
+    closing.append(Paragraph("conventions", (f"{what}: {held}; {notation.rule}",)))
     return Document(
         heading, Table(columns, tuple(rows)), tuple(closing), lambda: data(memory, depth=depth, timeline=timeline)
     )
 
 
 def largest_of(memory: MemoryReport, depth: int | None) -> list[tuple[str, int]]:
-    """The layers, or the blocks so many dots deep, that hold most at the peak of forward and backward."""
+    """The layers, or blocks so many dots deep, with most memory at the peak of forward and backward."""
     if depth is None:
         return list(memory.largest)
     sums: dict[str, int] = {}
@@ -126,46 +127,45 @@ def _notes(memory: MemoryReport, notation: Notation) -> Paragraph:
     return Paragraph(
         "the notes' rule",
         (
-            f"training, activations x2 and parameters x3: {notation.size(rule.training_bytes)} "
+            f"training, 2 x activations + 3 x parameters: {notation.size(rule.training_bytes)} "
             f"({error(rule.training_bytes, training)})",
-            f"inference, activations and parameters: {notation.size(rule.inference_bytes)} "
+            f"inference, activations + parameters: {notation.size(rule.inference_bytes)} "
             f"({error(rule.inference_bytes, inference)})",
         ),
     )
 
 
 def _ranges(memory: MemoryReport, notation: Notation) -> Paragraph:
-    """What comes on top of live tensors: ranges with their sources, never one number."""
+    """Memory on a device beside live tensors, as ranges with their sources."""
     if memory.options.profile == "notes":
-        return Paragraph("exact, and what is not", ("this is a rule of thumb; the other profiles are exact",))
+        return Paragraph("accuracy", ("a rule of thumb; the other profiles are exact",))
     if not memory.options.profile.startswith("torch"):
-        return Paragraph("exact", ("the bytes above are those of the arrays that are alive",))
-    lines = ["the bytes above are those of live tensors, exact; a device holds more:"]
+        return Paragraph("accuracy", ("the bytes of live arrays above are exact",))
+    lines = ["the bytes of live tensors above are exact; a device also holds:"]
     if memory.allocator is not None:
         (given, reserved), (given_inference, reserved_inference) = memory.allocator
         lines.append(
             f"blocks of the caching allocator: training {notation.size(given)} allocated, "
-            f"{notation.size(reserved)} reserved; inference {notation.size(given_inference)}, "
-            f"{notation.size(reserved_inference)} (simulated by the rules of c10/cuda/CUDACachingAllocator.cpp, "
+            f"{notation.size(reserved)} reserved; inference {notation.size(given_inference)} allocated, "
+            f"{notation.size(reserved_inference)} reserved (simulated as in c10/cuda/CUDACachingAllocator.cpp, "
             "not verified on a device)"
         )
-    lines += [f"{item.what}: {item.low_text(notation)} ({item.source})" for item in overheads(memory.options.profile)]
-    return Paragraph("exact, and what is not", tuple(lines))
+    lines += [f"{item.what}: {item.range_text(notation)} ({item.source})" for item in overheads(memory.options.profile)]
+    return Paragraph("accuracy", tuple(lines))
 
 
-class Overhead:
-    """Something on the device beside live tensors: from ``low`` to ``high`` bytes, or a share of the peak."""
+class Overhead(NamedTuple):
+    """Memory beside live tensors: from ``low`` to ``high`` bytes, or with ``is_share`` percent of the peak."""
 
-    def __init__(self, key: str, what: str, low: int, high: int, source: str, *, is_share: bool = False) -> None:
-        self.key = key
-        self.what = what
-        self.low = low
-        self.high = high
-        self.source = source
-        self.is_share = is_share
+    key: str
+    what: str
+    low: int
+    high: int
+    source: str
+    is_share: bool = False
 
-    def low_text(self, notation: Notation) -> str:
-        """The range in words."""
+    def range_text(self, notation: Notation) -> str:
+        """The range, as ``287.0 MiB to 953.7 MiB``."""
         if self.is_share:
             return f"{self.low} to {self.high} % of the peak"
         if self.low == self.high:
@@ -174,28 +174,28 @@ class Overhead:
 
 
 def overheads(profile: str) -> tuple[Overhead, ...]:
-    """What a device holds beside live tensors, for a profile of PyTorch."""
+    """The memory beside live tensors for a profile of PyTorch."""
     if profile == "torch-cpu":
         return (
-            Overhead("kernel_buffers", "buffers inside oneDNN kernels, training", 0, 18, "PyTorch 2.13", is_share=True),
+            Overhead("kernel_buffers", "buffers of oneDNN kernels, training", 0, 18, "PyTorch 2.13", True),
             Overhead(
-                "kernel_buffers_inference", "the same, inference", 0, 65, "PyTorch 2.13, small nets most", is_share=True
+                "kernel_buffers_inference", "the same, inference; most for small nets", 0, 65, "PyTorch 2.13", True
             ),
         )
     return (
         Overhead(
-            "cublas_workspace", "cuBLAS workspace, a handle and stream", 8_519_680, 32 * 1024**2,
+            "cublas_workspace", "cuBLAS workspace, per handle and stream", 8_519_680, 32 * 1024**2,
             "pytorch/pytorch#95668, #120925",
         ),
         Overhead(
-            "cudnn_workspace", "cuDNN workspace of a convolution, not capped", 0, 8_700_000_000, "pytorch/pytorch#49207"
+            "cudnn_workspace", "cuDNN workspace of a convolution, unlimited", 0, 8_700_000_000, "pytorch/pytorch#49207"
         ),
         Overhead("context", "CUDA context and kernels", 287_047_680, 1_000_000_000, "pytorch/pytorch#86509, #107667"),
     )  # fmt: skip
 
 
 def data(memory: MemoryReport, *, depth: int | None = None, timeline: bool = False) -> dict[str, Any]:
-    """The report as the JSON object of the language."""
+    """The report for JSON."""
     options, training, inference = memory.options, memory.training, memory.inference
     found: dict[str, Any] = {
         "schema": 1,
@@ -260,7 +260,7 @@ def _breakdown(breakdown: Breakdown) -> dict[str, int]:
 
 
 def draw(events: Sequence[Event], units: str, width: int = 72, height: int = 12) -> list[str]:
-    """Live bytes of activations, gradients and transients over the operations, as a chart in plain characters."""
+    """A text chart of the live bytes of activations, gradients and temporaries over the operations."""
     if not events:
         return ["nothing runs"]
     width = min(width, len(events))
@@ -284,7 +284,7 @@ def draw(events: Sequence[Event], units: str, width: int = 72, height: int = 12)
 
 
 def why_document(memory: MemoryReport, name: str, *, units: str = "iec") -> Document:
-    """What one layer keeps for backward and why."""
+    """What one layer saves for backward, and why."""
     title, *lines = why_lines(memory, name, units)
     rows = tuple((Cell(line, line),) for line in lines)
     return Document(
@@ -296,55 +296,57 @@ def why_document(memory: MemoryReport, name: str, *, units: str = "iec") -> Docu
 
 
 def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
-    """What one layer keeps for backward and why, and what its backward makes."""
+    """A title, then what one layer saves for backward with the reasons, and what its backward allocates."""
     from cnncalc.analysis.report import require_layer
-    from cnncalc.memory.report import Bench
+    from cnncalc.memory.report import Simulation
 
-    row = require_layer(memory.report, name)
-    options = memory.options
-    bench = Bench(memory.report, options)
-    tape = bench.tape(options.batch, training=True)
+    row, options = require_layer(memory.report, name), memory.options
+    simulation = Simulation(memory.report, options)
+    tape = simulation.tape(training=True)
 
-    def size(count: int) -> str:
-        return format_bytes(count, units)
+    def shown(size: Size) -> str:
+        return format_bytes(size.at(options.batch, simulation.profile.rounding), units)
 
     lines = [f"{row.name} of {memory.architecture}: {row.label}, {plural(options.batch, 'image')}, {options.dtype}"]
-    reason = row.layer.why_input
-    mine = [operation for operation in tape.operations if operation.layer == row.index and operation.name != "loss"]
-    if not mine:
-        return [*lines, "nothing: no operation runs for it in training"]
-    kept = False
-    for operation in mine:
-        if operation.clones_input:
-            value = tape.values[operation.inputs[0]]
-            kept = True
-            lines.append(f"keeps a copy of its input, {size(value.size)}: it works in place, and {reason}")
-        else:
-            for place in dict.fromkeys(operation.keeps):
-                value = tape.values[operation.inputs[place]]
-                owner = memory.report.layers[value.layer]
-                what = "its input" if value.layer != row.index else "an intermediate result"
-                whose = f" (the output of {owner.name})" if value.layer != row.index else ""
-                kept = True
-                lines.append(f"keeps {what}{whose}, {size(value.size)}: {reason}")
-        if operation.keeps_output:
-            kept = True
-            value = tape.values[operation.output]
-            reason = f"the gradient of {row.kind.upper()} is worked out from it"
-            lines.append(f"keeps its output, {size(value.size)}: {reason}")
-        for product in operation.byproducts:
-            if product.kept:
-                kept = True
-                lines.append(f"keeps what it made beside its output, {size(product.size)}: {row.layer.why_byproducts}")
-    if not kept:
-        lines.append(f"keeps nothing: the gradient of {row.kind.upper()} needs none of its numbers")
-    made = {operation.output: operation for operation in mine}
-    output = mine[-1].output
-    while output in made and made[output].storage == "alias":
-        output = made[output].inputs[0]
-    if output not in made:
-        lines.append("its output lies in the memory of its input")
-    learned = sum(tape.parameters[place].size for operation in mine for place in operation.parameters)
+    operations = [each for each in tape.operations if each.layer == row.index and each.name != "loss"]
+    if not operations:
+        return [*lines, "nothing: it runs no operation in training"]
+    saved = [line for each in operations for line in _saved(each, tape, memory.report, row, shown)]
+    lines += saved or [f"saves nothing: the gradient of {row.kind.upper()} needs neither its input nor its output"]
+    if _shares_input(operations):
+        lines.append("its output shares the memory of its input")
+    sizes = simulation.sizes(options.batch, training=True).parameters
+    learned = sum([sizes[place] for operation in operations for place in operation.parameters])
     if learned:
-        lines.append(f"backward makes gradients of its parameters, {size(learned)}")
+        lines.append(f"backward allocates the gradients of its parameters, {format_bytes(learned, units)}")
     return lines
+
+
+def _saved(
+    operation: Operation, tape: Tape, report: Report, row: LayerReport, shown: Callable[[Size], str]
+) -> Iterator[str]:
+    """What an operation of a layer saves for backward, with sizes and reasons."""
+    layer = row.layer
+    if operation.clones_input:
+        value = tape.values[operation.inputs[0]]
+        yield f"saves a copy of its input, {shown(value.size)}: it works in place, and {layer.why_input}"
+    else:
+        for place in dict.fromkeys(operation.keeps):
+            value = tape.values[operation.inputs[place]]
+            what = f"its input (the output of {report.layers[value.layer].name})"
+            what = "an intermediate result" if value.layer == row.index else what
+            yield f"saves {what}, {shown(value.size)}: {layer.why_input}"
+    if operation.keeps_output:
+        size = shown(tape.values[operation.output].size)
+        yield f"saves its output, {size}: the gradient of {row.kind.upper()} is computed from it"
+    for extra in operation.extras:
+        yield f"saves an additional tensor, {shown(extra)}: {layer.why_byproducts}"
+
+
+def _shares_input(operations: list[Operation]) -> bool:
+    """Whether the output of the last operation is an alias of an input of the layer."""
+    made = {operation.output: operation for operation in operations}
+    output = operations[-1].output
+    while output in made and made[output].is_alias:
+        output = made[output].inputs[0]
+    return output not in made

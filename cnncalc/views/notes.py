@@ -1,13 +1,13 @@
-"""The table as the CS231n notes print it: label, volume, memory and weights of every layer with memory of its own."""
+"""The table as the CS231n notes print it: label, volume, memory and weights of each layer that is not in place."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, plural
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import Notation
 from cnncalc.layers.linear import FullyConnected
-from cnncalc.units import bytes_per_element, format_bytes, short_notes
+from cnncalc.units import bytes_per_element, format_bytes, plural, short_notes
 from cnncalc.views.layer_table import (
     Row,
     assumed_lines,
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 COLUMNS = (Column("label", ""), Column("volume", ""), Column("memory", ""), Column("weights", ""))
 
 NOTES = Notation("notes")
-"""KB, MB, GB of 1024, as the notes have them."""
+"""KB, MB and GB are powers of 1024, as in the notes."""
 
 PRINTED = (22, 15_237_608, 138_344_128)
-"""Rows, activations and weights of the VGGNet table in the notes, by which it is known again."""
+"""Rows, activations and weights of the VGGNet table in the notes, by which it is recognized."""
 PRINTED_TOTAL = "24M and 93MB"
-"""What the notes print below that table."""
+"""The totals that the notes print for that table."""
 
 
 def notes_document(
@@ -39,27 +39,29 @@ def notes_document(
 ) -> Document:
     """The notes' table of a report.
 
-    A layer that works in place has no row, and biases are left out of the weights, as in the notes. Totals are those
-    of the rows; where the notes print another one, a footnote says so. Without ``totals`` nothing is said below but
-    how the table counts.
+    Layers in place have no row, and weights are without biases, as in the notes. Totals are sums of the rows; a
+    footnote says where the notes print another total. Without ``totals`` only the conventions stand below the table.
     """
     notation = notation or NOTES
     rows = [row for row in rows_of(report, depth) if row.held or row.parameters]
     table = Table(COLUMNS, tuple([_cells(row, notation) for row in rows]))
-    counted = f"(memory in numbers of one image, K, M and G by 1000; biases left out; {notation.rule})"
+    conventions = (
+        "(memory counts elements of one image; K, M and G are powers of 1000; weights without biases)",
+        f"({notation.rule})",
+    )
     return Document(
         heading=heading(report),
         table=table,
         closing=(
             *(_closing(report, len(rows), notation) if totals else ()),
-            Paragraph("", (counted,)),
+            Paragraph("", conventions),
         ),
         data=document(report, depth=depth).data,
     )
 
 
 def _closing(report: Report, rows: int, notation: Notation) -> tuple[Paragraph, ...]:
-    """The totals, what they leave out, what was assumed, and where the notes print something else."""
+    """Totals, assumptions, and the footnote where the notes print another total."""
     totals = report.totals
     is_printed = (rows, totals.activations, totals.weights) == PRINTED
     return (
@@ -113,7 +115,7 @@ def _total_lines(report: Report, notation: Notation) -> list[str]:
 
 
 def _close(count: int, notation: Notation) -> str:
-    """``58MB``: two digits and no blank, as the notes have it."""
+    """``58MB``: two digits and no blank, as in the notes."""
     if notation.numbers == "exact":
         return notation.size(count)
     return format_bytes(count, notation.units, digits=2).replace(" ", "")

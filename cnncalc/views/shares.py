@@ -1,44 +1,38 @@
-"""Where the memory, the parameters and the multiply-adds of a net lie, in sentences from its own numbers."""
+"""The parts of a net with most activations, parameters and multiply-adds, in sentences."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.document import percent, plural
 from cnncalc.layers.linear import FullyConnected
 from cnncalc.layers.pooling import Pooling
+from cnncalc.units import percent, plural
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
 
 EARLY_POOLS = 2
-"""So many blocks, each ended by a pool, are called early."""
+"""The number of blocks, each ended by a pool, that count as early."""
 
 
 def sentences(report: Report) -> list[str]:
-    """What lies early, what lies in the first FC layer, and what takes the multiply-adds."""
+    """The shares of early layers, of the first FC layer, and of convolutions and FC layers."""
     return [line for line in (early_activations(report), first_fc(report), most_macs(report)) if line]
 
 
 def early_activations(report: Report) -> str | None:
     """The share of activations and multiply-adds of the first two blocks.
 
-    A block ends at a pool through which everything must pass. Where there are no two of them: of the first layers that
-    together hold at least half of the activations. The input is left out of the layers, not of the total.
+    A block ends at a pool that no branch bypasses. With fewer than two pools: the share of the first layers that
+    together hold at least half of the activations. The total includes the input, the layers do not.
     """
     rows = [row for row in report.layers if not row.layer.is_input]
     whole = report.totals.activations
     if not rows or not whole:
         return None
-    pools = [row.index for row in _main_line(report) if isinstance(row.layer, Pooling) and _shrinks(row)]
-    if len(pools) >= EARLY_POOLS:
-        early = [row for row in rows if row.index <= pools[EARLY_POOLS - 1]]
-        what = "the first two blocks"
-    else:
-        early = _first_half(rows, whole)
-        what = f"the first {plural(len(early), 'layer')} of {len(rows):,}" if len(early) > 1 else "the first layer"
-        if len(early) == len(rows):
-            return None
+    what, early = _early(report, rows, whole)
+    if not early:
+        return None
     activations = sum([row.activations for row in early if not row.in_place])
     text = f"{what} ({_stretch(early)}): {percent(activations, whole)} of the activations"
     if report.totals.macs:
@@ -47,8 +41,18 @@ def early_activations(report: Report) -> str | None:
     return text
 
 
+def _early(report: Report, rows: list[LayerReport], whole: int) -> tuple[str, list[LayerReport]]:
+    """The early layers of a net and what they are; none if all layers are early."""
+    pools = [row.index for row in _main_line(report) if isinstance(row.layer, Pooling) and _shrinks(row)]
+    if len(pools) >= EARLY_POOLS:
+        return "the first two blocks", [row for row in rows if row.index <= pools[EARLY_POOLS - 1]]
+    early = _first_half(rows, whole)
+    what = f"the first {plural(len(early), 'layer')} of {len(rows):,}" if len(early) > 1 else "the first layer"
+    return what, early if len(early) < len(rows) else []
+
+
 def first_fc(report: Report) -> str | None:
-    """The share of parameters of the first fully-connected layer; without one, of the layer that has most."""
+    """The share of parameters of the first fully-connected layer, or else of the layer with most parameters."""
     whole = report.totals.parameters
     if not whole:
         return None
@@ -59,7 +63,7 @@ def first_fc(report: Report) -> str | None:
         what = "the first FC layer" if len(layers) > 1 else "the only FC layer"
     else:
         row = max(rows, key=lambda row: row.parameters)
-        what = f"the {row.label} with most of them"
+        what = f"the largest layer ({row.label})"
     return f"{row.name}, {what}: {percent(row.parameters, whole)} of the parameters"
 
 
@@ -78,7 +82,7 @@ def most_macs(report: Report) -> str | None:
 
 
 def _main_line(report: Report) -> list[LayerReport]:
-    """The layers that no branch passes by: all that is computed before them is read by them or before them."""
+    """The layers that no branch bypasses: whatever is computed before them is read by them or earlier."""
     last_read = list(range(len(report.layers)))
     for row in report.layers:
         for source in row.sources:

@@ -1,11 +1,11 @@
-"""What a run confirmed and what it did not, as a document."""
+"""The document of ``verify``: which numbers a NumPy run confirmed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
-from cnncalc.units import format_bytes
+from cnncalc.units import format_bytes, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cnncalc.run.verify_training import TrainingVerification
 
 MOST_SHOWN = 40
-"""So many disagreements are shown; the others are counted (JSON has all)."""
+"""Disagreements that are shown; the others are counted (JSON has all)."""
 
 WORDS = {
     "volume": "volumes",
@@ -28,14 +28,15 @@ WORDS = {
     "totals": "totals",
     "receptive_field": "receptive field",
 }
-"""What a quantity is called in the table."""
+"""The title of each quantity in the table."""
 
 
 def verification_document(verification: Verification, units: str = "iec") -> Document:
-    """The table of what agreed, and every disagreement with what the report says and what was measured."""
+    """How many numbers of each quantity agree, and each disagreement with the expected and the measured value."""
     run = verification
-    images = "1 image" if run.batch == 1 else f"{run.batch} images"
-    heading = (f"{run.name}: run in NumPy with {images}, {run.dtype}, random weights (seed {run.seed})",)
+    heading = (
+        f"{run.name}: run in NumPy with {plural(run.batch, 'image')}, {run.dtype}, random weights (seed {run.seed})",
+    )
     columns = (Column("quantity", "quantity"), Column("agreed", "agree", True), Column("measured", "measured"))
     rows = tuple(
         (
@@ -47,18 +48,18 @@ def verification_document(verification: Verification, units: str = "iec") -> Doc
     )
     needs = (
         f"parameters and buffers {format_bytes(run.parameter_bytes, units)}, "
-        f"activations at once at most {format_bytes(run.peak_bytes, units)}"
+        f"live activations at most {format_bytes(run.peak_bytes, units)}"
     )
-    closing = [Paragraph("memory of the run", (needs,))]
+    closing = [Paragraph("memory used", (needs,))]
     if not run.is_finite:
-        words = "the random numbers ran out of the range of the data type; no shape and no count depends on them"
+        words = "random values overflowed the data type; shapes and counts do not depend on them"
         closing.append(Paragraph("note", (words,)))
     if run.agrees:
         closing.append(Paragraph("result", (f"every number of {run.layers} layers agrees",)))
     else:
         lines = [
             f"{wrong.layer}: {WORDS.get(wrong.quantity, wrong.quantity)}: "
-            f"the table says {wrong.expected}, measured {wrong.measured}"
+            f"expected {wrong.expected}, measured {wrong.measured}"
             for wrong in run.disagreements[:MOST_SHOWN]
         ]
         left = len(run.disagreements) - len(lines)
@@ -68,7 +69,7 @@ def verification_document(verification: Verification, units: str = "iec") -> Doc
 
 
 def _data(run: Verification) -> Mapping[str, Any]:
-    """The same as a JSON object."""
+    """The verification for JSON."""
     return {
         "schema": 1,
         "architecture": run.name,
@@ -89,23 +90,22 @@ MOMENTS = {
     "resident": "before the first step",
     "after_forward": "after forward",
     "after_backward": "after backward",
-    "saved": "kept for backward",
+    "saved": "saved for backward",
     "peak": "peak",
     "first_step_peak": "peak of the first step",
 }
-"""What a moment of a training step is called in the table."""
+"""The title of each point of a training step in the table."""
 
 
 def training_document(verification: TrainingVerification, units: str = "iec") -> Document:
-    """Live bytes of a training step as the replay says them and as they were measured, and every difference."""
+    """Live bytes at points of a training step, computed and measured, and each difference."""
     run = verification
-    images = "1 image" if run.batch == 1 else f"{run.batch} images"
     heading = (
-        f"{run.name}: two training steps in NumPy with {images}, {run.dtype}, {run.optimizer}, random weights "
-        f"(seed {run.seed})",
+        f"{run.name}: two training steps in NumPy with {plural(run.batch, 'image')}, {run.dtype}, {run.optimizer}, "
+        f"random weights (seed {run.seed})",
     )
     columns = (
-        Column("quantity", "moment"),
+        Column("quantity", "point"),
         Column("computed", "computed", True),
         Column("measured", "measured", True),
         Column("difference", "difference", True),
@@ -122,23 +122,23 @@ def training_document(verification: TrainingVerification, units: str = "iec") ->
     met = run.moments - len(run.wrong)
     share = 100 * (run.highest_bytes / max(1, _peak(run)) - 1)
     closing = [
-        Paragraph("bytes", ("of arrays alive, as NumPy reports them to Python's memory tracer",)),
+        Paragraph("bytes", ("of live arrays, as NumPy reports them to tracemalloc",)),
         Paragraph(
             "layer by layer",
-            (f"equal at {met} of {run.moments} moments: each layer forward and backward, the loss, the optimizer",),
+            (f"equal at {met} of {run.moments} points: each layer forward and backward, the loss, the optimizer",),
         ),
         Paragraph(
-            "kernels",
+            "temporary buffers",
             (
-                f"beside that, for a moment, at most {format_bytes(run.scratch_bytes, units)}, at {run.scratch_at}: "
-                "windows laid out for matrix products, and blocks being worked on",
-                f"with that at most {format_bytes(run.highest_bytes, units)} ({share:+.1f} % of the peak)",
+                f"not counted above, at most {format_bytes(run.scratch_bytes, units)}, at {run.scratch_at}: windows "
+                "unfolded for matrix products, and blocks in progress",
+                f"peak with them {format_bytes(run.highest_bytes, units)} ({share:+.1f} %)",
             ),
         ),
         Paragraph("loss", (f"{run.losses[0]:.6g} in the first step, {run.losses[1]:.6g} in the second",)),
     ]
     if not run.is_finite:
-        words = "the random numbers ran out of the range of the data type; no number of bytes depends on them"
+        words = "random values overflowed the data type; bytes do not depend on them"
         closing.append(Paragraph("note", (words,)))
     if run.agrees:
         closing.append(Paragraph("result", ("every number agrees to the byte",)))
@@ -160,7 +160,7 @@ def _peak(run: TrainingVerification) -> int:
 
 
 def _training_data(run: TrainingVerification) -> Mapping[str, Any]:
-    """The same as a JSON object."""
+    """The verification for JSON."""
     return {
         "schema": 1,
         "architecture": run.name,

@@ -77,7 +77,7 @@ def test_without_a_repository_a_base_is_an_error(
     code, _, err = check(capsys, "a.yaml", "--base", "HEAD")
 
     assert code == 2
-    assert "cannot read the base 'HEAD': the file lies in no git repository" in err
+    assert "cannot read the base 'HEAD': the file is in no git repository" in err
 
 
 def test_without_git_a_base_is_an_error(
@@ -87,7 +87,7 @@ def test_without_git_a_base_is_an_error(
 
     code, _, err = check(capsys, "nets/a.yaml", "--base", "HEAD")
 
-    assert (code, "there is no program 'git'" in err) == (2, True)
+    assert (code, "the program 'git' is not installed" in err) == (2, True)
 
 
 def test_a_relative_limit_without_any_base_is_an_error_at_its_place(
@@ -167,13 +167,13 @@ def test_a_measure_that_was_not_recorded_is_said(repository: Path, capsys: pytes
     ("text", "why"),
     [
         (None, "no such file or directory"),
-        ("{", "it is no JSON"),
-        ("[]", "it is no baseline of cnncalc (schema 1)"),
-        ('{"schema": 2, "files": {}}', "it is no baseline of cnncalc (schema 1)"),
+        ("{", "invalid JSON"),
+        ("[]", "not a baseline of cnncalc (schema 1)"),
+        ('{"schema": 2, "files": {}}', "not a baseline of cnncalc (schema 1)"),
         ('{"schema": 1, "files": {"a.yaml": {"parameters": "5M"}}}', "the values of 'a.yaml' are not whole numbers"),
         ('{"schema": 1, "files": {"a.yaml": {"parameters": -1}}}', "the values of 'a.yaml' are not whole numbers"),
         ('{"schema": 1, "files": {"a.yaml": {"parameters": NaN}}}', "the values of 'a.yaml' are not whole numbers"),
-        ("[" * 100_000, "it is no JSON"),
+        ("[" * 100_000, "invalid JSON"),
     ],
 )
 def test_a_bad_baseline_is_an_error(
@@ -194,7 +194,7 @@ def test_nothing_is_recorded_of_a_run_with_a_broken_file(repository: Path, capsy
     code, _, err = check(capsys, "nets", "--record", "base.json")
 
     assert code == 2
-    assert "base.json is not written, since not every file could be measured" in err
+    assert "base.json is not written: not every file could be measured" in err
     assert not (repository / "base.json").exists()
 
 

@@ -21,6 +21,8 @@ from tests.checks.projects import PARAMETERS, TINY, committed, git, written
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = ROOT / "examples" / "guard"
 GUIDE = ROOT / "docs" / "guard.md"
 

@@ -9,8 +9,7 @@ import pytest
 import cnncalc
 from cnncalc.checks.rules import RULES, explain, run_rules
 from cnncalc.errors import DesignError, ValueProblem
-from cnncalc.language.architecture import RULE_CODES
-from tests.random_nets import random_design
+from tests.random_nets import fixed_seeds, random_design
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -450,17 +449,15 @@ def test_an_entry_that_ignores_nothing_is_told(tmp_path: Path, ignore: str, mess
 @pytest.mark.parametrize(
     ("ignore", "expected"),
     [
-        ("padded-pol", "2:9 unknown-rule: ignore: no design rule 'padded-pol'; did you mean 'padded-pool'?"),
-        ("{padded-pol: a}", "2:10 unknown-rule: ignore: no design rule 'padded-pol'; did you mean 'padded-pool'?"),
         ("[[padded-pool]]", "2:10 wrong-type: ignore: expected the code of a design rule"),
         ("{padded-pool: []}", "2:23 wrong-type: ignore: the list of layers of padded-pool is empty"),
         (
             "{padded-pool: }",
-            "2:10 wrong-type: ignore: expected the name of a layer or block for which padded-pool is silent",
+            "2:10 wrong-type: ignore: expected the name of a layer or block for which to ignore padded-pool",
         ),
         (
             "{padded-pool: [a, {b: c}]}",
-            "2:27 wrong-type: ignore: expected the name of a layer or block for which padded-pool is silent",
+            "2:27 wrong-type: ignore: expected the name of a layer or block for which to ignore padded-pool",
         ),
     ],
 )
@@ -488,10 +485,6 @@ def test_what_a_file_ignores_is_written_again(tmp_path: Path) -> None:
 # the registry
 
 
-def test_the_front_end_knows_every_code() -> None:
-    assert sorted(RULES) == list(RULE_CODES)
-
-
 @pytest.mark.parametrize("code", RULES)
 def test_a_rule_is_documented_by_its_docstring(code: str) -> None:
     text = explain(code)
@@ -509,7 +502,7 @@ def test_an_unknown_code_cannot_be_explained() -> None:
         explain("first-fcs")
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", fixed_seeds(30))
 def test_no_rule_stumbles_over_a_random_net(seed: int) -> None:
     """Whatever is found in a net of all kinds has a place, a computed value in its unit, and the same text again."""
     report = cnncalc.analyze(random_design(seed).text)

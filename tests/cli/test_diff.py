@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.calls import cnncalc
+from tests.calls import called, cnncalc
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.slow
 
 BEFORE = """\
 name: small
@@ -25,7 +27,7 @@ layers: INPUT 9x11x3 -> CONV3-8 -> BN -> GELU -> POOL2 -> CONV3-5@final -> FC-4
 
 TEXT = """\
 small -> small|er
-layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
+layers: 1 added, 2 changed, 1 renamed, 1 affected, 2 unchanged
 
 total                 before      after      change       %
 -----------------  ---------  ---------  ----------  ------
@@ -39,22 +41,22 @@ activation memory  9.641 KiB  22.95 KiB  +13.30 KiB  +138.0
 inference memory   18.00 KiB  24.00 KiB  +6.000 KiB   +33.3
 training memory    43.50 KiB  62.50 KiB  +19.00 KiB   +43.7
 
-change    layer           what                                               volume                activations  parameters   MACs
---------  --------------  -------------------------------------------------  --------------------  -----------  ----------  -----
-changed   conv1           CONV3-8: filters 7 -> 8                            [9x11x7] -> [9x11x8]          +99         +28  +2673
-added     bn1             BN                                                 [9x11x8]                     +792         +16
-changed   relu1 -> gelu1  GELU: kind relu -> gelu, works in place yes -> no  [9x11x7] -> [9x11x8]         +792
-affected  pool1           POOL2                                              [4x5x7] -> [4x5x8]            +20
-renamed   last -> final   CONV3-5                                            [4x5x5]                                   +45   +900
+change    layer           what                                         volume                activations  parameters   MACs
+--------  --------------  -------------------------------------------  --------------------  -----------  ----------  -----
+changed   conv1           CONV3-8: filters 7 -> 8                      [9x11x7] -> [9x11x8]          +99         +28  +2673
+added     bn1             BN                                           [9x11x8]                     +792         +16
+changed   relu1 -> gelu1  GELU: kind relu -> gelu, in place yes -> no  [9x11x7] -> [9x11x8]         +792
+affected  pool1           POOL2                                        [4x5x7] -> [4x5x8]            +20
+renamed   last -> final   CONV3-5                                      [4x5x5]                                   +45   +900
 
-memory   2 images in float32, torch-cuda, adam
-counted  counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB by 1024
+memory       2 images in float32, torch-cuda, adam
+conventions  counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB are powers of 1024
 """  # noqa: E501
 
 MARKDOWN = """\
 ### small -> small\\|er
 
-layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
+layers: 1 added, 2 changed, 1 renamed, 1 affected, 2 unchanged
 
 | total | before | after | change | % |
 | --- | ---: | ---: | ---: | ---: |
@@ -72,13 +74,13 @@ layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
 | --- | --- | --- | --- | ---: | ---: | ---: |
 | changed | conv1 | CONV3-8: filters 7 -> 8 | \\[9x11x7] -> \\[9x11x8] | +99 | +28 | +2673 |
 | added | bn1 | BN | \\[9x11x8] | +792 | +16 |  |
-| changed | relu1 -> gelu1 | GELU: kind relu -> gelu, works in place yes -> no | \\[9x11x7] -> \\[9x11x8] | +792 |  |  |
+| changed | relu1 -> gelu1 | GELU: kind relu -> gelu, in place yes -> no | \\[9x11x7] -> \\[9x11x8] | +792 |  |  |
 | affected | pool1 | POOL2 | \\[4x5x7] -> \\[4x5x8] | +20 |  |  |
 | renamed | last -> final | CONV3-5 | \\[4x5x5] |  | +45 | +900 |
 
 **memory:** 2 images in float32, torch-cuda, adam
 
-**counted:** counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB by 1024
+**conventions:** counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB are powers of 1024
 """
 
 CSV = """\
@@ -92,7 +94,7 @@ renamed,last,final,CONV3-5,CONV3-5,4x5x5,4x5x5,,100,100,315,360,320,365,6300,720
 
 RICH = """\
 small -> small|er
-layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
+layers: 1 added, 2 changed, 1 renamed, 1 affected, 2 unchanged
 ╭───────────────────┬───────────┬───────────┬────────────┬────────╮
 │ total             │    before │     after │     change │      % │
 ├───────────────────┼───────────┼───────────┼────────────┼────────┤
@@ -106,17 +108,17 @@ layers: 1 added, 2 changed, 1 renamed, 1 affected by that; 2 the same
 │ inference memory  │ 18.00 KiB │ 24.00 KiB │ +6.000 KiB │  +33.3 │
 │ training memory   │ 43.50 KiB │ 62.50 KiB │ +19.00 KiB │  +43.7 │
 ╰───────────────────┴───────────┴───────────┴────────────┴────────╯
-╭──────────┬────────────────┬───────────────────────────────────────────────────┬──────────────────────┬─────────────┬────────────┬───────╮
-│ change   │ layer          │ what                                              │ volume               │ activations │ parameters │  MACs │
-├──────────┼────────────────┼───────────────────────────────────────────────────┼──────────────────────┼─────────────┼────────────┼───────┤
-│ changed  │ conv1          │ CONV3-8: filters 7 -> 8                           │ [9x11x7] -> [9x11x8] │         +99 │        +28 │ +2673 │
-│ added    │ bn1            │ BN                                                │ [9x11x8]             │        +792 │        +16 │       │
-│ changed  │ relu1 -> gelu1 │ GELU: kind relu -> gelu, works in place yes -> no │ [9x11x7] -> [9x11x8] │        +792 │            │       │
-│ affected │ pool1          │ POOL2                                             │ [4x5x7] -> [4x5x8]   │         +20 │            │       │
-│ renamed  │ last -> final  │ CONV3-5                                           │ [4x5x5]              │             │        +45 │  +900 │
-╰──────────┴────────────────┴───────────────────────────────────────────────────┴──────────────────────┴─────────────┴────────────┴───────╯
-memory   2 images in float32, torch-cuda, adam
-counted  counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB by 1024
+╭──────────┬────────────────┬─────────────────────────────────────────────┬──────────────────────┬─────────────┬────────────┬───────╮
+│ change   │ layer          │ what                                        │ volume               │ activations │ parameters │  MACs │
+├──────────┼────────────────┼─────────────────────────────────────────────┼──────────────────────┼─────────────┼────────────┼───────┤
+│ changed  │ conv1          │ CONV3-8: filters 7 -> 8                     │ [9x11x7] -> [9x11x8] │         +99 │        +28 │ +2673 │
+│ added    │ bn1            │ BN                                          │ [9x11x8]             │        +792 │        +16 │       │
+│ changed  │ relu1 -> gelu1 │ GELU: kind relu -> gelu, in place yes -> no │ [9x11x7] -> [9x11x8] │        +792 │            │       │
+│ affected │ pool1          │ POOL2                                       │ [4x5x7] -> [4x5x8]   │         +20 │            │       │
+│ renamed  │ last -> final  │ CONV3-5                                     │ [4x5x5]              │             │        +45 │  +900 │
+╰──────────┴────────────────┴─────────────────────────────────────────────┴──────────────────────┴─────────────┴────────────┴───────╯
+memory       2 images in float32, torch-cuda, adam
+conventions  counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB are powers of 1024
 """  # noqa: E501
 
 FORCED = {"FORCE_COLOR": "1", "NO_COLOR": "1", "PYTHONUTF8": "1"}
@@ -149,7 +151,7 @@ def test_whole_outputs(folder: Path, options: tuple[str, ...], variables: dict[s
 
 
 def test_json_has_both_sides_of_everything(folder: Path) -> None:
-    done = cnncalc(*CALL, "--format", "json")
+    done = called(*CALL, "--format", "json")
     found = json.loads(done.stdout)
 
     assert list(found) == [
@@ -178,9 +180,9 @@ def test_json_has_both_sides_of_everything(folder: Path) -> None:
 
 
 def test_the_totals_are_those_of_the_other_commands(folder: Path) -> None:
-    totals = {total["key"]: total["after"] for total in json.loads(cnncalc(*CALL, "--format", "json").stdout)["totals"]}
-    table = json.loads(cnncalc("table", "b.yaml", "--batch", "2", "--format", "json").stdout)["totals"]
-    memory = json.loads(cnncalc("memory", "b.yaml", "--batch", "2", "--optimizer", "adam", "--format", "json").stdout)
+    totals = {total["key"]: total["after"] for total in json.loads(called(*CALL, "--format", "json").stdout)["totals"]}
+    table = json.loads(called("table", "b.yaml", "--batch", "2", "--format", "json").stdout)["totals"]
+    memory = json.loads(called("memory", "b.yaml", "--batch", "2", "--optimizer", "adam", "--format", "json").stdout)
 
     assert [totals[key] for key in ("parameters", "weights", "macs", "activations")] == [
         table[key] for key in ("parameters", "weights", "macs", "activations")
@@ -192,25 +194,25 @@ def test_the_totals_are_those_of_the_other_commands(folder: Path) -> None:
 
 
 def test_equal_nets_are_said_to_be_equal(folder: Path) -> None:
-    done = cnncalc("diff", "a.yaml", "a.yaml", "--exit-code")
+    done = called("diff", "a.yaml", "a.yaml", "--exit-code")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "a.yaml -> a.yaml\nno difference: the same 6 layers, the same costs\n"
 
 
 def test_the_exit_code_tells_a_difference_if_asked() -> None:
-    assert cnncalc("diff", "vgg16", "vgg19").returncode == 0
-    assert cnncalc("diff", "vgg16", "vgg19", "--exit-code").returncode == 1
-    assert cnncalc("diff", "vgg16", "vgg16", "--exit-code").returncode == 0
-    assert cnncalc("diff", "vgg16", "vgg61", "--exit-code").returncode == 2
+    assert called("diff", "vgg16", "vgg19").returncode == 0
+    assert called("diff", "vgg16", "vgg19", "--exit-code").returncode == 1
+    assert called("diff", "vgg16", "vgg16", "--exit-code").returncode == 0
+    assert called("diff", "vgg16", "vgg61", "--exit-code").returncode == 2
 
 
 def test_options_of_the_design_hold_for_both_nets() -> None:
-    done = cnncalc("diff", "vgg16", "vgg16-bn", "--input", "64x64x3", "--format", "json")
+    done = called("diff", "vgg16", "vgg16-bn", "--input", "64x64x3", "--format", "json")
 
     assert (
         json.loads(done.stdout)["totals"][3]["before"]
-        == json.loads(cnncalc("table", "vgg16", "--input", "64x64x3", "--format", "json").stdout)["totals"]["macs"]
+        == json.loads(called("table", "vgg16", "--input", "64x64x3", "--format", "json").stdout)["totals"]["macs"]
     )
 
 
@@ -218,7 +220,7 @@ def test_the_same_bytes_on_every_run(folder: Path) -> None:
     for form in ("text", "json", "csv", "markdown"):
         outputs = {
             cnncalc("diff", "googlenet", "googlenet-bn", "--format", form, PYTHONHASHSEED=seed).stdout
-            for seed in ("0", "1", "2")
+            for seed in ("0", "1")
         }
         assert len(outputs) == 1
 
@@ -258,8 +260,8 @@ def repository(folder: Path) -> Path:
 
 
 def test_a_file_is_compared_with_itself_in_a_revision(repository: Path) -> None:
-    done = cnncalc("diff", "nets/x.yaml", "--base", "HEAD~1", "--batch", "2", "--optimizer", "adam")
-    now = cnncalc("diff", "nets/x.yaml", "--base", "HEAD", "--exit-code")
+    done = called("diff", "nets/x.yaml", "--base", "HEAD~1", "--batch", "2", "--optimizer", "adam")
+    now = called("diff", "nets/x.yaml", "--base", "HEAD", "--exit-code")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == TEXT.replace("small -> small|er", "small (HEAD~1) -> small|er (now)", 1)
@@ -270,18 +272,18 @@ def test_a_file_is_compared_with_itself_in_a_revision(repository: Path) -> None:
 def test_what_is_not_committed_is_compared_too(repository: Path) -> None:
     (repository / "nets" / "x.yaml").write_text(BEFORE, encoding="utf-8")
 
-    assert cnncalc("diff", "nets/x.yaml", "--base", "HEAD", "--exit-code").returncode == 1
+    assert called("diff", "nets/x.yaml", "--base", "HEAD", "--exit-code").returncode == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("nets/x.yaml", "--base", "HAED"), "cannot read the base 'HAED'"),
-        (("nets/x.yaml", "--base", "--all"), "cannot read the base '--all': this is no revision"),
+        (("nets/x.yaml", "--base", "--all"), "cannot read the base '--all': not a revision"),
         (("a.yaml", "--base", "HEAD"), "a.yaml is new: HEAD does not have it"),
-        (("vgg16", "--base", "HEAD"), "--base compares a file with its earlier form, but 'vgg16' is no file"),
-        (("nets", "--base", "HEAD"), "'nets' is no file"),
-        (("nets/x.yaml", "a.yaml", "--base", "HEAD"), "--base compares one file with its earlier form, but two"),
+        (("vgg16", "--base", "HEAD"), "--base compares a file with its earlier version, but 'vgg16' is not a file"),
+        (("nets", "--base", "HEAD"), "'nets' is not a file"),
+        (("nets/x.yaml", "a.yaml", "--base", "HEAD"), "--base compares one file with its earlier version, but two"),
         (("nets/x.yaml",), "diff compares two targets, but one is given"),
         (("-", "-"), "standard input can be read once"),
         ((), "cnncalc diff needs BEFORE"),
@@ -291,7 +293,7 @@ def test_what_is_not_committed_is_compared_too(repository: Path) -> None:
     ],
 )
 def test_what_cannot_be_compared_is_refused(repository: Path, arguments: tuple[str, ...], message: str) -> None:
-    done = cnncalc("diff", *arguments)
+    done = called("diff", *arguments)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
@@ -299,7 +301,7 @@ def test_what_cannot_be_compared_is_refused(repository: Path, arguments: tuple[s
 
 
 def test_mistakes_of_a_revision_are_shown_at_its_place(repository: Path) -> None:
-    done = cnncalc("diff", "nets/wrong.yaml", "--base", "HEAD~1")
+    done = called("diff", "nets/wrong.yaml", "--base", "HEAD~1")
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
@@ -314,7 +316,7 @@ def test_a_file_outside_of_any_repository_has_no_revisions(folder: Path) -> None
     done = cnncalc("diff", "a.yaml", "--base", "HEAD", GIT_CEILING_DIRECTORIES=str(folder.parent))
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "the file lies in no git repository" in done.stderr
+    assert "the file is in no git repository" in done.stderr
 
 
 def test_a_diff_loads_no_numpy() -> None:

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from tests.calls import cnncalc
+from tests.calls import called
 
 
 def test_memory_as_json_has_the_keys_of_the_language() -> None:
-    done = cnncalc("memory", "resnet18", "--batch", "8", "--optimizer", "adam", "--format", "json")
+    done = called("memory", "resnet18", "--batch", "8", "--optimizer", "adam", "--format", "json")
 
     found = json.loads(done.stdout)
 
@@ -29,19 +29,19 @@ def test_memory_as_json_has_the_keys_of_the_language() -> None:
 
 
 def test_the_verdict_comes_first() -> None:
-    lines = cnncalc("memory", "vgg16", "--batch", "8").stdout.splitlines()
+    lines = called("memory", "vgg16", "--batch", "8").stdout.splitlines()
 
     assert lines[0] == "vgg16: memory, torch-cuda, 8 images, float32, momentum"
-    assert lines[1].startswith("training takes ")
+    assert lines[1].startswith("training: peak ")
     assert any(line.startswith("the notes' rule") for line in lines)
 
 
 def test_why_says_what_a_pool_keeps() -> None:
     """112x112x64 places of 8 bytes: 6.125 MiB."""
-    out = cnncalc("memory", "vgg16", "--why", "pool1").stdout
+    out = called("memory", "vgg16", "--why", "pool1").stdout
 
-    assert "keeps its input (the output of relu2), 12.25 MiB" in out
-    assert "6.125 MiB: the place of each maximum" in out
+    assert "saves its input (the output of relu2), 12.25 MiB" in out
+    assert "6.125 MiB: the index of each maximum" in out
 
 
 @pytest.mark.parametrize(
@@ -57,20 +57,20 @@ def test_why_says_what_a_pool_keeps() -> None:
 )
 def test_why_says_which_output_lies_in_the_memory_of_the_input(pattern: str, layer: str, lies_in_it: bool) -> None:
     """What the loss sees is another shape of the last volume; that is no work of the last layer."""
-    out = cnncalc("memory", pattern, "--why", layer).stdout
+    out = called("memory", pattern, "--why", layer).stdout
 
-    assert ("its output lies in the memory of its input" in out) == lies_in_it
+    assert ("its output shares the memory of its input" in out) == lies_in_it
 
 
 def test_why_names_the_nearest_layer() -> None:
-    done = cnncalc("memory", "vgg16", "--why", "pol1")
+    done = called("memory", "vgg16", "--why", "pol1")
 
     assert done.returncode == 2
     assert done.stderr == "error[unknown-layer]: vgg16 has no layer 'pol1'; did you mean 'pool1'?\n"
 
 
 def test_the_timeline_ends_at_the_peak_of_the_report() -> None:
-    done = cnncalc("memory", "lenet5-modern", "--timeline", "--format", "json")
+    done = called("memory", "lenet5-modern", "--timeline", "--format", "json")
     training = json.loads(done.stdout)["training"]
     breakdown = training["breakdown"]
 
@@ -82,7 +82,7 @@ def test_the_timeline_ends_at_the_peak_of_the_report() -> None:
 
 def test_a_plan_of_mobilenet_v2_in_int8_takes_what_is_published() -> None:
     """1,404,928 bytes where a depthwise convolution may work in place (arXiv 2110.15352: 1372 kB)."""
-    done = cnncalc("memory", "mobilenet-v2", "--plan", "--dtype", "int8", "--depthwise-in-place", "--format", "json")
+    done = called("memory", "mobilenet-v2", "--plan", "--dtype", "int8", "--depthwise-in-place", "--format", "json")
 
     assert json.loads(done.stdout)["arena_bytes"] == 1_404_928
 
@@ -105,7 +105,7 @@ def test_a_plan_of_mobilenet_v2_in_int8_takes_what_is_published() -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused_with_the_nearest_word(arguments: tuple[str, ...], message: str) -> None:
-    done = cnncalc(*arguments)
+    done = called(*arguments)
 
     assert done.returncode == 2
     assert done.stdout == ""
@@ -114,7 +114,7 @@ def test_what_makes_no_sense_is_refused_with_the_nearest_word(arguments: tuple[s
 
 
 def test_a_net_that_does_not_fit_is_told_what_is_missing_and_what_would_help() -> None:
-    done = cnncalc("fit", "vgg16", "--memory", "1GiB")
+    done = called("fit", "vgg16", "--memory", "1GiB")
 
     assert done.returncode == 1
     assert "training: not one image fits: " in done.stdout
@@ -122,7 +122,7 @@ def test_a_net_that_does_not_fit_is_told_what_is_missing_and_what_would_help() -
 
 
 def test_fit_as_json() -> None:
-    done = cnncalc("fit", "resnet18", "--memory", "rtx-3060", "--data-parallel", "4", "--zero", "2", "--format", "json")
+    done = called("fit", "resnet18", "--memory", "rtx-3060", "--data-parallel", "4", "--zero", "2", "--format", "json")
     found = json.loads(done.stdout)
 
     assert done.returncode == 0
@@ -148,7 +148,7 @@ def test_memory_loads_no_numpy() -> None:
 
 
 def test_accumulated_micro_batches_count_all_images_of_a_step() -> None:
-    done = cnncalc("fit", "resnet18", "--memory", "4GiB", "--batch", "256", "--format", "json")
+    done = called("fit", "resnet18", "--memory", "4GiB", "--batch", "256", "--format", "json")
     advice = json.loads(done.stdout)["advice"]
 
     row = next(row for row in advice if "accumulated" in row["what"])

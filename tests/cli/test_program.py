@@ -8,13 +8,15 @@ import pty
 import re
 import signal
 import subprocess
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from cnncalc.cli.registry import COMMANDS
 from tests.calls import COMMAND, called, cnncalc, environment
+
+pytestmark = pytest.mark.slow
 
 TINY = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
 
@@ -97,12 +99,12 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         (
             ["table", "INPUT", "-"],
             "error[usage]: cnncalc table takes no further argument: -\n"
-            "  = hint: a pattern goes into quotes, or the shell cuts it at blanks and takes '>' for a file\n",
+            "  = hint: put a pattern in quotes, or the shell splits it at blanks and takes '>' for a file\n",
         ),
         (
             ["table", "-> FC"],
             "error[usage]: cnncalc table has no option '->'\n"
-            "  = hint: an argument that begins with '-' goes behind '--'\n",
+            "  = hint: put an argument that begins with '-' after '--'\n",
         ),
         (
             ["table", TINY, "--set", "a=1", "--set", "a=2"],
@@ -114,7 +116,7 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         ),
         (
             ["table", TINY, "--set", "2=a"],
-            "error[usage]: --set: '2' is no name of a variable: it holds letters, digits and '_'\n"
+            "error[usage]: --set: '2' is not a variable name, which has letters, digits and '_'\n"
             "  = hint: cnncalc table --help\n",
         ),
         (
@@ -139,11 +141,11 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         ),
         (
             ["table", TINY, "--columns", "layer", "--format", "json"],
-            "error[usage]: --columns is for a table of rows and columns; --format json always has every key\n",
+            "error[usage]: --columns needs a format with rows and columns; --format json always has every key\n",
         ),
         (
             ["show", TINY, "--format", "csv"],
-            "error[usage]: --format csv is for --as layers; --as pattern is a text of its own\n",
+            "error[usage]: --format csv is for --as layers; --as pattern has its own format\n",
         ),
         (["explain", TINY, "conv2"], "error[unknown-layer]: pattern has no layer 'conv2'; did you mean 'conv1'?\n"),
         (
@@ -236,13 +238,24 @@ def test_an_internal_error_is_one_line_and_exit_code_3() -> None:
 
 
 def test_an_interrupt_is_exit_code_130() -> None:
+    """Also where the tests run with SIGINT ignored, as under nohup: the program starts with its default."""
+    code = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+        "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    )
     with subprocess.Popen(
-        [*COMMAND, "table", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
-    ) as process:
-        time.sleep(1.0)  # it waits for standard input
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 130
+        [COMMAND[0], "-c", code, *COMMAND[1:], "table", "-"],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
         assert process.stderr is not None
+        process.stdin.write(b"#" * 200_000)  # more than a pipe holds: returns when the program reads
+        for _ in range(10):  # a signal between two reads waits for the next signal
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=6)
+                break
+        assert process.returncode == 130
         assert process.stderr.read() == b"interrupted\n"
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from cnncalc.cli.command import Command, read_plainly
-from cnncalc.cli.grammar import read
+from cnncalc.cli.click_parser import parse
+from cnncalc.cli.command import Command, Group, parse_simple
+from cnncalc.cli.console import Console
 from cnncalc.cli.registry import COMMANDS, find_command
 
 CALLS = [
@@ -48,23 +51,22 @@ def command_of(call: str) -> tuple[Command, list[str]]:
 def test_both_readers_agree(call: str) -> None:
     command, words = command_of(call)
 
-    plain = read_plainly(command, words)
-    answer = read(call.split())
+    plain = parse_simple(command, words)
+    answer = parse(call.split(), Console())
 
     assert isinstance(answer, tuple)
     assert answer[0] is command
-    defaults = {option.name: option.default for option in command.options}
     assert plain is not None
-    assert {**defaults, **plain} == {**defaults, **answer[1]}
+    assert plain == answer[1]
 
 
 @pytest.mark.parametrize("call", UNPLAIN)
 def test_what_is_unusual_is_left_to_click(call: str) -> None:
-    assert read_plainly(*command_of(call)) is None
+    assert parse_simple(*command_of(call)) is None
 
 
 def test_an_argument_behind_two_dashes_may_begin_with_one() -> None:
-    answer = read(["table", "--batch", "2", "--", "-> FC"])
+    answer = parse(["table", "--batch", "2", "--", "-> FC"], Console())
 
     assert isinstance(answer, tuple)
     assert (answer[1]["target"], answer[1]["batch"]) == ("-> FC", 2)
@@ -80,6 +82,33 @@ def test_every_option_has_help_and_every_keyword_one_place(name: str) -> None:
     assert len(names) == len(set(names))
 
 
+def defaults(command: Command) -> dict[str, object]:
+    """The value of every option of a call without options, by flag."""
+    values: dict[str, object] = dict.fromkeys(command.arguments, "x")
+    if command.several is not None:
+        values[command.several] = ()
+    call = command.call_of(values)
+    found = {}
+    for parameter in command.parameters:
+        options = parameter.options if isinstance(parameter, Group) else (parameter,)
+        holder = getattr(call, parameter.name) if isinstance(parameter, Group) else call
+        found.update({option.flag: getattr(holder, option.name) for option in options})
+    return found
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_states_the_default(name: str) -> None:
+    command = find_command(name)
+    assert command is not None
+
+    for option in command.options:
+        stated = re.search(r"\(default: ([\w.-]+)\)", option.help)
+        default = defaults(command)[option.flag]
+        if stated and default is not None:
+            written = {True: "yes", False: "no"}.get(default) if isinstance(default, bool) else str(default)
+            assert written == stated[1], option.flag
+
+
 def test_options_mean_the_same_everywhere() -> None:
     """An option of one flag is the same in every command, but for the words that it takes."""
     seen: dict[str, object] = {}
@@ -89,7 +118,6 @@ def test_options_mean_the_same_everywhere() -> None:
         for option in command.options:
             same = (
                 option.name,
-                option.default,
                 option.repeated,
                 option.opposite,
                 option.metavar if not option.words else "",

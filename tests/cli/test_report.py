@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cnncalc.cli.command import read_plainly
-from cnncalc.cli.grammar import read
+from cnncalc.cli.click_parser import parse
+from cnncalc.cli.command import parse_simple
+from cnncalc.cli.console import Console
 from cnncalc.cli.registry import COMMANDS, find_command
-from tests.calls import cnncalc
+from tests.calls import called, cnncalc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +28,8 @@ def writers() -> list[Command]:
 def test_the_page_goes_to_standard_output_or_to_a_file(tmp_path: Path) -> None:
     file = tmp_path / "page.html"
 
-    printed = cnncalc("report", "lenet5")
-    silent = cnncalc("report", "lenet5", "-o", str(file))
+    printed = called("report", "lenet5")
+    silent = called("report", "lenet5", "-o", str(file))
 
     assert (printed.returncode, printed.stderr) == (0, "")
     assert printed.stdout.startswith("<!DOCTYPE html>\n")
@@ -45,7 +46,7 @@ def test_a_design_is_read_from_standard_input() -> None:
 
 
 def test_warnings_go_to_standard_error_and_stand_in_the_page() -> None:
-    done = cnncalc("report", "INPUT 3x32x32 -> CONV3-8 -> FC-10")
+    done = called("report", "INPUT 3x32x32 -> CONV3-8 -> FC-10")
 
     assert done.returncode == 0
     assert "warning[looks-depth-first]" in done.stderr
@@ -75,7 +76,7 @@ def test_warnings_go_to_standard_error_and_stand_in_the_page() -> None:
     ],
 )
 def test_a_wrong_call_is_said_in_words(words: list[str], message: str) -> None:
-    done = cnncalc("report", *words)
+    done = called("report", *words)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(message)
@@ -85,7 +86,7 @@ def test_a_budget_that_is_wrong_is_an_error_with_its_place(tmp_path: Path) -> No
     file = tmp_path / "net.yaml"
     file.write_text("name: small\nlayers: INPUT 8x8x3 -> CONV3-4 -> FC-10\nbudget: {macks: 7M}\n", encoding="utf-8")
 
-    done = cnncalc("report", str(file))
+    done = called("report", str(file))
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "net.yaml:3:10: error[" in done.stderr
@@ -96,8 +97,8 @@ def test_a_page_is_never_half_written(tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     file.write_text("before", encoding="utf-8")
 
-    broken = cnncalc("report", "INPUT 8x8x3 -> CONV99-4(pad=0)", "-o", str(file))
-    nowhere = cnncalc("report", "lenet5", "-o", str(tmp_path / "no" / "page.html"))
+    broken = called("report", "INPUT 8x8x3 -> CONV99-4(pad=0)", "-o", str(file))
+    nowhere = called("report", "lenet5", "-o", str(tmp_path / "no" / "page.html"))
 
     assert broken.returncode == nowhere.returncode == 2
     assert file.read_text(encoding="utf-8") == "before"
@@ -110,8 +111,8 @@ def test_a_page_is_never_half_written(tmp_path: Path) -> None:
 def test_every_report_goes_to_a_file_by_a_short_and_a_long_word(command: Command, words: list[str]) -> None:
     """Read plainly as well as by the grammar, which must say the same."""
     targets = ["x"] * (len(command.arguments) - len(command.optional))
-    plain = read_plainly(command, [*targets, *words])
-    answer = read([command.name, *targets, *words])
+    plain = parse_simple(command, [*targets, *words])
+    answer = parse([command.name, *targets, *words], Console())
 
     assert plain is not None
     assert plain["file"] == "a.txt"
@@ -125,13 +126,13 @@ def test_a_short_word_may_touch_its_value() -> None:
     assert command is not None
 
     for words in (["lenet5", "-oa.txt"], ["lenet5", "-o=a.txt"]):
-        assert read_plainly(command, words) is None
-    answer = read(["table", "lenet5", "-oa.txt"])
+        assert parse_simple(command, words) is None
+    answer = parse(["table", "lenet5", "-oa.txt"], Console())
     assert not isinstance(answer, int)
     assert answer[1]["file"] == "a.txt"
 
 
 def test_help_names_both_words() -> None:
-    done = cnncalc("table", "--help")
+    done = called("table", "--help")
 
     assert "-o, --output FILE" in done.stdout

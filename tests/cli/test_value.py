@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cnncalc.checks.budget import UNIT_OF
+from cnncalc.checks.measure import KEYS
 from cnncalc.checks.value import LAYER_KEYS, NET_KEYS
 from cnncalc.cli.value import HELP
 from tests.calls import called, cnncalc
@@ -80,7 +80,7 @@ def test_keys_of_a_layer(key: str, expected: str) -> None:
 def test_every_key_has_a_case_and_is_named_by_the_help() -> None:
     assert set(VGG16) | {"inference_memory", "training_memory"} == set(NET_KEYS)
     assert set(CONV2) == set(LAYER_KEYS)
-    assert set(UNIT_OF) <= set(NET_KEYS)
+    assert set(KEYS) <= set(NET_KEYS)
     net, layer = HELP.split("KEY of a net:")[1].split("KEY of a layer:")
     assert net.split() == [*NET_KEYS]
     assert layer.split("\n\n")[0].split() == [*LAYER_KEYS]

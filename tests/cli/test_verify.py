@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from cnncalc.cli.console import Console
 from cnncalc.cli.program import run
-from cnncalc.cli.verify import _progress
+from cnncalc.cli.verify import Progress
 from cnncalc.layers import KINDS
 from cnncalc.volume import Volume
 
@@ -33,8 +34,8 @@ memory of its own  5 of 5  1 in place or views, 4 with memory of their own
 totals             7 of 7  968 elements in memory of their own
 receptive field    5 of 5  4 seen in full, 1 cut off at the border
 
-memory of the run  parameters and buffers 2.789 KiB, activations at once at most 14.30 KiB
-result             every number of 5 layers agrees
+memory used  parameters and buffers 2.789 KiB, live activations at most 14.30 KiB
+result       every number of 5 layers agrees
 """
 
 
@@ -54,7 +55,7 @@ def test_what_did_not_agree_is_printed_and_the_exit_code_is_1(
     assert run(["verify", "INPUT[13x17x3] -> CONV3-4/2 -> RELU -> POOL"]) == 1
 
     out, err = capsys.readouterr()
-    assert "pool1: volumes: the table says 1x3x5x4, measured 1x3x4x4" in out
+    assert "pool1: volumes: expected 1x3x5x4, measured 1x3x4x4" in out
     assert "every number" not in out
     assert err == ""
 
@@ -112,14 +113,12 @@ def test_progress_is_for_a_terminal_and_for_runs_of_more_than_a_second(monkeypat
     stream, now = Terminal(), [0.0]
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    show, clear = _progress(20)
-    assert show is not None
-
-    show("run", 0, "input")
-    assert stream.getvalue() == ""
-    now[0] = 1.5
-    show("run", 1, "conv1")
-    clear()
+    with Progress(Console().progress_stream(), 20) as show:
+        assert show is not None
+        show("run", 0, "input")
+        assert stream.getvalue() == ""
+        now[0] = 1.5
+        show("run", 1, "conv1")
 
     assert stream.getvalue() == "\rrun: layer 2 of 20, conv1\r" + " " * 25 + "\r"
 
@@ -128,23 +127,24 @@ def test_there_is_no_progress_without_a_terminal(monkeypatch: pytest.MonkeyPatch
     quiet: Any = io.StringIO()
     monkeypatch.setattr(sys, "stderr", quiet)
 
-    assert _progress(20)[0] is None
+    with Progress(Console().progress_stream(), 20) as show:
+        assert show is None
 
 
 TRAINED = """\
 pattern: two training steps in NumPy with 2 images, float64, adam, random weights (seed 3)
 
-moment                  computed  measured  difference
+point                   computed  measured  difference
 ----------------------  --------  --------  ----------
 before the first step     13,480    13,480           0
 after forward             24,256    24,256           0
 after backward            22,136    22,136           0
-kept for backward         15,600    15,600           0
+saved for backward        15,600    15,600           0
 peak                      33,344    33,344           0
 peak of the first step    27,632    27,632           0
 
-bytes           of arrays alive, as NumPy reports them to Python's memory tracer
-layer by layer  equal at 11 of 11 moments: each layer forward and backward, the loss, the optimizer
+bytes              of live arrays, as NumPy reports them to tracemalloc
+layer by layer     equal at 11 of 11 points: each layer forward and backward, the loss, the optimizer
 """
 
 
@@ -156,7 +156,7 @@ def test_a_training_step_is_measured_and_held_against_the_replay(capsys: pytest.
 
     out, err = capsys.readouterr()
     assert out.startswith(TRAINED)
-    assert out.endswith("result          every number agrees to the byte\n")
+    assert out.endswith("result             every number agrees to the byte\n")
     assert err == ""
 
 
@@ -194,6 +194,6 @@ def test_a_training_step_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_optimizer_without_train_and_an_unknown_one_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["verify", NET, "--optimizer", "adam"]) == 2
-    assert "--optimizer is for a training step" in capsys.readouterr()[1]
+    assert "--optimizer needs a training step" in capsys.readouterr()[1]
     assert run(["verify", NET, "--train", "--optimizer", "adma"]) == 2
     assert "no optimizer 'adma'; did you mean 'adam'?" in capsys.readouterr()[1]

@@ -21,6 +21,21 @@ MARKS = {
 }
 """The comments of a marker in every syntax."""
 
+HARD_DOCUMENTS = {
+    "quotations": ">",
+    "entries": "- ",
+    "signs": "<",
+    "comments": "<!--",
+    "runs": "`a``b",
+    "markers": "<!-- cnncalc: table x -->\n1\n<!-- /cnncalc -->\n",
+}
+"""Texts that are slow to read where a scanner is not linear."""
+
+
+def hard_document(what: str, size: int) -> str:
+    """About ``size`` characters of one of them."""
+    return HARD_DOCUMENTS[what] * (size // len(HARD_DOCUMENTS[what]))
+
 
 def live(text: str, syntax: str) -> list[str]:
     """The texts of the comments outside of code."""

@@ -12,6 +12,8 @@ import pytest
 import cnncalc
 from tests.calls import environment
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("mkdocs", reason="MkDocs is not installed: the hook is not built")
 
 CONF = "site_name: nets\nhooks: [{}]\n"

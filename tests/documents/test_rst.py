@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cnncalc.cli.calls import Caller
-from cnncalc.cli.rewriting import rewrite
+from cnncalc.cli.document_update import update_document
 from cnncalc.documents.marker import Answer, Picture
 from tests.documents.helpers import calls, filled
 
@@ -104,9 +104,9 @@ def test_docutils_reads_every_body_without_a_word(tmp_path: Path) -> None:
     text = "Title\n=====\n\n" + "".join(f".. cnncalc: {call}\n.. /cnncalc\n\n" for call in shown)
     text += f".. note::\n\n   .. cnncalc: {shown[4]}\n   .. /cnncalc\n\n- .. cnncalc: {shown[3]}\n  .. /cnncalc\n"
 
-    done = rewrite("page", text, "rst", str(tmp_path), Caller())
+    done = update_document("page", text, "rst", str(tmp_path), Caller())
 
-    assert done.wrong == ""
+    assert done.errors == ""
     tree = docutils.publish_doctree(done.update.text, settings_overrides={"report_level": 1, "halt_level": 1})
     words = tree.astext()
     assert "*a* `b` |c| d_ <e> :: .. f" in words

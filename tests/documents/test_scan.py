@@ -93,7 +93,7 @@ def test_other_comments_are_left_alone(text: str) -> None:
 MISTAKES = [
     (
         "a\n\n<!-- cnncalc: table x -->\n",
-        "page:3:15: error[unclosed-marker]: this marker is never closed: write <!-- /cnncalc --> behind its place\n"
+        "page:3:15: error[unclosed-marker]: this marker is never closed: <!-- /cnncalc --> is missing\n"
         "  |\n"
         "3 | <!-- cnncalc: table x -->\n"
         "  |               ^^^^^^^",
@@ -203,7 +203,7 @@ def test_mistakes(text: str, message: str) -> None:
 
 def test_an_end_without_its_stroke_is_taken_for_one() -> None:
     assert problems("<!-- cnncalc: table x -->\n1\n<!-- cnncalc -->\n") == (
-        "page:1:15: error[unclosed-marker]: this marker is never closed: write <!-- /cnncalc --> behind its place\n"
+        "page:1:15: error[unclosed-marker]: this marker is never closed: <!-- /cnncalc --> is missing\n"
         "  |\n"
         "1 | <!-- cnncalc: table x -->\n"
         "  |               ^^^^^^^\n"
@@ -229,7 +229,7 @@ def test_all_mistakes_of_a_document_are_reported_in_the_order_of_the_text() -> N
 def test_mistakes_name_the_markers_of_their_syntax(syntax: str) -> None:
     begin, end = MARKS[syntax]
 
-    assert f"write {end} behind its place" in problems(f"{begin.format('table x')}\n", syntax)
+    assert f"{end} is missing" in problems(f"{begin.format('table x')}\n", syntax)
     assert f"one begins with {begin.format('CALL')}" in problems(f"{end}\n", syntax)
     assert f"which is written {begin.format('CALL')}" in problems(begin.format("x").replace("cnn", "cn"), syntax)
 

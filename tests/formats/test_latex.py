@@ -24,6 +24,8 @@ from cnncalc.views.notes import notes_document
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 PREAMBLE = r"""\documentclass{article}
 %s
 \usepackage{booktabs}

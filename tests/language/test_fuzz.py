@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import time
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,8 @@ from tests.random_nets import examples, random_design
 
 if TYPE_CHECKING:
     from cnncalc.errors import Problem
+
+pytestmark = pytest.mark.slow
 
 FILES = [
     "name: a\ninput: 9x11x3\nvariables: {n: 2, w: [3, 4], p: same}\ndefaults: {conv: {bias: no}}\nblocks:\n"
@@ -47,7 +48,6 @@ PIECES = (
 
 def read(text: str, reader: Any = read_pattern, **options: Any) -> Any:
     """The report on a text, or the DesignError; anything else that is raised fails the test."""
-    begin = time.process_time()
     try:
         result: Any = account(reader("<text>", text, Settings(**options)))
     except DesignError as error:
@@ -57,7 +57,6 @@ def read(text: str, reader: Any = read_pattern, **options: Any) -> Any:
         assert str(result)
         for problem in result.problems:
             assert_well_placed(problem, text)
-    assert time.process_time() - begin < 1, f"took longer than a second: {text!r}"
     return result
 
 
@@ -66,7 +65,7 @@ def assert_well_placed(problem: Problem, text: str) -> None:
         assert problem.span.source.text == text
         assert 0 <= problem.span.start < problem.span.end <= len(text) + 1, (
             problem
-        )  # behind the last: something is missing
+        )  # past the end: something is missing
     lines = str(problem).splitlines()
     assert all(line.isprintable() for line in lines), lines
     if problem.span is not None:
@@ -98,21 +97,21 @@ def mutated(random: Random, text: str) -> str:
     return text[:5000]
 
 
-@examples(600)
+@examples(200)
 @given(st.integers(0, 10**6))
 def test_a_changed_pattern_is_read_or_refused(seed: int) -> None:
     random = Random(seed)  # noqa: S311
     read(mutated(random, random_design(seed, items=5).text))
 
 
-@examples(800)
+@examples(200)
 @given(st.integers(0, 10**6))
 def test_a_changed_file_is_read_or_refused(seed: int) -> None:
     random = Random(seed)  # noqa: S311
     read(mutated(random, random.choice(FILES)), read_design)
 
 
-@examples(500)
+@examples(150)
 @given(st.lists(st.sampled_from(PIECES), max_size=14), st.sampled_from(("", " ")))
 def test_a_soup_of_tokens_is_read_or_refused(pieces: list[str], glue: str) -> None:
     text = glue.join(pieces)
@@ -161,7 +160,7 @@ VALUES = st.recursive(
 )
 
 
-@examples(300)
+@examples(80)
 @given(VALUES)
 def test_any_value_of_an_option_is_taken_or_refused(value: Any) -> None:
     text = "INPUT 8x8x3 -> CONV-n -> CONV3-4(pad=p) -> POOL2?q -> DROPOUT(r) -> [RELU]*n as i -> FC"

@@ -36,7 +36,7 @@ layers: "[u@a -> RELU]*2 -> FC-2"
     with pytest.raises(DesignError) as raised:
         cnncalc.load("-", stdin=text)
 
-    assert [problem.message for problem in raised.value.every] == ["the name 'a' stands twice"]
+    assert [problem.message for problem in raised.value.every] == ["the name 'a' is defined twice"]
 
 
 def test_a_name_of_a_layer_that_makes_no_sense_is_known() -> None:
@@ -46,7 +46,7 @@ def test_a_name_of_a_layer_that_makes_no_sense_is_known() -> None:
 
     assert [problem.message for problem in raised.value.every] == [
         "filters: expected a whole number of at least 1, found 0",
-        "the name 'a' stands twice",
+        "the name 'a' is defined twice",
     ]
 
 

@@ -16,6 +16,8 @@ from cnncalc.language.writer import as_pattern, as_yaml
 from cnncalc.layers import KINDS
 from tests.random_nets import examples, kinds_of, random_design, seeds
 
+pytestmark = pytest.mark.slow
+
 
 def report_of(text: str, **options: Any) -> Report:
     return account(read_pattern("<pattern>", text), **options)

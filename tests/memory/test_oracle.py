@@ -57,6 +57,7 @@ def test_everything_was_measured() -> None:
     assert set(NETS) <= set(KINDS)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="PyTorch is not installed, so nothing here is measured anew"
 )

@@ -11,7 +11,7 @@ import pytest
 import cnncalc
 from cnncalc.memory.fit import fit
 from cnncalc.memory.optimizers import OPTIMIZERS
-from cnncalc.memory.report import Bench, Options, account_memory
+from cnncalc.memory.report import Options, Simulation, account_memory
 from cnncalc.units import UNIT_STYLES, format_bytes, percent, short
 from tests.pages import HOSTILE, PATIENCE, open_browser, page_of, written_to
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from cnncalc.memory.report import MemoryReport
+
+pytestmark = pytest.mark.slow
 
 browser = pytest.fixture(open_browser, scope="module", name="browser")
 
@@ -211,7 +213,7 @@ def test_numbers_are_short_or_exact_or_say_how_they_come_about(window: Window) -
     assert column(7) == [f"{row.macs:,}" for row in report.layers]
     assert column(5) == ["" if row.in_place else f"{row.activation_bytes:,} B" for row in report.layers]
     assert not page.get_by_text("(3*3*3)*64 + 64").is_visible()
-    page.get_by_label("how they come about").check()
+    page.get_by_label("with formulas").check()
     assert page.get_by_text("(3*3*3)*64 + 64").is_visible()
     assert page.locator("#layers tfoot td").nth(6).inner_text() == "15,470,264,320"
 
@@ -234,7 +236,7 @@ def said_bytes(memory: MemoryReport) -> dict[str, int]:
     training, inference, notes = memory.training, memory.inference, memory.notes
     found = {"training-peak": training.peak_bytes, "training-sum": training.peak_bytes}
     found |= {"inference-peak": inference.peak_bytes, "inference-sum": inference.peak_bytes}
-    found |= {"notes-training": notes.training_bytes, "notes-inference": notes.inference_bytes}
+    found |= {"training-notes": notes.training_bytes, "inference-notes": notes.inference_bytes}
     for key in training.breakdown._fields:
         found[f"training-{key}"] = getattr(training.breakdown, key)
         found[f"inference-{key}"] = getattr(inference.breakdown, key)
@@ -250,7 +252,7 @@ def test_the_slider_agrees_with_the_command_line_to_the_byte(window: Window, net
     report = cnncalc.analyze(net)
     for number, optimizer in enumerate(OPTIMIZERS):
         batch = (1, 2, 7, 33, 64, 100, 1000)[number % 7]
-        page.get_by_label("Batch, typed in").fill(str(batch))
+        page.get_by_label("Any batch size").fill(str(batch))
         page.get_by_label("Optimizer", exact=True).select_option(optimizer)
         options = Options(profile=profile, batch=batch, optimizer=optimizer)
         memory = account_memory(report, options, details=False)
@@ -259,7 +261,7 @@ def test_the_slider_agrees_with_the_command_line_to_the_byte(window: Window, net
         assert page.inner_text('[data-out="training-peak"]') == format_bytes(memory.training.peak_bytes)
         place = page.inner_text('[data-out="training-at"]')
         layer, _, phase = memory.training.peak_at.partition(" (")
-        where = f"in the {phase.rstrip(')')} pass of {layer}" if phase else "in the step of the optimizer"
+        where = f"in the {phase.rstrip(')')} pass of {layer}" if phase else "in the optimizer step"
         assert place == where
 
 
@@ -281,7 +283,7 @@ def test_numbers_are_written_as_the_command_line_writes_them(window: Window, uni
 
 def test_the_slider_moves_with_the_keyboard_and_says_what_it_found(window: Window) -> None:
     page = window.open("lenet5")
-    slider = page.get_by_label("Images in a batch", exact=True)
+    slider = page.get_by_label("Batch size", exact=True)
     slider.focus()
     for _ in range(4):
         page.keyboard.press("ArrowRight")
@@ -289,7 +291,7 @@ def test_the_slider_moves_with_the_keyboard_and_says_what_it_found(window: Windo
     assert slider.get_attribute("aria-valuetext") == "6 images"
     assert page.input_value("#batch") == "6"
     assert shown_bytes(page) == said_bytes(cnncalc.account_memory("lenet5", batch=6))
-    page.locator("#said", has_text="lenet5, 6 images, momentum: training ").wait_for(state="attached")
+    page.locator("#status", has_text="lenet5, 6 images, momentum: training ").wait_for(state="attached")
 
 
 def test_a_batch_of_any_size_is_exact(window: Window) -> None:
@@ -306,7 +308,7 @@ def test_a_batch_that_is_none_is_refused_in_words(window: Window) -> None:
     for text in ("0", "-1", "1.5", "many", "", "1" * 19):
         page.fill("#batch", text)
         assert page.get_attribute("#batch", "aria-invalid") == "true"
-        assert page.inner_text("#batch-wrong") == "A whole number of at least 1."
+        assert page.inner_text("#batch-wrong") == "An integer of at least 1."
         assert shown_bytes(page) == before
     page.fill("#batch", "12")
     assert page.inner_text("#batch-wrong") == ""
@@ -318,7 +320,7 @@ def test_the_largest_batch_is_that_of_fit(window: Window) -> None:
     page.get_by_label("Optimizer", exact=True).select_option("adam")
     for room, memory in (("8GiB", 8 * 1024**3), ("512 MB", 512 * 1000**2), ("1.5 GiB", 3 * 2**29), ("1 KiB", 1024)):
         expected = fit(cnncalc.analyze("resnet18"), Options(optimizer="adam"), memory)
-        page.get_by_label("Memory of the device").fill(room)
+        page.get_by_label("Device memory").fill(room)
         assert page.get_attribute('[data-out="fits-training"]', "data-batch") == str(expected.training.largest_batch)
         assert page.get_attribute('[data-out="fits-inference"]', "data-batch") == str(expected.inference.largest_batch)
 
@@ -349,8 +351,8 @@ def test_the_curve_is_drawn_to_scale(window: Window) -> None:
         " ['cx', 'cy'].map(key => Number(document.querySelector('#curve circle.c0:not(.thin)').getAttribute(key)))]"
     )
     points = [tuple(map(float, point.split())) for point in re.findall(r"[ML]([0-9. ]+)", path)]
-    bench = Bench(cnncalc.analyze("vgg16"), Options())
-    peaks = [math.log(bench.training(2**power).peak_bytes) for power in range(9)]
+    simulation = Simulation(cnncalc.analyze("vgg16"), Options())
+    peaks = [math.log(simulation.training(2**power).peak_bytes) for power in range(9)]
     (_, first), *_, (_, last) = points
 
     assert len(points) == 9
@@ -436,14 +438,14 @@ def test_without_a_program_everything_is_there_and_no_controls(window: Window) -
     assert rows.count() == rows.locator("visible=true").count() > len(cnncalc.analyze("googlenet").layers)
     for hidden in ("#tools", "#controls", "#theme"):
         assert not page.locator(hidden).is_visible()
-    peak = Bench(cnncalc.analyze("googlenet"), Options()).training(1).peak_bytes
+    peak = Simulation(cnncalc.analyze("googlenet"), Options()).training(1).peak_bytes
     assert page.locator('[data-out="training-exact"]').inner_text() == f"{peak:,} bytes"
     assert page.locator("figure svg").first.is_visible()
     assert page.locator("table.batches tbody tr").count() == 9
 
 
 def test_everything_can_be_reached_with_the_keyboard(window: Window) -> None:
-    page = window.open("resnet152")
+    page = window.open("resnet18")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     assert page.evaluate("document.activeElement.getBoundingClientRect().left >= 0")

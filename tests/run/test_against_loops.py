@@ -11,6 +11,8 @@ from tests.layer_cases import CASES, Case
 from tests.run import slow
 from tests.test_layers import images, parameters
 
+pytestmark = pytest.mark.slow
+
 SMALL = [case for case in CASES if case.inputs and case.inputs[0].elements < 1000]
 
 

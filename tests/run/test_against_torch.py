@@ -16,6 +16,8 @@ from tests.test_layers import entering, parameters
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
 from tests.run.torch_reference import layer_in_torch  # noqa: E402
 
@@ -62,6 +64,8 @@ NETS = [
     """INPUT[12x20x3] -> [CONV3-8 -> GELU -> POOL2 -> CONV3-12(dilation=2) -> PRELU -> DECONV2-8 | ]
     -> CONCAT -> LRN -> CONV1-4""",
 ]
+SMALL = ("resnet18", "densenet121", "mobilenet-v2", "squeezenet-1.1")
+"""Nets that take any input run on a small one."""
 
 
 def modules_in_torch(report: Report, weights: Any, images: Any) -> tuple[dict[str, Any], int]:
@@ -81,7 +85,8 @@ def modules_in_torch(report: Report, weights: Any, images: Any) -> tuple[dict[st
 @pytest.mark.parametrize("net", NETS)
 def test_each_layer_of_a_net_gives_what_pytorch_gives(net: str, dtype: str) -> None:
     """In double precision at every layer; in single precision at the end, since RELU6 may cut off what is largest."""
-    report = cnncalc.analyze(net, dtype=dtype, batch=2 if len(net) > 20 else 1, in_place=False)
+    size = (64, 64, 3) if net in SMALL else None
+    report = cnncalc.analyze(net, dtype=dtype, batch=2 if len(net) > 20 else 1, in_place=False, input=size)
     weights, images = build(report, seed=5), draw_images(report, seed=6)
     measurement = run(report, weights, images, keep=lambda name: True)
     expected, macs = modules_in_torch(report, weights, images)

@@ -15,6 +15,8 @@ from cnncalc.run.meter import Meter
 from cnncalc.run.verify import verify
 from cnncalc.run.weights import build
 
+pytestmark = pytest.mark.slow
+
 FORKED = """INPUT[17x23x3] -> CONV3-8 -> BN -> RELU -> POOL3/2(round=ceil, pad=1)
 -> [ CONV1-12(bias=no)@side | DWCONV3 -> RELU -> CONV1-12 -> DROPOUT ] -> ADD(in_place=yes) -> RELU
 -> [CONV3-4 | SLICE(from=2, to=7) | AVGPOOL3/1(pad=1)] -> CONCAT -> RESHAPE 9x4x63 -> FLATTEN -> FC-5 -> SOFTMAX"""
@@ -100,8 +102,8 @@ def test_a_branch_keeps_its_source_alive() -> None:
 def test_the_memory_that_the_report_foresees_is_enough() -> None:
     from cnncalc.run.verify import SCRATCH_BYTES, needed_bytes
 
-    for net in ("googlenet", "densenet121", FORKED):
-        report, measurement = measured(net)
+    for net, size in (("googlenet", None), ("densenet121", (64, 64, 3)), (FORKED, None)):
+        report, measurement = measured(net, input=size)
         parameters = 4 * (report.totals.parameters + report.totals.buffers)
         assert measurement.peak_bytes <= needed_bytes(report) - parameters - SCRATCH_BYTES
 

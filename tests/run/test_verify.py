@@ -203,12 +203,15 @@ def test_progress_is_told_of_every_layer() -> None:
     assert told == [(what, index, name) for what in ("run", "receptive field") for index, name in enumerate(names)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "net",
     ["lenet5", "alexnet", "googlenet-aux", "resnet50", "densenet121", "mobilenet-v2", "dcgan-generator", "nin"],
 )
 def test_named_nets_agree(net: str) -> None:
-    verification = verify(cnncalc.analyze(net))
+    """Nets that take any input run on a small one."""
+    size = (96, 96, 3) if net in ("resnet50", "densenet121", "mobilenet-v2") else None
+    verification = verify(cnncalc.analyze(net, input=size))
 
     assert verification.disagreements == ()
     assert verification.is_finite
@@ -227,5 +230,5 @@ def test_the_document_says_what_agreed_and_what_did_not() -> None:
     bad = write(verification_document(compare(report._replace(layers=rows), measurement, field)), "text")
 
     assert "every number of 5 layers agrees" in good
-    assert "fc1: MACs: the table says 1, measured 240" in bad
+    assert "fc1: MACs: expected 1, measured 240" in bad
     assert np.isfinite(measurement.peak_bytes)

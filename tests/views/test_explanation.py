@@ -110,7 +110,7 @@ volume           height (227 - 11 + 2*0)/4 + 1 = 55
                  depth 96 = filters
                  height x width x depth: [55x55x96]
 activations      55*55*96 = 290,400
-in place         no: it makes a new volume
+in place         no: it creates a new volume
 bytes            290400*4 = 1,161,600 bytes = 1.108 MiB
 weights          weight [11x11x3x96]: (11*11*3)*96 = 34,848
 biases           bias [96]: 96
@@ -118,8 +118,8 @@ parameters       34,848 + 96 = 34,944, *4 = 139,776 bytes = 136.5 KiB
 trainable        all of them
 MACs             (11*11*3)*96*55*55 = 105,415,200 multiply-adds for one image
                  every weight is used at each of the height*width positions of the output
-receptive field  height 1 + (11 - 1)*1 = 11, neighbours before lie 1 pixel apart
-                 width 1 + (11 - 1)*1 = 11, neighbours before lie 1 pixel apart
+receptive field  height 1 + (11 - 1)*1 = 11; neighbours in the input are 1 pixel apart
+                 width 1 + (11 - 1)*1 = 11; neighbours in the input are 1 pixel apart
                  height x width: 11x11 pixels of the input
 """
     )
@@ -131,9 +131,8 @@ def test_what_rounding_up_does_is_said() -> None:
 
     assert size_steps(row) == [
         "height (9 - 2 + 2*1)/3 + 1 = 4",
-        "width (11 - 2 + 2*1)/3 + 1 = 11/3 + 1 = 5, rounded up; "
-        "the last window would begin in the padding at the end: 4",
-        "depth 6 as the input",
+        "width (11 - 2 + 2*1)/3 + 1 = 11/3 + 1 = 5, rounded up; the last window would start in the end padding: 4",
+        "depth 6, same as the input",
     ]
 
 
@@ -165,15 +164,15 @@ def test_whether_a_layer_is_in_place_agrees_with_the_table(name: str, in_place: 
 @pytest.mark.parametrize(
     ("pattern", "name", "why"),
     [
-        ("INPUT 9x9x3 -> CONV-4 -> RELU", "relu1", "it may overwrite conv1, whose only reader it is"),
-        ("INPUT 9x9x3 -> CONV-4 -> RELU(in_place=no)", "relu1", "in_place=no is written"),
+        ("INPUT 9x9x3 -> CONV-4 -> RELU", "relu1", "it overwrites conv1, which nothing else reads"),
+        ("INPUT 9x9x3 -> CONV-4 -> RELU(in_place=no)", "relu1", "in_place=no"),
         ("INPUT 9x9x3 -> CONV-4 -> GELU", "gelu1", "GELU cannot overwrite its input"),
         ("INPUT 9x9x3 -> CONV-4 -> [RELU | ] -> ADD", "relu1", "conv1 is also read by add1"),
-        ("INPUT 9x9x3 -> CONV-4 -> SIGMOID -> TANH", "tanh1", "backward needs what sigmoid1 gave"),
+        ("INPUT 9x9x3 -> CONV-4 -> SIGMOID -> TANH", "tanh1", "backward needs the output of sigmoid1"),
         ("INPUT 9x9x3 -> CONV-4 -> DROPOUT", "dropout1", "it is the identity at test time"),
-        ("INPUT 9x9x3 -> CONV-4 -> FLATTEN", "flatten1", "it is a view, the same numbers seen otherwise"),
-        ("INPUT 9x9x3 -> CONV-4 -> POOL", "pool1", "it makes a new volume"),
-        ("INPUT 9x9x3 -> CONV-4 -> [RELU | ] -> ADD", "add1", "ADD makes a new volume unless in_place=yes is written"),
+        ("INPUT 9x9x3 -> CONV-4 -> FLATTEN", "flatten1", "it is a view of its input"),
+        ("INPUT 9x9x3 -> CONV-4 -> POOL", "pool1", "it creates a new volume"),
+        ("INPUT 9x9x3 -> CONV-4 -> [RELU | ] -> ADD", "add1", "ADD creates a new volume unless in_place=yes"),
         ("INPUT 9x9x3 -> CONV-4@c -> FLATTEN@v -> RELU@r -> FC-3@o -> FROM(@c) -> CONV-2@d", "r",
          "the memory of c is also read by d"),
     ],
@@ -189,7 +188,7 @@ def test_without_in_place_the_reason_is_the_option() -> None:
 
     why = placement(report, report.layer("relu1"), in_place=False)[1]
 
-    assert why == "each activation function has a volume of its own here (--no-in-place)"
+    assert why == "--no-in-place gives each activation function a volume of its own"
 
 
 def test_an_unknown_layer_is_answered_with_the_nearest() -> None:

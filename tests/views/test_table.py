@@ -9,10 +9,11 @@ import cnncalc
 from cnncalc.cli.options import TABLE_FORMATS
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import write
-from cnncalc.formats.document import Cell, Column, Document, Page, Table, chosen_columns, percent, word
+from cnncalc.formats.document import Cell, Column, Document, Page, Table, chosen_columns, word
 from cnncalc.formats.notation import Notation
 from cnncalc.graph import Graph, chain
 from cnncalc.layers import KINDS, Layer
+from cnncalc.units import percent
 from cnncalc.views.layer_table import CELLS, COLUMNS, document, rows_of
 from cnncalc.views.notes import notes_document
 from cnncalc.views.shares import sentences
@@ -77,12 +78,13 @@ def test_vgg16_in_the_notes_style_has_the_true_total_and_says_that_the_notes_hav
     """224*224*3 + 2*224*224*64 + ... = 15,237,608, not 24M."""
     lines = write(notes_document(cnncalc.analyze("vgg16")), "text").splitlines()
 
-    assert lines[-4:] == [
+    assert lines[-5:] == [
         "TOTAL memory: 15M * 4 bytes ~= 58MB / image (only forward! ~*2 for bwd)",
         "TOTAL params: 138M parameters",
         "(The notes print 24M and 93MB for this table, which is not the sum of its rows: they hold 15,237,608 numbers, "
         "* 4 bytes = 58.13 MB.)",
-        "(memory in numbers of one image, K, M and G by 1000; biases left out; KB, MB and GB by 1024, as in the notes)",
+        "(memory counts elements of one image; K, M and G are powers of 1000; weights without biases)",
+        "(KB, MB and GB are powers of 1024, as in the notes)",
     ]
 
 
@@ -117,7 +119,7 @@ def test_the_table_of_a_small_net_whole() -> None:
         write(document(report), "text")
         == """\
 small
-bytes: of 2 images in float32
+bytes for 2 images in float32
 
 layer  label    volume    memory          bytes  weights           biases    MACs  receptive field
 -----  -------  --------  ----------  ---------  ----------------  ------  ------  ---------------
@@ -131,11 +133,12 @@ TOTAL memory  995 activations * 4 bytes * 2 images = 7.773 KiB / batch of 2, for
 TOTAL params  3,666 = 3,654 weights + 12 biases
               * 4 bytes = 14.32 KiB; x3 with gradients and a step cache (momentum, Adagrad, RMSProp): 42.96 KiB
 TOTAL MACs    22,176 (22.18K) / image, forward
-where         the first layer (conv1): 69.6 % of the activations, 84.4 % of the MACs
+shares        the first layer (conv1): 69.6 % of the activations, 84.4 % of the MACs
               fc1, the only FC layer: 94.7 % of the parameters
               the convolutions: 84.4 % of the MACs, the FC layers: 15.6 %
-counted       memory in numbers of one image, K, M and G by 1000; bytes of 2 images in float32, KiB, MiB and GiB by 1024
-              weights with scales, biases with shifts; 1 MAC is one multiply and one add of a convolution or FC layer
+conventions   memory: elements for one image; K, M and G are powers of 1000
+              bytes: 2 images in float32; KiB, MiB and GiB are powers of 1024
+              weights include scales, biases include shifts; 1 MAC is one multiply and add in a convolution or FC layer
 """
     )
 
@@ -226,7 +229,7 @@ def test_blocks_sum_to_the_totals_and_layers_outside_stay() -> None:
 
 
 def test_shared_frozen_and_training_only_layers_are_said() -> None:
-    """fc2 uses the 60*60 + 60 parameters of fc1, which is frozen, and runs in training alone."""
+    """fc2 uses the 60*60 + 60 parameters of fc1, which is frozen, and runs only in training."""
     graph = chain(
         "shared",
         [("input", layer("input", size=[1, 1, 60])), ("fc1", layer("fc", units=60)), ("fc2", layer("fc", units=60))],
@@ -239,33 +242,32 @@ def test_shared_frozen_and_training_only_layers_are_said() -> None:
     rows = [re.sub("  +", "  ", line) for line in text.splitlines()]
     assert "fc1  FC-60  [1x1x60]  60  240 B  60*60 = 3,600  60  3600  1x1  frozen" in rows
     assert (
-        "fc2  FC-60  [1x1x60]  60  240 B  of fc1  of fc1  3600  1x1  frozen, in training alone, parameters of fc1"
-        in rows
+        "fc2  FC-60  [1x1x60]  60  240 B  shared  shared  3600  1x1  frozen, training only, parameters of fc1" in rows
     )
     assert "TOTAL params  3,660 = 3,600 weights + 60 biases" in rows
     assert "  0 are trainable, 3,660 frozen" in rows
-    assert "  shared, so counted once: fc2 those of fc1" in rows
+    assert "  shared and counted once: fc2 with fc1" in rows
     assert "TOTAL MACs  7,200 / image, forward" in rows
-    assert "at test time  1 layer runs in training alone: fc2" in rows
-    assert "  without: 120 activations = 480 B, 3,660 parameters, 3,600 MACs" in rows
+    assert "at test time  1 layer for training only: fc2" in rows
+    assert "  without them: 120 activations = 480 B, 3,660 parameters, 3,600 MACs" in rows
 
 
 def test_what_test_time_leaves_out() -> None:
     """GoogLeNet's heads: 13,378,280 - 6,379,728 = 6,998,552 parameters are left at test time."""
     text = write(document(cnncalc.analyze("googlenet-aux")), "text")
 
-    assert "at test time  14 layers run in training alone: aux1.avgpool1, " in text
+    assert "at test time  14 layers for training only: aux1.avgpool1, " in text
     assert " 6,998,552 (6.999M) parameters" in text
 
 
 def test_assumptions_are_listed() -> None:
     text = write(document(cnncalc.analyze("INPUT -> CONV -> RELU -> POOL? -> FC -> FC")), "text")
 
-    assert [line.strip() for line in text.partition("assumed")[2].partition("counted")[0].splitlines()] == [
+    assert [line.strip() for line in text.partition("assumed")[2].partition("conventions")[0].splitlines()] == [
         "input 224x224x3",
         "64 filters in a CONV without a number",
         "kernel 3 in a CONV without a number",
-        "what is written with '?' is kept",
+        "items marked '?' are kept",
         "kernel 2 in a POOL without a number",
         "4096 units in a hidden FC without a number",
         "1000 units in the last FC",
@@ -331,7 +333,7 @@ def test_a_net_without_pools_is_cut_where_half_of_the_activations_lie() -> None:
     report = cnncalc.analyze("INPUT 8x8x3 -> CONV3-64 -> CONV3-32 -> CONV1-64/8")
 
     assert sentences(report)[0] == "the first layer (conv1): 64.0 % of the activations, 8.6 % of the MACs"
-    assert sentences(report)[1] == "conv2, the CONV3-32 with most of them: 82.5 % of the parameters"
+    assert sentences(report)[1] == "conv2, the largest layer (CONV3-32): 82.5 % of the parameters"
 
 
 def test_a_pool_in_a_branch_ends_no_block() -> None:

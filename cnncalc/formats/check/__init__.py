@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from cnncalc.formats import FORMATS
 
 if TYPE_CHECKING:
-    from cnncalc.checks.check import Checkup
+    from cnncalc.checks.check import CheckResult
 
 CHECK_FORMATS = tuple(name for name, each in FORMATS.items() if each.check_writer)
 """The formats of ``check``."""
 
 
-def write_checkup(checkup: Checkup, format: str) -> str:
+def write_result(result: CheckResult, format: str) -> str:
     """The outcome in one of the formats, ending in a line break."""
     from importlib import import_module
 
-    text: str = import_module(FORMATS[format].check_writer).write(checkup)
+    text: str = import_module(FORMATS[format].check_writer).write(result)
     return text if text.endswith("\n") else text + "\n"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.formats.document import listing, percent, plural
+from cnncalc.formats.document import listing
 from cnncalc.source import visible
-from cnncalc.units import format_bytes, short
+from cnncalc.units import format_bytes, percent, plural, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cnncalc.checks.check import Checked, Checkup, Outcome
+    from cnncalc.checks.check import CheckResult, FileResult, LimitResult
     from cnncalc.checks.findings import Finding
     from cnncalc.errors import Problem
     from cnncalc.source import Span
@@ -92,18 +92,18 @@ def excess(finding: Finding) -> int:
     return finding.over * 1000 // max(1, finding.limit)
 
 
-def annotations_of(checkup: Checkup) -> list[Annotation]:
+def annotations_of(result: CheckResult) -> list[Annotation]:
     """All annotations, by file and in the order of its text; a problem that several files share appears once."""
     found: list[Annotation] = []
     seen: set[Problem] = set()
-    for outcome in checkup.outcomes:
+    for outcome in result.files:
         for problem in outcome.problems:
             if problem not in seen:
                 seen.add(problem)
                 found.append(_of_problem(outcome, problem))
         for finding in outcome.findings:
-            found.append(_of_finding(outcome, finding, checkup.units))
-        severity = "error" if checkup.strict else "note"
+            found.append(_of_finding(outcome, finding, result.units))
+        severity = "error" if result.strict else "note"
         for note in outcome.notes:
             grave = severity if outcome.lacks_base else "note"
             found.append(Annotation(grave, NO_BASE, note, outcome.file, outcome.path, None, (), (note,), 1))
@@ -113,7 +113,7 @@ def annotations_of(checkup: Checkup) -> list[Annotation]:
     return found
 
 
-def _of_problem(outcome: Outcome, problem: Problem) -> Annotation:
+def _of_problem(outcome: FileResult, problem: Problem) -> Annotation:
     file, path = outcome.file, outcome.path
     if problem.span is not None:
         name = problem.span.source.name
@@ -126,7 +126,7 @@ def _of_problem(outcome: Outcome, problem: Problem) -> Annotation:
     return Annotation(problem.severity, problem.code, problem.message, file, path, problem.span, details, subject, rank)
 
 
-def _of_finding(outcome: Outcome, finding: Finding, units: str) -> Annotation:
+def _of_finding(outcome: FileResult, finding: Finding, units: str) -> Annotation:
     file, path = outcome.file, outcome.path
     message = finding.message
     if finding.span is not None and finding.span.source.name != file:
@@ -169,12 +169,12 @@ def fingerprints(annotations: list[Annotation]) -> list[str]:
     return found
 
 
-def used(one: Checked) -> str:
+def used(one: LimitResult) -> str:
     """The value as a share of the limit: ``98.8 %``."""
     return percent(one.actual, one.limit) if one.limit else ""
 
 
-def change(one: Checked) -> str:
+def change(one: LimitResult) -> str:
     """The change against the base: ``+1.2 %``."""
     if one.base is None:
         return ""
@@ -184,7 +184,7 @@ def change(one: Checked) -> str:
     return sign + (percent(abs(one.actual - one.base), one.base) if one.base else str(one.actual))
 
 
-def limit_text(one: Checked, units: str) -> str:
+def limit_text(one: LimitResult, units: str) -> str:
     """``max 7.000M``, ``max +5% (7.350M)``."""
     if one.limit is None:
         return f"{one.bound} {one.written}"
@@ -192,19 +192,19 @@ def limit_text(one: Checked, units: str) -> str:
     return f"{one.bound} {one.written} ({value})" if one.written.endswith("%") else f"{one.bound} {one.written}"
 
 
-def summary(checkup: Checkup) -> str:
+def summary(result: CheckResult) -> str:
     """One line: how many files and limits were checked, and the result."""
-    outcomes = checkup.outcomes
+    outcomes = result.files
     if not outcomes:
         return "nothing to check"
     limits = sum(len(outcome.checked) for outcome in outcomes)
     parts = [f"{plural(len(outcomes), 'file')}, {plural(limits, 'limit')}", *_counts(outcomes)]
-    if len(parts) == 1 and not checkup.code:
+    if len(parts) == 1 and not result.code:
         parts.append("all within budget")
     return "; ".join(parts)
 
 
-def _counts(outcomes: Sequence[Outcome]) -> Iterator[str]:
+def _counts(outcomes: Sequence[FileResult]) -> Iterator[str]:
     """How many files have which result; nothing for a result that no file has."""
     broken = sum(outcome.is_broken for outcome in outcomes)
     if broken:

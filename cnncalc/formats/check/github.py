@@ -12,7 +12,7 @@ from cnncalc.formats.check.annotations import annotations_of, summary, worst_fir
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
-    from cnncalc.checks.check import Checkup
+    from cnncalc.checks.check import CheckResult
     from cnncalc.formats.check.annotations import Annotation
 
 MOST = 10
@@ -21,12 +21,12 @@ MOST = 10
 LEVELS = {"error": "error", "warning": "warning", "note": "notice"}
 
 
-def write(checkup: Checkup) -> str:
+def write(result: CheckResult) -> str:
     """The annotations as workflow commands, worst first, and a summary line."""
     lines: list[str] = []
     rest: list[str] = []
     counts: dict[str, int] = {}
-    for annotation in worst_first(annotations_of(checkup)):
+    for annotation in worst_first(annotations_of(result)):
         level = LEVELS[annotation.severity]
         counts[level] = counts.get(level, 0) + 1
         if counts[level] <= MOST:
@@ -34,8 +34,8 @@ def write(checkup: Checkup) -> str:
         else:
             rest.append(f"cnncalc check: {annotation.label} {visible(annotation.place)}: {annotation.text}")
     lines += rest
-    lines += [f"cnncalc check: {visible(remark)}" for remark in checkup.remarks]
-    lines.append(f"cnncalc check: {visible(summary(checkup))}")
+    lines += [f"cnncalc check: {visible(remark)}" for remark in result.remarks]
+    lines.append(f"cnncalc check: {visible(summary(result))}")
     return "\n".join(lines) + "\n"
 
 

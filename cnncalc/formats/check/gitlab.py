@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from cnncalc.formats.check.annotations import BROKEN_FILE, annotations_of, fingerprints
 
 if TYPE_CHECKING:
-    from cnncalc.checks.check import Checkup
+    from cnncalc.checks.check import CheckResult
 
 SEVERITIES = {"error": "major", "warning": "minor", "note": "info"}
 
 
-def write(checkup: Checkup) -> str:
+def write(result: CheckResult) -> str:
     """The annotations as issues; a file that cannot be checked is critical."""
-    annotations = annotations_of(checkup)
+    annotations = annotations_of(result)
     issues = [
         {
             "description": annotation.text,

@@ -9,21 +9,21 @@ from cnncalc.formats.check.annotations import details_of, summary
 from cnncalc.formats.record import SCHEMA, problem_record
 
 if TYPE_CHECKING:
-    from cnncalc.checks.check import Checked, Checkup, Outcome
+    from cnncalc.checks.check import CheckResult, FileResult, LimitResult
     from cnncalc.checks.findings import Finding
     from cnncalc.source import Span
 
 
-def write(checkup: Checkup) -> str:
+def write(result: CheckResult) -> str:
     """The outcomes as a JSON object."""
-    outcomes = checkup.outcomes
+    outcomes = result.files
     data = {
         "schema": SCHEMA,
-        "exit_code": checkup.code,
-        "strict": checkup.strict,
-        "base": checkup.base,
+        "exit_code": result.code,
+        "strict": result.strict,
+        "base": result.base,
         "summary": {
-            "text": summary(checkup),
+            "text": summary(result),
             "files": len(outcomes),
             "limits": sum(len(outcome.checked) for outcome in outcomes),
             "broken_files": sum(outcome.is_broken for outcome in outcomes),
@@ -31,19 +31,19 @@ def write(checkup: Checkup) -> str:
             "warnings": sum(outcome.warnings for outcome in outcomes),
             "without_budget": [outcome.file for outcome in outcomes if not outcome.has_budget],
         },
-        "remarks": list(checkup.remarks),
-        "files": [_outcome(outcome, checkup) for outcome in outcomes],
+        "remarks": list(result.remarks),
+        "files": [_outcome(outcome, result) for outcome in outcomes],
     }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
-def _outcome(outcome: Outcome, checkup: Checkup) -> dict[str, Any]:
+def _outcome(outcome: FileResult, result: CheckResult) -> dict[str, Any]:
     return {
         "file": outcome.file,
         "architecture": outcome.architecture or None,
-        "exit_code": outcome.code(strict=checkup.strict),
+        "exit_code": outcome.code(strict=result.strict),
         "limits": [_checked(one) for one in outcome.checked],
-        "findings": [_finding(finding, checkup.units) for finding in outcome.findings],
+        "findings": [_finding(finding, result.units) for finding in outcome.findings],
         "problems": [problem_record(problem) for problem in outcome.problems],
         "without_base": list(outcome.notes),
     }
@@ -57,7 +57,7 @@ def _place(span: Span | None) -> dict[str, Any]:
     }
 
 
-def _checked(one: Checked) -> dict[str, Any]:
+def _checked(one: LimitResult) -> dict[str, Any]:
     return {
         "key": one.measure.key,
         "options": _options(one),
@@ -72,7 +72,7 @@ def _checked(one: Checked) -> dict[str, Any]:
     }
 
 
-def _options(one: Checked) -> dict[str, int | str]:
+def _options(one: LimitResult) -> dict[str, int | str]:
     if one.measure.unit != "bytes":
         return {}
     values, identity = one.measure._asdict(), one.measure.identity

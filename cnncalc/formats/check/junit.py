@@ -13,7 +13,7 @@ from cnncalc.formats.check.annotations import NO_BASE, NO_BUDGET, amount, annota
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
-    from cnncalc.checks.check import Checked, Checkup, Outcome
+    from cnncalc.checks.check import CheckResult, FileResult, LimitResult
     from cnncalc.formats.check.annotations import Annotation
 
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -31,12 +31,12 @@ class _Test:
         self.body = body
 
 
-def write(checkup: Checkup) -> str:
+def write(result: CheckResult) -> str:
     """The outcomes as test suites."""
     suites: list[str] = []
     sums = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
-    for outcome in checkup.outcomes:
-        tests = _tests(outcome, checkup)
+    for outcome in result.files:
+        tests = _tests(outcome, result)
         counts = {
             "tests": len(tests),
             "failures": sum(test.result == "failure" for test in tests),
@@ -59,39 +59,46 @@ def _attributes(counts: dict[str, int]) -> str:
     return " ".join(f'{name}="{number}"' for name, number in counts.items())
 
 
-def _tests(outcome: Outcome, checkup: Checkup) -> list[_Test]:
-    only = checkup._replace(outcomes=(outcome,))
+def _tests(outcome: FileResult, result: CheckResult) -> list[_Test]:
+    only = result._replace(files=(outcome,))
     annotations = annotations_of(only)
     if outcome.is_broken:
         errors = [annotation for annotation in annotations if annotation.severity == "error"]
-        return [_Test(f"{each.code}: {each.message}", "error", each.code, each.message, _body(each)) for each in errors]
-    tests = [_of_limit(one, annotations, checkup) for one in outcome.checked]
+        return [_of_annotation(f"{each.code}: {each.message}", "error", each) for each in errors]
+    tests = [_of_limit(one, annotations, result) for one in outcome.checked]
     for annotation in annotations:
-        if annotation.code == NO_BUDGET:
-            failed = "failure" if checkup.strict else "skipped"
-            tests.append(_Test("budget", failed, annotation.code, annotation.message, _body(annotation)))
-        elif annotation.code == NO_BASE or (annotation.finding is not None and annotation.finding.code == "budget"):
-            continue
-        elif annotation.severity != "note":
-            failed = "failure" if checkup.strict or annotation.severity == "error" else ""
-            layer = annotation.finding.layer if annotation.finding is not None else None
-            name = f"{annotation.code}: {layer or annotation.message}"
-            tests.append(_Test(name, failed, annotation.code, annotation.message, _body(annotation)))
+        code, finding = annotation.code, annotation.finding
+        if code == NO_BUDGET:
+            tests.append(_of_annotation("budget", "failure" if result.strict else "skipped", annotation))
+        elif code != NO_BASE and not _is_of_limit(annotation) and annotation.severity != "note":
+            failed = "failure" if result.strict or annotation.severity == "error" else ""
+            layer = finding.layer if finding is not None else None
+            tests.append(_of_annotation(f"{code}: {layer or annotation.message}", failed, annotation))
     return tests
 
 
-def _of_limit(one: Checked, annotations: list[Annotation], checkup: Checkup) -> _Test:
-    value = amount(one.actual, one.measure.unit, checkup.units)
+def _is_of_limit(annotation: Annotation) -> bool:
+    """Whether the annotation is a finding about a limit, which has a test of its own."""
+    return annotation.finding is not None and annotation.finding.code == "budget"
+
+
+def _of_annotation(name: str, outcome: str, annotation: Annotation) -> _Test:
+    body = "\n".join([f"{annotation.place}: {annotation.label}: {annotation.message}", *annotation.details])
+    return _Test(name, outcome, annotation.code, annotation.message, body)
+
+
+def _of_limit(one: LimitResult, annotations: list[Annotation], result: CheckResult) -> _Test:
+    value = amount(one.actual, one.measure.unit, result.units)
     name = f"{one.measure.title} {one.bound}"  # without numbers, so that servers can track it
-    text = f"{value}, {limit_text(one, checkup.units)}"
+    text = f"{value}, {limit_text(one, result.units)}"
     if one.verdict == "no base":
         message = f"{text}: there is no base to compare with"
-        return _Test(name, "failure" if checkup.strict else "skipped", NO_BASE, message, message)
+        return _Test(name, "failure" if result.strict else "skipped", NO_BASE, message, message)
     mine = [
         annotation
         for annotation in annotations
         if annotation.finding is not None
-        and annotation.finding.code == "budget"
+        and _is_of_limit(annotation)
         and annotation.finding.key == one.measure.key
         and annotation.finding.limit == one.limit
         and (annotation.severity == "warning") == (one.bound == "warn")
@@ -99,14 +106,7 @@ def _of_limit(one: Checked, annotations: list[Annotation], checkup: Checkup) -> 
     ]
     if one.verdict == "pass" or not mine:
         return _Test(name, body=text)
-    annotation = mine[0]
-    if one.verdict == "warning" and not checkup.strict:
-        return _Test(name, "", annotation.code, annotation.message, _body(annotation))
-    return _Test(name, "failure", annotation.code, annotation.message, _body(annotation))
-
-
-def _body(annotation: Annotation) -> str:
-    return "\n".join([f"{annotation.place}: {annotation.label}: {annotation.message}", *annotation.details])
+    return _of_annotation(name, "" if one.verdict == "warning" and not result.strict else "failure", mine[0])
 
 
 def _lines(test: _Test, classname: str) -> list[str]:

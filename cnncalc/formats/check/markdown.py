@@ -13,11 +13,11 @@ from cnncalc.formats.check.annotations import (
     used,
     worst_first,
 )
-from cnncalc.formats.document import plural
 from cnncalc.source import visible
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
-    from cnncalc.checks.check import Checked, Checkup
+    from cnncalc.checks.check import CheckResult, LimitResult
     from cnncalc.formats.check.annotations import Annotation
 
 MARK = "<!-- cnncalc check -->"
@@ -29,32 +29,38 @@ MOST_ANNOTATIONS = 50
 LONGEST = 600
 
 
-def write(checkup: Checkup) -> str:
+def write(result: CheckResult) -> str:
     """The outcomes as a comment: verdict, table of limits, annotations."""
     verdicts = ("within budget", "over budget", "cannot be checked")
-    if checkup.code == 1 and not any(outcome.errors for outcome in checkup.outcomes):
+    if result.code == 1 and not any(outcome.errors for outcome in result.files):
         verdicts = ("", "not clean", "")
-    lines = [MARK, f"### cnncalc: {verdicts[checkup.code]}", "", _escaped(summary(checkup)), ""]
-    base = f"change against `{_coded(checkup.base)}`" if checkup.base else "change"
-    rows = [(outcome.file, one) for outcome in checkup.outcomes for one in outcome.checked]
-    if rows:
-        lines += [f"| file | key | value | limit | of limit | {base} | |", "|---|---|---:|---|---:|---:|---|"]
-        order = {"error": 0, "warning": 1, "no base": 2}
-        shown = rows if len(rows) <= MOST_ROWS else sorted(rows, key=lambda row: order.get(row[1].verdict, 3))
-        lines += [_row(file, one, checkup.units) for file, one in shown[:MOST_ROWS]]
-        if len(rows) > MOST_ROWS:
-            lines += ["", f"and {plural(len(rows) - MOST_ROWS, 'limit')} more"]
-        lines.append("")
-    annotations = [annotation for annotation in worst_first(annotations_of(checkup)) if annotation.severity != "note"]
+    lines = [MARK, f"### cnncalc: {verdicts[result.code]}", "", _escaped(summary(result)), ""]
+    lines += _limit_lines(result)
+    annotations = [annotation for annotation in worst_first(annotations_of(result)) if annotation.severity != "note"]
     for annotation in annotations[:MOST_ANNOTATIONS]:
         lines += _item(annotation)
     if len(annotations) > MOST_ANNOTATIONS:
         lines.append(f"- and {len(annotations) - MOST_ANNOTATIONS} more")
-    lines += [f"- {_escaped(remark)}" for remark in checkup.remarks]
+    lines += [f"- {_escaped(remark)}" for remark in result.remarks]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _row(file: str, one: Checked, units: str) -> str:
+def _limit_lines(result: CheckResult) -> list[str]:
+    """The table of limits; of very many the broken ones first."""
+    rows = [(outcome.file, one) for outcome in result.files for one in outcome.checked]
+    if not rows:
+        return []
+    base = f"change against `{_coded(result.base)}`" if result.base else "change"
+    lines = [f"| file | key | value | limit | of limit | {base} | |", "|---|---|---:|---|---:|---:|---|"]
+    order = {"error": 0, "warning": 1, "no base": 2}
+    shown = rows if len(rows) <= MOST_ROWS else sorted(rows, key=lambda row: order.get(row[1].verdict, 3))
+    lines += [_row(file, one, result.units) for file, one in shown[:MOST_ROWS]]
+    if len(rows) > MOST_ROWS:
+        lines += ["", f"and {plural(len(rows) - MOST_ROWS, 'limit')} more"]
+    return [*lines, ""]
+
+
+def _row(file: str, one: LimitResult, units: str) -> str:
     verdict = {"error": "**over**" if one.bound != "min" else "**under**", "pass": "ok"}.get(one.verdict, one.verdict)
     cells = [
         f"`{_coded(file)}`",

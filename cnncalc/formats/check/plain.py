@@ -18,17 +18,17 @@ from cnncalc.formats.text import table_lines
 from cnncalc.source import excerpt, visible
 
 if TYPE_CHECKING:
-    from cnncalc.checks.check import Checkup
+    from cnncalc.checks.check import CheckResult
     from cnncalc.formats.check.annotations import Annotation
 
 
-def write(checkup: Checkup) -> str:
+def write(result: CheckResult) -> str:
     """The outcomes as text; problems of files go to standard error instead."""
-    parts = [_block(each) for each in annotations_of(checkup) if each.finding is not None or each.code == NO_BASE]
-    table = _table(checkup)
+    parts = [_block(each) for each in annotations_of(result) if each.finding is not None or each.code == NO_BASE]
+    table = _table(result)
     if table.rows:
         parts.append("\n".join(table_lines(table)))
-    parts.append("\n".join([*map(visible, checkup.remarks), visible(summary(checkup))]))
+    parts.append("\n".join([*map(visible, result.remarks), visible(summary(result))]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -41,8 +41,8 @@ def _block(annotation: Annotation) -> str:
     return "\n".join([head, *(f"{margin}= {visible(line)}" for line in annotation.details)])
 
 
-def _table(checkup: Checkup) -> Table:
-    has_base = any(one.base is not None for outcome in checkup.outcomes for one in outcome.checked)
+def _table(result: CheckResult) -> Table:
+    has_base = any(one.base is not None for outcome in result.files for one in outcome.checked)
     columns = [
         Column("file", "file"),
         Column("key", "key"),
@@ -54,13 +54,13 @@ def _table(checkup: Checkup) -> Table:
         columns.append(Column("change", "change", True))
     columns.append(Column("verdict", ""))
     rows = []
-    for outcome in checkup.outcomes:
+    for outcome in result.files:
         for one in outcome.checked:
             cells = [
                 outcome.file,
                 one.measure.title,
-                amount(one.actual, one.measure.unit, checkup.units),
-                limit_text(one, checkup.units),
+                amount(one.actual, one.measure.unit, result.units),
+                limit_text(one, result.units),
                 used(one),
             ]
             if has_base:

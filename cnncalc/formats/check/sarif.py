@@ -13,7 +13,7 @@ from cnncalc import __version__
 from cnncalc.formats.check.annotations import annotations_of, fingerprints
 
 if TYPE_CHECKING:
-    from cnncalc.checks.check import Checkup
+    from cnncalc.checks.check import CheckResult
     from cnncalc.formats.check.annotations import Annotation
     from cnncalc.source import Span
 
@@ -26,9 +26,9 @@ TITLES = {
 }
 
 
-def write(checkup: Checkup) -> str:
+def write(result: CheckResult) -> str:
     """The annotations as the results of one run."""
-    annotations = annotations_of(checkup)
+    annotations = annotations_of(result)
     codes = sorted({annotation.code for annotation in annotations})
     driver: dict[str, Any] = {
         "name": "cnncalc",
@@ -41,8 +41,8 @@ def write(checkup: Checkup) -> str:
         "originalUriBaseIds": {"ROOT": {"description": {"text": "The folder in which cnncalc ran."}}},
         "invocations": [
             {
-                "executionSuccessful": not any(outcome.is_broken for outcome in checkup.outcomes),
-                "exitCode": checkup.code,
+                "executionSuccessful": not any(outcome.is_broken for outcome in result.files),
+                "exitCode": result.code,
             }
         ],
         "results": [

@@ -1,0 +1,87 @@
+"""CPU seconds of the inputs that are slowest to read, beside the bounds that the project has set itself.
+
+    python -m benchmarks.worst_case
+
+Prints one line an input and ends with 1 if one takes longer than its bound. The inputs are those of the tests, which
+hold what comes out and how much memory it takes. Run it from the checkout.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import cnncalc
+from cnncalc import DesignError
+from cnncalc.analysis.difference import difference
+from cnncalc.analysis.report import account
+from cnncalc.cli.program import run
+from cnncalc.drawings.metrics import wrapped
+from cnncalc.language.catalogue import names
+from tests.documents.helpers import HARD_DOCUMENTS, hard_document, scanned
+from tests.language.test_limits import BEYOND, HEAVY, reader_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROW = "[CONV3-{8+i%7} -> RELU]*10000 as i"
+ROWS = {
+    "inserted": "[CONV3-{8+i%7} -> BN -> RELU]*10000 as i",
+    "shifted": "[CONV3-{9+i%7} -> RELU]*10000 as i",
+    "replaced": "[SIGMOID -> CONV5-{8+i*i%5}]*10000 as i",
+}
+"""Changes to 20,000 layers."""
+
+
+def refused(text: str) -> None:
+    """Reads a bad design to its error message."""
+    try:
+        account(reader_of(text)("<text>", text))
+    except DesignError as error:
+        str(error)
+
+
+def row(layers: str) -> Any:
+    """The report of a net with these layers."""
+    return cnncalc.analyze(f"INPUT 5x7x8 -> {layers} -> FC-4")
+
+
+def checked() -> None:
+    """Budgets and rules of every named net."""
+    with redirect_stdout(StringIO()):
+        run(["check", *names(), "--max", "parameters=1G", "--max", "training_memory=80GiB"])
+
+
+def cases() -> Iterator[tuple[str, float, Callable[[], object]]]:
+    """Name, bound in seconds and call of each case."""
+    for name, text in {**BEYOND, **HEAVY}.items():
+        yield f"bad design: {name}", 1, lambda text=text: refused(text)
+    for name in HARD_DOCUMENTS:
+        yield f"document of 1 MB: {name}", 3, lambda name=name: scanned(hard_document(name, 1_000_000))
+    deep = "\n".join("  " * depth + "- a" for depth in range(700))
+    yield "document of 0.5 MB: nested lists", 3, lambda: scanned(deep)
+    yield "title of 100,000 characters in a drawing", 3, lambda: wrapped("wide\u65e5e\u0301" * 14_000, 12, 400)
+    before = row(ROW)
+    for name, layers in ROWS.items():
+        after = row(layers)
+        yield f"diff of 20,000 layers: {name}", 10, lambda after=after: difference(before, after)
+    yield f"check of {len(names())} nets", 1, checked
+
+
+def main() -> int:
+    """Prints the table."""
+    is_late = False
+    for name, bound, call in cases():
+        start = time.process_time()
+        call()
+        seconds = time.process_time() - start
+        is_late |= seconds > bound
+        print(f"{seconds:7.3f} s of {bound:2} s  {name}{'  LATE' if seconds > bound else ''}", flush=True)
+    return int(is_late)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,277 @@
+"""The command line parsed by click: help, completion, abbreviations and wrong calls. Commands are not run here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from cnncalc import __version__
+from cnncalc.cli.command import DONE
+from cnncalc.cli.console import StreamError, reason
+from cnncalc.cli.registry import COMMANDS, COMPLETION, find_command
+from cnncalc.errors import Problem, ValueProblem, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cnncalc.cli.command import Command, Option
+    from cnncalc.cli.console import Console
+
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType  # older versions are not generic at run time
+
+HELP = """Computes exactly what a convolutional network costs: volumes, memory, parameters, multiply-adds.
+
+A TARGET is, tried in this order: '-' (standard input), a file or anything that ends in .yaml or .yml, a named net such
+as vgg16, or a pattern such as "INPUT -> [CONV -> RELU -> POOL]*2 -> FC -> RELU -> FC".
+
+\b
+Examples:
+  cnncalc table vgg16
+  cnncalc table "INPUT[32x32x3] -> [CONV3-32 -> RELU -> POOL2]*2 -> FC-10"
+"""
+
+EPILOG = """Exit codes: 0 success, 1 a check failed, 2 the input or the call is wrong, 3 an internal error,
+130 interrupted.
+
+Shell completion: eval "$(_CNNCALC_COMPLETE=bash_source cnncalc)", or zsh_source, or fish_source.
+"""
+
+TARGETS = ("target", "before", "after")
+"""Arguments that are a TARGET."""
+
+SETTINGS = {"help_option_names": [], "max_content_width": 100}  # HELP_OPTION instead: it prints on the console
+
+
+def parse(words: Sequence[str], console: Console) -> tuple[Command, dict[str, Any]] | int:
+    """The command that is called and its values; or an exit code if there is nothing left to do, as after help.
+
+    Raises ValueProblem for a wrong call, with the nearest correct one as a hint.
+    """
+    try:
+        answer = program.main(
+            args=list(words),
+            prog_name="cnncalc",
+            complete_var=COMPLETION,
+            standalone_mode=False,
+            windows_expand_args=False,
+            terminal_width=console.help_width,
+            obj=console,
+        )
+    except click.exceptions.Abort:
+        raise KeyboardInterrupt from None
+    except click.UsageError as error:
+        problem = usage_problem(error, words)
+        raise ValueProblem(problem.message, code=problem.code, hint=problem.hint) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StreamError("output", f"the completions cannot be written: {reason(error)}") from None
+    except SystemExit as end:  # after completion
+        return end.code if isinstance(end.code, int) else DONE
+    if isinstance(answer, tuple):
+        command, values = answer
+        return command, values
+    return answer if isinstance(answer, int) else DONE
+
+
+class Value(ParamType):
+    """The click type of an option."""
+
+    def __init__(self, option: Option) -> None:
+        self.name = option.metavar
+        self.option = option
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self.option.read(value)
+        except ValueProblem as problem:
+            self.fail(problem.message, param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        if self.option.metavar == "FILE":
+            return [CompletionItem(incomplete, type="file")]
+        return [CompletionItem(word) for word in self.option.words if word.startswith(incomplete)]
+
+
+def _gathered(option: Option) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """A callback that combines the values of a repeated option."""
+
+    def gather(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...]) -> Any:
+        try:
+            return option.gather(values) if values else None
+        except ValueProblem as problem:
+            raise click.BadParameter(problem.message, ctx, param) from None
+
+    return gather
+
+
+def complete_target(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The named nets that begin with the word; files if there are none."""
+    from cnncalc.language.catalogue import names
+
+    found = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
+
+
+def _parameter(option: Option) -> click.Parameter:
+    if option.opposite:
+        return click.Option([f"{option.flag}/{option.opposite}", option.name], default=None, help=option.help)
+    return click.Option(
+        [*option.flags, option.name],
+        type=Value(option),
+        metavar=option.metavar,
+        multiple=option.repeated,
+        callback=_gathered(option) if option.repeated else None,
+        help=option.help,
+    )
+
+
+def _print_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        ctx.obj.print(ctx.get_help() + "\n", name="help")
+        ctx.exit()
+
+
+HELP_OPTION = click.Option(
+    ["-h", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=_print_help,
+    help="Show this message and exit.",
+)  # fmt: skip
+
+
+def click_command(command: Command) -> click.Command:
+    """The click command; called, it returns the command and its values instead of running."""
+    parameters: list[click.Parameter] = [
+        click.Argument(
+            [name],
+            metavar=f"[{name.upper()}]" if name in command.optional else name.upper(),
+            required=name not in command.optional,
+            shell_complete=complete_target if name in TARGETS else None,
+        )
+        for name in command.arguments
+    ]
+    if command.several is not None:
+        parameters.append(
+            click.Argument(
+                [command.several],
+                metavar=f"{command.several.upper()}...",
+                nargs=-1,
+                required=False,
+                shell_complete=complete_target,
+            )
+        )
+    parameters += [*(_parameter(option) for option in command.options), HELP_OPTION]
+
+    def callback(**values: Any) -> tuple[Command, dict[str, Any]]:
+        return command, {name: value for name, value in values.items() if value is not None}
+
+    return click.Command(
+        command.name,
+        params=parameters,
+        callback=callback,
+        help=command.help,
+        short_help=command.short,
+        context_settings=SETTINGS,
+    )
+
+
+class Program(click.Group):
+    """The group of commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command = find_command(cmd_name)
+        return click_command(command) if command else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        command = self.get_command(ctx, args[0])
+        if command is None and not ctx.resilient_parsing:
+            raise NoSuchCommand(args[0], ctx)
+        return args[0], command, args[1:]
+
+
+class NoSuchCommand(click.UsageError):
+    """The first word is not a command; it may be a TARGET."""
+
+    def __init__(self, word: str, ctx: click.Context) -> None:
+        super().__init__(f"no command '{word[:60]}'", ctx)
+        self.word = word
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        ctx.obj.print(f"cnncalc {__version__}\n")
+        ctx.exit()
+
+
+@click.group(
+    cls=Program, params=[HELP_OPTION], help=HELP, epilog=EPILOG, invoke_without_command=True, context_settings=SETTINGS
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
+)
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an internal error.")
+@click.pass_context
+def program(ctx: click.Context) -> None:
+    """Prints the help if no command is given."""
+    if ctx.invoked_subcommand is None:
+        ctx.obj.print(ctx.get_help() + "\n", name="help")
+
+
+# Wrong calls
+
+
+def usage_problem(error: click.UsageError, words: Sequence[str]) -> Problem:
+    """A wrong call as a problem with a hint."""
+    called = next((word for word in words if word in COMMANDS), None)  # click lacks it if a value is missing
+    path = error.ctx.command_path if error.ctx else f"cnncalc {called}" if called else "cnncalc"
+    hint = f"{path} --help"
+    if isinstance(error, NoSuchCommand):
+        return _no_command(error)
+    if isinstance(error, click.NoSuchOption):
+        return _no_option(error, path)
+    if isinstance(error, click.MissingParameter):
+        name = error.param.make_metavar(error.ctx) if error.param and error.ctx else "an argument"
+        return Problem("usage", f"{path} needs {name}", hint=hint)
+    if isinstance(error, click.BadParameter):
+        name = max(error.param.opts, key=len) if error.param and error.param.opts else "the argument"
+        return Problem("usage", f"{name}: {error.message}", hint=hint)
+    message = error.format_message()
+    if "unexpected extra argument" in message:
+        extra = message.partition("(")[2].rpartition(")")[0]
+        hint = "put a pattern in quotes, or the shell splits it at blanks and takes '>' for a file"
+        return Problem("usage", f"{path} takes no further argument: {extra[:60]}", hint=hint)
+    return Problem("usage", message[:1].lower() + message[1:].rstrip("."), hint=hint)
+
+
+def _no_command(error: NoSuchCommand) -> Problem:
+    from cnncalc.language.catalogue import path
+
+    word = error.word
+    near = nearest(word, COMMANDS)
+    if "->" in word or "\u2192" in word or word.endswith((".yaml", ".yml")) or word == "-" or path(word):
+        quoted = f'"{word[:60]}{"..." if len(word) > 60 else ""}"' if " " in word or ">" in word else word
+        hint = f"cnncalc table {quoted}"
+    elif near:
+        hint = f"did you mean '{near}'?"
+    else:
+        hint = f"the commands are {', '.join(COMMANDS)}"
+    return Problem("usage", error.message, hint=hint)
+
+
+def _no_option(error: click.NoSuchOption, path: str) -> Problem:
+    known = [name for param in error.ctx.command.params for name in param.opts] if error.ctx else []
+    name = error.option_name
+    near = nearest(name, [*known, "--help"])
+    if name.startswith(("->", "-[")):
+        hint = "put an argument that begins with '-' after '--'"
+    else:
+        hint = f"did you mean '{near}'?" if near else f"{path} --help"
+    return Problem("usage", f"{path} has no option '{name[:60]}'", hint=hint)

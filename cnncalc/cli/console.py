@@ -1,0 +1,236 @@
+"""The console: standard streams, files, and what the terminal can show."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import CnncalcError, ValueProblem
+from cnncalc.source import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TextIO
+
+    from cnncalc.cli.options import OutputOptions
+    from cnncalc.errors import Problem
+    from cnncalc.formats.document import Document, Page
+
+MOST_INPUT = 4 * 1024 * 1024
+"""Most bytes read from standard input; the limits of the language are lower and have messages of their own."""
+
+
+class StreamError(CnncalcError):
+    """Standard input cannot be read, or output cannot be written; the message says where and why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Console:
+    """The standard streams of this process, and the folder that relative file names start from.
+
+    A command reads and writes through its console alone.
+    """
+
+    help_width: int | None = None
+    """Width of help; None: that of the terminal."""
+    takes_bytes = True
+    """Whether pictures that are not text can be written."""
+
+    def __init__(self, folder: str = "") -> None:
+        self.folder = os.path.abspath(folder) if folder else ""
+
+    def path(self, file: str) -> str:
+        """The path of a file that the command line names."""
+        return os.path.join(self.folder, file)
+
+    def read_input(self) -> str:
+        """Standard input as text; StreamError if it is not UTF-8."""
+        if sys.stdin is None:
+            raise StreamError("input", "standard input is closed")
+        try:
+            data = sys.stdin.buffer.read(MOST_INPUT)
+        except OSError as error:
+            raise StreamError("input", f"standard input cannot be read: {reason(error)}") from None
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            raise StreamError(
+                "input",
+                f"standard input is not UTF-8: line {line}, byte {error.start} is 0x{data[error.start]:02x}",
+            ) from None
+
+    def print(self, content: str | bytes, format: str = "text", name: str = "report") -> None:
+        """Writes to standard output; ``format`` is that of the content, ``name`` its name in error messages.
+
+        Ignored if the reader has closed the pipe: the exit code stays the same.
+        """
+        if sys.stdout is None:
+            raise StreamError("output", f"the {name} cannot be written: standard output is closed")
+        try:
+            if isinstance(content, bytes):
+                sys.stdout.buffer.write(content)
+            else:
+                _allow_escapes(sys.stdout)
+                sys.stdout.write(content)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _discard(sys.stdout)
+        except OSError as error:
+            _discard(sys.stdout)
+            raise StreamError("output", f"the {name} cannot be written to standard output: {reason(error)}") from None
+
+    def print_error(self, text: str) -> None:
+        """Writes a line to standard error; ignored if that is closed."""
+        if sys.stderr is None:
+            return
+        _allow_escapes(sys.stderr)
+        try:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+        except OSError:
+            _discard(sys.stderr)
+
+    def write_file(self, content: str | bytes, file: str, shown: str = "") -> None:
+        """Replaces a file, so that no reader sees a part of it; ``shown`` is its name in error messages.
+
+        Raises StreamError if it cannot be written.
+        """
+        try:
+            _replace_file(
+                content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace"),
+                os.path.realpath(self.path(file)),
+            )
+        except (OSError, ValueError) as error:
+            raise StreamError("output", f"cannot write '{visible(shown or file)}': {reason(error)}") from None
+
+    def page(self) -> Page | None:
+        """What the terminal behind standard output can show; None if there is no terminal.
+
+        ``FORCE_COLOR`` stands for a terminal of any width, ``NO_COLOR`` turns colour off.
+        """
+        from cnncalc.formats.document import Page
+
+        is_terminal = _is_terminal(sys.stdout) and os.environ.get("TERM") != "dumb"
+        if not is_terminal and not os.environ.get("FORCE_COLOR"):
+            return None
+        width = None
+        if is_terminal:
+            try:
+                width = int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size(sys.stdout.fileno()).columns or None
+            except (OSError, ValueError):
+                width = 80
+        return Page(width, not os.environ.get("NO_COLOR"), self.is_ascii())
+
+    def is_ascii(self) -> bool:
+        """Whether standard output cannot encode the characters of boxes and bars."""
+        try:
+            "\u256d\u2500\u253c\u2588".encode(getattr(sys.stdout, "encoding", None) or "ascii")
+        except (UnicodeEncodeError, LookupError):
+            return True
+        return False
+
+    def refuse_terminal(self, what: str, name: str) -> None:
+        """Raises ValueProblem if standard output is a terminal; ``name`` is a file name for the hint."""
+        if _is_terminal(sys.stdout):
+            hint = f"write it to a file with --output {name}, or into a pipe"
+            raise ValueProblem(f"{what} is not for a terminal", code="usage", hint=hint)
+
+    def progress_stream(self) -> TextIO | None:
+        """Where progress is shown; None if nobody sees it."""
+        return sys.stderr if _is_terminal(sys.stderr) else None
+
+    def warn(self, problems: Iterable[Problem]) -> None:
+        """Writes warnings about a design to standard error."""
+        for problem in problems:
+            self.print_error(str(problem))
+
+    def write_document(self, document: Document, output: OutputOptions) -> None:
+        """Writes a document in the chosen format; by default with boxes on a terminal, else as plain text."""
+        from cnncalc.formats import write
+
+        page = self.page() if output.format in (None, "rich") and output.to_stdout else None
+        chosen = output.format or "rich"
+        if chosen == "rich" and page is None:
+            chosen = "text"
+        self.write(write(document, chosen, page), output, chosen)
+
+    def write(self, content: str | bytes, output: OutputOptions, format: str = "text") -> None:
+        """Writes content of that format to the file that ``output`` names, or to standard output."""
+        if isinstance(content, str) and not content.endswith("\n"):
+            content += "\n"
+        if output.file is None or output.to_stdout:
+            self.print(content, format, "picture" if isinstance(content, bytes) else "report")
+        else:
+            self.write_file(content, output.file)
+
+
+def reason(error: Exception) -> str:
+    """The operating system's message for an error."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+
+
+def flush() -> None:
+    """Flushes standard output and error; ignored if nobody reads them any more."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                _discard(stream)
+
+
+def discard_output() -> None:
+    """Sends the rest of standard output to the null device: it has no reader any more."""
+    if sys.stdout is not None:
+        _discard(sys.stdout)
+
+
+def _discard(stream: TextIO) -> None:
+    """Sends the rest of a stream to the null device, so that closing it raises nothing."""
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+    except (OSError, ValueError):
+        pass
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _allow_escapes(stream: TextIO) -> None:
+    """Writes characters that the stream's encoding lacks as escapes."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+
+
+def _replace_file(data: bytes, path: str) -> None:
+    """Writes a temporary file beside ``path`` and renames it; a device is written directly."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(21, "Is a directory")
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as device:
+            device.write(data)
+        return
+    temporary = f"{path}.{os.getpid()}.tmp"
+    if os.path.isfile(temporary):  # left by a killed process with the same id
+        os.unlink(temporary)
+    try:
+        with open(temporary, "xb") as new:
+            new.write(data)
+        if os.path.exists(path):
+            if not os.access(path, os.W_OK):
+                raise PermissionError(13, "Permission denied")
+            os.chmod(temporary, os.stat(path).st_mode & 0o7777)
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise

@@ -1,0 +1,60 @@
+"""Drawings of a net as SVG: its cost, its memory over time, its volumes, its graph."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from cnncalc.errors import ValueProblem, did_you_mean
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.report import Report
+    from cnncalc.memory.report import MemoryReport
+
+KINDS = {
+    "cost": "activation memory and parameters of each layer",
+    "training": "live memory over a training step, with its peak",
+    "inference": "live memory over inference, with its peak",
+    "volumes": "the volumes as blocks, drawn to scale",
+    "graph": "the graph, with the volumes on its edges",
+}
+"""The kinds of drawings and their descriptions."""
+
+OVER_TIME = ("training", "inference")
+"""Kinds that are drawn from a memory report."""
+WIDTH = 880
+"""Default width of a drawing in pixels: that of a README."""
+NARROWEST, WIDEST = 320, 10_000
+"""Limits of the width in pixels."""
+
+
+def draw(
+    report: Report,
+    kind: str,
+    *,
+    memory: MemoryReport | None = None,
+    width: int | None = None,
+    depth: int | None = None,
+    units: str = "iec",
+) -> str:
+    """One drawing as SVG text; the same net always gives the same text.
+
+    ``memory``, made with ``logs=True``, is needed for training and inference. ``width`` is in pixels; ``depth`` sums by
+    block, so many dots deep. Raises ValueProblem for an unknown kind, a width outside the limits, and a memory report
+    without events.
+    """
+    if kind not in KINDS:
+        known = ", ".join(KINDS)
+        raise ValueProblem(f"no kind of drawing '{kind}'{did_you_mean(kind, KINDS)} (known: {known})", code="usage")
+    wide = WIDTH if width is None else width
+    if not NARROWEST <= wide <= WIDEST:
+        raise ValueProblem(f"a drawing is {NARROWEST} to {WIDEST:,} pixels wide, not {wide:,}", code="usage")
+    if kind in OVER_TIME:
+        if memory is None:
+            raise ValueProblem(f"the drawing '{kind}' needs a memory report", code="usage")
+        from cnncalc.drawings.timeline import draw_timeline
+
+        return draw_timeline(kind, memory, wide, depth, units)
+    module = import_module(f"cnncalc.drawings.{kind}")
+    drawing: str = getattr(module, f"draw_{kind}")(report, wide, depth, units)
+    return drawing

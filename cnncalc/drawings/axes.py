@@ -1,0 +1,160 @@
+"""Axes: ticks at round numbers, and the names of layers."""
+
+from __future__ import annotations
+
+from math import floor, log10
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnncalc.drawings.canvas import shown
+from cnncalc.drawings.metrics import cut, width_of
+from cnncalc.units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.drawings.canvas import Canvas
+
+TICK_SIZE = 10
+"""Font size of an axis."""
+TURNED_PITCH = 12.5
+"""Least distance of names that read upward."""
+MOST_NAMES = 60
+"""The most names on an axis that has no room for all."""
+LONGEST_NAME = 88.0
+"""Names that read upward are cut to this length in pixels."""
+
+
+class Tick(NamedTuple):
+    """A tick: its value and its text."""
+
+    value: float
+    text: str
+
+
+def round_step(highest: float, most: int) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that divides ``highest`` into at most ``most`` steps."""
+    least = highest / most
+    power = 10.0 ** floor(log10(least))
+    for factor in (1, 2, 5, 10):
+        if factor * power >= least * (1 - 1e-9):
+            return factor * power
+    raise AssertionError("ten times the power is always large enough")
+
+
+def _ticks(highest: float, unit: float, name: str, most: int) -> list[Tick]:
+    if highest <= 0:
+        return [Tick(0, "0")]
+    step = round_step(highest / unit, most)
+    if unit == 1:
+        step = max(step, 1.0)
+    count = floor(highest / unit / step * (1 + 1e-9))
+    return [Tick(i * step * unit, f"{i * step:.10g}{name}" if i else "0") for i in range(count + 1)]
+
+
+def byte_ticks(highest: int, units: str, most: int = 5) -> list[Tick]:
+    """Ticks at round numbers of bytes: 2 GiB, 4 GiB, ..."""
+    name = format_bytes(highest, units).split(" ")[1]
+    step = 1000 if units == "si" else 1024
+    power = 0 if name == "B" else "KMGTPEZY".index(name[0].upper()) + 1
+    return _ticks(highest, float(step) ** power, f" {name}", most)
+
+
+def count_ticks(highest: int, most: int = 5) -> list[Tick]:
+    """Ticks at round numbers of a count: 20M, 40M, ..."""
+    power = min((len(str(highest)) - 1) // 3, 4) if highest >= 10_000 else 0
+    return _ticks(highest, 1000.0**power, ("", "K", "M", "G", "T")[power], most)
+
+
+def draw_value_axis(
+    canvas: Canvas, ticks: Sequence[Tick], ends: tuple[float, float], base: float, scale: float
+) -> None:
+    """Draws the ticks at the left and their grid lines; ``scale`` are the pixels of a unit."""
+    left, right = ends
+    for tick in ticks:
+        y = base - tick.value * scale
+        if tick.value:
+            canvas.line(left, y, right, y, "grid")
+        canvas.text(left - 6, y + 3.5, tick.text, "tick", "muted", anchor="end")
+
+
+class Stretch(NamedTuple):
+    """The part of the horizontal axis of a layer or block, from ``start`` to ``end`` in pixels."""
+
+    start: float
+    end: float
+    name: str
+    is_block: bool = False
+
+
+def gathered(stretches: Sequence[Stretch], depth: int) -> list[Stretch]:
+    """The stretches with those of one block, so many dots deep, joined."""
+    found: list[Stretch] = []
+    for start, end, name, is_block in stretches:
+        head = ".".join(name.split(".", depth)[:depth])
+        is_block = is_block or len(head) < len(name)
+        if found and found[-1].name == head:
+            found[-1] = Stretch(found[-1].start, end, head, is_block)
+        else:
+            found.append(Stretch(start, end, head, is_block))
+    return found
+
+
+def name_axis(canvas: Canvas, stretches: Sequence[Stretch], y: float) -> float:
+    """Writes the names below ``y``; gives the lower end of them.
+
+    All layers are named if there is room, reading upward if necessary; else all blocks; else the widest blocks.
+    """
+    if not stretches:
+        return y
+    room = (stretches[-1].end - stretches[0].start) / TURNED_PITCH
+    for depth in range(max(stretch.name.count(".") for stretch in stretches) + 1, 0, -1):
+        parts = gathered(stretches, depth)
+        if len(parts) > room:
+            continue
+        names = [shown(part.name) for part in parts]
+        widths = [width_of(name, TICK_SIZE) for name in names]
+        if all(width + 8 <= part.end - part.start for width, part in zip(widths, parts, strict=True)):
+            for part, name in zip(parts, names, strict=True):
+                canvas.text((part.start + part.end) / 2, y + 14, name, "tick", "muted", anchor="middle")
+            _borders(canvas, parts, y)
+            return y + 18
+        if min(part.end - part.start for part in parts) >= TURNED_PITCH:
+            longest = 0.0
+            for part, name in zip(parts, names, strict=True):
+                brief = cut(name, TICK_SIZE, LONGEST_NAME)
+                longest = max(longest, width_of(brief, TICK_SIZE))
+                middle = (part.start + part.end) / 2
+                canvas.text(middle + 3.5, y + 7, brief, "tick", "muted", anchor="end", turned=True, full=name)
+            _borders(canvas, parts, y)
+            return y + 8 + longest
+    return _some_names(canvas, gathered(stretches, 1), y)
+
+
+def _borders(canvas: Canvas, parts: Sequence[Stretch], y: float) -> None:
+    """Draws ticks where blocks begin and end."""
+    places = {place for part in parts if part.is_block for place in (part.start, part.end)}
+    for place in sorted(places):
+        canvas.line(place, y, place, y + 5, "axis")
+
+
+def _some_names(canvas: Canvas, parts: Sequence[Stretch], y: float) -> float:
+    """Writes the names of the widest stretches that have room."""
+    taken: list[tuple[float, float]] = []
+    marked: list[Stretch] = []
+    for part in sorted(parts, key=lambda part: (part.start - part.end, part.start)):
+        middle = (part.start + part.end) / 2
+        name = shown(part.name)
+        half = width_of(name, TICK_SIZE) / 2
+        if 2 * half > canvas.right - canvas.left or len(taken) > MOST_NAMES:
+            continue
+        start = min(max(middle - half, canvas.left), canvas.right - 2 * half)
+        if any(start < end + 8 and start + 2 * half > begin - 8 for begin, end in taken):
+            continue
+        taken.append((start, start + 2 * half))
+        canvas.text(start + half, y + 16, name, "tick", "muted", anchor="middle")
+        if part.is_block:
+            marked.append(part)
+        else:
+            canvas.line(middle, y, middle, y + 5, "axis")
+    _borders(canvas, marked, y)
+    return y + 20

@@ -1,0 +1,198 @@
+"""A canvas that becomes one SVG: shapes, escaped texts, styles for a light and a dark ground."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from cnncalc.drawings.metrics import LINE, cut, evenly_wrapped, width_of
+from cnncalc.drawings.palette import FONTS, style_sheet
+from cnncalc.source import FROM_RIGHT, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MARGIN = 16.0
+"""Margin of every drawing in pixels."""
+PREFIX = "\x00"
+"""Placeholder for the prefix of ids until the drawing is finished; no text contains it."""
+
+_ISOLATED = re.compile(f"[{FROM_RIGHT}]")
+
+
+def shown(text: str) -> str:
+    """Text of a user, with control characters as escapes and text from right to left isolated."""
+    text = visible(text)
+    return f"\u2068{text}\u2069" if _ISOLATED.search(text) else text
+
+
+def escaped(text: str) -> str:
+    """The text with the escapes of XML."""
+    if "&" in text or "<" in text or ">" in text or '"' in text:
+        text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    return text
+
+
+def number(value: float) -> str:
+    """A coordinate with at most two decimals."""
+    text = f"{value:.2f}"
+    if text.endswith("00"):
+        return text[:-3] if text != "-0.00" else "0"
+    return text[:-1] if text.endswith("0") else text
+
+
+class Canvas:
+    """Collects the elements of one drawing from top to bottom; ``y`` is the lower end of what is drawn.
+
+    ``width`` is in pixels. The class of an element says what it is; :mod:`cnncalc.drawings.palette` has the styles.
+    """
+
+    def __init__(self, kind: str, net: str, width: float) -> None:
+        self.kind = kind
+        self.net = net
+        self.width = width
+        self.y = MARGIN
+        self.parts: list[str] = []
+        self.used = {"ground"}
+
+    @property
+    def left(self) -> float:
+        """The left border."""
+        return MARGIN
+
+    @property
+    def right(self) -> float:
+        """The right border."""
+        return self.width - MARGIN
+
+    # texts
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        font: str = "label",
+        colour: str = "ink",
+        *,
+        anchor: str = "start",
+        turned: bool = False,
+        full: str | None = None,
+        more: str = "",
+        over_lines: bool = False,
+    ) -> None:
+        """Draws one line of text with its base line at ``y``; ``turned``: it reads upward. ``full`` is its tool tip.
+
+        ``over_lines`` draws an outline in the colour of the ground, which keeps lines away from the letters.
+        """
+        self.used.update((font, colour))
+        if over_lines:
+            self.used.add("rim")
+            colour = f"{colour} rim"
+        where = f'x="{number(x)}" y="{number(y)}"'
+        if anchor != "start":
+            where += f' text-anchor="{anchor}"'
+        if turned:
+            where += f' transform="rotate(-90 {number(x)} {number(y)})"'
+        tip = f"<title>{escaped(full)}</title>" if full is not None and full != text else ""
+        self.parts.append(f'<text class="{font} {colour}" {where}{more}>{tip}{escaped(text)}</text>')
+
+    def fitted(self, x: float, y: float, text: str, room: float, font: str = "label") -> None:
+        """Draws a text cut to the room; its tool tip has all of it."""
+        size, bold = FONTS[font]
+        brief = cut(text, size, room, bold=bold)
+        if brief:
+            self.text(x, y, brief, font, full=text)
+
+    def lines(self, text: str, font: str, colour: str = "ink", *, gap: float = 0.0) -> None:
+        """Draws a paragraph below everything that is drawn already, with lines of about equal length."""
+        size, bold = FONTS[font]
+        self.y += gap
+        for line in evenly_wrapped(text, size, self.right - self.left, bold=bold):
+            self.y += size * LINE
+            self.text(self.left, self.y - size * 0.3, line, font, colour)
+
+    @staticmethod
+    def room(text: str, font: str = "label") -> float:
+        """The width of a text in a font."""
+        size, bold = FONTS[font]
+        return width_of(text, size, bold=bold)
+
+    # shapes
+
+    def rect(self, x: float, y: float, width: float, height: float, name: str, more: str = "") -> None:
+        """Draws a rectangle."""
+        self.used.add(name)
+        self.parts.append(
+            f'<rect class="{name}" x="{number(x)}" y="{number(y)}" width="{number(width)}" '
+            f'height="{number(height)}"{more}/>'
+        )
+
+    def bar(self, x: float, y: float, width: float, height: float, tip: str, value: int) -> None:
+        """Draws a bar with its exact value, in the style of the group around it."""
+        self.parts.append(
+            f'<rect x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}" '
+            f'data-value="{value}"><title>{escaped(tip)}</title></rect>'
+        )
+
+    def line(self, x1: float, y1: float, x2: float, y2: float, name: str) -> None:
+        """Draws a straight line."""
+        self.path(f"M{number(x1)} {number(y1)}L{number(x2)} {number(y2)}", name)
+
+    def path(self, d: str, name: str, more: str = "") -> None:
+        """Draws a path."""
+        self.used.add(name)
+        self.parts.append(f'<path class="{name}" d="{d}"{more}/>')
+
+    def area(self, points: Sequence[tuple[float, float]], name: str) -> None:
+        """Draws a polygon."""
+        self.path(f"M{'L'.join([f'{number(x)} {number(y)}' for x, y in points])}Z", name)
+
+    def circle(self, x: float, y: float, radius: float, name: str) -> None:
+        """Draws a dot."""
+        self.used.add(name)
+        self.parts.append(f'<circle class="{name}" cx="{number(x)}" cy="{number(y)}" r="{number(radius)}"/>')
+
+    def begin(self, tip: str = "", more: str = "") -> None:
+        """Opens a group with a tool tip."""
+        self.parts.append(f"<g{more}>" + (f"<title>{escaped(tip)}</title>" if tip else ""))
+
+    def end(self) -> None:
+        """Closes a group."""
+        self.parts.append("</g>")
+
+    def stripes(self, name: str) -> str:
+        """The attribute that fills an element with stripes over the colour of the class ``name``."""
+        self.used.update((name, "stripe"))
+        return f' style="fill:url(#{PREFIX}-{name})"'
+
+    # the whole
+
+    def svg(self, title: str, description: str) -> str:
+        """The drawing as one string, always the same for the same elements; its ids are unique to it."""
+        height = self.y + MARGIN
+        patterns = "".join(
+            f'<pattern id="{PREFIX}-{name}" width="5" height="5" patternUnits="userSpaceOnUse" '
+            f'patternTransform="rotate(45)"><rect class="{name}" width="5" height="5"/>'
+            f'<path class="stripe" d="M0 1H5"/></pattern>'
+            for name in ("gradients", "again")
+            if any(f"#{PREFIX}-{name})" in part for part in self.parts)
+        )
+        body = "\n".join(self.parts)
+        letters = re.sub(r"[^a-z0-9]+", "-", self.net.lower()).strip("-")[:40] or "net"
+        mark = crc32(f"{self.net}\0{self.width}\0{title}\0{description}\0{body}".encode("utf-8", "backslashreplace"))
+        prefix = f"{self.kind}-{letters}-{mark:08x}"
+        size = f"{number(self.width)} {number(height)}"
+        text = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" id="{PREFIX}" role="img" '
+            f'aria-labelledby="{PREFIX}-title {PREFIX}-desc" viewBox="0 0 {size}" '
+            f'width="{number(self.width)}" height="{number(height)}">\n'
+            f'<title id="{PREFIX}-title">{escaped(title)}</title>\n'
+            f'<desc id="{PREFIX}-desc">{escaped(description)}</desc>\n'
+            f"<style>\n{style_sheet(PREFIX, self.used)}\n</style>\n"
+            + (f"<defs>{patterns}</defs>\n" if patterns else "")
+            + f'<rect class="ground" width="{number(self.width)}" height="{number(height)}"/>\n'
+            f"{body}\n</svg>\n"
+        )
+        return text.replace(PREFIX, prefix)

@@ -1,0 +1,289 @@
+"""Activation memory and parameters of each layer: two bar charts over one axis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnncalc.drawings.axes import TURNED_PITCH, Stretch, byte_ticks, count_ticks, draw_value_axis, name_axis
+from cnncalc.drawings.canvas import Canvas, number, shown
+from cnncalc.formats.notation import UNIT_RULES
+from cnncalc.units import format_bytes, percent, plural, short
+from cnncalc.views.layer_table import rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cnncalc.analysis.report import Report
+    from cnncalc.drawings.axes import Tick
+    from cnncalc.views.layer_table import Row
+
+MOST_LABELS = 4
+"""The most bars of a chart with their values."""
+PANEL = 150.0
+"""Height of a chart in pixels."""
+HEADROOM = 32.0
+"""Room above the highest bar, for its label."""
+NARROWEST_PITCH = 5.0
+"""Narrower bars are drawn as one outline."""
+LABEL_RATIO = 10
+"""A bar has no label if the highest is more than this many times as high."""
+WIDEST_BAR = 46.0
+"""The largest width of a bar."""
+
+
+class Chart(NamedTuple):
+    """One of the two charts: a value for each row, their sum, and how both are written."""
+
+    title: str
+    fill: str
+    values: list[int]
+    total: int
+    ticks: list[Tick]
+    text: Callable[[int], str]
+
+
+class Axis(NamedTuple):
+    """The rows along the horizontal axis: its ends and the width of a row in pixels."""
+
+    rows: Sequence[Row]
+    left: float
+    right: float
+    pitch: float
+
+    @property
+    def are_named(self) -> bool:
+        """Whether there is room for the name of each row."""
+        return self.pitch >= TURNED_PITCH
+
+    def spans(self) -> list[tuple[float, float]]:
+        """Start and end of each row."""
+        return [(self.left + self.pitch * i, self.left + self.pitch * (i + 1)) for i in range(len(self.rows))]
+
+
+def draw_cost(report: Report, width: float, depth: int | None, units: str) -> str:
+    """The drawing ``cost``."""
+    canvas = Canvas("cost", report.name, width)
+    every = rows_of(report, depth)
+    rows = [row for row in every if row.held or row.parameters] or every
+    charts = _charts(report, rows, units)
+    title = f"{shown(report.title or report.name)}: activation memory and parameters by layer"
+    canvas.lines(title, "head")
+    gutter = 8 + max([canvas.room(tick.text, "tick") for chart in charts for tick in chart.ticks])
+    left, right = canvas.left + gutter, canvas.right - canvas.room("100 %", "tick") - 8
+    axis = Axis(rows, left, right, (right - left) / len(rows))
+    for chart in charts:
+        _draw_chart(canvas, chart, axis)
+    stretches = [Stretch(start, end, row.name) for row, (start, end) in zip(rows, axis.spans(), strict=True)]
+    canvas.y = name_axis(canvas, stretches, canvas.y)
+    what = "block" if depth is not None else "layer"
+    canvas.lines(_note(report, axis, len(every) - len(rows), what, units), "note", "muted", gap=10)
+    return canvas.svg(title, _description(report, rows, what))
+
+
+def _charts(report: Report, rows: Sequence[Row], units: str) -> tuple[Chart, Chart]:
+    totals = report.totals
+    held, learned = [row.held_bytes for row in rows], [row.parameters for row in rows]
+
+    def size(count: int) -> str:
+        return format_bytes(count, units)
+
+    memory, ticks = totals.activation_bytes, byte_ticks(max(held), units)
+    return (
+        Chart(f"activation memory: {size(memory)}", "bars", held, memory, ticks, size),
+        Chart(
+            f"parameters: {short(totals.parameters)}",
+            "bars2",
+            learned,
+            totals.parameters,
+            count_ticks(max(learned)),
+            short,
+        ),
+    )
+
+
+def _note(report: Report, axis: Axis, left_out: int, what: str, units: str) -> str:
+    lines = [
+        f"Activation memory: bytes ({UNIT_RULES[units]}) of the output volumes of {plural(report.batch, 'image')} in "
+        f"{report.dtype}, one forward pass; parameters: counts, K, M and G by 1000. Right: share of the total.",
+        f"Left out: {plural(left_out, what)} without parameters and without memory (in place, views, dropout)."
+        if left_out
+        else "",
+        f"Where several {what}s share a pixel, the largest is drawn." if axis.pitch < 1 else "",
+    ]
+    return " ".join(filter(None, lines))
+
+
+def _draw_chart(canvas: Canvas, chart: Chart, axis: Axis) -> None:
+    """Draws a chart below everything that is drawn already: grid, bars and their labels."""
+    canvas.lines(chart.title, "panel", gap=10)
+    top = canvas.y + HEADROOM
+    base = top + PANEL
+    highest = max(chart.values)
+    scale = PANEL / highest if highest else 0.0
+    draw_value_axis(canvas, chart.ticks, (axis.left, axis.right), base, scale)
+    if chart.total:
+        _draw_shares(canvas, chart, axis.right, base, scale)
+    canvas.used.add(chart.fill)
+    more = f' class="{chart.fill}" data-total="{chart.total}" data-scale="{scale:.6g}" data-base="{number(base)}"'
+    canvas.begin(more=more)
+    if axis.pitch >= NARROWEST_PITCH:
+        boxes = _draw_bars(canvas, chart, axis, base, scale)
+    else:
+        boxes = [
+            (start, end, base - value * scale) for (start, end), value in zip(axis.spans(), chart.values, strict=True)
+        ]
+        canvas.parts.append(f'<path d="{_outline(boxes, base)}"/>')
+    canvas.end()
+    canvas.line(axis.left, base, axis.right, base, "axis")
+    _Labels(canvas, chart, axis, boxes, top - HEADROOM).draw()
+    canvas.y = base
+
+
+def _draw_bars(canvas: Canvas, chart: Chart, axis: Axis, base: float, scale: float) -> list[tuple[float, float, float]]:
+    """Draws a bar with a tool tip for each row; gives left end, right end and top of each."""
+    width = min(WIDEST_BAR, axis.pitch * 0.72)
+    boxes = []
+    for (start, end), row, value in zip(axis.spans(), axis.rows, chart.values, strict=True):
+        x, height = (start + end - width) / 2, value * scale
+        boxes.append((x, x + width, base - height))
+        if value:
+            tip = f"{shown(row.name)}: {chart.text(value)}, {percent(value, chart.total)}"
+            canvas.bar(x, base - height, width, height, tip, value)
+    return boxes
+
+
+def _outline(boxes: Sequence[tuple[float, float, float]], base: float) -> str:
+    """The outline of bars that touch; of bars that share a pixel, the highest."""
+    d = f"M{number(boxes[0][0])} {number(base)}"
+    last = number(base)
+    start, top = boxes[0][0], base
+    for x1, x2, y in boxes:
+        top = min(top, y)
+        if x2 - start >= 1 or x1 == boxes[-1][0]:
+            text = number(top)
+            if text != last:
+                d += f"H{number(start)}V{text}"
+                last = text
+            start, top = x2, base
+    return d + f"H{number(boxes[-1][1])}V{number(base)}Z"
+
+
+def _draw_shares(canvas: Canvas, chart: Chart, right: float, base: float, scale: float) -> None:
+    """Draws ticks at round shares of the total, at the right."""
+    highest = max(chart.values) / chart.total * 100
+    step = next(step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50, 100) if highest / step <= 5 or step == 100)
+    count = int(highest / step * (1 + 1e-9))
+    for i in range(1, count + 1):
+        y = base - i * step / 100 * chart.total * scale
+        canvas.line(right, y, right + 4, y, "axis")
+        canvas.text(right + 7, y + 3.5, f"{i * step:.10g} %", "tick", "muted")
+
+
+class Bars(NamedTuple):
+    """One bar, or neighbouring bars of equal value that share a label."""
+
+    first: int
+    number: int
+    left: float
+    right: float
+    top: float
+
+
+class _Labels:
+    """Writes the values of the largest bars where they cover no bar and no other label.
+
+    A bar that the axis does not name has its name in its label; of those with equal values the first is labelled.
+    """
+
+    def __init__(
+        self, canvas: Canvas, chart: Chart, axis: Axis, boxes: Sequence[tuple[float, float, float]], top: float
+    ) -> None:
+        self.canvas = canvas
+        self.chart = chart
+        self.axis = axis
+        self.boxes = boxes
+        self.top = top
+        self.taken: list[tuple[float, float, float, float]] = []
+        """Left, right, upper and lower end of each label."""
+
+    def draw(self) -> None:
+        """Writes the labels, the largest values first."""
+        values = self.chart.values
+        ranked = sorted(self._bars(), key=lambda bars: (-values[bars.first], bars.first))
+        written: set[int] = set()
+        for bars in ranked[: 8 * MOST_LABELS]:
+            value = values[bars.first]
+            if len(self.taken) == MOST_LABELS or value * LABEL_RATIO < values[ranked[0].first] or not value:
+                break
+            if (self.axis.are_named or value not in written) and self._write(bars, value):
+                written.add(value)
+
+    def _bars(self) -> list[Bars]:
+        """The bars; neighbours of equal value are together if the axis names each of them."""
+        values = self.chart.values
+        found: list[Bars] = []
+        for place, (left, right, top) in enumerate(self.boxes):
+            if self.axis.are_named and found and values[found[-1].first] == values[place]:
+                found[-1] = found[-1]._replace(number=found[-1].number + 1, right=right)
+            else:
+                found.append(Bars(place, 1, left, right, top))
+        return found
+
+    def _write(self, bars: Bars, value: int) -> bool:
+        """Writes the label of bars at the first free place; False if there is none."""
+        canvas, text = self.canvas, self.chart.text(value)
+        share = percent(value, self.chart.total)
+        lines = text, f"{share} each" if bars.number > 1 else share
+        if not self.axis.are_named:
+            lines = shown(self.axis.rows[bars.first].name), f"{text}, {share}"
+        half = max(canvas.room(lines[0], "strong"), canvas.room(lines[1])) / 2
+        for middle, bottom in self._places(bars, half):
+            area = (middle - half - 3, middle + half + 3, bottom - 25, bottom + 3)
+            if self._is_free(area):
+                self.taken.append(area)
+                canvas.text(middle, bottom - 13, lines[0], "strong", anchor="middle")
+                canvas.text(middle, bottom, lines[1], anchor="middle")
+                return True
+        return False
+
+    def _is_free(self, area: tuple[float, float, float, float]) -> bool:
+        left, right, top, bottom = area
+        return not any(left < b and right > a and top < d and bottom > c for a, b, c, d in self.taken) and not any(
+            left < b and right > a and bottom > height for a, b, height in self.boxes
+        )
+
+    def _places(self, bars: Bars, half: float) -> list[tuple[float, float]]:
+        """Middle and base line of possible labels of that half width: above the bars, or beside their top."""
+        left, right = self.axis.left, self.axis.right
+        if 2 * half > right - left - 4:
+            return []
+        centre = min(max((bars.left + bars.right) / 2, left + 2 + half), right - 2 - half)
+        places = [(x, bars.top - 5) for x in (centre, bars.left + half, bars.right - half)]
+        if not self.axis.are_named:
+            places += [(bars.right + 5 + half, bars.top + 22), (bars.left - 5 - half, bars.top + 22)]
+        return [
+            (x, bottom)
+            for x, bottom in places
+            if left - 1 <= x - half - 3 and x + half + 3 <= right + 1 and bottom - 25 >= self.top
+        ]
+
+
+def _description(report: Report, rows: Sequence[Row], what: str) -> str:
+    totals = report.totals
+    parts = [
+        f"Two bar charts over the layers of {shown(report.name)}, {plural(len(rows), what)}.",
+        f"Activations of {plural(report.batch, 'image')} in {report.dtype} take {totals.activation_bytes:,} bytes "
+        f"({totals.activations:,} elements an image); {totals.parameters:,} parameters.",
+    ]
+    if totals.activation_bytes:
+        row = max(rows, key=lambda row: row.held_bytes)
+        parts.append(
+            f"Most activations: {shown(row.name)}, {row.held_bytes:,} bytes, "
+            f"{percent(row.held_bytes, totals.activation_bytes)}."
+        )
+    if totals.parameters:
+        row = max(rows, key=lambda row: row.parameters)
+        parts.append(
+            f"Most parameters: {shown(row.name)}, {row.parameters:,}, {percent(row.parameters, totals.parameters)}."
+        )
+    return " ".join(parts)

@@ -1,0 +1,258 @@
+"""Live bytes over a training step and over inference: stacked areas, the phases below, the peak marked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cnncalc.drawings.axes import Stretch, byte_ticks, draw_value_axis, name_axis
+from cnncalc.drawings.canvas import Canvas, number, shown
+from cnncalc.drawings.metrics import cut
+from cnncalc.drawings.palette import FONTS
+from cnncalc.drawings.samples import CATEGORIES, inference_samples, training_samples
+from cnncalc.formats.notation import UNIT_RULES
+from cnncalc.memory.report import STEP
+from cnncalc.units import format_bytes, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.drawings.axes import Tick
+    from cnncalc.drawings.samples import Category, Sample
+    from cnncalc.memory.report import Inference, MemoryReport, Training
+
+PANEL, PANEL_ABOVE, PANEL_BELOW = 250.0, 165.0, 120.0
+"""Height of the chart in pixels; of the two charts where a second one shows the working categories alone."""
+HEADROOM = 26.0
+"""Room above the peak, for its label."""
+BAND = 17.0
+"""Height of the band that names the phases."""
+STEP_SHARE = 0.035
+"""The least share of the width for the optimizer's step."""
+WORKING = (4, 5)
+"""The categories that change with every operation: activations and transient."""
+SMALL_PART = 0.4
+"""Where they are a smaller share of the peak, a second chart shows them alone."""
+
+
+def draw_timeline(kind: str, memory: MemoryReport, width: float, depth: int | None, units: str) -> str:
+    """The drawing ``training`` or ``inference``."""
+    return _Timeline(kind, memory, width, units).draw(depth)
+
+
+class Column(NamedTuple):
+    """A stretch of the horizontal axis, and the bytes that are drawn there."""
+
+    start: float
+    end: float
+    bytes: tuple[int, ...]
+
+
+class _Timeline:
+    """The drawing of the samples of a training step or of inference, in their order."""
+
+    def __init__(self, kind: str, memory: MemoryReport, width: float, units: str) -> None:
+        self.is_training = kind == "training"
+        self.memory = memory
+        self.peak: Training | Inference = memory.training if self.is_training else memory.inference
+        self.samples = samples = training_samples(memory) if self.is_training else inference_samples(memory)
+        self.units = units
+        self.canvas = Canvas(kind, memory.architecture, width)
+        self.highest = max([sample.total for sample in samples])
+        self.working = max([sum([sample.bytes[place] for place in WORKING]) for sample in samples])
+        self.drawn = [place for place in range(len(CATEGORIES)) if any(sample.bytes[place] for sample in samples)]
+
+    def draw(self, depth: int | None) -> str:
+        """The whole drawing; names are those of blocks so many dots deep, if a depth is given."""
+        canvas = self.canvas
+        name = shown(self.memory.report.title or self.memory.architecture)
+        title = f"{name}: live memory over {'a training step' if self.is_training else 'inference'}"
+        canvas.lines(title, "head")
+        canvas.lines(self._conditions(), "sub", "muted", gap=2)
+        self._draw_legend([CATEGORIES[place] for place in reversed(self.drawn)])
+        has_second = 0 < self.working < SMALL_PART * self.highest
+        ticks = byte_ticks(self.highest, self.units, 4 if has_second else 6)
+        second_ticks = byte_ticks(self.working, self.units, 3) if has_second else []
+        self.left = canvas.left + 8 + max([canvas.room(tick.text, "tick") for tick in (*ticks, *second_ticks)])
+        self.right = canvas.right
+        self.ends = self._ends()
+        self.columns = self._columns()
+        canvas.y += HEADROOM
+        scale = self._draw_chart(self.drawn, self.highest, ticks, PANEL_ABOVE if has_second else PANEL)
+        self._draw_peak(canvas.y - self.highest * scale)
+        if has_second:
+            self._draw_second_chart(second_ticks)
+        self._draw_phases()
+        canvas.y = name_axis(canvas, self._stretches(depth), canvas.y)
+        canvas.lines(self._note(), "note", "muted", gap=10)
+        return canvas.svg(title, self._description())
+
+    def _conditions(self) -> str:
+        options = self.memory.options
+        optimizer = f"{options.optimizer}, " if self.is_training else ""
+        autocast = f" with autocast to {options.autocast}" if options.autocast else ""
+        return f"{options.profile}, {optimizer}{plural(options.batch, 'image')}, {options.dtype}{autocast}"
+
+    def _description(self) -> str:
+        training = self.memory.training
+        text = (
+            f"{shown(self.memory.architecture)}: the {self.canvas.kind} peak is {self.peak.peak_bytes:,} bytes, "
+            f"at {shown(self.peak.peak_at)} ({self._conditions()})."
+        )
+        if self.is_training:
+            after = f"{training.after_forward_bytes:,}, after backward {training.after_backward_bytes:,} bytes."
+            text += f" After forward {after}"
+        return text
+
+    # Along the axis
+
+    def _ends(self) -> list[float]:
+        """The end of each sample: all are equally long, but the optimizer's step has a least width."""
+        count, wide = len(self.samples), self.right - self.left
+        if self.samples[-1].phase != STEP or count == 1:
+            return [self.left + wide * (i + 1) / count for i in range(count)]
+        step = max(wide * STEP_SHARE, wide / count)
+        each = (wide - step) / (count - 1)
+        return [*(self.left + each * (i + 1) for i in range(count - 1)), self.right]
+
+    def _columns(self) -> list[Column]:
+        """What is drawn: of several samples that share a pixel, the largest."""
+        columns: list[Column] = []
+        start = self.left
+        kept: Sample | None = None
+        for sample, end in zip(self.samples, self.ends, strict=True):
+            if kept is None or sample.total > kept.total:
+                kept = sample
+            if end - start >= 1 or end == self.ends[-1]:
+                columns.append(Column(start, end, kept.bytes))
+                start, kept = end, None
+        return columns
+
+    def _spans(self, names: Sequence[str]) -> list[Stretch]:
+        """Consecutive samples of one name as one stretch; ``names`` are those of the samples."""
+        ends = [self.left, *self.ends]
+        first = [i for i, name in enumerate(names) if not i or name != names[i - 1]]
+        return [Stretch(ends[i], ends[end], names[i]) for i, end in zip(first, [*first[1:], len(names)], strict=True)]
+
+    def _stretches(self, depth: int | None) -> list[Stretch]:
+        """The layers at work, or the blocks."""
+        names = [sample.name for sample in self.samples]
+        if depth is not None:
+            names = [".".join(name.split(".")[:depth]) for name in names]
+        return [stretch for stretch in self._spans(names) if stretch.name]
+
+    # What is drawn
+
+    def _draw_legend(self, categories: Sequence[Category]) -> None:
+        """Names each area, from the top to the bottom."""
+        canvas = self.canvas
+        x, y = canvas.left, canvas.y + 18
+        for category in categories:
+            wide = 18 + canvas.room(category.words)
+            if x > canvas.left and x + wide > canvas.right:
+                x, y = canvas.left, y + 17
+            canvas.rect(x, y - 9, 11, 11, category.name, _fill(canvas, category.name))
+            canvas.fitted(x + 16, y, category.words, canvas.right - x - 16)
+            x += wide + 16
+        canvas.y = y + 4
+
+    def _draw_second_chart(self, ticks: Sequence[Tick]) -> None:
+        """Draws the working categories once more, alone and larger."""
+        canvas = self.canvas
+        places = [place for place in WORKING if place in self.drawn]
+        words = " and ".join([CATEGORIES[place].words for place in places])
+        canvas.y += 22
+        canvas.fitted(canvas.left, canvas.y, f"{words} alone", canvas.right - canvas.left, "panel")
+        canvas.y += 12
+        self._draw_chart(places, self.working, ticks, PANEL_BELOW)
+
+    def _draw_chart(self, places: Sequence[int], highest: int, ticks: Sequence[Tick], height: float) -> float:
+        """Draws stacked areas with their axis below everything that is drawn already; gives the pixels per byte."""
+        canvas = self.canvas
+        base = canvas.y + height
+        scale = height / highest if highest else 0.0
+        draw_value_axis(canvas, ticks, (self.left, self.right), base, scale)
+        canvas.begin(more=f' data-scale="{scale:.6g}" data-base="{number(base)}"')
+        for place in places:
+            self._draw_area(place, [lower for lower in places if lower < place], base, scale)
+        canvas.end()
+        canvas.line(self.left, base, self.right, base, "axis")
+        canvas.y = base
+        return scale
+
+    def _draw_area(self, place: int, lower_places: Sequence[int], base: float, scale: float) -> None:
+        """Draws the area of one category above those below it, as steps."""
+        runs: list[tuple[float, float, int, int]] = []  # start, end, upper and lower edge in bytes
+        for start, end, held in self.columns:
+            below = sum([held[lower] for lower in lower_places])
+            above = below + held[place]
+            if runs and runs[-1][2] == above and runs[-1][3] == below:
+                runs[-1] = (runs[-1][0], end, above, below)
+            else:
+                runs.append((start, end, above, below))
+        steps = [
+            (number(start), number(end), number(base - above * scale), number(base - below * scale))
+            for start, end, above, below in runs
+        ]
+        first, last = steps[0], steps[-1]
+        upper = f"M{first[0]} {first[2]}" + "".join([f"H{start}V{y}" for start, _, y, _ in steps[1:]])
+        lower = f"H{last[1]}V{last[3]}" + "".join([f"H{end}V{y}" for _, end, _, y in reversed(steps[:-1])])
+        name = CATEGORIES[place].name
+        self.canvas.path(f"{upper}{lower}H{first[0]}Z", name, _fill(self.canvas, name))
+
+    def _draw_peak(self, y: float) -> None:
+        """Draws a dot at the highest sample, its value above it."""
+        canvas = self.canvas
+        text = f"peak {format_bytes(self.peak.peak_bytes, self.units)} at {shown(self.peak.peak_at)}"
+        place = max(range(len(self.samples)), key=lambda i: self.samples[i].total)
+        start = self.ends[place - 1] if place else self.left
+        x = (start + self.ends[place]) / 2
+        canvas.line(self.left, y, self.right, y, "dash")
+        canvas.circle(x, y, 4, "dot")
+        brief = cut(text, FONTS["strong"][0], self.right - self.left, bold=True)
+        half = canvas.room(brief, "strong") / 2
+        x = min(max(x, self.left + half), self.right - half)
+        mark = f' data-peak="{self.peak.peak_bytes}"'
+        canvas.text(x, y - 9, brief, "strong", anchor="middle", full=text, more=mark)
+
+    def _draw_phases(self) -> None:
+        """Draws the band of phases below the axis, and names the longest stretches."""
+        canvas = self.canvas
+        y = canvas.y + 4
+        names = {"backward": "backward", "recompute": "again", STEP: "step"}
+        longest: dict[str, Stretch] = {}
+        for stretch in self._spans([sample.phase for sample in self.samples]):
+            start, end, phase, _ = stretch
+            name = names.get(phase, "forward")
+            canvas.rect(start, y, end - start, BAND, name, canvas.stripes("again") if name == "again" else "")
+            if phase not in longest or end - start > longest[phase].end - longest[phase].start:
+                longest[phase] = stretch
+        for phase, colour in (("forward", "ink"), ("backward", "inverse")):
+            if phase in longest and canvas.room(phase) + 6 <= longest[phase].end - longest[phase].start:
+                middle = (longest[phase].start + longest[phase].end) / 2
+                canvas.text(middle, y + 12.5, phase, "label", colour, anchor="middle")
+        canvas.y = y + BAND
+
+    def _note(self) -> str:
+        profile = self.memory.options.profile
+        whose = {"numpy": "arrays of the NumPy run", "ideal": "an ideal implementation"}.get(
+            profile, f"live tensors in PyTorch ({profile})"
+        )
+        operations = plural(len(self.samples) - self.is_training, "operation")
+        has_transient = any(sample.bytes[-1] for sample in self.samples)
+        is_recomputed = any(sample.phase == "recompute" for sample in self.samples)
+        lines = [
+            f"Bytes ({UNIT_RULES[self.units]}) of {whose}, in the order of {operations}.",
+            f"Transient: {'gradients of activations, ' if self.is_training else ''}temporaries."
+            if has_transient
+            else "",
+            "On the right: the optimizer's step." if self.is_training else "",
+            "Striped below the axis: recomputed for backward." if is_recomputed else "",
+            "Where several operations share a pixel, the largest is drawn."
+            if len(self.columns) < len(self.samples)
+            else "",
+        ]
+        return " ".join(filter(None, lines))
+
+
+def _fill(canvas: Canvas, name: str) -> str:
+    return canvas.stripes(name) if name == "gradients" else ""

@@ -1,0 +1,75 @@
+"""What a file says about budgets and design rules is validated by the check, once, in broken designs too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import cnncalc
+from cnncalc.checks.check import Checker, CheckOptions
+from cnncalc.language.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SOUND = "layers: INPUT 8x8x4 -> RELU\n"
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    """The problems that a check finds in a file, each with its place."""
+    (folder / "net.yaml").write_text(text, encoding="utf-8")
+    (outcome,) = Checker(CheckOptions({}), Settings()).check([str(folder / "net.yaml")]).files
+    return [
+        f"{problem.span.line}:{problem.span.column} {problem.code}: {problem.message}"
+        for problem in outcome.problems
+        if problem.span is not None
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("budget: {parametrs: 3}", "2:10 unknown-key: a budget has no key 'parametrs'; did you mean 'parameters'?"),
+        ("budget: {parameters: 3Q}", "2:22 unknown-unit: parameters: no unit 'Q' for a count (known: K, M, G, T)"),
+        (
+            "budget: [parameters]",
+            "2:9 wrong-type: budget: expected a mapping of keys to limits, as in parameters: 7M, found a list",
+        ),
+        (
+            "ignore: padded-pol",
+            "2:9 unknown-rule: ignore: no design rule 'padded-pol'; did you mean 'padded-pool'?",
+        ),
+        (
+            "ignore: [{padded-pol: [a, b]}]",
+            "2:11 unknown-rule: ignore: no design rule 'padded-pol'; did you mean 'padded-pool'?",
+        ),
+    ],
+)
+def test_a_wrong_budget_or_rule_is_reported_in_sound_and_broken_designs(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    broken = {
+        "layers: INPUT 8x8x4 -> RELUU\n": "1:24 unknown-layer: no layer kind or block 'RELUU'; did you mean 'RELU'?",
+        "layers: INPUT 8x8x4 -> CONV9(pad=0)\n": (
+            "1:24 window-too-large: conv1: the window must fit into the volume, but kernel 9 is larger than height 8"
+        ),
+        "layers: []\n": "1:9 wrong-type: layers: expected a pattern or a list of layers, but the list is empty",
+    }
+
+    assert problems(tmp_path, SOUND) == []
+    assert problems(tmp_path, SOUND + text) == [expected]
+    for design, problem in broken.items():
+        assert problems(tmp_path, design + text) == [problem, expected]
+
+
+def test_a_design_is_read_without_its_budget_and_rules(tmp_path: Path) -> None:
+    """Other commands do not know the keys of budgets and the codes of rules."""
+    (tmp_path / "net.yaml").write_text(f"{SOUND}budget: {{parametrs: 3}}\nignore: nonsense\n", encoding="utf-8")
+
+    graph = cnncalc.load(tmp_path / "net.yaml")
+
+    assert graph.budget is not None
+    assert graph.budget.entries is not None
+    assert [(key, value.text) for key, _, value in graph.budget.entries] == [("parametrs", "3")]
+    assert [(item.code, item.layer) for item in graph.ignore] == [("nonsense", None)]

@@ -1,0 +1,917 @@
+"""Drawings: what they say is read back from the SVG and compared with the reports that they were made from."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from functools import cache
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import cnncalc
+from cnncalc.analysis.report import account
+from cnncalc.drawings import KINDS, NARROWEST, WIDEST, draw
+from cnncalc.drawings.graph_layout import page_of
+from cnncalc.drawings.metrics import ASCENT, DESCENT, cut, width_of, wrapped
+from cnncalc.drawings.palette import DARK, FONTS, LIGHT, RULES
+from cnncalc.drawings.parts import parts_of
+from cnncalc.drawings.samples import CATEGORIES, inference_samples, training_samples
+from cnncalc.drawings.volume_layout import BACK, BAR
+from cnncalc.errors import ValueProblem
+from cnncalc.graph import chain
+from cnncalc.layers import KINDS as LAYER_KINDS
+from cnncalc.memory.report import MemoryReport, Options, account_memory
+from cnncalc.units import format_bytes
+from cnncalc.volume import Volume
+from tests.calls import environment
+from tests.chromium import answer
+from tests.random_nets import examples, random_design, seeds
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.report import Report
+
+pytestmark = pytest.mark.slow
+
+GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "plots"
+NETS = ("lenet5", "vgg16", "googlenet", "resnet152")
+"""Nets that are compared whole, and looked at in a browser."""
+MORE_NETS = ("alexnet", "resnet50", "densenet121", "unet", "inception-v4", "googlenet-aux", "mobilenet-v2")
+PIXEL = 0.011
+"""Coordinates are rounded to a hundredth of a pixel."""
+SVG = "{http://www.w3.org/2000/svg}"
+ALLOWED = {
+    "svg": {"id", "role", "aria-labelledby", "viewBox", "width", "height"},
+    "title": {"id"},
+    "desc": {"id"},
+    "style": set(),
+    "defs": set(),
+    "pattern": {"id", "width", "height", "patternUnits", "patternTransform"},
+    "g": {"class", "data-total", "data-scale", "data-base", "data-volume", "data-part"},
+    "rect": {"class", "x", "y", "width", "height", "rx", "style", "stroke-dasharray", "data-value"},
+    "path": {"class", "d", "style", "data-scale", "data-unit", "data-edge", "data-layer"},
+    "circle": {"class", "cx", "cy", "r"},
+    "text": {"class", "x", "y", "text-anchor", "transform", "data-peak"},
+}
+"""Every element of a drawing, and its attributes: nothing that runs, nothing that loads."""
+
+
+@cache
+def report_of(net: str) -> Report:
+    return cnncalc.analyze(net)
+
+
+@cache
+def memory_of(net: str, **options: object) -> MemoryReport:
+    return account_memory(report_of(net), Options(**options), logs=True)  # type: ignore[arg-type]
+
+
+def drawing(net: str, kind: str, width: int | None = None, depth: int | None = None) -> str:
+    return draw(report_of(net), kind, memory=memory_of(net), width=width, depth=depth)
+
+
+def root_of(svg: str) -> ElementTree.Element:
+    return ElementTree.fromstring(svg)  # noqa: S314  # our own text
+
+
+def text_of(svg: str) -> str:
+    """All that can be read in a drawing, tool tips included."""
+    return "\n".join(root_of(svg).itertext())
+
+
+# The form
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("net", [*NETS, *MORE_NETS])
+def test_a_drawing_holds_only_what_is_allowed(net: str, kind: str) -> None:
+    """No script, no link, no foreign element; ids that are used exist."""
+    svg = drawing(net, kind)
+    ids = set()
+
+    for element in root_of(svg).iter():
+        name = element.tag.removeprefix(SVG)
+        assert set(element.attrib) <= ALLOWED[name], name
+        ids.add(element.get("id"))
+
+    assert set(re.findall(r"url\(#(.*?)\)", svg)) <= ids
+    assert "http" not in svg.replace("http://www.w3.org/2000/svg", "")
+    assert "nan" not in re.sub(r"<(title|desc|text).*?</\1>", "", svg)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_drawing_says_what_it_is(kind: str) -> None:
+    """Role, title and description; a ground of its own over the whole view box."""
+    root = root_of(drawing("vgg16", kind))
+    title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
+    ground = root.find(f"{SVG}rect")
+    assert title is not None
+    assert description is not None
+    assert ground is not None
+
+    assert root.get("role") == "img"
+    assert root.get("aria-labelledby") == f"{title.get('id')} {description.get('id')}"
+    assert "VGG-16" in (title.text or "")
+    assert len(description.text or "") > 60
+    assert ground.get("class") == "ground"
+    assert root.get("viewBox") == f"0 0 {ground.get('width')} {ground.get('height')}"
+
+
+def test_the_description_has_exact_numbers() -> None:
+    memory = memory_of("vgg16")
+
+    assert "60,950,432 bytes (15,237,608 elements an image); 138,357,544 parameters" in text_of(
+        drawing("vgg16", "cost")
+    )
+    assert f"the training peak is {memory.training.peak_bytes:,} bytes" in text_of(drawing("vgg16", "training"))
+    assert f"the inference peak is {memory.inference.peak_bytes:,} bytes" in text_of(drawing("vgg16", "inference"))
+
+
+def test_ids_differ_between_drawings_in_one_page() -> None:
+    """All kinds of two nets, two widths and two batches."""
+    drawings = [drawing(net, kind, width) for net in NETS[:2] for kind in KINDS for width in (None, 480)]
+    batch = cnncalc.analyze("vgg16", batch=2)
+    drawings += [
+        draw(batch, "cost"),
+        draw(batch, "training", memory=account_memory(batch, Options(batch=2), logs=True)),
+    ]
+    ids = [found for svg in drawings for found in re.findall(r' id="(.*?)"', svg)]
+
+    assert len(ids) == len(set(ids))
+    assert all(re.fullmatch("[a-z][a-z0-9-]*", found) for found in ids)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_styles_do_not_leak(kind: str) -> None:
+    """Every rule begins with the id of its drawing."""
+    svg = drawing("googlenet", kind)
+    root = root_of(svg)
+    style = root.find(f"{SVG}style")
+    assert style is not None
+    selectors = re.findall(r"^([^@{}\n]+)\{", style.text or "", re.MULTILINE)
+
+    assert len(selectors) > 5
+    assert all(selector.startswith(f"#{root.get('id')} ") for selector in selectors)
+
+
+def test_a_drawing_is_the_same_on_every_run() -> None:
+    code = (
+        "import cnncalc, hashlib\n"
+        "from cnncalc.memory.report import account_memory\n"
+        "from cnncalc.drawings import KINDS, draw\n"
+        "report = cnncalc.analyze('googlenet'); memory = account_memory(report, logs=True)\n"
+        "print(*[hashlib.sha256(draw(report, kind, memory=memory).encode()).hexdigest() for kind in KINDS])\n"
+    )
+
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment(PYTHONHASHSEED=seed),
+        ).stdout
+        for seed in ("1", "2")
+    }
+
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("net", NETS)
+def test_golden_drawing(net: str, kind: str, regenerate: bool) -> None:
+    path = GOLDEN / f"{net}.{kind}.svg"
+    svg = drawing(net, kind)
+    if regenerate:
+        GOLDEN.mkdir(exist_ok=True)
+        path.write_text(svg, encoding="utf-8", newline="\n")
+    assert path.exists(), f"no golden file {path.name}: run pytest --regenerate and look at it"
+    assert svg == path.read_text(encoding="utf-8")
+
+
+def test_every_golden_drawing_is_compared() -> None:
+    assert {path.name for path in GOLDEN.iterdir()} == {f"{net}.{kind}.svg" for net in NETS for kind in KINDS}
+
+
+# cost
+
+
+def numbers(element: ElementTree.Element, *names: str) -> list[float]:
+    return [float(element.get(name) or "nan") for name in names]
+
+
+@pytest.mark.parametrize("depth", [None, 1, 2])
+@pytest.mark.parametrize("net", [*NETS, *MORE_NETS])
+def test_the_bars_add_up_to_the_totals(net: str, depth: int | None) -> None:
+    """Values where each bar is drawn; the height of every bar is its value to scale."""
+    report = report_of(net)
+    totals = (report.totals.activation_bytes, report.totals.parameters)
+    charts = [group for group in root_of(drawing(net, "cost", depth=depth)).iter(f"{SVG}g") if group.get("data-total")]
+    assert len(charts) == 2
+
+    for chart, total in zip(charts, totals, strict=True):
+        scale, base = numbers(chart, "data-scale", "data-base")
+        assert int(chart.get("data-total") or "") == total
+        bars = chart.findall(f"{SVG}rect")
+        if bars:
+            assert sum(int(bar.get("data-value") or "") for bar in bars) == total
+        for bar in bars:
+            y, height, value = numbers(bar, "y", "height", "data-value")
+            assert height == pytest.approx(value * scale, abs=PIXEL, rel=1e-5)
+            assert y + height == pytest.approx(base, abs=2 * PIXEL)
+        outline = chart.find(f"{SVG}path")
+        assert (outline is None) == bool(bars)
+        if outline is not None:
+            area, wide = area_below(outline.get("d") or "", base)
+            rows = [row for row in cnncalc_rows(report, depth) if row[0] or row[1]]
+            assert area / (wide / len(rows)) / scale == pytest.approx(total, rel=0.02)
+
+
+def cnncalc_rows(report: Report, depth: int | None) -> list[tuple[int, int]]:
+    """Bytes and parameters of each layer or block, added up here."""
+    blocks: dict[str, list[int]] = {}
+    for row in report.layers:
+        name = row.name if depth is None else ".".join(row.name.split(".")[:depth])
+        held = blocks.setdefault(name, [0, 0])
+        held[0] += 0 if row.in_place else row.activation_bytes
+        held[1] += row.parameters
+    return [(held, learned) for held, learned in blocks.values()]
+
+
+def area_below(d: str, base: float) -> tuple[float, float]:
+    """The area between an outline of steps and the base line, and its width."""
+    x = start = float(re.match(r"M([\d.]+) ", d)[1])  # type: ignore[index]
+    y, area = base, 0.0
+    for command, value in re.findall(r"([HV])([\d.]+)", d):
+        if command == "V":
+            y = float(value)
+        else:
+            area += (float(value) - x) * (base - y)
+            x = float(value)
+    return area, x - start
+
+
+def test_the_largest_bars_carry_their_values() -> None:
+    texts = text_of(drawing("vgg16", "cost")).splitlines()
+
+    assert {"12.25 MiB", "21.1 % each", "102.8M", "74.3 %", "16.78M", "12.1 %"} <= set(texts)
+
+
+def test_layers_are_named_where_there_is_room_else_blocks() -> None:
+    names = text_of(drawing("vgg16", "cost")).splitlines()
+    blocks = text_of(drawing("resnet152", "cost")).splitlines()
+
+    assert {"conv1", "pool5", "fc3"} <= set(names)
+    assert {"layer1", "layer2", "layer3", "layer4"} <= set(blocks)
+
+
+# training and inference
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"optimizer": "adam", "batch": 3}, {"checkpoint": "blocks"}, {"accumulate": 2}]
+)
+@pytest.mark.parametrize("net", ["lenet5", "vgg16", "googlenet", "resnet18", "cifar-tiny"])
+def test_the_peak_drawn_is_the_peak_of_the_report(net: str, options: dict[str, object]) -> None:
+    memory = memory_of(net, **options)
+    for kind, part, samples in (
+        ("training", memory.training, training_samples(memory)),
+        ("inference", memory.inference, inference_samples(memory)),
+    ):
+        svg = draw(memory.report, kind, memory=memory)
+        peaks = [text for text in root_of(svg).iter(f"{SVG}text") if text.get("data-peak")]
+
+        assert max(sample.total for sample in samples) == part.peak_bytes
+        assert [int(text.get("data-peak") or "") for text in peaks] == [part.peak_bytes]
+        assert peaks[0].text == f"peak {format_bytes(part.peak_bytes)} at {part.peak_at}"
+
+
+def test_the_optimizers_step_can_be_the_peak() -> None:
+    """A net that is nearly all parameters: the last stretch, Adam's step with its temporaries, is the highest."""
+    report = cnncalc.analyze("INPUT 4x4x3 -> FC-512 -> FC-512 -> FC-7")
+    memory = account_memory(report, Options(optimizer="adam"), logs=True)
+    samples = training_samples(memory)
+
+    assert memory.training.peak_at == "optimizer step"
+    assert samples[-1].total == memory.training.peak_bytes > max(sample.total for sample in samples[:-1])
+    dots = list(root_of(draw(report, "training", memory=memory)).iter(f"{SVG}circle"))
+    assert [float(dot.get("cx") or "") > 800 for dot in dots] == [True]
+
+
+@pytest.mark.parametrize("kind", ["training", "inference"])
+def test_the_areas_are_the_bytes_to_scale(kind: str) -> None:
+    """LeNet-5, every operation and every class: the lower and upper edges of the areas."""
+    memory = memory_of("lenet5")
+    samples = training_samples(memory) if kind == "training" else inference_samples(memory)
+    group = next(group for group in root_of(drawing("lenet5", kind)).iter(f"{SVG}g") if group.get("data-base"))
+    scale, base = numbers(group, "data-scale", "data-base")
+    areas = {path.get("class"): edges_of(path.get("d") or "") for path in group.findall(f"{SVG}path")}
+    names = tuple(layer.name for layer in CATEGORIES)
+
+    assert set(areas) == {name for place, name in enumerate(names) if any(m.bytes[place] for m in samples)}
+    starts = next(iter(areas.values()))
+    left, right = starts[0][0], starts[-1][1]
+    count = len(samples)
+    for number, sample in enumerate(samples):
+        if kind == "training":
+            step = (right - left) * 0.035
+            x = right - step / 2
+            if number < count - 1:
+                x = left + (right - left - step) * (number + 0.5) / (count - 1)
+        else:
+            x = left + (right - left) * (number + 0.5) / count
+        for place, name in enumerate(names):
+            if name not in areas:
+                continue
+            upper, lower = next((y2, y1) for start, end, y2, y1 in areas[name] if start <= x <= end)
+            below = sum(sample.bytes[:place])
+            assert base - lower == pytest.approx(below * scale, abs=2 * PIXEL)
+            assert base - upper == pytest.approx((below + sample.bytes[place]) * scale, abs=2 * PIXEL)
+
+
+def edges_of(d: str) -> list[tuple[float, float, float, float]]:
+    """Start, end, upper and lower edge of the stretches of an area that is drawn forth and back in steps."""
+    x, y = map(float, re.match(r"M([\d.]+) ([\d.]+)", d).groups())  # type: ignore[union-attr]
+    first = x
+    runs: list[tuple[float, float, float]] = []
+    for command, value in re.findall(r"([HV])([\d.]+)", d):
+        if command == "V":
+            y = float(value)
+        elif float(value) != x:
+            runs.append((x, float(value), y))
+            x = float(value)
+    forth = [run for run in runs if run[1] > run[0]]
+    back = [(end, start, y) for start, end, y in runs if end < start]
+    cuts = sorted({first, *(end for _, end, _ in forth), *(start for start, _, _ in back)})
+    found = []
+    for a, b in pairwise(cuts):
+        upper, lower = (next(y for start, end, y in part if start <= (a + b) / 2 <= end) for part in (forth, back))
+        found.append((a, b, upper, lower))
+    return found
+
+
+def test_phases_are_named_and_recomputation_is_striped() -> None:
+    plain, again = (
+        drawing("vgg16", "training"),
+        draw(report_of("vgg16"), "training", memory=memory_of("vgg16", checkpoint="blocks")),
+    )
+
+    assert {"forward", "backward"} <= set(text_of(plain).splitlines())
+    assert "recomputed for backward" in text_of(again)
+    assert "recomputed for backward" not in text_of(plain)
+
+
+def test_the_notes_rule_cannot_be_drawn_over_time() -> None:
+    memory = memory_of("lenet5", profile="notes")
+
+    for kind in ("training", "inference"):
+        with pytest.raises(ValueProblem, match="the rule of the notes says nothing about memory over time"):
+            draw(memory.report, kind, memory=memory)
+
+
+def test_a_memory_report_without_its_course_is_refused() -> None:
+    memory = account_memory(report_of("lenet5"))
+
+    with pytest.raises(ValueProblem, match="logs=True"):
+        draw(memory.report, "training", memory=memory)
+    with pytest.raises(ValueProblem, match="'inference' needs a memory report"):
+        draw(memory.report, "inference")
+
+
+# volumes
+
+
+class Block(NamedTuple):
+    """A block as it is drawn, in pixels."""
+
+    volume: Volume
+    length: float
+    height: float
+    back: tuple[float, float] | None
+
+
+def blocks_of(root: ElementTree.Element) -> list[Block]:
+    found = []
+    for group in root.iter(f"{SVG}g"):
+        size = group.get("data-volume")
+        if size is None:
+            continue
+        front = group.find(f"{SVG}rect")
+        assert front is not None
+        length, height = numbers(front, "width", "height")
+        sides = {path.get("class"): path.get("d") or "" for path in group.findall(f"{SVG}path")}
+        back = None
+        if "side" in sides:
+            points = [
+                tuple(map(float, point.split(" "))) for point in re.findall(r"[ML]([\d.]+ [\d.]+)", sides["side"])
+            ]
+            back = (points[1][0] - points[0][0], points[0][1] - points[1][1])
+        found.append(Block(Volume(*map(int, size.split("x"))), length, height, back))
+    return found
+
+
+def scales_of(root: ElementTree.Element) -> dict[str, float]:
+    """Pixels for one unit, as the rulers are: their length divided by the count that they state."""
+    texts = " ".join(text.text or "" for text in root.iter(f"{SVG}text"))
+    scales = {}
+    for path in root.iter(f"{SVG}path"):
+        unit = path.get("data-unit")
+        if unit is not None:
+            count = int(re.search(rf": ([\d,]+) {unit}s?\b", texts)[1].replace(",", ""))  # type: ignore[index]
+            length = float(re.search(r"h([\d.]+)", path.get("d") or "")[1])  # type: ignore[index]
+            scales[unit] = length / count
+            assert scales[unit] == pytest.approx(float(path.get("data-scale") or ""), rel=1e-3)
+    return scales
+
+
+@pytest.mark.parametrize("width", [None, 480, 1600])
+@pytest.mark.parametrize("net", [*NETS, *MORE_NETS])
+def test_every_block_is_drawn_to_the_scales_that_are_stated(net: str, width: int | None) -> None:
+    root = root_of(drawing(net, "volumes", width))
+
+    assert len(blocks_of(root)) >= 8
+    assert set(scales_of(root)) >= {"pixel", "channel"}
+    assert_to_scale(root)
+
+
+def assert_to_scale(root: ElementTree.Element) -> None:
+    """Every block is as long, as high and as far to the back as its volume by the rulers."""
+    exact = {
+        path.get("data-unit"): float(path.get("data-scale") or "")
+        for path in root.iter(f"{SVG}path")
+        if path.get("data-unit")
+    }
+    for volume, length, height, back in blocks_of(root):
+        if volume.is_point:
+            assert (length, back) == (BAR, None)
+            assert height == pytest.approx(volume.depth * exact["unit"], abs=PIXEL, rel=1e-5)
+        else:
+            assert length == pytest.approx(volume.depth * exact["channel"], abs=PIXEL, rel=1e-5)
+            assert height == pytest.approx(volume.height * exact["pixel"], abs=PIXEL, rel=1e-5)
+            assert back == pytest.approx([volume.width * exact["pixel"] * BACK] * 2, abs=2 * PIXEL, rel=1e-5)
+
+
+def test_the_volumes_of_vgg16_are_those_of_its_table() -> None:
+    """INPUT, 13 convolutions, 5 pools, 3 FC: 22 blocks in the order of the net."""
+    drawn = [block.volume for block in blocks_of(root_of(drawing("vgg16", "volumes")))]
+
+    assert drawn == [row.output for row in report_of("vgg16").layers if not row.in_place and row.kind != "dropout"]
+    assert len(drawn) == 22
+
+
+@pytest.mark.parametrize("net", ["lenet5", "alexnet", "zfnet", "vgg16", "vgg19", "unet"])
+def test_a_chain_that_fits_is_one_row(net: str) -> None:
+    """Along one line: the middle of every block is as high as that of the others."""
+    middles = set()
+    for group in root_of(drawing(net, "volumes")).iter(f"{SVG}g"):
+        front = group.find(f"{SVG}rect")
+        if group.get("data-volume") and front is not None:
+            y, height = numbers(front, "y", "height")
+            sides = [path.get("d") or "" for path in group.findall(f"{SVG}path")]
+            top = min([y, *(float(value) for d in sides for value in re.findall(r"[\d.]+ ([\d.]+)", d))])
+            middles.add(round((top + y + height) / 2, 1))
+
+    assert max(middles) - min(middles) < 0.2
+
+
+def test_equal_blocks_of_resnet152_are_drawn_once() -> None:
+    """3, 8, 36 and 3 units, of which the first has a projection."""
+    for kind in ("volumes", "graph"):
+        times = [
+            text.text
+            for text in root_of(drawing("resnet152", kind)).iter(f"{SVG}text")
+            if "strong" in (text.get("class") or "")
+        ]
+        assert times == ["\u00d7 2", "\u00d7 7", "\u00d7 35", "\u00d7 2"], kind
+        assert "drawn once" in text_of(drawing("resnet152", kind))
+
+
+def test_what_is_cut_on_its_way_is_a_word_on_an_arrow() -> None:
+    """U-Net's four crops are named; a slice in a branch of its own is a block."""
+    text = text_of(drawing("unet", "volumes"))
+    for size in ("392x392x64", "200x200x128", "104x104x256", "56x56x512"):
+        assert f"PAD {size}" in text.splitlines()
+
+    split = cnncalc.analyze("INPUT 9x8x6 -> CONV3-6 -> [SLICE(0, to=2) -> CONV3-4 | SLICE(2, to=6)] -> CONCAT")
+    drawn = [block.volume.size for block in blocks_of(root_of(draw(split, "volumes")))]
+    assert drawn == ["9x8x6", "9x8x6", "9x8x2", "9x8x4", "9x8x8"]
+    assert "SLICE(from=2, to=6) 9x8x4" in text_of(draw(split, "volumes"))
+
+
+def test_branches_of_an_inception_module_lie_beside_each_other() -> None:
+    """Of module 3a the first volumes of the four branches begin at one place, at four heights."""
+    places = {}
+    for group in root_of(drawing("googlenet", "volumes")).iter(f"{SVG}g"):
+        title, front = group.find(f"{SVG}title"), group.find(f"{SVG}rect")
+        if title is not None and front is not None and (title.text or "").startswith("3a."):
+            places[(title.text or "").split(" ")[0]] = numbers(front, "x", "y")
+
+    heads = [places[name] for name in ("3a.C1.conv1", "3a.C2.conv1", "3a.C4.conv1", "3a.pool1")]
+    assert len({x for x, _ in heads}) == 1
+    assert [y for _, y in heads] == sorted({y for _, y in heads})
+
+
+# graph
+
+
+@pytest.mark.parametrize("net", ["lenet5", "vgg16", "googlenet", "resnet50", "unet", "googlenet-aux", "densenet121"])
+def test_the_graph_has_every_part_and_every_edge(net: str) -> None:
+    report = report_of(net)
+    parts = parts_of(report)
+    root = root_of(drawing(net, "graph"))
+    nodes = sorted(int(group.get("data-part") or "") for group in root.iter(f"{SVG}g") if group.get("data-part"))
+    edges = {path.get("data-edge") for path in root.iter(f"{SVG}path") if path.get("data-edge")}
+    tips = [(group.find(f"{SVG}title"), group) for group in root.iter(f"{SVG}g") if group.get("data-part")]
+
+    assert nodes == list(range(len(parts)))
+    assert edges == {f"{edge.source} {part.index}" for part in parts for edge in part.inputs}
+    assert [row.index for part in parts for row in part.rows] != []
+    named = " ".join((title.text or "") for title, _ in tips if title is not None)
+    assert all(f"{row.name} ({row.label}) {row.output}" in named for row in report.layers)
+
+
+def test_the_parts_of_a_net_hold_every_layer_once() -> None:
+    for net in (*NETS, *MORE_NETS):
+        for depth in (None, 1, 2):
+            parts = parts_of(report_of(net), depth)
+            assert sorted(row.index for part in parts for row in part.rows) == list(range(len(report_of(net).layers)))
+            assert all(edge.source < part.index for part in parts for edge in part.inputs)
+
+
+def test_heads_for_training_alone_are_dashed() -> None:
+    dashed = [
+        rect for rect in root_of(drawing("googlenet-aux", "graph")).iter(f"{SVG}rect") if rect.get("stroke-dasharray")
+    ]
+
+    assert len(dashed) == 8
+    assert "Dashed: in training only." in text_of(drawing("googlenet-aux", "graph"))
+
+
+def test_a_long_net_keeps_the_shape_of_a_page() -> None:
+    for net in ("resnet152", "densenet121", "vgg16", "resnet50"):
+        width, height = map(float, (root_of(drawing(net, "graph")).get("viewBox") or "").split(" ")[2:])
+        assert height < 3.7 * width, net
+
+
+# Texts
+
+
+class Written(NamedTuple):
+    """A text and the room that it takes."""
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+def texts_of(root: ElementTree.Element) -> list[Written]:
+    found = []
+    for element in root.iter(f"{SVG}text"):
+        text = "".join(element.itertext()) if len(element) == 0 else (element[-1].tail or "")
+        size, bold = FONTS[(element.get("class") or "").split(" ")[0]]
+        x, y = numbers(element, "x", "y")
+        wide = width_of(text, size, bold=bold)
+        before = {"start": 0.0, "middle": wide / 2, "end": wide}[element.get("text-anchor", "start")]
+        if element.get("transform"):
+            assert element.get("transform") == f"rotate(-90 {element.get('x')} {element.get('y')})"
+            box = (x - ASCENT * size, y - wide + before, x + DESCENT * size, y + before)
+        else:
+            box = (x - before, y - ASCENT * size, x - before + wide, y + DESCENT * size)
+        found.append(Written(text, *box))
+    return found
+
+
+def clashes(svg: str) -> list[str]:
+    """Texts that leave the drawing or lie on each other, by the widest of the fonts."""
+    root = root_of(svg)
+    width, height = map(float, (root.get("viewBox") or "").split(" ")[2:])
+    texts = texts_of(root)
+    found = [
+        f"outside: {t.text}"
+        for t in texts
+        if t.left < -PIXEL or t.top < -PIXEL or t.right > width + PIXEL or t.bottom > height + PIXEL
+    ]
+    for a, b in combinations(texts, 2):
+        if min(a.right, b.right) - max(a.left, b.left) > 0.1 and min(a.bottom, b.bottom) - max(a.top, b.top) > 0.1:
+            found.append(f"{a.text} / {b.text}")
+    return found
+
+
+@pytest.mark.parametrize("width", [None, 320, 480, 1600])
+@pytest.mark.parametrize("net", [*NETS, *MORE_NETS])
+def test_no_text_lies_on_another_or_leaves_the_drawing(net: str, width: int | None) -> None:
+    for kind in KINDS:
+        assert clashes(drawing(net, kind, width)) == [], kind
+
+
+def test_a_clash_is_noticed() -> None:
+    """The test above can fail."""
+    svg = drawing("lenet5", "cost")
+
+    moved = re.sub(r'(<text class="head ink" x=")[\d.]+(" y=")[\d.]+"', r'\g<1>16\g<2>56"', svg, count=1)
+
+    assert clashes(moved) != []
+    assert clashes(svg.replace('viewBox="0 0 880', 'viewBox="0 0 300')) != []
+
+
+BOXES = """[...document.querySelectorAll("svg")].map(svg => {
+  const o = svg.getBoundingClientRect();
+  const texts = [...svg.querySelectorAll("text")].map(e => {
+    const b = e.getBoundingClientRect();
+    return [e.lastChild ? e.lastChild.data : "", b.left - o.left, b.top - o.top, b.right - o.left, b.bottom - o.top];
+  });
+  return {width: o.width, height: o.height, texts: texts};
+})"""
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_no_text_lies_on_another_in_a_browser(net: str, tmp_path: Path) -> None:
+    """Every kind at the usual width, at 480 and at 1600, as Chromium lays the texts out."""
+    cases = [(kind, width) for kind in KINDS for width in (None, 480, 1600)]
+
+    measured = answer(tmp_path, "".join(drawing(net, *case) for case in cases), BOXES)
+
+    assert len(measured) == len(cases)
+    for case, page in zip(cases, measured, strict=True):
+        texts = [Written(*text) for text in page["texts"]]
+        assert len(texts) > 4
+        for text in texts:
+            assert text.right - text.left > 0
+            assert text.left >= 0
+            assert text.top >= 0
+            assert text.right <= page["width"]
+            assert text.bottom <= page["height"], (case, text)
+        for a, b in combinations(texts, 2):
+            across = min(a.right, b.right) - max(a.left, b.left)
+            down = min(a.bottom, b.bottom) - max(a.top, b.top)
+            assert across <= 0.5 or down <= 0.5, (case, a, b)
+
+
+GROUNDS = """[...document.querySelectorAll("svg")].map(svg => [
+  getComputedStyle(svg.querySelector("rect.ground")).fill, getComputedStyle(svg.querySelector("text.ink")).fill
+])"""
+
+
+@pytest.mark.parametrize(("scheme", "palette"), [("1", LIGHT), ("0", DARK)])
+def test_ground_and_ink_change_together_in_a_browser(scheme: str, palette: dict[str, str], tmp_path: Path) -> None:
+    body = "".join(drawing("lenet5", kind) for kind in KINDS)
+
+    colours = answer(tmp_path, body, GROUNDS, f"--blink-settings=preferredColorScheme={scheme}")
+
+    expected = [
+        f"rgb({', '.join(str(int(palette[name][i : i + 2], 16)) for i in (1, 3, 5))})" for name in ("ground", "ink")
+    ]
+    assert colours == [expected] * len(KINDS)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance by WCAG 2."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(a: str, b: str) -> float:
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+def test_every_text_can_be_read_on_what_it_stands_on(palette: dict[str, str]) -> None:
+    """At least 4.5 to 1 for text, 3 to 1 for lines and bars, 1.4 to 1 between areas that touch."""
+    for ground in ("ground", "node", "merge"):
+        for ink in ("ink", "muted"):
+            assert contrast(palette[ink], palette[ground]) >= 4.5, (ink, ground)
+    assert contrast(palette["ink"], palette["forward"]) >= 4.5
+    assert contrast(palette["on_backward"], palette["backward"]) >= 4.5
+    for line in ("edge", "bars", "bars2", "axis"):
+        assert contrast(palette[line], palette["ground"]) >= 3, line
+    stack = ("parameters", "state", "rest", "gradients", "activations", "transient")
+    plain = [name for name in stack if name != "gradients"]  # striped
+    for low, high in pairwise(plain):
+        assert contrast(palette[low], palette[high]) >= 1.4, (low, high)
+    assert contrast(palette["stripe"], palette["gradients"]) >= 3
+
+
+def test_every_colour_of_a_rule_is_in_both_palettes() -> None:
+    names = set(re.findall(r"\{(\w+)\}", " ".join(RULES.values())))
+
+    assert set(LIGHT) == set(DARK)
+    assert names <= set(LIGHT)
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "a & b < c > d \" e ' f",
+    "]]> <![CDATA[ x",
+    "[red]|_pipe_|{x}$",
+    "\u7573\u307f\u8fbc\u307f\u30cb\u30e5\u30fc\u30e9\u30eb\u30cd\u30c3\u30c8",
+    "\u0634\u0628\u0643\u0629 \u05e8\u05e9\u05ea",
+    "\U0001f9e0\u200d\U0001f4c8 e\u0301",
+    "url(#x);}text{fill:red}",
+    "  two  blanks  ",
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("title", HOSTILE)
+def test_a_title_comes_out_as_it_was_written(title: str, kind: str) -> None:
+    report = report_of("lenet5")._replace(title=title, name=title)
+    memory = memory_of("lenet5")._replace(report=report, architecture=title)
+    svg = draw(report, kind, memory=memory)
+    root = root_of(svg)
+
+    written = title if "\u200d" not in title else title.replace("\u200d", "\\u200d")
+    assert written in text_of(svg)
+    assert clashes(svg) == []
+    for element in root.iter():
+        assert set(element.attrib) <= ALLOWED[element.tag.removeprefix(SVG)]
+    style = root.find(f"{SVG}style")
+    assert style is not None
+    assert "red" not in (style.text or "").replace(root.get("id") or "", "")
+
+
+def test_control_characters_are_shown() -> None:
+    report = report_of("lenet5")._replace(title="a\x1b[31mb\x00\u202ec")
+
+    svg = draw(report, "cost")
+
+    assert "a\\x1b[31mb\\x00\\u202ec" in text_of(svg)
+    assert "\x00" not in svg
+    assert "\u202e" not in svg
+
+
+def test_text_from_right_to_left_does_not_turn_what_stands_beside_it() -> None:
+    svg = draw(report_of("lenet5")._replace(title="\u05e8\u05e9\u05ea"), "cost")
+
+    assert "\u2068\u05e8\u05e9\u05ea\u2069: activation memory" in text_of(svg)
+
+
+def test_long_names_are_cut_and_told_by_the_tool_tip() -> None:
+    name = "a_very_long_name_of_a_layer_" * 6
+    net = chain(
+        "long",
+        [
+            ("input", LAYER_KINDS["input"](size=[9, 11, 3])),
+            *[(f"{name}{i}", LAYER_KINDS["conv"](filters=7)) for i in range(9)],
+        ],
+    )
+    report = account(net)
+    memory = account_memory(report, logs=True)
+
+    for kind in KINDS:
+        svg = draw(report, kind, memory=memory)
+        assert clashes(svg) == [], kind
+        assert f"{name}3" in text_of(svg)
+
+
+# Any net
+
+
+@given(
+    seed=seeds, width=st.integers(NARROWEST, 1700), items=st.integers(1, 20), depth=st.sampled_from([None, None, 1, 2])
+)
+@examples(60)
+def test_any_net_can_be_drawn(seed: int, width: int, items: int, depth: int | None) -> None:
+    report = cnncalc.analyze(random_design(seed, items=items).text)
+    memory = account_memory(report, logs=True)
+
+    for kind in KINDS:
+        svg = draw(report, kind, memory=memory, width=width, depth=depth)
+        root = root_of(svg)
+
+        assert clashes(svg) == [], kind
+        assert float(root.get("width") or "") == width
+        box = [float(part) for part in (root.get("viewBox") or "").split(" ")]
+        for rect in root.iter(f"{SVG}rect"):
+            x, y, wide, high = (float(rect.get(name) or 0) for name in ("x", "y", "width", "height"))
+            assert -PIXEL <= x <= x + wide <= box[2] + 1 + PIXEL, kind
+            assert -PIXEL <= y <= y + high <= box[3] + PIXEL, kind
+        if kind == "volumes":
+            scales_of(root)
+            assert_to_scale(root)
+        if kind == "graph":
+            graph_is_whole(root, report, depth)
+
+
+def graph_is_whole(root: ElementTree.Element, report: Report, depth: int | None) -> None:
+    parts = parts_of(report, depth)
+    drawn = {int(group.get("data-part") or "") for group in root.iter(f"{SVG}g") if group.get("data-part")}
+    edges = {path.get("data-edge") for path in root.iter(f"{SVG}path") if path.get("data-edge")}
+    if len(drawn) == len(parts):
+        assert edges == {f"{edge.source} {part.index}" for part in parts for edge in part.inputs}
+    else:
+        assert "drawn once" in text_of(ElementTree.tostring(root, "unicode")) or len(parts) > 60
+
+
+LONG = (
+    "INPUT 9x8x3 -> [CONV3-8 -> BN -> RELU]*3000 -> FC-10",
+    "INPUT 9x8x3 -> [CONV3-{8+i} -> BN -> RELU]*500 as i -> FC-10",
+    "INPUT 9x8x3 -> CONV3-4@a -> [CONV3-4 -> RELU]*400 -> ADD(@a) -> FC-3",
+    "INPUT 8x9x3 -> [" + " | ".join(f"CONV3-{i + 1}" for i in range(60)) + "] -> CONCAT -> FC-3",
+    "INPUT 8x9x3",
+    "INPUT 1x1x1 -> FC-1",
+    "INPUT 9x8x3 -> CONV3-4 -> [CONV3-5 | CONV3-6 | GAP -> FC-3]",
+    "INPUT 9x8x3@a -> CONV3-4@x -> [FROM(@x) | INPUT 9x8x2@b -> CONV3-4 ] -> ADD -> FC-3",
+    "INPUT 100000x100000x3 -> CONV3-999999999 -> GAP -> FC-10",
+)
+
+
+@pytest.mark.parametrize("pattern", LONG)
+def test_a_net_of_any_length_and_width_stays_a_picture(pattern: str) -> None:
+    report = cnncalc.analyze(pattern)
+    memory = account_memory(report, logs=True)
+
+    for kind in KINDS:
+        svg = draw(report, kind, memory=memory)
+        width, height = map(float, (root_of(svg).get("viewBox") or "").split(" ")[2:])
+        assert clashes(svg) == [], kind
+        assert height < 6 * width, kind
+        assert len(svg) < 250_000, kind
+
+
+# What cannot be drawn
+
+
+def test_an_unknown_kind_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ValueProblem, match="no kind of drawing 'volume'; did you mean 'volumes'"):
+        draw(report_of("lenet5"), "volume")
+
+
+@pytest.mark.parametrize("width", [0, NARROWEST - 1, WIDEST + 1])
+def test_a_width_that_cannot_be_drawn_is_refused_with_its_limits(width: int) -> None:
+    with pytest.raises(ValueProblem, match=f"320 to 10,000 pixels wide, not {width:,}"):
+        draw(report_of("lenet5"), "cost", width=width)
+
+
+# Room for text
+
+
+def test_a_text_is_cut_where_the_room_ends() -> None:
+    assert cut("convolution", 10, 1000) == "convolution"
+    brief = cut("convolution", 10, 40)
+    assert brief.endswith("\u2026")
+    assert "convolution".startswith(brief[:-1])
+    assert width_of(brief, 10) <= 40
+    assert cut("convolution", 10, 3) == ""
+
+
+def test_lines_fit_into_the_room_and_lose_nothing() -> None:
+    text = "height goes up, width to the back " + "x" * 80
+    lines = wrapped(text, 10, 120)
+
+    assert all(width_of(line, 10) <= 120 for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+# Shapes that are rare
+
+
+def test_labels_of_a_short_chain_read_across_and_those_of_a_long_one_upward() -> None:
+    assert "rotate(" not in drawing("lenet5", "volumes")
+    assert "rotate(" in drawing("vgg16", "volumes")
+
+
+def test_many_branches_below_each_other_are_drawn_smaller() -> None:
+    """At full size, which four branches have, twelve of them would be over 2,300 pixels high."""
+
+    def height(branches: int) -> float:
+        pattern = f"INPUT 32x32x3 -> [{' | '.join(['CONV1-4'] * branches)}] -> CONCAT -> FC-10"
+        return float(root_of(draw(cnncalc.analyze(pattern), "volumes")).get("height", "0"))
+
+    assert height(4) > 700
+    assert height(12) < 1100
+
+
+@pytest.mark.parametrize(("net", "columns"), [("unet", 1), ("vgg16", 2), ("googlenet", 2)])
+def test_a_graph_has_more_columns_only_where_they_save_height(net: str, columns: int) -> None:
+    """Of U-Net all but the first and the last layers lie below one long line; a column for three saves nothing."""
+    assert len(page_of(report_of(net), None, 848).columns) == columns
+
+
+def test_a_line_does_not_cross_the_words_that_it_passes() -> None:
+    """The rim around them has the colour of the ground."""
+    pattern = "INPUT 32x32x3 -> [[CONV3-8 | CONV5-8] -> CONCAT | [CONV3-3 | ] -> CONCAT] -> CONCAT -> FC-10"
+    for kind in ("graph", "volumes"):
+        svg = draw(cnncalc.analyze(pattern), kind)
+        assert re.search(r'<text class="tick \w+ rim"[^>]*>32x32x8</text>', svg)
+        assert re.search(r"\.rim\{[^}]*paint-order:stroke", svg)
+
+
+def test_a_word_without_a_blank_is_broken() -> None:
+    word = "wide\u65e5e\u0301" * 200
+
+    lines = wrapped(word, 12, 400)
+
+    assert "".join(lines) == word
+    for line, after in pairwise(lines):
+        assert width_of(line, 12) <= 400 < width_of(line + after[0], 12)
+    assert wrapped("\u65e5\u672c", 12, 5) == ["\u65e5", "\u672c"], "where nothing fits, each sign stands alone"
