@@ -590,7 +590,7 @@ def test_design_rules_see_through_an_added_kind() -> None:
     findings = run_rules(cnncalc.analyze(FACTORS), file="net.yaml")
 
     assert [(finding.code, finding.layer) for finding in findings] == [("linear-after-linear", "conv2")]
-    assert "only FACTOR stands" in findings[0].message
+    assert "only FACTOR" in findings[0].message
 
 
 def drawn(net: str, drawing: str) -> str:
