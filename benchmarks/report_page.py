@@ -21,7 +21,7 @@ from cnncalc.checks.check import CheckOptions
 from cnncalc.cli.report import checked, texts_of
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.memory.curve import curve_of
-from cnncalc.memory.report import Bench, Options, account_memory
+from cnncalc.memory.report import Options, Simulation, account_memory
 from cnncalc.page import report_page
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def steps(net: str) -> Iterator[tuple[str, str]]:
     yield "analysis", ""
     memory = account_memory(report, Options(), logs=True, details=False)
     yield "memory", ""
-    curve = curve_of(Bench(report, Options()))
+    curve = curve_of(Simulation(report, Options()))
     yield "curve", ""
     outcome = checked(net, report, DEFAULT_SETTINGS, CheckOptions({}))
     yield "budget and rules", ""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
-from cnncalc.layers.base import Gradients, Keeping, Layer, Memory, Parameter, Saved, key
+from cnncalc.layers.base import Layer, Parameter, key
 from cnncalc.layers.keys import Boolean
+from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import pixels, planes
 from tests.layer_cases import Case, X
 
 if TYPE_CHECKING:
+    from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.volume import Volume
 
 
@@ -29,7 +31,6 @@ class Factor(Layer):
     is_linear = True
     learns: ClassVar[bool] = True
     drawn: ClassVar[str] = "joined"
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     learned: bool = key(Boolean(), True, means="whether the factors are learned")
 

@@ -11,47 +11,73 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.volumes import Shaped
     from cnncalc.graph import Graph
+    from cnncalc.layers.base import Layer
+
+
+class Placement:
+    """Decides, node by node in order, whether an output lies in the memory of the node's first input.
+
+    Views do, and dropout (the identity at test time). Activation functions do unless the design says otherwise, ADD and
+    MUL where it says so, both only as the sole reader of that memory and where the shape does not change.
+    ``readers`` counts the readers of each node. ``activations`` overrules the design: True for all of them, False for
+    none.
+    """
+
+    def __init__(self, readers: Sequence[int], *, activations: bool | None = None) -> None:
+        self._readers = readers
+        self._activations = activations
+        self._is_sole = [False] * len(readers)  # whether only readers of this node read the memory of its output
+
+    def is_only_reader(self, source: int) -> bool:
+        """Whether a reader of a node is the only one of the memory in which that node's output lies."""
+        return self._readers[source] == 1 and self._is_sole[source]
+
+    def in_place(self, index: int, layer: Layer, sources: Sequence[int], *, same_shape: bool, is_needed: bool) -> bool:
+        """Whether the output of a node lies in the memory of its first input.
+
+        ``same_shape``: the volume is that of the first input; ``is_needed``: backward needs what lies in that memory.
+        """
+        if not sources:
+            self._is_sole[index] = True
+            return False
+        is_only_reader = self.is_only_reader(sources[0])
+        placed = layer.is_view_at_test_time or (
+            is_only_reader and same_shape and not is_needed and self._is_wanted(layer)
+        )
+        self._is_sole[index] = is_only_reader or not placed
+        return placed
+
+    def _is_wanted(self, layer: Layer) -> bool:
+        wanted = layer.may_work_in_place()
+        if not layer.is_activation:
+            return bool(wanted)
+        return wanted is not False if self._activations is None else self._activations
 
 
 def in_place_nodes(shaped: Sequence[Shaped], *, activations_in_place: bool = True) -> list[bool]:
-    """For each node whether its output lies in memory that another node already has.
+    """For each node whether its output lies in the memory of its first input, as :class:`Placement` decides.
 
-    Views, dropout (the identity at test time) and what works in place. An activation function works in place unless
-    written otherwise, ADD and MUL only where written; and only where it is the only reader of that memory, the shape
-    does not change, and the maker of the memory does not need it for backward.
+    Nothing overwrites what the node that made it needs for backward.
     """
     readers = [0] * len(shaped)
     for item in shaped:
         for source in item.node.inputs:
             readers[source] += 1
+    placement = Placement(readers, activations=None if activations_in_place else False)
     result: list[bool] = []
     learning: list[bool] = []
-    sole: list[bool] = []  # whether the memory that the output lies in has no reader but those of this node
-    needed: list[bool] = []  # whether backward needs what lies in that memory
-    for node, layer, inputs, cost in shaped:
-        first = node.inputs[0] if node.inputs else None
+    needed: list[bool] = []  # whether backward needs what lies in the memory of the output
+    for index, (node, layer, inputs, cost) in enumerate(shaped):
+        sources = node.inputs
         learns = bool(cost.weights.value + cost.biases.value) and node.trainable
-        learning.append(learns or any(learning[source] for source in node.inputs))
-        if first is None:
-            placed = False
-        elif layer.is_view or layer.kind == "dropout":
-            placed = True
-        else:
-            wanted = layer.may_work_in_place()
-            if layer.is_activation:
-                wanted = activations_in_place and wanted is not False
-            placed = bool(
-                wanted and readers[first] == 1 and sole[first] and not needed[first] and inputs[0] == cost.output
-            )
+        learning.append(learns or any(learning[source] for source in sources))
+        is_needed = bool(sources) and needed[sources[0]]
+        same_shape = bool(sources) and inputs[0] == cost.output
+        placed = placement.in_place(index, layer, sources, same_shape=same_shape, is_needed=is_needed)
         result.append(placed)
-        if placed and first is not None:
-            sole.append(sole[first] and readers[first] == 1)
-        else:
-            sole.append(True)
-        keeps = layer.keeps_output or (placed and layer.kind in ("elu", "lrelu"))
-        needs = keeps and first is not None and learning[first]
-        passes_on = placed and first is not None and needed[first] and layer.is_view
-        needed.append(bool(needs or passes_on))
+        keeps = layer.keeps_output or (placed and layer.keeps_output_in_place)
+        is_kept = keeps and bool(sources) and learning[sources[0]]
+        needed.append(is_kept or (is_needed and layer.is_view))
     return result
 
 

@@ -60,6 +60,14 @@ class LayerReport(NamedTuple):
     span: Span | None
 
     @property
+    def in_place_in_training(self) -> bool:
+        """Whether its output lies in the memory of its first input in training too: dropout only where written."""
+        layer = self.layer
+        return self.in_place and (
+            layer.is_view or not layer.is_identity_at_test_time or bool(layer.may_work_in_place())
+        )
+
+    @property
     def block(self) -> str:
         """The block it lies in: its name without the last part."""
         return self.name.rpartition(".")[0]

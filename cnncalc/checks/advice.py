@@ -11,7 +11,7 @@ from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Conv, Convolution, DepthwiseConv
 from cnncalc.layers.linear import FullyConnected
 from cnncalc.memory.fit import largest_batch
-from cnncalc.memory.report import Bench
+from cnncalc.memory.report import Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,8 +84,8 @@ def _of_memory(meter: Meter, measure: Measure, limit: int) -> Iterator[tuple[str
     report, options = meter.report, measure.memory_options
     is_training = measure.key == "training_memory"
 
-    def peak(bench: Bench, batch: int) -> int:
-        return bench.training(batch).peak_bytes if is_training else bench.inference(batch).peak_bytes
+    def peak(simulation: Simulation, batch: int) -> int:
+        return simulation.training(batch).peak_bytes if is_training else simulation.inference(batch).peak_bytes
 
     if measure.profile != "notes":
         if is_training:
@@ -96,7 +96,7 @@ def _of_memory(meter: Meter, measure: Measure, limit: int) -> Iterator[tuple[str
             changes = [("float16", {"dtype": "float16"})] if measure.dtype in ("float32", "float64") else []
         for what, change in changes:
             try:
-                yield what, peak(Bench(report, options._replace(**change)), measure.batch)
+                yield what, peak(Simulation(report, options._replace(**change)), measure.batch)
             except CnncalcError:
                 continue
     yield from _changed(measure, _pooled(report))
@@ -105,8 +105,8 @@ def _of_memory(meter: Meter, measure: Measure, limit: int) -> Iterator[tuple[str
         if measure.profile == "notes":
             batch = largest_batch(lambda batch: Meter(report).value(measure._replace(batch=batch)), limit)
         else:
-            bench = meter.bench(options)
-            batch = largest_batch(lambda batch: peak(bench, batch), limit)
+            simulation = meter.simulation(options)
+            batch = largest_batch(lambda batch: peak(simulation, batch), limit)
         if 0 < batch < measure.batch:
             yield f"batch {batch}", meter.value(measure._replace(batch=batch))
 

@@ -173,9 +173,23 @@ def _entry(key: str, span: Span | None, value: RawValue, problems: list[Problem]
         message = f"{key}: expected a limit such as {example}, or a mapping with max, warn or min, found {found}"
         problems.append(Problem("wrong-type", message, value.span if value.what != "nothing" else span))
         return None
+    limits, options = _bounds_and_options(key, value.entries, problems)
+    if problems:
+        return None
+    if not limits:
+        message = f"{key}: no limit: one of max, warn and min is needed, as in {{max: {example}}}"
+        problems.append(Problem("empty-budget", message, span))
+        return None
+    _refuse_contradictions(key, limits, problems)
+    return Entry(Measure(key, **options), tuple(sorted(limits, key=lambda limit: BOUNDS.index(limit.bound))), span)
+
+
+def _bounds_and_options(
+    key: str, entries: Sequence[tuple[str, Span | None, RawValue]], problems: list[Problem]
+) -> tuple[list[Limit], dict[str, Any]]:
     limits: list[Limit] = []
     options: dict[str, Any] = {}
-    for name, name_span, part in value.entries:
+    for name, name_span, part in entries:
         if name not in (*BOUNDS, *KEYS[key].options):
             problems.append(Problem("unknown-key", _unknown(key, name), name_span))
         elif part.text is None:
@@ -191,14 +205,7 @@ def _entry(key: str, span: Span | None, value: RawValue, problems: list[Problem]
                 options[name] = _option(key, name, part.text)
             except ValueProblem as problem:
                 problems.append(Problem(problem.code, f"{key}: {problem.message}", part.span))
-    if problems:
-        return None
-    if not limits:
-        message = f"{key}: no limit: one of max, warn and min is needed, as in {{max: {example}}}"
-        problems.append(Problem("empty-budget", message, span))
-        return None
-    _refuse_contradictions(key, limits, problems)
-    return Entry(Measure(key, **options), tuple(sorted(limits, key=lambda limit: BOUNDS.index(limit.bound))), span)
+    return limits, options
 
 
 def _unknown(key: str, name: str) -> str:

@@ -227,7 +227,7 @@ class Checker:
         self.settings = settings
         self.stdin = stdin
         self.configurations = Configurations(options.folder)
-        self._bases: dict[tuple[str, str], Base | DesignError] = {}
+        self._bases: dict[tuple[str | None, str | None], Base | DesignError] = {}
 
     def check(self, names: Sequence[str]) -> CheckResult:
         """The results of all files; raises DesignError if the base of the call cannot be read."""
@@ -321,33 +321,37 @@ class Checker:
         )
 
     def _base_of(self, configuration: Configuration) -> Base | None:
-        """The base of the call, else that of the configuration."""
-        options = self.options
-        revision, path = options.base, options.baseline
+        """The base of the call, else that of the configuration; raises DesignError if it cannot be read."""
+        names = self._base_names(configuration)
+        if names == (None, None):
+            return None
+        if names not in self._bases:
+            revision, path = names
+            folder = self.options.folder
+            try:
+                self._bases[names] = (
+                    Revision(revision, self.settings, folder)
+                    if revision is not None
+                    else Baseline(str(path), shown_path(str(path), folder), folder)
+                )
+            except DesignError as error:
+                self._bases[names] = error
+        found = self._bases[names]
+        if isinstance(found, DesignError):
+            raise found
+        return found
+
+    def _base_names(self, configuration: Configuration) -> tuple[str | None, str | None]:
+        """The revision or the path of the baseline; at most one of them."""
+        revision, path = self.options.base, self.options.baseline
         if revision is None and path is None:
             revision, path = configuration.base, configuration.baseline
             if revision is not None and path is not None:
                 message = "the configuration names both a base and a baseline; keep one of them"
                 raise DesignError([Problem("usage", f"{configuration.file}: {message}")])
-            if path is not None and options.record is not None and not os.path.exists(path):
-                return None
-        path = None if path is None else os.path.join(options.folder, path)
-        key = ("revision", revision) if revision is not None else ("baseline", path or "")
-        if key == ("baseline", ""):
-            return None
-        if key not in self._bases:
-            try:
-                self._bases[key] = (
-                    Revision(revision, self.settings, options.folder)
-                    if revision is not None
-                    else Baseline(str(path), shown_path(str(path), options.folder), options.folder)
-                )
-            except DesignError as error:
-                self._bases[key] = error
-        found = self._bases[key]
-        if isinstance(found, DesignError):
-            raise found
-        return found
+            if path is not None and self.options.record is not None and not os.path.exists(path):
+                return None, None
+        return revision, None if path is None else os.path.join(self.options.folder, path)
 
     def _before(self, base: Base | None, outcome: FileResult, measure: Measure) -> tuple[int | None, str | None]:
         """The value of the base, or the reason why there is none."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cnncalc.checks.findings import Share
 from cnncalc.memory.optimizers import OPTIMIZERS, optimizer_named
 from cnncalc.memory.options import PROFILE_NAMES, TRAINABLE_TYPES
-from cnncalc.memory.report import STEP, Bench, Options, notes_rule
+from cnncalc.memory.report import STEP, Options, Simulation, notes_rule
 from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ class Meter:
     def __init__(self, report: Report) -> None:
         self.report = report
         self._values: dict[Measure, int] = {}
-        self._benches: dict[Options, Bench] = {}
+        self._simulations: dict[Options, Simulation] = {}
 
-    def bench(self, options: Options) -> Bench:
-        """The bench for the options."""
-        if options not in self._benches:
-            self._benches[options] = Bench(self.report, options)
-        return self._benches[options]
+    def simulation(self, options: Options) -> Simulation:
+        """The simulation for the options."""
+        if options not in self._simulations:
+            self._simulations[options] = Simulation(self.report, options)
+        return self._simulations[options]
 
     def value(self, measure: Measure) -> int:
         """The exact value: a count for one image, or bytes."""
@@ -142,13 +142,13 @@ def _summed(parts: Callable[[Meter, Measure], list[int]]) -> Callable[[Meter, Me
 def _inference_peak(meter: Meter, measure: Measure) -> int:
     if measure.profile == "notes":
         return notes_rule(meter.report, measure.memory_options).inference_bytes
-    return meter.bench(measure.memory_options).inference(measure.batch).peak_bytes
+    return meter.simulation(measure.memory_options).inference(measure.batch).peak_bytes
 
 
 def _training_peak(meter: Meter, measure: Measure) -> int:
     if measure.profile == "notes":
         return notes_rule(meter.report, measure.memory_options).training_bytes
-    return meter.bench(measure.memory_options).training(measure.batch).peak_bytes
+    return meter.simulation(measure.memory_options).training(measure.batch).peak_bytes
 
 
 def _inference_parts(meter: Meter, measure: Measure) -> list[int]:
@@ -156,8 +156,8 @@ def _inference_parts(meter: Meter, measure: Measure) -> list[int]:
     if measure.profile == "notes":
         alive = _activation_bytes(meter, measure)
     else:
-        table = meter.bench(measure.memory_options).on_the_table(measure.batch, training=False)
-        alive = [table.get(row.index, 0) for row in meter.report.layers]
+        held = meter.simulation(measure.memory_options).held_by_layer(measure.batch, training=False)
+        alive = [held.get(row.index, 0) for row in meter.report.layers]
     return [p + a for p, a in zip(_parameter_bytes(meter, measure), alive, strict=True)]
 
 
@@ -167,14 +167,14 @@ def _training_parts(meter: Meter, measure: Measure) -> list[int]:
     if measure.profile == "notes":
         activations = _activation_bytes(meter, measure)
         return [2 * a + 3 * p for a, p in zip(activations, parameters, strict=True)]
-    bench = meter.bench(measure.memory_options)
+    simulation = meter.simulation(measure.memory_options)
     state = optimizer_named(measure.optimizer).state
     each = bytes_per_element(measure.dtype)
     learned = [row.trainable * each for row in meter.report.layers]
-    if bench.training(measure.batch).peak_at == STEP:
+    if simulation.training(measure.batch).peak_at == STEP:
         return [p + (1 + state) * t for p, t in zip(parameters, learned, strict=True)]
-    table = bench.on_the_table(measure.batch)
-    return [p + state * t + table.get(index, 0) for index, (p, t) in enumerate(zip(parameters, learned, strict=True))]
+    held = simulation.held_by_layer(measure.batch)
+    return [p + state * t + held.get(index, 0) for index, (p, t) in enumerate(zip(parameters, learned, strict=True))]
 
 
 def _memory(

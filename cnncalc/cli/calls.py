@@ -42,7 +42,7 @@ class CapturedConsole(Console):
         self.errors: list[str] = []
 
     def read_input(self) -> str:
-        raise StreamError("input", "there is no standard input here: name a file, a net or a pattern")
+        raise StreamError("input", "a call in a document has no standard input: name a file, a net or a pattern")
 
     def print(self, content: str | bytes, format: str = "text", name: str = "report") -> None:
         assert isinstance(content, str)
@@ -112,7 +112,7 @@ def _call(words: Sequence[str], folder: str) -> CallResult:
     if not console.files:
         return CallResult(Answer(text, formats.pop() if len(formats) == 1 else "text"), None, warnings)
     if words[0] != "plot":
-        message = "a call in a document writes no file: what it prints is put into the document"
+        message = "a call in a document cannot write a file: its output goes into the document"
         return CallResult(None, ValueProblem(message, code="usage"), warnings)
     try:
         ((path, svg),) = console.files

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from cnncalc.cli.options import DesignOptions
     from cnncalc.errors import Problem
 
-HELP = """Holds FILES against their budgets and the design rules. FILES are architecture files, folders (searched for
-them), named nets.
+HELP = """Checks FILES against their budgets and the design rules. FILES are architecture files, folders (searched for
+architecture files) and named nets.
 
 Budgets come from 'budget:' in a file, from [budget] of the nearest cnncalc.toml or [tool.cnncalc.budget] of
-pyproject.toml, and from --max, --warn, --min; key by key the command line replaces the file and the file the
-configuration. Keys: parameters, weights, macs, activations, layers, receptive_field (counts: 7M), parameter_memory,
-activation_memory, inference_memory, training_memory (bytes: 93MiB). A limit such as +5% is one against --base.
+pyproject.toml, and from --max, --warn, --min. For each key the command line overrides the file, and the file overrides
+the configuration. Keys: parameters, weights, macs, activations, layers, receptive_field (counts: 7M), parameter_memory,
+activation_memory, inference_memory, training_memory (bytes: 93MiB). A limit such as +5% is relative to --base.
 
-The exit code is 0 where all is within budget, 1 where a limit is broken, 2 where a file or a budget is wrong.
+The exit code is 0 if everything is within budget, 1 if a limit is broken, 2 if a file or a budget is wrong.
 
 \b
 Examples:
@@ -127,7 +127,7 @@ def _write_record(result: CheckResult, file: str, console: Console) -> None:
     from cnncalc.checks.check import recorded_values
 
     if any(outcome.is_broken for outcome in result.files):
-        console.print_error(f"{file} is not written, since not every file could be measured")
+        console.print_error(f"{file} is not written: not every file could be measured")
     else:
         console.write(
             baseline_text(recorded_values(result, console.path(file), console.folder)),
@@ -156,17 +156,19 @@ COMMAND = Command(
     run,
     (),
     (
-        _limit("max", "limits", "At most this much, such as parameters=7M; repeatable."),
-        _limit("warn", "warning_limits", "A warning above this; repeatable."),
-        _limit("min", "lower_limits", "At least this much; repeatable."),
+        _limit("max", "limits", "Upper limit, such as parameters=7M; repeatable."),
+        _limit("warn", "warning_limits", "Upper limit that only warns; repeatable."),
+        _limit("min", "lower_limits", "Lower limit; repeatable."),
         Option("--base", "base", "Compare with a revision of the git repository: origin/main, HEAD~1.", "REV"),
         Option("--baseline", "baseline", "Compare with values that --record has written.", "FILE"),
         Option("--record", "record", "Write the current values, for --baseline.", "FILE"),
-        switch("--rules", "Design rules too, as warnings (default: yes)."),
-        Option("--select", "select", "Only these design rules; repeatable.", "CODE,...", repeated=True, gather=_words),
-        Option("--ignore", "ignore", "Not these design rules; repeatable.", "CODE,...", repeated=True, gather=_words),
-        Option("--explain", "explain", "Explain a design rule, and check nothing.", "CODE"),
-        switch("--strict", "Fail on warnings, and if there is nothing to check."),
+        switch("--rules", "Apply the design rules, as warnings (default: yes)."),
+        Option(
+            "--select", "select", "Apply only these design rules; repeatable.", "CODE,...", repeated=True, gather=_words
+        ),
+        Option("--ignore", "ignore", "Skip these design rules; repeatable.", "CODE,...", repeated=True, gather=_words),
+        Option("--explain", "explain", "Explain a design rule instead of checking.", "CODE"),
+        switch("--strict", "Fail on warnings too, and if there is nothing to check."),
         DESIGN,
         UNITS,
         output_options(*CHECK_FORMATS),

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     ParamType = click.ParamType[Any]
 else:
-    ParamType = click.ParamType  # generic for type checkers alone: older versions are not at run time
+    ParamType = click.ParamType  # older versions are not generic at run time
 
-HELP = """Says exactly what a convolutional network costs: volumes, memory, parameters, multiply-adds.
+HELP = """Computes exactly what a convolutional network costs: volumes, memory, parameters, multiply-adds.
 
 A TARGET is, tried in this order: '-' (standard input), a file or anything that ends in .yaml or .yml, a named net such
 as vgg16, or a pattern such as "INPUT -> [CONV -> RELU -> POOL]*2 -> FC -> RELU -> FC".
@@ -34,7 +34,7 @@ Examples:
   cnncalc table "INPUT[32x32x3] -> [CONV3-32 -> RELU -> POOL2]*2 -> FC-10"
 """
 
-EPILOG = """Exit codes: 0 done, 1 a check failed, 2 the input or the call is wrong, 3 an internal error,
+EPILOG = """Exit codes: 0 success, 1 a check failed, 2 the input or the call is wrong, 3 an internal error,
 130 interrupted.
 
 Shell completion: eval "$(_CNNCALC_COMPLETE=bash_source cnncalc)", or zsh_source, or fish_source.
@@ -79,7 +79,7 @@ def parse(words: Sequence[str], console: Console) -> tuple[Command, dict[str, An
 
 
 class Value(ParamType):
-    """The value of an option, as the option reads it."""
+    """The click type of an option."""
 
     def __init__(self, option: Option) -> None:
         self.name = option.metavar
@@ -110,7 +110,7 @@ def _gathered(option: Option) -> Callable[[click.Context, click.Parameter, Any],
 
 
 def complete_target(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The named nets that begin so; files where none does."""
+    """The named nets that begin with the word; files if there are none."""
     from cnncalc.language.catalogue import names
 
     found = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
@@ -143,7 +143,7 @@ HELP_OPTION = click.Option(
 
 
 def click_command(command: Command) -> click.Command:
-    """The command for click; it returns itself and its values instead of running."""
+    """The click command; called, it returns the command and its values instead of running."""
     parameters: list[click.Parameter] = [
         click.Argument(
             [name],
@@ -198,7 +198,7 @@ class Program(click.Group):
 
 
 class NoSuchCommand(click.UsageError):
-    """The first word is no command; it may be a TARGET."""
+    """The first word is not a command; it may be a TARGET."""
 
     def __init__(self, word: str, ctx: click.Context) -> None:
         super().__init__(f"no command '{word[:60]}'", ctx)
@@ -220,7 +220,7 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an internal error.")
 @click.pass_context
 def program(ctx: click.Context) -> None:
-    """Without a command: the help."""
+    """Prints the help if no command is given."""
     if ctx.invoked_subcommand is None:
         ctx.obj.print(ctx.get_help() + "\n", name="help")
 
@@ -229,8 +229,8 @@ def program(ctx: click.Context) -> None:
 
 
 def usage_problem(error: click.UsageError, words: Sequence[str]) -> Problem:
-    """A wrong call as a problem: what is wrong in one line, and a way out."""
-    called = next((word for word in words if word in COMMANDS), None)  # click forgets it where a value is missing
+    """A wrong call as a problem with a hint."""
+    called = next((word for word in words if word in COMMANDS), None)  # click lacks it if a value is missing
     path = error.ctx.command_path if error.ctx else f"cnncalc {called}" if called else "cnncalc"
     hint = f"{path} --help"
     if isinstance(error, NoSuchCommand):
@@ -246,7 +246,7 @@ def usage_problem(error: click.UsageError, words: Sequence[str]) -> Problem:
     message = error.format_message()
     if "unexpected extra argument" in message:
         extra = message.partition("(")[2].rpartition(")")[0]
-        hint = "a pattern goes into quotes, or the shell cuts it at blanks and takes '>' for a file"
+        hint = "put a pattern in quotes, or the shell splits it at blanks and takes '>' for a file"
         return Problem("usage", f"{path} takes no further argument: {extra[:60]}", hint=hint)
     return Problem("usage", message[:1].lower() + message[1:].rstrip("."), hint=hint)
 
@@ -271,7 +271,7 @@ def _no_option(error: click.NoSuchOption, path: str) -> Problem:
     name = error.option_name
     near = nearest(name, [*known, "--help"])
     if name.startswith(("->", "-[")):
-        hint = "an argument that begins with '-' goes behind '--'"
+        hint = "put an argument that begins with '-' after '--'"
     else:
         hint = f"did you mean '{near}'?" if near else f"{path} --help"
     return Problem("usage", f"{path} has no option '{name[:60]}'", hint=hint)

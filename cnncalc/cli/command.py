@@ -43,6 +43,10 @@ class Option(NamedTuple):
         """All its flags: ``-o``, ``--output``; for a switch also the opposite."""
         return tuple([flag for flag in (self.brief, self.flag, self.opposite) if flag])
 
+    def takes_sign(self, flag: str) -> bool:
+        """Whether a value may follow this flag as ``=VALUE``."""
+        return self.opposite is None and flag != self.brief
+
 
 class Group(NamedTuple):
     """Options that several commands share; ``make`` builds the field ``name`` of the call from their values."""
@@ -93,36 +97,36 @@ def parse_simple(command: Command, words: Sequence[str]) -> dict[str, Any] | Non
     Most calls are of this kind and start faster without click.
     """
     flags = {flag: option for option in command.options for flag in option.flags}
-    values: dict[str, Any] = {}
+    given: dict[str, tuple[Option, list[Any]]] = {}
     arguments: list[str] = []
-    repeated: dict[str, list[Any]] = {}
     rest = iter(words)
-    for word in rest:
-        if not word.startswith("-") or word == "-":
-            arguments.append(word)
-            continue
-        flag, sign, text = word.partition("=")
-        option = flags.get(flag)
-        if option is None or (sign and (option.opposite or flag == option.brief)):
-            return None
-        if option.opposite:
-            values[option.name] = flag == option.flag
-            continue
-        try:
-            value = option.read(text if sign else next(rest))
-            if option.repeated:
-                repeated.setdefault(option.name, []).append(value)
-                value = option.gather(repeated[option.name])
-        except (StopIteration, ValueProblem):
-            return None
-        values[option.name] = value
-    if command.several is not None:
-        number = len(command.arguments)
-        values[command.several] = tuple(arguments[number:])
-        arguments = arguments[:number]
-    if not len(command.arguments) - len(command.optional) <= len(arguments) <= len(command.arguments):
+    try:
+        for word in rest:
+            if not word.startswith("-") or word == "-":
+                arguments.append(word)
+                continue
+            flag, sign, text = word.partition("=")
+            option = flags.get(flag)
+            if option is None or (sign and not option.takes_sign(flag)):
+                return None
+            value = flag == option.flag if option.opposite else option.read(text if sign else next(rest))
+            given.setdefault(option.name, (option, []))[1].append(value)
+        values = {name: option.gather(all_) if option.repeated else all_[-1] for name, (option, all_) in given.items()}
+    except (StopIteration, ValueProblem):
         return None
-    return {**values, **dict(zip(command.arguments, arguments, strict=False))}
+    positional = _positional(command, arguments)
+    return None if positional is None else {**values, **positional}
+
+
+def _positional(command: Command, words: list[str]) -> dict[str, Any] | None:
+    """The values of positional arguments; None if there are too few or too many words."""
+    number = len(command.arguments)
+    values: dict[str, Any] = dict(zip(command.arguments, words[:number], strict=False))
+    if command.several is not None:
+        values[command.several] = tuple(words[number:])
+    elif len(words) > number:
+        return None
+    return values if len(words) >= number - len(command.optional) else None
 
 
 # Values of options

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from cnncalc.language.settings import Settings
     from cnncalc.memory.report import Options
 
-HELP = """Says what is different in AFTER: layers that were added, removed, changed or renamed, and all totals.
+HELP = """Shows what differs between BEFORE and AFTER: layers added, removed, changed or renamed, and all totals.
 
-BEFORE and AFTER are TARGETs; with --base one file is compared with itself in a revision of its git repository. The
-exit code is 0; with --exit-code it is 1 if there is a difference: cnncalc diff nets/mine.yaml --base main --exit-code
+BEFORE and AFTER are TARGETs. With --base one file is compared with its version in a revision of its git repository. The
+exit code is 0; with --exit-code it is 1 if anything differs: cnncalc diff nets/mine.yaml --base main --exit-code
 
 \b
 Examples:
@@ -94,7 +94,7 @@ def _both(call: Call, console: Console) -> tuple[Graph, Graph]:
     before, after, base, design = call.before, call.after, call.base, call.design
     if base is not None:
         if after is not None:
-            message = "--base compares one file with its earlier form, but two targets are given"
+            message = "--base compares one file with its earlier version, but two targets are given"
             raise ValueProblem(message, code="usage", hint="cnncalc diff FILE --base REV")
         return _at_revision(before, base, design.settings(), console), load(before, design, console)
     if after is None:
@@ -112,7 +112,7 @@ def _at_revision(file: str, revision: str, settings: Settings, console: Console)
     from cnncalc.checks.baseline import NoBase, Revision
 
     if not os.path.isfile(console.path(file)):
-        message = f"--base compares a file with its earlier form, but '{visible(file)[:60]}' is no file"
+        message = f"--base compares a file with its earlier version, but '{visible(file)[:60]}' is not a file"
         raise ValueProblem(message, code="usage", hint="cnncalc diff FILE --base REV")
     try:
         content = Revision(revision, settings, console.folder).content(file)
@@ -144,13 +144,13 @@ def _memory(before: Report, after: Report, options: Options) -> tuple[Quantity, 
 
 def _peaks(report: Report, options: Options) -> tuple[int, int]:
     """The peaks of inference and training in bytes."""
-    from cnncalc.memory.report import Bench, notes_rule
+    from cnncalc.memory.report import Simulation, notes_rule
 
     if options.profile == "notes":
         rule = notes_rule(report, options)
         return rule.inference_bytes, rule.training_bytes
-    bench = Bench(report, options)
-    return bench.inference(options.batch).peak_bytes, bench.training(options.batch).peak_bytes
+    simulation = Simulation(report, options)
+    return simulation.inference(options.batch).peak_bytes, simulation.training(options.batch).peak_bytes
 
 
 COMMAND = Command(
@@ -161,7 +161,7 @@ COMMAND = Command(
     run,
     ("before", "after"),
     (
-        Option("--base", "base", "Compare one file with itself in this git revision.", "REV"),
+        Option("--base", "base", "Compare one file with its version in this git revision.", "REV"),
         switch("--exit-code", "Exit with 1 if there is a difference (default: no)."),
         some_of(MEMORY, "profile", "batch", "dtype", "optimizer"),
         COLUMNS,

@@ -1,4 +1,4 @@
-"""``cnncalc docs``: the tables and numbers inside documents, brought up to date."""
+"""``cnncalc docs``: updates the tables and numbers inside documents."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cnncalc.documents import SYNTAXES, syntax_of
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,19 +25,19 @@ _TITLES = [each.title for each in SYNTAXES.values()]
 HELP = f"""Replaces the text between the markers in FILES with what their calls print. FILES are documents in
 {", ".join(_TITLES[:-1])} or {_TITLES[-1]}, and folders (searched for them).
 
-A marker is a pair of comments with a call of cnncalc, and what stands between them is written anew:
+A marker is a pair of comments with a call of cnncalc; the text between them is replaced:
 
 \b
   <!-- cnncalc: table vgg16 --format markdown -->
   <!-- /cnncalc -->
 
 \b
-So is a number in a line: <!-- cnncalc: value vgg16 parameters -->138.4M<!-- /cnncalc -->
-In reStructuredText:      .. cnncalc: CALL   and   .. /cnncalc
-In LaTeX and AsciiDoc:    % cnncalc: CALL,   // cnncalc: CALL   and alike
+A number in a line:     <!-- cnncalc: value vgg16 parameters -->138.4M<!-- /cnncalc -->
+In reStructuredText:    .. cnncalc: CALL   and   .. /cnncalc
+In LaTeX and AsciiDoc:  % cnncalc: CALL and % /cnncalc,   // cnncalc: CALL and // /cnncalc
 
-Files that a call names lie beside the document. The exit code is 1 if --check finds a document that is not up to date,
-2 where a marker or its call is wrong; such a document is left as it is.
+File names in a call are relative to the document. The exit code is 1 if --check finds a document that is not up to
+date, 2 if a marker or its call is wrong; such a document is not changed.
 
 \b
 Examples:
@@ -45,7 +46,7 @@ Examples:
 """
 
 SVG_START = 1000
-"""An SVG file has ``<svg`` in its first bytes, of this number."""
+"""Number of bytes at the start of a file that are searched for ``<svg``."""
 
 MOST_BYTES = 16 * 1024 * 1024
 """A larger file is not read."""
@@ -66,8 +67,8 @@ class Call(NamedTuple):
 
 
 def run(call: Call, console: Console) -> int:
-    """Brings documents up to date, or says whether they are."""
-    from cnncalc.cli.calls import Caller, error_text
+    """Updates documents, or checks whether they are up to date."""
+    from cnncalc.cli.calls import Caller
 
     if not call.files:
         raise ValueProblem("cnncalc docs needs FILES", code="usage", hint="cnncalc docs README.md docs")
@@ -76,26 +77,35 @@ def run(call: Call, console: Console) -> int:
     documents, unmarked = find_documents(call.files, call.syntax, console)
     caller, code = Caller(), DONE
     for document in documents:
-        try:
-            work = _Work(document, caller, console)
-            if not (call.check or call.diff):
-                work.write()
-        except CnncalcError as error:
-            console.print_error(error_text(error))
+        work = _bring_up_to_date(document, call, caller, console)
+        if work is None:
             code = WRONG
-            continue
-        for text in (*work.result.warnings, work.result.errors):
-            if text:
-                console.print_error(text)
-        if document.folder and not work.result.markers and not work.result.errors:
+        elif document.folder and not work.result.markers and not work.result.errors:
             unmarked[document.folder] = unmarked.get(document.folder, 0) + 1
         else:
             console.print("".join([line + "\n" for line in work.lines(check=call.check, diff=call.diff)]))
-        code = max(code, WRONG if work.result.errors else FAILED if call.check and work.stale else DONE)
+            code = max(code, WRONG if work.result.errors else FAILED if call.check and work.stale else DONE)
     for folder, count in unmarked.items():
-        what = f"{count:,} document{'s' if count > 1 else ''} without a marker" if count else "no document"
+        what = f"{plural(count, 'document')} without a marker" if count else "no document"
         console.print(f"{visible(folder)}: {what}\n")
     return code
+
+
+def _bring_up_to_date(document: Document, call: Call, caller: Caller, console: Console) -> _Work | None:
+    """Updates a document and writes it unless --check or --diff is given; prints errors. None if it cannot be read."""
+    from cnncalc.cli.calls import error_text
+
+    try:
+        work = _Work(document, caller, console)
+        if not (call.check or call.diff):
+            work.write()
+    except CnncalcError as error:
+        console.print_error(error_text(error))
+        return None
+    for text in (*work.result.warnings, work.result.errors):
+        if text:
+            console.print_error(text)
+    return work
 
 
 # Which documents
@@ -111,7 +121,7 @@ class Document(NamedTuple):
 
 
 def find_documents(names: Sequence[str], syntax: str | None, console: Console) -> tuple[list[Document], dict[str, int]]:
-    """The documents that the names of a call stand for, each once: files, and those below folders, in order.
+    """The documents of a call, each once: the files it names and those below the folders it names.
 
     Also the folders without any document, each with 0.
     """
@@ -150,7 +160,7 @@ def _below(folder: str) -> Iterator[str]:
 
 
 def read_document(path: str, shown: str) -> str:
-    """The text of a document with its line ends as they are; ValueProblem if it is not a text in UTF-8."""
+    """The text of a document with its line ends as they are; ValueProblem if it is not UTF-8 text."""
     name = visible(shown)
     try:
         if os.path.exists(path) and not os.path.isfile(path):  # reading a device may never end
@@ -169,7 +179,7 @@ def read_document(path: str, shown: str) -> str:
     if bad >= 0:
         line = len(data[:bad].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"))
         what = f"line {line}, byte {bad} is 0x{data[bad]:02x}"
-        raise ValueProblem(f"{name} is not a text in UTF-8: {what}", code="not-text")
+        raise ValueProblem(f"{name} is not UTF-8 text: {what}", code="not-text")
     return text
 
 
@@ -177,23 +187,21 @@ def read_document(path: str, shown: str) -> str:
 
 
 class _Work:
-    """A document that is brought up to date."""
+    """A document and its update."""
 
     def __init__(self, document: Document, caller: Caller, console: Console) -> None:
         from cnncalc.cli.document_update import update_document
 
         if document.syntax is None and os.path.exists(document.path):
             known = " ".join(f".{ending}" for each in SYNTAXES.values() for ending in each.endings)
-            message = f"the syntax of {visible(document.shown)} is not known by its name (known: {known})"
-            raise ValueProblem(message, code="unknown-syntax", hint=f"--syntax {'|'.join(SYNTAXES)} says it")
+            message = f"unknown syntax of {visible(document.shown)} (known endings: {known})"
+            raise ValueProblem(message, code="unknown-syntax", hint=f"--syntax {'|'.join(SYNTAXES)}")
         self._read = text = read_document(document.path, document.shown)
         self.document = document
         self.mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
         self.text = text[len(self.mark) :]
         self.console = console
-        self.folder = os.path.dirname(
-            os.path.realpath(document.path)
-        )  # a symbolic link gives the same text as its target
+        self.folder = os.path.dirname(os.path.realpath(document.path))  # a link gives the same text as its target
         self.result = update_document(document.shown, self.text, document.syntax or "", self.folder, caller)
         self.drawings = [drawing for drawing in self.result.drawings if self._differs(drawing)]
 
@@ -214,7 +222,7 @@ class _Work:
         from cnncalc.checks.configuration import shown_path
 
         if self.result.update.changes and read_document(self.document.path, self.document.shown) != self._read:
-            message = f"{visible(self.document.shown)} was changed while its calls were made, so it is left as it is"
+            message = f"{visible(self.document.shown)} was changed while its calls ran, so it is not written"
             raise ValueProblem(message, code="changed", hint="run cnncalc docs again")
         for drawing in self.drawings:
             path = self._place(drawing.path)
@@ -227,12 +235,12 @@ class _Work:
             self.console.write_file(self.mark + self.result.update.text, self.document.path, self.document.shown)
 
     def lines(self, *, check: bool, diff: bool) -> Iterator[str]:
-        """What was found and done, one line each."""
+        """The lines of the report."""
         from cnncalc.documents.difference import unified_diff
 
         name, count, stale = visible(self.document.shown), len(self.result.markers), self.stale
         if self.result.errors:
-            yield f"{name}: left as it is"
+            yield f"{name}: not changed"
             return
         if check:
             yield from [f"{name}:{line}" for line in stale]
@@ -241,8 +249,8 @@ class _Work:
         if not count:
             yield f"{name}: no marker"
             return
-        done = f"{len(stale):,} {'stale' if check or diff else 'brought up to date'}" if stale else "up to date"
-        yield f"{name}: {count:,} marker{'s' if count > 1 else ''}, {done}"
+        done = f"{len(stale):,} {'stale' if check or diff else 'updated'}" if stale else "up to date"
+        yield f"{name}: {plural(count, 'marker')}, {done}"
 
     def _place(self, path: str) -> str:
         """The path of a picture."""
@@ -253,7 +261,7 @@ class _Work:
         path = self._place(drawing.path)
         inside = os.path.realpath(self.folder)
         if os.path.commonpath([inside, os.path.realpath(path)]) != inside:
-            raise _picture_problem(drawing, "it leads out of the document's folder")
+            raise _picture_problem(drawing, "it is outside of the document's folder")
         if not os.path.lexists(path):
             return True
         try:
@@ -272,7 +280,7 @@ def _picture_problem(drawing: Drawing, why: str) -> DesignError:
 
 COMMAND = Command(
     "docs",
-    "The tables and numbers inside documents, brought up to date.",
+    "Update the tables and numbers inside documents.",
     HELP,
     Call,
     run,

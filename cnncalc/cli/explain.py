@@ -1,4 +1,4 @@
-"""``cnncalc explain``: how each number of one layer comes about."""
+"""``cnncalc explain``: how each number of one layer is computed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run(call: Call, console: Console) -> None:
 
 COMMAND = Command(
     "explain",
-    "How each number of one layer comes about, step by step.",
+    "How each number of one layer is computed, step by step.",
     HELP,
     Call,
     run,

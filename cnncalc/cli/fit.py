@@ -45,14 +45,14 @@ def run(call: Call, console: Console) -> int:
     """Prints what fits; 1 if one image does not, or the batch asked for does not."""
     from cnncalc.memory.devices import read_memory
     from cnncalc.memory.fit import fit
-    from cnncalc.memory.report import Bench, check_options
-    from cnncalc.memory.sharding import on_several
+    from cnncalc.memory.report import Simulation, check_options
+    from cnncalc.memory.sharding import sharded
     from cnncalc.views.fit import fit_document
 
     if call.capacity is None:
         raise ValueProblem("fit needs --memory", code="usage", hint="--memory 8GiB, or --memory rtx-3090")
     if call.zero is not None and call.devices is None:
-        raise ValueProblem("--zero splits over several devices; say how many with --data-parallel", code="usage")
+        raise ValueProblem("--zero needs the number of devices, --data-parallel", code="usage")
     call.output.require_columns(columns=call.columns)
     notation = call.notation.notation(call.output, console)
     capacity, device = read_memory(call.capacity)
@@ -66,7 +66,7 @@ def run(call: Call, console: Console) -> int:
     several = None
     if call.devices is not None:
         stage = int(call.zero or 0)
-        several = on_several(Bench(report, options), options.batch, call.devices, stage, capacity - call.reserve)
+        several = sharded(Simulation(report, options), options.batch, call.devices, stage, capacity - call.reserve)
     document = fit_document(found, notation=notation, device=device, several=several)
     console.write_document(document.with_columns(call.columns), call.output)
     return DONE if found.training.largest_batch or (several is not None and several.largest_batch) else FAILED
@@ -80,7 +80,7 @@ def _bytes(text: str) -> int:
 
 COMMAND = Command(
     "fit",
-    "The largest batch that fits into a memory, and what else would help.",
+    "The largest batch that fits into memory, and what else would help.",
     HELP,
     Call,
     run,

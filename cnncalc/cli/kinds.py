@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from cnncalc.cli.options import OutputOptions
     from cnncalc.formats.document import Document
 
-HELP = """Lists the layer kinds with their keys; with KIND one of them in full: its keys, its formula, the volume it
-gives, what it learns, what training keeps of it (eager PyTorch on CUDA), and where it comes from.
+HELP = """Lists the layer kinds with their keys; with KIND one kind in full: its keys, formula, output volume,
+parameters, what training keeps for backward (eager PyTorch on CUDA), and its source.
 
 \b
 Examples:

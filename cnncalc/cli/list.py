@@ -42,7 +42,7 @@ def run(call: Call, console: Console) -> None:
 
 COMMAND = Command(
     "list",
-    "The named nets with their facts.",
+    "The named nets with their key figures.",
     HELP,
     Call,
     run,

@@ -1,4 +1,4 @@
-"""``cnncalc memory``: what training and inference take, to the byte."""
+"""``cnncalc memory``: the memory of training and inference, to the byte."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from cnncalc.formats.notation import Notation
     from cnncalc.memory.report import Options
 
-HELP = """Says how much memory TARGET takes in training and inference, exactly, and what makes it up.
+HELP = """Computes the exact memory of TARGET in training and inference, by category.
 
-The bytes are those of live tensors in PyTorch (profiles torch-cuda, torch-fake, torch-cpu), of the NumPy run (numpy),
-of an ideal implementation (ideal) or by the rule of the course notes (notes).
+The bytes are those of live tensors in PyTorch (profiles torch-cuda, torch-fake, torch-cpu), in the NumPy run (numpy),
+in an ideal implementation (ideal), or follow the rule of the course notes (notes).
 
 \b
 Examples:
@@ -41,7 +41,7 @@ Examples:
 
 
 def memory_options(**values: Any) -> Options:
-    """The options of a memory report."""
+    """The options as :mod:`cnncalc.memory` takes them."""
     from cnncalc.memory.report import Options
 
     return Options(**values)
@@ -51,20 +51,20 @@ MEMORY = Group(
     "memory",
     memory_options,
     (
-        choice("--profile", PROFILE_NAMES, "Whose memory (default: torch-cuda)."),
+        choice("--profile", PROFILE_NAMES, "Implementation whose memory is computed (default: torch-cuda)."),
         BATCH,
-        choice("--dtype", (*TRAINABLE_TYPES, "int8"), "Type of every number; int8 for --plan (default: float32)."),
+        choice("--dtype", (*TRAINABLE_TYPES, "int8"), "Data type; int8 with --plan only (default: float32)."),
         Option("--optimizer", "optimizer", "Optimizer: sgd, momentum, adam, ... (default: momentum).", "NAME"),
         Option("--optimizer-style", "style", "foreach, loop or fused (default: the profile's).", "STYLE"),
         switch("--weight-decay", "With weight decay."),
         choice("--autocast", AUTOCAST, "Activations in this half type, parameters in float32."),
         Option("--accumulate", "accumulate", "Micro-batches a step (default: 1).", "N", whole_number),
         choice("--zero-grad", ZERO_GRAD, "When gradients are freed (default: start).", name="zero_grad"),
-        Option("--checkpoint", "checkpoint", "none, blocks, stages, sqrt, best, or names of blocks (default: none).",
-               "WAY"),
+        Option("--checkpoint", "checkpoint",
+               "Checkpointing: none, blocks, stages, sqrt, best, or names of blocks (default: none).", "METHOD"),
     ),
 )  # fmt: skip
-"""What decides how much memory a net takes."""
+"""The options of a memory report."""
 
 
 def some_of(group: Group, *names: str) -> Group:
@@ -138,19 +138,19 @@ def _memory(report: Report, call: Call, notation: Notation, console: Console) ->
 
 COMMAND = Command(
     "memory",
-    "The memory of training and inference, exactly, and what makes it up.",
+    "The exact memory of training and inference, by category.",
     HELP,
     Call,
     run,
     ("target",),
     (
         MEMORY,
-        Option("--why", "why", "Say what one layer keeps for backward, and why.", "LAYER"),
+        Option("--why", "why", "Show what one layer keeps for backward, and why.", "LAYER"),
         switch("--timeline", "Draw live bytes over the step."),
         switch("--plan", "Plan one arena for inference: offsets, bound, order."),
-        switch("--depthwise-in-place", "In the plan depthwise convolutions work in place."),
+        switch("--depthwise-in-place", "Let depthwise convolutions of the plan work in place."),
         COLUMNS,
-        DEPTH._replace(help="Name blocks instead of layers where most is held, to this depth of names."),
+        DEPTH._replace(help="Sum the largest layers by block, to this depth."),
         DESIGN,
         NOTATION,
         output_options(*TABLE_FORMATS),

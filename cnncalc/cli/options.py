@@ -1,4 +1,4 @@
-"""The options that several commands share, in groups, and what they give."""
+"""The options that several commands share, and what is made from them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _assignment(text: str) -> tuple[str, str]:
     if not sign or not name or not value:
         raise ValueProblem(f"expected NAME=VALUE, found '{text[:60]}'")
     if not name.isidentifier():
-        raise ValueProblem(f"'{name[:60]}' is no name of a variable: it holds letters, digits and '_'")
+        raise ValueProblem(f"'{name[:60]}' is not a variable name, which has letters, digits and '_'")
     return name, value
 
 
@@ -86,9 +86,9 @@ DESIGN = Group(
     "design",
     DesignOptions,
     (
-        Option("--set", "variables", "Give a variable of the design a value; repeatable.", "NAME=VALUE",
+        Option("--set", "variables", "Set a variable of the design; repeatable.", "NAME=VALUE",
                _assignment, repeated=True, gather=_assignments),
-        Option("--optional", "optional", "Parts marked with '?': keep (default) or drop all, or yes,no,... one by one.",
+        Option("--optional", "optional", "Parts marked with '?': keep (default) or drop all, or yes,no,... in order.",
                "keep|drop|LIST", _choices),
         Option("--input", "input", "Volume of the input in elements (default: the design's, or 224x224x3).", "HxWxD",
                _volume),
@@ -109,7 +109,7 @@ class ReportOptions(NamedTuple):
 
 BATCH = Option("--batch", "batch", "Images in a batch (default: 1).", "N", whole_number)
 
-DTYPE = choice("--dtype", tuple(BYTES_PER_ELEMENT), "Type of every number (default: float32).")
+DTYPE = choice("--dtype", tuple(BYTES_PER_ELEMENT), "Data type (default: float32).")
 
 REPORT = Group(
     "report",
@@ -137,7 +137,7 @@ class OutputOptions(NamedTuple):
         """Raises ValueProblem if an option that chooses columns is given with JSON, which always has every key."""
         for name, value in options.items():
             if value and self.format == "json":
-                message = f"--{name} is for a table of rows and columns; --format json always has every key"
+                message = f"--{name} needs a format with rows and columns; --format json always has every key"
                 raise ValueProblem(message, code="usage")
 
 
@@ -167,7 +167,7 @@ class NotationOptions(NamedTuple):
 
         if self.exact is False and is_exact(output.format):
             raise ValueProblem(
-                f"--short is for people; --format {output.format} always has exact integers", code="usage"
+                f"--short does not apply: --format {output.format} always has exact integers", code="usage"
             )
         numbers = "usual" if self.exact is None else "exact" if self.exact else "short"
         ascii_format = output.format is not None and FORMATS[output.format].is_ascii
@@ -186,15 +186,17 @@ NOTATION = Group(
         UNITS,
         switch(
             "--exact",
-            "Exact integers, or --short: four significant digits (default: per number, whichever is easier to read).",
+            "Exact integers, or --short: four significant digits (default: depends on the column).",
             opposite="--short",
         ),
     ),
 )
 
-COLUMNS = Option("--columns", "columns", "Only these columns, in this order; a wrong one lists them all.", "A,B,...")
+COLUMNS = Option(
+    "--columns", "columns", "Only these columns, in this order; an unknown name lists them all.", "A,B,..."
+)
 
-DEPTH = Option("--depth", "depth", "Sum by block, to this depth of names (resnet50: 1 for stages).", "N", whole_number)
+DEPTH = Option("--depth", "depth", "Sum by block, to this depth (resnet50: 1 for stages).", "N", whole_number)
 
 TABLE_FORMATS = tuple(name for name, each in FORMATS.items() if each.writer)
 """The formats of every table."""

@@ -47,7 +47,7 @@ def run(call: Call, console: Console) -> None:
     from cnncalc.analysis.report import account
     from cnncalc.checks.check import CheckOptions
     from cnncalc.memory.curve import curve_of
-    from cnncalc.memory.report import Bench, account_memory
+    from cnncalc.memory.report import Simulation, account_memory
     from cnncalc.page import report_page
 
     targets = _targets(call, console)
@@ -57,7 +57,7 @@ def run(call: Call, console: Console) -> None:
         memory = account_memory(report, call.memory, logs=True, details=False)
         console.warn((*report.warnings, *memory.warnings))
         memories.append(memory)
-        curves.append(curve_of(Bench(report, call.memory), memory.training.segments))
+        curves.append(curve_of(Simulation(report, call.memory), memory.training.segments))
         outcomes.append(
             checked(target, report, call.design.settings(), CheckOptions({}, units=call.units, folder=console.folder))
         )

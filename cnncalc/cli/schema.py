@@ -11,9 +11,9 @@ from cnncalc.records import NamedTuple
 if TYPE_CHECKING:
     from cnncalc.cli.console import Console
 
-HELP = """Prints the JSON Schema (draft-07) of architecture files, or with --config that of the configuration.
+HELP = """Prints the JSON Schema (draft-07) of architecture files, or of the configuration with --config.
 
-Editors complete and check with it. For YAML name it at the head of a file:
+Editors use it to complete and check files. In YAML, name it on the first line:
 # yaml-language-server: $schema=architecture.schema.json
 
 \b
@@ -50,7 +50,7 @@ COMMAND = Command(
     (
         switch(
             "--config",
-            "Of cnncalc.toml and [tool.cnncalc] instead (default: of architecture files).",
+            "Schema of cnncalc.toml and [tool.cnncalc] (default: of architecture files).",
             opposite="--architecture",
         ),
         Group("output", OutputOptions, (OUTPUT,)),

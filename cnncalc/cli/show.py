@@ -1,4 +1,4 @@
-"""``cnncalc show``: a net as it was understood."""
+"""``cnncalc show``: a net as parsed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions, OutputOptions
 
-HELP = """Prints TARGET as it was understood: text that reads back to the same net, or its expanded layers.
+HELP = """Prints TARGET as parsed: text that gives the same net when read again, or its expanded layers.
 
 \b
 Examples:
@@ -36,7 +36,7 @@ def run(call: Call, console: Console) -> None:
     output = call.output
     view = call.view or ("yaml" if (output.file or "").lower().endswith((".yaml", ".yml")) else "pattern")
     if view != "layers" and output.format not in (None, "text"):
-        message = f"--format {output.format} is for --as layers; --as {view} is a text of its own"
+        message = f"--format {output.format} is for --as layers; --as {view} has its own format"
         raise ValueProblem(message, code="usage")
     report = analyze(call.target, call.design, ReportOptions(), console)
     if view == "layers":
@@ -54,14 +54,17 @@ def run(call: Call, console: Console) -> None:
 
 COMMAND = Command(
     "show",
-    "A net as it was understood: pattern, YAML or layers.",
+    "A net as parsed: pattern, YAML or layers.",
     HELP,
     Call,
     run,
     ("target",),
     (
         choice(
-            "--as", ("pattern", "yaml", "layers"), "As what (default: yaml if FILE ends so, else pattern).", name="view"
+            "--as",
+            ("pattern", "yaml", "layers"),
+            "What to print (default: yaml if FILE ends in .yaml or .yml, else pattern).",
+            name="view",
         ),
         DESIGN,
         output_options(*TABLE_FORMATS),

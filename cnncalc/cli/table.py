@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 HELP = """Prints the volume, memory, weights, MACs and receptive field of every layer of TARGET, and the totals.
 
-Memory is counted in elements for one image, as the notes do; 'bytes' are those of the whole batch. In-place layers have
-no memory of their own.
+Memory is counted in elements of one image, as in the notes; 'bytes' are for the whole batch. In-place layers have no
+memory of their own.
 
 \b
 Examples:
@@ -51,8 +51,8 @@ def run(call: Call, console: Console) -> None:
     notes = call.style == "notes"
     if call.bars and (notes or call.columns is not None):
         other = "--style notes" if notes else "--columns"
-        hint = "--columns layer,volume,activation_share,parameter_share draws the columns that you choose"
-        raise ValueProblem(f"--bars has columns of its own and does not go with {other}", code="usage", hint=hint)
+        hint = "--columns layer,volume,activation_share,parameter_share draws the bars of these columns"
+        raise ValueProblem(f"--bars chooses the columns and excludes {other}", code="usage", hint=hint)
     notation = call.notation.notation(call.output, console, "notes" if notes else "iec")
     chosen = None
     if not notes and call.columns is not None:
@@ -80,7 +80,7 @@ COMMAND = Command(
     run,
     ("target",),
     (
-        choice("--style", ("full", "notes"), "notes: as the CS231n notes print it (default: full)."),
+        choice("--style", ("full", "notes"), "notes: the layout of the CS231n notes (default: full)."),
         COLUMNS,
         DEPTH,
         switch("--bars", "Draw the shares of memory, parameters and MACs as bars."),

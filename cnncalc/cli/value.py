@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions
     from cnncalc.memory.report import Options
 
-HELP = """Prints one number of TARGET, or with --layer of one of its layers: short, or with --exact in full.
+HELP = """Prints one number of TARGET, or of one of its layers with --layer; short, or in full with --exact.
 
 \b
 KEY of a net:
@@ -27,8 +27,8 @@ KEY of a layer:
   parameter_memory activation_memory
   receptive_field input output name kind label
 
-Counts are those of one image; memory is that of --batch, counted as a budget counts it. As in the table, the
-activations of a net leave out what works in place, and such a layer has no memory of its own.
+Counts are for one image; memory is for --batch, as in a budget. As in the table, in-place layers have no memory of
+their own and do not count in the activations of a net.
 
 \b
 Examples:
@@ -101,7 +101,7 @@ COMMAND = Command(
     run,
     ("target", "key"),
     (
-        Option("--layer", "layer", "Of this layer (default: of the whole net).", "NAME"),
+        Option("--layer", "layer", "Number of this layer (default: of the whole net).", "NAME"),
         MEMORY._replace(options=(*some_of(MEMORY, "batch", "optimizer", "profile").options, DTYPE)),
         DESIGN,
         NOTATION,

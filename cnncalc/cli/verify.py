@@ -1,4 +1,4 @@
-"""``cnncalc verify``: the table held against a run of the net."""
+"""``cnncalc verify``: compares the table with a run of the net."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from cnncalc.cli.options import DesignOptions, OutputOptions
     from cnncalc.formats.document import Document
 
-HELP = """Builds TARGET in NumPy with random weights, runs it, and holds every number of the table against it.
+HELP = """Builds TARGET in NumPy with random weights, runs it, and compares every number of the table with the run.
 
-Checked layer by layer: array shapes, bytes, elements of the parameters, metered multiply-adds, what works in place, and
-the pixels that really reach an output. The exit code is 0 if all agree, else 1.
+Compared layer by layer: array shapes, bytes, parameter elements, metered multiply-adds, in-place layers, and the pixels
+that reach an output. The exit code is 0 if all agree, else 1.
 
-With --train the net is trained for two steps instead, forward, loss, backward and optimizer, and the bytes of arrays
-that are alive are measured at every layer and held against what ``memory --profile numpy`` says.
+With --train the net is trained for two steps instead (forward, loss, backward, optimizer); the bytes of live arrays are
+measured at every layer and compared with 'memory --profile numpy'.
 
 \b
 Examples:
@@ -69,7 +69,7 @@ def run(call: Call, console: Console) -> int:
             "verify runs the net in NumPy, which is not installed", code="numpy-missing", hint="pip install numpy"
         ) from None
     if call.optimizer is not None and not call.train:
-        raise ValueProblem("--optimizer is for a training step", code="usage", hint="add --train")
+        raise ValueProblem("--optimizer needs a training step", code="usage", hint="add --train")
     report = analyze(call.target, call.design, ReportOptions(call.batch, call.dtype), console)
     progress = Progress(console.progress_stream(), len(report.layers))
     document, agrees = (_trained if call.train else _run_forward)(report, call, console, progress)
@@ -135,14 +135,14 @@ def _seed(text: str) -> int:
 
 COMMAND = Command(
     "verify",
-    "The numbers of a net held against a real run in NumPy.",
+    "The numbers of a net compared with a real run in NumPy.",
     HELP,
     Call,
     run,
     ("target",),
     (
         BATCH,
-        choice("--dtype", ("float32", "float64"), "Type of every number (default: float32)."),
+        choice("--dtype", ("float32", "float64"), "Data type (default: float32)."),
         Option("--seed", "seed", "Seed of the random weights and images (default: 0).", "N", _seed),
         switch("--train", "Train for two steps and measure their memory."),
         Option("--optimizer", "optimizer", "Optimizer of --train: sgd, momentum, adam, ... (default: momentum).",

@@ -34,8 +34,6 @@ from cnncalc.language.tokens import Scanner, Token
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cnncalc.source import Span, Text
 
 _CLOSERS = {"[": "]", "(": ")", "{": "}"}
@@ -134,42 +132,34 @@ class PatternParser:
 
         Groups are kept on a stack of their own, so the depth of brackets cannot exhaust Python's.
         """
-        if self.token.type == "end":
-            raise DesignError([Problem("pattern-syntax", "the pattern is empty", self.text.span(0, 1))])
         groups: list[_Group] = []
         chain: list[Item] = []
         state = _START
         while True:
             mark = self.token.type
-            if state != _AFTER_ITEM and mark == "word":
-                self._add(chain, self.layer)
+            if mark == "word" and state != _AFTER_ITEM:
+                self._add(chain, None)
                 state = _AFTER_ITEM
-            elif state != _AFTER_ITEM and mark == "[":
-                groups.append(self._open(len(groups), chain))
-                chain, state = [], _START
-            elif mark == "|" and groups and state != _AFTER_ARROW:
-                self.at += 1
-                groups[-1].branches.append(tuple(chain))
-                chain, state = [], _START
-            elif mark == "]" and groups and state != _AFTER_ARROW:
-                chain, state = self._close(groups.pop(), chain), _AFTER_ITEM
-            elif state != _AFTER_ITEM:
-                raise self._with(self._missing_item(groups))
-            elif mark == "->":
+            elif mark == "->" and state == _AFTER_ITEM:
                 self.at += 1
                 state = _AFTER_ARROW
-            elif mark == "end" and not groups:
+            elif mark == "[" and state != _AFTER_ITEM:
+                groups.append(self._open(len(groups), chain))
+                chain, state = [], _START
+            elif mark in ("|", "]") and groups and state != _AFTER_ARROW:
+                chain, state = self._end_branch(groups, chain)
+            elif mark == "end" and state == _AFTER_ITEM and not groups:
                 break
             else:
-                raise self._with(self._unexpected(groups))
+                raise DesignError([*self.problems, *self._unexpected(groups, state).every])
         if self.problems:
             raise DesignError(self.problems)
         return tuple(chain)
 
-    def _add(self, chain: list[Item], unit: Callable[[], LayerSyntax | GroupSyntax]) -> None:
-        """Adds an item to a chain; after an error reading goes on behind the item."""
+    def _add(self, chain: list[Item], group: GroupSyntax | None) -> None:
+        """Adds an item, of a group or (None) of the layer that is next; after an error goes on behind the item."""
         try:
-            chain.append(self.item(unit()))
+            chain.append(self.item(self.layer() if group is None else group))
         except DesignError as error:
             self.problems += error.every
             self._skip()
@@ -180,25 +170,29 @@ class PatternParser:
         self.at += 1
         return _Group(self.tokens[self.at - 1], [], chain)
 
-    def _close(self, group: _Group, chain: list[Item]) -> list[Item]:
-        """Ends a group; gives the chain it is part of."""
+    def _end_branch(self, groups: list[_Group], chain: list[Item]) -> tuple[list[Item], int]:
+        """Ends a branch and, at a ']', its group; gives the chain to go on with, and where reading stands in it."""
+        groups[-1].branches.append(tuple(chain))
         self.at += 1
-        group.branches.append(tuple(chain))
+        if self.tokens[self.at - 1].type == "|":
+            return [], _START
+        group = groups.pop()
         unit = GroupSyntax(tuple(group.branches), self.optional_label(), self.span(group.bracket))
-        self._add(group.outer, lambda: unit)
-        return group.outer
-
-    def _with(self, error: DesignError) -> DesignError:
-        return DesignError([*self.problems, *error.every])
+        self._add(group.outer, unit)
+        return group.outer, _AFTER_ITEM
 
     def _missing_item(self, groups: list[_Group]) -> DesignError:
         if self.token.type == "end" and groups:
             return self.error("this '[' is never closed", groups[-1].bracket)
+        if self.token.type == "end" and not self.at:
+            return DesignError([Problem("pattern-syntax", "the pattern is empty", self.text.span(0, 1))])
         after = "'->' must be followed by" if self.at and self.tokens[self.at - 1].type == "->" else "expected"
         return self.error(f"{after} a layer or '[', found {self.found()}")
 
-    def _unexpected(self, groups: list[_Group]) -> DesignError:
-        """The error for a token that cannot stand behind an item."""
+    def _unexpected(self, groups: list[_Group], state: int) -> DesignError:
+        """The error for a token that cannot follow."""
+        if state != _AFTER_ITEM:
+            return self._missing_item(groups)
         if self.token.type == "end":
             return self.error("this '[' is never closed", groups[-1].bracket)
         if self.token.type == "|":

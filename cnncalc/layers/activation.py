@@ -6,11 +6,16 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
-from cnncalc.layers.base import Gradients, Keeping, Layer, Memory, Parameter, Saved, key
+from cnncalc.layers.base import Layer, Parameter, key
 from cnncalc.layers.keys import Boolean, Decimal
+from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import derived, elementwise, pieces, pixels, planes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume
 
 ERFC = (
@@ -59,7 +64,9 @@ class Activation(Layer):
     def keeping(
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
     ) -> Keeping:
-        return Keeping(output=True) if self.keeps_output else Keeping(inputs=True, clones=in_place)
+        if self.keeps_output or (in_place and self.keeps_output_in_place):
+            return Keeping(output=True)
+        return Keeping(inputs=True, clones=in_place)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         """The gradient times the derivative, which is a function of what is kept: the input or the output."""
@@ -88,7 +95,6 @@ class Relu(Activation):
     kind: ClassVar[str] = "relu"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU"
     output_range: ClassVar[tuple[float, float]] = (0, inf)
-    memory: ClassVar[Memory] = Memory(keeps_output=True)
     keeps_output: ClassVar[bool] = True
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -110,7 +116,6 @@ class Relu6(Activation):
     kind: ClassVar[str] = "relu6"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU6"
     output_range: ClassVar[tuple[float, float]] = (0, 6)
-    memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         return xp.clip(inputs[0], 0, 6, out=out)
@@ -132,7 +137,6 @@ class Sigmoid(Activation):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SIGMOID"
     is_rectifier: ClassVar[bool] = False
     output_range: ClassVar[tuple[float, float]] = (0, 1)
-    memory: ClassVar[Memory] = Memory(keeps_output=True)
     keeps_output: ClassVar[bool] = True
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -159,7 +163,6 @@ class Tanh(Activation):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> TANH"
     is_rectifier: ClassVar[bool] = False
     output_range: ClassVar[tuple[float, float]] = (-1, 1)
-    memory: ClassVar[Memory] = Memory(keeps_output=True)
     keeps_output: ClassVar[bool] = True
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -180,7 +183,6 @@ class Gelu(Activation):
 
     kind: ClassVar[str] = "gelu"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> GELU"
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
     can_work_in_place: ClassVar[bool] = False
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -209,7 +211,6 @@ class Silu(Activation):
 
     kind: ClassVar[str] = "silu"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SILU"
-    memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True, composed_volumes=5)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         def function(x: Any, result: Any) -> None:
@@ -217,6 +218,9 @@ class Silu(Activation):
                 xp.divide(x, 1 + xp.exp(-x), out=result)
 
         return elementwise(xp, function, inputs[0], out)
+
+    def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
+        return self.keeping(inputs, output, in_place=in_place)._replace(composed_volumes=5)
 
     def derivative(self, xp: Any, kept: Any) -> Any:
         sigmoid = 1 / (1 + xp.exp(-kept))
@@ -234,7 +238,6 @@ class HardSwish(Activation):
 
     kind: ClassVar[str] = "hswish"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSWISH"
-    memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         def function(x: Any, result: Any) -> None:
@@ -259,7 +262,6 @@ class HardSigmoid(Activation):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSIGMOID"
     is_rectifier: ClassVar[bool] = False
     output_range: ClassVar[tuple[float, float]] = (0, 1)
-    memory: ClassVar[Memory] = Memory(keeps_input=True, clones_input=True)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         def function(x: Any, result: Any) -> None:
@@ -282,7 +284,7 @@ class LeakyRelu(Activation):
 
     kind: ClassVar[str] = "lrelu"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRELU(0.1)"
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
+    keeps_output_in_place: ClassVar[bool] = True  # a slope that is not negative leaves the sign
     bare: ClassVar[str | None] = "slope"
 
     slope: float = key(Decimal(), 0.01, means="the factor of negative elements")
@@ -295,12 +297,6 @@ class LeakyRelu(Activation):
             result[...] = xp.where(x > 0, x, self.slope * x)
 
         return elementwise(xp, function, inputs[0], out)
-
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
-        # a slope that is not negative leaves the sign
-        return Keeping(output=True) if in_place else Keeping(inputs=True)
 
     def derivative(self, xp: Any, kept: Any) -> Any:
         return xp.where(kept > 0, kept.dtype.type(1), kept.dtype.type(self.slope))
@@ -317,7 +313,7 @@ class Elu(Activation):
 
     kind: ClassVar[str] = "elu"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> ELU"
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
+    keeps_output_in_place: ClassVar[bool] = True
     bare: ClassVar[str | None] = "alpha"
 
     alpha: float = key(Decimal(), 1.0, means="what negative elements run towards, with a minus")
@@ -330,11 +326,6 @@ class Elu(Activation):
             result[...] = xp.where(x > 0, x, self.alpha * xp.expm1(xp.minimum(x, 0)))
 
         return elementwise(xp, function, inputs[0], out)
-
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
-        return Keeping(output=True) if in_place else Keeping(inputs=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         if saved.x is not None:
@@ -360,8 +351,8 @@ class Softplus(Activation):
 
     kind: ClassVar[str] = "softplus"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SOFTPLUS"
+    autocast: ClassVar[str | None] = "full"
     output_range: ClassVar[tuple[float, float]] = (0, inf)
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
     can_work_in_place: ClassVar[bool] = False
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -383,7 +374,7 @@ class PRelu(Activation):
 
     kind: ClassVar[str] = "prelu"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> PRELU"
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
+    autocast: ClassVar[str | None] = "half"
     learns: ClassVar[bool] = True
     can_work_in_place: ClassVar[bool] = False
 
@@ -395,6 +386,18 @@ class PRelu(Activation):
         maps = planes(inputs[0])
         slope = parameters["slope"][:, None, None]
         return pixels(xp.where(maps > 0, maps, slope * maps))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        (x,) = inputs
+        parameters = builder.own_parameters
+        operands = [x]
+        if builder.autocast:
+            slope = builder.cast(parameters[0])
+            operands, parameters = [builder.converted(x, builder.item), slope], ()
+        # backward makes the gradient of the slopes in full size, then sums it
+        scratch = builder.bytes_of(operands[0])
+        keeps = tuple(range(len(operands)))
+        return builder.operation(operands, keeps=keeps, parameters=parameters, backward_scratch=(scratch,))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         (wanted,) = saved.wants
@@ -426,7 +429,6 @@ class Softmax(Layer):
     output_range: ClassVar[tuple[float, float]] = (0, 1)
     drawn: ClassVar[str] = "joined"
     thin_depth: ClassVar[int | None] = 2
-    memory: ClassVar[Memory] = Memory(keeps_output=True)
     kept: ClassVar[Keeping] = Keeping(output=True)
     keeps_output: ClassVar[bool] = True
 
@@ -435,6 +437,10 @@ class Softmax(Layer):
         result = xp.exp(maps - maps.max(axis=1, keepdims=True))
         result /= result.sum(axis=1, keepdims=True)
         return pixels(result)
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        x = builder.converted(inputs[0], 4) if builder.autocast == "bfloat16" else inputs[0]
+        return builder.operation([x], item=4 if builder.autocast else None, keeps_output=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # y * (gradient - sum of gradient*y over the depth)

@@ -7,15 +7,18 @@ its key expects, so ``Conv(filters=64, kernel=3)`` and ``conv: {filters: 64, ker
 from __future__ import annotations
 
 from math import inf, prod
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from cnncalc.counts import NOTHING, Count, product
 from cnncalc.errors import ShapeError, ValueProblem, did_you_mean
+from cnncalc.layers.memory import Keeping
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.keys import Reader, Value
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume
 
 REQUIRED: Any = object()
@@ -92,98 +95,6 @@ class Sizing(NamedTuple):
     last: tuple[str, int] | None = None
 
 
-class Memory(NamedTuple):
-    """What a framework does with memory when it runs a layer in training.
-
-    ``keeps_input`` and ``keeps_output`` say what backward needs. ``gradient`` is what backward makes for each input: a
-    ``new`` tensor, the ``same`` one that came in, or a ``view`` of it. ``clones_input``: worked out in place it first
-    copies its input, since backward needs it. ``composed_volumes``: so many more of the size of the input live
-    while backward runs, where a framework has no kernel for it and composes it of several.
-    """
-
-    keeps_input: bool = False
-    keeps_output: bool = False
-    gradient: str = "new"
-    clones_input: bool = False
-    composed_volumes: int = 0
-
-
-class ByProduct(NamedTuple):
-    """A tensor that a layer makes beside its output.
-
-    ``count`` elements (of one image if ``per_image``) of ``item``: ``float32``, ``int64`` or ``mask`` (one byte or one
-    element, as the framework has it). ``kept`` ones live until backward; the others only while the layer runs.
-    ``in_inference``: made at test time as well; ``in_half_inference``: there for half types alone.
-    """
-
-    count: int  # type: ignore[assignment]  # as in Parameter
-    item: str
-    per_image: bool = True
-    kept: bool = True
-    in_inference: bool = False
-    in_half_inference: bool = False
-
-
-class Extra(NamedTuple):
-    """An array that a layer's own training run keeps for backward beside inputs and output.
-
-    ``count`` elements, of one image if ``per_image``, of ``item`` bytes each (None: as the elements of the run).
-    """
-
-    name: str
-    count: int  # type: ignore[assignment]  # as in Parameter
-    item: int | None = None
-    per_image: bool = True
-
-
-class Keeping(NamedTuple):
-    """What the training run of a layer in NumPy keeps for backward, and what its backward makes.
-
-    ``gradients`` has a word for each input: a ``new`` array, the ``same`` one that came in, or a ``view`` of it.
-    ``clones``: since backward needs the input, a copy of it is kept where the layer overwrites it. ``overwrites``:
-    whether training too may work in the memory of the first input.
-    """
-
-    inputs: bool = False
-    output: bool = False
-    extras: tuple[Extra, ...] = ()
-    gradients: tuple[str, ...] = ("new",)
-    clones: bool = False
-    overwrites: bool = True
-
-
-class Saved(NamedTuple):
-    """What :meth:`Layer.backward` gets beside the gradient that comes in.
-
-    ``inputs``, ``output`` and ``extras`` are the arrays that :meth:`Layer.keeping` says are kept; what is not kept is
-    None. ``shapes`` are those of all inputs (batch x height x width x depth). ``parameters`` are the arrays of
-    :meth:`Layer.parameters` and :meth:`Layer.buffers` by name. ``wants`` says for each input whether its gradient is
-    needed, ``learns`` whether those of the parameters are.
-    """
-
-    shapes: tuple[tuple[int, ...], ...]
-    inputs: tuple[Any, ...]
-    output: Any
-    extras: Mapping[str, Any]
-    parameters: Mapping[str, Any]
-    wants: tuple[bool, ...]
-    learns: bool = True
-
-    @property
-    def x(self) -> Any:
-        """The first input."""
-        return self.inputs[0]
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Batch, depth, height and width of the first input: the order in memory."""
-        batch, height, width, depth = self.shapes[0]
-        return batch, depth, height, width
-
-
-Gradients: TypeAlias = "tuple[tuple[Any, ...], dict[str, Any]]"
-"""What backward gives: an array or None for each input, and an array for each parameter that is learned, by name."""
-
 POINT = Stencil(1, 0, 0)
 """Output o sees input o alone."""
 
@@ -253,6 +164,18 @@ class Layer:
     """Keys of the layer on inputs of that depth, where they differ."""
     keeps_output: ClassVar[bool] = False
     """Backward needs the output, so nothing may overwrite it."""
+    keeps_output_in_place: ClassVar[bool] = False
+    """Backward needs the output where the layer overwrites its input."""
+    is_flat: ClassVar[bool | None] = None
+    """Whether PyTorch has the output as batch x depth, without height and width; None: as the input."""
+    autocast: ClassVar[str | None] = None
+    """The type PyTorch's autocast runs it in: ``half``, ``full`` (float32), or None for that of the input."""
+    normalizes_batch: ClassVar[bool] = False
+    """Normalizes over the batch: PyTorch also keeps a counter of batches, and refuses one value a channel."""
+    in_notes_table: ClassVar[bool] = False
+    """The course notes list its volume in their tables of memory."""
+    folds_into_weights: ClassVar[bool] = False
+    """At test time it can become part of the weights before it: one factor and one shift a channel."""
 
     def __init_subclass__(cls) -> None:
         own = {value.name: value for value in vars(cls).values() if isinstance(value, Key)}
@@ -417,17 +340,6 @@ class Layer:
         """True or False if the keys say so; None: by the rule of its kind."""
         return None
 
-    memory: ClassVar[Memory] = Memory()
-    """What training keeps and makes; Source: PyTorch 2.13, as measured."""
-
-    def training_memory(self) -> Memory:
-        """What training keeps and makes, where the keys of the layer decide it."""
-        return self.memory
-
-    def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
-        """Tensors that the layer makes beside its output in training."""
-        return ()
-
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         """The NumPy run of the layer at test time.
 
@@ -438,10 +350,10 @@ class Layer:
         """
         raise NotImplementedError
 
-    # The training run in NumPy
+    # Training
 
     kept: ClassVar[Keeping] = Keeping()
-    """What the training run in NumPy keeps and makes, where the kind alone decides it."""
+    """What training keeps and makes, where the kind alone decides it."""
 
     def keeping(
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
@@ -449,11 +361,19 @@ class Layer:
         """What the training run in NumPy keeps for backward and makes in it.
 
         ``in_place``: it overwrites its first input; ``learns``: its parameters are learned, not frozen.
-
-        It can be less than PyTorch keeps (:meth:`training_memory`): the mean of a window needs nothing, the largest
-        number of a window its place alone.
         """
         return self.kept
+
+    def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
+        """The same for PyTorch 2.13, as measured; frozen parameters make no difference there."""
+        return self.keeping(inputs, output, in_place=in_place)
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        """Records the operations that PyTorch runs for the layer; returns the value that is its output.
+
+        Kinds that PyTorch composes of several operations override this.
+        """
+        return builder.single(inputs)
 
     def forward_training(
         self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any

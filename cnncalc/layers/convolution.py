@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Gradients, Keeping, Layer, Memory, Parameter, Saved, Sizing, Stencil, key
+from cnncalc.layers.base import Layer, Parameter, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Connections, Pad, Pair, Whole
+from cnncalc.layers.memory import WHY_WEIGHTS, Keeping
 from cnncalc.layers.planes import (
     convolve,
     convolve_maps,
@@ -20,11 +21,14 @@ from cnncalc.layers.planes import (
     unconvolve,
     unconvolve_maps,
 )
-from cnncalc.layers.window import SIDES, Windows, extent, sized
+from cnncalc.layers.window import SIDES, Windows, enlarged, extent, lower_windows, sized
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
 
 
 class Convolution(Layer):
@@ -32,8 +36,11 @@ class Convolution(Layer):
 
     is_linear = True
     counts_macs: ClassVar[bool] = True
-    why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
     learns: ClassVar[bool] = True
+    autocast: ClassVar[str | None] = "half"
+    is_flat: ClassVar[bool | None] = False
+    in_notes_table: ClassVar[bool] = True
+    why_input: ClassVar[str] = WHY_WEIGHTS
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
 
@@ -92,6 +99,9 @@ class Convolution(Layer):
     ) -> Keeping:
         return Keeping(inputs=learns)
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return lower_windows(builder, inputs, self.windows(builder.volumes[0]).pads)
+
 
 class Conv(Convolution):
     """K filters that slide over the full depth of the input, or with ``groups`` each over one part of it.
@@ -111,7 +121,6 @@ class Conv(Convolution):
     example: ClassVar[str] = "INPUT 56x56x32 -> CONV3-64/2"
     depth_key: ClassVar[str | None] = "filters"
     thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1, "connections": None}
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
     dash: ClassVar[str | None] = "filters"
     bare: ClassVar[str | None] = "filters"
     sizes: ClassVar[Mapping[str, Sizing]] = {"filters": Sizing("filters", by_depth=True), "kernel": Sizing("kernel")}
@@ -270,7 +279,6 @@ class DepthwiseConv(Convolution):
     kind: ClassVar[str] = "dwconv"
     example: ClassVar[str] = "INPUT 56x56x32 -> DWCONV3/2"
     thin_keys: ClassVar[Mapping[str, Any]] = {"multiplier": 1}
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
     dash: ClassVar[str | None] = "multiplier"
     bare: ClassVar[str | None] = "kernel"
 
@@ -339,13 +347,15 @@ class Deconv(Layer):
 
     kind: ClassVar[str] = "deconv"
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
-    why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
     is_linear = True
     counts_macs: ClassVar[bool] = True
     depth_key: ClassVar[str | None] = "filters"
     thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1}
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
     learns: ClassVar[bool] = True
+    autocast: ClassVar[str | None] = "half"
+    is_flat: ClassVar[bool | None] = False
+    in_notes_table: ClassVar[bool] = True
+    why_input: ClassVar[str] = WHY_WEIGHTS
     first: ClassVar[str | None] = "kernel"
     dash: ClassVar[str | None] = "filters"
     slash: ClassVar[str | None] = "stride"
@@ -485,6 +495,13 @@ class Deconv(Layer):
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
     ) -> Keeping:
         return Keeping(inputs=learns)
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        top, left, bottom, right = pads = self.pads()
+        if (top, left) == (bottom, right):
+            return builder.single(inputs)
+        whole = builder.single(inputs, output=enlarged(builder.output, pads))
+        return builder.resized(whole, builder.output)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # the transpose of a transposed convolution is a convolution

@@ -27,6 +27,8 @@ class Input(Layer):
     is_input: ClassVar[bool] = True
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
+    is_flat: ClassVar[bool | None] = False
+    in_notes_table: ClassVar[bool] = True
     sizes: ClassVar[Mapping[str, Sizing]] = {"size": Sizing("input")}
 
     size: tuple[int, int, int] = key(Size(), (224, 224, 3), means="height x width x depth of the image")

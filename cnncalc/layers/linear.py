@@ -6,13 +6,17 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE_PLANE, Gradients, Keeping, Layer, Memory, Parameter, Saved, Sizing, Stencil, key
+from cnncalc.layers.base import WHOLE_PLANE, Layer, Parameter, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Whole
+from cnncalc.layers.memory import WHY_WEIGHTS, Keeping, Size
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
 
 
 class Dense(Layer):
@@ -22,6 +26,8 @@ class Dense(Layer):
     thin_keys: ClassVar[Mapping[str, Any]] = {"units": 1}
     dash: ClassVar[str | None] = "units"
     bare: ClassVar[str | None] = "units"
+    is_flat: ClassVar[bool | None] = True
+    in_notes_table: ClassVar[bool] = True
 
     units: int = key(Whole(1), 4096, means="the number of units: the depth of the output")
 
@@ -54,10 +60,10 @@ class FullyConnected(Dense):
 
     kind: ClassVar[str] = "fc"
     example: ClassVar[str] = "INPUT 7x7x512 -> FC-4096"
-    why_input: ClassVar[str] = "the gradient of the weights is the input times the gradient that comes back"
+    autocast: ClassVar[str | None] = "half"
+    why_input: ClassVar[str] = WHY_WEIGHTS
     is_linear = True
     counts_macs: ClassVar[bool] = True
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
     learns: ClassVar[bool] = True
     sizes: ClassVar[Mapping[str, Sizing]] = {"units": Sizing("hidden", by_depth=True, last=("classes", 1000))}
 
@@ -85,6 +91,11 @@ class FullyConnected(Dense):
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
     ) -> Keeping:
         return Keeping(inputs=learns)
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if not builder.volumes[0].is_point:
+            inputs = [builder.view(inputs[0])]
+        return builder.single(inputs, keeps_weight=builder.learns(inputs[0]))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         coming = gradient.reshape(len(gradient), -1)
@@ -129,6 +140,12 @@ class Rbf(Dense):
             xp.square(apart, out=apart)
             apart.sum(axis=0, out=distances[0, 0])
         return result
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        # the distances, then their squares
+        x = builder.converted(inputs[0], 4)
+        elements = Size(0, builder.output.elements)
+        return builder.power(builder.operation([x], elements, keeps=(0,), keeps_output=True))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # of the sum of (x - centre)**2: 2*(x - centre) times the gradient, added up over the units

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import Gradients, Keeping, Layer, Memory, Saved, key, require_inputs
+from cnncalc.layers.base import Layer, key, require_inputs
 from cnncalc.layers.keys import Boolean
+from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
 
 
 class Merge(Layer):
@@ -50,6 +57,20 @@ class Elementwise(Merge):
             result = combine(result, x, out=out)
         return result
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        result = inputs[0]
+        volume = builder.volumes[0]
+        for number, (value, other) in enumerate(zip(inputs[1:], builder.volumes[1:], strict=True)):
+            volume = Volume(*[max(a, b) for a, b in zip(volume, other, strict=True)])
+            # what the first operation made may be overwritten by the others
+            in_place = builder.in_place or bool(number and self.in_place)
+            result = self.lower_two(builder, result, value, volume, in_place=in_place)
+        return result
+
+    def lower_two(self, builder: TorchBuilder, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
+        """Records the operation on two of the inputs."""
+        raise NotImplementedError
+
     def combine(self, xp: Any) -> Any:
         """How two arrays become one."""
         raise NotImplementedError
@@ -77,10 +98,12 @@ class Add(Elementwise):
     kind: ClassVar[str] = "add"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [CONV3-16 | ] -> ADD"
     is_linear = True
-    memory: ClassVar[Memory] = Memory(gradient="same")
 
     def combine(self, xp: Any) -> Any:
         return xp.add
+
+    def lower_two(self, builder: TorchBuilder, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
+        return builder.added(left, right, volume, in_place=in_place)
 
     def keeping(
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
@@ -108,10 +131,13 @@ class Multiply(Elementwise):
     kind: ClassVar[str] = "mul"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [GAP -> FC-16 -> SIGMOID | ] -> MUL"
     why_input: ClassVar[str] = "the gradient of one factor is the other one"
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
+    why_byproducts: ClassVar[str] = "a copy of its first input, which it overwrites"
 
     def combine(self, xp: Any) -> Any:
         return xp.multiply
+
+    def lower_two(self, builder: TorchBuilder, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
+        return builder.multiplied(left, right, volume, in_place=in_place)
 
     def keeping(
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
@@ -148,7 +174,6 @@ class Concat(Merge):
     example: ClassVar[str] = "INPUT 28x28x16 -> [CONV1-64 | CONV3-32] -> CONCAT"
     is_linear = True
     picks_values = True
-    memory: ClassVar[Memory] = Memory(gradient="view")
 
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 2, None)

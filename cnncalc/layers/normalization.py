@@ -9,23 +9,20 @@ from cnncalc.errors import ShapeError
 from cnncalc.layers.base import (
     POINT,
     WHOLE_PLANE,
-    ByProduct,
-    Extra,
-    Gradients,
-    Keeping,
     Layer,
-    Memory,
     Parameter,
-    Saved,
     Stencil,
     key,
 )
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
+from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
 from cnncalc.layers.planes import pieces, pixels, planes, pool, slide, spread, starts, unpool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume
 
 EPSILON = 1e-5
@@ -74,6 +71,12 @@ def affine(result: Any, parameters: Any, shape: tuple[int, ...]) -> Any:
     return result
 
 
+def statistics(elements: Size, inference: str) -> Keeping:
+    """What training keeps of a normalization: the input, its means and each 1 / sqrt(variance + 1e-5)."""
+    kept = (Extra("mean", elements, STATISTIC, inference), Extra("inverse", elements, STATISTIC, inference))
+    return Keeping(inputs=True, extras=kept)
+
+
 MOMENTUM = 0.1
 """How much of a running mean or variance each batch replaces."""
 
@@ -108,7 +111,7 @@ class ImageNorm(Affine):
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
     ) -> Keeping:
         means = self._means(output)
-        return Keeping(inputs=True, extras=(Extra("mean", means), Extra("inverse", means)))
+        return statistics(Size(0, means), "always")
 
     def forward_training(
         self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
@@ -186,8 +189,9 @@ class BatchNorm(Affine):
 
     kind: ClassVar[str] = "bn"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> BN"
+    normalizes_batch: ClassVar[bool] = True
+    folds_into_weights: ClassVar[bool] = True
     centres_channels: ClassVar[bool] = True
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     stats: bool = key(Boolean(), True, means="whether running mean and variance are kept")
 
@@ -233,10 +237,7 @@ class BatchNorm(Affine):
     def keeping(
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
     ) -> Keeping:
-        each = output.depth
-        return Keeping(
-            inputs=True, extras=(Extra("mean", each, per_image=False), Extra("inverse", each, per_image=False))
-        )
+        return statistics(Size(output.depth), "native" if self.stats else "always")
 
     def forward_training(
         self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
@@ -301,10 +302,6 @@ class BatchNorm(Affine):
             found["shift"] = total
         return (None if result is None else pixels(result),), found
 
-    def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
-        each = ByProduct(output.depth, "float32", per_image=False, in_inference=not self.stats, in_half_inference=True)
-        return (each, each)
-
 
 class LayerNorm(ImageNorm):
     """Normalizes each image by its own mean and variance, over the whole ``volume`` or over the ``depth`` alone.
@@ -318,7 +315,7 @@ class LayerNorm(ImageNorm):
 
     kind: ClassVar[str] = "ln"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LN(axes=depth)"
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
+    autocast: ClassVar[str | None] = "full"
 
     axes: str = key(Choice("volume", "depth"), "volume", means="what a mean is taken over")
 
@@ -347,10 +344,6 @@ class LayerNorm(ImageNorm):
     def _spread_over(self, saved: Saved) -> tuple[int, ...]:
         return (1, 2) if self.axes == "depth" else ()
 
-    def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
-        each = ByProduct(1 if self.axes == "volume" else output.height * output.width, "float32", in_inference=True)
-        return (each, each)
-
 
 class GroupNorm(ImageNorm):
     """Normalizes each group of channels of an image by its own mean and variance.
@@ -364,8 +357,8 @@ class GroupNorm(ImageNorm):
 
     kind: ClassVar[str] = "gn"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-64 -> GN32"
+    autocast: ClassVar[str | None] = "full"
     thin_keys: ClassVar[Mapping[str, Any]] = {"groups": 1}
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
     first: ClassVar[str | None] = "groups"
     bare: ClassVar[str | None] = "groups"
 
@@ -398,10 +391,6 @@ class GroupNorm(ImageNorm):
         depth, height, width = shape
         return (self.groups, depth // self.groups, height * width), (1, 2)
 
-    def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
-        each = ByProduct(self.groups, "float32", in_inference=True)
-        return (each, each)
-
 
 class InstanceNorm(ImageNorm):
     """Normalizes each channel of an image by its own mean and variance; learns nothing unless told so.
@@ -415,8 +404,8 @@ class InstanceNorm(ImageNorm):
 
     kind: ClassVar[str] = "in"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> IN"
+    is_flat: ClassVar[bool | None] = False
     centres_channels: ClassVar[bool] = True
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     scale: bool = key(Boolean(), False, means="whether a factor is learned")
     shift: bool = key(Boolean(), False, means="whether a shift is learned")
@@ -431,9 +420,17 @@ class InstanceNorm(ImageNorm):
         depth, height, width = shape
         return (depth, height, width), (1, 2)
 
-    def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
-        each = ByProduct(output.depth, "float32", in_inference=True)
-        return (each, each)
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        # batch normalization of batch x depth maps, with scale and shift repeated for each image
+        if not builder.own_parameters:
+            return builder.single(inputs)
+        each = Size(0, builder.output.depth)
+        repeated = [
+            builder.operation((), each, item=builder.parameter_item, gradients=(), parameters=(parameter,))
+            for parameter in builder.own_parameters
+        ]
+        extras = self.keeping(builder.volumes, builder.output).extras
+        return builder.operation([*inputs, *repeated], keeps=(0, 1) if self.scale else (0,), extras=extras)
 
 
 class LocalResponseNorm(Layer):
@@ -450,6 +447,7 @@ class LocalResponseNorm(Layer):
 
     kind: ClassVar[str] = "lrn"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRN5"
+    is_flat: ClassVar[bool | None] = False
     drawn: ClassVar[str] = "joined"
     thin_depth: ClassVar[int | None] = 2
     first: ClassVar[str | None] = "size"
@@ -491,7 +489,7 @@ class LocalResponseNorm(Layer):
     def keeping(
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
     ) -> Keeping:
-        return Keeping(inputs=True, extras=(Extra("base", output.elements),))
+        return Keeping(inputs=True, extras=(Extra("base", Size(0, output.elements)),))
 
     def _neighbours(self, xp: Any, image: Any, out: Any, *, turned: bool = False) -> None:
         """The sum over the neighbours of each element of an image, or the transpose of that sum, into ``out``."""
@@ -526,6 +524,26 @@ class LocalResponseNorm(Layer):
             target *= image
         return pixels(result), {"base": pixels(base)}
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        # input / (k + alpha * mean of squares) ** beta
+        (x,) = inputs
+        elements = builder.output.elements
+        padded_depth = builder.output.depth + self.size - 1
+        square = builder.view(builder.operation([x, x], keeps=(0, 1)))
+        wide = builder.operation([square], Size(0, elements // builder.output.depth * padded_depth))
+        mean = builder.view(builder.operation([wide], Size(0, elements), keeps=(0,)))
+        first = builder.last + 1
+        base = builder.operation([builder.operation([mean])], gradients=("same",))
+        power = builder.power(base)
+        # the function's own variable still holds the mean
+        builder.hold(first, mean)
+        size = builder.bytes_of(power)
+        scratch = [size, size]
+        if builder.item_of(x) != builder.item_of(power) and builder.learns(x):  # its gradient, before it is made narrow
+            scratch += [size, builder.bytes_of(x).times(-1)]
+        item = builder.item_of(power)
+        return builder.operation([x, power], item=item, keeps=(0, 1), backward_scratch=tuple(scratch))
+
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # with t the base: g * t**-beta - 2*beta*share * x * (sum of g*x * t**(-beta-1) over those that have x around)
         maps, coming = planes(saved.x), planes(gradient)
@@ -554,6 +572,7 @@ class Scale(Layer):
 
     kind: ClassVar[str] = "scale"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SCALE"
+    folds_into_weights: ClassVar[bool] = True
     drawn: ClassVar[str] = "joined"
     is_linear = True
     learns: ClassVar[bool] = True
@@ -576,6 +595,9 @@ class Scale(Layer):
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
     ) -> Keeping:
         return Keeping(inputs=learns)
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.scaled(inputs[0])
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         coming, found = planes(gradient), {}

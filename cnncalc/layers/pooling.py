@@ -7,27 +7,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
 from cnncalc.errors import ValueProblem
-from cnncalc.layers.base import (
-    WHOLE_PLANE,
-    ByProduct,
-    Extra,
-    Gradients,
-    Keeping,
-    Layer,
-    Memory,
-    Parameter,
-    Saved,
-    Sizing,
-    Stencil,
-    key,
-)
+from cnncalc.layers.base import WHOLE_PLANE, Layer, Parameter, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Pad, Pair
+from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.planes import largest_places, pieces, pixels, planes, pool, starts, to_places, unpool
-from cnncalc.layers.window import SIDES, Windows, sized
+from cnncalc.layers.window import SIDES, Windows, enlarged, lower_windows, sized
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
 
 
 class Pooling(Layer):
@@ -36,6 +27,8 @@ class Pooling(Layer):
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
     bare: ClassVar[str | None] = "kernel"
+    is_flat: ClassVar[bool | None] = False
+    in_notes_table: ClassVar[bool] = True
     sizes: ClassVar[Mapping[str, Sizing]] = {"kernel": Sizing("pool_kernel")}
 
     kernel: tuple[int, int] = key(Pair(), (2, 2), means="height and width of the window")
@@ -150,6 +143,11 @@ class AdaptivePooling(PaddedPooling):
         (x,), (rows, columns) = inputs, self.adaptive
         return (Stencil(x.height, 0, x.height - 1, rows), Stencil(x.width, 0, x.width - 1, columns))
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if self.adaptive is not None:
+            return builder.single(inputs)
+        return lower_windows(builder, inputs, self.windows(builder.volumes[0]).pads)
+
     def _bins(self, xp: Any, reduce: Any, x: Any) -> Any:
         """Every bin of an adaptive pool reduced: first the rows of a bin, then its columns."""
         maps, bins = planes(x), self.adaptive or (1, 1)
@@ -165,6 +163,11 @@ class AdaptivePooling(PaddedPooling):
 def _edges(size: int, bins: int) -> list[tuple[int, int]]:
     """Where each of ``bins`` bins over ``size`` elements begins and ends, as PyTorch has it."""
     return [(number * size // bins, -(-(number + 1) * size // bins)) for number in range(bins)]
+
+
+def largest_in_torch(output: Volume) -> Keeping:
+    """What PyTorch keeps where the largest value is taken: the input and, as int64, the place of each maximum."""
+    return Keeping(inputs=True, extras=(Extra("places", Size(0, output.elements), 8, "always"),))
 
 
 class MaxPool(AdaptivePooling):
@@ -184,7 +187,6 @@ class MaxPool(AdaptivePooling):
     why_input: ClassVar[str] = "PyTorch keeps the input beside the place of each maximum"
     why_byproducts: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
     picks_values = True
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     dilation: tuple[int, int] = key(Pair(), (1, 1), means="pixels from one element of the window to the next")
 
@@ -207,7 +209,10 @@ class MaxPool(AdaptivePooling):
     def keeping(
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
     ) -> Keeping:
-        return Keeping(extras=(Extra("places", output.elements, self._index_bytes()),))
+        return Keeping(extras=(Extra("places", Size(0, output.elements), self._index_bytes()),))
+
+    def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
+        return largest_in_torch(output)
 
     def forward_training(
         self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
@@ -244,9 +249,6 @@ class MaxPool(AdaptivePooling):
                     image[channels, where[:, i, j]] += arriving[:, i, j]
         return (pixels(result),), {}
 
-    def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
-        return (ByProduct(output.elements, "int64", in_inference=True),)
-
 
 class AveragePool(AdaptivePooling):
     """The mean of each window, map by map.
@@ -263,13 +265,12 @@ class AveragePool(AdaptivePooling):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> AVGPOOL2"
     why_input: ClassVar[str] = "PyTorch keeps the input, though its size alone would do"
     is_linear = True
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     count_pad: bool = key(Boolean(), True, means="whether padding counts as zeros in the mean")
 
-    def training_memory(self) -> Memory:
-        # to 1x1 it is a mean, whose backward needs no more than the size
-        return Memory() if self.adaptive == (1, 1) else self.memory
+    def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
+        # to 1x1 it is a mean, whose backward needs the size alone
+        return Keeping(inputs=self.adaptive != (1, 1))
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         (x,) = inputs
@@ -340,7 +341,7 @@ class LpPool(PaddedPooling):
     def keeping(
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
     ) -> Keeping:
-        return Keeping(inputs=True, extras=(Extra("sums", output.elements),))
+        return Keeping(inputs=True, extras=(Extra("sums", Size(0, output.elements)),))
 
     def forward_training(
         self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
@@ -350,6 +351,25 @@ class LpPool(PaddedPooling):
         powers = xp.square(maps) if self.power == 2 else xp.absolute(maps) ** self.power
         sums = pool(xp, xp.add, 0, powers, self.begins(x), self.kernel, (1, 1))
         return pixels(xp.sqrt(sums) if self.power == 2 else sums ** (1 / self.power)), {"sums": pixels(sums)}
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        # (sign(m) * relu(|m|) * window) ** (1/p), where m is the mean of x**p over the window
+        (x,) = inputs
+        pads = self.windows(builder.volumes[0]).pads
+        if any(pads):
+            x = builder.resized(x, enlarged(builder.volumes[0], pads))
+        start = builder.last + 1
+        powers = builder.power(x)
+        mean = builder.operation([powers], Size(0, builder.output.elements), keeps=(0,))
+        first = builder.last + 1
+        sign = builder.operation([mean])
+        absolute = builder.operation([mean], keeps=(0,), backward_scratch=(builder.bytes_of(mean),))
+        positive = builder.operation([absolute], keeps_output=True)
+        signed = builder.operation([sign, positive], keeps=(0, 1))
+        result = builder.power(builder.operation([signed]))
+        builder.hold(start, x)
+        builder.hold(first, mean)
+        return result
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # |x|**(p-1) * sign(x) times the sum of gradient * sums**(1/p - 1) over the windows that see x; 0 where all is 0
@@ -378,6 +398,8 @@ class GlobalAveragePool(Layer):
 
     kind: ClassVar[str] = "gap"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GAP"
+    is_flat: ClassVar[bool | None] = False
+    in_notes_table: ClassVar[bool] = True
     is_linear = True
 
     def no_effect(self, x: Volume) -> str | None:
@@ -415,7 +437,6 @@ class GlobalMaxPool(GlobalAveragePool):
     why_byproducts: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
     is_linear = False
     picks_values = True
-    memory: ClassVar[Memory] = Memory(keeps_input=True)
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
         (x,) = inputs
@@ -425,7 +446,10 @@ class GlobalMaxPool(GlobalAveragePool):
     def keeping(
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
     ) -> Keeping:
-        return Keeping(extras=(Extra("places", output.elements, 8),))
+        return Keeping(extras=(Extra("places", Size(0, output.elements), 8),))
+
+    def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
+        return largest_in_torch(output)
 
     def forward_training(
         self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
@@ -439,9 +463,6 @@ class GlobalMaxPool(GlobalAveragePool):
         flat = result.reshape(*saved.shape[:2], -1)
         xp.put_along_axis(flat, saved.extras["places"][..., None], gradient[:, 0, 0, :, None], axis=2)
         return (pixels(result),), {}
-
-    def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
-        return (ByProduct(output.elements, "int64", in_inference=True),)
 
 
 class Subsample(Pooling):
@@ -481,7 +502,7 @@ class Subsample(Pooling):
     def keeping(
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
     ) -> Keeping:
-        return Keeping(extras=(Extra("sums", output.elements),) if learns else ())
+        return Keeping(extras=(Extra("sums", Size(0, output.elements)),) if learns else ())
 
     def forward_training(
         self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
@@ -496,6 +517,14 @@ class Subsample(Pooling):
         """Where the windows begin on an array of this height and width."""
         (kh, kw), (sh, sw) = self.kernel, self.step
         return starts(height, (0, 0), kh, sh), starts(width, (0, 0), kw, sw)
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        # an average pool, then one factor and one shift a channel
+        pooled = builder.operation(inputs, Size(0, builder.output.elements), keeps=(0,))
+        first = builder.last
+        result = builder.scaled(pooled)
+        builder.hold(first, pooled)
+        return result
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         coming, (height, width) = planes(gradient), saved.shape[2:]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.layers.base import ByProduct, Extra, Gradients, Keeping, Layer, Memory, Saved, key
+from cnncalc.layers.base import Layer, key
 from cnncalc.layers.keys import Boolean, Decimal
+from cnncalc.layers.memory import MASK, Extra, Keeping, Size
 from cnncalc.layers.planes import derived, pieces, pixels, planes
 
 if TYPE_CHECKING:
+    from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.volume import Volume
 
 
@@ -27,7 +29,6 @@ class Dropout(Layer):
     is_identity_at_test_time: ClassVar[bool] = True
     is_linear = True
     drawn: ClassVar[str] = "joined"
-    memory: ClassVar[Memory] = Memory()
     bare: ClassVar[str | None] = "rate"
 
     rate: float = key(Decimal(least=0, most=1), 0.5, means="the chance of an element to be dropped")
@@ -46,13 +47,13 @@ class Dropout(Layer):
         (x,) = inputs
         return x
 
-    def byproducts(self, inputs: tuple[Volume, ...], output: Volume) -> tuple[ByProduct, ...]:
-        return (ByProduct(output.elements, "mask"),)
-
     def keeping(
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
     ) -> Keeping:
-        return Keeping(extras=(Extra("mask", output.elements, 1),))
+        return Keeping(extras=(Extra("mask", Size(0, output.elements), MASK),))
+
+    def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
+        return Keeping(extras=(Extra("mask", Size(0, output.elements), None if in_place else MASK),))
 
     @property
     def _factor(self) -> float:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import POINT, WHOLE_PLANE, Gradients, Keeping, Layer, Memory, Saved, Stencil, key
+from cnncalc.layers.base import POINT, WHOLE_PLANE, Layer, Stencil, key
 from cnncalc.layers.keys import Choice, Sides, Size, Whole
+from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import padded, pixels, planes
 from cnncalc.layers.window import SIDES
 from cnncalc.units import plural
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
 
 
 class Flatten(Layer):
@@ -27,10 +31,10 @@ class Flatten(Layer):
 
     kind: ClassVar[str] = "flatten"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> FLATTEN"
+    is_flat: ClassVar[bool | None] = True
     is_linear = True
     picks_values = True
     drawn: ClassVar[str] = "joined"
-    memory: ClassVar[Memory] = Memory(gradient="view")
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     is_view: ClassVar[bool] = True
 
@@ -63,7 +67,6 @@ class Identity(Layer):
     is_identity_at_test_time: ClassVar[bool] = True
     is_linear = True
     drawn: ClassVar[str] = "joined"
-    memory: ClassVar[Memory] = Memory(gradient="view")
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     is_view: ClassVar[bool] = True
 
@@ -86,11 +89,11 @@ class Reshape(Layer):
 
     kind: ClassVar[str] = "reshape"
     example: ClassVar[str] = "INPUT 1x1x100 -> FC-1568 -> RESHAPE 7x7x32"
+    is_flat: ClassVar[bool | None] = False
     is_linear = True
     picks_values = True
     thin_depth: ClassVar[int | None] = None
     drawn: ClassVar[str] = "joined"
-    memory: ClassVar[Memory] = Memory(gradient="view")
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
@@ -136,6 +139,8 @@ class Upsample(Layer):
 
     kind: ClassVar[str] = "upsample"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> UPSAMPLE2"
+    is_flat: ClassVar[bool | None] = False
+    autocast: ClassVar[str | None] = "full"
     is_linear = True
     first: ClassVar[str | None] = "factor"
     bare: ClassVar[str | None] = "factor"
@@ -232,6 +237,7 @@ class ZeroPad(Layer):
 
     kind: ClassVar[str] = "pad"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> PAD([0, 1])"
+    is_flat: ClassVar[bool | None] = False
     is_linear = True
     drawn: ClassVar[str] = "arrow"
     bare: ClassVar[str | None] = "pad"
@@ -290,6 +296,7 @@ class Shuffle(Layer):
 
     kind: ClassVar[str] = "shuffle"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SHUFFLE4"
+    is_flat: ClassVar[bool | None] = False
     is_linear = True
     picks_values = True
     thin_depth: ClassVar[int | None] = 2
@@ -319,6 +326,12 @@ class Shuffle(Layer):
         result = xp.empty((batch, depth // self.groups, self.groups, height, width), maps.dtype)
         result[...] = maps.reshape(batch, self.groups, -1, height, width).swapaxes(1, 2)
         return pixels(result.reshape(batch, depth, height, width))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        # a copy, unless the order stays as it is
+        if self.groups in (1, builder.output.depth):
+            return builder.view(inputs[0])
+        return builder.single(inputs)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         batch, depth, height, width = saved.shape

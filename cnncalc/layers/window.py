@@ -8,6 +8,9 @@ from cnncalc.errors import ShapeError
 from cnncalc.layers.base import Stencil
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume
 
 SIDES = ("height", "width")
@@ -83,3 +86,17 @@ class Windows:
 def sized(kernel: tuple[int, int]) -> str:
     """``3`` for a square window, ``1x7`` for another."""
     return str(kernel[0]) if kernel[0] == kernel[1] else f"{kernel[0]}x{kernel[1]}"
+
+
+def enlarged(volume: Volume, sides: tuple[int, int, int, int]) -> Volume:
+    """A volume with rows and columns added at the top, left, bottom and right."""
+    top, left, bottom, right = sides
+    return volume._replace(height=volume.height + top + bottom, width=volume.width + left + right)
+
+
+def lower_windows(builder: TorchBuilder, inputs: Sequence[int], pads: tuple[int, int, int, int]) -> int:
+    """A layer with windows in PyTorch: padding that differs from side to side is an operation of its own."""
+    top, left, bottom, right = pads
+    if (top, left) != (bottom, right):
+        inputs = [builder.resized(inputs[0], enlarged(builder.volumes[0], pads))]
+    return builder.single(inputs)

@@ -18,6 +18,8 @@ from cnncalc.memory.replay import Machine
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cnncalc.memory.tape import Operation
+
 ROUNDING = 512
 SMALL = 1024**2
 SMALL_SEGMENT = 2 * 1024**2
@@ -112,23 +114,27 @@ class CachingAllocator:
 
 
 class Recorder(Machine):
-    """A machine that also writes down every allocation (positive) and release (negative), in bytes, in order."""
+    """A machine that also records every allocation (positive) and release (negative), in bytes, in order."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.ledger: list[int] = []
         super().__init__(*arguments, **options)
 
-    def __setattr__(self, name: str, value: object) -> None:
-        if name in ("activations", "gradients", "transient"):
-            change = int(value) - self.__dict__.get(name, 0)  # type: ignore[call-overload]
-            if change:
-                self.ledger.append(change)
-        object.__setattr__(self, name, value)
+    def _change_activations(self, change: int) -> None:
+        super()._change_activations(change)
+        self.ledger.append(change)
 
-    def _note(self, extra: int, layer: int, name: str, phase: str) -> None:
-        if extra:
-            self.ledger += [extra, -extra]
-        super()._note(extra, layer, name, phase)
+    def _change_gradients(self, change: int) -> None:
+        super()._change_gradients(change)
+        self.ledger.append(change)
+
+    def _change_transient(self, change: int) -> None:
+        super()._change_transient(change)
+        self.ledger.append(change)
+
+    def _note(self, extra: int, operation: Operation, phase: str) -> None:
+        self.ledger += [extra, -extra]
+        super()._note(extra, operation, phase)
 
 
 def simulate(resident: Iterable[int], ledger: Iterable[int]) -> Allocated:

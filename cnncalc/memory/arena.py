@@ -12,6 +12,7 @@ from bisect import bisect_left, insort
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
+from cnncalc.analysis.placement import Placement
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.memory.order import STATES, Flow, Task, best_order, levels, lives, widest
 from cnncalc.units import bytes_per_element
@@ -23,15 +24,6 @@ if TYPE_CHECKING:
 
 ORDERS = ("given", "best")
 """As the layers are written, or so that the largest step is least."""
-
-NOTES_KINDS = (
-    "input", "conv", "dwconv", "deconv", "fc", "rbf", "pool", "avgpool", "lppool", "gap", "gmp", "subsample",
-)  # fmt: skip
-"""Kinds whose volumes the notes' tables list: no normalization, activation function, sum or concatenation."""
-
-WEIGHTED = ("conv", "dwconv", "deconv", "fc")
-FOLDED = ("bn", "scale")
-"""Kinds that become part of the weights before them at test time."""
 
 WORK = 5_000_000
 """Volumes held against volumes up to which they are placed by size (about a second); beyond, by best fit."""
@@ -162,8 +154,8 @@ def plan(
         )
     if batch < 1:
         raise ValueProblem(f"batch: expected a whole number of at least 1, found {batch}", code="wrong-value")
-    net = _Net(report, batch, each, fuse=fuse, depthwise_in_place=depthwise_in_place)
-    plain = _Net(report, batch, each, fuse=False, depthwise_in_place=False)
+    net = TestTimeNet(report, batch * each, fuse=fuse, depthwise_in_place=depthwise_in_place)
+    plain = TestTimeNet(report, batch * each, fuse=False, depthwise_in_place=False)
     unfused = footprint(plain.flow())
     flow = net.flow()
     given = tuple(range(len(flow.tasks)))
@@ -181,6 +173,7 @@ def plan(
         ]
     )
     running = [row for row in report.layers if not row.training_only]
+    own = [row for row in running if not row.layer.is_view_at_test_time]
     per_element = batch * each
     return ArenaPlan(
         architecture=report.name,
@@ -199,8 +192,8 @@ def plan(
         order_bound_bytes=found.bound,
         widest_bytes=widest(flow),
         sum_bytes=sum(flow.sizes),
-        every_volume_bytes=sum([row.activations for row in running if not _is_alias(row)]) * per_element,
-        notes_bytes=sum([row.activations for row in running if row.kind in NOTES_KINDS]) * per_element,
+        every_volume_bytes=sum([row.activations for row in own]) * per_element,
+        notes_bytes=sum([row.activations for row in running if row.layer.in_notes_table]) * per_element,
         unfused=unfused,
         placement=placement,
     )
@@ -218,7 +211,7 @@ def footprint(flow: Flow) -> Footprint:
 
 
 def _placed(
-    net: _Net, flow: Flow, order: Sequence[int], alive: Sequence[tuple[int, int]]
+    net: TestTimeNet, flow: Flow, order: Sequence[int], alive: Sequence[tuple[int, int]]
 ) -> tuple[tuple[ArenaVolume, ...], str]:
     """The volumes of a net with their offsets, in the order in which they are made; and how they were placed."""
     entries = [
@@ -242,91 +235,105 @@ def _placed(
 # From a report to operations
 
 
-def _is_alias(row: LayerReport) -> bool:
-    """Whether a layer gives its input's own memory at test time."""
-    return row.layer.is_view or row.kind == "dropout"
+class TestTimeNet:
+    """The operations of a net at test time, and the volumes that they read and write.
 
+    ``scale`` is the bytes of an element for the whole batch.
+    """
 
-def _is_depthwise(row: LayerReport) -> bool:
-    """Whether each map of the output comes from one map of the input, and there are as many."""
-    x = row.input_volumes[0]
-    if row.kind == "dwconv":
-        return row.output.depth == x.depth
-    return row.kind == "conv" and getattr(row.layer, "groups", 1) == x.depth == row.output.depth
-
-
-class _Net:
-    """The operations of a net at test time, and the volumes that they read and write."""
-
-    def __init__(self, report: Report, batch: int, each: int, *, fuse: bool, depthwise_in_place: bool) -> None:
-        rows = [row for row in report.layers if not row.training_only]
-        readers = [0] * len(report.layers)
-        for row in rows:
-            for source in row.sources:
-                readers[source] += 1
+    def __init__(self, report: Report, scale: int, *, fuse: bool, depthwise_in_place: bool) -> None:
+        count = len(report.layers)
+        self.scale = scale
+        self.fuse = fuse
+        self.depthwise_in_place = depthwise_in_place
         self.sizes: list[int] = []
         self.roles: list[str] = []
         self.layers_of_volume: list[list[str]] = []
         self.layers_of_task: list[list[str]] = []
-        tasks: list[tuple[tuple[int, ...], tuple[int, ...], int | None, int]] = []
-        volume_of = [-1] * len(report.layers)
-        task_of = [-1] * len(report.layers)  # the operation that writes it last; -1: none, it enters the net
-        sole = [False] * len(report.layers)  # whether nothing but its own readers reads the memory it lies in
-        folds = [False] * len(report.layers)  # whether what it gives is a sum of weights times inputs and nothing more
+        self.tasks: list[Task] = []
+        # by row
+        self.volume_of = [-1] * count
+        self.task_of = [-1] * count  # the operation that writes it last; -1: none, it enters the net
+        self.is_foldable = [False] * count  # whether it is a sum of weights times inputs, and nothing more
+        rows = [row for row in report.layers if not row.training_only]
+        readers = [0] * count
         for row in rows:
-            index = row.index
-            first = row.sources[0] if row.sources else -1
-            alone = first >= 0 and readers[first] == 1 and sole[first]
-            needs = tuple({task_of[source]: None for source in row.sources if task_of[source] >= 0})
-            reads = tuple({volume_of[source]: None for source in row.sources})
-            keeps_shape = first >= 0 and row.input_volumes[0] == row.output
-            if first >= 0 and _is_alias(row):
-                joins, writes = task_of[first], volume_of[first]
-                sole[index] = alone
-                folds[index] = folds[first] and keeps_shape and row.kind in ("identity", "dropout")
-            elif fuse and alone and keeps_shape and task_of[first] >= 0 and (
-                row.layer.is_activation or (row.kind in FOLDED and folds[first])
-            ):  # fmt: skip
-                joins, writes = task_of[first], volume_of[first]
-                self.layers_of_task[joins].append(row.name)
-                sole[index] = True
-                folds[index] = not row.layer.is_activation
-            else:
-                joins = len(tasks) if row.sources else -1
-                sole[index] = True
-                folds[index] = row.kind in WEIGHTED
-                wanted = row.layer.may_work_in_place()
-                if row.layer.is_activation:
-                    wanted = fuse or wanted is not False
-                in_place = bool(alone and keeps_shape and wanted)
-                scratch = 0
-                if depthwise_in_place and alone and _is_depthwise(row):
-                    plane = row.output.height * row.output.width
-                    if plane <= row.input_volumes[0].height * row.input_volumes[0].width:
-                        in_place = True
-                        scratch = plane * each
-                if in_place:
-                    writes = volume_of[first]
-                else:
-                    writes = len(self.sizes)
-                    self.sizes.append(row.activations * batch * each)
-                    self.roles.append("activations" if row.sources else "input")
-                    self.layers_of_volume.append([])
-                if row.sources:
-                    tasks.append((needs, reads, None if in_place else writes, scratch))
-                    self.layers_of_task.append([row.name])
-            volume_of[index] = writes
-            task_of[index] = joins
-            self.layers_of_volume[writes].append(row.name)
-        stays = {volume_of[row.index] for row in rows if not readers[row.index]}
-        for volume in stays:
+            for source in row.sources:
+                readers[source] += 1
+        self.placement = Placement(readers, activations=True if fuse else None)
+        for row in rows:
+            self._add(row)
+            self.layers_of_volume[self.volume_of[row.index]].append(row.name)
+        self.stays = frozenset([self.volume_of[row.index] for row in rows if not readers[row.index]])
+        for volume in self.stays:
             if self.roles[volume] == "activations":
                 self.roles[volume] = "output"
-        self._flow = Flow(tuple([Task(*task) for task in tasks]), tuple(self.sizes), frozenset(stays))
 
     def flow(self) -> Flow:
         """The operations as tasks in the order given."""
-        return self._flow
+        return Flow(tuple(self.tasks), tuple(self.sizes), self.stays)
+
+    def _add(self, row: LayerReport) -> None:
+        """Adds a row: as an operation, as part of the one before it, or as nothing at all."""
+        index, layer = row.index, row.layer
+        same_shape = bool(row.sources) and row.input_volumes[0] == row.output
+        in_place = self.placement.in_place(index, layer, row.sources, same_shape=same_shape, is_needed=False)
+        if not row.sources:
+            self._new_volume(row, "input")
+            return
+        first = row.sources[0]
+        if layer.is_view_at_test_time:
+            self._share(row)
+            self.is_foldable[index] = self.is_foldable[first] and same_shape and layer.is_identity_at_test_time
+        elif same_shape and self._is_fused(row):
+            self._share(row)
+            self.layers_of_task[self.task_of[first]].append(row.name)
+            self.is_foldable[index] = not layer.is_activation
+        else:
+            self._new_task(row, in_place=in_place)
+            self.is_foldable[index] = layer.counts_macs
+
+    def _is_fused(self, row: LayerReport) -> bool:
+        """Whether a row becomes part of the operation before it."""
+        first = row.sources[0]
+        if not self.fuse or self.task_of[first] < 0 or not self.placement.is_only_reader(first):
+            return False
+        return row.layer.is_activation or (row.layer.folds_into_weights and self.is_foldable[first])
+
+    def _share(self, row: LayerReport) -> None:
+        """The row gives the memory of its first input, by the operation that wrote it."""
+        first = row.sources[0]
+        self.task_of[row.index], self.volume_of[row.index] = self.task_of[first], self.volume_of[first]
+
+    def _new_volume(self, row: LayerReport, role: str) -> None:
+        self.volume_of[row.index] = len(self.sizes)
+        self.sizes.append(row.activations * self.scale)
+        self.roles.append(role)
+        self.layers_of_volume.append([])
+
+    def _new_task(self, row: LayerReport, *, in_place: bool) -> None:
+        """The row is an operation of its own, which overwrites its first input or makes a volume."""
+        needs = tuple(dict.fromkeys([self.task_of[source] for source in row.sources if self.task_of[source] >= 0]))
+        reads = tuple(dict.fromkeys([self.volume_of[source] for source in row.sources]))
+        scratch = 0
+        if self.depthwise_in_place and _works_map_by_map(row) and self.placement.is_only_reader(row.sources[0]):
+            in_place, scratch = True, row.output.height * row.output.width * self.scale
+        if in_place:
+            self.volume_of[row.index] = self.volume_of[row.sources[0]]
+        else:
+            self._new_volume(row, "activations")
+        self.task_of[row.index] = len(self.tasks)
+        self.tasks.append(Task(needs, reads, None if in_place else self.volume_of[row.index], scratch))
+        self.layers_of_task.append([row.name])
+
+
+def _works_map_by_map(row: LayerReport) -> bool:
+    """Whether a convolution gives as many maps as enter, each from one of them and not larger."""
+    layer, output = row.layer, row.output
+    x = row.input_volumes[0]
+    if x.depth != output.depth or output.height * output.width > x.height * x.width:
+        return False
+    return layer.is_depthwise(x) or (x.depth == 1 and layer.counts_macs and not layer.is_flat)
 
 
 # Offsets

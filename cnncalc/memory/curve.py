@@ -10,24 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import ValueProblem
-from cnncalc.memory.lowering import lower
+from cnncalc.layers.memory import Size
 from cnncalc.memory.optimizers import OPTIMIZERS, step_of
 from cnncalc.memory.profiles import profile_named
-from cnncalc.memory.replay import Machine
+from cnncalc.memory.replay import Level, Machine
 from cnncalc.memory.report import STEP, Breakdown, check_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from cnncalc.analysis.report import Report
-    from cnncalc.memory.report import Bench, Options
+    from cnncalc.memory.replay import Trace
+    from cnncalc.memory.report import Options, Simulation
     from cnncalc.memory.segments import Segment
     from cnncalc.memory.tape import Operation, Tape
-
-IMAGES = 256
-"""A net is lowered for 2**256 images: so many that in every size the bits below are the fixed part, those above the
-part of each image."""
-FIXED = (1 << IMAGES) - 1
 
 
 class Amount(NamedTuple):
@@ -35,6 +31,9 @@ class Amount(NamedTuple):
 
     fixed: int
     counts: tuple[tuple[int, int], ...] = ()
+
+
+NO_BYTES = Amount(0)
 
 
 class Moment(NamedTuple):
@@ -168,35 +167,25 @@ def _rounded(size: int, rounding: int) -> int:
     return -(-size // rounding) * rounding
 
 
-def curve_of(bench: Bench, segments: Sequence[Segment] = ()) -> Curve:
-    """The curve of a net under the options of a bench, of which the batch and the optimizer do not count.
+def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
+    """The curve of a net under the options of a simulation, of which the batch and the optimizer do not count.
 
     ``segments`` are what is checkpointed, whatever the batch. Raises ValueProblem for options that make no sense.
     """
-    options, report = bench.options, bench.report
+    options, report = simulation.options, simulation.report
     check_options(options)
     names = tuple([row.name for row in report.layers])
     if options.profile == "notes":
         return _by_the_notes(report, options, names)
     profile = profile_named(options.profile)
-    tapes = [
-        lower(
-            report,
-            profile._replace(rounding=1),
-            batch=1 << IMAGES,
-            dtype=options.dtype,
-            training=training,
-            autocast=options.autocast,
-        )
-        for training in (True, False)
-    ]
-    symbols = Symbols(profile.rounding, tapes)
-    step, views = _course(bench, symbols, symbols.tape(tapes[0]), segments, training=True)
-    forward, _ = _course(bench, symbols, symbols.tape(tapes[1]), (), training=False)
-    small = {batch for pair in views for batch in symbols.alike(*pair)} if profile.adds_in_place else set()
-    special = {batch: _plain_course(bench, batch, segments) for batch in sorted(small)}
-    parameters = [_rounded(parameter.size, profile.rounding) for parameter in tapes[0].parameters]
-    learned = [size for size, parameter in zip(parameters, tapes[0].parameters, strict=True) if parameter.is_trainable]
+    tapes = [simulation.tape(training=training) for training in (True, False)]
+    classes = SizeClasses(profile.rounding, tapes)
+    step, views = _course(simulation, classes, segments, training=True)
+    forward, _ = _course(simulation, classes, (), training=False)
+    small = {batch for pair in views for batch in classes.alike(*pair)} if profile.adds_in_place else set()
+    special = {batch: _plain_course(simulation, batch, segments) for batch in sorted(small)}
+    learned = simulation.learned()
+    there = simulation.resident(1, training=True)
     states = {}
     for name, optimizer in OPTIMIZERS.items():
         try:
@@ -208,9 +197,9 @@ def curve_of(bench: Bench, segments: Sequence[Segment] = ()) -> Curve:
         states[name] = State(taken.state, taken.steady)
     return Curve(
         profile.rounding,
-        symbols.sizes,
-        sum(parameters),
-        sum([_rounded(size, profile.rounding) for size in tapes[0].buffers]),
+        classes.sizes,
+        there.parameters,
+        there.buffers,
         states,
         step,
         forward,
@@ -226,18 +215,17 @@ def _by_the_notes(report: Report, options: Options, names: tuple[str, ...]) -> C
     each = bytes_per_element(options.dtype)
     parameters = report.totals.parameters * each
     volumes = Amount(0, ((0, 1),))
-    nothing = Amount(0)
     last = len(names) - 1
     backward = Moment(last, "backward", volumes, Amount(parameters), volumes)
-    forward = Moment(last, "", volumes, nothing, nothing)
+    forward = Moment(last, "", volumes, NO_BYTES, NO_BYTES)
     return Curve(
         1,
         ((0, report.totals.activations * each),),
         parameters,
         0,
         {name: State(parameters, 0) for name in OPTIMIZERS},
-        Course(nothing, (backward,)),
-        Course(nothing, (forward,)),
+        Course(NO_BYTES, (backward,)),
+        Course(NO_BYTES, (forward,)),
         {},
         names,
     )
@@ -246,53 +234,51 @@ def _by_the_notes(report: Report, options: Options, names: tuple[str, ...]) -> C
 # A replay in which sizes stay symbols
 
 
-class Symbols:
-    """Sizes as whole numbers that add up field by field, so that the machine can work with them as with bytes.
+class SizeClasses:
+    """Packs sizes into single integers whose sums can be taken apart again, so that the machine adds them like bytes.
 
-    Of a sum one can read how many tensors of each class of size it holds, how many there are, the bytes that they have
-    for each image and, topmost, those that are fixed. Sizes that no image changes are fixed bytes, already rounded.
-    Where nothing is rounded, classes are not told apart: one class of a byte an image serves for all.
+    The fields of a packed sum, from the lowest bit: how many tensors of each class of size it holds, how many in all,
+    their bytes for each image and, topmost, the fixed bytes. A size that does not depend on the batch is fixed bytes,
+    already rounded. Where NO_BYTES is rounded, one class of a byte an image serves for all.
     """
 
     COUNT = 40
+    """Bits of a count."""
 
     def __init__(self, rounding: int, tapes: Iterable[Tape]) -> None:
         self.rounding = rounding
-        self.symbols: dict[int, int] = {}
-        sizes = {abs(size) for tape in tapes for size in _sizes(tape)}
-        images = [size >> IMAGES for size in sizes]
-        self.places: dict[tuple[int, int], int] = {}
-        if rounding > 1:
-            for size, each in zip(sizes, images, strict=True):
-                if each:
-                    self.places[size & FIXED, each] = len(self.places)
-        self.known = tuple(self.places)
+        self.packed: dict[tuple[int, int], int] = {}
+        sizes = {size for tape in tapes for size in _sizes(tape)}
+        growing = sorted(size for size in sizes if size.per_image)
+        self.known = growing if rounding > 1 else []
+        self.places = {size: place for place, size in enumerate(self.known)}
         self.used: dict[int, int] = {}  # the classes that an amount names, in the order in which they are met
         self.at_count = self.COUNT * len(self.places)
         self.at_each = self.at_count + self.COUNT
-        width = max(images, default=0).bit_length() + self.COUNT + 1
+        width = max([size.per_image for size in growing], default=0).bit_length() + self.COUNT + 1
         self.at_fixed = self.at_each + width
-        # so that no field below the topmost is negative while it is read
+        # added to a sum that is read, so that no field below the topmost is negative
         halves = [self.COUNT * place + self.COUNT - 1 for place in range(len(self.places) + 1)]
         self.bias = sum([1 << half for half in halves]) + (1 << (self.at_fixed - 1))
         self.mask = (1 << self.COUNT) - 1
         self.half = 1 << (self.COUNT - 1)
         self.each_mask, self.each_half = (1 << width) - 1, 1 << (width - 1)
 
-    def symbol(self, size: int) -> int:
-        """The symbol of a size, negative or not."""
-        known = self.symbols.get(size)
+    def pack(self, fixed: int, per_image: int) -> int:
+        """The packed size of one tensor, negative or not."""
+        known = self.packed.get((fixed, per_image))
         if known is None:
-            known = self.symbols[size] = -self._new(-size) if size < 0 else self._new(size)
+            is_negative = fixed < 0 or per_image < 0
+            known = -self._pack(-fixed, -per_image) if is_negative else self._pack(fixed, per_image)
+            self.packed[fixed, per_image] = known
         return known
 
-    def _new(self, size: int) -> int:
-        each, fixed = size >> IMAGES, size & FIXED
-        if not each:
+    def _pack(self, fixed: int, per_image: int) -> int:
+        if not per_image:
             return _rounded(fixed, self.rounding) << self.at_fixed
-        place = self.places.get((fixed, each))
+        place = self.places.get(Size(fixed, per_image))
         own = 0 if place is None else 1 << (self.COUNT * place)
-        return own + (1 << self.at_count) + (each << self.at_each) + (fixed << self.at_fixed)
+        return own + (1 << self.at_count) + (per_image << self.at_each) + (fixed << self.at_fixed)
 
     def line(self, total: int) -> tuple[int, int, int]:
         """Of a sum the fixed bytes, those of each image, and how many tensors are rounded."""
@@ -322,26 +308,8 @@ class Symbols:
                 fixed -= count * part
         return Amount(fixed, tuple(counts))
 
-    def tape(self, tape: Tape) -> Tape:
-        """A tape with symbols for sizes."""
-        symbol = self.symbol
-        return tape._replace(
-            values=tuple([value._replace(size=symbol(value.size)) for value in tape.values]),
-            operations=tuple([self._operation(operation) for operation in tape.operations]),
-            parameters=tuple([parameter._replace(size=symbol(parameter.size)) for parameter in tape.parameters]),
-        )
-
-    def _operation(self, operation: Operation) -> Operation:
-        if not (operation.byproducts or operation.scratch or operation.backward_scratch):
-            return operation
-        return operation._replace(
-            byproducts=tuple([part._replace(size=self.symbol(part.size)) for part in operation.byproducts]),
-            scratch=self.symbol(operation.scratch),
-            backward_scratch=tuple(map(self.symbol, operation.backward_scratch)),
-        )
-
     def alike(self, one: int, other: int) -> list[int]:
-        """The batches for which two symbols of different sizes come to the same rounded bytes."""
+        """The batches for which two different packed sizes come to the same rounded bytes."""
         (fixed, each, _), (other_fixed, other_each, _) = self.line(one), self.line(other)
         if each == other_each:
             return []
@@ -354,85 +322,76 @@ class Symbols:
         ]
 
 
-def _sizes(tape: Tape) -> Iterable[int]:
-    """Every size of a tape that may depend on the batch."""
-    yield from [value.size for value in tape.values]
+def _sizes(tape: Tape) -> Iterator[Size]:
+    """Every size of a tape that may depend on the batch, without its sign."""
+    for value in tape.values:
+        yield value.size
     for operation in tape.operations:
-        if operation.byproducts or operation.scratch or operation.backward_scratch:
-            yield from [product.size for product in operation.byproducts]
-            yield operation.scratch
-            yield from operation.backward_scratch
+        yield from operation.extras
+        yield from [Size(abs(size.fixed), abs(size.per_image)) for size in operation.backward_scratch]
 
 
 class Witness(Machine):
-    """A machine that writes down every moment, and the views that are not as large as what they are views of."""
+    """A machine that records every moment, and the views that are not as large as what they are views of."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self.moments: dict[int, tuple[int, int, int, int, str]] = {}  # by their sum: of equal ones the first counts
+        self.moments: dict[int, Level] = {}  # by their sum: of equal ones the first counts
         self.views: set[tuple[int, int]] = set()
 
-    def _note(self, extra: int, layer: int, name: str, phase: str) -> None:
+    def _note(self, extra: int, operation: Operation, phase: str) -> None:
         transient = self.transient + extra
         total = self.activations + self.gradients + transient
         if total not in self.moments:
-            self.moments[total] = (self.activations, self.gradients, transient, layer, phase)
+            self.moments[total] = Level(self.activations, self.gradients, transient, operation.layer, phase)
 
     def _fills(self, part: int, whole: int) -> bool:
-        values = self.tape.values
-        if values[part].size != values[whole].size:
-            self.views.add((values[part].size, values[whole].size))
-        return super()._fills(part, whole)
+        fills = super()._fills(part, whole)
+        if not fills:
+            self.views.add((self.given.values[part], self.given.values[whole]))
+        return fills
 
 
 def _course(
-    bench: Bench, symbols: Symbols, tape: Tape, segments: Sequence[Segment], *, training: bool
+    simulation: Simulation, classes: SizeClasses, segments: Sequence[Segment], *, training: bool
 ) -> tuple[Course, set[tuple[int, int]]]:
-    """The course of a tape of symbols, and its partial views."""
-    machine = Witness(tape, bench.profile, **bench.habits(tape, segments, training=training))
+    """The course of a step or an inference, and its partial views as packed sizes."""
+    tape = simulation.tape(training=training)
+    sizes = tape.sizes(classes.pack)
+    machine = simulation.machine(Witness, 1, segments, training=training, sizes=sizes)
     trace = machine.run(training=training)
-    inputs = symbols.amount(sum([tape.values[source].size for source in tape.sources]))
-    amount = symbols.amount
-    moments = tuple(
-        [
-            Moment(layer, phase, amount(activations), amount(gradients), amount(transient))
-            for activations, gradients, transient, layer, phase in _possible(symbols, machine.moments)
-        ]
-    )
-    none = Amount(0)
-    end = None
-    if training:
-        left = trace.after_backward
-        # logits and loss of the last micro-batch are gone when its step function has returned
-        rest = none if bench.options.accumulate > 1 else amount(left.activations)
-        end = Moment(-1, "", rest, amount(left.gradients), amount(left.transient))
-    return Course(inputs, moments or (Moment(-1, "", none, none, none),), end), machine.views
+    inputs = classes.amount(sum([sizes.values[source] for source in tape.sources]))
+    moments = tuple([_moment(level, classes.amount) for level in _possible(classes, machine.moments)])
+    end = _end(simulation, trace, classes.amount) if training else None
+    return Course(inputs, moments or (Moment(-1, "", NO_BYTES, NO_BYTES, NO_BYTES),), end), machine.views
 
 
-def _plain_course(bench: Bench, batch: int, segments: Sequence[Segment]) -> Course:
+def _plain_course(simulation: Simulation, batch: int, segments: Sequence[Segment]) -> Course:
     """The course of one batch, in which all bytes are fixed."""
-    tape = bench.tape(batch, training=True)
-    trace = Machine(tape, bench.profile, **bench.habits(tape, segments, training=True)).run(training=True)
-    level, left = trace.peak, trace.after_backward
-    moment = Moment(
-        level.layer, level.phase, Amount(level.activations), Amount(level.gradients), Amount(level.transient)
-    )
-    rest = 0 if bench.options.accumulate > 1 else left.activations
-    end = Moment(-1, "", Amount(rest), Amount(left.gradients), Amount(left.transient))
-    return Course(Amount(sum([tape.values[source].size for source in tape.sources])), (moment,), end)
+    trace = simulation.trace(batch, segments)
+    inputs = simulation.resident(batch, training=True).inputs
+    return Course(Amount(inputs), (_moment(trace.peak, Amount),), _end(simulation, trace, Amount))
 
 
-def _possible(
-    symbols: Symbols, moments: dict[int, tuple[int, int, int, int, str]]
-) -> list[tuple[int, int, int, int, str]]:
+def _moment(level: Level, amount: Callable[[int], Amount]) -> Moment:
+    return Moment(level.layer, level.phase, amount(level.activations), amount(level.gradients), amount(level.transient))
+
+
+def _end(simulation: Simulation, trace: Trace, amount: Callable[[int], Amount]) -> Moment:
+    """What is left after backward; the last of several micro-batches has freed its logits and loss by then."""
+    end = _moment(trace.after_backward._replace(phase=""), amount)
+    return end._replace(activations=NO_BYTES) if simulation.options.accumulate > 1 else end
+
+
+def _possible(classes: SizeClasses, moments: dict[int, Level]) -> list[Level]:
     """The moments that can be the largest for some batch.
 
     Before rounding a moment is a straight line over the batch, and rounding adds less than ``rounding`` for each
     tensor. So a moment is out where, even with all that, it lies below the highest line everywhere.
     """
-    lines = [symbols.line(total) for total in moments]
+    lines = [classes.line(total) for total in moments]
     steps = upper_envelope([(fixed, each) for fixed, each, _ in lines])
-    slack = symbols.rounding - 1
+    slack = classes.rounding - 1
     found = []
     for (fixed, each, count), moment in zip(lines, moments.values(), strict=True):
         most = fixed + slack * count

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cnncalc.analysis.rewriting import with_pooled_fc
 from cnncalc.errors import CnncalcError
 from cnncalc.memory.optimizers import OPTIMIZERS
-from cnncalc.memory.report import Bench, Options, best_segments
+from cnncalc.memory.report import Options, Simulation, best_segments
 from cnncalc.memory.segments import Segment, segments_of
 from cnncalc.units import plural
 
@@ -107,11 +107,11 @@ def largest_batch(peak: Callable[[int], int], room: int) -> int:
 def fit(report: Report, options: Options, memory: int, reserve: int = 0) -> FitReport:
     """What fits into so many bytes; raises ValueProblem for options that make no sense."""
     room = memory - reserve
-    bench = Bench(report, options)
-    training = _fit(lambda batch: bench.training(batch).peak_bytes, options.batch, room)
-    inference = _fit(lambda batch: bench.inference(batch).peak_bytes, options.batch, room)
+    simulation = Simulation(report, options)
+    training = _fit(lambda batch: simulation.training(batch).peak_bytes, options.batch, room)
+    inference = _fit(lambda batch: simulation.inference(batch).peak_bytes, options.batch, room)
     macs = report.totals.macs
-    advice = _advice(report, bench, options, room, training) if options.profile != "notes" else []
+    advice = _advice(report, simulation, options, room, training) if options.profile != "notes" else []
     return FitReport(report.name, memory, reserve, options, training, inference, tuple(advice), macs)
 
 
@@ -120,12 +120,12 @@ def _fit(peak: Callable[[int], int], batch: int, room: int) -> Fit:
     return Fit(largest, peak(max(1, largest)), peak(batch))
 
 
-def _advice(report: Report, bench: Bench, options: Options, room: int, training: Fit) -> list[Advice]:
+def _advice(report: Report, simulation: Simulation, options: Options, room: int, training: Fit) -> list[Advice]:
     """Everything else that lowers the peak, with the largest effect first."""
     found: list[Advice] = []
     macs = report.totals.macs
 
-    def measure(what: str, other: Bench, again: int = 0, segments: tuple[Segment, ...] | None = None) -> None:
+    def measure(what: str, other: Simulation, again: int = 0, segments: tuple[Segment, ...] | None = None) -> None:
         def peak(batch: int) -> int:
             return other.training(batch, segments).peak_bytes
 
@@ -135,9 +135,9 @@ def _advice(report: Report, bench: Bench, options: Options, room: int, training:
             total = other.report.totals.macs + again
             found.append(Advice(what, at_batch, batch, total, at_batch <= room))
 
-    def with_options(**changes: object) -> Bench | None:
+    def with_options(**changes: object) -> Simulation | None:
         try:
-            return Bench(report, options._replace(**changes))  # type: ignore[arg-type]
+            return Simulation(report, options._replace(**changes))  # type: ignore[arg-type]
         except CnncalcError:
             return None
 
@@ -145,7 +145,7 @@ def _advice(report: Report, bench: Bench, options: Options, room: int, training:
         found.append(Advice(f"batch {training.largest_batch}", training.peak_bytes, training.largest_batch, macs, True))
         parts = -(-options.batch // training.largest_batch)
         micro = -(-options.batch // parts)
-        split = Bench(report, options._replace(batch=micro, accumulate=max(options.accumulate, parts)))
+        split = Simulation(report, options._replace(batch=micro, accumulate=max(options.accumulate, parts)))
         peak_of_micro = split.training(micro).peak_bytes
         if peak_of_micro < training.peak_at_batch:
             most = largest_batch(lambda batch: split.training(batch).peak_bytes, room)
@@ -165,18 +165,18 @@ def _advice(report: Report, bench: Bench, options: Options, room: int, training:
         if other is not None:
             measure(f"{options.optimizer} in fused style", other)
     if options.checkpoint == "none":
-        _checkpoints(report, bench, options, room, measure)
+        _checkpoints(report, simulation, options, room, measure)
     pooled = with_pooled_fc(report)
     if pooled is not None:
         name, changed = pooled
-        measure(f"global average pooling before {name}", Bench(changed, options))
+        measure(f"global average pooling before {name}", Simulation(changed, options))
     found.sort(key=lambda advice: (not advice.fits, advice.peak_bytes))
     return found
 
 
 def _checkpoints(
     report: Report,
-    bench: Bench,
+    simulation: Simulation,
     options: Options,
     room: int,
     measure: Callable[..., None],
@@ -202,9 +202,9 @@ def _checkpoints(
         return tuple(sorted(ranked[:count], key=lambda segment: segment.first))
 
     def fits(segments: tuple[Segment, ...]) -> bool:
-        return bench.training(batch, segments).peak_bytes <= room
+        return simulation.training(batch, segments).peak_bytes <= room
 
-    best = best_segments(bench, batch)
+    best = best_segments(simulation, batch)
     if fits(chosen(len(ranked))) and not fits(()):
         low, high = 0, len(ranked)
         while high - low > 1:
@@ -212,6 +212,6 @@ def _checkpoints(
             low, high = (low, middle) if fits(chosen(middle)) else (middle, high)
         cheapest = chosen(high)
         names = ", ".join(segment.name for segment in cheapest)
-        measure(f"checkpoint {names}", bench, again(cheapest), cheapest)
+        measure(f"checkpoint {names}", simulation, again(cheapest), cheapest)
     if best:
-        measure(f"checkpoint best ({plural(len(best), 'segment')})", bench, again(best), best)
+        measure(f"checkpoint best ({plural(len(best), 'segment')})", simulation, again(best), best)

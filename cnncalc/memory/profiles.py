@@ -20,7 +20,6 @@ class Profile(NamedTuple):
 
     name: str
     rounding: int = 512
-    index_bytes: int = 8
     mask_bytes: int | None = 1
     holds_frames: bool = True
     adds_in_place: bool = True

@@ -1,22 +1,19 @@
-"""The reference-counting machine: runs a tape forward and backward and says what is alive when most is."""
+"""The reference-counting machine: runs a tape forward and backward and notes what is alive when most is."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnncalc.memory.tape import ALIAS, NEW, NONE, VIEW
+from cnncalc.memory.tape import NEW, NONE, VIEW
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from cnncalc.memory.profiles import Profile
-    from cnncalc.memory.tape import Tape
+    from cnncalc.memory.tape import Operation, Sizes, Tape
 
 
 class Level(NamedTuple):
-    """Live bytes at one moment beside what is there throughout, by what they are for.
+    """Live bytes at one moment, by what they are for, beside what is there throughout.
 
-    ``layer`` is the row at work, ``phase`` forward, backward or recompute.
+    ``layer`` is the row at work (-1: none), ``phase`` forward, backward or recompute.
     """
 
     activations: int
@@ -51,7 +48,7 @@ class Event(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What a replay saw. ``saved`` is what is kept for backward, images and targets included."""
+    """The outcome of a replay. ``saved`` is what is kept for backward, images and targets included."""
 
     peak: Level
     after_forward: Level
@@ -60,80 +57,113 @@ class Trace(NamedTuple):
     events: tuple[Event, ...]
 
 
-NOTHING_LIVE = Level(0, 0, 0)
+class Habits(NamedTuple):
+    """What the training loop decides.
+
+    ``gradients_before``: last step's gradients are there in forward. ``gradients_stay``: they are there throughout, so
+    that each new one is added to them and freed. ``segments`` are stretches of operations, first to last, that keep
+    nothing and run again for backward.
+    """
+
+    gradients_before: bool = False
+    gradients_stay: bool = False
+    segments: tuple[tuple[int, int], ...] = ()
+
+
+PLAIN = Habits()
 
 
 class Machine:
-    """Runs one tape. Bytes are counted in three pots: activations, parameter gradients, and what is transient.
+    """Runs one tape. Bytes are counted in three pots: activations, parameter gradients, and transient ones.
 
-    ``gradients_before``: last step's gradients are there in forward. ``gradients_stay``: they are there throughout, so
-    that each new one is added to them and dies. ``segments`` are stretches of operations, first to last, that keep
-    nothing and run again for backward. ``logs`` keeps every event; at event number ``watch`` it is noted which layers
-    hold what (``table``).
+    ``sizes`` are those of the tape for one batch. ``adds_in_place``: a second gradient of a value is added into the
+    first where nothing else holds it. ``logs`` keeps every event; at event number ``watch`` the bytes that each layer
+    holds are noted in ``held_by_layer``.
     """
 
     def __init__(
         self,
         tape: Tape,
-        profile: Profile,
+        sizes: Sizes,
         *,
-        gradients_before: bool = False,
-        gradients_stay: bool = False,
-        segments: Sequence[tuple[int, int]] = (),
+        adds_in_place: bool,
+        habits: Habits = PLAIN,
         logs: bool = False,
         watch: int | None = None,
     ) -> None:
         self.tape = tape
-        self.profile = profile
-        self.gradients_stay = gradients_stay
+        self.given = sizes
+        self.adds_in_place = adds_in_place
+        self.gradients_stay = habits.gradients_stay
         self.logs = logs or watch is not None
         self.watch = watch
-        self.table: dict[int, int] = {}
+        self.held_by_layer: dict[int, int] = {}
         self.events: list[Event] = []
-        self.activations = 0
-        self.transient = 0
-        self.all_gradients = sum([parameter.size for parameter in tape.parameters if parameter.is_trainable])
-        self.gradients = self.all_gradients if gradients_before or gradients_stay else 0
+        self.activations = self.gradients = self.transient = 0
         self.peak = -1
-        self.at = NOTHING_LIVE
+        self.at = Level(0, 0, 0)
+        if habits.gradients_before or habits.gradients_stay:
+            learned = zip(tape.parameters, sizes.parameters, strict=True)
+            self._change_gradients(sum([size for parameter, size in learned if parameter.is_trainable]))
         count = len(tape.values)
-        self.sizes = [value.size for value in tape.values]
+        self.sizes = list(sizes.values)  # of storages
         for source in tape.sources:
             self.sizes[source] = 0  # counted as there throughout
         self.storage = list(range(count))  # in which a value lies
         self.holders = [0] * count  # of a storage
         self.uses = [0] * count  # of a value, by what is still to run
-        self.learns = [False] * count  # whether a gradient reaches a value
+        self.learns = [value.learns for value in tape.values]
         operations = len(tape.operations)
         self.saved: list[tuple[int, ...]] = [()] * operations  # storages that backward of an operation needs
-        self.kept = [0] * operations  # bytes of by-products and clones that backward needs
+        self.kept = [0] * operations  # bytes of extras and clones that backward needs
+        # checkpointed segments
+        self.segments = habits.segments
         self.segment_of: dict[int, int] = {}
-        self.segments = list(segments)
-        for number, (first, last) in enumerate(segments):
-            for operation in range(first, last + 1):
-                self.segment_of[operation] = number
+        for number, (first, last) in enumerate(self.segments):
+            self.segment_of.update(dict.fromkeys(range(first, last + 1), number))
         self.waiting_segments = set(range(len(self.segments)))
-        self.again: dict[int, int] = {}  # the row of a storage that is made anew
-        self.segment_inputs: list[tuple[int, ...]] = [()] * len(self.segments)
-        self.entering: set[int] = set()
+        self.entering = [self._entering(first, last) for first, last in self.segments]  # values
+        self.segment_inputs: list[tuple[int, ...]] = [()] * len(self.segments)  # storages
+        self.remade: dict[int, int] = {}  # the row of each storage that is made again
+        # gradients of values: each in a storage of its own or of another
+        self.pending: dict[int, int] = {}
+        self.gradient_sizes: list[int] = []
+        self.gradient_holders: list[int] = []
+        self.gradient_whole: list[bool] = []  # whether all of the storage belongs to its holder
+        self.has_gradient: set[int] = set()  # parameters
 
-    def _note(self, extra: int, layer: int, name: str, phase: str) -> None:
+    # accounting
+
+    def _change_activations(self, change: int) -> None:
+        self.activations += change
+
+    def _change_gradients(self, change: int) -> None:
+        self.gradients += change
+
+    def _change_transient(self, change: int) -> None:
+        self.transient += change
+
+    def _note(self, extra: int, operation: Operation, phase: str) -> None:
+        """Notes what is alive, with ``extra`` temporary bytes.
+
+        Call after outputs exist, before inputs are freed.
+        """
         total = self.activations + self.gradients + self.transient + extra
         if total > self.peak:
             self.peak = total
-            self.at = Level(self.activations, self.gradients, self.transient + extra, layer, phase)
+            self.at = Level(self.activations, self.gradients, self.transient + extra, operation.layer, phase)
         if self.logs:
-            self.events.append(Event(name, phase, total, self.activations, self.gradients, layer))
+            self.events.append(Event(operation.name, phase, total, self.activations, self.gradients, operation.layer))
             if len(self.events) - 1 == self.watch:
-                self.table = self._on_the_table(extra, layer)
+                self.held_by_layer = self._held_by_layer(extra, operation.layer)
 
-    def _on_the_table(self, extra: int, layer: int) -> dict[int, int]:
+    def _held_by_layer(self, extra: int, layer: int) -> dict[int, int]:
         """Live bytes of activations and transients by the row that they belong to."""
         found: dict[int, int] = {}
         values = self.tape.values
         for storage, count in enumerate(self.holders):
             if count and self.sizes[storage]:
-                owner = values[storage].layer if storage < len(values) else self.again[storage]
+                owner = values[storage].layer if storage < len(values) else self.remade[storage]
                 found[owner] = found.get(owner, 0) + self.sizes[storage]
         for operation, kept in zip(self.tape.operations, self.kept, strict=True):
             if kept:
@@ -145,7 +175,7 @@ class Machine:
     def _drop(self, storage: int) -> None:
         self.holders[storage] -= 1
         if not self.holders[storage]:
-            self.activations -= self.sizes[storage]
+            self._change_activations(-self.sizes[storage])
 
     def _used(self, value: int) -> None:
         self.uses[value] -= 1
@@ -157,23 +187,23 @@ class Machine:
 
     def run(self, *, training: bool) -> Trace:
         """Runs forward and, in training, backward."""
-        self._forward(training)
+        ends = self._count_uses()
+        self._forward(ends)
         after_forward = self._level("forward")
         if not training:
             return Trace(self.at, after_forward, after_forward, 0, tuple(self.events))
         storages = {storage for saved in self.saved for storage in saved}
         storages.update(storage for inputs in self.segment_inputs for storage in inputs)
-        values = self.tape.values
-        saved = sum([values[storage].size for storage in storages]) + sum(self.kept)
+        saved = sum([self.given.values[storage] for storage in storages]) + sum(self.kept)
         if not self.gradients_stay:
-            self.gradients = 0
+            self._change_gradients(-self.gradients)
         self._backward()
         return Trace(self.at, after_forward, self._level("backward"), saved, tuple(self.events))
 
     # forward
 
-    def _forward(self, training: bool) -> None:
-        """Forward in program order."""
+    def _count_uses(self) -> dict[int, list[int]]:
+        """Counts the uses of every value; returns the values that frames hold, by the operation at which they end."""
         tape, uses = self.tape, self.uses
         for source in tape.sources:
             uses[source] += 1  # the caller's own; never released
@@ -190,203 +220,195 @@ class Machine:
             for value in frame.held:
                 uses[value] += 1
             ends.setdefault(frame.last, []).extend(frame.held)
-        trains = [parameter.is_trainable for parameter in tape.parameters]
-        learns = self.learns
-        for operation in tape.operations if training else ():
-            learns[operation.output] = any(learns[value] for value in operation.inputs) or any(
-                trains[parameter] for parameter in operation.parameters
-            )
-        if training:
-            for number, (first, last) in enumerate(self.segments):
-                inside = {tape.operations[place].output for place in range(first, last + 1)}
-                entering = dict.fromkeys(
-                    value
-                    for place in range(first, last + 1)
-                    for value in tape.operations[place].inputs
-                    if value not in inside
-                )
-                self.segment_inputs[number] = tuple(entering)
-        for number in range(len(tape.operations)):
+        return ends
+
+    def _entering(self, first: int, last: int) -> tuple[int, ...]:
+        """The values from outside that operations ``first`` to ``last`` read."""
+        operations = self.tape.operations[first : last + 1]
+        inside = {operation.output for operation in operations}
+        read = [value for operation in operations for value in operation.inputs if value not in inside]
+        return tuple(dict.fromkeys(read))
+
+    def _forward(self, ends: dict[int, list[int]]) -> None:
+        """Forward in program order."""
+        for number, operation in enumerate(self.tape.operations):
             segment = self.segment_of.get(number)
             if segment is not None and number == self.segments[segment][0]:
-                held = tuple([self.storage[value] for value in self.segment_inputs[segment]])
+                held = tuple([self.storage[value] for value in self.entering[segment]])
                 self.segment_inputs[segment] = held
                 for storage in held:
                     self.holders[storage] += 1
-            self._run(number, "forward", saves=segment is None)
-            for value in tape.operations[number].inputs:
+            self._run(number, operation, "forward", saves=segment is None)
+            for value in operation.inputs:
                 self._used(value)
-            for value in ends.get(number, ()):
-                self._used(value)
+            if number in ends:
+                for value in ends[number]:
+                    self._used(value)
 
-    def _run(self, number: int, phase: str, *, saves: bool) -> None:
-        """Runs one operation: its output, by-products, and what is kept of them."""
-        operation = self.tape.operations[number]
+    def _run(self, number: int, operation: Operation, phase: str, *, saves: bool) -> None:
+        """Runs one operation: its output, its extras, and what is kept of them."""
         output = operation.output
         learns = self.learns[output]
-        kept = brief = 0
-        if operation.clones_input and learns:
-            kept += self.tape.values[operation.inputs[0]].size
-        if operation.storage == ALIAS:
+        if operation.is_alias:
             storage = self.storage[operation.inputs[0]]
             self.storage[output] = storage
             self.holders[storage] += 1
         else:
             storage = self.storage[output]
             self.holders[storage] = 1
-            self.activations += self.sizes[storage]
-        for product in operation.byproducts:
-            if product.kept and learns:
-                kept += product.size
-            else:
-                brief += product.size
-        self.activations += kept
-        self._note(brief + operation.scratch, operation.layer, operation.name, phase)
-        if not (learns and saves):
-            self.activations -= kept
+            self._change_activations(self.sizes[storage])
+        extras = self.given.extras[number]
+        kept = extras if learns else 0
+        if operation.clones_input and learns:
+            kept += self.given.values[operation.inputs[0]]
+        if kept:
+            self._change_activations(kept)
+        self._note(0 if learns else extras, operation, phase)
+        if learns and saves:
+            self._save(number, operation, storage)
+        elif kept:
+            self._change_activations(-kept)
             kept = 0
-        else:
-            saved = (
-                [] if operation.clones_input else [self.storage[operation.inputs[place]] for place in operation.keeps]
-            )
-            if operation.keeps_output:
-                saved.append(storage)
-            for held in saved:
-                self.holders[held] += 1
-            self.saved[number] = tuple(saved)
         self.kept[number] = kept
         if not self.uses[output]:
             self._drop(storage)
 
-    # backward
-
-    def _needs_saved(self, number: int) -> bool:
-        operation = self.tape.operations[number]
-        return bool(operation.keeps or operation.keeps_output or any(p.kept for p in operation.byproducts))
+    def _save(self, number: int, operation: Operation, output: int) -> None:
+        """Holds the storages that backward needs; ``output`` is that of the output."""
+        saved = [] if operation.clones_input else [self.storage[operation.inputs[place]] for place in operation.keeps]
+        if operation.keeps_output:
+            saved.append(output)
+        for storage in saved:
+            self.holders[storage] += 1
+        self.saved[number] = tuple(saved)
 
     def _recompute(self, segment: int) -> None:
         """Runs the forward of a segment again, up to its last operation that keeps something."""
         first, last = self.segments[segment]
         operations = self.tape.operations
-        while last > first and not (self._needs_saved(last) and self.learns[operations[last].output]):
+        while last > first and not (operations[last].needs_saved and self.learns[operations[last].output]):
             last -= 1
         # an operation that keeps inputs alone is stopped as soon as they are kept, before it runs
         final = operations[last]
-        stops_before = not (final.keeps_output or final.clones_input or any(p.kept for p in final.byproducts))
-        for number in range(first, last + 1):
-            operation = operations[number]
+        stops_before = not (final.keeps_output or final.clones_input or final.extras)
+        for operation in operations[first : last + 1]:
             for value in operation.inputs:
                 self.uses[value] += 1
+        entering = set(self.entering[segment])
         for number in range(first, last + 1):
             operation = operations[number]
             if number == last and stops_before:
-                saved = tuple([self.storage[operation.inputs[place]] for place in operation.keeps])
-                for storage in saved:
-                    self.holders[storage] += 1
-                self.saved[number] = saved
+                self._save(number, operation, -1)
             else:
-                if operation.storage != ALIAS:
-                    self.again[len(self.sizes)] = operation.layer
-                    self.storage[operation.output] = len(self.sizes)
-                    self.sizes.append(self.tape.values[operation.output].size)
-                    self.holders.append(0)
-                self._run(number, "recompute", saves=True)
+                self._run_again(number, operation)
             for value in operation.inputs:
                 self.uses[value] -= 1
-                if not self.uses[value] and value not in self.entering:
+                if not self.uses[value] and value not in entering:
                     self._drop(self.storage[value])
 
-    def _fills(self, part: int, whole: int) -> bool:
-        """Whether a view is as large as what it is a view of."""
-        values = self.tape.values
-        return values[part].size == values[whole].size
+    def _run_again(self, number: int, operation: Operation) -> None:
+        """Runs one operation of a segment again; its output gets a new storage."""
+        if not operation.is_alias:
+            self.remade[len(self.sizes)] = operation.layer
+            self.storage[operation.output] = len(self.sizes)
+            self.sizes.append(self.given.values[operation.output])
+            self.holders.append(0)
+        self._run(number, operation, "recompute", saves=True)
+
+    # backward
 
     def _backward(self) -> None:
         """Backward in the reverse order of creation."""
-        tape, profile = self.tape, self.profile
-        sizes = [value.size for value in tape.values]
-        seed = sizes[tape.loss] if tape.loss is not None else 0
-        self.transient += seed
-        # gradients of values: a storage each, with its size, its holders, and whether it is whole
-        grads: dict[int, int] = {}
-        size_of, holders, whole = [seed], [2], [True]
-        if tape.loss is not None:
-            grads[tape.loss] = 0
-        made: set[int] = set()
-        for number in range(len(tape.operations) - 1, -1, -1):
-            operation = tape.operations[number]
-            incoming = grads.pop(operation.output, None)
-            segment = self.segment_of.get(number)
+        loss = self.tape.loss
+        if loss is not None:
+            self.pending[loss] = self._new_gradient(self.given.values[loss])
+            self.gradient_holders[0] += 1  # the caller's own
+        for number in range(len(self.tape.operations) - 1, -1, -1):
+            operation = self.tape.operations[number]
+            incoming = self.pending.pop(operation.output, None)
             if incoming is None:
-                self._forget(number, segment)
+                self._forget(number)
                 continue
-            if segment in self.waiting_segments and segment is not None and self._needs_saved(number):
+            segment = self.segment_of.get(number)
+            if segment is not None and segment in self.waiting_segments and operation.needs_saved:
                 self.waiting_segments.discard(segment)
-                first = self.segments[segment][0]
-                inside = {tape.operations[place].output for place in range(first, self.segments[segment][1] + 1)}
-                self.entering = {
-                    value
-                    for place in range(first, self.segments[segment][1] + 1)
-                    for value in tape.operations[place].inputs
-                    if value not in inside
-                }
                 self._recompute(segment)
-            outgoing: list[tuple[int, int, bool]] = []
-            for value, how in zip(operation.inputs, operation.gradients, strict=True):
-                if how == NONE or not self.learns[value]:
-                    continue
-                if how == NEW:
-                    size_of.append(sizes[value])
-                    holders.append(1)
-                    whole.append(True)
-                    self.transient += sizes[value]
-                    outgoing.append((value, len(size_of) - 1, True))
-                else:
-                    holders[incoming] += 1
-                    outgoing.append((value, incoming, how != VIEW or self._fills(value, operation.output)))
-            brief = 0
-            for parameter in operation.parameters:
-                if not tape.parameters[parameter].is_trainable:
-                    continue
-                size = tape.parameters[parameter].size
-                if self.gradients_stay or parameter in made:
-                    brief += size
-                else:
-                    self.gradients += size
-                    made.add(parameter)
-            self._note(brief + sum(operation.backward_scratch), operation.layer, operation.name, "backward")
-            holders[incoming] -= 1
-            if not holders[incoming]:
-                self.transient -= size_of[incoming]
-            self._forget(number, segment)
-            for value, gradient, is_whole in outgoing:
-                before = grads.get(value)
-                if before is None:
-                    grads[value] = gradient
-                    whole[gradient] = whole[gradient] and is_whole
-                    continue
-                if not (profile.adds_in_place and holders[before] == 1 and whole[before]):
-                    size_of.append(sizes[value])
-                    holders.append(1)
-                    whole.append(True)
-                    self.transient += sizes[value]
-                    self._note(brief, operation.layer, operation.name, "backward")
-                    holders[before] -= 1
-                    if not holders[before]:
-                        self.transient -= size_of[before]
-                    grads[value] = len(size_of) - 1
-                holders[gradient] -= 1
-                if not holders[gradient]:
-                    self.transient -= size_of[gradient]
-        self.transient -= seed
+            self._run_back(number, operation, incoming)
+        if loss is not None:
+            self._release_gradient(0)
 
-    def _forget(self, number: int, segment: int | None) -> None:
+    def _run_back(self, number: int, operation: Operation, incoming: int) -> None:
+        """Backward of one operation: its gradients are made while the incoming one and what was kept live."""
+        outgoing = self._input_gradients(operation, incoming)
+        brief = self._parameter_gradients(operation)
+        self._note(brief + self.given.backward_scratch[number], operation, "backward")
+        self._release_gradient(incoming)
+        self._forget(number)
+        for value, gradient, is_whole in outgoing:
+            before = self.pending.get(value)
+            if before is None:
+                self.pending[value] = gradient
+                self.gradient_whole[gradient] = self.gradient_whole[gradient] and is_whole
+                continue
+            if not (self.adds_in_place and self.gradient_holders[before] == 1 and self.gradient_whole[before]):
+                self.pending[value] = self._new_gradient(self.given.values[value])
+                self._note(brief, operation, "backward")
+                self._release_gradient(before)
+            self._release_gradient(gradient)
+
+    def _new_gradient(self, size: int) -> int:
+        """A new storage for the gradient of a value, with one holder."""
+        self.gradient_sizes.append(size)
+        self.gradient_holders.append(1)
+        self.gradient_whole.append(True)
+        self._change_transient(size)
+        return len(self.gradient_sizes) - 1
+
+    def _release_gradient(self, gradient: int) -> None:
+        self.gradient_holders[gradient] -= 1
+        if not self.gradient_holders[gradient]:
+            self._change_transient(-self.gradient_sizes[gradient])
+
+    def _input_gradients(self, operation: Operation, incoming: int) -> list[tuple[int, int, bool]]:
+        """For each input that learns the value, the storage of its gradient, and whether it fills that storage."""
+        outgoing = []
+        for value, how in zip(operation.inputs, operation.gradients, strict=True):
+            if how == NONE or not self.learns[value]:
+                continue
+            if how == NEW:
+                outgoing.append((value, self._new_gradient(self.given.values[value]), True))
+            else:
+                self.gradient_holders[incoming] += 1
+                outgoing.append((value, incoming, how != VIEW or self._fills(value, operation.output)))
+        return outgoing
+
+    def _fills(self, part: int, whole: int) -> bool:
+        """Whether a view is as large as what it is a view of."""
+        return self.given.values[part] == self.given.values[whole]
+
+    def _parameter_gradients(self, operation: Operation) -> int:
+        """Makes the gradients of the parameters; returns the bytes of those that are added to others and freed."""
+        brief = 0
+        for parameter in operation.parameters:
+            if not self.tape.parameters[parameter].is_trainable:
+                continue
+            size = self.given.parameters[parameter]
+            if self.gradients_stay or parameter in self.has_gradient:
+                brief += size
+            else:
+                self._change_gradients(size)
+                self.has_gradient.add(parameter)
+        return brief
+
+    def _forget(self, number: int) -> None:
         """Frees what backward of an operation needed, and at its first operation what a segment held."""
-        self.activations -= self.kept[number]
+        if self.kept[number]:
+            self._change_activations(-self.kept[number])
+            self.kept[number] = 0
         for storage in self.saved[number]:
             self._drop(storage)
-        self.kept[number] = 0
         self.saved[number] = ()
+        segment = self.segment_of.get(number)
         if segment is not None and number == self.segments[segment][0]:
             for storage in self.segment_inputs[segment]:
                 self._drop(storage)

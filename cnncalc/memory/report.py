@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from cnncalc.errors import Problem, ValueProblem, did_you_mean
-from cnncalc.memory.family import TapeFamily
 from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import Step, optimizer_named, step_of
 from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
 from cnncalc.memory.profiles import Profile, profile_named
-from cnncalc.memory.replay import Event, Machine, Trace
+from cnncalc.memory.replay import PLAIN, Event, Habits, Machine, Trace
 from cnncalc.memory.segments import Segment, joined, segments_of
 from cnncalc.units import bytes_per_element
 
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import Report
     from cnncalc.memory.allocator import Allocated
-    from cnncalc.memory.tape import Tape
+    from cnncalc.memory.replay import Level
+    from cnncalc.memory.tape import Sizes, Tape
 
 STEP = "optimizer step"
 """The place of a peak that lies in no layer."""
@@ -45,6 +45,14 @@ class Options(NamedTuple):
     checkpoint: str = "none"
 
 
+class Resident(NamedTuple):
+    """Bytes that are there throughout: parameters, buffers, and images with targets."""
+
+    parameters: int
+    buffers: int
+    inputs: int
+
+
 class Breakdown(NamedTuple):
     """The bytes at the peak by what they are for; they add up to it."""
 
@@ -55,6 +63,19 @@ class Breakdown(NamedTuple):
     inputs: int
     activations: int
     transient: int
+
+    @classmethod
+    def of(cls, there: Resident, level: Level, optimizer_state: int) -> Breakdown:
+        """The bytes at one moment beside what is there throughout."""
+        return cls(
+            there.parameters,
+            level.gradients,
+            optimizer_state,
+            there.buffers,
+            there.inputs,
+            level.activations,
+            level.transient,
+        )
 
     @property
     def total(self) -> int:
@@ -142,34 +163,46 @@ def check_options(options: Options) -> None:
             raise ValueProblem(f"{what}: expected a whole number of at least 1, found {number}")
 
 
-class Bench:
-    """Works out peaks of one net; keeps what does not change from one question to the next."""
+AnyMachine = TypeVar("AnyMachine", bound=Machine)
+
+
+class Simulation:
+    """Simulates training steps and inferences of one net for any batch; lowers the net once."""
 
     def __init__(self, report: Report, options: Options) -> None:
         check_options(options)
         self.report = report
         self.options = options
         self.profile: Profile = profile_named("torch-cuda" if options.profile == "notes" else options.profile)
-        self._families: dict[bool, TapeFamily] = {}
-        self._tapes: dict[tuple[int, bool], Tape] = {}
+        self._tapes: dict[bool, Tape] = {}
+        self._sizes: dict[tuple[int, bool], Sizes] = {}
 
-    def tape(self, batch: int, *, training: bool) -> Tape:
-        """The tape for a batch."""
-        known = self._tapes.get((batch, training))
-        if known is not None:
-            return known
-        options = self.options
-        half = options.autocast
-        if not self._families and batch == options.batch:
-            known = lower(self.report, self.profile, batch=batch, dtype=options.dtype, training=training, autocast=half)
-        else:
-            family = self._families.get(training)
-            if family is None:
-                family = TapeFamily(self.report, self.profile, dtype=options.dtype, training=training, autocast=half)
-                self._families[training] = family
-            known = family.tape(batch)
-        self._tapes[batch, training] = known
-        return known
+    def tape(self, *, training: bool) -> Tape:
+        """The tape of the net, for every batch."""
+        if training not in self._tapes:
+            options = self.options
+            self._tapes[training] = lower(
+                self.report, self.profile, dtype=options.dtype, training=training, autocast=options.autocast
+            )
+        return self._tapes[training]
+
+    def sizes(self, batch: int, *, training: bool) -> Sizes:
+        """The bytes of the tape for a batch."""
+        if (batch, training) not in self._sizes:
+            self._sizes[batch, training] = self.tape(training=training).sizes_at(batch, self.profile.rounding)
+        return self._sizes[batch, training]
+
+    def resident(self, batch: int, *, training: bool) -> Resident:
+        """What is there throughout."""
+        sizes = self.sizes(batch, training=training)
+        sources = self.tape(training=training).sources
+        return Resident(sum(sizes.parameters), sum(sizes.buffers), sum([sizes.values[source] for source in sources]))
+
+    def learned(self) -> list[int]:
+        """The bytes of each parameter that is learned."""
+        rounding = self.profile.rounding
+        parameters = self.tape(training=True).parameters
+        return [-(-parameter.size // rounding) * rounding for parameter in parameters if parameter.is_trainable]
 
     def segments(self, batch: int) -> tuple[Segment, ...]:
         """The checkpointed segments; those of ``best`` by trying."""
@@ -177,74 +210,77 @@ class Bench:
             return best_segments(self, batch)
         return segments_of(self.report, self.options.checkpoint)
 
+    def habits(self, segments: Sequence[Segment]) -> Habits:
+        """What the training loop decides for the machine."""
+        zero, micro = self.options.zero_grad, self.options.accumulate
+        return Habits(
+            zero == "before-backward",
+            zero == "zeros" or micro > 1,
+            operations_of(self.tape(training=True), segments),
+        )
+
+    def machine(
+        self,
+        kind: type[AnyMachine],
+        batch: int,
+        segments: Sequence[Segment] = (),
+        *,
+        training: bool,
+        sizes: Sizes | None = None,
+        habits: Habits | None = None,
+        logs: bool = False,
+        watch: int | None = None,
+    ) -> AnyMachine:
+        """A machine that is ready to run; ``sizes`` and ``habits`` are those of the batch and the options if None."""
+        if habits is None:
+            habits = self.habits(segments) if training else PLAIN
+        return kind(
+            self.tape(training=training),
+            self.sizes(batch, training=training) if sizes is None else sizes,
+            adds_in_place=self.profile.adds_in_place,
+            habits=habits,
+            logs=logs,
+            watch=watch,
+        )
+
     def trace(self, batch: int, segments: Sequence[Segment] = (), *, logs: bool = False) -> Trace:
         """One forward and backward."""
-        tape = self.tape(batch, training=True)
-        return Machine(
-            tape,
-            self.profile,
-            **self.habits(tape, segments, training=True),
-            logs=logs,
-        ).run(training=True)
+        return self.machine(Machine, batch, segments, training=True, logs=logs).run(training=True)
 
-    def habits(self, tape: Tape, segments: Sequence[Segment], *, training: bool) -> dict[str, Any]:
-        """What the training loop decides for the machine; an inference has none of it."""
-        if not training:
-            return {}
-        zero, micro = self.options.zero_grad, self.options.accumulate
-        return {
-            "gradients_before": zero == "before-backward",
-            "gradients_stay": zero == "zeros" or micro > 1,
-            "segments": operations_of(tape, segments),
-        }
-
-    def on_the_table(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True) -> dict[int, int]:
+    def held_by_layer(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True) -> dict[int, int]:
         """Activations and transients that are alive at the peak of forward and backward, in bytes by row."""
-        tape = self.tape(batch, training=training)
-        events = (self.trace(batch, segments, logs=True) if training else self._forward(tape, logs=True)).events
+        first = self.machine(Machine, batch, segments, training=training, logs=True)
+        events = first.run(training=training).events
         highest = max(range(len(events)), key=lambda number: events[number].total)
-        machine = Machine(
-            tape,
-            self.profile,
-            **self.habits(tape, segments, training=training),
-            watch=highest,
-        )
+        machine = self.machine(Machine, batch, segments, training=training, watch=highest)
         machine.run(training=training)
-        return machine.table
+        return machine.held_by_layer
 
     def allocated(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True) -> Allocated:
         """What PyTorch's caching allocator gives out and reserves on CUDA, simulated."""
         from cnncalc.memory.allocator import Recorder, simulate
 
-        options = self.options
-        tape = self.tape(batch, training=training)
-        machine = Recorder(
-            tape,
-            self.profile,
-            **self.habits(tape, segments, training=training),
-        )
+        sizes = self.sizes(batch, training=training)
+        machine = self.machine(Recorder, batch, segments, training=training)
         machine.run(training=training)
-        there = [parameter.size for parameter in tape.parameters]
-        there += [*tape.buffers, *(tape.values[source].size for source in tape.sources)]
-        ledger = list(machine.ledger)
+        sources = [sizes.values[source] for source in machine.tape.sources]
+        there = [*sizes.parameters, *sizes.buffers, *sources]
+        ledger = machine.ledger
         if training:
-            learned = [parameter.size for parameter in tape.parameters if parameter.is_trainable]
-            step = self.step(tape)
-            arrays = max(1, optimizer_named(options.optimizer).state)
-            there += [size for size in learned for _ in range(arrays)] if step.state else []
-            ledger += [step.steady] if step.steady else []
+            step = self.step()
+            if step.state:
+                arrays = max(1, optimizer_named(self.options.optimizer).state)
+                there += [size for size in self.learned() for _ in range(arrays)]
+            if step.steady:
+                ledger.append(step.steady)
         return simulate(there, ledger)
 
-    def _forward(self, tape: Tape, *, logs: bool = False) -> Trace:
-        return Machine(tape, self.profile, logs=logs).run(training=False)
-
-    def step(self, tape: Tape) -> Step:
+    def step(self) -> Step:
         """The optimizer's step."""
-        sizes = [parameter.size for parameter in tape.parameters if parameter.is_trainable]
         options = self.options
         return step_of(
             optimizer_named(options.optimizer),
-            sizes,
+            self.learned(),
             self.profile,
             style=options.style,
             weight_decay=options.weight_decay,
@@ -253,14 +289,9 @@ class Bench:
     def training(self, batch: int, segments: Sequence[Segment] | None = None, *, logs: bool = False) -> Training:
         """The memory of a training step."""
         chosen = tuple(self.segments(batch) if segments is None else segments)
-        tape = self.tape(batch, training=True)
         trace = self.trace(batch, chosen, logs=logs)
-        first = trace
-        if self.options.zero_grad != "start" and self.options.accumulate == 1:
-            # before the first step there are no gradients
-            first = Machine(tape, self.profile, segments=operations_of(tape, chosen)).run(training=True)
-        step = self.step(tape)
-        there = resident(tape)
+        step = self.step()
+        there = self.resident(batch, training=True)
         base = sum(there)
         after_backward = base + trace.after_backward.total
         before_step = after_backward
@@ -270,28 +301,13 @@ class Bench:
         at_step = before_step + step.state + step.steady
         peak = base + step.state + trace.peak.total
         level = trace.peak
-        name = self.report.layers[level.layer].name if level.layer >= 0 else "input"
-        place = f"{name} ({level.phase})"
-        breakdown = Breakdown(
-            there.parameters,
-            level.gradients,
-            step.state,
-            there.buffers,
-            there.inputs,
-            level.activations,
-            level.transient,
-        )
+        place = f"{self.name_of(level.layer)} ({level.phase})"
         if at_step > peak:
             peak, place = at_step, STEP
-            breakdown = Breakdown(
-                there.parameters,
-                trace.after_backward.gradients,
-                step.state,
-                there.buffers,
-                there.inputs,
-                before_step - base - trace.after_backward.gradients - trace.after_backward.transient,
-                step.steady + trace.after_backward.transient,
-            )
+            left = trace.after_backward
+            kept = before_step - base - left.gradients - left.transient
+            level = left._replace(activations=kept, transient=step.steady + left.transient)
+        first = self._first_trace(batch, chosen, trace)
         macs = [row.macs for row in self.report.layers]
         return Training(
             peak,
@@ -300,47 +316,37 @@ class Bench:
             base + step.state + trace.after_forward.total,
             after_backward + step.state,
             trace.saved,
-            breakdown,
+            Breakdown.of(there, level, step.state),
             chosen,
-            sum(sum(macs[segment.first : segment.last + 1]) for segment in chosen),
+            sum([sum(macs[segment.first : segment.last + 1]) for segment in chosen]),
             trace.events,
             at_step,
         )
 
+    def _first_trace(self, batch: int, segments: Sequence[Segment], later: Trace) -> Trace:
+        """The first step, before which there are no gradients; ``later`` is every other one."""
+        if self.options.zero_grad == "start" or self.options.accumulate > 1:
+            return later
+        habits = Habits(segments=operations_of(self.tape(training=True), segments))
+        return self.machine(Machine, batch, training=True, habits=habits).run(training=True)
+
     def inference(self, batch: int, *, logs: bool = False) -> Inference:
         """The memory of a forward pass at test time."""
-        tape = self.tape(batch, training=False)
-        trace = self._forward(tape, logs=logs)
-        there = resident(tape)
+        trace = self.machine(Machine, batch, training=False, logs=logs).run(training=False)
         level = trace.peak
-        breakdown = Breakdown(
-            there.parameters, 0, 0, there.buffers, there.inputs, max(0, level.activations), level.transient
-        )
-        name = self.report.layers[level.layer].name if level.layer >= 0 else "input"
-        return Inference(breakdown.total, name, breakdown, trace.events)
+        there = self.resident(batch, training=False)
+        breakdown = Breakdown.of(there, level._replace(activations=max(0, level.activations)), 0)
+        return Inference(breakdown.total, self.name_of(level.layer), breakdown, trace.events)
+
+    def name_of(self, layer: int) -> str:
+        """The name of the row at work; before the first of them it is the input."""
+        return self.report.layers[layer].name if layer >= 0 else "input"
 
 
-class Resident(NamedTuple):
-    """Bytes that are there throughout."""
-
-    parameters: int
-    buffers: int
-    inputs: int
-
-
-def resident(tape: Tape) -> Resident:
-    """What a tape finds there: parameters, buffers, images and targets."""
-    return Resident(
-        sum([parameter.size for parameter in tape.parameters]),
-        sum(tape.buffers),
-        sum([tape.values[source].size for source in tape.sources]),
-    )
-
-
-def operations_of(tape: Tape, segments: Sequence[Segment]) -> list[tuple[int, int]]:
+def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, int], ...]:
     """Segments of rows as stretches of operations."""
     if not segments:
-        return []
+        return ()
     first_of: dict[int, int] = {}
     last_of: dict[int, int] = {}
     for number, operation in enumerate(tape.operations):
@@ -353,25 +359,25 @@ def operations_of(tape: Tape, segments: Sequence[Segment]) -> list[tuple[int, in
         inside = [row for row in range(segment.first, segment.last + 1) if row in first_of]
         if inside:
             stretches.append((first_of[inside[0]], last_of[inside[-1]]))
-    return stretches
+    return tuple(stretches)
 
 
-def best_segments(bench: Bench, batch: int) -> tuple[Segment, ...]:
+def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
     """Segments with a low peak, found by greedy merging of ``blocks`` with the replay as judge.
 
     Neighbours are merged up to a size, for a row of sizes; from the best of these, single merges and single segments
     left out are tried as long as one helps. Of equally low peaks the one that does fewer multiply-adds again is taken.
     """
-    blocks = segments_of(bench.report, "blocks")
+    blocks = segments_of(simulation.report, "blocks")
     if not blocks:
         return ()
-    rows = bench.report.layers
+    rows = simulation.report.layers
     known: dict[tuple[Segment, ...], tuple[int, int]] = {}
 
     def judged(candidate: tuple[Segment, ...]) -> tuple[int, int]:
         if candidate not in known:
             again = sum(sum([row.macs for row in rows[s.first : s.last + 1]]) for s in candidate)
-            known[candidate] = (bench.trace(batch, candidate).peak.total, again)
+            known[candidate] = (simulation.trace(batch, candidate).peak.total, again)
         return known[candidate]
 
     weights = [sum(row.activation_bytes for row in rows[b.first : b.last + 1]) for b in blocks]
@@ -434,22 +440,22 @@ def account_memory(
     and the allocator are left out.
     """
     options = options or Options()
-    bench = Bench(report, options)
+    simulation = Simulation(report, options)
     notes = notes_rule(report, options)
     largest: tuple[tuple[str, int], ...] = ()
     if options.profile == "notes":
         training, inference = _by_the_notes(report, notes)
     else:
-        training = bench.training(options.batch, logs=logs)
-        inference = bench.inference(options.batch, logs=logs)
-        table = bench.on_the_table(options.batch, training.segments) if details else {}
-        ranked = sorted(((size, -layer) for layer, size in table.items() if layer >= 0 and size), reverse=True)
+        training = simulation.training(options.batch, logs=logs)
+        inference = simulation.inference(options.batch, logs=logs)
+        held = simulation.held_by_layer(options.batch, training.segments) if details else {}
+        ranked = sorted(((size, -layer) for layer, size in held.items() if layer >= 0 and size), reverse=True)
         largest = tuple((report.layers[-layer].name, size) for size, layer in ranked)
     allocator = None
     if details and options.profile in ("torch-cuda", "torch-fake"):
         allocator = (
-            bench.allocated(options.batch, training.segments),
-            bench.allocated(options.batch, training=False),
+            simulation.allocated(options.batch, training.segments),
+            simulation.allocated(options.batch, training=False),
         )
     warnings = _warnings(report, options)
     return MemoryReport(report.name, options, training, inference, notes, report, largest, allocator, warnings)
@@ -476,7 +482,7 @@ def _warnings(report: Report, options: Options) -> tuple[Problem, ...]:
     found = []
     for row in report.layers:
         values = options.batch * row.output.height * row.output.width
-        if row.kind == "bn" and values == 1:
+        if row.layer.normalizes_batch and values == 1:
             message = f"{row.name}: PyTorch refuses to train BN with one value a channel, as here with batch 1 on 1x1"
             found.append(Problem("bn-one-value", message, row.span, "train with a batch of at least 2", "warning"))
     return tuple(found)

@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.layers.pooling import Pooling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,9 +65,9 @@ def _blocks(report: Report) -> tuple[Segment, ...]:
     if inner:
         return tuple(sorted((Segment(block, *extents[block]) for block in inner), key=lambda segment: segment.first))
     segments = []
-    first = next((row.index for row in rows if row.kind != "input"), 0)
+    first = next((row.index for row in rows if row.sources), 0)
     for row in rows:
-        if row.kind in ("pool", "avgpool", "lppool", "subsample") and row.output.height > 1:
+        if isinstance(row.layer, Pooling) and row.output.height > 1:
             segments.append(Segment(f"{rows[first].name}..{row.name}", first, row.index))
             first = row.index + 1
     return tuple(segment for segment in segments if _is_closed(report, segment))

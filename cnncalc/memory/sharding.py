@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
-    from cnncalc.memory.report import Bench
+    from cnncalc.memory.report import Simulation
 
 
-class Several(NamedTuple):
+class Sharding(NamedTuple):
     """Bytes on each of ``devices``: by a formula, with activations from the replay; largest batch of one device."""
 
     devices: int
@@ -52,20 +52,22 @@ class Several(NamedTuple):
         return {**self._asdict(), "peak_bytes": self.peak_bytes, "method": "formula"}
 
 
-def on_several(bench: Bench, batch: int, devices: int, zero: int, room: int) -> Several:
+def sharded(simulation: Simulation, batch: int, devices: int, zero: int, room: int) -> Sharding:
     """What each of several devices holds for a batch of its own."""
     from cnncalc.memory.fit import largest_batch
 
-    def share(batch: int) -> Several:
-        training = bench.training(batch)
-        tape = bench.tape(batch, training=True)
-        parameters = sum(parameter.size for parameter in tape.parameters)
-        learned = sum(parameter.size for parameter in tape.parameters if parameter.is_trainable)
+    tape = simulation.tape(training=True)
+    sizes = simulation.sizes(1, training=True).parameters
+    parameters = sum(sizes)
+    learned = sum(simulation.learned())
+    by_layer: dict[int, int] = {}
+    for parameter, size in zip(tape.parameters, sizes, strict=True):
+        by_layer[parameter.layer] = by_layer.get(parameter.layer, 0) + size
+    biggest = max(by_layer.values(), default=0)
+
+    def share(batch: int) -> Sharding:
+        training = simulation.training(batch)
         state = training.breakdown.optimizer_state
-        largest: dict[int, int] = {}
-        for parameter in tape.parameters:
-            largest[parameter.layer] = largest.get(parameter.layer, 0) + parameter.size
-        biggest = max(largest.values(), default=0)
         rest = training.breakdown
         others = rest.buffers + rest.inputs + rest.activations + rest.transient
 
@@ -73,7 +75,7 @@ def on_several(bench: Bench, batch: int, devices: int, zero: int, room: int) -> 
             return -(-count // devices) if zero >= stage else count
 
         in_flight = learned if zero == 0 and devices > 1 else biggest if zero == 3 else 0
-        return Several(devices, zero, part(parameters, 3), part(learned, 2), part(state, 1), in_flight, others, 0)
+        return Sharding(devices, zero, part(parameters, 3), part(learned, 2), part(state, 1), in_flight, others, 0)
 
     found = largest_batch(lambda batch: share(batch).peak_bytes, room)
     return share(batch)._replace(largest_batch=found)

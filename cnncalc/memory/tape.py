@@ -1,82 +1,92 @@
-"""The tape: a net as the primitive operations that a framework runs, each with what it makes, keeps and gives back.
+"""The tape: a net as the primitive operations a framework runs, each with what it makes, keeps and gives back.
 
-A layer becomes one operation or several; the machine in :mod:`cnncalc.memory.replay` knows operations alone.
+A layer becomes one operation or several; the machine in :mod:`cnncalc.memory.replay` knows operations alone. A tape
+holds for every batch: its sizes are :class:`~cnncalc.layers.memory.Size`, and :meth:`Tape.sizes` evaluates them.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-NEW, ALIAS = "new", "alias"
-"""An output in memory of its own, or in that of the first input (a view, or worked out in place)."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-SAME, VIEW, NONE = "same", "view", "none"
-"""Gradients of an input besides NEW: the incoming gradient itself, a view of it, or none at all."""
+    from cnncalc.layers.memory import Size
+
+NEW, SAME, VIEW, NONE = "new", "same", "view", "none"
+"""Gradients of an input: a new tensor, the incoming gradient itself, a view of it, or none at all."""
 
 
 class Value(NamedTuple):
-    """A tensor of the forward pass: its bytes, the row that made it, and what it is for."""
+    """A tensor of the forward pass: its bytes, the row that made it, and whether a gradient reaches it."""
 
-    size: int
+    size: Size
     layer: int
-    role: str = "activations"
-
-
-class ByProduct(NamedTuple):
-    """A tensor that an operation makes beside its output: kept until backward, or gone when the operation ends."""
-
-    size: int
-    kept: bool
+    learns: bool = False
 
 
 class Operation(NamedTuple):
     """One primitive operation.
 
-    ``inputs`` and ``output`` are places in the tape's values. ``keeps`` are the inputs (by position) that backward
-    needs; ``gradients`` has one word an input. ``parameters`` are places in the tape's parameters whose gradients
-    backward makes. ``scratch`` are bytes that live while the operation runs beside all that it gives,
-    ``backward_scratch`` those of its backward: tensors that are gone when it ends, or (negative) results that are not
-    yet there when most of it lives.
+    ``inputs`` and ``output`` are places in the tape's values; ``is_alias``: the output lies in the memory of the first
+    input (a view, or worked out in place). ``keeps`` are the inputs (by position) that backward needs; with
+    ``clones_input`` a copy of the first is kept instead. ``extras`` are the bytes of tensors made beside the output and
+    kept for backward. ``gradients`` has one word an input. ``parameters`` are places in the tape's parameters whose
+    gradients backward makes. ``backward_scratch`` are temporaries of backward; negative ones are results that are made
+    after the temporaries are freed.
     """
 
     name: str
     layer: int
     inputs: tuple[int, ...]
     output: int
-    storage: str = NEW
+    is_alias: bool = False
     keeps: tuple[int, ...] = ()
     keeps_output: bool = False
     clones_input: bool = False
-    byproducts: tuple[ByProduct, ...] = ()
+    extras: tuple[Size, ...] = ()
     gradients: tuple[str, ...] = (NEW,)
     parameters: tuple[int, ...] = ()
-    scratch: int = 0
-    backward_scratch: tuple[int, ...] = ()
+    backward_scratch: tuple[Size, ...] = ()
+
+    @property
+    def needs_saved(self) -> bool:
+        """Whether backward needs anything that forward has kept."""
+        return bool(self.keeps or self.keeps_output or self.extras)
 
 
 class Parameter(NamedTuple):
-    """A parameter array: its bytes, its row, and whether it is learned."""
+    """A parameter array: its bytes, its row, whether it is learned, and its elements."""
 
     size: int
     layer: int
-    is_trainable: bool = True
-    elements: int = 0
+    is_trainable: bool
+    elements: int
 
 
 class Frame(NamedTuple):
-    """A call of a block: while operations first..last run, the caller holds ``held``, the volumes that enter."""
+    """A call of a block: while operations first..last run, the caller holds ``held``, the values that enter."""
 
-    name: str
     first: int
     last: int
     held: tuple[int, ...]
 
 
+class Sizes(NamedTuple):
+    """The bytes of a tape for one batch: by value, by parameter, by buffer, and sums by operation."""
+
+    values: list[int]
+    parameters: list[int]
+    buffers: list[int]
+    extras: list[int]
+    backward_scratch: list[int]
+
+
 class Tape(NamedTuple):
     """A whole step or inference: values, operations in the order in which they run, and what is there throughout.
 
-    ``sources`` are the values that are there before (images, targets); ``logits`` and ``losses`` live until the step
-    ends.
+    ``parameters`` and ``buffers`` (bytes each) are there throughout, ``sources`` are the values that are there before
+    the first operation (images, targets), ``results`` and ``loss`` live until the end.
     """
 
     values: tuple[Value, ...]
@@ -87,3 +97,29 @@ class Tape(NamedTuple):
     results: tuple[int, ...]
     frames: tuple[Frame, ...]
     loss: int | None = None
+
+    def sizes(self, measure: Callable[[int, int], int]) -> Sizes:
+        """Every size as ``measure(fixed, per_image)`` gives it."""
+        extras = [0] * len(self.operations)
+        scratch = [0] * len(self.operations)
+        for number, operation in enumerate(self.operations):
+            if operation.extras:
+                extras[number] = sum([measure(*size) for size in operation.extras])
+            if operation.backward_scratch:
+                scratch[number] = sum([measure(*size) for size in operation.backward_scratch])
+        return Sizes(
+            [measure(*value.size) for value in self.values],
+            [measure(parameter.size, 0) for parameter in self.parameters],
+            [measure(size, 0) for size in self.buffers],
+            extras,
+            scratch,
+        )
+
+    def sizes_at(self, batch: int, rounding: int) -> Sizes:
+        """Every size in bytes for a batch, each rounded up to a multiple of ``rounding``."""
+
+        def measure(fixed: int, per_image: int) -> int:
+            total = fixed + per_image * batch
+            return -(-total // rounding) * rounding if total >= 0 else total // rounding * rounding
+
+        return self.sizes(measure)

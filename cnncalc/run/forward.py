@@ -102,7 +102,7 @@ def run(
         inputs = [arrays[source] for source in row.sources] if row.sources else [_laid_out(images[row.name])]
         parameters = weights[row.index]
         meter.reset()
-        if row.in_place and row.layer.may_work_in_place() is not False and not row.layer.is_view:
+        if row.in_place and not row.layer.is_view_at_test_time:
             parameters = {**parameters, "out": inputs[0]}
         with np.errstate(all="ignore"):  # whether all is finite is said once, at the end
             output = row.layer.forward(meter, *inputs, **parameters)

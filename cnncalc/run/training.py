@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnncalc.layers.base import Saved
+from cnncalc.layers.memory import Saved
 from cnncalc.layers.planes import pieces, pixels, planes
 from cnncalc.run.optimizers import Optimizer
 
@@ -193,10 +193,7 @@ class Pass:
         layer, trainer = row.layer, self.trainer
         parameters = trainer.weights[row.index]
         inputs = [self.arrays[source] for source in row.sources]
-        wanted = layer.may_work_in_place()
-        in_place = not layer.is_view and (
-            bool(wanted) if row.kind == "dropout" else row.in_place and wanted is not False
-        )
+        in_place = row.in_place_in_training and not layer.is_view
         learns = trainer.learns[row.index]
         learned = bool(trainer.learned[row.index])
         keeping = layer.keeping(row.input_volumes, row.output, in_place=in_place, learns=learned)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
-from cnncalc.memory.report import Bench, Options, resident
+from cnncalc.memory.report import Options, Simulation
 from cnncalc.run.forward import draw_images
 from cnncalc.run.live import Watch
 from cnncalc.run.training import Trainer, draw_targets
@@ -85,8 +85,8 @@ def verify_training(
     if report.dtype not in DTYPES:
         raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
     options = Options(profile="numpy", batch=report.batch, dtype=report.dtype, optimizer=optimizer)
-    bench = Bench(report, options)
-    expected = bench.training(report.batch, logs=True)
+    simulation = Simulation(report, options)
+    expected = simulation.training(report.batch, logs=True)
     needed = max(expected.peak_bytes, expected.first_step_peak_bytes) + SCRATCH_BYTES
     limit = available_bytes() if memory is None else memory
     if needed > limit:
@@ -109,10 +109,9 @@ def verify_training(
         raise _too_large(report, needed, limit) from None
     finally:
         watch.close()
-    tape = bench.tape(report.batch, training=True)
-    base = sum(resident(tape))
+    base = sum(simulation.resident(report.batch, training=True))
     comparisons = (
-        Comparison("resident", base + bench.step(tape).before_first, there),
+        Comparison("resident", base + simulation.step().before_first, there),
         Comparison("after_forward", expected.after_forward_bytes, watch.marks["after forward"]),
         Comparison("after_backward", expected.after_backward_bytes, watch.marks["after backward"]),
         Comparison("saved", expected.saved_bytes, done.saved_bytes),
@@ -120,7 +119,7 @@ def verify_training(
         Comparison("first_step_peak", expected.first_step_peak_bytes, firsts),
     )
     levels: dict[tuple[str, str], int] = {("optimizer step", "optimizer step"): expected.after_backward_bytes}
-    base += bench.step(tape).state
+    base += simulation.step().state
     for event in expected.events:
         key = (event.name, event.phase)
         levels[key] = max(base + event.total, levels.get(key, 0))

@@ -12,11 +12,11 @@ from cnncalc.units import plural
 if TYPE_CHECKING:
     from cnncalc.memory.devices import Device
     from cnncalc.memory.fit import Fit, FitReport
-    from cnncalc.memory.sharding import Several
+    from cnncalc.memory.sharding import Sharding
 
 
 def fit_document(
-    fit: FitReport, *, notation: Notation = USUAL, device: Device | None = None, several: Several | None = None
+    fit: FitReport, *, notation: Notation = USUAL, device: Device | None = None, several: Sharding | None = None
 ) -> Document:
     """The largest batches, and the effect of other options."""
     options = fit.options
@@ -84,7 +84,7 @@ def _verdict(part: Fit, room: int, notation: Notation) -> str:
     return f"not one image fits: peak {notation.size(part.peak_bytes)}, {missing} too much"
 
 
-def _data(fit: FitReport, device: Device | None, several: Several | None) -> dict[str, Any]:
+def _data(fit: FitReport, device: Device | None, several: Sharding | None) -> dict[str, Any]:
     options = fit.options
     found: dict[str, Any] = {
         "schema": 1,

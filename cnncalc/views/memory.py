@@ -11,6 +11,7 @@ from cnncalc.units import format_bytes, percent, plural
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cnncalc.layers.memory import Size
     from cnncalc.memory.replay import Event
     from cnncalc.memory.report import Breakdown, MemoryReport
 
@@ -295,15 +296,15 @@ def why_document(memory: MemoryReport, name: str, *, units: str = "iec") -> Docu
 def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
     """What one layer keeps for backward and why, and what its backward makes."""
     from cnncalc.analysis.report import require_layer
-    from cnncalc.memory.report import Bench
+    from cnncalc.memory.report import Simulation
 
     row = require_layer(memory.report, name)
     options = memory.options
-    bench = Bench(memory.report, options)
-    tape = bench.tape(options.batch, training=True)
+    simulation = Simulation(memory.report, options)
+    tape = simulation.tape(training=True)
 
-    def size(count: int) -> str:
-        return format_bytes(count, units)
+    def shown(size: Size) -> str:
+        return format_bytes(size.at(options.batch, simulation.profile.rounding), units)
 
     lines = [f"{row.name} of {memory.architecture}: {row.label}, {plural(options.batch, 'image')}, {options.dtype}"]
     reason = row.layer.why_input
@@ -315,7 +316,7 @@ def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
         if operation.clones_input:
             value = tape.values[operation.inputs[0]]
             kept = True
-            lines.append(f"keeps a copy of its input, {size(value.size)}: it works in place, and {reason}")
+            lines.append(f"keeps a copy of its input, {shown(value.size)}: it works in place, and {reason}")
         else:
             for place in dict.fromkeys(operation.keeps):
                 value = tape.values[operation.inputs[place]]
@@ -323,25 +324,25 @@ def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
                 what = "its input" if value.layer != row.index else "an intermediate result"
                 whose = f" (the output of {owner.name})" if value.layer != row.index else ""
                 kept = True
-                lines.append(f"keeps {what}{whose}, {size(value.size)}: {reason}")
+                lines.append(f"keeps {what}{whose}, {shown(value.size)}: {reason}")
         if operation.keeps_output:
             kept = True
             value = tape.values[operation.output]
             reason = f"the gradient of {row.kind.upper()} is worked out from it"
-            lines.append(f"keeps its output, {size(value.size)}: {reason}")
-        for product in operation.byproducts:
-            if product.kept:
-                kept = True
-                lines.append(f"keeps what it made beside its output, {size(product.size)}: {row.layer.why_byproducts}")
+            lines.append(f"keeps its output, {shown(value.size)}: {reason}")
+        for extra in operation.extras:
+            kept = True
+            lines.append(f"keeps what it made beside its output, {shown(extra)}: {row.layer.why_byproducts}")
     if not kept:
         lines.append(f"keeps nothing: the gradient of {row.kind.upper()} needs none of its numbers")
     made = {operation.output: operation for operation in mine}
     output = mine[-1].output
-    while output in made and made[output].storage == "alias":
+    while output in made and made[output].is_alias:
         output = made[output].inputs[0]
     if output not in made:
         lines.append("its output lies in the memory of its input")
-    learned = sum(tape.parameters[place].size for operation in mine for place in operation.parameters)
+    sizes = simulation.sizes(options.batch, training=True).parameters
+    learned = sum([sizes[place] for operation in mine for place in operation.parameters])
     if learned:
-        lines.append(f"backward makes gradients of its parameters, {size(learned)}")
+        lines.append(f"backward makes gradients of its parameters, {format_bytes(learned, units)}")
     return lines

@@ -194,7 +194,7 @@ def test_nothing_is_recorded_of_a_run_with_a_broken_file(repository: Path, capsy
     code, _, err = check(capsys, "nets", "--record", "base.json")
 
     assert code == 2
-    assert "base.json is not written, since not every file could be measured" in err
+    assert "base.json is not written: not every file could be measured" in err
     assert not (repository / "base.json").exists()
 
 

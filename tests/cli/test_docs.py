@@ -69,7 +69,7 @@ def write(folder: Path, text: str, name: str = "a.md") -> Path:
 def test_a_document_is_brought_up_to_date(tmp_path: Path) -> None:
     file = write(tmp_path, STALE)
 
-    assert called(tmp_path, "a.md") == (0, "a.md: 2 markers, 2 brought up to date\n", "")
+    assert called(tmp_path, "a.md") == (0, "a.md: 2 markers, 2 updated\n", "")
     assert file.read_text() == FRESH
     assert called(tmp_path, "a.md") == (0, "a.md: 2 markers, up to date\n", "")
     assert file.read_text() == FRESH
@@ -153,7 +153,7 @@ def test_a_link_stays_one_and_its_target_is_written(tmp_path: Path) -> None:
     file = write(tmp_path, STALE, "inside/a.md")
     (tmp_path / "b.md").symlink_to(file)
 
-    assert called(tmp_path, "b.md", "inside") == (0, "b.md: 2 markers, 2 brought up to date\n", "")
+    assert called(tmp_path, "b.md", "inside") == (0, "b.md: 2 markers, 2 updated\n", "")
     assert (tmp_path / "b.md").is_symlink()
     assert file.read_text() == FRESH
 
@@ -163,7 +163,7 @@ def test_files_lie_beside_the_target_of_a_link(tmp_path: Path) -> None:
     file = write(tmp_path, "<!-- cnncalc: value mine.yaml parameters -->?<!-- /cnncalc -->", "inside/a.md")
     (tmp_path / "README").symlink_to(file)
 
-    assert called(tmp_path, "README") == (0, "README: 1 marker, 1 brought up to date\n", "")
+    assert called(tmp_path, "README") == (0, "README: 1 marker, 1 updated\n", "")
     assert file.read_text() == "<!-- cnncalc: value mine.yaml parameters -->386<!-- /cnncalc -->"
 
 
@@ -176,7 +176,7 @@ def test_folders_are_searched(tmp_path: Path) -> None:
 
     assert called(tmp_path, ".", "empty", "d.adoc") == (
         0,
-        "e.md: 2 markers, 2 brought up to date\n"
+        "e.md: 2 markers, 2 updated\n"
         "b/b.md: 2 markers, up to date\n"
         "empty: no document\n"
         ".: 3 documents without a marker\n",
@@ -232,7 +232,7 @@ def test_every_syntax_at_once(tmp_path: Path) -> None:
 def test_the_syntax_may_be_said(tmp_path: Path) -> None:
     file = write(tmp_path, f"% cnncalc: value '{TINY}' parameters\n% /cnncalc\n", "a.txt")
 
-    assert called(tmp_path, "a.txt", "--syntax", "latex") == (0, "a.txt: 1 marker, 1 brought up to date\n", "")
+    assert called(tmp_path, "a.txt", "--syntax", "latex") == (0, "a.txt: 1 marker, 1 updated\n", "")
     assert file.read_text().splitlines()[1] == "3666"
 
 
@@ -246,7 +246,7 @@ def test_a_document_with_a_mistake_is_left_as_it_is_and_others_are_not(tmp_path:
 
     assert called(tmp_path, "a.md", "b.md") == (
         2,
-        "a.md: left as it is\nb.md: 2 markers, 2 brought up to date\n",
+        "a.md: not changed\nb.md: 2 markers, 2 updated\n",
         "a.md:13:15: error[unknown-key]: a net has no 'paramters'; did you mean 'parameters'?\n"
         "   |\n"
         "13 | <!-- cnncalc: value vgg16 paramters -->\n"
@@ -313,19 +313,19 @@ FAILURES = {
         "  = hint: cnncalc table --help\n"
     ),
     "table -": (
-        "a.md:1:15: error[input]: there is no standard input here: name a file, a net or a pattern\n"
+        "a.md:1:15: error[input]: a call in a document has no standard input: name a file, a net or a pattern\n"
         "  |\n"
         "1 | <!-- cnncalc: table - -->\n"
         "  |               ^^^^^^^\n"
     ),
     "table vgg16 --output out.md": (
-        "a.md:1:15: error[usage]: a call in a document writes no file: what it prints is put into the document\n"
+        "a.md:1:15: error[usage]: a call in a document cannot write a file: its output goes into the document\n"
         "  |\n"
         "1 | <!-- cnncalc: table vgg16 --output out.md -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
     ),
     "check vgg16 --no-rules --record out.json": (
-        "a.md:1:15: error[usage]: a call in a document writes no file: what it prints is put into the document\n"
+        "a.md:1:15: error[usage]: a call in a document cannot write a file: its output goes into the document\n"
         "  |\n"
         "1 | <!-- cnncalc: check vgg16 --no-rules --record out.json -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
@@ -359,7 +359,7 @@ def test_calls_that_fail(tmp_path: Path, call: str, message: str) -> None:
     text = f"<!-- cnncalc: {call} -->\n<!-- /cnncalc -->\n"
     file = write(tmp_path, text)
 
-    assert called(tmp_path, "a.md") == (2, "a.md: left as it is\n", message)
+    assert called(tmp_path, "a.md") == (2, "a.md: not changed\n", message)
     assert file.read_text() == text
     assert list(tmp_path.iterdir()) == [file]
 
@@ -368,7 +368,7 @@ def test_a_check_that_fails_is_an_answer(tmp_path: Path) -> None:
     """Exit code 1 is a result, which a document may show."""
     file = write(tmp_path, "<!-- cnncalc: check lenet5 --no-rules --max parameters=1K -->\n<!-- /cnncalc -->\n")
 
-    assert called(tmp_path, "a.md") == (0, "a.md: 1 marker, 1 brought up to date\n", "")
+    assert called(tmp_path, "a.md") == (0, "a.md: 1 marker, 1 updated\n", "")
     assert "lenet5  parameters  60.00K  max 1K  6000.0 %  over\n" in file.read_text()
 
 
@@ -377,7 +377,7 @@ def test_warnings_of_a_call_are_said_with_its_place(tmp_path: Path) -> None:
 
     code, output, errors = called(tmp_path, "a.md")
 
-    assert (code, output) == (0, "a.md: 1 marker, 1 brought up to date\n")
+    assert (code, output) == (0, "a.md: 1 marker, 1 updated\n")
     assert errors.startswith(
         "a.md:1:15: warning[call-warning]: this call warns:\n"
         "  |\n"
@@ -392,10 +392,10 @@ def test_warnings_of_a_call_are_said_with_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"a\n\xff", "a.md is not a text in UTF-8: line 2, byte 2 is 0xff"),
-        (b"a\r\n\rb\x00", "a.md is not a text in UTF-8: line 3, byte 5 is 0x00"),
-        (b"\x00\xff", "a.md is not a text in UTF-8: line 1, byte 0 is 0x00"),
-        ("<!-- x -->\n".encode("utf-16"), "a.md is not a text in UTF-8: line 1, byte 0 is 0xff"),
+        (b"a\n\xff", "a.md is not UTF-8 text: line 2, byte 2 is 0xff"),
+        (b"a\r\n\rb\x00", "a.md is not UTF-8 text: line 3, byte 5 is 0x00"),
+        (b"\x00\xff", "a.md is not UTF-8 text: line 1, byte 0 is 0x00"),
+        ("<!-- x -->\n".encode("utf-16"), "a.md is not UTF-8 text: line 1, byte 0 is 0xff"),
     ],
 )
 def test_what_is_not_text_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
@@ -415,9 +415,9 @@ def test_what_is_not_text_is_refused(tmp_path: Path, data: bytes, message: str) 
         ([""], "error[unreadable]: cannot read '': No such file or directory\n"),
         (
             ["a.txt"],
-            "error[unknown-syntax]: the syntax of a.txt is not known by its name (known: .md .markdown .mdown .mkd "
+            "error[unknown-syntax]: unknown syntax of a.txt (known endings: .md .markdown .mdown .mkd "
             ".html .htm .xhtml .rst .tex .ltx .adoc .asciidoc .asc)\n"
-            "  = hint: --syntax markdown|html|rst|latex|asciidoc says it\n",
+            "  = hint: --syntax markdown|html|rst|latex|asciidoc\n",
         ),
         (
             ["a.txt", "--syntax", "tex"],
@@ -527,7 +527,7 @@ def test_what_a_killed_process_of_the_same_number_left_is_no_hindrance(tmp_path:
     file = write(tmp_path, STALE)
     left = write(tmp_path, "half of", f"a.md.{os.getpid()}.tmp")
 
-    assert called(tmp_path, "a.md") == (0, "a.md: 2 markers, 2 brought up to date\n", "")
+    assert called(tmp_path, "a.md") == (0, "a.md: 2 markers, 2 updated\n", "")
     assert file.read_text() == FRESH
     assert not left.exists()
 
@@ -548,7 +548,7 @@ def test_a_document_that_somebody_changes_meanwhile_keeps_the_change(
     assert called(tmp_path, "a.md") == (
         2,
         "",
-        "error[changed]: a.md was changed while its calls were made, so it is left as it is\n"
+        "error[changed]: a.md was changed while its calls ran, so it is not written\n"
         "  = hint: run cnncalc docs again\n",
     )
     assert file.read_text() == STALE + more
@@ -562,7 +562,7 @@ def test_a_title_that_reads_like_a_marker_is_shown_as_it_is(tmp_path: Path) -> N
     calls = ("value n.yaml title", "table n.yaml", "table n.yaml --format markdown", "table n.yaml --format html")
     write(tmp_path, "".join(f"<!-- cnncalc: {call} -->\n<!-- /cnncalc -->\n" for call in calls))
 
-    assert called(tmp_path, "a.md") == (0, "a.md: 4 markers, 4 brought up to date\n", "")
+    assert called(tmp_path, "a.md") == (0, "a.md: 4 markers, 4 updated\n", "")
     assert called(tmp_path, "--check", "a.md") == (0, "a.md: 4 markers, up to date\n", "")
 
 
@@ -585,7 +585,7 @@ def test_a_picture_lies_beside_its_document(tmp_path: Path) -> None:
 
     assert called(tmp_path, "--check", "inside/a.md")[0] == 1
     assert not (tmp_path / "inside/pictures").exists()
-    assert called(tmp_path, "inside/a.md") == (0, "inside/a.md: 1 marker, 1 brought up to date\n", "")
+    assert called(tmp_path, "inside/a.md") == (0, "inside/a.md: 1 marker, 1 updated\n", "")
     drawing = (tmp_path / "inside/pictures/a.svg").read_text()
     assert drawing == cnncalc("plot", "lenet5").stdout
     assert file.read_text().splitlines()[1].startswith("![Two bar charts over the layers of lenet5")
@@ -609,7 +609,7 @@ def test_a_picture_is_held_too(tmp_path: Path, change: str, found: str) -> None:
         f"a.md:1: stale: plot lenet5 --output pictures/a.svg (pictures/a.svg {found})\na.md: 1 marker, 1 stale\n",
         "",
     )
-    assert called(tmp_path, "a.md") == (0, "a.md: 1 marker, 1 brought up to date\n", "")
+    assert called(tmp_path, "a.md") == (0, "a.md: 1 marker, 1 updated\n", "")
     assert picture.read_text() == right
 
 
@@ -637,7 +637,7 @@ def test_a_picture_does_not_leave_the_folder_by_a_link(tmp_path: Path) -> None:
     code, output, errors = called(tmp_path, "inside/a.md")
 
     assert (code, output) == (2, "")
-    assert "error[picture]: pictures/a.svg cannot be written: it leads out of the document's folder\n" in errors
+    assert "error[picture]: pictures/a.svg cannot be written: it is outside of the document's folder\n" in errors
     assert not (tmp_path / "a.svg").exists()
 
 

@@ -99,12 +99,12 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         (
             ["table", "INPUT", "-"],
             "error[usage]: cnncalc table takes no further argument: -\n"
-            "  = hint: a pattern goes into quotes, or the shell cuts it at blanks and takes '>' for a file\n",
+            "  = hint: put a pattern in quotes, or the shell splits it at blanks and takes '>' for a file\n",
         ),
         (
             ["table", "-> FC"],
             "error[usage]: cnncalc table has no option '->'\n"
-            "  = hint: an argument that begins with '-' goes behind '--'\n",
+            "  = hint: put an argument that begins with '-' after '--'\n",
         ),
         (
             ["table", TINY, "--set", "a=1", "--set", "a=2"],
@@ -116,7 +116,7 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         ),
         (
             ["table", TINY, "--set", "2=a"],
-            "error[usage]: --set: '2' is no name of a variable: it holds letters, digits and '_'\n"
+            "error[usage]: --set: '2' is not a variable name, which has letters, digits and '_'\n"
             "  = hint: cnncalc table --help\n",
         ),
         (
@@ -141,11 +141,11 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         ),
         (
             ["table", TINY, "--columns", "layer", "--format", "json"],
-            "error[usage]: --columns is for a table of rows and columns; --format json always has every key\n",
+            "error[usage]: --columns needs a format with rows and columns; --format json always has every key\n",
         ),
         (
             ["show", TINY, "--format", "csv"],
-            "error[usage]: --format csv is for --as layers; --as pattern is a text of its own\n",
+            "error[usage]: --format csv is for --as layers; --as pattern has its own format\n",
         ),
         (["explain", TINY, "conv2"], "error[unknown-layer]: pattern has no layer 'conv2'; did you mean 'conv1'?\n"),
         (

@@ -178,7 +178,7 @@ def test_bars_show_the_shares_of_the_totals() -> None:
     """conv1 has 693 of 995 numbers, 196 of 3,666 parameters, 18,711 of 22,176 MACs."""
     done = called("table", NET, "--bars", "--columns", "layer,activation_share")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--bars has columns of its own" in done.stderr
+    assert "--bars chooses the columns" in done.stderr
 
     rows = {line.partition(" ")[0]: line for line in called("table", NET, "--bars").stdout.splitlines()}
 
@@ -206,18 +206,21 @@ def test_a_column_of_shares_in_a_file_for_programs() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (["table", NET, "--short", "--format", "csv"], "--short is for people; --format csv always has exact integers"),
-        (["list", "--short", "--format", "json"], "--short is for people; --format json always has exact integers"),
+        (
+            ["table", NET, "--short", "--format", "csv"],
+            "--short does not apply: --format csv always has exact integers",
+        ),
+        (["list", "--short", "--format", "json"], "--short does not apply: --format json always has exact integers"),
         (
             ["list", "--columns", "name", "--format", "json"],
-            "--columns is for a table of rows and columns; --format json always has every key",
+            "--columns needs a format with rows and columns; --format json always has every key",
         ),
         (["diff", NET, NET, "--columns", "layers"], "no column 'layers'; did you mean 'layer'?"),
         (["memory", NET, "--columns", "train"], "no column 'train'; did you mean 'training'?"),
         (["memory", NET, "--columns", "share,share"], "the column 'share' is named twice"),
         (
             ["table", NET, "--bars", "--style", "notes"],
-            "--bars has columns of its own and does not go with --style notes",
+            "--bars chooses the columns and excludes --style notes",
         ),
     ],
 )

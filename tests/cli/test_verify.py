@@ -194,6 +194,6 @@ def test_a_training_step_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_optimizer_without_train_and_an_unknown_one_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["verify", NET, "--optimizer", "adam"]) == 2
-    assert "--optimizer is for a training step" in capsys.readouterr()[1]
+    assert "--optimizer needs a training step" in capsys.readouterr()[1]
     assert run(["verify", NET, "--train", "--optimizer", "adma"]) == 2
     assert "no optimizer 'adma'; did you mean 'adam'?" in capsys.readouterr()[1]

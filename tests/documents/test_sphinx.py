@@ -98,7 +98,7 @@ def test_latex(project: Path) -> None:
     assert (code, errors) == (0, "")
     text = (project / "latex/nets.tex").read_text(encoding="utf-8")
     assert "has 138.4M parameters" in text
-    assert "Two bar charts over the depth of lenet5" in text
+    assert "Two bar charts over the layers of lenet5" in text
     assert "325,680" in text
 
 
@@ -147,7 +147,7 @@ def test_mistakes_have_their_line(project: Path) -> None:
         f"{place}:9: ERROR: cnncalc: <pattern>:1:16: error[window-too-large]: conv1: the window must fit into the "
         "volume, but kernel 11 is larger than height 9",
         f"{place}:11: ERROR: cnncalc: the call cannot be split into words: no closing quotation",
-        f"{place}:13: ERROR: cnncalc: error[usage]: a call in a document writes no file: what it prints is put into "
-        "the document",
+        f"{place}:13: ERROR: cnncalc: error[usage]: a call in a document cannot write a file: its output goes "
+        "into the document",
     ]
     assert build(project, "html", "-W", "-E")[0] != 0

@@ -14,7 +14,7 @@ from cnncalc.language.catalogue import names
 from cnncalc.memory.curve import curve_of, upper_envelope
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.profiles import PROFILES
-from cnncalc.memory.report import Bench, Options, account_memory
+from cnncalc.memory.report import Options, Simulation, account_memory
 from cnncalc.memory.segments import segments_of
 from tests.random_nets import examples, random_design, seeds
 
@@ -30,18 +30,18 @@ BATCHES = (1, 2, 3, 7, 8, 32, 100, 1000)
 def differences(report: Report, options: Options, batches: tuple[int, ...], curve: Curve | None = None) -> list[str]:
     """Where the curve and the account of a batch say different things, for every optimizer."""
     segments = segments_of(report, options.checkpoint)
-    curve = curve or curve_of(Bench(report, options), segments)
+    curve = curve or curve_of(Simulation(report, options), segments)
     found = []
     for batch in batches:
-        bench = Bench(report, options._replace(batch=batch))
-        inference = bench.inference(batch)
+        simulation = Simulation(report, options._replace(batch=batch))
+        inference = simulation.inference(batch)
         if curve.inference(batch) != (inference.peak_bytes, inference.peak_at, inference.breakdown):
             found.append(f"inference of {batch}")
-        trace = bench.trace(batch, segments)
-        bench.trace = lambda *_, trace=trace, **__: trace  # type: ignore[method-assign]  # no optimizer changes it
+        trace = simulation.trace(batch, segments)
+        simulation.trace = lambda *_, trace=trace, **__: trace  # type: ignore[method-assign]  # no optimizer changes it
         for optimizer in curve.optimizers:
-            bench.options = options._replace(batch=batch, optimizer=optimizer)
-            training = bench.training(batch, segments)
+            simulation.options = options._replace(batch=batch, optimizer=optimizer)
+            training = simulation.training(batch, segments)
             if curve.training(batch, optimizer) != (training.peak_bytes, training.peak_at, training.breakdown):
                 found.append(f"{optimizer} with {batch}")
     return found
@@ -62,7 +62,7 @@ def test_the_curve_of_a_named_net_is_what_the_account_says(net: str, profile: st
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_optimizer_at_every_batch(profile: str) -> None:
     report = cnncalc.analyze("googlenet-aux")
-    curve = curve_of(Bench(report, Options(profile=profile)))
+    curve = curve_of(Simulation(report, Options(profile=profile)))
 
     assert list(curve.optimizers) == list(OPTIMIZERS)
     for batch in BATCHES:
@@ -105,7 +105,7 @@ def test_the_curve_of_a_random_net_is_what_the_account_says(seed: int) -> None:
 def test_small_batches_in_which_different_sizes_take_the_same_room_are_told_apart() -> None:
     """[1x1x3] and the [1x1x5] it is a part of take 512 bytes each up to 25 images: as if it were the whole."""
     report = cnncalc.analyze("INPUT 6x6x2 -> GAP -> [ | CONV1-3 -> BN]@a -> CONCAT@b -> CONV1-5 -> ADD(@b) -> FC-4")
-    curve = curve_of(Bench(report, Options()))
+    curve = curve_of(Simulation(report, Options()))
 
     assert set(range(1, 26)) <= set(curve.special)
     assert 64 not in curve.special
@@ -116,7 +116,7 @@ def test_the_notes_rule_is_a_straight_line() -> None:
     """vgg16: 15,237,608 activations and 138,357,544 parameters of 4 bytes."""
     report = cnncalc.analyze("vgg16")
     options = Options(profile="notes", batch=5)
-    curve, memory = curve_of(Bench(report, options)), account_memory(report, options)
+    curve, memory = curve_of(Simulation(report, options)), account_memory(report, options)
 
     assert curve.training(5, "adam").bytes == 2 * 5 * 15_237_608 * 4 + 3 * 138_357_544 * 4
     assert curve.training(5, "adam") == (memory.training.peak_bytes, memory.training.peak_at, memory.training.breakdown)
@@ -130,16 +130,16 @@ def test_a_net_without_a_layer_has_a_curve() -> None:
 
 
 def test_an_optimizer_without_a_fused_form_is_left_out() -> None:
-    bench = Bench(cnncalc.analyze("lenet5-modern"), Options(style="fused", optimizer="adam"))
+    simulation = Simulation(cnncalc.analyze("lenet5-modern"), Options(style="fused", optimizer="adam"))
 
-    assert list(curve_of(bench).optimizers) == ["adam", "amsgrad", "adamw"]
+    assert list(curve_of(simulation).optimizers) == ["adam", "amsgrad", "adamw"]
     with pytest.raises(ValueProblem, match="momentum has no fused style"):
-        curve_of(Bench(cnncalc.analyze("lenet5-modern"), Options(style="fused")))
+        curve_of(Simulation(cnncalc.analyze("lenet5-modern"), Options(style="fused")))
 
 
 @pytest.mark.parametrize("net", ["vgg16", "resnet152", "googlenet", "densenet121"])
 def test_the_data_of_a_curve_are_short(net: str) -> None:
-    curve = curve_of(Bench(cnncalc.analyze(net), Options()))
+    curve = curve_of(Simulation(cnncalc.analyze(net), Options()))
 
     assert len(json.dumps(curve.data())) < 3_000
 

@@ -9,8 +9,8 @@ from cnncalc.errors import ValueProblem
 from cnncalc.memory.allocator import CachingAllocator
 from cnncalc.memory.devices import devices, read_memory
 from cnncalc.memory.fit import fit, largest_batch
-from cnncalc.memory.report import Bench, Options
-from cnncalc.memory.sharding import on_several
+from cnncalc.memory.report import Options, Simulation
+from cnncalc.memory.sharding import sharded
 
 GIB = 1024**3
 
@@ -21,13 +21,13 @@ GIB = 1024**3
 def test_the_largest_batch_fits_and_the_next_one_does_not(net: str, optimizer: str, room: int) -> None:
     report = cnncalc.analyze(net)
     options = Options(optimizer=optimizer)
-    bench = Bench(report, options)
+    simulation = Simulation(report, options)
 
-    found = largest_batch(lambda batch: bench.training(batch).peak_bytes, room)
+    found = largest_batch(lambda batch: simulation.training(batch).peak_bytes, room)
 
     if found:
-        assert bench.training(found).peak_bytes <= room
-    assert bench.training(found + 1).peak_bytes > room
+        assert simulation.training(found).peak_bytes <= room
+    assert simulation.training(found + 1).peak_bytes > room
 
 
 def test_the_search_agrees_with_trying_every_batch_where_the_peak_has_steps() -> None:
@@ -47,7 +47,7 @@ def test_each_advice_lowers_the_peak_and_is_what_the_replay_says() -> None:
     assert all(advice.peak_bytes < found.training.peak_at_batch for advice in found.advice)
     assert all(advice.fits == (advice.peak_bytes <= found.room) for advice in found.advice)
     autocast = next(advice for advice in found.advice if advice.what.startswith("autocast"))
-    again = Bench(report, Options(batch=128, autocast="bfloat16")).training(128)
+    again = Simulation(report, Options(batch=128, autocast="bfloat16")).training(128)
     assert autocast.peak_bytes == again.peak_bytes
 
 
@@ -62,14 +62,14 @@ def test_pooling_in_front_of_the_first_fc_is_computed_on_the_changed_net() -> No
     advice = next(advice for advice in found.advice if advice.what.startswith("global average pooling"))
 
     assert advice.macs == by_hand.totals.macs
-    assert advice.peak_bytes == Bench(by_hand, Options()).training(1).peak_bytes
+    assert advice.peak_bytes == Simulation(by_hand, Options()).training(1).peak_bytes
 
 
 def test_nothing_fits() -> None:
     found = fit(cnncalc.analyze("vgg16"), Options(), GIB // 4)
 
     assert (found.training.largest_batch, found.inference.largest_batch) == (0, 0)
-    assert found.training.peak_bytes == Bench(cnncalc.analyze("vgg16"), Options()).training(1).peak_bytes
+    assert found.training.peak_bytes == Simulation(cnncalc.analyze("vgg16"), Options()).training(1).peak_bytes
 
 
 def test_memory_is_read_as_bytes_or_as_a_device() -> None:
@@ -84,9 +84,9 @@ def test_memory_is_read_as_bytes_or_as_a_device() -> None:
 
 def test_zero_splits_by_its_stages() -> None:
     """One byte count each: state at stage 1, gradients at 2, parameters at 3."""
-    bench = Bench(cnncalc.analyze("vgg16"), Options(optimizer="adam", batch=4))
+    simulation = Simulation(cnncalc.analyze("vgg16"), Options(optimizer="adam", batch=4))
 
-    plain, one, two, three = (on_several(bench, 4, 4, zero, 24 * GIB) for zero in range(4))
+    plain, one, two, three = (sharded(simulation, 4, 4, zero, 24 * GIB) for zero in range(4))
 
     assert one.optimizer_state * 4 == plain.optimizer_state
     assert (two.gradients * 4, two.parameters) == (plain.gradients, plain.parameters)

@@ -8,11 +8,10 @@ import pytest
 
 import cnncalc
 from cnncalc.errors import ValueProblem
-from cnncalc.memory.family import TapeFamily
 from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.profiles import PROFILES
-from cnncalc.memory.report import Bench, Options, account_memory, best_segments
+from cnncalc.memory.report import Options, Simulation, account_memory, best_segments
 from cnncalc.memory.segments import segments_of
 
 NETS = ["lenet5", "alexnet", "googlenet-aux", "resnet18", "mobilenet-v2", "unet"]
@@ -30,11 +29,11 @@ def test_the_breakdown_adds_up_to_the_peak(net: str, profile: str) -> None:
 @pytest.mark.parametrize("net", NETS)
 def test_what_lies_on_the_table_adds_up_to_activations_and_transients(net: str) -> None:
     report = cnncalc.analyze(net)
-    bench = Bench(report, Options(batch=2))
+    simulation = Simulation(report, Options(batch=2))
 
-    peak = bench.trace(2).peak
+    peak = simulation.trace(2).peak
 
-    assert sum(bench.on_the_table(2).values()) == peak.activations + peak.transient
+    assert sum(simulation.held_by_layer(2).values()) == peak.activations + peak.transient
 
 
 def test_the_notes_rule_is_twice_the_activations_and_three_times_the_parameters() -> None:
@@ -65,21 +64,23 @@ def test_fused_adam_saves_the_temporaries() -> None:
 
 @pytest.mark.parametrize("net", ["vgg16", "resnet50", "googlenet"])
 def test_a_larger_batch_never_takes_less(net: str) -> None:
-    bench = Bench(cnncalc.analyze(net), Options(optimizer="adam"))
+    simulation = Simulation(cnncalc.analyze(net), Options(optimizer="adam"))
 
-    peaks = [bench.training(batch).peak_bytes for batch in (1, 2, 3, 5, 8, 13, 21)]
+    peaks = [simulation.training(batch).peak_bytes for batch in (1, 2, 3, 5, 8, 13, 21)]
 
     assert peaks == sorted(peaks)
 
 
-@pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("training", [True, False])
-def test_a_tape_by_arithmetic_is_the_tape_by_lowering(net: str, training: bool) -> None:
-    report = cnncalc.analyze(net)
-    for profile in PROFILES.values():
-        family = TapeFamily(report, profile, dtype="float32", training=training)
-        for batch in (1, 2, 7):
-            assert family.tape(batch) == lower(report, profile, batch=batch, dtype="float32", training=training)
+def test_the_sizes_of_a_tape_are_linear_in_the_batch_and_rounded_last(training: bool) -> None:
+    """CONV3-5 on 7x9x3: images 756 bytes each, output 1,260 bytes each, weights 540 and biases 20 bytes."""
+    report = cnncalc.analyze("INPUT 7x9x3 -> CONV3-5")
+    tape = lower(report, PROFILES["torch-cuda"], dtype="float32", training=training)
+
+    assert [value.size for value in tape.values[:2]] == [(0, 756), (0, 1260)]
+    assert tape.sizes_at(3, 1).values[:2] == [2268, 3780]
+    assert tape.sizes_at(3, 512).values[:2] == [2560, 4096]
+    assert tape.sizes_at(3, 512).parameters == [1024, 512]
 
 
 def test_live_memory_of_the_ideal_profile_is_at_most_that_of_pytorch() -> None:
@@ -108,12 +109,12 @@ def test_without_merges_the_blocks_are_the_stretches_up_to_each_pool() -> None:
 
 
 def test_best_is_at_least_as_good_as_every_rule() -> None:
-    bench = Bench(cnncalc.analyze("resnet50"), Options(batch=32))
+    simulation = Simulation(cnncalc.analyze("resnet50"), Options(batch=32))
 
-    best = bench.training(32, best_segments(bench, 32)).peak_bytes
+    best = simulation.training(32, best_segments(simulation, 32)).peak_bytes
 
     for way in ("none", "blocks", "stages", "sqrt"):
-        assert best <= bench.training(32, segments_of(bench.report, way)).peak_bytes
+        assert best <= simulation.training(32, segments_of(simulation.report, way)).peak_bytes
 
 
 def test_named_segments_and_ranges() -> None:

@@ -17,7 +17,7 @@ from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import OPTIMIZERS, optimizer_named, step_of
 from cnncalc.memory.profiles import PROFILES
 from cnncalc.memory.replay import Machine
-from cnncalc.memory.report import Bench, Options, account_memory
+from cnncalc.memory.report import Options, Simulation, account_memory
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
@@ -65,11 +65,11 @@ def test_steps_and_inferences_under_fake_tensors(rows: list[dict[str, Any]]) -> 
     found = []
     for row in rows:
         options = Options("torch-fake", row["batch"], row["dtype"], OPTIMIZER[row.get("opt", "sgd")])
-        bench = Bench(report_of(row["net"]), options)
+        simulation = Simulation(report_of(row["net"]), options)
         if row["mode"] == "infer":
-            found.append((row, {"peak": bench.inference(row["batch"]).peak_bytes}, {"peak": row["peak"]}))
+            found.append((row, {"peak": simulation.inference(row["batch"]).peak_bytes}, {"peak": row["peak"]}))
             continue
-        training = bench.training(row["batch"])
+        training = simulation.training(row["batch"])
         got = {
             "peak": training.peak_bytes,
             "first_step_peak": training.first_step_peak_bytes,
@@ -91,7 +91,7 @@ def test_habits_of_the_training_loop(rows: list[dict[str, Any]]) -> None:
             accumulate=row.get("accum", 1),
             zero_grad=ZERO.get(row.get("zero", ""), "start"),
         )
-        training = Bench(report_of(row["net"]), options).training(row["batch"])
+        training = Simulation(report_of(row["net"]), options).training(row["batch"])
         got = {
             "peak": training.peak_bytes,
             "after_forward": training.after_forward_bytes,
@@ -106,7 +106,7 @@ def test_checkpointing(rows: list[dict[str, Any]]) -> None:
     found = []
     for row in rows:
         options = Options("torch-fake", row["batch"], checkpoint=WAYS[row["ckpt"]])
-        training = Bench(report_of(row["net"]), options).training(row["batch"])
+        training = Simulation(report_of(row["net"]), options).training(row["batch"])
         got = {"peak": training.peak_bytes, "after_forward": training.after_forward_bytes}
         found.append((row, got, {name: row[name] for name in got}))
     assert not differences(found)
@@ -117,19 +117,20 @@ def test_what_is_kept_for_backward(rows: list[dict[str, Any]]) -> None:
     """Counted without rounding."""
     found = []
     for row in rows:
-        profile = PROFILES["torch-fake" if row["device"] == "cuda" else "torch-cpu"]._replace(rounding=1)
-        tape = lower(report_of(row["net"]), profile, batch=row["batch"], dtype="float32", training=True)
-        saved = Machine(tape, profile).run(training=True).saved
+        profile = PROFILES["torch-fake" if row["device"] == "cuda" else "torch-cpu"]
+        tape = lower(report_of(row["net"]), profile, dtype="float32", training=True)
+        machine = Machine(tape, tape.sizes_at(row["batch"], 1), adds_in_place=profile.adds_in_place)
+        saved = machine.run(training=True).saved
         found.append((row, {"saved_bytes": saved}, {"saved_bytes": row["saved_bytes"]}))
     assert not differences(found)
 
 
 def cpu_error(row: dict[str, Any]) -> int:
     options = Options("torch-cpu", row["batch"], optimizer=OPTIMIZER[row.get("opt", "sgd")])
-    bench = Bench(report_of(row["net"]), options)
+    simulation = Simulation(report_of(row["net"]), options)
     if row["mode"] == "infer":
-        return bench.inference(row["batch"]).peak_bytes - int(row["peak_tensors"])
-    return bench.training(row["batch"]).peak_bytes - int(row["peak_tensors"])
+        return simulation.inference(row["batch"]).peak_bytes - int(row["peak_tensors"])
+    return simulation.training(row["batch"]).peak_bytes - int(row["peak_tensors"])
 
 
 def test_real_runs_on_a_cpu() -> None:
@@ -144,8 +145,8 @@ EXACT_ON_CPU = 60
 
 def test_steps_of_every_optimizer() -> None:
     profile = PROFILES["torch-fake"]
-    tape = lower(report_of("resnet18"), profile, batch=1, dtype="float32", training=True)
-    sizes = [parameter.size for parameter in tape.parameters]
+    tape = lower(report_of("resnet18"), profile, dtype="float32", training=True)
+    sizes = tape.sizes_at(1, profile.rounding).parameters
     every = sum(sizes)
     wrong = []
     seen = set()

@@ -14,7 +14,7 @@ import pytest
 
 import cnncalc
 from cnncalc.memory.curve import curve_of
-from cnncalc.memory.report import Bench, Options, account_memory
+from cnncalc.memory.report import Options, Simulation, account_memory
 from cnncalc.page import layers
 from cnncalc.page.markup import prose, text, verbatim
 from cnncalc.page.template import as_json
@@ -190,7 +190,7 @@ def test_the_data_of_the_page_are_those_of_the_curve() -> None:
     found = data_of(page_of("googlenet-aux", "--batch", "32", "--optimizer", "adam", "--units", "si"))
 
     assert found["batch"] == 32
-    assert found["nets"][0].items() >= curve_of(Bench(report, Options())).data().items()
+    assert found["nets"][0].items() >= curve_of(Simulation(report, Options())).data().items()
     assert found["nets"][0]["notes"] == [4 * report.totals.activations, 4 * report.totals.parameters]
 
 

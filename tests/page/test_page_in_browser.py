@@ -11,7 +11,7 @@ import pytest
 import cnncalc
 from cnncalc.memory.fit import fit
 from cnncalc.memory.optimizers import OPTIMIZERS
-from cnncalc.memory.report import Bench, Options, account_memory
+from cnncalc.memory.report import Options, Simulation, account_memory
 from cnncalc.units import UNIT_STYLES, format_bytes, percent, short
 from tests.pages import HOSTILE, PATIENCE, open_browser, page_of, written_to
 
@@ -351,8 +351,8 @@ def test_the_curve_is_drawn_to_scale(window: Window) -> None:
         " ['cx', 'cy'].map(key => Number(document.querySelector('#curve circle.c0:not(.thin)').getAttribute(key)))]"
     )
     points = [tuple(map(float, point.split())) for point in re.findall(r"[ML]([0-9. ]+)", path)]
-    bench = Bench(cnncalc.analyze("vgg16"), Options())
-    peaks = [math.log(bench.training(2**power).peak_bytes) for power in range(9)]
+    simulation = Simulation(cnncalc.analyze("vgg16"), Options())
+    peaks = [math.log(simulation.training(2**power).peak_bytes) for power in range(9)]
     (_, first), *_, (_, last) = points
 
     assert len(points) == 9
@@ -438,7 +438,7 @@ def test_without_a_program_everything_is_there_and_no_controls(window: Window) -
     assert rows.count() == rows.locator("visible=true").count() > len(cnncalc.analyze("googlenet").layers)
     for hidden in ("#tools", "#controls", "#theme"):
         assert not page.locator(hidden).is_visible()
-    peak = Bench(cnncalc.analyze("googlenet"), Options()).training(1).peak_bytes
+    peak = Simulation(cnncalc.analyze("googlenet"), Options()).training(1).peak_bytes
     assert page.locator('[data-out="training-exact"]').inner_text() == f"{peak:,} bytes"
     assert page.locator("figure svg").first.is_visible()
     assert page.locator("table.batches tbody tr").count() == 9

@@ -10,7 +10,7 @@ import pytest
 import cnncalc
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.layers import KINDS, Layer
-from cnncalc.layers.base import Keeping, Saved
+from cnncalc.layers.memory import MASK, STATISTIC, Keeping, Saved
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.run.forward import draw_images, run
@@ -138,8 +138,9 @@ def test_extras_are_as_large_as_the_record_says(case: Case) -> None:
         _, extras = forward(case, entering(case), parameters(case))
         for extra in keeping.extras:
             array = extras[extra.name]
-            assert array.size == extra.count * (2 if extra.per_image else 1)
-            assert array.itemsize == (extra.item or 8)
+            assert array.size == extra.elements.at(2)
+            widths: dict[int | str | None, int] = {MASK: 1, STATISTIC: 8, None: 8}
+            assert array.itemsize == widths.get(extra.item, extra.item)
 
 
 @pytest.mark.parametrize("case", [case for case in BACKWARD_CASES if learned_of(case)], ids=str)
@@ -429,17 +430,17 @@ def test_live_bytes_of_every_kind_are_those_of_the_replay(case: Case) -> None:
 
 def test_a_wrong_record_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A SIGMOID that says it keeps nothing but keeps its input: 13*17*4 float32 for one image, from its forward on."""
-    from cnncalc.memory import numpy_lowering
+    from cnncalc.layers.activation import Sigmoid
+    from cnncalc.memory.numpy_lowering import NumpyLowering
 
-    def too_little(self: Any, row: Any) -> None:
-        layer = numpy_lowering.OwnLowering._layer
-        del layer
-        original(self, row)
-        if row.kind == "sigmoid":
+    def too_little(self: Any, inputs: Any) -> int:
+        output: int = original(self, inputs)
+        if isinstance(self.row.layer, Sigmoid):
             self.operations[-1] = self.operations[-1]._replace(keeps_output=False)
+        return output
 
-    original = numpy_lowering.OwnLowering._layer
-    monkeypatch.setattr(numpy_lowering.OwnLowering, "_layer", too_little)
+    original: Any = NumpyLowering._lower
+    monkeypatch.setattr(NumpyLowering, "_lower", too_little)
     verification = verify_training(cnncalc.analyze("INPUT[13x17x3] -> CONV3-4 -> SIGMOID -> GAP -> FC-5"))
 
     assert not verification.agrees

@@ -1,0 +1,102 @@
+"""What a layer declares about memory: what training keeps for backward, and the operations PyTorch runs for it.
+
+One record, :class:`Keeping`, describes both our own training run in NumPy (:meth:`Layer.keeping`) and PyTorch's
+(:meth:`Layer.keeping_in_torch`, the same unless overridden). The two differ for pools, whose input PyTorch keeps, for
+dropout in place, whose mask PyTorch keeps in the type of the elements, and for SILU, whose backward may be composed of
+several operations. A kind that PyTorch composes of several operations in forward says so in :meth:`Layer.lower`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Size(NamedTuple):
+    """A number of elements or bytes for any batch: ``fixed`` of them and ``per_image`` more for each image."""
+
+    fixed: int = 0
+    per_image: int = 0
+
+    def times(self, factor: int) -> Size:
+        """Both parts multiplied, as elements by the bytes of one."""
+        return Size(self.fixed * factor, self.per_image * factor)
+
+    def at(self, batch: int, rounding: int = 1) -> int:
+        """The number for a batch, rounded up to a multiple of ``rounding``; a negative one is rounded down."""
+        total = self.fixed + self.per_image * batch
+        return -(-total // rounding) * rounding if total >= 0 else total // rounding * rounding
+
+
+WHY_WEIGHTS = "the gradient of the weights is the input times the gradient that comes back"
+"""Why layers that multiply by learned weights keep their input."""
+
+MASK, STATISTIC = "mask", "statistic"
+"""Widths of :class:`Extra`: one byte or one element, as the framework has it; one element, in PyTorch at least 4."""
+
+
+class Extra(NamedTuple):
+    """An array that a layer makes beside its output.
+
+    ``elements`` of ``item`` bytes each; ``item`` may be MASK, STATISTIC or None (as the elements of the input).
+    Training keeps it for backward. ``inference`` says when PyTorch makes it at test time as well: ``never``,
+    ``always``, or ``native`` (where it runs its own kernel instead of cuDNN's).
+    """
+
+    name: str
+    elements: Size
+    item: int | str | None = None
+    inference: str = "never"
+
+
+class Keeping(NamedTuple):
+    """What training keeps of a layer for backward, and what its backward makes.
+
+    ``inputs`` and ``output``: whether they are kept. ``gradients`` has a word for each input: a ``new`` array, the
+    ``same`` one that came in, or a ``view`` of it. ``clones``: a layer that overwrites its input keeps a copy of it.
+    ``overwrites``: whether the NumPy run may work in the memory of the first input in training.
+    ``composed_volumes``: temporaries as large as the input in backward, where PyTorch composes it of several kernels.
+    """
+
+    inputs: bool = False
+    output: bool = False
+    extras: tuple[Extra, ...] = ()
+    gradients: tuple[str, ...] = ("new",)
+    clones: bool = False
+    overwrites: bool = True
+    composed_volumes: int = 0
+
+
+class Saved(NamedTuple):
+    """What :meth:`Layer.backward` gets beside the incoming gradient.
+
+    ``inputs``, ``output`` and ``extras`` are the arrays that :meth:`Layer.keeping` lists; the others are None.
+    ``shapes`` are those of all inputs (batch x height x width x depth). ``parameters`` are the arrays of
+    :meth:`Layer.parameters` and :meth:`Layer.buffers` by name. ``wants`` says for each input whether its gradient is
+    needed, ``learns`` whether those of the parameters are.
+    """
+
+    shapes: tuple[tuple[int, ...], ...]
+    inputs: tuple[Any, ...]
+    output: Any
+    extras: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    wants: tuple[bool, ...]
+    learns: bool = True
+
+    @property
+    def x(self) -> Any:
+        """The first input."""
+        return self.inputs[0]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Batch, depth, height and width of the first input: the order in memory."""
+        batch, height, width, depth = self.shapes[0]
+        return batch, depth, height, width
+
+
+Gradients: TypeAlias = "tuple[tuple[Any, ...], dict[str, Any]]"
+"""What backward returns: an array or None for each input, and an array for each learned parameter, by name."""

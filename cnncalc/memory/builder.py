@@ -1,0 +1,260 @@
+"""From a report to a tape: what all frameworks share. How a layer is lowered is left to a subclass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.layers.memory import MASK, Extra, Size
+from cnncalc.memory.frames import block_frames, variable_frames
+from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Frame, Operation, Parameter, Tape, Value
+from cnncalc.units import bytes_per_element
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.memory.profiles import Profile
+
+ONE = Size(1)
+
+
+class TapeBuilder:
+    """Builds the tape of one net in a data type and a profile, for training or for inference."""
+
+    def __init__(
+        self, report: Report, profile: Profile, *, dtype: str, training: bool, autocast: str | None = None
+    ) -> None:
+        self.report = report
+        self.profile = profile
+        self.dtype = autocast or dtype
+        self.training = training
+        self.autocast = autocast
+        self.parameter_item = bytes_per_element(dtype)
+        self.item = bytes_per_element(self.dtype)
+        self.rows = [row for row in report.layers if training or not row.training_only]
+        self.values: list[Value] = []
+        self.elements: list[Size] = []  # of each value
+        self.items: list[int] = []  # bytes of one of them
+        self.operations: list[Operation] = []
+        self.parameters: list[Parameter] = []
+        self.buffers: list[int] = []
+        self.place: dict[int, int] = {}  # the value that a row gives
+        self.owned: dict[int, tuple[int, ...]] = {}  # the parameters of a row
+        self.held: list[Frame] = []  # by variables within a layer
+        # the layer that is being lowered
+        self.row = report.layers[0]
+        self.volumes = self.row.input_volumes
+        self.output = self.row.output
+        self.in_place = False
+        self.own_parameters: tuple[int, ...] = ()
+
+    def build(self) -> Tape:
+        """The whole tape."""
+        layers = self.report.layers
+        read = {source for row in self.rows for source in row.sources}
+        for row in layers:
+            self._own(row)
+        sources = []
+        outputs: list[LayerReport] = []
+        spans: dict[int, tuple[int, int]] = {}
+        for row in self.rows:
+            is_output = row.index not in read
+            if not row.sources:
+                self.place[row.index] = self._value(Size(0, row.output.elements), self.parameter_item, row.index)
+                sources.append(self.place[row.index])
+            elif is_output and self.training and row.layer.gives_probabilities:
+                self.place[row.index] = self.place[row.sources[0]]
+                row = layers[row.sources[0]]
+            else:
+                first = len(self.operations)
+                self._layer(row)
+                spans[row.index] = (first, len(self.operations) - 1)
+            if is_output:
+                outputs.append(row)
+        loss = None
+        if self.training:
+            targets = self._targets(outputs)
+            sources += targets.values()
+            loss = self._loss(outputs, targets)
+        return Tape(
+            tuple(self.values),
+            tuple(self.operations),
+            tuple(self.parameters),
+            tuple(self.buffers),
+            tuple(sources),
+            tuple([self.place[row.index] for row in outputs]),
+            self._frames(spans),
+            loss,
+        )
+
+    def _own(self, row: LayerReport) -> None:
+        """Notes the parameters of a row, which are those of its owner where it shares them."""
+        nodes = self.report.graph.nodes
+        owner = row.index
+        while (share := nodes[owner].share) is not None:
+            owner = share
+        if owner not in self.owned:
+            self.owned[owner] = self._register(self.report.layers[owner])
+        self.owned[row.index] = self.owned[owner]
+
+    def _register(self, row: LayerReport) -> tuple[int, ...]:
+        """Adds the parameters and buffers of a row; returns the places of the parameters."""
+        places = []
+        for array in row.arrays:
+            size = array.count.value * self.parameter_item
+            if array.role == "buffer":
+                self.buffers.append(size)
+                continue
+            places.append(len(self.parameters))
+            self.parameters.append(Parameter(size, row.index, row.is_trainable, array.count.value))
+        return tuple(places)
+
+    def _layer(self, row: LayerReport) -> None:
+        """Lowers one layer; a frame holds its inputs where it takes several operations."""
+        self.row = row
+        self.volumes = row.input_volumes
+        self.output = row.output
+        self.in_place = row.in_place_in_training if self.training else row.in_place
+        self.own_parameters = self.owned[row.index]
+        inputs = [self.place[source] for source in row.sources]
+        first = len(self.operations)
+        self.place[row.index] = self._lower(inputs)
+        if self.last > first:
+            self.held.append(Frame(first, self.last, tuple(dict.fromkeys(inputs))))
+
+    def _lower(self, inputs: list[int]) -> int:
+        """Records the operations of the current layer; returns the value that is its output."""
+        raise NotImplementedError
+
+    # operations
+
+    @property
+    def last(self) -> int:
+        """The number of the last operation recorded so far."""
+        return len(self.operations) - 1
+
+    def learns(self, value: int) -> bool:
+        """Whether a gradient reaches a value."""
+        return self.values[value].learns
+
+    def item_of(self, value: int) -> int:
+        """Bytes of an element of a value."""
+        return self.items[value]
+
+    def bytes_of(self, value: int) -> Size:
+        """The size of a value in bytes."""
+        return self.values[value].size
+
+    def _value(self, elements: Size, item: int, layer: int, *, learns: bool = False) -> int:
+        self.values.append(Value(elements.times(item), layer, learns))
+        self.elements.append(elements)
+        self.items.append(item)
+        return len(self.values) - 1
+
+    def operation(
+        self,
+        inputs: Sequence[int],
+        elements: Size | None = None,
+        *,
+        item: int | None = None,
+        name: str | None = None,
+        is_alias: bool = False,
+        keeps: tuple[int, ...] = (),
+        keeps_output: bool = False,
+        clones_input: bool = False,
+        extras: tuple[Extra, ...] = (),
+        gradients: tuple[str, ...] | None = None,
+        parameters: tuple[int, ...] = (),
+        backward_scratch: tuple[Size, ...] = (),
+    ) -> int:
+        """One operation and the value it makes: if not stated, of the size and type of the first input."""
+        if elements is None:
+            elements = self.elements[inputs[0]]
+        input_item = self.items[inputs[0]] if inputs else self.item
+        learns = self.training and (
+            any(self.values[value].learns for value in inputs)
+            or any(self.parameters[parameter].is_trainable for parameter in parameters)
+        )
+        output = self._value(elements, input_item if item is None else item, self.row.index, learns=learns)
+        self.operations.append(
+            Operation(
+                name or self.row.name,
+                self.row.index,
+                tuple(inputs),
+                output,
+                is_alias,
+                keeps,
+                keeps_output,
+                clones_input,
+                tuple([extra.elements.times(self._width(extra, input_item)) for extra in extras]) if extras else (),
+                (NEW,) * len(inputs) if gradients is None else gradients,
+                parameters,
+                backward_scratch,
+            )
+        )
+        return output
+
+    def view(self, value: int) -> int:
+        """The same tensor in another shape."""
+        return self.operation([value], is_alias=True, gradients=(VIEW,))
+
+    def hold(self, first: int, value: int) -> None:
+        """Keeps a value alive from operation ``first`` to the last one: a variable of the caller holds it."""
+        self.held.append(Frame(first, self.last, (value,)))
+
+    def _width(self, extra: Extra, item: int) -> int:
+        """Bytes of an element of an extra beside an input with elements of ``item`` bytes."""
+        if extra.item == MASK:
+            return self.profile.mask_bytes or item
+        return extra.item if isinstance(extra.item, int) else item
+
+    # loss
+
+    def _targets(self, outputs: Sequence[LayerReport]) -> dict[tuple[int, int], int]:
+        """Classes as int64, one for each image or pixel, by height and width."""
+        targets: dict[tuple[int, int], int] = {}
+        for row in outputs:
+            height, width, _ = row.output
+            if (height, width) not in targets:
+                targets[height, width] = self._value(Size(0, height * width), 8, row.index)
+        return targets
+
+    def _loss(self, outputs: Sequence[LayerReport], targets: dict[tuple[int, int], int]) -> int:
+        """Mean cross-entropy over each output; those of auxiliary heads are weighted and added."""
+        total: int | None = None
+        for row in sorted(outputs, key=lambda row: row.training_only):
+            self.row = row
+            logits = self.place[row.index]
+            is_dense = row.layer.counts_macs and row.layer.is_flat  # its output is batch x depth already
+            if row.output.is_point and not is_dense:
+                logits = self.view(logits)
+            likelihood = self.operation([logits], name="loss", keeps_output=True)
+            if self.autocast:
+                likelihood = self.operation([likelihood], item=4, name="loss")
+            each = self.operation(
+                [likelihood, targets[row.output[:2]]],
+                ONE,
+                name="loss",
+                keeps=(0, 1),
+                extras=self._loss_extras(),
+                gradients=(NEW, NONE),
+            )
+            if row.training_only:
+                each = self.operation([each], name="loss")
+            if total is None:
+                total = each
+            else:
+                total = self.operation([total, each], name="loss", gradients=(SAME, SAME))
+        assert total is not None
+        return total
+
+    def _loss_extras(self) -> tuple[Extra, ...]:
+        """What the mean of the loss keeps beside its inputs."""
+        return ()
+
+    def _frames(self, spans: dict[int, tuple[int, int]]) -> tuple[Frame, ...]:
+        """The calls of blocks and layers, where the profile holds their arguments."""
+        if not self.profile.holds_frames:
+            return ()
+        calls = block_frames(self.rows, spans, self.place)
+        return (*calls, *variable_frames(self.report.layers, self.rows, spans, self.place), *self.held)

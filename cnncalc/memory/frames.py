@@ -1,0 +1,77 @@
+"""What the calls of a net's blocks hold: their arguments and variables live until they return.
+
+The dots in the names of layers tell the blocks: ``layer1.0.conv2`` is called in ``layer1.0``, which is called in
+``layer1``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.memory.tape import Frame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from cnncalc.analysis.report import LayerReport
+
+    Spans = Mapping[int, tuple[int, int]]
+    """First and last operation of each row that has any."""
+
+
+def block_frames(rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]) -> Iterator[Frame]:
+    """For each call of a block the values that enter it, innermost calls first; ``place`` is the value of a row."""
+    open_blocks: list[tuple[str, list[LayerReport]]] = []
+    for row in [*[row for row in rows if row.sources], None]:
+        blocks = _blocks(row.name) if row is not None else []
+        shared = 0
+        while shared < min(len(blocks), len(open_blocks)) and open_blocks[shared][0] == blocks[shared]:
+            shared += 1
+        while len(open_blocks) > shared:
+            yield _call(open_blocks.pop()[1], spans, place)
+        open_blocks += [(block, []) for block in blocks[shared:]]
+        if row is not None and row.index in spans:
+            for _, members in open_blocks:
+                members.append(row)
+
+
+def _blocks(name: str) -> list[str]:
+    """The blocks around a layer, outermost first."""
+    parts = name.split(".")[:-1]
+    return [".".join(parts[: depth + 1]) for depth in range(len(parts))]
+
+
+def _call(members: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]) -> Frame:
+    """The call of a block with these rows."""
+    inside = {row.index for row in members}
+    held = dict.fromkeys([place[source] for row in members for source in row.sources if source not in inside])
+    return Frame(spans[members[0].index][0], spans[members[-1].index][1], tuple(held))
+
+
+def variable_frames(
+    layers: Sequence[LayerReport], rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]
+) -> Iterator[Frame]:
+    """Values that several calls of one function read: a variable of that function holds them until it returns."""
+    ends = {"": max([last for _, last in spans.values()], default=0)}  # the last operation of each block
+    readers: dict[int, list[LayerReport]] = {}
+    for row in rows:
+        for source in set(row.sources):
+            readers.setdefault(source, []).append(row)
+        if row.index in spans:
+            for block in _blocks(row.name):
+                ends[block] = spans[row.index][1]
+    for source, read_by in readers.items():
+        if len(read_by) > 1 and source in spans:
+            scope = _scope(layers[source], read_by)
+            if scope in ends:
+                yield Frame(spans[source][1], ends[scope], (place[source],))
+
+
+def _scope(row: LayerReport, read_by: Sequence[LayerReport]) -> str | None:
+    """The innermost block around a row and all its readers; None where one call within it does all the reading."""
+    paths = [reader.name.split(".") for reader in read_by]
+    own = row.name.split(".")[:-1]
+    depth = 0
+    while depth < len(own) and all(len(path) > depth + 1 and path[depth] == own[depth] for path in paths):
+        depth += 1
+    return ".".join(own[:depth]) if len({path[depth] for path in paths}) > 1 else None
