@@ -213,7 +213,7 @@ def is_normalization(run: Run) -> bool:
     except ValueProblem:
         return False
     result = bare.in_training(*bare.inputs)
-    return abs(result.mean()) < 1e-6 and abs(result.var() - 1) < 0.01
+    return bool(abs(result.mean()) < 1e-6 and abs(result.var() - 1) < 0.01)
 
 
 def centres_channels(run: Run) -> bool:
@@ -423,7 +423,7 @@ def sees_one_pixel(run: Run) -> bool:
 
 
 def sees_whole_plane(run: Run) -> bool:
-    return run.output.shape[1:3] == (1, 1)
+    return bool(run.output.shape[1:3] == (1, 1))
 
 
 def has_no_negative(run: Run) -> bool:

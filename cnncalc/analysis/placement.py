@@ -32,7 +32,9 @@ class Placement:
         """Whether a reader of a node is the only one of the memory in which that node's output lies."""
         return self._readers[source] == 1 and self._is_sole[source]
 
-    def in_place(self, index: int, layer: Layer, sources: Sequence[int], *, same_shape: bool, is_needed: bool) -> bool:
+    def in_place(
+        self, index: int, layer: Layer, sources: Sequence[int], *, same_shape: bool = False, is_needed: bool = False
+    ) -> bool:
         """Whether the output of a node lies in the memory of its first input.
 
         ``same_shape``: the volume is that of the first input; ``is_needed``: backward needs what lies in that memory.
@@ -65,19 +67,21 @@ def in_place_nodes(shaped: Sequence[Shaped], *, activations_in_place: bool = Tru
             readers[source] += 1
     placement = Placement(readers, activations=None if activations_in_place else False)
     result: list[bool] = []
-    learning: list[bool] = []
+    learning: list[bool] = []  # whether a gradient reaches the output
     needed: list[bool] = []  # whether backward needs what lies in the memory of the output
     for index, (node, layer, inputs, cost) in enumerate(shaped):
         sources = node.inputs
         learns = bool(cost.weights.value + cost.biases.value) and node.trainable
         learning.append(learns or any(learning[source] for source in sources))
-        is_needed = bool(sources) and needed[sources[0]]
-        same_shape = bool(sources) and inputs[0] == cost.output
-        placed = placement.in_place(index, layer, sources, same_shape=same_shape, is_needed=is_needed)
+        if not sources:
+            result.append(placement.in_place(index, layer, sources))
+            needed.append(False)
+            continue
+        first = sources[0]
+        placed = placement.in_place(index, layer, sources, same_shape=inputs[0] == cost.output, is_needed=needed[first])
         result.append(placed)
         keeps = layer.keeps_output or (placed and layer.keeps_output_in_place)
-        is_kept = keeps and bool(sources) and learning[sources[0]]
-        needed.append(is_kept or (is_needed and layer.is_view))
+        needed.append((keeps and learning[first]) or (needed[first] and layer.is_view))
     return result
 
 

@@ -49,7 +49,7 @@ HTML_BLOCKS = (
 """The begin and the end of each kind of HTML block; :data:`BLANK`: it ends before a blank line."""
 
 
-class Piece(NamedTuple):
+class Segment(NamedTuple):
     """A part of a line, without the markers of its containers."""
 
     start: int
@@ -62,7 +62,7 @@ class Piece(NamedTuple):
 class Leaf(NamedTuple):
     """A text that may hold comments: a paragraph, a row of a table, a heading, or a block of HTML."""
 
-    pieces: tuple[Piece, ...]
+    segments: tuple[Segment, ...]
     is_html: bool = False
 
 
@@ -81,8 +81,8 @@ class Blocks:
         self.text = text
         self.leaves: list[Leaf] = []
         self.containers: list[int] = []
-        self.paragraph: list[Piece] = []
-        self.html: list[Piece] = []
+        self.paragraph: list[Segment] = []
+        self.html: list[Segment] = []
         self.html_end: re.Pattern[str] | None = None
         self.fence = ""
         self.is_empty_entry = False
@@ -113,7 +113,7 @@ class Blocks:
         if not is_inside or (self.html_end is BLANK and BLANK.match(self.text, place.at, end)):
             self._close_html()
             return False
-        self.html.append(Piece(place.at, end))
+        self.html.append(Segment(place.at, end))
         if self.html_end is not BLANK and self.html_end.search(self.text, place.at, end):
             self._close_html()
         return True
@@ -129,7 +129,7 @@ class Blocks:
         is_text = bool(self.paragraph) and not _is_table(text, self.paragraph)
         if column - place.column >= TAB:
             if is_text:
-                self.paragraph.append(Piece(first, end))
+                self.paragraph.append(Segment(first, end))
             else:
                 self._close(place)
             return None
@@ -140,7 +140,7 @@ class Blocks:
         if begun is False:
             if not self.paragraph:
                 self._close(place)
-            self.paragraph.append(Piece(first, end))
+            self.paragraph.append(Segment(first, end))
         return begun if isinstance(begun, Place) else None
 
     def _begin_leaf(self, place: Place, first: int, end: int, *, goes_on: bool) -> bool:
@@ -151,10 +151,10 @@ class Blocks:
             self.fence = fence[1] or fence[2]
         elif sign == "#" and HEADING.match(text, first, end):
             self._close(place)
-            self.leaves.append(Leaf((Piece(first, end),)))
+            self.leaves.append(Leaf((Segment(first, end),)))
         elif sign == "<" and (html_end := _html_end(text, first, end, bool(self.paragraph))) is not None:
             self._close(place)
-            self.html, self.html_end = [Piece(first, end)], html_end
+            self.html, self.html_end = [Segment(first, end)], html_end
             if html_end is not BLANK and html_end.search(text, first, end):
                 self._close_html()
         elif _is_rule(text, first, end, under_text=goes_on):
@@ -179,7 +179,7 @@ class Blocks:
             return True if at == end else Place(at, column + wide, place.matched + 1)
         if sign in "!?=" and ADMONITION.match(text, first, end):
             self._open(place, indent + TAB)
-            self.leaves.append(Leaf((Piece(first, end),)))
+            self.leaves.append(Leaf((Segment(first, end),)))
             return True
         if sign == "[" and (note := FOOTNOTE.match(text, first, end)) is not None:
             self._open(place, TAB)
@@ -206,7 +206,7 @@ class Blocks:
     def _close_paragraph(self) -> None:
         """Ends the paragraph; each row of a table is a leaf, since a code span ends with its row."""
         if _is_table(self.text, self.paragraph):
-            self.leaves += [Leaf((piece,)) for piece in self.paragraph]
+            self.leaves += [Leaf((segment,)) for segment in self.paragraph]
         elif self.paragraph:
             self.leaves.append(Leaf(tuple(self.paragraph)))
         self.paragraph = []
@@ -217,11 +217,11 @@ class Blocks:
         self.html, self.html_end = [], None
 
 
-def _is_table(text: str, pieces: Sequence[Piece]) -> bool:
+def _is_table(text: str, segments: Sequence[Segment]) -> bool:
     """Whether a paragraph is a table: its second line is a delimiter row with as many cells as the first."""
-    if len(pieces) < 2 or not DELIMITERS.match(text, *pieces[1]):
+    if len(segments) < 2 or not DELIMITERS.match(text, *segments[1]):
         return False
-    return _cells(text[slice(*pieces[0])]) == _cells(text[slice(*pieces[1])])
+    return _cells(text[slice(*segments[0])]) == _cells(text[slice(*segments[1])])
 
 
 def _cells(row: str) -> int:

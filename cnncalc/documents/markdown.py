@@ -14,7 +14,7 @@ from cnncalc.source import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cnncalc.documents.commonmark import Piece
+    from cnncalc.documents.commonmark import Segment
     from cnncalc.documents.marker import Answer, Picture
 
 CONTAINERS = re.compile(r"(?:[\s>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*")
@@ -23,12 +23,12 @@ CONTAINERS = re.compile(r"(?:[\s>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*")
 
 def comments(text: str) -> Iterator[Comment]:
     """Every HTML comment outside of code."""
-    for pieces, is_html in Blocks(text).read():
-        joined, starts = _joined(text, pieces)
+    for segments, is_html in Blocks(text).read():
+        joined, starts = _joined(text, segments)
         if "<!--" not in joined:
             continue
         for start, end in comment_places(joined) if is_html else inline_places(joined):
-            first, last = _origin(pieces, starts, start), _origin(pieces, starts, end - 1) + 1
+            first, last = _origin(segments, starts, start), _origin(segments, starts, end - 1) + 1
             head = line_before(text, first)
             alone = _is_bare(head) and not line_after(text, last).strip()
             yield Comment(first, last, first + 4, last - 3, re.sub(r"[^\s>]", " ", head) if alone else None)
@@ -39,18 +39,18 @@ def _is_bare(head: str) -> bool:
     return CONTAINERS.fullmatch(head) is not None
 
 
-def _joined(text: str, pieces: Sequence[Piece]) -> tuple[str, list[int]]:
-    """The pieces as one text, and the offset of each in it."""
+def _joined(text: str, segments: Sequence[Segment]) -> tuple[str, list[int]]:
+    """The segments as one text, and the offset of each in it."""
     starts, length = [], 0
-    for piece in pieces:
+    for segment in segments:
         starts.append(length)
-        length += piece.end - piece.start + 1
-    return "\n".join([text[piece.start : piece.end] for piece in pieces]), starts
+        length += segment.end - segment.start + 1
+    return "\n".join([text[segment.start : segment.end] for segment in segments]), starts
 
 
-def _origin(pieces: Sequence[Piece], starts: list[int], offset: int) -> int:
+def _origin(segments: Sequence[Segment], starts: list[int], offset: int) -> int:
     place = bisect_right(starts, offset) - 1
-    return pieces[place].start + offset - starts[place]
+    return segments[place].start + offset - starts[place]
 
 
 # Output

@@ -200,8 +200,8 @@ def _least(table: Table) -> list[int]:
 
 
 def wrapped(line: str, width: int) -> list[str]:
-    """The line in pieces of at most ``width``: split at blanks, else after punctuation, else anywhere."""
-    pieces = []
+    """The line in parts of at most ``width``: split at blanks, else after punctuation, else anywhere."""
+    lines = []
     while width_of(line) > width:
         end = 1
         while width_of(line[: end + 1]) <= width:
@@ -209,9 +209,9 @@ def wrapped(line: str, width: int) -> list[str]:
         blank = line.rfind(" ", 1, end + 1)
         if blank < 1:
             end = max([line.rfind(mark, 0, end) + 1 for mark in "-,./_"]) or end
-        pieces.append(line[:end] if blank < 1 else line[:blank])
+        lines.append(line[:end] if blank < 1 else line[:blank])
         line = line[end:] if blank < 1 else line[blank + 1 :]
-    return [*pieces, line]
+    return [*lines, line]
 
 
 def _boxed(table: Table, page: Page) -> RichTable:

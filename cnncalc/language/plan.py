@@ -32,19 +32,6 @@ KEY_WORDS = frozenset(
 )
 """Words that a block's parameter may hold."""
 
-OTHER_NAMES = {
-    "maxpool": "POOL", "maxpooling": "POOL", "avgpooling": "AVGPOOL", "averagepool": "AVGPOOL", "meanpool": "AVGPOOL",
-    "conv2d": "CONV", "convolution": "CONV", "depthwise": "DWCONV", "depthwiseconv": "DWCONV", "sepconv": "DWCONV",
-    "convtranspose": "DECONV", "convt": "DECONV", "upconv": "DECONV", "transposedconv": "DECONV",
-    "dense": "FC", "linear": "FC", "ip": "FC", "batchnorm": "BN", "batchnormalization": "BN", "layernorm": "LN",
-    "groupnorm": "GN", "instancenorm": "IN", "norm": "LRN", "leakyrelu": "LRELU", "leaky": "LRELU", "swish": "SILU",
-    "hardswish": "HSWISH", "hardsigmoid": "HSIGMOID", "globalavgpool": "GAP", "globalaveragepool": "GAP",
-    "globalmaxpool": "GMP", "cat": "CONCAT", "concatenate": "CONCAT", "sum": "ADD", "plus": "ADD", "multiply": "MUL",
-    "drop": "DROPOUT", "interpolate": "UPSAMPLE", "resize": "UPSAMPLE", "zeropad": "PAD", "zeropadding": "PAD",
-    "l2pool": "LPPOOL", "view": "RESHAPE", "crop": "PAD", "split": "SLICE",
-}  # fmt: skip
-"""Names of the kinds in other tools, for hints."""
-
 
 class Given(NamedTuple):
     """The value of a key as written, and the place of the key."""
@@ -144,9 +131,9 @@ class Planner:
 
     def _unknown(self, syntax: LayerSyntax, stem: str) -> None:
         word = syntax.word
-        other = OTHER_NAMES.get(word.lower()) or OTHER_NAMES.get(stem.lower())
+        other = _kind_of_other_tools(word) or _kind_of_other_tools(stem)
         if other is not None:
-            near = f"; use {other if syntax.word.isupper() or not syntax.in_file else other.lower()}"
+            near = f"; use {other.upper() if word.isupper() or not syntax.in_file else other}"
         else:
             known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)
             if len(word) == 1 or len(self.problems) > MOST_PROBLEMS:
@@ -289,6 +276,11 @@ class Planner:
             near = did_you_mean(argument.key, (*names, *CALL_KEYS))
             message = f"the block {block.name} has no parameter '{argument.key}'{near}"
             self._problem("unknown-key", message, argument.span)
+
+
+def _kind_of_other_tools(word: str) -> str | None:
+    """The kind that other tools call by this name."""
+    return next((kind for kind, cls in KINDS.items() if word.lower() in cls.other_names), None)
 
 
 def _labels(value: Operand) -> tuple[Label, ...] | None:

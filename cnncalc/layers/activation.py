@@ -210,6 +210,7 @@ class Silu(Activation):
     """
 
     kind: ClassVar[str] = "silu"
+    other_names: ClassVar[tuple[str, ...]] = ("swish",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SILU"
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -237,6 +238,7 @@ class HardSwish(Activation):
     """
 
     kind: ClassVar[str] = "hswish"
+    other_names: ClassVar[tuple[str, ...]] = ("hardswish",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSWISH"
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
@@ -259,6 +261,7 @@ class HardSigmoid(Activation):
     """
 
     kind: ClassVar[str] = "hsigmoid"
+    other_names: ClassVar[tuple[str, ...]] = ("hardsigmoid",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSIGMOID"
     is_rectifier: ClassVar[bool] = False
     output_range: ClassVar[tuple[float, float]] = (0, 1)
@@ -283,6 +286,7 @@ class LeakyRelu(Activation):
     """
 
     kind: ClassVar[str] = "lrelu"
+    other_names: ClassVar[tuple[str, ...]] = ("leakyrelu", "leaky")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRELU(0.1)"
     keeps_output_in_place: ClassVar[bool] = True  # a slope that is not negative leaves the sign
     bare: ClassVar[str | None] = "slope"

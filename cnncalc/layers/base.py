@@ -111,6 +111,8 @@ class Layer:
     """
 
     kind: ClassVar[str] = ""
+    other_names: ClassVar[tuple[str, ...]] = ()
+    """Names of the kind in other tools, for hints."""
     example: ClassVar[str] = ""
     first: ClassVar[str | None] = None
     dash: ClassVar[str | None] = None
@@ -154,7 +156,7 @@ class Layer:
     """Lower and upper bound of the output, whatever the input; infinite where none is promised."""
     drawn: ClassVar[str] = "block"
     """In drawings: a ``block``, ``joined`` to the block before, or a word on an ``arrow`` between fork and merge."""
-    why_input: ClassVar[str] = "its gradient is worked out from it"
+    why_input: ClassVar[str] = "its gradient is computed from it"
     """Why PyTorch keeps the input for backward, where it does."""
     why_byproducts: ClassVar[str] = "the gradient uses it"
     """What is kept beside input and output, and what for."""

@@ -118,6 +118,7 @@ class Conv(Convolution):
     """
 
     kind: ClassVar[str] = "conv"
+    other_names: ClassVar[tuple[str, ...]] = ("conv2d", "convolution")
     example: ClassVar[str] = "INPUT 56x56x32 -> CONV3-64/2"
     depth_key: ClassVar[str | None] = "filters"
     thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1, "connections": None}
@@ -277,6 +278,7 @@ class DepthwiseConv(Convolution):
     """
 
     kind: ClassVar[str] = "dwconv"
+    other_names: ClassVar[tuple[str, ...]] = ("depthwise", "depthwiseconv", "sepconv")
     example: ClassVar[str] = "INPUT 56x56x32 -> DWCONV3/2"
     thin_keys: ClassVar[Mapping[str, Any]] = {"multiplier": 1}
     dash: ClassVar[str | None] = "multiplier"
@@ -346,6 +348,7 @@ class Deconv(Layer):
     """
 
     kind: ClassVar[str] = "deconv"
+    other_names: ClassVar[tuple[str, ...]] = ("convtranspose", "convt", "upconv", "transposedconv")
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
     is_linear = True
     counts_macs: ClassVar[bool] = True

@@ -59,6 +59,7 @@ class FullyConnected(Dense):
     """
 
     kind: ClassVar[str] = "fc"
+    other_names: ClassVar[tuple[str, ...]] = ("dense", "linear", "ip")
     example: ClassVar[str] = "INPUT 7x7x512 -> FC-4096"
     autocast: ClassVar[str | None] = "half"
     why_input: ClassVar[str] = WHY_WEIGHTS

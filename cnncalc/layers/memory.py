@@ -30,7 +30,7 @@ class Size(NamedTuple):
         return -(-total // rounding) * rounding if total >= 0 else total // rounding * rounding
 
 
-WHY_WEIGHTS = "the gradient of the weights is the input times the gradient that comes back"
+WHY_WEIGHTS = "the gradient of the weights is the input times the gradient of the output"
 """Why layers that multiply by learned weights keep their input."""
 
 MASK, STATISTIC = "mask", "statistic"

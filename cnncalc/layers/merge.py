@@ -96,6 +96,7 @@ class Add(Elementwise):
     """
 
     kind: ClassVar[str] = "add"
+    other_names: ClassVar[tuple[str, ...]] = ("sum", "plus")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [CONV3-16 | ] -> ADD"
     is_linear = True
 
@@ -129,6 +130,7 @@ class Multiply(Elementwise):
     """
 
     kind: ClassVar[str] = "mul"
+    other_names: ClassVar[tuple[str, ...]] = ("multiply",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [GAP -> FC-16 -> SIGMOID | ] -> MUL"
     why_input: ClassVar[str] = "the gradient of one factor is the other one"
     why_byproducts: ClassVar[str] = "a copy of its first input, which it overwrites"
@@ -171,6 +173,7 @@ class Concat(Merge):
     """
 
     kind: ClassVar[str] = "concat"
+    other_names: ClassVar[tuple[str, ...]] = ("cat", "concatenate")
     example: ClassVar[str] = "INPUT 28x28x16 -> [CONV1-64 | CONV3-32] -> CONCAT"
     is_linear = True
     picks_values = True

@@ -33,7 +33,7 @@ class Affine(Layer):
     """Normalizations that end in one factor (``scale``, counted as weights) and one ``shift`` (biases) a channel."""
 
     is_normalization: ClassVar[bool] = True
-    why_input: ClassVar[str] = "the gradient of a normalization is worked out from its input, mean and deviation"
+    why_input: ClassVar[str] = "the gradient of a normalization is computed from its input, mean and deviation"
     why_byproducts: ClassVar[str] = "mean and deviation, which the gradient uses"
     drawn: ClassVar[str] = "joined"
     learns: ClassVar[bool] = True
@@ -188,6 +188,7 @@ class BatchNorm(Affine):
     """
 
     kind: ClassVar[str] = "bn"
+    other_names: ClassVar[tuple[str, ...]] = ("batchnorm", "batchnormalization")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> BN"
     normalizes_batch: ClassVar[bool] = True
     folds_into_weights: ClassVar[bool] = True
@@ -314,6 +315,7 @@ class LayerNorm(ImageNorm):
     """
 
     kind: ClassVar[str] = "ln"
+    other_names: ClassVar[tuple[str, ...]] = ("layernorm",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LN(axes=depth)"
     autocast: ClassVar[str | None] = "full"
 
@@ -356,6 +358,7 @@ class GroupNorm(ImageNorm):
     """
 
     kind: ClassVar[str] = "gn"
+    other_names: ClassVar[tuple[str, ...]] = ("groupnorm",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-64 -> GN32"
     autocast: ClassVar[str | None] = "full"
     thin_keys: ClassVar[Mapping[str, Any]] = {"groups": 1}
@@ -403,6 +406,7 @@ class InstanceNorm(ImageNorm):
     """
 
     kind: ClassVar[str] = "in"
+    other_names: ClassVar[tuple[str, ...]] = ("instancenorm",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> IN"
     is_flat: ClassVar[bool | None] = False
     centres_channels: ClassVar[bool] = True
@@ -446,6 +450,7 @@ class LocalResponseNorm(Layer):
     """
 
     kind: ClassVar[str] = "lrn"
+    other_names: ClassVar[tuple[str, ...]] = ("norm",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRN5"
     is_flat: ClassVar[bool | None] = False
     drawn: ClassVar[str] = "joined"

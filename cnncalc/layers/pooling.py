@@ -183,9 +183,10 @@ class MaxPool(AdaptivePooling):
     """
 
     kind: ClassVar[str] = "pool"
+    other_names: ClassVar[tuple[str, ...]] = ("maxpool", "maxpooling")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> POOL3/2(round=ceil)"
-    why_input: ClassVar[str] = "PyTorch keeps the input beside the place of each maximum"
-    why_byproducts: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
+    why_input: ClassVar[str] = "PyTorch saves the input as well as the index of each maximum"
+    why_byproducts: ClassVar[str] = "the index of each maximum (int64), which receives the gradient"
     picks_values = True
 
     dilation: tuple[int, int] = key(Pair(), (1, 1), means="pixels from one element of the window to the next")
@@ -262,8 +263,9 @@ class AveragePool(AdaptivePooling):
     """
 
     kind: ClassVar[str] = "avgpool"
+    other_names: ClassVar[tuple[str, ...]] = ("avgpooling", "averagepool", "meanpool")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> AVGPOOL2"
-    why_input: ClassVar[str] = "PyTorch keeps the input, though its size alone would do"
+    why_input: ClassVar[str] = "PyTorch saves the input, although its size would suffice"
     is_linear = True
 
     count_pad: bool = key(Boolean(), True, means="whether padding counts as zeros in the mean")
@@ -323,6 +325,7 @@ class LpPool(PaddedPooling):
     """
 
     kind: ClassVar[str] = "lppool"
+    other_names: ClassVar[tuple[str, ...]] = ("l2pool",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> LPPOOL3/2"
     output_range: ClassVar[tuple[float, float]] = (0, inf)
 
@@ -397,6 +400,7 @@ class GlobalAveragePool(Layer):
     """
 
     kind: ClassVar[str] = "gap"
+    other_names: ClassVar[tuple[str, ...]] = ("globalavgpool", "globalaveragepool")
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GAP"
     is_flat: ClassVar[bool | None] = False
     in_notes_table: ClassVar[bool] = True
@@ -432,9 +436,10 @@ class GlobalMaxPool(GlobalAveragePool):
     """
 
     kind: ClassVar[str] = "gmp"
+    other_names: ClassVar[tuple[str, ...]] = ("globalmaxpool",)
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GMP"
-    why_input: ClassVar[str] = "PyTorch keeps the input beside the place of each maximum"
-    why_byproducts: ClassVar[str] = "the place of each maximum (int64), where the gradient goes"
+    why_input: ClassVar[str] = "PyTorch saves the input as well as the index of each maximum"
+    why_byproducts: ClassVar[str] = "the index of each maximum (int64), which receives the gradient"
     is_linear = False
     picks_values = True
 

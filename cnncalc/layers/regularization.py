@@ -24,8 +24,9 @@ class Dropout(Layer):
     """
 
     kind: ClassVar[str] = "dropout"
+    other_names: ClassVar[tuple[str, ...]] = ("drop",)
     example: ClassVar[str] = "INPUT 7x7x16 -> FC-256 -> RELU -> DROPOUT(0.2)"
-    why_byproducts: ClassVar[str] = "the mask of what was dropped"
+    why_byproducts: ClassVar[str] = "the mask of dropped elements"
     is_identity_at_test_time: ClassVar[bool] = True
     is_linear = True
     drawn: ClassVar[str] = "joined"

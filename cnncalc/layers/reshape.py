@@ -88,6 +88,7 @@ class Reshape(Layer):
     """
 
     kind: ClassVar[str] = "reshape"
+    other_names: ClassVar[tuple[str, ...]] = ("view",)
     example: ClassVar[str] = "INPUT 1x1x100 -> FC-1568 -> RESHAPE 7x7x32"
     is_flat: ClassVar[bool | None] = False
     is_linear = True
@@ -138,6 +139,7 @@ class Upsample(Layer):
     """
 
     kind: ClassVar[str] = "upsample"
+    other_names: ClassVar[tuple[str, ...]] = ("interpolate", "resize")
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> UPSAMPLE2"
     is_flat: ClassVar[bool | None] = False
     autocast: ClassVar[str | None] = "full"
@@ -236,6 +238,7 @@ class ZeroPad(Layer):
     """
 
     kind: ClassVar[str] = "pad"
+    other_names: ClassVar[tuple[str, ...]] = ("zeropad", "zeropadding", "crop")
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> PAD([0, 1])"
     is_flat: ClassVar[bool | None] = False
     is_linear = True
@@ -350,6 +353,7 @@ class Slice(Layer):
     """
 
     kind: ClassVar[str] = "slice"
+    other_names: ClassVar[tuple[str, ...]] = ("split",)
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SLICE(8, to=24)"
     is_linear = True
     picks_values = True

@@ -148,30 +148,19 @@ def plan(
     free once nothing reads them. Raises ValueProblem for an unknown data type or order, and for a batch below 1.
     """
     each = bytes_per_element(dtype)
-    if order not in ORDERS:
-        raise ValueProblem(
-            f"no order '{order}'{did_you_mean(order, ORDERS)} (known: {', '.join(ORDERS)})", code="unknown-order"
-        )
-    if batch < 1:
-        raise ValueProblem(f"batch: expected a whole number of at least 1, found {batch}", code="wrong-value")
+    _check(batch, order)
     net = TestTimeNet(report, batch * each, fuse=fuse, depthwise_in_place=depthwise_in_place)
-    plain = TestTimeNet(report, batch * each, fuse=False, depthwise_in_place=False)
-    unfused = footprint(plain.flow())
+    unfused = footprint(TestTimeNet(report, batch * each, fuse=False, depthwise_in_place=False).flow())
     flow = net.flow()
     given = tuple(range(len(flow.tasks)))
-    given_bound = max(levels(flow, given))
-    found = best_order(flow, states) if order == "best" else best_order(flow, 0)
+    found = best_order(flow, states if order == "best" else 0)
     chosen = found.tasks if order == "best" else given
     alive = lives(flow, chosen)
     level = levels(flow, chosen, alive)
     bound = max(level)
     volumes, placement = _placed(net, flow, chosen, alive)
-    steps = tuple(
-        [
-            ArenaStep(names[0], names, level[step])
-            for step, names in enumerate([tuple(net.layers_of_task[number]) for number in chosen])
-        ]
-    )
+    names = [tuple(net.layers_of_task[number]) for number in chosen]
+    steps = tuple([ArenaStep(layers[0], layers, live) for layers, live in zip(names, level, strict=False)])
     running = [row for row in report.layers if not row.training_only]
     own = [row for row in running if not row.layer.is_view_at_test_time]
     per_element = batch * each
@@ -188,7 +177,7 @@ def plan(
         arena_bytes=max([volume.end for volume in volumes], default=0),
         bound_bytes=bound,
         peak_at=steps[level.index(bound)].name if steps else volumes[0].name,
-        given_bound_bytes=given_bound,
+        given_bound_bytes=max(levels(flow, given)),
         order_bound_bytes=found.bound,
         widest_bytes=widest(flow),
         sum_bytes=sum(flow.sizes),
@@ -197,6 +186,16 @@ def plan(
         unfused=unfused,
         placement=placement,
     )
+
+
+def _check(batch: int, order: str) -> None:
+    """Refuses an unknown order and a batch below 1, with a ValueProblem."""
+    if order not in ORDERS:
+        raise ValueProblem(
+            f"no order '{order}'{did_you_mean(order, ORDERS)} (known: {', '.join(ORDERS)})", code="unknown-order"
+        )
+    if batch < 1:
+        raise ValueProblem(f"batch: expected a whole number of at least 1, found {batch}", code="wrong-value")
 
 
 def footprint(flow: Flow) -> Footprint:
@@ -277,7 +276,7 @@ class TestTimeNet:
         """Adds a row: as an operation, as part of the one before it, or as nothing at all."""
         index, layer = row.index, row.layer
         same_shape = bool(row.sources) and row.input_volumes[0] == row.output
-        in_place = self.placement.in_place(index, layer, row.sources, same_shape=same_shape, is_needed=False)
+        in_place = self.placement.in_place(index, layer, row.sources, same_shape=same_shape)
         if not row.sources:
             self._new_volume(row, "input")
             return

@@ -1,4 +1,4 @@
-"""Optimizers: the state they keep and what their step takes for a moment, in three styles.
+"""Optimizers: the state they keep and the temporaries of their step, in three styles.
 
 ``foreach`` works on all parameters at once (the default on CUDA), ``loop`` on one after the other (the default on a
 CPU), ``fused`` in one kernel. Source: PyTorch 2.13, measured.
@@ -16,23 +16,24 @@ if TYPE_CHECKING:
     from cnncalc.memory.profiles import Profile
 
 STYLES = ("foreach", "loop", "fused")
-"""How an optimizer may step."""
+"""Styles of a step: all parameters at once (``foreach``), one after the other, or in one kernel."""
 
 
 class Optimizer(NamedTuple):
-    """One optimizer, in multiples of the parameters that are learned.
+    """One optimizer, in multiples of the learned parameters.
 
-    ``state``: numbers kept for each parameter. ``foreach``: temporaries of a foreach step, of all parameters;
-    ``moments``: those of a loop step where most may live, each as so many of the parameter before, so many of this one,
-    and bytes of scalars that a CPU makes tensors of. ``decay_foreach`` and ``decay_loop``: what weight decay adds.
-    ``counters``: numbers kept for each array. ``can_fuse``: has a fused form. ``starts_full``: its state is there
-    before the first step. ``grows``: a loop makes its state parameter by parameter, and meets no scalar the first time.
+    ``state``: numbers kept for each parameter. ``foreach``: temporaries of a foreach step, over all parameters.
+    ``loop``: candidates for the most temporaries of a loop step, each as (copies of the previous parameter, copies of
+    this one, bytes of scalars that a CPU wraps in tensors). ``decay_foreach`` and ``decay_loop``: temporaries that
+    weight decay adds. ``counters``: numbers kept for each array. ``can_fuse``: has a fused form. ``starts_full``: its
+    state exists before the first step. ``grows``: in the first step a loop makes its state parameter by parameter and
+    wraps no scalar.
     """
 
     name: str
     state: int = 0
     foreach: int = 0
-    moments: tuple[tuple[int, int, int], ...] = ((0, 0, 0),)
+    loop: tuple[tuple[int, int, int], ...] = ((0, 0, 0),)
     decay_foreach: int = 0
     decay_loop: int = 0
     counters: int = 0
@@ -42,20 +43,20 @@ class Optimizer(NamedTuple):
 
 
 SCALAR = 12
-"""A number of Python that meets a tensor on a CPU: once in float64, once in float32."""
+"""Bytes of a Python number wrapped in a tensor on a CPU: once in float64, once in float32."""
 
 ROOT = ((1, 1, 0), (0, 1, SCALAR))
-"""Moments of an optimizer that takes one root and keeps it till the next."""
+"""An optimizer that takes a root and keeps it until the next one."""
 
 ADAM = ((1, 2, SCALAR),)
-"""Moments of one that divides the root, too."""
+"""An optimizer that also divides the root."""
 
 OPTIMIZERS = {
     optimizer.name: optimizer
     for optimizer in (
         Optimizer("sgd", decay_foreach=1, decay_loop=1),
-        Optimizer("momentum", 1, moments=((0, 0, SCALAR),), decay_foreach=1, decay_loop=1, grows=True),
-        Optimizer("nesterov", 1, moments=((0, 1, 0),), decay_foreach=1, decay_loop=1, grows=True),
+        Optimizer("momentum", 1, loop=((0, 0, SCALAR),), decay_foreach=1, decay_loop=1, grows=True),
+        Optimizer("nesterov", 1, loop=((0, 1, 0),), decay_foreach=1, decay_loop=1, grows=True),
         Optimizer("adagrad", 1, 2, ((1, 1, SCALAR),), decay_loop=1, counters=1, starts_full=True),
         Optimizer("rmsprop", 1, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
         Optimizer("rmsprop-centered", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
@@ -82,9 +83,10 @@ def optimizer_named(name: str) -> Optimizer:
 
 
 class Step(NamedTuple):
-    """Bytes of an optimizer's step: its state, what is there of it before the first step, and the temporaries.
+    """Bytes of an optimizer's step.
 
-    ``first`` and ``steady`` are above the level before the step, in the first one with the state that it makes.
+    ``before_first``: the part of ``state`` that exists before the first step. ``first`` and ``steady``: the most that
+    the first and every later step adds to what is alive before it; the first includes the state it makes.
     """
 
     state: int
@@ -97,15 +99,7 @@ def step_of(
     optimizer: Optimizer, sizes: Sequence[int], profile: Profile, *, style: str | None, weight_decay: bool
 ) -> Step:
     """The step over parameters of these sizes (bytes, rounded); raises ValueProblem for a style it does not have."""
-    style = style or profile.style
-    if style not in STYLES:
-        near = did_you_mean(style, STYLES)
-        raise ValueProblem(f"no optimizer style '{style}'{near} (known: {', '.join(STYLES)})", code="unknown-style")
-    if style == "fused" and not optimizer.can_fuse:
-        fusible = ", ".join(name for name, known in OPTIMIZERS.items() if known.can_fuse)
-        if profile.name != "ideal" and not profile.is_own:
-            message = f"{optimizer.name} has no fused style (those that have: {fusible})"
-            raise ValueProblem(message, code="unknown-style")
+    style = _checked_style(optimizer, profile, style or profile.style)
     total = sum(sizes)
     state = optimizer.state * total
     if optimizer.counters and (style == "fused" or profile.name == "torch-cpu") and not profile.is_own:
@@ -118,15 +112,35 @@ def step_of(
     if style == "foreach":
         steady = (optimizer.foreach + optimizer.decay_foreach * weight_decay) * total
         return Step(state, before, made + steady, steady)
-    decay = optimizer.decay_loop * weight_decay
+    wraps = profile.name == "torch-cpu"
+    first, steady = _loop_peaks(optimizer, sizes, made, decay=optimizer.decay_loop * weight_decay, wraps=wraps)
+    return Step(state, before, max(first, made), steady)
+
+
+def _checked_style(optimizer: Optimizer, profile: Profile, style: str) -> str:
+    """The style if it is known and the optimizer has it; else ValueProblem."""
+    if style not in STYLES:
+        near = did_you_mean(style, STYLES)
+        raise ValueProblem(f"no optimizer style '{style}'{near} (known: {', '.join(STYLES)})", code="unknown-style")
+    fuses_all = profile.name == "ideal" or profile.is_own
+    if style == "fused" and not optimizer.can_fuse and not fuses_all:
+        fusible = ", ".join([name for name, known in OPTIMIZERS.items() if known.can_fuse])
+        raise ValueProblem(f"{optimizer.name} has no fused style (those that have: {fusible})", code="unknown-style")
+    return style
+
+
+def _loop_peaks(optimizer: Optimizer, sizes: Sequence[int], made: int, *, decay: int, wraps: bool) -> tuple[int, int]:
+    """The most bytes that a loop adds in the first step and in later ones.
+
+    ``made``: the state made in the first step. ``decay``: copies for weight decay. ``wraps``: scalars become tensors.
+    """
     first = steady = grown = previous = 0
     for size in sizes:
         grown += optimizer.state * size
-        there = grown if optimizer.grows else made
-        for held, each, scalars in optimizer.moments:
-            live = held * previous + (each + decay) * size
-            wrapped = scalars if profile.name == "torch-cpu" else 0
+        for of_previous, of_this, scalars in optimizer.loop:
+            live = of_previous * previous + (of_this + decay) * size
+            wrapped = scalars if wraps else 0
             steady = max(steady, live + wrapped)
-            first = max(first, there + live + (0 if optimizer.grows else wrapped))
+            first = max(first, grown + live if optimizer.grows else made + live + wrapped)
         previous = size
-    return Step(state, before, max(first, made), steady)
+    return first, steady

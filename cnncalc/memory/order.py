@@ -233,30 +233,16 @@ class _Stretch:
         self.count = len(tasks)
         self.everything = (1 << self.count) - 1
         self.needs = [sum({1 << (source - first) for source in task.needs if source >= first}) for task in tasks]
-        self.readers: list[list[int]] = [[] for _ in tasks]
-        for number, mask in enumerate(self.needs):
-            for source in _members(mask):
-                self.readers[source].append(number)
+        self.readers = _readers(self.needs)
         self.made = [flow.sizes[task.makes] if task.makes is not None else 0 for task in tasks]
         self.scratch = [task.scratch for task in tasks]
-        users: dict[int, int] = {}
-        self.makers: dict[int, int] = {}
-        for number, task in enumerate(tasks):
-            if task.makes is not None:
-                self.makers[task.makes] = number
-            for volume in task.reads:
-                if ends[volume][0] == place or ends[volume][1] == place:
-                    users[volume] = users.get(volume, 0) | 1 << number
-        self.users = users
-        self.sizes = {volume: flow.sizes[volume] for volume in [*users, *self.makers]}
+        self.makers = {task.makes: number for number, task in enumerate(tasks) if task.makes is not None}
+        self.users = _users(tasks, ends, place)
+        self.sizes = {volume: flow.sizes[volume] for volume in [*self.users, *self.makers]}
         self.kept = {volume for volume in self.sizes if ends[volume][1] > place}
         self.before = base + sum([size for volume, size in self.sizes.items() if volume not in self.makers])
-        # what ends with a task: sets of users, and the size that goes once all of a set are done
-        self.frees: list[list[tuple[int, int]]] = [[] for _ in tasks]
-        for volume, mask in users.items():
-            if volume not in self.kept:
-                for number in _members(mask):
-                    self.frees[number].append((mask, flow.sizes[volume]))
+        ending = [(mask, flow.sizes[volume]) for volume, mask in self.users.items() if volume not in self.kept]
+        self.frees = _frees(ending, self.count)
 
     def shape(self) -> Hashable:
         """Equal for stretches that differ in nothing but their names."""
@@ -414,6 +400,34 @@ class _Stretch:
             task, at = trail[at]
             order.append(task)
         return tuple(reversed(order)), front[self.everything][0]
+
+
+def _readers(needs: Sequence[int]) -> list[list[int]]:
+    """For each task those that need it; ``needs`` has the set of tasks that each one needs."""
+    readers: list[list[int]] = [[] for _ in needs]
+    for number, mask in enumerate(needs):
+        for source in _members(mask):
+            readers[source].append(number)
+    return readers
+
+
+def _frees(ending: Sequence[tuple[int, int]], count: int) -> list[list[tuple[int, int]]]:
+    """For each of ``count`` tasks the volumes that may end with it; a volume is the set of its readers and its size."""
+    frees: list[list[tuple[int, int]]] = [[] for _ in range(count)]
+    for mask, size in ending:
+        for number in _members(mask):
+            frees[number].append((mask, size))
+    return frees
+
+
+def _users(tasks: Sequence[Task], ends: Sequence[tuple[int, int]], place: int) -> dict[int, int]:
+    """For each volume that begins or ends in the stretch at ``place`` the set of its readers there."""
+    users: dict[int, int] = {}
+    for number, task in enumerate(tasks):
+        for volume in task.reads:
+            if place in ends[volume]:
+                users[volume] = users.get(volume, 0) | 1 << number
+    return users
 
 
 def _members(mask: int) -> Iterator[int]:

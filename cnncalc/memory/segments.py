@@ -1,4 +1,4 @@
-"""Checkpointing: which stretches of the net forget what they made and work it out again for backward."""
+"""Checkpointing: the segments of a net that keep nothing in forward and run again for backward."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.layers.pooling import Pooling
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
 
 WAYS = ("none", "blocks", "stages", "sqrt")
-"""Ways of choosing segments by rule."""
+"""Rules that choose segments."""
 
 
 class Segment(NamedTuple):
@@ -26,7 +26,7 @@ class Segment(NamedTuple):
 
 
 def segments_of(report: Report, way: str) -> tuple[Segment, ...]:
-    """The segments that a way of checkpointing means.
+    """The segments that a way of checkpointing chooses.
 
     ``none``; ``blocks``: the innermost blocks that hold a merge, or the stretches up to each pool where there is none;
     ``stages``: the outermost blocks; ``sqrt``: about sqrt(n) segments of the n of ``blocks``; else names of blocks, or
@@ -58,19 +58,23 @@ def _extents(rows: Sequence[LayerReport]) -> dict[str, tuple[int, int]]:
 
 
 def _blocks(report: Report) -> tuple[Segment, ...]:
+    """The innermost blocks that hold a merge; where there are none, the stretches up to each pool."""
     rows = report.layers
     extents = _extents(rows)
     holding = {row.block for row in rows if row.layer.is_merge and row.block in extents}
     inner = [block for block in holding if not any(other.startswith(block + ".") for other in holding)]
-    if inner:
-        return tuple(sorted((Segment(block, *extents[block]) for block in inner), key=lambda segment: segment.first))
-    segments = []
+    if not inner:
+        return tuple([segment for segment in _up_to_pools(rows) if _is_closed(report, segment)])
+    return tuple(sorted([Segment(block, *extents[block]) for block in inner], key=lambda segment: segment.first))
+
+
+def _up_to_pools(rows: Sequence[LayerReport]) -> Iterator[Segment]:
+    """The stretches that end in a pool with an output of more than one row."""
     first = next((row.index for row in rows if row.sources), 0)
     for row in rows:
         if isinstance(row.layer, Pooling) and row.output.height > 1:
-            segments.append(Segment(f"{rows[first].name}..{row.name}", first, row.index))
+            yield Segment(f"{rows[first].name}..{row.name}", first, row.index)
             first = row.index + 1
-    return tuple(segment for segment in segments if _is_closed(report, segment))
 
 
 def _is_closed(report: Report, segment: Segment) -> bool:

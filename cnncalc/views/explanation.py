@@ -135,10 +135,10 @@ def size_steps(row: LayerReport) -> list[str]:
         return _merged(row)
     if isinstance(layer, AdaptivePooling) and layer.adaptive is not None:
         sides = zip(SIDES, layer.adaptive, x[:2], strict=True)
-        told = [
+        windows = [
             f"{side} {size}: window o is from o*{given}/{size} to (o+1)*{given}/{size}" for side, size, given in sides
         ]
-        return [*[f"{line}, rounded outwards" for line in told], _depth(row)]
+        return [*[f"{line}, rounded outwards" for line in windows], _depth(row)]
     if isinstance(layer, (Convolution, Pooling)):
         return [*[_windowed(row, side) for side in (0, 1)], _depth(row)]
     if isinstance(layer, Deconv):

@@ -59,21 +59,21 @@ def keys_with_defaults(kind: type[Layer]) -> str:
 def kind_record(name: str) -> dict[str, Any]:
     """A kind as plain data."""
     kind = KINDS[name]
-    told = documentation(kind)
+    texts = documentation(kind)
     return {
         "kind": name,
-        "summary": told.summary,
+        "summary": texts.summary,
         "short_form": short_form(kind),
         "bare": kind.bare,
         "keys": [
             {"key": key, "takes": item.reader.expects, "default": default_of(item), "means": item.means}
             for key, item in kind.keys.items()
         ],
-        "formula": told.formula,
-        "volume": told.volume,
-        "learned": told.learned,
-        "besides": list(told.besides),
-        "source": told.source,
+        "formula": texts.formula,
+        "volume": texts.volume,
+        "learned": texts.learned,
+        "besides": list(texts.besides),
+        "source": texts.source,
         "example": kind.example,
     }
 
@@ -84,7 +84,7 @@ def kind_document(name: str, memory: MemoryReport) -> Document:
     ``memory`` is the report on the example of the kind; the numbers are those of its last layer of the kind.
     """
     kind = KINDS[name]
-    told = documentation(kind)
+    texts = documentation(kind)
     rows = tuple(
         [
             (word(key), word(item.reader.expects), _default(default_of(item)), word(item.means))
@@ -97,16 +97,16 @@ def kind_document(name: str, memory: MemoryReport) -> Document:
         Paragraph("pattern", (short_form(kind),)),
         Paragraph("file", (_in_a_file(kind),)),
         Paragraph("also takes", (", ".join(kind.common_keys()),)),
-        Paragraph("formula", (told.formula,)),
-        Paragraph("volume", (told.volume,)),
-        Paragraph("learned", (told.learned or "nothing",)),
-        Paragraph("notes", told.besides),
+        Paragraph("formula", (texts.formula,)),
+        Paragraph("volume", (texts.volume,)),
+        Paragraph("learned", (texts.learned or "nothing",)),
+        Paragraph("notes", texts.besides),
         Paragraph("example", (kind.example, *gives)),
         Paragraph("saved for backward", kept),
-        Paragraph("source", (told.source,)),
+        Paragraph("source", (texts.source,)),
     )
     return Document(
-        (name.upper(), told.summary),
+        (name.upper(), texts.summary),
         Table(KEYS, rows),
         tuple([part for part in parts if any(part.lines)]),
         lambda: {"schema": 1, **kind_record(name), "example_gives": list(gives), "for_backward": list(kept)},

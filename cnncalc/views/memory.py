@@ -9,11 +9,13 @@ from cnncalc.formats.notation import USUAL, Notation
 from cnncalc.units import format_bytes, percent, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.layers.memory import Size
     from cnncalc.memory.replay import Event
     from cnncalc.memory.report import Breakdown, MemoryReport
+    from cnncalc.memory.tape import Operation, Tape
 
 MOST_LAYERS = 8
 """The number of largest layers that are shown."""
@@ -282,7 +284,7 @@ def draw(events: Sequence[Event], units: str, width: int = 72, height: int = 12)
 
 
 def why_document(memory: MemoryReport, name: str, *, units: str = "iec") -> Document:
-    """What one layer keeps for backward and why."""
+    """What one layer saves for backward, and why."""
     title, *lines = why_lines(memory, name, units)
     rows = tuple((Cell(line, line),) for line in lines)
     return Document(
@@ -294,12 +296,11 @@ def why_document(memory: MemoryReport, name: str, *, units: str = "iec") -> Docu
 
 
 def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
-    """What one layer keeps for backward and why, and what its backward makes."""
+    """A title, then what one layer saves for backward with the reasons, and what its backward allocates."""
     from cnncalc.analysis.report import require_layer
     from cnncalc.memory.report import Simulation
 
-    row = require_layer(memory.report, name)
-    options = memory.options
+    row, options = require_layer(memory.report, name), memory.options
     simulation = Simulation(memory.report, options)
     tape = simulation.tape(training=True)
 
@@ -307,42 +308,45 @@ def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
         return format_bytes(size.at(options.batch, simulation.profile.rounding), units)
 
     lines = [f"{row.name} of {memory.architecture}: {row.label}, {plural(options.batch, 'image')}, {options.dtype}"]
-    reason = row.layer.why_input
-    mine = [operation for operation in tape.operations if operation.layer == row.index and operation.name != "loss"]
-    if not mine:
-        return [*lines, "nothing: no operation runs for it in training"]
-    kept = False
-    for operation in mine:
-        if operation.clones_input:
-            value = tape.values[operation.inputs[0]]
-            kept = True
-            lines.append(f"keeps a copy of its input, {shown(value.size)}: it works in place, and {reason}")
-        else:
-            for place in dict.fromkeys(operation.keeps):
-                value = tape.values[operation.inputs[place]]
-                owner = memory.report.layers[value.layer]
-                what = "its input" if value.layer != row.index else "an intermediate result"
-                whose = f" (the output of {owner.name})" if value.layer != row.index else ""
-                kept = True
-                lines.append(f"keeps {what}{whose}, {shown(value.size)}: {reason}")
-        if operation.keeps_output:
-            kept = True
-            value = tape.values[operation.output]
-            reason = f"the gradient of {row.kind.upper()} is worked out from it"
-            lines.append(f"keeps its output, {shown(value.size)}: {reason}")
-        for extra in operation.extras:
-            kept = True
-            lines.append(f"keeps what it made beside its output, {shown(extra)}: {row.layer.why_byproducts}")
-    if not kept:
-        lines.append(f"keeps nothing: the gradient of {row.kind.upper()} needs none of its numbers")
-    made = {operation.output: operation for operation in mine}
-    output = mine[-1].output
+    operations = [each for each in tape.operations if each.layer == row.index and each.name != "loss"]
+    if not operations:
+        return [*lines, "nothing: it runs no operation in training"]
+    saved = [line for each in operations for line in _saved(each, tape, memory.report, row, shown)]
+    lines += saved or [f"saves nothing: the gradient of {row.kind.upper()} needs neither its input nor its output"]
+    if _shares_input(operations):
+        lines.append("its output shares the memory of its input")
+    sizes = simulation.sizes(options.batch, training=True).parameters
+    learned = sum([sizes[place] for operation in operations for place in operation.parameters])
+    if learned:
+        lines.append(f"backward allocates the gradients of its parameters, {format_bytes(learned, units)}")
+    return lines
+
+
+def _saved(
+    operation: Operation, tape: Tape, report: Report, row: LayerReport, shown: Callable[[Size], str]
+) -> Iterator[str]:
+    """What an operation of a layer saves for backward, with sizes and reasons."""
+    layer = row.layer
+    if operation.clones_input:
+        value = tape.values[operation.inputs[0]]
+        yield f"saves a copy of its input, {shown(value.size)}: it works in place, and {layer.why_input}"
+    else:
+        for place in dict.fromkeys(operation.keeps):
+            value = tape.values[operation.inputs[place]]
+            what = f"its input (the output of {report.layers[value.layer].name})"
+            what = "an intermediate result" if value.layer == row.index else what
+            yield f"saves {what}, {shown(value.size)}: {layer.why_input}"
+    if operation.keeps_output:
+        size = shown(tape.values[operation.output].size)
+        yield f"saves its output, {size}: the gradient of {row.kind.upper()} is computed from it"
+    for extra in operation.extras:
+        yield f"saves an additional tensor, {shown(extra)}: {layer.why_byproducts}"
+
+
+def _shares_input(operations: list[Operation]) -> bool:
+    """Whether the output of the last operation is an alias of an input of the layer."""
+    made = {operation.output: operation for operation in operations}
+    output = operations[-1].output
     while output in made and made[output].is_alias:
         output = made[output].inputs[0]
-    if output not in made:
-        lines.append("its output lies in the memory of its input")
-    sizes = simulation.sizes(options.batch, training=True).parameters
-    learned = sum([sizes[place] for operation in mine for place in operation.parameters])
-    if learned:
-        lines.append(f"backward makes gradients of its parameters, {format_bytes(learned, units)}")
-    return lines
+    return output not in made

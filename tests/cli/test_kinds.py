@@ -45,7 +45,7 @@ def test_the_numbers_of_the_example_are_those_of_its_layer() -> None:
 
     assert "output [28x28x64]: 28*28*64 = 50,176 activations" in text
     assert "weights: (3*3*32)*64 = 18,432" in text
-    assert "keeps its input (the output of input), 392.0 KiB" in text
+    assert "saves its input (the output of input), 392.0 KiB" in text
 
 
 def test_a_kind_that_is_not_there_is_answered_with_the_nearest() -> None:

@@ -40,8 +40,8 @@ def test_why_says_what_a_pool_keeps() -> None:
     """112x112x64 places of 8 bytes: 6.125 MiB."""
     out = called("memory", "vgg16", "--why", "pool1").stdout
 
-    assert "keeps its input (the output of relu2), 12.25 MiB" in out
-    assert "6.125 MiB: the place of each maximum" in out
+    assert "saves its input (the output of relu2), 12.25 MiB" in out
+    assert "6.125 MiB: the index of each maximum" in out
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_why_says_which_output_lies_in_the_memory_of_the_input(pattern: str, lay
     """What the loss sees is another shape of the last volume; that is no work of the last layer."""
     out = called("memory", pattern, "--why", layer).stdout
 
-    assert ("its output lies in the memory of its input" in out) == lies_in_it
+    assert ("its output shares the memory of its input" in out) == lies_in_it
 
 
 def test_why_names_the_nearest_layer() -> None:

@@ -64,20 +64,27 @@ def _tests(outcome: FileResult, result: CheckResult) -> list[_Test]:
     annotations = annotations_of(only)
     if outcome.is_broken:
         errors = [annotation for annotation in annotations if annotation.severity == "error"]
-        return [_Test(f"{each.code}: {each.message}", "error", each.code, each.message, _body(each)) for each in errors]
+        return [_of_annotation(f"{each.code}: {each.message}", "error", each) for each in errors]
     tests = [_of_limit(one, annotations, result) for one in outcome.checked]
     for annotation in annotations:
-        if annotation.code == NO_BUDGET:
-            failed = "failure" if result.strict else "skipped"
-            tests.append(_Test("budget", failed, annotation.code, annotation.message, _body(annotation)))
-        elif annotation.code == NO_BASE or (annotation.finding is not None and annotation.finding.code == "budget"):
-            continue
-        elif annotation.severity != "note":
+        code, finding = annotation.code, annotation.finding
+        if code == NO_BUDGET:
+            tests.append(_of_annotation("budget", "failure" if result.strict else "skipped", annotation))
+        elif code != NO_BASE and not _is_of_limit(annotation) and annotation.severity != "note":
             failed = "failure" if result.strict or annotation.severity == "error" else ""
-            layer = annotation.finding.layer if annotation.finding is not None else None
-            name = f"{annotation.code}: {layer or annotation.message}"
-            tests.append(_Test(name, failed, annotation.code, annotation.message, _body(annotation)))
+            layer = finding.layer if finding is not None else None
+            tests.append(_of_annotation(f"{code}: {layer or annotation.message}", failed, annotation))
     return tests
+
+
+def _is_of_limit(annotation: Annotation) -> bool:
+    """Whether the annotation is a finding about a limit, which has a test of its own."""
+    return annotation.finding is not None and annotation.finding.code == "budget"
+
+
+def _of_annotation(name: str, outcome: str, annotation: Annotation) -> _Test:
+    body = "\n".join([f"{annotation.place}: {annotation.label}: {annotation.message}", *annotation.details])
+    return _Test(name, outcome, annotation.code, annotation.message, body)
 
 
 def _of_limit(one: LimitResult, annotations: list[Annotation], result: CheckResult) -> _Test:
@@ -91,7 +98,7 @@ def _of_limit(one: LimitResult, annotations: list[Annotation], result: CheckResu
         annotation
         for annotation in annotations
         if annotation.finding is not None
-        and annotation.finding.code == "budget"
+        and _is_of_limit(annotation)
         and annotation.finding.key == one.measure.key
         and annotation.finding.limit == one.limit
         and (annotation.severity == "warning") == (one.bound == "warn")
@@ -99,14 +106,7 @@ def _of_limit(one: LimitResult, annotations: list[Annotation], result: CheckResu
     ]
     if one.verdict == "pass" or not mine:
         return _Test(name, body=text)
-    annotation = mine[0]
-    if one.verdict == "warning" and not result.strict:
-        return _Test(name, "", annotation.code, annotation.message, _body(annotation))
-    return _Test(name, "failure", annotation.code, annotation.message, _body(annotation))
-
-
-def _body(annotation: Annotation) -> str:
-    return "\n".join([f"{annotation.place}: {annotation.label}: {annotation.message}", *annotation.details])
+    return _of_annotation(name, "" if one.verdict == "warning" and not result.strict else "failure", mine[0])
 
 
 def _lines(test: _Test, classname: str) -> list[str]:

@@ -35,16 +35,7 @@ def write(result: CheckResult) -> str:
     if result.code == 1 and not any(outcome.errors for outcome in result.files):
         verdicts = ("", "not clean", "")
     lines = [MARK, f"### cnncalc: {verdicts[result.code]}", "", _escaped(summary(result)), ""]
-    base = f"change against `{_coded(result.base)}`" if result.base else "change"
-    rows = [(outcome.file, one) for outcome in result.files for one in outcome.checked]
-    if rows:
-        lines += [f"| file | key | value | limit | of limit | {base} | |", "|---|---|---:|---|---:|---:|---|"]
-        order = {"error": 0, "warning": 1, "no base": 2}
-        shown = rows if len(rows) <= MOST_ROWS else sorted(rows, key=lambda row: order.get(row[1].verdict, 3))
-        lines += [_row(file, one, result.units) for file, one in shown[:MOST_ROWS]]
-        if len(rows) > MOST_ROWS:
-            lines += ["", f"and {plural(len(rows) - MOST_ROWS, 'limit')} more"]
-        lines.append("")
+    lines += _limit_lines(result)
     annotations = [annotation for annotation in worst_first(annotations_of(result)) if annotation.severity != "note"]
     for annotation in annotations[:MOST_ANNOTATIONS]:
         lines += _item(annotation)
@@ -52,6 +43,21 @@ def write(result: CheckResult) -> str:
         lines.append(f"- and {len(annotations) - MOST_ANNOTATIONS} more")
     lines += [f"- {_escaped(remark)}" for remark in result.remarks]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _limit_lines(result: CheckResult) -> list[str]:
+    """The table of limits; of very many the broken ones first."""
+    rows = [(outcome.file, one) for outcome in result.files for one in outcome.checked]
+    if not rows:
+        return []
+    base = f"change against `{_coded(result.base)}`" if result.base else "change"
+    lines = [f"| file | key | value | limit | of limit | {base} | |", "|---|---|---:|---|---:|---:|---|"]
+    order = {"error": 0, "warning": 1, "no base": 2}
+    shown = rows if len(rows) <= MOST_ROWS else sorted(rows, key=lambda row: order.get(row[1].verdict, 3))
+    lines += [_row(file, one, result.units) for file, one in shown[:MOST_ROWS]]
+    if len(rows) > MOST_ROWS:
+        lines += ["", f"and {plural(len(rows) - MOST_ROWS, 'limit')} more"]
+    return [*lines, ""]
 
 
 def _row(file: str, one: LimitResult, units: str) -> str:

@@ -1,0 +1,83 @@
+"""What a design leaves open is sized as the class of the kind declares, also for a kind that is added."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from cnncalc import DesignError
+from cnncalc.analysis.report import account
+from cnncalc.language.reading import read_design, read_pattern
+from cnncalc.language.settings import DEFAULT_SETTINGS, Settings
+from cnncalc.language.writer import as_pattern, as_yaml, layer_text
+from cnncalc.layers import KINDS
+from cnncalc.layers.base import Layer, Sizing, key
+from cnncalc.layers.keys import Whole
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Mix(Layer):
+    """As many channels as its units."""
+
+    kind: ClassVar[str] = "mix"
+    other_names: ClassVar[tuple[str, ...]] = ("blend",)
+    first: ClassVar[str | None] = "groups"
+    dash: ClassVar[str | None] = "units"
+    bare: ClassVar[str | None] = "units"
+    sizes: ClassVar[Mapping[str, Sizing]] = {
+        "units": Sizing("hidden", by_depth=True, last=("classes", 7)),
+        "groups": Sizing("mix_groups"),
+    }
+    replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"whole": ("groups",)}
+
+    units: int = key(Whole(1), 5)
+    groups: int = key(Whole(1), 2)
+    whole: int | None = key(Whole(1), None)
+
+    def output(self, *inputs: Volume) -> Volume:
+        return Volume(inputs[0].height, inputs[0].width, self.units)
+
+
+@pytest.fixture(autouse=True)
+def mix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registers MIX."""
+    monkeypatch.setitem(KINDS, Mix.kind, Mix)
+
+
+def labels(text: str, settings: Settings = DEFAULT_SETTINGS) -> list[str]:
+    return [layer_text(row.layer) for row in account(read_design("<text>", text, settings)).layers[1:]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "assumed"),
+    [
+        ("MIX3-4", ["MIX3-4"], {}),
+        ("MIX -> RELU -> MIX", ["MIX2-5", "RELU", "MIX2-7"], {"mix_groups": 2, "hidden": 5, "classes": 7}),
+        ("MIX3:[9x11x4] -> MIX3", ["MIX3-4", "MIX3-7"], {"classes": 7}),
+        ("MIX(9, whole=4)", ["MIX-9(whole=4)"], {}),
+    ],
+)
+def test_open_sizes_are_stated_or_assumed(text: str, expected: list[str], assumed: dict[str, int]) -> None:
+    report = account(read_pattern("<text>", f"INPUT 9x11x3 -> {text}"))
+
+    assert [layer_text(row.layer) for row in report.layers[1:]] == expected
+    assert report.assumed == assumed
+    for again in (as_pattern(report.settled), as_yaml(report.settled)):
+        assert labels(again) == expected
+
+
+def test_the_call_sizes_by_place_and_a_file_by_default() -> None:
+    settings = Settings(hidden=31, classes=13)
+    file = "input: 9x11x3\ndefaults: {mix: {groups: 4}}\nlayers: MIX -> MIX\n"
+
+    assert labels("INPUT 9x11x3 -> MIX -> MIX", settings) == ["MIX2-31", "MIX2-13"]
+    assert labels(file, settings) == ["MIX4-31", "MIX4-13"]
+
+
+def test_the_name_of_another_tool_is_a_hint() -> None:
+    with pytest.raises(DesignError, match="no layer kind or block 'BLEND3'; use MIX"):
+        read_pattern("<text>", "INPUT 9x11x3 -> BLEND3")
