@@ -1,7 +1,7 @@
 """The README and the manual are true: every example runs, every link has a target, nothing is left out.
 
-``cnncalc docs --check README.md docs`` checks what stands between markers, and without ``--check`` rewrites it. ``pytest
---regenerate`` rewrites what stands behind prompts, for review.
+``cnncalc docs --check README.md docs`` checks the text between markers; ``pytest --regenerate`` rewrites the text
+behind prompts, for review.
 """
 
 from __future__ import annotations
