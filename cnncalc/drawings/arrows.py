@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cnncalc.drawings.canvas import Canvas
 
 TIP = 3.0
-"""A line ends so many pixels before the point of its arrow."""
+"""The distance in pixels from the end of a line to the point of its arrow."""
 
 
 class Arrows:

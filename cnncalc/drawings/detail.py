@@ -47,27 +47,29 @@ def details_of(report: Report, depth: int | None, limits: Limits, *, crops_on_ed
     for level in levels:
         every = parts_of(report, level)
         parts, labels = _without_crops(every) if crops_on_edges else (every, {})
-        routings = _routings(parts)
-        if any(routing.length > MOST_RANKS for routing in routings.values()):
-            parts, labels = chains_joined(every), {}
-            routings = _routings(parts)
-        runs = [Run((cell,)) for cell in routings]
-        if _size(runs, routings, limits) > limits.whole:
-            runs = folded(parts, list(routings))
+        detail = _folded(parts, labels)
+        if any(routing.length > MOST_RANKS for routing in detail.routings.values()):
+            parts = chains_joined(every)
+            detail = _folded(parts, {})
+        sizes = [(limits.size(detail.routings[cell]), run.times) for run in detail.runs for cell in run.cells]
+        if sum([size * times for size, times in sizes]) <= limits.whole:
+            detail = _unfolded(parts, detail.edge_labels)
         most = limits.coarsest if level == levels[-1] else limits.folded
-        if _size(runs, routings, limits) <= most:
-            yield Detail(parts, runs, routings, labels)
-    parts = contracted(parts, list(routings), limits.whole)
-    routings = _routings(parts)
-    yield Detail(parts, [Run((cell,)) for cell in routings], routings, {})
+        if sum([size for size, _ in sizes]) <= most:
+            yield detail
+    yield _unfolded(contracted(parts, cells_of(parts), limits.whole), {})
 
 
-def _routings(parts: Sequence[Part]) -> dict[Cell, Routing]:
-    return {cell: routing_of(parts, cell) for cell in cells_of(parts)}
+def _folded(parts: list[Part], labels: dict[tuple[int, int], str]) -> Detail:
+    """The parts with repeated ones once."""
+    runs = folded(parts, cells_of(parts))
+    return Detail(parts, runs, {cell: routing_of(parts, cell) for run in runs for cell in run.cells}, labels)
 
 
-def _size(runs: Sequence[Run], routings: dict[Cell, Routing], limits: Limits) -> int:
-    return sum([limits.size(routings[cell]) for run in runs for cell in run.cells])
+def _unfolded(parts: list[Part], labels: dict[tuple[int, int], str]) -> Detail:
+    """All parts."""
+    routings = {cell: routing_of(parts, cell) for cell in cells_of(parts)}
+    return Detail(parts, [Run((cell,)) for cell in routings], routings, labels)
 
 
 def _without_crops(parts: list[Part]) -> tuple[list[Part], dict[tuple[int, int], str]]:

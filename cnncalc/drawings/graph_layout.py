@@ -55,7 +55,7 @@ class Page(NamedTuple):
 
 
 def page_of(report: Report, depth: int | None, room: float) -> Page:
-    """The page of a net, so many pixels wide."""
+    """The layout of the drawing for a page of that width."""
     detail = next(details_of(report, depth, LIMITS))
     readers: dict[int, int] = {}
     for part in detail.parts:
@@ -115,7 +115,7 @@ def _columns(groups: Sequence[Group], room: float) -> list[list[Group]]:
     most = min(len(groups), max(1, int((room + COLUMN_GAP) / (narrowest + COLUMN_GAP))))
     wanted = next((count for count in range(1, most) if whole / count <= ASPECT * room), most)
     for count in range(wanted, 1, -1):
-        columns = evenly_filled(groups, count, whole)
+        columns = evenly_filled(groups, whole, count)
         width = sum([sum(reach_of(column)) for column in columns]) + COLUMN_GAP * (len(columns) - 1)
         highest = max([sum([group.length for group in column]) for column in columns])
         if width <= room and highest <= WORTH_A_COLUMN * whole:

@@ -119,23 +119,28 @@ def spans(sizes: Sequence[float], gap: float, start: float) -> list[tuple[float,
     return found
 
 
-def filled(groups: Sequence[Group], limit: float) -> list[list[Group]]:
-    """The groups in rows or columns no longer than ``limit``, as words are broken into lines."""
-    lines: list[list[Group]] = []
-    used = 0.0
-    for group in groups:
-        if not lines or used + group.length > limit + 1e-6:
-            lines.append([])
-            used = 0.0
-        lines[-1].append(group)
-        used += group.length
-    return lines
+def evenly_filled(groups: Sequence[Group], limit: float, count: int | None = None) -> list[list[Group]]:
+    """The groups in rows or columns of about equal length: in at most ``count``, or in as few as ``limit`` allows.
 
-
-def evenly_filled(groups: Sequence[Group], count: int, limit: float) -> list[list[Group]]:
-    """The groups in at most ``count`` rows or columns of about equal length; ``limit`` is a length that suffices."""
-    low, high = max([group.length for group in groups]), limit
+    ``limit`` is a length that suffices.
+    """
+    lengths = [group.length for group in groups]
+    count = len(_starts(lengths, limit)) if count is None else count
+    low, high = max(lengths), limit
     for _ in range(12 if count > 1 else 0):
         middle = (low + high) / 2
-        low, high = (low, middle) if len(filled(groups, middle)) <= count else (middle, high)
-    return filled(groups, max(low, high))
+        low, high = (low, middle) if len(_starts(lengths, middle)) <= count else (middle, high)
+    starts = _starts(lengths, max(low, high))
+    return [list(groups[start:end]) for start, end in zip(starts, [*starts[1:], len(groups)], strict=True)]
+
+
+def _starts(lengths: Sequence[float], limit: float) -> list[int]:
+    """The index of the first item of each line no longer than ``limit``, as words are broken into lines."""
+    starts = [0]
+    used = 0.0
+    for place, length in enumerate(lengths):
+        if place > starts[-1] and used + length > limit + 1e-6:
+            starts.append(place)
+            used = 0.0
+        used += length
+    return starts

@@ -83,12 +83,11 @@ def parts_of(report: Report, depth: int | None = None) -> list[Part]:
             joined = _Group([row.index], row.index, block, is_open=keeps and block is None)
             groups.append(joined)
         owner.append(joined)
-    return _merged([_part(row) for row in rows], groups)
-
-
-def _part(row: LayerReport) -> Part:
-    edges = tuple([Edge(source, source) for source in row.sources])
-    return Part(row.index, row.name, row.label, (row,), row, edges, is_block=False)
+    single = [
+        Part(row.index, row.name, row.label, (row,), row, tuple([Edge(i, i) for i in row.sources]), is_block=False)
+        for row in rows
+    ]
+    return _merged(single, groups)
 
 
 def _block(name: str, depth: int | None) -> str | None:
@@ -118,19 +117,19 @@ def _merged(parts: Sequence[Part], groups: Sequence[_Group]) -> list[Part]:
     place_of = {index: place for place, group in enumerate(groups) for index in group.members}
     found = []
     for place, group in enumerate(groups):
-        members, main = [parts[index] for index in group.members], parts[group.main]
-        edges = [
-            Edge(place_of[edge.source], edge.row)
-            for part in members
-            for edge in part.inputs
-            if place_of[edge.source] != place
-        ]
-        rows = tuple([row for part in members for row in part.rows])
+        rows: list[LayerReport] = []
+        edges: dict[Edge, None] = {}
+        for index in group.members:
+            rows += parts[index].rows
+            for source, row in parts[index].inputs:
+                if place_of[source] != place:
+                    edges[Edge(place_of[source], row)] = None
+        main = parts[group.main]
         name, label = main.name, main.label
         if group.block is not None and len(rows) > 1:
             name, label = group.block, plural(len(rows), "layer")
         is_block = group.block is not None or main.is_block
-        found.append(Part(place, name, label, rows, main.main, tuple(dict.fromkeys(edges)), is_block))
+        found.append(Part(place, name, label, tuple(rows), main.main, tuple(edges), is_block))
     return found
 
 

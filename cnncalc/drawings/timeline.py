@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.drawings.axes import Stretch, byte_ticks, draw_value_axis, name_axis
@@ -15,7 +14,7 @@ from cnncalc.memory.report import STEP
 from cnncalc.units import format_bytes, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from cnncalc.drawings.axes import Tick
     from cnncalc.drawings.samples import Category, Sample
@@ -128,18 +127,18 @@ class _Timeline:
                 start, kept = end, None
         return columns
 
-    def _spans(self, key: Callable[[Sample], str]) -> Iterator[Stretch]:
-        """Consecutive samples with the same key, as one stretch named after it."""
-        start = self.left
-        for name, group in groupby(zip(self.samples, self.ends, strict=True), lambda item: key(item[0])):
-            *_, (_, end) = group
-            yield Stretch(start, end, name)
-            start = end
+    def _spans(self, names: Sequence[str]) -> list[Stretch]:
+        """Consecutive samples of one name as one stretch; ``names`` are those of the samples."""
+        ends = [self.left, *self.ends]
+        first = [i for i, name in enumerate(names) if not i or name != names[i - 1]]
+        return [Stretch(ends[i], ends[end], names[i]) for i, end in zip(first, [*first[1:], len(names)], strict=True)]
 
     def _stretches(self, depth: int | None) -> list[Stretch]:
         """The layers at work, or the blocks."""
-        stretches = self._spans(lambda sample: ".".join(sample.name.split(".")[:depth]))
-        return [stretch for stretch in stretches if stretch.name]
+        names = [sample.name for sample in self.samples]
+        if depth is not None:
+            names = [".".join(name.split(".")[:depth]) for name in names]
+        return [stretch for stretch in self._spans(names) if stretch.name]
 
     # What is drawn
 
@@ -221,7 +220,7 @@ class _Timeline:
         y = canvas.y + 4
         names = {"backward": "backward", "recompute": "again", STEP: "step"}
         longest: dict[str, Stretch] = {}
-        for stretch in self._spans(lambda sample: sample.phase):
+        for stretch in self._spans([sample.phase for sample in self.samples]):
             start, end, phase, _ = stretch
             name = names.get(phase, "forward")
             canvas.rect(start, y, end - start, BAND, name, canvas.stripes("again") if name == "again" else "")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.drawings.canvas import shown
 from cnncalc.drawings.detail import Limits, details_of
-from cnncalc.drawings.layout import LABEL_SIZE, Box, Group, Piece, evenly_filled, filled, spans
+from cnncalc.drawings.layout import LABEL_SIZE, Box, Group, Piece, evenly_filled, spans
 from cnncalc.drawings.metrics import LINE, cut, width_of
 from cnncalc.drawings.routing import Routing
 
@@ -138,7 +138,7 @@ class _Planner:
 
     def _plan(self, scale: Scale, form: Form) -> Plan:
         groups = [Group(run, [self._piece(cell, scale, form) for cell in run.cells], FRAME) for run in self.detail.runs]
-        rows = evenly_filled(groups, len(filled(groups, self.room)), self.room)
+        rows = evenly_filled(groups, self.room)
         return Plan(self.detail, rows, scale, self.arc)
 
     # Scales

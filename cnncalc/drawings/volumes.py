@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cnncalc.drawings.volume_layout import Plan
 
 LEAST_WINDOW = 6.0
-"""A convolution window is drawn if its height has at least so many pixels."""
+"""The least height in pixels of a convolution window that is drawn."""
 
 
 def draw_volumes(report: Report, width: float, depth: int | None, units: str) -> str:

@@ -294,7 +294,7 @@
       this.sizes = net.sizes.map(([fixed, each]) => [BigInt(fixed), BigInt(each)]);
     }
 
-    /** Bytes of [fixed, class, count, class, count, ...] */
+    /** The bytes of [fixed, size, count, size, count, ...], each size by its index. */
     amount(list, batch) {
       let total = BigInt(list[0]);
       for (let place = 1; place < list.length; place += 2) {
@@ -305,15 +305,16 @@
       return total;
     }
 
-    moment([at, phase, ...pots], batch) {
-      const [activations, gradients, transient] = pots.map((pot) => this.amount(pot, batch));
+    /** The live bytes at one operation. */
+    operation([at, phase, ...amounts], batch) {
+      const [activations, gradients, transient] = amounts.map((amount) => this.amount(amount, batch));
       return { at, phase, activations, gradients, transient, total: activations + gradients + transient };
     }
 
     highest(course, batch) {
       let best = null;
-      for (const moment of course.moments) {
-        const here = this.moment(moment, batch);
+      for (const operation of course.moments) {
+        const here = this.operation(operation, batch);
         if (!best || here.total > best.total) best = here;
       }
       return best;
@@ -321,13 +322,13 @@
 
     training(batch, optimizer) {
       const course = this.net.special[String(batch)] || this.net.step;
-      const [kept, brief] = this.net.optimizers[optimizer].map(BigInt);
+      const [state, temporary] = this.net.optimizers[optimizer].map(BigInt);
       let best = this.highest(course, batch);
       if (course.end) {
-        const end = this.moment(course.end, batch);
-        if (end.total + brief > best.total) best = { ...end, isStep: true, transient: end.transient + brief };
+        const end = this.operation(course.end, batch);
+        if (end.total + temporary > best.total) best = { ...end, isStep: true, transient: end.transient + temporary };
       }
-      return this.peak(course, best, batch, kept);
+      return this.peak(course, best, batch, state);
     }
 
     inference(batch) {
@@ -448,7 +449,7 @@
     const curves = data.nets.map((net) => new Curve(net));
     const blocks = all("[data-net]");
     let batch = BigInt(data.batch);
-    let free = readBytes(room.value);
+    let deviceMemory = readBytes(room.value);
     let waiting = 0;
 
     const put = (block, key, text, count) => {
@@ -486,7 +487,7 @@
         const [each, parameters] = curves[0].net.notes.map(BigInt);
         lines.push(["course notes", "rule", (count) => 2n * each * count + 3n * parameters]);
       }
-      chart.draw(lines, batch, free);
+      chart.draw(lines, batch, deviceMemory);
     };
 
     function show() {
@@ -520,10 +521,10 @@
         put(block, "inference-notes", bytes(each * batch + parameters), each * batch + parameters);
         const off = rule - training.total;
         put(block, "deviation", `${off < 0n ? "\u2212" : "+"}${percent(off < 0n ? -off : off, training.total)}`);
-        find(".fits", block).hidden = free === null;
-        if (free !== null) {
-          const most = largestBatch((count) => curve.training(count, chosen.value).total, free);
-          const alone = largestBatch((count) => curve.inference(count).total, free);
+        find(".fits", block).hidden = deviceMemory === null;
+        if (deviceMemory !== null) {
+          const most = largestBatch((count) => curve.training(count, chosen.value).total, deviceMemory);
+          const alone = largestBatch((count) => curve.inference(count).total, deviceMemory);
           const text = (count) => (count === LARGEST ? `at least ${grouped(count)}` : grouped(count));
           put(block, "fits-training", most ? text(most) : "none");
           find('[data-out="fits-training"]', block).dataset.batch = String(most);
@@ -562,8 +563,8 @@
     });
     chosen.addEventListener("change", show);
     room.addEventListener("input", () => {
-      free = readBytes(room.value);
-      wrong(room, free === null ? "A number and a unit, such as 8 GiB." : "");
+      deviceMemory = readBytes(room.value);
+      wrong(room, deviceMemory === null ? "A number and a unit, such as 8 GiB." : "");
       show();
     });
     show();
