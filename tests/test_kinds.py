@@ -222,6 +222,13 @@ def centres_channels(run: Run) -> bool:
     return is_close(run.in_training(*moved), run.in_training(*run.inputs))
 
 
+def normalizes_batch(run: Run) -> bool:
+    """A normalization that gives other numbers in training for an image alone."""
+    return is_normalization(run) and not is_close(
+        run.in_training(*[x[:1] for x in run.inputs]), run.in_training(*run.inputs)[:1]
+    )
+
+
 def is_within_range(run: Run) -> bool:
     low, high = run.layer.output_range
     return bool((run.output >= low).all() and (run.output <= high).all())
@@ -240,6 +247,7 @@ TRAITS: dict[str, Callable[[Run], bool]] = {
     "is_rectifier": is_rectifier,
     "is_normalization": is_normalization,
     "centres_channels": centres_channels,
+    "normalizes_batch": normalizes_batch,
     "gives_probabilities": lambda run: is_close(run.output.sum(axis=3), np.ones(run.output.shape[:3])),
     "mixes_images": images_mix,
     "counts_macs": lambda run: int(run.layer.macs(run.case.inputs, run.layer.output(*run.case.inputs))) > 0,
@@ -590,7 +598,7 @@ def test_design_rules_see_through_an_added_kind() -> None:
     findings = run_rules(cnncalc.analyze(FACTORS), file="net.yaml")
 
     assert [(finding.code, finding.layer) for finding in findings] == [("linear-after-linear", "conv2")]
-    assert "only FACTOR" in findings[0].message
+    assert "there is only FACTOR" in findings[0].message
 
 
 def drawn(net: str, drawing: str) -> str:
