@@ -400,7 +400,7 @@ class Machine:
         return brief
 
     def _forget(self, number: int) -> None:
-        """Frees what an operation kept for backward; the first one of a segment also frees the inputs of the segment."""
+        """Frees what an operation kept for backward; the first one of a segment also frees its inputs."""
         if self.kept[number]:
             self._change_activations(-self.kept[number])
             self.kept[number] = 0
