@@ -144,8 +144,9 @@ def _parse(text: str, units: dict[str, int], bare: str, what: str) -> int:
 
 
 def plural(count: int, noun: str) -> str:
-    """``1 layer``, ``2,000 layers``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """``1 layer``, ``2,000 layers``, ``2 biases``."""
+    ending = "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}{'' if count == 1 else ending}"
 
 
 def percent(part: int, whole: int) -> str:
