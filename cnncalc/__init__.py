@@ -1,14 +1,14 @@
-"""cnncalc: reads the design of a convolutional network and says what it costs.
+"""cnncalc: reads the design of a convolutional network and computes what it costs.
 
 >>> import cnncalc
 >>> report = cnncalc.analyze("INPUT[32x32x3] -> CONV5-6 -> RELU -> POOL -> FC-10")
 >>> report.totals.parameters
 15826
 
-:func:`load` gives the :class:`~cnncalc.graph.Graph` of a design, :func:`analyze` the
-:class:`~cnncalc.analysis.report.Report` on it: one row a layer, and totals. :func:`account_memory` and :func:`fit` say
-what it takes to run and train it, :func:`table` and :func:`plot` show it. Whatever a design gets wrong is a
-:class:`DesignError` with one :class:`Problem` for each mistake.
+:func:`load` returns the :class:`~cnncalc.graph.Graph` of a design, :func:`analyze` its
+:class:`~cnncalc.analysis.report.Report` with one row per layer and totals. :func:`account_memory` and :func:`fit`
+compute the memory of running and training it, :func:`table` and :func:`plot` show it. Errors in a design raise
+:class:`DesignError` with one :class:`Problem` each.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ def load(
     classes: int | None = None,
     stdin: str | None = None,
 ) -> Graph:
-    """The graph of a design: nodes in an order in which they can run, volumes not yet known.
+    """The graph of a design: its nodes in an order in which they can run, without volumes.
 
-    ``target`` is the path of an architecture file, the name of a net (``"vgg16"``) or a pattern. ``variables`` set
-    variables and win over the file's; ``optional`` keeps (True) or drops (False) every ``X?``, or decides each in
-    order; ``input`` (height, width, depth), ``filters``, ``hidden`` and ``classes`` size what the design leaves open.
-    ``stdin`` is the text that the target ``-`` stands for.
+    ``target`` is the path of an architecture file, the name of a net (``"vgg16"``) or a pattern. ``variables`` override
+    those of the file. ``optional`` keeps (True) or drops (False) every ``X?``, or each in order. ``input`` (height,
+    width, depth), ``filters``, ``hidden`` and ``classes`` are the sizes that the design leaves open. ``stdin`` is the
+    text of the target ``-``.
 
-    Raises DesignError with every problem of the text, ValueProblem for an option that makes no sense.
+    Raises DesignError with every problem of the text, ValueProblem for a wrong option.
     """
     from cnncalc.analysis import loading
     from cnncalc.language.settings import Settings
@@ -96,13 +96,13 @@ def analyze(
     in_place: bool = True,
     **options: Any,
 ) -> Report:
-    """The report on a design: volumes, activations, weights, multiply-adds and receptive fields, and their totals.
+    """The report of a design: volumes, activations, weights, multiply-adds, receptive fields, and totals.
 
     ``design`` is a graph from :func:`load`, or a target with the ``options`` of :func:`load`. Bytes are for ``batch``
     images of ``dtype`` (float32, float64, float16, bfloat16, int8); element counts are for one image. With
     ``in_place=False`` each activation function has a volume of its own.
 
-    Raises DesignError where the text or the volumes do not fit together, ValueProblem for an unknown data type.
+    Raises DesignError for errors in the text or in the volumes, ValueProblem for an unknown data type.
 
     >>> analyze("vgg16").totals.parameters
     138357544
@@ -130,13 +130,13 @@ def account_memory(
     logs: bool = False,
     **options: Any,
 ) -> MemoryReport:
-    """The memory of a training step and of inference, in bytes, with what makes it up.
+    """The memory of a training step and of inference, in bytes, by category.
 
-    ``design`` and ``options`` are as for :func:`analyze`; the others are those of ``cnncalc memory``. Bytes are those
-    of live tensors, exact for the profile. With ``logs`` training and inference carry those of every operation, as
-    ``events``.
+    ``design`` and ``options`` are as for :func:`analyze`, the other parameters as for ``cnncalc memory``. Bytes are
+    those of live tensors, exact for the profile. With ``logs``, training and inference have ``events``: the bytes after
+    every operation.
 
-    Raises DesignError as :func:`analyze` does, ValueProblem for options that make no sense.
+    Raises DesignError as :func:`analyze` does, ValueProblem for wrong options.
 
     >>> account_memory("vgg16", batch=8).training.peak_bytes
     2219052032
@@ -161,10 +161,9 @@ def fit(
     checkpoint: str = "none",
     **options: Any,
 ) -> FitReport:
-    """The largest batch whose peak fits into ``memory`` less ``reserve``, and what else would help.
+    """The largest batch whose peak fits into ``memory`` minus ``reserve``, and what else would help.
 
-    ``memory`` is in bytes, or a text such as ``"8GiB"`` or ``"rtx-3090"``; ``batch`` is the one that advice is
-    measured at.
+    ``memory`` is in bytes, or a text such as ``"8GiB"`` or ``"rtx-3090"``. Advice is computed for ``batch``.
 
     >>> fit("vgg16", "24GiB").training.largest_batch > 0
     True
@@ -195,9 +194,10 @@ def table(
     """The table of a design, as ``cnncalc table`` prints it into a pipe.
 
     ``format`` is text, markdown, latex, html, rst, csv, tsv or json, ``units`` iec, notes or si; ``columns`` are keys
-    such as ``("layer", "macs")``, the others as in the command. ``design`` and ``options`` are as for :func:`analyze`.
+    such as ``("layer", "macs")``; the other parameters are as for the command. ``design`` and ``options`` are as for
+    :func:`analyze`.
 
-    Raises DesignError as :func:`analyze` does, ValueProblem for a format, a column or units that are not there.
+    Raises DesignError as :func:`analyze` does, ValueProblem for an unknown format, column or unit.
 
     >>> print(table("lenet5", "csv", columns=["layer", "macs"]).splitlines()[2])
     c1,117600
@@ -236,7 +236,7 @@ def plot(
     are iec, notes or si. ``design`` and ``options`` are as for :func:`analyze`, for training and inference as for
     :func:`account_memory`.
 
-    Raises DesignError as :func:`analyze` does, ValueProblem for what cannot be drawn.
+    Raises DesignError as :func:`analyze` does, ValueProblem for wrong options and designs that cannot be drawn.
 
     >>> plot("lenet5", "volumes").startswith("<svg ")
     True
@@ -251,7 +251,7 @@ def plot(
 
 
 def _one_of(name: str, value: str, known: Sequence[str]) -> None:
-    """Raises ValueProblem for a word that is not known, with the nearest that is."""
+    """Raises ValueProblem for an unknown word, with the nearest known one."""
     if value not in known:
         from cnncalc.errors import did_you_mean
 

@@ -1,6 +1,6 @@
-"""The hook for MkDocs: it brings the markers of each page up to date while the site is built, and writes no source.
+"""The hook for MkDocs: updates the markers of each page while the site is built; sources are not changed.
 
-A file that ``hooks:`` of mkdocs.yml names holds one line:
+Put one line into a file and list it under ``hooks:`` in mkdocs.yml:
 
     from cnncalc.mkdocs import on_page_markdown
 """
@@ -26,9 +26,9 @@ logger = logging.getLogger("mkdocs.hooks.cnncalc")
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """The text of a page with its markers up to date; a mistake ends the build and says its place."""
+    """The text of a page with its markers up to date; an error ends the build."""
     folder = os.path.dirname(page.file.abs_src_path or "") or config.docs_dir
-    # what stands above the text of the page is taken away before; its lines count
+    # MkDocs has removed the front matter; blank lines replace it, so that line numbers in messages are right
     written = page.file.content_string.replace("\r\n", "\n")
     above = "\n" * written[: max(0, written.find(markdown))].count("\n")
     done = update_document(page.file.src_uri, above + markdown, "markdown", folder, Caller())

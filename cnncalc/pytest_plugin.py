@@ -1,4 +1,4 @@
-"""The plugin for pytest: the fixture ``assert_within_budget``. pytest finds it by itself where cnncalc is installed."""
+"""The pytest plugin with the fixture ``assert_within_budget``; pytest loads it where cnncalc is installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(name="assert_within_budget", scope="session")
 def _assert_within_budget() -> Callable[..., None]:
-    """Fails a test where a design does not keep its budget; see :func:`cnncalc.testing.assert_within_budget`."""
+    """Fails a test if a design exceeds its budget; see :func:`cnncalc.testing.assert_within_budget`."""
     from cnncalc.testing import assert_within_budget
 
     return assert_within_budget

@@ -1,12 +1,12 @@
 """The extension for Sphinx: ``extensions = ["cnncalc.sphinx"]``.
 
-The directive puts what a call prints into the document, as a part of it; the role puts one number into a sentence:
+The directive inserts the output of a call into the document; the role inserts one number into a sentence:
 
     .. cnncalc:: table vgg16 --depth 1
 
     VGG-16 has :cnncalc:`value vgg16 parameters` parameters.
 
-Files that a call names lie beside the document; when one of them changes, the document is read again.
+File names in a call are relative to the document. If such a file changes, the document is read again.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ logger = logging.getLogger(__name__)
 
 
 class Drawing(nodes.General, nodes.Element):
-    """A drawing of cnncalc: ``svg`` its text, ``alt`` the same in words."""
+    """A drawing: ``svg`` is its text, ``alt`` its description."""
 
 
 class Failed(CnncalcError):
-    """A call gives nothing; the message says why."""
+    """A call failed; the message states the reason."""
 
 
 def answered(call: str, env: BuildEnvironment, location: Any, format: str = "") -> CallResult:
@@ -71,7 +71,7 @@ def answered(call: str, env: BuildEnvironment, location: Any, format: str = "") 
 
 
 class Output(SphinxDirective):
-    """``.. cnncalc:: CALL``: what the call prints; of a table the table itself, of a plot the picture."""
+    """``.. cnncalc:: CALL``: the output of the call, as a table or a picture where it is one."""
 
     required_arguments = 1
     final_argument_whitespace = True
@@ -79,7 +79,7 @@ class Output(SphinxDirective):
     option_spec: ClassVar[dict[str, Any]] = {}
 
     def run(self) -> list[Node]:
-        """The nodes of the answer."""
+        """The nodes of the output."""
         try:
             result = answered(self.arguments[0], self.env, self.get_location(), "rst")
         except Failed as failed:
@@ -96,22 +96,22 @@ class Output(SphinxDirective):
 
 
 class Value(SphinxRole):
-    """``:cnncalc:`value TARGET KEY```: one line in a sentence."""
+    """``:cnncalc:`value TARGET KEY```: one line of output in a sentence."""
 
     def run(self) -> tuple[list[Node], list[system_message]]:
-        """The words of the answer, or the mistake at its place."""
+        """The output, or the error message."""
         try:
             answer = answered(self.text, self.env, self.get_location()).answer
             assert answer is not None
             if len(answer.lines) > 1 or answer.format not in ("line", "text"):
-                raise Failed("only one line of words fits into a sentence: use the directive, or 'value TARGET KEY'")
+                raise Failed("a sentence takes one line of text: use the directive, or 'value TARGET KEY'")
         except Failed as failed:
             message = self.inliner.reporter.error(f"cnncalc: {failed}", line=self.lineno)
             return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
         return [nodes.Text("".join(answer.lines))], []
 
 
-# How builders write a drawing
+# Builders
 
 
 def _as_html(translator: Any, node: Drawing) -> None:
@@ -127,7 +127,7 @@ def _as_html(translator: Any, node: Drawing) -> None:
 
 
 class DrawingsInWords(SphinxPostTransform):
-    """What a drawing shows, in words, where SVG cannot be shown."""
+    """Replaces drawings by their descriptions in formats without SVG."""
 
     default_priority = 100
     formats = ("latex", "text", "man", "texinfo")
@@ -144,6 +144,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_post_transform(DrawingsInWords)
     app.add_directive("cnncalc", Output)
     app.add_role("cnncalc", Value())
-    # another version may count otherwise, so that what was read before is read again
+    # a new version may print other output, so all documents are read again
     app.add_config_value("cnncalc_version", __version__, "env", frozenset({str}))
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -25,15 +25,14 @@ def assert_within_budget(
     strict: bool = False,
     **budget: Any,
 ) -> None:
-    """Fails with all that is to be said if a design does not keep its budget.
+    """Raises AssertionError with all findings if a design exceeds its budget.
 
     ``target`` is a path, the name of a net or a pattern. ``budget`` holds limits as a file does:
-    ``parameters="5M"``, ``training_memory={"max": "8GiB", "batch": 64}``, ``receptive_field={"min": 200}``; key by
-    key they replace those of the file. ``base`` (a git revision) and ``baseline`` (a recorded file) are what
-    ``"+5%"`` is compared with. With ``strict`` warnings fail too.
+    ``parameters="5M"``, ``training_memory={"max": "8GiB", "batch": 64}``, ``receptive_field={"min": 200}``. For each
+    key they override those of the file. Limits such as ``"+5%"`` are relative to ``base`` (a git revision) or
+    ``baseline`` (a recorded file). With ``strict`` warnings fail too.
 
-    Raises AssertionError where a limit is broken or there is none at all, DesignError where the design or the budget
-    is wrong.
+    Raises AssertionError if a limit is broken or there is no limit, DesignError if the design or the budget is wrong.
     """
     from cnncalc.language.settings import Settings
 

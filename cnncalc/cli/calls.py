@@ -26,7 +26,7 @@ CALLABLE = tuple(name for name in COMMANDS if name not in ("docs", "report", "co
 
 
 class CapturedConsole(Console):
-    """A console that keeps what a command writes, formatted as for a pipe; standard input is closed.
+    """A console that records the output of a command, formatted as for a pipe; standard input is closed.
 
     ``reports`` are texts with their formats, ``files`` names with the texts that would have been written, ``errors``
     the lines for standard error.
@@ -69,7 +69,7 @@ class CapturedConsole(Console):
 
 
 class CallResult(NamedTuple):
-    """What a call printed, or the error that ended it; and its warnings.
+    """The output of a call, or the error that ended it; and its warnings.
 
     ``picture`` is the SVG text of a drawing that belongs in a file beside the document.
     """
@@ -81,7 +81,7 @@ class CallResult(NamedTuple):
 
 
 class CallError(CnncalcError):
-    """A call ended with an exit code for errors; the message is what it wrote to standard error."""
+    """A call ended with an error exit code; the message is its standard error."""
 
 
 class Caller:

@@ -82,7 +82,7 @@ def run(call: Call, console: Console) -> int:
 
 
 def _check_options(call: Call, folder: str) -> CheckOptions:
-    """What to check; raises errors for a wrong budget and for unknown rules."""
+    """The options of the check; raises errors for a wrong budget and for unknown rules."""
     from cnncalc.checks.budget import from_calls, read_budget
     from cnncalc.checks.check import CheckOptions
 

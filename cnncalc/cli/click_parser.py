@@ -11,7 +11,7 @@ from cnncalc import __version__
 from cnncalc.cli.command import DONE
 from cnncalc.cli.console import StreamError, reason
 from cnncalc.cli.registry import COMMANDS, COMPLETION, find_command
-from cnncalc.errors import Problem, ValueProblem, nearest
+from cnncalc.errors import ValueProblem, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,8 +64,7 @@ def parse(words: Sequence[str], console: Console) -> tuple[Command, dict[str, An
     except click.exceptions.Abort:
         raise KeyboardInterrupt from None
     except click.UsageError as error:
-        problem = usage_problem(error, words)
-        raise ValueProblem(problem.message, code=problem.code, hint=problem.hint) from None
+        raise usage_error(error, words) from None
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -228,8 +227,8 @@ def program(ctx: click.Context) -> None:
 # Wrong calls
 
 
-def usage_problem(error: click.UsageError, words: Sequence[str]) -> Problem:
-    """A wrong call as a problem with a hint."""
+def usage_error(error: click.UsageError, words: Sequence[str]) -> ValueProblem:
+    """The error for a wrong call, with a hint."""
     called = next((word for word in words if word in COMMANDS), None)  # click lacks it if a value is missing
     path = error.ctx.command_path if error.ctx else f"cnncalc {called}" if called else "cnncalc"
     hint = f"{path} --help"
@@ -239,39 +238,41 @@ def usage_problem(error: click.UsageError, words: Sequence[str]) -> Problem:
         return _no_option(error, path)
     if isinstance(error, click.MissingParameter):
         name = error.param.make_metavar(error.ctx) if error.param and error.ctx else "an argument"
-        return Problem("usage", f"{path} needs {name}", hint=hint)
+        return ValueProblem(f"{path} needs {name}", code="usage", hint=hint)
     if isinstance(error, click.BadParameter):
         name = max(error.param.opts, key=len) if error.param and error.param.opts else "the argument"
-        return Problem("usage", f"{name}: {error.message}", hint=hint)
+        return ValueProblem(f"{name}: {error.message}", code="usage", hint=hint)
     message = error.format_message()
     if "unexpected extra argument" in message:
         extra = message.partition("(")[2].rpartition(")")[0]
         hint = "put a pattern in quotes, or the shell splits it at blanks and takes '>' for a file"
-        return Problem("usage", f"{path} takes no further argument: {extra[:60]}", hint=hint)
-    return Problem("usage", message[:1].lower() + message[1:].rstrip("."), hint=hint)
+        return ValueProblem(f"{path} takes no further argument: {extra[:60]}", code="usage", hint=hint)
+    return ValueProblem(message[:1].lower() + message[1:].rstrip("."), code="usage", hint=hint)
 
 
-def _no_command(error: NoSuchCommand) -> Problem:
+def _no_command(error: NoSuchCommand) -> ValueProblem:
+    from cnncalc.analysis.loading import FILE_READERS
     from cnncalc.language.catalogue import path
 
     word = error.word
     near = nearest(word, COMMANDS)
-    if "->" in word or "\u2192" in word or word.endswith((".yaml", ".yml")) or word == "-" or path(word):
+    is_file = any(word.endswith(reader.endings) for reader in FILE_READERS)
+    if "->" in word or "\u2192" in word or is_file or word == "-" or path(word):
         quoted = f'"{word[:60]}{"..." if len(word) > 60 else ""}"' if " " in word or ">" in word else word
         hint = f"cnncalc table {quoted}"
     elif near:
         hint = f"did you mean '{near}'?"
     else:
         hint = f"the commands are {', '.join(COMMANDS)}"
-    return Problem("usage", error.message, hint=hint)
+    return ValueProblem(error.message, code="usage", hint=hint)
 
 
-def _no_option(error: click.NoSuchOption, path: str) -> Problem:
-    known = [name for param in error.ctx.command.params for name in param.opts] if error.ctx else []
+def _no_option(error: click.NoSuchOption, path: str) -> ValueProblem:
+    known = [name for param in error.ctx.command.params for name in param.opts] if error.ctx else ["--help"]
     name = error.option_name
-    near = nearest(name, [*known, "--help"])
+    near = nearest(name, known)
     if name.startswith(("->", "-[")):
         hint = "put an argument that begins with '-' after '--'"
     else:
         hint = f"did you mean '{near}'?" if near else f"{path} --help"
-    return Problem("usage", f"{path} has no option '{name[:60]}'", hint=hint)
+    return ValueProblem(f"{path} has no option '{name[:60]}'", code="usage", hint=hint)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnncalc.formats.document import Document, Page
 
 MOST_INPUT = 4 * 1024 * 1024
-"""Most bytes read from standard input; the limits of the language are lower and have messages of their own."""
+"""Most bytes read from standard input; more than the limits of the language, which have their own messages."""
 
 
 class StreamError(CnncalcError):
@@ -65,7 +65,7 @@ class Console:
             ) from None
 
     def print(self, content: str | bytes, format: str = "text", name: str = "report") -> None:
-        """Writes to standard output; ``format`` is that of the content, ``name`` its name in error messages.
+        """Writes to standard output; ``format`` is the format of the content, ``name`` is used in error messages.
 
         Ignored if the reader has closed the pipe: the exit code stays the same.
         """
@@ -109,7 +109,7 @@ class Console:
             raise StreamError("output", f"cannot write '{visible(shown or file)}': {reason(error)}") from None
 
     def page(self) -> Page | None:
-        """What the terminal behind standard output can show; None if there is no terminal.
+        """Width, colour and characters of the terminal; None if standard output is not a terminal.
 
         ``FORCE_COLOR`` stands for a terminal of any width, ``NO_COLOR`` turns colour off.
         """
@@ -138,10 +138,10 @@ class Console:
         """Raises ValueProblem if standard output is a terminal; ``name`` is a file name for the hint."""
         if _is_terminal(sys.stdout):
             hint = f"write it to a file with --output {name}, or into a pipe"
-            raise ValueProblem(f"{what} is not for a terminal", code="usage", hint=hint)
+            raise ValueProblem(f"{what} cannot be shown on a terminal", code="usage", hint=hint)
 
     def progress_stream(self) -> TextIO | None:
-        """Where progress is shown; None if nobody sees it."""
+        """Standard error if it is a terminal, else None."""
         return sys.stderr if _is_terminal(sys.stderr) else None
 
     def warn(self, problems: Iterable[Problem]) -> None:
@@ -175,7 +175,7 @@ def reason(error: Exception) -> str:
 
 
 def flush() -> None:
-    """Flushes standard output and error; ignored if nobody reads them any more."""
+    """Flushes standard output and error; a closed stream is ignored."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             try:
@@ -185,13 +185,13 @@ def flush() -> None:
 
 
 def discard_output() -> None:
-    """Sends the rest of standard output to the null device: it has no reader any more."""
+    """Redirects standard output to the null device, after its reader has closed it."""
     if sys.stdout is not None:
         _discard(sys.stdout)
 
 
 def _discard(stream: TextIO) -> None:
-    """Sends the rest of a stream to the null device, so that closing it raises nothing."""
+    """Redirects a stream to the null device, so that closing it raises no error."""
     try:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())

@@ -42,7 +42,7 @@ Examples:
 """
 
 LONGEST_NAME = 60
-"""A longer target is not repeated in the heading."""
+"""A longer target is not used as a name."""
 
 
 class Call(NamedTuple):
@@ -122,7 +122,7 @@ def _at_revision(file: str, revision: str, settings: Settings, console: Console)
 
 
 def names_of(old: Report, new: Report, before: str, after: str | None, base: str | None) -> tuple[str, str]:
-    """What the nets are called: their names, or if these are the same what was typed."""
+    """The names of the nets; if they are equal, the targets of the command line."""
     if base is not None:
         return f"{old.name} ({base})", f"{new.name} (now)"
     if old.name != new.name:

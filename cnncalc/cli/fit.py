@@ -42,7 +42,7 @@ class Call(NamedTuple):
 
 
 def run(call: Call, console: Console) -> int:
-    """Prints what fits; 1 if one image does not, or the batch asked for does not."""
+    """Prints the largest batch; 1 if one image does not fit."""
     from cnncalc.memory.devices import read_memory
     from cnncalc.memory.fit import fit
     from cnncalc.memory.report import Simulation, check_options

@@ -1,4 +1,4 @@
-"""The options that several commands share, and what is made from them."""
+"""The options that several commands share."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ DESIGN = Group(
 
 
 class ReportOptions(NamedTuple):
-    """What the layer report counts: :data:`REPORT`."""
+    """How the layer report counts: :data:`REPORT`."""
 
     batch: int = 1
     dtype: str = "float32"
@@ -123,7 +123,7 @@ REPORT = Group(
 
 
 class OutputOptions(NamedTuple):
-    """Format and file of the output; by default as the terminal or the file suggests, and standard output."""
+    """Format and file of the output; None: chosen by the terminal or the file, and standard output."""
 
     format: str | None = None
     file: str | None = None

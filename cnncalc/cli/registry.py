@@ -18,7 +18,7 @@ COMPLETION = "_CNNCALC_COMPLETE"
 
 
 def find_command(name: str) -> Command | None:
-    """The command of that name, imported now; None if there is none."""
+    """Imports and returns the command of that name; None if there is none."""
     if name not in COMMANDS:
         return None
     from importlib import import_module

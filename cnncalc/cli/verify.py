@@ -38,7 +38,7 @@ QUIET_SECONDS = 1.0
 """Seconds before progress is shown."""
 
 WORTH_SAYING = 1 << 30
-"""A run that needs more bytes says so first, on a terminal."""
+"""A run that needs more bytes prints a message first, on a terminal."""
 
 
 class Call(NamedTuple):
@@ -110,7 +110,7 @@ class Progress:
         self.width = 0
 
     def __enter__(self) -> Callable[[str, int, str], None] | None:
-        """What a run calls for each layer; None without a stream."""
+        """The function that shows a layer; None without a stream."""
         return None if self.stream is None else self._show
 
     def _show(self, step: str, index: int, name: str) -> None:

@@ -146,7 +146,7 @@ def test_what_is_for_another_program_is_not_sent_to_a_terminal(call: list[str], 
 
     assert done.returncode == 2
     assert done.stderr.decode() == (
-        f"error[usage]: {what} is not for a terminal\n"
+        f"error[usage]: {what} cannot be shown on a terminal\n"
         f"  = hint: write it to a file with --output {name}, or into a pipe\n"
     )
 
