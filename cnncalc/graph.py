@@ -89,8 +89,8 @@ class Ignore(NamedTuple):
 class Graph(NamedTuple):
     """A whole net: its nodes in running order.
 
-    ``assumed`` holds what the text left open and the defaults decided; ``budget`` and ``ignore`` are the budget of the
-    file and the design rules it suppresses, as written.
+    ``assumed`` holds sizes that the text leaves open, with the defaults used. ``budget`` and ``ignore`` are the budget
+    of the file and the design rules it suppresses, as written.
     """
 
     name: str

@@ -144,11 +144,17 @@ def _parse(text: str, units: dict[str, int], bare: str, what: str) -> int:
 
 
 def plural(count: int, noun: str) -> str:
-    """``1 layer``, ``2,000 layers``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """``1 layer``, ``2,000 layers``, ``2 biases``."""
+    ending = "es" if noun.endswith("s") else "s"
+    return f"{count:,} {noun}{'' if count == 1 else ending}"
 
 
 def percent(part: int, whole: int) -> str:
     """``71.1 %``: the share to one decimal, rounded half up; of nothing 0.0 %."""
     tenths = (2000 * part + whole) // (2 * whole) if whole else 0
-    return f"{tenths // 10}.{tenths % 10} %"
+    return f"{tenths // 10:,}.{tenths % 10} %"
+
+
+def signed_percent(change: int, whole: int) -> str:
+    """``+3.8 %``, ``-1.2 %``: a change as :func:`percent` writes it, with its sign; no change is ``0.0 %``."""
+    return ("+" if change > 0 else "-" if change else "") + percent(abs(change), whole)

@@ -27,7 +27,7 @@ from cnncalc.volume import Volume
 from tests.factor import CASES as FACTOR_CASES
 from tests.factor import Factor
 from tests.layer_cases import CASES, Case
-from tests.test_layers import entering, every_case, parameters
+from tests.test_layers import entering, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,6 +222,13 @@ def centres_channels(run: Run) -> bool:
     return is_close(run.in_training(*moved), run.in_training(*run.inputs))
 
 
+def normalizes_batch(run: Run) -> bool:
+    """A normalization that gives other numbers in training for an image alone."""
+    return is_normalization(run) and not is_close(
+        run.in_training(*[x[:1] for x in run.inputs]), run.in_training(*run.inputs)[:1]
+    )
+
+
 def is_within_range(run: Run) -> bool:
     low, high = run.layer.output_range
     return bool((run.output >= low).all() and (run.output <= high).all())
@@ -240,6 +247,7 @@ TRAITS: dict[str, Callable[[Run], bool]] = {
     "is_rectifier": is_rectifier,
     "is_normalization": is_normalization,
     "centres_channels": centres_channels,
+    "normalizes_batch": normalizes_batch,
     "gives_probabilities": lambda run: is_close(run.output.sum(axis=3), np.ones(run.output.shape[:3])),
     "mixes_images": images_mix,
     "counts_macs": lambda run: int(run.layer.macs(run.case.inputs, run.layer.output(*run.case.inputs))) > 0,
@@ -281,58 +289,59 @@ def test_a_wrong_trait_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
             test_the_run_of_a_kind_agrees_with_its_traits(kind, "is_linear")
 
 
-@every_case
-def test_outputs_lie_in_the_range_that_the_layer_promises(case: Case) -> None:
-    run = run_of(str(case))
-    low, high = case.layer.output_range
-
-    assert low <= run.output.min() <= run.output.max() <= high
+every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
-@every_case
-def test_a_layer_whose_keys_have_no_effect_gives_its_input(case: Case) -> None:
-    if len(case.inputs) == 1 and case.layer.no_effect(case.inputs[0]) is not None:
-        assert np.array_equal(run_of(str(case)).output, run_of(str(case)).inputs[0])
+def cases_of(kind: str) -> list[Case]:
+    return [case for case in CASES if case.kind == kind]
+
+
+@every_kind
+def test_outputs_lie_in_the_range_that_the_layer_promises(kind: str) -> None:
+    low, high = KINDS[kind].output_range
+
+    for case in cases_of(kind):
+        assert low <= run_of(str(case)).output.min() <= run_of(str(case)).output.max() <= high, str(case)
+
+
+@every_kind
+def test_a_layer_without_effect_gives_its_input(kind: str) -> None:
+    for case in cases_of(kind):
+        if len(case.inputs) == 1 and case.layer.no_effect(case.inputs[0]) is not None:
+            assert np.array_equal(run_of(str(case)).output, run_of(str(case)).inputs[0]), str(case)
 
 
 def test_the_words_for_layers_without_effect() -> None:
     x = Volume(9, 11, 6)
-    layers = [
-        KINDS[kind](**keys)
-        for kind, keys in {
-            "pool": {"kernel": 1},
-            "upsample": {"factor": 1},
-            "pad": {"pad": 0},
-            "dropout": {"rate": 0},
-            "slice": {"from": 0},
-        }.items()
-    ]
+    words = {
+        ("pool", "kernel", 1): "each window is a single pixel",
+        ("upsample", "factor", 1): "its factor is 1",
+        ("pad", "pad", 0): "its pad is 0",
+        ("dropout", "rate", 0): "its rate is 0",
+        ("slice", "from", 0): "all 6 channels are taken",
+    }
 
-    assert [layer.no_effect(x) for layer in layers] == [
-        "each window is a single pixel",
-        "its factor is 1",
-        "its pad is 0",
-        "its rate is 0",
-        "all 6 channels are taken",
-    ]
+    assert {key: KINDS[key[0]](**{key[1]: key[2]}).no_effect(x) for key in words} == words
     assert KINDS["gap"]().no_effect(Volume(1, 1, 6)) == "[1x1x6] is a single pixel already"
     assert KINDS["gap"]().no_effect(x) is None
 
 
-@every_case
-def test_a_thin_layer_sees_the_same_pixels(case: Case) -> None:
-    layer, inputs = case.layer.thin(*case.inputs)
+@every_kind
+def test_a_thin_layer_sees_the_same_pixels(kind: str) -> None:
+    for case in cases_of(kind):
+        layer, inputs = case.layer.thin(*case.inputs)
 
-    assert case.layer.thin_depth is None or all(x.depth == case.layer.thin_depth for x in inputs)
-    assert layer.output(*inputs)[:2] == case.layer.output(*case.inputs)[:2]
-    assert layer.stencils(*inputs) == case.layer.stencils(*case.inputs)
+        assert case.layer.thin_depth is None or all(x.depth == case.layer.thin_depth for x in inputs)
+        assert layer.output(*inputs)[:2] == case.layer.output(*case.inputs)[:2], str(case)
+        assert layer.stencils(*inputs) == case.layer.stencils(*case.inputs), str(case)
 
 
-@every_case
-def test_random_weights_have_a_range(case: Case) -> None:
-    for array in case.layer.parameters(*case.inputs):
-        low, high = case.layer.weight_range(array.shape)
-        assert -inf < low < high < inf
+@every_kind
+def test_random_weights_have_a_range(kind: str) -> None:
+    for case in cases_of(kind):
+        for array in case.layer.parameters(*case.inputs):
+            low, high = case.layer.weight_range(array.shape)
+            assert -inf < low < high < inf
 
 
 @pytest.mark.parametrize(
@@ -357,21 +366,21 @@ def test_fan_in_is_the_number_of_products_that_one_output_adds_up(
     assert layer.weight_range(weight.shape) == (-((6 / products) ** 0.5), (6 / products) ** 0.5)
 
 
-@every_case
-def test_the_depth_key_sets_the_depth_of_the_output(case: Case) -> None:
-    layer = case.layer
-    if layer.depth_key is None or getattr(layer, "connections", None) is not None:
-        return
-    depth = layer.output(*case.inputs).depth
+@every_kind
+def test_the_depth_key_sets_the_depth_of_the_output(kind: str) -> None:
+    name = KINDS[kind].depth_key
+    if name is not None:
+        for case in cases_of(kind):
+            if "connections" not in case.keys:
+                depth = 2 * case.layer.output(*case.inputs).depth
+                assert case.layer.with_keys(**{name: depth}).output(*case.inputs).depth == depth
 
-    assert layer.with_keys(**{layer.depth_key: 2 * depth}).output(*case.inputs).depth == 2 * depth
 
-
-@every_case
-def test_what_is_drawn_with_the_layer_before_keeps_its_elements(case: Case) -> None:
-    assert case.layer.drawn in ("block", "joined", "arrow")
-    if case.layer.drawn == "joined":
-        assert case.layer.output(*case.inputs).elements == case.inputs[0].elements
+@every_kind
+def test_what_is_drawn_with_the_layer_before_keeps_its_elements(kind: str) -> None:
+    assert KINDS[kind].drawn in ("block", "joined", "arrow")
+    if KINDS[kind].drawn == "joined":
+        assert all(case.layer.output(*case.inputs).elements == case.inputs[0].elements for case in cases_of(kind))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -589,7 +598,7 @@ def test_design_rules_see_through_an_added_kind() -> None:
     findings = run_rules(cnncalc.analyze(FACTORS), file="net.yaml")
 
     assert [(finding.code, finding.layer) for finding in findings] == [("linear-after-linear", "conv2")]
-    assert "only FACTOR stands" in findings[0].message
+    assert "there is only FACTOR" in findings[0].message
 
 
 def drawn(net: str, drawing: str) -> str:

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnncalc import ValueProblem
-from cnncalc.units import bytes_per_element, format_bytes, parse_bytes, parse_count, plural, short, short_notes
+from cnncalc.units import (
+    bytes_per_element,
+    format_bytes,
+    parse_bytes,
+    parse_count,
+    percent,
+    plural,
+    short,
+    short_notes,
+    signed_percent,
+)
 from tests.random_nets import examples
 
 
@@ -155,3 +165,10 @@ def test_bytes_per_element() -> None:
 def test_a_noun_agrees_with_its_count() -> None:
     assert plural(1, "layer") == "1 layer"
     assert plural(2_000, "layer") == "2,000 layers"
+
+
+def test_percents_are_rounded_half_up_and_changes_carry_their_sign() -> None:
+    assert [percent(part, 2000) for part in (1, 0, 1421, 24690)] == ["0.1 %", "0.0 %", "71.1 %", "1,234.5 %"]
+    assert percent(1, 0) == "0.0 %"
+    assert [signed_percent(change, 2000) for change in (76, 0, -25, -1)] == ["+3.8 %", "0.0 %", "-1.3 %", "-0.1 %"]
+    assert signed_percent(-1, 100_000) == "-0.0 %"

@@ -77,12 +77,12 @@ class FileResult(NamedTuple):
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """The limits that are broken."""
+        """The findings that are errors."""
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
     @property
     def warnings(self) -> int:
-        """How many warnings there are, of the design and of its check."""
+        """The number of warnings, about the design and of its check."""
         mild = [problem for problem in self.problems if problem.severity != "error"]
         return len(mild) + len(self.findings) - len(self.errors)
 

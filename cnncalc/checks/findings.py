@@ -25,11 +25,10 @@ class Advice(NamedTuple):
 class Finding(NamedTuple):
     """One finding of a check.
 
-    ``code`` is the word to search for: ``budget`` for a limit that is broken, else the code of a design rule.
-    ``severity`` is ``error`` or ``warning``. ``file`` is as the user wrote it; ``span`` the place of the budget or of
-    the layer (None: the file, or the call). Of a budget, ``key`` is what is limited, ``bound`` whether the limit is the
-    ``max`` or the ``min``, ``limit`` and ``actual`` exact whole numbers, ``unit`` ``bytes`` or ``count``. ``shares``
-    name the layers that contribute most, largest first.
+    ``code`` is ``budget``, or the code of a design rule; ``severity`` is ``error`` or ``warning``. ``file`` is as the
+    user wrote it; ``span`` is the place of the limit or of the layer (None: the file, or the call). For a budget,
+    ``key`` and ``bound`` (``max`` or ``min``) name the limit, ``limit`` and ``actual`` are exact, in ``unit``
+    (``bytes`` or ``count``), and ``shares`` are the layers that contribute most, largest first.
     """
 
     code: str

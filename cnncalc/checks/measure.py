@@ -213,10 +213,10 @@ KEYS: dict[str, BudgetKey] = {
 
 
 def last_window(report: Report) -> LayerReport:
-    """The layer whose receptive field a budget limits.
+    """The layer whose receptive field a budget limits: the last one at test time that slides over its input.
 
-    It is the last one at test time whose windows see part of the input: behind a global pool or in an FC part every
-    layer sees all of it. Without any window it is the last layer.
+    FC layers and layers behind a global pool see the whole input in every design. If nothing slides, it is the last
+    layer.
     """
     rows = [row for row in report.layers if not row.training_only] or list(report.layers)
     return next((row for row in reversed(rows) if row.reach is not None and row.sources), rows[-1])

@@ -56,8 +56,8 @@ def looks_like_file(text: str) -> bool:
     """
     from cnncalc.source import Source
 
-    # a key at the start of a line decides, also where the text is too large or no valid YAML; ``input:`` does not,
-    # since it may begin a pattern as well
+    # a key at the start of a line decides, even if the text is too large or invalid; not ``input:``, which may begin
+    # a pattern
     keys = "|".join(key for key in KEYS if key != "input")
     if re.search(f"^(?:{keys})[ ]*:", text, re.MULTILINE):
         return True

@@ -142,7 +142,7 @@ class Expander:
     # chains
 
     def chain(self, items: Sequence[Item], environment: Environment, scope: Scope, ports: list[Any]) -> list[Any]:
-        """The ports behind a chain that ``ports`` enter; several are the branches of a fork that is not merged yet."""
+        """The output ports of a chain with input ``ports``; several are the branches of a fork before its merge."""
         for place, item in enumerate(items):
             try:
                 ports = self._item(item, environment, scope, ports, at_head=place == 0)
@@ -330,7 +330,7 @@ class Expander:
         return [place]
 
     def _fill(self, spec: Spec, environment: Environment) -> None:
-        """Gives a spec its layer and the keys that every layer takes."""
+        """Sets the layer of a spec and the keys that every layer takes."""
         plan, kind = spec.plan, spec.kind
         if plan.fixed is not None:
             spec.layer = plan.fixed
@@ -356,7 +356,7 @@ class Expander:
         *,
         at_head: bool,
     ) -> list[Any]:
-        """The ports that enter a layer, by the rules of INPUT, merges and references."""
+        """The input ports of a layer, by the rules of INPUT, merges and references."""
         syntax = plan.syntax
         named = [self.names.reference(label, environment, scope) for label in plan.inputs]
         if kind.is_input:
@@ -424,7 +424,7 @@ class Expander:
             self.problems.append(Problem("unread-volume", message, spec.plan.syntax.span, hint))
 
     def _nodes(self) -> tuple[Node, ...]:
-        """The specs as nodes in running order; none, after a problem, if a reference is unknown or the net a cycle."""
+        """The nodes in running order; empty, with the problem reported, for an unknown reference or a cycle."""
         if any(port is None for spec in self.specs for port in spec.inputs) or not self.specs:
             if not self.problems:
                 self.problems.append(Problem("no-input", "the net has no layers", None))

@@ -36,7 +36,7 @@ _PREFIXES: Mapping[str, tuple[int, tuple[tuple[str], ...]]] = {
     "+": (_SIGN, ()),
     "not": (_NOT, (("not",),)),
 }
-"""For each prefix operator how tightly it binds and its step."""
+"""How tightly each prefix operator binds, and its step."""
 _JUMPS = ("and", "or", "unless", "jump")
 """The steps that may skip others."""
 

@@ -1,4 +1,4 @@
-"""From a written layer to a layer: its keys as written, stated, set by the file or the call, or assumed."""
+"""Makes layers: keys as written, stated, from the file's defaults, from the call, or assumed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LayerMaker:
             self.notes.append(Problem("input-replaced", message, None, None, "note"))
 
     def fill(self, spec: Spec, environment: Environment, inputs: list[Any]) -> None:
-        """Gives a spec its values and, unless they depend on volumes or on the whole graph, its layer."""
+        """Sets the values of a spec and, unless they depend on volumes or on the whole graph, its layer."""
         here = inputs[0] if inputs else None
         values, constant = self._written(spec, environment, here)
         constant = self._add_defaults(spec, values, here) and constant
@@ -81,7 +81,7 @@ class LayerMaker:
         return values, constant
 
     def _add_defaults(self, spec: Spec, values: dict[str, Value], here: Any) -> bool:
-        """Adds the file's defaults; gives whether they are the same at every place."""
+        """Adds the file's defaults; returns whether they are the same at every place."""
         kind, constant = spec.kind, True
         for key, default in self.design.defaults.get(kind.kind, NO_VALUES).items():
             if key in values or key not in kind.keys or self._is_overruled(spec, key, values):
@@ -92,7 +92,7 @@ class LayerMaker:
         return constant
 
     def _is_overruled(self, spec: Spec, key: str, values: Mapping[str, Value]) -> bool:
-        """Whether a stated volume, the call or another key decides a key before the file's defaults do."""
+        """Whether a stated volume, the call or another key takes precedence over the file's default for a key."""
         sizing = spec.kind.sizes.get(key)
         if sizing is None:
             return spec.kind.is_replaced(key, values)
@@ -115,7 +115,7 @@ class LayerMaker:
                 self._assume(spec, key)
 
     def _size_input(self, spec: Spec, values: dict[str, Value]) -> None:
-        """The size of an input: of the first one that of the call, the pattern, the key ``input``, or the default."""
+        """Sizes an input: the first one from the call, the pattern, the key ``input`` or the default, in this order."""
         stated = spec.stated
         if self.names.inputs:
             if "size" not in values:
@@ -143,7 +143,7 @@ class LayerMaker:
         self.assumed[spec.kind.sizes[key].name] = item.reader.write(item.default)
 
     def _make(self, spec: Spec) -> Layer | None:
-        """The layer of a spec, or None while its values wait for volumes or its size for the graph."""
+        """The layer of a spec, or None if it depends on volumes or on its place in the graph."""
         if spec.open_key is not None or any(isinstance(value, Deferred) for value in spec.values.values()):
             return None
         return self._build(spec, spec.values)
@@ -171,7 +171,7 @@ class LayerMaker:
         raise DesignError(problems)
 
     def draft(self, spec: Spec) -> Draft | None:
-        """The draft of a layer whose values wait for volumes; a broken layer gets one that always fails."""
+        """The draft of a layer that depends on volumes; a broken layer gets a Draft that always fails."""
         if spec.is_broken:
 
             def fail(*_: Volume) -> Layer:
@@ -199,7 +199,7 @@ class LayerMaker:
         return Draft(spec.kind, tuple(place for place in places if place is not None), settle)
 
     def size_by_place(self) -> None:
-        """Sizes the layers left open by their place, as FC: classes for the last on its path, hidden for the others."""
+        """Sizes layers by their place: the last FC on its path has the classes, those before it the hidden units."""
         specs = self.names.specs
         for kind in dict.fromkeys(spec.kind for spec in specs if spec.open_key is not None):
             is_before = self._before_another(kind)
@@ -208,7 +208,7 @@ class LayerMaker:
                     self._size_by_place(spec, spec.open_key, is_last=not is_before[place])
 
     def _before_another(self, kind: type[Layer]) -> list[bool]:
-        """For each spec whether a layer of the kind lies behind it."""
+        """For each spec whether a layer of the kind follows it on some path."""
         specs = self.names.specs
         found = [False] * len(specs)
         stack = [place for place, spec in enumerate(specs) if spec.kind is kind]

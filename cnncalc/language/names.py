@@ -147,7 +147,7 @@ class Names:
         return place
 
     def add_placeholder(self, spec: Spec, scope: Scope) -> int:
-        """Adds the placeholder of an invalid layer; its written name, if constant, refers to it."""
+        """Adds the placeholder of an invalid layer, and defines its written name if that is constant."""
         place, label = len(self.specs), spec.plan.name
         spec.name = f"{scope.prefix}?{place}"
         self.specs.append(spec)
@@ -190,7 +190,7 @@ class Names:
                 self.specs[ports[0]].ends = True
 
     def name_repeat(self, name: str, last: int, port: Any, span: Span) -> None:
-        """Lets the name of a repeated unit, without a number, refer to its last round."""
+        """Defines the name of a repeat, without a number, as that of its last round."""
         self.define(name, port, span)
         if f"{name}.{last}" in self.stretches:
             self.stretches[name] = self.stretches[f"{name}.{last}"]
@@ -205,7 +205,7 @@ class Names:
         return reference
 
     def share(self, plan: Plan, label: Label, start: int, environment: Environment, scope: Scope) -> None:
-        """Lets the layers from ``start`` on share the parameters of the layer or call of a label."""
+        """Notes that the layers from ``start`` on share the parameters of the layer or call of a label."""
         owner = self.reference(label, environment, scope, is_input=False)
         self.shared.append(_Shared(start, len(self.specs), owner, plan.share_span or plan.syntax.span))
 

@@ -8,7 +8,7 @@
     count        = INTEGER | NAME | braces | list
     layer        = WORD [ first ] [ "-" value ] [ "/" value ] [ arguments ] { [":"] volume | label }
 
-After an error inside a layer reading goes on behind it, so that all of them are reported at once.
+After an error inside a layer parsing goes on behind it, so that all errors are reported at once.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _CLOSERS = {"[": "]", "(": ")", "{": "}"}
 _START, _AFTER_ARROW, _AFTER_ITEM = range(3)
-"""Where reading stands in a chain."""
+"""States of the parser in a chain."""
 
 
 class _Group(NamedTuple):
@@ -130,7 +130,7 @@ class PatternParser:
     def architecture(self) -> tuple[Item, ...]:
         """architecture = chain
 
-        Groups are kept on a stack of their own, so the depth of brackets cannot exhaust Python's.
+        Groups have a stack of their own: nesting does not use Python's.
         """
         groups: list[_Group] = []
         chain: list[Item] = []
@@ -157,7 +157,7 @@ class PatternParser:
         return tuple(chain)
 
     def _add(self, chain: list[Item], group: GroupSyntax | None) -> None:
-        """Adds an item, of a group or (None) of the layer that is next; after an error goes on behind the item."""
+        """Adds the item of a group or (None) of the next layer; skips the item after an error."""
         try:
             chain.append(self.item(self.layer() if group is None else group))
         except DesignError as error:
@@ -171,7 +171,7 @@ class PatternParser:
         return _Group(self.tokens[self.at - 1], [], chain)
 
     def _end_branch(self, groups: list[_Group], chain: list[Item]) -> tuple[list[Item], int]:
-        """Ends a branch and, at a ']', its group; gives the chain to go on with, and where reading stands in it."""
+        """Ends a branch and, at a ']', its group; returns the chain to go on with and the state."""
         groups[-1].branches.append(tuple(chain))
         self.at += 1
         if self.tokens[self.at - 1].type == "|":

@@ -278,10 +278,10 @@ class Document:
 
 
 def _aligned(value: str, raw: str, style: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Offsets in a scalar's value, and the offsets in the raw text that they come from.
+    """Parallel offsets in a scalar's value and in its raw text; between them characters correspond one to one.
 
-    Between two of them characters correspond one to one. Every character of the value that is not blank is in the raw
-    text in the same order (an escape in double quotes counts as one), so the two are walked side by side.
+    Characters other than blanks have the same order in both (an escape in double quotes counts as one), so both are
+    scanned together.
     """
     at = 0
     if style in ("|", ">"):

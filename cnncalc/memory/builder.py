@@ -146,7 +146,8 @@ class TapeBuilder:
         return self.values[value].size
 
     def _value(self, elements: Size, item: int, layer: int, *, learns: bool = False) -> int:
-        self.values.append(Value(elements.times(item), layer, learns))
+        fixed, per_image = elements
+        self.values.append(Value(Size(fixed * item, per_image * item), layer, learns))
         self.elements.append(elements)
         self.items.append(item)
         return len(self.values) - 1

@@ -22,22 +22,36 @@ if TYPE_CHECKING:
 def block_frames(rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]) -> Iterator[Frame]:
     """For each call of a block the values that enter it, innermost calls first; ``place`` is the value of a row."""
     open_blocks: list[tuple[str, list[LayerReport]]] = []
-    for row in [*[row for row in rows if row.sources], None]:
-        blocks = _blocks(row.name) if row is not None else []
-        shared = 0
-        while shared < min(len(blocks), len(open_blocks)) and open_blocks[shared][0] == blocks[shared]:
-            shared += 1
-        while len(open_blocks) > shared:
-            yield _call(open_blocks.pop()[1], spans, place)
-        open_blocks += [(block, []) for block in blocks[shared:]]
-        if row is not None and row.index in spans:
-            for _, members in open_blocks:
-                members.append(row)
+    current = ""
+    for row in rows:
+        if not row.sources:
+            continue
+        if row.block != current:
+            current = row.block
+            yield from _closed(open_blocks, _blocks(current), spans, place)
+        if open_blocks and row.index in spans:
+            open_blocks[-1][1].append(row)
+    yield from _closed(open_blocks, [], spans, place)
 
 
-def _blocks(name: str) -> list[str]:
-    """The blocks around a layer, outermost first."""
-    parts = name.split(".")[:-1]
+def _closed(
+    open_blocks: list[tuple[str, list[LayerReport]]], blocks: list[str], spans: Spans, place: Mapping[int, int]
+) -> Iterator[Frame]:
+    """The calls that end where ``blocks`` are the open ones; the others of them are opened."""
+    shared = 0
+    while shared < min(len(blocks), len(open_blocks)) and open_blocks[shared][0] == blocks[shared]:
+        shared += 1
+    while len(open_blocks) > shared:
+        _, members = open_blocks.pop()
+        yield _call(members, spans, place)
+        if open_blocks:
+            open_blocks[-1][1].extend(members)
+    open_blocks += [(block, []) for block in blocks[shared:]]
+
+
+def _blocks(block: str) -> list[str]:
+    """A block and those around it, outermost first."""
+    parts = block.split(".") if block else []
     return [".".join(parts[: depth + 1]) for depth in range(len(parts))]
 
 
@@ -52,14 +66,17 @@ def variable_frames(
     layers: Sequence[LayerReport], rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]
 ) -> Iterator[Frame]:
     """Values that several calls of one function read: a variable of that function holds them until it returns."""
-    ends = {"": max([last for _, last in spans.values()], default=0)}  # the last operation of each block
+    ends: dict[str, int] = {}  # the last operation of each block
     readers: dict[int, list[LayerReport]] = {}
     for row in rows:
         for source in set(row.sources):
             readers.setdefault(source, []).append(row)
         if row.index in spans:
-            for block in _blocks(row.name):
-                ends[block] = spans[row.index][1]
+            ends[row.block] = spans[row.index][1]
+    ends[""] = max(ends.values(), default=0)
+    for block, last in list(ends.items()):
+        for outer in _blocks(block):
+            ends[outer] = max(last, ends.get(outer, 0))
     for source, read_by in readers.items():
         if len(read_by) > 1 and source in spans:
             scope = _scope(layers[source], read_by)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.page.markup import Number, name, paragraph, section, sentence, table, text
-from cnncalc.units import format_bytes, short
+from cnncalc.units import format_bytes, short, signed_percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,10 +43,7 @@ def _compared(quantity: Quantity, units: str) -> str:
     if not change:
         return f"as {'much' if is_bytes else 'many'} {what}"
     size = format_bytes(abs(change), units) if is_bytes else short(abs(change))
-    tenths = quantity.tenths
-    share = ""
-    if tenths is not None:
-        share = f" ({'+' if change > 0 else chr(0x2212)}{abs(tenths) // 10}.{abs(tenths) % 10} %)"
+    share = f" ({signed_percent(change, quantity.before)})".replace("-", chr(0x2212)) if quantity.before else ""
     less = "less" if is_bytes else "fewer"
     return f"<strong>{size} {'more' if change > 0 else less}</strong> {what}{share}"
 

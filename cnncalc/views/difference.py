@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cnncalc.analysis.difference import STATUSES
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number, word
 from cnncalc.formats.notation import USUAL, Notation
 from cnncalc.layers.keys import shown
-from cnncalc.units import plural
+from cnncalc.units import plural, signed_percent
 
 if TYPE_CHECKING:
     from cnncalc.analysis.difference import Change, Difference, LayerDifference, Quantity
@@ -99,7 +100,7 @@ def verdict(found: Difference) -> str:
     """One line: how many layers are added, removed, changed and so on."""
     if found.is_equal:
         return f"no difference: the same {plural(len(found.layers), 'layer')}, the same costs"
-    counts = [(found.count(status), status) for status in ("added", "removed", "changed", "renamed", "affected")]
+    counts = [(found.count(status), status) for status in STATUSES if status != "same"]
     parts = [f"{count:,} {status}" for count, status in counts if count]
     return "layers: " + ", ".join([*parts, f"{found.count('same'):,} unchanged"])
 
@@ -131,13 +132,9 @@ def _total(quantity: Quantity, notation: Notation) -> tuple[Cell, ...]:
 
 def percent(quantity: Quantity) -> str:
     """``+3.8``; empty if the quantity was 0 before."""
-    tenths = quantity.tenths
-    if tenths is None:
-        return "" if quantity.change else "0.0"
-    if quantity.change and not tenths:
-        return "+0.0" if quantity.change > 0 else "-0.0"
-    sign = "+" if tenths > 0 else "-" if tenths < 0 else ""
-    return f"{sign}{abs(tenths) // 10:,}.{abs(tenths) % 10}"
+    if quantity.change and not quantity.before:
+        return ""
+    return signed_percent(quantity.change, quantity.before).removesuffix(" %")
 
 
 # Layers
@@ -298,9 +295,7 @@ def _data(
         "profile": options.profile,
         "optimizer": options.optimizer,
         "counts": {
-            **{
-                status: found.count(status) for status in ("added", "removed", "changed", "renamed", "affected", "same")
-            },
+            **{status: found.count(status) for status in STATUSES},
             "renumbered": found.renumbered,
         },
         "totals": [_total_record(quantity) for quantity in found.quantities],

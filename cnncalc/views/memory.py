@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import USUAL, Notation
-from cnncalc.units import format_bytes, percent, plural
+from cnncalc.units import format_bytes, percent, plural, signed_percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -120,17 +120,13 @@ def _notes(memory: MemoryReport, notation: Notation) -> Paragraph:
     rule = memory.notes
     training, inference = memory.training.peak_bytes, memory.inference.peak_bytes
 
-    def error(guess: int, truth: int) -> str:
-        tenths = (2000 * (guess - truth) + truth) // (2 * truth) if truth else 0
-        return f"{'+' if tenths >= 0 else '-'}{abs(tenths) // 10}.{abs(tenths) % 10} %"
-
     return Paragraph(
         "the notes' rule",
         (
             f"training, 2 x activations + 3 x parameters: {notation.size(rule.training_bytes)} "
-            f"({error(rule.training_bytes, training)})",
+            f"({signed_percent(rule.training_bytes - training, training)})",
             f"inference, activations + parameters: {notation.size(rule.inference_bytes)} "
-            f"({error(rule.inference_bytes, inference)})",
+            f"({signed_percent(rule.inference_bytes - inference, inference)})",
         ),
     )
 

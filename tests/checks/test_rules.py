@@ -314,8 +314,8 @@ def test_a_message_gives_the_rule_and_the_numbers() -> None:
 
     assert finding.code == "large-kernel"
     assert finding.message == (
-        "conv2: a stack of small kernels should replace a large one, but CONV7-64 has 200,704 weights where 3 layers "
-        "of 3x3 see the same 7x7 with 110,592"
+        "conv2: a stack of small kernels should replace a large one, but CONV7-64 has 200,704 weights, while 3 "
+        "layers of 3x3 see the same 7x7 with 110,592"
     )
     assert finding.span is not None
     assert (finding.span.line, finding.span.column) == (1, len(HEAD) + 2)
@@ -327,8 +327,8 @@ def test_layers_at_one_place_in_the_text_are_one_finding() -> None:
     (finding,) = findings("INPUT 32x32x3 -> [CONV3-64 -> BN -> RELU]*20 -> GAP -> FC-10")
 
     assert finding.message == (
-        "conv1: normalization takes out what a bias adds, but CONV3-64 has 64 biases in front of bn1 (likewise conv2, "
-        "conv3, conv4 and 16 more)"
+        "conv1: normalization cancels a bias before it, but CONV3-64 has 64 biases before bn1 (likewise conv2, conv3, "
+        "conv4 and 16 more)"
     )
     assert finding.advice is not None
     assert (finding.actual or 0) - (finding.advice.value or 0) == 20 * 64
@@ -402,10 +402,10 @@ def told(folder: Path, ignore: str) -> list[tuple[str, str]]:
 
 BIAS = (
     "bias-before-bn",
-    "a.conv1: normalization takes out what a bias adds, but CONV3-16 has 16 biases in front of a.bn1 (likewise "
+    "a.conv1: normalization cancels a bias before it, but CONV3-16 has 16 biases before a.bn1 (likewise "
     "b.conv1, c.0.conv1 and c.1.conv1)",
 )
-PAD = ("padded-pool", "pool1: a pool should need no padding, but pad 1 makes [17x17x16] of [32x32x16] with stride 2")
+PAD = ("padded-pool", "pool1: a pool should need no padding, but pad 1 turns [32x32x16] into [17x17x16] with stride 2")
 
 
 @pytest.mark.parametrize(
@@ -436,9 +436,9 @@ def test_what_is_left_of_layers_at_one_place_is_still_told(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("ignore", "message"),
     [
-        ("{large-kernel: a}", "ignore: large-kernel has nothing to say about a"),
+        ("{large-kernel: a}", "ignore: large-kernel finds nothing at a"),
         ("{padded-pool: pol1}", "ignore: there is no layer 'pol1'; did you mean 'pool1'?"),
-        ("[large-kernel]", "ignore: large-kernel has nothing to say"),
+        ("[large-kernel]", "ignore: large-kernel finds nothing"),
     ],
 )
 def test_an_entry_that_ignores_nothing_is_told(tmp_path: Path, ignore: str, message: str) -> None:

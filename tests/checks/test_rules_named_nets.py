@@ -1,4 +1,4 @@
-"""What the design rules say about the named nets, all of it: ``pytest --regenerate`` writes ``docs/rules.md`` anew."""
+"""All findings of the design rules on the named nets; ``pytest --regenerate`` regenerates ``docs/rules.md``."""
 
 from __future__ import annotations
 
@@ -18,28 +18,27 @@ if TYPE_CHECKING:
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 
 TRUE = {
-    "first-fc": "the notes say it of VGG and AlexNet themselves; later nets did without at no loss of accuracy",
-    "early-activations": "the notes say it of VGG; training memory goes there",
-    "bias-before-bn": "the biases are there and do nothing; the paper's net has no BN, the model zoo's kept the biases",
-    "uneven-window": "the file has 224 pixels and no padding, where (224 - 7)/2 and (224 - 3)/2 are no whole numbers",
+    "first-fc": "the notes state it of VGG and AlexNet; later nets avoid it at no loss of accuracy",
+    "early-activations": "the notes state it of VGG; most training memory is there",
+    "bias-before-bn": "the biases have no effect; the paper's net has no BN, the model zoo's version kept its biases",
+    "uneven-window": "the file has 224 pixels and no padding, and (224 - 7)/2 and (224 - 3)/2 are not integers",
 }
-"""Why what a rule says about named nets is a fact worth a warning; a rule that is not here has to be silent."""
+"""Why findings of a rule on named nets are justified; every other rule must find nothing there."""
 
 FALSE_ALARMS: dict[tuple[str, str], str] = {}
-"""By net and rule: findings that are wrong, or cry about what a paper did on purpose, with the reason. None so far."""
+"""By net and rule: findings that are wrong, or report what a paper did on purpose, with the reason. None so far."""
 
 INTRODUCTION = """\
 # Design rules
 
-`cnncalc check` looks at each design with the rules below. What they find are warnings: a net with findings is a net all
-the same. Each finding names the layer, gives the rule and the numbers that break it, and one thing to try; the effect
-of that was computed by changing the net and accounting for it anew. Layers that stand at one place in the text (as in
-`[CONV3-64 -> BN -> RELU]*20`) are one finding, and the effect is that of changing them all.
+`cnncalc check` applies the rules below to each design. Their findings are warnings. Each finding names the layer,
+states the rule and the numbers that violate it, and gives one piece of advice with its effect, computed on the changed
+net. Layers from one place in the text (as in `[CONV3-64 -> BN -> RELU]*20`) are one finding; the effect is that of
+changing all of them.
 
-## Being silent
+## Selecting and ignoring rules
 
-`--select CODE` runs these rules alone, `--ignore CODE` all others. A file says under `ignore:` what it knows and wants
-to keep:
+`--select CODE` runs only these rules, `--ignore CODE` all others. A file suppresses findings under `ignore:`:
 
 ```yaml
 ignore: [first-fc, early-activations]         # for the whole file
@@ -57,13 +56,14 @@ ignore:                                       # both
   - large-kernel: [conv1, conv2]
 ```
 
-An unknown code is an error of the file. An entry that is not needed is found by `unused-ignore`.
+An unknown code is an error in the file. `unused-ignore` reports entries that suppress nothing.
 
-## What they find
+## Accuracy
 
-All rules on all {nets} named nets, and on {planted} planted faults, each beside a twin without it; {kept} more
-designs that are as they are on purpose have to pass without a word. This table is written by a test. The rules were
-made with the named nets in view, so that their silence there says less than it would about nets never seen.
+All rules were run on all {nets} named nets and on {planted} designs with a planted fault, each next to a variant
+without it; {kept} more designs that are unusual on purpose must have no findings. A test generates this table. The
+rules were developed with the named nets in view, so the lack of false alarms there says less than it would about unseen
+nets.
 
 """
 
@@ -83,15 +83,15 @@ def document() -> str:
         seen = [case for case in planted if findings(case.fault, code)]
         nets = [net for net, every in found.items() for finding in every if finding.code == code]
         false = sum((net, code) in FALSE_ALARMS for net in nets)
-        told = f"{len(seen)} of {len(planted)}" if planted else "with files, see its tests"
-        lines.append(f"| [`{code}`](#{code}) | {told} | {len(nets)} | {len(set(nets))} | {false} |")
+        share = f"{len(seen)} of {len(planted)}" if planted else "with files, see its tests"
+        lines.append(f"| [`{code}`](#{code}) | {share} | {len(nets)} | {len(set(nets))} | {false} |")
     total = sum(len(every) for every in found.values())
     lines.append(
         f"| all | {len(PLANTED)} of {len(PLANTED)} | {total} | {sum(map(bool, found.values()))} | {len(FALSE_ALARMS)} |"
     )
-    lines += ["", "Why the findings on named nets are no false alarms:", ""]
+    lines += ["", "Why the findings on named nets are not false alarms:", ""]
     lines += [f"- `{code}`: {reason}." for code, reason in TRUE.items()]
-    lines += ["", "Each of them, with the value now and with the advice:", ""]
+    lines += ["", "All of them, with the current value and the value with the advice:", ""]
     lines += ["| net | rule | layer | value | now | with the advice | advice |", "|---|---|---|---|---|---|---|"]
     for net, every in found.items():
         for finding in every:
@@ -113,10 +113,10 @@ def test_the_document_of_the_rules_is_true(regenerate: bool) -> None:
     assert DOCUMENT.read_text(encoding="utf-8") == text
 
 
-def test_no_rule_cries_on_a_named_net_without_a_reason() -> None:
-    told = {finding.code for every in everything().values() for finding in every}
+def test_findings_on_named_nets_have_a_reason() -> None:
+    codes = {finding.code for every in everything().values() for finding in every}
 
-    assert told == set(TRUE)
+    assert codes == set(TRUE)
 
 
 def test_every_finding_on_a_named_net_has_an_effect_that_helps() -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import Report
     from cnncalc.checks.findings import Finding
+    from cnncalc.graph import Ignore
 
 CODES = (
     "input-side",
@@ -62,36 +63,33 @@ def run_rules(
     leave out; rules that the file itself ignores, for a layer or everywhere, are left out too. Raises ValueProblem for
     an unknown code, with the nearest known one.
     """
-    chosen = known("select", select) or list(RULES)
     left_out = set(known("ignore", ignore))
-    silent = report.graph.ignore
-    used: set[int] = set()
-    ran: list[str] = []
-    found: list[tuple[int, int, Finding]] = []
-    places = {row.name: row.index for row in report.layers}
+    chosen = [code for code in known("select", select) or RULES if code not in left_out]
+    place = {row.name: row.index for row in report.layers}
+    used: set[Ignore] = set()
+    found: list[Finding] = []
+    for code, rule in RULES.items():
+        if code in chosen:
+            sites = [site for site in rule.sites(report) if not _ignored(report, code, site, used)]
+            found += rule.findings(report, sites)
+    found.sort(key=lambda finding: place[finding.layer or ""])  # rules that find something at one layer stay in order
+    everywhere = {item.code for item in report.graph.ignore}
+    if UnusedIgnore.code in chosen and UnusedIgnore.code not in everywhere:
+        stale = [item for item in report.graph.ignore if item not in used and item.code in chosen]
+        found += UnusedIgnore().of(report, stale)
+    return [finding._replace(file=file) for finding in found]
 
-    def is_reported(code: str, site: Site) -> bool:
-        reported = True
-        for number, item in enumerate(silent):
-            name = site.row.name
-            if item.code == code and (item.layer is None or name == item.layer or name.startswith(f"{item.layer}.")):
-                used.add(number)
-                reported = False
-        return reported
 
-    for rank, (code, rule) in enumerate(RULES.items()):
-        if code not in chosen or code in left_out or isinstance(rule, UnusedIgnore):
-            continue
-        ran.append(code)
-        sites = [site for site in rule.sites(report) if is_reported(code, site)]
-        found += [(places[finding.layer or ""], rank, finding) for finding in rule.findings(report, sites)]
-    unused = RULES[UnusedIgnore.code]
-    assert isinstance(unused, UnusedIgnore)
-    if unused.code in chosen and unused.code not in left_out and all(item.code != unused.code for item in silent):
-        stale = [item for number, item in enumerate(silent) if number not in used and item.code in ran]
-        found += [(len(places), len(RULES), finding) for finding in unused.of(report, stale)]
-    found.sort(key=lambda entry: entry[:2])
-    return [finding._replace(file=file) for _, _, finding in found]
+def _ignored(report: Report, code: str, site: Site, used: set[Ignore]) -> bool:
+    """Whether the file ignores a rule at a site; the entries that say so are added to ``used``."""
+    name = site.row.name
+    matching = [
+        item
+        for item in report.graph.ignore
+        if item.code == code and (item.layer is None or name == item.layer or name.startswith(f"{item.layer}."))
+    ]
+    used.update(matching)
+    return bool(matching)
 
 
 def explain(code: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.findings import Advice, Finding
 from cnncalc.checks.rules.base import (
     Rule,
     Site,
@@ -17,17 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.checks.findings import Finding
 
 
 class ActivationAfterLastFc(Rule):
-    """The last fully-connected layer gives the scores: no rectifier or dropout behind it.
+    """The last fully-connected layer gives the scores: no rectifier or dropout after it.
 
-    What: an output of the net that is an FC followed by a rectifier (RELU and its kin) or by dropout. Sigmoid, TANH and
-    softmax bound the scores on purpose and are left alone, and so are maps that are averaged after a RELU (Network in
-    Network, SqueezeNet), since no FC is there.
+    What: an output of the net that is an FC followed by a rectifier (RELU and its relatives) or by dropout. Sigmoid,
+    TANH and softmax bound the scores on purpose and are not reported, nor are maps that are averaged after a RELU
+    (Network in Network, SqueezeNet), since no FC is there.
 
-    Why: a RELU makes every score below zero zero: the loss gets no gradient for that class, and ties remain. Dropout
-    there strikes out whole classes.
+    Why: a RELU sets every negative score to zero: the loss gets no gradient for that class, and ties remain. Dropout
+    there drops whole classes.
 
     Example: FC-256 -> RELU -> FC-10 -> RELU, often because [FC -> RELU]*K was repeated once too often.
 
@@ -58,11 +58,7 @@ class ActivationAfterLastFc(Rule):
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         _, (fc, wrong) = sites[0]
         kinds = listed([other.label for other in reversed(wrong)])
-        message = (
-            f"the scores should leave the net as the last fully-connected layer gives them, but behind {fc.name} "
-            f"stands {kinds}"
-        )
+        message = f"the scores of the last fully-connected layer should stay unchanged, but {kinds} follows {fc.name}"
         gone = {other.index: () for site in sites for other in site.facts[1]}
         changed = rewritten(report, gone)
-        advice = None if changed is None else Advice(f"end with {fc.label}", len(changed.layers))
-        return self.found(report, sites, message, key="layers", actual=len(report.layers), advice=advice)
+        return self.found(report, sites, message, "layers", what=f"end with {fc.label}", changed=changed)

@@ -67,14 +67,20 @@ class Rule:
         report: Report,
         sites: Sequence[Site],
         message: str,
-        *,
         key: str | None = None,
-        actual: int | None = None,
+        *,
+        what: str = "",
+        changed: Report | None = None,
         shares: tuple[Share, ...] = (),
-        advice: Advice | None = None,
     ) -> Finding:
-        """A finding at the first of the sites; the message names the others."""
+        """A finding at the first of the sites; the message names the others.
+
+        ``key`` is the quantity that following the advice changes, ``what`` the advice, ``changed`` the net that follows
+        it; None: there is no advice.
+        """
         row = sites[0].row
+        actual = None if key is None else self.value(report, key)
+        advice = Advice(what, self.value(changed, key)) if key is not None and changed is not None else None
         return Finding(
             self.code,
             "warning",
@@ -88,6 +94,12 @@ class Rule:
             shares=shares,
             advice=advice,
         )
+
+    def value(self, report: Report, key: str) -> int:
+        """A quantity of a whole net."""
+        if key == "unread":
+            return unread(report)
+        return len(report.layers) if key == "layers" else int(getattr(report.totals, key))
 
 
 def others(sites: Sequence[Site]) -> str:

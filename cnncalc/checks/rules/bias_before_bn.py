@@ -5,23 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.findings import Advice, Finding
 from cnncalc.checks.rules.base import (
     Rule,
     Site,
 )
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.checks.findings import Finding
 
 
 class BiasBeforeBn(Rule):
-    """A bias in front of batch normalization does nothing.
+    """A bias before batch normalization has no effect.
 
-    What: a convolution or FC with bias whose only readers are BN or instance normalization (which also takes the mean
-    out of each channel). Left alone are layers that share their parameters.
+    What: a convolution or FC with bias whose only readers are BN or instance normalization (which also subtracts the
+    mean of each channel). Layers that share their parameters are not reported.
 
     Why: the normalization subtracts the mean of each channel, and with it any constant that was added before. The bias
     is stored, moved and updated, and its gradient is zero.
@@ -47,11 +48,7 @@ class BiasBeforeBn(Rule):
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row, (reader,) = sites[0]
-        message = (
-            f"normalization takes out what a bias adds, but {row.label} has {row.biases:,} "
-            f"{'bias' if row.biases == 1 else 'biases'} in front of {reader.name}"
-        )
+        biases = plural(row.biases, "bias")
+        message = f"normalization cancels a bias before it, but {row.label} has {biases} before {reader.name}"
         changed = rewritten(report, {site.row.index: (site.row.layer.with_keys(bias="no"),) for site in sites})
-        advice = None if changed is None else Advice("bias: no", changed.totals.parameters)
-        actual = report.totals.parameters
-        return self.found(report, sites, message, key="parameters", actual=actual, advice=advice)
+        return self.found(report, sites, message, "parameters", what="bias: no", changed=changed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.findings import Advice, Finding, Share
+from cnncalc.checks.findings import Finding, Share
 from cnncalc.checks.rules.base import (
     Rule,
     Site,
@@ -17,26 +17,25 @@ from cnncalc.units import percent
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cnncalc.analysis.report import Report
+    from cnncalc.analysis.report import LayerReport, Report
 
 
 class EarlyActivations(Rule):
     """The first layers should not hold most of the activation memory.
 
     What: nets that classify images with sides of 64 and more, begin with a convolution of stride 1, and hold more than
-    half of their activations, and at least a million of them, before the second layer that halves the plane. Left
-    alone are small images, nets whose output is a plane (segmentation, generators), and nets that already begin with a
+    half of their activations, and at least a million of them, before the second layer that halves the plane. Not
+    reported: small images, nets whose output is a plane (segmentation, generators), and nets that already begin with a
     stride.
 
-    Why: the first volumes are the largest, and training keeps them all; they, not the parameters, decide which batch
-    fits.
+    Why: the first volumes are the largest, and training keeps them all; they, not the parameters, limit the batch.
 
     Example: the input and the four first convolutions of VGG16, with the pool between them, hold 69.5 % of its
     activations.
 
     Instead: a stride of 2 in the first convolution (7x7 with stride 2 in ZFNet and ResNet). The value of the advice is
-    the number of activations of one image in the net with it. Every volume behind it shrinks as well, and so does a
-    first FC on a plane; for the same last plane leave out a pool.
+    the number of activations of one image in the net with it. Every later volume shrinks as well, and so does a first
+    FC on a plane; to keep the size of the last plane, leave out a pool.
 
     Source: CS231n, "Computational considerations" and "Layer Sizing Patterns" (compromising based on memory).
     """
@@ -46,39 +45,49 @@ class EarlyActivations(Rule):
     least = 1_000_000
 
     def sites(self, report: Report) -> Iterable[Site]:
-        rows = report.layers
-        inputs = [row for row in rows if row.layer.is_input]
-        if len(inputs) != 1 or min(inputs[0].output[:2]) < self.least_side:
+        inputs = [row for row in report.layers if row.layer.is_input]
+        first = next((row for row in report.layers if isinstance(row.layer, Conv)), None)
+        if len(inputs) != 1 or min(inputs[0].output[:2]) < self.least_side or not _classifies(report):
             return
-        readers = report.graph.readers
-        if not all(row.output.is_point for row in rows if not readers[row.index] and not row.training_only):
-            return
-        first = next((row for row in rows if isinstance(row.layer, Conv)), None)
         if first is None or first.sources != (inputs[0].index,) or first.layer.stride != (1, 1):  # type: ignore[attr-defined]
             return
-        halvings = [0] * len(rows)
-        early = []
-        for row in rows:
-            halved = max((halvings[source] for source in row.sources), default=0)
-            if row.sources:
-                halved += row.output.height < row.input_volumes[0].height and resizes(row)
-            halvings[row.index] = halved
-            if halved < 2 and not row.in_place and not row.training_only:
-                early.append(row)
+        early = _early(report)
         held = sum(row.activations for row in early)
-        if held >= self.least and 2 * held > report.test_time.activations:
+        if held >= self.least and 2 * held > self.value(report, "activations"):
             yield Site(first, (held, early))
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row, (held, early) = sites[0]
-        total = report.test_time.activations
+        total = self.value(report, "activations")
         message = (
             "the first layers should not hold most of the activations, but those before the second halving hold "
             f"{held:,} of {total:,} ({percent(held, total)})"
         )
         shares = sorted((Share(r.name, r.activations) for r in early), key=lambda share: -share.value)[:3]
-        changed = rewritten(report, {row.index: (row.layer.with_keys(stride=2),)})
-        advice = None
-        if changed is not None:
-            advice = Advice(f"{changed.layers[row.index].label} as {row.name}", changed.test_time.activations)
-        return self.found(report, sites, message, key="activations", actual=total, shares=tuple(shares), advice=advice)
+        strided = row.layer.with_keys(stride=2)
+        changed, what = rewritten(report, {row.index: (strided,)}), f"{strided.label()} as {row.name}"
+        return self.found(report, sites, message, "activations", what=what, changed=changed, shares=tuple(shares))
+
+    def value(self, report: Report, key: str) -> int:
+        """The activations at test time."""
+        return int(getattr(report.test_time, key))
+
+
+def _classifies(report: Report) -> bool:
+    """Whether all outputs are single pixels."""
+    readers = report.graph.readers
+    return all(row.output.is_point for row in report.layers if not readers[row.index] and not row.training_only)
+
+
+def _early(report: Report) -> list[LayerReport]:
+    """The layers with memory of their own before the second one that halves the plane."""
+    halvings: list[int] = []  # for each row, on the longest way to it
+    early = []
+    for row in report.layers:
+        halved = max((halvings[source] for source in row.sources), default=0)
+        if row.sources:
+            halved += row.output.height < row.input_volumes[0].height and resizes(row)
+        halvings.append(halved)
+        if halved < 2 and not row.in_place and not row.training_only:
+            early.append(row)
+    return early

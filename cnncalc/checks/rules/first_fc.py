@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import with_pooled_fc
-from cnncalc.checks.findings import Advice, Finding, Share
+from cnncalc.checks.findings import Finding, Share
 from cnncalc.checks.rules.base import (
     Rule,
     Site,
@@ -23,15 +23,15 @@ class FirstFc(Rule):
     """The first fully-connected layer should not hold most of the parameters.
 
     What: the first FC on a plane of more than one pixel, where it has more than half of all parameters, and at least
-    a million of them. Left alone is an FC on the image itself, a linear classifier.
+    a million of them. An FC on the image itself, a linear classifier, is not reported.
 
-    Why: it has height x width x depth weights for each unit, mostly to learn that a thing looks the same in each place.
-    A mean over the plane loses next to nothing, as all nets since GoogLeNet show.
+    Why: it has height x width x depth weights for each unit, which mostly learn the same pattern at each position. A
+    mean over the plane loses almost nothing, as nets since GoogLeNet show.
 
     Example: fc6 of VGG16 has 102,764,544 of 138,357,544 parameters: 74.3 %.
 
-    Instead: a global average pool in front of it (GAP -> FC). The value of the advice is the number of
-    parameters of the net with it.
+    Instead: a global average pool before it (GAP -> FC). The value of the advice is the number of parameters of the
+    net with it.
 
     Source: CS231n, "Case studies"; Lin et al. 2013, section 3.2; Szegedy et al. 2014, section 5.
     """
@@ -56,13 +56,12 @@ class FirstFc(Rule):
             "the first fully-connected layer should not hold most of the parameters, but this one holds "
             f"{row.parameters:,} of {total:,} ({percent(row.parameters, total)})"
         )
-        advice = Advice(f"global average pooling before {row.name}", changed.totals.parameters)
-        shares = (Share(row.name, row.parameters),)
-        return self.found(report, sites, message, key="parameters", actual=total, shares=shares, advice=advice)
+        what, shares = f"global average pooling before {row.name}", (Share(row.name, row.parameters),)
+        return self.found(report, sites, message, "parameters", what=what, changed=changed, shares=shares)
 
 
 def _is_behind_convolution(report: Report, row: LayerReport) -> bool:
-    """Whether a layer sees features rather than the image itself, of which a mean would leave the colour alone."""
+    """Whether a layer sees features, not the image itself, whose mean would be a single colour."""
     while len(row.sources) == 1:
         row = report.layers[row.sources[0]]
         if row.layer.counts_macs:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
 from cnncalc.analysis.volumes import propagate
-from cnncalc.checks.findings import Advice, Finding
 from cnncalc.checks.rules.base import (
     NOTHING_LEFT,
     Rule,
@@ -27,11 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.checks.findings import Finding
     from cnncalc.layers.base import Layer
 
 
 def _halves(layer: Layer) -> bool:
-    """Whether windows lie side by side without padding, so that the size of the input alone decides how they fit."""
+    """Whether windows lie side by side without padding, so that only the size of the input decides whether they fit."""
     if isinstance(layer, PaddedPooling) and layer.pad != (0, 0, 0, 0):
         return False
     if isinstance(layer, Pooling):
@@ -39,42 +39,38 @@ def _halves(layer: Layer) -> bool:
     return isinstance(layer, Conv) and layer.pads() == (0, 0, 0, 0) and layer.kernel == layer.stride
 
 
-MOST_SIDES = 128
-"""So many sides below and above the one given are tried."""
+def _left(row: LayerReport) -> tuple[int, int]:
+    return left_over(row.layer, row.input_volumes[0])
 
+
+MOST_SIDES = 128
+"""Most sides below and above the given one that are tried."""
 
 MOST_WORK = 20_000
-"""So many layers are worked out in trying sides."""
+"""Most layers whose volumes are computed to try sides."""
 
 
 class Sides:
-    """Which layers an input of another size would serve, and the next such sizes."""
+    """The layers that leave something unread which another input side would avoid, and the next such sides."""
 
     def __init__(self, report: Report) -> None:
         self.report = report
-        self.lost: list[LayerReport] = []
-        self.sides: list[Volume] = []
         inputs = [row for row in report.layers if row.layer.is_input]
-        if len(inputs) != 1:
-            return
-        lost = [
-            row for row in report.layers if row.sources and left_over(row.layer, row.input_volumes[0]) != NOTHING_LEFT
-        ]
+        halving = [row for row in report.layers if row.sources and _halves(row.layer)]
         # a window over the whole plane is no halving
-        self.lost = [row for row in lost if _halves(row.layer) and not row.output.is_point]
-        if not self.lost:
-            return
+        losing = [row for row in halving if _left(row) != NOTHING_LEFT and not row.output.is_point]
+        self.lost = losing if len(inputs) == 1 else []
         self.place = inputs[0].index
-        self.indices = [row.index for row in report.layers if row.sources and _halves(row.layer)]
-        size = inputs[0].output
-        tries = min(MOST_SIDES, MOST_WORK // len(report.layers))
-        for step in (-1, 1):
-            found = self._next(size, step, tries)
-            if found is not None:
-                self.sides.append(found)
+        self.indices = [row.index for row in halving]
+        self.sides: list[Volume] = []
+        if self.lost:
+            tries = min(MOST_SIDES, MOST_WORK // len(report.layers))
+            found = [self._next(inputs[0].output, step, tries) for step in (-1, 1)]
+            self.sides = [size for size in found if size is not None]
 
     def _next(self, size: Volume, step: int, tries: int) -> Volume | None:
-        lost = [left_over(row.layer, row.input_volumes[0]) for row in self.lost]
+        """The next side in one direction that works."""
+        lost = [_left(row) for row in self.lost]
         high, wide = any(rows for rows, _ in lost), any(columns for _, columns in lost)
         # a side without losses stays as it is, unless the image is square
         high, wide = (True, True) if size.height == size.width else (high, wide)
@@ -94,7 +90,7 @@ class Sides:
         return None
 
     def _fits(self, size: Volume, *, high: bool, wide: bool) -> bool:
-        """Whether nothing is left over by any of the layers with an input of this size."""
+        """Whether no halving layer leaves anything unread with an input of this size."""
         report = self.report
         nodes = [
             node._replace(layer=row.layer, stated=None)
@@ -105,7 +101,7 @@ class Sides:
             shaped = propagate(report.graph._replace(nodes=tuple(nodes)), with_hints=False)
         except CnncalcError:
             return False
-        before = [left_over(row.layer, row.input_volumes[0]) for row in report.layers if row.sources]
+        before = [_left(row) for row in report.layers if row.sources]
         after = [left_over(item.layer, item.inputs[0]) for item in shaped if item.inputs]
         here = [left_over(shaped[index].layer, shaped[index].inputs[0]) for index in self.indices]
 
@@ -116,17 +112,18 @@ class Sides:
 
 
 class InputSide(Rule):
-    """The input side should be halved as often as the net halves it.
+    """The input side should be divisible by 2 as often as the net halves it.
 
-    What: pools of 2x2 with stride 2 (and all windows that lie side by side) need a side that they divide. Found is the
-    input of a net in which one of them leaves a row or column over, where another side would cure it.
+    What: pools of 2x2 with stride 2, and all other windows that lie side by side, need a side that is a multiple of
+    their stride. Reported is the input of a net where such a window leaves a row or column unread and another input
+    side would avoid it.
 
-    Why: each such pool throws away what was computed at the far end, and upsampling does not lead back to the size.
+    Why: each such pool drops what was computed at the far end, and upsampling does not restore the size.
 
     Example: INPUT 100x100x3 with three POOL2: 100, 50, 25, and the third leaves a row and a column of 25 unread.
 
-    Instead: a side that is divided by 2 as often: 32, 64, 96, 224, 384, 512. The next sides below and above that
-    work in this very net have been tried; the value of the advice is the number of elements then left over.
+    Instead: a side that can be halved as often: 32, 64, 96, 224, 384, 512. The advice names the next smaller and the
+    next larger side that work in this net; its value is the number of elements then left unread.
 
     Source: CS231n, "Layer Sizing Patterns".
     """
@@ -142,16 +139,13 @@ class InputSide(Rule):
         row, (lost, sizes) = sites[0]
         first = lost[0]
         x = first.input_volumes[0]
-        more = f" (and {plural(len(lost) - 1, 'layer')} behind it)" if len(lost) > 1 else ""
+        more = f" (and {plural(len(lost) - 1, 'later layer')})" if len(lost) > 1 else ""
         message = (
-            f"the input side must be divided by every pool, but {first.name}{more} leaves "
+            f"every pool should divide its input evenly, but {first.name}{more} leaves "
             f"{lines_left(left_over(first.layer, x))} of {x} unread"
         )
-        actual = unread(report)
-        advice = None
         tried = [(size, rewritten(report, {row.index: (row.layer.with_keys(size=list(size)),)})) for size in sizes]
-        fitting = [(size.size, unread(changed)) for size, changed in tried if changed is not None]
-        if fitting:
-            what = f"an input of {listed([size for size, _ in fitting], 'or')}"
-            advice = Advice(what, max([left for _, left in fitting]))
-        return self.found(report, sites, message, key="unread", actual=actual, advice=advice)
+        fitting = [(size.size, changed) for size, changed in tried if changed is not None]
+        what = f"an input of {listed([size for size, _ in fitting], 'or')}" if fitting else ""
+        worst = max([changed for _, changed in fitting], key=unread, default=None)
+        return self.found(report, sites, message, "unread", what=what, changed=worst)

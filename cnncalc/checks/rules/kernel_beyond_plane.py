@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.findings import Advice, Finding
 from cnncalc.checks.rules.base import (
     Rule,
     Site,
@@ -16,22 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.checks.findings import Finding
     from cnncalc.volume import Volume
 
 
 class KernelBeyondPlane(Rule):
-    """A kernel must not be larger than what is left of the image: its outer weights see padding alone.
+    """A kernel larger than its input has weights that only ever see padding.
 
-    What: convolutions some of whose weights lie over padding at every position, so that they are multiplied by zero
-    and never learn. It is how too many pools (M beyond what the input side bears) show themselves.
+    What: convolutions with weights that lie over padding at every position, so that they are multiplied by zero and
+    never learn. This happens where a net has more pools than its input side allows.
 
-    Why: on a plane of 1x1 a padded 3x3 kernel works with one of its nine weights; the other eight are stored, moved
-    and counted for nothing.
+    Why: on a plane of 1x1 a padded 3x3 kernel uses one of its nine weights; the other eight are stored, moved and
+    counted without any effect.
 
     Example: INPUT 32x32x3 with five POOL2, then CONV3-512 on [1x1x512]: 2,097,152 of its 2,359,296 weights are idle.
 
-    Instead: a pool less, or a kernel of the size that is left. The value of the advice is the number of weights of the
-    net with such kernels.
+    Instead: one pool less, or a kernel of the size that is left. The value of the advice is the number of weights of
+    the net with such kernels.
 
     Source: CS231n, "Layer Sizing Patterns"; for dilated kernels Chen et al. 2017 (DeepLabv3), section 3.3.
     """
@@ -48,32 +48,25 @@ class KernelBeyondPlane(Rule):
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row, (high, wide) = sites[0]
-        layer = row.layer
-        assert isinstance(layer, Convolution)
-        whole = layer.kernel[0] * layer.kernel[1]
+        kernel = row.layer.kernel  # type: ignore[attr-defined]
+        whole = kernel[0] * kernel[1]
         idle = row.weights // whole * (whole - high * wide)
         message = (
             f"a kernel should lie within its volume, but of {row.label} on {row.input_volumes[0]} "
-            f"{idle:,} of {row.weights:,} weights see padding alone"
+            f"{idle:,} of {row.weights:,} weights see only padding"
         )
-        advice = None
         changes = {}
         for site in sites:
             odd = [live if live % 2 else live + 1 for live in site.facts]
-            if not isinstance(site.row.layer, Convolution):
-                continue
-            keys = {"kernel": odd, "pad": None, "dilation": None}
-            if all(now < then for now, then in zip(odd, site.row.layer.kernel, strict=True)):
-                changes[site.row.index] = (site.row.layer.with_keys(**keys),)
+            if all(now < then for now, then in zip(odd, site.row.layer.kernel, strict=True)):  # type: ignore[attr-defined]
+                changes[site.row.index] = (site.row.layer.with_keys(kernel=odd, pad=None, dilation=None),)
         changed = rewritten(report, changes) if changes else None
-        if changed is not None:
-            first = next(iter(changes.values()))[0]
-            advice = Advice(f"{first.label()}, or a pool less before it", changed.totals.weights)
-        return self.found(report, sites, message, key="weights", actual=report.totals.weights, advice=advice)
+        what = f"{next(iter(changes.values()))[0].label()}, or one pool less before it" if changes else ""
+        return self.found(report, sites, message, "weights", what=what, changed=changed)
 
 
 def _live_taps(layer: Convolution, x: Volume) -> tuple[int, int]:
-    """How many rows and columns of a kernel lie over the volume at one position at least."""
+    """How many rows and columns of a kernel lie over the volume at any position."""
     windows = layer.windows(x)
     live = []
     for side, size in enumerate((x.height, x.width)):

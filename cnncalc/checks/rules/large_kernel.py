@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.findings import Advice, Finding
 from cnncalc.checks.rules.base import (
     Rule,
     Site,
@@ -18,24 +17,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.checks.findings import Finding
     from cnncalc.layers.base import Layer
 
 
 class LargeKernel(Rule):
     """A stack of 3x3 convolutions sees as much as one large kernel, with fewer weights.
 
-    What: found are convolutions with a square kernel of 5 or more for which a stack of 3x3 layers with as many filters
-    gives the same volume and sees the same pixels with at least a fifth fewer weights. Both are computed. Left
-    alone are first layers with a stride on 3 or fewer channels (there is little to save, and the stride is the point),
-    kernels that widen a thin volume (a stack would cost more), depthwise, dilated and 1xN kernels, windows side by
-    side, connection tables, and kernels over the whole plane.
+    What: convolutions with a square kernel of 5 or more for which a stack of 3x3 layers with as many filters gives the
+    same volume and sees the same pixels with at least a fifth fewer weights. Both counts are computed. Not reported:
+    first layers with a stride on 3 or fewer channels (little to save, and the stride is the purpose), kernels that
+    widen a thin volume (a stack would cost more), depthwise, dilated and 1xN kernels, windows side by side, connection
+    tables, and kernels over the whole plane.
 
     Why: three 3x3 layers see 7x7 with 27*C*C weights instead of 49*C*C, and have three non-linearities instead of one.
 
     Example: CONV7-256 on depth 256: 3,211,264 weights; [CONV3-256 -> RELU]*2 -> CONV3-256: 1,769,472.
 
-    Instead: the stack, a RELU between its layers. The value of the advice is the number of weights of the net with it.
-    It keeps more activations for the backward pass.
+    Instead: the stack, with a RELU between its layers. The value of the advice is the number of weights of the net with
+    it. It keeps more activations for the backward pass.
 
     Source: CS231n, "Layer Patterns"; Simonyan and Zisserman 2014, section 2.3.
     """
@@ -45,15 +45,9 @@ class LargeKernel(Rule):
     def sites(self, report: Report) -> Iterable[Site]:
         for row in report.layers:
             layer = row.layer
-            if not isinstance(layer, Conv) or row.shared_with is not None or layer.is_depthwise(row.input_volumes[0]):
+            if not isinstance(layer, Conv) or not _is_replaceable(row, layer):
                 continue
             side, x = layer.kernel[0], row.input_volumes[0]
-            if layer.kernel != (side, side) or side < 5 or side % 2 == 0 or layer.dilation != (1, 1):
-                continue
-            if layer.connections is not None or (layer.stride != (1, 1) and x.depth <= 3) or row.output.is_point:
-                continue
-            if max(layer.stride) >= side:
-                continue
             count = (side - 1) // 2
             one = side * side * x.depth // layer.groups * layer.filters
             stack = 9 * layer.filters * (x.depth + (count - 1) * layer.filters) // layer.groups
@@ -64,17 +58,24 @@ class LargeKernel(Rule):
         row, (count, one, stack) = sites[0]
         side = sized(row.layer.kernel)  # type: ignore[attr-defined]
         message = (
-            f"a stack of small kernels should replace a large one, but {row.label} has {one:,} weights where {count} "
+            f"a stack of small kernels should replace a large one, but {row.label} has {one:,} weights, while {count} "
             f"layers of 3x3 see the same {side}x{side} with {stack:,}"
         )
-        advice = None
         chains = {site.row.index: _stack(site.row, site.facts[0]) for site in sites}
         changed = rewritten(report, chains)
-        if changed is not None and changed.layers[-1].output == report.layers[-1].output:
-            what = " -> ".join([layer.label() for layer in chains[row.index]])
-            advice = Advice(what, changed.totals.weights)
-        weights = report.totals.weights
-        return self.found(report, sites, message, key="weights", actual=weights, advice=advice)
+        if changed is not None and changed.layers[-1].output != report.layers[-1].output:
+            changed = None
+        what = " -> ".join([layer.label() for layer in chains[row.index]])
+        return self.found(report, sites, message, "weights", what=what, changed=changed)
+
+
+def _is_replaceable(row: LayerReport, layer: Conv) -> bool:
+    """Whether a stack could do the same, and nothing speaks for the large kernel."""
+    side, x = layer.kernel[0], row.input_volumes[0]
+    is_large = layer.kernel == (side, side) and side >= 5 and side % 2 == 1 and max(layer.stride) < side
+    is_plain = layer.dilation == (1, 1) and layer.connections is None and not layer.is_depthwise(x)
+    is_first = layer.stride != (1, 1) and x.depth <= 3
+    return is_large and is_plain and not is_first and row.shared_with is None and not row.output.is_point
 
 
 def _stack(row: LayerReport, count: int) -> list[Layer]:
@@ -84,7 +85,7 @@ def _stack(row: LayerReport, count: int) -> list[Layer]:
     pads = layer.pads()
     chain: list[Layer] = []
     for number in range(count):
-        # the padding is spread over the layers, so that each has its share of it
+        # each layer gets its share of the padding
         pad = pads if isinstance(pads, str) else [p // count + (number < p % count) for p in pads]
         is_last = number == count - 1
         chain.append(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.findings import Advice, Finding
 from cnncalc.checks.rules.base import (
     Rule,
     Site,
@@ -18,15 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.checks.findings import Finding
 
 
 class LargePool(Rule):
-    """Pools larger than 3x3 throw too much away at once.
+    """Pools larger than 3x3 discard too much at once.
 
-    What: pools with a window of more than 3 pixels that take steps. Left alone are pools with stride 1, pools over the
-    whole plane, adaptive pools, and pools in front of the classifier, with nothing but 1x1 convolutions between.
+    What: pools with a window of more than 3 pixels and a stride. Not reported: pools with stride 1, pools over the
+    whole plane, adaptive pools, and pools before the classifier, where only layers that see one pixel (1x1
+    convolutions, activation functions), normalizations and views stand between the pool and a layer that sees the whole
+    plane.
 
-    Why: of 4x4 values one is kept; what is where is lost faster than the following layers can use it.
+    Why: of 4x4 values one is kept; positions are lost faster than the following layers can use them.
 
     Example: CONV3-64 -> RELU -> POOL4.
 
@@ -59,18 +61,14 @@ class LargePool(Rule):
             f"a pool should be at most 3x3, but one of {kernel if 'x' in kernel else f'{kernel}x{kernel}'} "
             f"keeps {y.elements:,} of {x.elements:,} values"
         )
-        advice = None
         times = (max(row.layer.step) - 1).bit_length()  # type: ignore[attr-defined]
         changed = rewritten(report, {site.row.index: [type(row.layer)(kernel=2)] * times for site in sites})
-        if changed is not None and times > 1:
-            pool = type(row.layer)(kernel=2).label()
-            advice = Advice(f"{times} times {pool}, with convolutions between", changed.totals.activations)
-        actual = report.totals.activations
-        return self.found(report, sites, message, key="activations", actual=actual, advice=advice)
+        what = f"{times} times {type(row.layer)(kernel=2).label()}, with convolutions between"
+        return self.found(report, sites, message, "activations", what=what, changed=changed if times > 1 else None)
 
 
 def _is_before_classifier(report: Report, index: int, readers: list[list[int]]) -> bool:
-    """Whether a layer that sees the whole plane follows, behind nothing but layers that see one pixel or normalize."""
+    """Whether a layer that sees the whole plane follows after nothing but layers that see one pixel or normalize."""
     while len(readers[index]) == 1:
         (index,) = readers[index]
         row = report.layers[index]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.findings import Advice, Finding
 from cnncalc.checks.rules.base import (
     Rule,
     Site,
@@ -19,15 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.checks.findings import Finding
 
 
 class LinearAfterLinear(Rule):
-    """Between two linear layers belongs an activation function.
+    """Two linear layers need an activation function between them.
 
-    What: a convolution or FC whose output reaches another one through nothing but BN, dropout, views, padding, means
-    or upsampling. Left alone is what is linear on purpose: depthwise convolutions beside a 1x1 (separable
-    convolutions, linear bottlenecks), a layer narrower than both its neighbours (a factorization), 1xN beside Nx1,
-    and whatever passes a merge (projections of a shortcut).
+    What: a convolution or FC whose output reaches another one only through layers that are linear at test time, such as
+    BN, SCALE, dropout, views, padding, means or upsampling. Not reported is what is linear on purpose: depthwise
+    convolutions beside a 1x1 (separable convolutions, linear bottlenecks), a layer narrower than both its neighbours (a
+    factorization), 1xN beside Nx1, and whatever passes a merge (projections of a shortcut).
 
     Why: two linear functions are one linear function: the second layer adds weights and time, but nothing that the
     first could not have learned.
@@ -42,7 +42,7 @@ class LinearAfterLinear(Rule):
     code: ClassVar[str] = "linear-after-linear"
 
     def sites(self, report: Report) -> Iterable[Site]:
-        linear: list[LayerReport | None] = []  # for each row the linear layer whose values it still is
+        linear: list[LayerReport | None] = []  # for each row the layer with MACs of which it is a linear function
         for row in report.layers:
             before = linear[row.sources[0]] if len(row.sources) == 1 else None
             if row.layer.counts_macs:
@@ -59,29 +59,28 @@ class LinearAfterLinear(Rule):
         while index != first.index:
             between.append(report.layers[index].label)
             index = report.layers[index].sources[0]
-        with_what = f"only {listed(between[::-1])} stands" if len(between) == 1 else "nothing stands"
-        if len(between) > 1:
-            with_what = f"only {listed(between[::-1])} stand"
         message = (
-            f"two linear layers are one unless an activation stands between them, but between {first.label} "
-            f"({first.name}) and {row.label} {with_what}"
+            f"two linear layers need an activation function between them, but between {first.label} ({first.name}) and "
+            f"{row.label} there is {f'only {listed(between[::-1])}' if between else 'nothing'}"
         )
-        actual = report.totals.parameters
-        readers = report.graph.readers
-        if all(_can_merge(report, readers, site) for site in sites):
-            gone = {site.facts[0].index for site in sites}
-            if not gone & {site.row.index for site in sites}:
-                changed = rewritten(report, dict.fromkeys(gone, ()))
-                if changed is not None and changed.totals.parameters < actual:
-                    advice = Advice(f"a RELU between them, or {row.label} alone", changed.totals.parameters)
-                    return self.found(report, sites, message, key="parameters", actual=actual, advice=advice)
-        changed = rewritten(report, {site.row.index: (Relu(), site.row.layer) for site in sites})
-        between_them = None if changed is None else Advice("a RELU between them", changed.totals.parameters)
-        return self.found(report, sites, message, key="parameters", actual=actual, advice=between_them)
+        what, changed = f"a RELU between them, or {row.label} alone", _merged(report, sites)
+        if changed is None:
+            what = "a RELU between them"
+            changed = rewritten(report, {site.row.index: (Relu(), site.row.layer) for site in sites})
+        return self.found(report, sites, message, "parameters", what=what, changed=changed)
+
+
+def _merged(report: Report, sites: Sequence[Site]) -> Report | None:
+    """The net without the first of each two FC layers, where the second does alone what both do, with fewer weights."""
+    gone = {site.facts[0].index for site in sites}
+    if gone & {site.row.index for site in sites} or not all(_can_merge(report, site) for site in sites):
+        return None
+    changed = rewritten(report, dict.fromkeys(gone, ()))
+    return changed if changed is not None and changed.totals.parameters < report.totals.parameters else None
 
 
 def _on_purpose(first: LayerReport, second: LayerReport) -> bool:
-    """Whether two linear layers with nothing between are a known construction."""
+    """Whether two linear layers in a row are a known construction."""
     if any(row.layer.is_depthwise(row.input_volumes[0]) for row in (first, second)):
         return True
     is_dense = [isinstance(row.layer, FullyConnected) for row in (first, second)]
@@ -93,7 +92,7 @@ def _on_purpose(first: LayerReport, second: LayerReport) -> bool:
     return (one[0] == 1 < one[1] and two[1] == 1 < two[0]) or (one[1] == 1 < one[0] and two[0] == 1 < two[1])
 
 
-def _can_merge(report: Report, readers: list[list[int]], site: Site) -> bool:
+def _can_merge(report: Report, site: Site) -> bool:
     """Whether the second of two FC layers does alone what both do."""
     row, (first,) = site
     index = row.sources[0]
@@ -102,4 +101,4 @@ def _can_merge(report: Report, readers: list[list[int]], site: Site) -> bool:
             return False
         index = report.layers[index].sources[0]
     is_dense = isinstance(first.layer, FullyConnected) and isinstance(row.layer, FullyConnected)
-    return is_dense and len(readers[first.index]) == 1
+    return is_dense and len(report.graph.readers[first.index]) == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.findings import Advice, Finding
 from cnncalc.checks.rules.base import (
     Rule,
     Site,
@@ -18,21 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.checks.findings import Finding
     from cnncalc.layers.base import Layer
 
 
 class LongStretch(Rule):
     """Many convolutions in a row need a shortcut or a normalization.
 
-    What: more than 4 convolutions with a kernel above 1x1 between two layers that make the plane smaller, in a plain
-    chain: no merge, no normalization among them. The notes' pattern has N <= 3 before a pool; VGG-19 has 4.
+    What: more than 4 convolutions with a kernel above 1x1 in a plain chain on planes of one size, without a merge or a
+    normalization. The notes' pattern has N <= 3 before a pool; VGG-19 has 4.
 
-    Why: a deeper plain stretch trains worse, not better: gradients fade, and the error grows even on the training set.
-    It also keeps many volumes of the same, large size.
+    Why: a deeper plain stretch trains worse: gradients vanish, and the error grows even on the training set. It also
+    keeps many volumes of the same, large size.
 
     Example: [CONV3-64 -> RELU]*8 -> POOL2.
 
-    Instead: a pool or a stride in between, a shortcut around each two ([CONV -> RELU -> CONV | ] -> ADD), or BN behind
+    Instead: a pool or a stride in between, a shortcut around each two ([CONV -> RELU -> CONV | ] -> ADD), or BN after
     each. The value of the advice is the number of parameters of the net with BN there and without those biases.
 
     Source: CS231n, "Layer Patterns"; He et al. 2015, Figure 1.
@@ -42,14 +42,11 @@ class LongStretch(Rule):
     most = 4
 
     def sites(self, report: Report) -> Iterable[Site]:
-        stretches: list[tuple[int, ...]] = []  # for each row the first convolutions of the stretch that it ends
+        stretches: list[tuple[int, ...]] = []  # for each row the first convolutions of the stretch it is in
         readers = report.graph.readers
         for row in report.layers:
-            before = stretches[row.sources[0]] if len(row.sources) == 1 else ()
-            if row.sources and len(readers[row.sources[0]]) > 1:
-                before = ()
-            if _ends_stretch(row):
-                before = ()
+            goes_on = len(row.sources) == 1 and len(readers[row.sources[0]]) == 1 and not _ends_stretch(row)
+            before = stretches[row.sources[0]] if goes_on else ()
             if isinstance(row.layer, Conv) and max(row.layer.kernel) > 1:
                 if len(before) <= self.most:
                     before = (*before, row.index)
@@ -72,11 +69,8 @@ class LongStretch(Rule):
                 layer = report.layers[index].layer
                 changes[index] = (layer.with_keys(bias="no"), BatchNorm())
         changed = rewritten(report, changes)
-        advice = None
-        if changed is not None:
-            advice = Advice("a BN behind each convolution, whose bias it replaces", changed.totals.parameters)
-        actual = report.totals.parameters
-        return self.found(report, sites, message, key="parameters", actual=actual, advice=advice)
+        what = "BN after each convolution, instead of its bias"
+        return self.found(report, sites, message, "parameters", what=what, changed=changed)
 
 
 def _ends_stretch(row: LayerReport) -> bool:
@@ -84,7 +78,7 @@ def _ends_stretch(row: LayerReport) -> bool:
 
 
 def _stretch(report: Report, readers: list[list[int]], first: Sequence[int]) -> list[int]:
-    """All convolutions of the plain stretch that begins with these."""
+    """All convolutions of the stretch that begins with these."""
     members = list(first)
     index = members[-1]
     while len(readers[index]) == 1:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.findings import Advice, Finding
 from cnncalc.checks.rules.base import (
     Rule,
     Site,
@@ -16,20 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.checks.findings import Finding
     from cnncalc.layers.base import Layer
 
 
 class ManyFc(Rule):
-    """Fewer than three hidden fully-connected layers are enough.
+    """At most two hidden fully-connected layers are enough.
 
-    What: three or more FC layers one after the other in front of the last one (K of the notes' pattern is below 3).
+    What: three or more FC layers one after the other before the last one (K of the notes' pattern is below 3).
+    Activation functions, normalizations, dropout and other layers without MACs may stand between them.
 
-    Why: behind the convolutions one or two find what there is to find; each further one of 4096 units has 16.8 million
-    weights that mostly overfit.
+    Why: after the convolutions one or two layers suffice; each further one of 4096 units has 16.8 million weights that
+    mostly overfit.
 
     Example: [FC-4096 -> RELU]*3 -> FC-10.
 
-    Instead: two, one, or none behind a global average pool. The value of the advice is the number of parameters of the
+    Instead: two, one, or none after a global average pool. The value of the advice is the number of parameters of the
     net without the hidden FC layers beyond the second.
 
     Source: CS231n, "Layer Patterns".
@@ -40,7 +41,7 @@ class ManyFc(Rule):
 
     def sites(self, report: Report) -> Iterable[Site]:
         none = (0, 0)
-        chains: list[tuple[int, int]] = []  # for each row how many FC layers in a row lead to it, and the third of them
+        chains: list[tuple[int, int]] = []  # for each row the FC layers in a row before it, and the third one
         readers = report.graph.readers
         for row in report.layers:
             before = chains[row.sources[0]] if len(row.sources) == 1 and len(readers[row.sources[0]]) == 1 else none
@@ -56,8 +57,7 @@ class ManyFc(Rule):
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         hidden = sites[0].facts[0] - 1
         message = (
-            f"at most {self.most} hidden fully-connected layers should stand in front of the last one, but there are "
-            f"{hidden}"
+            f"at most {self.most} hidden fully-connected layers should come before the last one, but there are {hidden}"
         )
         changes: dict[int, Sequence[Layer]] = {}
         for site in sites:
@@ -66,11 +66,8 @@ class ManyFc(Rule):
                     return self.found(report, sites, message)
                 changes[index] = ()
         changed = rewritten(report, changes)
-        advice = None
-        if changed is not None:
-            advice = Advice(f"{self.most} hidden FC layers", changed.totals.parameters)
-        actual = report.totals.parameters
-        return self.found(report, sites, message, key="parameters", actual=actual, advice=advice)
+        what = f"{self.most} hidden FC layers"
+        return self.found(report, sites, message, "parameters", what=what, changed=changed)
 
 
 def _next_fc(report: Report, readers: list[list[int]], index: int) -> bool:
@@ -86,5 +83,5 @@ def _next_fc(report: Report, readers: list[list[int]], index: int) -> bool:
 
 
 def _is_between(layer: Layer) -> bool:
-    """Whether FC layers on both sides of it still follow one another."""
+    """Whether FC layers on both sides of it count as consecutive."""
     return layer.is_activation or layer.is_normalization or (layer.is_linear and not layer.counts_macs)

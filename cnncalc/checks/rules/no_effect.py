@@ -6,7 +6,6 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.findings import Advice, Finding
 from cnncalc.checks.rules.base import (
     Rule,
     Site,
@@ -17,16 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.checks.findings import Finding
 
 
 class NoEffect(Rule):
-    """A layer should change something.
+    """A layer should change its input.
 
-    What: an activation function behind one that has already done its work (RELU behind RELU, RELU6 or sigmoid, also
-    across a max pool, a view or dropout), a pool of 1x1 with stride 1, a global pool of a single pixel, upsampling by
-    1, padding by 0, dropout at rate 0, and a slice of all channels.
+    What: an activation function whose input is already in its range (RELU after RELU, RELU6 or sigmoid, also across a
+    max pool, a view or dropout), a pool of 1x1 with stride 1, a global pool of a single pixel, upsampling by 1, padding
+    by 0, dropout at rate 0, and a slice of all channels.
 
-    Why: it takes a line to read and mostly time to run; mostly something else was meant.
+    Why: it takes a line to read and usually time to run; usually something else was meant.
 
     Example: CONV3-64 -> RELU -> POOL2 -> RELU.
 
@@ -61,8 +61,7 @@ class NoEffect(Rule):
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row, (reason,) = sites[0]
-        message = f"a layer should change something, but {row.label} does not: {reason}"
+        message = f"a layer should change its input, but {row.label} does not: {reason}"
         changed = rewritten(report, {site.row.index: () for site in sites})
         what = f"without {row.name}" if len(sites) == 1 else "without them"
-        advice = None if changed is None else Advice(what, len(changed.layers))
-        return self.found(report, sites, message, key="layers", actual=len(report.layers), advice=advice)
+        return self.found(report, sites, message, "layers", what=what, changed=changed)

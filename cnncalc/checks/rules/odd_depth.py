@@ -6,7 +6,6 @@ from math import lcm
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.findings import Advice, Finding
 from cnncalc.checks.rules.base import (
     Rule,
     Site,
@@ -16,21 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.checks.findings import Finding
     from cnncalc.layers.base import Layer
 
 
 class OddDepth(Rule):
     """Large depths should be divisible by 8.
 
-    What: convolutions and FC layers with more than 128 filters or units whose number is not divisible by 8. Left alone
-    are the last ones of a chain, whose number is that of the classes.
+    What: convolutions and FC layers with more than 128 filters or units whose number is not divisible by 8. The last
+    one of a chain, whose number is that of the classes, is not reported.
 
-    Why: matrix units of GPUs work on 8 half-precision numbers at once (16 of int8), and channels lie in memory in such
-    groups. Other depths are padded or take a slower path.
+    Why: matrix units of GPUs process 8 half-precision numbers at once (16 of int8), and channels are stored in groups
+    of that size. Other depths are padded or take a slower path.
 
     Example: CONV3-250: its time is that of CONV3-256.
 
-    Instead: the next multiple of 8 that the groups divide as well. The value of the advice is the number of
+    Instead: the next multiple of 8 that is also a multiple of the groups. The value of the advice is the number of
     multiply-adds of the net with it.
 
     Source: NVIDIA, "Deep Learning Performance: Convolutional Layers User's Guide", section on channels in and out.
@@ -55,13 +55,11 @@ class OddDepth(Rule):
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row = sites[0].row
         depth = row.output.depth
-        better = self._better(row)
         message = f"a large depth should be divisible by {self.multiple}, but {row.label} has {depth:,} = "
         message += f"{depth // self.multiple}*{self.multiple} + {depth % self.multiple}"
         changed = rewritten(report, {site.row.index: (self._rounded(site.row),) for site in sites})
-        what = f"a depth of {better:,}"
-        advice = None if changed is None else Advice(what, changed.totals.macs)
-        return self.found(report, sites, message, key="macs", actual=report.totals.macs, advice=advice)
+        what = f"a depth of {self._better(row):,}"
+        return self.found(report, sites, message, "macs", what=what, changed=changed)
 
     def _better(self, row: LayerReport) -> int:
         """The next depth that is divisible by 8, and by the groups as before."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.findings import Advice, Finding
 from cnncalc.checks.rules.base import (
     Rule,
     Site,
@@ -18,16 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.checks.findings import Finding
 
 
 class PaddedPool(Rule):
-    """A pool needs no padding, unless its windows overlap.
+    """A pool needs no padding unless its windows overlap.
 
-    What: padded pools whose output is larger than the input divided by the stride, rounded up. Left alone is the
-    padding that overlapping windows need: POOL3/1(pad=1) keeps the size, POOL3/2(pad=1) gives exactly half.
+    What: padded pools whose output is larger than the input divided by the stride, rounded up. Padding that overlapping
+    windows need is not reported: POOL3/1(pad=1) keeps the size, POOL3/2(pad=1) gives exactly half.
 
-    Why: the outer windows see padding mostly. The maximum of a corner is taken over a single value, a mean is pulled
-    to zero, and the map grows by a border that says nothing.
+    Why: the outer windows see mostly padding. The maximum of a corner is taken over a single value, a mean is pulled
+    towards zero, and the map gets a border without information.
 
     Example: POOL2(pad=1) on [32x32x16] gives [17x17x16].
 
@@ -54,11 +54,7 @@ class PaddedPool(Rule):
         assert isinstance(layer, PaddedPooling)
         message = (
             f"a pool should need no padding, but pad {written_sides(layer.pad)} "  # type: ignore[arg-type]
-            f"makes {row.output} of {row.input_volumes[0]} with stride {sized(layer.step)}"
+            f"turns {row.input_volumes[0]} into {row.output} with stride {sized(layer.step)}"
         )
-        advice = None
         changed = rewritten(report, {site.row.index: (site.row.layer.with_keys(pad=None),) for site in sites})
-        if changed is not None:
-            advice = Advice("leave out pad", changed.totals.activations)
-        actual = report.totals.activations
-        return self.found(report, sites, message, key="activations", actual=actual, advice=advice)
+        return self.found(report, sites, message, "activations", what="leave out pad", changed=changed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.findings import Advice, Finding
 from cnncalc.checks.rules.base import (
     Rule,
     Site,
@@ -17,16 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.checks.findings import Finding
 
 
 class SoftmaxInside(Rule):
-    """A softmax belongs to the end of a net.
+    """A softmax belongs at the end of a net.
 
-    What: a softmax whose output another layer works on. Left alone is a softmax that weighs volumes (its reader is MUL:
-    attention) and one that only views or averages follow.
+    What: a softmax whose output another layer computes with. Not reported is a softmax that weighs volumes (its reader
+    is MUL: attention), nor one that only linear layers without parameters follow, such as views and means.
 
     Why: its outputs add up to 1 along the depth, so the next layer sees tiny numbers and hardly a gradient; two of
-    them in a row make every class nearly equal.
+    them in a row make all classes nearly equal.
 
     Example: FC-128 -> SOFTMAX -> FC-10.
 
@@ -48,17 +48,15 @@ class SoftmaxInside(Rule):
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         (reader,) = sites[0].facts
-        message = f"a softmax should end the net, but {reader.label} ({reader.name}) works on what it gives"
+        message = f"a softmax should end the net, but {reader.label} ({reader.name}) computes with its output"
         twice = reader.layer.gives_probabilities
         changed = rewritten(report, {site.row.index: () if twice else (Relu(),) for site in sites})
         what = "leave it out" if twice else "a RELU in its place"
-        advice = None if changed is None else Advice(what, changed.totals.activations)
-        actual = report.totals.activations
-        return self.found(report, sites, message, key="activations", actual=actual, advice=advice)
+        return self.found(report, sites, message, "activations", what=what, changed=changed)
 
 
 def _worker(report: Report, readers: list[list[int]], index: int) -> LayerReport | None:
-    """The first layer behind another one that works on its values: no view, mean or product."""
+    """The first later layer that computes with the values: no view, mean or product."""
     todo, seen = list(readers[index]), set()
     while todo:
         at = todo.pop(0)

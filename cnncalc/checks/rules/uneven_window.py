@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.findings import Advice, Finding
 from cnncalc.checks.rules.base import (
     NOTHING_LEFT,
     Rule,
@@ -26,23 +25,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.checks.findings import Finding
 
 
 class UnevenWindow(Rule):
-    """Windows must fit evenly, or rows and columns at the far end are never read.
+    """Windows should cover the whole input; otherwise rows and columns at the far end are never read.
 
-    What: with an input of side W, a window of F pixels, padding P and stride S, (W - F + 2P)/S must be a whole number.
-    Where it is not, frameworks round down without a word. Found are windows that leave over rows or columns of the
-    volume itself. Padding that is left over costs nothing, as with 7x7/2 and pad 3 on 224; pools with `round: ceil` and
-    `pad: same` read everything; 1x1 with stride 2 skips the same pixels everywhere. What another input side would
-    cure is told by input-side instead.
+    What: with an input of side W, a window of F pixels, padding P and stride S, (W - F + 2P)/S should be an integer.
+    If it is not, frameworks round down silently. Reported are windows that leave rows or columns of the volume itself
+    unread. Unread padding is not reported (7x7/2 with pad 3 on 224), nor are pools with `round: ceil` and `pad: same`,
+    which read everything, nor 1x1 with stride 2, which skips the same pixels everywhere. What another input side would
+    fix is reported by input-side instead.
 
-    Why: what the layers before have computed there is thrown away, and the map moves off the centre of the image.
+    Why: what earlier layers computed there is dropped, and the map shifts off the centre of the image.
 
-    Example: CONV7-96/2(pad=0) on [224x224x3]: (224 - 7)/2 = 108.5, so that a row and a column of the image are lost.
+    Example: CONV7-96/2(pad=0) on [224x224x3]: (224 - 7)/2 = 108.5, so a row and a column of the image are lost.
 
-    Instead: pad so that it fits, round pools up (`round: ceil`), or choose the next side that fits. The advice has been
-    tried: its value is the number of elements of the whole net that are then left over.
+    Instead: pad so that it fits, round pools up (`round: ceil`), or choose the next side that fits. The value of the
+    advice is the number of elements of the whole net that are then left unread.
 
     Source: CS231n, "Constraints on strides"; Dumoulin and Visin 2016, section 2.4.
     """
@@ -51,9 +51,9 @@ class UnevenWindow(Rule):
 
     def sites(self, report: Report) -> Iterable[Site]:
         sides = Sides(report)
-        told = {row.index for row in sides.lost} if sides.sides else set()
+        reported = {row.index for row in sides.lost} if sides.sides else set()
         for row in report.layers:
-            if row.sources and row.index not in told:
+            if row.sources and row.index not in reported:
                 left = left_over(row.layer, row.input_volumes[0])
                 if left != NOTHING_LEFT:
                     yield Site(row, left)
@@ -61,27 +61,29 @@ class UnevenWindow(Rule):
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row, (rows, columns) = sites[0]
         x = row.input_volumes[0]
-        message = f"windows must fit evenly, but {row.label} leaves {lines_left((rows, columns))} of {x} unread"
+        message = f"windows should fit evenly, but {row.label} leaves {lines_left((rows, columns))} of {x} unread"
         fitting = _fitting_sizes(row, x)
         if fitting:
             message += f"; {listed(fitting, 'and')} would fit"
-        lost = unread(report)
-        return self.found(report, sites, message, key="unread", actual=lost, advice=self._advice(report, sites, lost))
+        what, changed = _first_cure(report, sites)
+        return self.found(report, sites, message, "unread", what=what, changed=changed)
 
-    def _advice(self, report: Report, sites: Sequence[Site], lost: int) -> Advice | None:
-        for what, keys in _cures(sites[0].row):
-            try:
-                layers = [site.row.layer.with_keys(**keys) if keys else GlobalAveragePool() for site in sites]
-            except CnncalcError:
-                continue
-            changed = rewritten(report, {site.row.index: (layer,) for site, layer in zip(sites, layers, strict=True)})
-            if changed is not None and unread(changed) < lost:
-                return Advice(what, unread(changed))
-        return None
+
+def _first_cure(report: Report, sites: Sequence[Site]) -> tuple[str, Report | None]:
+    """The first change that leaves less unread, and the net with it."""
+    for what, keys in _cures(sites[0].row):
+        try:
+            layers = [site.row.layer.with_keys(**keys) if keys else GlobalAveragePool() for site in sites]
+        except CnncalcError:
+            continue
+        changed = rewritten(report, {site.row.index: (layer,) for site, layer in zip(sites, layers, strict=True)})
+        if changed is not None and unread(changed) < unread(report):
+            return what, changed
+    return "", None
 
 
 def _fitting_sizes(row: LayerReport, x: Volume) -> list[str]:
-    """The next smaller and the next larger input of the layer that its windows fit."""
+    """The next smaller and the next larger input that the windows of the layer cover."""
     found = []
     for step in (-1, 1):
         sides = []
@@ -102,7 +104,7 @@ def _fitting_sizes(row: LayerReport, x: Volume) -> list[str]:
 
 
 def _cures(row: LayerReport) -> list[tuple[str, dict[str, object]]]:
-    """Keys that may make the windows of a layer fit, the smallest change first; no keys: a global average pool."""
+    """Changes of keys that may make the windows fit, the smallest first; no keys: a global average pool instead."""
     layer = row.layer
     if isinstance(layer, AveragePool) and row.output.is_point:
         return [("GAP", {})]

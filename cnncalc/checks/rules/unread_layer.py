@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.findings import Advice, Finding
 from cnncalc.checks.rules.base import (
     Rule,
     Site,
@@ -17,16 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.checks.findings import Finding
 
 
 class UnreadLayer(Rule):
-    """A layer that nothing reads costs for nothing.
+    """A layer whose output nothing reads is wasted.
 
     What: a layer whose output no other layer takes, and which does not end the chain or a fork. It has a name, or the
-    text would have been refused. Left alone are `training_only` layers. An output that is meant as one is put into a
-    fork at the end ([FC-10 | FC-4]) or told to this rule (`ignore: {unread-layer: NAME}`).
+    design would have been rejected. `training_only` layers are not reported. An intended output goes into a fork at
+    the end ([FC-10 | FC-4]) or is named under `ignore: {unread-layer: NAME}`.
 
-    Why: it is computed, stored and trained on nothing; mostly an ADD or CONCAT has forgotten it.
+    Why: it is computed, stored and trained without any effect; usually an ADD or CONCAT lacks an input.
 
     Example: a list entry `conv: {name: proj, filters: 64, inputs: pool1}` to which no `add` refers.
 
@@ -55,12 +55,9 @@ class UnreadLayer(Rule):
         weights = sum(report.layers[index].parameters for index in dead)
         message = (
             f"a layer should be read by another one or end the net, but nothing reads this one: "
-            f"{macs:,} MACs and {plural(weights, 'parameter')} for nothing"
+            f"{macs:,} MACs and {plural(weights, 'parameter')} unused"
         )
         changed = rewritten(report, dict.fromkeys(dead, ()))
         names = [report.layers[index].name for index in sorted(dead)]
-        advice = None
-        if changed is not None:
-            what = listed(names) if len(names) < 5 else f"{names[0]} to {names[-1]}"
-            advice = Advice(f"without {what}", changed.totals.macs)
-        return self.found(report, sites, message, key="macs", actual=report.totals.macs, advice=advice)
+        what = f"without {listed(names) if len(names) < 5 else f'{names[0]} to {names[-1]}'}"
+        return self.found(report, sites, message, "macs", what=what, changed=changed)

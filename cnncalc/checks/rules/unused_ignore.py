@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 class UnusedIgnore(Rule):
-    """What a file ignores should be there.
+    """Every entry under `ignore:` should suppress a finding.
 
-    What: an entry under `ignore:` for which its rule has nothing to say: the layer has another name by now, or the
-    fault has been cured. Only rules that ran are looked at.
+    What: an entry under `ignore:` that suppresses nothing: the layer has been renamed, or the problem has been fixed.
+    Only rules that ran are considered.
 
-    Why: a stale entry hides the next fault of that kind, and a misspelt one hides nothing.
+    Why: a stale entry hides the next problem of that kind, and a misspelt one hides nothing.
 
     Example: `ignore: {large-kernel: conv1}` in a file whose conv1 is a 3x3.
 
-    Instead: take the entry out, or write the name as `cnncalc table` has it.
+    Instead: remove the entry, or write the name as `cnncalc table` prints it.
 
     Source: the practice of linters, such as ruff's unused-noqa.
     """
@@ -43,12 +43,12 @@ class UnusedIgnore(Rule):
         raise NotImplementedError
 
     def of(self, report: Report, stale: Iterable[Ignore]) -> Iterator[Finding]:
-        """A finding for each entry that was not needed."""
+        """A finding for each entry that suppressed nothing."""
         names = {row.name for row in report.layers}
         for item in stale:
-            message = f"ignore: {item.code} has nothing to say"
+            message = f"ignore: {item.code} finds nothing"
             if item.layer is not None:
                 is_there = item.layer in names or any(name.startswith(f"{item.layer}.") for name in names)
                 missing = f"there is no layer '{item.layer}'{did_you_mean(item.layer, sorted(names))}"
-                message = f"{message} about {item.layer}" if is_there else f"ignore: {missing}"
+                message = f"{message} at {item.layer}" if is_there else f"ignore: {missing}"
             yield Finding(self.code, "warning", message, "", report.name, item.span)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.formats.document import listing
 from cnncalc.source import visible
-from cnncalc.units import format_bytes, percent, plural, short
+from cnncalc.units import format_bytes, percent, plural, short, signed_percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -178,10 +178,8 @@ def change(one: LimitResult) -> str:
     """The change against the base: ``+1.2 %``."""
     if one.base is None:
         return ""
-    if one.actual == one.base:
-        return "0.0 %"
-    sign = "+" if one.actual > one.base else "-"
-    return sign + (percent(abs(one.actual - one.base), one.base) if one.base else str(one.actual))
+    change = one.actual - one.base
+    return signed_percent(change, one.base) if one.base or not change else f"{change:+}"
 
 
 def limit_text(one: LimitResult, units: str) -> str:
