@@ -154,7 +154,6 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    (),
     (
         _limit("max", "limits", "Upper limit, such as parameters=7M; repeatable."),
         _limit("warn", "warning_limits", "Upper limit that only warns; repeatable."),
@@ -173,5 +172,4 @@ COMMAND = Command(
         UNITS,
         output_options(*CHECK_FORMATS),
     ),
-    several="files",
 )

@@ -146,22 +146,14 @@ def click_command(command: Command) -> click.Command:
     parameters: list[click.Parameter] = [
         click.Argument(
             [name],
-            metavar=f"[{name.upper()}]" if name in command.optional else name.upper(),
-            required=name not in command.optional,
+            metavar=f"[{name.upper()}]" if command.is_optional(name) else name.upper(),
+            required=not command.is_optional(name),
             shell_complete=complete_target if name in TARGETS else None,
         )
         for name in command.arguments
     ]
-    if command.several is not None:
-        parameters.append(
-            click.Argument(
-                [command.several],
-                metavar=f"{command.several.upper()}...",
-                nargs=-1,
-                required=False,
-                shell_complete=complete_target,
-            )
-        )
+    if command.takes_files:
+        parameters.append(click.Argument(["files"], metavar="FILES...", nargs=-1, shell_complete=complete_target))
     parameters += [*(_parameter(option) for option in command.options), HELP_OPTION]
 
     def callback(**values: Any) -> tuple[Command, dict[str, Any]]:

@@ -59,19 +59,31 @@ class Group(NamedTuple):
 class Command(NamedTuple):
     """A command: ``call`` is the NamedTuple of its arguments and options, ``run`` executes one and gives the exit code.
 
-    ``arguments`` are its positional arguments, of which the ``optional`` ones, the last, may be left out. ``several``
-    is one more that takes all remaining words. ``parameters`` are its options and groups of options.
+    ``parameters`` are its options and groups of options. The other fields of ``call`` are its positional arguments;
+    a field with a default may be left out, and a field ``files`` takes all remaining words.
     """
 
     name: str
     short: str
     help: str
-    call: Callable[..., Any]
+    call: Any
     run: Callable[[Any, Console], int | None]
-    arguments: tuple[str, ...] = ()
-    parameters: tuple[Option | Group, ...] = ()
-    optional: tuple[str, ...] = ()
-    several: str | None = None
+    parameters: tuple[Option | Group, ...]
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Its positional arguments, without ``files``."""
+        options = {parameter.name for parameter in self.parameters}
+        return tuple([name for name in self.call._fields if name not in options and name != "files"])
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether it takes any number of files."""
+        return "files" in self.call._fields
+
+    def is_optional(self, argument: str) -> bool:
+        """Whether a positional argument may be left out."""
+        return argument in self.call._field_defaults
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -120,13 +132,13 @@ def parse_simple(command: Command, words: Sequence[str]) -> dict[str, Any] | Non
 
 def _positional(command: Command, words: list[str]) -> dict[str, Any] | None:
     """The values of positional arguments; None if there are too few or too many words."""
-    number = len(command.arguments)
-    values: dict[str, Any] = dict(zip(command.arguments, words[:number], strict=False))
-    if command.several is not None:
-        values[command.several] = tuple(words[number:])
-    elif len(words) > number:
+    names = command.arguments
+    values: dict[str, Any] = dict(zip(names, words, strict=False))
+    if command.takes_files:
+        values["files"] = tuple(words[len(names) :])
+    elif len(words) > len(names):
         return None
-    return values if len(words) >= number - len(command.optional) else None
+    return values if all(command.is_optional(name) for name in names[len(words) :]) else None
 
 
 # Values of options

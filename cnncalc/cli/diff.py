@@ -159,7 +159,6 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    ("before", "after"),
     (
         Option("--base", "base", "Compare one file with its version in this git revision.", "REV"),
         switch("--exit-code", "Exit with 1 if there is a difference (default: no)."),
@@ -170,5 +169,4 @@ COMMAND = Command(
         NOTATION,
         output_options(*TABLE_FORMATS),
     ),
-    optional=("after",),
 )

@@ -284,11 +284,9 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    (),
     (
         switch("--check", "Write nothing; exit with 1 if a document is not up to date."),
         switch("--diff", "Write nothing; print what would change."),
         choice("--syntax", tuple(SYNTAXES), "The syntax of FILES (default: by the endings of their names)."),
     ),
-    several="files",
 )

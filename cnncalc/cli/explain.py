@@ -48,6 +48,5 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    ("target", "layer"),
     (DESIGN, REPORT, UNITS, output_options(*TABLE_FORMATS)),
 )

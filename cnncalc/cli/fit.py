@@ -84,7 +84,6 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    ("target",),
     (
         Option("--memory", "capacity", "Bytes such as 8GiB, or a device such as rtx-3090.", "SIZE"),
         Option("--reserve", "reserve", "Bytes for everything except live tensors (default: 0).", "SIZE", _bytes),

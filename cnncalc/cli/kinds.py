@@ -66,7 +66,5 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    ("kind",),
     (COLUMNS, output_options(*TABLE_FORMATS)),
-    optional=("kind",),
 )

@@ -46,5 +46,5 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    parameters=(COLUMNS, NOTATION, output_options(*TABLE_FORMATS)),
+    (COLUMNS, NOTATION, output_options(*TABLE_FORMATS)),
 )

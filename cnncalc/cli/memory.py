@@ -142,7 +142,6 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    ("target",),
     (
         MEMORY,
         Option("--why", "why", "Show what one layer keeps for backward, and why.", "LAYER"),

@@ -90,7 +90,6 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    ("target",),
     (
         choice("--kind", tuple(KINDS), "What to draw (default: cost)."),
         Option("--width", "width", f"Width of the drawing in pixels (default: {WIDTH}).", "N", whole_number),

@@ -145,7 +145,5 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    ("target", "after"),
     (MEMORY, DESIGN, UNITS, Group("output", OutputOptions, (OUTPUT,))),
-    optional=("after",),
 )

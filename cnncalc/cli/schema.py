@@ -46,7 +46,6 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    (),
     (
         switch(
             "--config",

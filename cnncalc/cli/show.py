@@ -58,7 +58,6 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    ("target",),
     (
         choice(
             "--as",

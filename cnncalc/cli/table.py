@@ -78,7 +78,6 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    ("target",),
     (
         choice("--style", ("full", "notes"), "notes: the layout of the CS231n notes (default: full)."),
         COLUMNS,

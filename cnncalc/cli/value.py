@@ -99,7 +99,6 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    ("target", "key"),
     (
         Option("--layer", "layer", "Number of this layer (default: of the whole net).", "NAME"),
         MEMORY._replace(options=(*some_of(MEMORY, "batch", "optimizer", "profile").options, DTYPE)),

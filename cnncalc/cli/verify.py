@@ -139,7 +139,6 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    ("target",),
     (
         BATCH,
         choice("--dtype", ("float32", "float64"), "Data type (default: float32)."),

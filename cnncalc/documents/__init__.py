@@ -22,7 +22,7 @@ class SyntaxModule(Protocol):
         """The lines that show a picture."""
 
     def markup(self, answer: Answer, indent: str) -> list[str]:
-        """The indented lines of an answer in this very syntax, or in one that may stand in it."""
+        """The indented lines of an answer that is markup in this syntax."""
 
     def listing(self, answer: Answer, indent: str) -> list[str]:
         """The indented lines that show any other answer, usually as code; ValueError where that is impossible."""
@@ -35,8 +35,8 @@ class Syntax(NamedTuple):
     """A document syntax.
 
     ``title`` is its name in sentences, ``endings`` those of its files, ``module`` a :class:`SyntaxModule`. ``comment``
-    is a comment of one line. ``has_inline``: a comment may stand in the middle of a line. ``is_spaced``: blank lines
-    surround what stands between two comments.
+    is a comment of one line. ``has_inline``: comments may be within a line. ``is_spaced``: blank lines
+    surround the body of a marker.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Syntax(NamedTuple):
     is_spaced: bool = False
 
     def load(self) -> SyntaxModule:
-        """The module, imported."""
+        """Imports the module."""
         from importlib import import_module
 
         module: SyntaxModule = import_module(self.module)

@@ -1,4 +1,4 @@
-"""CommonMark: the parts of a document that may hold HTML comments, and the comments in the middle of text.
+"""CommonMark: the parts of a document that may hold HTML comments, and the comments within text.
 
 A line is read from the left: the containers it is in (quotations, list items), then the block that it begins or
 continues. The admonitions, tabs and footnotes of Python-Markdown and GitHub are containers too.

@@ -12,11 +12,11 @@ class Format(NamedTuple):
     """An output format.
 
     ``writer`` is the module that writes documents in it, with a function ``write(document, page)``; ``check_writer``
-    the one that writes the outcome of ``check``, with ``write(result)``. Modules are imported when first used.
-    ``endings`` are those of its files, the usual one first. Documents of the syntaxes ``markup_in`` hold it as it is;
-    in others it stands as a listing, unless the syntax has a better way. ``is_exact``: numbers are plain integers and
-    columns are those for programs. ``is_ascii``: bars are drawn in ASCII. ``is_picture``: ``plot`` writes it, nothing
-    else does. ``needs_terminal``: it holds colour and boxes.
+    the one that writes the result of ``check``, with ``write(result)``. Modules are imported when first used.
+    ``endings`` are those of its files, the usual one first. ``markup_in`` are the document syntaxes in which its text
+    is markup; other syntaxes show it as a listing unless they have a rule for it. ``is_exact``: it is for programs, so
+    numbers are integers and tables have all columns. ``is_ascii``: bars are drawn in ASCII. ``is_picture``: only
+    ``plot`` writes it. ``needs_terminal``: it has colours and boxes.
     """
 
     name: str
@@ -48,7 +48,7 @@ _FORMATS = (
     Format("sarif", check_writer="cnncalc.formats.check.sarif", endings=("sarif",)),
     Format("junit", check_writer="cnncalc.formats.check.junit"),
     Format("yaml", endings=("yaml", "yml")),
-    Format("line"),  # one line of words, which fits into a sentence
+    Format("line"),  # a single line of words, for a sentence
     Format("svg", endings=("svg",), markup_in=("html", "markdown"), is_picture=True),
     Format("png", endings=("png",), is_picture=True),
 )  # fmt: skip
@@ -57,16 +57,16 @@ FORMATS = {each.name: each for each in _FORMATS}
 """Every output format by its name."""
 
 FOREIGN_ENDINGS = ("jpg", "jpeg", "gif", "webp", "pdf", "ps", "eps", "docx", "odt", "xls", "xlsx", "ods")
-"""Endings of files that no command writes and that plain text must not have."""
+"""Endings of other files that are no plain text; ``--output`` refuses them."""
 
 
 def is_exact(format: str | None) -> bool:
-    """Whether a format is for programs: plain integers, and columns for them."""
+    """Whether a format is for programs; False for None, the default format."""
     return format is not None and FORMATS[format].is_exact
 
 
 def format_of_ending(ending: str) -> Format | None:
-    """The format of files that end so."""
+    """The format of files with this ending, or None."""
     return next((each for each in FORMATS.values() if ending in each.endings), None)
 
 

@@ -59,7 +59,7 @@ def difference_document(
 ) -> Document:
     """The totals of both nets, and the layers that differ.
 
-    With ``depth`` the layers of each block so many dots deep are one row. ``columns`` is a list of keys; without it
+    With ``depth`` the layers of each block at that nesting level are one row. ``columns`` is a list of keys; without it
     ``exact`` selects the columns for programs.
     """
     if depth is not None:
@@ -209,7 +209,7 @@ def _names_of(layer: LayerDifference) -> list[str]:
 
 
 def block_differences(found: Difference, depth: int) -> list[BlockDifference]:
-    """The layers that differ, by blocks so many dots deep; a layer outside of them is a block of its own."""
+    """The layers that differ, by blocks at a nesting level; a layer outside of them is a block of its own."""
 
     def block_of(row: LayerReport) -> str:
         return ".".join(row.name.split(".")[:depth])

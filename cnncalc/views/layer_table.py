@@ -65,7 +65,7 @@ def row_of(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
 
 
 def rows_of(report: Report, depth: int | None = None) -> list[Row]:
-    """One row a layer, or with ``depth`` one for each block so many dots deep and each layer outside of them."""
+    """One row a layer, or with ``depth`` one for each block at that nesting level and each layer outside of them."""
     if depth is None:
         return [row_of(row.name, row.label, (row,)) for row in report.layers]
     blocks: dict[str, list[LayerReport]] = {}

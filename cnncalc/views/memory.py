@@ -34,7 +34,7 @@ CLASSES = {
 def memory_document(
     memory: MemoryReport, *, notation: Notation = USUAL, depth: int | None = None, timeline: bool = False
 ) -> Document:
-    """The report on training and inference; with ``depth`` it names blocks so many dots deep instead of layers."""
+    """The report on training and inference; with ``depth`` it names blocks at that nesting level instead of layers."""
     options = memory.options
     training, inference = memory.training, memory.inference
 
@@ -106,7 +106,7 @@ def memory_document(
 
 
 def largest_of(memory: MemoryReport, depth: int | None) -> list[tuple[str, int]]:
-    """The layers, or blocks so many dots deep, with most memory at the peak of forward and backward."""
+    """The layers, or blocks at a nesting level, with most memory at the peak of forward and backward."""
     if depth is None:
         return list(memory.largest)
     sums: dict[str, int] = {}

@@ -85,8 +85,8 @@ def test_every_option_has_help_and_every_keyword_one_place(name: str) -> None:
 def defaults(command: Command) -> dict[str, object]:
     """The value of every option of a call without options, by flag."""
     values: dict[str, object] = dict.fromkeys(command.arguments, "x")
-    if command.several is not None:
-        values[command.several] = ()
+    if command.takes_files:
+        values["files"] = ()
     call = command.call_of(values)
     found = {}
     for parameter in command.parameters:

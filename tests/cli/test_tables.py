@@ -44,6 +44,7 @@ def test_every_table_comes_in_every_format(call: list[str], form: str) -> None:
 ENDINGS = [
     ("a.md", "markdown"), ("a.b.TEX", "latex"), ("a.html", "html"), ("a.rst", "rst"), ("a.csv", "csv"),
     ("a.tsv", "tsv"), ("a.json", "json"), ("a.txt", "text"), ("md", "text"), ("a.log", "text"),
+    ("a.mkd", "markdown"), ("a.ltx", "latex"), ("a.xhtml", "html"),
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The outcome of ``check`` in the formats that people and CI servers read: one module a format."""
+"""The result of ``check`` in the formats for people and CI servers: one module a format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHECK_FORMATS = tuple(name for name, each in FORMATS.items() if each.check_write
 
 
 def write_result(result: CheckResult, format: str) -> str:
-    """The outcome in one of the formats, ending in a line break."""
+    """The result in one of the formats, ending in a line break."""
     from importlib import import_module
 
     text: str = import_module(FORMATS[format].check_writer).write(result)
