@@ -29,6 +29,7 @@ class Factor(Layer):
     kind: ClassVar[str] = "factor"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> FACTOR"
     is_linear = True
+    folds_into_weights = True
     learns: ClassVar[bool] = True
     drawn: ClassVar[str] = "joined"
 

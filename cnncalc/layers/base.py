@@ -176,8 +176,6 @@ class Layer:
     """Normalizes over the batch: PyTorch also keeps a counter of batches, and refuses one value a channel."""
     in_notes_table: ClassVar[bool] = False
     """The course notes list its volume in their tables of memory."""
-    folds_into_weights: ClassVar[bool] = False
-    """At test time it can become part of the weights before it: one factor and one shift a channel."""
 
     def __init_subclass__(cls) -> None:
         own = {value.name: value for value in vars(cls).values() if isinstance(value, Key)}
@@ -262,6 +260,11 @@ class Layer:
     def picks_values(self) -> bool:
         """At test time each element of the output is an element of the input."""
         return self.is_identity_at_test_time
+
+    @property
+    def folds_into_weights(self) -> bool:
+        """At test time it is one learned factor and shift a channel, which can join the weights before it."""
+        return False
 
     @property
     def mixes_images(self) -> bool:

@@ -191,13 +191,16 @@ class BatchNorm(Affine):
     other_names: ClassVar[tuple[str, ...]] = ("batchnorm", "batchnormalization")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> BN"
     normalizes_batch: ClassVar[bool] = True
-    folds_into_weights: ClassVar[bool] = True
     centres_channels: ClassVar[bool] = True
 
     stats: bool = key(Boolean(), True, means="whether running mean and variance are kept")
 
     @property
     def is_linear(self) -> bool:
+        return self.stats
+
+    @property
+    def folds_into_weights(self) -> bool:
         return self.stats
 
     @property
@@ -577,7 +580,7 @@ class Scale(Layer):
 
     kind: ClassVar[str] = "scale"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SCALE"
-    folds_into_weights: ClassVar[bool] = True
+    folds_into_weights = True
     drawn: ClassVar[str] = "joined"
     is_linear = True
     learns: ClassVar[bool] = True
