@@ -42,9 +42,9 @@ NARROWEST = 14.0
 COLUMN_GAP = 12.0
 """The gap between two columns of the page."""
 ASPECT = 1.25
-"""The height of a page in terms of its width."""
+"""The wanted ratio of the height of a page to its width."""
 WORTH_A_COLUMN = 0.75
-"""More columns must reduce the height to this share of it."""
+"""More columns are used only if they reduce the height to this share."""
 
 
 class Page(NamedTuple):
