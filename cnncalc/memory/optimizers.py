@@ -6,9 +6,10 @@ CPU), ``fused`` in one kernel. Source: PyTorch 2.13, measured.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

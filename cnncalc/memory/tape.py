@@ -6,7 +6,9 @@ valid for every batch: its sizes are :class:`~cnncalc.layers.memory.Size`, and :
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
