@@ -6,11 +6,12 @@ and or not, a if c else b, min(..), max(..), parentheses
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.language.limits import EXPRESSION_DIGITS, NESTING
 from cnncalc.layers.keys import BOOLEAN_WORDS, Value, is_whole, shown, truth
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

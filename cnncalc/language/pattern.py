@@ -13,7 +13,7 @@ After an error inside a layer parsing goes on behind it, so that all errors are 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.language.expression import RESERVED, Code, ExpressionParser
@@ -31,6 +31,7 @@ from cnncalc.language.syntax import (
     References,
 )
 from cnncalc.language.tokens import Scanner, Token
+from cnncalc.records import NamedTuple
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.language.expression import (
@@ -21,6 +21,7 @@ from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.settings import NO_VALUES
 from cnncalc.language.syntax import ListOperand, Literal, Name, References
 from cnncalc.layers.keys import Boolean, is_whole, shown
+from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
