@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.checks.budget import Budget, read_budget
 from cnncalc.errors import DesignError, Problem, did_you_mean, in_text_order
 from cnncalc.graph import RawValue
 from cnncalc.language.files import read_text
 from cnncalc.language.limits import NESTING, YAML_BYTES
+from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span
 
 if TYPE_CHECKING:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import MOST_PROBLEMS, DesignError, Problem, did_you_mean
 from cnncalc.language.limits import NAME_CHARACTERS
 from cnncalc.language.values import fixed_value_of
 from cnncalc.layers.keys import is_whole, shown
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,11 +7,12 @@ its key expects, so ``Conv(filters=64, kernel=3)`` and ``conv: {filters: 64, ker
 from __future__ import annotations
 
 from math import inf, prod
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import NOTHING, Count, product
 from cnncalc.errors import ShapeError, ValueProblem, did_you_mean
 from cnncalc.layers.memory import Keeping
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -552,7 +552,7 @@ class LocalResponseNorm(Layer):
         builder.hold(first, mean)
         size = builder.bytes_of(power)
         scratch = [size, size]
-        if builder.item_of(x) != builder.item_of(power) and builder.learns(x):  # its gradient, before it is made narrow
+        if builder.item_of(x) != builder.item_of(power) and builder.learns(x):  # its gradient in float32
             scratch += [size, builder.bytes_of(x).times(-1)]
         item = builder.item_of(power)
         return builder.operation([x, power], item=item, keeps=(0, 1), backward_scratch=tuple(scratch))

@@ -6,12 +6,13 @@ but nothing here asks it. An array dies when nothing refers to it any more, as a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnncalc.layers.memory import Saved
 from cnncalc.layers.planes import pieces, pixels, planes
+from cnncalc.records import NamedTuple
 from cnncalc.run.optimizers import Optimizer
 
 if TYPE_CHECKING:
