@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.drawings.axes import TURNED_PITCH, Stretch, byte_ticks, count_ticks, draw_value_axis, name_axis
 from cnncalc.drawings.canvas import Canvas, number, shown
 from cnncalc.formats.notation import UNIT_RULES
+from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes, percent, plural, short
 from cnncalc.views.layer_table import rows_of
 

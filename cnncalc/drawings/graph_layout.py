@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.drawings.canvas import shown
 from cnncalc.drawings.detail import Limits, details_of
 from cnncalc.drawings.layout import LABEL_SIZE, Box, Group, Piece, evenly_filled, reach_of, spans
 from cnncalc.drawings.metrics import width_of
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
