@@ -303,7 +303,7 @@ class PatternParser:
             if stated is not None:
                 raise self.error("a layer has one stated volume")
             stated, stated_span = self.volume()
-        return LayerSyntax(head.value, first, dash, slash, arguments, references, stated, stated_span, label, span)
+        return LayerSyntax(head.value, span, first, dash, slash, arguments, references, stated, stated_span, label)
 
     def volume(self) -> tuple[Volume, Span]:
         """[":"] "[" SIZE "]" """

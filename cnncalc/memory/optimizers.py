@@ -1,4 +1,4 @@
-"""Optimizers: the state they keep and the temporaries of their step, in three styles.
+"""Optimizers: their state and the temporaries of their step, in three styles.
 
 ``foreach`` works on all parameters at once (the default on CUDA), ``loop`` on one after the other (the default on a
 CPU), ``fused`` in one kernel. Source: PyTorch 2.13, measured.

@@ -200,10 +200,9 @@ class Pass:
         keeping = layer.keeping(row.input_volumes, row.output, in_place=in_place, learns=learned)
         in_place = in_place and keeping.overwrites
         clone = pixels(planes(inputs[0]).copy()) if in_place and keeping.clones and learns else None
+        arrays = {**parameters, "out": inputs[0]} if in_place else parameters
         with np.errstate(all="ignore"):
-            output, extras = layer.forward_training(
-                np, *inputs, out=inputs[0] if in_place else None, random=trainer.random, **parameters
-            )
+            output, extras = layer.forward_training(np, *inputs, random=trainer.random, **arrays)
         self.arrays[row.index] = output
         wanted_extras = {extra.name for extra in keeping.extras}
         extras = {name: array for name, array in extras.items() if name in wanted_extras}
