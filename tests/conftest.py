@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
+
+skipped: set[str] = set()
+"""Names of the tests and files that were skipped."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--regenerate", action="store_true", help="write the golden files anew, to be read in review")
+    parser.addoption("--regenerate", action="store_true", help="write the golden files anew, for review")
 
 
 @pytest.fixture
 def regenerate(request: pytest.FixtureRequest) -> bool:
-    """Whether golden files are to be written anew."""
+    """Whether to write the golden files anew."""
     return bool(request.config.getoption("--regenerate"))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped:
+        skipped.add(report.nodeid)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.skipped:
+        skipped.add(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Writes the names of the skipped tests to the file ``CNNCALC_SKIPPED``, so that they can be run elsewhere."""
+    file = os.environ.get("CNNCALC_SKIPPED")
+    if file and not hasattr(session.config, "workerinput"):
+        Path(file).write_text("".join(f"{name}\n" for name in sorted(skipped)), encoding="utf-8")

@@ -29,6 +29,7 @@ class Factor(Layer):
     kind: ClassVar[str] = "factor"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> FACTOR"
     is_linear = True
+    folds_into_weights = True
     learns: ClassVar[bool] = True
     drawn: ClassVar[str] = "joined"
 
@@ -46,8 +47,8 @@ class Factor(Layer):
     def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
         return 0.5, 1.5
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        return pixels(xp.multiply(planes(inputs[0]), parameters["factor"][:, None, None]))
+    def forward(self, xp: Any, x: Any, *, factor: Any) -> Any:
+        return pixels(xp.multiply(planes(x), factor[:, None, None]))
 
     def keeping(
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True

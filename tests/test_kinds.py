@@ -20,6 +20,7 @@ from cnncalc.errors import DesignError, ShapeError, ValueProblem
 from cnncalc.graph import chain
 from cnncalc.language.writer import as_pattern, as_yaml
 from cnncalc.layers import KINDS, Layer
+from cnncalc.memory.arena import plan
 from cnncalc.memory.profiles import PROFILES
 from cnncalc.run.verify import verify
 from cnncalc.run.verify_training import verify_training
@@ -81,16 +82,7 @@ def kind_literals(text: str) -> list[str]:
     return [f"{line}: {name}" for line, name in sorted(found)]
 
 
-WAITING = (
-    *("analysis/placement.py", "checks/measure.py", "language/architecture.py", "language/writer.py"),
-    *("memory/arena.py", "memory/lowering.py", "memory/numpy_lowering.py", "memory/report.py", "memory/segments.py"),
-    *("page/verdict.py", "run/training.py"),
-)
-MODULES = [
-    path
-    for path in sorted(PACKAGE.rglob("*.py"))
-    if path.parent != PACKAGE / "layers" and str(path.relative_to(PACKAGE)) not in WAITING
-]
+MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE / "layers"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -229,9 +221,12 @@ def normalizes_batch(run: Run) -> bool:
     )
 
 
-def is_within_range(run: Run) -> bool:
-    low, high = run.layer.output_range
-    return bool((run.output >= low).all() and (run.output <= high).all())
+def folds_into_weights(run: Run) -> bool:
+    """A linear function of each element by itself, with learned numbers."""
+    if run.output.shape != run.inputs[0].shape or not is_linear(run) or not run.layer.learns:
+        return False
+    touched = changed(run, (0, 0, 0, 3))
+    return bool(touched[0, 0, 0, 3]) and touched.sum() == 1
 
 
 TRAITS: dict[str, Callable[[Run], bool]] = {
@@ -255,8 +250,39 @@ TRAITS: dict[str, Callable[[Run], bool]] = {
         case.layer.parameters(*case.inputs) for case in [*CASES, *FACTOR_CASES] if case.kind == run.case.kind
     ),
     "is_depthwise": is_depthwise,
+    "folds_into_weights": folds_into_weights,
 }
 """What the run of a layer shows where it has the trait."""
+
+
+OTHERS = {
+    *("depth_key", "output_range", "drawn", "sliding_kernel", "thin_depth", "thin_keys", "why_input", "why_byproducts"),
+    *("keeps_output", "keeps_output_in_place", "is_flat", "autocast", "in_notes_table"),
+}
+"""Traits with tests of their own, here or, where they describe PyTorch or the course notes, in the tests of memory."""
+
+WRITTEN = {
+    "kind",
+    "other_names",
+    "example",
+    "first",
+    "dash",
+    "slash",
+    "bare",
+    "keys",
+    "sizes",
+    "replaces",
+    "memory",
+    "kept",
+}
+"""How a kind is written, and what it declares about memory."""
+
+
+def test_every_trait_has_a_test() -> None:
+    values = {name for name, value in vars(Layer).items() if name[0] != "_" and not callable(value)}
+    values -= {name for name, value in vars(Layer).items() if isinstance(value, classmethod)}
+
+    assert values - WRITTEN == (set(TRAITS) | OTHERS) - {"is_depthwise"}
 
 
 def trait(name: str, layer: Layer, inputs: tuple[Any, ...]) -> bool:
@@ -591,6 +617,13 @@ def test_an_added_kind_keeps_in_training_what_it_declares(profile: str) -> None:
 
     saved = [memory.training.saved_bytes for memory in (with_factor, with_tanh)]
     assert saved[0] == saved[1]
+
+
+@pytest.mark.usefixtures("factor")
+def test_an_added_kind_is_folded_into_the_weights_before_it() -> None:
+    factors, scales = (plan(cnncalc.analyze(net)) for net in (FACTORS, SCALES))
+
+    assert [volume.size for volume in factors.volumes] == [volume.size for volume in scales.volumes]
 
 
 @pytest.mark.usefixtures("factor")

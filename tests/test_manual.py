@@ -1,6 +1,7 @@
-"""The README and the manual say what is so: every example is run, every link leads somewhere, nothing is left out.
+"""The README and the manual are true: every example runs, every link has a target, nothing is left out.
 
-``pytest --regenerate`` writes anew what stands between markers and behind prompts, to be read in review.
+``cnncalc docs --check README.md docs`` checks the text between markers; ``pytest --regenerate`` rewrites the text
+behind prompts, for review.
 """
 
 from __future__ import annotations
@@ -68,18 +69,8 @@ def folder_of(page: str, folder: Path) -> Path:
 # Markers
 
 
-def test_what_stands_between_markers_is_what_their_calls_print(
-    regenerate: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(ROOT)
-
-    code = run(["docs", *([] if regenerate else ["--check"]), "README.md", "docs"])
-
-    done = capsys.readouterr()
-    assert (code, done.err) == (0, ""), done.out
-
-
 def test_a_stale_marker_would_be_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``cnncalc docs --check README.md docs`` is a check of its own, in CI and before a commit."""
     page = tmp_path / "page.md"
     page.write_text(read("docs/notes.md").replace("138,344,128", "138,344,129"), encoding="utf-8")
 

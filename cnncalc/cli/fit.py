@@ -63,13 +63,13 @@ def run(call: Call, console: Console) -> int:
         raise ValueProblem(message, code="wrong-value")
     report = analyze(call.target, call.design, report_options(options), console)
     found = fit(report, options, capacity, call.reserve)
-    several = None
+    sharding = None
     if call.devices is not None:
         stage = int(call.zero or 0)
-        several = sharded(Simulation(report, options), options.batch, call.devices, stage, capacity - call.reserve)
-    document = fit_document(found, notation=notation, device=device, several=several)
+        sharding = sharded(Simulation(report, options), options.batch, call.devices, stage, capacity - call.reserve)
+    document = fit_document(found, notation=notation, device=device, sharding=sharding)
     console.write_document(document.with_columns(call.columns), call.output)
-    return DONE if found.training.largest_batch or (several is not None and several.largest_batch) else FAILED
+    return DONE if found.training.largest_batch or (sharding is not None and sharding.largest_batch) else FAILED
 
 
 def _bytes(text: str) -> int:

@@ -118,10 +118,11 @@ class _Counter:
         self.one_input = one_input
         self.counts: dict[str, int] = {}
 
-    def counted(self, kind: str) -> str:
-        """The name that the next layer of a kind would get."""
+    def counted(self, node: Node) -> str:
+        """The name that a node gets without a written one."""
+        kind = node.kind
         number = self.counts[kind] = self.counts.get(kind, 0) + 1
-        if kind == "input":
+        if node.is_input:
             return self.prefix + ("input" if self.one_input else f"input{number}")
         return f"{self.prefix}{kind}{'_' if kind[-1].isdigit() else ''}{number}"
 
@@ -263,7 +264,7 @@ class _PatternWriter:
             extra.append(f"share={self._reference(node.share, counter)}")
         text = layer_text(_settled(node), extra)
         is_end = index == len(self.nodes) - 1 and counter.outer is None
-        if counter.counted(node.kind) != node.name or not (self.read[index] or is_end):
+        if counter.counted(node) != node.name or not (self.read[index] or is_end):
             if not node.name.startswith(counter.prefix):
                 raise _Unreachable
             text += f"@{node.name[len(counter.prefix) :]}"
@@ -375,7 +376,7 @@ def as_yaml(graph: Graph) -> str:
     last = len(graph.nodes) - 1
     for index, readers in enumerate(graph.readers):
         node = graph.nodes[index]
-        needs_name = counter.counted(node.kind) != node.name or not (readers or index == last)
+        needs_name = counter.counted(node) != node.name or not (readers or index == last)
         keys = {"name": _quoted(node.name)} if needs_name else {}
         keys.update(_entry_keys(graph, index))
         inner = ", ".join(f"{key}: {value}" for key, value in keys.items())

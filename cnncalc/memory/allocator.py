@@ -1,19 +1,20 @@
-"""PyTorch's caching allocator on CUDA, simulated by its public rules over the tensors that a replay makes and frees.
+"""PyTorch's caching allocator on CUDA, simulated by its public rules over the allocations of a replay.
 
-Sizes are rounded up to 512 bytes. Blocks of at most 1 MiB are cut from segments of 2 MiB, those below 10 MiB from
-segments of 20 MiB, larger ones get a segment of their own, rounded up to 2 MiB. The smallest free block that is large
-enough is taken, and split if what is left is at least 512 bytes (small) or more than 1 MiB (large). Freed neighbours
-are joined; segments are kept.
+Sizes are rounded up to 512 bytes. Blocks of at most 1 MiB come from segments of 2 MiB, those below 10 MiB from segments
+of 20 MiB; a larger block has a segment of its own, rounded up to 2 MiB. The smallest free block that is large enough is
+used, and split if the rest is at least 512 bytes (small) or more than 1 MiB (large). Free neighbours are merged;
+segments are never returned.
 
-Source: pytorch/pytorch, c10/cuda/CUDACachingAllocator.cpp. Deterministic, but not verified on a device here.
+Source: pytorch/pytorch, c10/cuda/CUDACachingAllocator.cpp. Deterministic, not verified on a device.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.memory.replay import Machine
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,14 +30,14 @@ LARGE_ROUNDING = 2 * 1024**2
 
 
 class Allocated(NamedTuple):
-    """Bytes that the allocator has given out at most (``allocated``), and those it then holds (``reserved``)."""
+    """The most bytes in blocks in use (``allocated``), and the bytes of all segments (``reserved``)."""
 
     allocated: int
     reserved: int
 
 
 class Block:
-    """A stretch of a segment, given out or free."""
+    """A part of a segment, in use or free."""
 
     __slots__ = ("after", "before", "is_free", "number", "size")
 
@@ -49,7 +50,7 @@ class Block:
 
 
 class CachingAllocator:
-    """Gives and takes blocks; keeps the most that was given out and what is reserved."""
+    """Allocates and frees blocks; counts the most in use and what is reserved."""
 
     def __init__(self) -> None:
         self.allocated = self.reserved = self.most = 0
@@ -63,7 +64,7 @@ class CachingAllocator:
         return block
 
     def give(self, size: int) -> tuple[Block, bool]:
-        """A block for a tensor of so many bytes, and whether it is from the small pool."""
+        """A block for a tensor of ``size`` bytes, and whether it is from the small pool."""
         size = max(ROUNDING, -(-size // ROUNDING) * ROUNDING)
         is_small = size <= SMALL
         pool = self._free[is_small]
@@ -93,7 +94,7 @@ class CachingAllocator:
         return block, is_small
 
     def take_back(self, block: Block, is_small: bool) -> None:
-        """A block that is no longer needed; it is joined with free neighbours."""
+        """Frees a block and merges it with free neighbours."""
         self.allocated -= block.size
         for other in (block.before, block.after):
             if other is not None and other.is_free:
@@ -138,7 +139,7 @@ class Recorder(Machine):
 
 
 def simulate(resident: Iterable[int], ledger: Iterable[int]) -> Allocated:
-    """What the allocator holds over a run: tensors that are there throughout, then a ledger of a :class:`Recorder`."""
+    """The allocator over a run: tensors that are alive all the time, then the ledger of a :class:`Recorder`."""
     allocator = CachingAllocator()
     for size in resident:
         allocator.give(size)

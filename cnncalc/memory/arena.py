@@ -1,7 +1,7 @@
-"""The arena plan: one block of memory for a whole inference, with a place in it for every volume.
+"""The arena plan: one block of memory for an inference, with a fixed offset for every volume.
 
-As runtimes for small devices work: each volume has an offset that is fixed before the net runs, and memory is used
-again as soon as a volume has no reader left. Parameters are not counted; they lie elsewhere, often in read-only memory.
+Runtimes for small devices plan memory like this: offsets are fixed before the net runs, and the memory of a volume is
+reused as soon as its last reader has run. Parameters are not counted; they are often in read-only memory.
 
 Source: CS231n, "keep only the current activations"; Pisarchyk and Lee 2020 (arXiv 2001.03288) for the offsets.
 """
@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.analysis.placement import Placement
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.memory.order import STATES, Flow, Task, best_order, levels, lives, widest
+from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:
@@ -23,24 +24,24 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
 
 ORDERS = ("given", "best")
-"""As the layers are written, or so that the largest step is least."""
+"""As the layers are written, or with the lowest peak."""
 
 WORK = 5_000_000
-"""Volumes held against volumes up to which they are placed by size (about a second); beyond, by best fit."""
+"""Pairs of volumes that greedy placement may compare (about a second); larger nets are placed by best fit."""
 
 REARRANGING = 200_000
-"""The same for changing turns where the greedy placement wastes memory: some hundredths of a second."""
+"""Pairs that rearranging may compare where the greedy placement wastes memory: some hundredths of a second."""
 
 MARKS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 FREE = "."
 
 
 class ArenaVolume(NamedTuple):
-    """A place in the arena, in bytes: ``offset`` to ``offset + size``, taken from step ``first`` to step ``last``.
+    """A volume in the arena: ``size`` bytes at ``offset``, alive from step ``first`` to step ``last``.
 
-    ``name`` is the layer that made it, ``layers`` are all those whose output lies in it: the functions that work in
-    place, the views. ``role`` is ``input``, ``activations``, ``output`` (there until the end) or ``scratch`` (one map,
-    while a depthwise convolution overwrites its input).
+    ``name`` is the layer that made it; ``layers`` also has those that work in place on it, and its views. ``role`` is
+    ``input``, ``activations``, ``output`` (alive until the end) or ``scratch`` (one map, while a depthwise convolution
+    overwrites its input).
     """
 
     name: str
@@ -53,12 +54,12 @@ class ArenaVolume(NamedTuple):
 
     @property
     def end(self) -> int:
-        """The first byte behind it."""
+        """The offset of the first byte after it."""
         return self.offset + self.size
 
 
 class ArenaStep(NamedTuple):
-    """What runs at a step, by its first layer and in full, and the bytes alive meanwhile."""
+    """A step: the first of its layers, all of them, and the bytes alive while they run."""
 
     name: str
     layers: tuple[str, ...]
@@ -66,10 +67,10 @@ class ArenaStep(NamedTuple):
 
 
 class Footprint(NamedTuple):
-    """A way of running a net, in bytes.
+    """The memory of a net in the given order: the number of ``volumes``, and bytes.
 
-    ``volumes`` of them, ``sum_bytes`` together; ``widest_bytes`` is the largest sum of what one operation reads and
-    makes; ``bound_bytes`` the largest sum alive at one step, ``arena_bytes`` what the offsets take.
+    ``sum_bytes``: all volumes. ``widest_bytes``: the most that one operation reads and makes. ``bound_bytes``: the most
+    alive at one step. ``arena_bytes``: the size of the arena.
     """
 
     volumes: int
@@ -80,15 +81,14 @@ class Footprint(NamedTuple):
 
 
 class ArenaPlan(NamedTuple):
-    """Where every volume of an inference lies, in which order the operations run, and what it takes, in bytes.
+    """The offset of every volume of an inference, the order of the operations, and sizes in bytes.
 
-    ``arena_bytes`` is the size of the whole, ``bound_bytes`` the largest sum alive at one step (at ``peak_at``): no
-    placement of this order takes less. ``given_bound_bytes`` is that of the order in which the layers are written,
-    ``order_bound_bytes`` what no order of execution stays below. ``widest_bytes`` is the largest sum of what one
-    operation reads and makes, ``sum_bytes`` that of all volumes here. ``unfused`` is the same net with every layer an
-    operation of its own, in the order given. ``every_volume_bytes`` counts the output of every layer but the views,
-    nothing in place; ``notes_bytes`` only those that the notes' tables list. ``placement`` is how the offsets were
-    found: see :func:`place`.
+    ``arena_bytes`` is the size of the arena. ``bound_bytes`` is the most alive at one step (``peak_at``), the least
+    that any placement of this order takes; ``given_bound_bytes`` is the same for the given order, and
+    ``order_bound_bytes`` a lower bound for every order. ``widest_bytes`` is the most that one operation reads and
+    makes, ``sum_bytes`` the sum of all volumes. ``unfused`` is the same net without fusing, in the given order.
+    ``every_volume_bytes`` adds up the outputs of all layers except views, ``notes_bytes`` those that the notes' tables
+    list. ``placement`` names the method that found the offsets: see :func:`place`.
     """
 
     architecture: str
@@ -114,12 +114,12 @@ class ArenaPlan(NamedTuple):
 
     @property
     def gap_bytes(self) -> int:
-        """What the offsets waste: the arena beyond the largest sum alive at one step."""
+        """Bytes of the arena above the most alive at one step."""
         return self.arena_bytes - self.bound_bytes
 
     @property
     def is_exact_order(self) -> bool:
-        """Whether it is proved that no order of execution has a lower largest step."""
+        """Whether no order of execution has a lower peak, as proved by the bound."""
         return self.bound_bytes == self.order_bound_bytes
 
 
@@ -135,17 +135,17 @@ def plan(
 ) -> ArenaPlan:
     """The arena plan of a net for ``batch`` images of ``dtype`` (int8 to float64).
 
-    With ``fuse`` a convolution (or fully-connected layer), the batch normalization behind it and the activation
-    function are one operation, and so is an activation function with whatever is before it, where nothing else reads
-    what is between them. Without, every layer is an operation, and an activation function works in place unless
-    written otherwise. Either way views and dropout share the memory of their input, ADD and MUL work in place where
-    written so, and CONCAT copies.
-    ``depthwise_in_place``: a depthwise convolution overwrites its input where nothing else reads it and the output is
-    not larger; it then needs one map of its output beside it (Source: Lin et al. 2020, MCUNet).
-    ``order`` is ``given`` or ``best``; ``states`` bounds the search for it.
+    ``fuse``: a convolution or fully-connected layer, the batch normalization after it and an activation function are
+    one operation, and so is an activation function with any layer before it, where nothing else reads the volumes
+    between them. Otherwise every layer is an operation, and activation functions work in place unless the design says
+    no. In both cases views and dropout share the memory of their input, ADD and MUL work in place where the design says
+    so, and CONCAT copies.
+    ``depthwise_in_place``: a depthwise convolution overwrites its input if nothing else reads it and the output is not
+    larger; it then needs scratch for one map of its output (Source: Lin et al. 2020, MCUNet).
+    ``order`` is ``given`` or ``best``; ``states`` bounds the search for the best.
 
-    Layers that run in training alone are left out. The images are a volume like any other: taken from the first step,
-    free once nothing reads them. Raises ValueProblem for an unknown data type or order, and for a batch below 1.
+    Layers that run in training alone are left out. The images are a volume, freed after their last reader. Raises
+    ValueProblem for an unknown data type or order, and for a batch below 1.
     """
     each = bytes_per_element(dtype)
     _check(batch, order)
@@ -189,7 +189,7 @@ def plan(
 
 
 def _check(batch: int, order: str) -> None:
-    """Refuses an unknown order and a batch below 1, with a ValueProblem."""
+    """Raises ValueProblem for an unknown order or a batch below 1."""
     if order not in ORDERS:
         raise ValueProblem(
             f"no order '{order}'{did_you_mean(order, ORDERS)} (known: {', '.join(ORDERS)})", code="unknown-order"
@@ -199,7 +199,7 @@ def _check(batch: int, order: str) -> None:
 
 
 def footprint(flow: Flow) -> Footprint:
-    """What a net takes in the order given; ``volumes`` leaves out scratch."""
+    """The memory of a net in the given order; ``volumes`` does not count scratch."""
     given = range(len(flow.tasks))
     alive = lives(flow, given)
     sizes = list(flow.sizes)
@@ -212,7 +212,7 @@ def footprint(flow: Flow) -> Footprint:
 def _placed(
     net: TestTimeNet, flow: Flow, order: Sequence[int], alive: Sequence[tuple[int, int]]
 ) -> tuple[tuple[ArenaVolume, ...], str]:
-    """The volumes of a net with their offsets, in the order in which they are made; and how they were placed."""
+    """The volumes of a net with their offsets, in the order in which they are made, and the method of placement."""
     entries = [
         (names[0], tuple(names), role, flow.sizes[volume], alive[volume])
         for volume, (names, role) in enumerate(zip(net.layers_of_volume, net.roles, strict=True))
@@ -252,7 +252,7 @@ class TestTimeNet:
         self.tasks: list[Task] = []
         # by row
         self.volume_of = [-1] * count
-        self.task_of = [-1] * count  # the operation that writes it last; -1: none, it enters the net
+        self.task_of = [-1] * count  # the operation that writes it last (-1: none, it is an input)
         self.is_foldable = [False] * count  # whether it is a sum of weights times inputs, and nothing more
         rows = [row for row in report.layers if not row.training_only]
         readers = [0] * count
@@ -273,7 +273,7 @@ class TestTimeNet:
         return Flow(tuple(self.tasks), tuple(self.sizes), self.stays)
 
     def _add(self, row: LayerReport) -> None:
-        """Adds a row: as an operation, as part of the one before it, or as nothing at all."""
+        """Adds a row as an operation, as a part of the operation before it, or as a view."""
         index, layer = row.index, row.layer
         same_shape = bool(row.sources) and row.input_volumes[0] == row.output
         in_place = self.placement.in_place(index, layer, row.sources, same_shape=same_shape)
@@ -300,7 +300,7 @@ class TestTimeNet:
         return row.layer.is_activation or (row.layer.folds_into_weights and self.is_foldable[first])
 
     def _share(self, row: LayerReport) -> None:
-        """The row gives the memory of its first input, by the operation that wrote it."""
+        """The output of the row is the memory of its first input, written by the same operation."""
         first = row.sources[0]
         self.task_of[row.index], self.volume_of[row.index] = self.task_of[first], self.volume_of[first]
 
@@ -311,7 +311,7 @@ class TestTimeNet:
         self.layers_of_volume.append([])
 
     def _new_task(self, row: LayerReport, *, in_place: bool) -> None:
-        """The row is an operation of its own, which overwrites its first input or makes a volume."""
+        """Adds an operation, which overwrites the first input of the row or makes a volume."""
         needs = tuple(dict.fromkeys([self.task_of[source] for source in row.sources if self.task_of[source] >= 0]))
         reads = tuple(dict.fromkeys([self.volume_of[source] for source in row.sources]))
         scratch = 0
@@ -327,7 +327,7 @@ class TestTimeNet:
 
 
 def _works_map_by_map(row: LayerReport) -> bool:
-    """Whether a convolution gives as many maps as enter, each from one of them and not larger."""
+    """Whether each map of the output depends on one map of the input, of which there are as many, and is not larger."""
     layer, output = row.layer, row.output
     x = row.input_volumes[0]
     if x.depth != output.depth or output.height * output.width > x.height * x.width:
@@ -339,14 +339,14 @@ def _works_map_by_map(row: LayerReport) -> bool:
 
 
 def place(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> tuple[list[int], str]:
-    """Offsets of volumes that never overlap while both are alive, and how they were found.
+    """Offsets of volumes that never overlap while both are alive, and the method that found them.
 
-    ``alive`` has the first and last step of each, both included. Greedy by size: the largest first, each at the lowest
-    offset that is free over its whole life. Where that takes more than the largest sum alive at one step, the volumes
-    of the fullest step go first (by breadth) if that takes less, and then volumes that are alive together change turns,
-    again and again, as long as the arena does not grow (``REARRANGING`` bounds that). Where so many
-    volumes are alive together that it would take too long (``WORK``), they are placed as they come, each in the
-    smallest gap that it fits.
+    ``alive`` has the first and last step of each volume, both included. Greedy by size: the largest first, each at the
+    lowest offset that is free during its lifetime. If that takes more than the most alive at one step, greedy by
+    breadth is tried: volumes of the fullest step first. If that takes more as well, pairs of volumes are swapped in the
+    order of placement as long as the arena does not grow (bounded by ``REARRANGING``). If greedy placement would
+    compare too many pairs (``WORK``), volumes are placed in the order of their steps, each in the smallest gap that is
+    large enough.
 
     Source: Pisarchyk and Lee 2020, greedy by size and by breadth.
     """
@@ -358,7 +358,7 @@ def place(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> tuple[list[
         sums[last + 1] -= size
         crowd[last + 1] -= 1
     sums, crowd = list(accumulate(sums)), list(accumulate(crowd))
-    # what a volume is held against: those alive at its steps, one step after the other, or simply all
+    # a volume is compared with those alive at each of its steps, or with all
     before = [0, *accumulate(crowd)]
     crowds = [before[last + 1] - before[first] for first, last in alive]
     work = sum([min(each, len(sizes)) for each in crowds])
@@ -383,16 +383,16 @@ def place(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> tuple[list[
 
 
 def _height(offsets: Sequence[int], sizes: Sequence[int]) -> int:
-    """The bytes that volumes at these offsets take: the end of the highest."""
+    """The size of the arena: the end of the highest volume."""
     return max([offset + size for offset, size in zip(offsets, sizes, strict=True)], default=0)
 
 
 def _in_turn(
     turns: Sequence[int], sizes: Sequence[int], alive: Sequence[tuple[int, int]], crowds: Sequence[int]
 ) -> list[int]:
-    """Offsets of volumes placed one after the other, each as low as is free over its whole life.
+    """Offsets of volumes placed in the order of ``turns``, each at the lowest offset free during its lifetime.
 
-    ``crowds`` tells how many are alive at the steps of each, one step after the other.
+    ``crowds`` has for each volume the sum, over its steps, of the volumes alive.
     """
     offsets = [0] * len(sizes)
     there: list[list[tuple[int, int, int]]] = [[] for _ in range(max([last for _, last in alive], default=-1) + 1)]
@@ -428,9 +428,10 @@ def _rearranged(
     bound: int,
     rounds: int,
 ) -> list[int]:
-    """Offsets that take no more: round after round two volumes alive with one that ends above the bound change turns.
+    """Offsets after random swaps in the order of placement; the arena does not grow.
 
-    Which two is drawn from a fixed sequence of numbers, so that the outcome is the same everywhere.
+    Each round swaps two volumes alive together with one that ends above the bound. The random numbers are a fixed
+    sequence, so the result is the same everywhere.
     """
     arena = _height(offsets, sizes)
     drawn = 1
@@ -458,7 +459,7 @@ def _rearranged(
 
 
 def _best_fit(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> list[int]:
-    """Offsets as volumes come and go: each in the smallest gap that it fits, else at the end, where the arena grows."""
+    """Offsets in the order of the steps: each volume in the smallest gap that is large enough, else at the end."""
     offsets = [0] * len(sizes)
     leaving: dict[int, list[int]] = {}
     for volume, (_, last) in enumerate(alive):
@@ -511,15 +512,15 @@ def _best_fit(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> list[in
 
 
 def marks(plan: ArenaPlan) -> list[str]:
-    """A letter or digit for each volume; they come again from the start where there are more volumes than those."""
+    """A letter or digit for each volume, repeated if there are more volumes than characters."""
     return [MARKS[number % len(MARKS)] for number in range(len(plan.volumes))]
 
 
 def draw(plan: ArenaPlan, width: int = 80, height: int = 24) -> list[str]:
-    """The arena over time, in ASCII: addresses upward (bytes), steps to the right, a mark for each volume.
+    """The arena over time in ASCII: addresses upward (bytes), steps to the right, a mark for each volume.
 
-    A cell shows the volume that takes most of its bytes and steps, ``.`` where most is free. Lines are at most
-    ``width`` characters, the chart at most ``height`` lines; a short net gets several columns a step.
+    A cell shows the volume that takes the largest part of it, ``.`` where most is free. Lines are at most ``width``
+    characters, the chart at most ``height`` lines; a short net gets several columns a step.
     """
     steps = max(1, len(plan.steps))
     arena = max(1, plan.arena_bytes)
@@ -530,7 +531,7 @@ def draw(plan: ArenaPlan, width: int = 80, height: int = 24) -> list[str]:
     cell = arena * steps
     taken: list[list[tuple[int, str]]] = [[(0, FREE)] * columns for _ in range(lines)]
     covered = [[0] * columns for _ in range(lines)]
-    # in units of 1/lines of a byte and 1/columns of a step, so that all is whole numbers
+    # in units of 1/lines of a byte and 1/columns of a step: integers only
     for volume, mark in zip(plan.volumes, marks(plan), strict=True):
         low, high = volume.offset * lines, volume.end * lines
         left, right = volume.first * columns, (volume.last + 1) * columns
@@ -552,7 +553,7 @@ def draw(plan: ArenaPlan, width: int = 80, height: int = 24) -> list[str]:
 
 
 def _axis(steps: int, columns: int) -> str:
-    """The numbers of the steps, each where its column begins, as many as fit."""
+    """The numbers of the steps, each at its column, as many as fit."""
     text = ""
     for step in range(steps):
         column = step * columns // steps
@@ -562,7 +563,7 @@ def _axis(steps: int, columns: int) -> str:
 
 
 class PlanRow(NamedTuple):
-    """A volume as a line of a table, in bytes: the mark of the chart, where it lies, its steps, its name."""
+    """A volume as a row of a table: its mark in the chart, offset and size in bytes, steps and name."""
 
     mark: str
     offset: int
@@ -581,7 +582,7 @@ def rows(plan: ArenaPlan) -> list[PlanRow]:
 
 
 def listing(plan: ArenaPlan) -> list[str]:
-    """The rows of a plan as text: mark, offset, size, steps, name; as a name is written, so the caller escapes."""
+    """The rows of a plan as text: mark, offset, size, steps, name. Names are not escaped."""
     table = [("", "offset", "size", "steps", "volume")]
     for row in rows(plan):
         span = str(row.first) if row.first == row.last else f"{row.first}-{row.last}"

@@ -1,13 +1,13 @@
-"""Peak memory as an exact function of the batch: worked out once, then by adding up for any number of images.
+"""Peak memory as an exact function of the batch: one replay, then sums for any number of images.
 
-Every size is a fixed part and a part for each image, rounded last, and the replay makes and frees the same tensors
-whatever their sizes are. So one replay in which sizes stay symbols says what is alive at every moment, and the peak of
-a batch is the largest of these sums. Only the few moments that can be the largest for some batch are kept.
+Every size is linear in the batch and rounded last, and a replay makes and frees the same tensors for every batch. One
+replay with packed sizes (:class:`SizeClasses`) therefore gives what is alive at every moment for every batch; the peak
+of a batch is the largest of these sums. Only moments that can be the peak of some batch are kept.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ValueProblem
 from cnncalc.layers.memory import Size
@@ -15,6 +15,7 @@ from cnncalc.memory.optimizers import OPTIMIZERS, step_of
 from cnncalc.memory.profiles import profile_named
 from cnncalc.memory.replay import Level, Machine
 from cnncalc.memory.report import STEP, Breakdown, check_options
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Amount(NamedTuple):
-    """Bytes that depend on the batch: ``fixed`` ones, and so many tensors of each class of size: (class, count)."""
+    """Bytes for any batch: ``fixed`` ones, and the number of tensors of each class of size as (class, count)."""
 
     fixed: int
     counts: tuple[tuple[int, int], ...] = ()
@@ -37,7 +38,7 @@ NO_BYTES = Amount(0)
 
 
 class Moment(NamedTuple):
-    """What is alive at one moment beside what is there throughout; ``layer`` is the row at work (-1: none)."""
+    """What is alive at one moment, without what is always there; ``layer`` is the row at work (-1: none)."""
 
     layer: int
     phase: str
@@ -46,10 +47,10 @@ class Moment(NamedTuple):
     transient: Amount
 
 
-class Course(NamedTuple):
-    """The moments of a step or of an inference that can be its peak, in their order.
+class Candidates(NamedTuple):
+    """The moments of a step or an inference that can be its peak, in order.
 
-    ``inputs`` are images and targets. ``end`` is what is left when the optimizer begins; an inference has none.
+    ``inputs`` are images and targets. ``end`` is what is left when the optimizer starts (None for an inference).
     """
 
     inputs: Amount
@@ -58,14 +59,14 @@ class Course(NamedTuple):
 
 
 class State(NamedTuple):
-    """Bytes of an optimizer: what it keeps, and what its step takes for a moment."""
+    """Bytes of an optimizer: its state (``kept``) and the temporaries of its step (``brief``)."""
 
     kept: int
     brief: int
 
 
 class Peak(NamedTuple):
-    """The peak of one batch, in bytes; ``at`` is written as the memory report writes it."""
+    """The peak of one batch, in bytes; ``at`` is the place in the words of the memory report."""
 
     bytes: int
     at: str
@@ -75,10 +76,10 @@ class Peak(NamedTuple):
 class Curve(NamedTuple):
     """The peaks of a net for every batch.
 
-    ``sizes`` are the classes of size, each the bytes that are fixed and those for each image, before they are rounded
-    up to a multiple of ``rounding``. ``special`` batches are so small that two tensors of different size take the same
-    rounded room, which decides what is worked out in place; they have a course of their own. ``names`` are those of the
-    rows; ``parameters`` and ``buffers`` bytes that are there throughout.
+    ``sizes`` are the classes of size: fixed bytes and bytes for each image, before rounding up to a multiple of
+    ``rounding``. ``special`` holds the candidates of small batches for which two tensors of different size have the
+    same rounded size, which changes what is added in place. ``names`` are those of the rows. ``parameters`` and
+    ``buffers`` are bytes that are always there.
     """
 
     rounding: int
@@ -86,42 +87,42 @@ class Curve(NamedTuple):
     parameters: int
     buffers: int
     optimizers: dict[str, State]
-    step: Course
-    forward: Course
-    special: dict[int, Course]
+    step: Candidates
+    forward: Candidates
+    special: dict[int, Candidates]
     names: tuple[str, ...]
 
     def training(self, batch: int, optimizer: str) -> Peak:
-        """The peak of a training step; of equally high moments the first."""
-        course = self.special.get(batch, self.step)
+        """The peak of a training step; the first of several equal moments."""
+        candidates = self.special.get(batch, self.step)
         state = self.optimizers[optimizer]
-        best = self._highest(course, batch)
+        best = self._highest(candidates, batch)
         brief = 0
-        end = course.end
+        end = candidates.end
         if end is not None and self._total(end, batch) + state.brief > self._total(best, batch):
             best, brief = end, state.brief
         where = STEP if best is end else f"{self._name(best)} ({best.phase})"
-        return self._peak(course, best, batch, where, state.kept, brief)
+        return self._peak(candidates, best, batch, where, state.kept, brief)
 
     def inference(self, batch: int) -> Peak:
         """The peak of one forward pass at test time."""
         best = self._highest(self.forward, batch)
         return self._peak(self.forward, best, batch, self._name(best), 0, 0)
 
-    def _peak(self, course: Course, moment: Moment, batch: int, at: str, kept: int, brief: int) -> Peak:
+    def _peak(self, candidates: Candidates, moment: Moment, batch: int, at: str, kept: int, brief: int) -> Peak:
         breakdown = Breakdown(
             self.parameters,
             self._bytes(moment.gradients, batch),
             kept,
             self.buffers,
-            self._bytes(course.inputs, batch),
+            self._bytes(candidates.inputs, batch),
             self._bytes(moment.activations, batch),
             self._bytes(moment.transient, batch) + brief,
         )
         return Peak(breakdown.total, at, breakdown)
 
-    def _highest(self, course: Course, batch: int) -> Moment:
-        return max(course.moments, key=lambda moment: self._total(moment, batch))
+    def _highest(self, candidates: Candidates, batch: int) -> Moment:
+        return max(candidates.moments, key=lambda moment: self._total(moment, batch))
 
     def _total(self, moment: Moment, batch: int) -> int:
         return sum([self._bytes(amount, batch) for amount in moment[2:]])
@@ -137,25 +138,25 @@ class Curve(NamedTuple):
         return self.names[moment.layer] if moment.layer >= 0 else "input"
 
     def data(self) -> dict[str, Any]:
-        """All of it as plain lists, as short as they may be; amounts are [fixed, class, count, class, count, ...]."""
+        """The curve as plain lists; an amount is [fixed, class, count, class, count, ...]."""
         return {
             "rounding": self.rounding,
             "sizes": [list(size) for size in self.sizes],
             "parameters": self.parameters,
             "buffers": self.buffers,
             "optimizers": {name: list(state) for name, state in self.optimizers.items()},
-            "step": self._course(self.step),
-            "forward": self._course(self.forward),
-            "special": {str(batch): self._course(course) for batch, course in self.special.items()},
+            "step": self._data_of(self.step),
+            "forward": self._data_of(self.forward),
+            "special": {str(batch): self._data_of(candidates) for batch, candidates in self.special.items()},
         }
 
-    def _course(self, course: Course) -> dict[str, Any]:
+    def _data_of(self, candidates: Candidates) -> dict[str, Any]:
         found: dict[str, Any] = {
-            "inputs": _flat(course.inputs),
-            "moments": [[self._name(moment), moment.phase, *map(_flat, moment[2:])] for moment in course.moments],
+            "inputs": _flat(candidates.inputs),
+            "moments": [[self._name(moment), moment.phase, *map(_flat, moment[2:])] for moment in candidates.moments],
         }
-        if course.end is not None:
-            found["end"] = ["", "", *map(_flat, course.end[2:])]
+        if candidates.end is not None:
+            found["end"] = ["", "", *map(_flat, candidates.end[2:])]
         return found
 
 
@@ -168,9 +169,9 @@ def _rounded(size: int, rounding: int) -> int:
 
 
 def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
-    """The curve of a net under the options of a simulation, of which the batch and the optimizer do not count.
+    """The curve of a net under the options of a simulation; their batch and optimizer are ignored.
 
-    ``segments`` are what is checkpointed, whatever the batch. Raises ValueProblem for options that make no sense.
+    ``segments`` are checkpointed for every batch. Raises ValueProblem for invalid options.
     """
     options, report = simulation.options, simulation.report
     check_options(options)
@@ -180,10 +181,10 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
     profile = profile_named(options.profile)
     tapes = [simulation.tape(training=training) for training in (True, False)]
     classes = SizeClasses(profile.rounding, tapes)
-    step, views = _course(simulation, classes, segments, training=True)
-    forward, _ = _course(simulation, classes, (), training=False)
+    step, views = _candidates(simulation, classes, segments, training=True)
+    forward, _ = _candidates(simulation, classes, (), training=False)
     small = {batch for pair in views for batch in classes.alike(*pair)} if profile.adds_in_place else set()
-    special = {batch: _plain_course(simulation, batch, segments) for batch in sorted(small)}
+    special = {batch: _candidates_of_batch(simulation, batch, segments) for batch in sorted(small)}
     learned = simulation.learned()
     there = simulation.resident(1, training=True)
     states = {}
@@ -224,22 +225,22 @@ def _by_the_notes(report: Report, options: Options, names: tuple[str, ...]) -> C
         parameters,
         0,
         {name: State(parameters, 0) for name in OPTIMIZERS},
-        Course(NO_BYTES, (backward,)),
-        Course(NO_BYTES, (forward,)),
+        Candidates(NO_BYTES, (backward,)),
+        Candidates(NO_BYTES, (forward,)),
         {},
         names,
     )
 
 
-# A replay in which sizes stay symbols
+# A replay with packed sizes
 
 
 class SizeClasses:
-    """Packs sizes into single integers whose sums can be taken apart again, so that the machine adds them like bytes.
+    """Packs sizes into integers that can be added and then unpacked, so the machine handles them like bytes.
 
-    The fields of a packed sum, from the lowest bit: how many tensors of each class of size it holds, how many in all,
-    their bytes for each image and, topmost, the fixed bytes. A size that does not depend on the batch is fixed bytes,
-    already rounded. Where NO_BYTES is rounded, one class of a byte an image serves for all.
+    The bit fields of a packed sum, lowest first: the number of tensors of each class of size, the number of all
+    tensors, their bytes for each image, the fixed bytes. A size that does not depend on the batch is packed as fixed
+    bytes, already rounded. Without rounding there is a single class of one byte an image.
     """
 
     COUNT = 40
@@ -252,12 +253,12 @@ class SizeClasses:
         growing = sorted(size for size in sizes if size.per_image)
         self.known = growing if rounding > 1 else []
         self.places = {size: place for place, size in enumerate(self.known)}
-        self.used: dict[int, int] = {}  # the classes that an amount names, in the order in which they are met
+        self.used: dict[int, int] = {}  # classes that amounts refer to, in order of first use
         self.at_count = self.COUNT * len(self.places)
         self.at_each = self.at_count + self.COUNT
         width = max([size.per_image for size in growing], default=0).bit_length() + self.COUNT + 1
         self.at_fixed = self.at_each + width
-        # added to a sum that is read, so that no field below the topmost is negative
+        # added before unpacking, so that no field but the topmost is negative
         halves = [self.COUNT * place + self.COUNT - 1 for place in range(len(self.places) + 1)]
         self.bias = sum([1 << half for half in halves]) + (1 << (self.at_fixed - 1))
         self.mask = (1 << self.COUNT) - 1
@@ -281,7 +282,7 @@ class SizeClasses:
         return own + (1 << self.at_count) + (per_image << self.at_each) + (fixed << self.at_fixed)
 
     def line(self, total: int) -> tuple[int, int, int]:
-        """Of a sum the fixed bytes, those of each image, and how many tensors are rounded."""
+        """Fixed bytes, bytes for each image and number of rounded tensors of a packed sum."""
         raised = total + self.bias
         return (
             raised >> self.at_fixed,
@@ -291,11 +292,11 @@ class SizeClasses:
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
-        """The classes of size that the amounts up to now refer to."""
+        """The classes of size that amounts refer to so far."""
         return tuple([self.known[place] for place in self.used]) if self.rounding > 1 else ((0, 1),)
 
     def amount(self, total: int) -> Amount:
-        """A sum, class by class."""
+        """A packed sum, class by class."""
         fixed, each, _ = self.line(total)
         if self.rounding == 1:
             return Amount(fixed, ((0, each),) if each else ())
@@ -309,7 +310,7 @@ class SizeClasses:
         return Amount(fixed, tuple(counts))
 
     def alike(self, one: int, other: int) -> list[int]:
-        """The batches for which two different packed sizes come to the same rounded bytes."""
+        """The batches for which two different packed sizes have the same rounded bytes."""
         (fixed, each, _), (other_fixed, other_each, _) = self.line(one), self.line(other)
         if each == other_each:
             return []
@@ -331,12 +332,12 @@ def _sizes(tape: Tape) -> Iterator[Size]:
         yield from [Size(abs(size.fixed), abs(size.per_image)) for size in operation.backward_scratch]
 
 
-class Witness(Machine):
-    """A machine that records every moment, and the views that are not as large as what they are views of."""
+class MomentRecorder(Machine):
+    """A machine that records every moment, and views that are smaller than the tensor they are a view of."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self.moments: dict[int, Level] = {}  # by their sum: of equal ones the first counts
+        self.moments: dict[int, Level] = {}  # by their sum; the first of equal ones is kept
         self.views: set[tuple[int, int]] = set()
 
     def _note(self, extra: int, operation: Operation, phase: str) -> None:
@@ -352,25 +353,25 @@ class Witness(Machine):
         return fills
 
 
-def _course(
+def _candidates(
     simulation: Simulation, classes: SizeClasses, segments: Sequence[Segment], *, training: bool
-) -> tuple[Course, set[tuple[int, int]]]:
-    """The course of a step or an inference, and its partial views as packed sizes."""
+) -> tuple[Candidates, set[tuple[int, int]]]:
+    """The candidates of a step or an inference, and its partial views as packed sizes."""
     tape = simulation.tape(training=training)
     sizes = tape.sizes(classes.pack)
-    machine = simulation.machine(Witness, 1, segments, training=training, sizes=sizes)
+    machine = simulation.machine(MomentRecorder, 1, segments, training=training, sizes=sizes)
     trace = machine.run(training=training)
     inputs = classes.amount(sum([sizes.values[source] for source in tape.sources]))
     moments = tuple([_moment(level, classes.amount) for level in _possible(classes, machine.moments)])
     end = _end(simulation, trace, classes.amount) if training else None
-    return Course(inputs, moments or (Moment(-1, "", NO_BYTES, NO_BYTES, NO_BYTES),), end), machine.views
+    return Candidates(inputs, moments or (Moment(-1, "", NO_BYTES, NO_BYTES, NO_BYTES),), end), machine.views
 
 
-def _plain_course(simulation: Simulation, batch: int, segments: Sequence[Segment]) -> Course:
-    """The course of one batch, in which all bytes are fixed."""
+def _candidates_of_batch(simulation: Simulation, batch: int, segments: Sequence[Segment]) -> Candidates:
+    """The candidates of one batch; all their bytes are fixed."""
     trace = simulation.trace(batch, segments)
     inputs = simulation.resident(batch, training=True).inputs
-    return Course(Amount(inputs), (_moment(trace.peak, Amount),), _end(simulation, trace, Amount))
+    return Candidates(Amount(inputs), (_moment(trace.peak, Amount),), _end(simulation, trace, Amount))
 
 
 def _moment(level: Level, amount: Callable[[int], Amount]) -> Moment:
@@ -378,16 +379,16 @@ def _moment(level: Level, amount: Callable[[int], Amount]) -> Moment:
 
 
 def _end(simulation: Simulation, trace: Trace, amount: Callable[[int], Amount]) -> Moment:
-    """What is left after backward; the last of several micro-batches has freed its logits and loss by then."""
+    """What is left after backward; the last of several micro-batches has already freed its logits and loss."""
     end = _moment(trace.after_backward._replace(phase=""), amount)
     return end._replace(activations=NO_BYTES) if simulation.options.accumulate > 1 else end
 
 
 def _possible(classes: SizeClasses, moments: dict[int, Level]) -> list[Level]:
-    """The moments that can be the largest for some batch.
+    """The moments that can be the peak of some batch.
 
-    Before rounding a moment is a straight line over the batch, and rounding adds less than ``rounding`` for each
-    tensor. So a moment is out where, even with all that, it lies below the highest line everywhere.
+    Without rounding the bytes of a moment are a straight line over the batch; rounding adds less than ``rounding`` for
+    each tensor. A moment that lies below the highest line everywhere, even with the most rounding, is left out.
     """
     lines = [classes.line(total) for total in moments]
     steps = upper_envelope([(fixed, each) for fixed, each, _ in lines])
@@ -396,7 +397,7 @@ def _possible(classes: SizeClasses, moments: dict[int, Level]) -> list[Level]:
     for (fixed, each, count), moment in zip(lines, moments.values(), strict=True):
         most = fixed + slack * count
         for number, (start, high, rise) in enumerate(steps):
-            # on each stretch the highest line is straight, so one end of the stretch decides
+            # both lines are straight on a stretch, so its ends decide
             ends = [start] if number + 1 == len(steps) else [start, steps[number + 1][0] - 1]
             if any(most + batch * each >= high + batch * rise for batch in ends):
                 found.append(moment)
@@ -405,9 +406,9 @@ def _possible(classes: SizeClasses, moments: dict[int, Level]) -> list[Level]:
 
 
 def upper_envelope(lines: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """The highest of straight lines (at 0, rise) for every whole number from 1 on, stretch by stretch.
+    """The highest of straight lines (value at 0, rise) for every whole number from 1 on.
 
-    Gives the number at which each stretch begins and the line that is highest there.
+    Returns one (start, value at 0, rise) for each stretch with the same highest line.
     """
     best: dict[int, int] = {}
     for fixed, rise in lines:
@@ -422,7 +423,7 @@ def upper_envelope(lines: Sequence[tuple[int, int]]) -> list[tuple[int, int, int
         crossings = [((fixed - other) // (steep - rise) + 1, steep, other) for steep, other in steeper]
         if not crossings:
             return steps
-        # the first whole number at which another line is higher; of several there the highest
+        # the first whole number at which another line is higher; the highest of several
         begin = min(crossings)[0]
         steep, other = max(
             [(steep, other) for at, steep, other in crossings if at == begin],

@@ -1,16 +1,16 @@
-"""Well-known devices by name, and memory read as a size or as such a name."""
+"""Devices by name, and memory given as a size or a device."""
 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.records import NamedTuple
 from cnncalc.units import parse_bytes
 
 
 class Device(NamedTuple):
-    """A device: its memory in bytes, and the source of the figure. What its driver takes of it is not subtracted."""
+    """A device: its memory in bytes, including what its driver takes, and the source of the figure."""
 
     name: str
     memory: int
@@ -28,7 +28,7 @@ def devices() -> dict[str, Device]:
 
 
 def read_memory(text: str) -> tuple[int, Device | None]:
-    """``8GiB`` or ``rtx-3090`` as bytes, with the device if it was one; ValueProblem for anything else."""
+    """The bytes of ``8GiB`` or ``rtx-3090``, with the device if it is one; raises ValueProblem for anything else."""
     if text[:1].isdigit():
         return parse_bytes(text), None
     known = devices()

@@ -1,14 +1,15 @@
-"""What fits: the largest batch, and what else would help, each with its effect as the replay finds it."""
+"""The largest batch that fits into memory, and other changes that help, each with its simulated effect."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.analysis.rewriting import with_pooled_fc
 from cnncalc.errors import CnncalcError
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, Simulation, best_segments
 from cnncalc.memory.segments import Segment, segments_of
+from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
 
 LARGEST_BATCH = 1 << 24
-"""A batch that is found larger is not searched further."""
+"""The search for the largest batch ends here."""
 
 
 class Fit(NamedTuple):
-    """The largest batch that fits (0: not one image does) and the peak, in bytes, that it has; with 0 that of batch 1.
+    """The largest batch that fits, 0 if not even one image does, and peaks in bytes.
 
-    ``peak_at_batch`` is the peak at the batch of the options.
+    ``peak_bytes`` is that of the largest batch, or of batch 1; ``peak_at_batch`` that of the batch of the options.
     """
 
     largest_batch: int
@@ -32,10 +33,10 @@ class Fit(NamedTuple):
 
 
 class Advice(NamedTuple):
-    """One thing that would change the peak of training.
+    """One change that lowers the peak of training.
 
-    ``peak_bytes`` at the batch of the options, ``largest_batch`` that then fits, ``macs`` of a step's forward for one
-    image, with what is done again.
+    With it: ``peak_bytes`` at the batch of the options, the ``largest_batch`` that fits, and the ``macs`` of forward
+    for one image, including those that checkpointing repeats.
     """
 
     what: str
@@ -46,7 +47,7 @@ class Advice(NamedTuple):
 
 
 class FitReport(NamedTuple):
-    """What fits into ``memory`` bytes less ``reserve``."""
+    """The batches that fit into ``memory`` bytes less ``reserve``."""
 
     architecture: str
     memory: int
@@ -66,8 +67,8 @@ class FitReport(NamedTuple):
 def largest_batch(peak: Callable[[int], int], room: int) -> int:
     """The largest batch whose peak fits; 0 if not even one image does.
 
-    Peaks grow with the batch, but not evenly (where the optimizer's step decides they hardly grow), so every answer is
-    held against the peak of the batch itself and of the next one.
+    Peaks grow with the batch, but not linearly (hardly at all where the optimizer's step is the peak). The search
+    interpolates and always checks the peaks of the answer and of the next batch.
     """
     low, at_low = 1, peak(1)
     if at_low > room:
@@ -85,7 +86,7 @@ def largest_batch(peak: Callable[[int], int], room: int) -> int:
             low, at_low = trial, at_trial
     turn = 0
     while high - low > 1:
-        # where the straight line between the two meets the room; every third time the middle, in case it is no line
+        # linear interpolation; bisection every third time, since the peak may be far from linear
         guess = low + (room - at_low) * (high - low) // max(1, at_high - at_low)
         turn += 1
         if turn % 3 == 0:
@@ -105,7 +106,7 @@ def largest_batch(peak: Callable[[int], int], room: int) -> int:
 
 
 def fit(report: Report, options: Options, memory: int, reserve: int = 0) -> FitReport:
-    """What fits into so many bytes; raises ValueProblem for options that make no sense."""
+    """The batches that fit into ``memory`` bytes less ``reserve``; raises ValueProblem for invalid options."""
     room = memory - reserve
     simulation = Simulation(report, options)
     training = _fit(lambda batch: simulation.training(batch).peak_bytes, options.batch, room)
@@ -121,7 +122,7 @@ def _fit(peak: Callable[[int], int], batch: int, room: int) -> Fit:
 
 
 def _advice(report: Report, simulation: Simulation, options: Options, room: int, training: Fit) -> list[Advice]:
-    """Everything else that lowers the peak, with the largest effect first."""
+    """Other changes that lower the peak, lowest peak first, those that fit before the others."""
     found: list[Advice] = []
     macs = report.totals.macs
 

@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 
 def lower(report: Report, profile: Profile, *, dtype: str, training: bool, autocast: str | None = None) -> Tape:
     """The tape of a net for any batch; with ``autocast`` activations are of that half type, parameters of ``dtype``."""
-    lowering = NumpyLowering if profile.is_own and autocast is None else TorchLowering
+    lowering = NumpyLowering if profile.is_numpy and autocast is None else TorchLowering
     return lowering(report, profile, dtype=dtype, training=training, autocast=autocast).build()

@@ -1,4 +1,4 @@
-"""Optimizers: the state they keep and the temporaries of their step, in three styles.
+"""Optimizers: their state and the temporaries of their step, in three styles.
 
 ``foreach`` works on all parameters at once (the default on CUDA), ``loop`` on one after the other (the default on a
 CPU), ``fused`` in one kernel. Source: PyTorch 2.13, measured.
@@ -6,9 +6,10 @@ CPU), ``fused`` in one kernel. Source: PyTorch 2.13, measured.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +74,7 @@ OPTIMIZERS = {
 
 
 def optimizer_named(name: str) -> Optimizer:
-    """The optimizer of that name; ValueProblem with the nearest one if there is none."""
+    """The optimizer of that name; raises ValueProblem with the nearest name."""
     try:
         return OPTIMIZERS[name]
     except KeyError:
@@ -98,11 +99,11 @@ class Step(NamedTuple):
 def step_of(
     optimizer: Optimizer, sizes: Sequence[int], profile: Profile, *, style: str | None, weight_decay: bool
 ) -> Step:
-    """The step over parameters of these sizes (bytes, rounded); raises ValueProblem for a style it does not have."""
+    """The step over parameters of these rounded sizes in bytes; raises ValueProblem for a style it does not have."""
     style = _checked_style(optimizer, profile, style or profile.style)
     total = sum(sizes)
     state = optimizer.state * total
-    if optimizer.counters and (style == "fused" or profile.name == "torch-cpu") and not profile.is_own:
+    if optimizer.counters and (style == "fused" or profile.name == "torch-cpu") and not profile.is_numpy:
         counter = -(-4 // profile.rounding) * profile.rounding
         state += optimizer.counters * counter * len(sizes)
     before = state if optimizer.starts_full else 0
@@ -118,11 +119,11 @@ def step_of(
 
 
 def _checked_style(optimizer: Optimizer, profile: Profile, style: str) -> str:
-    """The style if it is known and the optimizer has it; else ValueProblem."""
+    """The style; raises ValueProblem if it is unknown or the optimizer does not have it."""
     if style not in STYLES:
         near = did_you_mean(style, STYLES)
         raise ValueProblem(f"no optimizer style '{style}'{near} (known: {', '.join(STYLES)})", code="unknown-style")
-    fuses_all = profile.name == "ideal" or profile.is_own
+    fuses_all = profile.name == "ideal" or profile.is_numpy
     if style == "fused" and not optimizer.can_fuse and not fuses_all:
         fusible = ", ".join([name for name, known in OPTIMIZERS.items() if known.can_fuse])
         raise ValueProblem(f"{optimizer.name} has no fused style (those that have: {fusible})", code="unknown-style")

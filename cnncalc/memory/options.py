@@ -1,15 +1,15 @@
-"""The words of the options that decide how much memory a net takes; light, so that a command line can name them."""
+"""The words that memory options take. Imports nothing, so command line help can use it."""
 
 from __future__ import annotations
 
 PROFILE_NAMES = ("torch-cuda", "torch-fake", "torch-cpu", "numpy", "ideal", "notes")
-"""Whose memory is worked out; ``notes`` is the rule of the course notes."""
+"""Framework and device whose memory is computed; ``notes`` is the rule of the course notes."""
 
 ZERO_GRAD = ("start", "before-backward", "zeros")
-"""Where gradients are let go: before the step, between forward and backward, or never (they are set to zero)."""
+"""When gradients are freed: before the step, between forward and backward, or never (they are set to zero)."""
 
 AUTOCAST = ("bfloat16", "float16")
-"""Half types in which autocast holds activations."""
+"""Half types of activations under autocast."""
 
 TRAINABLE_TYPES = ("float32", "float64", "float16", "bfloat16")
-"""Data types that memory is worked out for."""
+"""Data types of a net in training."""

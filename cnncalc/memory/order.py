@@ -1,42 +1,44 @@
-"""The order in which a net runs: how much is alive at each step, and the order whose largest step is least.
+"""Orders of execution: live bytes at each step, and a search for the order with the lowest peak.
 
-Tasks make, read and overwrite volumes. Which volumes are alive follows from the set of tasks that are done, not from
-the order in which they were done, so that an exact search goes over sets. Where a net is a chain of forks it falls
-apart into stretches that are searched one by one.
+Tasks make, read and overwrite volumes. The set of finished tasks decides which volumes are alive, whatever their order,
+so an exact search goes over sets of tasks. A net that is a chain of forks is split into stretches, which are searched
+separately.
 
-Source: Liberis and Lane 2019 (arXiv 1910.05110), which goes over sets in the same way; the stretches and the moves that
-cost nothing are added here.
+Source: Liberis and Lane 2019 (arXiv 1910.05110) for the search over sets. Splitting into stretches and running free
+tasks at once are our additions.
 """
 
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
 STATES = 200_000
-"""Tasks looked at in the exact search: about half a second. A count, so that every machine decides alike."""
+"""Tasks that the exact search may look at: about half a second. A count, so the result is the same everywhere."""
 
 SEARCHED = 2_000
-"""Tasks of the longest stretch that is searched; a longer one keeps the order given."""
+"""Tasks of the longest stretch that is searched; longer ones keep the given order."""
 
 COMPARED = 300
-"""Tasks of the longest stretch for which ancestors and descendants of each are held against every volume."""
+"""Tasks of the longest stretch for which :meth:`_Stretch.least` is computed."""
 
 COMPARISONS = 400_000
-"""Tasks held against volumes for such bounds, over the whole net: about a tenth of a second."""
+"""Pairs of task and volume that these bounds may compare in a net: about a tenth of a second."""
 
 MOVES = 200_000
-"""Moves that are tried, over the whole net, where the exact search was given up: about a third of a second."""
+"""Moves that the beam search may try in a net: about a third of a second."""
 
 BEAM = 64
-"""Sets that are kept for each number of tasks done where the search was given up."""
+"""Width of the beam search, which runs where the exact search exceeds its budget."""
 
 
 class Task(NamedTuple):
-    """One operation: the tasks it needs, the volumes it reads or overwrites, the one it makes, its scratch in bytes."""
+    """One operation: tasks it depends on, volumes it reads or overwrites, the volume it makes, bytes of scratch."""
 
     needs: tuple[int, ...]
     reads: tuple[int, ...]
@@ -45,10 +47,9 @@ class Task(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """Tasks in an order in which they can run, and the volumes between them.
+    """Tasks in an order in which they can run, and the bytes of each volume.
 
-    ``sizes`` of the volumes are in bytes. A volume that no task makes is there from the beginning; one in ``stays`` is
-    still there at the end.
+    A volume that no task makes is alive from the start; one in ``stays`` is alive until the end.
     """
 
     tasks: tuple[Task, ...]
@@ -57,7 +58,7 @@ class Flow(NamedTuple):
 
 
 class _Budget:
-    """What may still be spent on the stretches of a net."""
+    """What the search may still spend."""
 
     __slots__ = ("comparisons", "moves", "states")
 
@@ -68,7 +69,7 @@ class _Budget:
 
 
 class Order(NamedTuple):
-    """An order of the tasks, the bytes alive at its largest step, and the bytes that no order stays below."""
+    """An order of the tasks, its peak in bytes, and a lower bound for the peak of every order."""
 
     tasks: tuple[int, ...]
     peak: int
@@ -90,9 +91,9 @@ def lives(flow: Flow, order: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def levels(flow: Flow, order: Sequence[int], alive: Sequence[tuple[int, int]] | None = None) -> list[int]:
-    """The bytes alive at each step: all that was made and is still needed, what the task makes, and its scratch.
+    """The bytes alive at each step: volumes still needed, the volume the task makes, and its scratch.
 
-    A net of inputs alone has one step, at which they are there.
+    A net of inputs alone has one step.
     """
     change = [0] * (max(1, len(order)) + 1)
     for size, (first, last) in zip(flow.sizes, alive or lives(flow, order), strict=True):
@@ -109,15 +110,15 @@ def levels(flow: Flow, order: Sequence[int], alive: Sequence[tuple[int, int]] | 
 
 
 def widest(flow: Flow) -> int:
-    """The largest sum, over the tasks, of what one reads and what it makes, in bytes; no order needs less."""
+    """The most bytes that one task reads and makes: a lower bound for every order."""
     return max([_own(flow, task) for task in flow.tasks], default=sum(flow.sizes))
 
 
 def best_order(flow: Flow, states: int = STATES) -> Order:
-    """The order of least peak; among equals the one given.
+    """The order with the lowest peak found; the given order if none is lower.
 
-    It is the best where ``peak == bound``. Where the search would look at more than ``states`` tasks it is the best
-    that was found; with 0 the order is the one given, and the bound alone is worked out.
+    It is optimal if ``peak == bound``. The search looks at ``states`` tasks at most; with 0 the given order is returned
+    and only the bound is computed.
     """
     budget = _Budget(states)
     given = range(len(flow.tasks))
@@ -133,8 +134,8 @@ def best_order(flow: Flow, states: int = STATES) -> Order:
         for (first, last), peak, (base, passed) in zip(stretches, peaks, passing, strict=True)
     ]
     bound = max(bounds)
-    alike: dict[Hashable, tuple[tuple[int, ...] | None, int, int]] = {}  # a block written once and repeated
-    # from the worst stretch on: what one of them cannot do without, the others may use as well
+    alike: dict[Hashable, tuple[tuple[int, ...] | None, int, int]] = {}  # results by shape, for repeated blocks
+    # highest peak first: its bound holds for the whole net, so others need not go below it
     for place in sorted(range(len(stretches)), key=lambda index: -peaks[index]):
         if peaks[place] <= bound:
             break
@@ -153,20 +154,19 @@ def best_order(flow: Flow, states: int = STATES) -> Order:
 
 
 def _own(flow: Flow, task: Task, passed: frozenset[int] = frozenset()) -> int:
-    """What a task reads, makes and needs for itself, but for the volumes that are counted elsewhere."""
+    """The bytes a task reads, makes and needs as scratch, without the volumes in ``passed``."""
     made = flow.sizes[task.makes] if task.makes is not None else 0
     return sum([flow.sizes[volume] for volume in set(task.reads) if volume not in passed]) + made + task.scratch
 
 
 def _stretches(flow: Flow) -> Iterator[tuple[int, int]]:
-    """The stretches that the tasks fall into: a task that every order has at the same place, or those between two.
+    """Ranges of tasks: each task that has the same place in every order, and the tasks between two of these.
 
-    A task has its place where all before it lead to it and it leads to all behind it. It leads to all behind it where
-    each of them needs it or one behind it, which a look at the last task that each one needs tells.
+    A task has a fixed place if every task before it is its ancestor and every task after it is its descendant.
     """
     count = len(flow.tasks)
-    reader = [count] * count  # the first task that needs this one
-    needed = [-1] * count  # the last one that this one needs
+    reader = [count] * count  # first task that depends on this one
+    needed = [-1] * count  # last task that this one depends on
     for number, task in enumerate(flow.tasks):
         for source in task.needs:
             reader[source] = min(reader[source], number)
@@ -192,9 +192,9 @@ def _stretches(flow: Flow) -> Iterator[tuple[int, int]]:
 def _passing(
     flow: Flow, stretches: Sequence[tuple[int, int]]
 ) -> tuple[list[tuple[int, frozenset[int]]], list[tuple[int, int]]]:
-    """For each stretch the bytes that pass through it and the volumes of them that it reads; the ends of each volume.
+    """For each stretch the bytes alive before, during and after it, and which of these volumes it reads.
 
-    The ends are the stretch that makes it (-1: none, it is there before) and the last one that uses it.
+    Also for each volume the stretch that makes it (-1: none) and the last one that uses it.
     """
     where = [index for index, (first, last) in enumerate(stretches) for _ in range(first, last)]
     ends = [(-1, -1)] * len(flow.sizes)
@@ -223,7 +223,7 @@ def _passing(
 
 
 class _Stretch:
-    """Tasks whose order is free but for what they need; a set of them is a number with a bit for each."""
+    """A range of tasks with a free order except for dependencies; a set of tasks is an integer with one bit each."""
 
     def __init__(
         self, flow: Flow, first: int, last: int, base: int, ends: Sequence[tuple[int, int]], place: int
@@ -245,12 +245,12 @@ class _Stretch:
         self.frees = _frees(ending, self.count)
 
     def shape(self) -> Hashable:
-        """Equal for stretches that differ in nothing but their names."""
+        """A key that is equal for stretches that differ in names alone."""
         frees = tuple([tuple(entries) for entries in self.frees])
         return tuple(self.needs), tuple(self.made), tuple(self.scratch), frees, self.before, self.base
 
     def least(self, budget: _Budget) -> int:
-        """Bytes that no order stays below: what is alive at a task whatever the order of the others."""
+        """A lower bound for every order: the most that is alive at a task whatever the order of the others."""
         comparisons = self.count * len(self.sizes)
         if self.count > COMPARED or comparisons > budget.comparisons:
             return 0
@@ -277,9 +277,9 @@ class _Stretch:
         return most
 
     def best(self, ceiling: int, floor: int, budget: _Budget) -> tuple[tuple[int, ...] | None, int, int]:
-        """An order with a peak below ``ceiling`` if one is found, its peak, and a bound for all orders.
+        """An order with a peak below ``ceiling`` if one is found, its peak, and a lower bound for all orders.
 
-        Peaks up to ``floor`` are as good as each other.
+        Peaks up to ``floor`` count as equal.
         """
         floor = max(floor, self.least(budget))
         if floor >= ceiling:
@@ -290,7 +290,7 @@ class _Stretch:
         return order, peak, bound
 
     def _after(self, done: int, live: int, ready: int, task: int) -> tuple[int, int, int]:
-        """The set, the bytes alive and the tasks that can run once ``task`` is done as well."""
+        """The finished tasks, live bytes and runnable tasks after ``task``."""
         done |= 1 << task
         ready &= ~(1 << task)
         live += self.made[task]
@@ -305,10 +305,9 @@ class _Stretch:
     def _settled(
         self, done: int, live: int, ready: int, limit: int, path: tuple[int, ...]
     ) -> tuple[int, int, int, tuple[int, ...]]:
-        """The state after all moves that cost nothing: they stay within the limit and leave no more than before.
+        """The state after all tasks that are free: they stay within the limit and do not increase the live bytes.
 
-        Such a task may as well run at once: whatever runs before it in some order still fits when it has run already,
-        since it leaves as little or less then.
+        Running them at once loses nothing: every other task then runs with as many live bytes or fewer.
         """
         moved = True
         while moved:
@@ -324,11 +323,11 @@ class _Stretch:
         return done, live, ready, path
 
     def _start(self) -> int:
-        """The tasks that can run at first."""
+        """The tasks that depend on none."""
         return sum(1 << number for number, mask in enumerate(self.needs) if not mask)
 
     def _exact(self, ceiling: int, floor: int, budget: _Budget) -> tuple[tuple[int, ...] | None, int, int]:
-        """Best first over sets; the first to reach the whole is an order of least peak."""
+        """Best-first search over sets of tasks; the first complete order has the lowest peak."""
         if budget.states <= 0:
             return None, ceiling, floor
         begin = self._settled(0, self.before, self._start(), floor, ())
@@ -352,7 +351,7 @@ class _Stretch:
             for task in _members(ready):
                 if budget.states <= 0:
                     return None, ceiling, peak
-                budget.states -= 1 + ready.bit_count() // 4  # to settle takes a look at each that is ready
+                budget.states -= 1 + ready.bit_count() // 4  # _settled looks at every runnable task
                 reached = max(peak, live + self.made[task] + self.scratch[task])
                 if reached >= ceiling:
                     continue
@@ -365,16 +364,16 @@ class _Stretch:
         return None, ceiling, ceiling
 
     def _beam(self, ceiling: int, floor: int, budget: _Budget) -> tuple[tuple[int, ...] | None, int]:
-        """A good order: task by task, only the sets with the lowest peaks, and of those the lightest, are followed."""
+        """Beam search: task by task, the sets with the lowest peaks and then the fewest live bytes are followed."""
         ready, done, live = self._start(), 0, 0
-        moves = 0  # for one set, along the order given
+        moves = 0  # of one set, along the given order
         for task in range(self.count):
             moves += ready.bit_count()
             done, live, ready = self._after(done, live, ready, task)
         width = min(BEAM, budget.moves // moves)
         budget.moves -= width * moves
         front = {0: (floor, self.before, self._start())} if width else {}
-        trail = [(-1, -1)]  # orders as chains: the last task and the chain before it
+        trail = [(-1, -1)]  # linked lists: (last task, place of the list before it)
         heads = {0: 0}
         for _ in range(self.count):
             found: dict[int, tuple[int, int, int, int, int]] = {}
@@ -403,7 +402,7 @@ class _Stretch:
 
 
 def _readers(needs: Sequence[int]) -> list[list[int]]:
-    """For each task those that need it; ``needs`` has the set of tasks that each one needs."""
+    """For each task those that depend on it; ``needs`` has the set of tasks that each one depends on."""
     readers: list[list[int]] = [[] for _ in needs]
     for number, mask in enumerate(needs):
         for source in _members(mask):
@@ -412,7 +411,7 @@ def _readers(needs: Sequence[int]) -> list[list[int]]:
 
 
 def _frees(ending: Sequence[tuple[int, int]], count: int) -> list[list[tuple[int, int]]]:
-    """For each of ``count`` tasks the volumes that may end with it; a volume is the set of its readers and its size."""
+    """For each of ``count`` tasks the volumes it reads, as (set of their readers, size): the last reader frees them."""
     frees: list[list[tuple[int, int]]] = [[] for _ in range(count)]
     for mask, size in ending:
         for number in _members(mask):
@@ -421,7 +420,7 @@ def _frees(ending: Sequence[tuple[int, int]], count: int) -> list[list[tuple[int
 
 
 def _users(tasks: Sequence[Task], ends: Sequence[tuple[int, int]], place: int) -> dict[int, int]:
-    """For each volume that begins or ends in the stretch at ``place`` the set of its readers there."""
+    """For each volume that is made or freed in the stretch at ``place`` the set of its readers there."""
     users: dict[int, int] = {}
     for number, task in enumerate(tasks):
         for volume in task.reads:
@@ -431,7 +430,7 @@ def _users(tasks: Sequence[Task], ends: Sequence[tuple[int, int]], place: int) -
 
 
 def _members(mask: int) -> Iterator[int]:
-    """The bits that are set, from the lowest on."""
+    """The numbers of the set bits, lowest first."""
     while mask:
         low = mask & -mask
         yield low.bit_length() - 1

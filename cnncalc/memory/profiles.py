@@ -1,21 +1,19 @@
-"""Profiles: the choices of a framework on a device that decide how much memory the same net takes."""
+"""Profiles: how a framework on a device uses memory."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.records import NamedTuple
 
 
 class Profile(NamedTuple):
-    """What a framework does.
+    """The memory behaviour of a framework on a device.
 
-    ``rounding``: sizes are multiples of so many bytes. ``index_bytes``: of one index of a max pool, 0 if none are kept.
-    ``mask_bytes``: of one element of a dropout mask, None: as the element. ``holds_frames``: callers hold the
-    arguments of a block until it returns. ``adds_in_place``: a second gradient is added into the first where it may be.
-    ``composes``: backward of SiLU is built from its parts, as FakeTensorMode does for a device whose kernels the build
-    lacks. ``style``: how the optimizer steps unless told otherwise. ``is_own``: the layers run as this package's own
-    run in NumPy does them, with what their ``keeping`` says, and every optimizer steps in small blocks (``fused``).
+    ``rounding``: sizes are multiples of this many bytes. ``mask_bytes``: bytes of one element of a dropout mask (None:
+    as the elements). ``holds_frames``: the caller of a block holds its arguments until it returns. ``adds_in_place``: a
+    second gradient is added into the first where nothing else holds it. ``style``: the usual style of optimizers.
+    ``composes``: backward of SILU is composed of several kernels, as in FakeTensorMode where a build lacks the fused
+    one. ``is_numpy``: our own NumPy run, by ``keeping`` of each layer; every optimizer is ``fused``.
     """
 
     name: str
@@ -25,7 +23,7 @@ class Profile(NamedTuple):
     adds_in_place: bool = True
     style: str = "foreach"
     composes: bool = False
-    is_own: bool = False
+    is_numpy: bool = False
 
 
 PROFILES = {
@@ -34,15 +32,15 @@ PROFILES = {
         Profile("torch-cuda"),
         Profile("torch-fake", adds_in_place=False, composes=True),
         Profile("torch-cpu", rounding=1, mask_bytes=None, style="loop"),
-        Profile("numpy", rounding=1, holds_frames=False, style="fused", is_own=True),
+        Profile("numpy", rounding=1, holds_frames=False, style="fused", is_numpy=True),
         Profile("ideal", rounding=1, holds_frames=False, style="fused"),
     )
 }
-"""The profiles of the replay; ``notes`` is a rule without one."""
+"""The profiles of the replay; ``notes`` has none, it is a formula."""
 
 
 def profile_named(name: str) -> Profile:
-    """The profile of that name; ValueProblem with the nearest one if there is none."""
+    """The profile of that name; raises ValueProblem with the nearest name."""
     try:
         return PROFILES[name]
     except KeyError:

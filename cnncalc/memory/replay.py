@@ -1,17 +1,18 @@
-"""The reference-counting machine: runs a tape forward and backward and notes what is alive when most is."""
+"""The reference-counting machine: runs a tape forward and backward and finds the peak of live bytes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.memory.tape import NEW, NONE, VIEW
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.memory.tape import Operation, Sizes, Tape
 
 
 class Level(NamedTuple):
-    """Live bytes at one moment, by what they are for, beside what is there throughout.
+    """Live bytes at one moment by category, without what is alive all the time.
 
     ``layer`` is the row at work (-1: none), ``phase`` forward, backward or recompute.
     """
@@ -29,7 +30,7 @@ class Level(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Live bytes while one operation runs, beside what is there throughout; one entry of the log.
+    """Live bytes while one operation runs, without what is alive all the time; one entry of the log.
 
     ``total`` is the sum of ``activations``, ``gradients`` and what is ``transient``; ``layer`` is the row at work.
     """
@@ -60,9 +61,8 @@ class Trace(NamedTuple):
 class Habits(NamedTuple):
     """What the training loop decides.
 
-    ``gradients_before``: last step's gradients are there in forward. ``gradients_stay``: they are there throughout, so
-    that each new one is added to them and freed. ``segments`` are stretches of operations, first to last, that keep
-    nothing and run again for backward.
+    ``gradients_before``: gradients of the last step are alive in forward. ``gradients_stay``: gradients are always
+    alive; each new one is added to them and freed. ``segments``: checkpointed ranges of operations, first to last.
     """
 
     gradients_before: bool = False
@@ -74,11 +74,11 @@ PLAIN = Habits()
 
 
 class Machine:
-    """Runs one tape. Bytes are counted in three pots: activations, parameter gradients, and transient ones.
+    """Runs one tape and counts live bytes of activations, parameter gradients and transient tensors.
 
-    ``sizes`` are those of the tape for one batch. ``adds_in_place``: a second gradient of a value is added into the
-    first where nothing else holds it. ``logs`` keeps every event; at event number ``watch`` the bytes that each layer
-    holds are noted in ``held_by_layer``.
+    ``sizes``: those of the tape for one batch. ``adds_in_place``: a second gradient of a value is added into the first
+    where nothing else holds it. ``logs``: keep every event. ``watch``: the number of the event at which
+    ``held_by_layer`` is filled.
     """
 
     def __init__(
@@ -108,10 +108,10 @@ class Machine:
         count = len(tape.values)
         self.sizes = list(sizes.values)  # of storages
         for source in tape.sources:
-            self.sizes[source] = 0  # counted as there throughout
-        self.storage = list(range(count))  # in which a value lies
+            self.sizes[source] = 0  # counted separately
+        self.storage = list(range(count))  # of a value
         self.holders = [0] * count  # of a storage
-        self.uses = [0] * count  # of a value, by what is still to run
+        self.uses = [0] * count  # of a value, by operations still to run
         self.learns = [value.learns for value in tape.values]
         operations = len(tape.operations)
         self.saved: list[tuple[int, ...]] = [()] * operations  # storages that backward of an operation needs
@@ -125,7 +125,7 @@ class Machine:
         self.entering = [self._entering(first, last) for first, last in self.segments]  # values
         self.segment_inputs: list[tuple[int, ...]] = [()] * len(self.segments)  # storages
         self.remade: dict[int, int] = {}  # the row of each storage that is made again
-        # gradients of values: each in a storage of its own or of another
+        # gradients of values, which may share a storage
         self.pending: dict[int, int] = {}
         self.gradient_sizes: list[int] = []
         self.gradient_holders: list[int] = []
@@ -144,7 +144,7 @@ class Machine:
         self.transient += change
 
     def _note(self, extra: int, operation: Operation, phase: str) -> None:
-        """Notes what is alive, with ``extra`` temporary bytes.
+        """Records the live bytes, with ``extra`` temporary ones.
 
         Call after outputs exist, before inputs are freed.
         """
@@ -158,7 +158,7 @@ class Machine:
                 self.held_by_layer = self._held_by_layer(extra, operation.layer)
 
     def _held_by_layer(self, extra: int, layer: int) -> dict[int, int]:
-        """Live bytes of activations and transients by the row that they belong to."""
+        """Live bytes of activations and transients by row."""
         found: dict[int, int] = {}
         values = self.tape.values
         for storage, count in enumerate(self.holders):
@@ -288,7 +288,7 @@ class Machine:
         operations = self.tape.operations
         while last > first and not (operations[last].needs_saved and self.learns[operations[last].output]):
             last -= 1
-        # an operation that keeps inputs alone is stopped as soon as they are kept, before it runs
+        # recomputing stops before the last operation runs if it keeps only inputs
         final = operations[last]
         stops_before = not (final.keeps_output or final.clones_input or final.extras)
         for operation in operations[first : last + 1]:
@@ -318,7 +318,7 @@ class Machine:
     # backward
 
     def _backward(self) -> None:
-        """Backward in the reverse order of creation."""
+        """Backward in reverse order."""
         loss = self.tape.loss
         if loss is not None:
             self.pending[loss] = self._new_gradient(self.given.values[loss])
@@ -338,7 +338,7 @@ class Machine:
             self._release_gradient(0)
 
     def _run_back(self, number: int, operation: Operation, incoming: int) -> None:
-        """Backward of one operation: its gradients are made while the incoming one and what was kept live."""
+        """Backward of one operation: makes its gradients, then frees the incoming one and what was kept."""
         outgoing = self._input_gradients(operation, incoming)
         brief = self._parameter_gradients(operation)
         self._note(brief + self.given.backward_scratch[number], operation, "backward")
@@ -387,7 +387,7 @@ class Machine:
         return self.given.values[part] == self.given.values[whole]
 
     def _parameter_gradients(self, operation: Operation) -> int:
-        """Makes the gradients of the parameters; returns the bytes of those that are added to others and freed."""
+        """Makes the gradients of parameters; returns the bytes of those that are added to existing ones and freed."""
         brief = 0
         for parameter in operation.parameters:
             if not self.tape.parameters[parameter].is_trainable:
@@ -401,7 +401,7 @@ class Machine:
         return brief
 
     def _forget(self, number: int) -> None:
-        """Frees what backward of an operation needed, and at its first operation what a segment held."""
+        """Frees what an operation kept for backward; the first one of a segment also frees its inputs."""
         if self.kept[number]:
             self._change_activations(-self.kept[number])
             self.kept[number] = 0

@@ -1,8 +1,8 @@
-"""The memory report: training and inference to the byte, by what the memory is for, and the notes' rule beside it."""
+"""The memory report: exact peaks of training and inference by category, and the notes' rule for comparison."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from cnncalc.errors import Problem, ValueProblem, did_you_mean
 from cnncalc.memory.lowering import lower
@@ -11,6 +11,7 @@ from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
 from cnncalc.memory.profiles import Profile, profile_named
 from cnncalc.memory.replay import PLAIN, Event, Habits, Machine, Trace
 from cnncalc.memory.segments import Segment, joined, segments_of
+from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ STEP = "optimizer step"
 class Options(NamedTuple):
     """How a net is trained and run.
 
-    ``batch`` images at once; ``dtype`` of parameters and activations; ``autocast``: activations in that half type;
-    ``style`` of the optimizer (None: the profile's); ``accumulate``: micro-batches a step; ``checkpoint``: see
-    :func:`cnncalc.memory.segments.segments_of`, or ``best``.
+    ``batch``: images of a (micro-)batch. ``dtype``: type of parameters and activations. ``autocast``: half type of
+    activations. ``style``: that of the optimizer (None: the profile's). ``accumulate``: micro-batches a step.
+    ``checkpoint``: ``best``, or as in :func:`cnncalc.memory.segments.segments_of`.
     """
 
     profile: str = "torch-cuda"
@@ -46,7 +47,7 @@ class Options(NamedTuple):
 
 
 class Resident(NamedTuple):
-    """Bytes that are there throughout: parameters, buffers, and images with targets."""
+    """Bytes that are alive all the time: parameters, buffers, and images with targets."""
 
     parameters: int
     buffers: int
@@ -54,7 +55,7 @@ class Resident(NamedTuple):
 
 
 class Breakdown(NamedTuple):
-    """The bytes at the peak by what they are for; they add up to it."""
+    """The bytes at the peak by category; they add up to the peak."""
 
     parameters: int
     gradients: int
@@ -66,7 +67,7 @@ class Breakdown(NamedTuple):
 
     @classmethod
     def of(cls, there: Resident, level: Level, optimizer_state: int) -> Breakdown:
-        """The bytes at one moment beside what is there throughout."""
+        """The bytes at one moment; ``there`` is what is alive all the time."""
         return cls(
             there.parameters,
             level.gradients,
@@ -84,7 +85,7 @@ class Breakdown(NamedTuple):
 
 
 class Inference(NamedTuple):
-    """The memory of one forward pass at test time, in bytes; ``peak_at`` is the layer at work then."""
+    """The memory of one forward pass at test time, in bytes; ``peak_at`` is the layer that runs at the peak."""
 
     peak_bytes: int
     peak_at: str
@@ -95,10 +96,10 @@ class Inference(NamedTuple):
 class Training(NamedTuple):
     """The memory of a training step, in bytes.
 
-    ``peak_bytes`` is that of every step but the first, in which the optimizer makes its state
-    (``first_step_peak_bytes``). ``saved_bytes`` is what is kept for backward, images and targets included, parameters
-    not; ``optimizer_step_bytes`` is alive while the optimizer steps. ``segments`` are the stretches that are
-    checkpointed, ``recomputed_macs`` the multiply-adds of one image that are done again for them.
+    ``peak_bytes`` is the peak of every step after the first one, in which the optimizer makes its state
+    (``first_step_peak_bytes``). ``saved_bytes`` is kept for backward, with images and targets, without parameters.
+    ``optimizer_step_bytes`` is the most alive during the optimizer's step. ``segments`` are checkpointed;
+    ``recomputed_macs`` are the multiply-adds for one image that they repeat.
     """
 
     peak_bytes: int
@@ -124,11 +125,10 @@ class NotesRule(NamedTuple):
 
 
 class MemoryReport(NamedTuple):
-    """What a net takes in memory under given options.
+    """The memory of a net under given options.
 
-    ``largest`` names the layers that hold most at the peak of forward and backward, with their bytes, largest first.
-    ``allocator`` is what PyTorch's caching allocator would hold in training and in inference, simulated; None for other
-    profiles.
+    ``largest``: layers with the bytes they hold at the peak of forward and backward, largest first. ``allocator``:
+    PyTorch's caching allocator in training and in inference, simulated; None for other profiles.
     """
 
     architecture: str
@@ -143,7 +143,7 @@ class MemoryReport(NamedTuple):
 
 
 def check_options(options: Options) -> None:
-    """Refuses what makes no sense, with the nearest known word; ValueProblem."""
+    """Raises ValueProblem for an invalid option, with the nearest known word."""
     if options.profile != "notes":
         profile_named(options.profile)
     optimizer_named(options.optimizer)
@@ -193,7 +193,7 @@ class Simulation:
         return self._sizes[batch, training]
 
     def resident(self, batch: int, *, training: bool) -> Resident:
-        """What is there throughout."""
+        """What is alive all the time."""
         sizes = self.sizes(batch, training=training)
         sources = self.tape(training=training).sources
         return Resident(sum(sizes.parameters), sum(sizes.buffers), sum([sizes.values[source] for source in sources]))
@@ -205,7 +205,7 @@ class Simulation:
         return [-(-parameter.size // rounding) * rounding for parameter in parameters if parameter.is_trainable]
 
     def segments(self, batch: int) -> tuple[Segment, ...]:
-        """The checkpointed segments; those of ``best`` by trying."""
+        """The checkpointed segments; those of ``best`` are searched for."""
         if self.options.checkpoint == "best":
             return best_segments(self, batch)
         return segments_of(self.report, self.options.checkpoint)
@@ -231,7 +231,7 @@ class Simulation:
         logs: bool = False,
         watch: int | None = None,
     ) -> AnyMachine:
-        """A machine that is ready to run; ``sizes`` and ``habits`` are those of the batch and the options if None."""
+        """A machine ready to run. ``sizes`` and ``habits`` default to those of the batch and the options."""
         if habits is None:
             habits = self.habits(segments) if training else PLAIN
         return kind(
@@ -248,7 +248,7 @@ class Simulation:
         return self.machine(Machine, batch, segments, training=True, logs=logs).run(training=True)
 
     def held_by_layer(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True) -> dict[int, int]:
-        """Activations and transients that are alive at the peak of forward and backward, in bytes by row."""
+        """Bytes of activations and transients alive at the peak of forward and backward, by row."""
         first = self.machine(Machine, batch, segments, training=training, logs=True)
         events = first.run(training=training).events
         highest = max(range(len(events)), key=lambda number: events[number].total)
@@ -257,7 +257,7 @@ class Simulation:
         return machine.held_by_layer
 
     def allocated(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True) -> Allocated:
-        """What PyTorch's caching allocator gives out and reserves on CUDA, simulated."""
+        """Bytes that PyTorch's caching allocator allocates and reserves on CUDA, simulated."""
         from cnncalc.memory.allocator import Recorder, simulate
 
         sizes = self.sizes(batch, training=training)
@@ -296,7 +296,7 @@ class Simulation:
         after_backward = base + trace.after_backward.total
         before_step = after_backward
         if self.options.accumulate > 1:
-            # logits and loss of the last micro-batch are gone when its step function has returned
+            # the last micro-batch has freed its logits and loss
             before_step = after_backward = after_backward - trace.after_backward.activations
         at_step = before_step + step.state + step.steady
         peak = base + step.state + trace.peak.total
@@ -324,7 +324,7 @@ class Simulation:
         )
 
     def _first_trace(self, batch: int, segments: Sequence[Segment], later: Trace) -> Trace:
-        """The first step, before which there are no gradients; ``later`` is every other one."""
+        """The replay of the first step, which starts without gradients; ``later`` is that of the others."""
         if self.options.zero_grad == "start" or self.options.accumulate > 1:
             return later
         habits = Habits(segments=operations_of(self.tape(training=True), segments))
@@ -339,12 +339,12 @@ class Simulation:
         return Inference(breakdown.total, self.name_of(level.layer), breakdown, trace.events)
 
     def name_of(self, layer: int) -> str:
-        """The name of the row at work; before the first of them it is the input."""
+        """The name of a row; ``input`` for -1."""
         return self.report.layers[layer].name if layer >= 0 else "input"
 
 
 def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, int], ...]:
-    """Segments of rows as stretches of operations."""
+    """Segments of rows as ranges of operations."""
     if not segments:
         return ()
     first_of: dict[int, int] = {}
@@ -363,10 +363,11 @@ def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, i
 
 
 def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
-    """Segments with a low peak, found by greedy merging of ``blocks`` with the replay as judge.
+    """Segments with a low peak, found by greedy merging of ``blocks``; each candidate is replayed.
 
-    Neighbours are merged up to a size, for a row of sizes; from the best of these, single merges and single segments
-    left out are tried as long as one helps. Of equally low peaks the one that does fewer multiply-adds again is taken.
+    First neighbours are merged up to a size limit, for a series of limits. Then the best candidate is improved, as
+    long as it helps, by one more merge or one segment less. Of equal peaks the one with fewer repeated multiply-adds
+    wins.
     """
     blocks = segments_of(simulation.report, "blocks")
     if not blocks:
@@ -406,11 +407,11 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
 
 
 MOST_TRIED = 120
-"""So many sets of segments are tried for ``best``."""
+"""Candidates that ``best`` may replay."""
 
 
 def _up_to(blocks: Sequence[Segment], weights: Sequence[int], limit: int) -> tuple[Segment, ...]:
-    """Neighbouring blocks merged while their weights stay within the limit."""
+    """Neighbouring blocks, merged while the sum of their weights is at most the limit."""
     merged: list[Segment] = []
     size = 0
     for block, weight in zip(blocks, weights, strict=True):
@@ -434,10 +435,9 @@ def notes_rule(report: Report, options: Options) -> NotesRule:
 def account_memory(
     report: Report, options: Options | None = None, *, logs: bool = False, details: bool = True
 ) -> MemoryReport:
-    """What a net takes in memory; raises ValueProblem for options that make no sense.
+    """The memory report of a net; raises ValueProblem for invalid options.
 
-    With ``logs`` training and inference carry the live bytes of every operation. Without ``details`` the largest layers
-    and the allocator are left out.
+    ``logs``: record the live bytes of every operation. ``details``: find the largest layers and simulate the allocator.
     """
     options = options or Options()
     simulation = Simulation(report, options)
@@ -462,7 +462,7 @@ def account_memory(
 
 
 def _by_the_notes(report: Report, notes: NotesRule) -> tuple[Training, Inference]:
-    """The notes' rule in the form of the exact account."""
+    """The notes' rule as records of training and inference."""
     activations, parameters = notes.activation_bytes, notes.parameter_bytes
     place = report.layers[-1].name
     training = Training(
@@ -478,7 +478,7 @@ def _by_the_notes(report: Report, notes: NotesRule) -> tuple[Training, Inference
 
 
 def _warnings(report: Report, options: Options) -> tuple[Problem, ...]:
-    """What PyTorch would refuse to train."""
+    """Layers that PyTorch would refuse to train."""
     found = []
     for row in report.layers:
         values = options.batch * row.output.height * row.output.width

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.layers.pooling import Pooling
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ WAYS = ("none", "blocks", "stages", "sqrt")
 
 
 class Segment(NamedTuple):
-    """Rows ``first`` to ``last`` of the report, checkpointed as one."""
+    """Rows ``first`` to ``last`` of the report, checkpointed together."""
 
     name: str
     first: int
@@ -44,7 +45,7 @@ def segments_of(report: Report, way: str) -> tuple[Segment, ...]:
 
 
 def _extents(rows: Sequence[LayerReport]) -> dict[str, tuple[int, int]]:
-    """First and last row of each block, where the block is one stretch."""
+    """First and last row of each block whose rows are contiguous."""
     extents: dict[str, tuple[int, int]] = {}
     counts: dict[str, int] = {}
     for row in rows:
@@ -78,7 +79,7 @@ def _up_to_pools(rows: Sequence[LayerReport]) -> Iterator[Segment]:
 
 
 def _is_closed(report: Report, segment: Segment) -> bool:
-    """Whether nothing but the last row of a segment is read outside of it."""
+    """Whether only the last row of a segment is read outside it."""
     readers = report.graph.readers
     return all(reader <= segment.last for index in range(segment.first, segment.last) for reader in readers[index])
 
@@ -89,7 +90,7 @@ def _outermost(report: Report) -> tuple[Segment, ...]:
 
 
 def _merged(segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    """About sqrt(n) segments, each of neighbours that touch."""
+    """About sqrt(n) segments, each of adjacent ones."""
     count = max(1, round(len(segments) ** 0.5))
     each = -(-len(segments) // count) if segments else 1
     merged: list[Segment] = []
@@ -105,7 +106,7 @@ def _merged(segments: Sequence[Segment]) -> tuple[Segment, ...]:
 
 
 def joined(first: Segment, second: Segment) -> Segment:
-    """One segment in place of two neighbours."""
+    """Two adjacent segments as one."""
     return Segment(f"{first.name.partition('..')[0]}..{second.name.rpartition('..')[2]}", first.first, second.last)
 
 

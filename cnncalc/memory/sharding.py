@@ -1,14 +1,15 @@
-"""Several devices: what each of them holds when the state of training is split, by formulas from the sources.
+"""Data parallelism and ZeRO: bytes on each device, by formula.
 
-b, g and s are bytes of parameters, gradients and optimizer state, N the devices. Plain data parallelism holds b + g + s
-on each, and buckets of g more; ZeRO-1 splits s, ZeRO-2 also g, ZeRO-3 also b and gathers the largest layer in flight.
-Activations are those of one device and unchanged. Source: Rajbhandari et al. 2020 (ZeRO); PyTorch's change #41954.
+With b, g and s bytes of parameters, gradients and optimizer state: plain data parallelism holds b + g + s on each
+device, and g more in buckets. ZeRO-1 splits s over the devices, ZeRO-2 also g, ZeRO-3 also b, and then gathers one
+layer at a time. Activations are those of one device. Source: Rajbhandari et al. 2020 (ZeRO); PyTorch's change #41954.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Sharding(NamedTuple):
-    """Bytes on each of ``devices``: by a formula, with activations from the replay; largest batch of one device."""
+    """Bytes on each of ``devices``, and the largest batch of each; ``activations`` come from the replay."""
 
     devices: int
     zero: int
@@ -33,7 +34,7 @@ class Sharding(NamedTuple):
         return self.parameters + self.gradients + self.optimizer_state + self.in_flight + self.activations
 
     def lines(self, units: str) -> tuple[str, ...]:
-        """What it comes to, in words."""
+        """The figures in words."""
         way = f"ZeRO-{self.zero}" if self.zero else "data parallel"
 
         def size(count: int) -> str:
@@ -48,12 +49,12 @@ class Sharding(NamedTuple):
         )
 
     def data(self) -> dict[str, Any]:
-        """The same for programs."""
+        """The figures as a JSON object."""
         return {**self._asdict(), "peak_bytes": self.peak_bytes, "method": "formula"}
 
 
 def sharded(simulation: Simulation, batch: int, devices: int, zero: int, room: int) -> Sharding:
-    """What each of several devices holds for a batch of its own."""
+    """What each device holds for a batch of its own; ``room`` bytes bound the largest batch."""
     from cnncalc.memory.fit import largest_batch
 
     tape = simulation.tape(training=True)

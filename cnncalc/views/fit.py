@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def fit_document(
-    fit: FitReport, *, notation: Notation = USUAL, device: Device | None = None, several: Sharding | None = None
+    fit: FitReport, *, notation: Notation = USUAL, device: Device | None = None, sharding: Sharding | None = None
 ) -> Document:
     """The largest batches, and the effect of other options."""
     options = fit.options
@@ -56,8 +56,8 @@ def fit_document(
             )
         )
     closing = []
-    if several is not None:
-        closing.append(Paragraph("on several devices", several.lines(notation.units)))
+    if sharding is not None:
+        closing.append(Paragraph("on several devices", sharding.lines(notation.units)))
     closing.append(
         Paragraph(
             "conventions",
@@ -67,7 +67,7 @@ def fit_document(
             ),
         )
     )
-    return Document(tuple(heading), Table(columns, tuple(rows)), tuple(closing), lambda: _data(fit, device, several))
+    return Document(tuple(heading), Table(columns, tuple(rows)), tuple(closing), lambda: _data(fit, device, sharding))
 
 
 def _yes(fits: bool) -> tuple[str, bool]:
@@ -84,7 +84,7 @@ def _verdict(part: Fit, room: int, notation: Notation) -> str:
     return f"not one image fits: peak {notation.size(part.peak_bytes)}, {missing} too much"
 
 
-def _data(fit: FitReport, device: Device | None, several: Sharding | None) -> dict[str, Any]:
+def _data(fit: FitReport, device: Device | None, sharding: Sharding | None) -> dict[str, Any]:
     options = fit.options
     found: dict[str, Any] = {
         "schema": 1,
@@ -106,6 +106,6 @@ def _data(fit: FitReport, device: Device | None, several: Sharding | None) -> di
         }
     found["macs"] = fit.macs
     found["advice"] = [advice._asdict() for advice in fit.advice]
-    if several is not None:
-        found["several_devices"] = several.data()
+    if sharding is not None:
+        found["several_devices"] = sharding.data()
     return found

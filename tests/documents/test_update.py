@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnncalc.documents import SYNTAXES
@@ -15,6 +15,7 @@ from cnncalc.documents.picture import check_path, words_of
 from cnncalc.documents.update import OutputRejected, body_of, update
 from cnncalc.errors import ValueProblem
 from tests.documents.helpers import COMMANDS, HARD_DOCUMENTS, MARKS, filled, hard_document, scanned
+from tests.random_nets import examples
 
 ANSWERS = (
     Answer("a\n\n  b | c_d & <e> % $\n"),
@@ -61,7 +62,7 @@ def documents(draw: st.DrawFn) -> tuple[str, str]:
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
+@examples(100)
 @given(documents(), st.data())
 def test_laws_of_bringing_up_to_date(document: tuple[str, str], data: st.DataObject) -> None:
     """What is outside the bodies stays to the byte, and once more changes nothing."""
@@ -243,7 +244,7 @@ def patched(text: str, diff: str) -> str:
     return "".join(new + old[at:])
 
 
-@settings(max_examples=200, deadline=None)
+@examples(60)
 @given(st.lists(st.one_of(PRINTABLE, st.none()), max_size=30), st.lists(PRINTABLE, max_size=8), st.booleans())
 def test_a_diff_turns_the_one_into_the_other(lines: list[str | None], answer: list[str], has_end: bool) -> None:
     parts = [f"<!-- cnncalc: table x -->\n{n}\nold\n<!-- /cnncalc -->" if x is None else x for n, x in enumerate(lines)]

@@ -50,8 +50,26 @@ def program(name: str) -> str:
     return found
 
 
+STYLES = ("booktabs", "graphicx", "longtable")
+STYLES_OF = {"pdflatex": ("lmodern",), "lualatex": ("fontspec", "luaotfload")}
+FONTS_OF = {"pdflatex": (), "lualatex": ("DejaVu Sans", "Noto Sans CJK JP", "Noto Sans Hebrew")}
+
+
+def need(engine: str) -> None:
+    """Skips the test where the TeX lacks a package or the system a font."""
+    for style in (*STYLES, *STYLES_OF[engine]):
+        found = subprocess.run([program("kpsewhich"), f"{style}.sty"], capture_output=True, timeout=120, check=False)
+        if not found.stdout.strip():
+            pytest.skip(f"this TeX lacks the package {style}")
+    for font in FONTS_OF[engine]:
+        found = subprocess.run([program("fc-list"), font], capture_output=True, timeout=120, check=False)
+        if not found.stdout.strip():
+            pytest.skip(f"the font {font} is not installed")
+
+
 def compiled(folder: Path, engine: str, preamble: str, parts: list[str]) -> Path:
-    """The PDF of a document with these parts; fails with what TeX complains about."""
+    """The PDF of a document with these parts; fails with the errors in TeX's log."""
+    need(engine)
     file = folder / "tables.tex"
     file.write_text(PREAMBLE % preamble + "\n\\clearpage\n".join(parts) + "\\end{document}\n", encoding="utf-8")
     done = subprocess.run(

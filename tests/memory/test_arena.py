@@ -556,3 +556,12 @@ def test_a_chart_fits_and_shows_only_what_is_there(net: str, width: int) -> None
     assert {len(line) for line in cells} == {len(cells[0])}
     assert set("".join(cells)) <= {row.mark for row in rows(found)} | {arena.FREE}
     assert len(listing(found)) == 1 + len(found.volumes)
+
+
+def test_batch_normalization_without_running_statistics_does_not_fold() -> None:
+    """Its mean and deviation are those of the batch, so it reads the whole volume before it writes."""
+    nets = [f"INPUT 8x8x3 -> CONV3-4 -> BN{keys} -> GAP -> FC-2" for keys in ("", "(stats=no)")]
+
+    folded, separate = (plan(cnncalc.analyze(net)) for net in nets)
+
+    assert [len(each.steps) for each in (folded, separate)] == [3, 4]

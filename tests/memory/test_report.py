@@ -27,7 +27,7 @@ def test_the_breakdown_adds_up_to_the_peak(net: str, profile: str) -> None:
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_what_lies_on_the_table_adds_up_to_activations_and_transients(net: str) -> None:
+def test_bytes_by_layer_add_up_to_activations_and_transients(net: str) -> None:
     report = cnncalc.analyze(net)
     simulation = Simulation(report, Options(batch=2))
 

@@ -1,0 +1,32 @@
+"""The random tests with more cases than in the suite, and other ones on each run.
+
+    python -m benchmarks.random_tests [TIMES] [PYTEST OPTIONS]
+
+Runs every test file that draws random nets, texts or values, with TIMES (10) as many cases. Run it from the checkout.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent.parent / "tests"
+
+
+def main() -> int:
+    """Runs pytest; its exit code."""
+    times, *options = sys.argv[1:] or ["10"]
+    os.environ["CNNCALC_EXAMPLES"] = str(int(times))
+    files = [
+        str(path)
+        for path in sorted(TESTS.rglob("test_*.py"))
+        if any(word in path.read_text(encoding="utf-8") for word in ("@examples(", "fixed_seeds("))
+    ]
+    return int(pytest.main(["-q", "-n", "auto", *options, *files]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

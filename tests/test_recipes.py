@@ -1,0 +1,131 @@
+"""The recipes of CONTRIBUTING.md for a layer kind, a format and a design rule, followed in a copy of the checkout."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.calls import ROOT, environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+STEP = re.compile(r"`(?P<file>[\w./]+)`[^`\n]*:\n\n```(?P<language>python|diff)\n(?P<body>.*?)^```$", re.M | re.S)
+"""A file, then the text that is appended to it, or the lines of it that are replaced."""
+
+
+def steps(recipe: str) -> list[re.Match[str]]:
+    """The steps of one recipe."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return list(STEP.finditer(text.partition(f"\n### {recipe}\n")[2].partition("\n### ")[0]))
+
+
+def follow(step: re.Match[str], folder: Path) -> None:
+    file = folder / step["file"]
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    if step["language"] == "diff":
+        before, after = (
+            "".join(line[1:] + "\n" for line in step["body"].splitlines() if line.startswith(mark)) for mark in "-+"
+        )
+        assert text.count(before) == 1, f"{step['file']} has no line {before}"
+        text = text.replace(before, after)
+    else:
+        text += "\n\n" * bool(text) + step["body"]
+    file.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the package, the named nets and the tests, without golden files."""
+    for name in ("cnncalc", "architectures", "tests"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "golden"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def python(folder: Path, *arguments: str) -> str:
+    """What Python prints in the copy."""
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=600,
+        env=environment(PYTHONPATH=str(folder)),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_layer_kind(copy: Path) -> None:
+    for step in steps("A layer kind"):
+        follow(step, copy)
+
+    assert "HTANH" in python(copy, "-m", "cnncalc", "table", "INPUT 9x11x3 -> CONV3-7 -> HTANH -> FC-5")
+    python(copy, "-m", "cnncalc", "verify", "INPUT 9x11x3 -> CONV3-7 -> HTANH -> FC-5", "--train")
+    said = python(
+        copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "htanh",
+        "tests/test_layers.py", "tests/test_kinds.py", "tests/run",
+    )  # fmt: skip
+    assert re.search(r"\b[1-9][0-9]+ passed", said), said
+
+
+def test_a_format(copy: Path) -> None:
+    for step in steps("A format"):
+        follow(step, copy)
+    page = copy / "page.adoc"
+    page.write_text("// cnncalc: table lenet5 --format asciidoc\n// /cnncalc\n", encoding="utf-8")
+
+    for call in (["table", "vgg16"], ["memory", "lenet5"], ["kinds"]):
+        assert "\n|===\n" in python(copy, "-m", "cnncalc", *call, "--format", "asciidoc")
+    python(copy, "-m", "cnncalc", "table", "lenet5", "--output", "table.adoc")
+    python(copy, "-m", "cnncalc", "docs", "page.adoc")
+
+    written = (copy / "table.adoc").read_text(encoding="utf-8")
+    assert "|&#91;28x28x6&#93;" in written
+    assert written.strip() in page.read_text(encoding="utf-8"), "the table is markup here, not a listing"
+
+
+def test_a_design_rule(copy: Path) -> None:
+    for step in steps("A design rule"):
+        follow(step, copy)
+    net = copy / "net.yaml"
+    net.write_text("layers: INPUT 32x32x3 -> CONV4-64(pad=same) -> RELU -> GAP -> FC-10\n", encoding="utf-8")
+
+    said = python(copy, "-m", "cnncalc", "check", "net.yaml", "--select", "even-kernel", "--format", "json")
+    ignored = python(copy, "-m", "cnncalc", "check", "net.yaml", "--ignore", "even-kernel", "--format", "json")
+
+    assert "a kernel should have odd sides, but CONV4-64 has an even one" in said
+    assert "even-kernel" not in ignored
+    assert python(copy, "-m", "cnncalc", "check", "--explain", "even-kernel").startswith("even-kernel: A kernel should")
+
+
+def test_a_step_that_no_longer_fits_is_found(copy: Path) -> None:
+    (step, *_) = STEP.finditer("`cnncalc/layers/base.py`:\n\n```diff\n-no such line\n+another\n```\n")
+
+    with pytest.raises(AssertionError, match="has no line no such line"):
+        follow(step, copy)
+
+
+def test_every_recipe_has_its_steps() -> None:
+    files = {
+        recipe: [step["file"] for step in steps(recipe)] for recipe in ("A layer kind", "A format", "A design rule")
+    }
+
+    assert files == {
+        "A layer kind": ["cnncalc/layers/activation.py", "tests/layer_cases.py", "tests/run/torch_reference.py"],
+        "A format": ["cnncalc/formats/__init__.py", "cnncalc/formats/asciidoc.py"],
+        "A design rule": ["cnncalc/checks/rules/__init__.py", "cnncalc/checks/rules/even_kernel.py"],
+    }
+
+
+def test_every_file_that_a_recipe_names_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Recipes")[2]
+    made = {"cnncalc/formats/asciidoc.py", "cnncalc/checks/rules/even_kernel.py", "cnncalc/interop/", "tests/interop/"}
+    named = set(re.findall(r"`((?:cnncalc|tests|docs)/[\w./]*)[#`]", text)) - made
+
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
