@@ -173,8 +173,9 @@ class Expander:
             if not self._is_there(item, site.environment):
                 return ports
             return self._single(self._unit(item.unit, site, ports), item)
-        if item.times is None:
-            return self._unit(item.unit, site, ports)
+        return self._unit(item.unit, site, ports) if item.times is None else self._repeat(item, site, ports)
+
+    def _repeat(self, item: Item, site: Site, ports: list[Any]) -> list[Any]:
         label = label_of(item.unit, self.planner)
         last = None
         for number, values in enumerate(rounds_of(item, site.environment)):
@@ -230,7 +231,7 @@ class Expander:
                     raise DesignError([Problem("no-input", message, group.span)])
                 result += ends
         if name is not None and group.label is not None:
-            self.names.name_stretch(name, start, result, group.label.span, is_output=True)
+            self.names.name_range(name, start, result, group.label.span, is_output=True)
         return result
 
     def _call(self, plan: Plan, block: Block, site: Site, ports: list[Any]) -> list[Any]:
@@ -261,7 +262,7 @@ class Expander:
             self.frozen -= frozen
             self.training_only -= extra
         span = plan.name.span if plan.name is not None else plan.syntax.span
-        self.names.name_stretch(name, start, result, span, is_output=plan.name is not None)
+        self.names.name_range(name, start, result, span, is_output=plan.name is not None)
         if plan.syntax.stated is not None:
             self._state(plan, result, start)
         if plan.share is not None:
