@@ -1,4 +1,4 @@
-"""Whole numbers that carry their arithmetic, so that a table cannot print a sum that is not the sum."""
+"""Integers stored with their formula, so both always match."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cnncalc.records import NamedTuple
 
 
 class Count(NamedTuple):
-    """A whole number and the expression it comes from.
+    """An integer and its formula.
 
     >>> weights = product(product(3, 3, 64), 128)
     >>> str(weights), int(weights)
@@ -29,7 +29,7 @@ NOTHING = Count(0, "0")
 
 
 def product(*factors: int | Count) -> Count:
-    """The product of whole numbers and counts; a count that is itself an expression is put in parentheses."""
+    """The product of integers and counts; counts with a formula are put in parentheses."""
     value = prod([int(factor) if isinstance(factor, Count) else factor for factor in factors])
     texts = [
         (f"({factor.text})" if not factor.text.isdigit() else factor.text) if isinstance(factor, Count) else str(factor)
@@ -39,7 +39,7 @@ def product(*factors: int | Count) -> Count:
 
 
 def total(*parts: Count) -> Count:
-    """The sum of counts; those that are zero are left out of the arithmetic."""
+    """The sum of counts; zeros are left out of the formula."""
     parts = tuple(part for part in parts if part.value)
     if not parts:
         return NOTHING

@@ -1,4 +1,4 @@
-"""[224x224x64]: the volume that a layer gives."""
+"""[224x224x64]: the output volume of a layer."""
 
 from __future__ import annotations
 

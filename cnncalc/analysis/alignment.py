@@ -1,7 +1,7 @@
-"""What two rows of things have in common, in order: the longest common subsequence, by whole numbers used as bit sets.
+"""The longest common subsequence of two sequences, with integers as bit sets.
 
-Exact up to :data:`MOST_BITS` pairs of things that are not plainly equal at either end; longer rows are cut into windows
-first, so that time and memory stay bounded.
+Equal ends are matched first. Exact up to :data:`MOST_BITS` pairs of remaining items; longer sequences are cut into
+windows, so time and memory stay bounded.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
 Pairs = list[tuple[int, int]]
-"""Places in the one row and in the other that belong together; both ascend."""
+"""Pairs of matching positions; both ascend."""
 
 MOST_BITS = 400_000_000
-"""So many pairs are compared at once: 20,000 with 20,000, which takes 50 MB."""
+"""Most pairs compared at once: 20,000 x 20,000, which takes 50 MB."""
 
 
 def common(before: Sequence[Hashable], after: Sequence[Hashable]) -> Pairs:
-    """A longest common subsequence, as pairs of places; of equally long ones one that keeps both ends together."""
+    """A longest common subsequence, as pairs of positions; among equally long ones one that matches both ends."""
     first = 0
     while first < min(len(before), len(after)) and before[first] == after[first]:
         first += 1
@@ -37,7 +37,7 @@ def common(before: Sequence[Hashable], after: Sequence[Hashable]) -> Pairs:
 
 
 def _windows(high: int, wide: int) -> Iterator[tuple[int, int, int, int]]:
-    """Both rows in as many parts as it takes for each to be small enough."""
+    """Both sequences cut into windows that are small enough."""
     parts = 1
     while (high // parts + 1) * (wide // parts + 1) > MOST_BITS:
         parts += 1
@@ -79,7 +79,7 @@ def _longest(before: Sequence[Hashable], after: Sequence[Hashable]) -> Pairs:
 
 
 def ascending(pairs: Pairs) -> Pairs:
-    """The most pairs whose second places ascend; the first ones do already."""
+    """The longest subsequence of pairs with ascending second positions; the first ones ascend already."""
     tails: list[int] = []
     ends: list[int] = []
     before: list[int] = []
@@ -98,7 +98,7 @@ def ascending(pairs: Pairs) -> Pairs:
 
 
 def gaps(pairs: Pairs, high: int, wide: int) -> Iterator[tuple[int, int, int, int]]:
-    """What lies before, between and behind the pairs: (start, end) in the one row and (begin, stop) in the other."""
+    """The gaps before, between and after the pairs: (start, end) in the one row and (begin, stop) in the other."""
     start = begin = 0
     for one, other in [*pairs, (high, wide)]:
         yield start, one, begin, other
@@ -106,7 +106,7 @@ def gaps(pairs: Pairs, high: int, wide: int) -> Iterator[tuple[int, int, int, in
 
 
 def filled(pairs: Pairs, before: Sequence[Hashable], after: Sequence[Hashable]) -> Pairs:
-    """The pairs, and between them those of what the gaps have in common."""
+    """The pairs, and the matches within the gaps between them."""
     found: Pairs = []
     for number, (start, end, begin, stop) in enumerate(gaps(pairs, len(before), len(after))):
         if start < end and begin < stop:

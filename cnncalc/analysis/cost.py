@@ -1,4 +1,4 @@
-"""What one layer costs for given volumes; the same for every place at which it stands."""
+"""The cost of one layer for given volumes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 class Cost(NamedTuple):
-    """The volume that a layer gives and what it counts, for one image.
+    """The output volume of a layer and its counts, for one image.
 
     ``activations`` are the elements of the volume; ``weights`` hold weights and scales, ``biases`` biases and shifts,
-    ``buffers`` what is kept but not learned; ``macs`` are multiply-adds. ``arrays`` are the arrays behind the counts.
+    ``buffers`` arrays that are kept but not learned; ``macs`` are multiply-adds. ``arrays`` are the arrays behind the
+    counts.
     """
 
     output: Volume

@@ -1,8 +1,8 @@
-"""Two reports side by side: which layers were added, removed or changed, and what that does to the totals.
+"""The difference of two reports: added, removed and changed layers, and the changes of the totals.
 
-Layers are aligned in two ways, by their names and by what they are, and each stretch of the nets takes the way that
-leaves less to explain. So a block that is put into a row of equal ones is found by the names, and a layer that is put
-into a plain chain by what stands around it, although all names that are counted move on.
+Layers are aligned in two ways, by name and by kind and keys; each part of the nets uses the alignment with fewer
+changes. Names find a block that was inserted among equal ones; kinds and keys find a layer that was inserted into a
+chain, although all later numbers change.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
 
 STATUSES = ("added", "removed", "changed", "renamed", "affected", "same")
-"""What can be said of a layer: ``affected`` ones are as before, but their volumes or counts are not."""
+"""The states of a layer: ``affected`` ones are unchanged themselves, but their volumes or counts changed."""
 
 
 class Change(NamedTuple):
-    """A key of a layer that has another value: both as values of the language, or as a word where there is none."""
+    """A changed key of a layer: both values in the language, or a word where there is none."""
 
     key: str
     before: Any
@@ -40,9 +40,9 @@ class LayerDifference(NamedTuple):
     changes: tuple[Change, ...] = ()
 
     def change(self, count: str) -> int:
-        """By how much a count of the layer (``parameters``, ``macs``, ...) has grown; what is not there counts 0.
+        """The change of a count of the layer (``parameters``, ``macs``, ...); a missing layer counts 0.
 
-        Activations count where they have memory of their own, so that the changes add up to that of the total.
+        Activations count only with memory of their own, so that the changes sum to that of the total.
         """
         return _counted(self.after, count) - _counted(self.before, count)
 
@@ -64,7 +64,7 @@ class Quantity(NamedTuple):
 
     @property
     def change(self) -> int:
-        """By how much it has grown."""
+        """The increase."""
         return self.after - self.before
 
     @property
@@ -77,7 +77,7 @@ class Quantity(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """All that two nets differ in; ``layers`` holds the layers that stayed the same as well."""
+    """The difference of two nets; ``layers`` includes unchanged layers."""
 
     before: Report
     after: Report
@@ -86,12 +86,12 @@ class Difference(NamedTuple):
 
     @property
     def different(self) -> tuple[LayerDifference, ...]:
-        """The layers of which there is something to say."""
+        """The layers with any change."""
         return tuple([layer for layer in self.layers if layer.status != "same"])
 
     @property
     def is_equal(self) -> bool:
-        """Whether there is nothing to say."""
+        """Whether there is no change."""
         return not self.different and not any(quantity.change for quantity in self.quantities)
 
     def count(self, status: str) -> int:
@@ -100,13 +100,13 @@ class Difference(NamedTuple):
 
     @property
     def renumbered(self) -> int:
-        """How many layers are as before, but for a number in their name."""
+        """How many layers differ only in a number of their name."""
         same = [layer for layer in self.layers if layer.status in ("affected", "same")]
         return sum([layer.before.name != layer.after.name for layer in same if layer.before and layer.after])
 
 
 def difference(before: Report, after: Report, memory: Sequence[Quantity] = ()) -> Difference:
-    """What is different after; ``memory`` are further totals, which come last."""
+    """The difference of two reports; ``memory`` are further totals, which come last."""
     return Difference(before, after, _layers(before, after), (*_totals(before, after), *memory))
 
 
@@ -128,7 +128,7 @@ def _totals(before: Report, after: Report) -> list[Quantity]:
 
 
 def aligned(before: Sequence[LayerReport], after: Sequence[LayerReport]) -> Pairs:
-    """Pairs of layers that belong together, in the order of both nets."""
+    """Pairs of matching layers, in the order of both nets."""
     passes = [(_tokens(before, way), _tokens(after, way)) for way in (_exactly, _but_for_depth, _kind, _family)]
     places = {row.name: row.index for row in after}
     by_name = [(row.index, places[row.name]) for row in before if row.name in places]
@@ -156,7 +156,7 @@ def _kind(row: LayerReport) -> Hashable:
 
 
 def _family(row: LayerReport) -> Hashable:
-    """Kinds of one family, such as activation functions, take each other's place."""
+    """The family of a kind: activation functions, for example, can replace each other."""
     return type(row.layer).__module__
 
 
@@ -165,11 +165,11 @@ def _tokens(rows: Sequence[LayerReport], way: Any) -> list[Hashable]:
 
 
 UNPAIRED, OTHER_KIND, OTHER_KEYS, OTHER_NAME, OTHER_VOLUME, OTHER_NUMBER = 40, 30, 20, 10, 5, 1
-"""How much there is to explain about a layer that comes or goes, and about a pair of layers."""
+"""Costs of an alignment: of an added or removed layer, and of a changed pair."""
 
 
 def _cost(before: LayerReport, after: LayerReport) -> int:
-    """How much there is to explain about a pair."""
+    """The cost of a pair."""
     cost = 0
     if before.kind != after.kind:
         cost = OTHER_KIND
@@ -183,7 +183,7 @@ def _cost(before: LayerReport, after: LayerReport) -> int:
 
 
 def _cheaper(before: Sequence[LayerReport], after: Sequence[LayerReport], one: Pairs, other: Pairs) -> Pairs:
-    """Between the pairs on which both ways agree: the way with less to explain, the first one if both have the same."""
+    """Between the pairs on which both alignments agree: the cheaper one, the first one if they are equal."""
     both = sorted(set(one) & set(other))
     chosen: Pairs = []
     at = [0, 0]
@@ -232,11 +232,11 @@ def _layers(before: Report, after: Report) -> tuple[LayerDifference, ...]:
 
 
 NUMBERS = ("output", "activations", "in_place", "weights", "biases", "parameters", "trainable", "buffers", "macs")
-"""What may be different about a layer that is itself as before."""
+"""Numbers that may differ for a layer that is itself unchanged."""
 
 
 class _Comparison:
-    """Compares layers that belong together."""
+    """Compares matching layers."""
 
     def __init__(self, before: Report, after: Report, partner: dict[int, int]) -> None:
         self.before, self.after = before, after
@@ -247,7 +247,7 @@ class _Comparison:
         self.new_places = {row.name: row.index for row in after.layers}
 
     def pair(self, one: int, other: int) -> LayerDifference:
-        """What is different about a layer."""
+        """The difference of a layer."""
         before, after = self.before.layers[one], self.after.layers[other]
         changes = [*_keys(before, after), *self._graph(before, after)]
         if changes:
@@ -261,7 +261,7 @@ class _Comparison:
         return LayerDifference(status, before, after, tuple(changes))
 
     def _graph(self, before: LayerReport, after: LayerReport) -> list[Change]:
-        """Changes of what it reads and how it learns."""
+        """Changes of inputs and of training."""
         found = []
         old = [self._partner(self.old_origins[source]) for source in before.sources]
         new: list[int | None] = [self.new_origins[source] for source in after.sources]
@@ -289,7 +289,7 @@ def _known(place: int | None) -> int:
 def _origins(rows: Sequence[LayerReport], paired: set[int]) -> list[int]:
     """For each layer itself if both nets have it, else the one layer that both have and from which alone it is made.
 
-    So a layer behind a new one, or behind a whole new block, reads what it has read before.
+    So a layer after an inserted layer or block still counts as having the same input.
     """
     origins: list[int] = []
     for row in rows:
@@ -300,7 +300,7 @@ def _origins(rows: Sequence[LayerReport], paired: set[int]) -> list[int]:
 
 
 def _keys(before: LayerReport, after: LayerReport) -> list[Change]:
-    """The keys whose values differ; of another kind the kind, and the keys that both have."""
+    """The keys with different values; for different kinds, the kind and the common keys."""
     found = []
     old, new = before.layer, after.layer
     if before.kind != after.kind:
@@ -322,7 +322,7 @@ def _keys(before: LayerReport, after: LayerReport) -> list[Change]:
 
 
 def _is_renumbered(before: LayerReport, after: LayerReport) -> bool:
-    """Whether a name is another one only because layers or blocks are counted."""
+    """Whether names differ only in the numbers of layers or blocks."""
     if before.named or after.named:
         last = [row.name.rpartition(".")[2] for row in (before, after)]
         if last[0] != last[1]:

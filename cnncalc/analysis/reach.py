@@ -1,9 +1,9 @@
 """The receptive field: which pixels of the input can reach an output.
 
-Along each side the outputs of a node repeat themselves: output o + period sees what output o sees, ``advance`` pixels
-further on. So one period of intervals says it for all outputs, exactly, also behind transposed convolutions and
-upsampling, where neighbours see different numbers of pixels. Borders and padding are left out of it: the intervals are
-those of an input without end.
+Along each side the outputs of a node are periodic: output o + period sees what output o sees, ``advance`` pixels
+further. So one period of intervals describes all outputs exactly, also after transposed convolutions and upsampling,
+where neighbours see different numbers of pixels. Borders and padding are ignored: the intervals are those of an
+unbounded input.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from cnncalc.layers.base import Stencil
 
 LONGEST_PERIOD = 512
-"""A longer period is not followed; the extent is then an upper bound."""
+"""Longer periods are not computed; the extent is then an upper bound."""
 MOST_INTERVALS = 400_000
-"""So many intervals are followed in one net: a period of one counts nothing, so only what resizes again and again by
-factors without a common divisor comes near."""
+"""Most intervals computed for one net. Periods of one count as nothing; only nets that resize repeatedly by coprime
+factors come near."""
 
 
 class Reach(NamedTuple):
-    """What the outputs of a node see along one side of the input.
+    """The pixels that the outputs of a node see along one side of the input.
 
     Output ``q*period + r`` sees pixels ``first[r] + q*advance`` to ``last[r] + q*advance``. ``extent`` is the largest
-    number of pixels that one output sees; ``is_exact`` is False where the period was too long to follow.
+    number of pixels that one output sees; ``is_exact`` is False where the period was too long.
     """
 
     period: int
@@ -51,7 +51,7 @@ PIXEL = Reach(1, 1, (0,), (0,), 1)
 
 
 def through(reach: Reach, stencil: Stencil, longest: int = LONGEST_PERIOD) -> Reach:
-    """The reach behind a layer that looks at its input through ``stencil``; a period above ``longest`` is given up."""
+    """The reach after a layer with this stencil; exact for periods up to ``longest``."""
     if stencil == POINT:
         return reach
     step, first, last, parts, is_exact = stencil
@@ -79,7 +79,7 @@ def through(reach: Reach, stencil: Stencil, longest: int = LONGEST_PERIOD) -> Re
 
 
 def joined(reaches: Sequence[Reach], longest: int = LONGEST_PERIOD) -> Reach:
-    """The reach behind a merge: the pixels of all branches, and the extent of the largest."""
+    """The reach after a merge: the pixels of all branches, and the extent of the largest."""
     largest = max(reaches, key=lambda reach: reach.extent)
     if all(reach is largest for reach in reaches):
         return largest

@@ -1,4 +1,4 @@
-"""The report: one row a layer, and the totals. The station from which every table, check and document is made."""
+"""The report: one row a layer, and the totals. Every table, check and document is made from it."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Report(NamedTuple):
     """What a net costs, layer by layer.
 
     ``totals`` counts every row; ``test_time`` only what runs at test time, and is the same where nothing is
-    ``training_only``. ``assumed`` holds what the text left open and the defaults decided.
+    ``training_only``. ``assumed`` holds the defaults that were used where the text left a size open.
     """
 
     name: str
@@ -227,15 +227,15 @@ def _image(shaped: Sequence[Shaped]) -> tuple[int, int]:
 def _clipped(reach: tuple[Reach, Reach] | None, image: tuple[int, int]) -> tuple[int, int]:
     if reach is None:
         return image
-    # what lies between the windows of a transposed convolution sees nothing, and less than that is nothing as well
+    # outputs between the windows of a transposed convolution see nothing
     return max(0, min(reach[0].extent, image[0])), max(0, min(reach[1].extent, image[1]))
 
 
 def _reaches(shaped: Sequence[Shaped]) -> list[tuple[Reach, Reach] | None]:
-    """What each node sees of the input, by height and width; None: the whole plane."""
+    """The receptive field of each node, by height and width; None: the whole plane."""
     reaches: list[tuple[Reach, Reach] | None] = []
     left = MOST_INTERVALS
-    looks: dict[int, tuple[Stencil, Stencil] | None] = {}  # by cost: the same one is the same layer on the same volumes
+    looks: dict[int, tuple[Stencil, Stencil] | None] = {}  # by cost, which equal layers on equal volumes share
     for node, layer, inputs, cost in shaped:
         if not node.inputs:
             reaches.append((PIXEL, PIXEL))
@@ -260,7 +260,7 @@ def _reaches(shaped: Sequence[Shaped]) -> list[tuple[Reach, Reach] | None]:
 
 
 def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:
-    """A word for inputs that look like depth x height x width; they are taken as written."""
+    """Warnings about inputs that look like depth x height x width; they are used as written."""
     found = []
     for node, layer, _, cost in shaped:
         swapped = depth_last(cost.output) if layer.is_input else None

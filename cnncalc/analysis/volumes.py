@@ -1,4 +1,4 @@
-"""From a graph to volumes: every layer settled, every output known."""
+"""Computes the output volume and cost of every node of a graph."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Shaped(NamedTuple):
-    """A node with its layer settled and its cost known."""
+    """A node with its layer and cost."""
 
     node: Node
     layer: Layer
@@ -33,8 +33,8 @@ class Shaped(NamedTuple):
 def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
     """The volume and the cost of every node of a graph, in its order.
 
-    Raises DesignError with one problem for each node that cannot take its volumes; nodes behind such a node are not
-    reported, since nothing is known of them. ``with_hints`` looks for an input that would work.
+    Raises DesignError with one problem for each node that cannot take its volumes; later nodes are not reported,
+    since their inputs are unknown. ``with_hints`` searches for an input that works.
     """
     shaped: list[Shaped | None] = []
     problems: list[Problem] = []
@@ -46,7 +46,7 @@ def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
             problems += error.every
             shaped.append(None)
     for item in shaped:
-        # once all are known, since the owner of shared parameters may come later
+        # last, since the owner of shared parameters may come later
         owner = shaped[item.node.share] if item is not None and item.node.share is not None else None
         if item is not None and owner is not None:
             problems += _share_problems(item, owner)
@@ -58,7 +58,7 @@ def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
 
 
 def with_volume_problems(error: DesignError) -> DesignError:
-    """The error of a design with the problems of volumes added, as far as its nodes are known."""
+    """The error of a design, with the problems of the volumes of its known nodes added."""
     if error.partial is None:
         return error
     try:
@@ -69,7 +69,7 @@ def with_volume_problems(error: DesignError) -> DesignError:
 
 
 LARGEST_TRIED = 4096
-"""Up to this side an input is tried for the hint; larger nets than MOST_NODES get none, since each try costs time."""
+"""The largest input side that is tried for the hint; nets of more than MOST_NODES get none."""
 MOST_NODES = 3000
 
 
@@ -82,9 +82,9 @@ def depth_last(volume: Volume) -> Volume | None:
 
 
 def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]:
-    """The problems with an input that works as a hint, if one does; it has been tried.
+    """The problems with a hint about an input that works, if there is one.
 
-    It is the smallest square one, or the same one with its depth behind.
+    It is the smallest square one, or the same one with its depth last.
     """
     places = [index for index, node in enumerate(graph.nodes) if node.is_input]
     layer = graph.nodes[places[0]].layer if len(places) == 1 else None
@@ -157,7 +157,7 @@ def _shape(
 
 
 def _share_problems(item: Shaped, owner: Shaped) -> list[Problem]:
-    """What keeps a layer from using the parameters of another one, if anything does."""
+    """Why a layer cannot use the parameters of another one; None if it can."""
     node = item.node
     mine = [(array.name, array.shape) for array in item.cost.arrays]
     theirs = [(array.name, array.shape) for array in owner.cost.arrays]

@@ -1,4 +1,4 @@
-"""The report held against what really happened."""
+"""Comparison of the report with a run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Disagreement(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """For one quantity at how many of the layers ``checked`` the run ``agreed``; what was measured in all, in words."""
+    """For one quantity: layers checked, layers that agreed, and a summary of what was measured."""
 
     quantity: str
     agreed: int
@@ -36,11 +36,11 @@ class Tally(NamedTuple):
 
 
 class Verification(NamedTuple):
-    """What came of holding a report against a run.
+    """The result of comparing a report with a run.
 
     ``parameter_bytes`` are those of all parameter and buffer arrays, ``peak_bytes`` the most memory that activations
-    had between two layers. ``is_finite`` is False where the random numbers ran out of the range of the data type, which
-    changes no shape and no count.
+    had between two layers. ``is_finite`` is False where values overflowed the data type, which changes no shape and
+    no count.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Verification(NamedTuple):
 
 
 class Field(NamedTuple):
-    """How a receptive field compares: ``state`` is equal, cut (less is seen, since the border cuts) or wrong."""
+    """The result for a receptive field: ``state`` is equal, cut (smaller, because of the border) or wrong."""
 
     state: str
     measured: tuple[int, int]
@@ -70,7 +70,7 @@ class Field(NamedTuple):
 def compare(
     report: Report, measurement: Measurement, field: Sequence[tuple[Seen, Seen] | None] | None = None, *, seed: int = 0
 ) -> Verification:
-    """Every number of a report against a run of the net: shapes, bytes, elements, multiply-adds, memory, what is seen.
+    """Compares every number of a report with a run: shapes, bytes, elements, multiply-adds, memory, receptive fields.
 
     ``field`` is what :func:`~cnncalc.run.field.measure_field` found; without it receptive fields are not checked.
     """
@@ -96,11 +96,11 @@ def compare(
     )
 
 
-# What a row says and what was measured, as comparable numbers
+# Values of the report and measured ones, as comparable numbers
 
 
 def _elements(row: LayerReport, layer: LayerMeasurement, *roles: str) -> int:
-    """Elements of the arrays of these roles that belong to the layer itself."""
+    """Elements of the layer's own arrays with these roles."""
     if row.shared_with is not None:
         return 0
     role = {array.name: array.role for array in row.arrays}
@@ -108,7 +108,7 @@ def _elements(row: LayerReport, layer: LayerMeasurement, *roles: str) -> int:
 
 
 def _of(quantity: str, row: LayerReport, layer: LayerMeasurement, batch: int) -> tuple[object, object]:
-    """What the report says and what was measured."""
+    """The value in the report and the measured one."""
     if quantity == "volume":
         return (batch, *row.output), layer.shape
     if quantity == "bytes":
@@ -169,7 +169,7 @@ def _totals(
     measurement: Measurement,
     wrong: list[Disagreement],
 ) -> Tally:
-    """The totals of the report against sums over the arrays; arrays in memory of another do not count."""
+    """Compares totals with sums over the arrays; arrays that share the memory of another one do not count."""
     own = [layer for _, layer in pairs if not layer.shares_memory]
     sums = {
         "activations": sum(int(np.prod(layer.shape[1:])) for layer in own),
@@ -194,7 +194,7 @@ def _totals(
 
 
 def _fields(report: Report, field: Sequence[tuple[Seen, Seen] | None], wrong: list[Disagreement]) -> Tally:
-    """The receptive fields of all layers that could be looked at."""
+    """Compares the receptive fields of all layers for which one was measured."""
     whole = _whole_paths(report)
     states = {"equal": 0, "cut": 0, "wrong": 0}
     checked = 0
@@ -222,18 +222,19 @@ def compare_field(
     paths: tuple[np.ndarray, np.ndarray] | None,
     before: Sequence[tuple[Seen, Seen] | None] = (),
 ) -> Field:
-    """What a row says about its receptive field against the pixels that reach its outputs.
+    """Compares the receptive field of a row with the pixels that reach its outputs.
 
     No output may see a pixel outside its interval. Where the widest interval belongs to an output that no border cuts
     off (``paths``: for each output along a side whether all of its way lies within the volumes), that many pixels must
-    reach an output; else at most as many. What sees the whole plane must see all that reaches its inputs (``before``).
+    reach an output; else at most as many. Layers that see the whole plane must see everything that reaches their
+    inputs (``before``).
     """
     measured = (seen[0].extent, seen[1].extent)
     state = "equal"
     for side in (0, 1):
         expected, found = row.receptive_field[side], seen[side]
         if row.reach is None or paths is None:
-            # all of the input, save for pixels at its end that windows with a stride have left over
+            # all of the input, except pixels at its end that no window with a stride reaches
             must_reach = False
             spans = [source[side].span for source in before if source is not None]
             if measured[side] < max(spans, default=0):
@@ -255,7 +256,7 @@ def compare_field(
 
 
 def _intervals(reach: Reach, outputs: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first and last pixel that the report says each output sees, on an input without end."""
+    """The first and last pixel that each output sees by the report, on an unbounded input."""
     cycle, place = np.divmod(np.arange(outputs), reach.period)
     first = np.array(reach.first, dtype=np.int64)[place] + cycle * reach.advance
     last = np.array(reach.last, dtype=np.int64)[place] + cycle * reach.advance
@@ -263,7 +264,7 @@ def _intervals(reach: Reach, outputs: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _whole_paths(report: Report) -> list[tuple[np.ndarray, np.ndarray] | None]:
-    """For each layer, by height and width, which outputs see nothing but what exists, all the way to the input.
+    """For each layer, by height and width, which outputs see no padding, all the way to the input.
 
     None where every output sees the whole plane.
     """

@@ -1,8 +1,8 @@
-"""Which pixels of the input really reach an output, found by changing them.
+"""Which pixels of the input reach an output, measured by changing them.
 
 For each layer one row of its input after the other is changed, and the rows of the output that change with it are
-marked; columns alike. It is the layer's own run that is asked, on one thin strip of one or two maps, which has the
-windows of the whole. Put behind one another from the input on, these marks say which pixels reach which output.
+marked; columns alike. The layer's own ``forward`` runs on a thin strip of one or two maps, which has the same
+windows. Composed from the input on, these marks give the pixels that reach each output.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from cnncalc.run.forward import Measurement
 
 MOST_ELEMENTS = 100_000_000
-"""A layer for which more numbers would have to be computed is not checked, nor is what lies behind it."""
+"""Layers for which more numbers would have to be computed are not checked, nor are later layers."""
 
 MOST_WORK = 3_000_000_000
-"""About so many numbers are computed for a whole net; layers behind that are not checked."""
+"""Most numbers computed for a net, approximately; later layers are not checked."""
 
 MOST_PIXELS = 2048
-"""An input of more rows or columns is not checked."""
+"""Inputs with more rows or columns are not checked."""
 
 STRIP = 24
-"""How wide a strip of the plane is where its other side is being looked at."""
+"""Width of the strip of the plane on which the other side is measured."""
 
 AT_ONCE = 2_000_000
-"""About how many numbers are computed at a time."""
+"""Numbers computed at a time, approximately."""
 
 
 class Seen(NamedTuple):
@@ -60,10 +60,9 @@ class Seen(NamedTuple):
 def measure_field(
     report: Report, measurement: Measurement, *, progress: Callable[[int, str], None] | None = None
 ) -> tuple[tuple[Seen, Seen] | None, ...]:
-    """For each layer of a net that has run what reaches its outputs, by height and by width.
+    """The pixels that reach the outputs of each layer, by height and by width.
 
-    None for layers that did not run, and where finding out would cost too much. Extents come from the arrays of the
-    run.
+    None for layers that did not run or would cost too much. Sizes are taken from the arrays of the run.
     """
     rows = report.layers
     shapes = [None if layer is None else layer.shape[1:3] for layer in measurement.layers]
@@ -131,7 +130,7 @@ def _behind(
 
 
 class Probes:
-    """What has been found out of layers, each once for the same volumes, and how much may still be computed."""
+    """Measurements of layers, cached by layer and volumes, and the work that is left."""
 
     def __init__(self) -> None:
         self.left = MOST_WORK
@@ -150,7 +149,7 @@ class Probes:
         """What reaches the outputs along one side; None where it costs too much."""
         if marks is None:
             return reaching
-        # a product of matrices is quick: about a hundred multiply-adds for what one number costs elsewhere
+        # matrix products are fast: about 100 multiply-adds cost as much as one number elsewhere
         self.left -= marks.size * reaching.shape[1] // 100
         return (marks @ reaching.astype(np.float32)) > 0 if self.left > 0 else None
 
@@ -176,13 +175,13 @@ def _probe(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any,
 
 
 def _strip(volumes: tuple[Volume, ...], side: int) -> tuple[Volume, ...]:
-    """The volumes with little of the side that is not looked at."""
+    """The volumes with the side that is not measured cut to STRIP."""
     other = ("width", "height")[side]
     return tuple([x._replace(**{other: min(STRIP, x[1 - side])}) for x in volumes])
 
 
 def _probe_side(layer: Layer, volumes: tuple[Volume, ...], number: int, side: int) -> Any:
-    """The marks along one side; None where it costs too much or where nothing comes out."""
+    """The marks along one side; None where that costs too much or the output is empty."""
     size = volumes[number][side]
     each = sum(x.elements for x in volumes)
     if size * each > MOST_ELEMENTS:
@@ -191,7 +190,7 @@ def _probe_side(layer: Layer, volumes: tuple[Volume, ...], number: int, side: in
     arrays = layer.parameters(*volumes) + layer.buffers(*volumes)
     parameters = {array.name: random.uniform(0.5, 1.5, array.shape) for array in arrays}
     base = [random.uniform(0.5, 1.5, (1, x.depth, x.height, x.width)) for x in volumes]
-    # more than everything else: so that a maximum changes too
+    # larger than everything else, so that a maximum changes too
     change = random.uniform(2, 3, base[number].shape)
     step = 1 if layer.mixes_images else max(1, AT_ONCE // each)
     try:

@@ -1,4 +1,4 @@
-"""The run of a net in NumPy, forward, with what really happened at each layer."""
+"""The forward run of a net in NumPy, with measurements at each layer."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class LayerMeasurement(NamedTuple):
-    """What really happened at one layer.
+    """The measurement of one layer.
 
-    ``shape`` is batch x height x width x depth of the array that came out, ``array_bytes`` its size. ``elements`` are
+    ``shape`` is batch x height x width x depth of the output array, ``array_bytes`` its size. ``elements`` are
     those of each parameter and buffer array. ``multiply_adds`` are for the whole batch. ``shares_memory`` says whether
-    the output lies in the memory of an input. ``live_bytes`` is the memory of all activations that exist when the
-    layer has run, each stretch of memory once.
+    the output lies in the memory of an input. ``live_bytes`` is the memory of all activations that exist after the
+    layer has run; shared memory counts once.
     """
 
     name: str
@@ -36,10 +36,10 @@ class LayerMeasurement(NamedTuple):
 
 
 class Measurement(NamedTuple):
-    """What really happened in one run: a record for each layer that ran, in order.
+    """The measurement of one run: a record for each layer that ran, in order.
 
-    ``outputs`` are the arrays that nothing reads, and those that were to be kept; ``peak_bytes`` is the most memory
-    that activations had between two layers, and ``is_finite`` whether all outputs are finite numbers.
+    ``outputs`` are the arrays that nothing reads, and those to keep; ``peak_bytes`` is the peak of ``live_bytes``, and
+    ``is_finite`` whether all outputs are finite numbers.
     """
 
     batch: int
@@ -51,7 +51,7 @@ class Measurement(NamedTuple):
 
 
 def draw_images(report: Report, *, seed: int = 0, batch: int | None = None, dtype: str | None = None) -> dict[str, Any]:
-    """For each input of a net a batch of random images, evenly between -1 and 1: batch x height x width x depth."""
+    """A batch of random images for each input, uniform between -1 and 1: batch x height x width x depth."""
     random = np.random.default_rng((seed, 1))
     number_type: Any = np.dtype(dtype or report.dtype)
     images = {}
@@ -74,12 +74,12 @@ def run(
 ) -> Measurement:
     """Runs a net forward, layer by layer, as at test time.
 
-    ``images`` holds an array batch x height x width x depth for each input; they are copied. An array is given up when
-    its last reader has read it, unless ``keep`` wants the output of the layer of that name. Layers that the report says
+    ``images`` holds an array batch x height x width x depth for each input; they are copied. An array is freed after
+    its last reader, unless ``keep`` wants the output of the layer of that name. Layers that the report says
     work in place do. ``training_only`` says whether layers that run in training alone run too. ``progress`` is told the
     number and the name of each layer before it runs.
 
-    Nothing here asks the layers what they think they give: shapes and counts come from the arrays.
+    Shapes and counts are taken from the arrays, never from the layers' shape rules.
     """
     rows = report.layers
     runs = [training_only or not row.training_only for row in rows]
@@ -105,7 +105,7 @@ def run(
         meter.reset()
         if row.in_place and not row.layer.is_view_at_test_time:
             parameters = {**parameters, "out": inputs[0]}
-        with np.errstate(all="ignore"):  # whether all is finite is said once, at the end
+        with np.errstate(all="ignore"):  # finite or not is reported once, at the end
             output = row.layer.forward(meter, *inputs, **parameters)
         shares = bool(row.sources) and any(np.may_share_memory(output, x) for x in inputs)
         arrays[row.index] = output
@@ -141,12 +141,12 @@ def run(
 
 
 def _laid_out(images: Any) -> Any:
-    """A copy of the images with each map in one stretch of memory."""
+    """A copy of the images with each map contiguous in memory."""
     return pixels(np.array(planes(images), order="C", copy=True))
 
 
 def _bytes_of(arrays: Any) -> int:
-    """The memory behind arrays, each stretch of it once."""
+    """The memory of arrays; shared memory counts once."""
     owners = {}
     for array in arrays:
         while array.base is not None:

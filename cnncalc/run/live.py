@@ -1,4 +1,4 @@
-"""How many bytes of arrays are alive: what NumPy itself tells Python's memory tracer."""
+"""Live bytes of arrays, as NumPy reports them to tracemalloc."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 
 DOMAIN = np.lib.tracemalloc_domain
-"""Under which NumPy reports the memory of the elements of arrays, and nothing else."""
+"""The tracemalloc domain of array data in NumPy."""
 
 
 class Watch:
-    """Measures live bytes of arrays that were made since it was made, at every operation of a step.
+    """Measures live bytes of arrays created after it, at every operation of a step.
 
-    ``levels`` has for each name and phase the most that was alive when all was there that the operation gives;
-    ``marks`` the bytes at single moments. ``scratch`` is the most that an operation had beside that for a moment, for
-    itself, and ``scratch_at`` where. Small things of Python's own are in ``scratch``, since the tracer tells no
-    highest level of arrays alone.
+    ``levels`` has for each name and phase the most live bytes at the end of an operation; ``marks`` the bytes at
+    named points. ``scratch`` is the most that an operation needed temporarily beyond that, and ``scratch_at`` where.
+    Small Python objects are included in ``scratch``, since tracemalloc has no peak for arrays alone.
     """
 
     def __init__(self) -> None:
@@ -39,12 +38,12 @@ class Watch:
             tracemalloc.stop()
 
     def live(self) -> int:
-        """Bytes of arrays that are alive."""
+        """Live bytes of arrays."""
         collects = gc.isenabled()
-        gc.disable()  # which would look through the thousands of records of a snapshot again and again
+        gc.disable()  # filtering a snapshot would scan its thousands of records repeatedly
         try:
             traces = tracemalloc.take_snapshot().traces
-            # the records themselves, since making an object of each takes longer than all else
+            # raw records, since creating an object for each takes most of the time
             records: list[Any] | None = getattr(traces, "_traces", None)
             if records is None:
                 total = sum([trace.size for trace in traces if trace.domain == DOMAIN])
@@ -56,11 +55,11 @@ class Watch:
                 gc.enable()
 
     def begin(self) -> None:
-        """An operation begins."""
+        """Call when an operation begins."""
         tracemalloc.reset_peak()
 
     def end(self, name: str, phase: str) -> None:
-        """All that an operation gives is there, and all that it needs is still there."""
+        """Call after the outputs of an operation exist, before its inputs are freed."""
         now, most = tracemalloc.get_traced_memory()
         live = self.live()
         self.levels[name, phase] = max(live, self.levels.get((name, phase), 0))
@@ -69,5 +68,5 @@ class Watch:
             self.scratch, self.scratch_at = most - now, (name, phase)
 
     def mark(self, moment: str) -> None:
-        """Notes the bytes at a moment."""
+        """Records the live bytes under a name."""
         self.marks[moment] = self.live()

@@ -1,18 +1,18 @@
-"""A NumPy that counts the multiply-adds it is asked for."""
+"""A wrapper of NumPy that counts multiply-adds."""
 
 from __future__ import annotations
 
 from typing import Any
 
 UNCOUNTED = ("dot", "einsum", "inner", "outer", "tensordot", "vdot", "vecdot", "matvec", "vecmat")
-"""Ways to multiply and add that the meter has no count for, so that no layer may take them."""
+"""Functions that multiply and add but are not counted; layers must not call them."""
 
 
 class Meter:
-    """Stands in for the module ``numpy`` where a layer runs.
+    """Replaces the module ``numpy`` while a layer runs.
 
-    ``contracted`` are the multiply-adds of matrix products, ``products`` the elements that :meth:`multiply` made; both
-    are taken from the shapes of the arrays that are handed over. All other names are NumPy's own.
+    ``contracted`` are the multiply-adds of matrix products, ``products`` the elements that :meth:`multiply` returned;
+    both are computed from the shapes of the arguments. All other names are those of NumPy.
     """
 
     def __init__(self, numpy: Any) -> None:
@@ -28,7 +28,7 @@ class Meter:
         return value
 
     def reset(self) -> None:
-        """Begins to count from 0."""
+        """Resets the counts to 0."""
         self.contracted = self.products = 0
 
     def matmul(self, a: Any, b: Any, *, out: Any = None) -> Any:

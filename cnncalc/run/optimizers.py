@@ -1,7 +1,7 @@
-"""One step of each optimizer in NumPy, in blocks that stay in a core's cache.
+"""One step of each optimizer in NumPy, in blocks that fit the cache of a core.
 
-Beside the state nothing of the size of a parameter is made: each block is read, worked on and written back. Formulas
-and default numbers are those of PyTorch 2.13 (``torch.optim``).
+No temporary of the size of a parameter is created. Formulas and default numbers are those of PyTorch 2.13
+(``torch.optim``).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BLOCK_BYTES = 256 << 10
-"""So many bytes of a parameter are worked on at a time."""
+"""Bytes of a parameter processed at a time."""
 
 
 class Rates(NamedTuple):
-    """The numbers of an optimizer: ``rate`` of learning, ``decay`` of weights, and one or two of its own."""
+    """The hyperparameters of an optimizer: learning ``rate``, weight ``decay``, and one or two more."""
 
     rate: float
     first: float = 0.0
@@ -46,7 +46,7 @@ RATES = {
     "nadam": Rates(2e-3, 0.9, 0.999),
     "radam": Rates(1e-3, 0.9, 0.999),
 }
-"""What PyTorch takes unless told otherwise; momentum 0.9."""
+"""The defaults of PyTorch; momentum 0.9."""
 
 
 class Optimizer:
@@ -71,7 +71,7 @@ class Optimizer:
             state += [np.zeros_like(parameter) for _ in range(self.kind.state)]
 
     def step(self, gradients: list[Any]) -> None:
-        """Changes the parameters by their gradients, which stay as they are."""
+        """Updates the parameters by their gradients, which are not modified."""
         if self.steps == 0 and not self.kind.starts_full:
             self._begin()
         self.steps += 1
@@ -88,7 +88,7 @@ class Optimizer:
                 update(some, slope, *kept)
 
     def _update(self) -> Callable[..., None]:
-        """What one step does to a block p of a parameter, with its gradient g and its state."""
+        """Updates a block p of a parameter, with its gradient g and its state."""
         rate, first, second, epsilon, _ = self.rates
         name, t = self.kind.name, self.steps
 
@@ -152,7 +152,7 @@ class Optimizer:
 
         def radam(p: Any, g: Any, mean: Any, square: Any) -> None:
             moments(g, mean, square)
-            # as long as too few squares are known for a variance, a step without it; Source: Liu et al. 2019
+            # while there are too few squares for a variance, a step without it; Source: Liu et al. 2019
             most = 2 / (1 - second) - 1
             length = most - 2 * t * second**t / right
             if length > 5:

@@ -1,4 +1,4 @@
-"""The processor's widest arithmetic, for the BLAS that NumPy brings along. To be asked before NumPy is imported."""
+"""Selects the widest vector kernels of NumPy's OpenBLAS; must run before NumPy is imported."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import sys
 from contextlib import suppress
 
 VARIABLE = "OPENBLAS_CORETYPE"
-"""What tells OpenBLAS, when NumPy is imported, which kernels to use."""
+"""The environment variable by which OpenBLAS selects its kernels when NumPy is imported."""
 
 NEEDED = frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"})
-"""What the kernels for SkylakeX use."""
+"""Instruction sets that the SkylakeX kernels need."""
 
 
 def widest_kernels(cpuinfo: str) -> str | None:
-    """The kernels that OpenBLAS should take where it would not find out by itself; None where it does.
+    """The kernels to request where OpenBLAS would choose slower ones, else None.
 
-    It knows Intel's processors, but takes recent ones of AMD for old ones without AVX-512, whose kernels are half as
+    It detects Intel processors, but treats recent AMD processors as old ones without AVX-512, whose kernels are half as
     fast.
     """
     flags: set[str] = set()

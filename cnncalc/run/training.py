@@ -1,7 +1,7 @@
-"""One training step of a net in NumPy: forward, loss, backward, optimizer, with what is alive at every moment.
+"""One training step of a net in NumPy: forward, loss, backward, optimizer, with live memory at every operation.
 
-The order of things, and when arrays die, are those that :mod:`cnncalc.memory.replay` says for the profile ``numpy``,
-but nothing here asks it. An array dies when nothing refers to it any more, as always in Python.
+The order of operations and the lifetimes of arrays are those that :mod:`cnncalc.memory.replay` predicts for the profile
+``numpy``, but it is not used here. An array is freed when nothing refers to it any more.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from cnncalc.run.weights import Weights
 
 HEAD_WEIGHT = 0.3
-"""How much an auxiliary head counts in the loss. Source: Szegedy et al. 2014, section 5."""
+"""The weight of an auxiliary head in the loss. Source: Szegedy et al. 2014, section 5."""
 
 
 class Storage:
-    """The memory of a gradient: how many values have it, and whether it is all theirs."""
+    """The memory of a gradient: how many values use it, and whether they use all of it."""
 
     __slots__ = ("holders", "whole")
 
@@ -37,14 +37,14 @@ class Storage:
 
 
 class Gradient(NamedTuple):
-    """A gradient of a value, or what there is of it so far, and the memory that it lies in."""
+    """The gradient of a value, accumulated so far, and its memory."""
 
     array: Any
     storage: Storage
 
 
 class Step(NamedTuple):
-    """What one step gave: the loss before it, and the bytes that were kept for backward."""
+    """The result of one step: the loss before it, and the bytes kept for backward."""
 
     loss: float
     saved_bytes: int
@@ -53,9 +53,9 @@ class Step(NamedTuple):
 class Trainer:
     """A net in training: its weights, the gradients of the last step, the optimizer.
 
-    A final softmax is left out, since the loss, the mean cross-entropy over each output, has it in it. Outputs of heads
-    that are there for training alone count :data:`HEAD_WEIGHT`. ``watch`` is told when an operation begins and when all
-    that it gives is there. ``random`` decides what dropouts leave.
+    A final softmax is left out, since it is part of the loss, the mean cross-entropy over each output. Outputs of
+    auxiliary heads have the weight :data:`HEAD_WEIGHT`. ``watch`` is called at the begin and end of each operation.
+    ``random`` draws the masks of dropout.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Trainer:
         self.random = random or np.random.default_rng(0)
         rows = report.layers
         readers = report.graph.readers
-        self.place = list(range(len(rows)))  # the value that a row gives
+        self.place = list(range(len(rows)))  # the value of each row
         self.outputs: list[LayerReport] = []
         for row in rows:
             if readers[row.index]:
@@ -126,12 +126,12 @@ class Trainer:
         return Step(loss, saved)
 
     def begin(self) -> None:
-        """An operation begins."""
+        """Call when an operation begins."""
         if self.watch is not None:
             self.watch.begin()
 
     def end(self, name: str, phase: str) -> None:
-        """All that an operation gives is there, and all that it needs is still there."""
+        """Call after the outputs of an operation exist, before its inputs are freed."""
         if self.watch is not None:
             self.watch.end(name, phase)
 
@@ -154,8 +154,8 @@ class Pass:
         self.values: list[Any] = []  # of the loss
         self.kept_terms: dict[int, Any] = {}
         self.logits: list[Any] = []
-        self.grads: dict[int, Gradient] = {}  # of values, as far as they are known
-        self.brief: dict[str, Any] = {}  # what a layer has made that is not kept
+        self.grads: dict[int, Gradient] = {}  # of values, accumulated so far
+        self.brief: dict[str, Any] = {}  # results of a layer that are not kept
         self.total = 0  # the value that is the loss
         self.loss: Any = None
 
@@ -190,7 +190,7 @@ class Pass:
         return float(self.loss)
 
     def _run(self, row: LayerReport) -> None:
-        """Runs one layer. What its ``keeping`` says is kept if a gradient reaches its output."""
+        """Runs one layer, and keeps what it declares if a gradient reaches its output."""
         layer, trainer = row.layer, self.trainer
         parameters = trainer.weights[row.index]
         inputs = [self.arrays[source] for source in row.sources]
@@ -224,7 +224,7 @@ class Pass:
         )
 
     def saved_bytes(self) -> int:
-        """The memory of all arrays that are kept for backward, each stretch of it once."""
+        """The memory of all arrays kept for backward; shared memory counts once."""
         arrays: list[Any] = []
         for saved in self.saved.values():
             arrays += [*saved.inputs, saved.output, *saved.extras.values()]
@@ -240,9 +240,9 @@ class Pass:
         return sum(owners.values())
 
     def _loss(self) -> None:
-        """Mean cross-entropy over each output, those of heads weighted; all added up.
+        """The sum of the mean cross-entropies of all outputs, those of heads weighted.
 
-        Each step of it makes an array: the logarithm of softmax, the mean over images and pixels, weight, sum.
+        Each step creates an array: the logarithm of softmax, the mean over images and pixels, weight, sum.
         """
         trainer = self.trainer
         total: int | None = None
@@ -290,13 +290,13 @@ class Pass:
         return len(self.values) - 1
 
     def _scalar(self, number: int) -> None:
-        """A number of the loss as an array, which has memory that can be counted."""
+        """Makes a number of the loss an array, so that its memory is counted."""
         self.values[number] = np.array(self.values[number])
 
     # backward
 
     def backward(self) -> None:
-        """Runs all back in reverse order; gradients of parameters are left in the trainer."""
+        """Runs backward in reverse order; gradients of parameters are stored in the trainer."""
         trainer = self.trainer
         seed = np.ones((), self.loss.dtype)
         storage = Storage()
@@ -345,7 +345,7 @@ class Pass:
         self._hand_on(row, row.index, Gradient(result, Storage()), "loss")
 
     def _back(self, row: LayerReport) -> None:
-        """Backward of one layer: all that it gives is made while the gradient that came in and what was kept live."""
+        """Backward of one layer: its results are created while the incoming gradient and the kept arrays live."""
         trainer, layer = self.trainer, row.layer
         incoming, saved = self.grads.pop(row.index), self.saved.pop(row.index)
         keeping = layer.keeping(row.input_volumes, row.output, learns=saved.learns)
@@ -382,7 +382,7 @@ class Pass:
             known += found.pop(name)
 
     def _hand_on(self, row: LayerReport, value: int, gradient: Gradient, name: str) -> None:
-        """Adds a gradient to what there is of that of a value; into it, where it has that memory for itself."""
+        """Adds a gradient to that of a value, in place where nothing else uses that memory."""
         trainer = self.trainer
         before = self.grads.get(value)
         if before is None:
@@ -426,7 +426,7 @@ def log_softmax_backward(output: Any, gradient: Any) -> Any:
 
 
 def draw_targets(report: Report, outputs: Iterable[LayerReport], *, seed: int = 0) -> dict[tuple[int, int], Any]:
-    """Random classes for the loss: for each height and width that an output has, batch x height x width of them."""
+    """Random classes for the loss: batch x height x width for each height and width of an output."""
     random = np.random.default_rng((seed, 2))
     classes: dict[tuple[int, int], int] = {}
     for row in outputs:

@@ -1,4 +1,4 @@
-"""From a report to a verification: build the net, run it, look at it, compare."""
+"""Verification of a report: build the net, run it, measure it, compare."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
 
 DTYPES = ("float32", "float64")
-"""What a net can be run in."""
+"""Data types of a run."""
 
 SCRATCH_BYTES = 64 << 20
-"""What windows laid out for BLAS and the like need beside the volumes."""
+"""Temporary buffers beside the volumes, such as windows copied for BLAS."""
 
 
 def verify(
@@ -32,11 +32,11 @@ def verify(
     progress: Callable[[str, int, str], None] | None = None,
     memory: int | None = None,
 ) -> Verification:
-    """Builds a net with seeded random weights, runs it in NumPy, and holds every number of the report against the run.
+    """Builds a net with seeded random weights, runs it in NumPy, and compares every number of the report with the run.
 
-    The batch and the data type (float32 or float64) are the report's. ``progress`` is told what is being done (``run``
-    or ``receptive field``), and the number and the name of the layer. ``memory`` is how many bytes the run may need
-    (default: what the machine has left).
+    The batch and the data type (float32 or float64) are the report's. ``progress`` is called with the stage (``run`` or
+    ``receptive field``), and the number and the name of the layer. ``memory`` limits the bytes of the run (default:
+    what is available).
 
     Raises ValueProblem for another data type, DesignError where the run would need more memory than there is.
     """
@@ -72,7 +72,7 @@ def _too_large(report: Report, needed: int, limit: int) -> DesignError:
 
 
 def needed_bytes(report: Report) -> int:
-    """About how much memory a run needs: parameters, the activations that exist at once, and room to work in."""
+    """Approximate memory of a run: parameters, live activations and temporary buffers."""
     each = bytes_per_element(report.dtype)
     elements = sum([row.parameters + row.buffers for row in report.layers])
     readers = [0] * len(report.layers)
@@ -99,7 +99,7 @@ def needed_bytes(report: Report) -> int:
 
 
 def available_bytes() -> int:
-    """How much memory the machine, or the container that this process lives in, has left; 8 GiB if it does not say."""
+    """Available memory of the machine or container; 8 GiB if unknown."""
     limits = []
     with suppress(OSError, ValueError), open("/proc/meminfo", encoding="ascii") as file:
         limits += [int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:")]

@@ -1,4 +1,4 @@
-"""A whole training step measured, and held against what the replay says of it."""
+"""Measures a training step and compares it with the replay."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Comparison(NamedTuple):
-    """One number of bytes as the replay says it and as it was measured."""
+    """A number of bytes as predicted by the replay and as measured."""
 
     quantity: str
     expected: int
@@ -36,11 +36,11 @@ class Comparison(NamedTuple):
 
 
 class TrainingVerification(NamedTuple):
-    """What came of holding the replay of a training step against the run of two steps.
+    """The result of comparing the replay of a training step with a run of two steps.
 
-    ``moments`` is how many layers were looked at, forward and backward, and ``wrong`` holds those at which not as many
-    bytes were alive as the replay says. ``scratch_bytes`` is the most that a kernel had for itself for a moment, at
-    ``scratch_at``, and ``highest_bytes`` the most that was alive with that. ``losses`` are those of both steps.
+    ``moments`` is the number of layers compared, forward and backward; ``wrong`` lists those whose live bytes differ.
+    ``scratch_bytes`` is the largest temporary buffer of an operation, at ``scratch_at``, and ``highest_bytes`` the peak
+    with such buffers. ``losses`` are those of both steps.
     """
 
     name: str
@@ -58,7 +58,7 @@ class TrainingVerification(NamedTuple):
 
     @property
     def agrees(self) -> bool:
-        """Whether every number was met to the byte."""
+        """Whether every number agrees to the byte."""
         return not self.wrong and all(each.agrees for each in self.comparisons)
 
     @property
@@ -77,8 +77,8 @@ def verify_training(
 ) -> TrainingVerification:
     """Trains a net with random weights, images and classes for two steps and measures the memory of its arrays.
 
-    The second step is held against the replay of the profile ``numpy``; the first, in which the optimizer makes its
-    state, against what the replay says of a first step. Batch and data type (float32 or float64) are the report's.
+    The second step is compared with the replay of the profile ``numpy``; the first, in which the optimizer creates
+    its state, with the replay of a first step. Batch and data type (float32 or float64) are the report's.
 
     Raises ValueProblem for another data type or an unknown optimizer, DesignError where it needs more memory than there
     is.

@@ -1,4 +1,4 @@
-"""Parameters of a net for a run: seeded random numbers of a size that keeps a deep net finite."""
+"""Random parameters for a run, scaled so that a deep net stays finite."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cnncalc.layers.base import Parameter
 
 Weights: TypeAlias = "tuple[dict[str, Any], ...]"
-"""For each row of a report its arrays by name. Rows that share parameters hold the very same arrays."""
+"""The arrays of each row by name. Rows that share parameters have the same arrays."""
 
 RANGES: dict[str, tuple[float, float]] = {
     "bias": (-0.1, 0.1),
@@ -26,10 +26,10 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 def build(report: Report, *, seed: int = 0, dtype: str | None = None) -> Weights:
-    """The parameters and buffers of a net, drawn anew for each seed; shared ones exist once.
+    """Random parameters and buffers of a net for a seed; shared ones exist once.
 
-    Weights lie evenly between -sqrt(6/n) and sqrt(6/n), where n inputs are added up, so that the activations neither
-    grow nor shrink from layer to layer. ``dtype`` is float32 or float64 (default: the report's).
+    Ranges are those of RANGES and of :meth:`Layer.weight_range`. ``dtype`` is float32 or float64 (default: the
+    report's).
 
     Source: He et al. 2015, "Delving Deep into Rectifiers", section 2.2.
     """
@@ -45,7 +45,7 @@ def build(report: Report, *, seed: int = 0, dtype: str | None = None) -> Weights
 
 
 def _owner(report: Report, row: LayerReport) -> LayerReport:
-    """The row whose parameters a row uses: itself, or the one that it shares with."""
+    """The row that owns the parameters of a row."""
     while (share := report.graph.nodes[row.index].share) is not None:
         row = report.layers[share]
     return row
