@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from math import prod
-from typing import NamedTuple
+
+from cnncalc.records import NamedTuple
 
 
 class Count(NamedTuple):

@@ -47,8 +47,8 @@ class Factor(Layer):
     def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
         return 0.5, 1.5
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        return pixels(xp.multiply(planes(inputs[0]), parameters["factor"][:, None, None]))
+    def forward(self, xp: Any, x: Any, *, factor: Any) -> Any:
+        return pixels(xp.multiply(planes(x), factor[:, None, None]))
 
     def keeping(
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True

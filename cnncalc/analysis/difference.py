@@ -8,9 +8,10 @@ into a plain chain by what stands around it, although all names that are counted
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.alignment import ascending, filled, gaps
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

@@ -6,7 +6,7 @@ Errors hold the problems of the text and, as far as the layers are known, those 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, Problem, did_you_mean
 from cnncalc.language import catalogue
@@ -14,6 +14,7 @@ from cnncalc.language.files import read_bytes
 from cnncalc.language.limits import YAML_BYTES
 from cnncalc.language.reading import read_design, read_pattern
 from cnncalc.language.settings import DEFAULT_SETTINGS
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which layers need no memory of their own, and which run at test time."""
+"""Which layers work in the memory of their input, and which run at test time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Placement:
         self._is_sole = [False] * len(readers)  # whether only readers of this node read the memory of its output
 
     def is_only_reader(self, source: int) -> bool:
-        """Whether a reader of a node is the only one of the memory in which that node's output lies."""
+        """Whether the memory of a node's output has a single reader, counting the readers of views of it."""
         return self._readers[source] == 1 and self._is_sole[source]
 
     def in_place(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
 from cnncalc.analysis.reach import LONGEST_PERIOD, MOST_INTERVALS, PIXEL, Reach, joined, through
 from cnncalc.analysis.volumes import Shaped, depth_last, propagate
 from cnncalc.errors import DesignError, Problem
+from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, plural
 
 if TYPE_CHECKING:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.analysis.cost import Cost, cost_of
 from cnncalc.errors import DesignError, Problem, ShapeError, in_text_order
 from cnncalc.graph import Draft, Graph
 from cnncalc.layers.input import Input
+from cnncalc.records import NamedTuple
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:

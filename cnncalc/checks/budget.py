@@ -7,11 +7,12 @@ key, limit or option that it does not know.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.checks.measure import KEYS, Measure
 from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean, in_text_order
 from cnncalc.graph import RawValue
+from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, visible
 from cnncalc.units import MOST_DIGITS, format_bytes, parse_bytes, parse_count, short
 

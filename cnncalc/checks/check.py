@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from cnncalc.analysis.loading import load
 from cnncalc.analysis.report import account
@@ -17,6 +17,7 @@ from cnncalc.checks.measure import Measure, Meter, default_measures
 from cnncalc.checks.rules import RULES, run_rules
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem, did_you_mean
 from cnncalc.language.files import read_text
+from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import percent
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.checks.budget import Budget, read_budget
 from cnncalc.errors import DesignError, Problem, did_you_mean, in_text_order
 from cnncalc.graph import RawValue
 from cnncalc.language.files import read_text
 from cnncalc.language.limits import NESTING, YAML_BYTES
+from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Place(NamedTuple):
     is_header: bool = False
 
 
-class _Walker:
+class _KeyScanner:
     """Finds the place of each key in a TOML text; stops at a syntax error, which tomllib reports."""
 
     def __init__(self, text: str) -> None:
@@ -63,7 +64,7 @@ class _Walker:
         self.places: list[Place] = []
         self.too_deep: int | None = None
 
-    def walk(self) -> list[Place]:
+    def scan(self) -> list[Place]:
         """Every key of the text, in order."""
         prefix: tuple[str, ...] = ()
         while True:
@@ -171,8 +172,8 @@ class _Reader:
         self.root = root
         self.places: dict[tuple[str, ...], Place] = {}
         self.problems: list[Problem] = []
-        walker = _Walker(source.text)
-        for place in walker.walk():
+        scanner = _KeyScanner(source.text)
+        for place in scanner.scan():
             if place.path[: len(root)] != root:
                 continue
             before = self.places.get(place.path)
@@ -181,9 +182,9 @@ class _Reader:
                 message = f"the key '{place.path[-1]}' is repeated; it is already on line {line}"
                 self.problems.append(Problem("repeated-key", message, self._span(place.start, place.end)))
             self.places.setdefault(place.path, place)
-        if walker.too_deep is not None:
+        if scanner.too_deep is not None:
             message = f"a key has at most {NESTING} parts"
-            self.problems.append(Problem("limit", message, self._span(walker.too_deep, walker.too_deep + 1)))
+            self.problems.append(Problem("limit", message, self._span(scanner.too_deep, scanner.too_deep + 1)))
 
     def _span(self, start: int, end: int) -> Span:
         return Span(self.source, start, max(start + 1, end))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.checks.findings import Share
 from cnncalc.memory.optimizers import OPTIMIZERS, optimizer_named
 from cnncalc.memory.options import PROFILE_NAMES, TRAINABLE_TYPES
 from cnncalc.memory.report import STEP, Options, Simulation, notes_rule
+from cnncalc.records import NamedTuple
 from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element
 
 if TYPE_CHECKING:

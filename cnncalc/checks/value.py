@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.analysis.report import require_layer
 from cnncalc.checks.measure import KEYS, Measure, Meter, last_window
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.documents import SYNTAXES
 from cnncalc.documents.marker import Marker
 from cnncalc.errors import Problem, ValueProblem, did_you_mean, in_text_order
+from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span
 
 if TYPE_CHECKING:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.documents.scan import scan
 from cnncalc.errors import Problem
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

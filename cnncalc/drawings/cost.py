@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.drawings.axes import TURNED_PITCH, Stretch, byte_ticks, count_ticks, draw_value_axis, name_axis
 from cnncalc.drawings.canvas import Canvas, number, shown
 from cnncalc.formats.notation import UNIT_RULES
+from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes, percent, plural, short
 from cnncalc.views.layer_table import rows_of
 
@@ -104,7 +105,7 @@ def _charts(report: Report, rows: Sequence[Row], units: str) -> tuple[Chart, Cha
 def _note(report: Report, axis: Axis, left_out: int, what: str, units: str) -> str:
     lines = [
         f"Activation memory: bytes ({UNIT_RULES[units]}) of the output volumes of {plural(report.batch, 'image')} in "
-        f"{report.dtype}, one forward pass; parameters: counts, K, M and G by 1000. Right: share of the total.",
+        f"{report.dtype}, one forward pass; parameters: K, M and G are powers of 1000. Right: share of the total.",
         f"Left out: {plural(left_out, what)} without parameters and without memory (in place, views, dropout)."
         if left_out
         else "",

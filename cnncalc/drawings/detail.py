@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.drawings.parts import Cell, Edge, Part, Run, cells_of, chains_joined, contracted, folded, parts_of
 from cnncalc.drawings.routing import Routing, routing_of
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.drawings.canvas import shown
 from cnncalc.drawings.detail import Limits, details_of
 from cnncalc.drawings.layout import LABEL_SIZE, Box, Group, Piece, evenly_filled, reach_of, spans
 from cnncalc.drawings.metrics import width_of
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,9 +42,9 @@ NARROWEST = 14.0
 COLUMN_GAP = 12.0
 """The gap between two columns of the page."""
 ASPECT = 1.25
-"""The height of a page in terms of its width."""
+"""The wanted ratio of the height of a page to its width."""
 WORTH_A_COLUMN = 0.75
-"""More columns must reduce the height to this share of it."""
+"""More columns are used only if they reduce the height to this share."""
 
 
 class Page(NamedTuple):

@@ -5,9 +5,10 @@ Positions are along the main line (to the right, or downward) and across it (dow
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.drawings.routing import ENTRY
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.drawings.axes import Stretch, byte_ticks, draw_value_axis, name_axis
 from cnncalc.drawings.canvas import Canvas, number, shown
@@ -11,6 +11,7 @@ from cnncalc.drawings.palette import FONTS
 from cnncalc.drawings.samples import CATEGORIES, inference_samples, training_samples
 from cnncalc.formats.notation import UNIT_RULES
 from cnncalc.memory.report import STEP
+from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes, plural
 
 if TYPE_CHECKING:

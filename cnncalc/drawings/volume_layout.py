@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.drawings.canvas import shown
 from cnncalc.drawings.detail import Limits, details_of
 from cnncalc.drawings.layout import LABEL_SIZE, Box, Group, Piece, evenly_filled, spans
 from cnncalc.drawings.metrics import LINE, cut, width_of
 from cnncalc.drawings.routing import Routing
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

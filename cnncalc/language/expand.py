@@ -5,7 +5,7 @@ Volumes are not known yet; a layer that depends on one (``CONV1-{depth//2}``) be
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import DesignError, Problem, in_text_order
 from cnncalc.graph import Draft, Graph, Node, in_running_order
@@ -39,6 +39,15 @@ def expand(design: Design, settings: Settings, earlier: Sequence[Problem] = ()) 
 def _partial(design: Design, nodes: tuple[Node, ...]) -> Graph:
     """What is known of a broken design."""
     return Graph(design.name, nodes, design.title, design.source, budget=design.budget, ignore=design.ignore)
+
+
+class Site(NamedTuple):
+    """Where an item is expanded: the values of names, the scope, the round of a repeat, whether it begins a chain."""
+
+    environment: Environment
+    scope: Scope
+    number: int | None = None
+    at_head: bool = False
 
 
 class Expander:
@@ -109,7 +118,7 @@ class Expander:
         if begins_with_input(self.design.items, self.planner):
             return []
         size = self.settings.input or self.design.input
-        syntax = LayerSyntax("INPUT", None, None, None, (), (), None, None, None, self._input_span())
+        syntax = LayerSyntax("INPUT", self._input_span())
         if size is None:
             # the key 'input' could not be read; the layers are checked all the same
             return [] if self.design.input_span is None else [self._broken(Plan(syntax), scope, [])]
@@ -145,7 +154,7 @@ class Expander:
         """The output ports of a chain with input ``ports``; several are the branches of a fork before its merge."""
         for place, item in enumerate(items):
             try:
-                ports = self._item(item, environment, scope, ports, at_head=place == 0)
+                ports = self._item(item, Site(environment, scope, None, place == 0), ports)
             except DesignError as error:
                 self.problems += error.every
                 if error.problems and error.problems[0].code == "limit":
@@ -154,31 +163,28 @@ class Expander:
                 ports = [self._placeholder(item, scope, ports)]
         return ports
 
-    def _item(
-        self, item: Item, environment: Environment, scope: Scope, ports: list[Any], *, at_head: bool
-    ) -> list[Any]:
+    def _item(self, item: Item, site: Site, ports: list[Any]) -> list[Any]:
         if len(ports) > 1 and not is_merge(item, self.planner):
             message = "a fork must be followed by CONCAT, ADD or MUL, which joins its branches"
             raise DesignError([Problem("fork-without-merge", message, item.unit.span)])
         if (item.optional or item.times is not None) and is_merge(item, self.planner):
             raise DesignError([])  # reported by the validation
         if item.optional:
-            if not self._is_there(item, environment):
+            if not self._is_there(item, site.environment):
                 return ports
-            result = self._unit(item.unit, environment, scope, ports, None, at_head=at_head)
-            return self._single(result, item)
-        if item.times is None:
-            return self._unit(item.unit, environment, scope, ports, None, at_head=at_head)
+            return self._single(self._unit(item.unit, site, ports), item)
+        return self._unit(item.unit, site, ports) if item.times is None else self._repeat(item, site, ports)
+
+    def _repeat(self, item: Item, site: Site, ports: list[Any]) -> list[Any]:
         label = label_of(item.unit, self.planner)
-        last, number = None, 0
-        for number, values in enumerate(rounds_of(item, environment)):
-            inside = environment.bound(**values) if values else environment
-            ports = self._unit(item.unit, inside, scope, ports, number, at_head=at_head and number == 0)
-            ports = self._single(ports, item)
-            last = inside
-        if label is not None and last is not None and ports:
-            name = self.names.label(label, last, scope, None)
-            self.names.name_repeat(name, number, ports[0], label.span)
+        last = None
+        for number, values in enumerate(rounds_of(item, site.environment)):
+            environment = site.environment.bound(**values) if values else site.environment
+            last = Site(environment, site.scope, number, site.at_head and number == 0)
+            ports = self._single(self._unit(item.unit, last, ports), item)
+        if label is not None and last is not None and last.number is not None and ports:
+            name = self.names.label(label, last.environment, site.scope, None)
+            self.names.name_repeat(name, last.number, ports[0], label.span)
         return ports
 
     def _single(self, ports: list[Any], item: Item) -> list[Any]:
@@ -190,32 +196,22 @@ class Expander:
             raise DesignError([Problem("fork-suffix", message, item.suffix_span, "put the merge inside")])
         return ports
 
-    def _unit(
-        self,
-        unit: LayerSyntax | GroupSyntax,
-        environment: Environment,
-        scope: Scope,
-        ports: list[Any],
-        number: int | None,
-        *,
-        at_head: bool,
-    ) -> list[Any]:
+    def _unit(self, unit: LayerSyntax | GroupSyntax, site: Site, ports: list[Any]) -> list[Any]:
         self.depth += 1
         if self.depth > NESTING + 1:
             raise DesignError([Problem("limit", f"groups and calls nest at most {NESTING} deep", unit.span)])
         try:
             if isinstance(unit, GroupSyntax):
-                return self._group(unit, environment, scope, ports, number)
+                return self._group(unit, site, ports)
             plan = self.planner.plan(unit)
             if plan.block is not None:
-                return self._call(plan, plan.block, environment, scope, ports, number)
-            return self._layer(plan, environment, scope, ports, number, at_head=at_head)
+                return self._call(plan, plan.block, site, ports)
+            return self._layer(plan, site, ports)
         finally:
             self.depth -= 1
 
-    def _group(
-        self, group: GroupSyntax, environment: Environment, scope: Scope, ports: list[Any], number: int | None
-    ) -> list[Any]:
+    def _group(self, group: GroupSyntax, site: Site, ports: list[Any]) -> list[Any]:
+        environment, scope, number, _ = site
         inside, name = scope, None
         if group.label is not None:
             name = self.names.label(group.label, environment, scope, number)
@@ -235,12 +231,11 @@ class Expander:
                     raise DesignError([Problem("no-input", message, group.span)])
                 result += ends
         if name is not None and group.label is not None:
-            self.names.name_stretch(name, start, result, group.label.span, is_output=True)
+            self.names.name_range(name, start, result, group.label.span, is_output=True)
         return result
 
-    def _call(
-        self, plan: Plan, block: Block, environment: Environment, scope: Scope, ports: list[Any], number: int | None
-    ) -> list[Any]:
+    def _call(self, plan: Plan, block: Block, site: Site, ports: list[Any]) -> list[Any]:
+        environment, scope, number, _ = site
         counted = scope.number(block.name)
         if plan.is_broken:
             return [self._broken(plan, scope, ports)]
@@ -267,7 +262,7 @@ class Expander:
             self.frozen -= frozen
             self.training_only -= extra
         span = plan.name.span if plan.name is not None else plan.syntax.span
-        self.names.name_stretch(name, start, result, span, is_output=plan.name is not None)
+        self.names.name_range(name, start, result, span, is_output=plan.name is not None)
         if plan.syntax.stated is not None:
             self._state(plan, result, start)
         if plan.share is not None:
@@ -288,8 +283,7 @@ class Expander:
         """Placeholder for an invalid item; suppresses follow-up errors."""
         unit = item.unit
         word = unit.word if isinstance(unit, LayerSyntax) else "[ ]"
-        syntax = LayerSyntax(word, None, None, None, (), (), None, None, None, unit.span)
-        return self._broken(Plan(syntax), scope, ports)
+        return self._broken(Plan(LayerSyntax(word, unit.span)), scope, ports)
 
     def _broken(self, plan: Plan, scope: Scope, ports: list[Any]) -> int:
         """Placeholder for an invalid layer; the layers behind it are not reported."""
@@ -298,16 +292,8 @@ class Expander:
         spec.ends = True
         return self.names.add_placeholder(spec, scope)
 
-    def _layer(
-        self,
-        plan: Plan,
-        environment: Environment,
-        scope: Scope,
-        ports: list[Any],
-        number: int | None,
-        *,
-        at_head: bool,
-    ) -> list[Any]:
+    def _layer(self, plan: Plan, site: Site, ports: list[Any]) -> list[Any]:
+        environment, scope, number, _ = site
         if plan.is_from and not plan.is_broken:
             return [self.names.reference(plan.inputs[0], environment, scope)]
         kind = plan.kind
@@ -315,7 +301,7 @@ class Expander:
             if kind is not None:
                 scope.number(kind.kind)
             return [self._broken(plan, scope, ports)]
-        inputs = self._entering(plan, kind, environment, scope, ports, at_head=at_head)
+        inputs = self._entering(plan, kind, site, ports)
         spec = Spec("", plan, kind, inputs)
         try:
             self._fill(spec, environment)
@@ -346,21 +332,12 @@ class Expander:
         default = self.design.defaults.get(kind.kind, {}).get("trainable")
         return default is not None and plan.frozen is None and not yes_or_no(default.value, "trainable", environment)
 
-    def _entering(
-        self,
-        plan: Plan,
-        kind: type[Layer],
-        environment: Environment,
-        scope: Scope,
-        ports: list[Any],
-        *,
-        at_head: bool,
-    ) -> list[Any]:
+    def _entering(self, plan: Plan, kind: type[Layer], site: Site, ports: list[Any]) -> list[Any]:
         """The input ports of a layer, by the rules of INPUT, merges and references."""
         syntax = plan.syntax
-        named = [self.names.reference(label, environment, scope) for label in plan.inputs]
+        named = [self.names.reference(label, site.environment, site.scope) for label in plan.inputs]
         if kind.is_input:
-            if named or (ports and not at_head and not syntax.in_file):
+            if named or (ports and not site.at_head and not syntax.in_file):
                 message = "INPUT begins the net or a branch; it takes no volume"
                 raise DesignError([Problem("wrong-inputs", message, syntax.span)])
             return []

@@ -6,14 +6,15 @@ and or not, a if c else b, min(..), max(..), parentheses
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.language.limits import EXPRESSION_DIGITS, NESTING
 from cnncalc.layers.keys import BOOLEAN_WORDS, Value, is_whole, shown, truth
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cnncalc.language.tokens import Token
     from cnncalc.source import Span, Text
@@ -50,56 +51,35 @@ class Code(NamedTuple):
 
 
 class Deferred:
-    """A value that depends on the volumes at ``entries``, which are ports of the expansion."""
+    """A value that depends on the volumes at ``entries``, which are ports of the expansion.
 
-    __slots__ = ("entries",)
+    ``resolve`` computes it from these volumes; it raises ValueProblem if it cannot.
+    """
 
-    def __init__(self, entries: Iterable[Any]) -> None:
+    __slots__ = ("entries", "resolve")
+
+    def __init__(self, entries: Iterable[Any], resolve: Callable[[Mapping[Any, Volume]], Value]) -> None:
         self.entries = tuple(dict.fromkeys(entries))
-
-    def resolve(self, volumes: Mapping[Any, Volume]) -> Value:
-        """The value for given volumes; raises ValueProblem if it cannot be computed."""
-        raise NotImplementedError
+        self.resolve = resolve
 
 
-class DeferredPart(Deferred):
+def deferred_side(name: str, entry: Any) -> Deferred:
     """The depth, height or width of the volume at a port."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str, entry: Any) -> None:
-        super().__init__((entry,))
-        self.name = name
-
-    def resolve(self, volumes: Mapping[Any, Volume]) -> Value:
-        return getattr(volumes[self.entries[0]], self.name)
+    return Deferred((entry,), lambda volumes: getattr(volumes[entry], name))
 
 
-class DeferredCode(Deferred):
-    """An expression over values some of which are deferred."""
+def deferred_code(code: Code, values: Mapping[str, Value]) -> Deferred:
+    """An expression with deferred values."""
 
-    __slots__ = ("code", "values")
+    def resolve(volumes: Mapping[Any, Volume]) -> Value:
+        return evaluate(code, {name: settled(value, volumes) for name, value in values.items()})
 
-    def __init__(self, code: Code, values: Mapping[str, Value]) -> None:
-        super().__init__(entries_of(values.values()))
-        self.code = code
-        self.values = values
-
-    def resolve(self, volumes: Mapping[Any, Volume]) -> Value:
-        return evaluate(self.code, {name: settled(value, volumes) for name, value in self.values.items()})
+    return Deferred(entries_of(values.values()), resolve)
 
 
-class DeferredList(Deferred):
-    """A list some of whose elements are deferred."""
-
-    __slots__ = ("items",)
-
-    def __init__(self, items: list[Value]) -> None:
-        super().__init__(entries_of(items))
-        self.items = items
-
-    def resolve(self, volumes: Mapping[Any, Volume]) -> Value:
-        return [settled(item, volumes) for item in self.items]
+def deferred_list(items: list[Value]) -> Deferred:
+    """A list with deferred elements."""
+    return Deferred(entries_of(items), lambda volumes: [settled(item, volumes) for item in items])
 
 
 def entries_of(values: Iterable[Value]) -> list[Any]:

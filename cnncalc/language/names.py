@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import MOST_PROBLEMS, DesignError, Problem, did_you_mean
 from cnncalc.language.limits import NAME_CHARACTERS
 from cnncalc.language.values import fixed_value_of
 from cnncalc.layers.keys import is_whole, shown
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +98,7 @@ class Names:
         self.inputs: list[int] = []
         self.meanings: dict[str, int | Reference] = {}
         self.written_at: dict[str, Span] = {}
-        self.stretches: dict[str, tuple[int, int]] = {}
+        self.ranges: dict[str, tuple[int, int]] = {}
         self.references: list[Reference] = []
         self.shared: list[_Shared] = []
         self.nameless_inputs: list[tuple[int, Scope]] = []
@@ -166,7 +167,7 @@ class Names:
             return
         block = name.rpartition(".")[0]
         while block:
-            if block in self.stretches:
+            if block in self.ranges:
                 return  # reported for the whole block
             block = block.rpartition(".")[0]
         if is_counted:
@@ -181,9 +182,9 @@ class Names:
                 hint = "inside a repeat put the index into the name, as in *3 as i and @a{i}, or name the repeat"
             self.problems.append(Problem("repeated-name", f"the name '{name}' is defined twice", span, hint))
 
-    def name_stretch(self, name: str, start: int, ports: list[Any], span: Span, *, is_output: bool) -> None:
+    def name_range(self, name: str, start: int, ports: list[Any], span: Span, *, is_output: bool) -> None:
         """Names a group or call whose layers begin at ``start``; the name refers to its last layer's volume."""
-        self.stretches[name] = (start, len(self.specs))
+        self.ranges[name] = (start, len(self.specs))
         if len(ports) == 1:
             self.define(name, ports[0], span)
             if is_output and isinstance(ports[0], int) and ports[0] >= start:
@@ -192,8 +193,8 @@ class Names:
     def name_repeat(self, name: str, last: int, port: Any, span: Span) -> None:
         """Defines the name of a repeat, without a number, as that of its last round."""
         self.define(name, port, span)
-        if f"{name}.{last}" in self.stretches:
-            self.stretches[name] = self.stretches[f"{name}.{last}"]
+        if f"{name}.{last}" in self.ranges:
+            self.ranges[name] = self.ranges[f"{name}.{last}"]
 
     # names used
 
@@ -287,7 +288,7 @@ class Names:
 
     def _shared_block(self, owner: Reference, span: Span) -> tuple[int, int] | None:
         """The range of layers that a name of ``share`` refers to; None, after a problem, if there is none."""
-        block: tuple[int, int] | None = self._find(owner, self.stretches)
+        block: tuple[int, int] | None = self._find(owner, self.ranges)
         if block is not None:
             return block
         place = self.place_of(self._find(owner, self.meanings))

@@ -13,7 +13,7 @@ After an error inside a layer parsing goes on behind it, so that all errors are 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.language.expression import RESERVED, Code, ExpressionParser
@@ -31,6 +31,7 @@ from cnncalc.language.syntax import (
     References,
 )
 from cnncalc.language.tokens import Scanner, Token
+from cnncalc.records import NamedTuple
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -302,7 +303,7 @@ class PatternParser:
             if stated is not None:
                 raise self.error("a layer has one stated volume")
             stated, stated_span = self.volume()
-        return LayerSyntax(head.value, first, dash, slash, arguments, references, stated, stated_span, label, span)
+        return LayerSyntax(head.value, span, first, dash, slash, arguments, references, stated, stated_span, label)
 
     def volume(self) -> tuple[Volume, Span]:
         """[":"] "[" SIZE "]" """

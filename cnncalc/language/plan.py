@@ -6,12 +6,13 @@ A layer is planned once, however often it is repeated, so each of its problems i
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.errors import MOST_PROBLEMS, Problem, did_you_mean
 from cnncalc.language.syntax import Argument, Block, Label, LayerSyntax, Literal, Name, Operand, References
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
+from cnncalc.records import NamedTuple
 from cnncalc.units import MOST_DIGITS, plural
 
 if TYPE_CHECKING:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,15 +68,15 @@ class LayerSyntax(NamedTuple):
     """A layer or the call of a block, as written."""
 
     word: str
-    first: Operand | None
-    dash: Operand | None
-    slash: Operand | None
-    arguments: tuple[Argument, ...]
-    references: tuple[Label, ...]
-    stated: Volume | None
-    stated_span: Span | None
-    label: Label | None
     span: Span
+    first: Operand | None = None
+    dash: Operand | None = None
+    slash: Operand | None = None
+    arguments: tuple[Argument, ...] = ()
+    references: tuple[Label, ...] = ()
+    stated: Volume | None = None
+    stated_span: Span | None = None
+    label: Label | None = None
     in_file: bool = False
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.language.limits import DECIMAL_CHARACTERS, PATTERN_CHARACTERS
+from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import MOST_DIGITS
 

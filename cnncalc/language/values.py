@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.language.expression import (
     VOLUME_NAMES,
     Code,
     Deferred,
-    DeferredCode,
-    DeferredList,
-    DeferredPart,
     condition,
+    deferred_code,
+    deferred_list,
+    deferred_side,
     entries_of,
     evaluate,
 )
@@ -21,6 +21,7 @@ from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.settings import NO_VALUES
 from cnncalc.language.syntax import ListOperand, Literal, Name, References
 from cnncalc.layers.keys import Boolean, is_whole, shown
+from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def value_of(operand: Operand, environment: Environment, here: Any, words: Itera
         return text
     if isinstance(operand, ListOperand):
         values = [value_of(part, environment, here, words) for part in operand.items]
-        return DeferredList(values) if entries_of(values) else values
+        return deferred_list(values) if entries_of(values) else values
     if isinstance(operand, References):
         raise ValueProblem("expected a value, found a reference", code="wrong-type")
     return _expression_value(operand, environment, here)
@@ -164,7 +165,7 @@ def _expression_value(code: Code, environment: Environment, here: Any) -> Value:
         elif name in VOLUME_NAMES:
             names[name] = _part(name, environment, here)
     if any(isinstance(value, Deferred) for value in names.values()):
-        return DeferredCode(code, names)
+        return deferred_code(code, names)
     try:
         return evaluate(code, names)
     except ValueProblem as error:
@@ -172,7 +173,7 @@ def _expression_value(code: Code, environment: Environment, here: Any) -> Value:
 
 
 def _part(name: str, environment: Environment, here: Any) -> Value:
-    return DeferredPart(name, environment.entry if environment.in_block else here)
+    return deferred_side(name, environment.entry if environment.in_block else here)
 
 
 def fixed_value_of(operand: Operand, environment: Environment, words: Iterable[str] = ()) -> Value:

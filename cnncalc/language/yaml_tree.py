@@ -9,13 +9,14 @@ from __future__ import annotations
 import gc
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.graph import RawValue
 from cnncalc.language.limits import YAML_ALIASES, YAML_BYTES, YAML_DEPTH, YAML_NODES
+from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, Text, visible
 
 if TYPE_CHECKING:

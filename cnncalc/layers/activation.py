@@ -97,8 +97,8 @@ class Relu(Activation):
     output_range: ClassVar[tuple[float, float]] = (0, inf)
     keeps_output: ClassVar[bool] = True
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        return xp.maximum(inputs[0], 0, out=out)
+    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
+        return xp.maximum(x, 0, out=out)
 
     def derivative(self, xp: Any, kept: Any) -> Any:
         return kept > 0
@@ -117,8 +117,8 @@ class Relu6(Activation):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU6"
     output_range: ClassVar[tuple[float, float]] = (0, 6)
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        return xp.clip(inputs[0], 0, 6, out=out)
+    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
+        return xp.clip(x, 0, 6, out=out)
 
     def derivative(self, xp: Any, kept: Any) -> Any:
         return (kept > 0) & (kept < 6)
@@ -139,12 +139,12 @@ class Sigmoid(Activation):
     output_range: ClassVar[tuple[float, float]] = (0, 1)
     keeps_output: ClassVar[bool] = True
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         def function(x: Any, result: Any) -> None:
             with xp.errstate(over="ignore"):  # exp(-x) may become infinite, and 1 / (1 + it) then 0
                 xp.divide(1, 1 + xp.exp(-x), out=result)
 
-        return elementwise(xp, function, inputs[0], out)
+        return elementwise(xp, function, x, out)
 
     def derivative(self, xp: Any, kept: Any) -> Any:
         return kept * (1 - kept)
@@ -165,8 +165,8 @@ class Tanh(Activation):
     output_range: ClassVar[tuple[float, float]] = (-1, 1)
     keeps_output: ClassVar[bool] = True
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        return xp.tanh(inputs[0], out=out)
+    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
+        return xp.tanh(x, out=out)
 
     def derivative(self, xp: Any, kept: Any) -> Any:
         return 1 - xp.square(kept)
@@ -185,13 +185,13 @@ class Gelu(Activation):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> GELU"
     can_work_in_place: ClassVar[bool] = False
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         def function(x: Any, result: Any) -> None:
             # x * P(X <= x) = x * erfc(-x/sqrt(2)) / 2; for positive x the part that is missing from x
             tail = xp.absolute(x) * erfc(xp, xp.absolute(x) * 0.5**0.5) * 0.5
             xp.subtract(xp.maximum(x, 0), tail, out=result)
 
-        return elementwise(xp, function, inputs[0], out)
+        return elementwise(xp, function, x, out)
 
     def derivative(self, xp: Any, kept: Any) -> Any:
         # the share below, and what x times the density adds to it
@@ -213,12 +213,12 @@ class Silu(Activation):
     other_names: ClassVar[tuple[str, ...]] = ("swish",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SILU"
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         def function(x: Any, result: Any) -> None:
             with xp.errstate(over="ignore"):
                 xp.divide(x, 1 + xp.exp(-x), out=result)
 
-        return elementwise(xp, function, inputs[0], out)
+        return elementwise(xp, function, x, out)
 
     def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
         return self.keeping(inputs, output, in_place=in_place)._replace(composed_volumes=5)
@@ -241,11 +241,11 @@ class HardSwish(Activation):
     other_names: ClassVar[tuple[str, ...]] = ("hardswish",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSWISH"
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         def function(x: Any, result: Any) -> None:
             xp.divide(x * xp.clip(x + 3, 0, 6), 6, out=result)
 
-        return elementwise(xp, function, inputs[0], out)
+        return elementwise(xp, function, x, out)
 
     def derivative(self, xp: Any, kept: Any) -> Any:
         return xp.where(kept > 3, 1, xp.where(kept < -3, 0, kept / 3 + 0.5)).astype(kept.dtype, copy=False)
@@ -266,11 +266,11 @@ class HardSigmoid(Activation):
     is_rectifier: ClassVar[bool] = False
     output_range: ClassVar[tuple[float, float]] = (0, 1)
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         def function(x: Any, result: Any) -> None:
             xp.divide(xp.clip(x + 3, 0, 6), 6, out=result)
 
-        return elementwise(xp, function, inputs[0], out)
+        return elementwise(xp, function, x, out)
 
     def derivative(self, xp: Any, kept: Any) -> Any:
         return ((kept > -3) & (kept < 3)) * kept.dtype.type(1 / 6)
@@ -296,11 +296,11 @@ class LeakyRelu(Activation):
     def may_work_in_place(self) -> bool | None:
         return False if self.slope < 0 else super().may_work_in_place()
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         def function(x: Any, result: Any) -> None:
             result[...] = xp.where(x > 0, x, self.slope * x)
 
-        return elementwise(xp, function, inputs[0], out)
+        return elementwise(xp, function, x, out)
 
     def derivative(self, xp: Any, kept: Any) -> Any:
         return xp.where(kept > 0, kept.dtype.type(1), kept.dtype.type(self.slope))
@@ -325,11 +325,11 @@ class Elu(Activation):
     def may_work_in_place(self) -> bool | None:
         return False if self.alpha < 0 else super().may_work_in_place()
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         def function(x: Any, result: Any) -> None:
             result[...] = xp.where(x > 0, x, self.alpha * xp.expm1(xp.minimum(x, 0)))
 
-        return elementwise(xp, function, inputs[0], out)
+        return elementwise(xp, function, x, out)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         if saved.x is not None:
@@ -359,8 +359,8 @@ class Softplus(Activation):
     output_range: ClassVar[tuple[float, float]] = (0, inf)
     can_work_in_place: ClassVar[bool] = False
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        return elementwise(xp, lambda x, result: xp.logaddexp(0, x, out=result), inputs[0], out)
+    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
+        return elementwise(xp, lambda x, result: xp.logaddexp(0, x, out=result), x, out)
 
     def derivative(self, xp: Any, kept: Any) -> Any:
         return 1 / (1 + xp.exp(-kept))
@@ -386,10 +386,9 @@ class PRelu(Activation):
         depth = inputs[0].depth
         return (Parameter("slope", (depth,), Count(depth, str(depth))),)
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        maps = planes(inputs[0])
-        slope = parameters["slope"][:, None, None]
-        return pixels(xp.where(maps > 0, maps, slope * maps))
+    def forward(self, xp: Any, x: Any, *, slope: Any) -> Any:
+        maps = planes(x)
+        return pixels(xp.where(maps > 0, maps, slope[:, None, None] * maps))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         (x,) = inputs
@@ -436,8 +435,8 @@ class Softmax(Layer):
     kept: ClassVar[Keeping] = Keeping(output=True)
     keeps_output: ClassVar[bool] = True
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        maps = planes(inputs[0])
+    def forward(self, xp: Any, x: Any) -> Any:
+        maps = planes(x)
         result = xp.exp(maps - maps.max(axis=1, keepdims=True))
         result /= result.sum(axis=1, keepdims=True)
         return pixels(result)

@@ -7,11 +7,12 @@ its key expects, so ``Conv(filters=64, kernel=3)`` and ``conv: {filters: 64, ker
 from __future__ import annotations
 
 from math import inf, prod
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import NOTHING, Count, product
 from cnncalc.errors import ShapeError, ValueProblem, did_you_mean
 from cnncalc.layers.memory import Keeping
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -345,13 +346,14 @@ class Layer:
         """True or False if the keys say so; None: by the rule of its kind."""
         return None
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        """The NumPy run of the layer at test time.
+    def forward(self, xp: Any, *inputs: Any, **arrays: Any) -> Any:
+        """The output at test time, computed in NumPy.
 
-        Arrays are batch x height x width x depth, in memory as :mod:`cnncalc.layers.planes` says; ``parameters`` are
-        the arrays of :meth:`parameters` and :meth:`buffers` by name. ``xp`` is NumPy, or a NumPy that counts
-        multiply-adds. Extents come from the arrays, never from :meth:`output`. ``out`` is the first input itself where
-        a layer that can is to work in place; without it the result has memory of its own, unless it is a view.
+        Arrays are batch x height x width x depth, stored as :mod:`cnncalc.layers.planes` describes. A kind names its
+        inputs and the arrays of :meth:`parameters` and :meth:`buffers` that it takes: ``forward(xp, x, *, weight,
+        bias=None)``. ``xp`` is NumPy, or a wrapper of it that counts multiply-adds. Shapes are taken from the arrays,
+        never from :meth:`output`. Kinds that can work in place take ``out``, which is then the first input itself;
+        without it the result has memory of its own, unless the layer is a view.
         """
         raise NotImplementedError
 
@@ -380,14 +382,13 @@ class Layer:
         """
         return builder.single(inputs)
 
-    def forward_training(
-        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
-    ) -> tuple[Any, dict[str, Any]]:
-        """The run in training, where it differs from :meth:`forward`: the output, and the extras that are to be kept.
+    def forward_training(self, xp: Any, *inputs: Any, **arrays: Any) -> tuple[Any, dict[str, Any]]:
+        """The run in training: the output, and by name the extras that :meth:`keeping` declares.
 
-        ``random`` is a NumPy generator. Running statistics among ``parameters`` are brought up to date.
+        The arguments are those of :meth:`forward` and ``random``, a NumPy generator. Running statistics are updated.
         """
-        return self.forward(xp, *inputs, out=out, **parameters), {}
+        arrays.pop("random", None)
+        return self.forward(xp, *inputs, **arrays), {}
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         """The gradients of the inputs and the parameters, from the gradient of the output.

@@ -199,9 +199,7 @@ class Conv(Convolution):
         text = f"{kernels.text}*{output.height}*{output.width}"
         return Count(kernels.value * output.height * output.width, text)
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
-        weight, bias = parameters["weight"], parameters.get("bias")
+    def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         begins, maps = self.begins(x), planes(x)
         batch, depth = maps.shape[:2]
         if self.connections is None and weight.shape[2] == 1 and self.groups == depth:
@@ -318,9 +316,7 @@ class DepthwiseConv(Convolution):
         text = f"{kernels.text}*{output.height}*{output.width}"
         return Count(kernels.value * output.height * output.width, text)
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
-        weight, bias = parameters["weight"], parameters.get("bias")
+    def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         return pixels(convolve_maps(xp, planes(x), weight, bias, self.begins(x), self.dilation))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
@@ -468,9 +464,8 @@ class Deconv(Layer):
             result.append(Stencil(1, before - window + stride, before, stride, is_exact))
         return (result[0], result[1])
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
-        weight, bias, maps, crop = parameters["weight"], parameters.get("bias"), planes(x), self.pads()
+    def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
+        maps, crop = planes(x), self.pads()
         sizes = [
             (size - 1) * self.stride[side] + self.dilation[side] * (weight.shape[side] - 1) + 1 + self.output_pad[side]
             for side, size in ((0, maps.shape[2]), (1, maps.shape[3]))

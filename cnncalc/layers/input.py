@@ -42,6 +42,5 @@ class Input(Layer):
 
         return product(*output)
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(self, xp: Any, x: Any) -> Any:
         return x

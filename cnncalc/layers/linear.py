@@ -80,12 +80,11 @@ class FullyConnected(Dense):
     def macs(self, inputs: tuple[Volume, ...], output: Volume) -> Count:
         return self.kernels(inputs[0])
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         flat = planes(x).reshape(x.shape[0], -1)
-        result = xp.matmul(flat, parameters["weight"])
-        if "bias" in parameters:
-            result += parameters["bias"]
+        result = xp.matmul(flat, weight)
+        if bias is not None:
+            result += bias
         return result.reshape(x.shape[0], 1, 1, -1)
 
     def keeping(
@@ -132,9 +131,7 @@ class Rbf(Dense):
         (x,) = inputs
         return (Parameter("centre", (x.elements, self.units), self.kernels(x), "buffer"),)
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
-        centre = parameters["centre"]
+    def forward(self, xp: Any, x: Any, *, centre: Any) -> Any:
         result = xp.empty((x.shape[0], 1, 1, centre.shape[1]), x.dtype)
         for image, distances in zip(planes(x).reshape(x.shape[0], -1), result, strict=True):
             apart = image[:, None] - centre

@@ -46,7 +46,7 @@ class Elementwise(Merge):
             )
         return Volume(*plane.pop(), depth.pop())
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+    def forward(self, xp: Any, *inputs: Any, out: Any = None) -> Any:
         combine = self.combine(xp)
         result = inputs[0]
         for x in inputs[1:]:
@@ -188,7 +188,7 @@ class Concat(Merge):
             )
         return Volume(first.height, first.width, sum(x.depth for x in inputs))
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
+    def forward(self, xp: Any, *inputs: Any) -> Any:
         return pixels(xp.concatenate([planes(x) for x in inputs], axis=1))
 
     def keeping(

@@ -62,12 +62,12 @@ def normalized(xp: Any, x: Any, axes: tuple[int, ...]) -> Any:
     return result
 
 
-def affine(result: Any, parameters: Any, shape: tuple[int, ...]) -> Any:
-    """Scaled and shifted, as far as there are a scale and a shift."""
-    if "scale" in parameters:
-        result *= parameters["scale"].reshape(shape)
-    if "shift" in parameters:
-        result += parameters["shift"].reshape(shape)
+def affine(result: Any, scale: Any, shift: Any, shape: tuple[int, ...]) -> Any:
+    """Scaled and shifted, unless scale or shift is None."""
+    if scale is not None:
+        result *= scale.reshape(shape)
+    if shift is not None:
+        result += shift.reshape(shape)
     return result
 
 
@@ -114,9 +114,9 @@ class ImageNorm(Affine):
         return statistics(Size(0, means), "always")
 
     def forward_training(
-        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
+        self, xp: Any, x: Any, *, random: Any = None, scale: Any = None, shift: Any = None
     ) -> tuple[Any, dict[str, Any]]:
-        maps = planes(inputs[0])
+        maps = planes(x)
         sides, axes = self._sides(maps.shape[1:])
         few = tuple([1 if axis in axes else side for axis, side in enumerate(sides)])
         result = xp.empty(maps.shape, maps.dtype)
@@ -128,10 +128,10 @@ class ImageNorm(Affine):
             variance = xp.square(seen).mean(axis=axes, keepdims=True)
             inverse[number] = 1 / xp.sqrt(variance + EPSILON)
             seen *= inverse[number]
-            if "scale" in parameters:
-                target *= self._factor(parameters["scale"], target.shape)
-            if "shift" in parameters:
-                target += self._factor(parameters["shift"], target.shape)
+            if scale is not None:
+                target *= self._factor(scale, target.shape)
+            if shift is not None:
+                target += self._factor(shift, target.shape)
         return pixels(result), {"mean": mean, "inverse": inverse}
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
@@ -218,17 +218,18 @@ class BatchNorm(Affine):
         # without running statistics those of the batch are used, of every position of the map
         return (POINT, POINT) if self.stats else WHOLE_PLANE
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(
+        self, xp: Any, x: Any, *, mean: Any = None, variance: Any = None, scale: Any = None, shift: Any = None
+    ) -> Any:
         maps = planes(x)
         if not self.stats:
-            return pixels(affine(normalized(xp, maps, (0, 2, 3)), parameters, (-1, 1, 1)))
-        factor = 1 / xp.sqrt(parameters["variance"] + EPSILON)
-        if "scale" in parameters:
-            factor *= parameters["scale"]
-        offset = -parameters["mean"] * factor
-        if "shift" in parameters:
-            offset += parameters["shift"]
+            return pixels(affine(normalized(xp, maps, (0, 2, 3)), scale, shift, (-1, 1, 1)))
+        factor = 1 / xp.sqrt(variance + EPSILON)
+        if scale is not None:
+            factor *= scale
+        offset = -mean * factor
+        if shift is not None:
+            offset += shift
         factor, offset = factor[:, None, None], offset[:, None, None]
         result = xp.empty(maps.shape, x.dtype)
         bytes_each = maps[0, 0].size * x.itemsize
@@ -244,35 +245,42 @@ class BatchNorm(Affine):
         return statistics(Size(output.depth), "native" if self.stats else "always")
 
     def forward_training(
-        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
+        self,
+        xp: Any,
+        x: Any,
+        *,
+        random: Any = None,
+        mean: Any = None,
+        variance: Any = None,
+        scale: Any = None,
+        shift: Any = None,
     ) -> tuple[Any, dict[str, Any]]:
-        maps = planes(inputs[0])
+        maps = planes(x)
         batch, depth, height, width = maps.shape
         count, bytes_each = batch * height * width, height * width * maps.itemsize
-        mean = maps.sum(axis=(2, 3)).sum(axis=0) / count
-        variance = xp.zeros(depth, maps.dtype)
+        average = maps.sum(axis=(2, 3)).sum(axis=0) / count
+        squares = xp.zeros(depth, maps.dtype)
         for image in maps:
             for piece in pieces(depth, bytes_each):
-                apart = image[piece] - mean[piece, None, None]
-                variance[piece] += xp.square(apart, out=apart).sum(axis=(1, 2))
-        variance /= count
-        inverse = 1 / xp.sqrt(variance + EPSILON)
+                apart = image[piece] - average[piece, None, None]
+                squares[piece] += xp.square(apart, out=apart).sum(axis=(1, 2))
+        squares /= count
+        inverse = 1 / xp.sqrt(squares + EPSILON)
         if self.stats:
-            # the running variance is that of all images there might be: n - 1 in place of n
-            unbiased = variance * (count / max(1, count - 1))
-            for running, found in ((parameters["mean"], mean), (parameters["variance"], unbiased)):
+            # the running variance is unbiased: divided by n - 1
+            unbiased = squares * (count / max(1, count - 1))
+            for running, found in ((mean, average), (variance, unbiased)):
                 running *= 1 - MOMENTUM
                 running += MOMENTUM * found
-        factor = inverse * parameters["scale"] if "scale" in parameters else inverse
-        shift = parameters.get("shift")
+        factor = inverse * scale if scale is not None else inverse
         result = xp.empty(maps.shape, maps.dtype)
         for image, target in zip(maps, result, strict=True):
             for piece in pieces(depth, bytes_each):
-                part = xp.subtract(image[piece], mean[piece, None, None], out=target[piece])
+                part = xp.subtract(image[piece], average[piece, None, None], out=target[piece])
                 part *= factor[piece, None, None]
                 if shift is not None:
                     part += shift[piece, None, None]
-        return pixels(result), {"mean": mean, "inverse": inverse}
+        return pixels(result), {"mean": average, "inverse": inverse}
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # with h = (x - mean) / root: scale/root * (g - sum(g)/n - h * sum(g*h)/n), sums over the batch
@@ -333,11 +341,10 @@ class LayerNorm(ImageNorm):
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return WHOLE_PLANE if self.axes == "volume" else (POINT, POINT)
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         if self.axes == "depth":
-            return pixels(affine(normalized(xp, planes(x), (1,)), parameters, (-1, 1, 1)))
-        return affine(normalized(xp, x, (1, 2, 3)), parameters, x.shape[1:])
+            return pixels(affine(normalized(xp, planes(x), (1,)), scale, shift, (-1, 1, 1)))
+        return affine(normalized(xp, x, (1, 2, 3)), scale, shift, x.shape[1:])
 
     def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
         depth, height, width = shape
@@ -386,12 +393,12 @@ class GroupNorm(ImageNorm):
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return WHOLE_PLANE
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        maps = planes(inputs[0])
+    def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
+        maps = planes(x)
         batch, depth, height, width = maps.shape
         parts = maps.reshape(batch, self.groups, -1, height, width)
         result = normalized(xp, parts, (2, 3, 4)).reshape(batch, depth, height, width)
-        return pixels(affine(result, parameters, (-1, 1, 1)))
+        return pixels(affine(result, scale, shift, (-1, 1, 1)))
 
     def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
         depth, height, width = shape
@@ -420,8 +427,8 @@ class InstanceNorm(ImageNorm):
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return WHOLE_PLANE
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        return pixels(affine(normalized(xp, planes(inputs[0]), (2, 3)), parameters, (-1, 1, 1)))
+    def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
+        return pixels(affine(normalized(xp, planes(x), (2, 3)), scale, shift, (-1, 1, 1)))
 
     def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
         depth, height, width = shape
@@ -473,8 +480,8 @@ class LocalResponseNorm(Layer):
         window = Stencil(1, -(self.size // 2), (self.size - 1) // 2)
         return (window, window)
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        maps = planes(inputs[0])
+    def forward(self, xp: Any, x: Any) -> Any:
+        maps = planes(x)
         squares = xp.square(maps)
         around = range(self.size)
         pads = (self.size // 2, (self.size - 1) // 2)
@@ -519,10 +526,8 @@ class LocalResponseNorm(Layer):
     def _share(self) -> float:
         return self.alpha / (self.size if self.region == "across" else self.size**2)
 
-    def forward_training(
-        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
-    ) -> tuple[Any, dict[str, Any]]:
-        maps = planes(inputs[0])
+    def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
+        maps = planes(x)
         result, base = xp.empty(maps.shape, maps.dtype), xp.empty(maps.shape, maps.dtype)
         for image, target, below in zip(maps, result, base, strict=True):
             self._neighbours(xp, xp.square(image), below)
@@ -547,7 +552,7 @@ class LocalResponseNorm(Layer):
         builder.hold(first, mean)
         size = builder.bytes_of(power)
         scratch = [size, size]
-        if builder.item_of(x) != builder.item_of(power) and builder.learns(x):  # its gradient, before it is made narrow
+        if builder.item_of(x) != builder.item_of(power) and builder.learns(x):  # its gradient in float32
             scratch += [size, builder.bytes_of(x).times(-1)]
         item = builder.item_of(power)
         return builder.operation([x, power], item=item, keeps=(0, 1), backward_scratch=tuple(scratch))
@@ -593,10 +598,10 @@ class Scale(Layer):
         scale = Parameter("scale", (depth,), count)
         return (scale, Parameter("shift", (depth,), count, "bias")) if self.shift else (scale,)
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        result = planes(inputs[0]) * parameters["scale"][:, None, None]
-        if "shift" in parameters:
-            result += parameters["shift"][:, None, None]
+    def forward(self, xp: Any, x: Any, *, scale: Any, shift: Any = None) -> Any:
+        result = planes(x) * scale[:, None, None]
+        if shift is not None:
+            result += shift[:, None, None]
         return pixels(result)
 
     def keeping(

@@ -194,8 +194,7 @@ class MaxPool(AdaptivePooling):
     def _dilation(self) -> tuple[int, int]:
         return self.dilation
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(self, xp: Any, x: Any) -> Any:
         if self.adaptive is not None:
             return pixels(self._bins(xp, xp.maximum.reduce, x))
         return pixels(pool(xp, xp.maximum, -xp.inf, planes(x), self.begins(x), self.kernel, self.dilation))
@@ -215,10 +214,7 @@ class MaxPool(AdaptivePooling):
     def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
         return largest_in_torch(output)
 
-    def forward_training(
-        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
-    ) -> tuple[Any, dict[str, Any]]:
-        (x,) = inputs
+    def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
         if self.adaptive is None:
             item = xp.dtype(f"uint{8 * self._index_bytes()}")
@@ -274,8 +270,7 @@ class AveragePool(AdaptivePooling):
         # to 1x1 it is a mean, whose backward needs the size alone
         return Keeping(inputs=self.adaptive != (1, 1))
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(self, xp: Any, x: Any) -> Any:
         if self.adaptive is not None:
             return pixels(self._bins(xp, xp.mean, x))
         begins = self.begins(x)
@@ -331,8 +326,7 @@ class LpPool(PaddedPooling):
 
     power: float = key(Decimal(least=1), 2.0, means="the p of the norm")
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)
         powers = xp.square(maps) if self.power == 2 else xp.absolute(maps) ** self.power
         result = pool(xp, xp.add, 0, powers, self.begins(x), self.kernel, (1, 1))
@@ -346,10 +340,7 @@ class LpPool(PaddedPooling):
     ) -> Keeping:
         return Keeping(inputs=True, extras=(Extra("sums", Size(0, output.elements)),))
 
-    def forward_training(
-        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
-    ) -> tuple[Any, dict[str, Any]]:
-        (x,) = inputs
+    def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
         powers = xp.square(maps) if self.power == 2 else xp.absolute(maps) ** self.power
         sums = pool(xp, xp.add, 0, powers, self.begins(x), self.kernel, (1, 1))
@@ -415,8 +406,7 @@ class GlobalAveragePool(Layer):
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return WHOLE_PLANE
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)
         return maps.reshape(*maps.shape[:2], -1).mean(axis=2)[:, None, None]
 
@@ -443,8 +433,7 @@ class GlobalMaxPool(GlobalAveragePool):
     is_linear = False
     picks_values = True
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)
         return maps.reshape(*maps.shape[:2], -1).max(axis=2)[:, None, None]
 
@@ -456,10 +445,8 @@ class GlobalMaxPool(GlobalAveragePool):
     def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
         return largest_in_torch(output)
 
-    def forward_training(
-        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
-    ) -> tuple[Any, dict[str, Any]]:
-        maps = planes(inputs[0])
+    def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
+        maps = planes(x)
         flat = maps.reshape(*maps.shape[:2], -1)
         return flat.max(axis=2)[:, None, None], {"places": flat.argmax(axis=2)}
 
@@ -497,11 +484,10 @@ class Subsample(Pooling):
         count = Count(depth, str(depth))
         return (Parameter("weight", (depth,), count), Parameter("bias", (depth,), count, "bias"))
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any) -> Any:
         result = pool(xp, xp.add, 0, planes(x), self.begins_of(x.shape[1], x.shape[2]), self.kernel, (1, 1))
-        result *= parameters["weight"][:, None, None]
-        result += parameters["bias"][:, None, None]
+        result *= weight[:, None, None]
+        result += bias[:, None, None]
         return pixels(result)
 
     def keeping(
@@ -510,12 +496,11 @@ class Subsample(Pooling):
         return Keeping(extras=(Extra("sums", Size(0, output.elements)),) if learns else ())
 
     def forward_training(
-        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
+        self, xp: Any, x: Any, *, random: Any = None, weight: Any, bias: Any
     ) -> tuple[Any, dict[str, Any]]:
-        (x,) = inputs
         sums = pool(xp, xp.add, 0, planes(x), self.begins_of(x.shape[1], x.shape[2]), self.kernel, (1, 1))
-        result = sums * parameters["weight"][:, None, None]
-        result += parameters["bias"][:, None, None]
+        result = sums * weight[:, None, None]
+        result += bias[:, None, None]
         return pixels(result), {"sums": pixels(sums)}
 
     def begins_of(self, height: int, width: int) -> tuple[range, range]:

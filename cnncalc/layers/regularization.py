@@ -44,8 +44,7 @@ class Dropout(Layer):
     def may_work_in_place(self) -> bool | None:
         return self.in_place
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(self, xp: Any, x: Any) -> Any:
         return x
 
     def keeping(
@@ -61,10 +60,8 @@ class Dropout(Layer):
         """What is left is made so much larger that the mean stays."""
         return 1 / (1 - self.rate) if self.rate < 1 else 0
 
-    def forward_training(
-        self, xp: Any, *inputs: Any, out: Any = None, random: Any = None, **parameters: Any
-    ) -> tuple[Any, dict[str, Any]]:
-        maps = planes(inputs[0])
+    def forward_training(self, xp: Any, x: Any, *, out: Any = None, random: Any = None) -> tuple[Any, dict[str, Any]]:
+        maps = planes(x)
         result = xp.empty(maps.shape, maps.dtype) if out is None else planes(out)
         mask = xp.empty(maps.shape, bool)
         for image, left, target in zip(maps, mask, result, strict=True):

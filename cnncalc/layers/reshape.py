@@ -45,8 +45,7 @@ class Flatten(Layer):
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return WHOLE_PLANE
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(self, xp: Any, x: Any) -> Any:
         return planes(x).reshape(x.shape[0], 1, 1, -1)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
@@ -70,8 +69,7 @@ class Identity(Layer):
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     is_view: ClassVar[bool] = True
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(self, xp: Any, x: Any) -> Any:
         return x
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
@@ -119,8 +117,7 @@ class Reshape(Layer):
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return (POINT, POINT) if inputs[0][:2] == self.size[:2] else WHOLE_PLANE
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(self, xp: Any, x: Any) -> Any:
         height, width, depth = self.size
         return pixels(planes(x).reshape(-1, depth, height, width))
 
@@ -173,8 +170,8 @@ class Upsample(Layer):
             each = Stencil(2, 1 - factor, factor, 2 * factor)
         return (each, each)
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        maps, factor = planes(inputs[0]), self.factor
+    def forward(self, xp: Any, x: Any) -> Any:
+        maps, factor = planes(x), self.factor
         batch, depth, height, width = maps.shape
         if self.mode == "nearest":
             result = xp.empty((batch, depth, height, factor, width, factor), maps.dtype)
@@ -269,8 +266,7 @@ class ZeroPad(Layer):
         top, left, _, _ = self.pad
         return (Stencil(1, -top, -top), Stencil(1, -left, -left))
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(self, xp: Any, x: Any) -> Any:
         top, left, bottom, right = self.pad
         maps = planes(x)
         batch, depth, height, width = maps.shape
@@ -323,8 +319,8 @@ class Shuffle(Layer):
             )
         return x
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        maps = planes(inputs[0])
+    def forward(self, xp: Any, x: Any) -> Any:
+        maps = planes(x)
         batch, depth, height, width = maps.shape
         result = xp.empty((batch, depth // self.groups, self.groups, height, width), maps.dtype)
         result[...] = maps.reshape(batch, self.groups, -1, height, width).swapaxes(1, 2)
@@ -383,8 +379,7 @@ class Slice(Layer):
             )
         return Volume(x.height, x.width, stop - self.start)
 
-    def forward(self, xp: Any, *inputs: Any, out: Any = None, **parameters: Any) -> Any:
-        (x,) = inputs
+    def forward(self, xp: Any, x: Any) -> Any:
         return x[..., self.start : self.stop]
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:

@@ -1,4 +1,4 @@
-"""What a layer is given to say which operations PyTorch runs for it; :mod:`cnncalc.memory.torch_lowering` has it."""
+"""The interface by which a layer records the PyTorch operations it is lowered to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class TorchBuilder(Protocol):
-    """Records the operations that PyTorch runs for one layer; values and parameters are numbers.
+    """Records the operations that PyTorch runs for one layer; values and parameters are referred to by number.
 
     Sizes are those of one image; ``item`` is bytes per element.
     """
@@ -71,7 +71,7 @@ class TorchBuilder(Protocol):
         parameters: tuple[int, ...] = (),
         backward_scratch: tuple[Size, ...] = (),
     ) -> int:
-        """One operation and the value it makes: if not stated, of the size and type of the first input.
+        """One operation; its output has the size and type of the first input unless given.
 
         ``keeps`` are the inputs kept for backward, by position. ``backward_scratch`` are temporaries of backward;
         negative ones are results that are made after the temporaries are freed.
@@ -105,4 +105,4 @@ class TorchBuilder(Protocol):
         """A half copy of a parameter."""
 
     def hold(self, first: int, value: int) -> None:
-        """Keeps a value alive from operation ``first`` to the last one: a variable of the caller holds it."""
+        """Keeps a value alive from operation ``first`` to the last one, as a variable of the caller does."""

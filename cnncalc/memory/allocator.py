@@ -11,9 +11,10 @@ Source: pytorch/pytorch, c10/cuda/CUDACachingAllocator.cpp. Deterministic, not v
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.memory.replay import Machine
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

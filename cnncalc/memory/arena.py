@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.analysis.placement import Placement
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.memory.order import STATES, Flow, Task, best_order, levels, lives, widest
+from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""From a report to a tape: what all frameworks share. How a layer is lowered is left to a subclass."""
+"""From a report to a tape: the part shared by all frameworks. Subclasses lower single layers."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class TapeBuilder:
         )
 
     def _own(self, row: LayerReport) -> None:
-        """Notes the parameters of a row, which are those of its owner where it shares them."""
+        """Registers the parameters of a row; a row that shares them uses those of their owner."""
         nodes = self.report.graph.nodes
         owner = row.index
         while (share := nodes[owner].share) is not None:
@@ -110,7 +110,7 @@ class TapeBuilder:
         return tuple(places)
 
     def _layer(self, row: LayerReport) -> None:
-        """Lowers one layer; a frame holds its inputs where it takes several operations."""
+        """Lowers one layer; if that takes several operations, a frame holds its inputs."""
         self.row = row
         self.volumes = row.input_volumes
         self.output = row.output
@@ -168,7 +168,7 @@ class TapeBuilder:
         parameters: tuple[int, ...] = (),
         backward_scratch: tuple[Size, ...] = (),
     ) -> int:
-        """One operation and the value it makes: if not stated, of the size and type of the first input."""
+        """One operation; its output has the size and type of the first input unless given."""
         if elements is None:
             elements = self.elements[inputs[0]]
         input_item = self.items[inputs[0]] if inputs else self.item
@@ -200,11 +200,11 @@ class TapeBuilder:
         return self.operation([value], is_alias=True, gradients=(VIEW,))
 
     def hold(self, first: int, value: int) -> None:
-        """Keeps a value alive from operation ``first`` to the last one: a variable of the caller holds it."""
+        """Keeps a value alive from operation ``first`` to the last one, as a variable of the caller does."""
         self.held.append(Frame(first, self.last, (value,)))
 
     def _width(self, extra: Extra, item: int) -> int:
-        """Bytes of an element of an extra beside an input with elements of ``item`` bytes."""
+        """Bytes of an element of an extra, for an input with elements of ``item`` bytes."""
         if extra.item == MASK:
             return self.profile.mask_bytes or item
         return extra.item if isinstance(extra.item, int) else item
@@ -212,7 +212,7 @@ class TapeBuilder:
     # loss
 
     def _targets(self, outputs: Sequence[LayerReport]) -> dict[tuple[int, int], int]:
-        """Classes as int64, one for each image or pixel, by height and width."""
+        """The targets by height and width: one int64 for each image or pixel."""
         targets: dict[tuple[int, int], int] = {}
         for row in outputs:
             height, width, _ = row.output
@@ -250,11 +250,11 @@ class TapeBuilder:
         return total
 
     def _loss_extras(self) -> tuple[Extra, ...]:
-        """What the mean of the loss keeps beside its inputs."""
+        """What the mean of the loss saves in addition to its inputs."""
         return ()
 
     def _frames(self, spans: dict[int, tuple[int, int]]) -> tuple[Frame, ...]:
-        """The calls of blocks and layers, where the profile holds their arguments."""
+        """The calls of blocks and layers, if callers hold their arguments in this profile."""
         if not self.profile.holds_frames:
             return ()
         calls = block_frames(self.rows, spans, self.place)

@@ -7,7 +7,7 @@ of a batch is the largest of these sums. Only moments that can be the peak of so
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ValueProblem
 from cnncalc.layers.memory import Size
@@ -15,6 +15,7 @@ from cnncalc.memory.optimizers import OPTIMIZERS, step_of
 from cnncalc.memory.profiles import profile_named
 from cnncalc.memory.replay import Level, Machine
 from cnncalc.memory.report import STEP, Breakdown, check_options
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

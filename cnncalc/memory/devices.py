@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.records import NamedTuple
 from cnncalc.units import parse_bytes
 
 

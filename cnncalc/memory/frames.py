@@ -1,6 +1,6 @@
-"""What the calls of a net's blocks hold: their arguments and variables live until they return.
+"""Calls of blocks: their arguments and local variables stay alive until they return.
 
-The dots in the names of layers tell the blocks: ``layer1.0.conv2`` is called in ``layer1.0``, which is called in
+Blocks follow from the dots in the names of layers: ``layer1.0.conv2`` is called in ``layer1.0``, which is called in
 ``layer1``.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def block_frames(rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]) -> Iterator[Frame]:
-    """For each call of a block the values that enter it, innermost calls first; ``place`` is the value of a row."""
+    """For each call of a block the values it is called with, innermost calls first; ``place`` is the value of a row."""
     open_blocks: list[tuple[str, list[LayerReport]]] = []
     current = ""
     for row in rows:
@@ -37,7 +37,7 @@ def block_frames(rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, 
 def _closed(
     open_blocks: list[tuple[str, list[LayerReport]]], blocks: list[str], spans: Spans, place: Mapping[int, int]
 ) -> Iterator[Frame]:
-    """The calls that end where ``blocks`` are the open ones; the others of them are opened."""
+    """The calls of blocks that are not in ``blocks``, which are then the open ones."""
     shared = 0
     while shared < min(len(blocks), len(open_blocks)) and open_blocks[shared][0] == blocks[shared]:
         shared += 1
@@ -65,7 +65,7 @@ def _call(members: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]
 def variable_frames(
     layers: Sequence[LayerReport], rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]
 ) -> Iterator[Frame]:
-    """Values that several calls of one function read: a variable of that function holds them until it returns."""
+    """Values read by several calls in one block: a local variable holds them until the block returns."""
     ends: dict[str, int] = {}  # the last operation of each block
     readers: dict[int, list[LayerReport]] = {}
     for row in rows:
@@ -85,7 +85,7 @@ def variable_frames(
 
 
 def _scope(row: LayerReport, read_by: Sequence[LayerReport]) -> str | None:
-    """The innermost block around a row and all its readers; None where one call within it does all the reading."""
+    """The innermost block around a row and all its readers; None if a single call within it reads the row."""
     paths = [reader.name.split(".") for reader in read_by]
     own = row.name.split(".")[:-1]
     depth = 0

@@ -1,4 +1,4 @@
-"""Optimizers: the state they keep and the temporaries of their step, in three styles.
+"""Optimizers: their state and the temporaries of their step, in three styles.
 
 ``foreach`` works on all parameters at once (the default on CUDA), ``loop`` on one after the other (the default on a
 CPU), ``fused`` in one kernel. Source: PyTorch 2.13, measured.
@@ -6,9 +6,10 @@ CPU), ``fused`` in one kernel. Source: PyTorch 2.13, measured.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.memory.tape import NEW, NONE, VIEW
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.memory.tape import Operation, Sizes, Tape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from cnncalc.errors import Problem, ValueProblem, did_you_mean
 from cnncalc.memory.lowering import lower
@@ -11,6 +11,7 @@ from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
 from cnncalc.memory.profiles import Profile, profile_named
 from cnncalc.memory.replay import PLAIN, Event, Habits, Machine, Trace
 from cnncalc.memory.segments import Segment, joined, segments_of
+from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:

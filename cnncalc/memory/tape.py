@@ -1,12 +1,14 @@
-"""The tape: a net as the primitive operations a framework runs, each with what it makes, keeps and gives back.
+"""The tape: the primitive operations that a framework runs for a net, with their memory.
 
-A layer becomes one operation or several; the machine in :mod:`cnncalc.memory.replay` knows operations alone. A tape
-holds for every batch: its sizes are :class:`~cnncalc.layers.memory.Size`, and :meth:`Tape.sizes` evaluates them.
+A layer becomes one or more operations; the machine in :mod:`cnncalc.memory.replay` knows only operations. A tape is
+valid for every batch: its sizes are :class:`~cnncalc.layers.memory.Size`, and :meth:`Tape.sizes` evaluates them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +67,7 @@ class Parameter(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """A call of a block: while operations first..last run, the caller holds ``held``, the values that enter."""
+    """A call of a block: the values ``held`` stay alive while operations first..last run."""
 
     first: int
     last: int
@@ -83,10 +85,10 @@ class Sizes(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """A whole step or inference: values, operations in the order in which they run, and what is there throughout.
+    """A training step or an inference: its values and its operations in the order in which they run.
 
-    ``parameters`` and ``buffers`` (bytes each) are there throughout, ``sources`` are the values that are there before
-    the first operation (images, targets), ``results`` and ``loss`` live until the end.
+    ``parameters`` and ``buffers`` (bytes each) are always alive. ``sources`` are the values that exist before the first
+    operation (images, targets); ``results`` and ``loss`` live until the end.
     """
 
     values: tuple[Value, ...]

@@ -72,13 +72,13 @@ class TorchLowering(TapeBuilder):
         )
 
     def _made(self, extras: tuple[Extra, ...]) -> tuple[Extra, ...]:
-        """The extras that are made: at test time few of them."""
+        """The extras that PyTorch makes: at test time only some."""
         if self.training or not extras:
             return extras
         return tuple([x for x in extras if x.inference == "always" or (x.inference == "native" and self._is_native())])
 
     def _is_native(self) -> bool:
-        """Whether PyTorch normalizes a batch by a kernel of its own and not by cuDNN's."""
+        """Whether PyTorch uses its native batch normalization instead of cuDNN's."""
         roles = {array.role for array in self.row.arrays}
         return self.dtype == "bfloat16" or not {"weight", "bias"} <= roles or self._is_flat(self.row.sources[0])
 
@@ -100,7 +100,7 @@ class TorchLowering(TapeBuilder):
         return self.operation([value], item=item)
 
     def cast(self, parameter: int) -> int:
-        """A half copy of a parameter, whose backward makes the gradient in full; layers that share it use one copy."""
+        """A half copy of a parameter, shared by its layers; its backward makes the gradient in float32."""
         cast = self.casts.get(parameter)
         if cast is None:
             owner = self.parameters[parameter]
@@ -129,7 +129,7 @@ class TorchLowering(TapeBuilder):
         item = max(self.items[value], self.parameter_item)
         whole = self.elements[value].times(item)
         scratch: tuple[Size, ...] = (whole,) if is_learned else ()
-        if self.items[value] != item and self.learns(value):  # its gradient, before it is made narrow
+        if self.items[value] != item and self.learns(value):  # its gradient in float32
             scratch += (whole, Size(-self.parameters[factor].size)) if is_learned else (whole,)
         keeps = (0,) if is_learned else ()
         result = self.operation([value], item=item, keeps=keeps, parameters=(factor,), backward_scratch=scratch)
@@ -151,11 +151,11 @@ class TorchLowering(TapeBuilder):
         elements, item = Size(0, volume.elements), max(self.items[left], self.items[right])
         keeps_left, keeps_right = self.learns(right), self.learns(left)
         extras: tuple[Extra, ...] = ()
-        if in_place and keeps_left:  # it is overwritten, so a copy is kept
+        if in_place and keeps_left:  # overwritten, so a copy is kept
             extras, keeps_left = (Extra("first factor", self.elements[left], self.items[left]),), False
         keeps = ((0,) if keeps_left else ()) + ((1,) if keeps_right else ())
         summed = [v for v in (left, right) if self.learns(v) and not self._is_whole(v, elements, item)]
-        # most lives when the first of them is summed: the others are still whole
+        # the peak is at the first sum, when the other gradients are still whole
         scratch = (elements.times(item),) * len(summed) + tuple([self.bytes_of(v).times(-1) for v in summed[1:]])
         return self.operation(
             [left, right],

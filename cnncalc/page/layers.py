@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.page.markup import attribute, scrolling, text
+from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes, plural
 from cnncalc.views.layer_table import remarks_of, row_of
 

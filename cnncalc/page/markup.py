@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.formats.html import escaped
+from cnncalc.records import NamedTuple
 from cnncalc.source import FROM_RIGHT
 
 if TYPE_CHECKING:

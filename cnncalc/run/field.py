@@ -7,11 +7,12 @@ windows of the whole. Put behind one another from the input on, these marks say 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnncalc.layers.planes import pixels
+from cnncalc.records import NamedTuple
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:

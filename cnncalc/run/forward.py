@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnncalc.layers.planes import pixels, planes
+from cnncalc.records import NamedTuple
 from cnncalc.run.meter import Meter
 
 if TYPE_CHECKING:

@@ -6,12 +6,13 @@ and default numbers are those of PyTorch 2.13 (``torch.optim``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnncalc.layers.planes import pieces
 from cnncalc.memory.optimizers import OPTIMIZERS, optimizer_named
+from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

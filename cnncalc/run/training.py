@@ -6,12 +6,13 @@ but nothing here asks it. An array dies when nothing refers to it any more, as a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnncalc.layers.memory import Saved
 from cnncalc.layers.planes import pieces, pixels, planes
+from cnncalc.records import NamedTuple
 from cnncalc.run.optimizers import Optimizer
 
 if TYPE_CHECKING:
@@ -199,10 +200,9 @@ class Pass:
         keeping = layer.keeping(row.input_volumes, row.output, in_place=in_place, learns=learned)
         in_place = in_place and keeping.overwrites
         clone = pixels(planes(inputs[0]).copy()) if in_place and keeping.clones and learns else None
+        arrays = {**parameters, "out": inputs[0]} if in_place else parameters
         with np.errstate(all="ignore"):
-            output, extras = layer.forward_training(
-                np, *inputs, out=inputs[0] if in_place else None, random=trainer.random, **parameters
-            )
+            output, extras = layer.forward_training(np, *inputs, random=trainer.random, **arrays)
         self.arrays[row.index] = output
         wanted_extras = {extra.name for extra in keeping.extras}
         extras = {name: array for name, array in extras.items() if name in wanted_extras}

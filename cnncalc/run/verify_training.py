@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.memory.report import Options, Simulation
+from cnncalc.records import NamedTuple
 from cnncalc.run.forward import draw_images
 from cnncalc.run.live import Watch
 from cnncalc.run.training import Trainer, draw_targets

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.difference import STATUSES
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number, word
 from cnncalc.formats.notation import USUAL, Notation
 from cnncalc.layers.keys import shown
+from cnncalc.records import NamedTuple
 from cnncalc.units import plural, signed_percent
 
 if TYPE_CHECKING:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import USUAL, Notation
+from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes, percent, plural, signed_percent
 
 if TYPE_CHECKING:

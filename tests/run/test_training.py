@@ -36,7 +36,9 @@ def forward(case: Case, arrays: list[Any], numbers: dict[str, Any], *, in_place:
     arrays = [pixels(planes(x).copy()) for x in arrays]
     numbers = {name: array.copy() for name, array in numbers.items()}
     random = np.random.default_rng(7)
-    return case.layer.forward_training(np, *arrays, out=arrays[0] if in_place else None, random=random, **numbers)
+    if in_place:
+        numbers["out"] = arrays[0]
+    return case.layer.forward_training(np, *arrays, random=random, **numbers)
 
 
 def weighing(shape: tuple[int, ...]) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.checks.findings import Advice, Finding, Share
 from cnncalc.layers.convolution import Convolution
 from cnncalc.layers.pooling import AdaptivePooling, Pooling
+from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
 if TYPE_CHECKING:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cnncalc.formats.document import listing
+from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import format_bytes, percent, plural, short, signed_percent
 
