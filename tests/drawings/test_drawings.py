@@ -1,4 +1,4 @@
-"""Drawings: what they say is read back from the SVG and compared with the reports that they were made from."""
+"""Drawings: their numbers are read back from the SVG and compared with the report."""
 
 from __future__ import annotations
 

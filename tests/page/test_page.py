@@ -1,4 +1,4 @@
-"""The page of a report as a document: valid, complete without a program, and loading nothing."""
+"""The page of a report as a document: valid HTML, complete without scripts, no external resources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a report in a real browser: what it does when one clicks, types, prints, and without a program at all."""
+"""The page of a report in a real browser: clicks, keys, printing, and no scripts."""
 
 from __future__ import annotations
 
