@@ -831,7 +831,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> POOL(output=2x3, stride=3)",
         "INPUT 8x8x4 -> POOL(output=2x3)",
         """
-<text>:1:21: error[wrong-value]: output: an adaptive pool works out its own windows; leave out stride
+<text>:1:21: error[wrong-value]: output: an adaptive pool chooses its own windows; leave out stride
   |
 1 | INPUT 8x8x4 -> POOL(output=2x3, stride=3)
   |                     ^^^^^^^^^^
