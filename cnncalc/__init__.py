@@ -74,7 +74,7 @@ def load(
 
     Raises DesignError with every problem of the text, ValueProblem for a wrong option.
     """
-    from cnncalc.analysis import loading
+    from cnncalc.checks import loading
     from cnncalc.language.settings import Settings
 
     settings = Settings(

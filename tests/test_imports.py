@@ -44,7 +44,7 @@ LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
 FACE = {"__version__"}
 HEAVY = (
     *("numpy", "rich", "yaml", "importlib.metadata", "click", "dataclasses", "inspect", "json", "csv", "difflib"),
-    *("cnncalc.memory", "cnncalc.checks", "cnncalc.run", "cnncalc.documents"),
+    *("cnncalc.memory", "cnncalc.checks.budget", "cnncalc.checks.rules", "cnncalc.run", "cnncalc.documents"),
     *("cnncalc.drawings", "cnncalc.page", "cnncalc.formats.html", "cnncalc.layers.documentation"),
 )
 """What a plain table of a pattern does not need."""

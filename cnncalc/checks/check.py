@@ -6,16 +6,16 @@ import os
 import re
 from typing import TYPE_CHECKING, TypeVar
 
-from cnncalc.analysis.loading import load
 from cnncalc.analysis.report import account
 from cnncalc.checks.advice import advise
 from cnncalc.checks.baseline import Baseline, NoBase, Revision, recorded_name
 from cnncalc.checks.budget import Budget, brief, in_full, is_relative, merged, read_budget
 from cnncalc.checks.configuration import NO_CONFIGURATION, Configuration, Configurations, shown_path
 from cnncalc.checks.findings import Finding
+from cnncalc.checks.loading import load
 from cnncalc.checks.measure import Measure, Meter, default_measures
-from cnncalc.checks.rules import RULES, run_rules
-from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem, did_you_mean
+from cnncalc.checks.rules import run_rules
+from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
 from cnncalc.language.files import read_text
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
     from cnncalc.checks.baseline import Base
     from cnncalc.checks.budget import Entry
-    from cnncalc.graph import Ignore
     from cnncalc.language.settings import Settings
     from cnncalc.source import Span
 
@@ -255,33 +254,24 @@ class Checker:
     def file_result(self, target: _Target, report: Report | None = None) -> FileResult:
         """The result of one file, whatever its problems; ``report`` if there is one already."""
         problems: list[Problem] = []
-        design = None if report is None else report.graph
-        architecture = "" if design is None else design.name
+        architecture = "" if report is None else report.name
         try:
             if report is None:
-                design = load(
-                    target.shown if target.path is not None else target.target,
-                    self.settings,
-                    self.stdin,
-                    self.options.folder,
-                )
+                name = target.shown if target.path is not None else target.target
+                design = load(name, self.settings, self.stdin, self.options.folder)
                 architecture = design.name
                 report = account(design)
             problems += report.warnings
         except DesignError as error:
             problems += error.every
-            design = design or error.partial
         except ValueProblem as error:
             problems.append(Problem(error.code, error.message, hint=error.hint))
-        own: Budget = {}
-        configuration = NO_CONFIGURATION
-        if design is not None:
-            problems += _unknown_rules(design.ignore)
-            own = _attempt(lambda: read_budget(design.budget) if design.budget is not None else {}, {}, problems)
         configuration = _attempt(lambda: self.configurations.of_folder(target.folder), NO_CONFIGURATION, problems)
         outcome = FileResult(target.shown, architecture, target.path, problems=tuple(problems))
         if report is None or outcome.is_broken:
             return outcome
+        written = report.graph.budget
+        own = {} if written is None else read_budget(written)
         budget = merged(configuration.budget or {}, own, self.options.budget)
         try:
             return self._checked(outcome, report, budget, configuration)
@@ -421,15 +411,6 @@ def _attempt(read: Callable[[], T], default: T, problems: list[Problem]) -> T:
     except DesignError as error:
         problems += error.every
         return default
-
-
-def _unknown_rules(ignored: Sequence[Ignore]) -> list[Problem]:
-    """A problem for each suppressed rule that does not exist."""
-    unknown = {item.code_span: item.code for item in ignored if item.code not in RULES}
-    return [
-        Problem("unknown-rule", f"ignore: no design rule '{code}'{did_you_mean(code, RULES)}", span)
-        for span, code in unknown.items()
-    ]
 
 
 def _baseless(budget: Budget) -> list[Problem]:

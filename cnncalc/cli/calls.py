@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cnncalc.formats.document import Page
     from cnncalc.source import Span
 
-CALLABLE = tuple(name for name in COMMANDS if name not in ("docs", "report", "convert"))
+CALLABLE = tuple(name for name in COMMANDS if name not in ("docs", "report"))
 """The commands that a document may call: those that print something."""
 
 

@@ -204,7 +204,7 @@ TABLE_FORMATS = tuple(name for name, each in FORMATS.items() if each.writer)
 
 def load(target: str, design: DesignOptions, console: Console) -> Graph:
     """The graph of a TARGET."""
-    from cnncalc.analysis import loading
+    from cnncalc.checks import loading
 
     return loading.load(target, design.settings(), console.read_input() if target == "-" else None, console.folder)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing, number
 from cnncalc.memory.arena import draw, marks
 from cnncalc.units import format_bytes, plural
 
@@ -67,7 +67,7 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
 
 
 def _layers(layers: tuple[str, ...], role: str) -> str:
-    shown = ", ".join(layers[:3]) + (f" and {len(layers) - 3} more" if len(layers) > 3 else "")
+    shown = listing(layers, 4)
     return shown if role == "activations" else f"{shown} ({role})"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing
 from cnncalc.formats.notation import USUAL, Notation
 from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes, percent, plural, signed_percent
@@ -82,10 +82,9 @@ def memory_document(
         )
     ]
     if training.segments:
-        names = ", ".join(segment.name for segment in training.segments[:8])
-        more = f" and {len(training.segments) - 8} more" if len(training.segments) > 8 else ""
+        names = listing([segment.name for segment in training.segments], 9)
         again = percent(training.recomputed_macs, memory.report.totals.macs)
-        closing.append(Paragraph("checkpointed", (f"{names}{more}", f"recomputed MACs: {again} of a forward pass")))
+        closing.append(Paragraph("checkpointed", (names, f"recomputed MACs: {again} of a forward pass")))
     largest = largest_of(memory, depth)
     if largest:
         lines = [f"{name}: {size(count)}" for name, count in largest[:MOST_LAYERS]]

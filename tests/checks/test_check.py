@@ -1,4 +1,4 @@
-"""What a file says about budgets and design rules is validated by the check, once, in broken designs too."""
+"""Budgets and suppressed rules of a file are validated once, where the design is loaded, in broken designs too."""
 
 from __future__ import annotations
 
@@ -63,13 +63,12 @@ def test_a_wrong_budget_or_rule_is_reported_in_sound_and_broken_designs(
         assert problems(tmp_path, design + text) == [problem, expected]
 
 
-def test_a_design_is_read_without_its_budget_and_rules(tmp_path: Path) -> None:
-    """Other commands do not know the keys of budgets and the codes of rules."""
-    (tmp_path / "net.yaml").write_text(f"{SOUND}budget: {{parametrs: 3}}\nignore: nonsense\n", encoding="utf-8")
+def test_every_command_refuses_a_wrong_budget_and_an_unknown_rule(tmp_path: Path) -> None:
+    """The keys of budgets and the codes of rules are validated where a design is loaded, together with its volumes."""
+    path = tmp_path / "net.yaml"
+    path.write_text("input: 4x4x3\nbudget: {macs: 3Q}\nignore: nonsense\nlayers: CONV5-2(pad=0)\n", encoding="utf-8")
 
-    graph = cnncalc.load(tmp_path / "net.yaml")
+    with pytest.raises(cnncalc.DesignError) as raised:
+        cnncalc.load(path)
 
-    assert graph.budget is not None
-    assert graph.budget.entries is not None
-    assert [(key, value.text) for key, _, value in graph.budget.entries] == [("parametrs", "3")]
-    assert [(item.code, item.layer) for item in graph.ignore] == [("nonsense", None)]
+    assert [problem.code for problem in raised.value.every] == ["unknown-unit", "unknown-rule", "window-too-large"]

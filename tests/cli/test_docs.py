@@ -1,4 +1,4 @@
-"""``cnncalc docs``: documents are brought up to date, and nothing else of them is touched."""
+"""``cnncalc docs`` updates documents and changes nothing else in them."""
 
 from __future__ import annotations
 
@@ -369,7 +369,7 @@ def test_a_check_that_fails_is_an_answer(tmp_path: Path) -> None:
     file = write(tmp_path, "<!-- cnncalc: check lenet5 --no-rules --max parameters=1K -->\n<!-- /cnncalc -->\n")
 
     assert called(tmp_path, "a.md") == (0, "a.md: 1 marker, 1 updated\n", "")
-    assert "lenet5  parameters  60.00K  max 1K  6000.0 %  over\n" in file.read_text()
+    assert "lenet5  parameters  60.00K  max 1K  6,000.0 %  over\n" in file.read_text()
 
 
 def test_warnings_of_a_call_are_said_with_its_place(tmp_path: Path) -> None:

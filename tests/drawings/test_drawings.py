@@ -1,4 +1,4 @@
-"""Drawings: what they say is read back from the SVG and compared with the reports that they were made from."""
+"""Drawings: numbers and texts are read from the SVG and compared with the reports."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.slow
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "plots"
 NETS = ("lenet5", "vgg16", "googlenet", "resnet152")
-"""Nets that are compared whole, and looked at in a browser."""
+"""Nets whose drawings are compared with golden files and measured in a browser."""
 MORE_NETS = ("alexnet", "resnet50", "densenet121", "unet", "inception-v4", "googlenet-aux", "mobilenet-v2")
 PIXEL = 0.011
 """Coordinates are rounded to a hundredth of a pixel."""
@@ -59,7 +59,7 @@ ALLOWED = {
     "circle": {"class", "cx", "cy", "r"},
     "text": {"class", "x", "y", "text-anchor", "transform", "data-peak"},
 }
-"""Every element of a drawing, and its attributes: nothing that runs, nothing that loads."""
+"""The elements of a drawing and their attributes: no scripts, no external resources."""
 
 
 @cache
@@ -81,7 +81,7 @@ def root_of(svg: str) -> ElementTree.Element:
 
 
 def text_of(svg: str) -> str:
-    """All that can be read in a drawing, tool tips included."""
+    """All texts of a drawing, tool tips included."""
     return "\n".join(root_of(svg).itertext())
 
 
@@ -91,7 +91,7 @@ def text_of(svg: str) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("net", [*NETS, *MORE_NETS])
 def test_a_drawing_holds_only_what_is_allowed(net: str, kind: str) -> None:
-    """No script, no link, no foreign element; ids that are used exist."""
+    """No scripts, links or foreign elements; all referenced ids exist."""
     svg = drawing(net, kind)
     ids = set()
 
@@ -107,7 +107,7 @@ def test_a_drawing_holds_only_what_is_allowed(net: str, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_drawing_says_what_it_is(kind: str) -> None:
-    """Role, title and description; a ground of its own over the whole view box."""
+    """Role, title and description; a background over the whole view box."""
     root = root_of(drawing("vgg16", kind))
     title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
     ground = root.find(f"{SVG}rect")
@@ -209,7 +209,7 @@ def numbers(element: ElementTree.Element, *names: str) -> list[float]:
 @pytest.mark.parametrize("depth", [None, 1, 2])
 @pytest.mark.parametrize("net", [*NETS, *MORE_NETS])
 def test_the_bars_add_up_to_the_totals(net: str, depth: int | None) -> None:
-    """Values where each bar is drawn; the height of every bar is its value to scale."""
+    """The height of every bar is its value to scale, and the values add up to the totals."""
     report = report_of(net)
     totals = (report.totals.activation_bytes, report.totals.parameters)
     charts = [group for group in root_of(drawing(net, "cost", depth=depth)).iter(f"{SVG}g") if group.get("data-total")]
@@ -417,7 +417,7 @@ def blocks_of(root: ElementTree.Element) -> list[Block]:
 
 
 def scales_of(root: ElementTree.Element) -> dict[str, float]:
-    """Pixels for one unit, as the rulers are: their length divided by the count that they state."""
+    """Pixels per unit: the length of each ruler divided by its stated count."""
     texts = " ".join(text.text or "" for text in root.iter(f"{SVG}text"))
     scales = {}
     for path in root.iter(f"{SVG}path"):
@@ -441,7 +441,7 @@ def test_every_block_is_drawn_to_the_scales_that_are_stated(net: str, width: int
 
 
 def assert_to_scale(root: ElementTree.Element) -> None:
-    """Every block is as long, as high and as far to the back as its volume by the rulers."""
+    """Length, height and extent to the back of every block are its volume by the rulers."""
     exact = {
         path.get("data-unit"): float(path.get("data-scale") or "")
         for path in root.iter(f"{SVG}path")
@@ -467,7 +467,7 @@ def test_the_volumes_of_vgg16_are_those_of_its_table() -> None:
 
 @pytest.mark.parametrize("net", ["lenet5", "alexnet", "zfnet", "vgg16", "vgg19", "unet"])
 def test_a_chain_that_fits_is_one_row(net: str) -> None:
-    """Along one line: the middle of every block is as high as that of the others."""
+    """The middles of all blocks are at the same height."""
     middles = set()
     for group in root_of(drawing(net, "volumes")).iter(f"{SVG}g"):
         front = group.find(f"{SVG}rect")
@@ -563,7 +563,7 @@ def test_a_long_net_keeps_the_shape_of_a_page() -> None:
 
 
 class Written(NamedTuple):
-    """A text and the room that it takes."""
+    """A text and its bounding box."""
 
     text: str
     left: float
@@ -590,7 +590,7 @@ def texts_of(root: ElementTree.Element) -> list[Written]:
 
 
 def clashes(svg: str) -> list[str]:
-    """Texts that leave the drawing or lie on each other, by the widest of the fonts."""
+    """Texts that leave the drawing or overlap, measured in the widest font."""
     root = root_of(svg)
     width, height = map(float, (root.get("viewBox") or "").split(" ")[2:])
     texts = texts_of(root)
@@ -634,7 +634,7 @@ BOXES = """[...document.querySelectorAll("svg")].map(svg => {
 
 @pytest.mark.parametrize("net", NETS)
 def test_no_text_lies_on_another_in_a_browser(net: str, tmp_path: Path) -> None:
-    """Every kind at the usual width, at 480 and at 1600, as Chromium lays the texts out."""
+    """Every kind at the default width, at 480 and at 1600, as laid out by Chromium."""
     cases = [(kind, width) for kind in KINDS for width in (None, 480, 1600)]
 
     measured = answer(tmp_path, "".join(drawing(net, *case) for case in cases), BOXES)
@@ -893,12 +893,12 @@ def test_many_branches_below_each_other_are_drawn_smaller() -> None:
 
 @pytest.mark.parametrize(("net", "columns"), [("unet", 1), ("vgg16", 2), ("googlenet", 2)])
 def test_a_graph_has_more_columns_only_where_they_save_height(net: str, columns: int) -> None:
-    """Of U-Net all but the first and the last layers lie below one long line; a column for three saves nothing."""
+    """All but the first and last layers of U-Net are one cell, which cannot be split; more columns save no height."""
     assert len(page_of(report_of(net), None, 848).columns) == columns
 
 
 def test_a_line_does_not_cross_the_words_that_it_passes() -> None:
-    """The rim around them has the colour of the ground."""
+    """Labels have an outline in the colour of the background."""
     pattern = "INPUT 32x32x3 -> [[CONV3-8 | CONV5-8] -> CONCAT | [CONV3-3 | ] -> CONCAT] -> CONCAT -> FC-10"
     for kind in ("graph", "volumes"):
         svg = draw(cnncalc.analyze(pattern), kind)

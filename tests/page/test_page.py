@@ -1,4 +1,4 @@
-"""The page of a report as a document: valid, complete without a program, and loading nothing."""
+"""The HTML of the report page: valid, complete without JavaScript, self-contained."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def attributes(root: Element, name: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A page of a design that is full of what means something to HTML."""
+    """A page of a design whose texts contain HTML markup."""
     file = tmp_path_factory.mktemp("hostile") / "net.yaml"
     file.write_text(HOSTILE, encoding="utf-8")
     return page_of(str(file))
@@ -118,7 +118,7 @@ def test_text_of_users_is_never_taken_for_markup(hostile: str) -> None:
 
 
 def test_a_page_loads_nothing(page: str) -> None:
-    """The policy forbids it, and nothing asks for it."""
+    """The content security policy forbids it, and no element requests anything."""
     root = tree(page)
     (policy,) = [meta.get("content", "") for meta in root.iter("meta") if meta.get("http-equiv")]
     rules = dict(part.strip().split(" ", 1) for part in policy.split(";"))

@@ -1,4 +1,4 @@
-"""The page of a report in a real browser: what it does when one clicks, types, prints, and without a program at all."""
+"""The report page in Chromium: clicking, typing, printing, and without JavaScript."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ browser = pytest.fixture(open_browser, scope="module", name="browser")
 
 
 class Window:
-    """Opens pages and keeps what the browser complains about."""
+    """Opens pages and collects errors, console messages and requests."""
 
     def __init__(self, browser: Browser, folder: Path) -> None:
         self.browser = browser
@@ -60,7 +60,7 @@ def window(browser: Browser, tmp_path: Path) -> Iterator[Window]:
 
 
 def seen(page: Page, column: int, table: str = "#layers") -> list[str]:
-    """The cells of a column in the rows that are seen, from top to bottom."""
+    """The cells of a column in the visible rows, from top to bottom."""
     found: list[str] = page.eval_on_selector_all(
         f"{table} tbody tr",
         "(rows, column) => rows.filter(row => row.offsetParent !== null || row.getClientRects().length)"
@@ -110,7 +110,7 @@ COLUMNS = ("#", "layer", "what", "volume", "activations", "memory", "parameters"
 
 
 def natural(text: str) -> list[tuple[int, int, str]]:
-    """``conv10`` behind ``conv2``; small letters as large ones."""
+    """Sort key: ``conv10`` after ``conv2``, ignoring case."""
     parts = re.findall(r"[0-9]+|[^0-9]", text.lower())
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
 
@@ -222,7 +222,7 @@ def test_numbers_are_short_or_exact_or_say_how_they_come_about(window: Window) -
 
 
 def shown_bytes(page: Page, net: int = 0) -> dict[str, int]:
-    """The exact bytes that the page says, by what they are."""
+    """The exact bytes of the page by key."""
     found: dict[str, str] = page.evaluate(
         'net => Object.fromEntries([...document.querySelectorAll(`[data-net="${net}"] [data-bytes]`)]'
         ".map(e => [e.dataset.out, e.dataset.bytes]))",
@@ -232,7 +232,7 @@ def shown_bytes(page: Page, net: int = 0) -> dict[str, int]:
 
 
 def said_bytes(memory: MemoryReport) -> dict[str, int]:
-    """The same as the memory report says it."""
+    """The same bytes from the memory report."""
     training, inference, notes = memory.training, memory.inference, memory.notes
     found = {"training-peak": training.peak_bytes, "training-sum": training.peak_bytes}
     found |= {"inference-peak": inference.peak_bytes, "inference-sum": inference.peak_bytes}
@@ -295,7 +295,7 @@ def test_the_slider_moves_with_the_keyboard_and_says_what_it_found(window: Windo
 
 
 def test_a_batch_of_any_size_is_exact(window: Window) -> None:
-    """Beyond the 53 bits that programs of pages usually count with."""
+    """Beyond the 53 bits of a JavaScript number."""
     page = window.open("vgg16")
     page.fill("#batch", "123456789012345")
 
@@ -343,7 +343,7 @@ def test_two_nets_follow_one_slider(window: Window) -> None:
 
 
 def test_the_curve_is_drawn_to_scale(window: Window) -> None:
-    """Its heights are the logarithms of the peaks, and the dot lies on the line."""
+    """Heights are the logarithms of the peaks, and the dot is on the line."""
     page = window.open("vgg16")
     page.fill("#batch", "64")
     path, dot = page.evaluate(
@@ -399,7 +399,7 @@ def test_the_theme_is_that_of_the_system_until_it_is_chosen(window: Window) -> N
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_stripes_are_there_in_every_theme(window: Window, scheme: Any) -> None:
-    """In black and white the gradients of parameters are told from their neighbours by them."""
+    """They distinguish the gradients of parameters in black and white."""
     page = window.open("lenet5", color_scheme=scheme)
     fills = page.eval_on_selector_all("[data-fill]", "all => all.map(one => getComputedStyle(one).fill)")
 

@@ -1,0 +1,56 @@
+"""From a TARGET to a graph whose budget and suppressed design rules are valid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.analysis import loading
+from cnncalc.errors import DesignError, Problem, did_you_mean, in_text_order
+from cnncalc.language.settings import DEFAULT_SETTINGS
+
+if TYPE_CHECKING:
+    from cnncalc.graph import Graph, Ignore
+    from cnncalc.language.settings import Settings
+
+
+def load(target: str, settings: Settings = DEFAULT_SETTINGS, stdin: str | None = None, folder: str = "") -> Graph:
+    """As :func:`cnncalc.analysis.loading.load`; also raises DesignError for an invalid budget or an unknown rule."""
+    try:
+        graph = loading.load(target, settings, stdin, folder)
+    except DesignError as error:
+        found = _problems(error.partial)
+        if not found:
+            raise
+        raise DesignError(in_text_order([*error.every, *found]), error.partial) from None
+    found = _problems(graph)
+    if found:
+        from cnncalc.analysis.volumes import with_volume_problems
+
+        raise with_volume_problems(DesignError(in_text_order(found), graph))
+    return graph
+
+
+def _problems(graph: Graph | None) -> list[Problem]:
+    """What is wrong with the budget and the suppressed rules of a graph."""
+    if graph is None:
+        return []
+    problems = _unknown_rules(graph.ignore) if graph.ignore else []
+    if graph.budget is not None:
+        from cnncalc.checks.budget import read_budget
+
+        try:
+            read_budget(graph.budget)
+        except DesignError as error:
+            problems += error.every
+    return problems
+
+
+def _unknown_rules(ignored: tuple[Ignore, ...]) -> list[Problem]:
+    """A problem for each suppressed rule that does not exist."""
+    from cnncalc.checks.rules import RULES
+
+    unknown = {item.code_span: item.code for item in ignored if item.code not in RULES}
+    return [
+        Problem("unknown-rule", f"ignore: no design rule '{code}'{did_you_mean(code, RULES)}", span)
+        for span, code in unknown.items()
+    ]
