@@ -1,9 +1,9 @@
-"""CPU seconds of the inputs that are slowest to read, beside the bounds that the project has set itself.
+"""CPU seconds of the slowest inputs, compared with the bounds that the project has set.
 
     python -m benchmarks.worst_case
 
-Prints one line an input and ends with 1 if one takes longer than its bound. The inputs are those of the tests, which
-hold what comes out and how much memory it takes. Run it from the checkout.
+Prints one line for each input; exits with 1 if one takes longer than its bound. The tests use the same inputs, and
+check results and memory. Run it from the checkout.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import redirect_stdout
+from functools import partial
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -58,16 +59,15 @@ def checked() -> None:
 def cases() -> Iterator[tuple[str, float, Callable[[], object]]]:
     """Name, bound in seconds and call of each case."""
     for name, text in {**BEYOND, **HEAVY}.items():
-        yield f"bad design: {name}", 1, lambda text=text: refused(text)
+        yield f"bad design: {name}", 1, partial(refused, text)
     for name in HARD_DOCUMENTS:
-        yield f"document of 1 MB: {name}", 3, lambda name=name: scanned(hard_document(name, 1_000_000))
+        yield f"document of 1 MB: {name}", 3, partial(scanned, hard_document(name, 1_000_000))
     deep = "\n".join("  " * depth + "- a" for depth in range(700))
-    yield "document of 0.5 MB: nested lists", 3, lambda: scanned(deep)
-    yield "title of 100,000 characters in a drawing", 3, lambda: wrapped("wide\u65e5e\u0301" * 14_000, 12, 400)
+    yield "document of 0.5 MB: nested lists", 3, partial(scanned, deep)
+    yield "title of 100,000 characters in a drawing", 3, partial(wrapped, "wide\u65e5e\u0301" * 14_000, 12, 400)
     before = row(ROW)
     for name, layers in ROWS.items():
-        after = row(layers)
-        yield f"diff of 20,000 layers: {name}", 10, lambda after=after: difference(before, after)
+        yield f"diff of 20,000 layers: {name}", 10, partial(difference, before, row(layers))
     yield f"check of {len(names())} nets", 1, checked
 
 

@@ -1,4 +1,4 @@
-"""The contract of every layer kind: what it says of itself against what its run in NumPy gives."""
+"""The contract of every layer kind: its declarations, compared with its NumPy run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused: the whole text of each error, with its caret line, and beside it a valid twin."""
+"""Invalid designs: the whole text of each error, and a valid twin."""
 
 # ruff: noqa: E501  # messages stand as they are printed
 
