@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import redirect_stdout
+from functools import partial
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -58,16 +59,16 @@ def checked() -> None:
 def cases() -> Iterator[tuple[str, float, Callable[[], object]]]:
     """Name, bound in seconds and call of each case."""
     for name, text in {**BEYOND, **HEAVY}.items():
-        yield f"bad design: {name}", 1, lambda text=text: refused(text)
+        yield f"bad design: {name}", 1, partial(refused, text)
     for name in HARD_DOCUMENTS:
-        yield f"document of 1 MB: {name}", 3, lambda name=name: scanned(hard_document(name, 1_000_000))
+        yield f"document of 1 MB: {name}", 3, partial(scanned, hard_document(name, 1_000_000))
     deep = "\n".join("  " * depth + "- a" for depth in range(700))
     yield "document of 0.5 MB: nested lists", 3, lambda: scanned(deep)
     yield "title of 100,000 characters in a drawing", 3, lambda: wrapped("wide\u65e5e\u0301" * 14_000, 12, 400)
     before = row(ROW)
     for name, layers in ROWS.items():
         after = row(layers)
-        yield f"diff of 20,000 layers: {name}", 10, lambda after=after: difference(before, after)
+        yield f"diff of 20,000 layers: {name}", 10, partial(difference, before, after)
     yield f"check of {len(names())} nets", 1, checked
 
 
