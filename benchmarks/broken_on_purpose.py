@@ -2,8 +2,8 @@
 
     python -m benchmarks.broken_on_purpose [NAME ...]
 
-Each break is made when pytest starts; pytest stops at the first test that fails. Prints that test, or NOT NOTICED, and
-ends with 1 if a break is not noticed. Run it from the checkout.
+A plugin makes the break when pytest starts; pytest stops at the first failing test. Prints that test, or NOT NOTICED;
+exits with 1 if a break is not noticed. Run it from the checkout.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _without(**keys: Any) -> Any:
 BREAKS = {
     f"{each.kind}.{each.name}": each
     for each in (
-        # the lists that stood outside the classes once
+        # traits
         Break("hswish", "is_rectifier", False),
         Break("scale", "is_linear", False),
         Break("in", "centres_channels", False),

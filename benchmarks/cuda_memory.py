@@ -1,10 +1,10 @@
-"""Live tensors as computed, beside what a CUDA device reports: max_memory_allocated and max_memory_reserved.
+"""Computed bytes of live tensors, compared with max_memory_allocated and max_memory_reserved on a CUDA device.
 
     python -m benchmarks.cuda_memory [NET ...] [--batch N ...]
 
-Prints one line a net, batch and optimizer: cnncalc's peak of live tensors (profile torch-cuda), what the simulated
-allocator makes of it, what PyTorch's allocator reports, and the gaps in percent. Needs PyTorch with a CUDA device; says
-so and ends with 0 where there is none. Run it from the checkout.
+Prints one line for each net, batch and optimizer: cnncalc's peak of live tensors (profile torch-cuda), the figures of
+its simulated allocator, those of PyTorch's allocator, and the differences in percent. Without PyTorch and a CUDA device
+it says so and exits with 0. Run it from the checkout.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NETS = ("lenet5-modern", "vgg16", "resnet50-v1.5", "googlenet-bn", "mobilenet-v2
 
 
 def measure(name: str, batch: int, optimizer: str) -> tuple[int, int]:
-    """Bytes that PyTorch's allocator had given out and reserved at most in the third training step."""
+    """Peak bytes that PyTorch's allocator had allocated and reserved in the third training step."""
     import torch
 
     from tests.memory.torch_oracle import Net, data_of, loss_of

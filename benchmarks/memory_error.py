@@ -1,4 +1,4 @@
-"""How far three ways of counting are from what PyTorch really held: cnncalc, the notes' rule, torchinfo's total.
+"""Errors of three estimates of training memory against PyTorch: cnncalc, the notes' rule, torchinfo's total.
 
     python -m benchmarks.memory_error
 
@@ -31,7 +31,7 @@ def torchinfo_total(report: cnncalc.Report, batch: int) -> int:
 
 
 def main() -> int:
-    """Prints the errors, net by net and over all cases."""
+    """Prints the errors of each case, then the median and the largest."""
     truth: dict[str, Any] = json.loads(TRUTH.read_text(encoding="utf-8"))
     rows = [row for row in truth["cuda"] if row["mode"] == "train" and row["dtype"] == "float32"]
     errors: dict[str, list[float]] = {"cnncalc": [], "notes' rule": [], "torchinfo": []}
@@ -47,7 +47,7 @@ def main() -> int:
             found.append(error)
             shown.append(f"{error:+.1%}")
         print(row["net"], batch, row["opt"], row["peak"], *shown)
-    print(f"\n{len(rows)} training steps: absolute error, median and worst; cases met to the byte")
+    print(f"\n{len(rows)} training steps: median and largest absolute error; cases without error")
     for name, found in errors.items():
         absolute = [abs(error) for error in found]
         exact = sum(error == 0 for error in found)

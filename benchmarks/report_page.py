@@ -1,10 +1,9 @@
-"""How long the page of a report takes after start-up, and what of it.
+"""Time to make the page of a report after start-up, in total and by step.
 
-    python benchmarks/report_page.py [net] [rounds]
+    python -m benchmarks.report_page [net] [rounds]
 
-Printed are medians in milliseconds of repeated calls in one process, analysis and memory included, and the size of the
-page. The bound for resnet152 is one that the project has set itself. The first round, which loads what the others find
-there, is left out.
+Prints medians in milliseconds of repeated calls in one process, including analysis and memory, and the size of the
+page. The bound for resnet152 is a goal of the project. The first round, which imports modules, is not counted.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ MOST_MILLISECONDS = 200
 
 
 def steps(net: str) -> Iterator[tuple[str, str]]:
-    """Makes a page; after each step its name and the page, as far as there is one."""
+    """Makes a page; yields the name of each step, with the page after the last one."""
     graph = load(net)
     yield "load", ""
     report = account(graph)
@@ -48,14 +47,14 @@ def steps(net: str) -> Iterator[tuple[str, str]]:
 
 
 def main() -> None:
-    """Measures and prints one line a step."""
+    """Measures, and prints one line for each step."""
     net = sys.argv[1] if len(sys.argv) > 1 else "resnet152"
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 11
     took: dict[str, list[float]] = {}
     page = ""
     for number in range(rounds + 1):
         gc.collect()
-        gc.disable()  # as the program does
+        gc.disable()  # as in the program
         start = before = time.perf_counter()
         for name, written in steps(net):
             now = time.perf_counter()

@@ -1,10 +1,9 @@
-"""How long ``cnncalc`` takes to start, as a multiple of a bare ``python -c pass``, and how much memory it takes.
+"""Run time of ``cnncalc`` as a multiple of ``python -c pass``, and its peak memory.
 
-    python benchmarks/startup.py [rounds]
+    python -m benchmarks.startup [rounds]
 
-The commands take turns, so that a busy machine slows all of them alike; printed are the median of the ratios of each
-round and the largest resident memory. The bounds are those that the project has set itself. Byte code is written first,
-as every installation does.
+The commands take turns, so a busy machine slows all of them alike. Prints the median of the ratios of each round and
+the largest resident memory. The bounds are goals of the project. Byte code is written first, as by an installation.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ def _read(terminal: int) -> bytes:
 
 
 def main() -> None:
-    """Measures and prints one line a case."""
+    """Measures, and prints one line for each case."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 21
     compileall.compile_dir(str(ROOT / "cnncalc"), quiet=1)
     seconds: dict[str, list[float]] = {name: [] for name in CASES}
@@ -79,7 +78,7 @@ def main() -> None:
     for number in range(rounds + 1):
         for name, (arguments, on_terminal, _) in CASES.items():
             took, resident = timed(arguments, on_terminal)
-            if number:  # the first round fills the caches
+            if number:  # the first round fills caches and is not counted
                 seconds[name].append(took)
                 memory[name] = max(memory[name], resident)
     bare = seconds["python -c pass"]

@@ -1,9 +1,9 @@
-"""CPU seconds of the inputs that are slowest to read, beside the bounds that the project has set itself.
+"""CPU seconds of the slowest inputs, compared with the bounds that the project has set.
 
     python -m benchmarks.worst_case
 
-Prints one line an input and ends with 1 if one takes longer than its bound. The inputs are those of the tests, which
-hold what comes out and how much memory it takes. Run it from the checkout.
+Prints one line for each input; exits with 1 if one takes longer than its bound. The tests use the same inputs, and
+check results and memory. Run it from the checkout.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs the program as a user does, in a process of its own; or in this one, where that would prove nothing more."""
+"""Calls of the program, in a process of its own or in this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks a real browser, where one is installed: what a page says after its script has run."""
+"""The result of a script in a page, from a real browser where one is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A layer kind as somebody may add one: a class, and a row in the table of cases."""
+"""A toy layer kind: its class and its test cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One table of layers and volumes, with all sizes different, for everything that must hold of every layer kind."""
+"""Layers and input volumes for the tests of every layer kind; all sizes in a case differ."""
 
 from __future__ import annotations
 

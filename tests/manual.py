@@ -1,4 +1,4 @@
-"""The README and the pages of the manual, taken apart: blocks of code, calls, links, headings."""
+"""The README and the manual, split into code blocks, calls, links and headings."""
 
 from __future__ import annotations
 

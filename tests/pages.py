@@ -1,4 +1,4 @@
-"""Pages of reports, made in this process, and the browser that they are looked at with."""
+"""Pages of reports, and the browser in which tests open them."""
 
 from __future__ import annotations
 

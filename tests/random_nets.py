@@ -1,4 +1,4 @@
-"""Random valid designs as pattern text, for laws that hold of every net.
+"""Random valid designs as patterns, for tests of properties that every net has.
 
     design = random_design(seed)            # the same seed gives the same design
     design.text                             # "INPUT 9x14x3 -> [CONV3-7 -> BN -> RELU]*2 -> ..."

@@ -1,4 +1,4 @@
-"""Numbers that know how they are written."""
+"""Integers stored with their formula."""
 
 from __future__ import annotations
 

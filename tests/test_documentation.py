@@ -1,4 +1,4 @@
-"""What every layer kind says of itself: formula, volume, what is learned, source; keys with their meaning."""
+"""The documentation of every layer kind: formula, volume, parameters, source, keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public Python face: what it gives is what the commands print."""
+"""The public Python functions give what the commands print."""
 
 from __future__ import annotations
 

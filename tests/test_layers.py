@@ -1,4 +1,4 @@
-"""The contract of every layer kind: what it says of itself against what its run in NumPy gives."""
+"""The contract of every layer kind: its declarations, compared with its NumPy run."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ def test_a_volume_that_does_not_fit_is_refused_with_both_numbers(
             "deconv", {"filters": 2, "stride": 2, "output_pad": 2},
             "output_pad: must be smaller than the stride or the dilation, but 2 is not below 2",
         ),
-        ("pool", {"output": 3, "stride": 3}, "output: an adaptive pool works out its own windows; leave out stride"),
+        ("pool", {"output": 3, "stride": 3}, "output: an adaptive pool chooses its own windows; leave out stride"),
         (
             "conv", {"kernel": 0},
             "kernel: expected a whole number of at least 1, or two of them [height, width], found 0",

@@ -1,4 +1,4 @@
-"""Every published figure of the named nets comes out exactly, and every named net has some."""
+"""Every published figure of the named nets is met exactly, and every named net has some."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places in a text, and how a problem is shown there."""
+"""Positions in a text, and excerpts with carets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes and counts in short form, both ways."""
+"""Bytes and counts in short form, written and read."""
 
 # ruff: noqa: E501  # cases stand in rows
 

@@ -1,4 +1,4 @@
-"""Activation functions: element by element, the volume unchanged."""
+"""Activation functions: applied to each element, the volume unchanged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Source: Press et al., Numerical Recipes, third edition, section 6.2.2; worked ou
 
 
 def erfc(xp: Any, z: Any) -> Any:
-    """1 - erf(z) of numbers that are not negative, to the accuracy of the data type."""
+    """1 - erf(z) for z >= 0, to the accuracy of the data type."""
     t = 2 / (2 + z)
     twice = 4 * t - 2
     term, before = xp.zeros_like(z), xp.zeros_like(z)
@@ -69,7 +69,7 @@ class Activation(Layer):
         return Keeping(inputs=True, clones=in_place)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        """The gradient times the derivative, which is a function of what is kept: the input or the output."""
+        """The gradient times the derivative, computed from the kept input or output."""
 
         def function(kept: Any, coming: Any, result: Any) -> None:
             with xp.errstate(over="ignore"):
@@ -79,7 +79,7 @@ class Activation(Layer):
         return (derived(xp, function, kept, gradient),), {}
 
     def derivative(self, xp: Any, kept: Any) -> Any:
-        """The derivative at some elements, from the output if that is what is kept, else from the input."""
+        """The derivative, from the output if that is kept, else from the input."""
         raise NotImplementedError
 
 
@@ -105,7 +105,7 @@ class Relu(Activation):
 
 
 class Relu6(Activation):
-    """Elements are cut to the range from 0 to 6.
+    """Elements are clipped to the range from 0 to 6.
 
     Formula: y = min(max(0, x), 6).
     Volume: as the input.
@@ -141,7 +141,7 @@ class Sigmoid(Activation):
 
     def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         def function(x: Any, result: Any) -> None:
-            with xp.errstate(over="ignore"):  # exp(-x) may become infinite, and 1 / (1 + it) then 0
+            with xp.errstate(over="ignore"):  # exp(-x) may overflow to infinity; the result is then 0
                 xp.divide(1, 1 + xp.exp(-x), out=result)
 
         return elementwise(xp, function, x, out)
@@ -173,7 +173,7 @@ class Tanh(Activation):
 
 
 class Gelu(Activation):
-    """Each element times the chance that a standard normal number is smaller, exactly (with the error function).
+    """Each element times the probability that a standard normal number is smaller, exactly (with the error function).
 
     Formula: y = x * P(X <= x) = x * (1 + erf(x/sqrt(2))) / 2.
     Volume: as the input.
@@ -187,14 +187,14 @@ class Gelu(Activation):
 
     def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         def function(x: Any, result: Any) -> None:
-            # x * P(X <= x) = x * erfc(-x/sqrt(2)) / 2; for positive x the part that is missing from x
+            # x * P(X <= x) = x * erfc(-x/sqrt(2)) / 2; for positive x this is subtracted from x
             tail = xp.absolute(x) * erfc(xp, xp.absolute(x) * 0.5**0.5) * 0.5
             xp.subtract(xp.maximum(x, 0), tail, out=result)
 
         return elementwise(xp, function, x, out)
 
     def derivative(self, xp: Any, kept: Any) -> Any:
-        # the share below, and what x times the density adds to it
+        # the cumulative probability, plus x times the density
         tail = 0.5 * erfc(xp, xp.absolute(kept) * 0.5**0.5)
         below = xp.where(kept > 0, 1 - tail, tail)
         return below + kept * xp.exp(-0.5 * xp.square(kept)) * 0.3989422804014327  # 1 / sqrt(2*pi)
@@ -229,7 +229,7 @@ class Silu(Activation):
 
 
 class HardSwish(Activation):
-    """Swish out of straight pieces, cheaper to compute.
+    """An approximation of swish without the exponential, cheaper to compute.
 
     Formula: y = x * min(max(0, x + 3), 6) / 6.
     Volume: as the input.
@@ -252,7 +252,7 @@ class HardSwish(Activation):
 
 
 class HardSigmoid(Activation):
-    """The sigmoid out of straight pieces, cheaper to compute.
+    """A piecewise linear approximation of the sigmoid, cheaper to compute.
 
     Formula: y = min(max(0, x + 3), 6) / 6.
     Volume: as the input.
@@ -277,7 +277,7 @@ class HardSigmoid(Activation):
 
 
 class LeakyRelu(Activation):
-    """Negative elements are made small instead of 0.
+    """Negative elements are multiplied by a small slope.
 
     Formula: y = x where positive, else slope * x.
     Volume: as the input.
@@ -288,7 +288,7 @@ class LeakyRelu(Activation):
     kind: ClassVar[str] = "lrelu"
     other_names: ClassVar[tuple[str, ...]] = ("leakyrelu", "leaky")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRELU(0.1)"
-    keeps_output_in_place: ClassVar[bool] = True  # a slope that is not negative leaves the sign
+    keeps_output_in_place: ClassVar[bool] = True  # with a slope of at least 0 the output has the sign of the input
     bare: ClassVar[str | None] = "slope"
 
     slope: float = key(Decimal(), 0.01, means="the factor of negative elements")
@@ -307,7 +307,7 @@ class LeakyRelu(Activation):
 
 
 class Elu(Activation):
-    """Negative elements run smoothly towards -``alpha``.
+    """Negative elements approach -``alpha`` smoothly.
 
     Formula: y = x where positive, else alpha * (exp(x) - 1).
     Volume: as the input.
@@ -320,7 +320,7 @@ class Elu(Activation):
     keeps_output_in_place: ClassVar[bool] = True
     bare: ClassVar[str | None] = "alpha"
 
-    alpha: float = key(Decimal(), 1.0, means="what negative elements run towards, with a minus")
+    alpha: float = key(Decimal(), 1.0, means="negative elements approach minus this value")
 
     def may_work_in_place(self) -> bool | None:
         return False if self.alpha < 0 else super().may_work_in_place()

@@ -1,4 +1,4 @@
-"""What every layer kind is: keys, the volume it gives, what it learns, its multiply-adds, its reach, its run.
+"""The base class of layer kinds: keys, traits, volumes, parameters, multiply-adds, and the run in NumPy.
 
 A kind is one class in one file. Its keys are class attributes made by :func:`key`; the constructor reads each value as
 its key expects, so ``Conv(filters=64, kernel=3)`` and ``conv: {filters: 64, kernel: [3, 3]}`` give equal layers.
@@ -31,7 +31,7 @@ PARAMETER_KEYS = ("trainable", "share")
 
 
 class Key:
-    """One key of a layer kind: how its value is read, what it is if left out, what it means."""
+    """One key of a layer kind: its reader, default and description."""
 
     __slots__ = ("attribute", "default", "means", "name", "note", "reader")
 
@@ -49,15 +49,15 @@ class Key:
 
 
 def key(reader: Reader, default: Any = REQUIRED, *, name: str | None = None, note: str = "", means: str = "") -> Any:
-    """A key read by ``reader``; ``default`` in the layer's own form (None: worked out from the other keys).
+    """A key read by ``reader``; ``default`` as the layer stores it (None: computed from the other keys).
 
-    ``note`` says what a default of None comes to, ``means`` what the key is.
+    ``note`` describes a default of None, ``means`` the key.
     """
     return Key(reader, default, name, note, means)
 
 
 class Parameter(NamedTuple):
-    """An array of numbers that belongs to a layer.
+    """A parameter or buffer of a layer.
 
     ``shape`` is that of the array in the NumPy run, ``count`` its elements with their arithmetic, ``role`` one of
     ``weight`` (weights and scales), ``bias`` (biases and shifts), ``buffer`` (kept but not learned).
@@ -104,9 +104,9 @@ WHOLE_PLANE = None
 
 
 class Layer:
-    """A layer: keys in, volumes to volume, with its cost.
+    """A layer of a net. A subclass that sets ``kind`` is a layer kind.
 
-    Class attributes say how the kind is written: ``first``, ``dash`` and ``slash`` name the keys that the short form
+    Class attributes define how the kind is written: ``first``, ``dash`` and ``slash`` name the keys that the short form
     ``KIND first - dash / slash`` sets, ``bare`` the key of ``kind: value`` and of the first bare argument. ``example``
     is a pattern with a layer of the kind. :mod:`cnncalc.layers.documentation` reads the docstrings.
     """
@@ -123,12 +123,12 @@ class Layer:
     sizes: ClassVar[Mapping[str, Sizing]] = {}
     """Keys that a design may leave open, as the filters of ``CONV``."""
     replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """Keys that take the place of others, as the output of an adaptive pool that of its windows."""
+    """Keys that replace others: the output size of an adaptive pool replaces its windows."""
 
-    # Traits: all that other rooms know of a kind. Those that depend on keys are properties.
+    # Traits: all that other packages know of a kind. Those that depend on keys are properties.
 
     is_input: ClassVar[bool] = False
-    """The net begins with it: no volume enters."""
+    """It is an input of the net: no volume enters it."""
     is_merge: ClassVar[bool] = False
     """Takes two or more volumes."""
     is_commutative: ClassVar[bool] = False
@@ -154,13 +154,13 @@ class Layer:
     depth_key: ClassVar[str | None] = None
     """The key that sets the depth of the output."""
     output_range: ClassVar[tuple[float, float]] = (-inf, inf)
-    """Lower and upper bound of the output, whatever the input; infinite where none is promised."""
+    """Lower and upper bound of the output for any input; infinite where it has none."""
     drawn: ClassVar[str] = "block"
     """In drawings: a ``block``, ``joined`` to the block before, or a word on an ``arrow`` between fork and merge."""
     why_input: ClassVar[str] = "its gradient is computed from it"
-    """Why PyTorch keeps the input for backward, where it does."""
+    """Why backward needs the input, for kinds that keep it."""
     why_byproducts: ClassVar[str] = "the gradient uses it"
-    """What is kept beside input and output, and what for."""
+    """What is kept beside input and output, and why."""
     thin_depth: ClassVar[int | None] = 1
     """The least input depth that shows which pixels reach an output; None: only the depth it has."""
     thin_keys: ClassVar[Mapping[str, Any]] = {}
@@ -214,7 +214,7 @@ class Layer:
             raise
 
     def _check(self) -> None:
-        """Refuses keys that contradict each other, with a ValueProblem."""
+        """Raises ValueProblem for keys that contradict each other."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a layer cannot be changed: {self!r}")
@@ -249,7 +249,7 @@ class Layer:
 
     @classmethod
     def is_replaced(cls, name: str, values: Mapping[str, Value]) -> bool:
-        """Whether one of the values takes the place of a key."""
+        """Whether one of the values replaces a key."""
         return any(name in replaced for other, replaced in cls.replaces.items() if other in values)
 
     @property
@@ -309,23 +309,23 @@ class Layer:
         """How many products one output adds up, for weights of this shape."""
         return prod(shape[:-1])
 
-    # What a kind says about itself
+    # Volumes, parameters and costs
 
     def label(self) -> str:
         """How the notes write it: ``CONV3-64``, ``POOL2``, ``RELU``."""
         return self.kind.upper()
 
     def output(self, *inputs: Volume) -> Volume:
-        """The volume it gives; raises ShapeError with the rule and the numbers that break it."""
+        """The output volume; raises ShapeError with the rule and the numbers that violate it."""
         (x,) = inputs
         return x
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
-        """What it learns, from the volumes that enter."""
+        """The parameters, for these input volumes."""
         return ()
 
     def buffers(self, *inputs: Volume) -> tuple[Parameter, ...]:
-        """What it keeps but does not learn, such as running means."""
+        """Arrays that are kept but not learned, such as running means."""
         return ()
 
     def macs(self, inputs: tuple[Volume, ...], output: Volume) -> Count:
@@ -333,7 +333,7 @@ class Layer:
         return NOTHING
 
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
-        """What an output sees of the input, by height and by width; None: the whole plane."""
+        """The input that an output depends on, by height and by width; None: the whole plane."""
         return (POINT, POINT)
 
     def arithmetic(self, output: Volume) -> Count:
@@ -343,7 +343,7 @@ class Layer:
         return product(*output)
 
     def may_work_in_place(self) -> bool | None:
-        """True or False if the keys say so; None: by the rule of its kind."""
+        """True or False if the keys decide it; None: by the rule of its kind."""
         return None
 
     def forward(self, xp: Any, *inputs: Any, **arrays: Any) -> Any:
@@ -393,15 +393,15 @@ class Layer:
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         """The gradients of the inputs and the parameters, from the gradient of the output.
 
-        ``gradient`` has the shape of the output; each of its images lies in memory as one stretch. It is not changed.
-        Gradients of inputs are as :meth:`keeping` says: arrays of their own, the incoming one, or views of it; those of
-        parameters are arrays of their own, in the order of their memory.
+        ``gradient`` has the shape of the output; each of its images is contiguous in memory. It is not modified.
+        Gradients of inputs are what :meth:`keeping` declares: new arrays, the incoming one, or views of it. Those of
+        parameters are new arrays in the memory order of the parameters.
         """
         raise NotImplementedError
 
 
 def require_inputs(kind: str, inputs: tuple[Volume, ...], least: int, most: int | None) -> None:
-    """Refuses a layer with too few or too many volumes."""
+    """Raises ShapeError for too few or too many input volumes."""
     if len(inputs) < least or (most is not None and len(inputs) > most):
         takes = f"{least}" if least == most else f"{least} or more"
         message = f"{kind.upper()} takes {takes} volume{'s' if takes != '1' else ''}, but {len(inputs)} enter it"

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Convolution(Layer):
-    """What ordinary and depthwise convolutions share: windows, and a pad that keeps the size at stride 1."""
+    """Base of ordinary and depthwise convolutions: windows, and by default a pad that keeps the size at stride 1."""
 
     is_linear = True
     counts_macs: ClassVar[bool] = True
@@ -77,11 +77,11 @@ class Convolution(Layer):
         return self.windows(inputs[0]).stencils()
 
     def begins(self, x: Any) -> tuple[range, range]:
-        """Where the windows begin on an array, by height and by width."""
+        """The first index of each window on an array, by height and by width."""
         return self.begins_of(x.shape[1], x.shape[2])
 
     def begins_of(self, height: int, width: int) -> tuple[range, range]:
-        """Where the windows begin on an array of this height and width."""
+        """The first index of each window on an array of this height and width."""
         pads = self.pads()
         same = isinstance(pads, str)
         top, left, bottom, right = (0, 0, 0, 0) if isinstance(pads, str) else pads
@@ -236,7 +236,7 @@ class Conv(Convolution):
             if saved.learns:
                 found["weight"] = changes.reshape(weight.shape)
         elif self.connections is not None:
-            # as if every filter saw every map, most of them with weights of zero
+            # as a convolution over all maps, with zero weights where there is no connection
             dense = xp.zeros((*kernel, depth, self.filters), weight.dtype)
             which = [(seen, number) for number, some in enumerate(self.connections) for seen in some]
             seen, number = [pair[0] for pair in which], [pair[1] for pair in which]
@@ -394,12 +394,12 @@ class Deconv(Layer):
                 )
 
     def pads(self) -> tuple[int, int, int, int]:
-        """What is cropped at the top, left, bottom and right."""
+        """Rows and columns cropped at the top, left, bottom and right."""
         if not isinstance(self.pad, str):
             return self.pad
         sides = []
         for side in (0, 1):
-            # same: output = size * stride; the odd row or column at the end, as TensorFlow has it
+            # same: output = size * stride; the odd row or column at the end, as in TensorFlow
             crop = extent(self.kernel[side], self.dilation[side]) - self.stride[side]
             sides.append((crop // 2, crop - crop // 2))
         (top, bottom), (left, right) = sides

@@ -1,4 +1,4 @@
-"""What the docstring of a layer kind says, part by part."""
+"""The documentation of a layer kind, parsed from its docstring."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cnncalc.layers.base import Key, Layer
 
 PARTS = ("Formula", "Volume", "Learned", "Source")
-"""The words, each before a colon, that begin a part of a docstring; what stands between them is said besides."""
+"""The words, each followed by a colon, that begin a part of a docstring."""
 
 
 class Documentation(NamedTuple):
@@ -31,7 +31,7 @@ class Documentation(NamedTuple):
 
 
 def docstring(kind: type[Layer]) -> str:
-    """The docstring of a kind without the markup of code."""
+    """The docstring of a kind without code markup."""
     lines = (kind.__doc__ or "").replace("``", "").strip().split("\n")
     return "\n".join([line.strip() for line in lines])
 
@@ -57,7 +57,7 @@ def documentation(kind: type[Layer]) -> Documentation:
 
 
 def short_form(kind: type[Layer]) -> str:
-    """How a pattern writes the kind, with its keys in the places they have: ``CONV{kernel}-{filters}/{stride}``."""
+    """The short form of a kind in patterns: ``CONV{kernel}-{filters}/{stride}``."""
     places = (("", kind.first), ("-", kind.dash), ("/", kind.slash))
     written = "".join([f"{sign}{{{name}}}" for sign, name in places if name is not None])
     if not written and kind.bare is not None:
@@ -66,7 +66,7 @@ def short_form(kind: type[Layer]) -> str:
 
 
 def default_of(item: Key) -> str | None:
-    """What a key is if it is left out, as a user would write it; None if it must be there."""
+    """The default of a key as a user would write it; None if the key is required."""
     if item.default is REQUIRED:
         return None
     return item.note or shown(item.reader.write(item.default)).strip("'")

@@ -1,4 +1,4 @@
-"""Where a net begins."""
+"""The input of a net."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Input(Layer):
     """The raw values of the image.
 
-    Volume: as told, height x width x depth: 32x32x3 for a small colour image.
+    Volume: as given, height x width x depth: 32x32x3 for a small colour image.
 
     Source: CS231n, "Architecture Overview".
     """

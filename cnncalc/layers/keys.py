@@ -1,8 +1,8 @@
-"""Readers: what a key of a layer accepts, and what it makes of it.
+"""Readers: parse and write the values of layer keys.
 
 A value of the language is a whole number, a decimal, a list of values, or a word (``same``, ``yes``). A reader turns it
 into the one form that the layer computes with, or raises :class:`~cnncalc.errors.ValueProblem` with what it expected.
-``write`` is the way back, to the shortest value of the language that reads as the same.
+``write`` converts back, to the shortest equivalent value of the language.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def shown(value: Value) -> str:
 
 
 def truth(value: Value) -> bool | None:
-    """The boolean that a value stands for where a boolean belongs; None if it stands for none."""
+    """The boolean that a value means; None if it means none."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -50,17 +50,17 @@ def is_whole(value: Value) -> bool:
 
 
 class Reader:
-    """What a key accepts."""
+    """Parses the values of a key."""
 
     expects = "a value"
     words: tuple[str, ...] = ()
-    """Words that the key takes; in patterns they come before variables of the same name."""
+    """Words that the key accepts; in patterns they take precedence over variables of the same name."""
 
     def __call__(self, value: Value) -> Any:
         raise NotImplementedError
 
     def write(self, value: Any) -> Value:
-        """The value of the language that reads as ``value``."""
+        """The value of the language that is read as ``value``."""
         return value
 
     def refuse(self, value: Value) -> ValueProblem:
@@ -226,7 +226,7 @@ def four_sides(value: Value) -> tuple[int, int, int, int] | None:
 
 
 def written_sides(sides: tuple[int, int, int, int]) -> Value:
-    """The shortest way of writing four sides."""
+    """The shortest form of four sides."""
     top, left, bottom, right = sides
     if (top, left) != (bottom, right):
         return list(sides)

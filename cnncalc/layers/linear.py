@@ -1,4 +1,4 @@
-"""Layers that see the whole volume at once."""
+"""Layers whose outputs depend on the whole input volume."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Dense(Layer):
-    """What layers that see the whole volume share."""
+    """Base of layers whose outputs depend on the whole input volume."""
 
     depth_key: ClassVar[str | None] = "units"
     thin_keys: ClassVar[Mapping[str, Any]] = {"units": 1}

@@ -25,7 +25,7 @@ class Merge(Layer):
 
 
 class Elementwise(Merge):
-    """Element by element; a volume of 1x1xD or of depth 1 is spread over the others."""
+    """Element by element; a volume of 1x1xD or of depth 1 is broadcast to the others."""
 
     is_commutative: ClassVar[bool] = True
     in_place: bool = key(Boolean(), False, means="whether it overwrites its first input")
@@ -72,12 +72,12 @@ class Elementwise(Merge):
         raise NotImplementedError
 
     def combine(self, xp: Any) -> Any:
-        """How two arrays become one."""
+        """The NumPy function that combines two arrays."""
         raise NotImplementedError
 
 
 def reduced(xp: Any, gradient: Any, shape: tuple[int, ...]) -> Any:
-    """A gradient added up to the shape of what was spread over it (batch x height x width x depth)."""
+    """A gradient summed to the shape (batch x height x width x depth) of an input that was broadcast."""
     maps = planes(gradient)
     if shape[1:3] != gradient.shape[1:3]:
         maps = maps.sum(axis=(2, 3), keepdims=True)
@@ -90,7 +90,7 @@ class Add(Elementwise):
     """The sum of its inputs, as in a residual block.
 
     Formula: y = x1 + x2 + ..., element by element.
-    Volume: as the inputs; one of 1x1xD or of depth 1 is spread over the others.
+    Volume: as the inputs; one of 1x1xD or of depth 1 is broadcast to the others.
 
     Source: He et al. 2015, "Deep Residual Learning".
     """
@@ -124,7 +124,7 @@ class Multiply(Elementwise):
     """The product of its inputs, as where a squeeze-and-excitation branch scales the channels.
 
     Formula: y = x1 * x2 * ..., element by element.
-    Volume: as the inputs; one of 1x1xD or of depth 1 is spread over the others.
+    Volume: as the inputs; one of 1x1xD or of depth 1 is broadcast to the others.
 
     Source: Hu et al. 2018.
     """
@@ -153,7 +153,7 @@ class Multiply(Elementwise):
                 result.append(None)
                 continue
             target = xp.empty((shape[0], shape[3], *shape[1:3]), gradient.dtype)
-            for image in range(shape[0]):  # one after the other, so that no more than one is there in full
+            for image in range(shape[0]):  # image by image, so that temporaries stay small
                 product = planes(gradient)[image : image + 1]
                 for other, x in enumerate(saved.inputs):
                     if other != number:
@@ -164,7 +164,7 @@ class Multiply(Elementwise):
 
 
 class Concat(Merge):
-    """Its inputs one behind the other along the depth.
+    """Its inputs joined along the depth.
 
     Formula: y = the maps of the first input, then those of the second, and so on.
     Volume: height and width as each input, depth the sum of theirs.

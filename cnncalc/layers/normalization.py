@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 EPSILON = 1e-5
-"""What is added to a variance before its root is taken."""
+"""Added to a variance before its square root."""
 
 
 class Affine(Layer):
@@ -78,21 +78,21 @@ def statistics(elements: Size, inference: str) -> Keeping:
 
 
 MOMENTUM = 0.1
-"""How much of a running mean or variance each batch replaces."""
+"""The share of a running mean or variance that each batch replaces."""
 
 
 class ImageNorm(Affine):
     """Normalizations of each image by itself, in the training run.
 
-    An image is seen as an array of three sides, of which the ``axes`` are normalized over; what is kept is the input,
-    each mean and each 1 / sqrt(variance + 1e-5). With n numbers in a mean, h = (x - mean)/root and g the gradient of h:
+    An image is taken as an array of three sides, normalized over some ``axes``. Kept are the input, each mean and each
+    1 / sqrt(variance + 1e-5). With n numbers in a mean, h = (x - mean)/root and g the gradient of h:
     the gradient of x is (g - sum(g)/n - h*sum(g*h)/n) / root.
     """
 
     thin_depth: ClassVar[int | None] = 2
 
     def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
-        """How an image of depth, height and width is seen, and over what it is normalized."""
+        """The three sides of an image, and the axes it is normalized over."""
         raise NotImplementedError
 
     def _factor(self, array: Any, shape: tuple[int, ...]) -> Any:
@@ -167,11 +167,11 @@ class ImageNorm(Affine):
         return (None if result is None else pixels(result),), found
 
     def _spread_over(self, saved: Saved) -> tuple[int, ...]:
-        """The sides of an image, of depth, height and width, over which one number of scale or shift is spread."""
+        """The axes of an image (depth, height, width) over which scale and shift are constant."""
         return (1, 2)
 
     def _gathered(self, image: Any, over: tuple[int, ...], shape: tuple[int, ...]) -> Any:
-        """An image depth x height x width added up to the shape of a scale or shift."""
+        """An image (depth x height x width) summed to the shape of a scale or shift."""
         return (image.sum(axis=over) if over else image.transpose(1, 2, 0)).reshape(shape)
 
 
@@ -215,7 +215,7 @@ class BatchNorm(Affine):
         return (Parameter("mean", (depth,), count, "buffer"), Parameter("variance", (depth,), count, "buffer"))
 
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
-        # without running statistics those of the batch are used, of every position of the map
+        # without running statistics those of the batch are used, over all positions of the map
         return (POINT, POINT) if self.stats else WHOLE_PLANE
 
     def forward(
@@ -330,7 +330,7 @@ class LayerNorm(ImageNorm):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LN(axes=depth)"
     autocast: ClassVar[str | None] = "full"
 
-    axes: str = key(Choice("volume", "depth"), "volume", means="what a mean is taken over")
+    axes: str = key(Choice("volume", "depth"), "volume", means="what each mean is taken over")
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         (x,) = inputs
@@ -406,7 +406,7 @@ class GroupNorm(ImageNorm):
 
 
 class InstanceNorm(ImageNorm):
-    """Normalizes each channel of an image by its own mean and variance; learns nothing unless told so.
+    """Normalizes each channel of an image by its own mean and variance; learns nothing by default.
 
     Formula: y = (x - mean) / sqrt(variance + 1e-5), and * scale + shift where these are written.
     Volume: as the input.
@@ -472,7 +472,7 @@ class LocalResponseNorm(Layer):
     alpha: float = key(Decimal(), 1e-4, means="the factor of the sum of squares, before it is divided")
     beta: float = key(Decimal(), 0.75, means="the power")
     k: float = key(Decimal(), 1.0, means="what is added to the sum")
-    region: str = key(Choice("across", "within"), "across", means="where neighbours are looked for")
+    region: str = key(Choice("across", "within"), "across", means="where the neighbours are")
 
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         if self.region == "across":
@@ -494,7 +494,7 @@ class LocalResponseNorm(Layer):
             number = self.size**2
         total *= self.alpha / number
         total += self.k
-        if self.beta == 0.75:  # two roots are quicker than a power
+        if self.beta == 0.75:  # two square roots are faster than a power
             root = xp.sqrt(total, out=squares)
             total = xp.multiply(root, xp.sqrt(root), out=squares)
         else:

@@ -1,14 +1,14 @@
-"""What the NumPy runs of the layers share: planes, windows that slide over arrays, work in blocks.
+"""Array functions shared by the NumPy runs of the layers: memory order, sliding windows, work in blocks.
 
 Arrays come as batch x height x width x depth. In memory each map is one plane, the depth slowest, then height, then
-width: the order in which FLATTEN, RESHAPE and FC take the elements, so that these and SLICE are views. ``planes`` shows
-an array in the order of its memory (batch, depth, height, width), ``pixels`` is the way back.
+width: the order in which FLATTEN, RESHAPE and FC take the elements, so that these and SLICE are views. ``planes`` views
+an array in memory order (batch, depth, height, width), ``pixels`` is its inverse.
 
-How many windows there are is counted here where they begin, on the arrays themselves. Nothing is taken from
-:mod:`cnncalc.layers.window`, whose arithmetic the run is there to check.
+The number of windows is derived here from the arrays. :mod:`cnncalc.layers.window` is not used, since the run is an
+independent check of it.
 
-NumPy arrives as ``xp``. Multiply-adds go through ``xp.matmul``, or one factor at a time through ``xp.multiply``, so
-that a NumPy that counts can stand in for it.
+NumPy arrives as ``xp``. All multiply-adds go through ``xp.matmul`` or ``xp.multiply``, so a
+wrapper of NumPy can count them.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 COLUMN_BYTES = 8 << 20
-"""How many bytes of windows are laid out for one matrix product: enough for BLAS, little beside the activations."""
+"""Bytes of windows that are copied for one matrix product: enough for BLAS, little compared with activations."""
 
 BLOCK_BYTES = 512 << 10
-"""How many bytes are worked on at a time where an array is gone over more than once: they stay in a core's cache."""
+"""Bytes processed at a time where an array is read more than once: they stay in the cache of a core."""
 
 NARROW = 16
-"""Planes of fewer columns are worked on with the depth innermost, since NumPy is slow at short rows."""
+"""Planes of fewer columns are processed with the depth innermost, since NumPy is slow with short rows."""
 
 
 def planes(x: Any) -> Any:
-    """batch x depth x height x width: the order in memory."""
+    """A view as batch x depth x height x width: the order in memory."""
     return x.transpose(0, 3, 1, 2)
 
 
 def pixels(x: Any) -> Any:
-    """batch x height x width x depth, of planes."""
+    """The inverse of :func:`planes`: batch x height x width x depth."""
     return x.transpose(0, 2, 3, 1)
 
 
 def starts(
     size: int, pads: tuple[int, int], window: int, stride: int = 1, *, ceil: bool = False, same: bool = False
 ) -> range:
-    """Where the windows along one side begin, in elements of the array; the padding before it is negative.
+    """The first index of each window along one side; indices in the padding before the array are negative.
 
-    Rounded down, the windows are those that end within the padded side. Rounded up, there is one more as long as the
-    last one leaves something of the padded side unseen, but none begins in the padding at the end.
+    Rounded down, all windows end within the padded side. Rounded up, there is one more if elements of the padded side
+    are left, unless it would begin in the padding at the end.
     """
     if same:
         # TensorFlow: one window for each stride begun, the odd element of padding at the end
@@ -76,14 +76,14 @@ def padded(xp: Any, x: Any, rows: tuple[int, int], columns: tuple[int, int], fil
 
 
 def pieces(count: int, bytes_each: int, bytes_at_once: int = BLOCK_BYTES) -> list[slice]:
-    """``count`` items in pieces of equal size and of about so many bytes."""
+    """Slices of ``count`` items, equal in size and of about ``bytes_at_once`` bytes."""
     number = min(count, -(-count * bytes_each // bytes_at_once)) or 1
     step = -(-count // number) or 1
     return [slice(first, min(count, first + step)) for first in range(0, count, step)]
 
 
 def elementwise(xp: Any, function: Callable[[Any, Any], Any], x: Any, out: Any = None) -> Any:
-    """``function(x, result)`` applied piece by piece, so that what it needs for itself stays small.
+    """``function(x, result)`` applied piece by piece, so that its temporaries stay small.
 
     ``function`` writes into ``result``, which may be ``x`` itself.
     """
@@ -101,9 +101,9 @@ def elementwise(xp: Any, function: Callable[[Any, Any], Any], x: Any, out: Any =
 def slide(
     xp: Any, combine: Any, x: Any, axis: int, begins: range, offsets: range, neutral: float, out: Any = None
 ) -> Any:
-    """Each window of an array along one axis combined into one number: ``combine`` is add, maximum, ...
+    """Each window along one axis reduced to one number: ``combine`` is add, maximum, ...
 
-    Windows begin at ``begins`` and see the elements ``offsets`` further on; beyond the border lies ``neutral``.
+    Windows begin at ``begins`` and contain the elements at ``offsets`` from there; ``neutral`` pads the border.
     """
     size = x.shape[axis]
     if out is None:
@@ -134,7 +134,7 @@ def slide(
 
 
 def _below(begins: range, bound: int) -> int:
-    """How many of the numbers of an ascending range are below ``bound``."""
+    """How many numbers of an ascending range are below ``bound``."""
     return len(range(begins.start, min(bound, begins.stop), begins.step))
 
 
@@ -147,9 +147,9 @@ def pool(
     kernel: Sequence[int],
     dilation: Sequence[int],
 ) -> Any:
-    """Every window of every map combined into one number, first the rows of a window, then its columns.
+    """Every window of every map reduced to one number, first along rows, then along columns.
 
-    ``x`` is batch x depth x height x width; ``begins`` says where windows begin, by height and by width.
+    ``x`` is batch x depth x height x width; ``begins`` has the first index of each window, by height and by width.
     """
     batch, depth, height, width = x.shape
     rows, columns = begins
@@ -270,7 +270,7 @@ def spread_out(
     """A transposed convolution into ``out``, batch x K x rows x columns, from batch x D x height x width.
 
     ``weight`` is kernel height x kernel width x D x K. Each input position adds its D numbers times the weights to one
-    window of the uncropped plane, of which ``crop`` (top, left, bottom, right) is then cut off.
+    window of the uncropped plane, of which ``crop`` (top, left, bottom, right) is then removed.
     """
     _, depth, height, width = x.shape
     kh, kw, _, filters = weight.shape
@@ -299,9 +299,9 @@ def spread_out(
 
 
 def derived(xp: Any, function: Callable[[Any, Any, Any], None], x: Any, gradient: Any) -> Any:
-    """``function(x, gradient, result)`` applied piece by piece to two arrays of one shape; gives the result.
+    """``function(x, gradient, result)`` applied piece by piece to two arrays of one shape.
 
-    It is a new array in the order of :func:`planes`.
+    Returns a new array in the memory order of :func:`planes`.
     """
     source, incoming = planes(x), planes(gradient)
     result = xp.empty(source.shape, gradient.dtype)
@@ -315,7 +315,7 @@ def derived(xp: Any, function: Callable[[Any, Any, Any], None], x: Any, gradient
 def spread(xp: Any, x: Any, axis: int, begins: range, offsets: range, size: int, out: Any = None) -> Any:
     """The transpose of :func:`slide` with add: each number is added to all elements that its window sees.
 
-    The result has ``size`` elements along the axis; what windows see beyond the border is left out.
+    The result has ``size`` elements along the axis; what lies beyond the border is dropped.
     """
     if out is None:
         out = xp.zeros((*x.shape[:axis], size, *x.shape[axis + 1 :]), x.dtype)
@@ -347,7 +347,7 @@ def unpool(xp: Any, x: Any, begins: Sequence[range], kernel: Sequence[int], shap
 def largest_places(
     xp: Any, x: Any, begins: Sequence[range], kernel: Sequence[int], dilation: Sequence[int], item: Any
 ) -> tuple[Any, Any]:
-    """The largest number of every window and its place in the window, row by row, as an integer type ``item``."""
+    """The maximum of every window and its index in the window, row by row, as an integer type ``item``."""
     batch, depth, height, width = x.shape
     (rows, columns), (kh, kw), (dh, dw) = begins, kernel, dilation
     result = xp.empty((batch, depth, len(rows), len(columns)), x.dtype)
@@ -380,7 +380,7 @@ def to_places(
     dilation: Sequence[int],
     shape: Sequence[int],
 ) -> Any:
-    """The transpose of :func:`largest_places`: each number is added to the place in its window that was the largest."""
+    """The transpose of :func:`largest_places`: each number is added to the maximum of its window."""
     (rows, columns), (kh, kw), (dh, dw), (height, width) = begins, kernel, dilation, shape
     down = (min(0, rows.start), max(height, rows[-1] + dh * (kh - 1) + 1))
     across = (min(0, columns.start), max(width, columns[-1] + dw * (kw - 1) + 1))
@@ -409,10 +409,10 @@ def correlate(
     *,
     turned: bool = False,
 ) -> None:
-    """Every element of a window times every map of ``gradient``, added up over windows and images, into ``out``.
+    """The gradient of the weights of a convolution, into ``out``: products summed over windows and images.
 
     ``x`` is batch x D x height x width, ``gradient`` batch x K x rows x columns, ``out`` kernel height x kernel width x
-    D x K (K x D if ``turned``): what a change of each weight of a convolution does.
+    D x K (K x D if ``turned``).
     """
     depth, filters = x.shape[1], gradient.shape[1]
     (rows, columns), (kh, kw), (dh, dw) = begins, kernel, dilation

@@ -1,4 +1,4 @@
-"""Pooling: a window of each map becomes one number, map by map."""
+"""Pooling: each window of each map is reduced to one number."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Pooling(Layer):
-    """What all pools share: a window, by default without overlap and without padding."""
+    """Base of pools: a window, by default without overlap and without padding."""
 
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
@@ -64,7 +64,7 @@ class Pooling(Layer):
 
 
 class PaddedPooling(Pooling):
-    """Pools that may pad by at most half their kernel and may round up."""
+    """Pools with padding of at most half their kernel, and rounding up."""
 
     pad: tuple[int, int, int, int] | str = key(
         Pad(), (0, 0, 0, 0), means="rows and columns around the input, at most half the kernel"
@@ -79,7 +79,7 @@ class PaddedPooling(Pooling):
         if isinstance(self.pad, str):
             return
         for side in (0, 1):
-            # of the kernel as written, dilated or not, as PyTorch has it
+            # of the kernel as written, before dilation, as in PyTorch
             window, pad = self.kernel[side], max(self.pad[side], self.pad[side + 2])
             if 2 * pad > window:
                 raise ValueProblem(
@@ -92,11 +92,11 @@ class PaddedPooling(Pooling):
         return Windows(x, self.kernel, self.step, self.pad, self._dilation(), ceil=self.round == "ceil")
 
     def begins(self, x: Any) -> tuple[range, range]:
-        """Where the windows begin on an array, by height and by width."""
+        """The first index of each window on an array, by height and by width."""
         return self.begins_of(x.shape[1], x.shape[2])
 
     def begins_of(self, height: int, width: int) -> tuple[range, range]:
-        """Where the windows begin on an array of this height and width."""
+        """The first index of each window on an array of this height and width."""
         same, ceil = isinstance(self.pad, str), self.round == "ceil"
         top, left, bottom, right = (0, 0, 0, 0) if isinstance(self.pad, str) else self.pad
         (kh, kw), (dh, dw), (sh, sw) = self.kernel, self._dilation(), self.step
@@ -107,12 +107,12 @@ class PaddedPooling(Pooling):
 
 
 class AdaptivePooling(PaddedPooling):
-    """Pools that may instead be told the size of their output."""
+    """Pools that can be given the size of their output instead of windows."""
 
     replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"output": ("kernel", "stride", "pad", "round", "dilation")}
 
     adaptive: tuple[int, int] | None = key(
-        Pair(), None, name="output", note="not adaptive", means="height and width of the output, in place of a kernel"
+        Pair(), None, name="output", note="not adaptive", means="height and width of the output, instead of a kernel"
     )
 
     def _check(self) -> None:
@@ -121,7 +121,7 @@ class AdaptivePooling(PaddedPooling):
             return
         for name in self.replaces["output"]:
             if name in self.keys and self.__dict__[name] != self.keys[name].default:
-                raise ValueProblem(f"output: an adaptive pool works out its own windows; leave out {name}")
+                raise ValueProblem(f"output: an adaptive pool chooses its own windows; leave out {name}")
 
     def no_effect(self, x: Volume) -> str | None:
         return super().no_effect(x) if self.adaptive is None else None
@@ -161,7 +161,7 @@ class AdaptivePooling(PaddedPooling):
 
 
 def _edges(size: int, bins: int) -> list[tuple[int, int]]:
-    """Where each of ``bins`` bins over ``size`` elements begins and ends, as PyTorch has it."""
+    """Where each of ``bins`` bins over ``size`` elements begins and ends, as in PyTorch."""
     return [(number * size // bins, -(-(number + 1) * size // bins)) for number in range(bins)]
 
 
@@ -175,9 +175,9 @@ class MaxPool(AdaptivePooling):
 
     Formula: y = max of the F x F window; padding never wins.
     Volume: height (H - F + 2P)/S + 1, width alike, depth D; rounded as ``round`` says. Rounded up, a last window that
-    would begin in the far padding is dropped.
+    would begin in the padding at the end is dropped.
 
-    With ``output`` the windows are worked out so that the output has that size.
+    With ``output`` the windows are chosen so that the output has that size.
 
     Source: CS231n, "Pooling Layer"; the last window: PyTorch, torch.nn.MaxPool2d with ceil_mode.
     """
@@ -200,7 +200,7 @@ class MaxPool(AdaptivePooling):
         return pixels(pool(xp, xp.maximum, -xp.inf, planes(x), self.begins(x), self.kernel, self.dilation))
 
     def _index_bytes(self) -> int:
-        """Bytes of the place of a number in its window; an adaptive pool keeps its place in the plane."""
+        """Bytes of the index of a maximum in its window (adaptive: in the plane)."""
         if self.adaptive is not None:
             return 8
         places = self.kernel[0] * self.kernel[1]
@@ -253,7 +253,7 @@ class AveragePool(AdaptivePooling):
     Formula: y = the sum of the F x F window / its elements; ``count_pad`` says whether padding is among them.
     Volume: height (H - F + 2P)/S + 1, width alike, depth D; rounded as ``round`` says.
 
-    With ``output`` the windows are worked out so that the output has that size.
+    With ``output`` the windows are chosen so that the output has that size.
 
     Source: CS231n, "Pooling Layer", general pooling.
     """
@@ -299,9 +299,9 @@ class AveragePool(AdaptivePooling):
         return (pixels(unpool(xp, coming / (rows[:, None] * columns), begins, self.kernel, (height, width))),), {}
 
     def _counted(self, side: int, size: int, begins: range) -> list[int]:
-        """How many elements of each window count in the mean: those of the image, and of the padding if it counts.
+        """The divisor of the mean of each window: its elements in the image, and in the padding if ``count_pad``.
 
-        What a window that was rounded up sees beyond the padding never counts.
+        Elements beyond the padding, in a window that was rounded up, never count.
         """
         low, high = 0, size
         if self.count_pad:
@@ -504,7 +504,7 @@ class Subsample(Pooling):
         return pixels(result), {"sums": pixels(sums)}
 
     def begins_of(self, height: int, width: int) -> tuple[range, range]:
-        """Where the windows begin on an array of this height and width."""
+        """The first index of each window on an array of this height and width."""
         (kh, kw), (sh, sw) = self.kernel, self.step
         return starts(height, (0, 0), kh, sh), starts(width, (0, 0), kw, sw)
 

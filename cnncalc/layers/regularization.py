@@ -1,4 +1,4 @@
-"""Layers that act in training alone."""
+"""Layers that act only in training."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Dropout(Layer):
     drawn: ClassVar[str] = "joined"
     bare: ClassVar[str | None] = "rate"
 
-    rate: float = key(Decimal(least=0, most=1), 0.5, means="the chance of an element to be dropped")
+    rate: float = key(Decimal(least=0, most=1), 0.5, means="the probability that an element is dropped")
     in_place: bool = key(Boolean(), False, means="whether it overwrites its input in training")
 
     def label(self) -> str:
@@ -57,7 +57,7 @@ class Dropout(Layer):
 
     @property
     def _factor(self) -> float:
-        """What is left is made so much larger that the mean stays."""
+        """The scale of the remaining elements, which keeps the mean."""
         return 1 / (1 - self.rate) if self.rate < 1 else 0
 
     def forward_training(self, xp: Any, x: Any, *, out: Any = None, random: Any = None) -> tuple[Any, dict[str, Any]]:

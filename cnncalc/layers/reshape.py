@@ -1,4 +1,4 @@
-"""Layers that move numbers and compute nothing."""
+"""Layers that move elements and compute nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Flatten(Layer):
-    """The whole volume in one row: a view.
+    """The whole volume as one row: a view.
 
     Formula: y[(d*H + i)*W + j] = x[i, j, d]: depth slowest, then height, then width.
     Volume: [1x1xN], N = H*W*D.
@@ -80,7 +80,7 @@ class Reshape(Layer):
     """The same elements in another volume: a view.
 
     Formula: the elements in the order depth slowest, then height, then width, fill the new volume in that order.
-    Volume: as told, with as many elements as the input.
+    Volume: as given, with as many elements as the input.
 
     Source: PyTorch, torch.Tensor.view.
     """
@@ -144,8 +144,8 @@ class Upsample(Layer):
     first: ClassVar[str | None] = "factor"
     bare: ClassVar[str | None] = "factor"
 
-    factor: int = key(Whole(1), 2, means="how many times as high and as wide")
-    mode: str = key(Choice("nearest", "bilinear"), "nearest", means="how elements between are made")
+    factor: int = key(Whole(1), 2, means="factor of height and width")
+    mode: str = key(Choice("nearest", "bilinear"), "nearest", means="how elements in between are computed")
 
     @property
     def picks_values(self) -> bool:
@@ -285,7 +285,7 @@ class ZeroPad(Layer):
 
 
 class Shuffle(Layer):
-    """Mixes the channels of groups, so that the next grouped convolution sees something of each.
+    """Interleaves the channels of groups, so that the next grouped convolution sees channels of each.
 
     Formula: channel i of group g becomes channel i*groups + g.
     Volume: as the input.
@@ -340,7 +340,7 @@ class Shuffle(Layer):
 
 
 class Slice(Layer):
-    """Some channels of the input, one after the other: a view.
+    """Consecutive channels of the input: a view.
 
     Formula: y = channels from, ..., to - 1 of x, counted from 0.
     Volume: height and width as the input, depth to - from.
@@ -360,7 +360,7 @@ class Slice(Layer):
     is_view: ClassVar[bool] = True
 
     start: int = key(Whole(0), name="from", means="the first channel, from 0")
-    stop: int | None = key(Whole(1), None, name="to", note="the depth", means="the channel behind the last")
+    stop: int | None = key(Whole(1), None, name="to", note="the depth", means="the channel after the last one")
 
     def no_effect(self, x: Volume) -> str | None:
         return f"all {plural(x.depth, 'channel')} are taken" if self.output(x) == x else None

@@ -1,4 +1,4 @@
-"""The arithmetic of windows that slide over a volume, shared by convolution and pooling."""
+"""Sizes and positions of sliding windows, shared by convolution and pooling."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def extent(kernel: int, dilation: int) -> int:
 
 
 def same_pads(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """TensorFlow's rule: as much padding as gives ceil(size / stride) outputs, the odd one at the end."""
+    """TensorFlow's rule: padding that gives ceil(size / stride) outputs; an odd row or column goes to the end."""
     outputs = -(-size // stride)
     missing = max(0, (outputs - 1) * stride + kernel - size)
     return missing // 2, missing - missing // 2
 
 
 class Windows:
-    """The windows of one layer over one volume: pads and number of steps, by height and by width.
+    """The windows of a layer on a volume: padding and number of windows, by height and by width.
 
     Output = (size + pads - dilation*(kernel-1) - 1) / stride + 1, rounded down, or up with ``ceil``; a last window that
     would begin in the padding at the end (or behind it) is dropped when rounding up.
@@ -78,7 +78,7 @@ class Windows:
         return steps - 1 if (steps - 1) * stride >= size + before else steps
 
     def stencils(self) -> tuple[Stencil, Stencil]:
-        """What an output sees of the volume."""
+        """The part of the volume that an output depends on."""
         (kh, kw), (sh, sw), (top, left, _, _) = self.kernel, self.stride, self.pads
         return (Stencil(sh, -top, kh - 1 - top), Stencil(sw, -left, kw - 1 - left))
 

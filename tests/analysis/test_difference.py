@@ -1,4 +1,4 @@
-"""Two nets side by side: which layers belong together, and what is said about them."""
+"""The difference of two nets: which layers are paired, and what is reported about them."""
 
 from __future__ import annotations
 

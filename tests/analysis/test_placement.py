@@ -1,4 +1,4 @@
-"""What needs no memory of its own, and what runs at test time: by the rules, and by what PyTorch allows."""
+"""Layers without memory of their own, and layers that run at test time: by our rules and by PyTorch's."""
 
 from __future__ import annotations
 

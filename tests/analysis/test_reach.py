@@ -1,4 +1,4 @@
-"""The receptive field against sets of pixels that are followed one by one through small nets."""
+"""The receptive field, compared with sets of pixels traced through small nets."""
 
 from __future__ import annotations
 

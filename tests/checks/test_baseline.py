@@ -1,4 +1,4 @@
-"""Relative budgets: against a revision of the repository, and against a recorded baseline."""
+"""Relative budgets: against a git revision, and against a recorded baseline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Budgets: what is read, what replaces what, and everything that is refused, each with its message."""
+"""Budgets: how they are read, which one overrides which, and the message of every error."""
 
 from __future__ import annotations
 

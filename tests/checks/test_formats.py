@@ -1,4 +1,4 @@
-"""Whole outputs of ``check`` in every format against golden files; SARIF and JUnit against their schemas."""
+"""Output of ``check`` in every format against golden files; SARIF and JUnit against their schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the guard plugs in, each really run: the example repository, pre-commit, the GitHub action, pytest."""
+"""Integrations of ``check``, each one run: the example repository, pre-commit, the GitHub action, pytest."""
 
 from __future__ import annotations
 

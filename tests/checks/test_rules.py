@@ -1,4 +1,4 @@
-"""Every design rule finds the fault planted for it, says what the fix would give, and is silent about the twin."""
+"""Every design rule finds its planted fault, states the effect of the fix, and passes the net without the fault."""
 
 from __future__ import annotations
 

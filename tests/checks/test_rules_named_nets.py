@@ -1,4 +1,4 @@
-"""All findings of the design rules on the named nets; ``pytest --regenerate`` regenerates ``docs/rules.md``."""
+"""All findings of the design rules on the named nets; ``pytest --regenerate`` rewrites ``docs/rules.md``."""
 
 from __future__ import annotations
 

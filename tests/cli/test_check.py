@@ -1,4 +1,4 @@
-"""``cnncalc check`` as users call it: what is said, where, and the exit code."""
+"""``cnncalc check`` as users call it: output, streams, exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``cnncalc diff`` as users call it: whole outputs, exit codes, revisions of a git repository."""
+"""``cnncalc diff`` as users call it: whole outputs, exit codes, git revisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``cnncalc docs``: documents are brought up to date, and nothing else of them is touched."""
+"""``cnncalc docs`` updates documents and changes nothing else in them."""
 
 from __future__ import annotations
 

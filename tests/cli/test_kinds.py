@@ -1,4 +1,4 @@
-"""``cnncalc kinds``: what the classes say, as a table and one by one."""
+"""``cnncalc kinds``: the documentation of the classes, as a table and for one kind."""
 
 from __future__ import annotations
 

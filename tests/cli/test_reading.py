@@ -1,4 +1,4 @@
-"""A call without mistakes is read without click; click reads it alike."""
+"""A correct call is parsed without click; click parses it to the same values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``cnncalc report`` as users call it: where the page goes, what is refused, and ``-o`` in every command."""
+"""``cnncalc report`` as users call it: output files, refused calls, and ``-o`` in every command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schema: every named net is valid, and what the schema refuses cnncalc refuses as well."""
+"""The JSON Schema: every named net is valid, and what the schema refuses cnncalc refuses too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of documents share: the comments that a syntax finds, and documents filled with given answers."""
+"""Helpers for the tests of documents: comments in a syntax, and documents filled with given answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTML: comments as a browser finds them."""
+"""HTML: comments as a browser parses them."""
 
 from __future__ import annotations
 

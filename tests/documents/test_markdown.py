@@ -1,4 +1,4 @@
-"""Markdown: which HTML comments are markers and which are code, and how a body stands in the text."""
+"""Markdown: which HTML comments are markers and which are code, and how output is inserted."""
 
 from __future__ import annotations
 

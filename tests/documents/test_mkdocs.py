@@ -1,4 +1,4 @@
-"""The hook for MkDocs, in sites that are really built."""
+"""The hook for MkDocs, in sites that are built."""
 
 from __future__ import annotations
 

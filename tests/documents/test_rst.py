@@ -1,4 +1,4 @@
-"""reStructuredText: which comments are markers, and how a body stands in the text."""
+"""reStructuredText: which comments are markers, and how output is inserted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markers of a document: how they are read and paired, and every mistake with its place."""
+"""Markers of a document: how they are read and paired, and every error with its position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The extension for Sphinx, in projects that are really built."""
+"""The extension for Sphinx, in projects that are built."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents brought up to date: only bodies change, once more changes nothing, and the diff says what changed."""
+"""Updating documents: only bodies change, a second update changes nothing, and the diff lists the changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every format is held against a parser of its own: whatever stands in a table is read back letter for letter."""
+"""Every format, read back by an independent parser: the cells are unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LaTeX is really compiled, where a TeX is installed; what it sets is read back out of the page."""
+"""LaTeX tables are compiled where a TeX is installed, and the text of the PDF is compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markdown is held against a parser of its own: whatever stands in a cell is read back letter for letter."""
+"""Markdown, read back by an independent parser: the cells are unchanged."""
 
 from __future__ import annotations
 

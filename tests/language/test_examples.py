@@ -1,4 +1,4 @@
-"""Nets written in the language, each with its published count of parameters."""
+"""Nets written in the language, with their published parameter counts."""
 
 # ruff: noqa: E501  # a net stands in one line
 

@@ -1,4 +1,4 @@
-"""Whatever the text, reading it either works or raises a DesignError whose problems lie inside the text."""
+"""Any text is read, or raises a DesignError whose positions lie inside the text."""
 
 # ruff: noqa: E501  # pieces stand in rows
 

@@ -1,4 +1,4 @@
-"""Which variables a call can set, and what a name that stands twice is told."""
+"""Which variables a call can set, and the message for a duplicate name."""
 
 from __future__ import annotations
 

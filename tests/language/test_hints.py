@@ -1,4 +1,4 @@
-"""A hint that does not work is worse than none: each one is followed, and then it works."""
+"""Every hint is followed, and the design then works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The language, sentence by sentence: what is written, what it means, and that every spelling means the same."""
+"""The language, rule by rule: syntax, meaning, and equivalent spellings."""
 
 # ruff: noqa: E501  # the spellings of one net stand side by side
 

@@ -1,4 +1,4 @@
-"""What holds of every net, tried on random ones."""
+"""Properties of every net, tested on random ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each limit of the language: what lies on it is read, what lies beyond is refused by name, at little cost."""
+"""The limits of the language: input at a limit is read, input beyond it is refused with the limit and little memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused: the whole text of each error, with its caret line, and beside it a valid twin."""
+"""Invalid designs: the whole text of each error, and a valid twin."""
 
 # ruff: noqa: E501  # messages stand as they are printed
 
@@ -831,7 +831,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> POOL(output=2x3, stride=3)",
         "INPUT 8x8x4 -> POOL(output=2x3)",
         """
-<text>:1:21: error[wrong-value]: output: an adaptive pool works out its own windows; leave out stride
+<text>:1:21: error[wrong-value]: output: an adaptive pool chooses its own windows; leave out stride
   |
 1 | INPUT 8x8x4 -> POOL(output=2x3, stride=3)
   |                     ^^^^^^^^^^

@@ -1,4 +1,4 @@
-"""Constants of a file that no layer uses are read all the same, and empty lists are no design."""
+"""Unused constants are checked too, and empty lists are no design."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nets that are measured in PyTorch: every layer kind between two convolutions, and what layers do together."""
+"""The nets that are measured in PyTorch: every layer kind between two convolutions, and combinations of layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arena plans: published figures to the byte, laws over random nets, orders against every order there is."""
+"""Arena plans: published figures to the byte, properties of random nets, all orders of small nets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Peak memory as a function of the batch: what the account says of each, to the byte, with place and breakdown."""
+"""Peak memory as a function of the batch equals the memory report, to the byte, with place and breakdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The largest batch that fits, and what else would help."""
+"""The largest batch that fits, and the advice."""
 
 from __future__ import annotations
 

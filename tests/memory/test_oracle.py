@@ -1,4 +1,4 @@
-"""Every layer kind, and what layers do together, against PyTorch: to the byte.
+"""Memory of every layer kind and of combinations, equal to PyTorch's to the byte.
 
 ``data/measured.json`` is what PyTorch 2.13 gave, so that the rules are tested without it; where it is installed, some
 of it is measured anew. Figures are those of :class:`tests.memory.torch_oracle.Measured`.

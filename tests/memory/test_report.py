@@ -1,4 +1,4 @@
-"""The memory report: what adds up, what the options change, what is refused."""
+"""The memory report: sums, effects of options, errors."""
 
 from __future__ import annotations
 

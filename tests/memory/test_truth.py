@@ -1,4 +1,4 @@
-"""Every recorded measurement of PyTorch's memory, met to the byte.
+"""Every recorded measurement of PyTorch's memory is met to the byte.
 
 ``data/truth.json`` holds what was measured and the networks it was measured on; its ``about`` says how.
 """

@@ -1,4 +1,4 @@
-"""Nets in PyTorch, and what a training step and an inference of them really allocate.
+"""Nets in PyTorch, and the bytes that a training step and an inference allocate.
 
 :class:`Net` makes of a report the modules that each kind stands for, called block by block as the dots in the names
 say. :func:`measure_fake` runs it under FakeTensorMode on a device "cuda" that need not be there, and counts every

@@ -1,4 +1,4 @@
-"""Windows one output at a time, as the definitions say: slow, plain, and sharing nothing with the package.
+"""Layers with windows, computed one output at a time, independent of the package.
 
 Arrays are batch x height x width x depth. Only what has a definition in loops is here.
 """

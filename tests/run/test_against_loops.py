@@ -1,4 +1,4 @@
-"""The fast run of everything with windows against one output at a time."""
+"""The NumPy run of layers with windows, compared with plain loops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which kernels OpenBLAS is told to use."""
+"""The kernels that OpenBLAS is told to use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run of a net: what is kept, what is given up, what lies in the same memory, and what it never asks."""
+"""The NumPy run of a net: kept and freed arrays, shared memory, and its independence of the shape rules."""
 
 from __future__ import annotations
 

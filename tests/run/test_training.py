@@ -1,4 +1,4 @@
-"""A training step in NumPy: gradients of every kind against central differences, and its memory against the replay."""
+"""A training step in NumPy: gradients against central differences, live bytes against the replay."""
 
 from __future__ import annotations
 

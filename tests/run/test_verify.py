@@ -1,4 +1,4 @@
-"""What a verification finds: nothing where all is right, each wrong number where something is not."""
+"""Verification reports no difference for correct nets, and every wrong number for broken ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every layer kind in PyTorch, as an implementation that shares nothing with this one.
+"""Every layer kind in PyTorch, independent of the package.
 
 Tensors are batch x depth x height x width. Parameters are those of the NumPy run, brought into PyTorch's order.
 """

@@ -13,6 +13,8 @@ from cnncalc.formats.check.annotations import NO_BASE, NO_BUDGET, amount, annota
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cnncalc.checks.check import CheckResult, FileResult, LimitResult
     from cnncalc.formats.check.annotations import Annotation
 
@@ -65,16 +67,19 @@ def _tests(outcome: FileResult, result: CheckResult) -> list[_Test]:
     if outcome.is_broken:
         errors = [annotation for annotation in annotations if annotation.severity == "error"]
         return [_of_annotation(f"{each.code}: {each.message}", "error", each) for each in errors]
-    tests = [_of_limit(one, annotations, result) for one in outcome.checked]
+    return [*[_of_limit(one, annotations, result) for one in outcome.checked], *_without_limit(annotations, result)]
+
+
+def _without_limit(annotations: list[Annotation], result: CheckResult) -> Iterator[_Test]:
+    """The tests for a missing budget and for findings of design rules."""
     for annotation in annotations:
         code, finding = annotation.code, annotation.finding
         if code == NO_BUDGET:
-            tests.append(_of_annotation("budget", "failure" if result.strict else "skipped", annotation))
+            yield _of_annotation("budget", "failure" if result.strict else "skipped", annotation)
         elif code != NO_BASE and not _is_of_limit(annotation) and annotation.severity != "note":
             failed = "failure" if result.strict or annotation.severity == "error" else ""
             layer = finding.layer if finding is not None else None
-            tests.append(_of_annotation(f"{code}: {layer or annotation.message}", failed, annotation))
-    return tests
+            yield _of_annotation(f"{code}: {layer or annotation.message}", failed, annotation)
 
 
 def _is_of_limit(annotation: Annotation) -> bool:
