@@ -5,7 +5,7 @@ Volumes are not known yet; a layer that depends on one (``CONV1-{depth//2}``) be
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, in_text_order
 from cnncalc.graph import Draft, Graph, Node, in_running_order
@@ -19,6 +19,7 @@ from cnncalc.language.validation import Validator, begins_with_input, is_merge, 
 from cnncalc.language.values import Environment, Variables, holds, rounds_of, yes_or_no
 from cnncalc.layers.base import Layer
 from cnncalc.layers.input import Input
+from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
@@ -152,9 +153,10 @@ class Expander:
 
     def chain(self, items: Sequence[Item], environment: Environment, scope: Scope, ports: list[Any]) -> list[Any]:
         """The output ports of a chain with input ``ports``; several are the branches of a fork before its merge."""
+        head, rest = Site(environment, scope, at_head=True), Site(environment, scope)
         for place, item in enumerate(items):
             try:
-                ports = self._item(item, Site(environment, scope, None, place == 0), ports)
+                ports = self._item(item, rest if place else head, ports)
             except DesignError as error:
                 self.problems += error.every
                 if error.problems and error.problems[0].code == "limit":
@@ -324,8 +326,10 @@ class Expander:
             self.maker.fill(spec, environment, spec.inputs)
         frozen = plan.frozen is not None and not yes_or_no(plan.frozen, "trainable", environment)
         extra = plan.training_only is not None and yes_or_no(plan.training_only, "training_only", environment)
-        frozen = frozen or self.frozen > 0 or self._frozen_by_default(kind, plan, environment)
-        spec.frozen = frozen and kind.learns  # a frozen call freezes only layers with parameters
+        if self.design.defaults and not frozen:
+            frozen = self._frozen_by_default(kind, plan, environment)
+        # a frozen call freezes only layers with parameters
+        spec.frozen = (frozen or self.frozen > 0) and kind.learns
         spec.training_only = extra or self.training_only > 0
 
     def _frozen_by_default(self, kind: type[Layer], plan: Plan, environment: Environment) -> bool:

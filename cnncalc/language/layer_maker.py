@@ -53,11 +53,12 @@ class LayerMaker:
         """Sets the values of a spec and, unless they depend on volumes or on the whole graph, its layer."""
         here = inputs[0] if inputs else None
         values, constant = self._written(spec, environment, here)
-        constant = self._add_defaults(spec, values, here) and constant
+        if self.design.defaults:
+            constant = self._add_defaults(spec, values, here) and constant
         if spec.kind.is_input:
             self._size_input(spec, values)
             constant = False
-        else:
+        elif spec.kind.sizes:
             self._size(spec, values)
         spec.values = values
         spec.layer = self._make(spec)
