@@ -8,7 +8,7 @@ unbounded input.
 
 from __future__ import annotations
 
-from math import gcd
+from math import gcd, lcm
 from typing import TYPE_CHECKING
 
 from cnncalc.layers.base import POINT
@@ -84,19 +84,11 @@ def joined(reaches: Sequence[Reach], longest: int = LONGEST_PERIOD) -> Reach:
     if all(reach is largest for reach in reaches):
         return largest
     alike = [r for r in reaches if r.period * largest.advance == largest.period * r.advance]
-    if all(reach.period == 1 for reach in alike):
-        first, last = min(r.first[0] for r in alike), max(r.last[0] for r in alike)
-        period = 1
-        firsts: tuple[int, ...] = (first,)
-        lasts: tuple[int, ...] = (last,)
-    else:
-        period = 1
-        for reach in alike:
-            period = period * reach.period // gcd(period, reach.period)
-        if period > max(1, longest):
-            return largest._replace(is_exact=False)
-        firsts = tuple(min(r.interval(output)[0] for r in alike) for output in range(period))
-        lasts = tuple(max(r.interval(output)[1] for r in alike) for output in range(period))
+    period = lcm(*[reach.period for reach in alike])
+    if period > max(1, longest):
+        return largest._replace(is_exact=False)
+    firsts = tuple([min([reach.interval(output)[0] for reach in alike]) for output in range(period)])
+    lasts = tuple([max([reach.interval(output)[1] for reach in alike]) for output in range(period)])
     advance = largest.advance * period // largest.period
     exact = len(alike) == len(reaches) and all(reach.is_exact for reach in alike)
     return Reach(period, advance, firsts, lasts, largest.extent, exact)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
 from cnncalc.analysis.reach import LONGEST_PERIOD, MOST_INTERVALS, PIXEL, Reach, joined, through
 from cnncalc.analysis.volumes import Shaped, depth_last, propagate
+from cnncalc.counts import NOTHING
 from cnncalc.errors import DesignError, Problem
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, plural
@@ -14,6 +15,8 @@ from cnncalc.units import bytes_per_element, plural
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cnncalc.analysis.cost import Cost
+    from cnncalc.counts import Count
     from cnncalc.graph import Graph
     from cnncalc.layers.base import Layer, Parameter, Stencil
     from cnncalc.source import Span
@@ -152,55 +155,11 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
     shaped = propagate(graph)
     placed = in_place_nodes(shaped, activations_in_place=in_place)
     at_test = test_time_nodes(graph)
-    reaches = _reaches(shaped)
     image = _image(shaped)
-    per_image = batch * bytes_each
-    rows = []
-    for index, ((node, layer, inputs, cost), reach) in enumerate(zip(shaped, reaches, strict=True)):
-        output, activations, weights, biases, buffers, macs, arrays = cost
-        arithmetic = {"activations": activations.text}
-        owned = node.share is None
-        if owned and weights.value:
-            arithmetic["weights"] = weights.text
-        if owned and biases.value:
-            arithmetic["biases"] = biases.text
-        if owned and buffers.value:
-            arithmetic["buffers"] = buffers.text
-        if macs.value:
-            arithmetic["macs"] = macs.text
-        parameters = weights.value + biases.value if owned else 0
-        owner = node if node.share is None else shaped[node.share].node
-        rows.append(
-            LayerReport(
-                index=index,
-                name=node.name,
-                kind=layer.kind,
-                label=layer.label(),
-                layer=layer,
-                inputs=tuple([shaped[source].node.name for source in node.inputs]),
-                sources=node.inputs,
-                input_volumes=inputs,
-                output=output,
-                activations=activations.value,
-                activation_bytes=activations.value * per_image,
-                in_place=placed[index],
-                weights=weights.value if owned else 0,
-                biases=biases.value if owned else 0,
-                parameters=parameters,
-                trainable=parameters if node.trainable else 0,
-                buffers=buffers.value if owned else 0,
-                macs=macs.value,
-                receptive_field=_clipped(reach, image),
-                arithmetic=arithmetic,
-                arrays=arrays,
-                reach=reach,
-                training_only=not at_test[index],
-                is_trainable=owner.trainable,
-                shared_with=None if owned else owner.name,
-                named=node.named,
-                span=node.span,
-            )
-        )
+    rows = [
+        _row(shaped, index, reach, image, batch * bytes_each, in_place=placed[index], training_only=not at_test[index])
+        for index, reach in enumerate(_reaches(shaped))
+    ]
     every = totals(rows, bytes_each)
     test = every if all(at_test) else totals([row for row in rows if not row.training_only], bytes_each)
     return Report(
@@ -216,6 +175,65 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
         warnings=graph.warnings + _input_warnings(shaped),
         graph=graph,
     )
+
+
+def _row(
+    shaped: Sequence[Shaped],
+    index: int,
+    reach: tuple[Reach, Reach] | None,
+    image: tuple[int, int],
+    bytes_each: int,
+    *,
+    in_place: bool,
+    training_only: bool,
+) -> LayerReport:
+    """The row of a node; ``bytes_each`` are the bytes of one element for the whole batch."""
+    node, layer, inputs, cost = shaped[index]
+    if node.share is None:
+        owner = node
+    else:  # it has no parameters of its own
+        owner = shaped[node.share].node
+        cost = cost._replace(weights=NOTHING, biases=NOTHING, buffers=NOTHING)
+    parameters = cost.weights.value + cost.biases.value
+    return LayerReport(
+        index=index,
+        name=node.name,
+        kind=layer.kind,
+        label=layer.label(),
+        layer=layer,
+        inputs=tuple([shaped[source].node.name for source in node.inputs]),
+        sources=node.inputs,
+        input_volumes=inputs,
+        output=cost.output,
+        activations=cost.activations.value,
+        activation_bytes=cost.activations.value * bytes_each,
+        in_place=in_place,
+        weights=cost.weights.value,
+        biases=cost.biases.value,
+        parameters=parameters,
+        trainable=parameters if node.trainable else 0,
+        buffers=cost.buffers.value,
+        macs=cost.macs.value,
+        receptive_field=_clipped(reach, image),
+        arithmetic=_formulas(cost),
+        arrays=cost.arrays,
+        reach=reach,
+        training_only=training_only,
+        is_trainable=owner.trainable,
+        shared_with=None if owner is node else owner.name,
+        named=node.named,
+        span=node.span,
+    )
+
+
+def _formulas(cost: Cost) -> dict[str, str]:
+    """The formulas of all counts that are not zero, and of the activations."""
+    formulas = {"activations": cost.activations.text}
+    for name in ("weights", "biases", "buffers", "macs"):
+        count: Count = getattr(cost, name)
+        if count.value:
+            formulas[name] = count.text
+    return formulas
 
 
 def _image(shaped: Sequence[Shaped]) -> tuple[int, int]:

@@ -12,6 +12,8 @@ from cnncalc.records import NamedTuple
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cnncalc.graph import Node
     from cnncalc.layers.base import Layer
 
@@ -129,17 +131,11 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
 def _shape(
     node: Node, before: list[Shaped | None], known: dict[tuple[Layer, tuple[Volume, ...]], Cost]
 ) -> Shaped | None:
-    sources = [before[index] for index in node.inputs]
-    inputs = tuple(source.cost.output for source in sources if source is not None)
-    if len(inputs) < len(sources):
+    """The node with its cost; None where that of a node before it is unknown. ``known`` caches costs."""
+    layer = _settled(node.layer, before)
+    inputs = _outputs(node.inputs, before)
+    if layer is None or inputs is None:
         return None
-    layer = node.layer
-    if isinstance(layer, Draft):
-        entries = [before[index] for index in layer.entries]
-        volumes = [entry.cost.output for entry in entries if entry is not None]
-        if len(volumes) < len(entries):
-            return None
-        layer = layer.settle(*volumes)
     cost = known.get((layer, inputs))
     if cost is None:
         try:
@@ -154,6 +150,20 @@ def _shape(
             message += " from " + " and ".join(str(volume) for volume in inputs)
         raise DesignError([Problem("volume-mismatch", message, node.stated_span or node.span)])
     return Shaped(node, layer, inputs, cost)
+
+
+def _outputs(indices: Sequence[int], before: list[Shaped | None]) -> tuple[Volume, ...] | None:
+    """The output volumes of nodes; None where one is unknown."""
+    outputs = tuple([item.cost.output for item in [before[index] for index in indices] if item is not None])
+    return outputs if len(outputs) == len(indices) else None
+
+
+def _settled(layer: Layer | Draft, before: list[Shaped | None]) -> Layer | None:
+    """The layer, with all keys known; None where they depend on an unknown volume."""
+    if not isinstance(layer, Draft):
+        return layer
+    volumes = _outputs(layer.entries, before)
+    return None if volumes is None else layer.settle(*volumes)
 
 
 def _share_problems(item: Shaped, owner: Shaped) -> list[Problem]:

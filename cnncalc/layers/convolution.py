@@ -226,41 +226,46 @@ class Conv(Convolution):
         (wanted,) = saved.wants
         weight, coming = saved.parameters["weight"], planes(gradient)
         _, depth, height, width = saved.shape
-        begins, kernel = self.begins_of(height, width), self.kernel
         maps = planes(saved.x) if saved.learns else None
-        result = xp.empty(saved.shape, gradient.dtype) if wanted else None
-        found = {}
         if self.connections is None and weight.shape[2] == 1 and self.groups == depth:
-            own = weight.reshape(*kernel, depth, -1)
-            result, changes = unconvolve_maps(xp, maps, coming, own, begins, self.dilation, saved.shape, wants=wanted)
-            if saved.learns:
-                found["weight"] = changes.reshape(weight.shape)
-        elif self.connections is not None:
-            # as a convolution over all maps, with zero weights where there is no connection
-            dense = xp.zeros((*kernel, depth, self.filters), weight.dtype)
-            which = [(seen, number) for number, some in enumerate(self.connections) for seen in some]
-            seen, number = [pair[0] for pair in which], [pair[1] for pair in which]
-            dense[:, :, seen, number] = weight.transpose(1, 2, 0)
-            if wanted:
-                unconvolve(xp, coming, dense, begins, self.dilation, result)
-            if saved.learns:
-                correlate(xp, maps, coming, begins, kernel, self.dilation, dense)
-                found["weight"] = xp.ascontiguousarray(dense[:, :, seen, number].transpose(2, 0, 1))
+            own, begins = weight.reshape(*self.kernel, depth, -1), self.begins_of(height, width)
+            result, change = unconvolve_maps(xp, maps, coming, own, begins, self.dilation, saved.shape, wants=wanted)
+            change = None if change is None else change.reshape(weight.shape)
         else:
-            deep, wide = depth // self.groups, self.filters // self.groups
-            change: Any = xp.empty(weight.shape, weight.dtype) if saved.learns else None
-            for group in range(self.groups):
-                mine, some = slice(group * deep, (group + 1) * deep), slice(group * wide, (group + 1) * wide)
-                if result is not None:
-                    unconvolve(xp, coming[:, some], weight[..., some], begins, self.dilation, result[:, mine])
-                if maps is not None:
-                    target = change[..., some] if self.groups > 1 else change
-                    correlate(xp, maps[:, mine], coming[:, some], begins, kernel, self.dilation, target)
-            if saved.learns:
-                found["weight"] = change
+            result = xp.empty(saved.shape, gradient.dtype) if wanted else None
+            back = self._back_in_groups if self.connections is None else self._back_over_connections
+            change = back(xp, maps, coming, weight, result, self.begins_of(height, width))
+        found = {"weight": change} if saved.learns else {}
         if saved.learns and self.bias:
             found["bias"] = coming.sum(axis=(2, 3)).sum(axis=0)
         return (None if result is None else pixels(result),), found
+
+    def _back_in_groups(self, xp: Any, maps: Any, coming: Any, weight: Any, result: Any, begins: Any) -> Any:
+        """The gradient of the weights, or None without ``maps``; that of the input goes into ``result``."""
+        change: Any = None if maps is None else xp.empty(weight.shape, weight.dtype)
+        deep, wide = weight.shape[2], self.filters // self.groups
+        for group in range(self.groups):
+            mine, some = slice(group * deep, (group + 1) * deep), slice(group * wide, (group + 1) * wide)
+            if result is not None:
+                unconvolve(xp, coming[:, some], weight[..., some], begins, self.dilation, result[:, mine])
+            if maps is not None:
+                target = change[..., some] if self.groups > 1 else change
+                correlate(xp, maps[:, mine], coming[:, some], begins, self.kernel, self.dilation, target)
+        return change
+
+    def _back_over_connections(self, xp: Any, maps: Any, coming: Any, weight: Any, result: Any, begins: Any) -> Any:
+        """As a convolution over all maps, with zero weights where there is no connection."""
+        which = [(seen, number) for number, some in enumerate(self.connections or ()) for seen in some]
+        seen, number = [pair[0] for pair in which], [pair[1] for pair in which]
+        depth = maps.shape[1] if result is None else result.shape[1]
+        dense = xp.zeros((*self.kernel, depth, self.filters), weight.dtype)
+        dense[:, :, seen, number] = weight.transpose(1, 2, 0)
+        if result is not None:
+            unconvolve(xp, coming, dense, begins, self.dilation, result)
+        if maps is None:
+            return None
+        correlate(xp, maps, coming, begins, self.kernel, self.dilation, dense)
+        return xp.ascontiguousarray(dense[:, :, seen, number].transpose(2, 0, 1))
 
 
 class DepthwiseConv(Convolution):

@@ -7,12 +7,14 @@ windows. Composed from the input on, these marks give the pixels that reach each
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnncalc.layers.planes import pixels
 from cnncalc.records import NamedTuple
+from cnncalc.run.forward import release
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -66,12 +68,8 @@ def measure_field(
     """
     rows = report.layers
     shapes = [None if layer is None else layer.shape[1:3] for layer in measurement.layers]
-    inputs = [shape for row, shape in zip(rows, shapes, strict=True) if row.layer.is_input and shape]
-    image = tuple(max([shape[side] for shape in inputs], default=1) for side in (0, 1))
-    readers = [0] * len(rows)
-    for row in rows:
-        for source in row.sources:
-            readers[source] += 1
+    image = _image(rows, shapes)
+    readers = Counter(source for row in rows for source in row.sources)
     reaching: dict[int, tuple[Any, Any] | None] = {}
     probes = Probes()
     result: list[tuple[Seen, Seen] | None] = []
@@ -79,19 +77,24 @@ def measure_field(
         if progress is not None:
             progress(row.index, row.name)
         found: tuple[Any, Any] | None = None
-        if shape is None or max(image) > MOST_PIXELS:
-            found = None
-        elif not row.sources:
-            found = (np.eye(shape[0], image[0], dtype=bool), np.eye(shape[1], image[1], dtype=bool))
-        else:
-            found = _behind(row, [reaching.get(source) for source in row.sources], measurement, probes)
+        if shape is not None and max(image) <= MOST_PIXELS:
+            before = [reaching.get(source) for source in row.sources]
+            found = _behind(row, before, measurement, probes) if before else _own_pixels(shape, image)
         reaching[row.index] = found
         result.append(None if found is None else (_seen(found[0]), _seen(found[1])))
-        for source in row.sources:
-            readers[source] -= 1
-            if not readers[source]:
-                reaching.pop(source, None)
+        release(reaching, readers, row)
     return tuple(result)
+
+
+def _image(rows: Sequence[LayerReport], shapes: Sequence[Any]) -> tuple[int, int]:
+    """Height and width of the input; of several inputs the largest."""
+    inputs = [shape for row, shape in zip(rows, shapes, strict=True) if row.layer.is_input and shape]
+    return max([shape[0] for shape in inputs], default=1), max([shape[1] for shape in inputs], default=1)
+
+
+def _own_pixels(shape: Sequence[int], image: Sequence[int]) -> tuple[Any, Any]:
+    """What reaches the elements of an input: each its own pixel."""
+    return np.eye(shape[0], image[0], dtype=bool), np.eye(shape[1], image[1], dtype=bool)
 
 
 def _seen(reaching: Any) -> Seen:

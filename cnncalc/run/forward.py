@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from cnncalc.records import NamedTuple
 from cnncalc.run.meter import Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
-    from cnncalc.analysis.report import Report
+    from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.run.weights import Weights
 
 
@@ -81,62 +82,60 @@ def run(
 
     Shapes and counts are taken from the arrays, never from the layers' shape rules.
     """
-    rows = report.layers
-    runs = [training_only or not row.training_only for row in rows]
-    readers = [0] * len(rows)
-    for row in rows:
-        if runs[row.index]:
-            for source in row.sources:
-                readers[source] += 1
-    kept = [runs[row.index] and (not readers[row.index] or (keep is not None and keep(row.name))) for row in rows]
+    runs = [row for row in report.layers if training_only or not row.training_only]
+    readers = Counter(source for row in runs for source in row.sources)
+    kept = {row.index for row in runs if not readers[row.index] or (keep and keep(row.name))}
     meter = Meter(np)
     arrays: dict[int, Any] = {}
     outputs: dict[str, Any] = {}
-    measured: list[LayerMeasurement | None] = []
-    peak = 0
-    for row in rows:
-        if not runs[row.index]:
-            measured.append(None)
-            continue
+    measured: list[LayerMeasurement | None] = [None] * len(report.layers)
+    for row in runs:
         if progress is not None:
             progress(row.index, row.name)
         inputs = [arrays[source] for source in row.sources] if row.sources else [_laid_out(images[row.name])]
-        parameters = weights[row.index]
-        meter.reset()
-        if row.in_place and not row.layer.is_view_at_test_time:
-            parameters = {**parameters, "out": inputs[0]}
-        with np.errstate(all="ignore"):  # finite or not is reported once, at the end
-            output = row.layer.forward(meter, *inputs, **parameters)
-        shares = bool(row.sources) and any(np.may_share_memory(output, x) for x in inputs)
-        arrays[row.index] = output
-        live = _bytes_of(arrays.values())
-        peak = max(peak, live)
-        measured.append(
-            LayerMeasurement(
-                row.name,
-                output.shape,
-                output.nbytes,
-                {name: array.size for name, array in weights[row.index].items()},
-                meter.contracted + (meter.products if row.layer.counts_macs else 0),
-                shares,
-                live,
-            )
-        )
-        if kept[row.index]:
-            outputs[row.name] = output
-        del inputs, output
-        for source in row.sources:
-            readers[source] -= 1
-            if not readers[source] and not kept[source]:
-                arrays.pop(source, None)
+        arrays[row.index], record = _forward(row, meter, inputs, weights[row.index])
+        measured[row.index] = record._replace(live_bytes=_bytes_of(arrays.values()))
+        if row.index in kept:
+            outputs[row.name] = arrays[row.index]
+        del inputs
+        release(arrays, readers, row, kept)
     first = next(iter(images.values()))
     return Measurement(
         batch=first.shape[0],
         dtype=first.dtype.name,
         layers=tuple(measured),
         outputs=outputs,
-        peak_bytes=peak,
+        peak_bytes=max([layer.live_bytes for layer in measured if layer is not None], default=0),
         is_finite=all(bool(np.isfinite(array).all()) for array in outputs.values()),
+    )
+
+
+def release(arrays: dict[int, Any], readers: Counter[int], row: LayerReport, kept: Container[int] = ()) -> None:
+    """Frees the inputs of a row that nothing else reads, after the row has run."""
+    for source in row.sources:
+        readers[source] -= 1
+        if not readers[source] and source not in kept:
+            arrays.pop(source, None)
+
+
+def _forward(
+    row: LayerReport, meter: Meter, inputs: list[Any], parameters: Mapping[str, Any]
+) -> tuple[Any, LayerMeasurement]:
+    """The output of a layer, in the memory of its input where the report says so, and its measurement."""
+    arrays = parameters
+    if row.in_place and not row.layer.is_view_at_test_time:
+        arrays = {**parameters, "out": inputs[0]}
+    meter.reset()
+    with np.errstate(all="ignore"):  # finite or not is reported once, at the end
+        output = row.layer.forward(meter, *inputs, **arrays)
+    return output, LayerMeasurement(
+        row.name,
+        output.shape,
+        output.nbytes,
+        {name: array.size for name, array in parameters.items()},
+        meter.contracted + (meter.products if row.layer.counts_macs else 0),
+        bool(row.sources) and any(np.may_share_memory(output, x) for x in inputs),
+        live_bytes=0,
     )
 
 

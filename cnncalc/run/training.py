@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnncalc.layers.memory import Saved
+from cnncalc.layers.memory import Keeping, Saved
 from cnncalc.layers.planes import pieces, pixels, planes
 from cnncalc.records import NamedTuple
 from cnncalc.run.optimizers import Optimizer
@@ -74,32 +74,39 @@ class Trainer:
         self.progress = progress
         self.random = random or np.random.default_rng(0)
         rows = report.layers
-        readers = report.graph.readers
         self.place = list(range(len(rows)))  # the value of each row
-        self.outputs: list[LayerReport] = []
-        for row in rows:
-            if readers[row.index]:
-                continue
-            if row.layer.gives_probabilities:
-                self.place[row.index] = row.sources[0]
-                row = rows[row.sources[0]]
-            self.outputs.append(row)
-        self.outputs.sort(key=lambda row: row.training_only)  # heads last
+        self.outputs = self._find_outputs()
         self.runs = [row for row in rows if self.place[row.index] == row.index]
         self.learned = [
             tuple([array.name for array in row.arrays if array.role != "buffer"]) if row.is_trainable else ()
             for row in rows
         ]
-        self.learns = [False] * len(rows)
-        for row in self.runs:
-            own = bool(self.learned[row.index])
-            self.learns[row.index] = own or any(self.learns[source] for source in row.sources)
-        self.owner = [row.index if row.shared_with is None else self._owner(row) for row in rows]
+        self.learns = self._find_learning()
+        self.owner = [self._owner(row) for row in rows]
         self.gradients: dict[tuple[int, str], Any] = {}
-        names = [(row.index, name) for row in rows if self.owner[row.index] == row.index
-                 for name in self.learned[row.index]]  # fmt: skip
-        self.names = names
-        self.optimizer = Optimizer(optimizer, [weights[row][name] for row, name in names]) if optimizer else None
+        owners = [row.index for row in rows if self.owner[row.index] == row.index]
+        self.names = [(row, name) for row in owners for name in self.learned[row]]
+        self.optimizer = Optimizer(optimizer, [weights[row][name] for row, name in self.names]) if optimizer else None
+
+    def _find_outputs(self) -> list[LayerReport]:
+        """The rows whose values enter the loss, heads last; the value of a final softmax is that of its input."""
+        readers = self.report.graph.readers
+        outputs = []
+        for row in self.report.layers:
+            if readers[row.index]:
+                continue
+            if row.layer.gives_probabilities:
+                self.place[row.index] = row.sources[0]
+                row = self.report.layers[row.sources[0]]
+            outputs.append(row)
+        return sorted(outputs, key=lambda row: row.training_only)
+
+    def _find_learning(self) -> list[bool]:
+        """For each row whether it or a row before it learns, so that a gradient reaches its value."""
+        learns = [False] * len(self.report.layers)
+        for row in self.runs:
+            learns[row.index] = bool(self.learned[row.index]) or any(learns[source] for source in row.sources)
+        return learns
 
     def _owner(self, row: LayerReport) -> int:
         while (share := self.report.graph.nodes[row.index].share) is not None:
@@ -191,28 +198,22 @@ class Pass:
 
     def _run(self, row: LayerReport) -> None:
         """Runs one layer, and keeps what it declares if a gradient reaches its output."""
-        layer, trainer = row.layer, self.trainer
-        parameters = trainer.weights[row.index]
+        layer, trainer, parameters = row.layer, self.trainer, self.trainer.weights[row.index]
         inputs = [self.arrays[source] for source in row.sources]
         in_place = row.in_place_in_training and not layer.is_view
         learns = trainer.learns[row.index]
         learned = bool(trainer.learned[row.index])
         keeping = layer.keeping(row.input_volumes, row.output, in_place=in_place, learns=learned)
         in_place = in_place and keeping.overwrites
-        clone = pixels(planes(inputs[0]).copy()) if in_place and keeping.clones and learns else None
+        kept = _kept_inputs(inputs, keeping, clones=in_place and keeping.clones) if learns else ()
         arrays = {**parameters, "out": inputs[0]} if in_place else parameters
         with np.errstate(all="ignore"):
             output, extras = layer.forward_training(np, *inputs, random=trainer.random, **arrays)
         self.arrays[row.index] = output
-        wanted_extras = {extra.name for extra in keeping.extras}
-        extras = {name: array for name, array in extras.items() if name in wanted_extras}
+        extras = {extra.name: extras[extra.name] for extra in keeping.extras if extra.name in extras}
         if not learns:
             self.brief = extras
             return
-        if keeping.clones and in_place:
-            kept: tuple[Any, ...] = (clone,)
-        else:
-            kept = tuple(inputs) if keeping.inputs else (None,) * len(inputs)
         self.saved[row.index] = Saved(
             tuple([x.shape for x in inputs]),
             kept,
@@ -398,6 +399,13 @@ class Pass:
             trainer.end(name, "backward")
             before.storage.holders -= 1
         gradient.storage.holders -= 1
+
+
+def _kept_inputs(inputs: list[Any], keeping: Keeping, *, clones: bool) -> tuple[Any, ...]:
+    """The inputs that backward needs, None for others; a copy of the first one where the layer overwrites it."""
+    if clones:
+        return (pixels(planes(inputs[0]).copy()),)
+    return tuple(inputs) if keeping.inputs else (None,) * len(inputs)
 
 
 def log_softmax(logits: Any) -> Any:

@@ -10,7 +10,7 @@ from cnncalc.checks.rules.unused_ignore import UnusedIgnore
 from cnncalc.errors import ValueProblem, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from cnncalc.analysis.report import Report
     from cnncalc.checks.findings import Finding
@@ -73,11 +73,17 @@ def run_rules(
             sites = [site for site in rule.sites(report) if not _ignored(report, code, site, used)]
             found += rule.findings(report, sites)
     found.sort(key=lambda finding: place[finding.layer or ""])  # rules that find something at one layer stay in order
-    everywhere = {item.code for item in report.graph.ignore}
-    if UnusedIgnore.code in chosen and UnusedIgnore.code not in everywhere:
-        stale = [item for item in report.graph.ignore if item not in used and item.code in chosen]
-        found += UnusedIgnore().of(report, stale)
+    if UnusedIgnore.code in chosen:
+        found += _unused(report, chosen, used)
     return [finding._replace(file=file) for finding in found]
+
+
+def _unused(report: Report, chosen: Sequence[str], used: set[Ignore]) -> Iterable[Finding]:
+    """The findings about entries of the file that suppressed nothing, unless the file ignores these as well."""
+    items = report.graph.ignore
+    if any(item.code == UnusedIgnore.code for item in items):
+        return ()
+    return UnusedIgnore().of(report, [item for item in items if item not in used and item.code in chosen])
 
 
 def _ignored(report: Report, code: str, site: Site, used: set[Ignore]) -> bool:
