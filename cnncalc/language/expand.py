@@ -5,7 +5,7 @@ Volumes are not known yet; a layer that depends on one (``CONV1-{depth//2}``) be
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, in_text_order
 from cnncalc.graph import Draft, Graph, Node, in_running_order
@@ -19,6 +19,7 @@ from cnncalc.language.validation import Validator, begins_with_input, is_merge, 
 from cnncalc.language.values import Environment, Variables, holds, rounds_of, yes_or_no
 from cnncalc.layers.base import Layer
 from cnncalc.layers.input import Input
+from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
 if TYPE_CHECKING:

@@ -155,8 +155,13 @@ def best_order(flow: Flow, states: int = STATES) -> Order:
 
 def _own(flow: Flow, task: Task, passed: frozenset[int] = frozenset()) -> int:
     """The bytes a task reads, makes and needs as scratch, without the volumes in ``passed``."""
-    made = flow.sizes[task.makes] if task.makes is not None else 0
-    return sum([flow.sizes[volume] for volume in set(task.reads) if volume not in passed]) + made + task.scratch
+    read = sum([flow.sizes[volume] for volume in set(task.reads) if volume not in passed])
+    return read + _made(flow, task) + task.scratch
+
+
+def _made(flow: Flow, task: Task) -> int:
+    """The bytes of the volume that a task makes."""
+    return flow.sizes[task.makes] if task.makes is not None else 0
 
 
 def _stretches(flow: Flow) -> Iterator[tuple[int, int]]:
@@ -234,7 +239,7 @@ class _Stretch:
         self.everything = (1 << self.count) - 1
         self.needs = [sum({1 << (source - first) for source in task.needs if source >= first}) for task in tasks]
         self.readers = _readers(self.needs)
-        self.made = [flow.sizes[task.makes] if task.makes is not None else 0 for task in tasks]
+        self.made = [_made(flow, task) for task in tasks]
         self.scratch = [task.scratch for task in tasks]
         self.makers = {task.makes: number for number, task in enumerate(tasks) if task.makes is not None}
         self.users = _users(tasks, ends, place)
