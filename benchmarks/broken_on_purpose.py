@@ -81,17 +81,8 @@ def pytest_configure() -> None:
 
 def first_failure(tests: list[str], **variables: str) -> str | None:
     """The first test that fails; None if all pass."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-x",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "benchmarks.broken_on_purpose",
-    ]
+    plugin = "benchmarks.broken_on_purpose"
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", plugin]
     done = subprocess.run(
         [*command, *tests], cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, check=False
     )
