@@ -331,6 +331,17 @@ def test_outputs_lie_in_the_range_that_the_layer_promises(kind: str) -> None:
 
 
 @every_kind
+def test_a_layer_that_gives_no_negative_number_promises_it(kind: str) -> None:
+    """Inputs are negative; of merges the product of two of them would not be."""
+    cases = cases_of(kind) if not KINDS[kind].is_merge else []
+    outputs = [case.layer.forward(np, *[-abs(x) for x in entering(case)], **parameters(case)) for case in cases]
+
+    if outputs:
+        is_promised = KINDS[kind].output_range[0] >= 0
+        assert is_promised == (min(output.min() for output in outputs) >= 0)
+
+
+@every_kind
 def test_a_layer_without_effect_gives_its_input(kind: str) -> None:
     for case in cases_of(kind):
         if len(case.inputs) == 1 and case.layer.no_effect(case.inputs[0]) is not None:
