@@ -1,4 +1,4 @@
-"""Bytes and counts in short form, both ways.
+"""Formats and parses bytes and counts in short form.
 
 Printing: bytes are divided by 1024 (KiB, MiB, GiB; ``notes`` prints the same values as KB, MB, GB) or by 1000 (``si``).
 Short counts are decimal. Reading: B, KiB, MiB, GiB, TiB count by 1024 and kB, KB, MB, GB, TB by 1000; K, M, G, T of a
@@ -69,7 +69,7 @@ def _written(rounded: int, decimals: int) -> str:
 def format_bytes(count: int, style: str = "iec", digits: int = 4) -> str:
     """``60950432`` -> ``58.13 MiB``: the largest unit that leaves at least 1, four significant digits.
 
-    ``count`` is in bytes. A whole number of bytes below one kibibyte (or kilobyte) is printed as it is.
+    ``count`` is in bytes. Less than one kibibyte (or kilobyte) is printed in bytes.
     """
     step, names = _STEPS[style]
     size, unit = 1, 0
@@ -102,7 +102,7 @@ def short(count: int, digits: int = 4) -> str:
 def short_notes(count: int, digits: int = 2) -> str:
     """Short numbers in the notes' style: 150528 -> 150K, 3211264 -> 3.2M, 802816 -> 800K; plain below 10,000.
 
-    The notes keep two significant digits of the number itself and cut a zero behind the point (1.6M, 25K, 138M).
+    The notes keep two significant digits of the number itself and drop a zero after the decimal point (1.6M, 25K, 138M).
     """
     if count < 10_000:
         return str(count)

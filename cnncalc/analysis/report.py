@@ -73,7 +73,7 @@ class LayerReport(NamedTuple):
 
     @property
     def block(self) -> str:
-        """The block it lies in: its name without the last part."""
+        """Its block: the name without the last part."""
         return self.name.rpartition(".")[0]
 
 
@@ -116,7 +116,7 @@ class Report(NamedTuple):
 
     @property
     def settled(self) -> Graph:
-        """The graph with every layer settled."""
+        """The graph with the layers of the rows."""
         nodes = [node._replace(layer=row.layer) for node, row in zip(self.graph.nodes, self.layers, strict=True)]
         return self.graph._replace(nodes=tuple(nodes))
 

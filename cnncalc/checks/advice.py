@@ -1,4 +1,4 @@
-"""One thing to try for a broken limit, whose effect was computed on the changed net or under the changed options."""
+"""Advice for a violated limit, with its effect computed on the changed net or options."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Change: TypeAlias = "tuple[str, Report | None]"
 """What is changed, and the net with it; None if that is not a valid net."""
 
 MOST_DILATED = 12
-"""So many convolutions, from the last one on, are tried with a dilation."""
+"""The last convolutions that are tried with a dilation."""
 
 
 def advise(meter: Meter, measure: Measure, bound: str, limit: int) -> Advice | None:
-    """The first of the ways that keeps the limit; else the one that comes nearest; None where nothing helps."""
+    """The first change that meets the limit, else the one closest to it; None if nothing helps."""
     report = meter.report
     actual = meter.value(measure)
     is_max = bound != "min"
@@ -44,7 +44,7 @@ def advise(meter: Meter, measure: Measure, bound: str, limit: int) -> Advice | N
 
 
 def _ways(meter: Meter, measure: Measure, limit: int, *, is_max: bool) -> Iterator[tuple[str, int]]:
-    """What may be tried, the least invasive first, each with the value that it gives."""
+    """Possible changes, the least invasive first, each with the resulting value."""
     report, key = meter.report, measure.key
     if key == "receptive_field":
         if not is_max:
@@ -80,7 +80,7 @@ def _changed(measure: Measure, change: Change | None) -> Iterator[tuple[str, int
 
 
 def _of_memory(meter: Meter, measure: Measure, limit: int) -> Iterator[tuple[str, int]]:
-    """Checkpointing, half types, a pool in front of the first FC, a smaller batch."""
+    """Checkpointing, half types, a pool before the first FC, a smaller batch."""
     report, options = meter.report, measure.memory_options
     is_training = measure.key == "training_memory"
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.reach import Reach
     from cnncalc.analysis.report import LayerReport, Report
-    from cnncalc.run.field import Seen
     from cnncalc.run.forward import LayerMeasurement, Measurement
+    from cnncalc.run.receptive_field import Seen
 
 
 class Disagreement(NamedTuple):
@@ -72,7 +72,7 @@ def compare(
 ) -> Verification:
     """Compares every number of a report with a run: shapes, bytes, elements, multiply-adds, memory, receptive fields.
 
-    ``field`` is what :func:`~cnncalc.run.field.measure_field` found; without it receptive fields are not checked.
+    ``field`` is what :func:`~cnncalc.run.receptive_field.measure_field` found; without it receptive fields are not checked.
     """
     pairs = [(row, layer) for row, layer in zip(report.layers, measurement.layers, strict=True) if layer is not None]
     wrong: list[Disagreement] = []

@@ -87,7 +87,6 @@ def run(
     kept = {row.index for row in runs if not readers[row.index] or (keep and keep(row.name))}
     meter = Meter(np)
     arrays: dict[int, Any] = {}
-    outputs: dict[str, Any] = {}
     measured: list[LayerMeasurement | None] = [None] * len(report.layers)
     for row in runs:
         if progress is not None:
@@ -95,17 +94,16 @@ def run(
         inputs = [arrays[source] for source in row.sources] if row.sources else [_laid_out(images[row.name])]
         arrays[row.index], record = _forward(row, meter, inputs, weights[row.index])
         measured[row.index] = record._replace(live_bytes=_bytes_of(arrays.values()))
-        if row.index in kept:
-            outputs[row.name] = arrays[row.index]
         del inputs
         release(arrays, readers, row, kept)
+    outputs = {report.layers[index].name: array for index, array in arrays.items()}  # all that is left
     first = next(iter(images.values()))
     return Measurement(
         batch=first.shape[0],
         dtype=first.dtype.name,
         layers=tuple(measured),
         outputs=outputs,
-        peak_bytes=max([layer.live_bytes for layer in measured if layer is not None], default=0),
+        peak_bytes=max([layer.live_bytes for layer in measured if layer], default=0),
         is_finite=all(bool(np.isfinite(array).all()) for array in outputs.values()),
     )
 

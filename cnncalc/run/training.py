@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from cnncalc.analysis.report import LayerReport, Report
-    from cnncalc.run.live import Watch
+    from cnncalc.run.live_memory import Watch
     from cnncalc.run.weights import Weights
 
 HEAD_WEIGHT = 0.3

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.run.compare import Verification, compare
-from cnncalc.run.field import measure_field
 from cnncalc.run.forward import draw_images, run
+from cnncalc.run.receptive_field import measure_field
 from cnncalc.run.weights import build
 from cnncalc.units import bytes_per_element, format_bytes
 

@@ -10,7 +10,7 @@ from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.memory.report import Options, Simulation
 from cnncalc.records import NamedTuple
 from cnncalc.run.forward import draw_images
-from cnncalc.run.live import Watch
+from cnncalc.run.live_memory import Watch
 from cnncalc.run.training import Trainer, draw_targets
 from cnncalc.run.verify import DTYPES, SCRATCH_BYTES, available_bytes
 from cnncalc.run.weights import build

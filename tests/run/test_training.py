@@ -14,7 +14,7 @@ from cnncalc.layers.memory import MASK, STATISTIC, Keeping, Saved
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.run.forward import draw_images, run
-from cnncalc.run.live import Watch
+from cnncalc.run.live_memory import Watch
 from cnncalc.run.optimizers import RATES, Optimizer
 from cnncalc.run.training import HEAD_WEIGHT, Trainer, draw_targets, log_softmax
 from cnncalc.run.verify_training import TrainingVerification, verify_training
