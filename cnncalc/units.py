@@ -102,7 +102,7 @@ def short(count: int, digits: int = 4) -> str:
 def short_notes(count: int, digits: int = 2) -> str:
     """Short numbers in the notes' style: 150528 -> 150K, 3211264 -> 3.2M, 802816 -> 800K; plain below 10,000.
 
-    The notes keep two significant digits of the number itself and drop a zero after the decimal point (1.6M, 25K, 138M).
+    The notes keep two significant digits of the number itself, and no zero after the decimal point (1.6M, 25K, 138M).
     """
     if count < 10_000:
         return str(count)

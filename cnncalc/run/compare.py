@@ -72,7 +72,8 @@ def compare(
 ) -> Verification:
     """Compares every number of a report with a run: shapes, bytes, elements, multiply-adds, memory, receptive fields.
 
-    ``field`` is what :func:`~cnncalc.run.receptive_field.measure_field` found; without it receptive fields are not checked.
+    ``field`` is the result of :func:`~cnncalc.run.receptive_field.measure_field`; without it receptive fields are not
+    checked.
     """
     pairs = [(row, layer) for row, layer in zip(report.layers, measurement.layers, strict=True) if layer is not None]
     wrong: list[Disagreement] = []

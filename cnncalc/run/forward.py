@@ -12,7 +12,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.run.meter import Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.run.weights import Weights
@@ -96,8 +96,12 @@ def run(
         measured[row.index] = record._replace(live_bytes=_bytes_of(arrays.values()))
         del inputs
         release(arrays, readers, row, kept)
-    outputs = {report.layers[index].name: array for index, array in arrays.items()}  # all that is left
-    first = next(iter(images.values()))
+    return _measurement(measured, {report.layers[index].name: array for index, array in arrays.items()})
+
+
+def _measurement(measured: Sequence[LayerMeasurement | None], outputs: Mapping[str, Any]) -> Measurement:
+    """The measurement of a run, from those of its layers and the arrays that are left."""
+    first = next(iter(outputs.values()))
     return Measurement(
         batch=first.shape[0],
         dtype=first.dtype.name,
