@@ -176,11 +176,7 @@ def _advice(report: Report, simulation: Simulation, options: Options, room: int,
 
 
 def _checkpoints(
-    report: Report,
-    simulation: Simulation,
-    options: Options,
-    room: int,
-    measure: Callable[..., None],
+    report: Report, simulation: Simulation, options: Options, room: int, measure: Callable[..., None]
 ) -> None:
     """The cheapest set of blocks that fits, and the set with the lowest peak."""
     rows = report.layers
