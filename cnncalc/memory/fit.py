@@ -124,7 +124,6 @@ def _fit(peak: Callable[[int], int], batch: int, room: int) -> Fit:
 def _advice(report: Report, simulation: Simulation, options: Options, room: int, training: Fit) -> list[Advice]:
     """Other changes that lower the peak, lowest peak first, those that fit before the others."""
     found: list[Advice] = []
-    macs = report.totals.macs
 
     def measure(what: str, other: Simulation, again: int = 0, segments: tuple[Segment, ...] | None = None) -> None:
         def peak(batch: int) -> int:
@@ -143,15 +142,7 @@ def _advice(report: Report, simulation: Simulation, options: Options, room: int,
             return None
 
     if training.largest_batch and training.largest_batch < options.batch:
-        found.append(Advice(f"batch {training.largest_batch}", training.peak_bytes, training.largest_batch, macs, True))
-        parts = -(-options.batch // training.largest_batch)
-        micro = -(-options.batch // parts)
-        split = Simulation(report, options._replace(batch=micro, accumulate=max(options.accumulate, parts)))
-        peak_of_micro = split.training(micro).peak_bytes
-        if peak_of_micro < training.peak_at_batch:
-            most = largest_batch(lambda batch: split.training(batch).peak_bytes, room)
-            what = f"{parts} accumulated micro-batches of {micro}"
-            found.append(Advice(what, peak_of_micro, parts * most, macs, peak_of_micro <= room))
+        found += _smaller_batches(report, options, room, training)
     if options.dtype == "float32" and options.autocast is None:
         other = with_options(autocast="bfloat16")
         if other is not None:
@@ -172,6 +163,20 @@ def _advice(report: Report, simulation: Simulation, options: Options, room: int,
         name, changed = pooled
         measure(f"global average pooling before {name}", Simulation(changed, options))
     found.sort(key=lambda advice: (not advice.fits, advice.peak_bytes))
+    return found
+
+
+def _smaller_batches(report: Report, options: Options, room: int, training: Fit) -> list[Advice]:
+    """The largest batch that fits, and the batch asked for in accumulated micro-batches."""
+    macs = report.totals.macs
+    found = [Advice(f"batch {training.largest_batch}", training.peak_bytes, training.largest_batch, macs, True)]
+    parts = -(-options.batch // training.largest_batch)
+    micro = -(-options.batch // parts)
+    split = Simulation(report, options._replace(batch=micro, accumulate=max(options.accumulate, parts)))
+    peak = split.training(micro).peak_bytes
+    if peak < training.peak_at_batch:
+        most = largest_batch(lambda batch: split.training(batch).peak_bytes, room)
+        found.append(Advice(f"{parts} accumulated micro-batches of {micro}", peak, parts * most, macs, peak <= room))
     return found
 
 
