@@ -135,27 +135,22 @@ def _advice(report: Report, simulation: Simulation, options: Options, room: int,
             total = other.report.totals.macs + again
             found.append(Advice(what, at_batch, batch, total, at_batch <= room))
 
-    def with_options(**changes: object) -> Simulation | None:
+    def measure_options(what: str, **changes: object) -> None:
         try:
-            return Simulation(report, options._replace(**changes))  # type: ignore[arg-type]
+            other = Simulation(report, options._replace(**changes))  # type: ignore[arg-type]
         except CnncalcError:
-            return None
+            return
+        measure(what, other)
 
     if training.largest_batch and training.largest_batch < options.batch:
         found += _smaller_batches(report, options, room, training)
     if options.dtype == "float32" and options.autocast is None:
-        other = with_options(autocast="bfloat16")
-        if other is not None:
-            measure("autocast to bfloat16", other)
+        measure_options("autocast to bfloat16", autocast="bfloat16")
     for name in ("momentum", "sgd"):
         if OPTIMIZERS[name].state < OPTIMIZERS[options.optimizer].state:
-            other = with_options(optimizer=name, style=None)
-            if other is not None:
-                measure(f"optimizer {name}", other)
+            measure_options(f"optimizer {name}", optimizer=name, style=None)
     if OPTIMIZERS[options.optimizer].can_fuse and options.style != "fused":
-        other = with_options(style="fused")
-        if other is not None:
-            measure(f"{options.optimizer} in fused style", other)
+        measure_options(f"{options.optimizer} in fused style", style="fused")
     if options.checkpoint == "none":
         _checkpoints(report, simulation, options, room, measure)
     pooled = with_pooled_fc(report)
