@@ -114,8 +114,8 @@ class Add(Elementwise):
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         return tuple(
             [
-                None if not wanted else gradient if shape == gradient.shape else reduced(xp, gradient, shape)
-                for shape, wanted in zip(saved.shapes, saved.wants, strict=True)
+                None if not needed else gradient if shape == gradient.shape else reduced(xp, gradient, shape)
+                for shape, needed in zip(saved.shapes, saved.needs_gradient, strict=True)
             ]
         ), {}
 
@@ -148,8 +148,8 @@ class Multiply(Elementwise):
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         result: list[Any] = []
-        for number, (shape, wanted) in enumerate(zip(saved.shapes, saved.wants, strict=True)):
-            if not wanted:
+        for number, (shape, needed) in enumerate(zip(saved.shapes, saved.needs_gradient, strict=True)):
+            if not needed:
                 result.append(None)
                 continue
             target = xp.empty((shape[0], shape[3], *shape[1:3]), gradient.dtype)
@@ -198,7 +198,7 @@ class Concat(Merge):
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         result, first = [], 0
-        for shape, wanted in zip(saved.shapes, saved.wants, strict=True):
-            result.append(gradient[..., first : first + shape[3]] if wanted else None)
+        for shape, needed in zip(saved.shapes, saved.needs_gradient, strict=True):
+            result.append(gradient[..., first : first + shape[3]] if needed else None)
             first += shape[3]
         return tuple(result), {}

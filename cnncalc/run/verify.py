@@ -22,7 +22,7 @@ DTYPES = ("float32", "float64")
 """Data types of a run."""
 
 SCRATCH_BYTES = 64 << 20
-"""Temporary buffers beside the volumes, such as windows copied for BLAS."""
+"""Temporary buffers in addition to the volumes, such as windows copied for BLAS."""
 
 
 def verify(
@@ -34,7 +34,7 @@ def verify(
     ``receptive field``), and the number and the name of the layer. ``memory`` limits the bytes of the run (default:
     what is available).
 
-    Raises ValueProblem for another data type, DesignError where the run would need more memory than there is.
+    Raises ValueProblem for another data type, DesignError if the run needs more memory than is available.
     """
     if report.dtype not in DTYPES:
         raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")

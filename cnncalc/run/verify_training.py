@@ -80,8 +80,8 @@ def verify_training(
     The second step is compared with the replay of the profile ``numpy``; the first, in which the optimizer creates
     its state, with the replay of a first step. Batch and data type (float32 or float64) are the report's.
 
-    Raises ValueProblem for another data type or an unknown optimizer, DesignError where it needs more memory than there
-    is.
+    Raises ValueProblem for another data type or an unknown optimizer, DesignError if it needs more memory than is
+    available.
     """
     if report.dtype not in DTYPES:
         raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
