@@ -41,26 +41,28 @@ def verify(
     needed = needed_bytes(report)
     limit = available_bytes() if memory is None else memory
     if needed > limit:
-        raise _too_large(report, needed, limit)
+        raise too_large(report, "the run of", needed, limit)
     try:
         weights = build(report, seed=seed)
         images = draw_images(report, seed=seed)
-        measurement = run(report, weights, images, progress=_step(progress, "run"))
+        measurement = run(report, weights, images, progress=step_of(progress, "run"))
         del weights, images
-        field = measure_field(report, measurement, progress=_step(progress, "receptive field"))
+        field = measure_field(report, measurement, progress=step_of(progress, "receptive field"))
     except MemoryError:
-        raise _too_large(report, needed, limit) from None
+        raise too_large(report, "the run of", needed, limit) from None
     return compare(report, measurement, field, seed=seed)
 
 
-def _step(progress: Callable[[str, int, str], None] | None, what: str) -> Callable[[int, str], None] | None:
+def step_of(progress: Callable[[str, int, str], None] | None, what: str) -> Callable[[int, str], None] | None:
+    """Progress of one step of a verification."""
     return None if progress is None else lambda index, name: progress(what, index, name)
 
 
-def _too_large(report: Report, needed: int, limit: int) -> DesignError:
+def too_large(report: Report, what: str, needed: int, limit: int) -> DesignError:
+    """The error of a run that needs more memory than is free; ``what`` names the run."""
     images = f"{report.batch} images" if report.batch > 1 else "one image"
     message = (
-        f"the run of {report.name} with {images} in {report.dtype} needs about {format_bytes(needed)} of memory, "
+        f"{what} {report.name} with {images} in {report.dtype} needs about {format_bytes(needed)} of memory, "
         f"but {format_bytes(limit)} are free"
     )
     hint = "a smaller --batch or --input needs less" if report.batch > 1 else "a smaller --input needs less"
