@@ -1,4 +1,4 @@
-"""Breaks traits and formulas of layer kinds on purpose, one by one, and shows that the tests notice each.
+"""Mutation test: changes traits and formulas of layer kinds one by one and checks that a test fails for each.
 
     python -m benchmarks.broken_on_purpose [NAME ...]
 
@@ -24,7 +24,7 @@ TESTS = (
     *("test_kinds.py", "test_layers.py", "memory/test_oracle.py", "checks/test_rules.py", "views", "analysis"),
     *("run/test_verify.py", "formats/test_golden.py", "drawings", "memory/test_arena.py", "run/test_training.py"),
 )
-"""Quick ones first; a break that none of these notices is not noticed."""
+"""Test files to run, quick ones first; a break counts as noticed if one of them fails."""
 
 
 class Break(NamedTuple):
@@ -71,7 +71,7 @@ BREAKS = {
 
 
 def pytest_configure() -> None:
-    """Makes the break that the environment names: this module is also a plugin for pytest."""
+    """Applies the break named by the environment variable; this module is also a pytest plugin."""
     name = os.environ.get(VARIABLE)
     if name is not None:
         kind, attribute, value = BREAKS[name]

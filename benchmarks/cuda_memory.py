@@ -4,7 +4,7 @@
 
 Prints one line for each net, batch and optimizer: cnncalc's peak of live tensors (profile torch-cuda), the figures of
 its simulated allocator, those of PyTorch's allocator, and the differences in percent. Without PyTorch and a CUDA device
-it says so and exits with 0. Run it from the checkout.
+it prints a message and exits with 0. Run it from the checkout.
 """
 
 from __future__ import annotations

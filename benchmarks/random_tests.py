@@ -1,4 +1,4 @@
-"""The random tests with more cases than in the suite, and other ones on each run.
+"""Runs the random tests with more cases than in the suite, different ones on each run.
 
     python -m benchmarks.random_tests [TIMES] [PYTEST OPTIONS]
 

@@ -38,7 +38,7 @@ ROWS = {
 
 
 def refused(text: str) -> None:
-    """Reads a bad design to its error message."""
+    """Reads an invalid design and formats its error message."""
     try:
         account(reader_of(text)("<text>", text))
     except DesignError as error:
@@ -73,14 +73,14 @@ def cases() -> Iterator[tuple[str, float, Callable[[], object]]]:
 
 def main() -> int:
     """Prints the table."""
-    is_late = False
+    exceeded = False
     for name, bound, call in cases():
         start = time.process_time()
         call()
         seconds = time.process_time() - start
-        is_late |= seconds > bound
+        exceeded |= seconds > bound
         print(f"{seconds:7.3f} s of {bound:2} s  {name}{'  LATE' if seconds > bound else ''}", flush=True)
-    return int(is_late)
+    return int(exceeded)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ Change: TypeAlias = "tuple[str, Report | None]"
 """What is changed, and the net with it; None if that is not a valid net."""
 
 MOST_DILATED = 12
-"""The last convolutions that are tried with a dilation."""
+"""Number of last convolutions that are tried with dilation."""
 
 
 def advise(meter: Meter, measure: Measure, bound: str, limit: int) -> Advice | None:
@@ -33,7 +33,7 @@ def advise(meter: Meter, measure: Measure, bound: str, limit: int) -> Advice | N
     actual = meter.value(measure)
     is_max = bound != "min"
     found: list[tuple[int, Advice]] = []
-    for what, value in _ways(meter, measure, limit, is_max=is_max):
+    for what, value in _candidates(meter, measure, limit, is_max=is_max):
         if (value < actual) != is_max or value == actual:
             continue
         advice = Advice(what, value)
@@ -43,7 +43,7 @@ def advise(meter: Meter, measure: Measure, bound: str, limit: int) -> Advice | N
     return min(found, key=lambda pair: pair[0])[1] if found and report.layers else None
 
 
-def _ways(meter: Meter, measure: Measure, limit: int, *, is_max: bool) -> Iterator[tuple[str, int]]:
+def _candidates(meter: Meter, measure: Measure, limit: int, *, is_max: bool) -> Iterator[tuple[str, int]]:
     """Possible changes, the least invasive first, each with the resulting value."""
     report, key = meter.report, measure.key
     if key == "receptive_field":
@@ -80,7 +80,7 @@ def _changed(measure: Measure, change: Change | None) -> Iterator[tuple[str, int
 
 
 def _of_memory(meter: Meter, measure: Measure, limit: int) -> Iterator[tuple[str, int]]:
-    """Checkpointing, half types, a pool before the first FC, a smaller batch."""
+    """Changes for memory limits: checkpointing, half precision, a pool before the first FC, a smaller batch."""
     report, options = meter.report, measure.memory_options
     is_training = measure.key == "training_memory"
 

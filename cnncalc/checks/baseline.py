@@ -104,12 +104,12 @@ class Revision(Base):
         except FileNotFoundError:
             raise self._unreadable("the program 'git' is not installed") from None
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            raise self._unreadable(f"git does not answer: {type(error).__name__}") from None
+            raise self._unreadable(f"git failed: {type(error).__name__}") from None
         if done.returncode:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            why = visible(said[-1]).removeprefix("fatal: ")[:200] if said else "no such commit"
+            output = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            why = visible(output[-1]).removeprefix("fatal: ")[:200] if output else "no such commit"
             if "not a git repository" in why:
-                why = "the file is in no git repository"
+                why = "the file is not in a git repository"
             raise self._unreadable(why)
         return done.stdout
 

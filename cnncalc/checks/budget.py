@@ -34,7 +34,7 @@ class Amount(NamedTuple):
     text: str = ""
 
     def settle(self, bound: str, base: int | None) -> int | None:
-        """The limit as a whole number, rounded to the strict side; None if it is relative and there is no base."""
+        """The limit as a whole number, rounded to the stricter value; None if it is relative and there is no base."""
         if self.value is not None:
             return self.value
         if base is None:
@@ -109,7 +109,7 @@ def from_calls(calls: Sequence[tuple[str, str]]) -> RawValue:
                     problems.append(Problem("repeated-key", message, here))
                     continue
             elif not sign or word in BOUNDS:
-                message = f"expected an option behind the limit, as in {key}=8GiB,batch=64, found '{part[:60]}'"
+                message = f"expected an option after the limit, as in {key}=8GiB,batch=64, found '{part[:60]}'"
                 problems.append(Problem("wrong-value", message, span))
                 continue
             elif word in mine and mine[word][2].text != value.strip():
@@ -159,7 +159,7 @@ def read_budget(written: RawValue, where: str = "budget") -> Budget:
 
 
 def _empty(where: str, span: Span | None) -> Problem:
-    message = f"{where}: an empty budget limits nothing: write a key and its limit, as in parameters: 7M"
+    message = f"{where} is empty: write a key and its limit, as in parameters: 7M"
     return Problem("empty-budget", message, span, "remove it if nothing is to be limited")
 
 
@@ -222,9 +222,9 @@ def _refuse_contradictions(key: str, limits: Sequence[Limit], problems: list[Pro
     """Reports limits that no value can keep, and warnings that could never be given."""
     by_bound = {limit.bound: limit for limit in limits}
     for low, high, why in (
-        ("min", "max", "no value keeps both"),
+        ("min", "max", "no value satisfies both"),
         ("warn", "max", "the warning would never be given"),
-        ("min", "warn", "every value would break one of them"),
+        ("min", "warn", "every value violates one of them"),
     ):
         if low not in by_bound or high not in by_bound:
             continue

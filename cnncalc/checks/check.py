@@ -83,8 +83,8 @@ class FileResult(NamedTuple):
     @property
     def warnings(self) -> int:
         """The number of warnings, about the design and of its check."""
-        mild = [problem for problem in self.problems if problem.severity != "error"]
-        return len(mild) + len(self.findings) - len(self.errors)
+        warnings = [problem for problem in self.problems if problem.severity != "error"]
+        return len(warnings) + len(self.findings) - len(self.errors)
 
     @property
     def lacks_base(self) -> bool:
@@ -92,7 +92,7 @@ class FileResult(NamedTuple):
         return any(one.verdict == UNKNOWN for one in self.checked)
 
     def code(self, *, strict: bool = False) -> int:
-        """0: fine; 1: a limit is broken (strict: or a warning, or nothing to check); 2: it cannot be checked."""
+        """0: ok; 1: a limit is violated (strict: or a warning, or nothing to check); 2: it cannot be checked."""
         if self.is_broken:
             return 2
         if self.errors:
@@ -111,7 +111,7 @@ class CheckResult(NamedTuple):
 
     @property
     def code(self) -> int:
-        """The exit code: 2 beats 1 beats 0."""
+        """The exit code: the highest of those of all files."""
         least = int(self.strict and not self.files)
         return max([outcome.code(strict=self.strict) for outcome in self.files], default=least)
 
@@ -120,7 +120,7 @@ class CheckOptions(NamedTuple):
     """The options of a check.
 
     ``budget`` is that of the command line; ``base`` a revision and ``baseline`` a file of recorded values. With
-    ``record`` values for a baseline are wanted, so a limit without a base is no error. ``rules``: design rules too,
+    ``record`` values for a baseline are recorded, so a limit without a base is no error. ``rules``: design rules too,
     those of ``select`` (default: all) without those of ``ignore``. Relative paths start from ``folder``.
     """
 
@@ -252,7 +252,7 @@ class Checker:
         return self.file_result(target, report)
 
     def file_result(self, target: _Target, report: Report | None = None) -> FileResult:
-        """The result of one file, whatever its problems; ``report`` if there is one already."""
+        """The result of one file, also if it has errors; ``report`` is its report, if there already is one."""
         problems: list[Problem] = []
         architecture = "" if report is None else report.name
         try:
@@ -287,7 +287,7 @@ class Checker:
         if isinstance(base, Revision) and outcome.path is not None:
             base.verify(os.path.dirname(os.path.abspath(os.path.join(self.options.folder, outcome.path))))
         if base is None and self.options.record is None and is_relative(budget.values()):
-            return outcome._replace(problems=(*outcome.problems, *_baseless(budget)))
+            return outcome._replace(problems=(*outcome.problems, *_missing_base_problems(budget)))
         meter = Meter(report)
         notes: list[str] = []
         checked: list[LimitResult] = []
@@ -413,15 +413,12 @@ def _attempt(read: Callable[[], T], default: T, problems: list[Problem]) -> T:
         return default
 
 
-def _baseless(budget: Budget) -> list[Problem]:
+def _missing_base_problems(budget: Budget) -> list[Problem]:
     """A problem for each relative limit, where there is no base."""
     hint = "give --base REV or --baseline FILE, or set base or baseline in the configuration"
     return [
         Problem(
-            "no-base",
-            f"{entry.measure.key}: {limit.amount.text} is relative, but there is nothing to compare with",
-            limit.span,
-            hint,
+            "no-base", f"{entry.measure.key}: {limit.amount.text} is relative, but no base is given", limit.span, hint
         )
         for entry in budget.values()
         for limit in entry.limits

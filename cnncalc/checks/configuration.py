@@ -1,6 +1,6 @@
 """The configuration of a project: ``cnncalc.toml``, or ``[tool.cnncalc]`` of ``pyproject.toml``.
 
-The standard library reads TOML but gives no places, so a second pass over the text finds those of the keys.
+The standard library reads TOML but gives no positions, so a second pass over the text finds those of the keys.
 """
 
 from __future__ import annotations
@@ -263,14 +263,14 @@ def _parse(source: Source) -> dict[str, Any]:
     except RecursionError:
         raise DesignError([Problem("limit", f"{source.name}: values nest too deep", None)]) from None
     except (tomllib.TOMLDecodeError, ValueError) as error:
-        said = str(error)
-        found = re.search(r"\(at line (\d+), column (\d+)\)", said)
+        text = str(error)
+        found = re.search(r"\(at line (\d+), column (\d+)\)", text)
         start = max(0, len(source.text) - 1)
         if found is not None:
             lines = source.text.split("\n")
             row, column = int(found[1]) - 1, int(found[2]) - 1
             start = sum(len(line) + 1 for line in lines[:row]) + column
-        what = said.partition(" (at ")[0]
+        what = text.partition(" (at ")[0]
         start = max(0, min(start, len(source.text) - 1))
         raise DesignError([Problem("toml-syntax", f"TOML: {what}", Span(source, start, start + 1))]) from None
 

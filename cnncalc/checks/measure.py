@@ -153,7 +153,7 @@ def _training_peak(meter: Meter, measure: Measure) -> int:
 
 
 def _inference_parts(meter: Meter, measure: Measure) -> list[int]:
-    """Parameters and what is alive of each layer at the peak."""
+    """Parameters, plus live bytes of each layer at the peak."""
     if measure.profile == "notes":
         alive = _activation_bytes(meter, measure)
     else:
@@ -214,10 +214,10 @@ KEYS: dict[str, BudgetKey] = {
 
 
 def last_window(report: Report) -> LayerReport:
-    """The layer whose receptive field a budget limits: the last one at test time that slides over its input.
+    """The layer whose receptive field a budget limits: the last one at test time that does not see all.
 
-    FC layers and layers behind a global pool see the whole input in every design. If nothing slides, it is the last
-    layer.
+    FC layers and layers after a global pool see the whole input in every design. If there is no such layer, it is the
+    last one.
     """
     rows = [row for row in report.layers if not row.training_only] or list(report.layers)
     return next((row for row in reversed(rows) if row.reach is not None and row.sources), rows[-1])

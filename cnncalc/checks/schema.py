@@ -1,8 +1,8 @@
 """The JSON Schema (draft-07) of architecture files and of the configuration, made from the layer classes.
 
-Editors complete and check with it. It describes YAML as an editor reads it, so what the language takes as a text (a
-number in quotes, ``2x64``, an expression in quotes and braces) is allowed beside numbers and lists. It is never
-stricter than cnncalc: what it refuses, cnncalc refuses as well. Patterns are texts to it.
+Editors complete and check with it. It describes YAML as an editor reads it, so what the language accepts as text (a
+number in quotes, ``2x64``, an expression in quotes and braces) is allowed in addition to numbers and lists. It is
+never stricter than cnncalc. Patterns are plain strings in it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OPTION_MEANINGS = {
     "batch": "Images in a batch (default: 1).",
     "dtype": "Type of every number (default: float32).",
     "optimizer": "The optimizer (default: momentum).",
-    "profile": "Whose memory (default: torch-cuda).",
+    "profile": "Framework and device whose memory is computed (default: torch-cuda).",
 }
 BOUND_MEANINGS = {
     "max": "More than this is an error.",
@@ -54,7 +54,7 @@ def any_case(word: str) -> str:
 
 
 def whole_text(pattern: str) -> Schema:
-    """A text that is the pattern, blanks around it left out."""
+    """A string that matches the pattern, blanks around it allowed."""
     return {"type": "string", "pattern": f"^\\s*(?:{pattern})\\s*$"}
 
 
@@ -132,7 +132,7 @@ def accepted(reader: Reader) -> list[Schema]:
             reference("expression"),
         )
         return [{"type": "array", "items": maps, "minItems": 1}]
-    raise TypeError(f"no schema for what {type(reader).__name__} reads")
+    raise TypeError(f"no schema for reader {type(reader).__name__}")
 
 
 def reader_name(reader: Reader) -> str:
@@ -182,7 +182,7 @@ def defaults_schema(kind: type[Layer]) -> Schema:
     if kind.learns:
         keys["trainable"] = reference("trainable")
     return {
-        "description": f"What a {kind.kind.upper()} has unless it says otherwise.",
+        "description": f"Default keys of {kind.kind.upper()} layers.",
         "type": "object",
         "properties": keys,
         "additionalProperties": False,
@@ -192,7 +192,7 @@ def defaults_schema(kind: type[Layer]) -> Schema:
 def kind_pattern(kind: str) -> str:
     """A key of an entry that writes a layer of the kind: ``conv``, ``CONV3-64/2``, ``CONV1x7-64(pad=same)@a``.
 
-    A block's name neither is a kind's nor ends in a digit, so none is taken for one.
+    A block name is never a kind and never ends in a digit, so the pattern matches no block.
     """
     return f"^{any_case(kind)}(?:[0-9]+(?:{TIMES}[0-9]+)*)?(?![A-Za-z0-9_\u00d7\u0080-\uffff])"
 
@@ -248,7 +248,9 @@ def definitions() -> Schema:
             "items": name,
         },
         "trainable": any_of(*boolean, description="no: frozen, without gradient and optimizer state (default: yes)."),
-        "training_only": any_of(*boolean, description="yes: it and what it alone feeds run in training (default: no)."),
+        "training_only": any_of(
+            *boolean, description="yes: it, and layers that depend only on it, run only in training (default: no)."
+        ),
         "chain": {
             "description": "A pattern such as CONV3-64 -> RELU -> POOL2, or a list of layers.",
             "type": ["string", "boolean", "array"],
@@ -338,7 +340,7 @@ def architecture_schema() -> Schema:
     any_kind = {any_case(kind): kind for kind in KINDS}
     properties: dict[str, Schema] = {
         "name": {**text, "description": "The name of the design (default: that of the file)."},
-        "title": {**text, "description": "The name as people write it."},
+        "title": {**text, "description": "The full name, for headings."},
         "source": {**text, "description": "Where the design comes from."},
         "input": any_of(
             *[way for way in whole_list(1, 3) if way["type"] == "string"],
@@ -353,7 +355,7 @@ def architecture_schema() -> Schema:
             "propertyNames": {"pattern": "^[^0-9\\s-][^\\s-]*$"},
         },
         "defaults": {
-            "description": "What layers of a kind have unless they say otherwise.",
+            "description": "Default keys of layers, by kind.",
             "type": ["object", "null"],
             "properties": {kind: reference(f"defaults-{kind}") for kind in KINDS},
             "patternProperties": {f"^{pattern}$": reference(f"defaults-{kind}") for pattern, kind in any_kind.items()},
@@ -387,9 +389,9 @@ def configuration_schema() -> Schema:
     text = {"type": "string", "pattern": "\\S"}
     budget = {**budget_schema(), "type": "object"}
     properties: dict[str, Schema] = {
-        "budget": {**budget, "description": "What every design may cost, unless its file says otherwise."},
+        "budget": {**budget, "description": "Limits for every design, unless its file overrides them."},
         "base": {**text, "description": "The git revision with which designs are compared: origin/main."},
-        "baseline": {**text, "description": "The file of recorded values, as seen from the configuration."},
+        "baseline": {**text, "description": "The file of recorded values, relative to the configuration."},
         "select": {**rules, "description": "The only design rules to run (default: all)."},
         "ignore": {**rules, "description": "Design rules to ignore."},
     }

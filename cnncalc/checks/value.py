@@ -51,7 +51,7 @@ def figure(report: Report, key: str, options: Options, layer: str | None = None)
     if key in ("name", "title"):
         return Figure(key, "words", report.name if key == "name" else report.title or report.name)
     if key in ("input", "output"):
-        return Figure(key, "volume", _only(report, key))
+        return Figure(key, "volume", _single_volume(report, key))
     if key == "receptive_field":
         return Figure(key, "pixels", last_window(report).receptive_field)
     if key in COUNTS:
@@ -63,7 +63,7 @@ def _unknown(key: str, known: tuple[str, ...], layer: str | None) -> ValueProble
     other = LAYER_KEYS if layer is None else NET_KEYS
     whose = "a net" if layer is None else "a layer"
     if key in other:
-        hint = "--layer NAME says of which layer" if layer is None else "without --layer it is that of the net"
+        hint = "add --layer NAME to choose a layer" if layer is None else "omit --layer for the value of the net"
         return ValueProblem(f"{whose} has no '{key}'", code="unknown-key", hint=hint)
     near = did_you_mean(key, known)
     rest = "" if near else f" (known: {', '.join(known)})"
@@ -91,7 +91,7 @@ def _of_layer(meter: Meter, row: LayerReport, measure: Measure) -> Figure:
     return Figure(key, measure.unit, parts(meter, measure)[row.index])
 
 
-def _only(report: Report, key: str) -> Volume:
+def _single_volume(report: Report, key: str) -> Volume:
     """The volume of the input or output; ValueProblem for several that differ."""
     if key == "input":
         rows = [row for row in report.layers if not row.sources]
@@ -102,5 +102,5 @@ def _only(report: Report, key: str) -> Volume:
     if len({row.output for row in rows}) > 1:
         names = ", ".join(f"{row.name} {row.output}" for row in rows[:5])
         message = f"{report.name} has several {key}s of different size: {names}"
-        raise ValueProblem(message, code="several-values", hint="--layer NAME output says of which")
+        raise ValueProblem(message, code="several-values", hint="choose one with --layer NAME output")
     return rows[0].output

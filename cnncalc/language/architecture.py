@@ -89,7 +89,7 @@ def parse_architecture(source: Source) -> tuple[Design, list[Problem]]:
 
 
 class _FileReader:
-    """Reads the keys of a file; goes on after each problem."""
+    """Reads the keys of a file; continues after each problem."""
 
     def __init__(self, source: Source, root: Mapping, problems: list[Problem]) -> None:
         self.source = source
@@ -279,7 +279,7 @@ class _FileReader:
                 return ()
             return self.attempt(parse_pattern, node.text) or ()
         if isinstance(node, Mapping):
-            message = f"{what}: expected a pattern or a list of layers, but YAML has read a mapping"
+            message = f"{what}: expected a pattern or a list of layers, but YAML parsed a mapping"
             self.problem("wrong-type", message, node.span, "begin each layer with '- '")
             return ()
         if not node.items and what == "layers":
@@ -325,7 +325,7 @@ class _FileReader:
         return layer._replace(in_file=True)
 
     def _with_keys(self, layer: LayerSyntax, keys: Mapping) -> LayerSyntax:
-        if _braces_lost(keys):
+        if _is_unquoted_expression(keys):
             raise DesignError([_misread(keys)])
         problems: list[Problem] = []
         arguments = list(layer.arguments)
@@ -345,7 +345,7 @@ class _FileReader:
             argument = Argument(None, self.operand(value), value.span)
             return layer._replace(arguments=(*layer.arguments, argument))
         if layer.stated is not None:
-            raise DesignError([Problem("repeated-key", "a layer has one stated volume", value.span)])
+            raise DesignError([Problem("repeated-key", "a layer can have only one stated volume", value.span)])
         return layer._replace(stated=volume, stated_span=value.span)
 
     def _keyed(self, key: str, node: Node) -> Operand:
@@ -445,7 +445,7 @@ def _is_sized(word: str) -> bool:
     return kind is not None and kind.bare is not None and isinstance(kind.keys[kind.bare].reader, Size)
 
 
-def _braces_lost(node: Mapping) -> bool:
+def _is_unquoted_expression(node: Mapping) -> bool:
     """Whether a flow mapping is an expression in braces without quotes."""
     text = node.span.source.text
     return (
@@ -458,10 +458,10 @@ def _braces_lost(node: Mapping) -> bool:
 
 
 def _misread(node: Sequence | Mapping) -> Problem:
-    """The problem of a pattern or expression that YAML reads as a list or mapping, for lack of quotes."""
-    if isinstance(node, Mapping) and not _braces_lost(node):
-        return Problem("wrong-type", "expected a value, but YAML has read a mapping", node.span)
+    """The problem for an unquoted pattern or expression that YAML parses as a list or mapping."""
+    if isinstance(node, Mapping) and not _is_unquoted_expression(node):
+        return Problem("wrong-type", "expected a value, but YAML parsed a mapping", node.span)
     line = node.span.source.text[node.span.start : node.span.end].split("\n", 1)[0].rstrip()
     what, meant = ("list", "a pattern") if isinstance(node, Sequence) else ("mapping", "an expression")
-    message = f"YAML has read {line} as a {what}, but {meant} is a text"
+    message = f"YAML parsed {line} as a {what}, but {meant} is a text"
     return Problem("yaml-quotes", message, node.span, f'write it in quotes: "{line}"')

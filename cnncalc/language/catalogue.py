@@ -12,7 +12,7 @@ def _folder() -> str:
 
 
 def names() -> list[str]:
-    """The names of all named nets; numbers in them sort as numbers (resnet50 before resnet101)."""
+    """The names of all named nets; in natural order (resnet50 before resnet101)."""
     import re
 
     try:

@@ -12,7 +12,7 @@ from cnncalc.graph import Draft, Graph, Node, topologically_sorted
 from cnncalc.language.expansion_size import ExpansionCounter
 from cnncalc.language.layer_maker import LayerMaker
 from cnncalc.language.limits import NESTING
-from cnncalc.language.names import Names, Scope, Spec, short_enough
+from cnncalc.language.names import Names, Scope, Spec, check_length
 from cnncalc.language.plan import Plan, Planner
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax
 from cnncalc.language.validation import Validator, begins_with_input, is_merge, label_of
@@ -38,7 +38,7 @@ def expand(design: Design, settings: Settings, earlier: Sequence[Problem] = ()) 
 
 
 def _partial(design: Design, nodes: tuple[Node, ...]) -> Graph:
-    """What is known of a broken design."""
+    """The partial graph of an invalid design."""
     return Graph(design.name, nodes, design.title, design.source, budget=design.budget, ignore=design.ignore)
 
 
@@ -65,12 +65,12 @@ class Expander:
         self.maker = LayerMaker(design, settings, self.variables, self.names, problems)
         self.occurrences = 0
         self.depth = 0
-        self.has_gaps = False
-        """Whether a layer is missing, so that its inputs may seem unread."""
+        self.is_incomplete = False
+        """Whether a layer could not be expanded; unread volumes are then not reported."""
         self.frozen = 0
         self.training_only = 0
 
-    # the whole
+    # entry point
 
     def graph(self) -> Graph:
         """The graph, or DesignError with every problem found."""
@@ -89,13 +89,13 @@ class Expander:
                 ports = self.chain(design.items, self.variables.outside, scope, ports)
             except DesignError as error:
                 self.problems += error.every
-                self.has_gaps = True
+                self.is_incomplete = True
                 ports = []
             self._finish(ports)
         self.problems += self.planner.problems
         if isinstance(self.settings.optional, tuple) and self.occurrences != len(self.settings.optional):
-            given, there = len(self.settings.optional), self.occurrences
-            message = f"--optional decides {plural(given, 'optional item')}, but the net has {there}"
+            given, actual = len(self.settings.optional), self.occurrences
+            message = f"--optional decides {plural(given, 'optional item')}, but the net has {actual}"
             self.problems.append(Problem("optional", message, None))
         nodes = self._nodes()
         if self.problems:
@@ -105,13 +105,13 @@ class Expander:
 
     def _failure(self, nodes: tuple[Node, ...]) -> DesignError:
         """All problems in the order of the text, with the nodes that are known."""
-        told: list[Span] = []
+        reported: list[Span] = []
         for problem in list(self.problems):
             # the name is reported before the expression that uses it
             if problem.code == "graph-needs-volume" and problem.span is not None:
-                if any(_is_within(span, problem.span) for span in told):
+                if any(_is_within(span, problem.span) for span in reported):
                     self.problems.remove(problem)
-                told.append(problem.span)
+                reported.append(problem.span)
         return DesignError(in_text_order(self.problems), _partial(self.design, nodes))
 
     def _begin(self, scope: Scope) -> list[Any]:
@@ -135,7 +135,7 @@ class Expander:
         assert unit is not None
         return unit.span
 
-    def _is_there(self, item: Item, environment: Environment) -> bool:
+    def _is_kept(self, item: Item, environment: Environment) -> bool:
         """Whether an item with '?' is kept."""
         if item.condition is not None:
             return holds(item.condition, environment)
@@ -161,7 +161,7 @@ class Expander:
                 self.problems += error.every
                 if error.problems and error.problems[0].code == "limit":
                     raise DesignError([]) from None
-                self.has_gaps = True
+                self.is_incomplete = True
                 ports = [self._placeholder(item, scope, ports)]
         return ports
 
@@ -172,7 +172,7 @@ class Expander:
         if (item.optional or item.times is not None) and is_merge(item, self.planner):
             raise DesignError([])  # reported by the validation
         if item.optional:
-            if not self._is_there(item, site.environment):
+            if not self._is_kept(item, site.environment):
                 return ports
             return self._single(self._unit(item.unit, site, ports), item)
         return self._unit(item.unit, site, ports) if item.times is None else self._repeat(item, site, ports)
@@ -194,7 +194,7 @@ class Expander:
             if isinstance(item.unit, GroupSyntax) and len(item.unit.branches) > 1:
                 raise DesignError([])  # reported by the validation
             suffix = "'?'" if item.optional else "'*'"
-            message = f"an item that ends in a fork takes no {suffix}"
+            message = f"{suffix} is not allowed after an item that ends in a fork"
             raise DesignError([Problem("fork-suffix", message, item.suffix_span, "put the merge inside")])
         return ports
 
@@ -229,7 +229,7 @@ class Expander:
                     message = "a fork inside a branch must be joined before the branch ends"
                     raise DesignError([Problem("fork-without-merge", message, group.span)])
                 if not ends:
-                    message = "no volume enters this branch: begin it with INPUT"
+                    message = "this branch has no input: begin it with INPUT"
                     raise DesignError([Problem("no-input", message, group.span)])
                 result += ends
         if name is not None and group.label is not None:
@@ -244,14 +244,14 @@ class Expander:
         if plan.inputs:
             ports = [self.names.reference(label, environment, scope) for label in plan.inputs]
             if len(ports) > 1:
-                message = f"a block takes one volume, but {len(ports)} are named"
+                message = f"a block takes one input, but {len(ports)} are given"
                 raise DesignError([Problem("wrong-inputs", message, plan.key_spans.get("inputs", plan.syntax.span))])
         here = ports[0] if ports else None
         values = self.variables.bind(plan, block, environment, here)
         if plan.name is not None:
             name = self.names.label(plan.name, environment, scope, number)
         else:
-            name = short_enough(f"{scope.prefix}{block.name}{counted}", plan.syntax.span)
+            name = check_length(f"{scope.prefix}{block.name}{counted}", plan.syntax.span)
         inside = self.variables.inside(values, here)
         frozen = plan.frozen is not None and not yes_or_no(plan.frozen, "trainable", environment)
         extra = plan.training_only is not None and yes_or_no(plan.training_only, "training_only", environment)
@@ -272,7 +272,7 @@ class Expander:
         return result
 
     def _state(self, plan: Plan, result: list[Any], start: int) -> None:
-        """Takes the volume stated behind a call as that of its last layer."""
+        """Takes the volume stated after a call as that of its last layer."""
         last = self.specs[result[0]] if len(result) == 1 and isinstance(result[0], int) else None
         if last is None or result[0] < start or (last.stated is not None and last.stated != plan.syntax.stated):
             message = f"the call of {plan.syntax.word} has no output of its own that could be {plan.syntax.stated}"
@@ -288,7 +288,7 @@ class Expander:
         return self._broken(Plan(LayerSyntax(word, unit.span)), scope, ports)
 
     def _broken(self, plan: Plan, scope: Scope, ports: list[Any]) -> int:
-        """Placeholder for an invalid layer; the layers behind it are not reported."""
+        """Placeholder for an invalid layer; the layers after it are not reported."""
         spec = Spec("", plan, Layer, list(ports))
         spec.is_broken = True
         spec.ends = True
@@ -361,7 +361,7 @@ class Expander:
         upper = syntax.word.upper()
         if len(ports) > 1:
             if named and "inputs" not in plan.key_spans:
-                message = f"{upper} joins the branches of the fork before it, so it names no others"
+                message = f"{upper} joins the branches of the fork before it, so it takes no other inputs"
                 raise DesignError([Problem("wrong-inputs", message, named[0].span)])
             return named or ports
         if "inputs" in plan.key_spans:
@@ -384,7 +384,7 @@ class Expander:
     def _finish(self, ports: list[Any]) -> None:
         """Resolves every input and reports volumes that nothing reads; ``ports`` are the end of the net."""
         if not self.names.resolve():
-            self.has_gaps = True
+            self.is_incomplete = True
         read = set()
         for spec in self.specs:
             spec.inputs = [self.names.place_of(port) for port in spec.inputs]
@@ -394,9 +394,9 @@ class Expander:
             if end is not None:
                 self.specs[end].ends = True
         for place, spec in enumerate(self.specs):
-            if place in read or spec.ends or spec.is_named or self.has_gaps:
+            if place in read or spec.ends or spec.is_named or self.is_incomplete:
                 continue
-            message = f"nothing reads the volume of {spec.name}"
+            message = f"the output of {spec.name} is not used"
             hint: str | None = "name it (@name) if it is an output, or merge it"
             if spec.kind.is_input:
                 hint = None

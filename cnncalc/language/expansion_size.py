@@ -1,4 +1,4 @@
-"""The size of an expansion, counted before expanding, so that a small text cannot make an endless net."""
+"""The size of an expansion, counted before expanding, so that a small text cannot expand to a huge net."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ExpansionCounter:
-    """Counts the layers, calls and iterations of one design; ``keeps`` tells whether a bare '?' may be kept.
+    """Counts the layers, calls and iterations of one design; ``keeps``: whether items with a bare '?' may be kept.
 
     Invalid items count 0 or 1; the expansion reports them. ``problems`` are those found so far, which the error
     includes.

@@ -93,7 +93,7 @@ def settled(value: Value, volumes: Mapping[Any, Volume]) -> Value:
 
 
 class ExpressionParser:
-    """Reads one expression from tokens, starting at ``at``, and moves ``at`` behind it."""
+    """Reads one expression from tokens, starting at ``at``, and advances ``at`` past it."""
 
     def __init__(self, text: Text, tokens: Sequence[Token], at: int = 0) -> None:
         self.text = text
@@ -110,7 +110,7 @@ class ExpressionParser:
         return Code(tuple(steps), self.names, self.text.span(start, end))
 
     def parse_operand(self) -> Code:
-        """operand, without operators behind it"""
+        """operand, without operators after it"""
         start = self.tokens[self.at].start
         steps = self._operand()
         return Code(tuple(steps), self.names, self.text.span(start, self.tokens[self.at - 1].end))
@@ -199,7 +199,7 @@ class ExpressionParser:
         if token.type == "size":
             return [("value", list(token.value))]
         if token.type == "decimal":
-            raise self._error("an expression computes with whole numbers", token)
+            raise self._error("only whole numbers are allowed in an expression", token)
         if word == "(":
             steps = self._expression(1)
             self._close(")", token)
@@ -213,7 +213,7 @@ class ExpressionParser:
             self.names.setdefault(word, self.text.span(token.start, token.end))
             return [("name", word)]
         found = "the end" if token.type in ("end", "}") else f"'{token.value}'"
-        hint = "inside braces and lists an expression needs no braces" if word == "{" else None
+        hint = "inside braces and lists, write the expression without braces" if word == "{" else None
         raise self._error(f"expected a number or a name, found {found}", token, hint)
 
     def _function(self, word: str, token: Token) -> list[tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""Makes layers: keys as written, stated, from the file's defaults, from the call, or assumed."""
+"""Makes layers. Keys come from the text, the stated volume, the file's defaults, the call, or are assumed."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class LayerMaker:
             spec.plan.fixed = spec.layer
 
     def _written(self, spec: Spec, environment: Environment, here: Any) -> tuple[dict[str, Value], bool]:
-        """The values written at the layer, and whether they are the same at every place."""
+        """The values written at the layer, and whether they are constant."""
         values: dict[str, Value] = {}
         constant = True
         for key, (operand, span) in spec.plan.given.items():
@@ -181,7 +181,7 @@ class LayerMaker:
             return Draft(spec.kind, (), fail)
         entries = tuple(dict.fromkeys(entries_of(spec.values.values())))
         if any(entry is None for entry in entries):
-            message = "no volume enters here, so it has no depth, height or width"
+            message = "there is no input here, so depth, height and width are undefined"
             self.problems.append(Problem("no-input", message, spec.plan.syntax.span))
             return None
         places = [self.names.place_of(entry) for entry in entries]

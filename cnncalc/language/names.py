@@ -1,4 +1,4 @@
-"""Names in an expanded net: labels, counted names, references, and shared parameters."""
+"""Names in an expanded net: labels, generated names, references, and shared parameters."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Names:
     def label(self, label: Label, environment: Environment, scope: Scope, number: int | None) -> str:
         """The whole name of a label, in round ``number`` of a repeat."""
         text = self._text(label, environment)
-        return short_enough(scope.prefix + text + ("" if number is None else f".{number}"), label.span)
+        return check_length(scope.prefix + text + ("" if number is None else f".{number}"), label.span)
 
     def _text(self, label: Label, environment: Environment) -> str:
         """A label with its expressions evaluated."""
@@ -128,7 +128,7 @@ class Names:
         return text
 
     def add(self, spec: Spec, scope: Scope, written: str | None) -> int:
-        """Adds a layer under its written or counted name."""
+        """Adds a layer under its written or generated name."""
         place = len(self.specs)
         kind = spec.kind.kind
         number = scope.number(kind)
@@ -144,7 +144,7 @@ class Names:
             self.nameless_inputs.append((place, scope))
         else:
             spec.name = f"{scope.prefix}{kind}{'_' if kind[-1].isdigit() else ''}{number}"
-            self.define(spec.name, place, spec.plan.syntax.span, is_counted=True)
+            self.define(spec.name, place, spec.plan.syntax.span, is_generated=True)
         return place
 
     def add_placeholder(self, spec: Spec, scope: Scope) -> int:
@@ -158,11 +158,11 @@ class Names:
                 self.written_at[name] = label.span
         return place
 
-    def define(self, name: str, port: Any, span: Span, *, is_counted: bool = False) -> None:
+    def define(self, name: str, port: Any, span: Span, *, is_generated: bool = False) -> None:
         """Defines a name; reports one that is defined twice."""
         if name not in self.meanings:
             self.meanings[name] = port
-            if not is_counted:
+            if not is_generated:
                 self.written_at[name] = span
             return
         block = name.rpartition(".")[0]
@@ -170,7 +170,7 @@ class Names:
             if block in self.ranges:
                 return  # reported for the whole block
             block = block.rpartition(".")[0]
-        if is_counted:
+        if is_generated:
             message = f"the name '{name}' is also the automatic name of another layer"
             self.problems.append(Problem("repeated-name", message, self.written_at.get(name, span)))
         elif name not in self.written_at:
@@ -216,7 +216,7 @@ class Names:
             spec = self.specs[place]
             if len(self.inputs) == 1:
                 spec.name = scope.prefix + "input"
-            self.define(spec.name, place, spec.plan.syntax.span, is_counted=True)
+            self.define(spec.name, place, spec.plan.syntax.span, is_generated=True)
         found = [self._resolve(reference) for reference in self.references]
         self._pair()
         return all(found)
@@ -238,7 +238,7 @@ class Names:
             found = self.inputs[0]
         if found is None:
             near = self._nearest(reference, is_input=True)
-            self.problems.append(Problem("unknown-name", f"no layer is named '{reference.name}'{near}", reference.span))
+            self.problems.append(Problem("unknown-name", f"unknown layer '{reference.name}'{near}", reference.span))
             return False
         reference.port = found
         return True
@@ -295,7 +295,7 @@ class Names:
         if place is not None:
             return place, place + 1
         near = self._nearest(owner, is_input=False)
-        self.problems.append(Problem("unknown-name", f"share: no layer is named '{owner.name}'{near}", span))
+        self.problems.append(Problem("unknown-name", f"share: unknown layer '{owner.name}'{near}", span))
         return None
 
     def _owner(self, place: int) -> int | None:
@@ -305,7 +305,7 @@ class Names:
         owner = spec.share
         while owner is not None and self.specs[owner].share is not None:
             if owner in seen:
-                message = f"share: {spec.name} shares with itself"
+                message = f"share: {spec.name} refers to itself"
                 self.problems.append(Problem("cycle", message, spec.plan.share_span or spec.plan.syntax.span))
                 return None
             seen.add(owner)
@@ -313,8 +313,8 @@ class Names:
         return owner
 
 
-def short_enough(name: str, span: Span) -> str:
-    """The name; raises DesignError if it is too long."""
+def check_length(name: str, span: Span) -> str:
+    """Returns the name; raises DesignError if it is too long."""
     if len(name) > NAME_CHARACTERS:
         message = (
             f"a name has at most {NAME_CHARACTERS} characters, its blocks included, but this one has {len(name):,}"

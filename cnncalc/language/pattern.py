@@ -8,7 +8,7 @@
     count        = INTEGER | NAME | braces | list
     layer        = WORD [ first ] [ "-" value ] [ "/" value ] [ arguments ] { [":"] volume | label }
 
-After an error inside a layer parsing goes on behind it, so that all errors are reported at once.
+After an error inside a layer, parsing resumes after it, so that all errors are reported at once.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def parse_braces(text: Text) -> Code:
 
 
 def parse_label(text: Text) -> Label:
-    """A name of a file, written as behind ``@``: ``layer1.0``, ``m{i}``."""
+    """A name of a file, written as after ``@``: ``layer1.0``, ``m{i}``."""
     from cnncalc.source import Text as SourceText
 
     marked = SourceText(
@@ -131,7 +131,7 @@ class PatternParser:
     def architecture(self) -> tuple[Item, ...]:
         """architecture = chain
 
-        Groups have a stack of their own: nesting does not use Python's.
+        Uses an explicit stack for groups, so deep nesting cannot overflow Python's.
         """
         groups: list[_Group] = []
         chain: list[Item] = []
@@ -235,7 +235,9 @@ class PatternParser:
         else:
             return Item(unit)
         if self.token.type in ("?", "*", "**"):
-            raise self.error("an item takes one '?' or one '*'", hint="put the item into [ ] to repeat it again")
+            raise self.error(
+                "only one '?' or '*' is allowed after an item", hint="put the item into [ ] to repeat it again"
+            )
         return item
 
     def count(self) -> Literal | Name | Code:
@@ -297,11 +299,11 @@ class PatternParser:
         while self.token.type in (":", "[", "label"):
             if self.token.type == "label":
                 if label is not None:
-                    raise self.error("a layer has one name")
+                    raise self.error("a layer can have only one name")
                 label = self.label()
                 continue
             if stated is not None:
-                raise self.error("a layer has one stated volume")
+                raise self.error("a layer can have only one stated volume")
             stated, stated_span = self.volume()
         return LayerSyntax(head.value, span, first, dash, slash, arguments, references, stated, stated_span, label)
 
@@ -500,7 +502,7 @@ class PatternParser:
 
 
 def check_name(name: str, span: Span | None) -> None:
-    """Refuses a reserved word as the name of a variable or parameter."""
+    """Raises DesignError for a reserved word as the name of a variable or parameter."""
     if name in RESERVED:
         message = f"'{name}' is reserved and cannot be the name of a variable"
         raise DesignError([Problem("reserved-name", message, span)])

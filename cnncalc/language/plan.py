@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cnncalc.source import Span
 
 CALL_KEYS = (*COMMON_KEYS, *PARAMETER_KEYS)
-"""The keys that a call takes beside the parameters of its block."""
+"""The keys that a call takes in addition to the parameters of its block."""
 
 KEY_WORDS = frozenset(
     word
@@ -138,7 +138,7 @@ class Planner:
         else:
             known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)
             if len(word) == 1 or len(self.problems) > MOST_PROBLEMS:
-                known = []  # a single letter is a variable; problems beyond the most are not shown
+                known = []  # a single letter is probably a variable; hints beyond MOST_PROBLEMS are not shown
             near = did_you_mean(stem or word, known) or did_you_mean(word, known)
         hint = None
         if not near and re.fullmatch(r"[NMK]|[a-z]", word):
@@ -162,7 +162,7 @@ class Planner:
         syntax = plan.syntax
         upper = kind.kind.upper()
         for value, key, what in (
-            (first, kind.first, "number behind its name"),
+            (first, kind.first, "number after its name"),
             (syntax.dash, kind.dash, "'-'"),
             (syntax.slash, kind.slash, "'/'"),
         ):
@@ -192,8 +192,10 @@ class Planner:
                 near = did_you_mean(argument.key, (*kind.keys, *kind.common_keys()))
                 self._problem("unknown-key", f"{kind.kind} has no key '{argument.key}'{near}", argument.span)
         if syntax.references and not kind.is_merge:
-            message = f"{upper} takes the volume before it; only ADD, MUL, CONCAT and FROM name others with '@'"
-            self._problem("wrong-inputs", message, syntax.references[0].span, "write inputs=@name to say so")
+            message = f"{upper} reads the layer before it; only ADD, MUL, CONCAT and FROM take '@name'"
+            self._problem(
+                "wrong-inputs", message, syntax.references[0].span, "write inputs=@name to read another layer"
+            )
 
     def _common(self, plan: Plan, argument: Argument, kind: type[Layer] | None) -> None:
         """Takes a key that every layer and call has; ``kind`` is None for a call."""
@@ -226,7 +228,7 @@ class Planner:
         elif key == "share":
             plan.share, plan.share_span = labels[0], span
         elif plan.name is not None:
-            self._problem("repeated-key", "a layer has one name", span)
+            self._problem("repeated-key", "a layer can have only one name", span)
         else:
             plan.name = labels[0]
 
@@ -234,7 +236,7 @@ class Planner:
         syntax = plan.syntax
         before = len(self.problems)
         for value, wanted, what in (
-            (first, ("kernel",), "number behind its name"),
+            (first, ("kernel",), "number after its name"),
             (syntax.dash, ("filters", "units"), "'-'"),
             (syntax.slash, ("stride",), "'/'"),
         ):
@@ -248,7 +250,9 @@ class Planner:
             self._problem("missing-key", message, syntax.span)
         if syntax.references:
             message = f"a call of {block.name} takes the volume before it"
-            self._problem("wrong-inputs", message, syntax.references[0].span, "write inputs=@name to say so")
+            self._problem(
+                "wrong-inputs", message, syntax.references[0].span, "write inputs=@name to read another layer"
+            )
 
     def _block_size(self, plan: Plan, block: Block, value: Operand, wanted: tuple[str, ...], what: str) -> None:
         """Takes a value of the short form for the parameter of one of these names."""

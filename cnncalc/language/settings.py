@@ -18,7 +18,7 @@ NO_VALUES: Mapping[str, Any] = {}
 class Settings(NamedTuple):
     """What the call decides about a design.
 
-    ``variables`` win over the file's. ``optional`` keeps or drops every ``?``, or one by one in order (None: keep, as
+    ``variables`` override the file's. ``optional`` keeps or drops every ``?``, or one by one in order (None: keep, as
     an assumption). ``input``, ``filters``, ``hidden`` and ``classes`` are sizes that the text leaves open.
     """
 

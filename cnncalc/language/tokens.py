@@ -79,7 +79,7 @@ class Scanner:
                 if self.text.folded:
                     raise self.problem(
                         "folded-comment",
-                        "YAML has folded this pattern into one line, so '#' would comment out the rest",
+                        "YAML folded this pattern into one line, so '#' would comment out the rest",
                         at,
                         at + 1,
                         "write the pattern as a block: 'layers: |' and the pattern on the next lines",

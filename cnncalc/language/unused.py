@@ -1,4 +1,4 @@
-"""Checks of what expansion does not use: constants in unused defaults and blocks."""
+"""Checks constants in unused defaults and blocks, which expansion does not evaluate."""
 
 from __future__ import annotations
 

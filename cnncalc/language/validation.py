@@ -54,8 +54,8 @@ class Validator:
                 called = calls[name][place]
                 if state.get(called) == 1:
                     names = [step for step, _ in path]
-                    circle = " -> ".join([*names[names.index(called) :], called])
-                    message = f"blocks cannot call themselves: {circle}"
+                    cycle = " -> ".join([*names[names.index(called) :], called])
+                    message = f"blocks cannot call themselves: {cycle}"
                     self.problems.append(Problem("recursive-block", message, self.design.blocks[called].span))
                     return
                 if called not in state:
@@ -184,14 +184,18 @@ class Validator:
             if suffix:
                 hint = "put the merge inside: [ [a | b] -> ADD ]*2" if suffix == "'*'" else None
                 hint = hint or "put the merge inside: [ [a | b] -> ADD ]?"
-                self.problems.append(Problem("fork-suffix", f"a fork takes no {suffix}", item.suffix_span, hint))
+                self.problems.append(
+                    Problem("fork-suffix", f"{suffix} is not allowed after a fork", item.suffix_span, hint)
+                )
             elif following is not None and not is_merge(following, self.planner):
                 at = following.unit.span
                 message = "a fork must be followed by CONCAT, ADD or MUL, which joins its branches"
                 self.problems.append(Problem("fork-without-merge", message, at))
         elif suffix and is_merge(item, self.planner):
             hint = f"put fork and merge into '[ ]' and the {suffix} behind it"
-            self.problems.append(Problem("fork-suffix", f"a merge takes no {suffix}", item.suffix_span, hint))
+            self.problems.append(
+                Problem("fork-suffix", f"{suffix} is not allowed after a merge", item.suffix_span, hint)
+            )
 
 
 def _units(items: Iterable[Item]) -> Iterable[LayerSyntax | GroupSyntax]:

@@ -113,7 +113,7 @@ class Variables:
                 continue
             later = [used for used in names_of(default.value) if used not in self.values and used in design.variables]
             if later:
-                message = f"{name}: a variable uses those before it, but '{min(later)}' has no value yet"
+                message = f"{name}: a variable can use only earlier variables, but '{min(later)}' has no value yet"
                 self._refuse(name, Problem("unset-variable", message, default.span))
                 continue
             try:
@@ -186,7 +186,7 @@ def fixed_value_of(operand: Operand, environment: Environment, words: Iterable[s
 
 
 def holds(operand: Operand, environment: Environment) -> bool:
-    """Whether the condition behind a '?' holds."""
+    """Whether the condition after a '?' holds."""
     try:
         return condition(fixed_value_of(operand, environment, Boolean.words))
     except ValueProblem as error:
@@ -210,7 +210,7 @@ def rounds_of(item: Item, environment: Environment) -> Rounds:
         if value < 0:
             raise DesignError([Problem("negative-count", f"a repeat needs a count of at least 0, found {value}", span)])
         if len(item.names) > 1:
-            message = f"a number gives one name its index, but 'as' names {len(item.names)}"
+            message = f"a repeat count binds one name (its index), but 'as' has {len(item.names)}"
             raise DesignError([Problem("wrong-names", message, item.suffix_span)])
         return Rounds(value, None, item.names)
     if not isinstance(value, list):

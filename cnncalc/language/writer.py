@@ -26,7 +26,7 @@ WIDTH = 110
 
 
 class _Unreachable(Exception):
-    """No reference reaches a name here, because a layer in a nearer scope has it too."""
+    """A name cannot be referenced from here: a nearer scope shadows it."""
 
 
 # values
@@ -71,7 +71,7 @@ def _written(value: Any, *, quoted: bool = False) -> str:
 
 
 def _short(value: Any) -> str:
-    """A value as it stands behind a word, '-' or '/': 64, 1x7, {10**20}."""
+    """A value as it stands after a word, '-' or '/': 64, 1x7, {10**20}."""
     if isinstance(value, list) and not _is_long(value):
         return "x".join(str(part) for part in value)
     return _written(value)
@@ -198,7 +198,7 @@ class _PatternWriter:
         return items
 
     def _nested(self, at: int, high: int, current: int | None, counter: _Counter, depth: int) -> tuple[list[str], int]:
-        """The block or fork that begins at a node, and the node behind it; no items if none does."""
+        """The block or fork that begins at a node, and the node after it; no items if none does."""
         if depth >= NESTING - 4:
             return [], at
         merge, branches = self._fork(at, high, current)
@@ -215,7 +215,7 @@ class _PatternWriter:
         return ["[" + " | ".join(texts) + "]", self._layer(merge, counter, ())], merge + 1
 
     def _single(self, at: int, current: int | None, counter: _Counter, *, at_head: bool) -> list[str]:
-        """The items of one node: the layer, behind a ``FROM`` if it reads another volume than the current one."""
+        """The items of one node: the layer, after a ``FROM`` if it reads another volume than the current one."""
         inputs = self.nodes[at].inputs
         if not inputs:
             text = self._layer(at, counter, ())
@@ -236,7 +236,7 @@ class _PatternWriter:
         return None, []
 
     def _group(self, at: int, high: int, counter: _Counter) -> tuple[str | None, int]:
-        """The widest block that begins here and lies wholly before ``high``, and the node behind it."""
+        """The widest block that begins here and lies wholly before ``high``, and the node after it."""
         if not self.groups:
             return None, 0
         name = self.nodes[at].name
@@ -317,7 +317,7 @@ def _compressed(items: list[str]) -> list[str]:
         unit = items[at : at + best]
         inner = _compressed(unit) if best > 1 else unit
         at += best * times
-        # a fork is repeated together with its merge, so it never stands alone
+        # a fork is always repeated with its merge
         result.append(f"{_bracketed(inner) if best > 1 or not _repeatable(inner[0]) else inner[0]}*{times}")
     return result
 
@@ -328,7 +328,7 @@ def _repeatable(item: str) -> bool:
 
 
 def as_pattern(graph: Graph) -> str:
-    """A net with settled layers as a pattern that reads back to the same net, broken into lines."""
+    """A net without drafts as a pattern that reads back to the same net, broken into lines."""
     try:
         items = _PatternWriter(graph, groups=True).text()
     except _Unreachable:
@@ -370,7 +370,7 @@ def _raw_text(value: RawValue) -> str:
 
 
 def as_yaml(graph: Graph) -> str:
-    """A net with settled layers as an architecture file, one entry a layer, that reads back to the same net."""
+    """A net without drafts as an architecture file, one entry per layer, that reads back to the same net."""
     lines = [*_head(graph), "layers:"]
     counter = _Counter("", None, sum(not node.inputs for node in graph.nodes) == 1)
     last = len(graph.nodes) - 1

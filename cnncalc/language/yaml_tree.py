@@ -39,7 +39,7 @@ def _no_collection() -> Iterator[None]:
 
 
 class Scalar(NamedTuple):
-    """A scalar as written: ``text`` knows its place; ``plain`` tells whether it has no quotes."""
+    """A scalar as written: ``text`` maps to its place in the source; ``plain``: it has no quotes."""
 
     text: Text
     plain: bool
@@ -221,7 +221,7 @@ class Document:
         return node
 
     def _too_many(self, span: Span) -> DesignError:
-        return self._error("limit", f"a YAML file has at most {YAML_NODES:,} nodes, aliases followed", span)
+        return self._error("limit", f"a YAML file has at most {YAML_NODES:,} nodes, with aliases expanded", span)
 
     def _refuse_tag(self, event: Any, start: int, end: int) -> None:
         if event.tag is not None and event.tag != "!":
@@ -244,7 +244,7 @@ class Document:
                 self.problems.append(
                     Problem(
                         "wrong-type",
-                        "a key is a word, but YAML has read a list or mapping",
+                        "a key must be a word, but YAML parsed a list or mapping",
                         key.span,
                         self._quotes_hint(key.span.start),
                     )
@@ -296,7 +296,7 @@ def _aligned(value: str, raw: str, style: str) -> tuple[tuple[int, ...], tuple[i
             if at < len(raw) and raw[at] == character:
                 at += 1
             continue
-        at = _behind_blanks(raw, at, style)
+        at = _skip_blanks(raw, at, style)
         if at - index != shift:
             shift = at - index
             values.append(index)
@@ -305,8 +305,8 @@ def _aligned(value: str, raw: str, style: str) -> tuple[tuple[int, ...], tuple[i
     return tuple(values), tuple(places)
 
 
-def _behind_blanks(raw: str, at: int, style: str) -> int:
-    """The offset behind blanks and, in double quotes, escaped line breaks."""
+def _skip_blanks(raw: str, at: int, style: str) -> int:
+    """The offset after blanks and, in double quotes, escaped line breaks."""
     while at < len(raw):
         if raw[at] in " \t\r\n":
             at += 1
@@ -318,7 +318,7 @@ def _behind_blanks(raw: str, at: int, style: str) -> int:
 
 
 def _width(raw: str, at: int, style: str) -> int:
-    """How many characters of the raw text write one of the value."""
+    """Number of raw characters that encode one character of the value."""
     if style == '"' and raw[at : at + 1] == "\\":
         return {"x": 4, "u": 6, "U": 10}.get(raw[at + 1 : at + 2], 2)
     return 2 if style == "'" and raw[at : at + 2] == "''" else 1

@@ -50,7 +50,7 @@ class Block:
 
 
 class CachingAllocator:
-    """Allocates and frees blocks; counts the most in use and what is reserved."""
+    """Allocates and frees blocks; tracks peak allocated and reserved bytes."""
 
     def __init__(self) -> None:
         self.allocated = self.reserved = self.most = 0
@@ -63,7 +63,7 @@ class CachingAllocator:
         block = self._blocks[self._count] = Block(self._count, size)
         return block
 
-    def give(self, size: int) -> tuple[Block, bool]:
+    def allocate(self, size: int) -> tuple[Block, bool]:
         """A block for a tensor of ``size`` bytes, and whether it is from the small pool."""
         size = max(ROUNDING, -(-size // ROUNDING) * ROUNDING)
         is_small = size <= SMALL
@@ -93,7 +93,7 @@ class CachingAllocator:
         self.most = max(self.most, self.allocated)
         return block, is_small
 
-    def take_back(self, block: Block, is_small: bool) -> None:
+    def free(self, block: Block, is_small: bool) -> None:
         """Frees a block and merges it with free neighbours."""
         self.allocated -= block.size
         for other in (block.before, block.after):
@@ -142,13 +142,13 @@ def simulate(resident: Iterable[int], ledger: Iterable[int]) -> Allocated:
     """The allocator over a run: tensors that are alive all the time, then the ledger of a :class:`Recorder`."""
     allocator = CachingAllocator()
     for size in resident:
-        allocator.give(size)
+        allocator.allocate(size)
     given: dict[int, list[tuple[Block, bool]]] = {}
     for change in ledger:
         if change > 0:
-            given.setdefault(change, []).append(allocator.give(change))
+            given.setdefault(change, []).append(allocator.allocate(change))
             continue
         known = given.get(-change)
         if known:
-            allocator.take_back(*known.pop())
+            allocator.free(*known.pop())
     return Allocated(allocator.most, allocator.reserved)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.analysis.placement import Placement
 from cnncalc.errors import ValueProblem, did_you_mean
-from cnncalc.memory.order import STATES, Flow, Task, best_order, levels, lives, widest
+from cnncalc.memory.order import STATES, Flow, Task, best_order, levels, lifetimes, widest
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
 
 ORDERS = ("given", "best")
-"""As the layers are written, or with the lowest peak."""
+"""Order of execution: as in the design, or with the lowest peak."""
 
-WORK = 5_000_000
+MAX_COMPARISONS = 5_000_000
 """Pairs of volumes that greedy placement may compare (about a second); larger nets are placed by best fit."""
 
-REARRANGING = 200_000
+MAX_SWAP_COMPARISONS = 200_000
 """Pairs that rearranging may compare where the greedy placement wastes memory: some hundredths of a second."""
 
 MARKS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -69,8 +69,8 @@ class ArenaStep(NamedTuple):
 class Footprint(NamedTuple):
     """The memory of a net in the given order: the number of ``volumes``, and bytes.
 
-    ``sum_bytes``: all volumes. ``widest_bytes``: the most that one operation reads and makes. ``bound_bytes``: the most
-    alive at one step. ``arena_bytes``: the size of the arena.
+    ``sum_bytes``: all volumes. ``widest_bytes``: the largest input plus output of one operation. ``bound_bytes``:
+    the most alive at one step. ``arena_bytes``: the size of the arena.
     """
 
     volumes: int
@@ -135,16 +135,16 @@ def plan(
 ) -> ArenaPlan:
     """The arena plan of a net for ``batch`` images of ``dtype`` (int8 to float64).
 
-    ``fuse``: a convolution or fully-connected layer, the batch normalization after it and an activation function are
-    one operation, and so is an activation function with any layer before it, where nothing else reads the volumes
-    between them. Otherwise every layer is an operation, and activation functions work in place unless the design says
-    no. In both cases views and dropout share the memory of their input, ADD and MUL work in place where the design says
-    so, and CONCAT copies.
-    ``depthwise_in_place``: a depthwise convolution overwrites its input if nothing else reads it and the output is not
-    larger; it then needs scratch for one map of its output (Source: Lin et al. 2020, MCUNet).
-    ``order`` is ``given`` or ``best``; ``states`` bounds the search for the best.
+    ``fuse``: fused into one operation are (a) a convolution or fully-connected layer, the batch normalization after it
+    and an activation function, and (b) any layer and the activation function after it, if nothing else reads the
+    volumes between them. Otherwise every layer is an operation, and activation functions work in place unless the
+    design says no. In both cases views and dropout share the memory of their input, ADD and MUL work in place where the
+    design says so, and CONCAT copies.
+    ``depthwise_in_place``: a depthwise convolution overwrites its input if nothing
+    else reads it and the output is not larger; it then needs scratch for one map of its output (Source: Lin et al.
+    2020, MCUNet). ``order`` is ``given`` or ``best``; ``states`` bounds the search for the best.
 
-    Layers that run in training alone are left out. The images are a volume, freed after their last reader. Raises
+    Layers that run only in training are left out. The images are a volume, freed after their last reader. Raises
     ValueProblem for an unknown data type or order, and for a batch below 1.
     """
     each = bytes_per_element(dtype)
@@ -155,7 +155,7 @@ def plan(
     given = tuple(range(len(flow.tasks)))
     found = best_order(flow, states if order == "best" else 0)
     chosen = found.tasks if order == "best" else given
-    alive = lives(flow, chosen)
+    alive = lifetimes(flow, chosen)
     level = levels(flow, chosen, alive)
     bound = max(level)
     volumes, placement = _placed(net, flow, chosen, alive)
@@ -201,7 +201,7 @@ def _check(batch: int, order: str) -> None:
 def footprint(flow: Flow) -> Footprint:
     """The memory of a net in the given order; ``volumes`` does not count scratch."""
     given = range(len(flow.tasks))
-    alive = lives(flow, given)
+    alive = lifetimes(flow, given)
     sizes = list(flow.sizes)
     scratch = [(task.scratch, (step, step)) for step, task in enumerate(flow.tasks) if task.scratch]
     offsets, _ = place(sizes + [size for size, _ in scratch], alive + [life for _, life in scratch])
@@ -253,7 +253,7 @@ class TestTimeNet:
         # by row
         self.volume_of = [-1] * count
         self.task_of = [-1] * count  # the operation that writes it last (-1: none, it is an input)
-        self.is_foldable = [False] * count  # whether it is a sum of weights times inputs, and nothing more
+        self.is_foldable = [False] * count  # whether a normalization can be folded into its weights
         rows = [row for row in report.layers if not row.training_only]
         readers = [0] * count
         for row in rows:
@@ -327,7 +327,7 @@ class TestTimeNet:
 
 
 def _works_map_by_map(row: LayerReport) -> bool:
-    """Whether each map of the output depends on one map of the input, of which there are as many, and is not larger."""
+    """Whether each output map depends on one input map and is not larger, with equally many maps."""
     layer, output = row.layer, row.output
     x = row.input_volumes[0]
     if x.depth != output.depth or output.height * output.width > x.height * x.width:
@@ -344,9 +344,9 @@ def place(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> tuple[list[
     ``alive`` has the first and last step of each volume, both included. Greedy by size: the largest first, each at the
     lowest offset that is free during its lifetime. If that takes more than the most alive at one step, greedy by
     breadth is tried: volumes of the fullest step first. If that takes more as well, pairs of volumes are swapped in the
-    order of placement as long as the arena does not grow (bounded by ``REARRANGING``). If greedy placement would
-    compare too many pairs (``WORK``), volumes are placed in the order of their steps, each in the smallest gap that is
-    large enough.
+    order of placement as long as the arena does not grow (bounded by ``MAX_SWAP_COMPARISONS``). If greedy placement
+    would compare too many pairs (``MAX_COMPARISONS``), volumes are placed in the order of their steps, each in the
+    smallest gap that is large enough.
 
     Source: Pisarchyk and Lee 2020, greedy by size and by breadth.
     """
@@ -362,24 +362,24 @@ def place(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> tuple[list[
     before = [0, *accumulate(crowd)]
     crowds = [before[last + 1] - before[first] for first, last in alive]
     work = sum([min(each, len(sizes)) for each in crowds])
-    if work > WORK or sum(crowd) > WORK:
+    if work > MAX_COMPARISONS or sum(crowd) > MAX_COMPARISONS:
         return _best_fit(sizes, alive), "best fit"
     every = range(len(sizes))
     bound = max(sums)
-    way, turns = "greedy by size", sorted(every, key=lambda index: (-sizes[index], alive[index][0], index))
-    offsets = _in_turn(turns, sizes, alive, crowds)
+    method, turns = "greedy by size", sorted(every, key=lambda index: (-sizes[index], alive[index][0], index))
+    offsets = _place_in_order(turns, sizes, alive, crowds)
     arena = _height(offsets, sizes)
     if arena > bound:
         breadth = [max(sums[first : last + 1]) for first, last in alive]
         other = sorted(every, key=lambda index: (-breadth[index], -sizes[index], index))
-        found = _in_turn(other, sizes, alive, crowds)
+        found = _place_in_order(other, sizes, alive, crowds)
         if _height(found, sizes) < arena:
-            way, turns, offsets, arena = "greedy by breadth", other, found, _height(found, sizes)
+            method, turns, offsets, arena = "greedy by breadth", other, found, _height(found, sizes)
     if arena > bound:
-        found = _rearranged(turns, offsets, sizes, alive, crowds, bound, REARRANGING // (len(sizes) + work))
+        found = _rearranged(turns, offsets, sizes, alive, crowds, bound, MAX_SWAP_COMPARISONS // (len(sizes) + work))
         if _height(found, sizes) < arena:
-            way, offsets = f"{way}, rearranged", found
-    return offsets, way
+            method, offsets = f"{method}, rearranged", found
+    return offsets, method
 
 
 def _height(offsets: Sequence[int], sizes: Sequence[int]) -> int:
@@ -387,7 +387,7 @@ def _height(offsets: Sequence[int], sizes: Sequence[int]) -> int:
     return max([offset + size for offset, size in zip(offsets, sizes, strict=True)], default=0)
 
 
-def _in_turn(
+def _place_in_order(
     turns: Sequence[int], sizes: Sequence[int], alive: Sequence[tuple[int, int]], crowds: Sequence[int]
 ) -> list[int]:
     """Offsets of volumes placed in the order of ``turns``, each at the lowest offset free during its lifetime.
@@ -451,7 +451,7 @@ def _rearranged(
         if one == other:
             continue
         tried = [other if index == one else one if index == other else index for index in turns]
-        found = _in_turn(tried, sizes, alive, crowds)
+        found = _place_in_order(tried, sizes, alive, crowds)
         reached = _height(found, sizes)
         if reached <= arena:
             turns, offsets, arena = tried, found, reached

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Amount(NamedTuple):
-    """Bytes for any batch: ``fixed`` ones, and the number of tensors of each class of size as (class, count)."""
+    """Bytes for any batch: fixed bytes, and (size class, number of tensors) pairs."""
 
     fixed: int
     counts: tuple[tuple[int, int], ...] = ()
@@ -38,7 +38,7 @@ NO_BYTES = Amount(0)
 
 
 class Moment(NamedTuple):
-    """What is alive at one moment, without what is always there; ``layer`` is the row at work (-1: none)."""
+    """Live bytes at one moment, without resident bytes; ``layer`` is the running row (-1: none)."""
 
     layer: int
     phase: str
@@ -59,7 +59,7 @@ class Candidates(NamedTuple):
 
 
 class State(NamedTuple):
-    """Bytes of an optimizer: its state (``kept``) and the temporaries of its step (``brief``)."""
+    """Bytes of an optimizer. ``kept``: its state; ``brief``: the temporaries of its step."""
 
     kept: int
     brief: int
@@ -177,7 +177,7 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
     check_options(options)
     names = tuple([row.name for row in report.layers])
     if options.profile == "notes":
-        return _by_the_notes(report, options, names)
+        return _notes_curve(report, options, names)
     profile = profile_named(options.profile)
     tapes = [simulation.tape(training=training) for training in (True, False)]
     classes = SizeClasses(profile.rounding, tapes)
@@ -194,14 +194,14 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
         except ValueProblem:
             if name == options.optimizer:
                 raise
-            continue  # it has no step in this style
+            continue  # not available in this style
         states[name] = State(taken.state, taken.steady)
     return Curve(
         profile.rounding, classes.sizes, there.parameters, there.buffers, states, step, forward, special, names
     )
 
 
-def _by_the_notes(report: Report, options: Options, names: tuple[str, ...]) -> Curve:
+def _notes_curve(report: Report, options: Options, names: tuple[str, ...]) -> Curve:
     """The notes' rule in the form of a curve."""
     from cnncalc.units import bytes_per_element
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
 
 LARGEST_BATCH = 1 << 24
-"""The search for the largest batch ends here."""
+"""Upper limit of the search for the largest batch."""
 
 
 class Fit(NamedTuple):
@@ -178,7 +178,7 @@ def _smaller_batches(report: Report, options: Options, room: int, training: Fit)
 def _checkpoints(
     report: Report, simulation: Simulation, options: Options, room: int, measure: Callable[..., None]
 ) -> None:
-    """The cheapest set of blocks that fits, and the set with the lowest peak."""
+    """Measures the cheapest set of blocks that fits, and the set with the lowest peak."""
     rows = report.layers
 
     def again(segments: tuple[Segment, ...]) -> int:

@@ -26,9 +26,9 @@ class Optimizer(NamedTuple):
     ``state``: numbers kept for each parameter. ``foreach``: temporaries of a foreach step, over all parameters.
     ``loop``: candidates for the most temporaries of a loop step, each as (copies of the previous parameter, copies of
     this one, bytes of scalars that a CPU wraps in tensors). ``decay_foreach`` and ``decay_loop``: temporaries that
-    weight decay adds. ``counters``: numbers kept for each array. ``can_fuse``: has a fused form. ``starts_full``: its
-    state exists before the first step. ``grows``: in the first step a loop makes its state parameter by parameter and
-    wraps no scalar.
+    weight decay adds. ``counters``: numbers kept for each array. ``can_fuse``: has a fused form. ``state_at_start``:
+    its state exists before the first step. ``grows_state``: in the first step a loop makes its state parameter by
+    parameter and wraps no scalar.
     """
 
     name: str
@@ -39,26 +39,26 @@ class Optimizer(NamedTuple):
     decay_loop: int = 0
     counters: int = 0
     can_fuse: bool = False
-    starts_full: bool = False
-    grows: bool = False
+    state_at_start: bool = False
+    grows_state: bool = False
 
 
 SCALAR = 12
 """Bytes of a Python number wrapped in a tensor on a CPU: once in float64, once in float32."""
 
 ROOT = ((1, 1, 0), (0, 1, SCALAR))
-"""An optimizer that takes a root and keeps it until the next one."""
+"""Loop temporaries of optimizers that hold a square root until the next parameter."""
 
 ADAM = ((1, 2, SCALAR),)
-"""An optimizer that also divides the root."""
+"""Loop temporaries of optimizers that also divide the square root."""
 
 OPTIMIZERS = {
     optimizer.name: optimizer
     for optimizer in (
         Optimizer("sgd", decay_foreach=1, decay_loop=1),
-        Optimizer("momentum", 1, loop=((0, 0, SCALAR),), decay_foreach=1, decay_loop=1, grows=True),
-        Optimizer("nesterov", 1, loop=((0, 1, 0),), decay_foreach=1, decay_loop=1, grows=True),
-        Optimizer("adagrad", 1, 2, ((1, 1, SCALAR),), decay_loop=1, counters=1, starts_full=True),
+        Optimizer("momentum", 1, loop=((0, 0, SCALAR),), decay_foreach=1, decay_loop=1, grows_state=True),
+        Optimizer("nesterov", 1, loop=((0, 1, 0),), decay_foreach=1, decay_loop=1, grows_state=True),
+        Optimizer("adagrad", 1, 2, ((1, 1, SCALAR),), decay_loop=1, counters=1, state_at_start=True),
         Optimizer("rmsprop", 1, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
         Optimizer("rmsprop-centered", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
         Optimizer("rmsprop-momentum", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
@@ -106,7 +106,7 @@ def step_of(
     if optimizer.counters and (style == "fused" or profile.name == "torch-cpu") and not profile.is_numpy:
         counter = -(-4 // profile.rounding) * profile.rounding
         state += optimizer.counters * counter * len(sizes)
-    before = state if optimizer.starts_full else 0
+    before = state if optimizer.state_at_start else 0
     made = state - before
     if style == "fused":
         return Step(state, before, made, 0)
@@ -142,6 +142,6 @@ def _loop_peaks(optimizer: Optimizer, sizes: Sequence[int], made: int, *, decay:
             live = of_previous * previous + (of_this + decay) * size
             wrapped = scalars if wraps else 0
             steady = max(steady, live + wrapped)
-            first = max(first, grown + live if optimizer.grows else made + live + wrapped)
+            first = max(first, grown + live if optimizer.grows_state else made + live + wrapped)
         previous = size
     return first, steady

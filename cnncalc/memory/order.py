@@ -1,8 +1,8 @@
 """Orders of execution: live bytes at each step, and a search for the order with the lowest peak.
 
-Tasks make, read and overwrite volumes. The set of finished tasks decides which volumes are alive, whatever their order,
-so an exact search goes over sets of tasks. A net that is a chain of forks is split into stretches, which are searched
-separately.
+Tasks make, read and overwrite volumes. Which volumes are alive depends only on the set of finished tasks,
+not on their order, so an exact search goes over sets of tasks. A net that is a chain of forks is split into stretches,
+which are searched separately.
 
 Source: Liberis and Lane 2019 (arXiv 1910.05110) for the search over sets. Splitting into stretches and running free
 tasks at once are our additions.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
 STATES = 200_000
-"""Tasks that the exact search may look at: about half a second. A count, so the result is the same everywhere."""
+"""Most states that the exact search expands: about half a second. A count, so the result is the same everywhere."""
 
 SEARCHED = 2_000
 """Tasks of the longest stretch that is searched; longer ones keep the given order."""
@@ -58,7 +58,7 @@ class Flow(NamedTuple):
 
 
 class _Budget:
-    """What the search may still spend."""
+    """What remains of the budget of the search."""
 
     __slots__ = ("comparisons", "moves", "states")
 
@@ -76,7 +76,7 @@ class Order(NamedTuple):
     bound: int
 
 
-def lives(flow: Flow, order: Sequence[int]) -> list[tuple[int, int]]:
+def lifetimes(flow: Flow, order: Sequence[int]) -> list[tuple[int, int]]:
     """The first and last step at which each volume is alive, both included."""
     end = max(0, len(order) - 1)
     first = [0] * len(flow.sizes)
@@ -96,7 +96,7 @@ def levels(flow: Flow, order: Sequence[int], alive: Sequence[tuple[int, int]] | 
     A net of inputs alone has one step.
     """
     change = [0] * (max(1, len(order)) + 1)
-    for size, (first, last) in zip(flow.sizes, alive or lives(flow, order), strict=True):
+    for size, (first, last) in zip(flow.sizes, alive or lifetimes(flow, order), strict=True):
         change[first] += size
         change[last + 1] -= size
     found = []
@@ -110,8 +110,8 @@ def levels(flow: Flow, order: Sequence[int], alive: Sequence[tuple[int, int]] | 
 
 
 def widest(flow: Flow) -> int:
-    """The most bytes that one task reads and makes: a lower bound for every order."""
-    return max([_own(flow, task) for task in flow.tasks], default=sum(flow.sizes))
+    """The most bytes that one task reads and writes: a lower bound for every order."""
+    return max([_working_set(flow, task) for task in flow.tasks], default=sum(flow.sizes))
 
 
 def best_order(flow: Flow, states: int = STATES) -> Order:
@@ -130,11 +130,11 @@ def best_order(flow: Flow, states: int = STATES) -> Order:
     passing, ends = _passing(flow, stretches)
     peaks = [max(level[first:last]) for first, last in stretches]
     bounds = [
-        peak if last - first == 1 else base + max(_own(flow, task, passed) for task in flow.tasks[first:last])
+        peak if last - first == 1 else base + max(_working_set(flow, task, passed) for task in flow.tasks[first:last])
         for (first, last), peak, (base, passed) in zip(stretches, peaks, passing, strict=True)
     ]
     bound = max(bounds)
-    alike: dict[Hashable, tuple[tuple[int, ...] | None, int, int]] = {}  # results by shape, for repeated blocks
+    results: dict[Hashable, tuple[tuple[int, ...] | None, int, int]] = {}  # by shape, for repeated blocks
     # highest peak first: its bound holds for the whole net, so others need not go below it
     for place in sorted(range(len(stretches)), key=lambda index: -peaks[index]):
         if peaks[place] <= bound:
@@ -144,16 +144,16 @@ def best_order(flow: Flow, states: int = STATES) -> Order:
             continue
         stretch = _Stretch(flow, first, last, passing[place][0], ends, place)
         shape = (peaks[place], stretch.shape())
-        if shape not in alike:
-            alike[shape] = stretch.best(peaks[place], bound, budget)
-        found, peaks[place], least = alike[shape]
+        if shape not in results:
+            results[shape] = stretch.best(peaks[place], bound, budget)
+        found, peaks[place], least = results[shape]
         bound = max(bound, least)
         if found is not None:
             order[first:last] = [first + task for task in found]
     return Order(tuple(order), max(peaks), bound)
 
 
-def _own(flow: Flow, task: Task, passed: frozenset[int] = frozenset()) -> int:
+def _working_set(flow: Flow, task: Task, passed: frozenset[int] = frozenset()) -> int:
     """The bytes a task reads, makes and needs as scratch, without the volumes in ``passed``."""
     read = sum([flow.sizes[volume] for volume in set(task.reads) if volume not in passed])
     return read + _made(flow, task) + task.scratch
@@ -307,7 +307,7 @@ class _Stretch:
                 ready |= 1 << reader
         return done, live, ready
 
-    def _settled(
+    def _after_free_tasks(
         self, done: int, live: int, ready: int, limit: int, path: tuple[int, ...]
     ) -> tuple[int, int, int, tuple[int, ...]]:
         """The state after all tasks that are free: they stay within the limit and do not increase the live bytes.
@@ -335,7 +335,7 @@ class _Stretch:
         """Best-first search over sets of tasks; the first complete order has the lowest peak."""
         if budget.states <= 0:
             return None, ceiling, floor
-        begin = self._settled(0, self.before, self._start(), floor, ())
+        begin = self._after_free_tasks(0, self.before, self._start(), floor, ())
         came: dict[int, tuple[int, tuple[int, ...]]] = {begin[0]: (-1, begin[3])}
         cost = {begin[0]: floor}
         rest = {begin[0]: (begin[1], begin[2])}
@@ -356,11 +356,11 @@ class _Stretch:
             for task in _members(ready):
                 if budget.states <= 0:
                     return None, ceiling, peak
-                budget.states -= 1 + ready.bit_count() // 4  # _settled looks at every runnable task
+                budget.states -= 1 + ready.bit_count() // 4  # _after_free_tasks looks at every runnable task
                 reached = max(peak, live + self.made[task] + self.scratch[task])
                 if reached >= ceiling:
                     continue
-                after = self._settled(*self._after(done, live, ready, task), reached, (task,))
+                after = self._after_free_tasks(*self._after(done, live, ready, task), reached, (task,))
                 if reached < cost.get(after[0], ceiling):
                     cost[after[0]] = reached
                     came[after[0]] = (done, after[3])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Level(NamedTuple):
     """Live bytes at one moment by category, without what is alive all the time.
 
-    ``layer`` is the row at work (-1: none), ``phase`` forward, backward or recompute.
+    ``layer`` is the running row (-1: none), ``phase`` forward, backward or recompute.
     """
 
     activations: int
@@ -58,8 +58,8 @@ class Trace(NamedTuple):
     events: tuple[Event, ...]
 
 
-class Habits(NamedTuple):
-    """What the training loop decides.
+class LoopOptions(NamedTuple):
+    """Options of the training loop.
 
     ``gradients_before``: gradients of the last step are alive in forward. ``gradients_stay``: gradients are always
     alive; each new one is added to them and freed. ``segments``: checkpointed ranges of operations, first to last.
@@ -70,7 +70,7 @@ class Habits(NamedTuple):
     segments: tuple[tuple[int, int], ...] = ()
 
 
-PLAIN = Habits()
+PLAIN = LoopOptions()
 
 
 class Machine:
@@ -87,14 +87,14 @@ class Machine:
         sizes: Sizes,
         *,
         adds_in_place: bool,
-        habits: Habits = PLAIN,
+        loop: LoopOptions = PLAIN,
         logs: bool = False,
         watch: int | None = None,
     ) -> None:
         self.tape = tape
         self.given = sizes
         self.adds_in_place = adds_in_place
-        self.gradients_stay = habits.gradients_stay
+        self.gradients_stay = loop.gradients_stay
         self.logs = logs or watch is not None
         self.watch = watch
         self.held_by_layer: dict[int, int] = {}
@@ -102,7 +102,7 @@ class Machine:
         self.activations = self.gradients = self.transient = 0
         self.peak = -1
         self.at = Level(0, 0, 0)
-        if habits.gradients_before or habits.gradients_stay:
+        if loop.gradients_before or loop.gradients_stay:
             learned = zip(tape.parameters, sizes.parameters, strict=True)
             self._change_gradients(sum([size for parameter, size in learned if parameter.is_trainable]))
         count = len(tape.values)
@@ -117,11 +117,11 @@ class Machine:
         self.saved: list[tuple[int, ...]] = [()] * operations  # storages that backward of an operation needs
         self.kept = [0] * operations  # bytes of extras and clones that backward needs
         # checkpointed segments
-        self.segments = habits.segments
+        self.segments = loop.segments
         self.segment_of: dict[int, int] = {}
         for number, (first, last) in enumerate(self.segments):
             self.segment_of.update(dict.fromkeys(range(first, last + 1), number))
-        self.waiting_segments = set(range(len(self.segments)))
+        self.not_recomputed = set(range(len(self.segments)))
         self.entering = [self._entering(first, last) for first, last in self.segments]  # values
         self.segment_inputs: list[tuple[int, ...]] = [()] * len(self.segments)  # storages
         self.remade: dict[int, int] = {}  # the row of each storage that is made again
@@ -206,7 +206,7 @@ class Machine:
         """Counts the uses of every value; returns the values that frames hold, by the operation at which they end."""
         tape, uses = self.tape, self.uses
         for source in tape.sources:
-            uses[source] += 1  # the caller's own; never released
+            uses[source] += 1  # held by the caller; never released
             self.holders[source] = 1
         for operation in tape.operations:
             for value in operation.inputs:
@@ -322,16 +322,16 @@ class Machine:
         loss = self.tape.loss
         if loss is not None:
             self.pending[loss] = self._new_gradient(self.given.values[loss])
-            self.gradient_holders[0] += 1  # the caller's own
+            self.gradient_holders[0] += 1  # held by the caller
         for number in range(len(self.tape.operations) - 1, -1, -1):
             operation = self.tape.operations[number]
             incoming = self.pending.pop(operation.output, None)
             if incoming is None:
-                self._forget(number)
+                self._free_saved(number)
                 continue
             segment = self.segment_of.get(number)
-            if segment is not None and segment in self.waiting_segments and operation.needs_saved:
-                self.waiting_segments.discard(segment)
+            if segment is not None and segment in self.not_recomputed and operation.needs_saved:
+                self.not_recomputed.discard(segment)
                 self._recompute(segment)
             self._run_back(number, operation, incoming)
         if loss is not None:
@@ -343,7 +343,7 @@ class Machine:
         brief = self._parameter_gradients(operation)
         self._note(brief + self.given.backward_scratch[number], operation, "backward")
         self._release_gradient(incoming)
-        self._forget(number)
+        self._free_saved(number)
         for value, gradient, is_whole in outgoing:
             before = self.pending.get(value)
             if before is None:
@@ -370,7 +370,7 @@ class Machine:
             self._change_transient(-self.gradient_sizes[gradient])
 
     def _input_gradients(self, operation: Operation, incoming: int) -> list[tuple[int, int, bool]]:
-        """For each input that learns the value, the storage of its gradient, and whether it fills that storage."""
+        """For each input that needs a gradient: value, storage of the gradient, and whether it fills that storage."""
         outgoing = []
         for value, how in zip(operation.inputs, operation.gradients, strict=True):
             if how == NONE or not self.learns[value]:
@@ -400,7 +400,7 @@ class Machine:
                 self.has_gradient.add(parameter)
         return brief
 
-    def _forget(self, number: int) -> None:
+    def _free_saved(self, number: int) -> None:
         """Frees what an operation kept for backward; the first one of a segment also frees its inputs."""
         if self.kept[number]:
             self._change_activations(-self.kept[number])

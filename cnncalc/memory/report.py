@@ -9,7 +9,7 @@ from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import Step, optimizer_named, step_of
 from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
 from cnncalc.memory.profiles import Profile, profile_named
-from cnncalc.memory.replay import PLAIN, Event, Habits, Machine, Trace
+from cnncalc.memory.replay import PLAIN, Event, LoopOptions, Machine, Trace
 from cnncalc.memory.segments import Segment, joined, segments_of
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cnncalc.memory.tape import Sizes, Tape
 
 STEP = "optimizer step"
-"""The place of a peak that lies in no layer."""
+"""The place of a peak in the optimizer step."""
 
 
 class Options(NamedTuple):
@@ -210,10 +210,10 @@ class Simulation:
             return best_segments(self, batch)
         return segments_of(self.report, self.options.checkpoint)
 
-    def habits(self, segments: Sequence[Segment]) -> Habits:
+    def loop_options(self, segments: Sequence[Segment]) -> LoopOptions:
         """What the training loop decides for the machine."""
         zero, micro = self.options.zero_grad, self.options.accumulate
-        return Habits(
+        return LoopOptions(
             zero == "before-backward", zero == "zeros" or micro > 1, operations_of(self.tape(training=True), segments)
         )
 
@@ -225,18 +225,18 @@ class Simulation:
         *,
         training: bool,
         sizes: Sizes | None = None,
-        habits: Habits | None = None,
+        loop: LoopOptions | None = None,
         logs: bool = False,
         watch: int | None = None,
     ) -> AnyMachine:
-        """A machine ready to run. ``sizes`` and ``habits`` default to those of the batch and the options."""
-        if habits is None:
-            habits = self.habits(segments) if training else PLAIN
+        """A machine ready to run. ``sizes`` and ``loop`` default to those of the batch and the options."""
+        if loop is None:
+            loop = self.loop_options(segments) if training else PLAIN
         return kind(
             self.tape(training=training),
             self.sizes(batch, training=training) if sizes is None else sizes,
             adds_in_place=self.profile.adds_in_place,
-            habits=habits,
+            loop=loop,
             logs=logs,
             watch=watch,
         )
@@ -325,8 +325,8 @@ class Simulation:
         """The replay of the first step, which starts without gradients; ``later`` is that of the others."""
         if self.options.zero_grad == "start" or self.options.accumulate > 1:
             return later
-        habits = Habits(segments=operations_of(self.tape(training=True), segments))
-        return self.machine(Machine, batch, training=True, habits=habits).run(training=True)
+        loop = LoopOptions(segments=operations_of(self.tape(training=True), segments))
+        return self.machine(Machine, batch, training=True, loop=loop).run(training=True)
 
     def inference(self, batch: int, *, logs: bool = False) -> Inference:
         """The memory of a forward pass at test time."""
@@ -373,7 +373,7 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
     rows = simulation.report.layers
     known: dict[tuple[Segment, ...], tuple[int, int]] = {}
 
-    def judged(candidate: tuple[Segment, ...]) -> tuple[int, int]:
+    def evaluated(candidate: tuple[Segment, ...]) -> tuple[int, int]:
         if candidate not in known:
             again = sum(sum([row.macs for row in rows[s.first : s.last + 1]]) for s in candidate)
             known[candidate] = (simulation.trace(batch, candidate).peak.total, again)
@@ -384,7 +384,7 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
     limit = min(weights)
     while True:
         candidate = _up_to(blocks, weights, limit)
-        best = min(best, candidate, candidate[:-1], key=judged)
+        best = min(best, candidate, candidate[:-1], key=evaluated)
         if limit >= sum(weights):
             break
         limit = limit * 4 // 3 + 1
@@ -397,15 +397,15 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
             if best[at].last + 1 == best[at + 1].first
         ]
         nearby += [best[:at] + best[at + 1 :] for at in range(len(best))]
-        better = min(nearby[: MOST_TRIED - len(known)], key=judged, default=best)
-        if judged(better) >= judged(best):
+        better = min(nearby[: MOST_TRIED - len(known)], key=evaluated, default=best)
+        if evaluated(better) >= evaluated(best):
             break
         best = better
     return best
 
 
 MOST_TRIED = 120
-"""Candidates that ``best`` may replay."""
+"""Most candidates replayed for ``best``."""
 
 
 def _up_to(blocks: Sequence[Segment], weights: Sequence[int], limit: int) -> tuple[Segment, ...]:
@@ -442,7 +442,7 @@ def account_memory(
     notes = notes_rule(report, options)
     largest: tuple[tuple[str, int], ...] = ()
     if options.profile == "notes":
-        training, inference = _by_the_notes(report, notes)
+        training, inference = _notes_records(report, notes)
     else:
         training = simulation.training(options.batch, logs=logs)
         inference = simulation.inference(options.batch, logs=logs)
@@ -459,7 +459,7 @@ def account_memory(
     return MemoryReport(report.name, options, training, inference, notes, report, largest, allocator, warnings)
 
 
-def _by_the_notes(report: Report, notes: NotesRule) -> tuple[Training, Inference]:
+def _notes_records(report: Report, notes: NotesRule) -> tuple[Training, Inference]:
     """The notes' rule as records of training and inference."""
     activations, parameters = notes.activation_bytes, notes.parameter_bytes
     place = report.layers[-1].name
@@ -476,11 +476,11 @@ def _by_the_notes(report: Report, notes: NotesRule) -> tuple[Training, Inference
 
 
 def _warnings(report: Report, options: Options) -> tuple[Problem, ...]:
-    """Layers that PyTorch would refuse to train."""
+    """Layers for which PyTorch raises an error in training."""
     found = []
     for row in report.layers:
         values = options.batch * row.output.height * row.output.width
         if row.layer.normalizes_batch and values == 1:
-            message = f"{row.name}: PyTorch refuses to train BN with one value a channel, as here with batch 1 on 1x1"
+            message = f"{row.name}: PyTorch cannot train BN with one value per channel (batch 1 on 1x1)"
             found.append(Problem("bn-one-value", message, row.span, "train with a batch of at least 2", "warning"))
     return tuple(found)

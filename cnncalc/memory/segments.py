@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import LayerReport, Report
 
-WAYS = ("none", "blocks", "stages", "sqrt")
+RULES = ("none", "blocks", "stages", "sqrt")
 """Rules that choose segments."""
 
 
@@ -26,22 +26,22 @@ class Segment(NamedTuple):
     last: int
 
 
-def segments_of(report: Report, way: str) -> tuple[Segment, ...]:
-    """The segments that a way of checkpointing chooses.
+def segments_of(report: Report, rule: str) -> tuple[Segment, ...]:
+    """The segments that a checkpointing rule chooses.
 
     ``none``; ``blocks``: the innermost blocks that hold a merge, or the stretches up to each pool where there is none;
     ``stages``: the outermost blocks; ``sqrt``: about sqrt(n) segments of the n of ``blocks``; else names of blocks, or
     ranges ``first..last`` of layers, separated by commas. Raises ValueProblem for a name that is no block or layer.
     """
-    if way == "none":
+    if rule == "none":
         return ()
-    if way == "blocks":
+    if rule == "blocks":
         return _blocks(report)
-    if way == "stages":
+    if rule == "stages":
         return _outermost(report)
-    if way == "sqrt":
+    if rule == "sqrt":
         return _merged(_blocks(report))
-    return _named(report, way)
+    return _named(report, rule)
 
 
 def _extents(rows: Sequence[LayerReport]) -> dict[str, tuple[int, int]]:
@@ -90,7 +90,7 @@ def _outermost(report: Report) -> tuple[Segment, ...]:
 
 
 def _merged(segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    """About sqrt(n) segments, each of adjacent ones."""
+    """About sqrt(n) segments, each merged from adjacent ones."""
     count = max(1, round(len(segments) ** 0.5))
     each = -(-len(segments) // count) if segments else 1
     merged: list[Segment] = []
@@ -121,7 +121,7 @@ def _named(report: Report, names: str) -> tuple[Segment, ...]:
         for part in (start, end) if dots else (start,):
             extent = extents.get(part) or places.get(part)
             if extent is None:
-                near = did_you_mean(part, [*WAYS, *extents, *places])
+                near = did_you_mean(part, [*RULES, *extents, *places])
                 raise ValueProblem(f"checkpoint: no block or layer '{part}'{near}", code="unknown-name")
             found.append(extent)
         if found[0][0] > found[-1][1]:

@@ -2,7 +2,8 @@
 
 With b, g and s bytes of parameters, gradients and optimizer state: plain data parallelism holds b + g + s on each
 device, and g more in buckets. ZeRO-1 splits s over the devices, ZeRO-2 also g, ZeRO-3 also b, and then gathers one
-layer at a time. Activations are those of one device. Source: Rajbhandari et al. 2020 (ZeRO); PyTorch's change #41954.
+layer at a time. Activations are those of one device. Source: Rajbhandari et al. 2020 (ZeRO); PyTorch pull request
+#41954.
 """
 
 from __future__ import annotations

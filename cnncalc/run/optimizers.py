@@ -63,7 +63,7 @@ class Optimizer:
         self.steps = 0
         self.state: list[list[Any]] = [[] for _ in parameters]
         self.product = 1.0  # of the momenta of nadam
-        if self.kind.starts_full:
+        if self.kind.state_at_start:
             self._begin()
 
     def _begin(self) -> None:
@@ -72,7 +72,7 @@ class Optimizer:
 
     def step(self, gradients: list[Any]) -> None:
         """Updates the parameters by their gradients, which are not modified."""
-        if self.steps == 0 and not self.kind.starts_full:
+        if self.steps == 0 and not self.kind.state_at_start:
             self._begin()
         self.steps += 1
         update = self._update()

@@ -77,7 +77,7 @@ def test_without_a_repository_a_base_is_an_error(
     code, _, err = check(capsys, "a.yaml", "--base", "HEAD")
 
     assert code == 2
-    assert "cannot read the base 'HEAD': the file is in no git repository" in err
+    assert "cannot read the base 'HEAD': the file is not in a git repository" in err
 
 
 def test_without_git_a_base_is_an_error(
@@ -97,7 +97,7 @@ def test_a_relative_limit_without_any_base_is_an_error_at_its_place(
 
     assert code == 2
     assert err == (
-        "nets/a.yaml:5:10: error[no-base]: parameters: +5% is relative, but there is nothing to compare with\n"
+        "nets/a.yaml:5:10: error[no-base]: parameters: +5% is relative, but no base is given\n"
         "  |\n"
         "5 | budget: {parameters: +5%}\n"
         "  |          ^^^^^^^^^^\n"

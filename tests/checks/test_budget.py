@@ -187,7 +187,7 @@ BAD = {
         "net.yaml:2:41: error[unknown-profile]: training_memory: no profile 'torch-cud'; did you mean 'torch-cuda'?"
     ),
     "parameters: {min: 6M, max: 5M}": (
-        "net.yaml:2:16: error[wrong-value]: parameters: min 6M is above max 5M: no value keeps both"
+        "net.yaml:2:16: error[wrong-value]: parameters: min 6M is above max 5M: no value satisfies both"
     ),
     "parameters: {max: 5M, warn: 6M}": (
         "net.yaml:2:25: error[wrong-value]: parameters: warn 6M is above max 5M: the warning would never be given"
@@ -204,14 +204,14 @@ BAD = {
         "100%"
     ),
     "{}": (
-        "net.yaml:2:3: error[empty-budget]: budget: an empty budget limits nothing: write a key and its limit, as in "
+        "net.yaml:2:3: error[empty-budget]: budget is empty: write a key and its limit, as in "
         "parameters: 7M\n"
         "  |\n"
         "2 |   {}\n"
         "  |   ^^\n"
         "  = hint: remove it if nothing is to be limited"
     ),
-    "": "net.yaml:1:8: error[empty-budget]: budget: an empty budget limits nothing",
+    "": "net.yaml:1:8: error[empty-budget]: budget is empty: write a key and its limit",
     "5M": (
         "net.yaml:2:3: error[wrong-type]: budget: expected a mapping of keys to limits, as in parameters: 7M, found "
         "'5M'"
@@ -255,7 +255,7 @@ def test_all_mistakes_are_told_in_one_run() -> None:
         ([("max", "=5M")], "--max:1:1: error[wrong-value]: expected KEY=LIMIT"),
         ([("warn", "paramters=5M")], "--warn:1:1: error[unknown-key]: a budget has no key 'paramters'; did you mean"),
         ([("max", "parameters=5Q")], "--max:1:12: error[unknown-unit]: parameters: max: no unit 'Q' for a count"),
-        ([("max", "training_memory=5GiB,64")], "--max:1:22: error[wrong-value]: expected an option behind the limit"),
+        ([("max", "training_memory=5GiB,64")], "--max:1:22: error[wrong-value]: expected an option after the limit"),
         ([("max", "parameters=5M,batch=2")], "--max:1:15: error[unknown-key]: parameters does not depend on 'batch'"),
     ],
 )
@@ -299,7 +299,7 @@ def test_keys_of_a_configuration_have_their_places(tmp_path: Path, text: str, pl
     ("name", "text", "message"),
     [
         ("cnncalc.toml", '[budget]\nparamters = "5M"\n', ":2:1: error[unknown-key]: a budget has no key 'paramters'"),
-        ("cnncalc.toml", "[budget]\n", ":1:1: error[empty-budget]: budget: an empty budget limits nothing"),
+        ("cnncalc.toml", "[budget]\n", ":1:1: error[empty-budget]: budget is empty: write a key and its limit"),
         ("cnncalc.toml", "[budgets]\nmacs = 1\n", ":1:1: error[unknown-key]: the configuration has no key 'budgets'"),
         (
             "cnncalc.toml",

@@ -257,7 +257,7 @@ def test_the_plain_function_says_what_broke(tmp_path: Path) -> None:
         ({"parameters": "5Q"}, "no unit 'Q'"),
         ({"parameters": float("nan")}, "'nan' is not a count"),
         ({"parameters": True}, "'True' is not a count"),
-        ({"parameters": "+5%"}, "relative, but there is nothing to compare with"),
+        ({"parameters": "+5%"}, "is relative, but no base is given"),
         ({"parameters": {"max": "5M", "batch": 2}}, "does not depend on 'batch'"),
     ],
 )

@@ -316,7 +316,7 @@ def test_a_file_outside_of_any_repository_has_no_revisions(folder: Path) -> None
     done = cnncalc("diff", "a.yaml", "--base", "HEAD", GIT_CEILING_DIRECTORIES=str(folder.parent))
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "the file is in no git repository" in done.stderr
+    assert "the file is not in a git repository" in done.stderr
 
 
 def test_a_diff_loads_no_numpy() -> None:

@@ -148,10 +148,13 @@ def test_json_has_exact_values(arguments: list[str], expected: str) -> None:
             ["vgg16", "bla", "--layer", "conv1"],
             f"error[unknown-key]: a layer has no 'bla' (known: {', '.join(LAYER_KEYS)})\n",
         ),
-        (["vgg16", "label"], "error[unknown-key]: a net has no 'label'\n  = hint: --layer NAME says of which layer\n"),
+        (
+            ["vgg16", "label"],
+            "error[unknown-key]: a net has no 'label'\n  = hint: add --layer NAME to choose a layer\n",
+        ),
         (
             ["vgg16", "title", "--layer", "conv1"],
-            "error[unknown-key]: a layer has no 'title'\n  = hint: without --layer it is that of the net\n",
+            "error[unknown-key]: a layer has no 'title'\n  = hint: omit --layer for the value of the net\n",
         ),
         (["vgg16", "macs", "--layer", "conv99"], "error[unknown-layer]: vgg16 has no layer 'conv99'; did you mean "),
         (["vgg16"], "error[usage]: cnncalc value needs KEY\n  = hint: cnncalc value --help\n"),
@@ -163,7 +166,7 @@ def test_json_has_exact_values(arguments: list[str], expected: str) -> None:
         (
             ["INPUT 9x9x3 -> [CONV-2 | POOL]", "output"],
             "error[several-values]: pattern has several outputs of different size: conv1 [9x9x2], pool1 [4x4x3]\n"
-            "  = hint: --layer NAME output says of which\n",
+            "  = hint: choose one with --layer NAME output\n",
         ),
         (
             ["INPUT 9x9x3 -> [CONV-2 | CONV-5] -> CONCAT@c", "input", "--layer", "c"],

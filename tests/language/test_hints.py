@@ -123,14 +123,14 @@ def test_the_nearest_name_is_never_the_layer_that_asks() -> None:
     """conv2 is nearest to conv9, but it is the one that reads it."""
     text = "input: 8x8x3\nlayers:\n  - conv: {name: conv_a, filters: 3}\n  - conv: {filters: 4, inputs: conv9}\n"
     (problem,) = problems(text)
-    assert problem.message == "no layer is named 'conv9'; did you mean 'conv_a'?"
+    assert problem.message == "unknown layer 'conv9'; did you mean 'conv_a'?"
     assert problems(text.replace("conv9", "conv_a")) == ()
 
 
 def test_the_nearest_name_is_written_as_it_is_from_there() -> None:
     text = "INPUT 8x8x3 -> [CONV3-3@first -> RELU -> ADD(@frist)]@block"
     (problem,) = problems(text)
-    assert problem.message == "no layer is named 'frist'; did you mean 'first'?"
+    assert problem.message == "unknown layer 'frist'; did you mean 'first'?"
     assert problems(text.replace("frist", "first")) == ()
 
 

@@ -159,14 +159,14 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> CONV-{[{2}][0]}
   |                       ^
-  = hint: inside braces and lists an expression needs no braces
+  = hint: inside braces and lists, write the expression without braces
 """,
     ),
     (
         "INPUT 8x8x4 -> CONV-{1.5}",
         "INPUT 8x8x4 -> CONV-{15}",
         """
-<text>:1:22: error[expression-syntax]: an expression computes with whole numbers
+<text>:1:22: error[expression-syntax]: only whole numbers are allowed in an expression
   |
 1 | INPUT 8x8x4 -> CONV-{1.5}
   |                      ^^^
@@ -287,7 +287,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4*2*3",
         "INPUT 8x8x4 -> [CONV3-4*2]*3",
         """
-<text>:1:25: error[pattern-syntax]: an item takes one '?' or one '*'
+<text>:1:25: error[pattern-syntax]: only one '?' or '*' is allowed after an item
   |
 1 | INPUT 8x8x4 -> CONV3-4*2*3
   |                         ^
@@ -298,7 +298,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4?*3",
         "INPUT 8x8x4 -> [CONV3-4?]*3",
         """
-<text>:1:24: error[pattern-syntax]: an item takes one '?' or one '*'
+<text>:1:24: error[pattern-syntax]: only one '?' or '*' is allowed after an item
   |
 1 | INPUT 8x8x4 -> CONV3-4?*3
   |                        ^
@@ -319,7 +319,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV-a*3 as a, b",
         "INPUT 8x8x4 -> CONV-{a+1}*3 as a",
         """
-<text>:1:22: error[wrong-names]: a number gives one name its index, but 'as' names 2
+<text>:1:22: error[wrong-names]: a repeat count binds one name (its index), but 'as' has 2
   |
 1 | INPUT 8x8x4 -> CONV-a*3 as a, b
   |                      ^^^^^^^^^^
@@ -440,7 +440,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4@a@b",
         "INPUT 8x8x4 -> CONV3-4@a.b",
         """
-<text>:1:25: error[pattern-syntax]: a layer has one name
+<text>:1:25: error[pattern-syntax]: a layer can have only one name
   |
 1 | INPUT 8x8x4 -> CONV3-4@a@b
   |                         ^^
@@ -450,7 +450,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4@a -> RELU -> ADD(@b)",
         "INPUT 8x8x4 -> CONV3-4@a -> RELU -> ADD(@a)",
         """
-<text>:1:41: error[unknown-name]: no layer is named 'b'
+<text>:1:41: error[unknown-name]: unknown layer 'b'
   |
 1 | INPUT 8x8x4 -> CONV3-4@a -> RELU -> ADD(@b)
   |                                         ^^
@@ -501,7 +501,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> [CONV3-4 | ]*2 -> ADD",
         "INPUT 8x8x4 -> [[CONV3-4 | ] -> ADD]*2",
         """
-<text>:1:28: error[fork-suffix]: a fork takes no '*'
+<text>:1:28: error[fork-suffix]: '*' is not allowed after a fork
   |
 1 | INPUT 8x8x4 -> [CONV3-4 | ]*2 -> ADD
   |                            ^^
@@ -512,7 +512,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> [CONV3-4 | ]? -> ADD",
         "INPUT 8x8x4 -> [[CONV3-4 | ] -> ADD]?",
         """
-<text>:1:28: error[fork-suffix]: a fork takes no '?'
+<text>:1:28: error[fork-suffix]: '?' is not allowed after a fork
   |
 1 | INPUT 8x8x4 -> [CONV3-4 | ]? -> ADD
   |                            ^
@@ -523,7 +523,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> [CONV3-4 | ] -> ADD*2",
         "INPUT 8x8x4 -> [[CONV3-4 | ] -> ADD]*2",
         """
-<text>:1:35: error[fork-suffix]: a merge takes no '*'
+<text>:1:35: error[fork-suffix]: '*' is not allowed after a merge
   |
 1 | INPUT 8x8x4 -> [CONV3-4 | ] -> ADD*2
   |                                   ^^
@@ -534,7 +534,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> [CONV3-4 | ] -> ADD?",
         "INPUT 8x8x4 -> [[CONV3-4 | ] -> ADD]?",
         """
-<text>:1:35: error[fork-suffix]: a merge takes no '?'
+<text>:1:35: error[fork-suffix]: '?' is not allowed after a merge
   |
 1 | INPUT 8x8x4 -> [CONV3-4 | ] -> ADD?
   |                                   ^
@@ -545,7 +545,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4@a -> [RELU | TANH] -> ADD(@a)",
         "INPUT 8x8x4 -> CONV3-4@a -> [RELU | TANH | FROM(@a)] -> ADD",
         """
-<text>:1:50: error[wrong-inputs]: ADD joins the branches of the fork before it, so it names no others
+<text>:1:50: error[wrong-inputs]: ADD joins the branches of the fork before it, so it takes no other inputs
   |
 1 | INPUT 8x8x4 -> CONV3-4@a -> [RELU | TANH] -> ADD(@a)
   |                                                  ^^
@@ -555,7 +555,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4@a -> CONV3-4@b -> RELU -> ADD(@a, @b)",
         "INPUT 8x8x4 -> CONV3-4@a -> CONV3-4@b -> RELU@c -> ADD(@a, @b)",
         """
-<text>:1:42: error[unread-volume]: nothing reads the volume of relu1
+<text>:1:42: error[unread-volume]: the output of relu1 is not used
   |
 1 | INPUT 8x8x4 -> CONV3-4@a -> CONV3-4@b -> RELU -> ADD(@a, @b)
   |                                          ^^^^
@@ -566,11 +566,11 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4@a -> RELU(@a)",
         "INPUT 8x8x4 -> CONV3-4@a -> RELU(inputs=@a)",
         """
-<text>:1:34: error[wrong-inputs]: RELU takes the volume before it; only ADD, MUL, CONCAT and FROM name others with '@'
+<text>:1:34: error[wrong-inputs]: RELU reads the layer before it; only ADD, MUL, CONCAT and FROM take '@name'
   |
 1 | INPUT 8x8x4 -> CONV3-4@a -> RELU(@a)
   |                                  ^^
-  = hint: write inputs=@name to say so
+  = hint: write inputs=@name to read another layer
 """,
     ),
     (
@@ -680,7 +680,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> RELU3",
         "INPUT 8x8x4 -> RELU6",
         """
-<text>:1:16: error[unknown-key]: RELU takes no number behind its name
+<text>:1:16: error[unknown-key]: RELU takes no number after its name
   |
 1 | INPUT 8x8x4 -> RELU3
   |                ^^^^^
@@ -1090,7 +1090,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4(share=b)",
         "INPUT 8x8x4 -> CONV3-4@b -> CONV3-4(share=b)",
         """
-<text>:1:24: error[unknown-name]: share: no layer is named 'b'
+<text>:1:24: error[unknown-name]: share: unknown layer 'b'
   |
 1 | INPUT 8x8x4 -> CONV3-4(share=b)
   |                        ^^^^^^^
@@ -1130,7 +1130,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4(share=b)@a -> CONV3-4(share=a)@b",
         "INPUT 8x8x4 -> CONV3-4(share=b)@a -> CONV3-4@b",
         """
-<text>:1:24: error[cycle]: share: a shares with itself
+<text>:1:24: error[cycle]: share: a refers to itself
   |
 1 | INPUT 8x8x4 -> CONV3-4(share=b)@a -> CONV3-4(share=a)@b
   |                        ^^^^^^^
@@ -1269,7 +1269,7 @@ FILES = [
         "input: 8x8x4\nlayers:\n  - [CONV3-4 -> RELU]\n",
         'input: 8x8x4\nlayers:\n  - "[CONV3-4 -> RELU]"\n',
         """
-<text>:3:5: error[yaml-quotes]: YAML has read [CONV3-4 -> RELU] as a list, but a pattern is a text
+<text>:3:5: error[yaml-quotes]: YAML parsed [CONV3-4 -> RELU] as a list, but a pattern is a text
   |
 3 |   - [CONV3-4 -> RELU]
   |     ^^^^^^^^^^^^^^^^^
@@ -1291,7 +1291,7 @@ FILES = [
         "input: 8x8x4\nvariables: {classes: 10}\nlayers:\n  - fc: {units: {classes}}\n",
         'input: 8x8x4\nvariables: {classes: 10}\nlayers:\n  - fc: {units: "{classes}"}\n',
         """
-<text>:4:17: error[yaml-quotes]: YAML has read {classes} as a mapping, but an expression is a text
+<text>:4:17: error[yaml-quotes]: YAML parsed {classes} as a mapping, but an expression is a text
   |
 4 |   - fc: {units: {classes}}
   |                 ^^^^^^^^^
@@ -1312,7 +1312,7 @@ FILES = [
         "input: 8x8x4\nlayers: >\n  CONV3-4 -> # the first\n  RELU\n",
         "input: 8x8x4\nlayers: |\n  CONV3-4 -> # the first\n  RELU\n",
         """
-<text>:3:14: error[folded-comment]: YAML has folded this pattern into one line, so '#' would comment out the rest
+<text>:3:14: error[folded-comment]: YAML folded this pattern into one line, so '#' would comment out the rest
   |
 3 |   CONV3-4 -> # the first
   |              ^
@@ -1344,7 +1344,7 @@ FILES = [
         "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - conv: {filters: 4, inputs: b}\n",
         "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - conv: {filters: 4, inputs: a}\n",
         """
-<text>:4:32: error[unknown-name]: no layer is named 'b'
+<text>:4:32: error[unknown-name]: unknown layer 'b'
   |
 4 |   - conv: {filters: 4, inputs: b}
   |                                ^
@@ -1386,7 +1386,7 @@ FILES = [
         "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - pool: 2\n  - relu: {inputs: a}\n",
         "input: 8x8x4\nlayers:\n  - conv: {name: a, filters: 4}\n  - pool: {name: p, kernel: 2}\n  - relu: {inputs: a}\n",
         """
-<text>:4:5: error[unread-volume]: nothing reads the volume of pool1
+<text>:4:5: error[unread-volume]: the output of pool1 is not used
   |
 4 |   - pool: 2
   |     ^^^^
@@ -1407,7 +1407,7 @@ FILES = [
         "input: 8x8x4\nlayers: {conv: 3}\n",
         "input: 8x8x4\nlayers: [conv: 3]\n",
         """
-<text>:2:9: error[wrong-type]: layers: expected a pattern or a list of layers, but YAML has read a mapping
+<text>:2:9: error[wrong-type]: layers: expected a pattern or a list of layers, but YAML parsed a mapping
   |
 2 | layers: {conv: 3}
   |         ^^^^^^^^^
@@ -1563,7 +1563,7 @@ FILES = [
 4 | layers: u -> u(3, 2, 1) -> u(w=3, t=2) -> u3-4
   |                                   ^^^
 
-<text>:4:43: error[unknown-key]: the block u has no parameter named kernel, so it takes no number behind its name
+<text>:4:43: error[unknown-key]: the block u has no parameter named kernel, so it takes no number after its name
   |
 4 | layers: u -> u(3, 2, 1) -> u(w=3, t=2) -> u3-4
   |                                           ^^^^
@@ -1598,7 +1598,7 @@ FILES = [
         'input: 8x8x4\nvariables: {a: "{b}", b: 3}\nlayers: CONV-a\n',
         'input: 8x8x4\nvariables: {b: 3, a: "{b}"}\nlayers: CONV-a\n',
         """
-<text>:2:16: error[unset-variable]: a: a variable uses those before it, but 'b' has no value yet
+<text>:2:16: error[unset-variable]: a: a variable can use only earlier variables, but 'b' has no value yet
   |
 2 | variables: {a: "{b}", b: 3}
   |                ^^^^^
@@ -1685,7 +1685,7 @@ FILES = [
         "input: 8x8x4\n? [a, b]\n: 3\nlayers: RELU\n",
         "input: 8x8x4\nlayers: RELU\n",
         """
-<text>:2:3: error[wrong-type]: a key is a word, but YAML has read a list or mapping
+<text>:2:3: error[wrong-type]: a key must be a word, but YAML parsed a list or mapping
   |
 2 | ? [a, b]
   |   ^^^^^^

@@ -15,7 +15,7 @@ from cnncalc.errors import ValueProblem
 from cnncalc.language.catalogue import path
 from cnncalc.memory import arena
 from cnncalc.memory.arena import ArenaPlan, draw, footprint, marks, place, plan
-from cnncalc.memory.order import Flow, Task, best_order, levels, lives, widest
+from cnncalc.memory.order import Flow, Task, best_order, levels, lifetimes, widest
 from tests.random_nets import examples, fixed_seeds, random_design, seeds
 
 if TYPE_CHECKING:
@@ -492,13 +492,13 @@ def overlapping(
     ]
 
 
-@pytest.mark.parametrize("work", [0, arena.WORK], ids=["best fit", "by size"])
+@pytest.mark.parametrize("work", [0, arena.MAX_COMPARISONS], ids=["best fit", "by size"])
 def test_volumes_alive_together_never_overlap(work: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arena, "WORK", work)
+    monkeypatch.setattr(arena, "MAX_COMPARISONS", work)
     for seed in fixed_seeds(50):
         random = Random(seed)  # noqa: S311
         flow = random_flow(random, random.randint(2, 40))
-        alive = lives(flow, range(len(flow.tasks)))
+        alive = lifetimes(flow, range(len(flow.tasks)))
         offsets, way = place(flow.sizes, alive)
         assert (way == "best fit") == (work == 0)
         assert not overlapping(offsets, flow.sizes, alive)

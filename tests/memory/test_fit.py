@@ -98,16 +98,16 @@ def test_the_allocator_by_its_rules() -> None:
     """1 byte takes 512 of a 2 MiB segment; 3 MiB a part of 20 MiB; 19 MiB and 1 byte a segment of 20."""
     allocator = CachingAllocator()
 
-    first = allocator.give(1)
+    first = allocator.allocate(1)
     assert (allocator.allocated, allocator.reserved) == (512, 2 * 1024**2)
-    allocator.give(3 * 1024**2)
+    allocator.allocate(3 * 1024**2)
     assert allocator.reserved == 22 * 1024**2
-    large = allocator.give(19 * 1024**2 + 1)
+    large = allocator.allocate(19 * 1024**2 + 1)
     assert allocator.reserved == 42 * 1024**2
     assert large[0].size == 20 * 1024**2  # what is left is not more than 1 MiB, so it is not split off
-    allocator.take_back(*first)
-    allocator.take_back(*large)
+    allocator.free(*first)
+    allocator.free(*large)
     assert allocator.allocated == 3 * 1024**2
-    again = allocator.give(2 * 1024**2 - 512 * 1024)
+    again = allocator.allocate(2 * 1024**2 - 512 * 1024)
     assert allocator.reserved == 42 * 1024**2
-    allocator.take_back(*again)
+    allocator.free(*again)

@@ -1,4 +1,4 @@
-"""Design rules: what the course notes and the papers recommend, each with the computed effect of following it."""
+"""Design rules: recommendations of the course notes and of papers, each with the computed effect of the fix."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ def run_rules(report: Report, *, file: str, select: Iterable[str] = (), ignore: 
         if code in chosen:
             sites = [site for site in rule.sites(report) if not _ignored(report, code, site, used)]
             found += rule.findings(report, sites)
-    found.sort(key=lambda finding: place[finding.layer or ""])  # rules that find something at one layer stay in order
+    # stable: findings at one layer stay in the order of the rules
+    found.sort(key=lambda finding: place[finding.layer or ""])
     if UnusedIgnore.code in chosen:
         found += _unused(report, chosen, used)
     return [finding._replace(file=file) for finding in found]

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class ActivationAfterLastFc(Rule):
-    """The last fully-connected layer gives the scores: no rectifier or dropout after it.
+    """No rectifier or dropout should follow the last fully-connected layer, which outputs the scores.
 
-    What: an output of the net that is an FC followed by a rectifier (RELU and its relatives) or by dropout. Sigmoid,
+    What: an output of the net that is an FC followed by a rectifier (RELU and its variants) or by dropout. Sigmoid,
     TANH and softmax bound the scores on purpose and are not reported, nor are maps that are averaged after a RELU
     (Network in Network, SqueezeNet), since no FC is there.
 
@@ -27,7 +27,8 @@ class ActivationAfterLastFc(Rule):
 
     Example: FC-256 -> RELU -> FC-10 -> RELU, often because [FC -> RELU]*K was repeated once too often.
 
-    Instead: end with the FC. The value of the advice is the number of layers of the net without what follows it.
+    Instead: end with the FC. The value of the advice is the number of layers of the net without the layers after the
+    FC.
 
     Source: CS231n, "Layer Patterns": [FC -> RELU]*K -> FC, "the last fully-connected layer ... class scores".
     """

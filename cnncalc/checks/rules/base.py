@@ -1,4 +1,4 @@
-"""What design rules share: their base class, and questions about layers and nets that several of them ask."""
+"""Base class of design rules, and helpers that several of them use."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Rule:
         return self.findings(report, self.sites(report))
 
     def findings(self, report: Report, sites: Iterable[Site]) -> Iterator[Finding]:
-        """One finding for each place in the text; above MOST_WORK further places join the last one."""
+        """One finding for each place in the text; beyond MOST_WORK, further places are reported with the last one."""
         places: dict[tuple[object, ...], list[Site]] = {}
         most = max(1, MOST_WORK // len(report.layers))
         for site in sites:
@@ -119,7 +119,7 @@ def listed(words: Sequence[str], last: str = "and") -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
-# Questions about layers
+# Helpers
 
 
 def passes_all(row: LayerReport) -> bool:
@@ -130,7 +130,7 @@ def passes_all(row: LayerReport) -> bool:
 def resizes(row: LayerReport) -> bool:
     """Whether a layer changes height or width on purpose: by a stride, by upsampling, or by seeing the whole plane.
 
-    What a window without padding cuts off is no purpose.
+    A window without padding also shrinks the plane, but is not counted.
     """
     if not row.sources or row.output[:2] == row.input_volumes[0][:2]:
         return False

@@ -24,7 +24,7 @@ class BiasBeforeBn(Rule):
     Why: the normalization subtracts the mean of each channel, and with it any constant that was added before. The bias
     is stored, moved and updated, and its gradient is zero.
 
-    Example: CONV3-64 -> BN -> RELU has 64 biases that nothing depends on.
+    Example: CONV3-64 -> BN -> RELU has 64 biases without any effect.
 
     Instead: `bias: no` for the convolution, or for all of them with `defaults: {conv: {bias: no}}`. The value of the
     advice is the number of parameters of the net with it.
@@ -36,9 +36,9 @@ class BiasBeforeBn(Rule):
 
     def sites(self, report: Report) -> Iterable[Site]:
         readers = report.graph.readers
-        lent = {node.share for node in report.graph.nodes}
+        shared = {node.share for node in report.graph.nodes}
         for row in report.layers:
-            if row.layer.counts_macs and row.biases and row.index not in lent:
+            if row.layer.counts_macs and row.biases and row.index not in shared:
                 behind = [report.layers[reader] for reader in readers[row.index]]
                 if behind and all(reader.layer.centres_channels for reader in behind):
                     yield Site(row, (behind[0],))

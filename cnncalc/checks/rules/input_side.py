@@ -43,13 +43,13 @@ MOST_WORK = 20_000
 
 
 class Sides:
-    """The layers that leave something unread which another input side would avoid, and the next such sides."""
+    """Layers that leave input unread, and the nearest input sizes with which they would not."""
 
     def __init__(self, report: Report) -> None:
         self.report = report
         inputs = [row for row in report.layers if row.layer.is_input]
         halving = [row for row in report.layers if row.sources and _halves(row.layer)]
-        # a window over the whole plane is no halving
+        # a window over the whole plane does not count
         losing = [row for row in halving if _left(row) != NOTHING_LEFT and not row.output.is_point]
         self.lost = losing if len(inputs) == 1 else []
         self.place = inputs[0].index
@@ -104,7 +104,7 @@ class Sides:
 
 
 class InputSide(Rule):
-    """The input side should be divisible by 2 as often as the net halves it.
+    """The input height and width should be divisible by 2 as many times as the net halves them.
 
     What: pools of 2x2 with stride 2, and all other windows that lie side by side, need a side that is a multiple of
     their stride. Reported is the input of a net where such a window leaves a row or column unread and another input

@@ -25,7 +25,7 @@ class KernelBeyondPlane(Rule):
     Why: on a plane of 1x1 a padded 3x3 kernel uses one of its nine weights; the other eight are stored, moved and
     counted without any effect.
 
-    Example: INPUT 32x32x3 with five POOL2, then CONV3-512 on [1x1x512]: 2,097,152 of its 2,359,296 weights are idle.
+    Example: INPUT 32x32x3 with five POOL2, then CONV3-512 on [1x1x512]: 2,097,152 of its 2,359,296 weights are unused.
 
     Instead: one pool less, or a kernel of the size that is left. The value of the advice is the number of weights of
     the net with such kernels.

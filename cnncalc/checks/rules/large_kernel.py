@@ -23,7 +23,7 @@ class LargeKernel(Rule):
 
     What: convolutions with a square kernel of 5 or more for which a stack of 3x3 layers with as many filters gives the
     same volume and sees the same pixels with at least a fifth fewer weights. Both counts are computed. Not reported:
-    first layers with a stride on 3 or fewer channels (little to save, and the stride is the purpose), kernels that
+    first layers with a stride on 3 or fewer channels (little to save, and they are meant to downsample), kernels that
     widen a thin volume (a stack would cost more), depthwise, dilated and 1xN kernels, windows side by side, connection
     tables, and kernels over the whole plane.
 
@@ -67,7 +67,7 @@ class LargeKernel(Rule):
 
 
 def _is_replaceable(row: LayerReport, layer: Conv) -> bool:
-    """Whether a stack could do the same, and nothing speaks for the large kernel."""
+    """Whether a stack could replace the kernel, and no exception of the rule applies."""
     side, x = layer.kernel[0], row.input_volumes[0]
     is_large = layer.kernel == (side, side) and side >= 5 and side % 2 == 1 and max(layer.stride) < side
     is_plain = layer.dilation == (1, 1) and layer.connections is None and not layer.is_depthwise(x)

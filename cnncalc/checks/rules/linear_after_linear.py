@@ -20,9 +20,9 @@ class LinearAfterLinear(Rule):
     """Two linear layers need an activation function between them.
 
     What: a convolution or FC whose output reaches another one only through layers that are linear at test time, such as
-    BN, SCALE, dropout, views, padding, means or upsampling. Not reported is what is linear on purpose: depthwise
-    convolutions beside a 1x1 (separable convolutions, linear bottlenecks), a layer narrower than both its neighbours (a
-    factorization), 1xN beside Nx1, and whatever passes a merge (projections of a shortcut).
+    BN, SCALE, dropout, views, padding, means or upsampling. Known linear constructions are not reported: depthwise
+    convolutions next to a 1x1 (separable convolutions, linear bottlenecks), a layer narrower than both its neighbours
+    (a factorization), 1xN next to Nx1, and whatever passes a merge (projections of a shortcut).
 
     Why: two linear functions are one linear function: the second layer adds weights and time, but nothing that the
     first could not have learned.
@@ -66,7 +66,7 @@ class LinearAfterLinear(Rule):
 
 
 def _merged(report: Report, sites: Sequence[Site]) -> Report | None:
-    """The net without the first of each two FC layers, where the second does alone what both do, with fewer weights."""
+    """The net without the first FC layer of each pair, if the second alone can represent both with fewer weights."""
     gone = {site.facts[0].index for site in sites}
     if gone & {site.row.index for site in sites} or not all(_can_merge(report, site) for site in sites):
         return None
@@ -88,7 +88,7 @@ def _on_purpose(first: LayerReport, second: LayerReport) -> bool:
 
 
 def _can_merge(report: Report, site: Site) -> bool:
-    """Whether the second of two FC layers does alone what both do."""
+    """Whether the second of two FC layers alone can represent both."""
     row, (first,) = site
     index = row.sources[0]
     while index != first.index:

@@ -29,7 +29,8 @@ class LongStretch(Rule):
     Example: [CONV3-64 -> RELU]*8 -> POOL2.
 
     Instead: a pool or a stride in between, a shortcut around each two ([CONV -> RELU -> CONV | ] -> ADD), or BN after
-    each. The value of the advice is the number of parameters of the net with BN there and without those biases.
+    each. The value of the advice is the number of parameters of the net with BN after each of these convolutions
+    instead of its bias.
 
     Source: CS231n, "Layer Patterns"; He et al. 2015, Figure 1.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class ManyFc(Rule):
     """At most two hidden fully-connected layers are enough.
 
-    What: three or more FC layers one after the other before the last one (K of the notes' pattern is below 3).
+    What: three or more FC layers one after the other before the last one (the notes' pattern has K < 3).
     Activation functions, normalizations, dropout and other layers without MACs may stand between them.
 
     Why: after the convolutions one or two layers suffice; each further one of 4096 units has 16.8 million weights that

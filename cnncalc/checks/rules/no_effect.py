@@ -23,7 +23,7 @@ class NoEffect(Rule):
     max pool, a view or dropout), a pool of 1x1 with stride 1, a global pool of a single pixel, upsampling by 1, padding
     by 0, dropout at rate 0, and a slice of all channels.
 
-    Why: it takes a line to read and usually time to run; usually something else was meant.
+    Why: it costs time without any effect, and is usually a mistake.
 
     Example: CONV3-64 -> RELU -> POOL2 -> RELU.
 

@@ -22,8 +22,8 @@ class SoftmaxInside(Rule):
     What: a softmax whose output another layer computes with. Not reported is a softmax that weighs volumes (its reader
     is MUL: attention), nor one that only linear layers without parameters follow, such as views and means.
 
-    Why: its outputs add up to 1 along the depth, so the next layer sees tiny numbers and hardly a gradient; two of
-    them in a row make all classes nearly equal.
+    Why: its outputs add up to 1 along the depth, so the next layer sees tiny numbers and hardly a gradient; two softmax
+    layers in a row make all classes nearly equal.
 
     Example: FC-128 -> SOFTMAX -> FC-10.
 
@@ -39,7 +39,7 @@ class SoftmaxInside(Rule):
         readers = report.graph.readers
         for row in report.layers:
             if row.layer.gives_probabilities:
-                reader = _worker(report, readers, row.index)
+                reader = _first_computing_reader(report, readers, row.index)
                 if reader is not None:
                     yield Site(row, (reader,))
 
@@ -52,7 +52,7 @@ class SoftmaxInside(Rule):
         return self.found(report, sites, message, "activations", what=what, changed=changed)
 
 
-def _worker(report: Report, readers: list[list[int]], index: int) -> LayerReport | None:
+def _first_computing_reader(report: Report, readers: list[list[int]], index: int) -> LayerReport | None:
     """The first later layer that computes with the values: no view, mean or product."""
     todo, seen = list(readers[index]), set()
     while todo:

@@ -26,10 +26,10 @@ class UnevenWindow(Rule):
     What: with an input of side W, a window of F pixels, padding P and stride S, (W - F + 2P)/S should be an integer.
     If it is not, frameworks round down silently. Reported are windows that leave rows or columns of the volume itself
     unread. Unread padding is not reported (7x7/2 with pad 3 on 224), nor are pools with `round: ceil` and `pad: same`,
-    which read everything, nor 1x1 with stride 2, which skips the same pixels everywhere. What another input side would
-    fix is reported by input-side instead.
+    which read everything, nor 1x1 with stride 2, which skips the same pixels everywhere. Cases that another input size
+    would fix are reported by input-side.
 
-    Why: what earlier layers computed there is dropped, and the map shifts off the centre of the image.
+    Why: what earlier layers computed there is dropped, and the map is no longer centred on the image.
 
     Example: CONV7-96/2(pad=0) on [224x224x3]: (224 - 7)/2 = 108.5, so a row and a column of the image are lost.
 
@@ -57,13 +57,13 @@ class UnevenWindow(Rule):
         fitting = _fitting_sizes(row, x)
         if fitting:
             message += f"; {listed(fitting, 'and')} would fit"
-        what, changed = _first_cure(report, sites)
+        what, changed = _first_fix(report, sites)
         return self.found(report, sites, message, "unread", what=what, changed=changed)
 
 
-def _first_cure(report: Report, sites: Sequence[Site]) -> tuple[str, Report | None]:
+def _first_fix(report: Report, sites: Sequence[Site]) -> tuple[str, Report | None]:
     """The first change that leaves less unread, and the net with it."""
-    for what, keys in _cures(sites[0].row):
+    for what, keys in _fixes(sites[0].row):
         try:
             layers = [site.row.layer.with_keys(**keys) if keys else GlobalAveragePool() for site in sites]
         except CnncalcError:
@@ -95,19 +95,19 @@ def _fitting_sizes(row: LayerReport, x: Volume) -> list[str]:
     return found
 
 
-def _cures(row: LayerReport) -> list[tuple[str, dict[str, object]]]:
+def _fixes(row: LayerReport) -> list[tuple[str, dict[str, object]]]:
     """Changes of keys that may make the windows fit, the smallest first; no keys: a global average pool instead."""
     layer = row.layer
     if isinstance(layer, AveragePool) and row.output.is_point:
         return [("GAP", {})]
     if isinstance(layer, PaddedPooling):
         return [("round: ceil", {"round": "ceil"})]
-    cures: list[tuple[str, dict[str, object]]] = []
+    fixes: list[tuple[str, dict[str, object]]] = []
     if isinstance(layer, Convolution):
         pads = layer.pads()
         if not isinstance(pads, str):
             for more in range(1, max(layer.kernel) // 2 + 1):
                 pad = written_sides((pads[0] + more, pads[1] + more, pads[2] + more, pads[3] + more))
-                cures.append((f"pad: {pad}", {"pad": pad}))
-        cures.append(("pad: same", {"pad": "same"}))
-    return cures
+                fixes.append((f"pad: {pad}", {"pad": pad}))
+        fixes.append(("pad: same", {"pad": "same"}))
+    return fixes

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 class UnreadLayer(Rule):
     """A layer whose output nothing reads is wasted.
 
-    What: a layer whose output no other layer takes, and which does not end the chain or a fork. It has a name, or the
-    design would have been rejected. `training_only` layers are not reported. An intended output goes into a fork at
-    the end ([FC-10 | FC-4]) or is named under `ignore: {unread-layer: NAME}`.
+    What: a layer whose output no other layer takes, and which does not end the chain or a fork. Unnamed
+    layers like this are rejected when the design is read. `training_only` layers are not reported. An intended output
+    goes into a fork at the end ([FC-10 | FC-4]) or is named under `ignore: {unread-layer: NAME}`.
 
     Why: it is computed, stored and trained without any effect; usually an ADD or CONCAT lacks an input.
 
     Example: a list entry `conv: {name: proj, filters: 64, inputs: pool1}` to which no `add` refers.
 
     Instead: read it, or leave it out. The value of the advice is the number of multiply-adds of the net without it and
-    without what feeds it alone.
+    without the layers that feed only it.
 
     Source: no paper; the graph itself.
     """

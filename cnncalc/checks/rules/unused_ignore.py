@@ -22,7 +22,7 @@ class UnusedIgnore(Rule):
     What: an entry under `ignore:` that suppresses nothing: the layer has been renamed, or the problem has been fixed.
     Only rules that ran are considered.
 
-    Why: a stale entry hides the next problem of that kind, and a misspelt one hides nothing.
+    Why: a stale entry hides the next problem of that kind, and a misspelt one has no effect.
 
     Example: `ignore: {large-kernel: conv1}` in a file whose conv1 is a 3x3.
 
