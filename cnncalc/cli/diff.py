@@ -127,8 +127,8 @@ def names_of(old: Report, new: Report, before: str, after: str | None, base: str
         return f"{old.name} ({base})", f"{new.name} (now)"
     if old.name != new.name:
         return old.name, new.name
-    typed = [target if len(target) <= LONGEST_NAME else "" for target in (before, after or "")]
-    return typed[0] or f"{old.name} (before)", typed[1] or f"{new.name} (after)"
+    given = [target if len(target) <= LONGEST_NAME else "" for target in (before, after or "")]
+    return given[0] or f"{old.name} (before)", given[1] or f"{new.name} (after)"
 
 
 def _memory(before: Report, after: Report, options: Options) -> tuple[Quantity, ...]:

@@ -278,7 +278,7 @@ FAILURES = {
         "  = hint: 'cnncalc list' shows the named nets\n"
     ),
     "table 'INPUT 9x9x1 -> CONV11(pad=0)'": (
-        "a.md:1:15: error[failed-call]: this call fails:\n"
+        "a.md:1:15: error[failed-call]: this call failed:\n"
         "  |\n"
         "1 | <!-- cnncalc: table 'INPUT 9x9x1 -> CONV11(pad=0)' -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
@@ -291,7 +291,7 @@ FAILURES = {
         "  = hint: the smallest square input that works is 11x11x1\n"
     ),
     "check missing.yaml": (
-        "a.md:1:15: error[failed-call]: this call fails:\n"
+        "a.md:1:15: error[failed-call]: this call failed:\n"
         "  |\n"
         "1 | <!-- cnncalc: check missing.yaml -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^\n"

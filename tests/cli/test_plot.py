@@ -179,7 +179,7 @@ def test_a_drawing_is_svg_or_png(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert done.stderr == (
-        "error[usage]: '.jpg' is no format of this command, which writes svg, png\n"
+        "error[usage]: '.jpg' is not a format of this command (formats: svg, png)\n"
         f"  = hint: --output {tmp_path}/net.svg\n"
     )
     assert not file.exists()
@@ -212,7 +212,7 @@ def test_a_picture_in_another_format_is_not_promised(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (
         2,
         "",
-        "error[usage]: '.pdf' is no format of this command, which writes svg, png\n"
+        "error[usage]: '.pdf' is not a format of this command (formats: svg, png)\n"
         f"  = hint: --output {tmp_path / 'net.svg'}\n",
     )
     assert not file.exists()
