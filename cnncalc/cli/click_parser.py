@@ -34,7 +34,7 @@ Examples:
   cnncalc table "INPUT[32x32x3] -> [CONV3-32 -> RELU -> POOL2]*2 -> FC-10"
 """
 
-EPILOG = """Exit codes: 0 success, 1 a check failed, 2 the input or the call is wrong, 3 an internal error,
+EPILOG = """Exit codes: 0 success, 1 a check failed, 2 invalid input or command line, 3 an internal error,
 130 interrupted.
 
 Shell completion: eval "$(_CNNCALC_COMPLETE=bash_source cnncalc)", or zsh_source, or fish_source.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cnncalc.cli.console import Console
 
 DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: success; a check failed; the input or the call is wrong; an internal error; interrupted."""
+"""Exit codes: success; a check failed; invalid input or command line; an internal error; interrupted."""
 
 
 class Option(NamedTuple):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Group, format_of
 from cnncalc.cli.memory import MEMORY
-from cnncalc.cli.options import DESIGN, OUTPUT, UNITS, OutputOptions, load, refuse_input_twice
+from cnncalc.cli.options import DESIGN, OUTPUT, UNITS, OutputOptions, load, require_single_stdin
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.records import NamedTuple
 
@@ -85,7 +85,7 @@ def _targets(call: Call, console: Console) -> tuple[str, ...]:
             hint="--checkpoint blocks, stages, sqrt, or names of blocks",
         )
     targets = (call.target,) if call.after is None else (call.target, call.after)
-    refuse_input_twice(*targets)
+    require_single_stdin(*targets)
     return targets
 
 

@@ -92,7 +92,7 @@ class Blocks:
         """The leaves that may hold comments, in the order of the text."""
         for start, end, _ in lines_of(self.text):
             place = _continued(self.text, start, end, self.containers)
-            if self._is_continuation(place, end):
+            if self._continues_block(place, end):
                 continue
             further: Place | None = place
             while further is not None:
@@ -101,7 +101,7 @@ class Blocks:
         self._close_html()
         return self.leaves
 
-    def _is_continuation(self, place: Place, end: int) -> bool:
+    def _continues_block(self, place: Place, end: int) -> bool:
         """Whether the line belongs to an open block of code or HTML."""
         is_inside = place.matched == len(self.containers)
         if self.fence:
