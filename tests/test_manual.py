@@ -102,11 +102,7 @@ def commands_above_markers(text: str) -> Iterator[tuple[Block, str]]:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if PROMPT in read(page)])
 def test_a_call_behind_a_prompt_answers_what_the_page_says(
-    page: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    regenerate: bool,
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], regenerate: bool
 ) -> None:
     monkeypatch.chdir(tmp_path if page in ELSEWHERE else folder_of(page, tmp_path))
     text = again = read(page)

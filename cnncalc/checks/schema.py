@@ -17,18 +17,7 @@ from cnncalc.checks.rules import RULES
 from cnncalc.language.architecture import KEYS
 from cnncalc.layers import KINDS
 from cnncalc.layers.documentation import default_of, docstring
-from cnncalc.layers.keys import (
-    Boolean,
-    Choice,
-    Connections,
-    Decimal,
-    Pad,
-    Pair,
-    Reader,
-    Sides,
-    Size,
-    Whole,
-)
+from cnncalc.layers.keys import Boolean, Choice, Connections, Decimal, Pad, Pair, Reader, Sides, Size, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

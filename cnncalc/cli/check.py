@@ -130,9 +130,7 @@ def _write_record(result: CheckResult, file: str, console: Console) -> None:
         console.print_error(f"{file} is not written: not every file could be measured")
     else:
         console.write(
-            baseline_text(recorded_values(result, console.path(file), console.folder)),
-            OutputOptions(file=file),
-            "json",
+            baseline_text(recorded_values(result, console.path(file), console.folder)), OutputOptions(file=file), "json"
         )
 
 

@@ -60,8 +60,7 @@ class Console:
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             raise StreamError(
-                "input",
-                f"standard input is not UTF-8: line {line}, byte {error.start} is 0x{data[error.start]:02x}",
+                "input", f"standard input is not UTF-8: line {line}, byte {error.start} is 0x{data[error.start]:02x}"
             ) from None
 
     def print(self, content: str | bytes, format: str = "text", name: str = "report") -> None:

@@ -114,11 +114,7 @@ DTYPE = choice("--dtype", tuple(BYTES_PER_ELEMENT), "Data type (default: float32
 REPORT = Group(
     "report",
     ReportOptions,
-    (
-        BATCH,
-        DTYPE,
-        switch("--in-place", "Whether activation functions share their input's memory (default: yes)."),
-    ),
+    (BATCH, DTYPE, switch("--in-place", "Whether activation functions share their input's memory (default: yes).")),
 )
 
 

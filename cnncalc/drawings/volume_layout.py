@@ -70,14 +70,7 @@ class Form(NamedTuple):
 
 FORMS = (Form(15.0, 2), Form(9.0, 2), Form(8.0, 1), Form(5.0, 1))
 """From widest to narrowest."""
-ONE_ROW = (
-    (FORMS[0], 1.0),
-    (FORMS[1], 1.0),
-    (FORMS[2], 1.0),
-    (FORMS[2], 0.8),
-    (FORMS[2], 0.65),
-    (FORMS[3], 0.45),
-)
+ONE_ROW = ((FORMS[0], 1.0), (FORMS[1], 1.0), (FORMS[2], 1.0), (FORMS[2], 0.8), (FORMS[2], 0.65), (FORMS[3], 0.45))
 """Forms and factors of the scale to try in order to draw all blocks in one row."""
 
 

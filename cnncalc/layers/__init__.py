@@ -15,10 +15,7 @@ from cnncalc.layers import (
 )
 from cnncalc.layers.base import Key, Layer, Parameter, Stencil
 
-FAMILIES = (
-    *(input, convolution, linear, pooling, activation),
-    *(normalization, regularization, merge, reshape),
-)
+FAMILIES = (*(input, convolution, linear, pooling, activation), *(normalization, regularization, merge, reshape))
 """The modules that define kinds, in the order in which kinds are listed."""
 
 KINDS: dict[str, type[Layer]] = {

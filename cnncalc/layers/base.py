@@ -149,6 +149,8 @@ class Layer:
     """Turns scores into probabilities; as the output of a net it is computed by the cross-entropy loss."""
     counts_macs: ClassVar[bool] = False
     """A convolution or fully-connected layer: its multiply-adds count, and it counts in the depth of a net."""
+    weight_use: ClassVar[str] = "every weight is used at each of the height*width positions of the output"
+    """How often the multiply-adds use a weight, for ``explain``."""
     learns: ClassVar[bool] = False
     """Whether the kind can have parameters."""
     depth_key: ClassVar[str | None] = None
@@ -281,6 +283,10 @@ class Layer:
     def sliding_kernel(self) -> tuple[int, int] | None:
         """Height and width of the kernel that drawings show as a window on the input; None: no window is drawn."""
         return None
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        """How height, width and depth of the output are computed, with numbers, for ``explain``."""
+        return ["same as the input"] if output == inputs[0] else []
 
     def is_depthwise(self, x: Volume) -> bool:
         """Whether it is a convolution each of whose filters sees one channel of the input."""

@@ -21,7 +21,7 @@ from cnncalc.layers.planes import (
     unconvolve,
     unconvolve_maps,
 )
-from cnncalc.layers.window import SIDES, Windows, enlarged, extent, lower_windows, sized
+from cnncalc.layers.window import SIDES, Windows, depth_step, enlarged, extent, lower_windows, sized, window_step
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -72,6 +72,15 @@ class Convolution(Layer):
     def windows(self, x: Volume) -> Windows:
         """The windows over a volume."""
         return Windows(x, self.kernel, self.stride, self.pads(), self.dilation)
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        windows = self.windows(x)
+        sides = [window_step(windows, side, x[side], self.kernel[side], self.dilation[side]) for side in (0, 1)]
+        return [*sides, self._depth_step(x, output)]
+
+    def _depth_step(self, x: Volume, output: Volume) -> str:
+        raise NotImplementedError
 
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return self.windows(inputs[0]).stencils()
@@ -157,6 +166,9 @@ class Conv(Convolution):
 
     def label(self) -> str:
         return f"CONV{sized(self.kernel)}-{self.filters}{self._slash()}"
+
+    def _depth_step(self, x: Volume, output: Volume) -> str:
+        return f"depth {self.filters} = filters"
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
@@ -299,6 +311,9 @@ class DepthwiseConv(Convolution):
         times = f"-{self.multiplier}" if self.multiplier > 1 else ""
         return f"DWCONV{sized(self.kernel)}{times}{self._slash()}"
 
+    def _depth_step(self, x: Volume, output: Volume) -> str:
+        return depth_step(x) if self.multiplier == 1 else f"depth {x.depth}*{self.multiplier} = {output.depth}"
+
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
         return Volume(*self.windows(x).steps, x.depth * self.multiplier)
@@ -352,6 +367,7 @@ class Deconv(Layer):
     other_names: ClassVar[tuple[str, ...]] = ("convtranspose", "convt", "upconv", "transposedconv")
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
     is_linear = True
+    weight_use: ClassVar[str] = "every weight is used at each of the height*width positions of the input"
     counts_macs: ClassVar[bool] = True
     depth_key: ClassVar[str | None] = "filters"
     thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1}
@@ -418,6 +434,16 @@ class Deconv(Layer):
 
     def label(self) -> str:
         return f"DECONV{sized(self.kernel)}-{self.filters}/{sized(self.stride)}"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        pads, steps = self.pads(), []
+        for side, name in enumerate(SIDES):
+            before, after = pads[side], pads[side + 2]
+            crop = f"2*{before}" if before == after else f"({before} + {after})"
+            grown = f"({inputs[0][side]} - 1)*{self.stride[side]} - {crop}"
+            window = f"{self.dilation[side]}*({self.kernel[side]} - 1) + {self.output_pad[side]} + 1"
+            steps.append(f"{name} {grown} + {window} = {output[side]}")
+        return [*steps, f"depth {self.filters} = filters"]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Dense(Layer):
     """Base of layers whose outputs depend on the whole input volume."""
 
+    weight_use: ClassVar[str] = "every weight is used once"
     depth_key: ClassVar[str | None] = "units"
     thin_keys: ClassVar[Mapping[str, Any]] = {"units": 1}
     dash: ClassVar[str | None] = "units"
@@ -33,6 +34,9 @@ class Dense(Layer):
 
     def label(self) -> str:
         return f"{self.kind.upper()}-{self.units}"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        return [f"height and width 1: each unit sees the whole {inputs[0]}", f"depth {self.units} = units"]
 
     def output(self, *inputs: Volume) -> Volume:
         (_,) = inputs

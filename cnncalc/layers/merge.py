@@ -33,6 +33,10 @@ class Elementwise(Merge):
     def may_work_in_place(self) -> bool | None:
         return self.in_place
 
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        is_broadcast = len(set(inputs)) > 1
+        return ["element-wise; sides of 1 are broadcast" if is_broadcast else "element-wise, same as each input"]
+
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 2, None)
         plane = {(x.height, x.width) for x in inputs if not x.is_point} or {(1, 1)}
@@ -177,6 +181,10 @@ class Concat(Merge):
     example: ClassVar[str] = "INPUT 28x28x16 -> [CONV1-64 | CONV3-32] -> CONCAT"
     is_linear = True
     picks_values = True
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        depths = " + ".join([str(x.depth) for x in inputs])
+        return ["height and width, same as each input", f"depth {depths} = {output.depth}"]
 
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 2, None)

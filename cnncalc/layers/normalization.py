@@ -6,14 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import (
-    POINT,
-    WHOLE_PLANE,
-    Layer,
-    Parameter,
-    Stencil,
-    key,
-)
+from cnncalc.layers.base import POINT, WHOLE_PLANE, Layer, Parameter, Stencil, key
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
 from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
 from cnncalc.layers.planes import pieces, pixels, planes, pool, slide, spread, starts, unpool

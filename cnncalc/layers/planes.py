@@ -164,13 +164,7 @@ def pool(
 
 
 def convolve(
-    xp: Any,
-    x: Any,
-    weight: Any,
-    bias: Any,
-    begins: Sequence[range],
-    dilation: Sequence[int],
-    out: Any = None,
+    xp: Any, x: Any, weight: Any, bias: Any, begins: Sequence[range], dilation: Sequence[int], out: Any = None
 ) -> Any:
     """Every filter at every window: batch x K x rows x columns from batch x D x height x width.
 
@@ -449,14 +443,7 @@ def correlate(
             flat += part
 
 
-def unconvolve(
-    xp: Any,
-    gradient: Any,
-    weight: Any,
-    begins: Sequence[range],
-    dilation: Sequence[int],
-    out: Any,
-) -> None:
+def unconvolve(xp: Any, gradient: Any, weight: Any, begins: Sequence[range], dilation: Sequence[int], out: Any) -> None:
     """The transpose of :func:`convolve` into ``out``, batch x D x height x width, from batch x K x rows x columns.
 
     ``weight`` is kernel height x kernel width x D x K.

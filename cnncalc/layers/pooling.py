@@ -11,7 +11,7 @@ from cnncalc.layers.base import WHOLE_PLANE, Layer, Parameter, Sizing, Stencil, 
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Pad, Pair
 from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.planes import largest_places, pieces, pixels, planes, pool, starts, to_places, unpool
-from cnncalc.layers.window import SIDES, Windows, enlarged, lower_windows, sized
+from cnncalc.layers.window import SIDES, Windows, depth_step, enlarged, lower_windows, sized, window_step
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -55,6 +55,12 @@ class Pooling(Layer):
         slash = f"/{sized(self.step)}" if self.step != self.kernel else ""
         return f"{self.kind.upper()}{sized(self.kernel)}{slash}"
 
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        windows = self.windows(x)
+        sides = [window_step(windows, side, x[side], self.kernel[side]) for side in (0, 1)]
+        return [*sides, depth_step(x)]
+
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
         return Volume(*self.windows(x).steps, x.depth)
@@ -90,6 +96,12 @@ class PaddedPooling(Pooling):
 
     def windows(self, x: Volume) -> Windows:
         return Windows(x, self.kernel, self.step, self.pad, self._dilation(), ceil=self.round == "ceil")
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        windows, dilation, ceil = self.windows(x), self._dilation(), self.round == "ceil"
+        sides = [window_step(windows, side, x[side], self.kernel[side], dilation[side], ceil=ceil) for side in (0, 1)]
+        return [*sides, depth_step(x)]
 
     def begins(self, x: Any) -> tuple[range, range]:
         """The first index of each window on an array, by height and by width."""
@@ -130,6 +142,16 @@ class AdaptivePooling(PaddedPooling):
         if self.adaptive is None:
             return super().label()
         return f"{self.kind.upper()}(output={self.adaptive[0]}x{self.adaptive[1]})"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        if self.adaptive is None:
+            return super().size_steps(inputs, output)
+        sides = zip(SIDES, self.adaptive, inputs[0][:2], strict=True)
+        windows = [
+            f"{side} {size}: window o is from o*{given}/{size} to (o+1)*{given}/{size}, rounded outwards"
+            for side, size, given in sides
+        ]
+        return [*windows, depth_step(inputs[0])]
 
     def output(self, *inputs: Volume) -> Volume:
         if self.adaptive is None:
@@ -399,6 +421,9 @@ class GlobalAveragePool(Layer):
 
     def no_effect(self, x: Volume) -> str | None:
         return f"{x} is a single pixel already" if x.is_point else None
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        return [f"height and width 1: one window over the whole {inputs[0]}", depth_step(inputs[0])]
 
     def output(self, *inputs: Volume) -> Volume:
         return Volume(1, 1, inputs[0].depth)

@@ -9,7 +9,7 @@ from cnncalc.layers.base import POINT, WHOLE_PLANE, Layer, Stencil, key
 from cnncalc.layers.keys import Choice, Sides, Size, Whole
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import padded, pixels, planes
-from cnncalc.layers.window import SIDES
+from cnncalc.layers.window import SIDES, depth_step
 from cnncalc.units import plural
 from cnncalc.volume import Volume
 
@@ -37,6 +37,10 @@ class Flatten(Layer):
     drawn: ClassVar[str] = "joined"
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     is_view: ClassVar[bool] = True
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        return ["height and width 1", f"depth {x.height}*{x.width}*{x.depth} = {output.depth}"]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
@@ -103,6 +107,10 @@ class Reshape(Layer):
     def label(self) -> str:
         return f"RESHAPE {Volume(*self.size).size}"
 
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        return [f"the same {x.height}*{x.width}*{x.depth} = {x.elements:,} elements in the given volume"]
+
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
         result = Volume(*self.size)
@@ -156,6 +164,11 @@ class Upsample(Layer):
 
     def label(self) -> str:
         return f"UPSAMPLE{self.factor}"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        sides = [f"{name} {x[side]}*{self.factor} = {output[side]}" for side, name in enumerate(SIDES)]
+        return [*sides, depth_step(x)]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
@@ -246,6 +259,14 @@ class ZeroPad(Layer):
 
     def no_effect(self, x: Volume) -> str | None:
         return None if any(self.pad) else "its pad is 0"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        sides = [
+            f"{name} {x[side]} + ({self.pad[side]}) + ({self.pad[side + 2]}) = {output[side]}"
+            for side, name in enumerate(SIDES)
+        ]
+        return [*sides, depth_step(x)]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
@@ -367,6 +388,10 @@ class Slice(Layer):
 
     def label(self) -> str:
         return f"SLICE(from={self.start})" if self.stop is None else f"SLICE(from={self.start}, to={self.stop})"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        stop = inputs[0].depth if self.stop is None else self.stop
+        return ["height and width, same as the input", f"depth {stop} - {self.start} = {output.depth}"]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs

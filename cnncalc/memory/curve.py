@@ -197,15 +197,7 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
             continue  # it has no step in this style
         states[name] = State(taken.state, taken.steady)
     return Curve(
-        profile.rounding,
-        classes.sizes,
-        there.parameters,
-        there.buffers,
-        states,
-        step,
-        forward,
-        special,
-        names,
+        profile.rounding, classes.sizes, there.parameters, there.buffers, states, step, forward, special, names
     )
 
 

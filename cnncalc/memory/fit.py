@@ -124,7 +124,6 @@ def _fit(peak: Callable[[int], int], batch: int, room: int) -> Fit:
 def _advice(report: Report, simulation: Simulation, options: Options, room: int, training: Fit) -> list[Advice]:
     """Other changes that lower the peak, lowest peak first, those that fit before the others."""
     found: list[Advice] = []
-    macs = report.totals.macs
 
     def measure(what: str, other: Simulation, again: int = 0, segments: tuple[Segment, ...] | None = None) -> None:
         def peak(batch: int) -> int:
@@ -136,35 +135,22 @@ def _advice(report: Report, simulation: Simulation, options: Options, room: int,
             total = other.report.totals.macs + again
             found.append(Advice(what, at_batch, batch, total, at_batch <= room))
 
-    def with_options(**changes: object) -> Simulation | None:
+    def measure_options(what: str, **changes: object) -> None:
         try:
-            return Simulation(report, options._replace(**changes))  # type: ignore[arg-type]
+            other = Simulation(report, options._replace(**changes))  # type: ignore[arg-type]
         except CnncalcError:
-            return None
+            return
+        measure(what, other)
 
     if training.largest_batch and training.largest_batch < options.batch:
-        found.append(Advice(f"batch {training.largest_batch}", training.peak_bytes, training.largest_batch, macs, True))
-        parts = -(-options.batch // training.largest_batch)
-        micro = -(-options.batch // parts)
-        split = Simulation(report, options._replace(batch=micro, accumulate=max(options.accumulate, parts)))
-        peak_of_micro = split.training(micro).peak_bytes
-        if peak_of_micro < training.peak_at_batch:
-            most = largest_batch(lambda batch: split.training(batch).peak_bytes, room)
-            what = f"{parts} accumulated micro-batches of {micro}"
-            found.append(Advice(what, peak_of_micro, parts * most, macs, peak_of_micro <= room))
+        found += _smaller_batches(report, options, room, training)
     if options.dtype == "float32" and options.autocast is None:
-        other = with_options(autocast="bfloat16")
-        if other is not None:
-            measure("autocast to bfloat16", other)
+        measure_options("autocast to bfloat16", autocast="bfloat16")
     for name in ("momentum", "sgd"):
         if OPTIMIZERS[name].state < OPTIMIZERS[options.optimizer].state:
-            other = with_options(optimizer=name, style=None)
-            if other is not None:
-                measure(f"optimizer {name}", other)
+            measure_options(f"optimizer {name}", optimizer=name, style=None)
     if OPTIMIZERS[options.optimizer].can_fuse and options.style != "fused":
-        other = with_options(style="fused")
-        if other is not None:
-            measure(f"{options.optimizer} in fused style", other)
+        measure_options(f"{options.optimizer} in fused style", style="fused")
     if options.checkpoint == "none":
         _checkpoints(report, simulation, options, room, measure)
     pooled = with_pooled_fc(report)
@@ -175,12 +161,22 @@ def _advice(report: Report, simulation: Simulation, options: Options, room: int,
     return found
 
 
+def _smaller_batches(report: Report, options: Options, room: int, training: Fit) -> list[Advice]:
+    """The largest batch that fits, and the batch asked for in accumulated micro-batches."""
+    macs = report.totals.macs
+    found = [Advice(f"batch {training.largest_batch}", training.peak_bytes, training.largest_batch, macs, True)]
+    parts = -(-options.batch // training.largest_batch)
+    micro = -(-options.batch // parts)
+    split = Simulation(report, options._replace(batch=micro, accumulate=max(options.accumulate, parts)))
+    peak = split.training(micro).peak_bytes
+    if peak < training.peak_at_batch:
+        most = largest_batch(lambda batch: split.training(batch).peak_bytes, room)
+        found.append(Advice(f"{parts} accumulated micro-batches of {micro}", peak, parts * most, macs, peak <= room))
+    return found
+
+
 def _checkpoints(
-    report: Report,
-    simulation: Simulation,
-    options: Options,
-    room: int,
-    measure: Callable[..., None],
+    report: Report, simulation: Simulation, options: Options, room: int, measure: Callable[..., None]
 ) -> None:
     """The cheapest set of blocks that fits, and the set with the lowest peak."""
     rows = report.layers

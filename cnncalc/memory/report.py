@@ -214,9 +214,7 @@ class Simulation:
         """What the training loop decides for the machine."""
         zero, micro = self.options.zero_grad, self.options.accumulate
         return Habits(
-            zero == "before-backward",
-            zero == "zeros" or micro > 1,
-            operations_of(self.tape(training=True), segments),
+            zero == "before-backward", zero == "zeros" or micro > 1, operations_of(self.tape(training=True), segments)
         )
 
     def machine(

@@ -158,13 +158,7 @@ class TorchLowering(TapeBuilder):
         # the peak is at the first sum, when the other gradients are still whole
         scratch = (elements.times(item),) * len(summed) + tuple([self.bytes_of(v).times(-1) for v in summed[1:]])
         return self.operation(
-            [left, right],
-            elements,
-            item=item,
-            is_alias=in_place,
-            keeps=keeps,
-            extras=extras,
-            backward_scratch=scratch,
+            [left, right], elements, item=item, is_alias=in_place, keeps=keeps, extras=extras, backward_scratch=scratch
         )
 
     def _is_whole(self, value: int, elements: Size, item: int) -> bool:

@@ -194,8 +194,4 @@ def memory_data(memory: MemoryReport, curve: Curve) -> dict[str, Any]:
     """What the script of the page needs to compute the peaks of any batch."""
     each = bytes_per_element(memory.options.dtype)
     totals = memory.report.totals
-    return {
-        "name": memory.architecture,
-        **curve.data(),
-        "notes": [totals.activations * each, totals.parameters * each],
-    }
+    return {"name": memory.architecture, **curve.data(), "notes": [totals.activations * each, totals.parameters * each]}

@@ -87,7 +87,7 @@ class Optimizer:
                         slope = slope + self.rates.decay * some
                 update(some, slope, *kept)
 
-    def _update(self) -> Callable[..., None]:
+    def _update(self) -> Callable[..., None]:  # noqa: C901  # one formula an optimizer
         """Updates a block p of a parameter, with its gradient g and its state."""
         rate, first, second, epsilon, _ = self.rates
         name, t = self.kind.name, self.steps

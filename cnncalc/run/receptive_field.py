@@ -106,10 +106,7 @@ def _seen(reaching: Any) -> Seen:
 
 
 def _behind(
-    row: LayerReport,
-    before: Sequence[tuple[Any, Any] | None],
-    measurement: Measurement,
-    probes: Probes,
+    row: LayerReport, before: Sequence[tuple[Any, Any] | None], measurement: Measurement, probes: Probes
 ) -> tuple[Any, Any] | None:
     """What reaches the outputs of a layer, from what reaches its inputs."""
     total: list[Any] = [False, False]

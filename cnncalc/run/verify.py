@@ -26,11 +26,7 @@ SCRATCH_BYTES = 64 << 20
 
 
 def verify(
-    report: Report,
-    *,
-    seed: int = 0,
-    progress: Callable[[str, int, str], None] | None = None,
-    memory: int | None = None,
+    report: Report, *, seed: int = 0, progress: Callable[[str, int, str], None] | None = None, memory: int | None = None
 ) -> Verification:
     """Builds a net with seeded random weights, runs it in NumPy, and compares every number of the report with the run.
 

@@ -295,10 +295,7 @@ def _data(
         "dtype": options.dtype,
         "profile": options.profile,
         "optimizer": options.optimizer,
-        "counts": {
-            **{status: found.count(status) for status in STATUSES},
-            "renumbered": found.renumbered,
-        },
+        "counts": {**{status: found.count(status) for status in STATUSES}, "renumbered": found.renumbered},
         "totals": [_total_record(quantity) for quantity in found.quantities],
         "layers": [_layer_record(layer) for layer in found.different],
     }

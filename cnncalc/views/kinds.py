@@ -24,12 +24,7 @@ ALL = (
     Column("keys", "keys (defaults)"),
     Column("summary", "what it does"),
 )
-KEYS = (
-    Column("key", "key"),
-    Column("takes", "accepts"),
-    Column("default", "default"),
-    Column("means", "meaning"),
-)
+KEYS = (Column("key", "key"), Column("takes", "accepts"), Column("default", "default"), Column("means", "meaning"))
 
 
 def kinds_document() -> Document:

@@ -52,10 +52,7 @@ def notes_document(
     return Document(
         heading=heading(report),
         table=table,
-        closing=(
-            *(_closing(report, len(rows), notation) if totals else ()),
-            Paragraph("", conventions),
-        ),
+        closing=(*(_closing(report, len(rows), notation) if totals else ()), Paragraph("", conventions)),
         data=document(report, depth=depth).data,
     )
 

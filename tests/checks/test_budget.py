@@ -6,14 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cnncalc.checks.budget import (
-    Budget,
-    from_calls,
-    from_python,
-    merged,
-    read_amount,
-    read_budget,
-)
+from cnncalc.checks.budget import Budget, from_calls, from_python, merged, read_amount, read_budget
 from cnncalc.checks.configuration import Configurations
 from cnncalc.checks.measure import KEYS, Meter
 from cnncalc.errors import DesignError

@@ -36,10 +36,7 @@ def problems(folder: Path, text: str) -> list[str]:
             "budget: [parameters]",
             "2:9 wrong-type: budget: expected a mapping of keys to limits, as in parameters: 7M, found a list",
         ),
-        (
-            "ignore: padded-pol",
-            "2:9 unknown-rule: ignore: no design rule 'padded-pol'; did you mean 'padded-pool'?",
-        ),
+        ("ignore: padded-pol", "2:9 unknown-rule: ignore: no design rule 'padded-pol'; did you mean 'padded-pool'?"),
         (
             "ignore: [{padded-pol: [a, b]}]",
             "2:11 unknown-rule: ignore: no design rule 'padded-pol'; did you mean 'padded-pool'?",

@@ -71,12 +71,7 @@ PLANTED = [
         "INPUT 112x64x3 -> [CONV3-16 -> RELU -> POOL2]*4 -> GAP -> FC-10",
         "unread",
     ),
-    Planted(
-        "large-kernel",
-        f"{HEAD} CONV7-64 {TAIL}",
-        f"{HEAD} [CONV3-64 -> RELU]*2 -> CONV3-64 {TAIL}",
-        "weights",
-    ),
+    Planted("large-kernel", f"{HEAD} CONV7-64 {TAIL}", f"{HEAD} [CONV3-64 -> RELU]*2 -> CONV3-64 {TAIL}", "weights"),
     Planted(
         "large-kernel",
         f"{HEAD} [CONV5-64/2 -> RELU]*3 -> GAP -> FC-10",
@@ -97,10 +92,7 @@ PLANTED = [
         "weights",
     ),
     Planted(
-        "large-pool",
-        f"{HEAD} POOL4 -> CONV3-32 {TAIL}",
-        f"{HEAD} POOL2 -> POOL2 -> CONV3-32 {TAIL}",
-        "activations",
+        "large-pool", f"{HEAD} POOL4 -> CONV3-32 {TAIL}", f"{HEAD} POOL2 -> POOL2 -> CONV3-32 {TAIL}", "activations"
     ),
     Planted(
         "large-pool",
@@ -109,10 +101,7 @@ PLANTED = [
         "activations",
     ),
     Planted(
-        "padded-pool",
-        f"{HEAD} POOL2(pad=1) -> CONV3-32 {TAIL}",
-        f"{HEAD} POOL2 -> CONV3-32 {TAIL}",
-        "activations",
+        "padded-pool", f"{HEAD} POOL2(pad=1) -> CONV3-32 {TAIL}", f"{HEAD} POOL2 -> CONV3-32 {TAIL}", "activations"
     ),
     Planted(
         "kernel-beyond-plane",
@@ -150,12 +139,7 @@ PLANTED = [
         "INPUT 32x32x3 -> CONV3-64(bias=no) -> BN -> RELU -> CONV3-64 -> RELU -> GAP -> FC-10",
         "parameters",
     ),
-    Planted(
-        "linear-after-linear",
-        f"{HEAD} GAP -> FC-512 -> DROPOUT -> FC-10",
-        f"{HEAD} GAP -> FC-10",
-        "parameters",
-    ),
+    Planted("linear-after-linear", f"{HEAD} GAP -> FC-512 -> DROPOUT -> FC-10", f"{HEAD} GAP -> FC-10", "parameters"),
     Planted(
         "linear-after-linear",
         "INPUT 32x32x3 -> [CONV3-64]*3 -> RELU -> GAP -> FC-10",
@@ -163,12 +147,7 @@ PLANTED = [
         "parameters",
         sites=2,
     ),
-    Planted(
-        "no-effect",
-        f"{HEAD} POOL2 -> RELU -> GAP -> FC-10",
-        f"{HEAD} POOL2 -> GAP -> FC-10",
-        "layers",
-    ),
+    Planted("no-effect", f"{HEAD} POOL2 -> RELU -> GAP -> FC-10", f"{HEAD} POOL2 -> GAP -> FC-10", "layers"),
     Planted("no-effect", f"{HEAD} POOL1 -> GAP -> FC-10", f"{HEAD} GAP -> FC-10", "layers"),
     Planted("no-effect", f"{HEAD} GAP -> GAP -> FC-10", f"{HEAD} GAP -> FC-10", "layers"),
     Planted("no-effect", f"{HEAD} DROPOUT(0) -> GAP -> FC-10", f"{HEAD} GAP -> FC-10", "layers"),

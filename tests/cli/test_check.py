@@ -112,8 +112,7 @@ def test_a_broken_file_with_a_broken_budget_says_both(folder: Path, capsys: pyte
 
 
 @pytest.mark.parametrize(
-    ("words", "code"),
-    [(("a.yaml",), 0), (("a.yaml", "--strict"), 1), (("empty",), 0), (("empty", "--strict"), 1)],
+    ("words", "code"), [(("a.yaml",), 0), (("a.yaml", "--strict"), 1), (("empty",), 0), (("empty", "--strict"), 1)]
 )
 def test_nothing_to_check_is_said(
     words: tuple[str, ...], code: int, folder: Path, capsys: pytest.CaptureFixture[str]

@@ -137,12 +137,7 @@ def test_what_is_for_another_program_is_not_sent_to_a_terminal(call: list[str], 
     leader, follower = pty.openpty()
 
     done = subprocess.run(
-        [*COMMAND, *call],
-        stdout=follower,
-        stderr=subprocess.PIPE,
-        env=environment(),
-        cwd=ROOT,
-        check=False,
+        [*COMMAND, *call], stdout=follower, stderr=subprocess.PIPE, env=environment(), cwd=ROOT, check=False
     )
     os.close(follower)
     os.close(leader)

@@ -67,10 +67,7 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         (["tabel", "vgg16"], "error[usage]: no command 'tabel'\n  = hint: did you mean 'table'?\n"),
         (["vgg16"], "error[usage]: no command 'vgg16'\n  = hint: cnncalc table vgg16\n"),
         (["INPUT -> FC"], "error[usage]: no command 'INPUT -> FC'\n  = hint: cnncalc table \"INPUT -> FC\"\n"),
-        (
-            ["frobnicate"],
-            f"error[usage]: no command 'frobnicate'\n  = hint: the commands are {', '.join(COMMANDS)}\n",
-        ),
+        (["frobnicate"], f"error[usage]: no command 'frobnicate'\n  = hint: the commands are {', '.join(COMMANDS)}\n"),
         (["table"], "error[usage]: cnncalc table needs TARGET\n  = hint: cnncalc table --help\n"),
         (["explain", "vgg16"], "error[usage]: cnncalc explain needs LAYER\n  = hint: cnncalc explain --help\n"),
         (

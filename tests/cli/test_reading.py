@@ -116,10 +116,5 @@ def test_options_mean_the_same_everywhere() -> None:
         command = find_command(name)
         assert command is not None
         for option in command.options:
-            same = (
-                option.name,
-                option.repeated,
-                option.opposite,
-                option.metavar if not option.words else "",
-            )
+            same = (option.name, option.repeated, option.opposite, option.metavar if not option.words else "")
             assert seen.setdefault(option.flag, same) == same, (name, option.flag)

@@ -219,10 +219,7 @@ def test_a_column_of_shares_in_a_file_for_programs() -> None:
         (["diff", NET, NET, "--columns", "layers"], "no column 'layers'; did you mean 'layer'?"),
         (["memory", NET, "--columns", "train"], "no column 'train'; did you mean 'training'?"),
         (["memory", NET, "--columns", "share,share"], "the column 'share' is named twice"),
-        (
-            ["table", NET, "--bars", "--style", "notes"],
-            "--bars chooses the columns and excludes --style notes",
-        ),
+        (["table", NET, "--bars", "--style", "notes"], "--bars chooses the columns and excludes --style notes"),
     ],
 )
 def test_what_makes_no_sense_is_refused(call: list[str], message: str) -> None:

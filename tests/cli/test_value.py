@@ -143,18 +143,12 @@ def test_json_has_exact_values(arguments: list[str], expected: str) -> None:
     ("arguments", "message"),
     [
         (["vgg16", "paramters"], "error[unknown-key]: a net has no 'paramters'; did you mean 'parameters'?\n"),
-        (
-            ["vgg16", "bla"],
-            f"error[unknown-key]: a net has no 'bla' (known: {', '.join(NET_KEYS)})\n",
-        ),
+        (["vgg16", "bla"], f"error[unknown-key]: a net has no 'bla' (known: {', '.join(NET_KEYS)})\n"),
         (
             ["vgg16", "bla", "--layer", "conv1"],
             f"error[unknown-key]: a layer has no 'bla' (known: {', '.join(LAYER_KEYS)})\n",
         ),
-        (
-            ["vgg16", "label"],
-            "error[unknown-key]: a net has no 'label'\n  = hint: --layer NAME says of which layer\n",
-        ),
+        (["vgg16", "label"], "error[unknown-key]: a net has no 'label'\n  = hint: --layer NAME says of which layer\n"),
         (
             ["vgg16", "title", "--layer", "conv1"],
             "error[unknown-key]: a layer has no 'title'\n  = hint: without --layer it is that of the net\n",

@@ -42,10 +42,7 @@ FORMS = {"text": "txt", "csv": "csv", "tsv": "tsv", "json": "json", "rich": "ter
 FEW = ("alexnet", "googlenet-aux", "lenet5", "mobilenet-v2", "unet")
 """Nets with groups, training-only heads, buffers without parameters, blocks in blocks, and a decoder."""
 NOTES = ("alexnet", "googlenet", "lenet5", "resnet18", "vgg16", "vgg16-bn")
-RICH = {
-    "vgg16-narrow": ("vgg16", Page(80)),
-    "cifar-tiny-colour": ("cifar-tiny", Page(150, True)),
-}
+RICH = {"vgg16-narrow": ("vgg16", Page(80)), "cifar-tiny-colour": ("cifar-tiny", Page(150, True))}
 
 
 @cache

@@ -205,8 +205,7 @@ def test_progress_is_told_of_every_layer() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "net",
-    ["lenet5", "alexnet", "googlenet-aux", "resnet50", "densenet121", "mobilenet-v2", "dcgan-generator", "nin"],
+    "net", ["lenet5", "alexnet", "googlenet-aux", "resnet50", "densenet121", "mobilenet-v2", "dcgan-generator", "nin"]
 )
 def test_named_nets_agree(net: str) -> None:
     """Nets that take any input run on a small one."""

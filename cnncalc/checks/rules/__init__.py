@@ -50,13 +50,7 @@ RULES: dict[str, Rule] = {code: _rule(code) for code in CODES}
 """Every design rule by its code."""
 
 
-def run_rules(
-    report: Report,
-    *,
-    file: str,
-    select: Iterable[str] = (),
-    ignore: Iterable[str] = (),
-) -> list[Finding]:
+def run_rules(report: Report, *, file: str, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> list[Finding]:
     """The findings of the design rules in a net: warnings, in the order of the layers.
 
     ``file`` is the file as the user wrote it. ``select`` names the only rules to run (none: all), ``ignore`` rules to

@@ -6,11 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
 from cnncalc.checks.findings import Finding, Share
-from cnncalc.checks.rules.base import (
-    Rule,
-    Site,
-    resizes,
-)
+from cnncalc.checks.rules.base import Rule, Site, resizes
 from cnncalc.layers.convolution import Conv
 from cnncalc.units import percent
 

@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import with_pooled_fc
 from cnncalc.checks.findings import Finding, Share
-from cnncalc.checks.rules.base import (
-    Rule,
-    Site,
-)
+from cnncalc.checks.rules.base import Rule, Site
 from cnncalc.layers.linear import FullyConnected
 from cnncalc.units import percent
 

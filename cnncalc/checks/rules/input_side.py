@@ -6,15 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
 from cnncalc.analysis.volumes import propagate
-from cnncalc.checks.rules.base import (
-    NOTHING_LEFT,
-    Rule,
-    Site,
-    left_over,
-    lines_left,
-    listed,
-    unread,
-)
+from cnncalc.checks.rules.base import NOTHING_LEFT, Rule, Site, left_over, lines_left, listed, unread
 from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Conv
 from cnncalc.layers.input import Input

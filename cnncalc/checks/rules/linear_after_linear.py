@@ -5,12 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import (
-    Rule,
-    Site,
-    listed,
-    passes_all,
-)
+from cnncalc.checks.rules.base import Rule, Site, listed, passes_all
 from cnncalc.layers.activation import Relu
 from cnncalc.layers.linear import FullyConnected
 

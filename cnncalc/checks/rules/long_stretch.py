@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import (
-    Rule,
-    Site,
-    resizes,
-)
+from cnncalc.checks.rules.base import Rule, Site, resizes
 from cnncalc.layers.convolution import Conv
 from cnncalc.layers.normalization import BatchNorm
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import (
-    Rule,
-    Site,
-)
+from cnncalc.checks.rules.base import Rule, Site
 from cnncalc.layers.linear import FullyConnected
 
 if TYPE_CHECKING:

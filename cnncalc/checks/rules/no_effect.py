@@ -6,10 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import (
-    Rule,
-    Site,
-)
+from cnncalc.checks.rules.base import Rule, Site
 from cnncalc.layers.activation import Relu, Relu6
 
 if TYPE_CHECKING:

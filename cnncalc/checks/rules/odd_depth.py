@@ -6,10 +6,7 @@ from math import lcm
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import (
-    Rule,
-    Site,
-)
+from cnncalc.checks.rules.base import Rule, Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

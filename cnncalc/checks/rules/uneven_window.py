@@ -5,15 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import (
-    NOTHING_LEFT,
-    Rule,
-    Site,
-    left_over,
-    lines_left,
-    listed,
-    unread,
-)
+from cnncalc.checks.rules.base import NOTHING_LEFT, Rule, Site, left_over, lines_left, listed, unread
 from cnncalc.checks.rules.input_side import Sides
 from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Convolution

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.checks.findings import Finding
-from cnncalc.checks.rules.base import (
-    Rule,
-    Site,
-)
+from cnncalc.checks.rules.base import Rule, Site
 from cnncalc.errors import did_you_mean
 
 if TYPE_CHECKING:

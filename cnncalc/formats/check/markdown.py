@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.check.annotations import (
-    amount,
-    annotations_of,
-    change,
-    limit_text,
-    summary,
-    used,
-    worst_first,
-)
+from cnncalc.formats.check.annotations import amount, annotations_of, change, limit_text, summary, used, worst_first
 from cnncalc.source import visible
 from cnncalc.units import plural
 

@@ -30,20 +30,13 @@ def write(result: CheckResult) -> str:
     """The annotations as the results of one run."""
     annotations = annotations_of(result)
     codes = sorted({annotation.code for annotation in annotations})
-    driver: dict[str, Any] = {
-        "name": "cnncalc",
-        "version": __version__,
-        "rules": [_rule(code) for code in codes],
-    }
+    driver: dict[str, Any] = {"name": "cnncalc", "version": __version__, "rules": [_rule(code) for code in codes]}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {"ROOT": {"description": {"text": "The folder in which cnncalc ran."}}},
         "invocations": [
-            {
-                "executionSuccessful": not any(outcome.is_broken for outcome in result.files),
-                "exitCode": result.code,
-            }
+            {"executionSuccessful": not any(outcome.is_broken for outcome in result.files), "exitCode": result.code}
         ],
         "results": [
             _result(annotation, codes.index(annotation.code), fingerprint)
