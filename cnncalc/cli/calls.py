@@ -69,7 +69,7 @@ class CapturedConsole(Console):
 
 
 class CallResult(NamedTuple):
-    """The output of a call, or the error that ended it; and its warnings.
+    """The output of a call or its error, and its warnings.
 
     ``picture`` is the SVG text of a drawing that belongs in a file beside the document.
     """
@@ -146,7 +146,7 @@ def problems_of(error: Exception, span: Span | None) -> list[MarkerProblem]:
 
 
 def _failed(span: Span | None, output: str) -> MarkerProblem:
-    return MarkerProblem(Problem("failed-call", "this call fails:", span), output)
+    return MarkerProblem(Problem("failed-call", "this call failed:", span), output)
 
 
 def error_text(error: Exception) -> str:

@@ -26,7 +26,7 @@ pyproject.toml, and from --max, --warn, --min. For each key the command line ove
 the configuration. Keys: parameters, weights, macs, activations, layers, receptive_field (counts: 7M), parameter_memory,
 activation_memory, inference_memory, training_memory (bytes: 93MiB). A limit such as +5% is relative to --base.
 
-The exit code is 0 if everything is within budget, 1 if a limit is broken, 2 if a file or a budget is wrong.
+The exit code is 0 if everything is within budget, 1 if a limit is exceeded, 2 if a file or a budget is invalid.
 
 \b
 Examples:
@@ -57,7 +57,7 @@ class Call(NamedTuple):
 
 
 def run(call: Call, console: Console) -> int:
-    """Checks the files; the exit code tells the result."""
+    """Checks the files; returns the exit code."""
     if call.explain is not None:
         from cnncalc.checks.rules import explain
 
@@ -113,10 +113,10 @@ def _print_problems(result: CheckResult, console: Console) -> None:
     seen: set[Problem] = set()
     blocks = []
     for outcome in result.files:
-        fresh = [problem for problem in outcome.problems if problem not in seen]
-        seen.update(fresh)
-        if fresh:
-            blocks.append(str(DesignError(fresh)))
+        new = [problem for problem in outcome.problems if problem not in seen]
+        seen.update(new)
+        if new:
+            blocks.append(str(DesignError(new)))
     if blocks:
         console.print_error("\n\n".join(blocks))
 

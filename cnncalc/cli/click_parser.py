@@ -1,4 +1,4 @@
-"""The command line parsed by click: help, completion, abbreviations and wrong calls. Commands are not run here."""
+"""The command line parsed by click: help, completion, abbreviations and usage errors. Commands are not run here."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Examples:
   cnncalc table "INPUT[32x32x3] -> [CONV3-32 -> RELU -> POOL2]*2 -> FC-10"
 """
 
-EPILOG = """Exit codes: 0 success, 1 a check failed, 2 the input or the call is wrong, 3 an internal error,
+EPILOG = """Exit codes: 0 success, 1 a check failed, 2 invalid input or command line, 3 an internal error,
 130 interrupted.
 
 Shell completion: eval "$(_CNNCALC_COMPLETE=bash_source cnncalc)", or zsh_source, or fish_source.
@@ -49,7 +49,7 @@ SETTINGS = {"help_option_names": [], "max_content_width": 100}  # HELP_OPTION in
 def parse(words: Sequence[str], console: Console) -> tuple[Command, dict[str, Any]] | int:
     """The command that is called and its values; or an exit code if there is nothing left to do, as after help.
 
-    Raises ValueProblem for a wrong call, with the nearest correct one as a hint.
+    Raises ValueProblem for an invalid command line, with the nearest correct one as a hint.
     """
     try:
         answer = program.main(
@@ -216,12 +216,12 @@ def program(ctx: click.Context) -> None:
         ctx.obj.print(ctx.get_help() + "\n", name="help")
 
 
-# Wrong calls
+# Usage errors
 
 
 def usage_error(error: click.UsageError, words: Sequence[str]) -> ValueProblem:
-    """The error for a wrong call, with a hint."""
-    called = next((word for word in words if word in COMMANDS), None)  # click lacks it if a value is missing
+    """The error for an invalid command line, with a hint."""
+    called = next((word for word in words if word in COMMANDS), None)  # click does not set it if a value is missing
     path = error.ctx.command_path if error.ctx else f"cnncalc {called}" if called else "cnncalc"
     hint = f"{path} --help"
     if isinstance(error, NoSuchCommand):
@@ -237,8 +237,8 @@ def usage_error(error: click.UsageError, words: Sequence[str]) -> ValueProblem:
     message = error.format_message()
     if "unexpected extra argument" in message:
         extra = message.partition("(")[2].rpartition(")")[0]
-        hint = "put a pattern in quotes, or the shell splits it at blanks and takes '>' for a file"
-        return ValueProblem(f"{path} takes no further argument: {extra[:60]}", code="usage", hint=hint)
+        hint = "put a pattern in quotes, otherwise the shell splits it at blanks and treats '>' as redirection"
+        return ValueProblem(f"{path} got an unexpected argument: {extra[:60]}", code="usage", hint=hint)
     return ValueProblem(message[:1].lower() + message[1:].rstrip("."), code="usage", hint=hint)
 
 

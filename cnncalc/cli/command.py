@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cnncalc.cli.console import Console
 
 DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: success; a check failed; the input or the call is wrong; an internal error; interrupted."""
+"""Exit codes: success; a check failed; invalid input or command line; an internal error; interrupted."""
 
 
 class Option(NamedTuple):
@@ -24,7 +24,7 @@ class Option(NamedTuple):
 
     ``name`` is its field in the command's call or in its group; an option that is not given has the default of that
     field. ``read`` converts the text and raises ValueProblem. ``gather`` combines the values of a ``repeated`` option.
-    ``words`` lists the values if there are few. ``brief`` is a one-letter flag such as ``-o``.
+    ``words`` lists the allowed values of a choice. ``brief`` is a one-letter flag such as ``-o``.
     """
 
     flag: str
@@ -43,7 +43,7 @@ class Option(NamedTuple):
         """All its flags: ``-o``, ``--output``; for a switch also the opposite."""
         return tuple([flag for flag in (self.brief, self.flag, self.opposite) if flag])
 
-    def takes_sign(self, flag: str) -> bool:
+    def accepts_equals(self, flag: str) -> bool:
         """Whether a value may follow this flag as ``=VALUE``."""
         return self.opposite is None and flag != self.brief
 
@@ -119,7 +119,7 @@ def parse_simple(command: Command, words: Sequence[str]) -> dict[str, Any] | Non
                 continue
             flag, sign, text = word.partition("=")
             option = flags.get(flag)
-            if option is None or (sign and not option.takes_sign(flag)):
+            if option is None or (sign and not option.accepts_equals(flag)):
                 return None
             value = flag == option.flag if option.opposite else option.read(text if sign else next(rest))
             given.setdefault(option.name, (option, []))[1].append(value)
@@ -177,7 +177,7 @@ def switch(flag: str, help: str, *, name: str = "", opposite: str = "") -> Optio
 
 
 def format_of(file: str, formats: tuple[str, ...]) -> str | None:
-    """The one of a command's formats that the ending of a file names; None if it names none.
+    """The format of a command for the ending of a file; None if there is none.
 
     Raises ValueProblem for the ending of a picture or of another file that is no text.
     """
@@ -188,6 +188,6 @@ def format_of(file: str, formats: tuple[str, ...]) -> str | None:
         return found.name
     if ending in FOREIGN_ENDINGS or (found is not None and found.is_picture):
         usual = next((FORMATS[name].endings[0] for name in formats if FORMATS[name].endings), "txt")
-        message = f"'.{ending}' is no format of this command, which writes {', '.join(formats)}"
+        message = f"'.{ending}' is not a format of this command (formats: {', '.join(formats)})"
         raise ValueProblem(message, code="usage", hint=f"--output {visible(file)[: -len(ending)]}{usual}")
     return None

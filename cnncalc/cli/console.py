@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnncalc.formats.document import Document, Page
 
 MOST_INPUT = 4 * 1024 * 1024
-"""Most bytes read from standard input; more than the limits of the language, which have their own messages."""
+"""Most bytes read from standard input; larger than the limits of the language, so those are reported instead."""
 
 
 class StreamError(CnncalcError):
@@ -32,7 +32,7 @@ class StreamError(CnncalcError):
 class Console:
     """The standard streams of this process, and the folder that relative file names start from.
 
-    A command reads and writes through its console alone.
+    A command reads and writes only through its console.
     """
 
     help_width: int | None = None
@@ -110,7 +110,7 @@ class Console:
     def page(self) -> Page | None:
         """Width, colour and characters of the terminal; None if standard output is not a terminal.
 
-        ``FORCE_COLOR`` stands for a terminal of any width, ``NO_COLOR`` turns colour off.
+        ``FORCE_COLOR`` formats as for a terminal of unlimited width, ``NO_COLOR`` turns colour off.
         """
         from cnncalc.formats.document import Page
 

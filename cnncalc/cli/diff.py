@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, FAILED, Command, Option, switch
-from cnncalc.cli.memory import MEMORY, some_of
+from cnncalc.cli.memory import MEMORY, subset_of
 from cnncalc.cli.options import (
     COLUMNS,
     DEPTH,
@@ -14,7 +14,7 @@ from cnncalc.cli.options import (
     TABLE_FORMATS,
     load,
     output_options,
-    refuse_input_twice,
+    require_single_stdin,
 )
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import is_exact
@@ -100,7 +100,7 @@ def _both(call: Call, console: Console) -> tuple[Graph, Graph]:
     if after is None:
         hint = "cnncalc diff BEFORE AFTER, or cnncalc diff FILE --base REV"
         raise ValueProblem("diff compares two targets, but one is given", code="usage", hint=hint)
-    refuse_input_twice(before, after)
+    require_single_stdin(before, after)
     return load(before, design, console), load(after, design, console)
 
 
@@ -127,8 +127,8 @@ def names_of(old: Report, new: Report, before: str, after: str | None, base: str
         return f"{old.name} ({base})", f"{new.name} (now)"
     if old.name != new.name:
         return old.name, new.name
-    typed = [target if len(target) <= LONGEST_NAME else "" for target in (before, after or "")]
-    return typed[0] or f"{old.name} (before)", typed[1] or f"{new.name} (after)"
+    given = [target if len(target) <= LONGEST_NAME else "" for target in (before, after or "")]
+    return given[0] or f"{old.name} (before)", given[1] or f"{new.name} (after)"
 
 
 def _memory(before: Report, after: Report, options: Options) -> tuple[Quantity, ...]:
@@ -162,7 +162,7 @@ COMMAND = Command(
     (
         Option("--base", "base", "Compare one file with its version in this git revision.", "REV"),
         switch("--exit-code", "Exit with 1 if there is a difference (default: no)."),
-        some_of(MEMORY, "profile", "batch", "dtype", "optimizer"),
+        subset_of(MEMORY, "profile", "batch", "dtype", "optimizer"),
         COLUMNS,
         DEPTH,
         DESIGN,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _TITLES = [each.title for each in SYNTAXES.values()]
 
-HELP = f"""Replaces the text between the markers in FILES with what their calls print. FILES are documents in
+HELP = f"""Replaces the text between the markers in FILES with the output of their calls. FILES are documents in
 {", ".join(_TITLES[:-1])} or {_TITLES[-1]}, and folders (searched for them).
 
 A marker is a pair of comments with a call of cnncalc; the text between them is replaced:
@@ -37,7 +37,7 @@ In reStructuredText:    .. cnncalc: CALL   and   .. /cnncalc
 In LaTeX and AsciiDoc:  % cnncalc: CALL and % /cnncalc,   // cnncalc: CALL and // /cnncalc
 
 File names in a call are relative to the document. The exit code is 1 if --check finds a document that is not up to
-date, 2 if a marker or its call is wrong; such a document is not changed.
+date, 2 if a marker or its call is invalid; such a document is not changed.
 
 \b
 Examples:
@@ -91,12 +91,12 @@ def run(call: Call, console: Console) -> int:
     return code
 
 
-def _bring_up_to_date(document: Document, call: Call, caller: Caller, console: Console) -> _Work | None:
+def _bring_up_to_date(document: Document, call: Call, caller: Caller, console: Console) -> _DocumentUpdate | None:
     """Updates a document and writes it unless --check or --diff is given; prints errors. None if it cannot be read."""
     from cnncalc.cli.calls import error_text
 
     try:
-        work = _Work(document, caller, console)
+        work = _DocumentUpdate(document, caller, console)
         if not (call.check or call.diff):
             work.write()
     except CnncalcError as error:
@@ -186,7 +186,7 @@ def read_document(path: str, shown: str) -> str:
 # One document
 
 
-class _Work:
+class _DocumentUpdate:
     """A document and its update."""
 
     def __init__(self, document: Document, caller: Caller, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""One document with the output of its calls in its markers; no file is written."""
+"""Returns one document with its markers updated; writes no file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def update_document(name: str, text: str, syntax: str, folder: str, caller: Call
             problems += problems_of(result.error or CallError(""), marker.span)
             continue
         for warning in result.warnings:
-            problem = Problem("call-warning", "this call warns:", marker.span, severity="warning")
+            problem = Problem("call-warning", "warning from this call:", marker.span, severity="warning")
             warnings.append(str(MarkerProblem(problem, warning)))
         if result.picture is not None and result.answer.picture is not None:
             drawings.append(Drawing(marker, result.answer.picture.path, result.picture))
@@ -69,6 +69,6 @@ def _clashes(drawings: list[Drawing]) -> list[Problem]:
     for drawing in drawings:
         other = first.setdefault(drawing.path, drawing)
         if other.svg != drawing.svg:
-            message = f"{drawing.path} gets another picture in line {other.marker.span.line}"
+            message = f"{drawing.path} is also written, with different content, in line {other.marker.span.line}"
             problems.append(Problem("picture", message, drawing.marker.span))
     return problems

@@ -59,7 +59,7 @@ def run(call: Call, console: Console) -> int:
     options = call.memory
     check_options(options)
     if call.reserve >= capacity:
-        message = f"the reserve of {call.reserve:,} bytes leaves nothing of {capacity:,}"
+        message = f"--reserve ({call.reserve:,} bytes) must be smaller than --memory ({capacity:,} bytes)"
         raise ValueProblem(message, code="wrong-value")
     report = analyze(call.target, call.design, report_options(options), console)
     found = fit(report, options, capacity, call.reserve)
@@ -87,7 +87,7 @@ COMMAND = Command(
     (
         Option("--memory", "capacity", "Bytes such as 8GiB, or a device such as rtx-3090.", "SIZE"),
         Option("--reserve", "reserve", "Bytes for everything except live tensors (default: 0).", "SIZE", _bytes),
-        Option("--data-parallel", "devices", "Number of devices, each with a batch of its own.", "N", whole_number),
+        Option("--data-parallel", "devices", "Number of devices, each with its own batch.", "N", whole_number),
         choice("--zero", ("1", "2", "3"), "Split state, gradients, parameters over the devices (ZeRO stage)."),
         MEMORY,
         COLUMNS,

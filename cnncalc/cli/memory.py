@@ -56,9 +56,9 @@ MEMORY = Group(
         choice("--dtype", (*TRAINABLE_TYPES, "int8"), "Data type; int8 with --plan only (default: float32)."),
         Option("--optimizer", "optimizer", "Optimizer: sgd, momentum, adam, ... (default: momentum).", "NAME"),
         Option("--optimizer-style", "style", "foreach, loop or fused (default: the profile's).", "STYLE"),
-        switch("--weight-decay", "With weight decay."),
-        choice("--autocast", AUTOCAST, "Activations in this half type, parameters in float32."),
-        Option("--accumulate", "accumulate", "Micro-batches a step (default: 1).", "N", whole_number),
+        switch("--weight-decay", "Use weight decay."),
+        choice("--autocast", AUTOCAST, "Activations in this half-precision type, parameters in float32."),
+        Option("--accumulate", "accumulate", "Micro-batches per step (default: 1).", "N", whole_number),
         choice("--zero-grad", ZERO_GRAD, "When gradients are freed (default: start).", name="zero_grad"),
         Option("--checkpoint", "checkpoint",
                "Checkpointing: none, blocks, stages, sqrt, best, or names of blocks (default: none).", "METHOD"),
@@ -67,7 +67,7 @@ MEMORY = Group(
 """The options of a memory report."""
 
 
-def some_of(group: Group, *names: str) -> Group:
+def subset_of(group: Group, *names: str) -> Group:
     """A group with some of its options; the others keep their defaults."""
     return group._replace(options=tuple([option for option in group.options if option.name in names]))
 

@@ -119,7 +119,7 @@ REPORT = Group(
 
 
 class OutputOptions(NamedTuple):
-    """Format and file of the output; None: chosen by the terminal or the file, and standard output."""
+    """Output; ``format`` None: by the terminal or the ending of ``file``; ``file`` None: standard output."""
 
     format: str | None = None
     file: str | None = None
@@ -147,7 +147,9 @@ def output_options(*formats: str) -> Group:
         return OutputOptions(format or (format_of(file, formats) if file else None), file)
 
     default = "rich on a terminal, else text" if "rich" in formats else f"else {formats[0]}"
-    default = f"as FILE ends, {default}" if any(FORMATS[name].endings for name in formats[1:]) else formats[0]
+    default = (
+        f"from the ending of FILE, {default}" if any(FORMATS[name].endings for name in formats[1:]) else formats[0]
+    )
     return Group("output", make, (choice("--format", formats, f"Output format (default: {default})."), OUTPUT))
 
 
@@ -205,7 +207,7 @@ def load(target: str, design: DesignOptions, console: Console) -> Graph:
     return loading.load(target, design.settings(), console.read_input() if target == "-" else None, console.folder)
 
 
-def refuse_input_twice(*targets: str) -> None:
+def require_single_stdin(*targets: str) -> None:
     """Raises ValueProblem if more than one target is standard input."""
     if targets.count("-") > 1:
         raise ValueProblem("standard input can be read once, but both targets are '-'", code="usage")

@@ -54,7 +54,7 @@ def run(call: Call, console: Console) -> None:
 
     chosen = call.output.format or "svg"
     if chosen == "png" and not console.takes_bytes:
-        raise ValueProblem("a picture in a document is SVG", code="usage", hint="--output NAME.svg")
+        raise ValueProblem("pictures in documents must be SVG", code="usage", hint="--output NAME.svg")
     if call.output.file is None or (chosen == "png" and call.output.to_stdout):
         console.refuse_terminal("a drawing", f"net.{chosen}")
     if call.kind in OVER_TIME:
@@ -81,7 +81,7 @@ def _refuse_training_options(options: Options) -> None:
     for option in MEMORY.options:
         if getattr(options, option.name) != getattr(defaults, option.name):
             hint = f"add --kind {' or --kind '.join(OVER_TIME)}"
-            raise ValueProblem(f"{option.flag} is for a drawing over time", code="usage", hint=hint)
+            raise ValueProblem(f"{option.flag} only applies to drawings over time", code="usage", hint=hint)
 
 
 COMMAND = Command(

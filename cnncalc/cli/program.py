@@ -34,12 +34,12 @@ def run(arguments: Sequence[str], console: Console | None = None) -> int:
     except CnncalcError as error:
         console.print_error(str(error if isinstance(error, DesignError) else error.problem()))
         return WRONG
-    except Exception as error:  # noqa: BLE001  # the only place that catches all: users see no traceback
+    except Exception as error:  # noqa: BLE001  # top level: reports any error without a traceback
         if is_debugging and sys.stderr is not None:
             from traceback import print_exception
 
             print_exception(error, file=sys.stderr)
-        again = "" if is_debugging else "; --debug shows where"
+        again = "" if is_debugging else "; --debug shows the traceback"
         console.print_error(str(internal_problem(error, f"please report it with the command{again}")))
         return INTERNAL
 
@@ -61,4 +61,4 @@ def perform(words: Sequence[str], console: Console) -> int:
 def internal_problem(error: Exception, request: str) -> Problem:
     """An error of cnncalc itself in one line."""
     words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return Problem("internal", f"{words} (an error of cnncalc itself: {request})")
+    return Problem("internal", f"{words} (internal error: {request})")

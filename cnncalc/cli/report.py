@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Group, format_of
 from cnncalc.cli.memory import MEMORY
-from cnncalc.cli.options import DESIGN, OUTPUT, UNITS, OutputOptions, load, refuse_input_twice
+from cnncalc.cli.options import DESIGN, OUTPUT, UNITS, OutputOptions, load, require_single_stdin
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.records import NamedTuple
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from cnncalc.memory.curve import Curve
     from cnncalc.memory.report import MemoryReport, Options
 
-HELP = """Writes everything about TARGET as one self-contained page of HTML: a summary, drawings, the table to sort,
-search and fold, memory for every batch and optimizer, budgets and findings, and the conventions of every figure.
+HELP = """Writes everything about TARGET as one self-contained page of HTML: a summary, drawings, a table that can be
+sorted, searched and folded, memory for every batch and optimizer, budgets and findings, and the conventions of every
+figure.
 
 With AFTER the page compares two nets.
 
@@ -79,12 +80,12 @@ def _targets(call: Call, console: Console) -> tuple[str, ...]:
     check_options(call.memory)
     if call.memory.checkpoint == "best":
         raise ValueProblem(
-            "--checkpoint best chooses anew for every batch, but the page works out every batch with the same choice",
+            "--checkpoint best depends on the batch, but the page uses the same segments for every batch",
             code="usage",
             hint="--checkpoint blocks, stages, sqrt, or names of blocks",
         )
     targets = (call.target,) if call.after is None else (call.target, call.after)
-    refuse_input_twice(*targets)
+    require_single_stdin(*targets)
     return targets
 
 
@@ -129,14 +130,14 @@ def checked(target: str, report: Report, settings: Settings, options: CheckOptio
 
 
 def texts_of(report: Report) -> list[tuple[str, str]]:
-    """The text of the design as written and as understood, each with a title."""
+    """The text of the design as written and as parsed, each with a title."""
     from cnncalc.language.writer import as_pattern
 
     texts = []
     span = next((row.span for row in report.layers if row.span is not None), None)
     if span is not None:
         texts.append((f"As written: {span.source.name}", span.source.text))
-    return [*texts, ("As understood, as one pattern", as_pattern(report.resolved))]
+    return [*texts, ("As parsed, as one pattern", as_pattern(report.resolved))]
 
 
 COMMAND = Command(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Command, Option
-from cnncalc.cli.memory import MEMORY, report_options, some_of
+from cnncalc.cli.memory import MEMORY, report_options, subset_of
 from cnncalc.cli.options import DESIGN, DTYPE, NOTATION, analyze, output_options
 from cnncalc.records import NamedTuple
 
@@ -101,7 +101,7 @@ COMMAND = Command(
     run,
     (
         Option("--layer", "layer", "Number of this layer (default: of the whole net).", "NAME"),
-        MEMORY._replace(options=(*some_of(MEMORY, "batch", "optimizer", "profile").options, DTYPE)),
+        MEMORY._replace(options=(*subset_of(MEMORY, "batch", "optimizer", "profile").options, DTYPE)),
         DESIGN,
         NOTATION,
         output_options("text", "json"),

@@ -37,7 +37,7 @@ Examples:
 QUIET_SECONDS = 1.0
 """Seconds before progress is shown."""
 
-WORTH_SAYING = 1 << 30
+ANNOUNCED_BYTES = 1 << 30
 """A run that needs more bytes prints a message first, on a terminal."""
 
 
@@ -72,12 +72,12 @@ def run(call: Call, console: Console) -> int:
         raise ValueProblem("--optimizer needs a training step", code="usage", hint="add --train")
     report = analyze(call.target, call.design, ReportOptions(call.batch, call.dtype), console)
     progress = Progress(console.progress_stream(), len(report.layers))
-    document, agrees = (_trained if call.train else _run_forward)(report, call, console, progress)
+    document, agrees = (_run_training if call.train else _run_forward)(report, call, console, progress)
     console.write_document(document, call.output)
     return DONE if agrees else FAILED
 
 
-def _trained(report: Report, call: Call, console: Console, progress: Progress) -> tuple[Document, bool]:
+def _run_training(report: Report, call: Call, console: Console, progress: Progress) -> tuple[Document, bool]:
     """The comparison of two training steps, and whether all numbers agree."""
     from cnncalc.run.verify_training import verify_training
     from cnncalc.views.verification import training_document
@@ -93,7 +93,7 @@ def _run_forward(report: Report, call: Call, console: Console, progress: Progres
     from cnncalc.views.verification import verification_document
 
     needed = needed_bytes(report)
-    if progress.stream is not None and needed > WORTH_SAYING:
+    if progress.stream is not None and needed > ANNOUNCED_BYTES:
         console.print_error(f"the run needs about {format_bytes(needed, call.units)} of memory")
     with progress as show:
         found = verify(report, seed=call.seed, progress=show)
@@ -114,7 +114,7 @@ class Progress:
         return None if self.stream is None else self._show
 
     def _show(self, step: str, index: int, name: str) -> None:
-        """Shows the layer of that index, once the run takes a while."""
+        """Shows the layer of that index, after QUIET_SECONDS."""
         if self.stream is not None and time.monotonic() - self.start > QUIET_SECONDS:
             ascii_name = name.encode("ascii", "backslashreplace").decode()
             line = f"{step}: layer {index + 1} of {self.layers}, {ascii_name}"[:76]

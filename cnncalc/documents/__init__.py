@@ -1,4 +1,4 @@
-"""Documents with markers, which are filled with the output of calls of cnncalc. Text in, text out."""
+"""Documents with markers, which are filled with the output of calls of cnncalc. Works on strings; no file access."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Blocks:
         """The leaves that may hold comments, in the order of the text."""
         for start, end, _ in lines_of(self.text):
             place = _continued(self.text, start, end, self.containers)
-            if self._goes_on(place, end):
+            if self._continues_block(place, end):
                 continue
             further: Place | None = place
             while further is not None:
@@ -101,7 +101,7 @@ class Blocks:
         self._close_html()
         return self.leaves
 
-    def _goes_on(self, place: Place, end: int) -> bool:
+    def _continues_block(self, place: Place, end: int) -> bool:
         """Whether the line belongs to an open block of code or HTML."""
         is_inside = place.matched == len(self.containers)
         if self.fence:
@@ -232,7 +232,7 @@ def _cells(row: str) -> int:
 
 
 def _blanks(text: str, at: int, column: int, end: int) -> tuple[int, int]:
-    """Offset and column of the first character that is no blank."""
+    """Offset and column of the first character that is not a blank."""
     while at < end:
         if text[at] == " ":
             column += 1

@@ -24,7 +24,7 @@ Step = tuple[Tag, int, int, int, int]
 
 
 class _Matcher(SequenceMatcher[str]):
-    """Groups given steps in the way of difflib."""
+    """Groups precomputed opcodes as difflib does."""
 
     def __init__(self, steps: list[Step]) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cnncalc.documents.marker import Answer, Picture
 
 RAW = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
-"""Elements with text content, in which a browser finds no comments. ``pre`` is none of them: there a document that
+"""Elements with text content, in which a browser finds no comments. ``pre`` is not one of them: in it, a document that
 shows a marker has to write ``&lt;!--``."""
 
 TAG = re.compile(r"</?([A-Za-z][^\s/>]*)")

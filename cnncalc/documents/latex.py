@@ -56,7 +56,7 @@ def comments(text: str) -> Iterator[Comment]:
 def picture(picture: Picture) -> list[str]:
     """A graphic, with a note that LaTeX needs another format of it."""
     return [
-        f"% LaTeX reads no SVG: {picture.path} has to lie there as PDF or PNG as well.",
+        f"% LaTeX cannot include SVG: convert {picture.path} to PDF or PNG.",
         rf"\includegraphics[width=\linewidth]{{{picture.path.removesuffix('.svg')}}}",
     ]
 
@@ -69,7 +69,7 @@ def markup(answer: Answer, indent: str) -> list[str]:
 def listing(answer: Answer, indent: str) -> list[str]:
     """Verbatim text, whose lines have no indent, since LaTeX would show it."""
     if r"\end{verbatim}" in answer.text:
-        raise ValueError(r"\end{verbatim} cannot stand in verbatim text")
+        raise ValueError(r"\end{verbatim} is not allowed in verbatim text")
     return [rf"{indent}\begin{{verbatim}}", *answer.lines, r"\end{verbatim}"]
 
 

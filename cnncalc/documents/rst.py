@@ -44,7 +44,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.opaque = -1
-        """Lines indented more than this are not read; -1: all are."""
+        """Lines with a larger indent are skipped; -1: none are."""
         self.literal: int | None = None
         """The indent of a paragraph that ended in ``::``, until its block begins."""
         self.quote = ""

@@ -25,7 +25,7 @@ SPELLING = re.compile(
 """A comment that may be a marker: ``cnncalc: CALL`` or ``/cnncalc``."""
 
 LIKENESS = 0.75
-"""The least ratio of difflib at which a word counts as a misspelt ``cnncalc``."""
+"""Minimum difflib ratio at which a word counts as a misspelt ``cnncalc``."""
 
 
 class Scan(NamedTuple):
@@ -94,14 +94,14 @@ class _Pairing:
                 at = comment.inner_start + found.start("rest")
                 self._begin(comment, Span(self.source, at, at + max(1, len(found["rest"]))) if found["rest"] else span)
                 return
-        self._doubt(found, span)
+        self._check_spelling(found, span)
 
     def _span(self, comment: Comment) -> Span:
         """The first line of a comment."""
         line_end = self.source.text.find("\n", comment.start, comment.end)
         return Span(self.source, comment.start, comment.end if line_end < 0 else line_end)
 
-    def _doubt(self, found: re.Match[str], span: Span) -> None:
+    def _check_spelling(self, found: re.Match[str], span: Span) -> None:
         """Reports a comment that looks like a misspelt marker."""
         from difflib import SequenceMatcher
 

@@ -62,7 +62,7 @@ def update(text: str, found: Scan, bodies: Sequence[str], syntax: str, commands:
     new = "".join([*parts, text[at:]])
     wrong = _first_difference(found, scan(found.source.name, new, syntax, commands), places)
     if wrong is not None:
-        message = "the output of this call would be read as part of the document and hide its markers"
+        message = "the output of this call contains text that would hide markers of the document"
         return Update(text, (), Problem("unfit-output", message, wrong))
     return Update(new, changes)
 

@@ -39,9 +39,9 @@ def draw(
 ) -> str:
     """One drawing as SVG text; the same net always gives the same text.
 
-    ``memory``, made with ``logs=True``, is needed for training and inference. ``width`` is in pixels; ``depth`` sums by
-    block, so many dots deep. Raises ValueProblem for an unknown kind, a width outside the limits, and a memory report
-    without events.
+    ``memory``, made with ``logs=True``, is needed for training and inference. ``width`` is in pixels; ``depth`` is the
+    nesting level at which layers are summed by block. Raises ValueProblem for an unknown kind, a width outside the
+    limits, and a memory report without events.
     """
     if kind not in KINDS:
         known = ", ".join(KINDS)

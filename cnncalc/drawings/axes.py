@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 TICK_SIZE = 10
 """Font size of an axis."""
-TURNED_PITCH = 12.5
-"""Least distance of names that read upward."""
+VERTICAL_PITCH = 12.5
+"""Minimum distance of names that read upward."""
 MOST_NAMES = 60
 """The most names on an axis that has no room for all."""
 LONGEST_NAME = 88.0
@@ -88,7 +88,7 @@ class Stretch(NamedTuple):
 
 
 def gathered(stretches: Sequence[Stretch], depth: int) -> list[Stretch]:
-    """The stretches with those of one block, so many dots deep, joined."""
+    """The stretches, with those of one block at nesting level ``depth`` joined."""
     found: list[Stretch] = []
     for start, end, name, is_block in stretches:
         head = ".".join(name.split(".", depth)[:depth])
@@ -101,13 +101,13 @@ def gathered(stretches: Sequence[Stretch], depth: int) -> list[Stretch]:
 
 
 def name_axis(canvas: Canvas, stretches: Sequence[Stretch], y: float) -> float:
-    """Writes the names below ``y``; gives the lower end of them.
+    """Writes the names below ``y``; returns their lower end.
 
     All layers are named if there is room, reading upward if necessary; else all blocks; else the widest blocks.
     """
     if not stretches:
         return y
-    room = (stretches[-1].end - stretches[0].start) / TURNED_PITCH
+    room = (stretches[-1].end - stretches[0].start) / VERTICAL_PITCH
     for depth in range(max(stretch.name.count(".") for stretch in stretches) + 1, 0, -1):
         parts = gathered(stretches, depth)
         if len(parts) > room:
@@ -119,13 +119,13 @@ def name_axis(canvas: Canvas, stretches: Sequence[Stretch], y: float) -> float:
                 canvas.text((part.start + part.end) / 2, y + 14, name, "tick", "muted", anchor="middle")
             _borders(canvas, parts, y)
             return y + 18
-        if min(part.end - part.start for part in parts) >= TURNED_PITCH:
+        if min(part.end - part.start for part in parts) >= VERTICAL_PITCH:
             longest = 0.0
             for part, name in zip(parts, names, strict=True):
                 brief = cut(name, TICK_SIZE, LONGEST_NAME)
                 longest = max(longest, width_of(brief, TICK_SIZE))
                 middle = (part.start + part.end) / 2
-                canvas.text(middle + 3.5, y + 7, brief, "tick", "muted", anchor="end", turned=True, full=name)
+                canvas.text(middle + 3.5, y + 7, brief, "tick", "muted", anchor="end", rotated=True, full=name)
             _borders(canvas, parts, y)
             return y + 8 + longest
     return _some_names(canvas, gathered(stretches, 1), y)

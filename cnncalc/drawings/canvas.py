@@ -1,4 +1,4 @@
-"""A canvas that becomes one SVG: shapes, escaped texts, styles for a light and a dark ground."""
+"""A canvas that becomes one SVG: shapes, escaped texts, styles for a light and a dark background."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ISOLATED = re.compile(f"[{RIGHT_TO_LEFT}]")
 
 
 def shown(text: str) -> str:
-    """Text of a user, with control characters as escapes and text from right to left isolated."""
+    """Text of a user, with control characters as escapes and right-to-left text isolated."""
     text = visible(text)
     return f"\u2068{text}\u2069" if _ISOLATED.search(text) else text
 
@@ -45,7 +45,7 @@ def number(value: float) -> str:
 class Canvas:
     """Collects the elements of one drawing from top to bottom; ``y`` is the lower end of what is drawn.
 
-    ``width`` is in pixels. The class of an element says what it is; :mod:`cnncalc.drawings.palette` has the styles.
+    ``width`` is in pixels. The CSS class of an element names its role; :mod:`cnncalc.drawings.palette` has the styles.
     """
 
     def __init__(self, kind: str, net: str, width: float) -> None:
@@ -77,14 +77,14 @@ class Canvas:
         colour: str = "ink",
         *,
         anchor: str = "start",
-        turned: bool = False,
+        rotated: bool = False,
         full: str | None = None,
         more: str = "",
         over_lines: bool = False,
     ) -> None:
-        """Draws one line of text with its base line at ``y``; ``turned``: it reads upward. ``full`` is its tool tip.
+        """Draws one line of text with its base line at ``y``; ``rotated``: it reads upward. ``full`` is its tool tip.
 
-        ``over_lines`` draws an outline in the colour of the ground, which keeps lines away from the letters.
+        ``over_lines`` draws an outline in the colour of the background, which keeps lines away from the letters.
         """
         self.used.update((font, colour))
         if over_lines:
@@ -93,7 +93,7 @@ class Canvas:
         where = f'x="{number(x)}" y="{number(y)}"'
         if anchor != "start":
             where += f' text-anchor="{anchor}"'
-        if turned:
+        if rotated:
             where += f' transform="rotate(-90 {number(x)} {number(y)})"'
         tip = f"<title>{escaped(full)}</title>" if full is not None and full != text else ""
         self.parts.append(f'<text class="{font} {colour}" {where}{more}>{tip}{escaped(text)}</text>')
@@ -167,7 +167,7 @@ class Canvas:
         self.used.update((name, "stripe"))
         return f' style="fill:url(#{PREFIX}-{name})"'
 
-    # the whole
+    # output
 
     def svg(self, title: str, description: str) -> str:
         """The drawing as one string, always the same for the same elements; its ids are unique to it."""

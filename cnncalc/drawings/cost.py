@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.drawings.axes import TURNED_PITCH, Stretch, byte_ticks, count_ticks, draw_value_axis, name_axis
+from cnncalc.drawings.axes import VERTICAL_PITCH, Stretch, byte_ticks, count_ticks, draw_value_axis, name_axis
 from cnncalc.drawings.canvas import Canvas, number, shown
 from cnncalc.formats.notation import UNIT_RULES
 from cnncalc.records import NamedTuple
@@ -52,9 +52,9 @@ class Axis(NamedTuple):
     pitch: float
 
     @property
-    def are_named(self) -> bool:
+    def has_names(self) -> bool:
         """Whether there is room for the name of each row."""
-        return self.pitch >= TURNED_PITCH
+        return self.pitch >= VERTICAL_PITCH
 
     def spans(self) -> list[tuple[float, float]]:
         """Start and end of each row."""
@@ -141,7 +141,7 @@ def _draw_chart(canvas: Canvas, chart: Chart, axis: Axis) -> None:
 
 
 def _draw_bars(canvas: Canvas, chart: Chart, axis: Axis, base: float, scale: float) -> list[tuple[float, float, float]]:
-    """Draws a bar with a tool tip for each row; gives left end, right end and top of each."""
+    """Draws a bar with a tool tip for each row; returns left end, right end and top of each."""
     width = min(WIDEST_BAR, axis.pitch * 0.72)
     boxes = []
     for (start, end), row, value in zip(axis.spans(), axis.rows, chart.values, strict=True):
@@ -193,7 +193,7 @@ class Bars(NamedTuple):
 class _Labels:
     """Writes the values of the largest bars where they cover no bar and no other label.
 
-    A bar that the axis does not name has its name in its label; of those with equal values the first is labelled.
+    A bar that the axis does not name has its name in its label; of bars with equal values only the first is labelled.
     """
 
     def __init__(
@@ -216,7 +216,7 @@ class _Labels:
             value = values[bars.first]
             if len(self.taken) == MOST_LABELS or value * LABEL_RATIO < values[ranked[0].first] or not value:
                 break
-            if (self.axis.are_named or value not in written) and self._write(bars, value):
+            if (self.axis.has_names or value not in written) and self._write(bars, value):
                 written.add(value)
 
     def _bars(self) -> list[Bars]:
@@ -224,7 +224,7 @@ class _Labels:
         values = self.chart.values
         found: list[Bars] = []
         for place, (left, right, top) in enumerate(self.boxes):
-            if self.axis.are_named and found and values[found[-1].first] == values[place]:
+            if self.axis.has_names and found and values[found[-1].first] == values[place]:
                 found[-1] = found[-1]._replace(number=found[-1].number + 1, right=right)
             else:
                 found.append(Bars(place, 1, left, right, top))
@@ -235,7 +235,7 @@ class _Labels:
         canvas, text = self.canvas, self.chart.text(value)
         share = percent(value, self.chart.total)
         lines = text, f"{share} each" if bars.number > 1 else share
-        if not self.axis.are_named:
+        if not self.axis.has_names:
             lines = shown(self.axis.rows[bars.first].name), f"{text}, {share}"
         half = max(canvas.room(lines[0], "strong"), canvas.room(lines[1])) / 2
         for middle, bottom in self._places(bars, half):
@@ -260,7 +260,7 @@ class _Labels:
             return []
         centre = min(max((bars.left + bars.right) / 2, left + 2 + half), right - 2 - half)
         places = [(x, bars.top - 5) for x in (centre, bars.left + half, bars.right - half)]
-        if not self.axis.are_named:
+        if not self.axis.has_names:
             places += [(bars.right + 5 + half, bars.top + 22), (bars.left - 5 - half, bars.top + 22)]
         return [
             (x, bottom)

@@ -18,9 +18,9 @@ MOST_RANKS = 60
 
 
 class Limits(NamedTuple):
-    """The largest size of a drawing that shows every part, repeats once, and the coarsest blocks.
+    """Maximum sizes of a drawing: with every part, with repeats drawn once, and with the coarsest blocks.
 
-    ``size`` gives the size of one cell.
+    ``size`` returns the size of one cell.
     """
 
     size: Callable[[Routing], int]

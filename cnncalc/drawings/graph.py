@@ -49,7 +49,7 @@ class _Drawing:
         self.top = canvas.y
         self.nodes: list[tuple[Box, float, float]] = []  # with the middle and the upper end
         self.has_hidden = False
-        """Whether a volume is not written for lack of room."""
+        """Whether a volume label was omitted for lack of room."""
 
     def draw(self) -> None:
         """Draws all columns side by side."""
@@ -84,7 +84,7 @@ class _Drawing:
         self.canvas.path(rounded_path(points, ROUND), "arrow")
 
     def _draw_group(self, group: Group, axis: float, y: float) -> float:
-        """Draws a run from ``y`` on; gives its lower end."""
+        """Draws a run from ``y`` on; returns its lower end."""
         canvas = self.canvas
         if group.is_framed:
             (left, right), top = group.reach, y + STEM + 1

@@ -26,11 +26,11 @@ STEM = 15.0
 BEND = 20.0
 """Height of the gap below the stem where an arrow crosses to another track."""
 STRAIGHT = 8.0
-"""Height of the same gap where there is one track."""
+"""Height of that gap if there is only one track."""
 TRACK_GAP = 7.0
 """The gap between two nodes side by side."""
 CHANNEL = 8.0
-"""The distance of two arcs beside each other."""
+"""The distance of two adjacent arcs."""
 FRAME = (16.0, 20.0, 9.0)
 """The frame of a repeated run."""
 PADDING = 3.0
@@ -42,8 +42,8 @@ NARROWEST = 14.0
 COLUMN_GAP = 12.0
 """The gap between two columns of the page."""
 ASPECT = 1.25
-"""The wanted ratio of the height of a page to its width."""
-WORTH_A_COLUMN = 0.75
+"""Target ratio of page height to width."""
+COLUMN_GAIN = 0.75
 """More columns are used only if they reduce the height to this share."""
 
 
@@ -119,7 +119,7 @@ def _columns(groups: Sequence[Group], room: float) -> list[list[Group]]:
         columns = evenly_filled(groups, whole, count)
         width = sum([sum(reach_of(column)) for column in columns]) + COLUMN_GAP * (len(columns) - 1)
         highest = max([sum([group.length for group in column]) for column in columns])
-        if width <= room and highest <= WORTH_A_COLUMN * whole:
+        if width <= room and highest <= COLUMN_GAIN * whole:
             return columns
     return [list(groups)]
 

@@ -21,7 +21,7 @@ LABEL_SIZE = 10
 
 
 class Box(NamedTuple):
-    """A part with its label and its size in pixels; ``back`` is its extent to the back, to the right and up alike.
+    """A part with its label and its size in pixels; ``back`` is the offset to the back, both right and up.
 
     ``label_width`` is the room of the label from the left end of the box; 0 where the label is centred.
     """
@@ -123,7 +123,7 @@ def spans(sizes: Sequence[float], gap: float, start: float) -> list[tuple[float,
 def evenly_filled(groups: Sequence[Group], limit: float, count: int | None = None) -> list[list[Group]]:
     """The groups in rows or columns of about equal length: in at most ``count``, or in as few as ``limit`` allows.
 
-    ``limit`` is a length that suffices.
+    ``limit`` is an upper bound of the length.
     """
     lengths = [group.length for group in groups]
     count = len(_starts(lengths, limit)) if count is None else count
@@ -136,7 +136,7 @@ def evenly_filled(groups: Sequence[Group], limit: float, count: int | None = Non
 
 
 def _starts(lengths: Sequence[float], limit: float) -> list[int]:
-    """The index of the first item of each line no longer than ``limit``, as words are broken into lines."""
+    """The index of the first item of each line no longer than ``limit``, with greedy line breaking."""
     starts = [0]
     used = 0.0
     for place, length in enumerate(lengths):

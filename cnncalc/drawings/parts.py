@@ -49,7 +49,7 @@ class Part(NamedTuple):
 class _Group:
     """Parts that are joined to one, by index; ``main`` is the one whose volume is drawn.
 
-    ``block`` is the name of a block. ``is_open``: all of it is drawn with another layer, which is still to come.
+    ``block`` is the name of a block. ``is_open``: all of it is drawn with another layer, which has not been added yet.
     """
 
     def __init__(self, members: list[int], main: int, block: str | None, *, is_open: bool = False) -> None:
@@ -66,7 +66,7 @@ class _Group:
 
 
 def parts_of(report: Report, depth: int | None = None) -> list[Part]:
-    """The parts in topological order; with ``depth`` each block that many dots deep is one part."""
+    """The parts in topological order; with ``depth`` each block at that nesting level is one part."""
     rows, readers = report.layers, report.graph.readers
     owner: list[_Group] = []
     groups: list[_Group] = []

@@ -80,7 +80,7 @@ def routing_of(parts: Sequence[Part], cell: Cell) -> Routing:
 
 
 def _tracks(parts: Sequence[Part], cell: Cell, ranks: dict[int, int]) -> dict[int, int]:
-    """The track of each part but the last: that of the input which it continues, else the first free one."""
+    """The track of each part except the last: that of an input, or the first free one."""
     tracks: dict[int, int] = {}
     ends: list[int] = []  # the last part of each track so far
     until: list[int] = []  # the rank up to which each track is taken, the edge to the next part included
@@ -105,7 +105,7 @@ def _tracks(parts: Sequence[Part], cell: Cell, ranks: dict[int, int]) -> dict[in
 
 
 def _routes(parts: Sequence[Part], cell: Cell, ranks: dict[int, int], tracks: dict[int, int]) -> tuple[Route, ...]:
-    """The routes of all edges; those that find no free track become arcs."""
+    """The routes of all edges; edges without a free track become arcs."""
     taken: dict[int | None, list[int]] = {}
     for index, track in tracks.items():
         taken.setdefault(track, []).append(ranks[index])

@@ -68,7 +68,7 @@ def inference_samples(memory: MemoryReport) -> list[Sample]:
 def _samples(memory: MemoryReport, events: Sequence[Event], base: tuple[int, int, int]) -> list[Sample]:
     if memory.options.profile == "notes":
         raise ValueProblem(
-            "the rule of the notes says nothing about memory over time",
+            "profile notes has no memory over time",
             code="usage",
             hint="draw it with another profile, such as torch-cuda or ideal",
         )

@@ -28,7 +28,7 @@ HEADROOM = 26.0
 BAND = 17.0
 """Height of the band that names the phases."""
 STEP_SHARE = 0.035
-"""The least share of the width for the optimizer's step."""
+"""Minimum share of the width for the optimizer step."""
 WORKING = (4, 5)
 """The categories that change with every operation: activations and transient."""
 SMALL_PART = 0.4
@@ -135,7 +135,7 @@ class _Timeline:
         return [Stretch(ends[i], ends[end], names[i]) for i, end in zip(first, [*first[1:], len(names)], strict=True)]
 
     def _stretches(self, depth: int | None) -> list[Stretch]:
-        """The layers at work, or the blocks."""
+        """The running layers, or their blocks."""
         names = [sample.name for sample in self.samples]
         if depth is not None:
             names = [".".join(name.split(".")[:depth]) for name in names]
@@ -167,7 +167,7 @@ class _Timeline:
         self._draw_chart(places, self.working, ticks, PANEL_BELOW)
 
     def _draw_chart(self, places: Sequence[int], highest: int, ticks: Sequence[Tick], height: float) -> float:
-        """Draws stacked areas with their axis below everything that is drawn already; gives the pixels per byte."""
+        """Draws stacked areas with their axis below everything that is drawn already; returns the pixels per byte."""
         canvas = self.canvas
         base = canvas.y + height
         scale = height / highest if highest else 0.0
@@ -201,7 +201,7 @@ class _Timeline:
         self.canvas.path(f"{upper}{lower}H{first[0]}Z", name, _fill(self.canvas, name))
 
     def _draw_peak(self, y: float) -> None:
-        """Draws a dot at the highest sample, its value above it."""
+        """Draws a dot at the highest sample, with its value above it."""
         canvas = self.canvas
         text = f"peak {format_bytes(self.peak.peak_bytes, self.units)} at {shown(self.peak.peak_at)}"
         place = max(range(len(self.samples)), key=lambda i: self.samples[i].total)
@@ -235,14 +235,14 @@ class _Timeline:
 
     def _note(self) -> str:
         profile = self.memory.options.profile
-        whose = {"numpy": "arrays of the NumPy run", "ideal": "an ideal implementation"}.get(
+        subject = {"numpy": "arrays of the NumPy run", "ideal": "an ideal implementation"}.get(
             profile, f"live tensors in PyTorch ({profile})"
         )
         operations = plural(len(self.samples) - self.is_training, "operation")
         has_transient = any(sample.bytes[-1] for sample in self.samples)
         is_recomputed = any(sample.phase == "recompute" for sample in self.samples)
         lines = [
-            f"Bytes ({UNIT_RULES[self.units]}) of {whose}, in the order of {operations}.",
+            f"Bytes ({UNIT_RULES[self.units]}) of {subject}, in the order of {operations}.",
             f"Transient: {'gradients of activations, ' if self.is_training else ''}temporaries."
             if has_transient
             else "",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LIMITS = Limits(lambda routing: routing.length, whole=60, folded=60, coarsest=160)
 """The most columns of blocks."""
 BACK = 0.28
-"""Width is drawn to the back: so far to the right and so far up, as a share of its length at full scale."""
+"""Oblique projection: width is drawn to the back, offset right and up by this share of its length."""
 TALLEST = 150.0
 """Height of the tallest block in pixels, its extent to the back included."""
 BAR = 9.0
@@ -32,7 +32,7 @@ LONGEST_LABEL = 100.0
 TALLEST_ROW = 640.0
 """Blocks are drawn smaller where a row with branches would be taller."""
 WIDEST_GAP = 34.0
-"""The gap between two blocks where there is room to spare."""
+"""Maximum gap between two blocks."""
 BRANCH_GAP = 26.0
 """The gap between two columns of branches, with room for the curves."""
 TRACK_GAP = 12.0
@@ -69,7 +69,7 @@ class Form(NamedTuple):
 
 
 FORMS = (Form(15.0, 2), Form(9.0, 2), Form(8.0, 1), Form(5.0, 1))
-"""From roomy to narrow."""
+"""From widest to narrowest."""
 ONE_ROW = ((FORMS[0], 1.0), (FORMS[1], 1.0), (FORMS[2], 1.0), (FORMS[2], 0.8), (FORMS[2], 0.65), (FORMS[3], 0.45))
 """Forms and factors of the scale to try in order to draw all blocks in one row."""
 

@@ -158,7 +158,7 @@ class _Row:
         return kernel[0] * space, kernel[1] * space * BACK
 
     def _draw_window(self, window: tuple[float, float], target: float) -> None:
-        """Draws the window on the side of the previous block, and two lines to the block that it makes."""
+        """Draws the window on the side of the previous block, and two lines to the output block."""
         assert self.before is not None
         canvas, (box, left) = self.canvas, self.before
         high, wide = window
@@ -216,12 +216,12 @@ def _draw_label(canvas: Canvas, box: Box, left: float, y: float) -> None:
         at = [(middle, low + 11.5), (middle, low + 23.5)]
     for line, colour, (x, top) in zip(box.lines, ("ink", "muted"), at, strict=False):
         if box.is_upward:
-            canvas.text(x, top, line, "tick", colour, anchor="end", turned=True)
+            canvas.text(x, top, line, "tick", colour, anchor="end", rotated=True)
         else:
             canvas.text(x, top, line, "tick", colour, anchor="middle", over_lines=True)
 
 
-# Words
+# Texts
 
 
 def _draw_rulers(canvas: Canvas, plan: Plan) -> None:
@@ -254,7 +254,8 @@ def _note(plan: Plan) -> str:
     parts, count = plan.detail.parts, plan.left_out
     back = f"{round(BACK * 100)} %"
     lines = [
-        f"Height x width x depth of one image: height upward, width to the back ({back} of it), depth to the right.",
+        f"Height x width x depth of one image: height upward, width to the back (at {back} of its length), "
+        "depth to the right.",
         "1x1xN is a bar, N high." if any(part.volume.is_point for part in parts) else "",
         "Crops between a fork and a merge are labels on their arrows." if plan.detail.edge_labels else "",
         *notes_on_parts(parts, plan.detail.runs),

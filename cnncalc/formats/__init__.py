@@ -16,8 +16,8 @@ class Format(NamedTuple):
     ``writer`` is the module that writes documents in it, with a function ``write(document, page)``; ``check_writer``
     the one that writes the result of ``check``, with ``write(result)``. Modules are imported when first used.
     ``endings`` are those of its files, the usual one first. ``markup_in`` are the document syntaxes in which its text
-    is markup; other syntaxes show it as a listing unless they have a rule for it. ``is_exact``: it is for programs, so
-    numbers are integers and tables have all columns. ``is_ascii``: bars are drawn in ASCII. ``is_picture``: only
+    is markup; other syntaxes show it as a listing unless they have a rule for it. ``is_exact``: it is machine-readable:
+    numbers are integers, tables have all columns. ``is_ascii``: bars are drawn in ASCII. ``is_picture``: only
     ``plot`` writes it. ``needs_terminal``: it has colours and boxes.
     """
 
@@ -50,7 +50,7 @@ _FORMATS = (
     Format("sarif", check_writer="cnncalc.formats.check.sarif", endings=("sarif",)),
     Format("junit", check_writer="cnncalc.formats.check.junit"),
     Format("yaml", endings=("yaml", "yml")),
-    Format("line"),  # a single line of words, for a sentence
+    Format("line"),  # one line of text, to be embedded in a sentence
     Format("svg", endings=("svg",), markup_in=("html", "markdown"), is_picture=True),
     Format("png", endings=("png",), is_picture=True),
 )  # fmt: skip
@@ -59,7 +59,7 @@ FORMATS = {each.name: each for each in _FORMATS}
 """Every output format by its name."""
 
 FOREIGN_ENDINGS = ("jpg", "jpeg", "gif", "webp", "pdf", "ps", "eps", "docx", "odt", "xls", "xlsx", "ods")
-"""Endings of other files that are no plain text; ``--output`` refuses them."""
+"""File endings of other formats that are not plain text; ``--output`` rejects them."""
 
 
 def is_exact(format: str | None) -> bool:

@@ -1,7 +1,7 @@
 r"""LaTeX: a booktabs table for ``\input``.
 
 A table that fits on a page floats and is scaled down to the line width; a longer one breaks across pages. On pages of
-two columns a wide table takes both. Text of users is escaped; letters beyond Latin need LuaLaTeX or XeLaTeX with a
+two columns a wide table takes both. Text of users is escaped; non-Latin letters need LuaLaTeX or XeLaTeX with a
 font that has them.
 """
 
@@ -51,9 +51,9 @@ def write(document: Document, page: Page) -> str:
     is_long = any(len(table.rows) > MOST_ROWS for table in document.tables)
     text = "\n".join(_across_pages(document) if is_long else _float(document))
     needs = r"\usepackage{booktabs} and \usepackage{" + ("longtable" if is_long else "graphicx") + "} in the preamble"
-    head = [f"% Needs {needs}{', and pages of one column' if is_long else ''}."]
+    head = [f"% Needs {needs}{', and a one-column layout' if is_long else ''}."]
     if not LATIN.fullmatch(text):
-        head.append("% Holds letters beyond Latin: LuaLaTeX or XeLaTeX, and a font that has them.")
+        head.append("% Contains non-Latin letters: LuaLaTeX or XeLaTeX, and a font that has them.")
     return "\n".join(head) + "\n" + text + "\n"
 
 

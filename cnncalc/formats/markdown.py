@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cnncalc.formats.document import Document, Page, Paragraph, Table
 
 SPECIAL = re.compile(r"[\\`*_\[<&|~$]")
-"""Special characters within a line. A ``]`` or ``>`` needs no escape, since what opens it has one."""
+"""Special characters within a line. A ``]`` or ``>`` needs no escape, since its opening character is escaped."""
 ENTITIES = {"<": "&lt;", "&": "&amp;", "~": "&#126;", "$": "&#36;"}
 """Characters that Python-Markdown, and so MkDocs, does not let a backslash escape."""
 AT_START = re.compile(r"(?=[#>+=-])|(?<=[0-9])(?=[.)])")

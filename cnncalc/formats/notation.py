@@ -61,4 +61,4 @@ class Notation(NamedTuple):
 
 
 USUAL = Notation()
-"""Units of 1024; numbers short or full, as suits the column."""
+"""Units of 1024; numbers short or full, depending on the column."""

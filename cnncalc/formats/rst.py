@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 SPECIAL = re.compile(
     r"""\\ | [`|]                       # escapes, interpreted text, substitutions
-    | (?<![0-9A-Za-z)\]]) \*           # emphasis begins behind a blank or an opening mark
+    | (?<![0-9A-Za-z)\]]) \*           # emphasis starts after a blank or opening punctuation
     | (?<=\*) \*
     | _ (?![0-9A-Za-z])                # a reference ends a word
     | (?<![0-9A-Za-z]) _               # an inline target begins one
     | : (?=//|:|$|\S*@) | (?<=:) :     # addresses, and '::' before a literal block
-    | @                                # addresses of mail
+    | @                                # mail addresses
     | (?<=www) \.
     | (?<=[A-Za-z]) : (?=[A-Za-z0-9])  # mailto:x and the like
     """,

@@ -32,14 +32,14 @@ def write(document: Document, page: Page) -> str:
     """
     if len(document.table.rows) > MOST_ROWS:
         return text.write(document, page)
-    table, is_shortened = fitted(document.table, page.width)
+    table, is_shortened = fit_table(document.table, page.width)
     file = StringIO()
     console = Console(
         file=file,
         force_terminal=True,
         color_system="standard" if page.colour else None,
         no_color=not page.colour,
-        width=max(page.width or 0, needed(table), needed(document.summary) if document.summary else 0),
+        width=max(page.width or 0, table_width(table), table_width(document.summary) if document.summary else 0),
         legacy_windows=False,
         markup=False,
         highlight=False,
@@ -94,12 +94,12 @@ def _widest(texts: tuple[str, ...]) -> int:
     return max([width_of(visible(text)) for text in texts])
 
 
-def needed(table: Table) -> int:
+def table_width(table: Table) -> int:
     """The width of the table with its box: a blank on both sides of each column, and rules between."""
     return sum(width + 3 for width in widths(table)) + 1
 
 
-def fitted(table: Table, width: int | None) -> tuple[Table, bool]:
+def fit_table(table: Table, width: int | None) -> tuple[Table, bool]:
     """The table with as few columns abbreviated as necessary to fit, and whether any is.
 
     The widest column with short texts is abbreviated first; then optional columns are left out, from the right; then
@@ -109,7 +109,7 @@ def fitted(table: Table, width: int | None) -> tuple[Table, bool]:
     if not table.has_header or not table.rows:
         return table, False
     shortened = False
-    while width is not None and needed(table) > width:
+    while width is not None and table_width(table) > width:
         place = _next_to_shorten(table)
         if place is not None:
             table, shortened = _shortened(table, place), True
@@ -138,9 +138,9 @@ def _next_to_shorten(table: Table) -> int | None:
     places = range(len(taken))
     briefs = [{row[place].brief for row in table.rows} for place in places]
     shorter = [place for place in places if table.columns[place].brief or briefs[place] - {None, ""}]
-    soon = [place for place in shorter if not table.columns[place].last]
-    if soon:
-        return max(soon, key=lambda place: taken[place])
+    candidates = [place for place in shorter if not table.columns[place].last]
+    if candidates:
+        return max(candidates, key=lambda place: taken[place])
     spare = max([place for place in places if briefs[place] == {""}], default=None)
     return max(shorter, default=None) if spare is None else spare
 
@@ -168,17 +168,17 @@ def _without(table: Table, place: int) -> Table:
     )
 
 
-def limits(table: Table, width: int | None) -> list[int] | None:
+def wrapped_widths(table: Table, width: int | None) -> list[int] | None:
     """The width of each column if the widest columns of words are wrapped until the table fits.
 
     None if nothing has to be wrapped, or if that is not enough.
     """
     if width is None:
         return None
-    excess = needed(table) - width
+    excess = table_width(table) - width
     if excess <= 0 or not fits_wrapped(table, width):
         return None
-    taken, least = widths(table), _least(table)
+    taken, least = widths(table), _minimum_widths(table)
     while excess > 0:
         place = max(range(len(taken)), key=lambda place: (taken[place] > least[place], taken[place]))
         taken[place] -= 1
@@ -188,10 +188,10 @@ def limits(table: Table, width: int | None) -> list[int] | None:
 
 def fits_wrapped(table: Table, width: int) -> bool:
     """Whether the table fits if its words are wrapped."""
-    return needed(table) - width <= sum(widths(table)) - sum(_least(table))
+    return table_width(table) - width <= sum(widths(table)) - sum(_minimum_widths(table))
 
 
-def _least(table: Table) -> list[int]:
+def _minimum_widths(table: Table) -> list[int]:
     """The smallest width of each column; numbers are never wrapped."""
     return [
         wide if column.right else min(wide, NARROWEST)
@@ -216,7 +216,7 @@ def wrapped(line: str, width: int) -> list[str]:
 
 def _boxed(table: Table, page: Page) -> RichTable:
     result = RichTable(box=box.ASCII if page.ascii_only else box.ROUNDED, header_style="bold", pad_edge=True)
-    room = limits(table, page.width)
+    room = wrapped_widths(table, page.width)
     for place, column in enumerate(table.columns):
         style = "cyan" if place == 0 else ""
         justify = "right" if column.right else "left"

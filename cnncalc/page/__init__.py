@@ -71,17 +71,17 @@ def comparison_page(
     units: str = "iec",
 ) -> str:
     """The page that compares the second net with the first."""
-    called = [memory._replace(architecture=name) for memory, name in zip(memories, names, strict=True)]
+    renamed = [memory._replace(architecture=name) for memory, name in zip(memories, names, strict=True)]
     document = difference_document(found, names, memories[0].options, notation=Notation(units))
     gallery = Gallery(units)
     parts = [
         ("summary", "Summary", comparison_summary(found, document, names, units)),
-        ("drawings", "Drawings", pairs_section(gallery, called, COMPARED)),
+        ("drawings", "Drawings", pairs_section(gallery, renamed, COMPARED)),
         ("table", "Layers", differences_section(document, names)),
-        ("memory", "Memory", memory_section(called, curves, units)),
+        ("memory", "Memory", memory_section(renamed, curves, units)),
         ("checks", "Budgets", checks_section(outcomes, names, units)),
-        ("conventions", "Conventions", conventions_section(called[0].options, units)),
-        ("assumptions", "Assumptions", assumptions_section(called, units)),
+        ("conventions", "Conventions", conventions_section(renamed[0].options, units)),
+        ("assumptions", "Assumptions", assumptions_section(renamed, units)),
         ("design", "Designs", design_section(texts)),
     ]
     return whole_page(
@@ -89,13 +89,13 @@ def comparison_page(
         heading(names, []),
         [(key, label) for key, label, _ in parts],
         [html for _, _, html in parts],
-        _data(called, curves, units),
+        _data(renamed, curves, units),
         gallery.styles,
     )
 
 
 def _data(memories: Sequence[MemoryReport], curves: Sequence[Curve], units: str) -> dict[str, Any]:
-    """The data that the program of the page reads."""
+    """The data that the script of the page reads."""
     options = memories[0].options
     return {
         "units": units,

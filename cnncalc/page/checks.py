@@ -19,7 +19,7 @@ VERDICTS = {
     "pass": ("good", "passed"),
     "warning": ("warn", "above the warning level"),
     "error": ("bad", "failed"),
-    "no base": ("none", "nothing to compare with"),
+    "no base": ("none", "no base"),
 }
 """Class and words of each verdict on a limit."""
 
@@ -56,7 +56,7 @@ def _limits(outcome: FileResult, units: str) -> str:
 
 
 def _limit(one: LimitResult, units: str, *, has_base: bool) -> list[str]:
-    look, word = VERDICTS[one.verdict]
+    css_class, verdict = VERDICTS[one.verdict]
     cells = [
         text(one.measure.title.replace("_", " ")),
         brief(one.actual, one.measure.unit, units),
@@ -65,13 +65,13 @@ def _limit(one: LimitResult, units: str, *, has_base: bool) -> list[str]:
     ]
     if has_base:
         cells.append(change(one))
-    return [*cells, f'<span class="{look}">{word}</span>']
+    return [*cells, f'<span class="{css_class}">{verdict}</span>']
 
 
 def _finding(finding: Finding, units: str) -> str:
     """A finding: code, message, excerpt, and what to try."""
-    look = "bad" if finding.severity == "error" else "warn"
-    parts = [f'<p><span class="tag {look}">{text(finding.code)}</span> {prose(finding.message)}</p>']
+    css_class = "bad" if finding.severity == "error" else "warn"
+    parts = [f'<p><span class="tag {css_class}">{text(finding.code)}</span> {prose(finding.message)}</p>']
     if finding.span is not None:
         span = finding.span
         place = f"{span.source.name}, line {span.line}, column {span.column}"

@@ -23,7 +23,7 @@ TOTALS = {
 
 
 def comparison_summary(found: Difference, document: Document, names: tuple[str, str], units: str) -> str:
-    """The first section of the page: what the second net has more or less of, and all totals.
+    """The first section of the page: the main changes of the second net, and all totals.
 
     ``document`` is the difference as a document.
     """

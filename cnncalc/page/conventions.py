@@ -24,13 +24,13 @@ UNITS = {
 
 PROFILES = {
     "torch-cuda": "eager PyTorch on CUDA",
-    "torch-fake": "PyTorch as its memory tracker sees it, on a device whose kernels the build lacks",
+    "torch-fake": "PyTorch's memory tracker on a fake device, without fused kernels",
     "torch-cpu": "PyTorch on a CPU",
     "numpy": "the NumPy run of cnncalc",
     "ideal": "an ideal implementation, which keeps only what it needs",
     "notes": "the rule of the CS231n course notes",
 }
-"""Whose memory each profile gives."""
+"""What each profile describes."""
 
 
 def conventions_section(options: Options, units: str) -> str:
@@ -93,9 +93,9 @@ def assumptions_section(memories: Sequence[MemoryReport], units: str) -> str:
 def _assumptions(memory: MemoryReport, units: str) -> str:
     report = memory.report
     assumed = [f"Assumed: {prose(line)}." for line in assumed_lines(report.assumed)]
-    alone = [sentence(line) for line in test_time_lines(report, Notation(units))]
+    training_only = [sentence(line) for line in test_time_lines(report, Notation(units))]
     warnings = [_warning(problem) for problem in (*report.warnings, *memory.warnings)]
-    return listed([*assumed, *alone, *warnings]) or paragraph("No assumptions and no warnings.")
+    return listed([*assumed, *training_only, *warnings]) or paragraph("No assumptions and no warnings.")
 
 
 def _warning(problem: Problem) -> str:

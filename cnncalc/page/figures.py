@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cnncalc.memory.report import MemoryReport
 
 WIDTH = 1120
-"""Width of a drawing in pixels, as the page is wide."""
+"""Width of a drawing in pixels: that of the page."""
 HALF_WIDTH = 548
 """Width of two drawings side by side."""
 
@@ -86,7 +86,7 @@ def _caption(memory: MemoryReport, kind: str, units: str) -> str:
 
 def drawings_section(gallery: Gallery, memory: MemoryReport, kinds: Sequence[str]) -> str:
     """The section with the drawings of one net."""
-    if memory.options.profile == "notes":  # the rule says nothing about memory over time
+    if memory.options.profile == "notes":  # the rule has no timeline
         kinds = [kind for kind in kinds if kind not in OVER_TIME]
     if not any(row.layer.is_merge for row in memory.report.layers):  # a chain: the table shows the same
         kinds = [kind for kind in kinds if kind != "graph"]

@@ -34,7 +34,7 @@ COLUMNS = (
 
 
 class Block(NamedTuple):
-    """A block with its layers and inner blocks in their order; without a name the net itself."""
+    """A block with its layers and inner blocks in order; one with an empty name is the net itself."""
 
     name: str
     parts: list[Block | LayerReport]
@@ -48,7 +48,7 @@ class Block(NamedTuple):
 
 
 def tree_of(layers: tuple[LayerReport, ...]) -> Block:
-    """The layers of a net by block, which the dots in their names give.
+    """The layers of a net by block; blocks follow from the dots in names.
 
     A block is placed at its first layer.
     """
@@ -68,7 +68,7 @@ def tree_of(layers: tuple[LayerReport, ...]) -> Block:
 
 
 def table_tools() -> str:
-    """The search field, the form of the numbers and the buttons to fold; hidden until the program runs."""
+    """The search field, the form of the numbers and the buttons to fold; hidden until the script runs."""
     forms = (("short", "short", " checked"), ("exact", "exact", ""), ("formula", "with formulas", ""))
     radios = "".join(
         [
@@ -102,7 +102,7 @@ def layer_table(report: Report, units: str) -> str:
     if len(lines) == MOST_ROWS:
         which = (
             f"The first {MOST_ROWS:,} rows of the table of {report.name}. The totals are those of all its {layers}; "
-            "the command table prints all of them."
+            "cnncalc table prints all rows."
         )
     caption = (
         f"{which} Activations, parameters and MACs are for one image; memory is that of the activations of "
@@ -138,10 +138,10 @@ def _line(row: Row, level: int, units: str, *, has_remarks: bool) -> str:
     block, dot, own = row.name.rpartition(".")
     prefix = f'<span class="in">{text(block)}.</span>' if dot else ""
     kind = "block " if layer is None else ""
-    look = f'class="{kind}l{min(level, DEEPEST)}" ' if kind or level else ""
+    attributes = f'class="{kind}l{min(level, DEEPEST)}" ' if kind or level else ""
     height, width, depth = row.last.output
     parts = [
-        f'<tr {look}data-l="{level}"><td class="n">{row.members[0].index if layer else ""}</td>'
+        f'<tr {attributes}data-l="{level}"><td class="n">{row.members[0].index if layer else ""}</td>'
         f'<th scope="row">{prefix}<bdi>{text(own)}</bdi></th><td>{text(row.label)}</td>'
         f'<td class="n" data-v="{row.last.output.elements}">{height}\u00d7{width}\u00d7{depth}</td>'
     ]

@@ -17,7 +17,7 @@ text = escaped
 
 _WORD = rf"[^\s()\[\],;:<>&]*[{RIGHT_TO_LEFT}][^\s()\[\],;:<>&]*"
 _ISOLATED = re.compile(rf"{_WORD}(?:\s+{_WORD})*")
-"""Words that are written from right to left, and the characters joined to them."""
+"""Right-to-left words, and the characters joined to them."""
 
 
 def prose(value: str) -> str:
@@ -72,7 +72,7 @@ def scrolling(html: str, label: str) -> str:
 
 
 class Number(NamedTuple):
-    """A cell with an exact value, which the program of the page sorts by."""
+    """A cell with an exact value, which the script of the page sorts by."""
 
     html: str
     value: int
@@ -85,10 +85,10 @@ def table(
 
     A column is its title in HTML and its class: ``n`` for numbers.
     """
-    heads = "".join([f'<th scope="col"{attribute("class", look)}>{title}</th>' for title, look in columns])
+    heads = "".join([f'<th scope="col"{attribute("class", css_class)}>{title}</th>' for title, css_class in columns])
     lines = []
     for first, *others in rows:
-        cells = "".join([_cell(cell, look) for cell, (_, look) in zip(others, columns[1:], strict=True)])
+        cells = "".join([_cell(cell, css_class) for cell, (_, css_class) in zip(others, columns[1:], strict=True)])
         lines.append(f'<tr><th scope="row">{first}</th>{cells}</tr>')
     body = "\n".join(lines)
     return scrolling(
@@ -98,7 +98,7 @@ def table(
     )
 
 
-def _cell(cell: str | Number, look: str) -> str:
+def _cell(cell: str | Number, css_class: str) -> str:
     if isinstance(cell, Number):
-        return f'<td{attribute("class", look)} data-v="{cell.value}">{cell.html}</td>'
-    return f"<td{attribute('class', look)}>{cell}</td>"
+        return f'<td{attribute("class", css_class)} data-v="{cell.value}">{cell.html}</td>'
+    return f"<td{attribute('class', css_class)}>{cell}</td>"

@@ -180,7 +180,7 @@ def _batch_table(memory: MemoryReport, curve: Curve, units: str) -> str:
 
 
 def _overhead(profile: str, units: str) -> str:
-    """The memory of a device that is not live tensors."""
+    """Device memory other than live tensors."""
     from cnncalc.views.memory import overheads
 
     if not profile.startswith("torch"):
@@ -191,7 +191,7 @@ def _overhead(profile: str, units: str) -> str:
 
 
 def memory_data(memory: MemoryReport, curve: Curve) -> dict[str, Any]:
-    """What the program of the page needs to compute the peaks of any batch."""
+    """What the script of the page needs to compute the peaks of any batch."""
     each = bytes_per_element(memory.options.dtype)
     totals = memory.report.totals
     return {"name": memory.architecture, **curve.data(), "notes": [totals.activations * each, totals.parameters * each]}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cnncalc.memory.report import MemoryReport
 
 MOST_OUTPUTS = 3
-"""The summary names no more outputs of a net."""
+"""Most outputs that the summary names."""
 
 
 def summary_section(memory: MemoryReport, outcome: FileResult, units: str) -> str:
@@ -45,7 +45,7 @@ def _structure(report: Report) -> str:
     merges = sum([row.layer.is_merge for row in rows])
     shape = f"with {plural(merges, 'merge')}" if merges else "in one chain"
     return (
-        f"{name(report.name)} takes {inputs} and gives {leaving}. It has {plural(len(rows), 'layer')} {shape}, "
+        f"{name(report.name)} maps {inputs} to {leaving}. It has {plural(len(rows), 'layer')} {shape}, "
         f"{counted:,} of them convolutional or fully-connected."
     )
 
@@ -106,7 +106,7 @@ def _budget(outcome: FileResult) -> str:
         return f'It is above <strong class="warn">{plural(warned, "warning level")}</strong>, and within its budget.'
     if unknown:
         passed = f"It passes {limits - unknown:,} of its {plural(limits, 'limit')}"
-        return f"{passed}; {unknown:,} have nothing to compare with."
+        return f"{passed}; {unknown:,} have no base."
     every = "its one limit" if limits == 1 else f"all {limits:,} limits"
     return f'It <strong class="good">passes {every}</strong> of its budget.'
 

@@ -1,6 +1,6 @@
-"""The page around its sections: head, styles, program and data.
+"""The page around its sections: head, styles, script and data.
 
-Its content security policy forbids every request; it allows the styles and the program of the page by their hashes.
+Its content security policy forbids every request; it allows the styles and the script of the page by their hashes.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def whole_page(
     data: Any,
     styles: Sequence[str],
 ) -> str:
-    """The page: ``sections`` are HTML, ``contents`` their keys and titles, ``data`` is read by the program.
+    """The page: ``sections`` are HTML, ``contents`` their keys and titles, ``data`` is read by the script.
 
     ``styles`` are those of the drawings.
     """
     style = _file("page.css") + "".join(styles)
-    program = _file("page.js")
-    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(program)}; base-uri 'none'"
+    script = _file("page.js")
+    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'"
     links = "".join([f'<li><a href="#{key}">{text(label)}</a></li>' for key, label in contents])
     body = "\n".join(sections)
     return (
@@ -48,10 +48,10 @@ def whole_page(
         f'<nav aria-label="Contents"><ul>{links}</ul></nav>\n'
         '<button type="button" id="theme" hidden>Dark</button>\n</div>\n</header>\n'
         f'<main id="main" tabindex="-1">\n{heading}\n{body}\n</main>\n'
-        '<footer><p>Made with <span translate="no">cnncalc</span>. This page loads nothing and sends nothing.</p>'
+        '<footer><p>Made with <span translate="no">cnncalc</span>. This page makes no network requests.</p>'
         "</footer>\n"
         f'<script type="application/json" id="data">{as_json(data)}</script>\n'
-        f"<script>{program}</script>\n</body>\n</html>\n"
+        f"<script>{script}</script>\n</body>\n</html>\n"
     )
 
 
@@ -88,7 +88,7 @@ def _file(file: str) -> str:
 
 
 def _hash(content: str) -> str:
-    """CSP hash of a style or a program."""
+    """CSP hash of a style or a script."""
     from base64 import b64encode
     from hashlib import sha256
 

@@ -22,7 +22,7 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
     gap = f"{size(plan.gap_bytes)} above" if plan.gap_bytes else "equal to"
     heading = (
         f"{plan.architecture}: one arena for inference, {images}, {plan.dtype} "
-        f"({plan.bytes_per_element} bytes an element)",
+        f"({plan.bytes_per_element} bytes per element)",
         f"{size(plan.arena_bytes)} ({plan.arena_bytes:,} bytes) for all volumes, {gap} the peak of live bytes",
     )
     columns = (
@@ -32,7 +32,7 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
         Column("size", "size", True),
         Column("first", "from step", True),
         Column("last", "to step", True),
-        Column("layers", "holds"),
+        Column("layers", "layers"),
     )
     rows = tuple(
         (
@@ -61,7 +61,7 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
                 f"arena without fusing convolution, BN and activation: {size(plan.unfused.arena_bytes)}",
             ),
         ),
-        Paragraph("map", ("offsets upward, steps to the right", *draw(plan, width=width)), verbatim=True),
+        Paragraph("map", ("vertical: offset; horizontal: step", *draw(plan, width=width)), verbatim=True),
     )
     return Document(heading, Table(columns, rows), closing, lambda: _data(plan))
 

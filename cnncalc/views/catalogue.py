@@ -79,7 +79,7 @@ def _net(report: Report) -> dict[str, Any]:
 
 
 def layers_document(report: Report) -> Document:
-    """The expanded net: one row a layer with the keys that differ from their defaults."""
+    """The expanded net: one row per layer with the keys that differ from their defaults."""
     rows = tuple([_layer(report, row) for row in report.layers])
     return Document((), Table(LAYERS, rows), (), lambda: _layers(report))
 

@@ -24,7 +24,7 @@ TITLES = {
     "inference_memory": "inference memory",
     "training_memory": "training memory",
 }
-"""Titles of totals that are not their keys."""
+"""Titles of totals whose title differs from the key."""
 
 COLUMNS = (
     Column("change", "change"),
@@ -237,9 +237,9 @@ def _block_cells(block: BlockDifference, notation: Notation) -> tuple[Cell, ...]
         word(block.name),
         word(block.what),
         word(_both(before and str(before.output), after and str(after.output))),
-        _grown(block.change("activations"), notation),
-        _grown(block.change("parameters"), notation),
-        _grown(block.change("macs"), notation),
+        _change_cell(block.change("activations"), notation),
+        _change_cell(block.change("parameters"), notation),
+        _change_cell(block.change("macs"), notation),
     )
 
 
@@ -248,7 +248,7 @@ def _signed(text: str, change: int) -> str:
     return f"+{text}" if change > 0 else text if change else ""
 
 
-def _grown(change: int, notation: Notation) -> Cell:
+def _change_cell(change: int, notation: Notation) -> Cell:
     """A cell with the change of a count."""
     return Cell(_signed(notation.brief(change), change), change)
 
@@ -261,9 +261,9 @@ def _cells(layer: LayerDifference, notation: Notation) -> tuple[Cell, ...]:
         word(_both(before and before.name, after and after.name)),
         word(_what(layer)),
         word(volume),
-        _grown(layer.change("activations"), notation),
-        _grown(layer.change("parameters"), notation),
-        _grown(layer.change("macs"), notation),
+        _change_cell(layer.change("activations"), notation),
+        _change_cell(layer.change("parameters"), notation),
+        _change_cell(layer.change("macs"), notation),
     )
 
 

@@ -63,7 +63,7 @@ def explanation(report: Report, row: LayerReport, *, units: str, in_place: bool 
     for step in field_steps(report, row):
         yield "receptive field", step
     if row.training_only:
-        yield "test time", "does not run: training only"
+        yield "test time", "not run (training only)"
 
 
 def _memory(report: Report, row: LayerReport, each: int, units: str, in_place: bool) -> Iterator[tuple[str, str]]:
@@ -120,7 +120,7 @@ def field_steps(report: Report, row: LayerReport) -> list[str]:
     before = [report.layers[source] for source in row.sources]
     if row.reach is None:
         if any(source.reach is None for source in before):
-            return [f"{height}x{width}: the whole input, as for its input"]
+            return [f"{height}x{width}: the whole input, since its input already sees it"]
         return [f"{height}x{width}: the layer sees the whole plane, so the whole input"]
     steps = []
     if len(before) > 1:
@@ -147,7 +147,7 @@ def _field(row: LayerReport, before: list[LayerReport], side: int, stencil: Any,
             text = f"{SIDES[side]} {start.extent} + ({window} - 1)*{start.advance} = {here.extent}"
             text += f"; neighbours in the input are {plural(start.advance, 'pixel')} apart"
     else:
-        text = f"{SIDES[side]} {here.extent}, the maximum over its elements, which differ"
+        text = f"{SIDES[side]} {here.extent}, the maximum over its outputs, which see different numbers of pixels"
         if not here.is_exact:
             text += ", an upper bound"
     return text + (f"; clipped to the input size {image}" if here.extent > image else "")
@@ -162,7 +162,7 @@ def _written(sides: tuple[int, int]) -> str:
     return f"{sides[0]}x{sides[1]}"
 
 
-# In place or not
+# In place
 
 
 def placement(report: Report, row: LayerReport, *, in_place: bool = True) -> tuple[bool, str]:
@@ -200,7 +200,7 @@ def _why_not(report: Report, row: LayerReport, in_place: bool) -> str:
 
 
 def _blocked(report: Report, row: LayerReport) -> str:
-    """Which reader or which need of backward keeps the memory of the input from being overwritten."""
+    """Why the memory of the input cannot be overwritten: another layer reads it, or backward needs it."""
     readers: dict[int, list[str]] = {}
     for other in report.layers:
         for number in other.sources:

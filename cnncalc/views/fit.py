@@ -62,7 +62,7 @@ def fit_document(
         Paragraph(
             "conventions",
             (
-                "exact bytes of live tensors; use --reserve for other memory on the device (see cnncalc memory)",
+                "exact bytes of live tensors; use --reserve for other memory in use on the device (see cnncalc memory)",
                 f"1 MAC is one multiply and one add; {notation.rule}",
             ),
         )
@@ -78,7 +78,7 @@ def _verdict(part: Fit, room: int, notation: Notation) -> str:
     if part.largest_batch:
         images = plural(part.largest_batch, "image")
         if part.largest_batch >= LARGEST_BATCH:
-            return f"at least {images} (no more were tried), peak {notation.size(part.peak_bytes)}"
+            return f"at least {images} (the search limit), peak {notation.size(part.peak_bytes)}"
         return f"at most {images}, peak {notation.size(part.peak_bytes)}"
     missing = notation.size(part.peak_bytes - room)
     return f"not one image fits: peak {notation.size(part.peak_bytes)}, {missing} too much"

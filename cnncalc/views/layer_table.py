@@ -1,4 +1,4 @@
-"""The table of a net: one row a layer or a block, then totals, shares and assumptions."""
+"""The table of a net: one row per layer or block, then totals, shares and assumptions."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def row_of(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
 
 
 def rows_of(report: Report, depth: int | None = None) -> list[Row]:
-    """One row a layer, or with ``depth`` one for each block at that nesting level and each layer outside of them."""
+    """One row per layer, or with ``depth`` one for each block at that nesting level and each layer outside of them."""
     if depth is None:
         return [row_of(row.name, row.label, (row,)) for row in report.layers]
     blocks: dict[str, list[LayerReport]] = {}
@@ -191,7 +191,7 @@ BRIEF = {"receptive_field": "field"}
 
 USUAL = ("layer", "label", "volume", "memory", "bytes", "weights", "biases", "macs", "receptive_field")
 """The default columns for people; ``remarks`` follows if any row has some."""
-DRAWN = ("layer", "label", "volume", "memory", "activation_share", "parameter_share", "mac_share")
+WITH_BARS = ("layer", "label", "volume", "memory", "activation_share", "parameter_share", "mac_share")
 """The default columns with bars."""
 EXACT = (
     *("layer", "label", "kind", "inputs", "volume", "activations", "bytes", "in_place"),
@@ -213,7 +213,7 @@ def _activations(row: Row) -> int:
 
 
 def _bars(key: str, rows: Sequence[Row]) -> Callable[[Row, Notation], Cell]:
-    """The function that makes the cells of a column of bars; the largest row has the longest bar."""
+    """A function that returns the bar cell of a row; bars are scaled to the largest row."""
     of = BARS[key][1]
     counts = [of(row) for row in rows]
     largest, whole = max(counts, default=0), sum(counts)
@@ -252,11 +252,11 @@ def document(
 ) -> Document:
     """The table of a report with its totals; ``data`` is the report for JSON, with blocks if there is a ``depth``.
 
-    The default columns depend on ``bars``. Without ``totals`` only the conventions stand below the table.
+    The default columns depend on ``bars``. Without ``totals`` only the conventions follow the table.
     """
     rows = rows_of(report, depth)
     if columns is None:
-        columns = DRAWN if bars else USUAL
+        columns = WITH_BARS if bars else USUAL
         columns = (*columns, "remarks") if any(map(remarks_of, rows)) else columns
     return Document(
         heading=heading(report),

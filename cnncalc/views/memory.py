@@ -132,7 +132,7 @@ def _notes(memory: MemoryReport, notation: Notation) -> Paragraph:
 
 
 def _ranges(memory: MemoryReport, notation: Notation) -> Paragraph:
-    """Memory on a device beside live tensors, as ranges with their sources."""
+    """Device memory in addition to live tensors, as ranges with their sources."""
     if memory.options.profile == "notes":
         return Paragraph("accuracy", ("a rule of thumb; the other profiles are exact",))
     if not memory.options.profile.startswith("torch"):
@@ -151,7 +151,7 @@ def _ranges(memory: MemoryReport, notation: Notation) -> Paragraph:
 
 
 class Overhead(NamedTuple):
-    """Memory beside live tensors: from ``low`` to ``high`` bytes, or with ``is_share`` percent of the peak."""
+    """Memory in addition to live tensors: from ``low`` to ``high`` bytes, or with ``is_share`` percent of the peak."""
 
     key: str
     what: str
@@ -170,12 +170,17 @@ class Overhead(NamedTuple):
 
 
 def overheads(profile: str) -> tuple[Overhead, ...]:
-    """The memory beside live tensors for a profile of PyTorch."""
+    """The memory in addition to live tensors for a profile of PyTorch."""
     if profile == "torch-cpu":
         return (
             Overhead("kernel_buffers", "buffers of oneDNN kernels, training", 0, 18, "PyTorch 2.13", True),
             Overhead(
-                "kernel_buffers_inference", "the same, inference; most for small nets", 0, 65, "PyTorch 2.13", True
+                "kernel_buffers_inference",
+                "buffers of oneDNN kernels, inference; largest share in small nets",
+                0,
+                65,
+                "PyTorch 2.13",
+                True,
             ),
         )
     return (
@@ -258,7 +263,7 @@ def _breakdown(breakdown: Breakdown) -> dict[str, int]:
 def draw(events: Sequence[Event], units: str, width: int = 72, height: int = 12) -> list[str]:
     """A text chart of the live bytes of activations, gradients and temporaries over the operations."""
     if not events:
-        return ["nothing runs"]
+        return ["no operations"]
     width = min(width, len(events))
     highest = max(event.total for event in events) or 1
     columns = [
@@ -275,7 +280,7 @@ def draw(events: Sequence[Event], units: str, width: int = 72, height: int = 12)
         phases += events[place * len(events) // width].phase[:1]
     lines.append(f"{'':>11} +{'-' * width}")
     lines.append(f"{'':>11}  {phases}".rstrip())
-    lines.append(f"{'':>11}  one letter a column: forward, backward, recompute")
+    lines.append(f"{'':>11}  f forward, b backward, r recompute")
     return lines
 
 
@@ -306,7 +311,7 @@ def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
     lines = [f"{row.name} of {memory.architecture}: {row.label}, {plural(options.batch, 'image')}, {options.dtype}"]
     operations = [each for each in tape.operations if each.layer == row.index and each.name != "loss"]
     if not operations:
-        return [*lines, "nothing: it runs no operation in training"]
+        return [*lines, "runs no operation in training, so it saves nothing"]
     saved = [line for each in operations for line in _saved(each, tape, memory.report, row, shown)]
     lines += saved or [f"saves nothing: the gradient of {row.kind.upper()} needs neither its input nor its output"]
     if _shares_input(operations):

@@ -29,7 +29,7 @@ NOTES = Notation("notes")
 """KB, MB and GB are powers of 1024, as in the notes."""
 
 PRINTED = (22, 15_237_608, 138_344_128)
-"""Rows, activations and weights of the VGGNet table in the notes, by which it is recognized."""
+"""Rows, activations and weights of the VGGNet table in the notes, used to detect that table."""
 PRINTED_TOTAL = "24M and 93MB"
 """The totals that the notes print for that table."""
 
@@ -40,7 +40,7 @@ def notes_document(
     """The notes' table of a report.
 
     Layers in place have no row, and weights are without biases, as in the notes. Totals are sums of the rows; a
-    footnote says where the notes print another total. Without ``totals`` only the conventions stand below the table.
+    footnote says where the notes print another total. Without ``totals`` only the conventions follow the table.
     """
     notation = notation or NOTES
     rows = [row for row in rows_of(report, depth) if row.held or row.parameters]
@@ -104,14 +104,14 @@ def _total_lines(report: Report, notation: Notation) -> list[str]:
     parameters = f"{totals.parameters:,}" if is_exact else short_notes(totals.parameters, 3)
     memory = (
         f"TOTAL memory: {activations} * {plural(each, 'byte')} {sign} "
-        f"{_close(totals.activations * each, notation)} / image (only forward! ~*2 for bwd)"
+        f"{_notes_size(totals.activations * each, notation)} / image (only forward! ~*2 for bwd)"
     )
     if report.batch > 1:
-        memory += f" * {report.batch:,} images {sign} {_close(totals.activation_bytes, notation)}"
+        memory += f" * {report.batch:,} images {sign} {_notes_size(totals.activation_bytes, notation)}"
     return [memory, f"TOTAL params: {parameters} parameters"]
 
 
-def _close(count: int, notation: Notation) -> str:
+def _notes_size(count: int, notation: Notation) -> str:
     """``58MB``: two digits and no blank, as in the notes."""
     if notation.numbers == "exact":
         return notation.size(count)

@@ -1,4 +1,4 @@
-"""The parts of a net with most activations, parameters and multiply-adds, in sentences."""
+"""Sentences about the parts of a net with most activations, parameters and multiply-adds."""
 
 from __future__ import annotations
 

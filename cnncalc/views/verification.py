@@ -24,7 +24,7 @@ WORDS = {
     "parameters": "parameters",
     "buffers": "buffers",
     "macs": "MACs",
-    "in_place": "memory of its own",
+    "in_place": "in place",
     "totals": "totals",
     "receptive_field": "receptive field",
 }
@@ -55,7 +55,7 @@ def verification_document(verification: Verification, units: str = "iec") -> Doc
         words = "random values overflowed the data type; shapes and counts do not depend on them"
         closing.append(Paragraph("note", (words,)))
     if run.agrees:
-        closing.append(Paragraph("result", (f"every number of {run.layers} layers agrees",)))
+        closing.append(Paragraph("result", (f"all numbers of {run.layers} layers agree",)))
     else:
         lines = [
             f"{wrong.layer}: {WORDS.get(wrong.quantity, wrong.quantity)}: "

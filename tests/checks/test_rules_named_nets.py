@@ -60,7 +60,7 @@ An unknown code is an error in the file. `unused-ignore` reports entries that su
 
 ## Accuracy
 
-All rules were run on all {nets} named nets and on {planted} designs with a planted fault, each next to a variant
+All rules were run on all {nets} named nets and on {planted} designs with a deliberate fault, each next to a variant
 without it; {kept} more designs that are unusual on purpose must have no findings. A test generates this table. The
 rules were developed with the named nets in view, so the lack of false alarms there says less than it would about unseen
 nets.

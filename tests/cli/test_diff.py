@@ -287,7 +287,7 @@ def test_what_is_not_committed_is_compared_too(repository: Path) -> None:
         (("nets/x.yaml",), "diff compares two targets, but one is given"),
         (("-", "-"), "standard input can be read once"),
         ((), "cnncalc diff needs BEFORE"),
-        (("a.yaml", "b.yaml", "a.yaml"), "takes no further argument: a.yaml"),
+        (("a.yaml", "b.yaml", "a.yaml"), "got an unexpected argument: a.yaml"),
         (("a.yaml", "b.yaml", "--optimizer", "adm"), "no optimizer 'adm'; did you mean 'adam'?"),
         (("a.yaml", "vgg61"), "no file, named net or pattern 'vgg61'"),
     ],

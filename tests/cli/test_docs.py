@@ -278,7 +278,7 @@ FAILURES = {
         "  = hint: 'cnncalc list' shows the named nets\n"
     ),
     "table 'INPUT 9x9x1 -> CONV11(pad=0)'": (
-        "a.md:1:15: error[failed-call]: this call fails:\n"
+        "a.md:1:15: error[failed-call]: this call failed:\n"
         "  |\n"
         "1 | <!-- cnncalc: table 'INPUT 9x9x1 -> CONV11(pad=0)' -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
@@ -291,7 +291,7 @@ FAILURES = {
         "  = hint: the smallest square input that works is 11x11x1\n"
     ),
     "check missing.yaml": (
-        "a.md:1:15: error[failed-call]: this call fails:\n"
+        "a.md:1:15: error[failed-call]: this call failed:\n"
         "  |\n"
         "1 | <!-- cnncalc: check missing.yaml -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^\n"
@@ -331,7 +331,7 @@ FAILURES = {
         "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
     ),
     "plot lenet5 --output out.png": (
-        "a.md:1:15: error[usage]: a picture in a document is SVG\n"
+        "a.md:1:15: error[usage]: pictures in documents must be SVG\n"
         "  |\n"
         "1 | <!-- cnncalc: plot lenet5 --output out.png -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
@@ -379,7 +379,7 @@ def test_warnings_of_a_call_are_said_with_its_place(tmp_path: Path) -> None:
 
     assert (code, output) == (0, "a.md: 1 marker, 1 updated\n")
     assert errors.startswith(
-        "a.md:1:15: warning[call-warning]: this call warns:\n"
+        "a.md:1:15: warning[call-warning]: warning from this call:\n"
         "  |\n"
         "1 | <!-- cnncalc: value 'INPUT 3x224x224 -> FC-5' parameters -->?<!-- /cnncalc -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
@@ -647,7 +647,9 @@ def test_two_pictures_for_one_file_are_refused(tmp_path: Path) -> None:
     code, _, errors = called(tmp_path, "a.md")
 
     assert code == 2
-    assert errors.startswith("a.md:3:15: error[picture]: pictures/a.svg gets another picture in line 1\n")
+    assert errors.startswith(
+        "a.md:3:15: error[picture]: pictures/a.svg is also written, with different content, in line 1\n"
+    )
     assert not (tmp_path / "pictures").exists()
 
 

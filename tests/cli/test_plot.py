@@ -74,8 +74,11 @@ def test_depth_batch_units_and_the_design_options_count() -> None:
         (("plot", "vgg16", "--width", "12"), "error[usage]: a drawing is 320 to 10,000 pixels wide, not 12\n"),
         (("plot", "vgg16", "--width", "wide"), "expected a whole number of at least 1, found 'wide'"),
         (("plot", "vgg16", "--optimizer", "adam"), "hint: add --kind training or --kind inference"),
-        (("plot", "vgg16", "--kind", "graph", "--checkpoint", "blocks"), "--checkpoint is for a drawing over time"),
-        (("plot", "vgg16", "--kind", "training", "--profile", "notes"), "says nothing about memory over time"),
+        (
+            ("plot", "vgg16", "--kind", "graph", "--checkpoint", "blocks"),
+            "--checkpoint only applies to drawings over",
+        ),
+        (("plot", "vgg16", "--kind", "training", "--profile", "notes"), "has no memory over time"),
         (("plot", "vgg16", "--kind", "training", "--dtype", "int8"), "no dtype 'int8'"),
         (("plot", "vgg16", "--kind", "training", "--optimizer", "adm"), "did you mean 'adam'?"),
         (("plot", "vgg61"), "did you mean"),
@@ -174,7 +177,7 @@ def test_a_drawing_is_svg_or_png(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert done.stderr == (
-        "error[usage]: '.jpg' is no format of this command, which writes svg, png\n"
+        "error[usage]: '.jpg' is not a format of this command (formats: svg, png)\n"
         f"  = hint: --output {tmp_path}/net.svg\n"
     )
     assert not file.exists()
@@ -207,7 +210,7 @@ def test_a_picture_in_another_format_is_not_promised(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (
         2,
         "",
-        "error[usage]: '.pdf' is no format of this command, which writes svg, png\n"
+        "error[usage]: '.pdf' is not a format of this command (formats: svg, png)\n"
         f"  = hint: --output {tmp_path / 'net.svg'}\n",
     )
     assert not file.exists()

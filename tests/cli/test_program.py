@@ -95,8 +95,9 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
         ),
         (
             ["table", "INPUT", "-"],
-            "error[usage]: cnncalc table takes no further argument: -\n"
-            "  = hint: put a pattern in quotes, or the shell splits it at blanks and takes '>' for a file\n",
+            "error[usage]: cnncalc table got an unexpected argument: -\n"
+            "  = hint: put a pattern in quotes, otherwise the shell splits it at blanks and treats '>' as "
+            "redirection\n",
         ),
         (
             ["table", "-> FC"],
@@ -229,7 +230,7 @@ def test_an_internal_error_is_one_line_and_exit_code_3() -> None:
     assert (plain.returncode, debug.returncode) == (3, 3)
     assert plain.stderr == (
         "error[internal]: RuntimeError: broken "
-        "(an error of cnncalc itself: please report it with the command; --debug shows where)\n"
+        "(internal error: please report it with the command; --debug shows the traceback)\n"
     )
     assert "Traceback" in debug.stderr
 

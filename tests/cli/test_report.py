@@ -58,8 +58,8 @@ def test_warnings_go_to_standard_error_and_stand_in_the_page() -> None:
     [
         (
             ["vgg16", "--checkpoint", "best"],
-            "error[usage]: --checkpoint best chooses anew for every batch, but the page works out every batch with the "
-            "same choice\n  = hint: --checkpoint blocks, stages, sqrt, or names of blocks\n",
+            "error[usage]: --checkpoint best depends on the batch, but the page uses the same segments for every "
+            "batch\n  = hint: --checkpoint blocks, stages, sqrt, or names of blocks\n",
         ),
         (["-", "-"], "error[usage]: standard input can be read once, but both targets are '-'\n"),
         (
@@ -69,7 +69,7 @@ def test_warnings_go_to_standard_error_and_stand_in_the_page() -> None:
         (["vgg16", "-o"], "error[usage]: option '-o' requires an argument\n  = hint: cnncalc report --help\n"),
         (
             ["vgg16", "-o", "a.pdf"],
-            "error[usage]: '.pdf' is no format of this command, which writes html\n  = hint: --output a.html\n",
+            "error[usage]: '.pdf' is not a format of this command (formats: html)\n  = hint: --output a.html\n",
         ),
         (["vgg16", "--batch", "0"], "error[usage]: --batch: expected a whole number of at least 1, found '0'\n"),
         ([], "error[usage]: cnncalc report needs TARGET\n  = hint: cnncalc report --help\n"),

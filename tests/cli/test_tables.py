@@ -69,8 +69,8 @@ def test_a_file_that_would_hold_something_else_than_its_name_says_is_not_written
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "error[usage]: '.xlsx' is no format of this command, which writes text, rich, markdown, latex, html, rst, csv, "
-        f"tsv, json\n  = hint: --output {tmp_path}/a.txt\n"
+        "error[usage]: '.xlsx' is not a format of this command (formats: text, rich, markdown, latex, html, rst, csv, "
+        f"tsv, json)\n  = hint: --output {tmp_path}/a.txt\n"
     )
     assert not file.exists()
 

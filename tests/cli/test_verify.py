@@ -21,21 +21,21 @@ NET = "INPUT[13x17x3] -> CONV3-4/2 -> RELU -> POOL -> FC-5"
 TEXT = """\
 pattern: run in NumPy with 2 images, float64, random weights (seed 3)
 
-quantity            agree  measured
------------------  ------  ---------------------------------------------
-volumes            5 of 5  1,220 elements an image
-activation bytes   5 of 5  19,520 bytes
-weights            5 of 5  348 elements
-biases             5 of 5  9 elements
-parameters         5 of 5  357 elements
-buffers            5 of 5  0 elements
-MACs               5 of 5  14,088 multiply-adds metered
-memory of its own  5 of 5  1 in place or views, 4 with memory of their own
-totals             7 of 7  968 elements in memory of their own
-receptive field    5 of 5  4 seen in full, 1 cut off at the border
+quantity           agree  measured
+----------------  ------  ---------------------------------------------
+volumes           5 of 5  1,220 elements an image
+activation bytes  5 of 5  19,520 bytes
+weights           5 of 5  348 elements
+biases            5 of 5  9 elements
+parameters        5 of 5  357 elements
+buffers           5 of 5  0 elements
+MACs              5 of 5  14,088 multiply-adds metered
+in place          5 of 5  1 in place or views, 4 with memory of their own
+totals            7 of 7  968 elements in memory of their own
+receptive field   5 of 5  4 seen in full, 1 cut off at the border
 
 memory used  parameters and buffers 2.789 KiB, live activations at most 14.30 KiB
-result       every number of 5 layers agrees
+result       all numbers of 5 layers agree
 """
 
 

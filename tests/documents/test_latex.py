@@ -52,7 +52,7 @@ def test_code_stays_as_it_is(text: str) -> None:
         (Answer("50 %, a_b\n", "line"), "  50 \\%, a\\_b\n"),
         (
             Answer("", "svg", Picture("pictures/a.svg", "x")),
-            "  % LaTeX reads no SVG: pictures/a.svg has to lie there as PDF or PNG as well.\n"
+            "  % LaTeX cannot include SVG: convert pictures/a.svg to PDF or PNG.\n"
             "  \\includegraphics[width=\\linewidth]{pictures/a}\n",
         ),
     ],

@@ -141,8 +141,8 @@ def test_what_would_be_read_as_a_part_of_the_document_is_refused(syntax: str, an
     assert done.text == text
     assert done.changes == ()
     assert str(done.problem).startswith(
-        f"page:1:{begin.index('{') + 1}: error[unfit-output]: the output of this call would be read as part of "
-        f"the document and hide its markers\n"
+        f"page:1:{begin.index('{') + 1}: error[unfit-output]: the output of this call contains text "
+        f"that would hide markers of the document\n"
     )
 
 
@@ -172,7 +172,7 @@ def test_several_lines_do_not_fit_into_a_line() -> None:
 def test_verbatim_text_does_not_hold_its_own_end() -> None:
     (marker,) = scanned("% cnncalc: table x\n% /cnncalc\n", "latex").markers
 
-    with pytest.raises(OutputRejected, match=re.escape(r"\end{verbatim} cannot stand in verbatim text")):
+    with pytest.raises(OutputRejected, match=re.escape(r"\end{verbatim} is not allowed in verbatim text")):
         body_of(marker, Answer("\\end{verbatim}\n"), SYNTAXES["latex"])
 
 

@@ -371,7 +371,7 @@ def test_the_notes_rule_cannot_be_drawn_over_time() -> None:
     memory = memory_of("lenet5", profile="notes")
 
     for kind in ("training", "inference"):
-        with pytest.raises(ValueProblem, match="the rule of the notes says nothing about memory over time"):
+        with pytest.raises(ValueProblem, match="profile notes has no memory over time"):
             draw(memory.report, kind, memory=memory)
 
 

@@ -228,6 +228,6 @@ def test_the_document_says_what_agreed_and_what_did_not() -> None:
     rows = tuple(row._replace(macs=1) if row.name == "fc1" else row for row in report.layers)
     bad = write(verification_document(compare(report._replace(layers=rows), measurement, field)), "text")
 
-    assert "every number of 5 layers agrees" in good
+    assert "all numbers of 5 layers agree" in good
     assert "fc1: MACs: expected 1, measured 240" in bad
     assert np.isfinite(measurement.peak_bytes)

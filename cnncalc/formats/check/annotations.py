@@ -102,8 +102,8 @@ def annotations_of(result: CheckResult) -> list[Annotation]:
             found.append(_of_finding(outcome, finding, result.units))
         severity = "error" if result.strict else "note"
         for note in outcome.notes:
-            grave = severity if outcome.lacks_base else "note"
-            found.append(Annotation(grave, NO_BASE, note, outcome.file, outcome.path, None, (), (note,), 1))
+            level = severity if outcome.lacks_base else "note"
+            found.append(Annotation(level, NO_BASE, note, outcome.file, outcome.path, None, (), (note,), 1))
         if not outcome.has_budget and not outcome.is_broken:
             message = f"{outcome.file} has no budget: nothing to check"
             found.append(Annotation(severity, NO_BUDGET, message, outcome.file, outcome.path, None, (), (), 0))
@@ -203,7 +203,7 @@ def _counts(outcomes: Sequence[FileResult]) -> Iterator[str]:
     """How many files have which result; nothing for a result that no file has."""
     broken = sum(outcome.is_broken for outcome in outcomes)
     if broken:
-        yield f"{plural(broken, 'file')} with mistakes"
+        yield f"{plural(broken, 'file')} with errors"
     over = sum(bool(outcome.errors) and not outcome.is_broken for outcome in outcomes)
     if over:
         yield f"{plural(over, 'file')} over budget"
@@ -212,7 +212,7 @@ def _counts(outcomes: Sequence[FileResult]) -> Iterator[str]:
         yield plural(warnings, "warning")
     without = [outcome.file for outcome in outcomes if not outcome.has_budget and not outcome.is_broken]
     if len(without) == len(outcomes):
-        yield "no budget anywhere: nothing to check"
+        yield "no file has a budget: nothing to check"
     elif without:
         yield f"no budget: {listing(without)}"
     unknown = sum(bool(outcome.notes) for outcome in outcomes)

@@ -98,7 +98,7 @@ def _of_limit(one: LimitResult, annotations: list[Annotation], result: CheckResu
     name = f"{one.measure.title} {one.bound}"  # without numbers, so that servers can track it
     text = f"{value}, {limit_text(one, result.units)}"
     if one.verdict == "no base":
-        message = f"{text}: there is no base to compare with"
+        message = f"{text}: no base"
         return _Test(name, "failure" if result.strict else "skipped", NO_BASE, message, message)
     mine = [
         annotation

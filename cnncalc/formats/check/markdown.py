@@ -26,7 +26,7 @@ def write(result: CheckResult) -> str:
     """The outcomes as a comment: verdict, table of limits, annotations."""
     verdicts = ("within budget", "over budget", "cannot be checked")
     if result.code == 1 and not any(outcome.errors for outcome in result.files):
-        verdicts = ("", "not clean", "")
+        verdicts = ("", "warnings", "")
     lines = [MARK, f"### cnncalc: {verdicts[result.code]}", "", _escaped(summary(result)), ""]
     lines += _limit_lines(result)
     annotations = [annotation for annotation in worst_first(annotations_of(result)) if annotation.severity != "note"]
@@ -39,7 +39,7 @@ def write(result: CheckResult) -> str:
 
 
 def _limit_lines(result: CheckResult) -> list[str]:
-    """The table of limits; of very many the broken ones first."""
+    """The table of limits; if there are more than MOST_ROWS, the exceeded ones first."""
     rows = [(outcome.file, one) for outcome in result.files for one in outcome.checked]
     if not rows:
         return []
@@ -80,7 +80,7 @@ def _cut(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """A text that Markdown shows literally; '@' and '#' notify nobody and link nothing."""
+    """A text that Markdown shows literally; '@' and '#' create no mentions or links."""
     special = "\\`*_{}[]<>|~"
     text = "".join(f"\\{c}" if c in special else c for c in _cut(text))
     return text.replace("@", "@\u200b").replace("#", "#\u200b")

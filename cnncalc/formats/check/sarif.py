@@ -22,7 +22,7 @@ SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas
 TITLES = {
     "budget": "A limit of a budget is broken",
     "no-budget": "A design has no budget",
-    "no-base": "A relative limit has nothing to compare with",
+    "no-base": "A relative limit has no base",
 }
 
 

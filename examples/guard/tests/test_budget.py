@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def test_tiny_fits_on_the_device(assert_within_budget: Callable[..., None], request: pytest.FixtureRequest) -> None:
-    """What the file allows, and for this device less."""
+    """The budget of the file, and tighter limits for this device."""
     net = request.path.parent.parent / "nets" / "tiny.yaml"
 
     assert_within_budget(net, parameter_memory="2.5MiB", inference_memory={"max": "4MiB", "batch": 1})
