@@ -74,10 +74,7 @@ def test_depth_batch_units_and_the_design_options_count() -> None:
         (("plot", "vgg16", "--width", "12"), "error[usage]: a drawing is 320 to 10,000 pixels wide, not 12\n"),
         (("plot", "vgg16", "--width", "wide"), "expected a whole number of at least 1, found 'wide'"),
         (("plot", "vgg16", "--optimizer", "adam"), "hint: add --kind training or --kind inference"),
-        (
-            ("plot", "vgg16", "--kind", "graph", "--checkpoint", "blocks"),
-            "--checkpoint only applies to drawings over",
-        ),
+        (("plot", "vgg16", "--kind", "graph", "--checkpoint", "blocks"), "--checkpoint only applies to drawings over"),
         (("plot", "vgg16", "--kind", "training", "--profile", "notes"), "has no memory over time"),
         (("plot", "vgg16", "--kind", "training", "--dtype", "int8"), "no dtype 'int8'"),
         (("plot", "vgg16", "--kind", "training", "--optimizer", "adm"), "did you mean 'adam'?"),
