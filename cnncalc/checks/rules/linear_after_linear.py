@@ -20,7 +20,7 @@ class LinearAfterLinear(Rule):
     """Two linear layers need an activation function between them.
 
     What: a convolution or FC whose output reaches another one only through layers that are linear at test time, such as
-    BN, SCALE, dropout, views, padding, means or upsampling. Not reported is what is linear on purpose: depthwise
+    BN. Not reported is what is linear on purpose: depthwise
     convolutions beside a 1x1 (separable convolutions, linear bottlenecks), a layer narrower than both its neighbours (a
     factorization), 1xN beside Nx1, and whatever passes a merge (projections of a shortcut).
 
