@@ -110,7 +110,7 @@ class DesignError(CnncalcError):
         self.count = len(self.every)
         self.problems: tuple[Problem, ...] = self.every[:MOST_PROBLEMS]
         self.partial = partial
-        super().__init__(self.problems[0].message if self.problems else "the design is wrong")
+        super().__init__(self.problems[0].message if self.problems else "invalid design")
 
     def __str__(self) -> str:
         return listed(self.every)

@@ -1,4 +1,4 @@
-"""The graph of a design: expanded, in running order, volumes not yet known."""
+"""The graph of a design: expanded, in topological order, without volumes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ NO_KEYS: Mapping[str, Any] = {}
 class Draft(NamedTuple):
     """A layer with keys that depend on volumes: ``CONV1-{depth//2}``.
 
-    ``entries`` are the indices of the nodes whose outputs these are; ``settle`` takes the volumes in this order and
-    returns the layer, or raises DesignError.
+    ``entries`` are the indices of the nodes whose output volumes the keys use; ``resolve`` takes the volumes in this
+    order and returns the layer, or raises DesignError.
     """
 
     kind: type[Layer]
     entries: tuple[int, ...]
-    settle: Callable[..., Layer]
+    resolve: Callable[..., Layer]
 
 
 class Node(NamedTuple):
@@ -34,7 +34,7 @@ class Node(NamedTuple):
 
     ``inputs`` and ``share`` are indices of nodes; ``share`` is the node whose parameters this one uses. ``span`` is its
     place in the text, ``key_spans`` those of its keys; ``stated`` is the output volume that the text states. ``named``:
-    the name was written, not counted. ``is_end``: the design names it as an output.
+    the name is from the text, not generated. ``is_end``: the design names it as an output.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Node(NamedTuple):
 
     @property
     def is_input(self) -> bool:
-        """Whether the net begins with it."""
+        """Whether it is an input of the net."""
         return (self.layer if isinstance(self.layer, Layer) else self.layer.kind).is_input
 
     @property
@@ -88,7 +88,7 @@ class Ignore(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """A whole net: its nodes in running order.
+    """A whole net: its nodes in topological order.
 
     ``assumed`` holds sizes that the text leaves open, with the defaults used. ``budget`` and ``ignore`` are the budget
     of the file and the design rules it suppresses, as written.
@@ -132,7 +132,7 @@ def chain(name: str, layers: Iterable[tuple[str, Layer] | tuple[str, Layer, Sequ
             inputs = (len(nodes) - 1,) if nodes and not layer.is_input else ()
         places[given] = len(nodes)
         nodes.append(Node(given, layer, inputs, named=True))
-    return Graph(name, in_running_order(nodes))
+    return Graph(name, topologically_sorted(nodes))
 
 
 def _needs(node: Node) -> tuple[int, ...]:
@@ -140,19 +140,19 @@ def _needs(node: Node) -> tuple[int, ...]:
     return (*node.inputs, *node.layer.entries) if isinstance(node.layer, Draft) else node.inputs
 
 
-def in_running_order(nodes: Sequence[Node]) -> tuple[Node, ...]:
+def topologically_sorted(nodes: Sequence[Node]) -> tuple[Node, ...]:
     """The nodes sorted so that each follows its inputs, otherwise in the given order.
 
     Raises DesignError for a cycle, which the message shows.
     """
     if all(max(_needs(node), default=-1) < index for index, node in enumerate(nodes)):
         return tuple(nodes)
-    order = _running_order(nodes)
+    order = _topological_order(nodes)
     place = {old: new for new, old in enumerate(order)}
     return tuple(_moved(nodes[index], place) for index in order)
 
 
-def _running_order(nodes: Sequence[Node]) -> list[int]:
+def _topological_order(nodes: Sequence[Node]) -> list[int]:
     """The indices of the nodes in topological order."""
     from heapq import heapify, heappop, heappush  # most designs are in order already: saves start-up time
 

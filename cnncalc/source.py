@@ -96,7 +96,7 @@ def plain(name: str, value: str) -> Text:
     return Text(value, Source(name, value))
 
 
-FROM_RIGHT = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff"
+RIGHT_TO_LEFT = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff"
 """Characters of right-to-left scripts, as ranges for a character class of a regular expression."""
 
 

@@ -55,13 +55,15 @@ def answered(call: str, env: BuildEnvironment, location: Any, format: str = "") 
         raise Failed(problem.message) from None
     if not words or words[0] not in CALLABLE:
         near = did_you_mean(words[0], CALLABLE) if words else ""
-        what = f"a document cannot call '{words[0][:60]}'{near}" if words else "a call is missing"
+        what = f"a document cannot call '{words[0][:60]}'{near}" if words else "no call given"
         raise Failed(what if near else f"{what} (known: {', '.join(CALLABLE)})")
     folder = os.path.dirname(env.doc2path(env.docname))
     for path in named_files(words, folder):
         env.note_dependency(path)
     result = Caller().call(with_format(words, format) if format else words, folder)
-    if format and isinstance(result.error, ValueProblem) and result.error.code == "usage":  # it has its own format only
+    if (
+        format and isinstance(result.error, ValueProblem) and result.error.code == "usage"
+    ):  # the command has a fixed format
         result = Caller().call(words, folder)
     for warning in result.warnings:
         logger.warning("%s: %s", call, warning, location=location, type="cnncalc", subtype="call")
@@ -104,7 +106,7 @@ class Value(SphinxRole):
             answer = answered(self.text, self.env, self.get_location()).answer
             assert answer is not None
             if len(answer.lines) > 1 or answer.format not in ("line", "text"):
-                raise Failed("a sentence takes one line of text: use the directive, or 'value TARGET KEY'")
+                raise Failed("the role needs a call that prints one line: use the directive, or 'value TARGET KEY'")
         except Failed as failed:
             message = self.inliner.reporter.error(f"cnncalc: {failed}", line=self.lineno)
             return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
@@ -126,7 +128,7 @@ def _as_html(translator: Any, node: Drawing) -> None:
     raise nodes.SkipNode
 
 
-class DrawingsInWords(SphinxPostTransform):
+class ReplaceDrawings(SphinxPostTransform):
     """Replaces drawings by their descriptions in formats without SVG."""
 
     default_priority = 100
@@ -141,7 +143,7 @@ class DrawingsInWords(SphinxPostTransform):
 def setup(app: Sphinx) -> dict[str, Any]:
     """Adds the directive and the role."""
     app.add_node(Drawing, html=(_as_html, None))
-    app.add_post_transform(DrawingsInWords)
+    app.add_post_transform(ReplaceDrawings)
     app.add_directive("cnncalc", Output)
     app.add_role("cnncalc", Value())
     # a new version may print other output, so all documents are read again

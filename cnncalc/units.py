@@ -67,9 +67,9 @@ def _written(rounded: int, decimals: int) -> str:
 
 
 def format_bytes(count: int, style: str = "iec", digits: int = 4) -> str:
-    """``60950432`` -> ``58.13 MiB``: the largest unit that leaves at least 1, four significant digits.
+    """``60950432`` -> ``58.13 MiB``: in the largest unit in which the value is at least 1.
 
-    ``count`` is in bytes. Less than one kibibyte (or kilobyte) is printed in bytes.
+    ``count`` is in bytes; ``digits`` are significant digits. Less than one kibibyte (or kilobyte) is printed in bytes.
     """
     step, names = _STEPS[style]
     size, unit = 1, 0
@@ -116,7 +116,10 @@ def short_notes(count: int, digits: int = 2) -> str:
 
 
 def parse_bytes(text: str) -> int:
-    """``93MiB`` -> 97517568 bytes. A bare whole number is bytes; a part of a byte or an unknown unit is refused."""
+    """``93MiB`` -> 97517568 bytes. A number without a unit is in bytes.
+
+    Raises ValueProblem for a fraction of a byte or an unknown unit.
+    """
     return _parse(text, _BYTE_UNITS, "B", "bytes")
 
 
@@ -150,7 +153,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """``71.1 %``: the share to one decimal, rounded half up; of nothing 0.0 %."""
+    """``71.1 %``: the share to one decimal, rounded half up; 0.0 % if ``whole`` is 0."""
     tenths = (2000 * part + whole) // (2 * whole) if whole else 0
     return f"{tenths // 10:,}.{tenths % 10} %"
 

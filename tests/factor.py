@@ -59,7 +59,7 @@ class Factor(Layer):
         coming, found = planes(gradient), {}
         if saved.learns:
             found["factor"] = (coming * planes(saved.x)).sum(axis=(0, 2, 3))
-        result = coming * saved.parameters["factor"][:, None, None] if saved.wants[0] else None
+        result = coming * saved.parameters["factor"][:, None, None] if saved.needs_gradient[0] else None
         return (None if result is None else pixels(result),), found
 
 

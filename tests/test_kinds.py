@@ -279,9 +279,10 @@ TRAITS: dict[str, Callable[[Run], bool]] = {
 
 OTHERS = {
     *("depth_key", "output_range", "drawn", "sliding_kernel", "thin_depth", "thin_keys", "why_input", "why_byproducts"),
-    *("keeps_output", "keeps_output_in_place", "is_flat", "autocast", "in_notes_table"),
+    *("keeps_output", "keeps_output_in_place", "is_flat", "autocast", "in_notes_table", "weight_use"),
 }
-"""Traits with tests of their own, here or, where they describe PyTorch or the course notes, in the tests of memory."""
+"""Traits with tests of their own, here, in the tests of `explain` or, where they describe PyTorch or the course notes,
+in the tests of memory."""
 
 WRITTEN = {
     "kind",
@@ -353,6 +354,35 @@ def test_a_number_for_each_element_does_not_fold_into_weights(monkeypatch: pytes
 
     monkeypatch.setitem(KINDS, "factor", Uneven)
     assert not folds_into_weights(Run(FACTOR_CASES[0]))
+
+
+DECLARED = [
+    name
+    for name, value in vars(Layer).items()
+    if not name.startswith("_") and isinstance(value, (bool, int, str, tuple, dict, property, type(None)))
+]
+"""Every trait that :class:`Layer` declares with a default, and those that depend on keys."""
+TRAITS_FILE = Path(__file__).resolve().parent / "golden" / "kinds" / "traits.txt"
+
+
+def test_the_traits_of_every_kind_are_reviewed(regenerate: bool) -> None:
+    """What differs from the defaults stands in a golden file, so that no trait changes unseen."""
+    lines = []
+    for kind, cls in KINDS.items():
+        layer = next(case.layer for case in CASES if case.kind == kind)
+        plain = {name: getattr(Layer, name) for name in DECLARED}
+        values = {name: getattr(layer, name) for name in DECLARED if name != "keys"}
+        told = [
+            name if value is True else f"{name}={value!r}"
+            for name, value in values.items()
+            if value != (getattr(Layer(), name) if isinstance(plain[name], property) else plain[name])
+        ]
+        lines.append("\n    ".join([f"{kind} ({cls.__name__}):", *told]) + "\n")
+    text = "".join(lines)
+
+    if regenerate:
+        TRAITS_FILE.write_text(text, encoding="utf-8", newline="\n")
+    assert text == TRAITS_FILE.read_text(encoding="utf-8")
 
 
 every_kind = pytest.mark.parametrize("kind", KINDS)

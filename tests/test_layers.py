@@ -218,7 +218,10 @@ def test_the_contract_fails_for_a_layer_whose_macs_are_wrong(monkeypatch: pytest
             "conv", {"kernel": 4, "dilation": 5, "pad": 1}, (X,),
             "the window must fit into the volume, but kernel 4 (dilated to 16) is larger than height 9 (padded to 11)",
         ),
-        ("conv", {"filters": 8, "groups": 4}, (X,), "the depth must be divisible by groups, but depth 6 is not by 4"),
+        (
+            "conv", {"filters": 8, "groups": 4}, (X,),
+            "the depth must be divisible by groups, but depth 6 is not divisible by 4",
+        ),
         (
             "conv", {"filters": 2, "connections": [[0], [6]]}, (X,),
             "a connection must name an input map, but map 6 is not among the 6 maps 0 to 5",
@@ -227,25 +230,28 @@ def test_the_contract_fails_for_a_layer_whose_macs_are_wrong(monkeypatch: pytest
             "dwconv", {"kernel": [3, 12], "pad": 0}, (X,),
             "the window must fit into the volume, but kernel 12 is larger than width 11",
         ),
-        ("deconv", {"filters": 8, "groups": 4}, (X,), "the depth must be divisible by groups, but depth 6 is not by 4"),
+        (
+            "deconv", {"filters": 8, "groups": 4}, (X,),
+            "the depth must be divisible by groups, but depth 6 is not divisible by 4",
+        ),
         (
             "deconv", {"filters": 2, "pad": 9}, (X,),
-            "something must be left after cropping, but pad crops 18 of height 18",
+            "cropping must leave at least 1, but pad crops 18 of height 18",
         ),
         ("pool", {"kernel": 10}, (X,), "the window must fit into the volume, but kernel 10 is larger than height 9"),
-        ("gn", {"groups": 4}, (X,), "the depth must be divisible by groups, but depth 6 is not by 4"),
-        ("shuffle", {"groups": 4}, (X,), "the depth must be divisible by groups, but depth 6 is not by 4"),
+        ("gn", {"groups": 4}, (X,), "the depth must be divisible by groups, but depth 6 is not divisible by 4"),
+        ("shuffle", {"groups": 4}, (X,), "the depth must be divisible by groups, but depth 6 is not divisible by 4"),
         (
             "reshape", {"size": [3, 3, 3]}, (X,),
             "a reshape keeps the number of elements, but [9x11x6] has 594 and [3x3x3] 27",
         ),
         (
             "pad", {"pad": -5}, (X,),
-            "something must be left after cropping, but pad -5 and -5 leaves 0 of height 9",
+            "cropping must leave at least 1, but pad -5 and -5 leaves 0 of height 9",
         ),
         (
             "slice", {"from": 2, "to": 7}, (X,),
-            "a slice takes channels from..to-1 of the 6 there are, but is from 2 to 7",
+            "a slice must lie within the 6 channels, but is from 2 to 7",
         ),
         (
             "add", {}, (X, Volume(9, 12, 6)),
@@ -287,7 +293,7 @@ def test_a_volume_that_does_not_fit_is_refused_with_both_numbers(
             "deconv", {"filters": 2, "stride": 2, "output_pad": 2},
             "output_pad: must be smaller than the stride or the dilation, but 2 is not below 2",
         ),
-        ("pool", {"output": 3, "stride": 3}, "output: an adaptive pool chooses its own windows; leave out stride"),
+        ("pool", {"output": 3, "stride": 3}, "output: an adaptive pool has no stride"),
         (
             "conv", {"kernel": 0},
             "kernel: expected a whole number of at least 1, or two of them [height, width], found 0",

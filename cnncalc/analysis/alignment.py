@@ -1,7 +1,7 @@
 """The longest common subsequence of two sequences, with integers as bit sets.
 
-Equal ends are matched first. Exact up to :data:`MOST_BITS` pairs of remaining items; longer sequences are cut into
-windows, so time and memory stay bounded.
+The common prefix and suffix are matched first. Exact up to :data:`MOST_BITS` pairs of remaining items; longer sequences
+are cut into windows, so time and memory stay bounded.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def _windows(high: int, wide: int) -> Iterator[tuple[int, int, int, int]]:
 def _longest(before: Sequence[Hashable], after: Sequence[Hashable]) -> Pairs:
     """A longest common subsequence of two rows.
 
-    Bit i of a set is 0 where one more of the first row counts at place i; see Hyyro 2004, "Bit-parallel LCS-length
-    computation revisited". All sets are kept to find the way back.
+    Bit i of a row is 0 where the LCS length increases at position i of ``before``; see Hyyro 2004, "Bit-parallel
+    LCS-length computation revisited". All rows are kept for backtracking.
     """
     if not before or not after:
         return []

@@ -24,7 +24,7 @@ STATUSES = ("added", "removed", "changed", "renamed", "affected", "same")
 
 
 class Change(NamedTuple):
-    """A changed key of a layer: both values in the language, or a word where there is none."""
+    """A changed key of a layer: both values in the language, or the note of its default if it is None."""
 
     key: str
     before: Any
@@ -124,7 +124,7 @@ def _totals(before: Report, after: Report) -> list[Quantity]:
     ]
 
 
-# Which layers belong together
+# Alignment
 
 
 def aligned(before: Sequence[LayerReport], after: Sequence[LayerReport]) -> Pairs:
@@ -203,7 +203,7 @@ def _cheaper(before: Sequence[LayerReport], after: Sequence[LayerReport], one: P
     return chosen
 
 
-# What is different about them
+# Changes
 
 
 def _layers(before: Report, after: Report) -> tuple[LayerDifference, ...]:
@@ -211,7 +211,7 @@ def _layers(before: Report, after: Report) -> tuple[LayerDifference, ...]:
     partner = dict(pairs)
     taken = set(partner.values())
     places = {row.name: row.index for row in after.layers if row.named and row.index not in taken}
-    moved: dict[int, int] = {}  # layers with a written name that stand at another place now
+    moved: dict[int, int] = {}  # named layers at another position
     for row in before.layers:
         place = places.get(row.name) if row.named and row.index not in partner else None
         if place is not None and after.layers[place].kind == row.kind:
@@ -287,7 +287,7 @@ def _known(place: int | None) -> int:
 
 
 def _origins(rows: Sequence[LayerReport], paired: set[int]) -> list[int]:
-    """For each layer itself if both nets have it, else the one layer that both have and from which alone it is made.
+    """For each layer: itself if it is matched, else the single matched layer that it derives from.
 
     So a layer after an inserted layer or block still counts as having the same input.
     """

@@ -55,7 +55,7 @@ def load_bytes(name: str, data: bytes, settings: Settings = DEFAULT_SETTINGS) ->
 
 
 def _complete(read: Callable[..., Graph], *arguments: object) -> Graph:
-    """Calls ``read``; its error gets the problems of volumes as well."""
+    """Calls ``read``; adds the problems of volumes to its error."""
     try:
         return read(*arguments)
     except DesignError as error:

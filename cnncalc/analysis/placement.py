@@ -19,7 +19,7 @@ class Placement:
 
     Views do, and dropout (the identity at test time). Activation functions do unless the design says otherwise, ADD and
     MUL where it says so, both only as the sole reader of that memory and where the shape does not change.
-    ``readers`` counts the readers of each node. ``activations`` overrules the design: True for all of them, False for
+    ``readers`` counts the readers of each node. ``activations`` overrides the design: True for all of them, False for
     none.
     """
 
@@ -44,12 +44,12 @@ class Placement:
             return False
         is_only_reader = self.is_only_reader(sources[0])
         placed = layer.is_view_at_test_time or (
-            is_only_reader and same_shape and not is_needed and self._is_wanted(layer)
+            is_only_reader and same_shape and not is_needed and self._is_requested(layer)
         )
         self._is_sole[index] = is_only_reader or not placed
         return placed
 
-    def _is_wanted(self, layer: Layer) -> bool:
+    def _is_requested(self, layer: Layer) -> bool:
         wanted = layer.may_work_in_place()
         if not layer.is_activation:
             return bool(wanted)
@@ -97,7 +97,7 @@ def test_time_nodes(graph: Graph) -> list[bool]:
         runs = not node.training_only and (any(fed) or not fed)
         if runs and not all(fed):
             lost = ", ".join(graph.nodes[source].name for source in node.inputs if not result[source])
-            message = f"{node.name}: runs at test time, but {lost} runs in training alone"
+            message = f"{node.name}: runs at test time, but its input {lost} runs only in training"
             problems.append(Problem("training-only", message, node.span))
         result.append(runs)
     if problems:

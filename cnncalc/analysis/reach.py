@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 LONGEST_PERIOD = 512
 """Longer periods are not computed; the extent is then an upper bound."""
 MOST_INTERVALS = 400_000
-"""Most intervals computed for one net. Periods of one count as nothing; only nets that resize repeatedly by coprime
-factors come near."""
+"""Most intervals computed for one net. Periods of 1 are not counted; only nets that resize repeatedly by coprime
+factors get close to it."""
 
 
 class Reach(NamedTuple):

@@ -1,4 +1,4 @@
-"""The report: one row a layer, and the totals. Every table, check and document is made from it."""
+"""The report: one row per layer, and the totals. Every table, check and document is made from it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ class LayerReport(NamedTuple):
     count in the totals. ``weights`` hold weights and scales, ``biases`` biases and shifts, ``parameters`` both,
     ``trainable`` those that are not frozen; ``buffers`` are kept but not learned. A row that shares its parameters
     counts none of its own (``shared_with`` names the owner). ``macs`` are multiply-adds for one image.
-    ``receptive_field`` is (height, width) in input pixels, clipped to the input. ``arithmetic`` says how activations,
-    weights, biases, buffers and macs come about. ``arrays`` are the parameter and buffer arrays that the layer uses.
+    ``receptive_field`` is (height, width) in input pixels, clipped to the input. ``arithmetic`` holds the formulas
+    of activations, weights, biases, buffers and macs. ``arrays`` are the parameter and buffer arrays that the layer
+    uses.
     """
 
     index: int  # type: ignore[assignment]  # its place among the rows; tuple's own method is not used
@@ -115,8 +116,8 @@ class Report(NamedTuple):
     graph: Graph
 
     @property
-    def settled(self) -> Graph:
-        """The graph with the layers of the rows."""
+    def resolved(self) -> Graph:
+        """The graph with every draft replaced by its layer."""
         nodes = [node._replace(layer=row.layer) for node, row in zip(self.graph.nodes, self.layers, strict=True)]
         return self.graph._replace(nodes=tuple(nodes))
 

@@ -53,7 +53,7 @@ def rewritten(report: Report, changes: Mapping[int, Sequence[Layer]]) -> Report 
 def with_pooled_fc(report: Report) -> tuple[str, Report] | None:
     """The name of the first fully-connected layer and the report on the net with a global average pool before it.
 
-    None where a single pixel enters that layer, or none is there.
+    None if its input is 1x1 or there is no such layer.
     """
     rows = report.layers
     first = next((row for row in rows if isinstance(row.layer, FullyConnected) and not row.training_only), None)

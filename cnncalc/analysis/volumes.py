@@ -132,7 +132,7 @@ def _shape(
     node: Node, before: list[Shaped | None], known: dict[tuple[Layer, tuple[Volume, ...]], Cost]
 ) -> Shaped | None:
     """The node with its cost; None where that of a node before it is unknown. ``known`` caches costs."""
-    layer = _settled(node.layer, before)
+    layer = _resolved(node.layer, before)
     inputs = _outputs(node.inputs, before)
     if layer is None or inputs is None:
         return None
@@ -158,16 +158,16 @@ def _outputs(indices: Sequence[int], before: list[Shaped | None]) -> tuple[Volum
     return outputs if len(outputs) == len(indices) else None
 
 
-def _settled(layer: Layer | Draft, before: list[Shaped | None]) -> Layer | None:
+def _resolved(layer: Layer | Draft, before: list[Shaped | None]) -> Layer | None:
     """The layer, with all keys known; None where they depend on an unknown volume."""
     if not isinstance(layer, Draft):
         return layer
     volumes = _outputs(layer.entries, before)
-    return None if volumes is None else layer.settle(*volumes)
+    return None if volumes is None else layer.resolve(*volumes)
 
 
 def _share_problems(item: Shaped, owner: Shaped) -> list[Problem]:
-    """Why a layer cannot use the parameters of another one; None if it can."""
+    """Problems if a layer cannot use the parameters of another one."""
     node = item.node
     mine = [(array.name, array.shape) for array in item.cost.arrays]
     theirs = [(array.name, array.shape) for array in owner.cost.arrays]

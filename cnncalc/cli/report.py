@@ -136,7 +136,7 @@ def texts_of(report: Report) -> list[tuple[str, str]]:
     span = next((row.span for row in report.layers if row.span is not None), None)
     if span is not None:
         texts.append((f"As written: {span.source.name}", span.source.text))
-    return [*texts, ("As understood, as one pattern", as_pattern(report.settled))]
+    return [*texts, ("As understood, as one pattern", as_pattern(report.resolved))]
 
 
 COMMAND = Command(

@@ -47,9 +47,9 @@ def run(call: Call, console: Console) -> None:
     from cnncalc.language.writer import as_pattern, as_yaml
 
     if view == "pattern":
-        console.write(as_pattern(report.settled), output)
+        console.write(as_pattern(report.resolved), output)
     else:
-        console.write(as_yaml(report.settled), output, "yaml")
+        console.write(as_yaml(report.resolved), output, "yaml")
 
 
 COMMAND = Command(

@@ -8,7 +8,7 @@ from zlib import crc32
 
 from cnncalc.drawings.metrics import LINE, cut, evenly_wrapped, width_of
 from cnncalc.drawings.palette import FONTS, style_sheet
-from cnncalc.source import FROM_RIGHT, visible
+from cnncalc.source import RIGHT_TO_LEFT, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ MARGIN = 16.0
 PREFIX = "\x00"
 """Placeholder for the prefix of ids until the drawing is finished; no text contains it."""
 
-_ISOLATED = re.compile(f"[{FROM_RIGHT}]")
+_ISOLATED = re.compile(f"[{RIGHT_TO_LEFT}]")
 
 
 def shown(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, in_text_order
-from cnncalc.graph import Draft, Graph, Node, in_running_order
+from cnncalc.graph import Draft, Graph, Node, topologically_sorted
 from cnncalc.language.expansion_size import ExpansionCounter
 from cnncalc.language.layer_maker import LayerMaker
 from cnncalc.language.limits import NESTING
@@ -405,7 +405,7 @@ class Expander:
             self.problems.append(Problem("unread-volume", message, spec.plan.syntax.span, hint))
 
     def _nodes(self) -> tuple[Node, ...]:
-        """The nodes in running order; empty, with the problem reported, for an unknown reference or a cycle."""
+        """The nodes in topological order; empty, with the problem reported, for an unknown reference or a cycle."""
         if any(port is None for spec in self.specs for port in spec.inputs) or not self.specs:
             if not self.problems:
                 self.problems.append(Problem("no-input", "the net has no layers", None))
@@ -439,7 +439,7 @@ class Expander:
                 )
             )
         try:
-            return in_running_order(nodes)
+            return topologically_sorted(nodes)
         except DesignError as error:
             self.problems += error.every
             return ()

@@ -29,7 +29,7 @@ ERFC = (
 )
 """Chebyshev coefficients of P in erfc(z) = t * exp(-z*z + P(t)) with t = 2/(2 + z), for z of at least 0.
 
-Source: Press et al., Numerical Recipes, third edition, section 6.2.2; worked out again with 50 digits.
+Source: Press et al., Numerical Recipes, third edition, section 6.2.2; recomputed with 50 digits.
 """
 
 
@@ -46,15 +46,15 @@ def erfc(xp: Any, z: Any) -> Any:
 class Activation(Layer):
     """A function of each element.
 
-    ``in_place`` overwrites the input where that is allowed: the input has no other reader, and its maker does not need
-    it for backward.
+    ``in_place`` overwrites the input where that is allowed: nothing else reads the input, and the layer that computed
+    it does not need it for backward.
     """
 
     is_activation: ClassVar[bool] = True
     is_rectifier: ClassVar[bool] = True
     drawn: ClassVar[str] = "joined"
     can_work_in_place: ClassVar[bool] = True
-    """Whether PyTorch has the function in place."""
+    """Whether PyTorch has an in-place version."""
 
     in_place: bool | None = key(Boolean(), None, note="yes where allowed", means="whether it overwrites its input")
 
@@ -71,9 +71,9 @@ class Activation(Layer):
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         """The gradient times the derivative, computed from the kept input or output."""
 
-        def function(kept: Any, coming: Any, result: Any) -> None:
+        def function(kept: Any, incoming: Any, result: Any) -> None:
             with xp.errstate(over="ignore"):
-                xp.multiply(self.derivative(xp, kept), coming, out=result)
+                xp.multiply(self.derivative(xp, kept), incoming, out=result)
 
         kept = saved.output if saved.x is None else saved.x
         return (derived(xp, function, kept, gradient),), {}
@@ -335,8 +335,8 @@ class Elu(Activation):
         if saved.x is not None:
             return super().backward(xp, gradient, saved)
 
-        def function(output: Any, coming: Any, result: Any) -> None:
-            xp.multiply(xp.where(output > 0, 1, output + self.alpha), coming, out=result)
+        def function(output: Any, incoming: Any, result: Any) -> None:
+            xp.multiply(xp.where(output > 0, 1, output + self.alpha), incoming, out=result)
 
         return (derived(xp, function, saved.output, gradient),), {}
 
@@ -403,17 +403,17 @@ class PRelu(Activation):
         return builder.operation(operands, keeps=keeps, parameters=parameters, backward_scratch=(scratch,))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        (wanted,) = saved.wants
-        maps, coming, slope = planes(saved.x), planes(gradient), saved.parameters["slope"][:, None, None]
-        result = xp.empty(maps.shape, maps.dtype) if wanted else None
+        (needed,) = saved.needs_gradient
+        maps, incoming, slope = planes(saved.x), planes(gradient), saved.parameters["slope"][:, None, None]
+        result = xp.empty(maps.shape, maps.dtype) if needed else None
         change = xp.zeros(slope.size, maps.dtype) if saved.learns else None
-        for number, (image, arriving) in enumerate(zip(maps, coming, strict=True)):
+        for number, (image, grad) in enumerate(zip(maps, incoming, strict=True)):
             for piece in pieces(len(image), image[0].nbytes):
                 if result is not None:
                     factor = xp.where(image[piece] > 0, maps.dtype.type(1), slope[piece])
-                    xp.multiply(factor, arriving[piece], out=result[number, piece])
+                    xp.multiply(factor, grad[piece], out=result[number, piece])
                 if change is not None:
-                    change[piece] += (xp.minimum(image[piece], 0) * arriving[piece]).sum(axis=(1, 2))
+                    change[piece] += (xp.minimum(image[piece], 0) * grad[piece]).sum(axis=(1, 2))
         return (None if result is None else pixels(result),), {} if change is None else {"slope": change}
 
 
@@ -447,12 +447,12 @@ class Softmax(Layer):
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # y * (gradient - sum of gradient*y over the depth)
-        output, coming = planes(saved.output), planes(gradient)
+        output, incoming = planes(saved.output), planes(gradient)
         result = xp.empty(output.shape, output.dtype)
-        for image, arriving, target in zip(output, coming, result, strict=True):
-            xp.multiply(image, arriving, out=target)
+        for image, grad, target in zip(output, incoming, result, strict=True):
+            xp.multiply(image, grad, out=target)
             total = target.sum(axis=0)
             for piece in pieces(len(image), total.nbytes):
-                xp.subtract(arriving[piece], total, out=target[piece])
+                xp.subtract(grad[piece], total, out=target[piece])
                 target[piece] *= image[piece]
         return (pixels(result),), {}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 REQUIRED: Any = object()
 
 COMMON_KEYS = ("name", "inputs", "training_only")
-"""Keys that layers of every kind take beside their own."""
+"""Keys of every kind, in addition to its own."""
 PARAMETER_KEYS = ("trainable", "share")
 """Keys that kinds with parameters take as well."""
 
@@ -134,13 +134,13 @@ class Layer:
     is_commutative: ClassVar[bool] = False
     """The order of its inputs does not matter."""
     is_view: ClassVar[bool] = False
-    """The output is the input's own memory, in training too."""
+    """The output shares the memory of the input, also in training."""
     is_identity_at_test_time: ClassVar[bool] = False
     """At test time the output equals the input."""
     is_activation: ClassVar[bool] = False
     """An activation function, element by element."""
     is_rectifier: ClassVar[bool] = False
-    """RELU or a relative of it, as opposed to functions that bound scores (sigmoid, tanh, softmax)."""
+    """RELU or a variant of it, not a bounded function (sigmoid, tanh, softmax)."""
     is_normalization: ClassVar[bool] = False
     """Subtracts a mean and divides by a deviation."""
     centres_channels: ClassVar[bool] = False
@@ -148,7 +148,9 @@ class Layer:
     gives_probabilities: ClassVar[bool] = False
     """Turns scores into probabilities; as the output of a net it is computed by the cross-entropy loss."""
     counts_macs: ClassVar[bool] = False
-    """A convolution or fully-connected layer: its multiply-adds count, and it counts in the depth of a net."""
+    """A convolution or fully-connected layer: its multiply-adds are counted, and it adds to the depth of the net."""
+    weight_use: ClassVar[str] = "every weight is used at each of the height*width positions of the output"
+    """How often the multiply-adds use a weight, for ``explain``."""
     learns: ClassVar[bool] = False
     """Whether the kind can have parameters."""
     depth_key: ClassVar[str | None] = None
@@ -160,21 +162,21 @@ class Layer:
     why_input: ClassVar[str] = "its gradient is computed from it"
     """Why backward needs the input, for kinds that keep it."""
     why_byproducts: ClassVar[str] = "the gradient uses it"
-    """What is kept beside input and output, and why."""
+    """What is kept in addition to input and output, and why."""
     thin_depth: ClassVar[int | None] = 1
-    """The least input depth that shows which pixels reach an output; None: only the depth it has."""
+    """Smallest input depth at which receptive fields can be measured; None: the actual depth."""
     thin_keys: ClassVar[Mapping[str, Any]] = {}
-    """Keys of the layer on inputs of that depth, where they differ."""
+    """Keys that must change for inputs of that depth."""
     keeps_output: ClassVar[bool] = False
     """Backward needs the output, so nothing may overwrite it."""
     keeps_output_in_place: ClassVar[bool] = False
     """Backward needs the output where the layer overwrites its input."""
     is_flat: ClassVar[bool | None] = None
-    """Whether PyTorch has the output as batch x depth, without height and width; None: as the input."""
+    """Whether the output in PyTorch has shape batch x depth, without height and width; None: same as the input."""
     autocast: ClassVar[str | None] = None
     """The type PyTorch's autocast runs it in: ``half``, ``full`` (float32), or None for that of the input."""
     normalizes_batch: ClassVar[bool] = False
-    """Normalizes over the batch: PyTorch also keeps a counter of batches, and refuses one value a channel."""
+    """Normalizes over the batch: PyTorch also counts batches, and raises an error for a single value per channel."""
     in_notes_table: ClassVar[bool] = False
     """The course notes list its volume in their tables of memory."""
 
@@ -244,7 +246,7 @@ class Layer:
 
     @classmethod
     def common_keys(cls) -> tuple[str, ...]:
-        """The keys that the kind takes beside its own."""
+        """The common keys that the kind takes in addition to its own."""
         return (*COMMON_KEYS, *PARAMETER_KEYS) if cls.learns else COMMON_KEYS
 
     @classmethod
@@ -264,7 +266,7 @@ class Layer:
 
     @property
     def folds_into_weights(self) -> bool:
-        """At test time it is one learned factor and shift a channel, which can join the weights before it."""
+        """At test time it is one learned factor and shift per channel, which can join the weights before it."""
         return False
 
     @property
@@ -274,13 +276,17 @@ class Layer:
 
     @property
     def is_view_at_test_time(self) -> bool:
-        """At test time the output is the input's own memory."""
+        """At test time the output shares the memory of the input."""
         return self.is_view or self.is_identity_at_test_time
 
     @property
     def sliding_kernel(self) -> tuple[int, int] | None:
         """Height and width of the kernel that drawings show as a window on the input; None: no window is drawn."""
         return None
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        """How height, width and depth of the output are computed, with numbers, for ``explain``."""
+        return ["same as the input"] if output == inputs[0] else []
 
     def is_depthwise(self, x: Volume) -> bool:
         """Whether it is a convolution each of whose filters sees one channel of the input."""
@@ -291,7 +297,7 @@ class Layer:
         return None
 
     def thin(self, *inputs: Volume) -> tuple[Layer, tuple[Volume, ...]]:
-        """The layer with the same windows on inputs of little depth, and these inputs."""
+        """The layer with the same windows on inputs of reduced depth, and these inputs."""
         if self.thin_depth is None:
             return self, inputs
         layer = self.with_keys(**self.thin_keys) if self.thin_keys else self
@@ -360,12 +366,12 @@ class Layer:
     # Training
 
     kept: ClassVar[Keeping] = Keeping()
-    """What training keeps and makes, where the kind alone decides it."""
+    """What training keeps and allocates, if it does not depend on the keys."""
 
     def keeping(
         self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
     ) -> Keeping:
-        """What the training run in NumPy keeps for backward and makes in it.
+        """What the NumPy training run keeps for backward and allocates in backward.
 
         ``in_place``: it overwrites its first input; ``learns``: its parameters are learned, not frozen.
         """
@@ -383,7 +389,7 @@ class Layer:
         return builder.single(inputs)
 
     def forward_training(self, xp: Any, *inputs: Any, **arrays: Any) -> tuple[Any, dict[str, Any]]:
-        """The run in training: the output, and by name the extras that :meth:`keeping` declares.
+        """The forward pass in training: the output, and by name the extras that :meth:`keeping` declares.
 
         The arguments are those of :meth:`forward` and ``random``, a NumPy generator. Running statistics are updated.
         """
@@ -398,6 +404,13 @@ class Layer:
         parameters are new arrays in the memory order of the parameters.
         """
         raise NotImplementedError
+
+
+def require_divisible(depth: int, groups: int) -> None:
+    """Raises ShapeError if the depth cannot be split into groups of equal size."""
+    if depth % groups:
+        message = f"the depth must be divisible by groups, but depth {depth} is not divisible by {groups}"
+        raise ShapeError(message, code="not-divisible", key="groups")
 
 
 def require_inputs(kind: str, inputs: tuple[Volume, ...], least: int, most: int | None) -> None:

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Layer, Parameter, Sizing, Stencil, key
+from cnncalc.layers.base import Layer, Parameter, Sizing, Stencil, key, require_divisible
 from cnncalc.layers.keys import Boolean, Connections, Pad, Pair, Whole
 from cnncalc.layers.memory import WHY_WEIGHTS, Keeping
 from cnncalc.layers.planes import (
+    conv_transpose,
     convolve,
     convolve_maps,
     correlate,
     pixels,
     planes,
-    spread_out,
     starts,
     unconvolve,
     unconvolve_maps,
 )
-from cnncalc.layers.window import SIDES, Windows, enlarged, extent, lower_windows, sized
+from cnncalc.layers.window import SIDES, Windows, depth_step, enlarged, extent, lower_windows, sized, window_step
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -73,6 +73,15 @@ class Convolution(Layer):
         """The windows over a volume."""
         return Windows(x, self.kernel, self.stride, self.pads(), self.dilation)
 
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        windows = self.windows(x)
+        sides = [window_step(windows, side, x[side], self.kernel[side], self.dilation[side]) for side in (0, 1)]
+        return [*sides, self._depth_step(x, output)]
+
+    def _depth_step(self, x: Volume, output: Volume) -> str:
+        raise NotImplementedError
+
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return self.windows(inputs[0]).stencils()
 
@@ -109,7 +118,7 @@ class Conv(Convolution):
     Formula: a window of the input, F x F x D/groups, times the weights of the filter, added up, plus its bias.
     Volume: height (H - F + 2P)/S + 1, rounded down; width alike; depth K, the filters. F is the kernel (dilated:
     dilation*(F - 1) + 1), S the stride, P the pad.
-    Learned: F*F*D/groups weights and one bias a filter.
+    Learned: F*F*D/groups weights and one bias per filter.
 
     With ``connections`` each filter sees the listed input maps only, with one F*F kernel for each.
 
@@ -152,20 +161,18 @@ class Conv(Convolution):
         return self.groups == x.depth > 1
 
     def fan_in(self, shape: tuple[int, ...]) -> int:
-        # a connection table has kernels x height x width, spread over the filters
+        # with connections the weights have shape (connections, height, width)
         return super().fan_in(shape) if self.connections is None else max(1, prod(shape) // self.filters)
 
     def label(self) -> str:
         return f"CONV{sized(self.kernel)}-{self.filters}{self._slash()}"
 
+    def _depth_step(self, x: Volume, output: Volume) -> str:
+        return f"depth {self.filters} = filters"
+
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        if x.depth % self.groups:
-            raise ShapeError(
-                f"the depth must be divisible by groups, but depth {x.depth} is not by {self.groups}",
-                code="not-divisible",
-                key="groups",
-            )
+        require_divisible(x.depth, self.groups)
         if self.connections is not None:
             furthest = max(max(maps) for maps in self.connections)
             if furthest >= x.depth:
@@ -203,77 +210,81 @@ class Conv(Convolution):
         begins, maps = self.begins(x), planes(x)
         batch, depth = maps.shape[:2]
         if self.connections is None and weight.shape[2] == 1 and self.groups == depth:
-            own = weight.reshape(*weight.shape[:2], depth, -1)
-            return pixels(convolve_maps(xp, maps, own, bias, begins, self.dilation))
+            kernels = weight.reshape(*weight.shape[:2], depth, -1)
+            return pixels(convolve_maps(xp, maps, kernels, bias, begins, self.dilation))
         result = xp.empty((batch, self.filters, len(begins[0]), len(begins[1])), x.dtype)
         if self.connections is not None:
             first = 0
-            for number, seen in enumerate(self.connections):
-                kernels = weight[first : first + len(seen)].transpose(1, 2, 0)[..., None]
-                some = slice(number, number + 1)
-                shift = None if bias is None else bias[some]
-                convolve(xp, maps[:, list(seen)], kernels, shift, begins, self.dilation, result[:, some])
-                first += len(seen)
+            for number, sources in enumerate(self.connections):
+                kernels = weight[first : first + len(sources)].transpose(1, 2, 0)[..., None]
+                out_maps = slice(number, number + 1)
+                shift = None if bias is None else bias[out_maps]
+                convolve(xp, maps[:, list(sources)], kernels, shift, begins, self.dilation, result[:, out_maps])
+                first += len(sources)
             return pixels(result)
-        deep, wide = depth // self.groups, self.filters // self.groups
+        in_depth, out_depth = depth // self.groups, self.filters // self.groups
         for group in range(self.groups):
-            mine, some = slice(group * deep, (group + 1) * deep), slice(group * wide, (group + 1) * wide)
-            shift = None if bias is None else bias[some]
-            convolve(xp, maps[:, mine], weight[..., some], shift, begins, self.dilation, result[:, some])
+            in_maps = slice(group * in_depth, (group + 1) * in_depth)
+            out_maps = slice(group * out_depth, (group + 1) * out_depth)
+            shift = None if bias is None else bias[out_maps]
+            convolve(xp, maps[:, in_maps], weight[..., out_maps], shift, begins, self.dilation, result[:, out_maps])
         return pixels(result)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        (wanted,) = saved.wants
-        weight, coming = saved.parameters["weight"], planes(gradient)
+        (needs_gradient,) = saved.needs_gradient
+        weight, incoming = saved.parameters["weight"], planes(gradient)
         _, depth, height, width = saved.shape
         maps = planes(saved.x) if saved.learns else None
         if self.connections is None and weight.shape[2] == 1 and self.groups == depth:
-            own, begins = weight.reshape(*self.kernel, depth, -1), self.begins_of(height, width)
-            result, change = unconvolve_maps(xp, maps, coming, own, begins, self.dilation, saved.shape, wants=wanted)
+            kernels, begins = weight.reshape(*self.kernel, depth, -1), self.begins_of(height, width)
+            result, change = unconvolve_maps(
+                xp, maps, incoming, kernels, begins, self.dilation, saved.shape, needs_gradient=needs_gradient
+            )
             change = None if change is None else change.reshape(weight.shape)
         else:
-            result = xp.empty(saved.shape, gradient.dtype) if wanted else None
+            result = xp.empty(saved.shape, gradient.dtype) if needs_gradient else None
             back = self._back_in_groups if self.connections is None else self._back_over_connections
-            change = back(xp, maps, coming, weight, result, self.begins_of(height, width))
+            change = back(xp, maps, incoming, weight, result, self.begins_of(height, width))
         found = {"weight": change} if saved.learns else {}
         if saved.learns and self.bias:
-            found["bias"] = coming.sum(axis=(2, 3)).sum(axis=0)
+            found["bias"] = incoming.sum(axis=(2, 3)).sum(axis=0)
         return (None if result is None else pixels(result),), found
 
-    def _back_in_groups(self, xp: Any, maps: Any, coming: Any, weight: Any, result: Any, begins: Any) -> Any:
-        """The gradient of the weights, or None without ``maps``; that of the input goes into ``result``."""
+    def _back_in_groups(self, xp: Any, maps: Any, incoming: Any, weight: Any, result: Any, begins: Any) -> Any:
+        """The gradient of the weights (None without ``maps``); that of the input is written to ``result``."""
         change: Any = None if maps is None else xp.empty(weight.shape, weight.dtype)
-        deep, wide = weight.shape[2], self.filters // self.groups
+        in_depth, out_depth = weight.shape[2], self.filters // self.groups
         for group in range(self.groups):
-            mine, some = slice(group * deep, (group + 1) * deep), slice(group * wide, (group + 1) * wide)
+            in_maps = slice(group * in_depth, (group + 1) * in_depth)
+            out_maps = slice(group * out_depth, (group + 1) * out_depth)
             if result is not None:
-                unconvolve(xp, coming[:, some], weight[..., some], begins, self.dilation, result[:, mine])
+                unconvolve(xp, incoming[:, out_maps], weight[..., out_maps], begins, self.dilation, result[:, in_maps])
             if maps is not None:
-                target = change[..., some] if self.groups > 1 else change
-                correlate(xp, maps[:, mine], coming[:, some], begins, self.kernel, self.dilation, target)
+                target = change[..., out_maps] if self.groups > 1 else change
+                correlate(xp, maps[:, in_maps], incoming[:, out_maps], begins, self.kernel, self.dilation, target)
         return change
 
-    def _back_over_connections(self, xp: Any, maps: Any, coming: Any, weight: Any, result: Any, begins: Any) -> Any:
+    def _back_over_connections(self, xp: Any, maps: Any, incoming: Any, weight: Any, result: Any, begins: Any) -> Any:
         """As a convolution over all maps, with zero weights where there is no connection."""
-        which = [(seen, number) for number, some in enumerate(self.connections or ()) for seen in some]
-        seen, number = [pair[0] for pair in which], [pair[1] for pair in which]
+        which = [(sources, filters) for filters, group in enumerate(self.connections or ()) for sources in group]
+        sources, filters = [pair[0] for pair in which], [pair[1] for pair in which]
         depth = maps.shape[1] if result is None else result.shape[1]
         dense = xp.zeros((*self.kernel, depth, self.filters), weight.dtype)
-        dense[:, :, seen, number] = weight.transpose(1, 2, 0)
+        dense[:, :, sources, filters] = weight.transpose(1, 2, 0)
         if result is not None:
-            unconvolve(xp, coming, dense, begins, self.dilation, result)
+            unconvolve(xp, incoming, dense, begins, self.dilation, result)
         if maps is None:
             return None
-        correlate(xp, maps, coming, begins, self.kernel, self.dilation, dense)
-        return xp.ascontiguousarray(dense[:, :, seen, number].transpose(2, 0, 1))
+        correlate(xp, maps, incoming, begins, self.kernel, self.dilation, dense)
+        return xp.ascontiguousarray(dense[:, :, sources, filters].transpose(2, 0, 1))
 
 
 class DepthwiseConv(Convolution):
-    """One filter for each map of the input, or several (``multiplier``), which see that map alone.
+    """One filter for each map of the input, or ``multiplier`` filters, each applied to that map only.
 
     Formula: a window of one map, F x F, times the weights of the filter, added up, plus its bias.
     Volume: height (H - F + 2P)/S + 1, rounded down; width alike; depth D*multiplier.
-    Learned: F*F weights and one bias a filter, D*multiplier filters.
+    Learned: F*F weights and one bias per filter, D*multiplier filters.
 
     The filters of map d give the maps d*multiplier to (d+1)*multiplier - 1.
 
@@ -298,6 +309,9 @@ class DepthwiseConv(Convolution):
     def label(self) -> str:
         times = f"-{self.multiplier}" if self.multiplier > 1 else ""
         return f"DWCONV{sized(self.kernel)}{times}{self._slash()}"
+
+    def _depth_step(self, x: Volume, output: Volume) -> str:
+        return depth_step(x) if self.multiplier == 1 else f"depth {x.depth}*{self.multiplier} = {output.depth}"
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
@@ -325,14 +339,16 @@ class DepthwiseConv(Convolution):
         return pixels(convolve_maps(xp, planes(x), weight, bias, self.begins(x), self.dilation))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        (wanted,) = saved.wants
-        weight, coming = saved.parameters["weight"], planes(gradient)
+        (needs_gradient,) = saved.needs_gradient
+        weight, incoming = saved.parameters["weight"], planes(gradient)
         begins = self.begins_of(*saved.shape[2:])
         maps = planes(saved.x) if saved.learns else None
-        result, change = unconvolve_maps(xp, maps, coming, weight, begins, self.dilation, saved.shape, wants=wanted)
+        result, change = unconvolve_maps(
+            xp, maps, incoming, weight, begins, self.dilation, saved.shape, needs_gradient=needs_gradient
+        )
         found = {"weight": change} if saved.learns else {}
         if saved.learns and self.bias:
-            found["bias"] = coming.sum(axis=(2, 3)).sum(axis=0)
+            found["bias"] = incoming.sum(axis=(2, 3)).sum(axis=0)
         return (None if result is None else pixels(result),), found
 
 
@@ -341,7 +357,7 @@ class Deconv(Layer):
 
     Formula: y = the sum of the windows x[i, j, d] * w[.., .., d, k], laid S pixels apart, plus the bias of map k.
     Volume: height (H - 1)*S - 2P + dilation*(F - 1) + output_pad + 1; width alike; depth K, the filters.
-    Learned: F*F*D/groups weights and one bias a filter.
+    Learned: F*F*D/groups weights and one bias per filter.
 
     Rows and columns that ``pad`` crops are computed first, so the multiply-adds are input positions x kernel x depths.
 
@@ -352,6 +368,7 @@ class Deconv(Layer):
     other_names: ClassVar[tuple[str, ...]] = ("convtranspose", "convt", "upconv", "transposedconv")
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
     is_linear = True
+    weight_use: ClassVar[str] = "every weight is used at each of the height*width positions of the input"
     counts_macs: ClassVar[bool] = True
     depth_key: ClassVar[str | None] = "filters"
     thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1}
@@ -387,7 +404,7 @@ class Deconv(Layer):
         for side in (0, 1):
             if self.pad == "same" and (self.kernel[side] < self.stride[side] or self.output_pad[side]):
                 raise ValueProblem(
-                    "pad: same gives size*stride in a transposed convolution, which needs a kernel of at least the "
+                    "pad: same means an output of size*stride, which needs a kernel of at least the "
                     f"stride and no output_pad, but kernel is {self.kernel[side]}, stride {self.stride[side]}, "
                     f"output_pad {self.output_pad[side]}"
                 )
@@ -419,14 +436,19 @@ class Deconv(Layer):
     def label(self) -> str:
         return f"DECONV{sized(self.kernel)}-{self.filters}/{sized(self.stride)}"
 
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        pads, steps = self.pads(), []
+        for side, name in enumerate(SIDES):
+            before, after = pads[side], pads[side + 2]
+            crop = f"2*{before}" if before == after else f"({before} + {after})"
+            grown = f"({inputs[0][side]} - 1)*{self.stride[side]} - {crop}"
+            window = f"{self.dilation[side]}*({self.kernel[side]} - 1) + {self.output_pad[side]} + 1"
+            steps.append(f"{name} {grown} + {window} = {output[side]}")
+        return [*steps, f"depth {self.filters} = filters"]
+
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        if x.depth % self.groups:
-            raise ShapeError(
-                f"the depth must be divisible by groups, but depth {x.depth} is not by {self.groups}",
-                code="not-divisible",
-                key="groups",
-            )
+        require_divisible(x.depth, self.groups)
         pads = self.pads()
         sizes = []
         for side, size in ((0, x.height), (1, x.width)):
@@ -435,7 +457,7 @@ class Deconv(Layer):
             crop = pads[side] + pads[side + 2]
             if whole <= crop:
                 raise ShapeError(
-                    f"something must be left after cropping, but pad crops {crop} of {SIDES[side]} {whole}",
+                    f"cropping must leave at least 1, but pad crops {crop} of {SIDES[side]} {whole}",
                     code="volume-vanishes",
                     key="pad",
                 )
@@ -464,7 +486,7 @@ class Deconv(Layer):
         result = []
         for side, before in ((0, top), (1, left)):
             window, stride = extent(self.kernel[side], self.dilation[side]), self.stride[side]
-            # input i reaches outputs i*stride - before ... i*stride - before + window - 1; dilated, only some of them
+            # input i reaches outputs i*stride - before ... i*stride - before + window - 1 (if dilated, some of these)
             is_exact = stride == 1 or self.dilation[side] == 1
             result.append(Stencil(1, before - window + stride, before, stride, is_exact))
         return (result[0], result[1])
@@ -475,20 +497,20 @@ class Deconv(Layer):
             (size - 1) * self.stride[side] + self.dilation[side] * (weight.shape[side] - 1) + 1 + self.output_pad[side]
             for side, size in ((0, maps.shape[2]), (1, maps.shape[3]))
         ]
-        tall, wide = sizes[0] - crop[0] - crop[2], sizes[1] - crop[1] - crop[3]
-        result = xp.empty((maps.shape[0], self.filters, tall, wide), x.dtype)
-        deep, each = maps.shape[1] // self.groups, weight.shape[3]
+        tall, out_depth = sizes[0] - crop[0] - crop[2], sizes[1] - crop[1] - crop[3]
+        result = xp.empty((maps.shape[0], self.filters, tall, out_depth), x.dtype)
+        in_depth, each = maps.shape[1] // self.groups, weight.shape[3]
         for group in range(self.groups):
-            mine, some = slice(group * deep, (group + 1) * deep), slice(group * each, (group + 1) * each)
-            spread_out(
+            in_maps, out_maps = slice(group * in_depth, (group + 1) * in_depth), slice(group * each, (group + 1) * each)
+            conv_transpose(
                 xp,
-                maps[:, mine],
-                weight[:, :, mine],
+                maps[:, in_maps],
+                weight[:, :, in_maps],
                 self.stride,
                 self.dilation,
                 self.output_pad,
                 crop,
-                result[:, some],
+                result[:, out_maps],
             )
         if bias is not None:
             result += bias[:, None, None]
@@ -508,26 +530,33 @@ class Deconv(Layer):
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # the transpose of a transposed convolution is a convolution
-        (wanted,) = saved.wants
-        weight, coming = saved.parameters["weight"], planes(gradient)
+        (needs_gradient,) = saved.needs_gradient
+        weight, incoming = saved.parameters["weight"], planes(gradient)
         _, depth, height, width = saved.shape
         top, left, _, _ = self.pads()
         (sh, sw), each = self.stride, weight.shape[3]
         begins = (range(-top, height * sh - top, sh), range(-left, width * sw - left, sw))
-        result = xp.empty(saved.shape, gradient.dtype) if wanted else None
+        result = xp.empty(saved.shape, gradient.dtype) if needs_gradient else None
         change = xp.empty(weight.shape, weight.dtype) if saved.learns else None
-        deep = depth // self.groups
+        in_depth = depth // self.groups
         for group in range(self.groups):
-            mine, some = slice(group * deep, (group + 1) * deep), slice(group * each, (group + 1) * each)
+            in_maps, out_maps = slice(group * in_depth, (group + 1) * in_depth), slice(group * each, (group + 1) * each)
             if result is not None:
-                turned = weight[:, :, mine].swapaxes(2, 3)
-                convolve(xp, coming[:, some], turned, None, begins, self.dilation, result[:, mine])
+                transposed = weight[:, :, in_maps].swapaxes(2, 3)
+                convolve(xp, incoming[:, out_maps], transposed, None, begins, self.dilation, result[:, in_maps])
             if change is not None:
-                maps = planes(saved.x)[:, mine]
+                maps = planes(saved.x)[:, in_maps]
                 correlate(
-                    xp, coming[:, some], maps, begins, self.kernel, self.dilation, change[:, :, mine], turned=True
+                    xp,
+                    incoming[:, out_maps],
+                    maps,
+                    begins,
+                    self.kernel,
+                    self.dilation,
+                    change[:, :, in_maps],
+                    transposed=True,
                 )
         found = {"weight": change} if saved.learns else {}
         if saved.learns and self.bias:
-            found["bias"] = coming.sum(axis=(2, 3)).sum(axis=0)
+            found["bias"] = incoming.sum(axis=(2, 3)).sum(axis=0)
         return (None if result is None else pixels(result),), found

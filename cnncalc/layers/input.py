@@ -9,7 +9,7 @@ from cnncalc.layers.keys import Size
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.counts import Count
 
@@ -32,6 +32,9 @@ class Input(Layer):
     sizes: ClassVar[Mapping[str, Sizing]] = {"size": Sizing("input")}
 
     size: tuple[int, int, int] = key(Size(), (224, 224, 3), means="height x width x depth of the image")
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        return ["the input of the net"]
 
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 0, 0)

@@ -36,7 +36,7 @@ def shown(value: Value) -> str:
 
 
 def truth(value: Value) -> bool | None:
-    """The boolean that a value means; None if it means none."""
+    """The value as a boolean; None if it is not one."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -162,7 +162,7 @@ class Boolean(Reader):
 
 
 class Choice(Reader):
-    """One of a few words."""
+    """One of the given words."""
 
     def __init__(self, *words: str) -> None:
         self.words = words

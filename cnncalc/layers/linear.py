@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Dense(Layer):
     """Base of layers whose outputs depend on the whole input volume."""
 
+    weight_use: ClassVar[str] = "every weight is used once"
     depth_key: ClassVar[str | None] = "units"
     thin_keys: ClassVar[Mapping[str, Any]] = {"units": 1}
     dash: ClassVar[str | None] = "units"
@@ -33,6 +34,9 @@ class Dense(Layer):
 
     def label(self) -> str:
         return f"{self.kind.upper()}-{self.units}"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        return [f"height and width 1: each unit sees the whole {inputs[0]}", f"depth {self.units} = units"]
 
     def output(self, *inputs: Volume) -> Volume:
         (_,) = inputs
@@ -51,7 +55,7 @@ class FullyConnected(Dense):
 
     Formula: each unit adds up the H*W*D inputs times its weights, plus its bias.
     Volume: [1x1xK], K units.
-    Learned: H*W*D weights and one bias a unit.
+    Learned: H*W*D weights and one bias per unit.
 
     Inputs are taken in the order depth slowest, then height, then width.
 
@@ -98,14 +102,14 @@ class FullyConnected(Dense):
         return builder.single(inputs, keeps_weight=builder.learns(inputs[0]))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        coming = gradient.reshape(len(gradient), -1)
+        incoming = gradient.reshape(len(gradient), -1)
         result, found = None, {}
-        if saved.wants[0]:
-            result = pixels(xp.matmul(coming, saved.parameters["weight"].T).reshape(saved.shape))
+        if saved.needs_gradient[0]:
+            result = pixels(xp.matmul(incoming, saved.parameters["weight"].T).reshape(saved.shape))
         if saved.learns:
-            found["weight"] = xp.matmul(planes(saved.x).reshape(len(gradient), -1).T, coming)
+            found["weight"] = xp.matmul(planes(saved.x).reshape(len(gradient), -1).T, incoming)
             if self.bias:
-                found["bias"] = coming.sum(axis=0)
+                found["bias"] = incoming.sum(axis=0)
         return (result,), found
 
 
@@ -134,9 +138,9 @@ class Rbf(Dense):
     def forward(self, xp: Any, x: Any, *, centre: Any) -> Any:
         result = xp.empty((x.shape[0], 1, 1, centre.shape[1]), x.dtype)
         for image, distances in zip(planes(x).reshape(x.shape[0], -1), result, strict=True):
-            apart = image[:, None] - centre
-            xp.square(apart, out=apart)
-            apart.sum(axis=0, out=distances[0, 0])
+            difference = image[:, None] - centre
+            xp.square(difference, out=difference)
+            difference.sum(axis=0, out=distances[0, 0])
         return result
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
@@ -146,9 +150,9 @@ class Rbf(Dense):
         return builder.power(builder.operation([x], elements, keeps=(0,), keeps_output=True))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        # of the sum of (x - centre)**2: 2*(x - centre) times the gradient, added up over the units
-        coming = gradient.reshape(len(gradient), -1)
-        result = planes(saved.x).reshape(len(gradient), -1) * coming.sum(axis=1)[:, None]
-        result -= xp.matmul(coming, saved.parameters["centre"].T)
+        # gradient of sum((x - centre)**2): 2*(x - centre) times the incoming gradient, summed over the units
+        incoming = gradient.reshape(len(gradient), -1)
+        result = planes(saved.x).reshape(len(gradient), -1) * incoming.sum(axis=1)[:, None]
+        result -= xp.matmul(incoming, saved.parameters["centre"].T)
         result *= 2
         return (pixels(result.reshape(saved.shape)),), {}

@@ -3,7 +3,7 @@
 One record, :class:`Keeping`, describes both our own training run in NumPy (:meth:`Layer.keeping`) and PyTorch's
 (:meth:`Layer.keeping_in_torch`, the same unless overridden). The two differ for pools, whose input PyTorch keeps, for
 dropout in place, whose mask PyTorch keeps in the type of the elements, and for SILU, whose backward may be composed of
-several operations. A kind that PyTorch composes of several operations in forward says so in :meth:`Layer.lower`.
+several operations. A kind that PyTorch composes of several operations in forward overrides :meth:`Layer.lower`.
 """
 
 from __future__ import annotations
@@ -36,11 +36,12 @@ WHY_WEIGHTS = "the gradient of the weights is the input times the gradient of th
 """Why layers that multiply by learned weights keep their input."""
 
 MASK, STATISTIC = "mask", "statistic"
-"""Widths of :class:`Extra`: one byte or one element, as the framework has it; one element, in PyTorch at least 4."""
+"""Widths of :class:`Extra`. MASK: one byte or one element, depending on the framework; STATISTIC: one element, in
+PyTorch at least 4 bytes."""
 
 
 class Extra(NamedTuple):
-    """An array that a layer makes beside its output.
+    """An array that a layer computes in addition to its output.
 
     ``elements`` of ``item`` bytes each; ``item`` may be MASK, STATISTIC or None (as the elements of the input).
     Training keeps it for backward. ``inference`` says when PyTorch makes it at test time as well: ``never``,
@@ -54,10 +55,11 @@ class Extra(NamedTuple):
 
 
 class Keeping(NamedTuple):
-    """What training keeps of a layer for backward, and what its backward makes.
+    """What training keeps of a layer for backward, and what its backward allocates.
 
-    ``inputs`` and ``output``: whether they are kept. ``gradients`` has a word for each input: a ``new`` array, the
-    ``same`` one that came in, or a ``view`` of it. ``clones``: a layer that overwrites its input keeps a copy of it.
+    ``inputs`` and ``output``: whether they are kept. ``gradients`` is for each input ``new`` (a new array),
+    ``same`` (the incoming gradient) or ``view`` (a view of it). ``clones``: a layer that overwrites its
+    input keeps a copy of it.
     ``overwrites``: whether the NumPy run may work in the memory of the first input in training; only
     read if the layer works in place.
     ``composed_volumes``: temporaries as large as the input in backward, where PyTorch composes it of several kernels.
@@ -73,12 +75,12 @@ class Keeping(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What :meth:`Layer.backward` gets beside the incoming gradient.
+    """Arguments of :meth:`Layer.backward` in addition to the incoming gradient.
 
     ``inputs``, ``output`` and ``extras`` are the arrays that :meth:`Layer.keeping` lists; the others are None.
     ``shapes`` are those of all inputs (batch x height x width x depth). ``parameters`` are the arrays of
-    :meth:`Layer.parameters` and :meth:`Layer.buffers` by name. ``wants`` says for each input whether its gradient is
-    needed, ``learns`` whether those of the parameters are.
+    :meth:`Layer.parameters` and :meth:`Layer.buffers` by name. ``needs_gradient`` says for each input whether its
+    gradient is needed, ``learns`` whether those of the parameters are.
     """
 
     shapes: tuple[tuple[int, ...], ...]
@@ -86,7 +88,7 @@ class Saved(NamedTuple):
     output: Any
     extras: Mapping[str, Any]
     parameters: Mapping[str, Any]
-    wants: tuple[bool, ...]
+    needs_gradient: tuple[bool, ...]
     learns: bool = True
 
     @property

@@ -33,6 +33,10 @@ class Elementwise(Merge):
     def may_work_in_place(self) -> bool | None:
         return self.in_place
 
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        is_broadcast = len(set(inputs)) > 1
+        return ["element-wise; sides of 1 are broadcast" if is_broadcast else "element-wise, same as each input"]
+
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 2, None)
         plane = {(x.height, x.width) for x in inputs if not x.is_point} or {(1, 1)}
@@ -114,8 +118,8 @@ class Add(Elementwise):
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         return tuple(
             [
-                None if not wanted else gradient if shape == gradient.shape else reduced(xp, gradient, shape)
-                for shape, wanted in zip(saved.shapes, saved.wants, strict=True)
+                None if not needed else gradient if shape == gradient.shape else reduced(xp, gradient, shape)
+                for shape, needed in zip(saved.shapes, saved.needs_gradient, strict=True)
             ]
         ), {}
 
@@ -148,8 +152,8 @@ class Multiply(Elementwise):
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         result: list[Any] = []
-        for number, (shape, wanted) in enumerate(zip(saved.shapes, saved.wants, strict=True)):
-            if not wanted:
+        for number, (shape, needed) in enumerate(zip(saved.shapes, saved.needs_gradient, strict=True)):
+            if not needed:
                 result.append(None)
                 continue
             target = xp.empty((shape[0], shape[3], *shape[1:3]), gradient.dtype)
@@ -178,6 +182,10 @@ class Concat(Merge):
     is_linear = True
     picks_values = True
 
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        depths = " + ".join([str(x.depth) for x in inputs])
+        return ["height and width, same as each input", f"depth {depths} = {output.depth}"]
+
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 2, None)
         first = inputs[0]
@@ -198,7 +206,7 @@ class Concat(Merge):
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         result, first = [], 0
-        for shape, wanted in zip(saved.shapes, saved.wants, strict=True):
-            result.append(gradient[..., first : first + shape[3]] if wanted else None)
+        for shape, needed in zip(saved.shapes, saved.needs_gradient, strict=True):
+            result.append(gradient[..., first : first + shape[3]] if needed else None)
             first += shape[3]
         return tuple(result), {}

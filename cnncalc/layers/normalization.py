@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.errors import ShapeError
-from cnncalc.layers.base import POINT, WHOLE_PLANE, Layer, Parameter, Stencil, key
+from cnncalc.layers.base import POINT, WHOLE_PLANE, Layer, Parameter, Stencil, key, require_divisible
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
 from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
-from cnncalc.layers.planes import pieces, pixels, planes, pool, slide, spread, starts, unpool
+from cnncalc.layers.planes import pieces, pixels, planes, pool, scatter_windows, slide, starts, unpool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,8 +76,8 @@ MOMENTUM = 0.1
 class ImageNorm(Affine):
     """Normalizations of each image by itself, in the training run.
 
-    An image is taken as an array of three sides, normalized over some ``axes``. Kept are the input, each mean and each
-    1 / sqrt(variance + 1e-5). With n numbers in a mean, h = (x - mean)/root and g the gradient of h:
+    An image is reshaped to three dimensions and normalized over some ``axes``. Training keeps the input, each mean and
+    each 1 / sqrt(variance + 1e-5). With n numbers in a mean, h = (x - mean)/root and g the gradient of h:
     the gradient of x is (g - sum(g)/n - h*sum(g*h)/n) / root.
     """
 
@@ -115,12 +114,12 @@ class ImageNorm(Affine):
         result = xp.empty(maps.shape, maps.dtype)
         mean, inverse = (xp.empty((len(maps), *few), maps.dtype) for _ in range(2))
         for number, (image, target) in enumerate(zip(maps, result, strict=True)):
-            seen = target.reshape(sides)
+            normalized_image = target.reshape(sides)
             image.reshape(sides).mean(axis=axes, keepdims=True, out=mean[number])
-            xp.subtract(image.reshape(sides), mean[number], out=seen)
-            variance = xp.square(seen).mean(axis=axes, keepdims=True)
+            xp.subtract(image.reshape(sides), mean[number], out=normalized_image)
+            variance = xp.square(normalized_image).mean(axis=axes, keepdims=True)
             inverse[number] = 1 / xp.sqrt(variance + EPSILON)
-            seen *= inverse[number]
+            normalized_image *= inverse[number]
             if scale is not None:
                 target *= self._factor(scale, target.shape)
             if shift is not None:
@@ -128,28 +127,24 @@ class ImageNorm(Affine):
         return pixels(result), {"mean": mean, "inverse": inverse}
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        maps, coming, scale = planes(saved.x), planes(gradient), saved.parameters.get("scale")
+        maps, incoming, scale = planes(saved.x), planes(gradient), saved.parameters.get("scale")
         sides, axes = self._sides(maps.shape[1:])
         inverses = saved.extras["inverse"]
         count = maps[0].size // inverses[0].size
-        result = xp.empty(maps.shape, maps.dtype) if saved.wants[0] else None
+        result = xp.empty(maps.shape, maps.dtype) if saved.needs_gradient[0] else None
         names = [name for name in ("scale", "shift") if saved.learns and name in saved.parameters]
         found = {name: xp.zeros(saved.parameters[name].shape, maps.dtype) for name in names}
         over = () if scale is None and not names else self._spread_over(saved)
-        for number, (image, arriving) in enumerate(zip(maps, coming, strict=True)):
+        for number, (image, grad) in enumerate(zip(maps, incoming, strict=True)):
             inverse = inverses[number]
             h = (image.reshape(sides) - saved.extras["mean"][number]) * inverse
             if "shift" in found:
-                found["shift"] += self._gathered(arriving, over, found["shift"].shape)
+                found["shift"] += self._summed_to(grad, over, found["shift"].shape)
             if "scale" in found:
-                found["scale"] += self._gathered(h.reshape(image.shape) * arriving, over, found["scale"].shape)
+                found["scale"] += self._summed_to(h.reshape(image.shape) * grad, over, found["scale"].shape)
             if result is None:
                 continue
-            g = (
-                arriving.reshape(sides)
-                if scale is None
-                else (arriving * self._factor(scale, image.shape)).reshape(sides)
-            )
+            g = grad.reshape(sides) if scale is None else (grad * self._factor(scale, image.shape)).reshape(sides)
             first = g.sum(axis=axes, keepdims=True) / count
             second = (g * h).sum(axis=axes, keepdims=True) / count
             target = result[number].reshape(sides)
@@ -163,7 +158,7 @@ class ImageNorm(Affine):
         """The axes of an image (depth, height, width) over which scale and shift are constant."""
         return (1, 2)
 
-    def _gathered(self, image: Any, over: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    def _summed_to(self, image: Any, over: tuple[int, ...], shape: tuple[int, ...]) -> Any:
         """An image (depth x height x width) summed to the shape of a scale or shift."""
         return (image.sum(axis=over) if over else image.transpose(1, 2, 0)).reshape(shape)
 
@@ -255,8 +250,8 @@ class BatchNorm(Affine):
         squares = xp.zeros(depth, maps.dtype)
         for image in maps:
             for piece in pieces(depth, bytes_each):
-                apart = image[piece] - average[piece, None, None]
-                squares[piece] += xp.square(apart, out=apart).sum(axis=(1, 2))
+                centred = image[piece] - average[piece, None, None]
+                squares[piece] += xp.square(centred, out=centred).sum(axis=(1, 2))
         squares /= count
         inverse = 1 / xp.sqrt(squares + EPSILON)
         if self.stats:
@@ -277,28 +272,28 @@ class BatchNorm(Affine):
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # with h = (x - mean) / root: scale/root * (g - sum(g)/n - h * sum(g*h)/n), sums over the batch
-        maps, coming = planes(saved.x), planes(gradient)
+        maps, incoming = planes(saved.x), planes(gradient)
         batch, depth, height, width = maps.shape
         count, bytes_each = batch * height * width, height * width * maps.itemsize
         mean, inverse = saved.extras["mean"], saved.extras["inverse"]
         total, product = xp.zeros(depth, maps.dtype), xp.zeros(depth, maps.dtype)
-        for image, arriving in zip(maps, coming, strict=True):
+        for image, grad in zip(maps, incoming, strict=True):
             for piece in pieces(depth, bytes_each):
-                total[piece] += arriving[piece].sum(axis=(1, 2))
-                apart = image[piece] - mean[piece, None, None]
-                product[piece] += xp.multiply(apart, arriving[piece], out=apart).sum(axis=(1, 2))
+                total[piece] += grad[piece].sum(axis=(1, 2))
+                centred = image[piece] - mean[piece, None, None]
+                product[piece] += xp.multiply(centred, grad[piece], out=centred).sum(axis=(1, 2))
         product *= inverse
         result = None
-        if saved.wants[0]:
+        if saved.needs_gradient[0]:
             factor = inverse * saved.parameters["scale"] if self.scale else inverse
             average, slope = total / count, product * inverse / count
             result = xp.empty(maps.shape, maps.dtype)
-            for image, arriving, target in zip(maps, coming, result, strict=True):
+            for image, grad, target in zip(maps, incoming, result, strict=True):
                 for piece in pieces(depth, bytes_each):
-                    apart = image[piece] - mean[piece, None, None]
-                    apart *= slope[piece, None, None]
-                    apart += average[piece, None, None]
-                    part = xp.subtract(arriving[piece], apart, out=target[piece])
+                    centred = image[piece] - mean[piece, None, None]
+                    centred *= slope[piece, None, None]
+                    centred += average[piece, None, None]
+                    part = xp.subtract(grad[piece], centred, out=target[piece])
                     part *= factor[piece, None, None]
         found = {}
         if saved.learns and self.scale:
@@ -313,7 +308,7 @@ class LayerNorm(ImageNorm):
 
     Formula: y = (x - mean) / sqrt(variance + 1e-5) * scale + shift.
     Volume: as the input.
-    Learned: as many scales (weights) and shifts (biases) as what is normalized over: H*W*D or D each.
+    Learned: one scale (weight) and one shift (bias) per normalized element: H*W*D or D each.
 
     Source: Ba et al. 2016.
     """
@@ -375,12 +370,7 @@ class GroupNorm(ImageNorm):
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        if x.depth % self.groups:
-            raise ShapeError(
-                f"the depth must be divisible by groups, but depth {x.depth} is not by {self.groups}",
-                code="not-divisible",
-                key="groups",
-            )
+        require_divisible(x.depth, self.groups)
         return x
 
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
@@ -401,7 +391,7 @@ class GroupNorm(ImageNorm):
 class InstanceNorm(ImageNorm):
     """Normalizes each channel of an image by its own mean and variance; learns nothing by default.
 
-    Formula: y = (x - mean) / sqrt(variance + 1e-5), and * scale + shift where these are written.
+    Formula: y = (x - mean) / sqrt(variance + 1e-5), then * scale + shift if enabled.
     Volume: as the input.
     Learned: nothing; with ``scale`` D weights, with ``shift`` D biases.
 
@@ -441,7 +431,7 @@ class InstanceNorm(ImageNorm):
 
 
 class LocalResponseNorm(Layer):
-    """Divides each element by a power of the squares around it.
+    """Divides each element by a power of the sum of squares of its neighbours.
 
     Formula: y = x / (k + alpha/n * the sum of the squares of n neighbours) ** beta.
     Volume: as the input.
@@ -499,19 +489,19 @@ class LocalResponseNorm(Layer):
     ) -> Keeping:
         return Keeping(inputs=True, extras=(Extra("base", Size(0, output.elements)),))
 
-    def _neighbours(self, xp: Any, image: Any, out: Any, *, turned: bool = False) -> None:
+    def _neighbours(self, xp: Any, image: Any, out: Any, *, transposed: bool = False) -> None:
         """The sum over the neighbours of each element of an image, or the transpose of that sum, into ``out``."""
         around, pads = range(self.size), (self.size // 2, (self.size - 1) // 2)
         if self.region == "across":
             begins = starts(image.shape[0], pads, self.size)
-            if turned:
-                spread(xp, image, 0, begins, around, image.shape[0], out)
+            if transposed:
+                scatter_windows(xp, image, 0, begins, around, image.shape[0], out)
             else:
                 slide(xp, xp.add, image, 0, begins, around, 0, out)
             return
         sides = [starts(size, pads, self.size) for size in image.shape[1:]]
         window = (self.size, self.size)
-        if turned:
+        if transposed:
             out[...] = unpool(xp, image[None], sides, window, image.shape[1:])[0]
         else:
             out[...] = pool(xp, xp.add, 0, image[None], sides, window, (1, 1))[0]
@@ -551,15 +541,16 @@ class LocalResponseNorm(Layer):
         return builder.operation([x, power], item=item, keeps=(0, 1), backward_scratch=tuple(scratch))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        # with t the base: g * t**-beta - 2*beta*share * x * (sum of g*x * t**(-beta-1) over those that have x around)
-        maps, coming = planes(saved.x), planes(gradient)
+        # with t the base: g * t**-beta - 2*beta*share * x * (sum of g*x * t**(-beta-1) over the
+        # elements that have x as a neighbour)
+        maps, incoming = planes(saved.x), planes(gradient)
         result = xp.empty(maps.shape, maps.dtype)
-        for image, arriving, below, target in zip(maps, coming, planes(saved.extras["base"]), result, strict=True):
+        for image, grad, below, target in zip(maps, incoming, planes(saved.extras["base"]), result, strict=True):
             power = xp.power(below, -self.beta)
-            power *= arriving
+            power *= grad
             part = power * image
             part /= below
-            self._neighbours(xp, part, target, turned=True)
+            self._neighbours(xp, part, target, transposed=True)
             target *= image
             target *= -2 * self.beta * self._share()
             target += power
@@ -606,14 +597,14 @@ class Scale(Layer):
         return builder.scaled(inputs[0])
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        coming, found = planes(gradient), {}
+        incoming, found = planes(gradient), {}
         if saved.learns:
             change = xp.zeros(saved.shape[1], gradient.dtype)
-            for image, arriving in zip(planes(saved.x), coming, strict=True):
+            for image, grad in zip(planes(saved.x), incoming, strict=True):
                 for piece in pieces(len(image), image[0].nbytes):
-                    change[piece] += (image[piece] * arriving[piece]).sum(axis=(1, 2))
+                    change[piece] += (image[piece] * grad[piece]).sum(axis=(1, 2))
             found["scale"] = change
             if self.shift:
-                found["shift"] = coming.sum(axis=(2, 3)).sum(axis=0)
-        result = coming * saved.parameters["scale"][:, None, None] if saved.wants[0] else None
+                found["shift"] = incoming.sum(axis=(2, 3)).sum(axis=0)
+        result = incoming * saved.parameters["scale"][:, None, None] if saved.needs_gradient[0] else None
         return (None if result is None else pixels(result),), found

@@ -7,8 +7,8 @@ an array in memory order (batch, depth, height, width), ``pixels`` is its invers
 The number of windows is derived here from the arrays. :mod:`cnncalc.layers.window` is not used, since the run is an
 independent check of it.
 
-NumPy arrives as ``xp``. All multiply-adds go through ``xp.matmul`` or ``xp.multiply``, so a
-wrapper of NumPy can count them.
+NumPy is passed as ``xp``. All multiply-adds go through ``xp.matmul`` or ``xp.multiply``, so that a wrapper of NumPy
+can count them.
 """
 
 from __future__ import annotations
@@ -47,31 +47,31 @@ def starts(
     are left, unless it would begin in the padding at the end.
     """
     if same:
-        # TensorFlow: one window for each stride begun, the odd element of padding at the end
+        # TensorFlow: ceil(size / stride) windows; an odd element of padding goes to the end
         missing = max(0, window - (size % stride or stride))
         pads = (missing // 2, missing - missing // 2)
     before, after = pads
     if not ceil:
         return range(-before, size + after - window + 1, stride)
-    unseen = range(-before, size + after - window + stride, stride)
-    return range(-before, min(unseen.stop, size), stride)
+    candidates = range(-before, size + after - window + stride, stride)
+    return range(-before, min(candidates.stop, size), stride)
 
 
 def padded(xp: Any, x: Any, rows: tuple[int, int], columns: tuple[int, int], fill: float = 0) -> Any:
-    """Maps x height x width cut to ``rows`` and ``columns`` (first, behind the last), with ``fill`` beyond the border.
+    """Maps x height x width cut to ``rows`` and ``columns`` (first, last + 1), with ``fill`` beyond the border.
 
     A view where nothing lies beyond the border. Narrow planes are laid out with the depth innermost.
     """
     depth, height, width = x.shape
     top, bottom = max(0, rows[0]), min(height, rows[1])
     left, right = max(0, columns[0]), min(width, columns[1])
-    seen = x[:, top:bottom, left:right]
+    inner = x[:, top:bottom, left:right]
     shape = (depth, rows[1] - rows[0], columns[1] - columns[0])
-    if seen.shape == shape:
-        return seen
+    if inner.shape == shape:
+        return inner
     result = xp.full(shape, fill, x.dtype) if fill else xp.zeros(shape, x.dtype)
-    if seen.size:
-        result[:, top - rows[0] : bottom - rows[0], left - columns[0] : right - columns[0]] = seen
+    if inner.size:
+        result[:, top - rows[0] : bottom - rows[0], left - columns[0] : right - columns[0]] = inner
     return result
 
 
@@ -108,27 +108,27 @@ def slide(
     size = x.shape[axis]
     if out is None:
         out = xp.empty((*x.shape[:axis], len(begins), *x.shape[axis + 1 :]), x.dtype)
-    ahead: tuple[slice, ...] = (slice(None),) * axis
-    everywhere, somewhere = [], []
+    before: tuple[slice, ...] = (slice(None),) * axis
+    full, partial = [], []
     for offset in offsets:
-        seen = begins[: _below(begins, size - offset)][_below(begins, -offset) :]
-        if not seen:
+        valid = begins[: _below(begins, size - offset)][_below(begins, -offset) :]
+        if not valid:
             continue
-        values = x[(*ahead, slice(seen.start + offset, seen[-1] + offset + 1, seen.step))]
-        if len(seen) == len(begins):
-            everywhere.append(values)
+        values = x[(*before, slice(valid.start + offset, valid[-1] + offset + 1, valid.step))]
+        if len(valid) == len(begins):
+            full.append(values)
         else:
             first = _below(begins, -offset)
-            somewhere.append((out[(*ahead, slice(first, first + len(seen)))], values))
-    if len(everywhere) > 1:
-        combine(everywhere[0], everywhere[1], out=out)
-    elif everywhere:
-        out[...] = everywhere[0]
+            partial.append((out[(*before, slice(first, first + len(valid)))], values))
+    if len(full) > 1:
+        combine(full[0], full[1], out=out)
+    elif full:
+        out[...] = full[0]
     else:
         out[...] = neutral
-    for values in everywhere[2:]:
+    for values in full[2:]:
         combine(out, values, out=out)
-    for part, values in somewhere:
+    for part, values in partial:
         combine(part, values, out=part)
     return out
 
@@ -168,7 +168,7 @@ def convolve(
 ) -> Any:
     """Every filter at every window: batch x K x rows x columns from batch x D x height x width.
 
-    ``weight`` is kernel height x kernel width x D x K. The windows of a block of rows are laid out as columns
+    ``weight`` is kernel height x kernel width x D x K. The windows of a block of rows are unrolled out as columns
     (kh*kw*D) x (rows*columns), and one matrix product with the filters K x (kh*kw*D) gives the block of the output.
     """
     batch, depth, height, width = x.shape
@@ -181,37 +181,37 @@ def convolve(
     flat = weight.reshape(-1, filters).T
     inside = rows[0] >= 0 and columns[0] >= 0 and rows[-1] < height and columns[-1] < width
     if kh == kw == 1 and inside:
-        seen = x[:, :, rows.start : rows[-1] + 1 : rows.step, columns.start : columns[-1] + 1 : columns.step]
-        for image, result in zip(seen, out, strict=True):
+        strided = x[:, :, rows.start : rows[-1] + 1 : rows.step, columns.start : columns[-1] + 1 : columns.step]
+        for image, result in zip(strided, out, strict=True):
             product = xp.matmul(flat, image.reshape(depth, -1), out=result.reshape(filters, -1))
             if bias is not None:
                 product += bias[:, None]
         return out
-    spread = (dh * (kh - 1) + 1, dw * (kw - 1) + 1)
-    across = (columns.start, columns[-1] + spread[1])
+    spans = (dh * (kh - 1) + 1, dw * (kw - 1) + 1)
+    across = (columns.start, columns[-1] + spans[1])
     row_elements = kh * kw * depth * len(columns)
     blocks = pieces(len(rows), row_elements * x.itemsize, COLUMN_BYTES)
     buffer = xp.empty(row_elements * blocks[0].stop, x.dtype)
     view = xp.lib.stride_tricks.sliding_window_view
     for image, result in zip(x, out, strict=True):
         for block in blocks:
-            some = rows[block]
-            band = padded(xp, image, (some.start, some[-1] + spread[0]), across)
-            windows = view(band, spread, axis=(1, 2))[:, :: rows.step, :: columns.step, ::dh, ::dw]
-            laid = buffer[: row_elements * len(some)].reshape(kh, kw, depth, len(some), len(columns))
-            laid[...] = windows.transpose(3, 4, 0, 1, 2)
+            block_rows = rows[block]
+            band = padded(xp, image, (block_rows.start, block_rows[-1] + spans[0]), across)
+            windows = view(band, spans, axis=(1, 2))[:, :: rows.step, :: columns.step, ::dh, ::dw]
+            unrolled = buffer[: row_elements * len(block_rows)].reshape(kh, kw, depth, len(block_rows), len(columns))
+            unrolled[...] = windows.transpose(3, 4, 0, 1, 2)
             product = result[:, block].reshape(filters, -1)
-            xp.matmul(flat, laid.reshape(kh * kw * depth, -1), out=product)
+            xp.matmul(flat, unrolled.reshape(kh * kw * depth, -1), out=product)
             if bias is not None:
                 product += bias[:, None]
     return out
 
 
 def convolve_maps(xp: Any, x: Any, weight: Any, bias: Any, begins: Sequence[range], dilation: Sequence[int]) -> Any:
-    """Each map with filters of its own: batch x D*multiplier x rows x columns from batch x D x height x width.
+    """Each map convolved with its own filters: batch x D*multiplier x rows x columns from batch x D x height x width.
 
-    ``weight`` is kernel height x kernel width x D x multiplier. One position of the kernel after the other, the whole
-    plane at once.
+    ``weight`` is kernel height x kernel width x D x multiplier. Loops over kernel positions; each
+    step handles a whole plane.
     """
     batch, depth, height, width = x.shape
     kh, kw, _, multiplier = weight.shape
@@ -236,12 +236,12 @@ def convolve_maps(xp: Any, x: Any, weight: Any, bias: Any, begins: Sequence[rang
                     total = result[piece, which]
                 for i in range(kh):
                     for j in range(kw):
-                        seen = band[:, i * dh :: rows.step, j * dw :: columns.step][:, : len(rows), : len(columns)]
+                        shifted = band[:, i * dh :: rows.step, j * dw :: columns.step][:, : len(rows), : len(columns)]
                         factor = weight[i, j, piece, which][:, None, None]
                         if i == j == 0:
-                            xp.multiply(seen, factor, out=total)
+                            xp.multiply(shifted, factor, out=total)
                         else:
-                            xp.multiply(seen, factor, out=part)
+                            xp.multiply(shifted, factor, out=part)
                             xp.add(total, part, out=total)
                 if narrow:
                     result[piece, which] = total
@@ -251,7 +251,7 @@ def convolve_maps(xp: Any, x: Any, weight: Any, bias: Any, begins: Sequence[rang
     return out.reshape(batch, depth * multiplier, len(rows), len(columns))
 
 
-def spread_out(
+def conv_transpose(
     xp: Any,
     x: Any,
     weight: Any,
@@ -271,16 +271,16 @@ def spread_out(
     (sh, sw), (dh, dw), (top, left, _, _) = stride, dilation, crop
     tall = (height - 1) * sh + dh * (kh - 1) + 1 + output_pad[0]
     wide = (width - 1) * sw + dw * (kw - 1) + 1 + output_pad[1]
-    turned = weight.transpose(0, 1, 3, 2)
+    matrices = weight.transpose(0, 1, 3, 2)
     if filters < 32:  # small products: all positions of the kernel in one of them
-        turned = turned.reshape(1, 1, kh * kw * filters, depth)
+        matrices = matrices.reshape(1, 1, kh * kw * filters, depth)
     blocks = pieces(height, kh * kw * filters * width * x.itemsize, COLUMN_BYTES)
     for image, result in zip(x, out, strict=True):
         plane = xp.zeros((filters, tall, wide), x.dtype)
         for block in blocks:
-            some = image[:, block]
-            count = some.shape[1]
-            parts = xp.matmul(turned, some.reshape(depth, -1)).reshape(kh, kw, filters, count, width)
+            band = image[:, block]
+            count = band.shape[1]
+            parts = xp.matmul(matrices, band.reshape(depth, -1)).reshape(kh, kw, filters, count, width)
             for i in range(kh):
                 first = block.start * sh + i * dh
                 lines = plane[:, first : first + (count - 1) * sh + 1 : sh]
@@ -299,15 +299,15 @@ def derived(xp: Any, function: Callable[[Any, Any, Any], None], x: Any, gradient
     """
     source, incoming = planes(x), planes(gradient)
     result = xp.empty(source.shape, gradient.dtype)
-    for image, coming, target in zip(source, incoming, result, strict=True):
-        image, coming, target = (array.reshape(-1) for array in (image, coming, target))
+    for image, grad, target in zip(source, incoming, result, strict=True):
+        image, grad, target = (array.reshape(-1) for array in (image, grad, target))
         for piece in pieces(target.size, target.itemsize):
-            function(image[piece], coming[piece], target[piece])
+            function(image[piece], grad[piece], target[piece])
     return pixels(result)
 
 
-def spread(xp: Any, x: Any, axis: int, begins: range, offsets: range, size: int, out: Any = None) -> Any:
-    """The transpose of :func:`slide` with add: each number is added to all elements that its window sees.
+def scatter_windows(xp: Any, x: Any, axis: int, begins: range, offsets: range, size: int, out: Any = None) -> Any:
+    """The transpose of :func:`slide` with add: each number is added to all elements that its window covers.
 
     The result has ``size`` elements along the axis; what lies beyond the border is dropped.
     """
@@ -315,14 +315,14 @@ def spread(xp: Any, x: Any, axis: int, begins: range, offsets: range, size: int,
         out = xp.zeros((*x.shape[:axis], size, *x.shape[axis + 1 :]), x.dtype)
     else:
         out[...] = 0
-    ahead: tuple[slice, ...] = (slice(None),) * axis
+    before: tuple[slice, ...] = (slice(None),) * axis
     for offset in offsets:
-        seen = begins[: _below(begins, size - offset)][_below(begins, -offset) :]
-        if not seen:
+        valid = begins[: _below(begins, size - offset)][_below(begins, -offset) :]
+        if not valid:
             continue
         first = _below(begins, -offset)
-        target = out[(*ahead, slice(seen.start + offset, seen[-1] + offset + 1, seen.step))]
-        target += x[(*ahead, slice(first, first + len(seen)))]
+        target = out[(*before, slice(valid.start + offset, valid[-1] + offset + 1, valid.step))]
+        target += x[(*before, slice(first, first + len(valid)))]
     return out
 
 
@@ -333,12 +333,12 @@ def unpool(xp: Any, x: Any, begins: Sequence[range], kernel: Sequence[int], shap
     result = xp.empty((*x.shape[:2], *shape), x.dtype)
     for image, target in zip(x, result, strict=True):
         for piece in pieces(len(target), target[0].nbytes):
-            lines = spread(xp, image[piece], 1, rows, down, shape[0])
-            spread(xp, lines, 2, columns, across, shape[1], out=target[piece])
+            lines = scatter_windows(xp, image[piece], 1, rows, down, shape[0])
+            scatter_windows(xp, lines, 2, columns, across, shape[1], out=target[piece])
     return result
 
 
-def largest_places(
+def max_pool_with_indices(
     xp: Any, x: Any, begins: Sequence[range], kernel: Sequence[int], dilation: Sequence[int], item: Any
 ) -> tuple[Any, Any]:
     """The maximum of every window and its index in the window, row by row, as an integer type ``item``."""
@@ -355,17 +355,17 @@ def largest_places(
             larger = xp.empty(best.shape, bool)
             for number in range(kh * kw):
                 i, j = divmod(number, kw)
-                seen = band[:, i * dh :: rows.step, j * dw :: columns.step][:, : len(rows), : len(columns)]
+                shifted = band[:, i * dh :: rows.step, j * dw :: columns.step][:, : len(rows), : len(columns)]
                 if number == 0:
-                    best[...] = seen
+                    best[...] = shifted
                     continue
-                xp.greater(seen, best, out=larger)
-                xp.copyto(best, seen, where=larger)
+                xp.greater(shifted, best, out=larger)
+                xp.copyto(best, shifted, where=larger)
                 xp.copyto(place, number, where=larger)
     return result, places
 
 
-def to_places(
+def max_unpool(
     xp: Any,
     gradient: Any,
     places: Any,
@@ -374,21 +374,21 @@ def to_places(
     dilation: Sequence[int],
     shape: Sequence[int],
 ) -> Any:
-    """The transpose of :func:`largest_places`: each number is added to the maximum of its window."""
+    """The transpose of :func:`max_pool_with_indices`: each number is added to the maximum of its window."""
     (rows, columns), (kh, kw), (dh, dw), (height, width) = begins, kernel, dilation, shape
     down = (min(0, rows.start), max(height, rows[-1] + dh * (kh - 1) + 1))
     across = (min(0, columns.start), max(width, columns[-1] + dw * (kw - 1) + 1))
     result = xp.empty((*gradient.shape[:2], height, width), gradient.dtype)
     for image, where, target in zip(gradient, places, result, strict=True):
         for piece in pieces(len(target), target[0].nbytes):
-            coming, place = image[piece], where[piece]
-            wide = xp.zeros((len(coming), down[1] - down[0], across[1] - across[0]), gradient.dtype)
+            grad, place = image[piece], where[piece]
+            padded_plane = xp.zeros((len(grad), down[1] - down[0], across[1] - across[0]), gradient.dtype)
             for number in range(kh * kw):
                 i, j = divmod(number, kw)
                 top, left = rows.start - down[0] + i * dh, columns.start - across[0] + j * dw
-                seen = wide[:, top :: rows.step, left :: columns.step][:, : len(rows), : len(columns)]
-                seen += coming * (place == number)
-            target[piece] = wide[:, -down[0] : height - down[0], -across[0] : width - across[0]]
+                shifted = padded_plane[:, top :: rows.step, left :: columns.step][:, : len(rows), : len(columns)]
+                shifted += grad * (place == number)
+            target[piece] = padded_plane[:, -down[0] : height - down[0], -across[0] : width - across[0]]
     return result
 
 
@@ -401,12 +401,12 @@ def correlate(
     dilation: Sequence[int],
     out: Any,
     *,
-    turned: bool = False,
+    transposed: bool = False,
 ) -> None:
     """The gradient of the weights of a convolution, into ``out``: products summed over windows and images.
 
     ``x`` is batch x D x height x width, ``gradient`` batch x K x rows x columns, ``out`` kernel height x kernel width x
-    D x K (K x D if ``turned``).
+    D x K (K x D if ``transposed``).
     """
     depth, filters = x.shape[1], gradient.shape[1]
     (rows, columns), (kh, kw), (dh, dw) = begins, kernel, dilation
@@ -416,18 +416,18 @@ def correlate(
     blocks = pieces(len(rows), row_elements * x.itemsize, COLUMN_BYTES)
     buffer = xp.empty(row_elements * blocks[0].stop, x.dtype)
     view = xp.lib.stride_tricks.sliding_window_view
-    flat = out if turned or not out.flags.c_contiguous else out.reshape(-1, filters)
+    flat = out if transposed or not out.flags.c_contiguous else out.reshape(-1, filters)
     part = None
-    for image, coming in zip(x, gradient, strict=True):
+    for image, grad in zip(x, gradient, strict=True):
         for block in blocks:
-            some = rows[block]
-            band = padded(xp, image, (some.start, some[-1] + spans[0]), across)
+            block_rows = rows[block]
+            band = padded(xp, image, (block_rows.start, block_rows[-1] + spans[0]), across)
             windows = view(band, spans, axis=(1, 2))[:, :: rows.step, :: columns.step, ::dh, ::dw]
-            laid = buffer[: row_elements * len(some)].reshape(kh, kw, depth, len(some), len(columns))
-            laid[...] = windows.transpose(3, 4, 0, 1, 2)
-            columns_of = laid.reshape(kh, kw, depth, -1)
-            maps = coming[:, block].reshape(filters, -1)
-            if turned:
+            unrolled = buffer[: row_elements * len(block_rows)].reshape(kh, kw, depth, len(block_rows), len(columns))
+            unrolled[...] = windows.transpose(3, 4, 0, 1, 2)
+            columns_of = unrolled.reshape(kh, kw, depth, -1)
+            maps = grad[:, block].reshape(filters, -1)
+            if transposed:
                 factors = (maps, columns_of.swapaxes(2, 3))
             elif flat.ndim == 2:  # one large product instead of many small ones
                 factors = (columns_of.reshape(kh * kw * depth, -1), maps.T)
@@ -456,14 +456,14 @@ def unconvolve(xp: Any, gradient: Any, weight: Any, begins: Sequence[range], dil
             xp.matmul(weight[0, 0], image.reshape(filters, -1), out=target.reshape(depth, -1))
         return
     more, crop = [], []
-    for side, size, seen in ((0, height, rows), (1, width, columns)):
-        reach = seen[-1] - seen.start + dilation[side] * (weight.shape[side] - 1) + 1
-        missing = size - seen.start - reach  # of the border behind the last window
+    for side, size, windows in ((0, height, rows), (1, width, columns)):
+        reach = windows[-1] - windows.start + dilation[side] * (weight.shape[side] - 1) + 1
+        missing = size - windows.start - reach  # of the border behind the last window
         more.append(max(0, missing))
-        crop.append((-seen.start, max(0, -missing)))
+        crop.append((-windows.start, max(0, -missing)))
     (top, bottom), (left, right) = crop
     stride, sides = (rows.step, columns.step), (top, left, bottom, right)
-    spread_out(xp, gradient, weight.swapaxes(2, 3), stride, dilation, more, sides, out)
+    conv_transpose(xp, gradient, weight.swapaxes(2, 3), stride, dilation, more, sides, out)
 
 
 def unconvolve_maps(
@@ -475,28 +475,30 @@ def unconvolve_maps(
     dilation: Sequence[int],
     shape: Sequence[int],
     *,
-    wants: bool,
+    needs_gradient: bool,
 ) -> tuple[Any, Any]:
     """The gradients of :func:`convolve_maps`: of the maps, of this ``shape``, and of the weights.
 
-    The former is None unless ``wants``, the latter without ``x``.
+    The former is None unless ``needs_gradient``, the latter without ``x``.
     """
     kh, kw, depth, multiplier = weight.shape
     batch, _, rows_out, columns_out = gradient.shape
     (rows, columns), (dh, dw), (height, width) = begins, dilation, shape[2:]
     down = (min(0, rows.start), max(height, rows[-1] + dh * (kh - 1) + 1))
     across = (min(0, columns.start), max(width, columns[-1] + dw * (kw - 1) + 1))
-    result: Any = xp.empty(shape, weight.dtype) if wants else None
+    result: Any = xp.empty(shape, weight.dtype) if needs_gradient else None
     change: Any = None if x is None else xp.zeros(weight.shape, weight.dtype)
-    coming = gradient.reshape(batch, depth, multiplier, rows_out, columns_out)
+    grads = gradient.reshape(batch, depth, multiplier, rows_out, columns_out)
     for number in range(batch):
         for piece in pieces(depth, height * width * weight.itemsize):
             count = piece.stop - piece.start
             band = None if x is None else padded(xp, x[number, piece], down, across)
-            wide = xp.zeros((count, down[1] - down[0], across[1] - across[0]), weight.dtype) if wants else None
+            padded_plane = (
+                xp.zeros((count, down[1] - down[0], across[1] - across[0]), weight.dtype) if needs_gradient else None
+            )
             part = xp.empty((count, rows_out, columns_out), weight.dtype)
             for which in range(multiplier):
-                maps = coming[number, piece, which]
+                maps = grads[number, piece, which]
                 for i in range(kh):
                     for j in range(kw):
                         top, left = rows.start - down[0] + i * dh, columns.start - across[0] + j * dw
@@ -504,10 +506,10 @@ def unconvolve_maps(
                         if band is not None:
                             xp.multiply(band[place][:, :rows_out, :columns_out], maps, out=part)
                             change[i, j, piece, which] += part.sum(axis=(1, 2))
-                        if wide is not None:
+                        if padded_plane is not None:
                             xp.multiply(maps, weight[i, j, piece, which][:, None, None], out=part)
-                            target = wide[place][:, :rows_out, :columns_out]
+                            target = padded_plane[place][:, :rows_out, :columns_out]
                             target += part
-            if wide is not None:
-                result[number, piece] = wide[:, -down[0] : height - down[0], -across[0] : width - across[0]]
+            if padded_plane is not None:
+                result[number, piece] = padded_plane[:, -down[0] : height - down[0], -across[0] : width - across[0]]
     return result, change

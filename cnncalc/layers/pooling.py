@@ -10,8 +10,8 @@ from cnncalc.errors import ValueProblem
 from cnncalc.layers.base import WHOLE_PLANE, Layer, Parameter, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Pad, Pair
 from cnncalc.layers.memory import Extra, Keeping, Size
-from cnncalc.layers.planes import largest_places, pieces, pixels, planes, pool, starts, to_places, unpool
-from cnncalc.layers.window import SIDES, Windows, enlarged, lower_windows, sized
+from cnncalc.layers.planes import max_pool_with_indices, max_unpool, pieces, pixels, planes, pool, starts, unpool
+from cnncalc.layers.window import SIDES, Windows, depth_step, enlarged, lower_windows, sized, window_step
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -55,6 +55,12 @@ class Pooling(Layer):
         slash = f"/{sized(self.step)}" if self.step != self.kernel else ""
         return f"{self.kind.upper()}{sized(self.kernel)}{slash}"
 
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        windows = self.windows(x)
+        sides = [window_step(windows, side, x[side], self.kernel[side]) for side in (0, 1)]
+        return [*sides, depth_step(x)]
+
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
         return Volume(*self.windows(x).steps, x.depth)
@@ -69,7 +75,7 @@ class PaddedPooling(Pooling):
     pad: tuple[int, int, int, int] | str = key(
         Pad(), (0, 0, 0, 0), means="rows and columns around the input, at most half the kernel"
     )
-    round: str = key(Choice("floor", "ceil"), "floor", means="how a size that is not a whole number is rounded")
+    round: str = key(Choice("floor", "ceil"), "floor", means="how a fractional output size is rounded")
 
     def _dilation(self) -> tuple[int, int]:
         return (1, 1)
@@ -90,6 +96,12 @@ class PaddedPooling(Pooling):
 
     def windows(self, x: Volume) -> Windows:
         return Windows(x, self.kernel, self.step, self.pad, self._dilation(), ceil=self.round == "ceil")
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        windows, dilation, ceil = self.windows(x), self._dilation(), self.round == "ceil"
+        sides = [window_step(windows, side, x[side], self.kernel[side], dilation[side], ceil=ceil) for side in (0, 1)]
+        return [*sides, depth_step(x)]
 
     def begins(self, x: Any) -> tuple[range, range]:
         """The first index of each window on an array, by height and by width."""
@@ -121,7 +133,7 @@ class AdaptivePooling(PaddedPooling):
             return
         for name in self.replaces["output"]:
             if name in self.keys and self.__dict__[name] != self.keys[name].default:
-                raise ValueProblem(f"output: an adaptive pool chooses its own windows; leave out {name}")
+                raise ValueProblem(f"output: an adaptive pool has no {name}")
 
     def no_effect(self, x: Volume) -> str | None:
         return super().no_effect(x) if self.adaptive is None else None
@@ -130,6 +142,16 @@ class AdaptivePooling(PaddedPooling):
         if self.adaptive is None:
             return super().label()
         return f"{self.kind.upper()}(output={self.adaptive[0]}x{self.adaptive[1]})"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        if self.adaptive is None:
+            return super().size_steps(inputs, output)
+        sides = zip(SIDES, self.adaptive, inputs[0][:2], strict=True)
+        windows = [
+            f"{side} {size}: window o is from o*{given}/{size} to (o+1)*{given}/{size}, rounded outwards"
+            for side, size, given in sides
+        ]
+        return [*windows, depth_step(inputs[0])]
 
     def output(self, *inputs: Volume) -> Volume:
         if self.adaptive is None:
@@ -165,15 +187,15 @@ def _edges(size: int, bins: int) -> list[tuple[int, int]]:
     return [(number * size // bins, -(-(number + 1) * size // bins)) for number in range(bins)]
 
 
-def largest_in_torch(output: Volume) -> Keeping:
-    """What PyTorch keeps where the largest value is taken: the input and, as int64, the place of each maximum."""
+def torch_max_keeping(output: Volume) -> Keeping:
+    """What PyTorch keeps for max pooling: the input, and the index of each maximum as int64."""
     return Keeping(inputs=True, extras=(Extra("places", Size(0, output.elements), 8, "always"),))
 
 
 class MaxPool(AdaptivePooling):
     """The largest value of each window, map by map.
 
-    Formula: y = max of the F x F window; padding never wins.
+    Formula: y = max of the F x F window; padding is ignored.
     Volume: height (H - F + 2P)/S + 1, width alike, depth D; rounded as ``round`` says. Rounded up, a last window that
     would begin in the padding at the end is dropped.
 
@@ -212,13 +234,13 @@ class MaxPool(AdaptivePooling):
         return Keeping(extras=(Extra("places", Size(0, output.elements), self._index_bytes()),))
 
     def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
-        return largest_in_torch(output)
+        return torch_max_keeping(output)
 
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
         if self.adaptive is None:
             item = xp.dtype(f"uint{8 * self._index_bytes()}")
-            result, places = largest_places(xp, maps, self.begins(x), self.kernel, self.dilation, item)
+            result, places = max_pool_with_indices(xp, maps, self.begins(x), self.kernel, self.dilation, item)
             return pixels(result), {"places": pixels(places)}
         result = xp.empty((*maps.shape[:2], *self.adaptive), x.dtype)
         places = xp.empty(result.shape, xp.int64)
@@ -226,24 +248,24 @@ class MaxPool(AdaptivePooling):
         for image, target, where in zip(maps, result, places, strict=True):
             for i, (top, bottom) in enumerate(_edges(maps.shape[2], self.adaptive[0])):
                 for j, (left, right) in enumerate(_edges(width, self.adaptive[1])):
-                    seen = image[:, top:bottom, left:right].reshape(len(image), -1)
-                    down, across = xp.divmod(seen.argmax(axis=1), right - left)
+                    window_values = image[:, top:bottom, left:right].reshape(len(image), -1)
+                    down, across = xp.divmod(window_values.argmax(axis=1), right - left)
                     where[:, i, j] = (top + down) * width + left + across
-                    seen.max(axis=1, out=target[:, i, j])
+                    window_values.max(axis=1, out=target[:, i, j])
         return pixels(result), {"places": pixels(places)}
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         (batch, depth, height, width), places = saved.shape, planes(saved.extras["places"])
-        coming = planes(gradient)
+        incoming = planes(gradient)
         if self.adaptive is None:
             begins = self.begins_of(height, width)
-            return (pixels(to_places(xp, coming, places, begins, self.kernel, self.dilation, (height, width))),), {}
+            return (pixels(max_unpool(xp, incoming, places, begins, self.kernel, self.dilation, (height, width))),), {}
         result = xp.zeros(saved.shape, gradient.dtype)
         channels = xp.arange(depth)
-        for image, arriving, where in zip(result.reshape(batch, depth, -1), coming, places, strict=True):
+        for image, grad, where in zip(result.reshape(batch, depth, -1), incoming, places, strict=True):
             for i in range(where.shape[1]):
                 for j in range(where.shape[2]):
-                    image[channels, where[:, i, j]] += arriving[:, i, j]
+                    image[channels, where[:, i, j]] += grad[:, i, j]
         return (pixels(result),), {}
 
 
@@ -267,7 +289,7 @@ class AveragePool(AdaptivePooling):
     count_pad: bool = key(Boolean(), True, means="whether padding counts as zeros in the mean")
 
     def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
-        # to 1x1 it is a mean, whose backward needs the size alone
+        # an output of 1x1 is computed as a mean, whose backward needs only the size
         return Keeping(inputs=self.adaptive != (1, 1))
 
     def forward(self, xp: Any, x: Any) -> Any:
@@ -280,12 +302,12 @@ class AveragePool(AdaptivePooling):
         return pixels(result)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        coming, (_, depth, height, width) = planes(gradient), saved.shape
+        incoming, (_, depth, height, width) = planes(gradient), saved.shape
         if self.adaptive is not None:
             edges = [_edges(size, bins) for size, bins in zip((height, width), self.adaptive, strict=True)]
             shares = [xp.array([last - first for first, last in some], gradient.dtype) for some in edges]
             result = xp.zeros(saved.shape, gradient.dtype)
-            for image, target in zip(coming / (shares[0][:, None] * shares[1]), result, strict=True):
+            for image, target in zip(incoming / (shares[0][:, None] * shares[1]), result, strict=True):
                 lines = xp.zeros((depth, height, image.shape[2]), gradient.dtype)
                 for number, (first, last) in enumerate(edges[0]):
                     lines[:, first:last] += image[:, number, None]
@@ -296,7 +318,7 @@ class AveragePool(AdaptivePooling):
         rows, columns = (
             xp.array(self._counted(side, (height, width)[side], begins[side]), gradient.dtype) for side in (0, 1)
         )
-        return (pixels(unpool(xp, coming / (rows[:, None] * columns), begins, self.kernel, (height, width))),), {}
+        return (pixels(unpool(xp, incoming / (rows[:, None] * columns), begins, self.kernel, (height, width))),), {}
 
     def _counted(self, side: int, size: int, begins: range) -> list[int]:
         """The divisor of the mean of each window: its elements in the image, and in the padding if ``count_pad``.
@@ -347,7 +369,7 @@ class LpPool(PaddedPooling):
         return pixels(xp.sqrt(sums) if self.power == 2 else sums ** (1 / self.power)), {"sums": pixels(sums)}
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        # (sign(m) * relu(|m|) * window) ** (1/p), where m is the mean of x**p over the window
+        # PyTorch computes (sign(m) * relu(|m|) * window) ** (1/p), where m is the mean of x**p over the window
         (x,) = inputs
         pads = self.windows(builder.volumes[0]).pads
         if any(pads):
@@ -400,6 +422,9 @@ class GlobalAveragePool(Layer):
     def no_effect(self, x: Volume) -> str | None:
         return f"{x} is a single pixel already" if x.is_point else None
 
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        return [f"height and width 1: one window over the whole {inputs[0]}", depth_step(inputs[0])]
+
     def output(self, *inputs: Volume) -> Volume:
         return Volume(1, 1, inputs[0].depth)
 
@@ -443,7 +468,7 @@ class GlobalMaxPool(GlobalAveragePool):
         return Keeping(extras=(Extra("places", Size(0, output.elements), 8),))
 
     def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
-        return largest_in_torch(output)
+        return torch_max_keeping(output)
 
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
@@ -458,7 +483,7 @@ class GlobalMaxPool(GlobalAveragePool):
 
 
 class Subsample(Pooling):
-    """LeNet-5's trainable pooling: the sum of each window, times one coefficient a map, plus one bias a map.
+    """LeNet-5's trainable pooling: the sum of each window, times one coefficient per map, plus one bias per map.
 
     Formula: y = w[d] * the sum of the F x F window + b[d].
     Volume: height (H - F)/S + 1, rounded down; width alike; depth D.
@@ -509,7 +534,7 @@ class Subsample(Pooling):
         return starts(height, (0, 0), kh, sh), starts(width, (0, 0), kw, sw)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        # an average pool, then one factor and one shift a channel
+        # an average pool, then one factor and one shift per channel
         pooled = builder.operation(inputs, Size(0, builder.output.elements), keeps=(0,))
         first = builder.last
         result = builder.scaled(pooled)
@@ -517,12 +542,12 @@ class Subsample(Pooling):
         return result
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        coming, (height, width) = planes(gradient), saved.shape[2:]
+        incoming, (height, width) = planes(gradient), saved.shape[2:]
         result, found = None, {}
-        if saved.wants[0]:
-            shares = coming * saved.parameters["weight"][:, None, None]
+        if saved.needs_gradient[0]:
+            shares = incoming * saved.parameters["weight"][:, None, None]
             result = pixels(unpool(xp, shares, self.begins_of(height, width), self.kernel, (height, width)))
         if saved.learns:
-            found["weight"] = (coming * planes(saved.extras["sums"])).sum(axis=(2, 3)).sum(axis=0)
-            found["bias"] = coming.sum(axis=(2, 3)).sum(axis=0)
+            found["weight"] = (incoming * planes(saved.extras["sums"])).sum(axis=(2, 3)).sum(axis=0)
+            found["bias"] = incoming.sum(axis=(2, 3)).sum(axis=0)
         return (result,), found

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Dropout(Layer):
     """Sets each element to zero with probability ``rate`` in training; the identity at test time.
 
-    Formula: in training y = x * m / (1 - rate) with m of 0 or 1, drawn anew each time; at test time y = x.
+    Formula: in training y = x * m / (1 - rate) with m of 0 or 1, drawn at random in each step; at test time y = x.
     Volume: as the input.
 
     Source: Srivastava et al. 2014; scaled in training, as in CS231n, "Inverted dropout".
@@ -72,7 +72,7 @@ class Dropout(Layer):
         return pixels(result), {"mask": pixels(mask)}
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        def function(left: Any, coming: Any, result: Any) -> None:
-            xp.multiply(coming, left * coming.dtype.type(self._factor), out=result)
+        def function(left: Any, incoming: Any, result: Any) -> None:
+            xp.multiply(incoming, left * incoming.dtype.type(self._factor), out=result)
 
         return (derived(xp, function, saved.extras["mask"], gradient),), {}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import POINT, WHOLE_PLANE, Layer, Stencil, key
+from cnncalc.layers.base import POINT, WHOLE_PLANE, Layer, Stencil, key, require_divisible
 from cnncalc.layers.keys import Choice, Sides, Size, Whole
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import padded, pixels, planes
-from cnncalc.layers.window import SIDES
+from cnncalc.layers.window import SIDES, depth_step
 from cnncalc.units import plural
 from cnncalc.volume import Volume
 
@@ -37,6 +37,10 @@ class Flatten(Layer):
     drawn: ClassVar[str] = "joined"
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     is_view: ClassVar[bool] = True
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        return ["height and width 1", f"depth {x.height}*{x.width}*{x.depth} = {output.depth}"]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
@@ -103,6 +107,10 @@ class Reshape(Layer):
     def label(self) -> str:
         return f"RESHAPE {Volume(*self.size).size}"
 
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        return [f"the same {x.height}*{x.width}*{x.depth} = {x.elements:,} elements in the given volume"]
+
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
         result = Volume(*self.size)
@@ -128,8 +136,8 @@ class Reshape(Layer):
 class Upsample(Layer):
     """Height and width times a factor: each element repeated (``nearest``) or interpolated (``bilinear``).
 
-    Formula: nearest y[i, j] = x[i // factor, j // factor]; bilinear takes pixels as areas (corners not aligned): output
-    o lies at (o + 0.5)/factor - 0.5 of the input.
+    Formula: nearest y[i, j] = x[i // factor, j // factor]; bilinear treats pixels as areas (corners not aligned):
+    output o lies at (o + 0.5)/factor - 0.5 of the input.
     Volume: [H*factor x W*factor x D].
 
     Source: PyTorch, torch.nn.Upsample with align_corners=False.
@@ -157,6 +165,11 @@ class Upsample(Layer):
     def label(self) -> str:
         return f"UPSAMPLE{self.factor}"
 
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        sides = [f"{name} {x[side]}*{self.factor} = {output[side]}" for side, name in enumerate(SIDES)]
+        return [*sides, depth_step(x)]
+
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
         return Volume(x.height * self.factor, x.width * self.factor, x.depth)
@@ -178,20 +191,20 @@ class Upsample(Layer):
             result[...] = maps[:, :, :, None, :, None]
             return pixels(result.reshape(batch, depth, height * factor, width * factor))
         lines = xp.empty((batch, depth, height, factor, width), maps.dtype)
-        self._between(xp, maps, 2, [lines[:, :, :, phase] for phase in range(factor)])
+        self._interpolate(xp, maps, 2, [lines[:, :, :, phase] for phase in range(factor)])
         lines = lines.reshape(batch, depth, height * factor, width)
         result = xp.empty((batch, depth, height * factor, width, factor), maps.dtype)
-        self._between(xp, lines, 3, [result[..., phase] for phase in range(factor)])
+        self._interpolate(xp, lines, 3, [result[..., phase] for phase in range(factor)])
         return pixels(result.reshape(batch, depth, height * factor, width * factor))
 
-    def _between(self, xp: Any, x: Any, axis: int, phases: list[Any]) -> None:
+    def _interpolate(self, xp: Any, x: Any, axis: int, phases: list[Any]) -> None:
         """Interpolates along one axis: output factor*q + p lies at q + (p + 0.5)/factor - 0.5, within the border."""
         last = x.shape[axis] - 1
-        here = xp.arange(last + 1)
+        positions = xp.arange(last + 1)
         for phase, result in enumerate(phases):
-            ahead = 2 * phase + 1 - self.factor  # in units of 1 / (2*factor)
-            neighbour = xp.clip(here + (1 if ahead > 0 else -1), 0, last)
-            share = abs(ahead) / (2 * self.factor)
+            offset = 2 * phase + 1 - self.factor  # in units of 1 / (2*factor)
+            neighbour = xp.clip(positions + (1 if offset > 0 else -1), 0, last)
+            share = abs(offset) / (2 * self.factor)
             xp.multiply(x, 1 - share, out=result)
             result += share * xp.take(x, neighbour, axis=axis)
 
@@ -205,24 +218,24 @@ class Upsample(Layer):
                 continue
             lines = xp.zeros((depth, height * factor, width), gradient.dtype)
             phases = image.reshape(depth, height * factor, width, factor)
-            self._back_from(lines, [phases[..., phase] for phase in range(factor)])
+            self._interpolate_backward(lines, [phases[..., phase] for phase in range(factor)])
             target[...] = 0
             phases = lines.reshape(depth, height, factor, width).swapaxes(1, 3)
-            self._back_from(target.swapaxes(1, 2), [phases[:, :, phase] for phase in range(factor)])
+            self._interpolate_backward(target.swapaxes(1, 2), [phases[:, :, phase] for phase in range(factor)])
         return (pixels(result),), {}
 
-    def _back_from(self, target: Any, phases: list[Any]) -> None:
-        """The transpose of :meth:`_between` along the last axis, added to ``target``."""
-        for phase, coming in enumerate(phases):
-            ahead = 2 * phase + 1 - self.factor
-            share = abs(ahead) / (2 * self.factor)
-            target += (1 - share) * coming
-            if ahead > 0:
-                target[..., 1:] += share * coming[..., :-1]
-                target[..., -1] += share * coming[..., -1]
+    def _interpolate_backward(self, target: Any, phases: list[Any]) -> None:
+        """The transpose of :meth:`_interpolate` along the last axis, added to ``target``."""
+        for phase, incoming in enumerate(phases):
+            offset = 2 * phase + 1 - self.factor
+            share = abs(offset) / (2 * self.factor)
+            target += (1 - share) * incoming
+            if offset > 0:
+                target[..., 1:] += share * incoming[..., :-1]
+                target[..., -1] += share * incoming[..., -1]
             else:
-                target[..., :-1] += share * coming[..., 1:]
-                target[..., 0] += share * coming[..., 0]
+                target[..., :-1] += share * incoming[..., 1:]
+                target[..., 0] += share * incoming[..., 0]
 
 
 class ZeroPad(Layer):
@@ -247,6 +260,14 @@ class ZeroPad(Layer):
     def no_effect(self, x: Volume) -> str | None:
         return None if any(self.pad) else "its pad is 0"
 
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        sides = [
+            f"{name} {x[side]} + ({self.pad[side]}) + ({self.pad[side + 2]}) = {output[side]}"
+            for side, name in enumerate(SIDES)
+        ]
+        return [*sides, depth_step(x)]
+
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
         top, left, bottom, right = self.pad
@@ -255,7 +276,7 @@ class ZeroPad(Layer):
             after = self.pad[side + 2]
             if size + more < 1 or size + min(before, 0) < 1 or size + min(after, 0) < 1:
                 raise ShapeError(
-                    f"something must be left after cropping, but pad {before} and {after} leaves "
+                    f"cropping must leave at least 1, but pad {before} and {after} leaves "
                     f"{max(0, size + more)} of {SIDES[side]} {size}",
                     code="volume-vanishes",
                     key="pad",
@@ -311,12 +332,7 @@ class Shuffle(Layer):
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        if x.depth % self.groups:
-            raise ShapeError(
-                f"the depth must be divisible by groups, but depth {x.depth} is not by {self.groups}",
-                code="not-divisible",
-                key="groups",
-            )
+        require_divisible(x.depth, self.groups)
         return x
 
     def forward(self, xp: Any, x: Any) -> Any:
@@ -368,12 +384,16 @@ class Slice(Layer):
     def label(self) -> str:
         return f"SLICE(from={self.start})" if self.stop is None else f"SLICE(from={self.start}, to={self.stop})"
 
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        stop = inputs[0].depth if self.stop is None else self.stop
+        return ["height and width, same as the input", f"depth {stop} - {self.start} = {output.depth}"]
+
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
         stop = x.depth if self.stop is None else self.stop
         if not self.start < stop <= x.depth:
             raise ShapeError(
-                f"a slice takes channels from..to-1 of the {x.depth} there are, but is from {self.start} to {stop}",
+                f"a slice must lie within the {plural(x.depth, 'channel')}, but is from {self.start} to {stop}",
                 code="no-such-channel",
                 key="to" if self.start < x.depth else "from",
             )

@@ -19,11 +19,11 @@ class TorchBuilder(Protocol):
 
     @property
     def volumes(self) -> tuple[Volume, ...]:
-        """The volumes that enter the layer."""
+        """The input volumes of the layer."""
 
     @property
     def output(self) -> Volume:
-        """The volume that the layer gives."""
+        """The output volume of the layer."""
 
     @property
     def in_place(self) -> bool:
@@ -35,7 +35,7 @@ class TorchBuilder(Protocol):
 
     @property
     def autocast(self) -> str | None:
-        """The half type of activations under autocast."""
+        """The half-precision type of activations under autocast."""
 
     @property
     def item(self) -> int:
@@ -94,16 +94,16 @@ class TorchBuilder(Protocol):
         """Value times the first parameter, plus the second if there is one, channel by channel."""
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
-        """The sum of two values, spread over each other where sizes differ."""
+        """The sum of two values, with broadcasting."""
 
     def multiplied(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
-        """The product of two values, spread over each other where sizes differ."""
+        """The product of two values, with broadcasting."""
 
     def converted(self, value: int, item: int) -> int:
         """The value itself or, under autocast, a copy in the type of that width."""
 
     def cast(self, parameter: int) -> int:
-        """A half copy of a parameter."""
+        """A half-precision copy of a parameter."""
 
     def hold(self, first: int, value: int) -> None:
         """Keeps a value alive from operation ``first`` to the last one, as a variable of the caller does."""

@@ -83,6 +83,26 @@ class Windows:
         return (Stencil(sh, -top, kh - 1 - top), Stencil(sw, -left, kw - 1 - left))
 
 
+def window_step(windows: Windows, side: int, size: int, kernel: int, dilation: int = 1, *, ceil: bool = False) -> str:
+    """How the output size along one side is computed: ``height (227 - 11 + 2*0)/4 + 1 = 55``."""
+    before, after = windows.pads[side], windows.pads[side + 2]
+    stride, result = windows.stride[side], windows.steps[side]
+    window = str(kernel) if dilation == 1 else f"({dilation}*({kernel} - 1) + 1)"
+    pads = f"2*{before}" if before == after else f"{before} + {after}"
+    travel = size - windows.kernel[side] + before + after
+    text = f"{SIDES[side]} ({size} - {window} + {pads})/{stride} + 1 = "
+    if travel % stride == 0:
+        return text + str(result)
+    steps = (-(-travel // stride) if ceil else travel // stride) + 1
+    text += f"{travel}/{stride} + 1 = {steps}, rounded {'up' if ceil else 'down'}"
+    return text if steps == result else f"{text}; the last window would start in the end padding: {result}"
+
+
+def depth_step(x: Volume) -> str:
+    """The depth of a layer that keeps it."""
+    return f"depth {x.depth}, same as the input"
+
+
 def sized(kernel: tuple[int, int]) -> str:
     """``3`` for a square window, ``1x7`` for another."""
     return str(kernel[0]) if kernel[0] == kernel[1] else f"{kernel[0]}x{kernel[1]}"

@@ -560,39 +560,3 @@ def _axis(steps: int, columns: int) -> str:
         if (not text or column > len(text)) and column + len(str(step)) <= columns:
             text = text.ljust(column) + str(step)
     return text
-
-
-class PlanRow(NamedTuple):
-    """A volume as a row of a table: its mark in the chart, offset and size in bytes, steps and name."""
-
-    mark: str
-    offset: int
-    size: int
-    first: int
-    last: int
-    name: str
-
-
-def rows(plan: ArenaPlan) -> list[PlanRow]:
-    """The volumes of a plan in the order in which they are made."""
-    return [
-        PlanRow(mark, volume.offset, volume.size, volume.first, volume.last, _title(volume))
-        for volume, mark in zip(plan.volumes, marks(plan), strict=True)
-    ]
-
-
-def listing(plan: ArenaPlan) -> list[str]:
-    """The rows of a plan as text: mark, offset, size, steps, name. Names are not escaped."""
-    table = [("", "offset", "size", "steps", "volume")]
-    for row in rows(plan):
-        span = str(row.first) if row.first == row.last else f"{row.first}-{row.last}"
-        table.append((row.mark, f"{row.offset:,}", f"{row.size:,}", span, row.name))
-    widths = [max(len(line[column]) for line in table) for column in range(4)]
-    return [
-        f"{mark:<{widths[0]}}  {offset:>{widths[1]}}  {size:>{widths[2]}}  {span:>{widths[3]}}  {name}"
-        for mark, offset, size, span, name in table
-    ]
-
-
-def _title(volume: ArenaVolume) -> str:
-    return f"{volume.name} ({volume.role})" if volume.role in ("scratch", "output") else volume.name

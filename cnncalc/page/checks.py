@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.check.annotations import amount, change, details_of, limit_text, used
+from cnncalc.checks.budget import brief
+from cnncalc.formats.check.annotations import change, details_of, limit_text, used
 from cnncalc.page.markup import listed, name, paragraph, prose, section, sentence, table, text, verbatim
 from cnncalc.source import excerpt
 
@@ -58,7 +59,7 @@ def _limit(one: LimitResult, units: str, *, has_base: bool) -> list[str]:
     look, word = VERDICTS[one.verdict]
     cells = [
         text(one.measure.title.replace("_", " ")),
-        amount(one.actual, one.measure.unit, units),
+        brief(one.actual, one.measure.unit, units),
         text(limit_text(one, units)),
         used(one),
     ]

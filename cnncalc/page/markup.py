@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.formats.html import escaped
 from cnncalc.records import NamedTuple
-from cnncalc.source import FROM_RIGHT
+from cnncalc.source import RIGHT_TO_LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 text = escaped
 """A text as HTML shows it, control characters as escapes; it may also stand in an attribute."""
 
-_WORD = rf"[^\s()\[\],;:<>&]*[{FROM_RIGHT}][^\s()\[\],;:<>&]*"
+_WORD = rf"[^\s()\[\],;:<>&]*[{RIGHT_TO_LEFT}][^\s()\[\],;:<>&]*"
 _ISOLATED = re.compile(rf"{_WORD}(?:\s+{_WORD})*")
 """Words that are written from right to left, and the characters joined to them."""
 

@@ -226,7 +226,7 @@ def compare_field(
     """Compares the receptive field of a row with the pixels that reach its outputs.
 
     No output may see a pixel outside its interval. Where the widest interval belongs to an output that no border cuts
-    off (``paths``: for each output along a side whether all of its way lies within the volumes), that many pixels must
+    off (``paths``: for each output along a side whether its path to the input meets no padding), that many pixels must
     reach an output; else at most as many. Layers that see the whole plane must see everything that reaches their
     inputs (``before``).
     """
@@ -242,9 +242,9 @@ def compare_field(
                 return Field("wrong", measured)
         else:
             first, last = _intervals(row.reach[side], len(found.first))
-            some = found.last >= 0
-            strays = some & ((found.first < first) | (found.last > last))
-            if row.reach[side].is_exact and strays.any():
+            reached = found.last >= 0
+            outside = reached & ((found.first < first) | (found.last > last))
+            if row.reach[side].is_exact and outside.any():
                 return Field("wrong", measured)
             widest = last - first + 1 == row.reach[side].extent
             within = len(paths[side]) == len(widest)

@@ -76,9 +76,9 @@ def run(
     """Runs a net forward, layer by layer, as at test time.
 
     ``images`` holds an array batch x height x width x depth for each input; they are copied. An array is freed after
-    its last reader, unless ``keep`` wants the output of the layer of that name. Layers that the report says
-    work in place do. ``training_only`` says whether layers that run in training alone run too. ``progress`` is told the
-    number and the name of each layer before it runs.
+    its last reader, unless ``keep(name)`` is true. Layers that are ``in_place`` in the report overwrite their input.
+    ``training_only``: also run layers that run only in training. ``progress`` is called with the number and the name of
+    each layer before it runs.
 
     Shapes and counts are taken from the arrays, never from the layers' shape rules.
     """
@@ -128,7 +128,7 @@ def _forward(
     if row.in_place and not row.layer.is_view_at_test_time:
         arrays = {**parameters, "out": inputs[0]}
     meter.reset()
-    with np.errstate(all="ignore"):  # finite or not is reported once, at the end
+    with np.errstate(all="ignore"):  # non-finite values are reported once, at the end
         output = row.layer.forward(meter, *inputs, **arrays)
     return output, LayerMeasurement(
         row.name,

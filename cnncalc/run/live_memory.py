@@ -13,7 +13,7 @@ DOMAIN = np.lib.tracemalloc_domain
 
 
 class Watch:
-    """Measures live bytes of arrays created after it, at every operation of a step.
+    """Measures live bytes of arrays created after this object, at every operation of a step.
 
     ``levels`` has for each name and phase the most live bytes at the end of an operation; ``marks`` the bytes at
     named points. ``scratch`` is the most that an operation needed temporarily beyond that, and ``scratch_at`` where.

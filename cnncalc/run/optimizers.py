@@ -52,8 +52,8 @@ RATES = {
 class Optimizer:
     """An optimizer and its state for a list of parameters, which it changes in place.
 
-    ``state`` holds for each parameter the arrays that :data:`cnncalc.memory.optimizers.OPTIMIZERS` counts. All but
-    Adagrad's appear in the first step. Raises ValueProblem for an unknown name.
+    ``state`` holds for each parameter the arrays that :data:`cnncalc.memory.optimizers.OPTIMIZERS` counts. State
+    other than Adagrad's is created in the first step. Raises ValueProblem for an unknown name.
     """
 
     def __init__(self, name: str, parameters: list[Any], rates: Rates | None = None) -> None:
@@ -88,7 +88,7 @@ class Optimizer:
                 update(some, slope, *kept)
 
     def _update(self) -> Callable[..., None]:  # noqa: C901  # one formula an optimizer
-        """Updates a block p of a parameter, with its gradient g and its state."""
+        """The function that updates a block p of a parameter, from its gradient g and its state."""
         rate, first, second, epsilon, _ = self.rates
         name, t = self.kind.name, self.steps
 
@@ -152,12 +152,12 @@ class Optimizer:
 
         def radam(p: Any, g: Any, mean: Any, square: Any) -> None:
             moments(g, mean, square)
-            # while there are too few squares for a variance, a step without it; Source: Liu et al. 2019
+            # the first steps are not adaptive, until the variance can be estimated; Source: Liu et al. 2019
             most = 2 / (1 - second) - 1
             length = most - 2 * t * second**t / right
             if length > 5:
-                even = ((length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length)) ** 0.5
-                p -= rate / left * even * right**0.5 * mean / (np.sqrt(square) + epsilon)
+                rectification = ((length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length)) ** 0.5
+                p -= rate / left * rectification * right**0.5 * mean / (np.sqrt(square) + epsilon)
             else:
                 p -= rate / left * mean
 

@@ -1,8 +1,8 @@
 """Which pixels of the input reach an output, measured by changing them.
 
-For each layer one row of its input after the other is changed, and the rows of the output that change with it are
-marked; columns alike. The layer's own ``forward`` runs on a thin strip of one or two maps, which has the same
-windows. Composed from the input on, these marks give the pixels that reach each output.
+Each row of a layer's input is changed in turn, and the rows of the output that change are marked; columns alike.
+The layer's own ``forward`` runs on a thin strip of one or two maps, which has the same windows. Composed layer by layer
+from the input, these marks give the pixels that reach each output.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def measure_field(
         found: tuple[Any, Any] | None = None
         if shape is not None and max(image) <= MOST_PIXELS:
             before = [reaching.get(source) for source in row.sources]
-            found = _behind(row, before, measurement, probes) if before else _own_pixels(shape, image)
+            found = _propagate(row, before, measurement, probes) if before else _own_pixels(shape, image)
         reaching[row.index] = found
         result.append(None if found is None else (_seen(found[0]), _seen(found[1])))
         release(reaching, readers, row)
@@ -105,7 +105,7 @@ def _seen(reaching: Any) -> Seen:
     return Seen(first, last)
 
 
-def _behind(
+def _propagate(
     row: LayerReport, before: Sequence[tuple[Any, Any] | None], measurement: Measurement, probes: Probes
 ) -> tuple[Any, Any] | None:
     """What reaches the outputs of a layer, from what reaches its inputs."""
@@ -122,7 +122,7 @@ def _behind(
         if marks is None:
             return None
         for side in (0, 1):
-            through = probes.behind(marks[side], reaching[side])
+            through = probes.propagate(marks[side], reaching[side])
             if through is None:
                 return None
             total[side] = through if number == 0 else total[side] | through
@@ -145,7 +145,7 @@ class Probes:
             self.known[key] = _probe(layer, volumes, number) if self.left > 0 else None
         return self.known[key]
 
-    def behind(self, marks: Any, reaching: Any) -> Any:
+    def propagate(self, marks: Any, reaching: Any) -> Any:
         """What reaches the outputs along one side; None where it costs too much."""
         if marks is None:
             return reaching
@@ -157,7 +157,7 @@ class Probes:
 def _probe(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, Any] | None:
     """Which rows (columns) of one input reach which rows (columns) of the output: outputs x inputs, 0 or 1.
 
-    None in place of the marks of a side where each reaches its own alone; None for both where it costs too much.
+    None for a side on which each row reaches only the same row; None instead of both if it costs too much.
     """
     result = []
     for side in (0, 1):

@@ -54,7 +54,7 @@ class Trainer:
     """A net in training: its weights, the gradients of the last step, the optimizer.
 
     A final softmax is left out, since it is part of the loss, the mean cross-entropy over each output. Outputs of
-    auxiliary heads have the weight :data:`HEAD_WEIGHT`. ``watch`` is called at the begin and end of each operation.
+    auxiliary heads have the weight :data:`HEAD_WEIGHT`. ``watch`` is called at the beginning and end of each operation.
     ``random`` draws the masks of dropout.
     """
 
@@ -89,7 +89,7 @@ class Trainer:
         self.optimizer = Optimizer(optimizer, [weights[row][name] for row, name in self.names]) if optimizer else None
 
     def _find_outputs(self) -> list[LayerReport]:
-        """The rows whose values enter the loss, heads last; the value of a final softmax is that of its input."""
+        """The rows that the loss reads, auxiliary heads last; a final softmax is replaced by its input."""
         readers = self.report.graph.readers
         outputs = []
         for row in self.report.layers:
@@ -162,7 +162,7 @@ class Pass:
         self.kept_terms: dict[int, Any] = {}
         self.logits: list[Any] = []
         self.grads: dict[int, Gradient] = {}  # of values, accumulated so far
-        self.brief: dict[str, Any] = {}  # results of a layer that are not kept
+        self.temporaries: dict[str, Any] = {}  # results of a layer that are not kept
         self.total = 0  # the value that is the loss
         self.loss: Any = None
 
@@ -186,7 +186,7 @@ class Pass:
             trainer.begin()
             self._run(row)
             trainer.end(row.name, "forward")
-            self.brief = {}
+            self.temporaries = {}
             for source in row.sources:
                 uses[source] -= 1
                 if not uses[source]:
@@ -212,7 +212,7 @@ class Pass:
         self.arrays[row.index] = output
         extras = {extra.name: extras[extra.name] for extra in keeping.extras if extra.name in extras}
         if not learns:
-            self.brief = extras
+            self.temporaries = extras
             return
         self.saved[row.index] = Saved(
             tuple([x.shape for x in inputs]),
@@ -291,7 +291,7 @@ class Pass:
         return len(self.values) - 1
 
     def _scalar(self, number: int) -> None:
-        """Makes a number of the loss an array, so that its memory is counted."""
+        """Converts a scalar of the loss to an array, so that its memory is counted."""
         self.values[number] = np.array(self.values[number])
 
     # backward
@@ -343,7 +343,7 @@ class Pass:
         result = log_softmax_backward(likelihood, chosen)
         trainer.end("loss", "backward")
         del chosen, likelihood
-        self._hand_on(row, row.index, Gradient(result, Storage()), "loss")
+        self._accumulate(row, row.index, Gradient(result, Storage()), "loss")
 
     def _back(self, row: LayerReport) -> None:
         """Backward of one layer: its results are created while the incoming gradient and the kept arrays live."""
@@ -377,12 +377,12 @@ class Pass:
         del incoming, saved
         while outgoing:
             source, gradient = outgoing.pop(0)
-            self._hand_on(row, source, gradient, row.name)
+            self._accumulate(row, source, gradient, row.name)
             del gradient
         for name, known in again.items():  # shared weights: the gradients of all their uses are summed
             known += found.pop(name)
 
-    def _hand_on(self, row: LayerReport, value: int, gradient: Gradient, name: str) -> None:
+    def _accumulate(self, row: LayerReport, value: int, gradient: Gradient, name: str) -> None:
         """Adds a gradient to that of a value, in place where nothing else uses that memory."""
         trainer = self.trainer
         before = self.grads.get(value)

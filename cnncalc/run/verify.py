@@ -22,7 +22,7 @@ DTYPES = ("float32", "float64")
 """Data types of a run."""
 
 SCRATCH_BYTES = 64 << 20
-"""Temporary buffers beside the volumes, such as windows copied for BLAS."""
+"""Temporary buffers in addition to the volumes, such as windows copied for BLAS."""
 
 
 def verify(
@@ -34,33 +34,35 @@ def verify(
     ``receptive field``), and the number and the name of the layer. ``memory`` limits the bytes of the run (default:
     what is available).
 
-    Raises ValueProblem for another data type, DesignError where the run would need more memory than there is.
+    Raises ValueProblem for another data type, DesignError if the run needs more memory than is available.
     """
     if report.dtype not in DTYPES:
         raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
     needed = needed_bytes(report)
     limit = available_bytes() if memory is None else memory
     if needed > limit:
-        raise _too_large(report, needed, limit)
+        raise too_large(report, "the run of", needed, limit)
     try:
         weights = build(report, seed=seed)
         images = draw_images(report, seed=seed)
-        measurement = run(report, weights, images, progress=_step(progress, "run"))
+        measurement = run(report, weights, images, progress=step_of(progress, "run"))
         del weights, images
-        field = measure_field(report, measurement, progress=_step(progress, "receptive field"))
+        field = measure_field(report, measurement, progress=step_of(progress, "receptive field"))
     except MemoryError:
-        raise _too_large(report, needed, limit) from None
+        raise too_large(report, "the run of", needed, limit) from None
     return compare(report, measurement, field, seed=seed)
 
 
-def _step(progress: Callable[[str, int, str], None] | None, what: str) -> Callable[[int, str], None] | None:
+def step_of(progress: Callable[[str, int, str], None] | None, what: str) -> Callable[[int, str], None] | None:
+    """Progress of one step of a verification."""
     return None if progress is None else lambda index, name: progress(what, index, name)
 
 
-def _too_large(report: Report, needed: int, limit: int) -> DesignError:
+def too_large(report: Report, what: str, needed: int, limit: int) -> DesignError:
+    """The error of a run that needs more memory than is free; ``what`` names the run."""
     images = f"{report.batch} images" if report.batch > 1 else "one image"
     message = (
-        f"the run of {report.name} with {images} in {report.dtype} needs about {format_bytes(needed)} of memory, "
+        f"{what} {report.name} with {images} in {report.dtype} needs about {format_bytes(needed)} of memory, "
         f"but {format_bytes(limit)} are free"
     )
     hint = "a smaller --batch or --input needs less" if report.batch > 1 else "a smaller --input needs less"

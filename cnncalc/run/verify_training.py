@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnncalc.errors import DesignError, Problem, ValueProblem
+from cnncalc.errors import ValueProblem
 from cnncalc.memory.report import Options, Simulation
 from cnncalc.records import NamedTuple
 from cnncalc.run.forward import draw_images
 from cnncalc.run.live_memory import Watch
 from cnncalc.run.training import Trainer, draw_targets
-from cnncalc.run.verify import DTYPES, SCRATCH_BYTES, available_bytes
+from cnncalc.run.verify import DTYPES, SCRATCH_BYTES, available_bytes, step_of, too_large
 from cnncalc.run.weights import build
-from cnncalc.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,8 +79,8 @@ def verify_training(
     The second step is compared with the replay of the profile ``numpy``; the first, in which the optimizer creates
     its state, with the replay of a first step. Batch and data type (float32 or float64) are the report's.
 
-    Raises ValueProblem for another data type or an unknown optimizer, DesignError where it needs more memory than there
-    is.
+    Raises ValueProblem for another data type or an unknown optimizer, DesignError if it needs more memory than is
+    available.
     """
     if report.dtype not in DTYPES:
         raise ValueProblem(f"a net is run in float32 or float64, not in {report.dtype}", code="dtype")
@@ -91,7 +90,7 @@ def verify_training(
     needed = max(expected.peak_bytes, expected.first_step_peak_bytes) + SCRATCH_BYTES
     limit = available_bytes() if memory is None else memory
     if needed > limit:
-        raise _too_large(report, needed, limit)
+        raise too_large(report, "training", needed, limit)
     random = np.random.default_rng((seed, 3))
     watch = Watch()
     try:
@@ -102,12 +101,12 @@ def verify_training(
         losses, firsts = [], 0
         for step in ("step 1", "step 2"):
             watch.levels.clear()
-            trainer.progress = _step(progress, step)
+            trainer.progress = step_of(progress, step)
             done = trainer.step(images, targets)
             losses.append(done.loss)
             firsts = firsts or max(watch.levels.values())
     except MemoryError:
-        raise _too_large(report, needed, limit) from None
+        raise too_large(report, "training", needed, limit) from None
     finally:
         watch.close()
     base = sum(simulation.resident(report.batch, training=True))
@@ -144,17 +143,3 @@ def verify_training(
         highest_bytes=watch.highest,
         losses=(losses[0], losses[1]),
     )
-
-
-def _step(progress: Callable[[str, int, str], None] | None, what: str) -> Callable[[int, str], None] | None:
-    return None if progress is None else lambda index, name: progress(what, index, name)
-
-
-def _too_large(report: Report, needed: int, limit: int) -> DesignError:
-    images = f"{report.batch} images" if report.batch > 1 else "one image"
-    message = (
-        f"training {report.name} with {images} in {report.dtype} needs about {format_bytes(needed)} of memory, "
-        f"but {format_bytes(limit)} are free"
-    )
-    hint = "a smaller --batch or --input needs less" if report.batch > 1 else "a smaller --input needs less"
-    return DesignError([Problem("too-large-to-run", message, hint=hint)])

@@ -6,11 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Table, listing
 from cnncalc.layers.activation import Activation
-from cnncalc.layers.convolution import Convolution, Deconv
-from cnncalc.layers.linear import Dense
-from cnncalc.layers.merge import Concat, Elementwise, Merge
-from cnncalc.layers.pooling import AdaptivePooling, GlobalAveragePool, Pooling
-from cnncalc.layers.reshape import Flatten, Reshape, Slice, Upsample, ZeroPad
+from cnncalc.layers.merge import Elementwise
 from cnncalc.layers.window import SIDES
 from cnncalc.units import bytes_per_element, format_bytes, plural
 from cnncalc.views.layer_table import with_exact
@@ -20,7 +16,6 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.layers.base import Parameter
-    from cnncalc.volume import Volume
 
 
 def document(report: Report, row: LayerReport, *, units: str = "iec", in_place: bool = True) -> Document:
@@ -54,7 +49,7 @@ def explanation(report: Report, row: LayerReport, *, units: str, in_place: bool 
     each = bytes_per_element(report.dtype)
     for name, volume in zip(row.inputs, row.input_volumes, strict=True):
         yield "input", f"{volume} from {name}"
-    for step in size_steps(row):
+    for step in row.layer.size_steps(row.input_volumes, row.output):
         yield "volume", step
     yield "volume", f"height x width x depth: {row.output}"
     yield "activations", with_exact(row.arithmetic["activations"], row.activations)
@@ -62,7 +57,7 @@ def explanation(report: Report, row: LayerReport, *, units: str, in_place: bool 
     yield from _learned(row, each, units)
     if "macs" in row.arithmetic:
         yield "MACs", f"{with_exact(row.arithmetic['macs'], row.macs)} multiply-adds for one image"
-        yield "MACs", _macs_rule(row)
+        yield "MACs", row.layer.weight_use
     else:
         yield "MACs", "0: only convolutions and fully-connected layers are counted"
     for step in field_steps(report, row):
@@ -112,126 +107,6 @@ def _array_steps(arrays: list[Parameter]) -> list[str]:
         count = sum(array.count.value for array in arrays)
         steps.append(f"{' + '.join(f'{array.count.value:,}' for array in arrays)} = {count:,}")
     return steps
-
-
-def _macs_rule(row: LayerReport) -> str:
-    if isinstance(row.layer, Dense):
-        return "every weight is used once"
-    if isinstance(row.layer, Deconv):
-        return "every weight is used at each of the height*width positions of the input"
-    return "every weight is used at each of the height*width positions of the output"
-
-
-# The volume
-
-
-def size_steps(row: LayerReport) -> list[str]:
-    """How height, width and depth of the output are computed, with numbers."""
-    layer = row.layer
-    if not row.input_volumes:
-        return ["the input of the net"]
-    x = row.input_volumes[0]
-    if isinstance(layer, Merge):
-        return _merged(row)
-    if isinstance(layer, AdaptivePooling) and layer.adaptive is not None:
-        sides = zip(SIDES, layer.adaptive, x[:2], strict=True)
-        windows = [
-            f"{side} {size}: window o is from o*{given}/{size} to (o+1)*{given}/{size}" for side, size, given in sides
-        ]
-        return [*[f"{line}, rounded outwards" for line in windows], _depth(row)]
-    if isinstance(layer, (Convolution, Pooling)):
-        return [*[_windowed(row, side) for side in (0, 1)], _depth(row)]
-    if isinstance(layer, Deconv):
-        return [*[_transposed(row, side) for side in (0, 1)], _depth(row)]
-    if isinstance(layer, Dense):
-        return [f"height and width 1: each unit sees the whole {x}", f"depth {layer.units} = units"]
-    if isinstance(layer, GlobalAveragePool):
-        return [f"height and width 1: one window over the whole {x}", _depth(row)]
-    return _reshaped(row, x)
-
-
-def _reshaped(row: LayerReport, x: Volume) -> list[str]:
-    """The steps of layers that only move or resize; all others keep the volume."""
-    layer = row.layer
-    if isinstance(layer, Upsample):
-        return [
-            f"height {x.height}*{layer.factor} = {row.output.height}",
-            f"width {x.width}*{layer.factor} = {row.output.width}",
-            _depth(row),
-        ]
-    if isinstance(layer, ZeroPad):
-        top, left, bottom, right = layer.pad
-        return [
-            f"height {x.height} + ({top}) + ({bottom}) = {row.output.height}",
-            f"width {x.width} + ({left}) + ({right}) = {row.output.width}",
-            _depth(row),
-        ]
-    if isinstance(layer, Flatten):
-        return ["height and width 1", f"depth {x.height}*{x.width}*{x.depth} = {row.output.depth}"]
-    if isinstance(layer, Reshape):
-        product = f"{x.height}*{x.width}*{x.depth} = {x.elements:,}"
-        return [f"the same {product} elements in the given volume"]
-    if isinstance(layer, Slice):
-        stop = x.depth if layer.stop is None else layer.stop
-        return ["height and width, same as the input", f"depth {stop} - {layer.start} = {row.output.depth}"]
-    return ["same as the input"]
-
-
-def _merged(row: LayerReport) -> list[str]:
-    depths = [volume.depth for volume in row.input_volumes]
-    if isinstance(row.layer, Concat):
-        return ["height and width, same as each input", f"depth {' + '.join(map(str, depths))} = {row.output.depth}"]
-    if len(set(row.input_volumes)) > 1:
-        return ["element-wise; sides of 1 are broadcast"]
-    return ["element-wise, same as each input"]
-
-
-def _depth(row: LayerReport) -> str:
-    layer, x = row.layer, row.input_volumes[0]
-    filters = getattr(layer, "filters", None)
-    if filters is not None:
-        return f"depth {filters} = filters"
-    multiplier = getattr(layer, "multiplier", 1)
-    return (
-        f"depth {x.depth}*{multiplier} = {row.output.depth}"
-        if multiplier > 1
-        else f"depth {x.depth}, same as the input"
-    )
-
-
-def _windowed(row: LayerReport, side: int) -> str:
-    """``height (227 - 11 + 2*0)/4 + 1 = 55``, with rounding and dilation."""
-    layer: Any = row.layer
-    x = row.input_volumes[0]
-    windows = layer.windows(x)
-    size, result = x[side], row.output[side]
-    kernel, stride = layer.kernel[side], windows.stride[side]
-    before, after = windows.pads[side], windows.pads[side + 2]
-    dilation = layer.dilation[side] if "dilation" in layer.keys else 1
-    window = str(kernel) if dilation == 1 else f"({dilation}*({kernel} - 1) + 1)"
-    pads = f"2*{before}" if before == after else f"{before} + {after}"
-    travel = size - windows.kernel[side] + before + after
-    text = f"{SIDES[side]} ({size} - {window} + {pads})/{stride} + 1 = "
-    if travel % stride == 0:
-        return text + str(result)
-    is_ceil = getattr(layer, "round", "floor") == "ceil"
-    steps = -(-travel // stride) if is_ceil else travel // stride
-    text += f"{travel}/{stride} + 1 = {result if steps + 1 == result else steps + 1}"
-    text += ", rounded up" if is_ceil else ", rounded down"
-    if steps + 1 != result:
-        text += f"; the last window would start in the end padding: {result}"
-    return text
-
-
-def _transposed(row: LayerReport, side: int) -> str:
-    layer: Any = row.layer
-    size, pads = row.input_volumes[0][side], layer.pads()
-    before, after = pads[side], pads[side + 2]
-    crop = f"2*{before}" if before == after else f"({before} + {after})"
-    return (
-        f"{SIDES[side]} ({size} - 1)*{layer.stride[side]} - {crop} + {layer.dilation[side]}*({layer.kernel[side]} - 1)"
-        f" + {layer.output_pad[side]} + 1 = {row.output[side]}"
-    )
 
 
 # The receptive field

@@ -186,7 +186,7 @@ def test_a_layer_of_test_time_cannot_read_a_head() -> None:
     with pytest.raises(DesignError) as caught:
         analyze("INPUT 8x8x2 -> CONV3-4@a -> RELU(training_only=yes) -> ADD(@a)")
     assert str(caught.value) == (
-        "<pattern>:1:56: error[training-only]: add1: runs at test time, but relu1 runs in training alone\n"
+        "<pattern>:1:56: error[training-only]: add1: runs at test time, but its input relu1 runs only in training\n"
         "  |\n"
         "1 | INPUT 8x8x2 -> CONV3-4@a -> RELU(training_only=yes) -> ADD(@a)\n"
         "  |                                                        ^^^^^^^"

@@ -454,7 +454,7 @@ def test_what_a_file_ignores_is_written_again(tmp_path: Path) -> None:
     from cnncalc.language.writer import as_yaml
 
     told(tmp_path, "[bias-before-bn, {padded-pool: [pool1]}]")
-    written = as_yaml(cnncalc.analyze(str(tmp_path / "net.yaml")).settled)
+    written = as_yaml(cnncalc.analyze(str(tmp_path / "net.yaml")).resolved)
     (tmp_path / "again.yaml").write_text(written, encoding="utf-8")
 
     assert "\nignore: [bias-before-bn, {padded-pool: pool1}]\n" in written

@@ -142,7 +142,8 @@ def test_mistakes_have_their_line(project: Path) -> None:
     assert said == [
         f"{place}:4: ERROR: cnncalc: a document cannot call 'tabel'; did you mean 'table'?",
         f"{place}:6: ERROR: cnncalc: error[unknown-key]: a net has no 'paramters'; did you mean 'parameters'?",
-        f"{place}:6: ERROR: cnncalc: a sentence takes one line of text: use the directive, or 'value TARGET KEY'",
+        f"{place}:6: ERROR: cnncalc: the role needs a call that prints one line: use the directive, or "
+        "'value TARGET KEY'",
         f"{place}:9: ERROR: cnncalc: <pattern>:1:16: error[window-too-large]: conv1: the window must fit into the "
         "volume, but kernel 11 is larger than height 9",
         f"{place}:11: ERROR: cnncalc: the call cannot be split into words: no closing quotation",

@@ -37,8 +37,8 @@ def test_every_example_has_its_count() -> None:
 def test_an_example_has_the_published_parameters_and_reads_back(name: str) -> None:
     report = cnncalc.analyze(str(EXAMPLES / f"{name}.yaml"))
     assert report.totals.parameters == PARAMETERS[name]
-    assert facts(account(read_pattern("<again>", as_pattern(report.settled)))) == facts(report)
-    assert facts(account(read_design("<again>", as_yaml(report.settled)))) == facts(report)
+    assert facts(account(read_pattern("<again>", as_pattern(report.resolved)))) == facts(report)
+    assert facts(account(read_design("<again>", as_yaml(report.resolved)))) == facts(report)
 
 
 WRITERS = [
@@ -72,7 +72,7 @@ WRITERS = [
 def test_odd_nets_read_back_as_well(text: str) -> None:
     report = account((read_design if "layers:" in text else read_pattern)("<text>", text))
     for write, read in ((as_pattern, read_pattern), (as_yaml, read_design)):
-        written = write(report.settled)
+        written = write(report.resolved)
         again = account(read("<again>", written))
         assert facts(again) == facts(report), written
-        assert write(again.settled) == written
+        assert write(again.resolved) == written

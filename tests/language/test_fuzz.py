@@ -147,7 +147,7 @@ def test_what_a_changed_text_means_is_what_show_writes(seed: int) -> None:
     if isinstance(report, DesignError):
         return
     for write, reader in ((as_pattern, read_pattern), (as_yaml, read_design)):
-        again = account(reader("<again>", write(report.settled)))
+        again = account(reader("<again>", write(report.resolved)))
         assert [(row.name, row.layer, row.inputs, row.output) for row in again.layers] == [
             (row.name, row.layer, row.inputs, row.output) for row in report.layers
         ]

@@ -112,10 +112,10 @@ def test_without_in_place_only_activation_functions_gain_a_volume(seed: int) -> 
 def test_show_reads_back_to_the_same_net(seed: int) -> None:
     report = report_of(random_design(seed).text)
     for write, read in ((as_pattern, read_pattern), (as_yaml, read_design)):
-        text = write(report.settled)
+        text = write(report.resolved)
         again = account(read("<again>", text))
         assert facts(again) == facts(report), text
-        assert write(again.settled) == text
+        assert write(again.resolved) == text
 
 
 @examples(60)

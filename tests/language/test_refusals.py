@@ -831,7 +831,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> POOL(output=2x3, stride=3)",
         "INPUT 8x8x4 -> POOL(output=2x3)",
         """
-<text>:1:21: error[wrong-value]: output: an adaptive pool chooses its own windows; leave out stride
+<text>:1:21: error[wrong-value]: output: an adaptive pool has no stride
   |
 1 | INPUT 8x8x4 -> POOL(output=2x3, stride=3)
   |                     ^^^^^^^^^^
@@ -841,7 +841,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-6(groups=3)",
         "INPUT 8x8x4 -> CONV3-6(groups=2)",
         """
-<text>:1:24: error[not-divisible]: conv1: the depth must be divisible by groups, but depth 4 is not by 3
+<text>:1:24: error[not-divisible]: conv1: the depth must be divisible by groups, but depth 4 is not divisible by 3
   |
 1 | INPUT 8x8x4 -> CONV3-6(groups=3)
   |                        ^^^^^^^^
@@ -861,7 +861,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> GN",
         "INPUT 8x8x4 -> GN2",
         """
-<text>:1:16: error[not-divisible]: gn1: the depth must be divisible by groups, but depth 4 is not by 32
+<text>:1:16: error[not-divisible]: gn1: the depth must be divisible by groups, but depth 4 is not divisible by 32
   |
 1 | INPUT 8x8x4 -> GN
   |                ^^
@@ -871,7 +871,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> SLICE(4)",
         "INPUT 8x8x4 -> SLICE(3)",
         """
-<text>:1:22: error[no-such-channel]: slice1: a slice takes channels from..to-1 of the 4 there are, but is from 4 to 4
+<text>:1:22: error[no-such-channel]: slice1: a slice must lie within the 4 channels, but is from 4 to 4
   |
 1 | INPUT 8x8x4 -> SLICE(4)
   |                      ^
@@ -881,7 +881,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> SLICE(1, to=5)",
         "INPUT 8x8x4 -> SLICE(1, to=4)",
         """
-<text>:1:25: error[no-such-channel]: slice1: a slice takes channels from..to-1 of the 4 there are, but is from 1 to 5
+<text>:1:25: error[no-such-channel]: slice1: a slice must lie within the 4 channels, but is from 1 to 5
   |
 1 | INPUT 8x8x4 -> SLICE(1, to=5)
   |                         ^^^^
@@ -901,7 +901,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> PAD(-4)",
         "INPUT 8x8x4 -> PAD(-3)",
         """
-<text>:1:20: error[volume-vanishes]: pad1: something must be left after cropping, but pad -4 and -4 leaves 0 of height 8
+<text>:1:20: error[volume-vanishes]: pad1: cropping must leave at least 1, but pad -4 and -4 leaves 0 of height 8
   |
 1 | INPUT 8x8x4 -> PAD(-4)
   |                    ^^
@@ -911,7 +911,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> DECONV2-4(pad=8)",
         "INPUT 8x8x4 -> DECONV2-4(pad=7)",
         """
-<text>:1:26: error[volume-vanishes]: deconv1: something must be left after cropping, but pad crops 16 of height 16
+<text>:1:26: error[volume-vanishes]: deconv1: cropping must leave at least 1, but pad crops 16 of height 16
   |
 1 | INPUT 8x8x4 -> DECONV2-4(pad=8)
   |                          ^^^^^

@@ -66,7 +66,7 @@ def test_open_sizes_are_stated_or_assumed(text: str, expected: list[str], assume
 
     assert [layer_text(row.layer) for row in report.layers[1:]] == expected
     assert report.assumed == assumed
-    for again in (as_pattern(report.settled), as_yaml(report.settled)):
+    for again in (as_pattern(report.resolved), as_yaml(report.resolved)):
         assert labels(again) == expected
 
 

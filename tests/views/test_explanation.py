@@ -14,7 +14,7 @@ from cnncalc.formats import write
 from cnncalc.graph import chain
 from cnncalc.language.catalogue import names
 from cnncalc.layers import KINDS
-from cnncalc.views.explanation import document, placement, size_steps
+from cnncalc.views.explanation import document, placement
 
 CASES: dict[str, list[dict[str, Any]]] = {
     "input": [{"size": [9, 11, 6]}],
@@ -69,7 +69,8 @@ def test_the_steps_to_a_volume_compute_it(kind: str, keys: dict[str, Any]) -> No
     """Each printed formula is worked out again, rounded as it says, and gives the side of the volume."""
     row = one_layer(kind, keys).layer("x")
 
-    for step in size_steps(row):
+    assert row.layer.size_steps(row.input_volumes, row.output)
+    for step in row.layer.size_steps(row.input_volumes, row.output):
         found = re.match(r"(height|width|depth) ([0-9+*/() -]+) = ([0-9/+ ]+ = )?([0-9]+)(.*)", step)
         if not found:
             continue
@@ -79,6 +80,19 @@ def test_the_steps_to_a_volume_compute_it(kind: str, keys: dict[str, Any]) -> No
         assert value == int(number), step
         dropped = re.search(r": ([0-9]+)$", rest)
         assert getattr(row.output, side) == int(dropped.group(1) if dropped else number), step
+
+
+@pytest.mark.parametrize(("kind", "keys"), [(kind, keys) for kind, cases in CASES.items() for keys in cases])
+def test_the_uses_of_each_weight_give_the_multiply_adds(kind: str, keys: dict[str, Any]) -> None:
+    row = one_layer(kind, keys).layer("x")
+    x, y = row.input_volumes[0] if row.input_volumes else row.output, row.output
+    uses = {
+        "every weight is used once": 1,
+        "every weight is used at each of the height*width positions of the output": y.height * y.width,
+        "every weight is used at each of the height*width positions of the input": x.height * x.width,
+    }[row.layer.weight_use]
+
+    assert row.macs == (row.weights * uses if row.layer.counts_macs else 0)
 
 
 @pytest.mark.parametrize(("kind", "keys"), [(kind, keys) for kind, cases in CASES.items() for keys in cases])
@@ -129,7 +143,7 @@ def test_what_rounding_up_does_is_said() -> None:
     """9 by windows of 2 at stride 3 with a pad of 1: (9 - 2 + 2)/3 = 3 windows more than one; 11: 11/3 rounds up."""
     row = one_layer("pool", {"kernel": 2, "stride": 3, "pad": 1, "round": "ceil"}).layer("x")
 
-    assert size_steps(row) == [
+    assert row.layer.size_steps(row.input_volumes, row.output) == [
         "height (9 - 2 + 2*1)/3 + 1 = 4",
         "width (11 - 2 + 2*1)/3 + 1 = 11/3 + 1 = 5, rounded up; the last window would start in the end padding: 4",
         "depth 6, same as the input",

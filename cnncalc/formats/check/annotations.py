@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnncalc.checks.budget import brief
 from cnncalc.formats.document import listing
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
-from cnncalc.units import format_bytes, percent, plural, short, signed_percent
+from cnncalc.units import percent, plural, signed_percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,11 +62,6 @@ UNITS_OF = {"unread": "rows and columns unread", "macs": "MACs"}
 """Units of the value in the advice of a design rule, where its key is not readable."""
 
 
-def amount(value: int, unit: str, units: str) -> str:
-    """A value in short form."""
-    return format_bytes(value, units) if unit == "bytes" else short(value)
-
-
 def details_of(finding: Finding, units: str) -> tuple[str, ...]:
     """The layers that contribute most, and the advice."""
     lines = []
@@ -76,7 +72,7 @@ def details_of(finding: Finding, units: str) -> tuple[str, ...]:
     if advice is not None:
         text = f"try: {advice.what}"
         if advice.value is not None:
-            text += f": {amount(advice.value, finding.unit, units)}"
+            text += f": {brief(advice.value, finding.unit, units)}"
             if finding.limit is None and finding.key is not None:
                 text += f" {UNITS_OF.get(finding.key, finding.key)}"
             if finding.limit is not None:
@@ -187,7 +183,7 @@ def limit_text(one: LimitResult, units: str) -> str:
     """``max 7.000M``, ``max +5% (7.350M)``."""
     if one.limit is None:
         return f"{one.bound} {one.written}"
-    value = amount(one.limit, one.measure.unit, units)
+    value = brief(one.limit, one.measure.unit, units)
     return f"{one.bound} {one.written} ({value})" if one.written.endswith("%") else f"{one.bound} {one.written}"
 
 

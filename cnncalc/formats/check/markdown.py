@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.check.annotations import amount, annotations_of, change, limit_text, summary, used, worst_first
+from cnncalc.checks.budget import brief
+from cnncalc.formats.check.annotations import annotations_of, change, limit_text, summary, used, worst_first
 from cnncalc.source import visible
 from cnncalc.units import plural
 
@@ -57,7 +58,7 @@ def _row(file: str, one: LimitResult, units: str) -> str:
     cells = [
         f"`{_coded(file)}`",
         _escaped(one.measure.title),
-        amount(one.actual, one.measure.unit, units),
+        brief(one.actual, one.measure.unit, units),
         _escaped(limit_text(one, units)),
         used(one),
         change(one),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.formats.check.annotations import NO_BASE, amount, annotations_of, change, limit_text, summary, used
+from cnncalc.checks.budget import brief
+from cnncalc.formats.check.annotations import NO_BASE, annotations_of, change, limit_text, summary, used
 from cnncalc.formats.document import Cell, Column, Table
 from cnncalc.formats.text import table_lines
 from cnncalc.source import excerpt, visible
@@ -51,7 +52,7 @@ def _table(result: CheckResult) -> Table:
             cells = [
                 outcome.file,
                 one.measure.title,
-                amount(one.actual, one.measure.unit, result.units),
+                brief(one.actual, one.measure.unit, result.units),
                 limit_text(one, result.units),
                 used(one),
             ]
