@@ -24,6 +24,7 @@ from cnncalc.memory.arena import plan
 from cnncalc.memory.profiles import PROFILES
 from cnncalc.run.verify import verify
 from cnncalc.run.verify_training import verify_training
+from cnncalc.run.weights import RANGES
 from cnncalc.volume import Volume
 from tests.factor import CASES as FACTOR_CASES
 from tests.factor import Factor
@@ -38,7 +39,10 @@ PACKAGE = Path(cnncalc.__file__).resolve().parent
 # No list of kinds outside the classes
 
 WORDS = {"add", "concat", "identity", "in", "input", "pad", "pool", "reshape", "scale", "slice"}
-"""Kinds whose names are also words of other things, such as keys of layers: alone, such a literal names no kind."""
+"""Kinds whose names are also words of other things, such as keys of layers: alone, such a literal names no kind.
+
+The names of parameter arrays, which :data:`cnncalc.run.weights.RANGES` lists, are such words too.
+"""
 
 
 def kind_literals(text: str) -> list[str]:
@@ -60,7 +64,7 @@ def kind_literals(text: str) -> list[str]:
     for node in ast.walk(tree):
         wrong: list[ast.Constant] = []
         if isinstance(node, ast.Constant):
-            wrong = [one for one in literals(node) if one.value not in WORDS]
+            wrong = [one for one in literals(node) if one.value not in WORDS | set(RANGES)]
         elif isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
             wrong = literals(*sides) if any(names_a_kind(side) for side in sides) else []
@@ -76,7 +80,9 @@ def kind_literals(text: str) -> list[str]:
             wrong = literals(*[item for item in node.elts if isinstance(item, ast.Constant)])
             wrong = wrong if len(wrong) > 1 else []
         elif isinstance(node, ast.Dict):
-            wrong = literals(*[key for key in node.keys if isinstance(key, ast.Constant)])
+            keys = [key for key in node.keys if isinstance(key, ast.Constant)]
+            is_of_arrays = {key.value for key in keys} <= set(RANGES)
+            wrong = literals(*keys) if not is_of_arrays else []
             wrong = wrong if len(wrong) > 1 else []
         found |= {(one.lineno, str(one.value)) for one in wrong}
     return [f"{line}: {name}" for line, name in sorted(found)]
@@ -87,7 +93,10 @@ MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACK
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_no_module_outside_of_the_layers_names_a_kind(path: Path) -> None:
-    assert kind_literals(path.read_text(encoding="utf-8")) == []
+    assert kind_literals(path.read_text(encoding="utf-8")) == [], (
+        "layers are told apart by traits of their classes, not by the names of kinds; if one of these is a word of "
+        "something else, such as a key, add it to WORDS in tests/test_kinds.py"
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,6 +130,13 @@ def test_a_literal_that_names_a_kind_is_found(text: str) -> None:
 )
 def test_a_literal_that_names_no_kind_is_not_found(text: str) -> None:
     assert kind_literals(text) == []
+
+
+def test_a_kind_may_be_called_like_a_parameter_array(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "bias", Factor)
+
+    assert kind_literals('RANGES = {"bias": 1, "scale": 2}\nname = "bias"') == []
+    assert kind_literals('if row.kind == "bias": pass') == ["1: bias"]
 
 
 # Traits against the run
@@ -222,11 +238,17 @@ def normalizes_batch(run: Run) -> bool:
 
 
 def folds_into_weights(run: Run) -> bool:
-    """A linear function of each element by itself, with learned numbers."""
+    """A linear function of each element by itself, with learned numbers that are the same at each place of a map.
+
+    A convolution has one weight and one bias a channel, so a number for each element could not join them.
+    """
     if run.output.shape != run.inputs[0].shape or not is_linear(run) or not run.layer.learns:
         return False
     touched = changed(run, (0, 0, 0, 3))
-    return bool(touched[0, 0, 0, 3]) and touched.sum() == 1
+    shift = run.of(0 * run.inputs[0])
+    factor = run.of(0 * run.inputs[0] + 1) - shift
+    is_same = all(is_close(numbers, 0 * numbers + numbers[:1, :1, :1]) for numbers in (factor, shift))
+    return bool(touched[0, 0, 0, 3]) and touched.sum() == 1 and is_same
 
 
 TRAITS: dict[str, Callable[[Run], bool]] = {
@@ -295,7 +317,7 @@ def trait(name: str, layer: Layer, inputs: tuple[Any, ...]) -> bool:
 @pytest.mark.parametrize("name", TRAITS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_run_of_a_kind_agrees_with_its_traits(kind: str, name: str) -> None:
-    """Each layer with the trait shows it; of those without it one at least does not, special cases aside."""
+    """Each case with the trait shows it; at least one case without the trait does not show it."""
     if KINDS[kind].is_input and name != "is_input":
         assert not trait(name, KINDS[kind](), (Volume(9, 11, 6),))
         return
@@ -303,8 +325,11 @@ def test_the_run_of_a_kind_agrees_with_its_traits(kind: str, name: str) -> None:
     having = [case for case in cases if trait(name, case.layer, case.inputs)]
     lacking = [case for case in cases if case not in having]
 
-    assert [str(case) for case in having if not TRAITS[name](run_of(str(case)))] == []
-    assert not lacking or not all(TRAITS[name](run_of(str(case))) for case in lacking)
+    wrong = [str(case) for case in having if not TRAITS[name](run_of(str(case)))]
+    assert wrong == [], f"{kind}: these cases have {name}, but their run does not show it"
+    if lacking:
+        shown = all(TRAITS[name](run_of(str(case))) for case in lacking)
+        assert not shown, f"{kind} lacks {name}: at least one case without the trait must not show it, but all do"
 
 
 def test_a_wrong_trait_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,6 +339,21 @@ def test_a_wrong_trait_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in ("relu", "conv"):
         with pytest.raises(AssertionError):
             test_the_run_of_a_kind_agrees_with_its_traits(kind, "is_linear")
+
+
+class Uneven(Factor):
+    """A FACTOR that adds another number in each row."""
+
+    def forward(self, xp: Any, x: Any, *, factor: Any) -> Any:
+        return super().forward(xp, x, factor=factor) + xp.arange(x.shape[1])[:, None, None]
+
+
+def test_a_number_for_each_element_does_not_fold_into_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "factor", Factor)
+    assert folds_into_weights(Run(FACTOR_CASES[0]))
+
+    monkeypatch.setitem(KINDS, "factor", Uneven)
+    assert not folds_into_weights(Run(FACTOR_CASES[0]))
 
 
 DECLARED = [

@@ -222,7 +222,8 @@ def test_every_page_is_reached_from_the_first() -> None:
 
 
 def test_every_layer_kind_has_a_heading() -> None:
-    assert {kind for kind in KINDS if kind not in anchors(read("docs/layers.md"))} == set()
+    without = {kind for kind in KINDS if kind not in anchors(read("docs/layers.md"))}
+    assert without == set(), "write <!-- cnncalc: kinds NAME --format markdown --> there and run cnncalc docs"
 
 
 def test_every_command_has_a_heading_and_every_option_is_shown() -> None:

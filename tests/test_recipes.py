@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -43,8 +44,8 @@ def follow(step: re.Match[str], folder: Path) -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of the package, the named nets and the tests, without golden files."""
-    for name in ("cnncalc", "architectures", "tests"):
+    """A copy of the package, the named nets, the tests and the documentation, without golden files."""
+    for name in ("cnncalc", "architectures", "tests", "docs"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "golden"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
@@ -60,6 +61,12 @@ def python(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def passes(folder: Path, *words: str) -> None:
+    """Runs tests in the copy: files, then the expression that selects them."""
+    *files, chosen = words
+    python(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, *files)
+
+
 def test_a_layer_kind(copy: Path) -> None:
     for step in steps("A layer kind"):
         follow(step, copy)
@@ -71,6 +78,14 @@ def test_a_layer_kind(copy: Path) -> None:
         "tests/test_layers.py", "tests/test_kinds.py", "tests/run",
     )  # fmt: skip
     assert re.search(r"\b[1-9][0-9]+ passed", said), said
+    if importlib.util.find_spec("torch") is not None:
+        python(copy, "-m", "tests.memory.measure", "htanh")
+        passes(copy, "tests/memory/test_oracle.py", "htanh or everything")
+    python(copy, "-m", "cnncalc", "docs", "docs/layers.md")
+    python(copy, "-m", "cnncalc", "schema", "-o", "docs/architecture.schema.json")
+    passes(copy, "tests/views/test_explanation.py", "tests/cli/test_schema.py", "htanh or schema or every or all_kinds")
+    assert "### HTANH\n" in (copy / "docs" / "layers.md").read_text(encoding="utf-8")
+    passes(copy, "tests/language/test_laws.py", "kind")
 
 
 def test_a_format(copy: Path) -> None:
@@ -87,6 +102,8 @@ def test_a_format(copy: Path) -> None:
     written = (copy / "table.adoc").read_text(encoding="utf-8")
     assert "|&#91;28x28x6&#93;" in written
     assert written.strip() in page.read_text(encoding="utf-8"), "the table is markup here, not a listing"
+    drawn = python(copy, "-m", "cnncalc", "memory", "lenet5", "--plan", "--format", "asciidoc")
+    assert re.search(r"^(\.{5,})\n(?:.*\n)+\1$", drawn, re.M), "a drawing is a literal block"
 
 
 def test_a_design_rule(copy: Path) -> None:
@@ -101,6 +118,9 @@ def test_a_design_rule(copy: Path) -> None:
     assert "a kernel should have odd sides, but CONV4-64 has an even one" in said
     assert "even-kernel" not in ignored
     assert python(copy, "-m", "cnncalc", "check", "--explain", "even-kernel").startswith("even-kernel: A kernel should")
+    passes(copy, "tests/checks/test_rules.py", "even or purpose or every or random")
+    passes(copy, "--regenerate", "tests/checks/test_rules_named_nets.py", "document or reason or effect")
+    assert "### even-kernel\n" in (copy / "docs" / "rules.md").read_text(encoding="utf-8")
 
 
 def test_a_step_that_no_longer_fits_is_found(copy: Path) -> None:
@@ -116,9 +136,15 @@ def test_every_recipe_has_its_steps() -> None:
     }
 
     assert files == {
-        "A layer kind": ["cnncalc/layers/activation.py", "tests/layer_cases.py", "tests/run/torch_reference.py"],
+        "A layer kind": [
+            *("cnncalc/layers/activation.py", "tests/layer_cases.py", "tests/run/torch_reference.py"),
+            *("tests/random_nets.py", "tests/views/test_explanation.py", "tests/memory/torch_oracle.py"),
+            "docs/layers.md",
+        ],
         "A format": ["cnncalc/formats/__init__.py", "cnncalc/formats/asciidoc.py"],
-        "A design rule": ["cnncalc/checks/rules/__init__.py", "cnncalc/checks/rules/even_kernel.py"],
+        "A design rule": [
+            *("cnncalc/checks/rules/__init__.py", "cnncalc/checks/rules/even_kernel.py", "tests/checks/test_rules.py")
+        ],
     }
 
 

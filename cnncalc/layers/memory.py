@@ -60,7 +60,8 @@ class Keeping(NamedTuple):
     ``inputs`` and ``output``: whether they are kept. ``gradients`` is for each input ``new`` (a new array),
     ``same`` (the incoming gradient) or ``view`` (a view of it). ``clones``: a layer that overwrites its
     input keeps a copy of it.
-    ``overwrites``: whether the NumPy run may work in the memory of the first input in training.
+    ``overwrites``: whether the NumPy run may work in the memory of the first input in training; only
+    read if the layer works in place.
     ``composed_volumes``: temporaries as large as the input in backward, where PyTorch composes it of several kernels.
     """
 

@@ -74,7 +74,8 @@ class TorchBuilder(Protocol):
         """One operation; its output has the size and type of the first input unless given.
 
         ``keeps`` are the inputs kept for backward, by position. ``backward_scratch`` are temporaries of backward;
-        negative ones are results that are made after the temporaries are freed.
+        negative ones are results that are made after the temporaries are freed. ``gradients`` has a word for each
+        input, as in :class:`~cnncalc.layers.memory.Keeping`: ``new``, ``same`` or ``view``.
         """
 
     def single(self, inputs: Sequence[int], *, output: Volume | None = None, keeps_weight: bool = True) -> int:

@@ -22,7 +22,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "slope": (0.1, 0.3),
     "centre": (-1.0, 1.0),
 }
-"""Range of random values for each array name; that of ``weight`` depends on the layer."""
+"""Range of random values for an array name; that of any other name depends on the layer."""
 
 
 def build(report: Report, *, seed: int = 0, dtype: str | None = None) -> Weights:

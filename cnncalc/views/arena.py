@@ -58,7 +58,7 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
                 f"separate memory for these volumes: {size(plan.sum_bytes)}; for those of all layers: "
                 f"{size(plan.every_volume_bytes)}; for those of the notes' table: {size(plan.notes_bytes)}",
                 f"largest input and output of one operation: {size(plan.widest_bytes)}",
-                f"arena without fusing convolution, BN and activation: {size(plan.unfused.arena_bytes)}",
+                f"arena without fusing layers: {size(plan.unfused.arena_bytes)}",
             ),
         ),
         Paragraph("map", ("vertical: offset; horizontal: step", *draw(plan, width=width)), verbatim=True),

@@ -38,7 +38,7 @@ changing all of them.
 
 ## Selecting and ignoring rules
 
-`--select CODE` runs only these rules, `--ignore CODE` all others. A file suppresses findings under `ignore:`:
+`--select CODE` runs only these rules, `--ignore CODE` runs all but these. A file suppresses findings under `ignore:`:
 
 ```yaml
 ignore: [first-fc, early-activations]         # for the whole file
@@ -110,13 +110,14 @@ def test_the_document_of_the_rules_is_true(regenerate: bool) -> None:
 
     if regenerate:
         DOCUMENT.write_text(text, encoding="utf-8", newline="\n")
-    assert DOCUMENT.read_text(encoding="utf-8") == text
+    command = "pytest tests/checks/test_rules_named_nets.py --regenerate"
+    assert DOCUMENT.read_text(encoding="utf-8") == text, f"{command} writes docs/rules.md anew"
 
 
 def test_findings_on_named_nets_have_a_reason() -> None:
     codes = {finding.code for every in everything().values() for finding in every}
 
-    assert codes == set(TRUE)
+    assert codes == set(TRUE), "a rule that finds something in a named net needs its reason in TRUE"
 
 
 def test_every_finding_on_a_named_net_has_an_effect_that_helps() -> None:

@@ -105,7 +105,7 @@ def annotations_of(result: CheckResult) -> list[Annotation]:
             level = severity if outcome.lacks_base else "note"
             found.append(Annotation(level, NO_BASE, note, outcome.file, outcome.path, None, (), (note,), 1))
         if not outcome.has_budget and not outcome.is_broken:
-            message = f"{outcome.file} has no budget: nothing to check"
+            message = f"{outcome.file} has no budget: no limit was checked"
             found.append(Annotation(severity, NO_BUDGET, message, outcome.file, outcome.path, None, (), (), 0))
     return found
 
@@ -212,7 +212,7 @@ def _counts(outcomes: Sequence[FileResult]) -> Iterator[str]:
         yield plural(warnings, "warning")
     without = [outcome.file for outcome in outcomes if not outcome.has_budget and not outcome.is_broken]
     if len(without) == len(outcomes):
-        yield "no file has a budget: nothing to check"
+        yield "no budget is set: no limit was checked"
     elif without:
         yield f"no budget: {listing(without)}"
     unknown = sum(bool(outcome.notes) for outcome in outcomes)
