@@ -20,9 +20,9 @@ class LinearAfterLinear(Rule):
     """Two linear layers need an activation function between them.
 
     What: a convolution or FC whose output reaches another one only through layers that are linear at test time, such as
-    BN. Known linear constructions are not reported: depthwise convolutions next to a 1x1 (separable convolutions, linear
-    bottlenecks), a layer narrower than both its neighbours (a factorization), 1xN next to Nx1, and whatever passes a
-    merge (projections of a shortcut).
+    BN. Known linear constructions are not reported: depthwise convolutions next to a 1x1 (separable convolutions,
+    linear bottlenecks), a layer narrower than both its neighbours (a factorization), 1xN next to Nx1, and whatever
+    passes a merge (projections of a shortcut).
 
     Why: two linear functions are one linear function: the second layer adds weights and time, but nothing that the
     first could not have learned.
