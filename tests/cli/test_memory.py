@@ -99,7 +99,7 @@ def test_a_plan_of_mobilenet_v2_in_int8_takes_what_is_published() -> None:
         (("fit", "vgg16", "--memory", "rtx-390"), "no device or size 'rtx-390'; did you mean 'rtx-3090'?"),
         (
             ("fit", "vgg16", "--memory", "1GiB", "--reserve", "2GiB"),
-            "the reserve of 2,147,483,648 bytes leaves nothing",
+            "--reserve (2,147,483,648 bytes) must be smaller than --memory (1,073,741,824 bytes)",
         ),
         (("fit", "vgg16", "--memory", "1GiB", "--zero", "2"), "--data-parallel"),
     ],
