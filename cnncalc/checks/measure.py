@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.checks.findings import Share
+from cnncalc.errors import ValueProblem
 from cnncalc.memory.optimizers import OPTIMIZERS, optimizer_named
 from cnncalc.memory.options import PROFILE_NAMES, TRAINABLE_TYPES
 from cnncalc.memory.report import STEP, Options, Simulation, notes_rule
@@ -126,6 +127,15 @@ def _receptive_field(meter: Meter, _: Measure) -> int:
     return min(last_window(meter.report).receptive_field)
 
 
+def _unclipped(meter: Meter, _: Measure) -> int:
+    row = last_window(meter.report)
+    if row.receptive_field_unclipped is None:
+        why = "sees the whole plane" if row.sees_all else "sees what depends on the size of the input"
+        message = f"receptive_field_unclipped: there is none, since {row.name} {why}; limit receptive_field instead"
+        raise ValueProblem(message, code="undecidable")
+    return min(row.receptive_field_unclipped)
+
+
 def _parameter_bytes(meter: Meter, measure: Measure) -> list[int]:
     each = bytes_per_element(measure.dtype)
     return [row.parameters * each for row in meter.report.layers]
@@ -208,6 +218,7 @@ KEYS: dict[str, BudgetKey] = {
         _memory("inference_memory", _inference_peak, _inference_parts, _BATCH | _TYPE | _PROFILE),
         _memory("training_memory", _training_peak, _training_parts, _BATCH | _TYPE | _OPTIMIZER | _PROFILE),
         BudgetKey("receptive_field", "count", _receptive_field, has_layers=True, example="50"),
+        BudgetKey("receptive_field_unclipped", "count", _unclipped, has_layers=True, example="50"),
     )
 }
 """Every key of a budget by its name."""
@@ -220,7 +231,7 @@ def last_window(report: Report) -> LayerReport:
     last one.
     """
     rows = [row for row in report.layers if not row.training_only] or list(report.layers)
-    return next((row for row in reversed(rows) if row.reach is not None and row.sources), rows[-1])
+    return next((row for row in reversed(rows) if row.sources and row.fields and not row.sees_all), rows[-1])
 
 
 def default_measures() -> list[Measure]:

@@ -38,7 +38,7 @@ class Windows:
     Raises ShapeError where no window is left.
     """
 
-    __slots__ = ("kernel", "pads", "steps", "stride")
+    __slots__ = ("dilation", "kernel", "pads", "steps", "stride")
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class Windows:
     ) -> None:
         self.kernel = (extent(kernel[0], dilation[0]), extent(kernel[1], dilation[1]))
         self.stride = stride
+        self.dilation = dilation
         if isinstance(pad, str):
             top, bottom = same_pads(volume.height, self.kernel[0], stride[0])
             left, right = same_pads(volume.width, self.kernel[1], stride[1])
@@ -79,10 +80,10 @@ class Windows:
             key="kernel",
         )
 
-    def stencils(self) -> tuple[Stencil, Stencil]:
+    def stencils(self) -> tuple[Stencil, ...]:
         """The part of the volume that an output depends on."""
-        (kh, kw), (sh, sw), (top, left, _, _) = self.kernel, self.stride, self.pads
-        return (Stencil(sh, -top, kh - 1 - top), Stencil(sw, -left, kw - 1 - left))
+        sides = zip(self.stride, self.pads, self.kernel, self.dilation, strict=False)
+        return tuple([Stencil(step, range(-pad, window - pad, gap)) for step, pad, window, gap in sides])
 
 
 def window_step(windows: Windows, side: int, size: int, kernel: int, dilation: int = 1, *, ceil: bool = False) -> str:
