@@ -312,14 +312,14 @@ def is_relative(entries: Iterable[Entry]) -> bool:
     return any(limit.amount.value is None for entry in entries for limit in entry.limits)
 
 
-def brief(value: int, unit: str, units: str = "iec") -> str:
+def short_value(value: int, unit: str, units: str = "iec") -> str:
     """A value in short form."""
     return format_bytes(value, units) if unit == "bytes" else short(value)
 
 
 def in_full(value: int, unit: str, units: str = "iec") -> str:
     """A value in short form and exactly: ``138.4M (138,357,544)``, ``58.13 MiB (60,950,432 bytes)``."""
-    text = brief(value, unit, units)
+    text = short_value(value, unit, units)
     if unit == "bytes":
         return text if text == f"{value} B" else f"{text} ({value:,} bytes)"
     return f"{value:,}" if text == str(value) else f"{text} ({value:,})"

@@ -24,7 +24,7 @@ class Option(NamedTuple):
 
     ``name`` is its field in the command's call or in its group; an option that is not given has the default of that
     field. ``read`` converts the text and raises ValueProblem. ``gather`` combines the values of a ``repeated`` option.
-    ``words`` lists the allowed values of a choice. ``brief`` is a one-letter flag such as ``-o``.
+    ``words`` lists the allowed values of a choice. ``letter`` is a one-letter flag such as ``-o``.
     """
 
     flag: str
@@ -36,16 +36,16 @@ class Option(NamedTuple):
     opposite: str | None = None
     repeated: bool = False
     gather: Callable[[Sequence[Any]], Any] = tuple
-    brief: str = ""
+    letter: str = ""
 
     @property
     def flags(self) -> tuple[str, ...]:
         """All its flags: ``-o``, ``--output``; for a switch also the opposite."""
-        return tuple([flag for flag in (self.brief, self.flag, self.opposite) if flag])
+        return tuple([flag for flag in (self.letter, self.flag, self.opposite) if flag])
 
     def accepts_equals(self, flag: str) -> bool:
         """Whether a value may follow this flag as ``=VALUE``."""
-        return self.opposite is None and flag != self.brief
+        return self.opposite is None and flag != self.letter
 
 
 class Group(NamedTuple):

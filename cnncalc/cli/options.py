@@ -137,7 +137,7 @@ class OutputOptions(NamedTuple):
                 raise ValueProblem(message, code="usage")
 
 
-OUTPUT = Option("--output", "file", "Write to a file instead of standard output.", "FILE", brief="-o")
+OUTPUT = Option("--output", "file", "Write to a file instead of standard output.", "FILE", letter="-o")
 
 
 def output_options(*formats: str) -> Group:

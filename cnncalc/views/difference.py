@@ -250,7 +250,7 @@ def _signed(text: str, change: int) -> str:
 
 def _change_cell(change: int, notation: Notation) -> Cell:
     """A cell with the change of a count."""
-    return Cell(_signed(notation.brief(change), change), change)
+    return Cell(_signed(notation.short(change), change), change)
 
 
 def _cells(layer: LayerDifference, notation: Notation) -> tuple[Cell, ...]:

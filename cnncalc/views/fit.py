@@ -41,7 +41,7 @@ def fit_document(
         Cell("unchanged", "unchanged"),
         Cell(size(fit.training.peak_at_batch), fit.training.peak_at_batch),
         Cell(f"{fit.training.largest_batch:,}", fit.training.largest_batch),
-        Cell(notation.brief(fit.macs), fit.macs),
+        Cell(notation.short(fit.macs), fit.macs),
         Cell(*_yes(fit.training.peak_at_batch <= fit.room)),
     )
     rows = [now]
@@ -51,7 +51,7 @@ def fit_document(
                 Cell(advice.what, advice.what),
                 Cell(size(advice.peak_bytes), advice.peak_bytes),
                 Cell(f"{advice.largest_batch:,}", advice.largest_batch),
-                Cell(notation.brief(advice.macs), advice.macs),
+                Cell(notation.short(advice.macs), advice.macs),
                 Cell(*_yes(advice.fits)),
             )
         )
