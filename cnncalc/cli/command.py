@@ -8,7 +8,7 @@ from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, format_of_ending
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
-from cnncalc.units import MOST_DIGITS
+from cnncalc.units import MAX_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -148,8 +148,8 @@ def whole_number(text: str) -> int:
     """A whole number of at least 1."""
     if not text.isascii() or not text.isdigit() or not text.strip("0"):
         raise ValueProblem(f"expected a whole number of at least 1, found '{text[:60]}'")
-    if len(text) > MOST_DIGITS:
-        raise ValueProblem(f"a whole number may have {MOST_DIGITS} digits, but this one has {len(text)}")
+    if len(text) > MAX_DIGITS:
+        raise ValueProblem(f"a whole number may have {MAX_DIGITS} digits, but this one has {len(text)}")
     return int(text)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import USUAL, Notation
-from cnncalc.memory.fit import LARGEST_BATCH
+from cnncalc.memory.fit import MAX_BATCH
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _yes(fits: bool) -> tuple[str, bool]:
 def _verdict(part: Fit, room: int, notation: Notation) -> str:
     if part.largest_batch:
         images = plural(part.largest_batch, "image")
-        if part.largest_batch >= LARGEST_BATCH:
+        if part.largest_batch >= MAX_BATCH:
             return f"at least {images} (the search limit), peak {notation.size(part.peak_bytes)}"
         return f"at most {images}, peak {notation.size(part.peak_bytes)}"
     missing = notation.size(part.peak_bytes - room)
