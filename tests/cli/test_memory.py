@@ -33,7 +33,7 @@ def test_the_verdict_comes_first() -> None:
 
     assert lines[0] == "vgg16: memory, torch-cuda, 8 images, float32, momentum"
     assert lines[1].startswith("training: peak ")
-    assert any(line.startswith("the notes' rule") for line in lines)
+    assert any(line.startswith("CS231n estimate") for line in lines)
 
 
 def test_why_says_what_a_pool_keeps() -> None:
@@ -117,7 +117,7 @@ def test_a_net_that_does_not_fit_is_told_what_is_missing_and_what_would_help() -
     done = called("fit", "vgg16", "--memory", "1GiB")
 
     assert done.returncode == 1
-    assert "training: not one image fits: " in done.stdout
+    assert "training: one image does not fit: " in done.stdout
     assert "global average pooling before fc1" in done.stdout
 
 

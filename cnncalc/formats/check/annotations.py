@@ -105,7 +105,7 @@ def annotations_of(result: CheckResult) -> list[Annotation]:
             level = severity if outcome.lacks_base else "note"
             found.append(Annotation(level, NO_BASE, note, outcome.file, outcome.path, None, (), (note,), 1))
         if not outcome.has_budget and not outcome.is_broken:
-            message = f"{outcome.file} has no budget: no limit was checked"
+            message = f"{outcome.file} has no budget, so no limit was checked"
             found.append(Annotation(severity, NO_BUDGET, message, outcome.file, outcome.path, None, (), (), 0))
     return found
 
