@@ -126,7 +126,7 @@ def test_a_drawing_says_what_it_is(kind: str) -> None:
 def test_the_description_has_exact_numbers() -> None:
     memory = memory_of("vgg16")
 
-    assert "60,950,432 bytes (15,237,608 elements an image); 138,357,544 parameters" in text_of(
+    assert "60,950,432 bytes (15,237,608 elements per image); 138,357,544 parameters" in text_of(
         drawing("vgg16", "cost")
     )
     assert f"the training peak is {memory.training.peak_bytes:,} bytes" in text_of(drawing("vgg16", "training"))

@@ -131,7 +131,7 @@ fc1    FC-5     [1x1x5]   5                40 B  9*11*7*5 = 3,465       5    346
 TOTAL memory  995 activations * 4 bytes * 2 images = 7.773 KiB / batch of 2, forward only
               about x2 with backward: 15.55 KiB
 TOTAL params  3,666 = 3,654 weights + 12 biases
-              * 4 bytes = 14.32 KiB; x3 with gradients and a step cache (momentum, Adagrad, RMSProp): 42.96 KiB
+              * 4 bytes = 14.32 KiB; x3 with gradients and optimizer state (momentum, Adagrad, RMSProp): 42.96 KiB
 TOTAL MACs    22,176 (22.18K) / image, forward
 shares        the first layer (conv1): 69.6 % of the activations, 84.4 % of the MACs
               fc1, the only FC layer: 94.7 % of the parameters
