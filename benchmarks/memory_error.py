@@ -3,7 +3,7 @@
     python -m benchmarks.memory_error
 
 Uses the recorded training steps in float32 of ``tests/memory/data/truth.json`` (PyTorch 2.13, MemTracker on a fake CUDA
-device), so it needs no PyTorch. The CS231n estimate is 2 x activations + 3 x parameters, with the activations of the table.
+device), so it needs no PyTorch. The CS231n estimate is 2 x activations + 3 x parameters, both from the table.
 torchinfo's "Estimated Total Size" is input + parameters + 2 x the outputs of the layers that have parameters (version
 1.8.0, ``model_statistics.py``), whatever the optimizer.
 """
