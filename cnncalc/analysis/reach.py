@@ -3,7 +3,7 @@
 Along each side the outputs of most nodes see an interval that moves on with the output, cut at the border. Such a
 :class:`Side` is a rule, whatever its size. Where no rule holds (dilated windows at a border, branches that are shifted
 against each other), the intervals are listed output by output; where the sides depend on each other (behind RESHAPE),
-position by position. What would take more than :data:`MOST_WORK` is only bounded.
+position by position. What would take more than :data:`MAX_WORK` is only bounded.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from cnncalc.layers.base import Layer, Stencil
     from cnncalc.volume import Volume
 
-LONGEST_PERIOD = 512
+MAX_PERIOD = 512
 """Longest period of intervals on an unbounded input; with a longer one they are not known there."""
-MOST_WORK = 400_000
+MAX_WORK = 400_000
 """Most intervals that are computed for one net one by one; what needs more is only bounded."""
-MOST_FIELDS = 200_000
+MAX_FIELDS = 200_000
 """Most fields of single inputs that are kept for one net; beyond them its inputs are not told apart."""
-MOST_POSITIONS = 2_500
+MAX_POSITIONS = 2_500
 """Largest plane on which intervals are kept position by position where this is exact but not the only way."""
 
 FAR = 10**30
@@ -66,7 +66,7 @@ class Endless(NamedTuple):
             return Endless(1, step * self.advance, (low,), (high,))
         common = gcd(stencil.step, stencil.parts * self.period)
         period = stencil.parts * self.period // common
-        if period > LONGEST_PERIOD:
+        if period > MAX_PERIOD:
             return None
         first: list[int] = []
         last: list[int] = []
@@ -87,7 +87,7 @@ def _joined_endless(parts: Sequence[Endless | None]) -> Endless | None:
     known = [part for part in parts if part is not None]
     period = lcm(*[part.period for part in known])
     paces = {part.advance * (period // part.period) for part in known}
-    if len(known) < len(parts) or len(paces) > 1 or period > LONGEST_PERIOD:
+    if len(known) < len(parts) or len(paces) > 1 or period > MAX_PERIOD:
         return None
     spans = [[part.interval(output) for part in known] for output in range(period)]
     first = tuple([min([low for low, _ in some]) for some in spans])
@@ -515,7 +515,7 @@ def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
         if not differ or not any(side.has_gaps for field in fields for side in field.sides):
             return result
     # where one branch sees nothing along one side, it sees nothing along the others
-    if depend or prod([side.size for side in sides]) <= MOST_POSITIONS:
+    if depend or prod([side.size for side in sides]) <= MAX_POSITIONS:
         every = [boxes for boxes in [field.as_boxes(work) for field in fields] if boxes is not None]
         if len(every) < len(fields):
             return result._replace(is_exact=False)
@@ -555,8 +555,8 @@ class Work:
     """What is left of the intervals and fields that are computed for one net."""
 
     def __init__(self) -> None:
-        self.intervals = MOST_WORK
-        self.fields = MOST_FIELDS
+        self.intervals = MAX_WORK
+        self.fields = MAX_FIELDS
 
     def take(self, count: int) -> bool:
         """Takes ``count`` intervals, if there are as many left."""

@@ -35,8 +35,9 @@ class LayerReport(NamedTuple):
     ``receptive_field`` is the smallest box of input positions, height x width, that holds all that the output which
     sees most can depend on; ``receptive_field_unclipped`` the same on an input without borders, None where it sees the
     whole plane. Unless ``receptive_field_is_exact``, it is an upper bound. ``fields`` are those of each input that is
-    seen; of several the receptive field is the largest, side by side (``has_several_inputs``: the net has several). ``arithmetic`` holds the formulas of activations,
-    weights, biases, buffers and macs. ``arrays`` are the parameter and buffer arrays that the layer uses.
+    seen; of several (``has_several_inputs`` of the net) the receptive field is the largest, side by side.
+    ``arithmetic`` holds the formulas of activations, weights, biases, buffers and macs. ``arrays`` are the parameter
+    and buffer arrays that the layer uses.
     """
 
     index: int  # type: ignore[assignment]  # its place among the rows; tuple's own method is not used

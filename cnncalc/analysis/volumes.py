@@ -70,9 +70,9 @@ def with_volume_problems(error: DesignError) -> DesignError:
     return error
 
 
-LARGEST_TRIED = 4096
+MAX_TRIED_SIZE = 4096
 """The largest input side that is tried for the hint."""
-MOST_TRIED = 60_000
+MAX_TRIED_LAYERS = 60_000
 """The most layers whose volumes are computed for the hint, over all inputs that are tried."""
 
 
@@ -115,7 +115,7 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     if other is not None and takes(other):
         size = Volume(height, width, depth).size
         return with_hint(f"an input is height x width x depth: with {other.size} instead of {size} it works")
-    for side in range(1, min(LARGEST_TRIED, MOST_TRIED // len(graph.nodes)) + 1):
+    for side in range(1, min(MAX_TRIED_SIZE, MAX_TRIED_LAYERS // len(graph.nodes)) + 1):
         if takes(Volume(side, side, depth)):
             return with_hint(f"the smallest square input that works is {side}x{side}x{depth}")
     return problems

@@ -17,7 +17,7 @@ from cnncalc.checks.rules import RULES
 from cnncalc.language.architecture import KEYS
 from cnncalc.layers import KINDS
 from cnncalc.layers.documentation import default_of, docstring
-from cnncalc.layers.keys import Boolean, Choice, Connections, Decimal, Pad, Pair, Reader, Sides, Size, Whole
+from cnncalc.layers.keys import Boolean, Choice, Connections, Decimal, Pad, Pair, Reader, Sides, VolumeSize, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,7 +100,7 @@ def words(known: Iterable[str]) -> list[Schema]:
 
 def decimal(reader: Decimal) -> list[Schema]:
     """A number within its bounds, also as a text."""
-    bounds = {"minimum": reader.least, "maximum": reader.most, "exclusiveMinimum": reader.above}
+    bounds = {"minimum": reader.minimum, "maximum": reader.maximum, "exclusiveMinimum": reader.above}
     return [
         {"type": "number", **{key: bound for key, bound in bounds.items() if bound is not None}},
         whole_text(DECIMAL),
@@ -110,10 +110,10 @@ def decimal(reader: Decimal) -> list[Schema]:
 def accepted(reader: Reader) -> list[Schema]:
     """The values that a reader accepts, without expressions."""
     if isinstance(reader, Whole):
-        return whole(reader.least)
+        return whole(reader.minimum)
     if isinstance(reader, Pair):
-        return [*whole(reader.least), *whole_list(reader.least, 2)]
-    if isinstance(reader, Size):
+        return [*whole(reader.minimum), *whole_list(reader.minimum, 2)]
+    if isinstance(reader, VolumeSize):
         return whole_list(1, 3)
     if isinstance(reader, Decimal):
         return decimal(reader)

@@ -48,7 +48,7 @@ Examples:
 SVG_START = 1000
 """Number of bytes at the start of a file that are searched for ``<svg``."""
 
-MOST_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 """A larger file is not read."""
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -121,9 +121,9 @@ class Document(NamedTuple):
 
 
 def find_documents(names: Sequence[str], syntax: str | None, console: Console) -> tuple[list[Document], dict[str, int]]:
-    """The documents of a call, each once: the files it names and those below the folders it names.
+    """The documents of a call, each once: its files and those below its folders; and its folders without documents.
 
-    Also the folders without any document, each with 0.
+    The second result maps each such folder to 0.
     """
     from cnncalc.checks.configuration import shown_path
 
@@ -166,11 +166,11 @@ def read_document(path: str, shown: str) -> str:
         if os.path.exists(path) and not os.path.isfile(path):  # reading a device may never end
             raise ValueProblem(f"cannot read {name}: not a file", code="unreadable")
         with open(path, "rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise ValueProblem(f"cannot read {name or repr('')}: {reason(error)}", code="unreadable") from None
-    if len(data) > MOST_BYTES:
-        raise ValueProblem(f"{name}: a document has at most {MOST_BYTES // 1024**2} MiB", code="limit")
+    if len(data) > MAX_BYTES:
+        raise ValueProblem(f"{name}: a document has at most {MAX_BYTES // 1024**2} MiB", code="limit")
     bad = data.find(0)
     try:
         text = data.decode("utf-8")
@@ -201,7 +201,7 @@ class _DocumentUpdate:
         self.mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
         self.text = text[len(self.mark) :]
         self.console = console
-        self.folder = os.path.dirname(os.path.realpath(document.path))  # a link gives the same text as its target
+        self.folder = os.path.dirname(os.path.realpath(document.path))  # a link is updated like its target
         self.result = update_document(document.shown, self.text, document.syntax or "", self.folder, caller)
         self.drawings = [drawing for drawing in self.result.drawings if self._differs(drawing)]
 

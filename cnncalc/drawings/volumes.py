@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from cnncalc.drawings.routing import Route
     from cnncalc.drawings.volume_layout import Plan
 
-LEAST_WINDOW = 6.0
-"""The least height in pixels of a convolution window that is drawn."""
+MIN_WINDOW = 6.0
+"""The minimum height in pixels of a convolution window that is drawn."""
 
 
 def draw_volumes(report: Report, width: float, depth: int | None, units: str) -> str:
@@ -53,7 +53,7 @@ class _Row:
         self.axis = 0.0
 
     def draw(self, *, is_last: bool) -> None:
-        """Draws the row below everything that is drawn already."""
+        """Draws the row below everything drawn so far."""
         canvas = self.canvas
         above, below = reach_of(self.groups)
         has_frames = any(group.is_framed for group in self.groups)
@@ -153,7 +153,7 @@ class _Row:
         if kernel is None or before is None or not before.back or box.part.is_block or before.part.is_block:
             return None
         volume, space = before.part.volume, self.plan.scale.space
-        if kernel[0] * space < LEAST_WINDOW or kernel[0] > volume.height or kernel[1] > volume.width:
+        if kernel[0] * space < MIN_WINDOW or kernel[0] > volume.height or kernel[1] > volume.width:
             return None
         return kernel[0] * space, kernel[1] * space * BACK
 
