@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from cnncalc.analysis.report import account
@@ -13,7 +14,7 @@ from cnncalc.checks.budget import Budget, in_full, is_relative, merged, read_bud
 from cnncalc.checks.configuration import NO_CONFIGURATION, Configuration, Configurations, shown_path
 from cnncalc.checks.findings import Finding
 from cnncalc.checks.loading import load
-from cnncalc.checks.measure import Measure, Meter, default_measures
+from cnncalc.checks.measure import Measure, Meter, default_measures, last_window
 from cnncalc.checks.rules import run_rules
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
 from cnncalc.language.files import read_text
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import Report
     from cnncalc.checks.baseline import Base
-    from cnncalc.checks.budget import Entry
+    from cnncalc.checks.budget import Entry, Limit
     from cnncalc.language.settings import Settings
     from cnncalc.source import Span
 
@@ -290,12 +291,13 @@ class Checker:
             return outcome._replace(problems=(*outcome.problems, *_missing_base_problems(budget)))
         meter = Meter(report)
         notes: list[str] = []
+        problems = list(outcome.problems)
         checked: list[LimitResult] = []
         for entry in budget.values():
             before, reason = self._before(base, outcome, entry.measure)
             if reason is not None and reason not in notes:
                 notes.append(reason)
-            checked += self._compared(meter, entry, before)
+            checked += self._compared(meter, entry, before, problems)
         findings = [
             self._finding(outcome, meter, one)
             for one in checked
@@ -304,6 +306,7 @@ class Checker:
         if self.options.rules:
             findings += self._rules(report, outcome, configuration)
         return outcome._replace(
+            problems=tuple(problems),
             checked=tuple(checked),
             findings=tuple(findings),
             notes=tuple(notes),
@@ -353,11 +356,19 @@ class Checker:
         except NoBase as error:
             return None, str(error)
 
-    def _compared(self, meter: Meter, entry: Entry, base: int | None) -> list[LimitResult]:
-        actual = meter.value(entry.measure)
+    def _compared(self, meter: Meter, entry: Entry, base: int | None, problems: list[Problem]) -> list[LimitResult]:
+        """The limits of an entry compared with the value; those that it cannot decide are added to ``problems``."""
+        try:
+            actual = meter.value(entry.measure)
+        except ValueProblem as error:
+            problems.append(Problem(error.code, error.message, entry.span, error.hint))
+            return []
         found = []
         for limit in entry.limits:
             value = limit.amount.settle(limit.bound, base)
+            if value is not None and meter.is_upper_bound(entry.measure) and (limit.bound == "min" or actual > value):
+                problems.append(_undecidable(meter, entry.measure, limit, actual))
+                continue
             if value is None:
                 verdict = UNKNOWN
             elif (actual < value) if limit.bound == "min" else (actual > value):
@@ -413,6 +424,16 @@ def _attempt(read: Callable[[], T], default: T, problems: list[Problem]) -> T:
         return default
 
 
+def _undecidable(meter: Meter, measure: Measure, limit: Limit, actual: int) -> Problem:
+    """The problem of a limit on a value that is only an upper bound."""
+    row = last_window(meter.report)
+    message = (
+        f"{measure.key}: {limit.bound} {limit.amount.text} cannot be decided: {row.name} sees at most {actual:,} "
+        "pixels, and may see fewer"
+    )
+    return Problem("undecidable", message, limit.span, f"max {actual} would be kept")
+
+
 def _missing_base_problems(budget: Budget) -> list[Problem]:
     """A problem for each relative limit, where there is no base."""
     hint = "give --base REV or --baseline FILE, or set base or baseline in the configuration"
@@ -430,7 +451,11 @@ def _recorded(meter: Meter, budget: Budget) -> tuple[tuple[str, int], ...]:
     """The values for a baseline: of every key with default options, and of the budget's measures."""
     measures = {measure.identity: measure for measure in default_measures()}
     measures.update({entry.measure.identity: entry.measure for entry in budget.values()})
-    return tuple((name, meter.value(measure)) for name, measure in sorted(measures.items()))
+    found = []
+    for name, measure in sorted(measures.items()):
+        with suppress(ValueProblem):  # a net whose layers all see the whole plane has no unclipped field
+            found.append((name, meter.value(measure)))
+    return tuple(found)
 
 
 def _is_redundant(one: LimitResult, checked: Sequence[LimitResult]) -> bool:

@@ -71,10 +71,14 @@ class Meter:
         return self._simulations[options]
 
     def value(self, measure: Measure) -> int:
-        """The exact value: a count for one image, or bytes."""
+        """The exact value: a count for one image, or bytes; raises ValueProblem where the net has none."""
         if measure not in self._values:
             self._values[measure] = KEYS[measure.key].value(self, measure)
         return self._values[measure]
+
+    def is_upper_bound(self, measure: Measure) -> bool:
+        """Whether the value is only an upper bound."""
+        return KEYS[measure.key].is_of_window and not last_window(self.report).receptive_field_is_exact
 
     def shares(self, measure: Measure) -> tuple[Share, ...]:
         """The layers that contribute most, largest first."""
@@ -90,7 +94,8 @@ class BudgetKey(NamedTuple):
 
     ``unit`` is ``count`` or ``bytes``. ``value`` measures it on a net, ``parts`` gives what each layer contributes
     (None: it is not a sum over layers). ``options`` are those of its limits, with the words they take (none: a whole
-    number). ``has_layers``: each layer has such a value of its own. ``example`` is a limit.
+    number). ``has_layers``: each layer has such a value of its own. ``example`` is a limit. ``is_of_window``: it is the
+    receptive field of the last layer with a window, which may be only bounded.
     """
 
     name: str
@@ -100,6 +105,7 @@ class BudgetKey(NamedTuple):
     options: Mapping[str, tuple[str, ...]] = NO_OPTIONS
     has_layers: bool = False
     example: str = "7M"
+    is_of_window: bool = False
 
 
 def _column(name: str) -> BudgetKey:
@@ -128,12 +134,16 @@ def _receptive_field(meter: Meter, _: Measure) -> int:
 
 
 def _unclipped(meter: Meter, _: Measure) -> int:
-    row = last_window(meter.report)
-    if row.receptive_field_unclipped is None:
-        why = "sees the whole plane" if row.sees_all else "sees what depends on the size of the input"
-        message = f"receptive_field_unclipped: there is none, since {row.name} {why}; limit receptive_field instead"
-        raise ValueProblem(message, code="undecidable")
-    return min(row.receptive_field_unclipped)
+    return min(unclipped_of(last_window(meter.report)))
+
+
+def unclipped_of(row: LayerReport) -> tuple[int, ...]:
+    """The receptive field of a layer on an input without borders; raises ValueProblem where there is none."""
+    if row.receptive_field_unclipped is not None:
+        return row.receptive_field_unclipped
+    why = "sees the whole plane" if row.sees_all or not row.fields else "sees what depends on the size of the input"
+    message = f"receptive_field_unclipped: {row.name} has none, since it {why}"
+    raise ValueProblem(message, code="undecidable", hint="receptive_field has a value for every layer")
 
 
 def _parameter_bytes(meter: Meter, measure: Measure) -> list[int]:
@@ -217,8 +227,10 @@ KEYS: dict[str, BudgetKey] = {
         ),
         _memory("inference_memory", _inference_peak, _inference_parts, _BATCH | _TYPE | _PROFILE),
         _memory("training_memory", _training_peak, _training_parts, _BATCH | _TYPE | _OPTIMIZER | _PROFILE),
-        BudgetKey("receptive_field", "count", _receptive_field, has_layers=True, example="50"),
-        BudgetKey("receptive_field_unclipped", "count", _unclipped, has_layers=True, example="50"),
+        *(
+            BudgetKey(name, "count", value, has_layers=True, example="50", is_of_window=True)
+            for name, value in (("receptive_field", _receptive_field), ("receptive_field_unclipped", _unclipped))
+        ),
     )
 }
 """Every key of a budget by its name."""

@@ -75,7 +75,7 @@ def in_words(found: Figure, units: str, *, exact: bool) -> str:
 
     value = found.value
     if found.unit == "pixels" and isinstance(value, tuple):
-        return f"{value[0]}x{value[1]}"
+        return ("<=" if found.is_upper_bound else "") + "x".join(map(str, value))
     if not isinstance(value, int):
         return visible(str(value))
     if exact:
@@ -90,7 +90,8 @@ def _as_json(found: Figure, architecture: str, layer: str | None) -> str:
     data: dict[str, Any] = {"schema": 1, "architecture": architecture}
     if layer is not None:
         data["layer"] = layer
-    return json.dumps({**data, "key": found.key, "unit": found.unit, "value": value})
+    bound = {"bound": "at_most"} if found.is_upper_bound else {}
+    return json.dumps({**data, "key": found.key, "unit": found.unit, "value": value, **bound})
 
 
 COMMAND = Command(
