@@ -21,11 +21,11 @@ HELP = """Prints one number of TARGET, or of one of its layers with --layer; sho
 KEY of a net:
   parameters weights biases trainable buffers activations macs layers
   parameter_memory activation_memory inference_memory training_memory
-  receptive_field input output name title
+  receptive_field receptive_field_unclipped input output name title
 KEY of a layer:
   parameters weights biases trainable buffers activations macs
   parameter_memory activation_memory
-  receptive_field input output name kind label
+  receptive_field receptive_field_unclipped input output name kind label
 
 Counts are for one image; memory is for --batch, as in a budget. As in the table, in-place layers have no memory of
 their own and do not count in the activations of a net.
