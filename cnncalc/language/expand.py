@@ -435,7 +435,6 @@ class Expander:
                     not spec.frozen,
                     spec.training_only,
                     spec.share,
-                    spec.ends,
                 )
             )
         try:
