@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cnncalc import ValueProblem
 from cnncalc.units import (
     bytes_per_element,
+    equal_bytes,
     format_bytes,
     parse_bytes,
     parse_count,
@@ -43,11 +44,22 @@ def test_bytes_have_four_significant_digits(count: int, iec: str, notes: str, si
     assert [format_bytes(count, style) for style in ("iec", "notes", "si")] == [iec, notes, si]
 
 
+@given(st.integers(0, 10**15), st.sampled_from(["iec", "notes", "si"]))
+@examples(300)
+def test_bytes_are_called_equal_only_where_they_are(count: int, style: str) -> None:
+    sign, number, unit = equal_bytes(count, style).split()
+    step = 1000 if style == "si" else 1024
+    value = Decimal(number) * step ** "BKMGTP".index(unit[0].upper())
+
+    assert (sign == "=") == (value == count)
+    assert sign in "=~" and f"{number} {unit}" == format_bytes(count, style)
+
+
 @pytest.mark.parametrize(
     ("count", "text", "notes"),
     [
         (0, "0", "0"),
-        (9_999, "9999", "9999"),
+        (9_999, "9,999", "9999"),
         (10_000, "10.00K", "10K"),
         (150_528, "150.5K", "150K"),
         (3_211_264, "3.211M", "3.2M"),
@@ -139,7 +151,7 @@ def test_what_is_printed_is_the_number_to_four_digits(count: int) -> None:
     assert Decimal(number) < 1024 or unit == "YiB"
     factor = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
     text = short(count)
-    value = Decimal(text[:-1]) * factor[text[-1]] if text[-1] in factor else Decimal(text)
+    value = Decimal(text[:-1]) * factor[text[-1]] if text[-1] in factor else Decimal(text.replace(",", ""))
     assert abs(value - count) <= Decimal(count) / 1999
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnncalc.records import NamedTuple
-from cnncalc.units import format_bytes, percent, short
+from cnncalc.units import equal_bytes, format_bytes, percent, short
 
 UNIT_RULES = {
     "iec": "KiB, MiB and GiB are powers of 1024",
@@ -42,6 +42,10 @@ class Notation(NamedTuple):
     def size(self, count: int) -> str:
         """Bytes: ``58.13 MiB``, or ``60,950,432 B`` where numbers are exact."""
         return f"{count:,} B" if self.numbers == "exact" else format_bytes(count, self.units)
+
+    def equal_size(self, count: int) -> str:
+        """Bytes as the result of a computation: ``= 12.25 MiB``, or ``~ 58.13 MiB`` where they are rounded."""
+        return f"= {self.size(count)}" if self.numbers == "exact" else equal_bytes(count, self.units)
 
     def bar(self, part: int, largest: int, whole: int, cells: int = BAR_WIDTHS[0]) -> str:
         """A bar of length ``part / largest`` and the share of the whole; nothing for a part of zero."""
