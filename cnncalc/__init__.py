@@ -273,10 +273,10 @@ def _positive(name: str, value: int | None) -> int | None:
 def _volume(size: Volume | Sequence[int] | None) -> Volume | None:
     if size is None:
         return None
-    from cnncalc.layers.keys import Size
+    from cnncalc.layers.keys import VolumeSize
 
     try:
-        return Volume(*Size()(size))
+        return Volume(*VolumeSize()(size))
     except ValueProblem as problem:
         raise ValueProblem(f"input: {problem.message}", code=problem.code) from None
 

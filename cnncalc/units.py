@@ -35,9 +35,9 @@ _BYTE_UNITS = {
     "TB": 1000**4,
 }
 _COUNT_UNITS = {"K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
-MOST_DIGITS = 18
+MAX_DIGITS = 18
 """How many digits a written number may have."""
-_QUANTITY = rf"([0-9]{{1,{MOST_DIGITS}}}(?:\.[0-9]{{1,{MOST_DIGITS}}})?) ?([A-Za-z]*)"
+_QUANTITY = rf"([0-9]{{1,{MAX_DIGITS}}}(?:\.[0-9]{{1,{MAX_DIGITS}}})?) ?([A-Za-z]*)"
 
 
 def bytes_per_element(dtype: str) -> int:

@@ -11,7 +11,7 @@ from cnncalc.analysis.cost import cost_of
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers import KINDS, Layer
 from cnncalc.layers.planes import pixels, planes
-from cnncalc.run.meter import Meter
+from cnncalc.run.meter import MeteredNumpy
 from cnncalc.volume import Volume
 from tests.layer_cases import CASES, Case, X
 
@@ -77,7 +77,7 @@ def test_counts_are_the_elements_of_the_arrays_and_of_their_arithmetic(case: Cas
 
 @every_case
 def test_metered_multiply_adds_are_the_macs(case: Case) -> None:
-    layer, meter = case.layer, Meter(np)
+    layer, meter = case.layer, MeteredNumpy(np)
     layer.forward(meter, *entering(case), **parameters(case))
 
     macs = int(layer.macs(case.inputs, layer.output(*case.inputs)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnncalc.errors import DesignError, Problem
-from cnncalc.source import WIDEST_EXCERPT, Source, Span, Text, columns, plain, visible
+from cnncalc.source import MAX_EXCERPT_WIDTH, Source, Span, Text, columns, plain, visible
 
 
 def shown(text: str, start: int, end: int) -> list[str]:
@@ -48,11 +48,11 @@ def test_the_end_of_the_text_is_a_place(text: str) -> None:
 
 def test_a_long_line_is_cut_around_the_caret() -> None:
     lines = shown("a" * 1000 + "X" + "b" * 1000, 1000, 1001)
-    assert len(lines[2]) < WIDEST_EXCERPT + 20
+    assert len(lines[2]) < MAX_EXCERPT_WIDTH + 20
     assert lines[2][lines[3].index("^")] == "X"
     marked = shown("X" * 1000, 0, 1000)
     assert marked[2].endswith("...")
-    assert len(marked[3]) < WIDEST_EXCERPT
+    assert len(marked[3]) < MAX_EXCERPT_WIDTH
 
 
 def test_a_long_message_is_cut() -> None:

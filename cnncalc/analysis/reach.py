@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from cnncalc.layers.base import Stencil
 
-LONGEST_PERIOD = 512
+MAX_PERIOD = 512
 """Longer periods are not computed; the extent is then an upper bound."""
-MOST_INTERVALS = 400_000
+MAX_INTERVALS = 400_000
 """Most intervals computed for one net. Periods of 1 are not counted; only nets that resize repeatedly by coprime
 factors get close to it."""
 
@@ -50,7 +50,7 @@ PIXEL = Reach(1, 1, (0,), (0,), 1)
 """The input itself: every element sees its own pixel."""
 
 
-def through(reach: Reach, stencil: Stencil, longest: int = LONGEST_PERIOD) -> Reach:
+def through(reach: Reach, stencil: Stencil, longest: int = MAX_PERIOD) -> Reach:
     """The reach after a layer with this stencil; exact for periods up to ``longest``."""
     if stencil == POINT:
         return reach
@@ -78,7 +78,7 @@ def through(reach: Reach, stencil: Stencil, longest: int = LONGEST_PERIOD) -> Re
     return Reach(period, advance, starts, ends, extent, is_exact)
 
 
-def joined(reaches: Sequence[Reach], longest: int = LONGEST_PERIOD) -> Reach:
+def joined(reaches: Sequence[Reach], longest: int = MAX_PERIOD) -> Reach:
     """The reach after a merge: the pixels of all branches, and the extent of the largest."""
     largest = max(reaches, key=lambda reach: reach.extent)
     if all(reach is largest for reach in reaches):

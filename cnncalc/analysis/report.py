@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
-from cnncalc.analysis.reach import LONGEST_PERIOD, MOST_INTERVALS, PIXEL, Reach, joined, through
+from cnncalc.analysis.reach import MAX_INTERVALS, MAX_PERIOD, PIXEL, Reach, joined, through
 from cnncalc.analysis.volumes import Shaped, depth_last, propagate
 from cnncalc.counts import NOTHING
 from cnncalc.errors import DesignError, Problem
@@ -253,7 +253,7 @@ def _clipped(reach: tuple[Reach, Reach] | None, image: tuple[int, int]) -> tuple
 def _reaches(shaped: Sequence[Shaped]) -> list[tuple[Reach, Reach] | None]:
     """The receptive field of each node, by height and width; None: the whole plane."""
     reaches: list[tuple[Reach, Reach] | None] = []
-    left = MOST_INTERVALS
+    left = MAX_INTERVALS
     looks: dict[int, tuple[Stencil, Stencil] | None] = {}  # by cost, which equal layers on equal volumes share
     for node, layer, inputs, cost in shaped:
         if not node.inputs:
@@ -267,7 +267,7 @@ def _reaches(shaped: Sequence[Shaped]) -> list[tuple[Reach, Reach] | None]:
         if len(known) < len(before) or stencils is None:
             reaches.append(None)
             continue
-        longest = min(left, LONGEST_PERIOD)
+        longest = min(left, MAX_PERIOD)
         here = known[0]
         if len(known) > 1:
             here = (joined([r[0] for r in known], longest), joined([r[1] for r in known], longest))

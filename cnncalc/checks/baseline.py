@@ -115,7 +115,7 @@ class Revision(Base):
 
 
 BASELINE_SCHEMA = 1
-MOST_BASELINE = 16 * 1024 * 1024
+MAX_BASELINE_BYTES = 16 * 1024 * 1024
 
 
 class Baseline(Base):
@@ -156,7 +156,7 @@ def _read(path: str, shown: str) -> dict[str, dict[str, int]]:
         return DesignError([Problem("unreadable-base", f"cannot read the baseline {shown}: {why}", None, hint)])
 
     try:
-        if os.path.isfile(path) and os.path.getsize(path) > MOST_BASELINE:
+        if os.path.isfile(path) and os.path.getsize(path) > MAX_BASELINE_BYTES:
             raise refuse("it is too large")
         data = json.loads(read_text(path))
     except DesignError as error:

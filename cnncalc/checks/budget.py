@@ -14,7 +14,7 @@ from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean, in_
 from cnncalc.graph import RawValue
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, visible
-from cnncalc.units import MOST_DIGITS, format_bytes, parse_bytes, parse_count, short
+from cnncalc.units import MAX_DIGITS, format_bytes, parse_bytes, parse_count, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -253,8 +253,8 @@ def read_amount(text: str, unit: str) -> Amount:
     text = text.strip()
     shown = _cut(text)
     longest = max((len(digits) for digits in re.findall("[0-9]+", text)), default=0)
-    if longest > MOST_DIGITS:
-        raise ValueProblem(f"a limit has at most {MOST_DIGITS} digits, but this one has {longest}", code="limit")
+    if longest > MAX_DIGITS:
+        raise ValueProblem(f"a limit has at most {MAX_DIGITS} digits, but this one has {longest}", code="limit")
     if text.endswith("%"):
         found = _RELATIVE.fullmatch(text)
         if found is None:
@@ -284,7 +284,7 @@ def read_amount(text: str, unit: str) -> Amount:
 def _option(key: str, name: str, text: str) -> int | str:
     known = KEYS[key].options[name]
     if not known:
-        if not re.fullmatch("[1-9][0-9]*", text) or len(text) > MOST_DIGITS:
+        if not re.fullmatch("[1-9][0-9]*", text) or len(text) > MAX_DIGITS:
             raise ValueProblem(f"{name}: expected a whole number of at least 1, found '{_cut(text)}'")
         return int(text)
     if text not in known:
@@ -312,14 +312,14 @@ def is_relative(entries: Iterable[Entry]) -> bool:
     return any(limit.amount.value is None for entry in entries for limit in entry.limits)
 
 
-def brief(value: int, unit: str, units: str = "iec") -> str:
+def short_value(value: int, unit: str, units: str = "iec") -> str:
     """A value in short form."""
     return format_bytes(value, units) if unit == "bytes" else short(value)
 
 
 def in_full(value: int, unit: str, units: str = "iec") -> str:
     """A value in short form and exactly: ``138.4M (138,357,544)``, ``58.13 MiB (60,950,432 bytes)``."""
-    text = brief(value, unit, units)
+    text = short_value(value, unit, units)
     if unit == "bytes":
         return text if text == f"{value} B" else f"{text} ({value:,} bytes)"
     return f"{value:,}" if text == str(value) else f"{text} ({value:,})"

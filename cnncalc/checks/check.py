@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from cnncalc.analysis.report import account
 from cnncalc.checks.advice import advise
 from cnncalc.checks.baseline import Baseline, NoBase, Revision, recorded_name
-from cnncalc.checks.budget import Budget, brief, in_full, is_relative, merged, read_budget
+from cnncalc.checks.budget import Budget, in_full, is_relative, merged, read_budget, short_value
 from cnncalc.checks.configuration import NO_CONFIGURATION, Configuration, Configurations, shown_path
 from cnncalc.checks.findings import Finding
 from cnncalc.checks.loading import load
@@ -374,12 +374,12 @@ class Checker:
         assert one.limit is not None
         units, unit = self.options.units, one.measure.unit
         over = abs(one.actual - one.limit)
-        by = brief(over, unit, units)
+        by = short_value(over, unit, units)
         if one.limit:
             by += f" ({percent(over, one.limit)})"
-        limit = brief(one.limit, unit, units)
+        limit = short_value(one.limit, unit, units)
         if one.written.endswith("%"):
-            limit += f" ({one.written} on {brief(one.base or 0, unit, units)})"
+            limit += f" ({one.written} on {short_value(one.base or 0, unit, units)})"
         where = {"max": "over the max", "warn": "over the warning level", "min": "under the min"}[one.bound]
         message = f"{one.measure.title}: {in_full(one.actual, unit, units)} is {where} of {limit} by {by}"
         return Finding(

@@ -44,7 +44,7 @@ class Configuration(NamedTuple):
 NO_CONFIGURATION = Configuration()
 
 
-class Place(NamedTuple):
+class KeyPlace(NamedTuple):
     """The offsets of a key and its value in a TOML text."""
 
     path: tuple[str, ...]
@@ -61,10 +61,10 @@ class _KeyScanner:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-        self.places: list[Place] = []
+        self.places: list[KeyPlace] = []
         self.too_deep: int | None = None
 
-    def scan(self) -> list[Place]:
+    def scan(self) -> list[KeyPlace]:
         """Every key of the text, in order."""
         prefix: tuple[str, ...] = ()
         while True:
@@ -81,7 +81,7 @@ class _KeyScanner:
                 if path is None:
                     return self.places
                 prefix = path
-                self.places.append(Place(prefix, start, self.at, start, self.at, True))
+                self.places.append(KeyPlace(prefix, start, self.at, start, self.at, True))
             elif not self._pair(prefix, 0):
                 return self.places
 
@@ -119,7 +119,7 @@ class _KeyScanner:
         self._blank()
         number = len(self.places)
         value_start = self.at
-        place = Place((*prefix, *path), start, end, value_start, value_start)
+        place = KeyPlace((*prefix, *path), start, end, value_start, value_start)
         self.places.append(place)
         if not self._value(place.path, depth + 1):
             return False
@@ -164,13 +164,13 @@ class _KeyScanner:
         return True
 
 
-class _Reader:
+class _ConfigurationReader:
     """Reads one configuration."""
 
     def __init__(self, source: Source, root: tuple[str, ...]) -> None:
         self.source = source
         self.root = root
-        self.places: dict[tuple[str, ...], Place] = {}
+        self.places: dict[tuple[str, ...], KeyPlace] = {}
         self.problems: list[Problem] = []
         scanner = _KeyScanner(source.text)
         for place in scanner.scan():
@@ -335,7 +335,7 @@ def _in_folder(folder: str, start: str) -> Configuration | None:
             continue
         if len(text) > YAML_BYTES:
             raise DesignError([Problem("limit", f"{shown_path(path, start)}: at most {YAML_BYTES // 1024**2} MiB")])
-        configuration = _Reader(Source(shown_path(path, start), text), root).read(folder)
+        configuration = _ConfigurationReader(Source(shown_path(path, start), text), root).read(folder)
         if configuration is not None:
             found.append(configuration)
     if len(found) > 1:

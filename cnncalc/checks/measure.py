@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import LayerReport, Report
 
-MOST_SHARES = 3
+MAX_SHARES = 3
 """How many of the layers that contribute most are named."""
 
 NO_OPTIONS: Mapping[str, tuple[str, ...]] = {}
@@ -81,7 +81,7 @@ class Meter:
         rows = self.report.layers
         sizes = parts(self, measure) if parts is not None else []
         found = sorted([(size, -index) for index, size in enumerate(sizes) if size], reverse=True)
-        return tuple(Share(rows[-place].name, size) for size, place in found[:MOST_SHARES])
+        return tuple(Share(rows[-place].name, size) for size, place in found[:MAX_SHARES])
 
 
 class BudgetKey(NamedTuple):

@@ -17,7 +17,7 @@ from cnncalc.checks.rules import RULES
 from cnncalc.language.architecture import KEYS
 from cnncalc.layers import KINDS
 from cnncalc.layers.documentation import default_of, docstring
-from cnncalc.layers.keys import Boolean, Choice, Connections, Decimal, Pad, Pair, Reader, Sides, Size, Whole
+from cnncalc.layers.keys import Boolean, Choice, Connections, Decimal, Pad, Pair, Reader, Sides, VolumeSize, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -113,7 +113,7 @@ def accepted(reader: Reader) -> list[Schema]:
         return whole(reader.least)
     if isinstance(reader, Pair):
         return [*whole(reader.least), *whole_list(reader.least, 2)]
-    if isinstance(reader, Size):
+    if isinstance(reader, VolumeSize):
         return whole_list(1, 3)
     if isinstance(reader, Decimal):
         return decimal(reader)

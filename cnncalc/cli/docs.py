@@ -48,7 +48,7 @@ Examples:
 SVG_START = 1000
 """Number of bytes at the start of a file that are searched for ``<svg``."""
 
-MOST_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 """A larger file is not read."""
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -166,11 +166,11 @@ def read_document(path: str, shown: str) -> str:
         if os.path.exists(path) and not os.path.isfile(path):  # reading a device may never end
             raise ValueProblem(f"cannot read {name}: not a file", code="unreadable")
         with open(path, "rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise ValueProblem(f"cannot read {name or repr('')}: {reason(error)}", code="unreadable") from None
-    if len(data) > MOST_BYTES:
-        raise ValueProblem(f"{name}: a document has at most {MOST_BYTES // 1024**2} MiB", code="limit")
+    if len(data) > MAX_BYTES:
+        raise ValueProblem(f"{name}: a document has at most {MAX_BYTES // 1024**2} MiB", code="limit")
     bad = data.find(0)
     try:
         text = data.decode("utf-8")

@@ -101,9 +101,9 @@ class Canvas:
     def fitted(self, x: float, y: float, text: str, room: float, font: str = "label") -> None:
         """Draws a text cut to the room; its tool tip has all of it."""
         size, bold = FONTS[font]
-        brief = cut(text, size, room, bold=bold)
-        if brief:
-            self.text(x, y, brief, font, full=text)
+        shortened = cut(text, size, room, bold=bold)
+        if shortened:
+            self.text(x, y, shortened, font, full=text)
 
     def lines(self, text: str, font: str, colour: str = "ink", *, gap: float = 0.0) -> None:
         """Draws a paragraph below everything that is drawn already, with lines of about equal length."""

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from cnncalc.drawings.axes import Tick
     from cnncalc.views.layer_table import Row
 
-MOST_LABELS = 4
+MAX_LABELS = 4
 """The most bars of a chart with their values."""
 PANEL = 150.0
 """Height of a chart in pixels."""
 HEADROOM = 32.0
 """Room above the highest bar, for its label."""
-NARROWEST_PITCH = 5.0
+MIN_PITCH = 5.0
 """Narrower bars are drawn as one outline."""
 LABEL_RATIO = 10
 """A bar has no label if the highest is more than this many times as high."""
-WIDEST_BAR = 46.0
+MAX_BAR_WIDTH = 46.0
 """The largest width of a bar."""
 
 
@@ -127,7 +127,7 @@ def _draw_chart(canvas: Canvas, chart: Chart, axis: Axis) -> None:
     canvas.used.add(chart.fill)
     more = f' class="{chart.fill}" data-total="{chart.total}" data-scale="{scale:.6g}" data-base="{number(base)}"'
     canvas.begin(more=more)
-    if axis.pitch >= NARROWEST_PITCH:
+    if axis.pitch >= MIN_PITCH:
         boxes = _draw_bars(canvas, chart, axis, base, scale)
     else:
         boxes = [
@@ -142,7 +142,7 @@ def _draw_chart(canvas: Canvas, chart: Chart, axis: Axis) -> None:
 
 def _draw_bars(canvas: Canvas, chart: Chart, axis: Axis, base: float, scale: float) -> list[tuple[float, float, float]]:
     """Draws a bar with a tool tip for each row; returns left end, right end and top of each."""
-    width = min(WIDEST_BAR, axis.pitch * 0.72)
+    width = min(MAX_BAR_WIDTH, axis.pitch * 0.72)
     boxes = []
     for (start, end), row, value in zip(axis.spans(), axis.rows, chart.values, strict=True):
         x, height = (start + end - width) / 2, value * scale
@@ -212,9 +212,9 @@ class _Labels:
         values = self.chart.values
         ranked = sorted(self._bars(), key=lambda bars: (-values[bars.first], bars.first))
         written: set[int] = set()
-        for bars in ranked[: 8 * MOST_LABELS]:
+        for bars in ranked[: 8 * MAX_LABELS]:
             value = values[bars.first]
-            if len(self.taken) == MOST_LABELS or value * LABEL_RATIO < values[ranked[0].first] or not value:
+            if len(self.taken) == MAX_LABELS or value * LABEL_RATIO < values[ranked[0].first] or not value:
                 break
             if (self.axis.has_names or value not in written) and self._write(bars, value):
                 written.add(value)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import Report
 
-MOST_RANKS = 60
+MAX_RANKS = 60
 """The chains in a cell with more ranks are one part each, since a cell cannot be split over rows or columns."""
 
 
@@ -49,7 +49,7 @@ def details_of(report: Report, depth: int | None, limits: Limits, *, crops_on_ed
         every = parts_of(report, level)
         parts, labels = _without_crops(every) if crops_on_edges else (every, {})
         detail = _folded(parts, labels)
-        if any(routing.length > MOST_RANKS for routing in detail.routings.values()):
+        if any(routing.length > MAX_RANKS for routing in detail.routings.values()):
             parts = chains_joined(every)
             detail = _folded(parts, {})
         sizes = [(limits.size(detail.routings[cell]), run.times) for run in detail.runs for cell in run.cells]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROUND = 6.0
 """Radius of the corner of a line."""
-WIDEST_GUTTER = 60.0
+MAX_GUTTER = 60.0
 """The widest gap between two columns of the page."""
 
 
@@ -58,7 +58,7 @@ class _Drawing:
         whole = sum([sum(reach_of(column)) for column in columns])
         gap = COLUMN_GAP
         if len(columns) > 1:
-            gap = max(gap, min(WIDEST_GUTTER, (room - whole) / (len(columns) - 1)))
+            gap = max(gap, min(MAX_GUTTER, (room - whole) / (len(columns) - 1)))
         x = canvas.left + max(0.0, (room - whole - gap * (len(columns) - 1)) / 2)
         ends: list[tuple[float, float]] = []  # middle and lower end of each column
         lowest = self.top + max([sum([group.length for group in column]) for column in columns])
@@ -161,9 +161,9 @@ class _Drawing:
         canvas.begin(_tool_tip(part), f' data-part="{part.index}"')
         canvas.rect(middle - wide / 2, top, wide, NODE, name, more)
         for line, y, colour in zip(box.lines, (top + 12.5, top + 24.5), ("ink", "muted"), strict=True):
-            brief = cut(line, LABEL_SIZE, wide - 2 * PADDING + 0.01)
-            if brief:
-                canvas.text(middle, y, brief, "tick", colour, anchor="middle")
+            shortened = cut(line, LABEL_SIZE, wide - 2 * PADDING + 0.01)
+            if shortened:
+                canvas.text(middle, y, shortened, "tick", colour, anchor="middle")
         canvas.end()
 
 

@@ -35,9 +35,9 @@ FRAME = (16.0, 20.0, 9.0)
 """The frame of a repeated run."""
 PADDING = 3.0
 """Left and right of the text in a node."""
-WIDEST, WIDEST_ALONE = 150.0, 200.0
+MAX_WIDTH, MAX_WIDTH_ALONE = 150.0, 200.0
 """The largest width of a node beside others, and alone."""
-NARROWEST = 14.0
+MIN_TRACK_WIDTH = 14.0
 """The smallest width of a track."""
 COLUMN_GAP = 12.0
 """The gap between two columns of the page."""
@@ -71,12 +71,12 @@ def _piece(detail: Detail, cell: Cell, room: float) -> Piece:
     routing = detail.routings[cell]
     last = cell[-1]
     side = CHANNEL * routing.levels + (6 if routing.levels else 0)
-    most = WIDEST if routing.width > 1 else WIDEST_ALONE
+    most = MAX_WIDTH if routing.width > 1 else MAX_WIDTH_ALONE
     widths = {index: _node_width(detail.parts[index], most) for index in cell}
     widths[last] = min(widths[last], room - 2 * side - 24)
     tracks = _tracks(
         [
-            max([widths[index] for index, there in routing.tracks.items() if there == track], default=NARROWEST)
+            max([widths[index] for index, there in routing.tracks.items() if there == track], default=MIN_TRACK_WIDTH)
             for track in range(routing.width if routing.tracks else 0)
         ],
         room - 2 * side - 24,

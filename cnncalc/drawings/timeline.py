@@ -209,11 +209,11 @@ class _Timeline:
         x = (start + self.ends[place]) / 2
         canvas.line(self.left, y, self.right, y, "dash")
         canvas.circle(x, y, 4, "dot")
-        brief = cut(text, FONTS["strong"][0], self.right - self.left, bold=True)
-        half = canvas.room(brief, "strong") / 2
+        shortened = cut(text, FONTS["strong"][0], self.right - self.left, bold=True)
+        half = canvas.room(shortened, "strong") / 2
         x = min(max(x, self.left + half), self.right - half)
         mark = f' data-peak="{self.peak.peak_bytes}"'
-        canvas.text(x, y - 9, brief, "strong", anchor="middle", full=text, more=mark)
+        canvas.text(x, y - 9, shortened, "strong", anchor="middle", full=text, more=mark)
 
     def _draw_phases(self) -> None:
         """Draws the band of phases below the axis, and names the longest stretches."""

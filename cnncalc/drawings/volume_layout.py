@@ -23,15 +23,15 @@ LIMITS = Limits(lambda routing: routing.length, whole=60, folded=60, coarsest=16
 """The most columns of blocks."""
 BACK = 0.28
 """Oblique projection: width is drawn to the back, offset right and up by this share of its length."""
-TALLEST = 150.0
+MAX_BLOCK_HEIGHT = 150.0
 """Height of the tallest block in pixels, its extent to the back included."""
 BAR = 9.0
 """Width of the bar of a volume that is 1 x 1 in height and width."""
-LONGEST_LABEL = 100.0
+MAX_LABEL_WIDTH = 100.0
 """Longer labels are cut, in pixels."""
-TALLEST_ROW = 640.0
+MAX_ROW_HEIGHT = 640.0
 """Blocks are drawn smaller where a row with branches would be taller."""
-WIDEST_GAP = 34.0
+MAX_GAP = 34.0
 """Maximum gap between two blocks."""
 BRANCH_GAP = 26.0
 """The gap between two columns of branches, with room for the curves."""
@@ -39,7 +39,7 @@ TRACK_GAP = 12.0
 """The gap between two branches."""
 ARC, LABELLED_ARC = 8.0, 14.0
 """The distance of two arcs above each other."""
-MOST_TRACKS = 32
+MAX_TRACKS = 32
 """A cell with more branches side by side is drawn as its last block alone."""
 FRAME = (7.0, 7.0, 0.0)
 """The frame of a repeated run."""
@@ -123,7 +123,7 @@ class _Planner:
             for shrink in SHRINKS:
                 smaller = Scale(scale.space * shrink, scale.depth * shrink, scale.point)
                 plan = self._plan(smaller, form)
-                if not plan.left_out and max([sum(piece.reach) for piece in plan.pieces]) <= TALLEST_ROW:
+                if not plan.left_out and max([sum(piece.reach) for piece in plan.pieces]) <= MAX_ROW_HEIGHT:
                     break
             if best is None or (plan.left_out, len(plan.rows)) < (best.left_out, len(best.rows)):
                 best = plan
@@ -140,10 +140,10 @@ class _Planner:
     def _choices(self) -> list[tuple[Scale, Form]]:
         """Scales and forms to try: one row if the blocks stay long enough, else several rows."""
         flat = [part.volume for part in self.parts if not part.volume.is_point]
-        space = min(TALLEST / max([x.height + BACK * x.width for x in flat], default=1.0), 8.0)
+        space = min(MAX_BLOCK_HEIGHT / max([x.height + BACK * x.width for x in flat], default=1.0), 8.0)
         space = min(space, self.room / 5 / (BACK * max([x.width for x in flat], default=1)))
         points = [part.volume.depth for part in self.parts if part.volume.is_point]
-        point = min(TALLEST * 0.8 / max(points, default=1), 2.0)
+        point = min(MAX_BLOCK_HEIGHT * 0.8 / max(points, default=1), 2.0)
         deepest = max([x.depth for x in flat], default=1)
         most = min(84.0 / deepest, 4.0)
         if all(self.detail.routings[cell].width == 1 for cell in self.cells):
@@ -167,7 +167,7 @@ class _Planner:
             scale = high if self._row_length(high, form) <= self.room else scale
             if form.gap == FORMS[0].gap:
                 spare = self.room - 1 - self._row_length(scale, form)
-                form = form._replace(gap=min(WIDEST_GAP, form.gap + max(0.0, spare) / len(self.parts)))
+                form = form._replace(gap=min(MAX_GAP, form.gap + max(0.0, spare) / len(self.parts)))
             return scale, form
         return None
 
@@ -181,7 +181,7 @@ class _Planner:
     def _piece(self, cell: Cell, scale: Scale, form: Form) -> Piece:
         """The layout of a cell; one that does not fit is its last block alone."""
         routing = self.detail.routings[cell]
-        if routing.width <= MOST_TRACKS:
+        if routing.width <= MAX_TRACKS:
             for is_below, narrower in ((True, form), (False, form), (False, FORMS[-1])):
                 if is_below and routing.width == 1:
                     continue
@@ -256,8 +256,8 @@ def _box(part: Part, scale: Scale, form: Form, *, is_below: bool) -> Box:
 def _lines(part: Part) -> tuple[str, ...]:
     """The two lines of a label: what makes the volume, and the volume."""
     name = shown(part.name)
-    if not part.is_block or width_of(name, LABEL_SIZE) > LONGEST_LABEL:
-        name = cut(shown(part.label), LABEL_SIZE, LONGEST_LABEL)
+    if not part.is_block or width_of(name, LABEL_SIZE) > MAX_LABEL_WIDTH:
+        name = cut(shown(part.label), LABEL_SIZE, MAX_LABEL_WIDTH)
     return name, part.volume.size
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cnncalc.drawings.routing import Route
     from cnncalc.drawings.volume_layout import Plan
 
-LEAST_WINDOW = 6.0
+MIN_WINDOW = 6.0
 """The least height in pixels of a convolution window that is drawn."""
 
 
@@ -153,7 +153,7 @@ class _Row:
         if kernel is None or before is None or not before.back or box.part.is_block or before.part.is_block:
             return None
         volume, space = before.part.volume, self.plan.scale.space
-        if kernel[0] * space < LEAST_WINDOW or kernel[0] > volume.height or kernel[1] > volume.width:
+        if kernel[0] * space < MIN_WINDOW or kernel[0] > volume.height or kernel[1] > volume.width:
             return None
         return kernel[0] * space, kernel[1] * space * BACK
 

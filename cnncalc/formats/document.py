@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 class Column(NamedTuple):
     """A column: ``key`` for programs, ``title`` for people; ``right``: right-aligned.
 
-    ``brief`` is a shorter title for narrow terminals. Columns with ``last`` are abbreviated after all others.
+    ``short_title`` is a shorter title for narrow terminals. Columns with ``last`` are abbreviated after all others.
     """
 
     key: str
     title: str
     right: bool = False
-    brief: str = ""
+    short_title: str = ""
     last: bool = False
 
 
 class Cell(NamedTuple):
     """A cell: its text for people, its exact value, and a shorter text for narrow terminals.
 
-    A column whose cells all have an empty ``brief`` may be left out there.
+    A column whose cells all have an empty ``short`` may be left out there.
     """
 
     text: str
     value: int | str | bool | None = None
-    brief: str | None = None
+    short: str | None = None
 
 
 class Table(NamedTuple):

@@ -16,9 +16,9 @@ from cnncalc.source import visible
 if TYPE_CHECKING:
     from cnncalc.formats.document import Document, Page, Paragraph, Table
 
-MOST_ROWS = 50
+MAX_ROWS = 50
 """Rows of a table that floats; a longer one breaks across pages."""
-MOST_COLUMN = 70
+MAX_COLUMN_WIDTH = 70
 """Characters of a table that is legible in one of two columns; a wider one takes both."""
 SIZES = ((80, r"\small"), (100, r"\footnotesize"), (130, r"\scriptsize"))
 """Font sizes of a table across pages by its width in characters; a wider one is ``\\tiny``."""
@@ -48,7 +48,7 @@ LATIN = re.compile("[\x00-\u017f]*")
 
 def write(document: Document, page: Page) -> str:
     """The document as a part of a LaTeX file; comments at its head name the packages that it needs."""
-    is_long = any(len(table.rows) > MOST_ROWS for table in document.tables)
+    is_long = any(len(table.rows) > MAX_ROWS for table in document.tables)
     text = "\n".join(_across_pages(document) if is_long else _float(document))
     needs = r"\usepackage{booktabs} and \usepackage{" + ("longtable" if is_long else "graphicx") + "} in the preamble"
     head = [f"% Needs {needs}{', and a one-column layout' if is_long else ''}."]
@@ -65,7 +65,7 @@ def _across_pages(document: Document) -> list[str]:
 
 
 def _float(document: Document) -> list[str]:
-    name = "table*" if any(_width(table) > MOST_COLUMN for table in document.tables) else "table"
+    name = "table*" if any(_width(table) > MAX_COLUMN_WIDTH for table in document.tables) else "table"
     lines = [rf"\begin{{{name}}}", r"  \centering"]
     if document.heading:
         lines.append(rf"  \caption{{{caption(document.heading)}}}")

@@ -35,7 +35,7 @@ class Notation(NamedTuple):
         """A count that is usually written out: ``138,357,544``."""
         return short(count) if self.numbers == "short" else f"{count:,}"
 
-    def brief(self, count: int) -> str:
+    def short(self, count: int) -> str:
         """A count that is usually written short: ``15.47G``."""
         return f"{count:,}" if self.numbers == "exact" else short(count)
 

@@ -18,9 +18,9 @@ from cnncalc.source import visible
 if TYPE_CHECKING:
     from cnncalc.formats.document import Document, Page
 
-NARROWEST = 12
+MIN_WIDTH = 12
 """The smallest width to which the words of a column are wrapped."""
-MOST_ROWS = 2000
+MAX_ROWS = 2000
 """Rows of a table with a box; a longer one is written as plain text, which is much faster."""
 
 
@@ -30,7 +30,7 @@ def write(document: Document, page: Page) -> str:
     If the table is too wide, cells are abbreviated, then words are wrapped within their cells; the terminal wraps what
     is still too wide. Nothing is cut, and text is never read as markup.
     """
-    if len(document.table.rows) > MOST_ROWS:
+    if len(document.table.rows) > MAX_ROWS:
         return text.write(document, page)
     table, is_shortened = fit_table(document.table, page.width)
     file = StringIO()
@@ -136,26 +136,26 @@ def _next_to_shorten(table: Table) -> int | None:
     """The column to abbreviate or leave out next; None if there is none."""
     taken = widths(table)
     places = range(len(taken))
-    briefs = [{row[place].brief for row in table.rows} for place in places]
-    shorter = [place for place in places if table.columns[place].brief or briefs[place] - {None, ""}]
+    shorts = [{row[place].short for row in table.rows} for place in places]
+    shorter = [place for place in places if table.columns[place].short_title or shorts[place] - {None, ""}]
     candidates = [place for place in shorter if not table.columns[place].last]
     if candidates:
         return max(candidates, key=lambda place: taken[place])
-    spare = max([place for place in places if briefs[place] == {""}], default=None)
+    spare = max([place for place in places if shorts[place] == {""}], default=None)
     return max(shorter, default=None) if spare is None else spare
 
 
 def _shortened(table: Table, place: int) -> Table:
     """The table with one column abbreviated (to numbers, so right-aligned), or without it."""
     cells = [row[place] for row in table.rows]
-    if not table.columns[place].brief and all(cell.brief == "" for cell in cells):
+    if not table.columns[place].short_title and all(cell.short == "" for cell in cells):
         return _without(table, place)
     column = table.columns[place]
-    brief = Column(column.key, column.brief or column.title, right=True, last=column.last)
+    short = Column(column.key, column.short_title or column.title, right=True, last=column.last)
     spare = "" if _has_last(table) and not column.last else None
-    new = [Cell(cell.text if cell.brief is None else cell.brief, cell.value, spare) for cell in cells]
+    new = [Cell(cell.text if cell.short is None else cell.short, cell.value, spare) for cell in cells]
     return Table(
-        (*table.columns[:place], brief, *table.columns[place + 1 :]),
+        (*table.columns[:place], short, *table.columns[place + 1 :]),
         tuple([(*row[:place], cell, *row[place + 1 :]) for row, cell in zip(table.rows, new, strict=True)]),
     )
 
@@ -194,7 +194,7 @@ def fits_wrapped(table: Table, width: int) -> bool:
 def _minimum_widths(table: Table) -> list[int]:
     """The smallest width of each column; numbers are never wrapped."""
     return [
-        wide if column.right else min(wide, NARROWEST)
+        wide if column.right else min(wide, MIN_WIDTH)
         for wide, column in zip(widths(table), table.columns, strict=True)
     ]
 

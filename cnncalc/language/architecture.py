@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import MOST_PROBLEMS, DesignError, Problem, did_you_mean
+from cnncalc.errors import MAX_PROBLEMS, DesignError, Problem, did_you_mean
 from cnncalc.graph import Ignore
 from cnncalc.language.limits import DECIMAL_CHARACTERS
 from cnncalc.language.pattern import (
@@ -29,10 +29,10 @@ from cnncalc.language.syntax import (
     Operand,
     References,
 )
-from cnncalc.language.yaml_tree import Document, Mapping, Node, Scalar, Sequence, raw_value
+from cnncalc.language.yaml_tree import Mapping, Node, Scalar, Sequence, YamlDocument, raw_value
 from cnncalc.layers import KINDS
-from cnncalc.layers.keys import Size
-from cnncalc.units import MOST_DIGITS
+from cnncalc.layers.keys import VolumeSize
+from cnncalc.units import MAX_DIGITS
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def looks_like_file(text: str) -> bool:
     if re.search(f"^(?:{keys})[ ]*:", text, re.MULTILINE):
         return True
     try:
-        root = Document(Source("<stdin>", text)).read()
+        root = YamlDocument(Source("<stdin>", text)).read()
     except DesignError:
         return re.search("^input[ ]*:", text, re.MULTILINE) is not None and "->" not in text
     if not isinstance(root, Mapping):
@@ -76,7 +76,7 @@ def parse_architecture(source: Source) -> tuple[Design, list[Problem]]:
 
     Raises DesignError where nothing could be read.
     """
-    document = Document(source)
+    document = YamlDocument(source)
     root = document.read()
     if not isinstance(root, Mapping):
         from cnncalc.source import Span
@@ -112,7 +112,7 @@ class _FileReader:
         """The whole file."""
         for key, _ in self.root.entries:
             if key.value not in KEYS:
-                near = did_you_mean(key.value, KEYS) if len(self.problems) <= MOST_PROBLEMS else ""
+                near = did_you_mean(key.value, KEYS) if len(self.problems) <= MAX_PROBLEMS else ""
                 self.problem("unknown-key", f"an architecture file has no key '{key.value}'{near}", key.span)
         name = self._word("name") or os.path.splitext(os.path.basename(self.source.name))[0]
         title, origin = self._word("title"), self._word("source")
@@ -391,8 +391,8 @@ def read_scalar(node: Scalar) -> Literal | Code:
     if text.startswith("{") and not node.plain:
         return parse_braces(node.text)
     if _INTEGER.fullmatch(text):
-        if len(text.lstrip("-")) > MOST_DIGITS:
-            message = f"a number has at most {MOST_DIGITS} digits, but this one has {len(text.lstrip('-'))}"
+        if len(text.lstrip("-")) > MAX_DIGITS:
+            message = f"a number has at most {MAX_DIGITS} digits, but this one has {len(text.lstrip('-'))}"
             raise DesignError([Problem("limit", message, node.span)])
         return Literal(int(text), node.span)
     if _DECIMAL.fullmatch(text):
@@ -410,8 +410,8 @@ def read_scalar(node: Scalar) -> Literal | Code:
         return Literal(value, node.span)
     if _SIZE.fullmatch(text):
         parts = re.split("[x\u00d7]", text)
-        if max(len(part) for part in parts) > MOST_DIGITS:
-            raise DesignError([Problem("limit", f"a number has at most {MOST_DIGITS} digits", node.span)])
+        if max(len(part) for part in parts) > MAX_DIGITS:
+            raise DesignError([Problem("limit", f"a number has at most {MAX_DIGITS} digits", node.span)])
         return Literal([int(part) for part in parts], node.span)
     return Literal(text, node.span)
 
@@ -429,7 +429,7 @@ def _stated(node: Node) -> Volume | None:
     if not isinstance(node, Scalar) or not _SIZE.fullmatch(node.value.strip()):
         return None
     parts = [int(part) for part in re.split("[x\u00d7]", node.value.strip())]
-    return Volume(*parts) if len(parts) == 3 and min(parts) > 0 and max(parts) < 10**MOST_DIGITS else None
+    return Volume(*parts) if len(parts) == 3 and min(parts) > 0 and max(parts) < 10**MAX_DIGITS else None
 
 
 def _not_one_kind(node: Mapping) -> Problem:
@@ -442,7 +442,7 @@ def _not_one_kind(node: Mapping) -> Problem:
 def _is_sized(word: str) -> bool:
     """Whether a size is the bare value of a kind, as of INPUT, not a volume stated for it."""
     kind = KINDS.get(word.lower())
-    return kind is not None and kind.bare is not None and isinstance(kind.keys[kind.bare].reader, Size)
+    return kind is not None and kind.bare is not None and isinstance(kind.keys[kind.bare].reader, VolumeSize)
 
 
 def _is_unquoted_expression(node: Mapping) -> bool:

@@ -42,7 +42,7 @@ def _partial(design: Design, nodes: tuple[Node, ...]) -> Graph:
     return Graph(design.name, nodes, design.title, design.source, budget=design.budget, ignore=design.ignore)
 
 
-class Site(NamedTuple):
+class Context(NamedTuple):
     """Where an item is expanded: the values of names, the scope, the round of a repeat, whether it begins a chain."""
 
     environment: Environment
@@ -153,7 +153,7 @@ class Expander:
 
     def chain(self, items: Sequence[Item], environment: Environment, scope: Scope, ports: list[Any]) -> list[Any]:
         """The output ports of a chain with input ``ports``; several are the branches of a fork before its merge."""
-        head, rest = Site(environment, scope, at_head=True), Site(environment, scope)
+        head, rest = Context(environment, scope, at_head=True), Context(environment, scope)
         for place, item in enumerate(items):
             try:
                 ports = self._item(item, rest if place else head, ports)
@@ -165,27 +165,27 @@ class Expander:
                 ports = [self._placeholder(item, scope, ports)]
         return ports
 
-    def _item(self, item: Item, site: Site, ports: list[Any]) -> list[Any]:
+    def _item(self, item: Item, context: Context, ports: list[Any]) -> list[Any]:
         if len(ports) > 1 and not is_merge(item, self.planner):
             message = "a fork must be followed by CONCAT, ADD or MUL, which joins its branches"
             raise DesignError([Problem("fork-without-merge", message, item.unit.span)])
         if (item.optional or item.times is not None) and is_merge(item, self.planner):
             raise DesignError([])  # reported by the validation
         if item.optional:
-            if not self._is_kept(item, site.environment):
+            if not self._is_kept(item, context.environment):
                 return ports
-            return self._single(self._unit(item.unit, site, ports), item)
-        return self._unit(item.unit, site, ports) if item.times is None else self._repeat(item, site, ports)
+            return self._single(self._unit(item.unit, context, ports), item)
+        return self._unit(item.unit, context, ports) if item.times is None else self._repeat(item, context, ports)
 
-    def _repeat(self, item: Item, site: Site, ports: list[Any]) -> list[Any]:
+    def _repeat(self, item: Item, context: Context, ports: list[Any]) -> list[Any]:
         label = label_of(item.unit, self.planner)
         last = None
-        for number, values in enumerate(rounds_of(item, site.environment)):
-            environment = site.environment.bound(**values) if values else site.environment
-            last = Site(environment, site.scope, number, site.at_head and number == 0)
+        for number, values in enumerate(rounds_of(item, context.environment)):
+            environment = context.environment.bound(**values) if values else context.environment
+            last = Context(environment, context.scope, number, context.at_head and number == 0)
             ports = self._single(self._unit(item.unit, last, ports), item)
         if label is not None and last is not None and last.number is not None and ports:
-            name = self.names.label(label, last.environment, site.scope, None)
+            name = self.names.label(label, last.environment, context.scope, None)
             self.names.name_repeat(name, last.number, ports[0], label.span)
         return ports
 
@@ -198,22 +198,22 @@ class Expander:
             raise DesignError([Problem("fork-suffix", message, item.suffix_span, "put the merge inside")])
         return ports
 
-    def _unit(self, unit: LayerSyntax | GroupSyntax, site: Site, ports: list[Any]) -> list[Any]:
+    def _unit(self, unit: LayerSyntax | GroupSyntax, context: Context, ports: list[Any]) -> list[Any]:
         self.depth += 1
         if self.depth > NESTING + 1:
             raise DesignError([Problem("limit", f"groups and calls nest at most {NESTING} deep", unit.span)])
         try:
             if isinstance(unit, GroupSyntax):
-                return self._group(unit, site, ports)
+                return self._group(unit, context, ports)
             plan = self.planner.plan(unit)
             if plan.block is not None:
-                return self._call(plan, plan.block, site, ports)
-            return self._layer(plan, site, ports)
+                return self._call(plan, plan.block, context, ports)
+            return self._layer(plan, context, ports)
         finally:
             self.depth -= 1
 
-    def _group(self, group: GroupSyntax, site: Site, ports: list[Any]) -> list[Any]:
-        environment, scope, number, _ = site
+    def _group(self, group: GroupSyntax, context: Context, ports: list[Any]) -> list[Any]:
+        environment, scope, number, _ = context
         inside, name = scope, None
         if group.label is not None:
             name = self.names.label(group.label, environment, scope, number)
@@ -236,8 +236,8 @@ class Expander:
             self.names.name_range(name, start, result, group.label.span, is_output=True)
         return result
 
-    def _call(self, plan: Plan, block: Block, site: Site, ports: list[Any]) -> list[Any]:
-        environment, scope, number, _ = site
+    def _call(self, plan: Plan, block: Block, context: Context, ports: list[Any]) -> list[Any]:
+        environment, scope, number, _ = context
         counted = scope.number(block.name)
         if plan.is_broken:
             return [self._broken(plan, scope, ports)]
@@ -294,8 +294,8 @@ class Expander:
         spec.ends = True
         return self.names.add_placeholder(spec, scope)
 
-    def _layer(self, plan: Plan, site: Site, ports: list[Any]) -> list[Any]:
-        environment, scope, number, _ = site
+    def _layer(self, plan: Plan, context: Context, ports: list[Any]) -> list[Any]:
+        environment, scope, number, _ = context
         if plan.is_from and not plan.is_broken:
             return [self.names.reference(plan.inputs[0], environment, scope)]
         kind = plan.kind
@@ -303,7 +303,7 @@ class Expander:
             if kind is not None:
                 scope.number(kind.kind)
             return [self._broken(plan, scope, ports)]
-        inputs = self._entering(plan, kind, site, ports)
+        inputs = self._entering(plan, kind, context, ports)
         spec = Spec("", plan, kind, inputs)
         try:
             self._fill(spec, environment)
@@ -336,12 +336,12 @@ class Expander:
         default = self.design.defaults.get(kind.kind, {}).get("trainable")
         return default is not None and plan.frozen is None and not yes_or_no(default.value, "trainable", environment)
 
-    def _entering(self, plan: Plan, kind: type[Layer], site: Site, ports: list[Any]) -> list[Any]:
+    def _entering(self, plan: Plan, kind: type[Layer], context: Context, ports: list[Any]) -> list[Any]:
         """The input ports of a layer, by the rules of INPUT, merges and references."""
         syntax = plan.syntax
-        named = [self.names.reference(label, site.environment, site.scope) for label in plan.inputs]
+        named = [self.names.reference(label, context.environment, context.scope) for label in plan.inputs]
         if kind.is_input:
-            if named or (ports and not site.at_head and not syntax.in_file):
+            if named or (ports and not context.at_head and not syntax.in_file):
                 message = "INPUT begins the net or a branch; it takes no volume"
                 raise DesignError([Problem("wrong-inputs", message, syntax.span)])
             return []

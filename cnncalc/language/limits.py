@@ -1,6 +1,6 @@
 """The limits of the language. Each error message states the limit.
 
-The digits of a number are limited everywhere alike: :data:`cnncalc.units.MOST_DIGITS`.
+The digits of a number are limited everywhere alike: :data:`cnncalc.units.MAX_DIGITS`.
 """
 
 from __future__ import annotations

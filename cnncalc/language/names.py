@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import MOST_PROBLEMS, DesignError, Problem, did_you_mean
+from cnncalc.errors import MAX_PROBLEMS, DesignError, Problem, did_you_mean
 from cnncalc.language.limits import NAME_CHARACTERS
 from cnncalc.language.values import fixed_value_of
 from cnncalc.layers.keys import is_whole, shown
@@ -245,7 +245,7 @@ class Names:
 
     def _nearest(self, reference: Reference, *, is_input: bool) -> str:
         """The nearest name as a hint, as written in this scope; a layer is not offered as its own input."""
-        if len(self.problems) > MOST_PROBLEMS:
+        if len(self.problems) > MAX_PROBLEMS:
             return ""
         own = {place for place, spec in enumerate(self.specs) if reference in spec.inputs} if is_input else set()
         known: dict[str, None] = {}

@@ -9,7 +9,7 @@ from cnncalc.errors import DesignError, Problem
 from cnncalc.language.limits import DECIMAL_CHARACTERS, PATTERN_CHARACTERS
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
-from cnncalc.units import MOST_DIGITS
+from cnncalc.units import MAX_DIGITS
 
 if TYPE_CHECKING:
     from cnncalc.source import Text
@@ -120,8 +120,8 @@ class Scanner:
         raise self.problem("pattern-syntax", message, at, at + 1, hint)
 
     def _integer(self, digits: str, at: int) -> int:
-        if len(digits) > MOST_DIGITS:
-            message = f"a number has at most {MOST_DIGITS} digits, but this one has {len(digits)}"
+        if len(digits) > MAX_DIGITS:
+            message = f"a number has at most {MAX_DIGITS} digits, but this one has {len(digits)}"
             raise self.problem("limit", message, at, at + len(digits))
         if digits[0] == "0" and len(digits) > 1:
             plain = digits.lstrip("0") or "0"

@@ -108,7 +108,7 @@ class Pair(Reader):
         return value[0] if value[0] == value[1] else list(value)
 
 
-class Size(Reader):
+class VolumeSize(Reader):
     """Height x width x depth, each at least 1: ``224x224x64`` or ``[224, 224, 64]``."""
 
     expects = "a size of three parts, height x width x depth, as in 224x224x3"

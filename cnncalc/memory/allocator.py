@@ -36,7 +36,7 @@ class Allocated(NamedTuple):
     reserved: int
 
 
-class Block:
+class MemoryBlock:
     """A part of a segment, in use or free."""
 
     __slots__ = ("after", "before", "is_free", "number", "size")
@@ -44,8 +44,8 @@ class Block:
     def __init__(self, number: int, size: int) -> None:
         self.number = number
         self.size = size
-        self.before: Block | None = None
-        self.after: Block | None = None
+        self.before: MemoryBlock | None = None
+        self.after: MemoryBlock | None = None
         self.is_free = False
 
 
@@ -56,14 +56,14 @@ class CachingAllocator:
         self.allocated = self.reserved = self.most = 0
         self._count = 0
         self._free: dict[bool, list[tuple[int, int]]] = {True: [], False: []}  # by whether small: (size, number)
-        self._blocks: dict[int, Block] = {}
+        self._blocks: dict[int, MemoryBlock] = {}
 
-    def _block(self, size: int) -> Block:
+    def _block(self, size: int) -> MemoryBlock:
         self._count += 1
-        block = self._blocks[self._count] = Block(self._count, size)
+        block = self._blocks[self._count] = MemoryBlock(self._count, size)
         return block
 
-    def allocate(self, size: int) -> tuple[Block, bool]:
+    def allocate(self, size: int) -> tuple[MemoryBlock, bool]:
         """A block for a tensor of ``size`` bytes, and whether it is from the small pool."""
         size = max(ROUNDING, -(-size // ROUNDING) * ROUNDING)
         is_small = size <= SMALL
@@ -93,7 +93,7 @@ class CachingAllocator:
         self.most = max(self.most, self.allocated)
         return block, is_small
 
-    def free(self, block: Block, is_small: bool) -> None:
+    def free(self, block: MemoryBlock, is_small: bool) -> None:
         """Frees a block and merges it with free neighbours."""
         self.allocated -= block.size
         for other in (block.before, block.after):
@@ -109,7 +109,7 @@ class CachingAllocator:
                 block = first
         self._release(block, is_small)
 
-    def _release(self, block: Block, is_small: bool) -> None:
+    def _release(self, block: MemoryBlock, is_small: bool) -> None:
         block.is_free = True
         insort(self._free[is_small], (block.size, block.number))
 
@@ -143,7 +143,7 @@ def simulate(resident: Iterable[int], ledger: Iterable[int]) -> Allocated:
     allocator = CachingAllocator()
     for size in resident:
         allocator.allocate(size)
-    given: dict[int, list[tuple[Block, bool]]] = {}
+    given: dict[int, list[tuple[MemoryBlock, bool]]] = {}
     for change in ledger:
         if change > 0:
             given.setdefault(change, []).append(allocator.allocate(change))

@@ -149,8 +149,8 @@ def plan(
     """
     each = bytes_per_element(dtype)
     _check(batch, order)
-    net = TestTimeNet(report, batch * each, fuse=fuse, depthwise_in_place=depthwise_in_place)
-    unfused = footprint(TestTimeNet(report, batch * each, fuse=False, depthwise_in_place=False).flow())
+    net = InferenceNet(report, batch * each, fuse=fuse, depthwise_in_place=depthwise_in_place)
+    unfused = footprint(InferenceNet(report, batch * each, fuse=False, depthwise_in_place=False).flow())
     flow = net.flow()
     given = tuple(range(len(flow.tasks)))
     found = best_order(flow, states if order == "best" else 0)
@@ -210,7 +210,7 @@ def footprint(flow: Flow) -> Footprint:
 
 
 def _placed(
-    net: TestTimeNet, flow: Flow, order: Sequence[int], alive: Sequence[tuple[int, int]]
+    net: InferenceNet, flow: Flow, order: Sequence[int], alive: Sequence[tuple[int, int]]
 ) -> tuple[tuple[ArenaVolume, ...], str]:
     """The volumes of a net with their offsets, in the order in which they are made, and the method of placement."""
     entries = [
@@ -234,7 +234,7 @@ def _placed(
 # From a report to operations
 
 
-class TestTimeNet:
+class InferenceNet:
     """The operations of a net at test time, and the volumes that they read and write.
 
     ``scale`` is the bytes of an element for the whole batch.

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from cnncalc.memory.tape import Operation, Tape
 
 
-class Amount(NamedTuple):
+class BytesByBatch(NamedTuple):
     """Bytes for any batch: fixed bytes, and (size class, number of tensors) pairs."""
 
     fixed: int
     counts: tuple[tuple[int, int], ...] = ()
 
 
-NO_BYTES = Amount(0)
+NO_BYTES = BytesByBatch(0)
 
 
 class Moment(NamedTuple):
@@ -42,9 +42,9 @@ class Moment(NamedTuple):
 
     layer: int
     phase: str
-    activations: Amount
-    gradients: Amount
-    transient: Amount
+    activations: BytesByBatch
+    gradients: BytesByBatch
+    transient: BytesByBatch
 
 
 class Candidates(NamedTuple):
@@ -53,7 +53,7 @@ class Candidates(NamedTuple):
     ``inputs`` are images and targets. ``end`` is what is left when the optimizer starts (None for an inference).
     """
 
-    inputs: Amount
+    inputs: BytesByBatch
     moments: tuple[Moment, ...]
     end: Moment | None = None
 
@@ -127,7 +127,7 @@ class Curve(NamedTuple):
     def _total(self, moment: Moment, batch: int) -> int:
         return sum([self._bytes(amount, batch) for amount in moment[2:]])
 
-    def _bytes(self, amount: Amount, batch: int) -> int:
+    def _bytes(self, amount: BytesByBatch, batch: int) -> int:
         total = amount.fixed
         for place, count in amount.counts:
             fixed, each = self.sizes[place]
@@ -160,7 +160,7 @@ class Curve(NamedTuple):
         return found
 
 
-def _flat(amount: Amount) -> list[int]:
+def _flat(amount: BytesByBatch) -> list[int]:
     return [amount.fixed, *[number for pair in amount.counts for number in pair]]
 
 
@@ -207,9 +207,9 @@ def _notes_curve(report: Report, options: Options, names: tuple[str, ...]) -> Cu
 
     each = bytes_per_element(options.dtype)
     parameters = report.totals.parameters * each
-    volumes = Amount(0, ((0, 1),))
+    volumes = BytesByBatch(0, ((0, 1),))
     last = len(names) - 1
-    backward = Moment(last, "backward", volumes, Amount(parameters), volumes)
+    backward = Moment(last, "backward", volumes, BytesByBatch(parameters), volumes)
     forward = Moment(last, "", volumes, NO_BYTES, NO_BYTES)
     return Curve(
         1,
@@ -287,11 +287,11 @@ class SizeClasses:
         """The classes of size that amounts refer to so far."""
         return tuple([self.known[place] for place in self.used]) if self.rounding > 1 else ((0, 1),)
 
-    def amount(self, total: int) -> Amount:
+    def amount(self, total: int) -> BytesByBatch:
         """A packed sum, class by class."""
         fixed, each, _ = self.line(total)
         if self.rounding == 1:
-            return Amount(fixed, ((0, each),) if each else ())
+            return BytesByBatch(fixed, ((0, each),) if each else ())
         raised = total + self.bias
         counts = []
         for place, (part, _) in enumerate(self.known):
@@ -299,7 +299,7 @@ class SizeClasses:
             if count:
                 counts.append((self.used.setdefault(place, len(self.used)), count))
                 fixed -= count * part
-        return Amount(fixed, tuple(counts))
+        return BytesByBatch(fixed, tuple(counts))
 
     def alike(self, one: int, other: int) -> list[int]:
         """The batches for which two different packed sizes have the same rounded bytes."""
@@ -363,14 +363,14 @@ def _candidates_of_batch(simulation: Simulation, batch: int, segments: Sequence[
     """The candidates of one batch; all their bytes are fixed."""
     trace = simulation.trace(batch, segments)
     inputs = simulation.resident(batch, training=True).inputs
-    return Candidates(Amount(inputs), (_moment(trace.peak, Amount),), _end(simulation, trace, Amount))
+    return Candidates(BytesByBatch(inputs), (_moment(trace.peak, BytesByBatch),), _end(simulation, trace, BytesByBatch))
 
 
-def _moment(level: Level, amount: Callable[[int], Amount]) -> Moment:
+def _moment(level: Level, amount: Callable[[int], BytesByBatch]) -> Moment:
     return Moment(level.layer, level.phase, amount(level.activations), amount(level.gradients), amount(level.transient))
 
 
-def _end(simulation: Simulation, trace: Trace, amount: Callable[[int], Amount]) -> Moment:
+def _end(simulation: Simulation, trace: Trace, amount: Callable[[int], BytesByBatch]) -> Moment:
     """What is left after backward; the last of several micro-batches has already freed its logits and loss."""
     end = _moment(trace.after_backward._replace(phase=""), amount)
     return end._replace(activations=NO_BYTES) if simulation.options.accumulate > 1 else end

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import Report
 
-LARGEST_BATCH = 1 << 24
+MAX_BATCH = 1 << 24
 """Upper limit of the search for the largest batch."""
 
 
@@ -32,7 +32,7 @@ class Fit(NamedTuple):
     peak_at_batch: int
 
 
-class Advice(NamedTuple):
+class MemoryAdvice(NamedTuple):
     """One change that lowers the peak of training.
 
     With it: ``peak_bytes`` at the batch of the options, the ``largest_batch`` that fits, and the ``macs`` of forward
@@ -55,7 +55,7 @@ class FitReport(NamedTuple):
     options: Options
     training: Fit
     inference: Fit
-    advice: tuple[Advice, ...]
+    advice: tuple[MemoryAdvice, ...]
     macs: int
 
     @property
@@ -76,11 +76,11 @@ def largest_batch(peak: Callable[[int], int], room: int) -> int:
     high, step = 0, 8
     at_high = at_low
     while not high:
-        trial = min(low * step, LARGEST_BATCH)
+        trial = min(low * step, MAX_BATCH)
         at_trial = peak(trial)
         if at_trial > room:
             high, at_high = trial, at_trial
-        elif trial == LARGEST_BATCH:
+        elif trial == MAX_BATCH:
             return trial
         else:
             low, at_low = trial, at_trial
@@ -121,9 +121,9 @@ def _fit(peak: Callable[[int], int], batch: int, room: int) -> Fit:
     return Fit(largest, peak(max(1, largest)), peak(batch))
 
 
-def _advice(report: Report, simulation: Simulation, options: Options, room: int, training: Fit) -> list[Advice]:
+def _advice(report: Report, simulation: Simulation, options: Options, room: int, training: Fit) -> list[MemoryAdvice]:
     """Other changes that lower the peak, lowest peak first, those that fit before the others."""
-    found: list[Advice] = []
+    found: list[MemoryAdvice] = []
 
     def measure(what: str, other: Simulation, again: int = 0, segments: tuple[Segment, ...] | None = None) -> None:
         def peak(batch: int) -> int:
@@ -133,7 +133,7 @@ def _advice(report: Report, simulation: Simulation, options: Options, room: int,
         if at_batch < training.peak_at_batch:
             batch = largest_batch(peak, room)
             total = other.report.totals.macs + again
-            found.append(Advice(what, at_batch, batch, total, at_batch <= room))
+            found.append(MemoryAdvice(what, at_batch, batch, total, at_batch <= room))
 
     def measure_options(what: str, **changes: object) -> None:
         try:
@@ -161,17 +161,19 @@ def _advice(report: Report, simulation: Simulation, options: Options, room: int,
     return found
 
 
-def _smaller_batches(report: Report, options: Options, room: int, training: Fit) -> list[Advice]:
+def _smaller_batches(report: Report, options: Options, room: int, training: Fit) -> list[MemoryAdvice]:
     """The largest batch that fits, and the batch asked for in accumulated micro-batches."""
     macs = report.totals.macs
-    found = [Advice(f"batch {training.largest_batch}", training.peak_bytes, training.largest_batch, macs, True)]
+    found = [MemoryAdvice(f"batch {training.largest_batch}", training.peak_bytes, training.largest_batch, macs, True)]
     parts = -(-options.batch // training.largest_batch)
     micro = -(-options.batch // parts)
     split = Simulation(report, options._replace(batch=micro, accumulate=max(options.accumulate, parts)))
     peak = split.training(micro).peak_bytes
     if peak < training.peak_at_batch:
         most = largest_batch(lambda batch: split.training(batch).peak_bytes, room)
-        found.append(Advice(f"{parts} accumulated micro-batches of {micro}", peak, parts * most, macs, peak <= room))
+        found.append(
+            MemoryAdvice(f"{parts} accumulated micro-batches of {micro}", peak, parts * most, macs, peak <= room)
+        )
     return found
 
 

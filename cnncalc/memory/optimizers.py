@@ -20,7 +20,7 @@ STYLES = ("foreach", "loop", "fused")
 """Styles of a step: all parameters at once (``foreach``), one after the other, or in one kernel."""
 
 
-class Optimizer(NamedTuple):
+class OptimizerMemory(NamedTuple):
     """One optimizer, in multiples of the learned parameters.
 
     ``state``: numbers kept for each parameter. ``foreach``: temporaries of a foreach step, over all parameters.
@@ -55,25 +55,25 @@ ADAM = ((1, 2, SCALAR),)
 OPTIMIZERS = {
     optimizer.name: optimizer
     for optimizer in (
-        Optimizer("sgd", decay_foreach=1, decay_loop=1),
-        Optimizer("momentum", 1, loop=((0, 0, SCALAR),), decay_foreach=1, decay_loop=1, grows_state=True),
-        Optimizer("nesterov", 1, loop=((0, 1, 0),), decay_foreach=1, decay_loop=1, grows_state=True),
-        Optimizer("adagrad", 1, 2, ((1, 1, SCALAR),), decay_loop=1, counters=1, state_at_start=True),
-        Optimizer("rmsprop", 1, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
-        Optimizer("rmsprop-centered", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
-        Optimizer("rmsprop-momentum", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
-        Optimizer("adadelta", 2, 2, ((2, 1, SCALAR), (1, 2, SCALAR)), decay_foreach=1, decay_loop=1, counters=1),
-        Optimizer("adam", 2, 1, ADAM, decay_loop=1, counters=1, can_fuse=True),
-        Optimizer("amsgrad", 3, 1, ADAM, decay_loop=1, counters=1, can_fuse=True),
-        Optimizer("adamw", 2, 1, ADAM, counters=1, can_fuse=True),
-        Optimizer("nadam", 2, 1, ((1, 2, 0),), decay_foreach=1, decay_loop=1, counters=2),
-        Optimizer("radam", 2, 1, ((0, 2, SCALAR),), decay_loop=1, counters=1),
+        OptimizerMemory("sgd", decay_foreach=1, decay_loop=1),
+        OptimizerMemory("momentum", 1, loop=((0, 0, SCALAR),), decay_foreach=1, decay_loop=1, grows_state=True),
+        OptimizerMemory("nesterov", 1, loop=((0, 1, 0),), decay_foreach=1, decay_loop=1, grows_state=True),
+        OptimizerMemory("adagrad", 1, 2, ((1, 1, SCALAR),), decay_loop=1, counters=1, state_at_start=True),
+        OptimizerMemory("rmsprop", 1, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
+        OptimizerMemory("rmsprop-centered", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
+        OptimizerMemory("rmsprop-momentum", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
+        OptimizerMemory("adadelta", 2, 2, ((2, 1, SCALAR), (1, 2, SCALAR)), decay_foreach=1, decay_loop=1, counters=1),
+        OptimizerMemory("adam", 2, 1, ADAM, decay_loop=1, counters=1, can_fuse=True),
+        OptimizerMemory("amsgrad", 3, 1, ADAM, decay_loop=1, counters=1, can_fuse=True),
+        OptimizerMemory("adamw", 2, 1, ADAM, counters=1, can_fuse=True),
+        OptimizerMemory("nadam", 2, 1, ((1, 2, 0),), decay_foreach=1, decay_loop=1, counters=2),
+        OptimizerMemory("radam", 2, 1, ((0, 2, SCALAR),), decay_loop=1, counters=1),
     )
 }
 """The optimizers by name."""
 
 
-def optimizer_named(name: str) -> Optimizer:
+def optimizer_named(name: str) -> OptimizerMemory:
     """The optimizer of that name; raises ValueProblem with the nearest name."""
     try:
         return OPTIMIZERS[name]
@@ -83,7 +83,7 @@ def optimizer_named(name: str) -> Optimizer:
         raise ValueProblem(f"no optimizer '{name}'{near} (known: {known})", code="unknown-optimizer") from None
 
 
-class Step(NamedTuple):
+class OptimizerStep(NamedTuple):
     """Bytes of an optimizer's step.
 
     ``before_first``: the part of ``state`` that exists before the first step. ``first`` and ``steady``: the most that
@@ -97,8 +97,8 @@ class Step(NamedTuple):
 
 
 def step_of(
-    optimizer: Optimizer, sizes: Sequence[int], profile: Profile, *, style: str | None, weight_decay: bool
-) -> Step:
+    optimizer: OptimizerMemory, sizes: Sequence[int], profile: Profile, *, style: str | None, weight_decay: bool
+) -> OptimizerStep:
     """The step over parameters of these rounded sizes in bytes; raises ValueProblem for a style it does not have."""
     style = _checked_style(optimizer, profile, style or profile.style)
     total = sum(sizes)
@@ -109,16 +109,16 @@ def step_of(
     before = state if optimizer.state_at_start else 0
     made = state - before
     if style == "fused":
-        return Step(state, before, made, 0)
+        return OptimizerStep(state, before, made, 0)
     if style == "foreach":
         steady = (optimizer.foreach + optimizer.decay_foreach * weight_decay) * total
-        return Step(state, before, made + steady, steady)
+        return OptimizerStep(state, before, made + steady, steady)
     wraps = profile.name == "torch-cpu"
     first, steady = _loop_peaks(optimizer, sizes, made, decay=optimizer.decay_loop * weight_decay, wraps=wraps)
-    return Step(state, before, max(first, made), steady)
+    return OptimizerStep(state, before, max(first, made), steady)
 
 
-def _checked_style(optimizer: Optimizer, profile: Profile, style: str) -> str:
+def _checked_style(optimizer: OptimizerMemory, profile: Profile, style: str) -> str:
     """The style; raises ValueProblem if it is unknown or the optimizer does not have it."""
     if style not in STYLES:
         near = did_you_mean(style, STYLES)
@@ -130,7 +130,9 @@ def _checked_style(optimizer: Optimizer, profile: Profile, style: str) -> str:
     return style
 
 
-def _loop_peaks(optimizer: Optimizer, sizes: Sequence[int], made: int, *, decay: int, wraps: bool) -> tuple[int, int]:
+def _loop_peaks(
+    optimizer: OptimizerMemory, sizes: Sequence[int], made: int, *, decay: int, wraps: bool
+) -> tuple[int, int]:
     """The most bytes that a loop adds in the first step and in later ones.
 
     ``made``: the state made in the first step. ``decay``: copies for weight decay. ``wraps``: scalars become tensors.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cnncalc.errors import Problem, ValueProblem, did_you_mean
 from cnncalc.memory.lowering import lower
-from cnncalc.memory.optimizers import Step, optimizer_named, step_of
+from cnncalc.memory.optimizers import OptimizerStep, optimizer_named, step_of
 from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
 from cnncalc.memory.profiles import Profile, profile_named
 from cnncalc.memory.replay import PLAIN, Event, LoopOptions, Machine, Trace
@@ -273,7 +273,7 @@ class Simulation:
                 ledger.append(step.steady)
         return simulate(there, ledger)
 
-    def step(self) -> Step:
+    def step(self) -> OptimizerStep:
         """The optimizer's step."""
         options = self.options
         return step_of(
@@ -389,7 +389,7 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
             break
         limit = limit * 4 // 3 + 1
     for _ in range(8):
-        if len(known) > MOST_TRIED:
+        if len(known) > MAX_TRIED:
             break
         nearby = [
             (*best[:at], joined(best[at], best[at + 1]), *best[at + 2 :])
@@ -397,14 +397,14 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
             if best[at].last + 1 == best[at + 1].first
         ]
         nearby += [best[:at] + best[at + 1 :] for at in range(len(best))]
-        better = min(nearby[: MOST_TRIED - len(known)], key=evaluated, default=best)
+        better = min(nearby[: MAX_TRIED - len(known)], key=evaluated, default=best)
         if evaluated(better) >= evaluated(best):
             break
         best = better
     return best
 
 
-MOST_TRIED = 120
+MAX_TRIED = 120
 """Most candidates replayed for ``best``."""
 
 

@@ -19,7 +19,7 @@ NEW, SAME, VIEW, NONE = "new", "same", "view", "none"
 """Gradients of an input: a new tensor, the incoming gradient itself, a view of it, or none at all."""
 
 
-class Value(NamedTuple):
+class Tensor(NamedTuple):
     """A tensor of the forward pass: its bytes, the row that made it, and whether a gradient reaches it."""
 
     size: Size
@@ -57,7 +57,7 @@ class Operation(NamedTuple):
         return bool(self.keeps or self.keeps_output or self.extras)
 
 
-class Parameter(NamedTuple):
+class ParameterTensor(NamedTuple):
     """A parameter array: its bytes, its row, whether it is learned, and its elements."""
 
     size: int
@@ -91,9 +91,9 @@ class Tape(NamedTuple):
     operation (images, targets); ``results`` and ``loss`` live until the end.
     """
 
-    values: tuple[Value, ...]
+    values: tuple[Tensor, ...]
     operations: tuple[Operation, ...]
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[ParameterTensor, ...]
     buffers: tuple[int, ...]
     sources: tuple[int, ...]
     results: tuple[int, ...]

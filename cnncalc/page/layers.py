@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.views.layer_table import Row
 
-MOST_ROWS = 5_000
+MAX_ROWS = 5_000
 """The most rows of the table."""
 
-DEEPEST = 6
+MAX_INDENT = 6
 """The deepest level of indentation."""
 
 COLUMNS = (
@@ -99,9 +99,9 @@ def layer_table(report: Report, units: str) -> str:
     more = "<td></td>" if has_remarks else ""
     layers = plural(len(report.layers), "layer")
     which = f"The {layers} of {report.name} in execution order."
-    if len(lines) == MOST_ROWS:
+    if len(lines) == MAX_ROWS:
         which = (
-            f"The first {MOST_ROWS:,} rows of the table of {report.name}. The totals are those of all its {layers}; "
+            f"The first {MAX_ROWS:,} rows of the table of {report.name}. The totals are those of all its {layers}; "
             "cnncalc table prints all rows."
         )
     caption = (
@@ -120,7 +120,7 @@ def layer_table(report: Report, units: str) -> str:
 
 def _add_rows(block: Block, level: int, lines: list[str], units: str, *, has_remarks: bool) -> None:
     for part in block.parts:
-        if len(lines) >= MOST_ROWS:
+        if len(lines) >= MAX_ROWS:
             return
         if not isinstance(part, Block):
             lines.append(_line(row_of(part.name, part.label, (part,)), level, units, has_remarks=has_remarks))
@@ -138,7 +138,7 @@ def _line(row: Row, level: int, units: str, *, has_remarks: bool) -> str:
     block, dot, own = row.name.rpartition(".")
     prefix = f'<span class="in">{text(block)}.</span>' if dot else ""
     kind = "block " if layer is None else ""
-    attributes = f'class="{kind}l{min(level, DEEPEST)}" ' if kind or level else ""
+    attributes = f'class="{kind}l{min(level, MAX_INDENT)}" ' if kind or level else ""
     height, width, depth = row.last.output
     parts = [
         f'<tr {attributes}data-l="{level}"><td class="n">{row.members[0].index if layer else ""}</td>'

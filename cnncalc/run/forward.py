@@ -9,7 +9,7 @@ import numpy as np
 
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.records import NamedTuple
-from cnncalc.run.meter import Meter
+from cnncalc.run.meter import MeteredNumpy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -85,7 +85,7 @@ def run(
     runs = [row for row in report.layers if training_only or not row.training_only]
     readers = Counter(source for row in runs for source in row.sources)
     kept = {row.index for row in runs if not readers[row.index] or (keep and keep(row.name))}
-    meter = Meter(np)
+    meter = MeteredNumpy(np)
     arrays: dict[int, Any] = {}
     measured: list[LayerMeasurement | None] = [None] * len(report.layers)
     for row in runs:
@@ -121,7 +121,7 @@ def release(arrays: dict[int, Any], readers: Counter[int], row: LayerReport, kep
 
 
 def _forward(
-    row: LayerReport, meter: Meter, inputs: list[Any], parameters: Mapping[str, Any]
+    row: LayerReport, meter: MeteredNumpy, inputs: list[Any], parameters: Mapping[str, Any]
 ) -> tuple[Any, LayerMeasurement]:
     """The output of a layer, in the memory of its input where the report says so, and its measurement."""
     arrays = parameters

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from cnncalc.layers.base import Layer
     from cnncalc.run.forward import Measurement
 
-MOST_ELEMENTS = 100_000_000
+MAX_ELEMENTS = 100_000_000
 """Layers for which more numbers would have to be computed are not checked, nor are later layers."""
 
-MOST_WORK = 3_000_000_000
+MAX_WORK = 3_000_000_000
 """Most numbers computed for a net, approximately; later layers are not checked."""
 
-MOST_PIXELS = 2048
+MAX_PIXELS = 2048
 """Inputs with more rows or columns are not checked."""
 
 STRIP = 24
@@ -77,7 +77,7 @@ def measure_field(
         if progress is not None:
             progress(row.index, row.name)
         found: tuple[Any, Any] | None = None
-        if shape is not None and max(image) <= MOST_PIXELS:
+        if shape is not None and max(image) <= MAX_PIXELS:
             before = [reaching.get(source) for source in row.sources]
             found = _propagate(row, before, measurement, probes) if before else _own_pixels(shape, image)
         reaching[row.index] = found
@@ -133,7 +133,7 @@ class Probes:
     """Measurements of layers, cached by layer and volumes, and the work that is left."""
 
     def __init__(self) -> None:
-        self.left = MOST_WORK
+        self.left = MAX_WORK
         self.known: dict[Any, tuple[Any, Any] | None] = {}
 
     def of(self, layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, Any] | None:
@@ -184,7 +184,7 @@ def _probe_side(layer: Layer, volumes: tuple[Volume, ...], number: int, side: in
     """The marks along one side; None where that costs too much or the output is empty."""
     size = volumes[number][side]
     each = sum(x.elements for x in volumes)
-    if size * each > MOST_ELEMENTS:
+    if size * each > MAX_ELEMENTS:
         return None
     random = np.random.default_rng(0)
     arrays = layer.parameters(*volumes) + layer.buffers(*volumes)

@@ -44,7 +44,7 @@ def nets_document(reports: Sequence[Report], *, notation: Notation = USUAL) -> D
                 word(_input(report)),
                 Cell(notation.full(len(report.layers)), len(report.layers)),
                 Cell(notation.full(totals.parameters), totals.parameters),
-                Cell(notation.brief(totals.macs), totals.macs),
+                Cell(notation.short(totals.macs), totals.macs),
                 Cell(notation.size(totals.activation_bytes), totals.activation_bytes),
                 Cell(report.source or "", report.source or "", ""),
             )

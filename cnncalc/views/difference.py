@@ -12,7 +12,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.units import plural, signed_percent
 
 if TYPE_CHECKING:
-    from cnncalc.analysis.difference import Change, Difference, LayerDifference, Quantity
+    from cnncalc.analysis.difference import Difference, LayerChange, LayerDifference, Quantity
     from cnncalc.analysis.report import LayerReport
     from cnncalc.memory.report import Options
 
@@ -154,7 +154,7 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else shown(value)
 
 
-def change_text(change: Change) -> str:
+def change_text(change: LayerChange) -> str:
     """``filters 64 -> 128``"""
     return f"{change.key} {_value(change.before)} -> {_value(change.after)}"
 
@@ -250,7 +250,7 @@ def _signed(text: str, change: int) -> str:
 
 def _change_cell(change: int, notation: Notation) -> Cell:
     """A cell with the change of a count."""
-    return Cell(_signed(notation.brief(change), change), change)
+    return Cell(_signed(notation.short(change), change), change)
 
 
 def _cells(layer: LayerDifference, notation: Notation) -> tuple[Cell, ...]:

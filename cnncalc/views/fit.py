@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import USUAL, Notation
-from cnncalc.memory.fit import LARGEST_BATCH
+from cnncalc.memory.fit import MAX_BATCH
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def fit_document(
         Cell("unchanged", "unchanged"),
         Cell(size(fit.training.peak_at_batch), fit.training.peak_at_batch),
         Cell(f"{fit.training.largest_batch:,}", fit.training.largest_batch),
-        Cell(notation.brief(fit.macs), fit.macs),
+        Cell(notation.short(fit.macs), fit.macs),
         Cell(*_yes(fit.training.peak_at_batch <= fit.room)),
     )
     rows = [now]
@@ -51,7 +51,7 @@ def fit_document(
                 Cell(advice.what, advice.what),
                 Cell(size(advice.peak_bytes), advice.peak_bytes),
                 Cell(f"{advice.largest_batch:,}", advice.largest_batch),
-                Cell(notation.brief(advice.macs), advice.macs),
+                Cell(notation.short(advice.macs), advice.macs),
                 Cell(*_yes(advice.fits)),
             )
         )
@@ -77,7 +77,7 @@ def _yes(fits: bool) -> tuple[str, bool]:
 def _verdict(part: Fit, room: int, notation: Notation) -> str:
     if part.largest_batch:
         images = plural(part.largest_batch, "image")
-        if part.largest_batch >= LARGEST_BATCH:
+        if part.largest_batch >= MAX_BATCH:
             return f"at least {images} (the search limit), peak {notation.size(part.peak_bytes)}"
         return f"at most {images}, peak {notation.size(part.peak_bytes)}"
     missing = notation.size(part.peak_bytes - room)

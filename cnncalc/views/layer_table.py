@@ -153,12 +153,12 @@ CELLS: Mapping[str, tuple[str, bool, Callable[[Row, Notation], Cell]]] = {
     "in_place": ("in place", False, lambda row, notation: _flag(row, lambda member: member.in_place)),
     "weights": ("weights", False, lambda row, notation: _arithmetic("weights", row, row.weights, notation)),
     "biases": (
-        "biases", True, lambda row, notation: _arithmetic("biases", row, row.biases, notation)._replace(brief="")
+        "biases", True, lambda row, notation: _arithmetic("biases", row, row.biases, notation)._replace(short="")
     ),
     "parameters": ("parameters", True, lambda row, notation: _count_cell(row.parameters, notation)),
     "trainable": ("trainable", True, lambda row, notation: _count_cell(row.trainable, notation)),
     "buffers": ("buffers", True, lambda row, notation: _arithmetic("buffers", row, row.buffers, notation)),
-    "macs": ("MACs", True, lambda row, notation: Cell(notation.brief(row.macs), row.macs)),
+    "macs": ("MACs", True, lambda row, notation: Cell(notation.short(row.macs), row.macs)),
     "receptive_field": ("receptive field", True, lambda row, notation: _size(row.last.receptive_field)),
     "remarks": ("remarks", False, lambda row, notation: word(remarks_of(row))),
 }  # fmt: skip
@@ -171,7 +171,7 @@ BARS: Mapping[str, tuple[str, Callable[[Row], int]]] = {
 }
 """The columns that draw shares of a total as bars: title, and the count of a row."""
 
-BRIEF = {"receptive_field": "field"}
+SHORT_TITLES = {"receptive_field": "field"}
 """Shorter titles for narrow terminals."""
 
 USUAL = ("layer", "label", "volume", "memory", "bytes", "weights", "biases", "macs", "receptive_field")
@@ -216,7 +216,7 @@ def table_of(rows: Sequence[Row], keys: Sequence[str], notation: Notation) -> Ta
     makers = [CELLS[key] if key in CELLS else (BARS[key][0], False, _bars(key, rows)) for key in keys]
     columns = tuple(
         [
-            Column(key, t, right, BRIEF.get(key, ""), key in BARS)
+            Column(key, t, right, SHORT_TITLES.get(key, ""), key in BARS)
             for key, (t, right, _) in zip(keys, makers, strict=True)
         ]
     )

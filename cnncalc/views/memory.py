@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnncalc.memory.report import Breakdown, MemoryReport
     from cnncalc.memory.tape import Operation, Tape
 
-MOST_LAYERS = 8
+MAX_LAYERS = 8
 """The number of largest layers that are shown."""
 
 CLASSES = {
@@ -87,7 +87,7 @@ def memory_document(
         closing.append(Paragraph("checkpointed", (names, f"recomputed MACs: {again} of a forward pass")))
     largest = largest_of(memory, depth)
     if largest:
-        lines = [f"{name}: {size(count)}" for name, count in largest[:MOST_LAYERS]]
+        lines = [f"{name}: {size(count)}" for name, count in largest[:MAX_LAYERS]]
         closing.append(Paragraph("largest layers", tuple(lines)))
     closing.append(_notes(memory, notation))
     closing.append(_ranges(memory, notation))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cnncalc.run.compare import Verification
     from cnncalc.run.verify_training import TrainingVerification
 
-MOST_SHOWN = 40
+MAX_SHOWN = 40
 """Disagreements that are shown; the others are counted (JSON has all)."""
 
 WORDS = {
@@ -60,7 +60,7 @@ def verification_document(verification: Verification, units: str = "iec") -> Doc
         lines = [
             f"{wrong.layer}: {WORDS.get(wrong.quantity, wrong.quantity)}: "
             f"expected {wrong.expected}, measured {wrong.measured}"
-            for wrong in run.disagreements[:MOST_SHOWN]
+            for wrong in run.disagreements[:MAX_SHOWN]
         ]
         left = len(run.disagreements) - len(lines)
         lines += [f"... and {left} more"] if left else []
@@ -146,7 +146,7 @@ def training_document(verification: TrainingVerification, units: str = "iec") ->
         lines = [
             f"{name} ({wrong.quantity}): computed {wrong.expected:,}, measured {wrong.measured:,} "
             f"({wrong.measured - wrong.expected:+,})"
-            for name, wrong in run.wrong[:MOST_SHOWN]
+            for name, wrong in run.wrong[:MAX_SHOWN]
         ]
         left = len(run.wrong) - len(lines)
         lines += [f"... and {left} more"] if left else []

@@ -10,7 +10,7 @@ from cnncalc.checks.budget import Budget, from_calls, from_python, merged, read_
 from cnncalc.checks.configuration import Configurations
 from cnncalc.checks.measure import KEYS, Meter
 from cnncalc.errors import DesignError
-from cnncalc.language.yaml_tree import Document, Mapping, raw_value
+from cnncalc.language.yaml_tree import Mapping, YamlDocument, raw_value
 from cnncalc.source import Source
 from tests.checks.projects import PARAMETERS, TINY, written
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def in_file(text: str) -> Budget:
     """The budget of an architecture file that holds nothing else."""
-    root = Document(Source("net.yaml", text)).read()
+    root = YamlDocument(Source("net.yaml", text)).read()
     assert isinstance(root, Mapping)
     node = root.get("budget")
     assert node is not None

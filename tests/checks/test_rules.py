@@ -505,7 +505,7 @@ def test_a_long_file_costs_a_bounded_number_of_nets(monkeypatch: pytest.MonkeyPa
     report = cnncalc.analyze(str(file))
 
     assert len(run_rules(report, file="x")) == 30
-    monkeypatch.setattr(base, "MOST_WORK", 4 * len(report.layers))
+    monkeypatch.setattr(base, "MAX_WORK", 4 * len(report.layers))
     found = run_rules(report, file="x")
 
     assert len(found) == 4

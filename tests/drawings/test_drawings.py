@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import cnncalc
 from cnncalc.analysis.report import account
-from cnncalc.drawings import KINDS, NARROWEST, WIDEST, draw
+from cnncalc.drawings import KINDS, MAX_WIDTH, MIN_WIDTH, draw
 from cnncalc.drawings.graph_layout import page_of
 from cnncalc.drawings.metrics import ASCENT, DESCENT, cut, width_of, wrapped
 from cnncalc.drawings.palette import DARK, FONTS, LIGHT, RULES
@@ -777,7 +777,7 @@ def test_long_names_are_cut_and_told_by_the_tool_tip() -> None:
 
 
 @given(
-    seed=seeds, width=st.integers(NARROWEST, 1700), items=st.integers(1, 20), depth=st.sampled_from([None, None, 1, 2])
+    seed=seeds, width=st.integers(MIN_WIDTH, 1700), items=st.integers(1, 20), depth=st.sampled_from([None, None, 1, 2])
 )
 @examples(60)
 def test_any_net_can_be_drawn(seed: int, width: int, items: int, depth: int | None) -> None:
@@ -846,7 +846,7 @@ def test_an_unknown_kind_is_answered_with_the_nearest() -> None:
         draw(report_of("lenet5"), "volume")
 
 
-@pytest.mark.parametrize("width", [0, NARROWEST - 1, WIDEST + 1])
+@pytest.mark.parametrize("width", [0, MIN_WIDTH - 1, MAX_WIDTH + 1])
 def test_a_width_that_cannot_be_drawn_is_refused_with_its_limits(width: int) -> None:
     with pytest.raises(ValueProblem, match=f"320 to 10,000 pixels wide, not {width:,}"):
         draw(report_of("lenet5"), "cost", width=width)
@@ -857,10 +857,10 @@ def test_a_width_that_cannot_be_drawn_is_refused_with_its_limits(width: int) -> 
 
 def test_a_text_is_cut_where_the_room_ends() -> None:
     assert cut("convolution", 10, 1000) == "convolution"
-    brief = cut("convolution", 10, 40)
-    assert brief.endswith("\u2026")
-    assert "convolution".startswith(brief[:-1])
-    assert width_of(brief, 10) <= 40
+    shortened = cut("convolution", 10, 40)
+    assert shortened.endswith("\u2026")
+    assert "convolution".startswith(shortened[:-1])
+    assert width_of(shortened, 10) <= 40
     assert cut("convolution", 10, 3) == ""
 
 

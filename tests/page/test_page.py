@@ -170,7 +170,7 @@ def test_the_row_of_a_block_sums_what_is_in_it() -> None:
 
 
 def test_a_long_table_has_its_first_rows_and_the_totals_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layers, "MOST_ROWS", 7)
+    monkeypatch.setattr(layers, "MAX_ROWS", 7)
     root = tree("<!DOCTYPE html><title>x</title>" + layers.layer_table(cnncalc.analyze("vgg16"), "iec"))
 
     assert [text_of(line[1]) for line in next(root.iter("tbody"))] == [

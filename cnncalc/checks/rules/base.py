@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 
-MOST_WORK = 20_000
+MAX_WORK = 20_000
 """Most layers that one rule recomputes; each advice recomputes the whole net."""
 
 
@@ -51,9 +51,9 @@ class Rule:
         return self.findings(report, self.sites(report))
 
     def findings(self, report: Report, sites: Iterable[Site]) -> Iterator[Finding]:
-        """One finding for each place in the text; beyond MOST_WORK, further places are reported with the last one."""
+        """One finding for each place in the text; beyond MAX_WORK, further places are reported with the last one."""
         places: dict[tuple[object, ...], list[Site]] = {}
-        most = max(1, MOST_WORK // len(report.layers))
+        most = max(1, MAX_WORK // len(report.layers))
         for site in sites:
             span = site.row.span
             place: tuple[object, ...] = (site.row.index,) if span is None else (id(span.source), span.start, span.end)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.checks.budget import brief
+from cnncalc.checks.budget import short_value
 from cnncalc.formats.document import listing
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
@@ -72,7 +72,7 @@ def details_of(finding: Finding, units: str) -> tuple[str, ...]:
     if advice is not None:
         text = f"try: {advice.what}"
         if advice.value is not None:
-            text += f": {brief(advice.value, finding.unit, units)}"
+            text += f": {short_value(advice.value, finding.unit, units)}"
             if finding.limit is None and finding.key is not None:
                 text += f" {UNITS_OF.get(finding.key, finding.key)}"
             if finding.limit is not None:
@@ -183,7 +183,7 @@ def limit_text(one: LimitResult, units: str) -> str:
     """``max 7.000M``, ``max +5% (7.350M)``."""
     if one.limit is None:
         return f"{one.bound} {one.written}"
-    value = brief(one.limit, one.measure.unit, units)
+    value = short_value(one.limit, one.measure.unit, units)
     return f"{one.bound} {one.written} ({value})" if one.written.endswith("%") else f"{one.bound} {one.written}"
 
 

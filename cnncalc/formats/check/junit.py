@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cnncalc.checks.budget import brief
+from cnncalc.checks.budget import short_value
 from cnncalc.formats.check.annotations import NO_BASE, NO_BUDGET, annotations_of, limit_text
 from cnncalc.source import visible
 
@@ -94,7 +94,7 @@ def _of_annotation(name: str, outcome: str, annotation: Annotation) -> _Test:
 
 
 def _of_limit(one: LimitResult, annotations: list[Annotation], result: CheckResult) -> _Test:
-    value = brief(one.actual, one.measure.unit, result.units)
+    value = short_value(one.actual, one.measure.unit, result.units)
     name = f"{one.measure.title} {one.bound}"  # without numbers, so that servers can track it
     text = f"{value}, {limit_text(one, result.units)}"
     if one.verdict == "no base":
