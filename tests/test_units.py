@@ -52,7 +52,8 @@ def test_bytes_are_called_equal_only_where_they_are(count: int, style: str) -> N
     value = Decimal(number) * step ** "BKMGTP".index(unit[0].upper())
 
     assert (sign == "=") == (value == count)
-    assert sign in "=~" and f"{number} {unit}" == format_bytes(count, style)
+    assert sign in "=~"
+    assert f"{number} {unit}" == format_bytes(count, style)
 
 
 @pytest.mark.parametrize(
