@@ -50,7 +50,7 @@
   }
 
   function short(count) {
-    if (count < 10000n) return grouped(count);
+    if (count < 10000n) return String(count);
     let unit = Math.min(Math.floor((String(count).length - 1) / 3), 4);
     let [rounded, decimals] = significant(count, 1000n ** BigInt(unit), 4);
     if (rounded >= 1000n * 10n ** BigInt(decimals) && unit < 4) {

@@ -242,7 +242,7 @@ def test_shared_frozen_and_training_only_layers_are_said() -> None:
     rows = [re.sub("  +", "  ", line) for line in text.splitlines()]
     assert "fc1  FC-60  [1x1x60]  60  240 B  60*60 = 3,600  60  3,600  1x1  frozen" in rows
     assert (
-        "fc2  FC-60  [1x1x60]  60  240 B  shared  shared  3600  1x1  frozen, training only, parameters of fc1" in rows
+        "fc2  FC-60  [1x1x60]  60  240 B  shared  shared  3,600  1x1  frozen, training only, parameters of fc1" in rows
     )
     assert "TOTAL params  3,660 = 3,600 weights + 60 biases" in rows
     assert "  0 are trainable, 3,660 frozen" in rows
