@@ -81,7 +81,7 @@ def _verdict(part: Fit, room: int, notation: Notation) -> str:
             return f"at least {images} (the search limit), peak {notation.size(part.peak_bytes)}"
         return f"at most {images}, peak {notation.size(part.peak_bytes)}"
     missing = notation.size(part.peak_bytes - room)
-    return f"not one image fits: peak {notation.size(part.peak_bytes)}, {missing} too much"
+    return f"one image does not fit: peak {notation.size(part.peak_bytes)}, {missing} too much"
 
 
 def _data(fit: FitReport, device: Device | None, sharding: Sharding | None) -> dict[str, Any]:
