@@ -1,4 +1,4 @@
-"""The document of ``memory``: both peaks, what they consist of, and the CS231n estimate for comparison."""
+"""The document of ``memory``: both peaks by category, and the CS231n estimate for comparison."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ OVER = TINY + "budget:\n  parameters: 500K\n"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the program runs."""
+    """The working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

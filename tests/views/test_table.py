@@ -253,7 +253,7 @@ def test_shared_frozen_and_training_only_layers_are_marked() -> None:
 
 
 def test_the_totals_at_test_time() -> None:
-    """GoogLeNet's heads: 13,378,280 - 6,379,728 = 6,998,552 parameters are left at test time."""
+    """GoogLeNet's auxiliary heads: 13,378,280 - 6,379,728 = 6,998,552 parameters at test time."""
     text = write(document(cnncalc.analyze("googlenet-aux")), "text")
 
     assert "at test time  14 layers for training only: aux1.avgpool1, " in text
@@ -337,7 +337,7 @@ def test_a_net_without_pools_is_split_at_half_of_its_activations() -> None:
 
 
 def test_a_pool_in_a_branch_ends_no_block() -> None:
-    """Both pools can be passed by, so the rule of the half holds."""
+    """Branches bypass both pools, so the net is split at half of its activations."""
     fork = "[POOL2 | CONV3-8/2] -> CONCAT"
     report = cnncalc.analyze(f"INPUT 16x16x3 -> CONV3-8@a -> {fork} -> {fork} -> FC-3")
 
