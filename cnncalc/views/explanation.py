@@ -10,6 +10,7 @@ from cnncalc.layers.merge import Elementwise
 from cnncalc.layers.window import SIDES
 from cnncalc.units import bytes_per_element, equal_bytes, plural
 from cnncalc.views.layer_table import with_exact
+from cnncalc.volume import largest_plane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +128,7 @@ def field_steps(report: Report, row: LayerReport) -> list[str]:
         seen = ", ".join(f"{source.name} {_written(source.receptive_field)}" for source in before)
         steps.append(f"largest over the inputs: {seen}")
     stencils = row.layer.stencils(*row.input_volumes)
-    image = _image(report)
+    image = largest_plane(row.output for row in report.layers if row.layer.is_input)
     for side in (0, 1):
         if stencils is not None:
             steps.append(_field(row, before, side, stencils[side], image[side]))
@@ -151,11 +152,6 @@ def _field(row: LayerReport, before: list[LayerReport], side: int, stencil: Any,
         if not here.is_exact:
             text += ", an upper bound"
     return text + (f"; clipped to the input size {image}" if here.extent > image else "")
-
-
-def _image(report: Report) -> tuple[int, int]:
-    inputs = [row.output for row in report.layers if row.layer.is_input]
-    return max(x.height for x in inputs), max(x.width for x in inputs)
 
 
 def _written(sides: tuple[int, int]) -> str:
