@@ -112,6 +112,12 @@ class Graph(NamedTuple):
                 readers[source].append(index)
         return readers
 
+    def owner(self, index: int) -> int:
+        """The index of the node whose parameters a node uses: its own unless it shares those of another one."""
+        while (share := self.nodes[index].share) is not None:
+            index = share
+        return index
+
     def find(self, name: str) -> int:
         """The index of the node of that name; KeyError if there is none."""
         for index, node in enumerate(self.nodes):
