@@ -2,7 +2,8 @@
 
 A value of the language is a whole number, a decimal, a rational number that an expression gives, a list of values, or a
 word (``same``, ``yes``). A reader turns it into the one form that the layer computes with, or raises
-:class:`~cnncalc.errors.ValueProblem` with what it expected. ``write`` converts back, to the shortest equivalent value of the language.
+:class:`~cnncalc.errors.ValueProblem` with what it expected. ``write`` converts back, to the shortest equivalent value
+of the language.
 """
 
 from __future__ import annotations
