@@ -1,4 +1,4 @@
-"""From a report to a tape: the part shared by all frameworks. Subclasses lower single layers."""
+"""From a report to a tape: the part shared by all frameworks. Subclasses lower each layer."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class TapeBuilder:
         self.operations: list[Operation] = []
         self.parameters: list[ParameterTensor] = []
         self.buffers: list[int] = []
-        self.place: dict[int, int] = {}  # the value that a row gives
-        self.owned: dict[int, tuple[int, ...]] = {}  # the parameters of a row
-        self.held: list[Frame] = []  # by variables within a layer
+        self.place: dict[int, int] = {}  # the output value of each row
+        self.owned: dict[int, tuple[int, ...]] = {}  # the parameters of each row
+        self.held: list[Frame] = []  # values held by local variables
         # the layer that is being lowered
         self.row = report.layers[0]
         self.volumes = self.row.input_volumes
@@ -89,10 +89,7 @@ class TapeBuilder:
 
     def _own(self, row: LayerReport) -> None:
         """Registers the parameters of a row; a row that shares them uses those of their owner."""
-        nodes = self.report.graph.nodes
-        owner = row.index
-        while (share := nodes[owner].share) is not None:
-            owner = share
+        owner = self.report.graph.owner(row.index)
         if owner not in self.owned:
             self.owned[owner] = self._register(self.report.layers[owner])
         self.owned[row.index] = self.owned[owner]

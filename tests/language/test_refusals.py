@@ -652,7 +652,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> [CONV3-4 | ] -> ADD*2
   |                                   ^^
-  = hint: put fork and merge into '[ ]' and the '*' behind it
+  = hint: put the fork and the merge into '[ ]' and '*' after it
 """,
     ),
     (
@@ -663,7 +663,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> [CONV3-4 | ] -> ADD?
   |                                   ^
-  = hint: put fork and merge into '[ ]' and the '?' behind it
+  = hint: put the fork and the merge into '[ ]' and '?' after it
 """,
     ),
     (
@@ -723,7 +723,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> INPUT 8x8x4 -> RELU",
         "INPUT 8x8x4 -> RELU",
         """
-<text>:1:16: error[wrong-inputs]: INPUT begins the net or a branch; it takes no volume
+<text>:1:16: error[wrong-inputs]: INPUT begins the net or a branch; it takes no input
   |
 1 | INPUT 8x8x4 -> INPUT 8x8x4 -> RELU
   |                ^^^^^^^^^^^
@@ -733,7 +733,7 @@ PATTERNS = [
         "CONV3-4 -> RELU",
         "INPUT -> CONV3-4 -> RELU",
         """
-<text>:1:1: error[no-input]: no volume enters CONV3: a net begins with INPUT
+<text>:1:1: error[no-input]: CONV3 has no input: a net begins with INPUT
   |
 1 | CONV3-4 -> RELU
   | ^^^^^^^
@@ -906,7 +906,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4(pad=-1)",
         "INPUT 8x8x4 -> PAD(-1) -> CONV3-4",
         """
-<text>:1:24: error[negative-pad]: pad: a pad is 0 or more, found -1 (the layer PAD crops)
+<text>:1:24: error[negative-pad]: pad: a pad must be 0 or more, found -1; the layer PAD can crop
   |
 1 | INPUT 8x8x4 -> CONV3-4(pad=-1)
   |                        ^^^^^^
@@ -1373,7 +1373,7 @@ FILES = [
 3 |   - conv: {filters: 0, stride: 0, pad: -1}
   |                        ^^^^^^^^^
 
-<text>:3:35: error[negative-pad]: pad: a pad is 0 or more, found -1 (the layer PAD crops)
+<text>:3:35: error[negative-pad]: pad: a pad must be 0 or more, found -1; the layer PAD can crop
   |
 3 |   - conv: {filters: 0, stride: 0, pad: -1}
   |                                   ^^^^^^^
