@@ -26,7 +26,7 @@ from cnncalc.page import report_page
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST_MILLISECONDS = 200
+MAX_MILLISECONDS = 200
 
 
 def steps(net: str) -> Iterator[tuple[str, str]]:
@@ -66,7 +66,7 @@ def main() -> None:
             took.setdefault("all", []).append(before - start)
         gc.enable()
     for name, seconds in took.items():
-        limit = f"  at most {MOST_MILLISECONDS} ms" if (name, net) == ("all", "resnet152") else ""
+        limit = f"  at most {MAX_MILLISECONDS} ms" if (name, net) == ("all", "resnet152") else ""
         print(f"{name:20}{statistics.median(seconds) * 1000:8.1f} ms{limit}")
     print(f"{'size of the page':20}{len(page.encode()) / 1000:8.1f} kB")
 

@@ -29,7 +29,7 @@ CASES: dict[str, tuple[tuple[str, ...], bool, float | None]] = {
     "table vgg16 on a terminal": ((*CNNCALC, "table", "vgg16"), True, 7.5),
     "--help": ((*CNNCALC, "--help"), False, None),
 }
-MOST_MEMORY_MIB = 20
+MAX_MEMORY_MIB = 20
 
 
 def timed(arguments: tuple[str, ...], on_terminal: bool) -> tuple[float, float]:

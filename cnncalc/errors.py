@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from cnncalc.source import Span
 
-MOST_PROBLEMS = 20
+MAX_PROBLEMS = 20
 """Number of problems of one design that are shown in full; the others are counted."""
-LONGEST_MESSAGE = 1000
+MAX_MESSAGE_LENGTH = 1000
 """A longer message is cut, such as one that repeats a word of thousands of letters."""
-MOST_CANDIDATES = 2000
+MAX_CANDIDATES = 2000
 """Number of words that are searched for the nearest one."""
 
 
@@ -84,8 +84,8 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         """Place, severity, code and message; below them the excerpt of the text and the hint."""
         message = self.message
-        if len(message) > LONGEST_MESSAGE:
-            message = message[:LONGEST_MESSAGE] + "..."
+        if len(message) > MAX_MESSAGE_LENGTH:
+            message = message[:MAX_MESSAGE_LENGTH] + "..."
         text = f"{self.severity}[{self.code}]: {visible(message)}"
         margin = "  "
         span = self.span
@@ -100,15 +100,15 @@ class Problem(NamedTuple):
 class DesignError(CnncalcError):
     """One or more problems of a design that cannot be read or whose volumes do not fit together.
 
-    ``every`` holds all problems in the order of the text, ``problems`` the first :data:`MOST_PROBLEMS` of them,
-    ``count`` their number. ``partial`` is the graph as far as it could be read (None: not at all), so that its volumes
-    and its budget can be checked too.
+    ``every`` holds all problems in the order of the text, ``problems`` the first :data:`MAX_PROBLEMS` of them,
+    ``count`` their number. ``partial`` is the readable part of the graph (None: nothing), whose volumes and budget are
+    checked too.
     """
 
     def __init__(self, problems: Iterable[Problem], partial: Any = None) -> None:
         self.every: tuple[Problem, ...] = tuple(dict.fromkeys(problems))
         self.count = len(self.every)
-        self.problems: tuple[Problem, ...] = self.every[:MOST_PROBLEMS]
+        self.problems: tuple[Problem, ...] = self.every[:MAX_PROBLEMS]
         self.partial = partial
         super().__init__(self.problems[0].message if self.problems else "invalid design")
 
@@ -125,9 +125,9 @@ class NotADesign(DesignError):
 
 
 def listed(problems: Sequence[object]) -> str:
-    """The first :data:`MOST_PROBLEMS` problems, one paragraph each, and the number of the others."""
-    text = "\n\n".join([str(problem) for problem in problems[:MOST_PROBLEMS]])
-    left = len(problems) - MOST_PROBLEMS
+    """The first :data:`MAX_PROBLEMS` problems, one paragraph each, and the number of the others."""
+    text = "\n\n".join([str(problem) for problem in problems[:MAX_PROBLEMS]])
+    left = len(problems) - MAX_PROBLEMS
     return text + (f"\n\n... and {left:,} more problem{'s' if left > 1 else ''}" if left > 0 else "")
 
 
@@ -141,7 +141,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     import difflib
     from itertools import islice
 
-    candidates = {name.casefold()[:60]: name for name in islice(known, MOST_CANDIDATES)}
+    candidates = {name.casefold()[:60]: name for name in islice(known, MAX_CANDIDATES)}
     found = difflib.get_close_matches(word.casefold()[:60], candidates, n=1, cutoff=0.6)
     return candidates[found[0]] if found else None
 

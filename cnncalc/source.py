@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnncalc.records import NamedTuple
 
-WIDEST_EXCERPT = 160
+MAX_EXCERPT_WIDTH = 160
 """A longer line is shown in part, around the caret."""
 
 
@@ -126,10 +126,10 @@ def excerpt(span: Span) -> str:
     start = column - 1
     length = max(1, min(span.end - span.start, len(line) - start))
     before, marked, after = line[:start], line[start : start + length], line[start + length :]
-    if len(line) > WIDEST_EXCERPT:
-        if len(marked) > WIDEST_EXCERPT // 2:
-            marked, after = marked[: WIDEST_EXCERPT // 2], "..."
-        room = (WIDEST_EXCERPT - len(marked)) // 2
+    if len(line) > MAX_EXCERPT_WIDTH:
+        if len(marked) > MAX_EXCERPT_WIDTH // 2:
+            marked, after = marked[: MAX_EXCERPT_WIDTH // 2], "..."
+        room = (MAX_EXCERPT_WIDTH - len(marked)) // 2
         before = "..." + before[-room:] if len(before) > room else before
         after = after[:room] + "..." if len(after) > room + 3 else after
     before, marked, after = (visible(part.replace("\t", " ")) for part in (before, marked, after))

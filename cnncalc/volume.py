@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import TypeAlias
 
 
 class Volume(NamedTuple):
@@ -33,3 +39,16 @@ class Volume(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.height}x{self.width}x{self.depth}]"
+
+
+def largest_plane(volumes: Iterable[Sequence[int]]) -> tuple[int, int]:
+    """The largest height and the largest width of the volumes; (1, 1) if there are none."""
+    heights, widths = [1], [1]
+    for height, width, *_ in volumes:
+        heights.append(height)
+        widths.append(width)
+    return max(heights), max(widths)
+
+
+Volumes: TypeAlias = "tuple[Volume, ...]"
+"""The input volumes of a layer, in order."""

@@ -1,6 +1,6 @@
 """The longest common subsequence of two sequences, with integers as bit sets.
 
-The common prefix and suffix are matched first. Exact up to :data:`MOST_BITS` pairs of remaining items; longer sequences
+The common prefix and suffix are matched first. Exact up to :data:`MAX_BITS` pairs of remaining items; longer sequences
 are cut into windows, so time and memory stay bounded.
 """
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 Pairs = list[tuple[int, int]]
 """Pairs of matching positions; both ascend."""
 
-MOST_BITS = 400_000_000
-"""Most pairs compared at once: 20,000 x 20,000, which takes 50 MB."""
+MAX_BITS = 400_000_000
+"""Maximum number of pairs compared at once: 20,000 x 20,000, which takes 50 MB."""
 
 
 def common(before: Sequence[Hashable], after: Sequence[Hashable]) -> Pairs:
@@ -39,7 +39,7 @@ def common(before: Sequence[Hashable], after: Sequence[Hashable]) -> Pairs:
 def _windows(high: int, wide: int) -> Iterator[tuple[int, int, int, int]]:
     """Both sequences cut into windows that are small enough."""
     parts = 1
-    while (high // parts + 1) * (wide // parts + 1) > MOST_BITS:
+    while (high // parts + 1) * (wide // parts + 1) > MAX_BITS:
         parts += 1
     for part in range(parts):
         yield high * part // parts, high * (part + 1) // parts, wide * part // parts, wide * (part + 1) // parts

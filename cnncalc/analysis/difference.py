@@ -23,7 +23,7 @@ STATUSES = ("added", "removed", "changed", "renamed", "affected", "same")
 """The states of a layer: ``affected`` ones are unchanged themselves, but their volumes or counts changed."""
 
 
-class Change(NamedTuple):
+class LayerChange(NamedTuple):
     """A changed key of a layer: both values in the language, or the note of its default if it is None."""
 
     key: str
@@ -37,7 +37,7 @@ class LayerDifference(NamedTuple):
     status: str
     before: LayerReport | None
     after: LayerReport | None
-    changes: tuple[Change, ...] = ()
+    changes: tuple[LayerChange, ...] = ()
 
     def change(self, count: str) -> int:
         """The change of a count of the layer (``parameters``, ``macs``, ...); a missing layer counts 0.
@@ -95,12 +95,12 @@ class Difference(NamedTuple):
         return not self.different and not any(quantity.change for quantity in self.quantities)
 
     def count(self, status: str) -> int:
-        """How many layers are of a status."""
+        """The number of layers with a status."""
         return sum([layer.status == status for layer in self.layers])
 
     @property
     def renumbered(self) -> int:
-        """How many layers differ only in a number of their name."""
+        """The number of layers that differ only in a number of their name."""
         same = [layer for layer in self.layers if layer.status in ("affected", "same")]
         return sum([layer.before.name != layer.after.name for layer in same if layer.before and layer.after])
 
@@ -260,7 +260,7 @@ class _Comparison:
             status = "same"
         return LayerDifference(status, before, after, tuple(changes))
 
-    def _graph(self, before: LayerReport, after: LayerReport) -> list[Change]:
+    def _graph(self, before: LayerReport, after: LayerReport) -> list[LayerChange]:
         """Changes of inputs and of training."""
         found = []
         old = [self._partner(self.old_origins[source]) for source in before.sources]
@@ -268,14 +268,14 @@ class _Comparison:
         if before.layer.is_commutative:
             old, new = sorted(old, key=_known), sorted(new, key=_known)
         if old != new:
-            found.append(Change("inputs", list(before.inputs), list(after.inputs)))
+            found.append(LayerChange("inputs", list(before.inputs), list(after.inputs)))
         owner = None if before.shared_with is None else self._partner(self.old_places[before.shared_with])
         if owner != (None if after.shared_with is None else self.new_places[after.shared_with]):
-            found.append(Change("share", before.shared_with or "none", after.shared_with or "none"))
+            found.append(LayerChange("share", before.shared_with or "none", after.shared_with or "none"))
         old_node, new_node = self.before.graph.nodes[before.index], self.after.graph.nodes[after.index]
         for key in ("trainable", "training_only"):
             if getattr(old_node, key) != getattr(new_node, key):
-                found.append(Change(key, getattr(old_node, key), getattr(new_node, key)))
+                found.append(LayerChange(key, getattr(old_node, key), getattr(new_node, key)))
         return found
 
     def _partner(self, place: int) -> int | None:
@@ -299,12 +299,12 @@ def _origins(rows: Sequence[LayerReport], paired: set[int]) -> list[int]:
     return origins
 
 
-def _keys(before: LayerReport, after: LayerReport) -> list[Change]:
+def _keys(before: LayerReport, after: LayerReport) -> list[LayerChange]:
     """The keys with different values; for different kinds, the kind and the common keys."""
     found = []
     old, new = before.layer, after.layer
     if before.kind != after.kind:
-        found.append(Change("kind", before.kind, after.kind))
+        found.append(LayerChange("kind", before.kind, after.kind))
     for name, item in new.keys.items():
         was = old.keys.get(name)
         if was is None:
@@ -312,7 +312,7 @@ def _keys(before: LayerReport, after: LayerReport) -> list[Change]:
         first, second = getattr(old, was.attribute), getattr(new, item.attribute)
         if first != second:
             found.append(
-                Change(
+                LayerChange(
                     name,
                     was.note if first is None else was.reader.write(first),
                     item.note if second is None else item.reader.write(second),

@@ -70,9 +70,9 @@ def with_volume_problems(error: DesignError) -> DesignError:
     return error
 
 
-LARGEST_TRIED = 4096
-"""The largest input side that is tried for the hint; nets of more than MOST_NODES get none."""
-MOST_NODES = 3000
+MAX_TRIED_SIZE = 4096
+"""The largest input side that is tried for the hint; nets of more than MAX_NODES get none."""
+MAX_NODES = 3000
 
 
 def depth_last(volume: Volume) -> Volume | None:
@@ -90,7 +90,7 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     """
     places = [index for index, node in enumerate(graph.nodes) if node.is_input]
     layer = graph.nodes[places[0]].layer if len(places) == 1 else None
-    if not isinstance(layer, Input) or len(graph.nodes) > MOST_NODES:
+    if not isinstance(layer, Input) or len(graph.nodes) > MAX_NODES:
         return problems
     height, width, depth = layer.size
 
@@ -120,7 +120,7 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     high = max(height, width, 2)
     while not works(high):
         low, high = high, high * 2
-        if high > LARGEST_TRIED:
+        if high > MAX_TRIED_SIZE:
             return problems
     while high - low > 1:
         middle = (low + high) // 2

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 Change: TypeAlias = "tuple[str, Report | None]"
 """What is changed, and the net with it; None if that is not a valid net."""
 
-MOST_DILATED = 12
+MAX_DILATED = 12
 """Number of last convolutions that are tried with dilation."""
 
 
 def advise(meter: Meter, measure: Measure, bound: str, limit: int) -> Advice | None:
-    """The first change that meets the limit, else the one closest to it; None if nothing helps."""
+    """The first change that meets the limit, else the one that comes closest; None if none helps."""
     report = meter.report
     actual = meter.value(measure)
     is_max = bound != "min"
@@ -179,7 +179,7 @@ def _dilated(report: Report, measure: Measure) -> Iterator[tuple[str, int]]:
         and row.layer.pad is None
         and not row.training_only
     ]
-    for row, layer in reversed(fitting[-MOST_DILATED:]):
+    for row, layer in reversed(fitting[-MAX_DILATED:]):
         changed = rewritten(report, {row.index: (layer,)})
         if changed is not None and changed.layers[row.index].output == row.output:
             yield f"dilation 2 in {row.name}", Meter(changed).value(measure)

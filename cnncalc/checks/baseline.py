@@ -61,11 +61,11 @@ class Revision(Base):
             return account(load_bytes(f"{self.name}:{file}", content, self.settings))
         except CnncalcError as error:
             first = error.problems[0].message if isinstance(error, DesignError) else str(error)
-            raise NoBase(f"{file} cannot be read as it is in {self.name}: {first}") from None
+            raise NoBase(f"{file} is invalid in {self.name}: {first}") from None
 
 
 BASELINE_SCHEMA = 1
-MOST_BASELINE = 8 * 1024 * 1024
+MAX_BASELINE_BYTES = 8 * 1024 * 1024
 """Most bytes of a baseline."""
 
 
@@ -81,7 +81,7 @@ class Baseline(Base):
     def value(self, file: str, measure: Measure) -> int:
         known = self.values.get(recorded_name(file, self.path, self.folder))
         if known is None:
-            raise NoBase(f"{file} is new: {self.name} does not have it")
+            raise NoBase(f"{file} does not exist in {self.name}")
         if measure.identity not in known:
             raise NoBase(f"{self.name} has no {measure.identity} of {file}; record it again")
         return known[measure.identity]
@@ -115,7 +115,7 @@ def _read(path: str, shown: str) -> dict[str, dict[str, int]]:
         return found
 
     try:
-        data = json.loads(read_text(path, MOST_BASELINE, what="a baseline"), object_pairs_hook=once)
+        data = json.loads(read_text(path, MAX_BASELINE_BYTES, what="a baseline"), object_pairs_hook=once)
     except DesignError as error:
         if error.problems[0].code == "unreadable-base":
             raise

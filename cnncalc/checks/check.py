@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from cnncalc.analysis.report import account
 from cnncalc.checks.advice import advise
 from cnncalc.checks.baseline import Baseline, Recorded, Revision, recorded_name
-from cnncalc.checks.budget import Budget, brief, in_full, merged, read_budget
+from cnncalc.checks.budget import Budget, in_full, merged, read_budget, short_value
 from cnncalc.checks.configuration import NO_CONFIGURATION, Configuration, Configurations, shown_path
 from cnncalc.checks.findings import Finding
 from cnncalc.checks.loading import load
@@ -37,7 +37,7 @@ T = TypeVar("T")
 PASSED, WARNED, BROKEN, UNKNOWN = "pass", "warning", "error", "no base"
 """The verdict on a limit."""
 
-MOST_LEFT_OUT = 20
+MAX_LEFT_OUT = 20
 """Number of files left out that are named in text."""
 
 
@@ -61,7 +61,7 @@ class LimitResult(NamedTuple):
 class FileResult(NamedTuple):
     """The result of one file.
 
-    ``problems`` are errors in the file, its budget or its configuration, and warnings about the design; ``notes`` say
+    ``problems`` are errors in the file, its budget or its configuration, and warnings about the design; ``notes`` state
     what could not be compared, and why. ``recorded`` are values for a baseline.
     """
 
@@ -97,7 +97,7 @@ class FileResult(NamedTuple):
         return any(one.verdict == UNKNOWN for one in self.checked)
 
     def code(self, *, strict: bool = False) -> int:
-        """0: ok; 1: a limit is violated (strict: or a warning, or nothing to check); 2: it cannot be checked."""
+        """0: ok; 1: a limit is violated (strict: or a warning, or no budget); 2: it cannot be checked."""
         if self.is_broken:
             return 2
         if self.errors:
@@ -118,16 +118,16 @@ class CheckResult(NamedTuple):
     def remarks(self) -> tuple[str, ...]:
         """What was left out and why."""
         lines = [f"{one.file}: left out: {one.why}" for one in self.left_out if not one.is_chosen]
-        if len(lines) > MOST_LEFT_OUT:
-            lines[MOST_LEFT_OUT:] = [f"and {len(lines) - MOST_LEFT_OUT:,} more left out"]
+        if len(lines) > MAX_LEFT_OUT:
+            lines[MAX_LEFT_OUT:] = [f"and {len(lines) - MAX_LEFT_OUT:,} more left out"]
         return (*lines, *self.excluded)
 
     @property
     def excluded(self) -> tuple[str, ...]:
         """What was excluded on purpose, in one line; nothing if there is none."""
         chosen = [f"{one.file} ({one.why})" for one in self.left_out if one.is_chosen]
-        if len(chosen) > MOST_LEFT_OUT:
-            chosen[MOST_LEFT_OUT:] = [f"{len(chosen) - MOST_LEFT_OUT:,} more"]
+        if len(chosen) > MAX_LEFT_OUT:
+            chosen[MAX_LEFT_OUT:] = [f"{len(chosen) - MAX_LEFT_OUT:,} more"]
         return (f"not searched: {', '.join(chosen)}",) if chosen else ()
 
     @property
@@ -345,7 +345,7 @@ class Checker:
         actual = meter.value(entry.measure)
         found = []
         for limit in entry.limits:
-            value = limit.amount.settle(limit.bound, base)
+            value = limit.amount.resolve(limit.bound, base)
             if value is None:
                 verdict = UNKNOWN
             elif (actual < value) if limit.bound == "min" else (actual > value):
@@ -362,12 +362,12 @@ class Checker:
         assert one.limit is not None
         units, unit = self.options.units, one.measure.unit
         over = abs(one.actual - one.limit)
-        by = brief(over, unit, units)
+        by = short_value(over, unit, units)
         if one.limit:
             by += f" ({percent(over, one.limit)})"
-        limit = brief(one.limit, unit, units)
+        limit = short_value(one.limit, unit, units)
         if one.written.endswith("%"):
-            limit += f" ({one.written} on {brief(one.base or 0, unit, units)})"
+            limit += f" ({one.written} on {short_value(one.base or 0, unit, units)})"
         where = {"max": "over the max", "warn": "over the warning level", "min": "under the min"}[one.bound]
         message = f"{one.measure.title}: {in_full(one.actual, unit, units)} is {where} of {limit} by {by}"
         return Finding(

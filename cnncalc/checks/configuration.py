@@ -25,7 +25,7 @@ CONFIGURATION_KEYS = ("budget", "base", "baseline", "files", "exclude", "select"
 """The keys of a configuration."""
 
 FILES = ("cnncalc.toml", "pyproject.toml")
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 """Most bytes of a configuration."""
 
 
@@ -51,7 +51,7 @@ class Configuration(NamedTuple):
 NO_CONFIGURATION = Configuration()
 
 
-class Place(NamedTuple):
+class KeyPlace(NamedTuple):
     """The offsets of a key and its value in a TOML text."""
 
     path: tuple[str, ...]
@@ -68,10 +68,10 @@ class _KeyScanner:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-        self.places: list[Place] = []
+        self.places: list[KeyPlace] = []
         self.too_deep: int | None = None
 
-    def scan(self) -> list[Place]:
+    def scan(self) -> list[KeyPlace]:
         """Every key of the text, in order."""
         prefix: tuple[str, ...] = ()
         while True:
@@ -88,7 +88,7 @@ class _KeyScanner:
                 if path is None:
                     return self.places
                 prefix = path
-                self.places.append(Place(prefix, start, self.at, start, self.at, True))
+                self.places.append(KeyPlace(prefix, start, self.at, start, self.at, True))
             elif not self._pair(prefix, 0):
                 return self.places
 
@@ -126,7 +126,7 @@ class _KeyScanner:
         self._blank()
         number = len(self.places)
         value_start = self.at
-        place = Place((*prefix, *path), start, end, value_start, value_start)
+        place = KeyPlace((*prefix, *path), start, end, value_start, value_start)
         self.places.append(place)
         if not self._value(place.path, depth + 1):
             return False
@@ -171,13 +171,13 @@ class _KeyScanner:
         return True
 
 
-class _Reader:
+class _ConfigurationReader:
     """Reads one configuration."""
 
     def __init__(self, source: Source, root: tuple[str, ...]) -> None:
         self.source = source
         self.root = root
-        self.places: dict[tuple[str, ...], Place] = {}
+        self.places: dict[tuple[str, ...], KeyPlace] = {}
         self.problems: list[Problem] = []
         scanner = _KeyScanner(source.text)
         for place in scanner.scan():
@@ -228,7 +228,7 @@ class _Reader:
         if data is None:
             return None
         if not isinstance(data, dict):
-            message = f"[{'.'.join(self.root)}] is a table"
+            message = f"expected [{'.'.join(self.root)}] to be a table"
             raise DesignError([Problem("wrong-type", message, self.key_span(self.root))])
         found = {key: self._value(key, value, folder) for key, value in data.items()}
         if self.problems:
@@ -304,28 +304,28 @@ class Configurations:
 
         The search ends at the root of the repository. A ``pyproject.toml`` without ``[tool.cnncalc]`` is skipped.
         """
-        passed: list[str] = []
+        visited: list[str] = []
         found: Configuration | DesignError = NO_CONFIGURATION
-        here = os.path.abspath(folder)
+        current = os.path.abspath(folder)
         while True:
-            known = self._known.get(here)
+            known = self._known.get(current)
             if known is not None:
                 found = known
                 break
-            passed.append(here)
+            visited.append(current)
             try:
-                mine = _in_folder(here, self.folder)
+                own = _in_folder(current, self.folder)
             except DesignError as error:
                 found = error
                 break
-            above = os.path.dirname(here)
-            if mine is not None:
-                found = mine
+            above = os.path.dirname(current)
+            if own is not None:
+                found = own
                 break
-            if above == here or is_there(os.path.join(here, ".git")):
+            if above == current or is_there(os.path.join(current, ".git")):
                 break
-            here = above
-        for place in passed:
+            current = above
+        for place in visited:
             self._known[place] = found
         if isinstance(found, DesignError):
             raise found
@@ -339,10 +339,10 @@ def _in_folder(folder: str, start: str) -> Configuration | None:
         if not is_there(path):
             continue
         shown = shown_path(path, start)
-        text = read_text(shown, MOST_BYTES, start, "a configuration")
+        text = read_text(shown, MAX_BYTES, start, "a configuration")
         if name == "pyproject.toml" and "cnncalc" not in text and "\\" not in text:
             continue
-        configuration = _Reader(Source(shown, text), root).read(folder)
+        configuration = _ConfigurationReader(Source(shown, text), root).read(folder)
         if configuration is not None:
             found.append(configuration)
     if len(found) > 1:

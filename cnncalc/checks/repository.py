@@ -12,7 +12,7 @@ from cnncalc.source import visible
 
 SECONDS = 30
 """The time limit of a git command."""
-MOST_LINKS = 40
+MAX_LINKS = 40
 """Most symbolic links on the way to a file; Linux has the same limit."""
 LINK, SUBMODULE, FOLDER = "120000", "160000", "040000"
 """Modes of entries of a git tree."""
@@ -58,7 +58,7 @@ class Repository:
 
     def _blob(self, root: str, commit: str, parts: list[str], file: str) -> bytes:
         """The content at a path below the root of a repository."""
-        for _ in range(MOST_LINKS):
+        for _ in range(MAX_LINKS):
             place, entry = self._first(root, commit, parts, file)
             above, rest = parts[: place - 1], parts[place:]
             if entry.mode == SUBMODULE:
@@ -74,7 +74,7 @@ class Repository:
                 raise NoBase(f"{file} has more than {YAML_BYTES // 1024**2} MiB in {self.name}")
             else:
                 return self._git(root, "cat-file", "blob", entry.object)
-        raise NoBase(f"{file} leads through more than {MOST_LINKS} symbolic links in {self.name}")
+        raise NoBase(f"{file} leads through more than {MAX_LINKS} symbolic links in {self.name}")
 
     def _first(self, root: str, commit: str, parts: list[str], file: str) -> tuple[int, Entry]:
         """The first entry on a path that is not a folder, and the number of parts up to it."""
@@ -88,7 +88,7 @@ class Repository:
         for place, whole in enumerate(paths, 1):
             entry = found.get(whole)
             if entry is None:
-                raise NoBase(f"{file} is new: {self.name} does not have it")
+                raise NoBase(f"{file} does not exist in {self.name}")
             if entry.mode == LINK or (entry.mode == SUBMODULE and place < len(parts)):
                 return place, entry
             if (entry.mode == FOLDER) != (place < len(parts)):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, Command, Option, switch
 from cnncalc.cli.options import DESIGN, UNITS, OutputOptions, output_options
-from cnncalc.errors import MOST_PROBLEMS, DesignError, ValueProblem
+from cnncalc.errors import MAX_PROBLEMS, DesignError, ValueProblem
 from cnncalc.formats.check import CHECK_FORMATS
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
@@ -141,9 +141,9 @@ def _write_record(result: CheckResult, file: str, console: Console, *, accept: b
     if kept:
         stay = f"{plural(len(kept), 'recorded value')} {'stays' if len(kept) == 1 else 'stay'}"
         head = f"{visible(file)}: {stay}, since the current one would let more pass; --accept records it"
-        console.print_error("\n".join([head, *(f"  {visible(line)}" for line in kept[:MOST_PROBLEMS])]))
-        if len(kept) > MOST_PROBLEMS:
-            console.print_error(f"  and {len(kept) - MOST_PROBLEMS:,} more")
+        console.print_error("\n".join([head, *(f"  {visible(line)}" for line in kept[:MAX_PROBLEMS])]))
+        if len(kept) > MAX_PROBLEMS:
+            console.print_error(f"  and {len(kept) - MAX_PROBLEMS:,} more")
 
 
 def _words(values: Sequence[str]) -> tuple[str, ...]:
@@ -185,7 +185,7 @@ COMMAND = Command(
             repeated=True,
         ),
         Option("--explain", "explain", "Explain a design rule instead of checking.", "CODE"),
-        switch("--strict", "Fail on warnings too, and if there is nothing to check."),
+        switch("--strict", "Fail on warnings too, and on a design without a budget or a base."),
         DESIGN,
         UNITS,
         output_options(*CHECK_FORMATS),

@@ -8,7 +8,7 @@ from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, format_of_ending
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
-from cnncalc.units import MOST_DIGITS
+from cnncalc.units import MAX_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ class Option(NamedTuple):
 
     ``name`` is its field in the command's call or in its group; an option that is not given has the default of that
     field. ``read`` converts the text and raises ValueProblem. ``gather`` combines the values of a ``repeated`` option.
-    ``words`` lists the allowed values of a choice. ``brief`` is a one-letter flag such as ``-o``.
+    ``words`` lists the allowed values of a choice. ``letter`` is a one-letter flag such as ``-o``.
     """
 
     flag: str
@@ -36,16 +36,16 @@ class Option(NamedTuple):
     opposite: str | None = None
     repeated: bool = False
     gather: Callable[[Sequence[Any]], Any] = tuple
-    brief: str = ""
+    letter: str = ""
 
     @property
     def flags(self) -> tuple[str, ...]:
         """All its flags: ``-o``, ``--output``; for a switch also the opposite."""
-        return tuple([flag for flag in (self.brief, self.flag, self.opposite) if flag])
+        return tuple([flag for flag in (self.letter, self.flag, self.opposite) if flag])
 
     def accepts_equals(self, flag: str) -> bool:
         """Whether a value may follow this flag as ``=VALUE``."""
-        return self.opposite is None and flag != self.brief
+        return self.opposite is None and flag != self.letter
 
 
 class Group(NamedTuple):
@@ -148,8 +148,8 @@ def whole_number(text: str) -> int:
     """A whole number of at least 1."""
     if not text.isascii() or not text.isdigit() or not text.strip("0"):
         raise ValueProblem(f"expected a whole number of at least 1, found '{text[:60]}'")
-    if len(text) > MOST_DIGITS:
-        raise ValueProblem(f"a whole number may have {MOST_DIGITS} digits, but this one has {len(text)}")
+    if len(text) > MAX_DIGITS:
+        raise ValueProblem(f"a whole number may have {MAX_DIGITS} digits, but this one has {len(text)}")
     return int(text)
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from cnncalc.errors import Problem
     from cnncalc.formats.document import Document, Page
 
-MOST_INPUT = 4 * 1024 * 1024
-"""Most bytes read from standard input; larger than the limits of the language, so those are reported instead."""
+MAX_INPUT_BYTES = 4 * 1024 * 1024
+"""Maximum bytes read from standard input; above the limits of the language, which report longer input."""
 
 
 class StreamError(CnncalcError):
@@ -55,7 +55,7 @@ class Console:
         if sys.stdin is None:
             raise StreamError("input", "standard input is closed")
         try:
-            data = sys.stdin.buffer.read(MOST_INPUT)
+            data = sys.stdin.buffer.read(MAX_INPUT_BYTES)
         except OSError as error:
             raise StreamError("input", f"standard input cannot be read: {reason(error)}") from None
         try:

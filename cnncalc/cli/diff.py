@@ -41,7 +41,7 @@ Examples:
   cnncalc diff resnet50 resnet50-v1.5 --batch 32 --format markdown
 """
 
-LONGEST_NAME = 60
+MAX_NAME_LENGTH = 60
 """A longer target is not used as a name."""
 
 
@@ -127,7 +127,7 @@ def names_of(old: Report, new: Report, before: str, after: str | None, base: str
         return f"{old.name} ({base})", f"{new.name} (now)"
     if old.name != new.name:
         return old.name, new.name
-    given = [target if len(target) <= LONGEST_NAME else "" for target in (before, after or "")]
+    given = [target if len(target) <= MAX_NAME_LENGTH else "" for target in (before, after or "")]
     return given[0] or f"{old.name} (before)", given[1] or f"{new.name} (after)"
 
 

@@ -49,7 +49,7 @@ Examples:
 SVG_START = 1000
 """Number of bytes at the start of a file that are searched for ``<svg``."""
 
-MOST_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 """A larger file is not read."""
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -92,7 +92,7 @@ def run(call: Call, console: Console) -> int:
     return code
 
 
-def _bring_up_to_date(document: Document, call: Call, caller: Caller, console: Console) -> _DocumentUpdate | None:
+def _bring_up_to_date(document: DocumentFile, call: Call, caller: Caller, console: Console) -> _DocumentUpdate | None:
     """Updates a document and writes it unless --check or --diff is given; prints errors. None if it cannot be read."""
     from cnncalc.cli.calls import error_text
 
@@ -112,7 +112,7 @@ def _bring_up_to_date(document: Document, call: Call, caller: Caller, console: C
 # Which documents
 
 
-class Document(NamedTuple):
+class DocumentFile(NamedTuple):
     """A document: its path, its name in messages, its syntax, and the folder of the command line it was found in."""
 
     path: str
@@ -121,14 +121,16 @@ class Document(NamedTuple):
     folder: str = ""
 
 
-def find_documents(names: Sequence[str], syntax: str | None, console: Console) -> tuple[list[Document], dict[str, int]]:
-    """The documents of a call, each once: the files it names and those below the folders it names.
+def find_documents(
+    names: Sequence[str], syntax: str | None, console: Console
+) -> tuple[list[DocumentFile], dict[str, int]]:
+    """The documents of a call, each once: its files and those below its folders; and its folders without documents.
 
-    Also the folders without any document, each with 0.
+    The second result maps each such folder to 0.
     """
     from cnncalc.checks.configuration import shown_path
 
-    documents: dict[str, Document] = {}
+    documents: dict[str, DocumentFile] = {}
     empty = {}
     for name in names:
         path = console.path(name) if name else name
@@ -140,7 +142,7 @@ def find_documents(names: Sequence[str], syntax: str | None, console: Console) -
             is_path = bool(path) and "\0" not in path
             shown = shown_path(path, console.folder) if is_path else path
             real = os.path.realpath(path) if is_path else path
-            documents.setdefault(real, Document(path, shown, syntax or syntax_of(path) or syntax_of(real), folder))
+            documents.setdefault(real, DocumentFile(path, shown, syntax or syntax_of(path) or syntax_of(real), folder))
     return list(documents.values()), empty
 
 
@@ -167,11 +169,11 @@ def read_document(path: str, shown: str) -> str:
         if os.path.exists(path) and not os.path.isfile(path):  # reading a device may never end
             raise ValueProblem(f"cannot read {name}: not a file", code="unreadable")
         with open(path, "rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise ValueProblem(f"cannot read {name or repr('')}: {reason(error)}", code="unreadable") from None
-    if len(data) > MOST_BYTES:
-        raise ValueProblem(f"{name}: a document has at most {MOST_BYTES // 1024**2} MiB", code="limit")
+    if len(data) > MAX_BYTES:
+        raise ValueProblem(f"{name}: a document has at most {MAX_BYTES // 1024**2} MiB", code="limit")
     bad = data.find(0)
     try:
         text = data.decode("utf-8")
@@ -190,7 +192,7 @@ def read_document(path: str, shown: str) -> str:
 class _DocumentUpdate:
     """A document and its update."""
 
-    def __init__(self, document: Document, caller: Caller, console: Console) -> None:
+    def __init__(self, document: DocumentFile, caller: Caller, console: Console) -> None:
         from cnncalc.cli.document_update import update_document
 
         if document.syntax is None and os.path.exists(document.path):
@@ -202,7 +204,7 @@ class _DocumentUpdate:
         self.mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
         self.text = text[len(self.mark) :]
         self.console = console
-        self.folder = os.path.dirname(os.path.realpath(document.path))  # a link gives the same text as its target
+        self.folder = os.path.dirname(os.path.realpath(document.path))  # a link is updated like its target
         self.result = update_document(document.shown, self.text, document.syntax or "", self.folder, caller)
         self.drawings = [drawing for drawing in self.result.drawings if self._differs(drawing)]
 
@@ -266,7 +268,7 @@ class _DocumentUpdate:
         if not os.path.lexists(path):
             return True
         try:
-            old = read_bytes(path, MOST_BYTES)
+            old = read_bytes(path, MAX_BYTES)
         except DesignError as error:
             raise _picture_problem(drawing, error.problems[0].message) from None
         if b"<svg" not in old[:SVG_START]:

@@ -8,7 +8,7 @@ from cnncalc.cli.command import Group, Option, choice, format_of, switch, whole_
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.formats import FORMATS, is_exact
 from cnncalc.records import NamedTuple
-from cnncalc.units import BYTES_PER_ELEMENT, MOST_DIGITS, UNIT_STYLES
+from cnncalc.units import BYTES_PER_ELEMENT, MAX_DIGITS, UNIT_STYLES
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _choices(text: str) -> bool | tuple[bool, ...]:
 def _volume(text: str) -> Volume:
     """HxWxD, each part at least 1."""
     parts = text.strip().strip("[]").replace("\u00d7", "x").split("x")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) <= MOST_DIGITS for part in parts):
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) <= MAX_DIGITS for part in parts):
         raise ValueProblem(f"expected height x width x depth, as in 224x224x3, found '{text[:60]}'")
     if not all(map(int, parts)):
         raise ValueProblem(f"each part of a volume is at least 1, found '{text[:60]}'")
@@ -137,7 +137,7 @@ class OutputOptions(NamedTuple):
                 raise ValueProblem(message, code="usage")
 
 
-OUTPUT = Option("--output", "file", "Write to a file instead of standard output.", "FILE", brief="-o")
+OUTPUT = Option("--output", "file", "Write to a file instead of standard output.", "FILE", letter="-o")
 
 
 def output_options(*formats: str) -> Group:
@@ -223,7 +223,7 @@ def analyze(target: str, design: DesignOptions, report: ReportOptions, console: 
 
 
 def variable(name: str, text: str) -> Any:
-    """A value of ``--set``, written as in a pattern: a whole number, a size, a list or a word.
+    """A value of ``--set``, written as in a pattern: a number, a size, a list or a word.
 
     Raises DesignError with the place in the text.
     """
@@ -233,7 +233,7 @@ def variable(name: str, text: str) -> Any:
 
     source = plain(f"--set {name}", text)
     tokens = Scanner(source).tokens()
-    if len(tokens) == 2 and tokens[0].type in ("word", "decimal"):
+    if len(tokens) == 2 and tokens[0].type == "word":
         return tokens[0].value
     parser = ExpressionParser(source, tokens)
     code = parser.parse()

@@ -24,7 +24,7 @@ OVER_TIME = ("training", "inference")
 """Kinds that are drawn from a memory report."""
 WIDTH = 880
 """Default width of a drawing in pixels: that of a README."""
-NARROWEST, WIDEST = 320, 10_000
+MIN_WIDTH, MAX_WIDTH = 320, 10_000
 """Limits of the width in pixels."""
 
 
@@ -47,8 +47,8 @@ def draw(
         known = ", ".join(KINDS)
         raise ValueProblem(f"no kind of drawing '{kind}'{did_you_mean(kind, KINDS)} (known: {known})", code="usage")
     wide = WIDTH if width is None else width
-    if not NARROWEST <= wide <= WIDEST:
-        raise ValueProblem(f"a drawing is {NARROWEST} to {WIDEST:,} pixels wide, not {wide:,}", code="usage")
+    if not MIN_WIDTH <= wide <= MAX_WIDTH:
+        raise ValueProblem(f"a drawing is {MIN_WIDTH} to {MAX_WIDTH:,} pixels wide, not {wide:,}", code="usage")
     if kind in OVER_TIME:
         if memory is None:
             raise ValueProblem(f"the drawing '{kind}' needs a memory report", code="usage")

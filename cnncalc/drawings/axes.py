@@ -19,9 +19,9 @@ TICK_SIZE = 10
 """Font size of an axis."""
 VERTICAL_PITCH = 12.5
 """Minimum distance of names that read upward."""
-MOST_NAMES = 60
-"""The most names on an axis that has no room for all."""
-LONGEST_NAME = 88.0
+MAX_NAMES = 60
+"""The maximum number of names on an axis without room for all."""
+MAX_NAME_LENGTH = 88.0
 """Names that read upward are cut to this length in pixels."""
 
 
@@ -69,7 +69,7 @@ def count_ticks(highest: int, most: int = 5) -> list[Tick]:
 def draw_value_axis(
     canvas: Canvas, ticks: Sequence[Tick], ends: tuple[float, float], base: float, scale: float
 ) -> None:
-    """Draws the ticks at the left and their grid lines; ``scale`` are the pixels of a unit."""
+    """Draws the ticks at the left and their grid lines; ``scale`` is in pixels per unit."""
     left, right = ends
     for tick in ticks:
         y = base - tick.value * scale
@@ -79,7 +79,7 @@ def draw_value_axis(
 
 
 class Stretch(NamedTuple):
-    """The part of the horizontal axis of a layer or block, from ``start`` to ``end`` in pixels."""
+    """A section of the horizontal axis: that of a layer or block, from ``start`` to ``end`` in pixels."""
 
     start: float
     end: float
@@ -122,10 +122,10 @@ def name_axis(canvas: Canvas, stretches: Sequence[Stretch], y: float) -> float:
         if min(part.end - part.start for part in parts) >= VERTICAL_PITCH:
             longest = 0.0
             for part, name in zip(parts, names, strict=True):
-                brief = cut(name, TICK_SIZE, LONGEST_NAME)
-                longest = max(longest, width_of(brief, TICK_SIZE))
+                shortened = cut(name, TICK_SIZE, MAX_NAME_LENGTH)
+                longest = max(longest, width_of(shortened, TICK_SIZE))
                 middle = (part.start + part.end) / 2
-                canvas.text(middle + 3.5, y + 7, brief, "tick", "muted", anchor="end", rotated=True, full=name)
+                canvas.text(middle + 3.5, y + 7, shortened, "tick", "muted", anchor="end", rotated=True, full=name)
             _borders(canvas, parts, y)
             return y + 8 + longest
     return _some_names(canvas, gathered(stretches, 1), y)
@@ -146,7 +146,7 @@ def _some_names(canvas: Canvas, parts: Sequence[Stretch], y: float) -> float:
         middle = (part.start + part.end) / 2
         name = shown(part.name)
         half = width_of(name, TICK_SIZE) / 2
-        if 2 * half > canvas.right - canvas.left or len(taken) > MOST_NAMES:
+        if 2 * half > canvas.right - canvas.left or len(taken) > MAX_NAMES:
             continue
         start = min(max(middle - half, canvas.left), canvas.right - 2 * half)
         if any(start < end + 8 and start + 2 * half > begin - 8 for begin, end in taken):

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from cnncalc.drawings.axes import Tick
     from cnncalc.views.layer_table import Row
 
-MOST_LABELS = 4
-"""The most bars of a chart with their values."""
+MAX_LABELS = 4
+"""The maximum number of bars of a chart with a label."""
 PANEL = 150.0
 """Height of a chart in pixels."""
 HEADROOM = 32.0
-"""Room above the highest bar, for its label."""
-NARROWEST_PITCH = 5.0
+"""Space above the highest bar, for its label."""
+MIN_PITCH = 5.0
 """Narrower bars are drawn as one outline."""
 LABEL_RATIO = 10
-"""A bar has no label if the highest is more than this many times as high."""
-WIDEST_BAR = 46.0
+"""A bar has no label if the highest bar is more than this many times as high."""
+MAX_BAR_WIDTH = 46.0
 """The largest width of a bar."""
 
 
@@ -115,7 +115,7 @@ def _note(report: Report, axis: Axis, left_out: int, what: str, units: str) -> s
 
 
 def _draw_chart(canvas: Canvas, chart: Chart, axis: Axis) -> None:
-    """Draws a chart below everything that is drawn already: grid, bars and their labels."""
+    """Draws a chart below everything drawn so far: grid, bars and their labels."""
     canvas.lines(chart.title, "panel", gap=10)
     top = canvas.y + HEADROOM
     base = top + PANEL
@@ -127,7 +127,7 @@ def _draw_chart(canvas: Canvas, chart: Chart, axis: Axis) -> None:
     canvas.used.add(chart.fill)
     more = f' class="{chart.fill}" data-total="{chart.total}" data-scale="{scale:.6g}" data-base="{number(base)}"'
     canvas.begin(more=more)
-    if axis.pitch >= NARROWEST_PITCH:
+    if axis.pitch >= MIN_PITCH:
         boxes = _draw_bars(canvas, chart, axis, base, scale)
     else:
         boxes = [
@@ -142,7 +142,7 @@ def _draw_chart(canvas: Canvas, chart: Chart, axis: Axis) -> None:
 
 def _draw_bars(canvas: Canvas, chart: Chart, axis: Axis, base: float, scale: float) -> list[tuple[float, float, float]]:
     """Draws a bar with a tool tip for each row; returns left end, right end and top of each."""
-    width = min(WIDEST_BAR, axis.pitch * 0.72)
+    width = min(MAX_BAR_WIDTH, axis.pitch * 0.72)
     boxes = []
     for (start, end), row, value in zip(axis.spans(), axis.rows, chart.values, strict=True):
         x, height = (start + end - width) / 2, value * scale
@@ -191,7 +191,7 @@ class Bars(NamedTuple):
 
 
 class _Labels:
-    """Writes the values of the largest bars where they cover no bar and no other label.
+    """Writes the values of the largest bars where they overlap no bar and no other label.
 
     A bar that the axis does not name has its name in its label; of bars with equal values only the first is labelled.
     """
@@ -212,9 +212,9 @@ class _Labels:
         values = self.chart.values
         ranked = sorted(self._bars(), key=lambda bars: (-values[bars.first], bars.first))
         written: set[int] = set()
-        for bars in ranked[: 8 * MOST_LABELS]:
+        for bars in ranked[: 8 * MAX_LABELS]:
             value = values[bars.first]
-            if len(self.taken) == MOST_LABELS or value * LABEL_RATIO < values[ranked[0].first] or not value:
+            if len(self.taken) == MAX_LABELS or value * LABEL_RATIO < values[ranked[0].first] or not value:
                 break
             if (self.axis.has_names or value not in written) and self._write(bars, value):
                 written.add(value)
@@ -274,7 +274,7 @@ def _description(report: Report, rows: Sequence[Row], what: str) -> str:
     parts = [
         f"Two bar charts over the layers of {shown(report.name)}, {plural(len(rows), what)}.",
         f"Activations of {plural(report.batch, 'image')} in {report.dtype} take {totals.activation_bytes:,} bytes "
-        f"({totals.activations:,} elements an image); {totals.parameters:,} parameters.",
+        f"({totals.activations:,} elements per image); {totals.parameters:,} parameters.",
     ]
     if totals.activation_bytes:
         row = max(rows, key=lambda row: row.held_bytes)

@@ -15,14 +15,14 @@ from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
-    from cnncalc.drawings.graph_layout import Page
-    from cnncalc.drawings.layout import Box, Group, Piece
+    from cnncalc.drawings.graph_layout import GraphLayout
+    from cnncalc.drawings.layout import Box, CellLayout, RunLayout
     from cnncalc.drawings.parts import Part
     from cnncalc.drawings.routing import Route
 
 ROUND = 6.0
 """Radius of the corner of a line."""
-WIDEST_GUTTER = 60.0
+MAX_GUTTER = 60.0
 """The widest gap between two columns of the page."""
 
 
@@ -42,7 +42,7 @@ def draw_graph(report: Report, width: float, depth: int | None, units: str) -> s
 class _Drawing:
     """Draws the columns: lines first, so that nodes cover them."""
 
-    def __init__(self, canvas: Canvas, page: Page) -> None:
+    def __init__(self, canvas: Canvas, page: GraphLayout) -> None:
         self.canvas = canvas
         self.arrows = Arrows(canvas, is_downward=True)
         self.page = page
@@ -58,7 +58,7 @@ class _Drawing:
         whole = sum([sum(reach_of(column)) for column in columns])
         gap = COLUMN_GAP
         if len(columns) > 1:
-            gap = max(gap, min(WIDEST_GUTTER, (room - whole) / (len(columns) - 1)))
+            gap = max(gap, min(MAX_GUTTER, (room - whole) / (len(columns) - 1)))
         x = canvas.left + max(0.0, (room - whole - gap * (len(columns) - 1)) / 2)
         ends: list[tuple[float, float]] = []  # middle and lower end of each column
         lowest = self.top + max([sum([group.length for group in column]) for column in columns])
@@ -83,7 +83,7 @@ class _Drawing:
         points = [(x, y), (x, low), (gutter, low), (gutter, top), (axis, top), (axis, top + ROUND)]
         self.canvas.path(rounded_path(points, ROUND), "arrow")
 
-    def _draw_group(self, group: Group, axis: float, y: float) -> float:
+    def _draw_group(self, group: RunLayout, axis: float, y: float) -> float:
         """Draws a run from ``y`` on; returns its lower end."""
         canvas = self.canvas
         if group.is_framed:
@@ -102,7 +102,7 @@ class _Drawing:
             y += FRAME[1]
         return y
 
-    def _draw_piece(self, piece: Piece, axis: float, y: float) -> None:
+    def _draw_piece(self, piece: CellLayout, axis: float, y: float) -> None:
         """Draws the lines and volumes of a cell, and notes its nodes."""
         places = {index: (axis + middle, y + top) for index, (top, middle) in piece.places.items()}
         for route in piece.routing.routes:
@@ -121,7 +121,7 @@ class _Drawing:
                 self.has_hidden = True
 
     def _draw_route(
-        self, piece: Piece, route: Route, places: dict[int, tuple[float, float]], axis: float, y: float
+        self, piece: CellLayout, route: Route, places: dict[int, tuple[float, float]], axis: float, y: float
     ) -> None:
         """Draws the line of an edge."""
         x1, y1 = axis, y
@@ -142,7 +142,7 @@ class _Drawing:
         self.canvas.path(rounded_path(points, ROUND), "arrow", mark)
         draw_tip(self.canvas, x2, y2)
 
-    def _mark(self, piece: Piece, route: Route) -> str:
+    def _mark(self, piece: CellLayout, route: Route) -> str:
         """The parts that an edge connects, for programs that read the drawing."""
         source = route.source
         if source == ENTRY:
@@ -161,9 +161,9 @@ class _Drawing:
         canvas.begin(_tool_tip(part), f' data-part="{part.index}"')
         canvas.rect(middle - wide / 2, top, wide, NODE, name, more)
         for line, y, colour in zip(box.lines, (top + 12.5, top + 24.5), ("ink", "muted"), strict=True):
-            brief = cut(line, LABEL_SIZE, wide - 2 * PADDING + 0.01)
-            if brief:
-                canvas.text(middle, y, brief, "tick", colour, anchor="middle")
+            shortened = cut(line, LABEL_SIZE, wide - 2 * PADDING + 0.01)
+            if shortened:
+                canvas.text(middle, y, shortened, "tick", colour, anchor="middle")
         canvas.end()
 
 
@@ -172,7 +172,7 @@ def _tool_tip(part: Part) -> str:
     return names + (f" and {len(part.rows) - 6:,} more" if len(part.rows) > 6 else "")
 
 
-def _note(page: Page, *, has_hidden: bool) -> str:
+def _note(page: GraphLayout, *, has_hidden: bool) -> str:
     parts = page.detail.parts
     lines = [
         "Beside each arrow its volume: height x width x depth of one image.",
@@ -185,10 +185,10 @@ def _note(page: Page, *, has_hidden: bool) -> str:
 
 def _description(report: Report) -> str:
     readers = report.graph.readers
-    forks = sum([len(there) > 1 for there in readers])
+    forks = sum([len(indices) > 1 for indices in readers])
     merges = sum([row.layer.is_merge for row in report.layers])
     inputs = [row for row in report.layers if not row.sources]
-    outputs = [row for row, there in zip(report.layers, readers, strict=True) if not there]
+    outputs = [row for row, indices in zip(report.layers, readers, strict=True) if not indices]
     ends = [
         f"{what} {shown(row.name)}: {row.output}."
         for what, rows in (("Input", inputs), ("Output", outputs))

@@ -18,10 +18,10 @@ from cnncalc.source import visible
 if TYPE_CHECKING:
     from cnncalc.formats.document import Document, Page
 
-NARROWEST = 12
-"""The smallest width to which the words of a column are wrapped."""
-MOST_ROWS = 2000
-"""Rows of a table with a box; a longer one is written as plain text, which is much faster."""
+MIN_WIDTH = 12
+"""The minimum width of a column with wrapped words."""
+MAX_ROWS = 2000
+"""Maximum number of rows of a table with a box; a longer one is plain text, which is much faster."""
 
 
 def write(document: Document, page: Page) -> str:
@@ -30,7 +30,7 @@ def write(document: Document, page: Page) -> str:
     If the table is too wide, cells are abbreviated, then words are wrapped within their cells; the terminal wraps what
     is still too wide. Nothing is cut, and text is never read as markup.
     """
-    if len(document.table.rows) > MOST_ROWS:
+    if len(document.table.rows) > MAX_ROWS:
         return text.write(document, page)
     table, is_shortened = fit_table(document.table, page.width)
     file = StringIO()
@@ -70,7 +70,7 @@ def _print_plain(console: Console, table: Table, width: int | None) -> None:
 
 
 def _print(console: Console, line: str, width: int | None, margin: int = 0, style: str = "") -> None:
-    """A line, wrapped between words at the width of the terminal; its rest is indented by ``margin``."""
+    """A line, wrapped at the width of the terminal; continuation lines are indented by ``margin``."""
     while width is not None and width_of(line) > width:
         end = line.rfind(" ", margin + 1, width + 1)
         if end <= margin or not line[:end].strip():
@@ -95,7 +95,7 @@ def _widest(texts: tuple[str, ...]) -> int:
 
 
 def table_width(table: Table) -> int:
-    """The width of the table with its box: a blank on both sides of each column, and rules between."""
+    """The width of the table with its box: a space on both sides of each column, and rules between."""
     return sum(width + 3 for width in widths(table)) + 1
 
 
@@ -136,26 +136,26 @@ def _next_to_shorten(table: Table) -> int | None:
     """The column to abbreviate or leave out next; None if there is none."""
     taken = widths(table)
     places = range(len(taken))
-    briefs = [{row[place].brief for row in table.rows} for place in places]
-    shorter = [place for place in places if table.columns[place].brief or briefs[place] - {None, ""}]
+    shorts = [{row[place].short for row in table.rows} for place in places]
+    shorter = [place for place in places if table.columns[place].short_title or shorts[place] - {None, ""}]
     candidates = [place for place in shorter if not table.columns[place].last]
     if candidates:
         return max(candidates, key=lambda place: taken[place])
-    spare = max([place for place in places if briefs[place] == {""}], default=None)
+    spare = max([place for place in places if shorts[place] == {""}], default=None)
     return max(shorter, default=None) if spare is None else spare
 
 
 def _shortened(table: Table, place: int) -> Table:
-    """The table with one column abbreviated (to numbers, so right-aligned), or without it."""
+    """The table with one column abbreviated (to numbers, hence right-aligned), or without it."""
     cells = [row[place] for row in table.rows]
-    if not table.columns[place].brief and all(cell.brief == "" for cell in cells):
+    if not table.columns[place].short_title and all(cell.short == "" for cell in cells):
         return _without(table, place)
     column = table.columns[place]
-    brief = Column(column.key, column.brief or column.title, right=True, last=column.last)
+    short = Column(column.key, column.short_title or column.title, right=True, last=column.last)
     spare = "" if _has_last(table) and not column.last else None
-    new = [Cell(cell.text if cell.brief is None else cell.brief, cell.value, spare) for cell in cells]
+    new = [Cell(cell.text if cell.short is None else cell.short, cell.value, spare) for cell in cells]
     return Table(
-        (*table.columns[:place], brief, *table.columns[place + 1 :]),
+        (*table.columns[:place], short, *table.columns[place + 1 :]),
         tuple([(*row[:place], cell, *row[place + 1 :]) for row, cell in zip(table.rows, new, strict=True)]),
     )
 
@@ -194,13 +194,13 @@ def fits_wrapped(table: Table, width: int) -> bool:
 def _minimum_widths(table: Table) -> list[int]:
     """The smallest width of each column; numbers are never wrapped."""
     return [
-        wide if column.right else min(wide, NARROWEST)
+        wide if column.right else min(wide, MIN_WIDTH)
         for wide, column in zip(widths(table), table.columns, strict=True)
     ]
 
 
 def wrapped(line: str, width: int) -> list[str]:
-    """The line in parts of at most ``width``: split at blanks, else after punctuation, else anywhere."""
+    """The line in parts of at most ``width``: split at spaces, else after punctuation, else anywhere."""
     lines = []
     while width_of(line) > width:
         end = 1
@@ -222,7 +222,7 @@ def _boxed(table: Table, page: Page) -> RichTable:
         justify = "right" if column.right else "left"
         title = column.title if room is None else "\n".join(wrapped(column.title, room[place]))
         result.add_column(Text(title), justify=justify, style=style, no_wrap=True)  # type: ignore[arg-type]  # justify is one of rich's words
-    # one cell a column with a line for each row: the same output, many times faster
+    # one cell per column with a line for each row: the same output, many times faster
     rows = [[visible(cell.text) for cell in row] for row in table.rows]
     if room is not None:
         rows = [line for row in rows for line in _lines([wrapped(cell, room[place]) for place, cell in enumerate(row)])]

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import MOST_PROBLEMS, DesignError, NotADesign, Problem, did_you_mean
+from cnncalc.errors import MAX_PROBLEMS, DesignError, NotADesign, Problem, did_you_mean
 from cnncalc.graph import Ignore
 from cnncalc.language.limits import DECIMAL_CHARACTERS
 from cnncalc.language.pattern import (
@@ -29,11 +29,11 @@ from cnncalc.language.syntax import (
     Operand,
     References,
 )
-from cnncalc.language.yaml_tree import Document, Mapping, Node, Scalar, Sequence, raw_value
+from cnncalc.language.yaml_tree import Mapping, Node, Scalar, Sequence, YamlDocument, raw_value
 from cnncalc.layers import KINDS
-from cnncalc.layers.keys import Size
+from cnncalc.layers.keys import DecimalNumber, VolumeSize
 from cnncalc.source import visible
-from cnncalc.units import MOST_DIGITS
+from cnncalc.units import MAX_DIGITS
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def looks_like_file(text: str) -> bool:
     if re.search(f"^(?:{keys})[ ]*:", text, re.MULTILINE):
         return True
     try:
-        root = Document(Source("<stdin>", text)).read()
+        root = YamlDocument(Source("<stdin>", text)).read()
     except DesignError:
         return re.search("^input[ ]*:", text, re.MULTILINE) is not None and "->" not in text
     if not isinstance(root, Mapping):
@@ -78,7 +78,7 @@ def parse_architecture(source: Source) -> tuple[Design, list[Problem], str | Non
     Also why it is not meant as an architecture file, if it is not; it then has problems. Raises DesignError where
     nothing could be read.
     """
-    document = Document(source)
+    document = YamlDocument(source)
     try:
         root = document.read()
     except DesignError as error:
@@ -91,7 +91,7 @@ def parse_architecture(source: Source) -> tuple[Design, list[Problem], str | Non
         from cnncalc.source import Span
 
         span = root.span if root is not None else Span(source, 0, 1)
-        message = "an architecture file is a mapping with the key 'layers'"
+        message = "an architecture file must be a mapping with the key 'layers'"
         raise NotADesign([*document.problems, Problem("wrong-type", message, span)], why or "")
     reader = _FileReader(source, root, document.problems)
     return reader.design(), reader.problems, why
@@ -114,13 +114,13 @@ def why_foreign(root: Node | None) -> str | None:
         return f"it holds {what}, not a mapping with the key 'layers'"
     blocks = root.get("blocks")
     calls = [key.value for key, _ in blocks.entries] if isinstance(blocks, Mapping) else []
-    words = {re.split(r"[^\w]", call, maxsplit=1)[0] for call in calls[:MOST_LOOKED_AT]}
+    words = {re.split(r"[^\w]", call, maxsplit=1)[0] for call in calls[:MAX_LOOKED_AT]}
     layers = root.get("layers")
     if layers is not None and _names_layers(layers, words):
         return None
-    foreign = next((key.value for key, _ in root.entries[:MOST_LOOKED_AT] if not _is_near_key(key.value)), None)
+    foreign = next((key.value for key, _ in root.entries[:MAX_LOOKED_AT] if not _is_near_key(key.value)), None)
     if layers is None:
-        patterns = [node for _, node in root.entries[:MOST_LOOKED_AT] if isinstance(node, Scalar)]
+        patterns = [node for _, node in root.entries[:MAX_LOOKED_AT] if isinstance(node, Scalar)]
         if any("->" in node.value and _names_layers(node, words) for node in patterns):
             return None
         if foreign is None and (_has_own_form(root) or any(key.value not in KEYS for key, _ in root.entries)):
@@ -134,7 +134,7 @@ def why_foreign(root: Node | None) -> str | None:
     return f"its 'layers' holds no layer{also}"
 
 
-MOST_LOOKED_AT = 50
+MAX_LOOKED_AT = 50
 """How many entries of a mapping or list decide what it is meant as."""
 
 
@@ -149,7 +149,7 @@ def _names_layers(node: Node, blocks: Collection[str]) -> bool:
         return any(_is_kind(word, blocks) for word in (words if "->" in node.value else words[:1]))
     if isinstance(node, Mapping):
         return False
-    for item in node.items[:MOST_LOOKED_AT]:
+    for item in node.items[:MAX_LOOKED_AT]:
         first = item.entries[0][0] if isinstance(item, Mapping) and item.entries else item
         if isinstance(first, Scalar) and _names_layers(first, blocks):
             return True
@@ -172,7 +172,7 @@ def _holds_numbers(node: Node) -> bool:
     """Whether a value is a number, or a list without texts."""
     if isinstance(node, Scalar):
         return _INTEGER.fullmatch(node.value.strip()) is not None or _DECIMAL.fullmatch(node.value.strip()) is not None
-    return isinstance(node, Sequence) and bool(node.items) and all(map(_holds_numbers, node.items[:MOST_LOOKED_AT]))
+    return isinstance(node, Sequence) and bool(node.items) and all(map(_holds_numbers, node.items[:MAX_LOOKED_AT]))
 
 
 class _FileReader:
@@ -199,7 +199,7 @@ class _FileReader:
         """The whole file."""
         for key, _ in self.root.entries:
             if key.value not in KEYS:
-                near = did_you_mean(key.value, KEYS) if len(self.problems) <= MOST_PROBLEMS else ""
+                near = did_you_mean(key.value, KEYS) if len(self.problems) <= MAX_PROBLEMS else ""
                 self.problem("unknown-key", f"an architecture file has no key '{key.value}'{near}", key.span)
         name = self._word("name") or os.path.splitext(os.path.basename(self.source.name))[0]
         title, origin = self._word("title"), self._word("source")
@@ -478,12 +478,12 @@ def read_scalar(node: Scalar) -> Literal | Code:
     if text.startswith("{") and not node.plain:
         return parse_braces(node.text)
     if _INTEGER.fullmatch(text):
-        if len(text.lstrip("-")) > MOST_DIGITS:
-            message = f"a number has at most {MOST_DIGITS} digits, but this one has {len(text.lstrip('-'))}"
+        if len(text.lstrip("-")) > MAX_DIGITS:
+            message = f"a number has at most {MAX_DIGITS} digits, but this one has {len(text.lstrip('-'))}"
             raise DesignError([Problem("limit", message, node.span)])
         return Literal(int(text), node.span)
     if _DECIMAL.fullmatch(text):
-        value = float(text)
+        value = DecimalNumber(text)
         if len(text) > DECIMAL_CHARACTERS or value in (float("inf"), float("-inf")):
             raise DesignError(
                 [
@@ -497,8 +497,8 @@ def read_scalar(node: Scalar) -> Literal | Code:
         return Literal(value, node.span)
     if _SIZE.fullmatch(text):
         parts = re.split("[x\u00d7]", text)
-        if max(len(part) for part in parts) > MOST_DIGITS:
-            raise DesignError([Problem("limit", f"a number has at most {MOST_DIGITS} digits", node.span)])
+        if max(len(part) for part in parts) > MAX_DIGITS:
+            raise DesignError([Problem("limit", f"a number has at most {MAX_DIGITS} digits", node.span)])
         return Literal([int(part) for part in parts], node.span)
     return Literal(text, node.span)
 
@@ -516,7 +516,7 @@ def _stated(node: Node) -> Volume | None:
     if not isinstance(node, Scalar) or not _SIZE.fullmatch(node.value.strip()):
         return None
     parts = [int(part) for part in re.split("[x\u00d7]", node.value.strip())]
-    return Volume(*parts) if len(parts) == 3 and min(parts) > 0 and max(parts) < 10**MOST_DIGITS else None
+    return Volume(*parts) if len(parts) == 3 and min(parts) > 0 and max(parts) < 10**MAX_DIGITS else None
 
 
 def _not_one_kind(node: Mapping) -> Problem:
@@ -529,7 +529,7 @@ def _not_one_kind(node: Mapping) -> Problem:
 def _is_sized(word: str) -> bool:
     """Whether a size is the bare value of a kind, as of INPUT, not a volume stated for it."""
     kind = KINDS.get(word.lower())
-    return kind is not None and kind.bare is not None and isinstance(kind.keys[kind.bare].reader, Size)
+    return kind is not None and kind.bare is not None and isinstance(kind.keys[kind.bare].reader, VolumeSize)
 
 
 def _is_unquoted_expression(node: Mapping) -> bool:

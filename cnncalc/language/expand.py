@@ -16,7 +16,7 @@ from cnncalc.language.names import Names, Scope, Spec, check_length
 from cnncalc.language.plan import Plan, Planner
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax
 from cnncalc.language.validation import Validator, begins_with_input, is_merge, label_of
-from cnncalc.language.values import Environment, Variables, holds, rounds_of, yes_or_no
+from cnncalc.language.values import Environment, Variables, holds, iterations_of, yes_or_no
 from cnncalc.layers.base import Layer
 from cnncalc.layers.input import Input
 from cnncalc.records import NamedTuple
@@ -42,8 +42,8 @@ def _partial(design: Design, nodes: tuple[Node, ...]) -> Graph:
     return Graph(design.name, nodes, design.title, design.source, budget=design.budget, ignore=design.ignore)
 
 
-class Site(NamedTuple):
-    """Where an item is expanded: the values of names, the scope, the round of a repeat, whether it begins a chain."""
+class Context(NamedTuple):
+    """Where an item is expanded: values of names, scope, iteration of a repeat, and whether it begins a chain."""
 
     environment: Environment
     scope: Scope
@@ -153,7 +153,7 @@ class Expander:
 
     def chain(self, items: Sequence[Item], environment: Environment, scope: Scope, ports: list[Any]) -> list[Any]:
         """The output ports of a chain with input ``ports``; several are the branches of a fork before its merge."""
-        head, rest = Site(environment, scope, at_head=True), Site(environment, scope)
+        head, rest = Context(environment, scope, at_head=True), Context(environment, scope)
         for place, item in enumerate(items):
             try:
                 ports = self._item(item, rest if place else head, ports)
@@ -165,27 +165,27 @@ class Expander:
                 ports = [self._placeholder(item, scope, ports)]
         return ports
 
-    def _item(self, item: Item, site: Site, ports: list[Any]) -> list[Any]:
+    def _item(self, item: Item, context: Context, ports: list[Any]) -> list[Any]:
         if len(ports) > 1 and not is_merge(item, self.planner):
             message = "a fork must be followed by CONCAT, ADD or MUL, which joins its branches"
             raise DesignError([Problem("fork-without-merge", message, item.unit.span)])
         if (item.optional or item.times is not None) and is_merge(item, self.planner):
             raise DesignError([])  # reported by the validation
         if item.optional:
-            if not self._is_kept(item, site.environment):
+            if not self._is_kept(item, context.environment):
                 return ports
-            return self._single(self._unit(item.unit, site, ports), item)
-        return self._unit(item.unit, site, ports) if item.times is None else self._repeat(item, site, ports)
+            return self._single(self._unit(item.unit, context, ports), item)
+        return self._unit(item.unit, context, ports) if item.times is None else self._repeat(item, context, ports)
 
-    def _repeat(self, item: Item, site: Site, ports: list[Any]) -> list[Any]:
+    def _repeat(self, item: Item, context: Context, ports: list[Any]) -> list[Any]:
         label = label_of(item.unit, self.planner)
         last = None
-        for number, values in enumerate(rounds_of(item, site.environment)):
-            environment = site.environment.bound(**values) if values else site.environment
-            last = Site(environment, site.scope, number, site.at_head and number == 0)
+        for number, values in enumerate(iterations_of(item, context.environment)):
+            environment = context.environment.bound(**values) if values else context.environment
+            last = Context(environment, context.scope, number, context.at_head and number == 0)
             ports = self._single(self._unit(item.unit, last, ports), item)
         if label is not None and last is not None and last.number is not None and ports:
-            name = self.names.label(label, last.environment, site.scope, None)
+            name = self.names.label(label, last.environment, context.scope, None)
             self.names.name_repeat(name, last.number, ports[0], label.span)
         return ports
 
@@ -198,22 +198,22 @@ class Expander:
             raise DesignError([Problem("fork-suffix", message, item.suffix_span, "put the merge inside")])
         return ports
 
-    def _unit(self, unit: LayerSyntax | GroupSyntax, site: Site, ports: list[Any]) -> list[Any]:
+    def _unit(self, unit: LayerSyntax | GroupSyntax, context: Context, ports: list[Any]) -> list[Any]:
         self.depth += 1
         if self.depth > NESTING + 1:
             raise DesignError([Problem("limit", f"groups and calls nest at most {NESTING} deep", unit.span)])
         try:
             if isinstance(unit, GroupSyntax):
-                return self._group(unit, site, ports)
+                return self._group(unit, context, ports)
             plan = self.planner.plan(unit)
             if plan.block is not None:
-                return self._call(plan, plan.block, site, ports)
-            return self._layer(plan, site, ports)
+                return self._call(plan, plan.block, context, ports)
+            return self._layer(plan, context, ports)
         finally:
             self.depth -= 1
 
-    def _group(self, group: GroupSyntax, site: Site, ports: list[Any]) -> list[Any]:
-        environment, scope, number, _ = site
+    def _group(self, group: GroupSyntax, context: Context, ports: list[Any]) -> list[Any]:
+        environment, scope, number, _ = context
         inside, name = scope, None
         if group.label is not None:
             name = self.names.label(group.label, environment, scope, number)
@@ -236,8 +236,8 @@ class Expander:
             self.names.name_range(name, start, result, group.label.span, is_output=True)
         return result
 
-    def _call(self, plan: Plan, block: Block, site: Site, ports: list[Any]) -> list[Any]:
-        environment, scope, number, _ = site
+    def _call(self, plan: Plan, block: Block, context: Context, ports: list[Any]) -> list[Any]:
+        environment, scope, number, _ = context
         counted = scope.number(block.name)
         if plan.is_broken:
             return [self._broken(plan, scope, ports)]
@@ -246,15 +246,14 @@ class Expander:
             if len(ports) > 1:
                 message = f"a block takes one input, but {len(ports)} are given"
                 raise DesignError([Problem("wrong-inputs", message, plan.key_spans.get("inputs", plan.syntax.span))])
-        here = ports[0] if ports else None
-        values = self.variables.bind(plan, block, environment, here)
+        entry = ports[0] if ports else None
+        values = self.variables.bind(plan, block, environment, entry)
         if plan.name is not None:
             name = self.names.label(plan.name, environment, scope, number)
         else:
             name = check_length(f"{scope.prefix}{block.name}{counted}", plan.syntax.span)
-        inside = self.variables.inside(values, here)
-        frozen = plan.frozen is not None and not yes_or_no(plan.frozen, "trainable", environment)
-        extra = plan.training_only is not None and yes_or_no(plan.training_only, "training_only", environment)
+        inside = self.variables.inside(values, entry)
+        frozen, extra = _flags(plan, environment)
         self.frozen += frozen
         self.training_only += extra
         start = len(self.specs)
@@ -272,10 +271,11 @@ class Expander:
         return result
 
     def _state(self, plan: Plan, result: list[Any], start: int) -> None:
-        """Takes the volume stated after a call as that of its last layer."""
+        """States the volume written after a call for its last layer."""
         last = self.specs[result[0]] if len(result) == 1 and isinstance(result[0], int) else None
         if last is None or result[0] < start or (last.stated is not None and last.stated != plan.syntax.stated):
-            message = f"the call of {plan.syntax.word} has no output of its own that could be {plan.syntax.stated}"
+            message = f"the call of {plan.syntax.word} has no single output of its own, so "
+            message += f"{plan.syntax.stated} cannot be stated for it"
             raise DesignError([Problem("volume-mismatch", message, plan.syntax.stated_span)])
         last.stated, last.stated_span = plan.syntax.stated, plan.syntax.stated_span
 
@@ -294,8 +294,8 @@ class Expander:
         spec.ends = True
         return self.names.add_placeholder(spec, scope)
 
-    def _layer(self, plan: Plan, site: Site, ports: list[Any]) -> list[Any]:
-        environment, scope, number, _ = site
+    def _layer(self, plan: Plan, context: Context, ports: list[Any]) -> list[Any]:
+        environment, scope, number, _ = context
         if plan.is_from and not plan.is_broken:
             return [self.names.reference(plan.inputs[0], environment, scope)]
         kind = plan.kind
@@ -303,7 +303,7 @@ class Expander:
             if kind is not None:
                 scope.number(kind.kind)
             return [self._broken(plan, scope, ports)]
-        inputs = self._entering(plan, kind, site, ports)
+        inputs = self._entering(plan, kind, context, ports)
         spec = Spec("", plan, kind, inputs)
         try:
             self._fill(spec, environment)
@@ -324,8 +324,7 @@ class Expander:
             spec.layer = plan.fixed
         else:
             self.maker.fill(spec, environment, spec.inputs)
-        frozen = plan.frozen is not None and not yes_or_no(plan.frozen, "trainable", environment)
-        extra = plan.training_only is not None and yes_or_no(plan.training_only, "training_only", environment)
+        frozen, extra = _flags(plan, environment)
         if self.design.defaults and not frozen:
             frozen = self._frozen_by_default(kind, plan, environment)
         # a frozen call freezes only layers with parameters
@@ -336,22 +335,22 @@ class Expander:
         default = self.design.defaults.get(kind.kind, {}).get("trainable")
         return default is not None and plan.frozen is None and not yes_or_no(default.value, "trainable", environment)
 
-    def _entering(self, plan: Plan, kind: type[Layer], site: Site, ports: list[Any]) -> list[Any]:
+    def _entering(self, plan: Plan, kind: type[Layer], context: Context, ports: list[Any]) -> list[Any]:
         """The input ports of a layer, by the rules of INPUT, merges and references."""
         syntax = plan.syntax
-        named = [self.names.reference(label, site.environment, site.scope) for label in plan.inputs]
+        named = [self.names.reference(label, context.environment, context.scope) for label in plan.inputs]
         if kind.is_input:
-            if named or (ports and not site.at_head and not syntax.in_file):
-                message = "INPUT begins the net or a branch; it takes no volume"
+            if named or (ports and not context.at_head and not syntax.in_file):
+                message = "INPUT begins the net or a branch; it takes no input"
                 raise DesignError([Problem("wrong-inputs", message, syntax.span)])
             return []
         if kind.is_merge:
             return self._merged(plan, named, ports)
         if len(named) > 1:
-            message = f"{kind.kind.upper()} takes one volume, but {len(named)} are named"
+            message = f"{kind.kind.upper()} takes one input, but {len(named)} are named"
             raise DesignError([Problem("wrong-inputs", message, plan.key_spans.get("inputs", syntax.span))])
         if not named and not ports:
-            message = f"no volume enters {syntax.word}: a net begins with INPUT"
+            message = f"{syntax.word} has no input: a net begins with INPUT"
             hint = "begin with 'INPUT -> '" if not self.specs else None
             raise DesignError([Problem("no-input", message, syntax.span, hint)])
         return named or ports
@@ -442,6 +441,12 @@ class Expander:
         except DesignError as error:
             self.problems += error.every
             return ()
+
+
+def _flags(plan: Plan, environment: Environment) -> tuple[bool, bool]:
+    """Whether a layer or call is written as frozen, and as run in training only."""
+    frozen = plan.frozen is not None and not yes_or_no(plan.frozen, "trainable", environment)
+    return frozen, plan.training_only is not None and yes_or_no(plan.training_only, "training_only", environment)
 
 
 def _is_within(span: Span, other: Span) -> bool:

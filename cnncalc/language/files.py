@@ -13,8 +13,8 @@ from cnncalc.source import visible
 DESIGN_FILE = "an architecture file"
 
 
-def read_bytes(path: str, most: int = YAML_BYTES, folder: str = "") -> bytes:
-    """The content of a file, cut off above ``most`` bytes; DesignError if it cannot be read.
+def read_bytes(path: str, limit: int = YAML_BYTES, folder: str = "") -> bytes:
+    """The content of a file, cut off above ``limit`` bytes; DesignError if it cannot be read.
 
     A relative path starts from ``folder`` (default: the current one). Only regular files are opened: opening a FIFO or
     a device may never end.
@@ -29,7 +29,7 @@ def read_bytes(path: str, most: int = YAML_BYTES, folder: str = "") -> bytes:
             hint = "pass it as standard input, which is written '-'" if what in ("FIFO", "device") else None
             raise DesignError([Problem("unreadable", f"{shown} is a {what}, not a file", None, hint)])
         with open(path, "rb") as file:
-            return file.read(most + 4)
+            return file.read(limit + 4)
     except OSError as error:
         raise DesignError([Problem("unreadable", f"cannot read {shown}: {why_unreadable(path, error)}")]) from None
     except ValueError:

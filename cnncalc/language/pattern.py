@@ -20,6 +20,7 @@ from cnncalc.language.expression import RESERVED, Code, ExpressionParser
 from cnncalc.language.limits import NESTING
 from cnncalc.language.syntax import (
     Argument,
+    BlockParameter,
     GroupSyntax,
     Item,
     Label,
@@ -27,7 +28,6 @@ from cnncalc.language.syntax import (
     Literal,
     Name,
     Operand,
-    Parameter,
     References,
 )
 from cnncalc.language.tokens import Scanner, Token
@@ -42,7 +42,7 @@ _START, _AFTER_ARROW, _AFTER_ITEM = range(3)
 """States of the parser in a chain."""
 
 
-class _Group(NamedTuple):
+class _OpenGroup(NamedTuple):
     """A group whose ']' has not been read: its '[', its complete branches, and the chain it is part of."""
 
     bracket: Token
@@ -55,7 +55,7 @@ def parse_pattern(text: Text) -> tuple[Item, ...]:
     return PatternParser(text).architecture()
 
 
-def parse_signature(text: Text) -> tuple[str, tuple[Parameter, ...]]:
+def parse_signature(text: Text) -> tuple[str, tuple[BlockParameter, ...]]:
     """``inverted(t, d, s=1)``: the name of a block and its parameters."""
     return PatternParser(text).signature()
 
@@ -133,7 +133,7 @@ class PatternParser:
 
         Uses an explicit stack for groups, so deep nesting cannot overflow Python's.
         """
-        groups: list[_Group] = []
+        groups: list[_OpenGroup] = []
         chain: list[Item] = []
         state = _START
         while True:
@@ -165,13 +165,13 @@ class PatternParser:
             self.problems += error.every
             self._skip()
 
-    def _open(self, depth: int, chain: list[Item]) -> _Group:
+    def _open(self, depth: int, chain: list[Item]) -> _OpenGroup:
         if depth == NESTING:
             raise DesignError([Problem("limit", f"brackets nest at most {NESTING} deep", self.span(self.token))])
         self.at += 1
-        return _Group(self.tokens[self.at - 1], [], chain)
+        return _OpenGroup(self.tokens[self.at - 1], [], chain)
 
-    def _end_branch(self, groups: list[_Group], chain: list[Item]) -> tuple[list[Item], int]:
+    def _end_branch(self, groups: list[_OpenGroup], chain: list[Item]) -> tuple[list[Item], int]:
         """Ends a branch and, at a ']', its group; returns the chain to go on with and the state."""
         groups[-1].branches.append(tuple(chain))
         self.at += 1
@@ -182,7 +182,7 @@ class PatternParser:
         self._add(group.outer, unit)
         return group.outer, _AFTER_ITEM
 
-    def _missing_item(self, groups: list[_Group]) -> DesignError:
+    def _missing_item(self, groups: list[_OpenGroup]) -> DesignError:
         if self.token.type == "end" and groups:
             return self.error("this '[' is never closed", groups[-1].bracket)
         if self.token.type == "end" and not self.at:
@@ -190,7 +190,7 @@ class PatternParser:
         after = "'->' must be followed by" if self.at and self.tokens[self.at - 1].type == "->" else "expected"
         return self.error(f"{after} a layer or '[', found {self.found()}")
 
-    def _unexpected(self, groups: list[_Group], state: int) -> DesignError:
+    def _unexpected(self, groups: list[_OpenGroup], state: int) -> DesignError:
         """The error for a token that cannot follow."""
         if state != _AFTER_ITEM:
             return self._missing_item(groups)
@@ -429,7 +429,8 @@ class PatternParser:
         if self.token.type == "end":
             raise self.error("this '{' is never closed", opened)
         if self.token.type != "}":
-            raise self.error(f"expected '}}' or an operator, found {self.found()}")
+            hint = "'//' divides and rounds down; '*' takes decimals, as in 0.5*w" if self.token.type == "/" else None
+            raise self.error(f"expected '}}' or an operator, found {self.found()}", hint=hint)
         self.at += 1
         return code._replace(span=self.span(opened, self.tokens[self.at - 1]))
 
@@ -462,13 +463,13 @@ class PatternParser:
 
     # blocks
 
-    def signature(self) -> tuple[str, tuple[Parameter, ...]]:
+    def signature(self) -> tuple[str, tuple[BlockParameter, ...]]:
         """WORD [ "(" [ NAME [ "=" value ] { "," NAME [ "=" value ] } ] ")" ]"""
         head = self.token
         if head.type != "word":
             raise self.error("a block begins with its name, as in bottleneck(w, s=1)")
         self.at += 1
-        parameters: list[Parameter] = []
+        parameters: list[BlockParameter] = []
         if self.token.type == "(":
             opened = self.token
             self.at += 1
@@ -484,7 +485,7 @@ class PatternParser:
         self.expect_end()
         return head.value, tuple(parameters)
 
-    def parameter(self, before: list[Parameter]) -> Parameter:
+    def parameter(self, before: list[BlockParameter]) -> BlockParameter:
         """NAME [ "=" value ]"""
         token = self.token
         if token.type != "word":
@@ -495,10 +496,10 @@ class PatternParser:
         self.at += 1
         if self.token.type == "=":
             self.at += 1
-            return Parameter(token.value, self.argument_value())
+            return BlockParameter(token.value, self.argument_value())
         if before and before[-1].default is not None:
             raise self.error(f"'{token.value}' needs a default, since the parameter before it has one", token)
-        return Parameter(token.value, None)
+        return BlockParameter(token.value, None)
 
 
 def check_name(name: str, span: Span | None) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import MOST_PROBLEMS, Problem, did_you_mean
+from cnncalc.errors import MAX_PROBLEMS, Problem, did_you_mean
 from cnncalc.language.syntax import Argument, Block, Label, LayerSyntax, Literal, Name, Operand, References
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
 from cnncalc.records import NamedTuple
-from cnncalc.units import MOST_DIGITS, plural
+from cnncalc.units import MAX_DIGITS, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ KEY_WORDS = frozenset(
     for word in key.reader.words
     if word not in ("depth", "volume")
 )
-"""Words that a block's parameter may hold."""
+"""Words that are valid values of a block's parameter."""
 
 
 class Given(NamedTuple):
@@ -98,17 +98,17 @@ class Planner:
         self.problems.append(Problem(code, message, span, hint))
 
     def _look_up(self, plan: Plan) -> Operand | None:
-        """Finds the kind or block of the word; gives ``first``, which may end the word: CONV3, C1x7."""
+        """Finds the kind or block of the word; returns its size, which may be part of the word: CONV3, C1x7."""
         syntax = plan.syntax
-        if self._is(plan, syntax.word):
+        if self._set_kind(plan, syntax.word):
             return syntax.first
         cut = re.fullmatch("(.*?)([0-9]+(?:[x\u00d7][0-9]+)*)", syntax.word)
-        if cut is None or not cut.group(1) or not self._is(plan, cut.group(1)):
+        if cut is None or not cut.group(1) or not self._set_kind(plan, cut.group(1)):
             self._unknown(syntax, cut.group(1) if cut else syntax.word)
             return None
         digits = re.split("[x\u00d7]", cut.group(2))
-        if any(len(part) > MOST_DIGITS for part in digits):
-            self._problem("limit", f"a number has at most {MOST_DIGITS} digits", syntax.span)
+        if any(len(part) > MAX_DIGITS for part in digits):
+            self._problem("limit", f"a number has at most {MAX_DIGITS} digits", syntax.span)
             return None
         if any(part[0] == "0" and len(part) > 1 for part in digits):
             self._problem("number", f"a number cannot begin with 0: '{cut.group(2)}'", syntax.span)
@@ -118,7 +118,8 @@ class Planner:
         numbers = [int(part) for part in digits]
         return Literal(numbers[0] if len(numbers) == 1 else numbers, syntax.span)
 
-    def _is(self, plan: Plan, word: str) -> bool:
+    def _set_kind(self, plan: Plan, word: str) -> bool:
+        """Sets the kind or block named by a word; returns whether there is one."""
         if word in self.blocks:
             plan.block = self.blocks[word]
         elif word.lower() in KINDS:
@@ -137,8 +138,8 @@ class Planner:
             near = f"; use {other.upper() if word.isupper() or not syntax.in_file else other}"
         else:
             known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)
-            if len(word) == 1 or len(self.problems) > MOST_PROBLEMS:
-                known = []  # a single letter is probably a variable; hints beyond MOST_PROBLEMS are not shown
+            if len(word) == 1 or len(self.problems) > MAX_PROBLEMS:
+                known = []  # a single letter is probably a variable; hints beyond MAX_PROBLEMS are not shown
             near = did_you_mean(stem or word, known) or did_you_mean(word, known)
         hint = None
         if not near and re.fullmatch(r"[NMK]|[a-z]", word):

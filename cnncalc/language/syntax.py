@@ -100,7 +100,7 @@ class Item(NamedTuple):
     suffix_span: Span | None = None
 
 
-class Parameter(NamedTuple):
+class BlockParameter(NamedTuple):
     """A parameter of a block, with its default."""
 
     name: str
@@ -137,7 +137,7 @@ class Block(NamedTuple):
     """A block of a file: its parameters and its pattern."""
 
     name: str
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[BlockParameter, ...]
     body: tuple[Item, ...]
     span: Span
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.language.limits import DECIMAL_CHARACTERS, PATTERN_CHARACTERS
+from cnncalc.layers.keys import DecimalNumber
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
-from cnncalc.units import MOST_DIGITS
+from cnncalc.units import MAX_DIGITS
 
 if TYPE_CHECKING:
     from cnncalc.source import Text
@@ -120,8 +121,8 @@ class Scanner:
         raise self.problem("pattern-syntax", message, at, at + 1, hint)
 
     def _integer(self, digits: str, at: int) -> int:
-        if len(digits) > MOST_DIGITS:
-            message = f"a number has at most {MOST_DIGITS} digits, but this one has {len(digits)}"
+        if len(digits) > MAX_DIGITS:
+            message = f"a number has at most {MAX_DIGITS} digits, but this one has {len(digits)}"
             raise self.problem("limit", message, at, at + len(digits))
         if digits[0] == "0" and len(digits) > 1:
             plain = digits.lstrip("0") or "0"
@@ -137,8 +138,8 @@ class Scanner:
         return parts
 
     def _decimal(self, text: str, at: int, stop: int) -> Token:
-        value = float(text)
-        if value in (float("inf"), float("-inf")) or len(text) > DECIMAL_CHARACTERS:
+        value = DecimalNumber(text)
+        if value == float("inf") or len(text) > DECIMAL_CHARACTERS:
             raise self.problem(
                 "number", f"a decimal number has at most {DECIMAL_CHARACTERS} characters and is finite", at, stop
             )

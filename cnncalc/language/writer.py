@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.language.limits import NESTING
 from cnncalc.layers.base import Layer
-from cnncalc.layers.keys import Size
-from cnncalc.units import MOST_DIGITS
+from cnncalc.layers.keys import VolumeSize
+from cnncalc.units import MAX_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.graph import Graph, Node, RawValue
 
-LONGEST_REPEAT = 24
-"""The most items of a repeated sequence."""
+MAX_REPEAT = 24
+"""Maximum number of items in a repeated sequence."""
 
 WIDTH = 110
 
@@ -34,18 +34,18 @@ class _Unreachable(Exception):
 
 def _number(value: int) -> str:
     """A whole number, as an expression if it has too many digits for a literal."""
-    limit = 10**MOST_DIGITS
+    limit = 10**MAX_DIGITS
     if abs(value) < limit:
         return str(value)
     high, low = divmod(abs(value), limit)
-    text = f"({_number(high)})*10**{MOST_DIGITS}+{low}"
+    text = f"({_number(high)})*10**{MAX_DIGITS}+{low}"
     return f"-({text})" if value < 0 else text
 
 
 def _is_long(value: Any) -> bool:
     if isinstance(value, list):
         return any(_is_long(part) for part in value)
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MOST_DIGITS
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MAX_DIGITS
 
 
 def _plain(value: Any) -> str:
@@ -98,7 +98,7 @@ def layer_text(layer: Layer, extra: Sequence[str] = ()) -> str:
     text = kind.kind.upper()
     for key, mark in ((kind.first, ""), (kind.dash, "-"), (kind.slash, "/")):
         if key in leading:
-            blank = " " if isinstance(kind.keys[key].reader, Size) else ""
+            blank = " " if isinstance(kind.keys[key].reader, VolumeSize) else ""
             text += blank + mark + _short(leading[key])
     arguments = [_written(rest.pop(kind.bare))] if kind.bare in rest else []
     arguments += [f"{key}={_written(value)}" for key, value in rest.items()]
@@ -262,7 +262,7 @@ class _PatternWriter:
             extra.append("training_only=yes")
         if node.share is not None:
             extra.append(f"share={self._reference(node.share, counter)}")
-        text = layer_text(_settled(node), extra)
+        text = layer_text(_known_layer(node), extra)
         is_end = index == len(self.nodes) - 1 and counter.outer is None
         if counter.counted(node) != node.name or not (self.read[index] or is_end):
             if not node.name.startswith(counter.prefix):
@@ -285,7 +285,7 @@ class _PatternWriter:
         raise _Unreachable
 
 
-def _settled(node: Node) -> Layer:
+def _known_layer(node: Node) -> Layer:
     """The layer of a node whose keys are all known."""
     assert isinstance(node.layer, Layer), node.name
     return node.layer
@@ -301,7 +301,7 @@ def _compressed(items: list[str]) -> list[str]:
     at = 0
     while at < len(items):
         best, times = 0, 1
-        for length in range(1, min(LONGEST_REPEAT, (len(items) - at) // 2) + 1):
+        for length in range(1, min(MAX_REPEAT, (len(items) - at) // 2) + 1):
             unit = items[at : at + length]
             if any("@" in item for item in unit):
                 break
@@ -406,7 +406,7 @@ def _entry_keys(graph: Graph, index: int) -> dict[str, str]:
     if node.inputs and node.inputs != (index - 1,):
         names = [_quoted(graph.nodes[source].name) for source in node.inputs]
         keys["inputs"] = names[0] if len(names) == 1 else "[" + ", ".join(names) + "]"
-    leading, rest = _leading(_settled(node))
+    leading, rest = _leading(_known_layer(node))
     keys.update((key, _written(value, quoted=True)) for key, value in {**leading, **rest}.items())
     if not node.trainable:
         keys["trainable"] = "no"

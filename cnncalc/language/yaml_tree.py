@@ -104,7 +104,7 @@ class _Open:
         self.items: list[Node] = []
 
 
-class Document:
+class YamlDocument:
     """Reads the one document of a YAML text."""
 
     def __init__(self, source: Source) -> None:

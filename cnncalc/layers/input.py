@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.layers.base import Layer, Sizing, key, require_inputs
-from cnncalc.layers.keys import Size
+from cnncalc.layers.keys import VolumeSize
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Input(Layer):
     in_notes_table: ClassVar[bool] = True
     sizes: ClassVar[Mapping[str, Sizing]] = {"size": Sizing("input")}
 
-    size: tuple[int, int, int] = key(Size(), (224, 224, 3), means="height x width x depth of the image")
+    size: tuple[int, int, int] = key(VolumeSize(), (224, 224, 3), means="height x width x depth of the image")
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         return ["the input of the net"]

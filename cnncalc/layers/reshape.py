@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
 from cnncalc.layers.base import POINT, WHOLE_PLANE, Layer, Stencil, key, require_divisible
-from cnncalc.layers.keys import Choice, Sides, Size, Whole
+from cnncalc.layers.keys import Choice, Sides, VolumeSize, Whole
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import padded, pixels, planes
 from cnncalc.layers.window import SIDES, depth_step
@@ -102,7 +102,7 @@ class Reshape(Layer):
     bare: ClassVar[str | None] = "size"
     is_view: ClassVar[bool] = True
 
-    size: tuple[int, int, int] = key(Size(), means="the new height x width x depth")
+    size: tuple[int, int, int] = key(VolumeSize(), means="the new height x width x depth")
 
     def label(self) -> str:
         return f"RESHAPE {Volume(*self.size).size}"

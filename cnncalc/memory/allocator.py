@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.memory.replay import Machine
 from cnncalc.records import NamedTuple
+from cnncalc.units import round_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,13 +31,13 @@ LARGE_ROUNDING = 2 * 1024**2
 
 
 class Allocated(NamedTuple):
-    """The most bytes in blocks in use (``allocated``), and the bytes of all segments (``reserved``)."""
+    """The peak bytes of the blocks in use (``allocated``), and the bytes of all segments (``reserved``)."""
 
     allocated: int
     reserved: int
 
 
-class Block:
+class MemoryBlock:
     """A part of a segment, in use or free."""
 
     __slots__ = ("after", "before", "is_free", "number", "size")
@@ -44,8 +45,8 @@ class Block:
     def __init__(self, number: int, size: int) -> None:
         self.number = number
         self.size = size
-        self.before: Block | None = None
-        self.after: Block | None = None
+        self.before: MemoryBlock | None = None
+        self.after: MemoryBlock | None = None
         self.is_free = False
 
 
@@ -53,19 +54,22 @@ class CachingAllocator:
     """Allocates and frees blocks; tracks peak allocated and reserved bytes."""
 
     def __init__(self) -> None:
-        self.allocated = self.reserved = self.most = 0
+        self.allocated = self.reserved = self.peak = 0
         self._count = 0
-        self._free: dict[bool, list[tuple[int, int]]] = {True: [], False: []}  # by whether small: (size, number)
-        self._blocks: dict[int, Block] = {}
+        self._free: dict[bool, list[tuple[int, int]]] = {
+            True: [],
+            False: [],
+        }  # for small and large blocks: (size, number)
+        self._blocks: dict[int, MemoryBlock] = {}
 
-    def _block(self, size: int) -> Block:
+    def _block(self, size: int) -> MemoryBlock:
         self._count += 1
-        block = self._blocks[self._count] = Block(self._count, size)
+        block = self._blocks[self._count] = MemoryBlock(self._count, size)
         return block
 
-    def allocate(self, size: int) -> tuple[Block, bool]:
+    def allocate(self, size: int) -> tuple[MemoryBlock, bool]:
         """A block for a tensor of ``size`` bytes, and whether it is from the small pool."""
-        size = max(ROUNDING, -(-size // ROUNDING) * ROUNDING)
+        size = max(ROUNDING, round_up(size, ROUNDING))
         is_small = size <= SMALL
         pool = self._free[is_small]
         place = bisect_left(pool, (size, 0))
@@ -78,7 +82,7 @@ class CachingAllocator:
             elif size < MEDIUM:
                 segment = MEDIUM_SEGMENT
             else:
-                segment = -(-size // LARGE_ROUNDING) * LARGE_ROUNDING
+                segment = round_up(size, LARGE_ROUNDING)
             self.reserved += segment
             block = self._block(segment)
         left = block.size - size
@@ -90,10 +94,10 @@ class CachingAllocator:
             block.after, block.size = rest, size
             self._release(rest, is_small)
         self.allocated += block.size
-        self.most = max(self.most, self.allocated)
+        self.peak = max(self.peak, self.allocated)
         return block, is_small
 
-    def free(self, block: Block, is_small: bool) -> None:
+    def free(self, block: MemoryBlock, is_small: bool) -> None:
         """Frees a block and merges it with free neighbours."""
         self.allocated -= block.size
         for other in (block.before, block.after):
@@ -109,7 +113,7 @@ class CachingAllocator:
                 block = first
         self._release(block, is_small)
 
-    def _release(self, block: Block, is_small: bool) -> None:
+    def _release(self, block: MemoryBlock, is_small: bool) -> None:
         block.is_free = True
         insort(self._free[is_small], (block.size, block.number))
 
@@ -139,16 +143,16 @@ class Recorder(Machine):
 
 
 def simulate(resident: Iterable[int], ledger: Iterable[int]) -> Allocated:
-    """The allocator over a run: tensors that are alive all the time, then the ledger of a :class:`Recorder`."""
+    """Peaks of the allocator for resident tensors followed by the ledger of a :class:`Recorder`."""
     allocator = CachingAllocator()
     for size in resident:
         allocator.allocate(size)
-    given: dict[int, list[tuple[Block, bool]]] = {}
+    used: dict[int, list[tuple[MemoryBlock, bool]]] = {}  # blocks in use by requested size
     for change in ledger:
         if change > 0:
-            given.setdefault(change, []).append(allocator.allocate(change))
+            used.setdefault(change, []).append(allocator.allocate(change))
             continue
-        known = given.get(-change)
-        if known:
-            allocator.free(*known.pop())
-    return Allocated(allocator.most, allocator.reserved)
+        blocks = used.get(-change)
+        if blocks:
+            allocator.free(*blocks.pop())
+    return Allocated(allocator.peak, allocator.reserved)

@@ -1,4 +1,4 @@
-"""From a report to a tape: the part shared by all frameworks. Subclasses lower single layers."""
+"""From a report to a tape: the part shared by all frameworks. Subclasses lower each layer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.layers.memory import MASK, Extra, Size
 from cnncalc.memory.frames import block_frames, variable_frames
-from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Frame, Operation, Parameter, Tape, Value
+from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Frame, Operation, ParameterTensor, Tape, Tensor
 from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:
@@ -32,15 +32,15 @@ class TapeBuilder:
         self.parameter_item = bytes_per_element(dtype)
         self.item = bytes_per_element(self.dtype)
         self.rows = [row for row in report.layers if training or not row.training_only]
-        self.values: list[Value] = []
+        self.values: list[Tensor] = []
         self.elements: list[Size] = []  # of each value
         self.items: list[int] = []  # bytes of one of them
         self.operations: list[Operation] = []
-        self.parameters: list[Parameter] = []
+        self.parameters: list[ParameterTensor] = []
         self.buffers: list[int] = []
-        self.place: dict[int, int] = {}  # the value that a row gives
-        self.owned: dict[int, tuple[int, ...]] = {}  # the parameters of a row
-        self.held: list[Frame] = []  # by variables within a layer
+        self.place: dict[int, int] = {}  # the output value of each row
+        self.owned: dict[int, tuple[int, ...]] = {}  # the parameters of each row
+        self.held: list[Frame] = []  # values held by local variables
         # the layer that is being lowered
         self.row = report.layers[0]
         self.volumes = self.row.input_volumes
@@ -89,10 +89,7 @@ class TapeBuilder:
 
     def _own(self, row: LayerReport) -> None:
         """Registers the parameters of a row; a row that shares them uses those of their owner."""
-        nodes = self.report.graph.nodes
-        owner = row.index
-        while (share := nodes[owner].share) is not None:
-            owner = share
+        owner = self.report.graph.owner(row.index)
         if owner not in self.owned:
             self.owned[owner] = self._register(self.report.layers[owner])
         self.owned[row.index] = self.owned[owner]
@@ -106,7 +103,7 @@ class TapeBuilder:
                 self.buffers.append(size)
                 continue
             places.append(len(self.parameters))
-            self.parameters.append(Parameter(size, row.index, row.is_trainable, array.count.value))
+            self.parameters.append(ParameterTensor(size, row.index, row.is_trainable, array.count.value))
         return tuple(places)
 
     def _layer(self, row: LayerReport) -> None:
@@ -147,7 +144,7 @@ class TapeBuilder:
 
     def _value(self, elements: Size, item: int, layer: int, *, learns: bool = False) -> int:
         fixed, per_image = elements
-        self.values.append(Value(Size(fixed * item, per_image * item), layer, learns))
+        self.values.append(Tensor(Size(fixed * item, per_image * item), layer, learns))
         self.elements.append(elements)
         self.items.append(item)
         return len(self.values) - 1

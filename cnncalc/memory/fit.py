@@ -8,7 +8,7 @@ from cnncalc.analysis.rewriting import with_pooled_fc
 from cnncalc.errors import CnncalcError
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, Simulation, best_segments
-from cnncalc.memory.segments import Segment, segments_of
+from cnncalc.memory.segments import Segment, recomputed_macs, segments_of
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import Report
 
-LARGEST_BATCH = 1 << 24
+MAX_BATCH = 1 << 24
 """Upper limit of the search for the largest batch."""
 
 
@@ -32,7 +32,7 @@ class Fit(NamedTuple):
     peak_at_batch: int
 
 
-class Advice(NamedTuple):
+class MemoryAdvice(NamedTuple):
     """One change that lowers the peak of training.
 
     With it: ``peak_bytes`` at the batch of the options, the ``largest_batch`` that fits, and the ``macs`` of forward
@@ -55,7 +55,7 @@ class FitReport(NamedTuple):
     options: Options
     training: Fit
     inference: Fit
-    advice: tuple[Advice, ...]
+    advice: tuple[MemoryAdvice, ...]
     macs: int
 
     @property
@@ -67,7 +67,7 @@ class FitReport(NamedTuple):
 def largest_batch(peak: Callable[[int], int], room: int) -> int:
     """The largest batch whose peak fits; 0 if not even one image does.
 
-    Peaks grow with the batch, but not linearly (hardly at all where the optimizer's step is the peak). The search
+    Peaks grow with the batch, but not linearly (and barely where the optimizer's step is the peak). The search
     interpolates and always checks the peaks of the answer and of the next batch.
     """
     low, at_low = 1, peak(1)
@@ -76,20 +76,20 @@ def largest_batch(peak: Callable[[int], int], room: int) -> int:
     high, step = 0, 8
     at_high = at_low
     while not high:
-        trial = min(low * step, LARGEST_BATCH)
+        trial = min(low * step, MAX_BATCH)
         at_trial = peak(trial)
         if at_trial > room:
             high, at_high = trial, at_trial
-        elif trial == LARGEST_BATCH:
+        elif trial == MAX_BATCH:
             return trial
         else:
             low, at_low = trial, at_trial
-    turn = 0
+    rounds = 0
     while high - low > 1:
         # linear interpolation; bisection every third time, since the peak may be far from linear
         guess = low + (room - at_low) * (high - low) // max(1, at_high - at_low)
-        turn += 1
-        if turn % 3 == 0:
+        rounds += 1
+        if rounds % 3 == 0:
             guess = (low + high) // 2
         guess = min(high - 1, max(low + 1, guess))
         at_guess = peak(guess)
@@ -121,19 +121,19 @@ def _fit(peak: Callable[[int], int], batch: int, room: int) -> Fit:
     return Fit(largest, peak(max(1, largest)), peak(batch))
 
 
-def _advice(report: Report, simulation: Simulation, options: Options, room: int, training: Fit) -> list[Advice]:
+def _advice(report: Report, simulation: Simulation, options: Options, room: int, training: Fit) -> list[MemoryAdvice]:
     """Other changes that lower the peak, lowest peak first, those that fit before the others."""
-    found: list[Advice] = []
+    found: list[MemoryAdvice] = []
 
-    def measure(what: str, other: Simulation, again: int = 0, segments: tuple[Segment, ...] | None = None) -> None:
+    def measure(what: str, other: Simulation, extra_macs: int = 0, segments: tuple[Segment, ...] | None = None) -> None:
         def peak(batch: int) -> int:
             return other.training(batch, segments).peak_bytes
 
         at_batch = peak(options.batch)
         if at_batch < training.peak_at_batch:
             batch = largest_batch(peak, room)
-            total = other.report.totals.macs + again
-            found.append(Advice(what, at_batch, batch, total, at_batch <= room))
+            total = other.report.totals.macs + extra_macs
+            found.append(MemoryAdvice(what, at_batch, batch, total, at_batch <= room))
 
     def measure_options(what: str, **changes: object) -> None:
         try:
@@ -161,17 +161,19 @@ def _advice(report: Report, simulation: Simulation, options: Options, room: int,
     return found
 
 
-def _smaller_batches(report: Report, options: Options, room: int, training: Fit) -> list[Advice]:
+def _smaller_batches(report: Report, options: Options, room: int, training: Fit) -> list[MemoryAdvice]:
     """The largest batch that fits, and the batch asked for in accumulated micro-batches."""
     macs = report.totals.macs
-    found = [Advice(f"batch {training.largest_batch}", training.peak_bytes, training.largest_batch, macs, True)]
+    found = [MemoryAdvice(f"batch {training.largest_batch}", training.peak_bytes, training.largest_batch, macs, True)]
     parts = -(-options.batch // training.largest_batch)
     micro = -(-options.batch // parts)
     split = Simulation(report, options._replace(batch=micro, accumulate=max(options.accumulate, parts)))
     peak = split.training(micro).peak_bytes
     if peak < training.peak_at_batch:
         most = largest_batch(lambda batch: split.training(batch).peak_bytes, room)
-        found.append(Advice(f"{parts} accumulated micro-batches of {micro}", peak, parts * most, macs, peak <= room))
+        found.append(
+            MemoryAdvice(f"{parts} accumulated micro-batches of {micro}", peak, parts * most, macs, peak <= room)
+        )
     return found
 
 
@@ -180,20 +182,17 @@ def _checkpoints(
 ) -> None:
     """Measures the cheapest set of blocks that fits, and the set with the lowest peak."""
     rows = report.layers
-
-    def again(segments: tuple[Segment, ...]) -> int:
-        return sum(sum([row.macs for row in rows[s.first : s.last + 1]]) for s in segments)
-
     blocks = segments_of(report, "blocks")
     if not blocks:
         return
     batch = options.batch
 
-    def value(segment: Segment) -> float:
+    def negative_saving(segment: Segment) -> float:
+        """Minus the activation bytes saved per repeated multiply-add."""
         members = rows[segment.first : segment.last + 1]
         return -sum(row.activation_bytes for row in members) / (1 + sum(row.macs for row in members))
 
-    ranked = sorted(blocks, key=value)
+    ranked = sorted(blocks, key=negative_saving)
 
     def chosen(count: int) -> tuple[Segment, ...]:
         return tuple(sorted(ranked[:count], key=lambda segment: segment.first))
@@ -209,6 +208,6 @@ def _checkpoints(
             low, high = (low, middle) if fits(chosen(middle)) else (middle, high)
         cheapest = chosen(high)
         names = ", ".join(segment.name for segment in cheapest)
-        measure(f"checkpoint {names}", simulation, again(cheapest), cheapest)
+        measure(f"checkpoint {names}", simulation, recomputed_macs(report, cheapest), cheapest)
     if best:
-        measure(f"checkpoint best ({plural(len(best), 'segment')})", simulation, again(best), best)
+        measure(f"checkpoint best ({plural(len(best), 'segment')})", simulation, recomputed_macs(report, best), best)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.records import NamedTuple
+from cnncalc.units import round_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ STYLES = ("foreach", "loop", "fused")
 """Styles of a step: all parameters at once (``foreach``), one after the other, or in one kernel."""
 
 
-class Optimizer(NamedTuple):
+class OptimizerMemory(NamedTuple):
     """One optimizer, in multiples of the learned parameters.
 
     ``state``: numbers kept for each parameter. ``foreach``: temporaries of a foreach step, over all parameters.
@@ -55,25 +56,25 @@ ADAM = ((1, 2, SCALAR),)
 OPTIMIZERS = {
     optimizer.name: optimizer
     for optimizer in (
-        Optimizer("sgd", decay_foreach=1, decay_loop=1),
-        Optimizer("momentum", 1, loop=((0, 0, SCALAR),), decay_foreach=1, decay_loop=1, grows_state=True),
-        Optimizer("nesterov", 1, loop=((0, 1, 0),), decay_foreach=1, decay_loop=1, grows_state=True),
-        Optimizer("adagrad", 1, 2, ((1, 1, SCALAR),), decay_loop=1, counters=1, state_at_start=True),
-        Optimizer("rmsprop", 1, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
-        Optimizer("rmsprop-centered", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
-        Optimizer("rmsprop-momentum", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
-        Optimizer("adadelta", 2, 2, ((2, 1, SCALAR), (1, 2, SCALAR)), decay_foreach=1, decay_loop=1, counters=1),
-        Optimizer("adam", 2, 1, ADAM, decay_loop=1, counters=1, can_fuse=True),
-        Optimizer("amsgrad", 3, 1, ADAM, decay_loop=1, counters=1, can_fuse=True),
-        Optimizer("adamw", 2, 1, ADAM, counters=1, can_fuse=True),
-        Optimizer("nadam", 2, 1, ((1, 2, 0),), decay_foreach=1, decay_loop=1, counters=2),
-        Optimizer("radam", 2, 1, ((0, 2, SCALAR),), decay_loop=1, counters=1),
+        OptimizerMemory("sgd", decay_foreach=1, decay_loop=1),
+        OptimizerMemory("momentum", 1, loop=((0, 0, SCALAR),), decay_foreach=1, decay_loop=1, grows_state=True),
+        OptimizerMemory("nesterov", 1, loop=((0, 1, 0),), decay_foreach=1, decay_loop=1, grows_state=True),
+        OptimizerMemory("adagrad", 1, 2, ((1, 1, SCALAR),), decay_loop=1, counters=1, state_at_start=True),
+        OptimizerMemory("rmsprop", 1, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
+        OptimizerMemory("rmsprop-centered", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
+        OptimizerMemory("rmsprop-momentum", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
+        OptimizerMemory("adadelta", 2, 2, ((2, 1, SCALAR), (1, 2, SCALAR)), decay_foreach=1, decay_loop=1, counters=1),
+        OptimizerMemory("adam", 2, 1, ADAM, decay_loop=1, counters=1, can_fuse=True),
+        OptimizerMemory("amsgrad", 3, 1, ADAM, decay_loop=1, counters=1, can_fuse=True),
+        OptimizerMemory("adamw", 2, 1, ADAM, counters=1, can_fuse=True),
+        OptimizerMemory("nadam", 2, 1, ((1, 2, 0),), decay_foreach=1, decay_loop=1, counters=2),
+        OptimizerMemory("radam", 2, 1, ((0, 2, SCALAR),), decay_loop=1, counters=1),
     )
 }
 """The optimizers by name."""
 
 
-def optimizer_named(name: str) -> Optimizer:
+def optimizer_named(name: str) -> OptimizerMemory:
     """The optimizer of that name; raises ValueProblem with the nearest name."""
     try:
         return OPTIMIZERS[name]
@@ -83,11 +84,11 @@ def optimizer_named(name: str) -> Optimizer:
         raise ValueProblem(f"no optimizer '{name}'{near} (known: {known})", code="unknown-optimizer") from None
 
 
-class Step(NamedTuple):
+class OptimizerStep(NamedTuple):
     """Bytes of an optimizer's step.
 
-    ``before_first``: the part of ``state`` that exists before the first step. ``first`` and ``steady``: the most that
-    the first and every later step adds to what is alive before it; the first includes the state it makes.
+    ``before_first``: the part of ``state`` that exists before the first step. ``first`` and ``steady``: the peak bytes
+    that the first and every later step adds; the first includes the state it makes.
     """
 
     state: int
@@ -97,28 +98,28 @@ class Step(NamedTuple):
 
 
 def step_of(
-    optimizer: Optimizer, sizes: Sequence[int], profile: Profile, *, style: str | None, weight_decay: bool
-) -> Step:
-    """The step over parameters of these rounded sizes in bytes; raises ValueProblem for a style it does not have."""
+    optimizer: OptimizerMemory, sizes: Sequence[int], profile: Profile, *, style: str | None, weight_decay: bool
+) -> OptimizerStep:
+    """The step over parameters of these rounded sizes in bytes; raises ValueProblem for an unavailable style."""
     style = _checked_style(optimizer, profile, style or profile.style)
     total = sum(sizes)
     state = optimizer.state * total
     if optimizer.counters and (style == "fused" or profile.name == "torch-cpu") and not profile.is_numpy:
-        counter = -(-4 // profile.rounding) * profile.rounding
+        counter = round_up(4, profile.rounding)
         state += optimizer.counters * counter * len(sizes)
     before = state if optimizer.state_at_start else 0
     made = state - before
     if style == "fused":
-        return Step(state, before, made, 0)
+        return OptimizerStep(state, before, made, 0)
     if style == "foreach":
         steady = (optimizer.foreach + optimizer.decay_foreach * weight_decay) * total
-        return Step(state, before, made + steady, steady)
+        return OptimizerStep(state, before, made + steady, steady)
     wraps = profile.name == "torch-cpu"
     first, steady = _loop_peaks(optimizer, sizes, made, decay=optimizer.decay_loop * weight_decay, wraps=wraps)
-    return Step(state, before, max(first, made), steady)
+    return OptimizerStep(state, before, max(first, made), steady)
 
 
-def _checked_style(optimizer: Optimizer, profile: Profile, style: str) -> str:
+def _checked_style(optimizer: OptimizerMemory, profile: Profile, style: str) -> str:
     """The style; raises ValueProblem if it is unknown or the optimizer does not have it."""
     if style not in STYLES:
         near = did_you_mean(style, STYLES)
@@ -126,12 +127,16 @@ def _checked_style(optimizer: Optimizer, profile: Profile, style: str) -> str:
     fuses_all = profile.name == "ideal" or profile.is_numpy
     if style == "fused" and not optimizer.can_fuse and not fuses_all:
         fusible = ", ".join([name for name, known in OPTIMIZERS.items() if known.can_fuse])
-        raise ValueProblem(f"{optimizer.name} has no fused style (those that have: {fusible})", code="unknown-style")
+        raise ValueProblem(
+            f"{optimizer.name} has no fused style (optimizers with one: {fusible})", code="unknown-style"
+        )
     return style
 
 
-def _loop_peaks(optimizer: Optimizer, sizes: Sequence[int], made: int, *, decay: int, wraps: bool) -> tuple[int, int]:
-    """The most bytes that a loop adds in the first step and in later ones.
+def _loop_peaks(
+    optimizer: OptimizerMemory, sizes: Sequence[int], made: int, *, decay: int, wraps: bool
+) -> tuple[int, int]:
+    """The peak bytes that a loop adds in the first step and in later ones.
 
     ``made``: the state made in the first step. ``decay``: copies for weight decay. ``wraps``: scalars become tensors.
     """

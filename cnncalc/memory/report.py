@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cnncalc.errors import Problem, ValueProblem, did_you_mean
 from cnncalc.memory.lowering import lower
-from cnncalc.memory.optimizers import Step, optimizer_named, step_of
+from cnncalc.memory.optimizers import OptimizerStep, optimizer_named, step_of
 from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
 from cnncalc.memory.profiles import Profile, profile_named
 from cnncalc.memory.replay import PLAIN, Event, LoopOptions, Machine, Trace
-from cnncalc.memory.segments import Segment, joined, segments_of
+from cnncalc.memory.segments import Segment, joined, recomputed_macs, segments_of
 from cnncalc.records import NamedTuple
-from cnncalc.units import bytes_per_element
+from cnncalc.units import bytes_per_element, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from cnncalc.memory.allocator import Allocated
     from cnncalc.memory.replay import Level
     from cnncalc.memory.tape import Sizes, Tape
+
+MAX_TRIED = 120
+"""How many candidates are replayed for ``best``."""
 
 STEP = "optimizer step"
 """The place of a peak in the optimizer step."""
@@ -66,17 +69,10 @@ class Breakdown(NamedTuple):
     transient: int
 
     @classmethod
-    def of(cls, there: Resident, level: Level, optimizer_state: int) -> Breakdown:
-        """The bytes at one moment; ``there`` is what is alive all the time."""
-        return cls(
-            there.parameters,
-            level.gradients,
-            optimizer_state,
-            there.buffers,
-            there.inputs,
-            level.activations,
-            level.transient,
-        )
+    def of(cls, resident: Resident, level: Level, optimizer_state: int) -> Breakdown:
+        """The bytes at one moment."""
+        parameters, buffers, inputs = resident
+        return cls(parameters, level.gradients, optimizer_state, buffers, inputs, level.activations, level.transient)
 
     @property
     def total(self) -> int:
@@ -98,7 +94,7 @@ class Training(NamedTuple):
 
     ``peak_bytes`` is the peak of every step after the first one, in which the optimizer makes its state
     (``first_step_peak_bytes``). ``saved_bytes`` is kept for backward, with images and targets, without parameters.
-    ``optimizer_step_bytes`` is the most alive during the optimizer's step. ``segments`` are checkpointed;
+    ``optimizer_step_bytes`` is the peak of the optimizer's step. ``segments`` are checkpointed;
     ``recomputed_macs`` are the multiply-adds for one image that they repeat.
     """
 
@@ -193,16 +189,15 @@ class Simulation:
         return self._sizes[batch, training]
 
     def resident(self, batch: int, *, training: bool) -> Resident:
-        """What is alive all the time."""
+        """The bytes that are alive all the time."""
         sizes = self.sizes(batch, training=training)
         sources = self.tape(training=training).sources
         return Resident(sum(sizes.parameters), sum(sizes.buffers), sum([sizes.values[source] for source in sources]))
 
     def learned(self) -> list[int]:
         """The bytes of each parameter that is learned."""
-        rounding = self.profile.rounding
         parameters = self.tape(training=True).parameters
-        return [-(-parameter.size // rounding) * rounding for parameter in parameters if parameter.is_trainable]
+        return [round_up(parameter.size, self.profile.rounding) for parameter in parameters if parameter.is_trainable]
 
     def segments(self, batch: int) -> tuple[Segment, ...]:
         """The checkpointed segments; those of ``best`` are searched for."""
@@ -211,7 +206,7 @@ class Simulation:
         return segments_of(self.report, self.options.checkpoint)
 
     def loop_options(self, segments: Sequence[Segment]) -> LoopOptions:
-        """What the training loop decides for the machine."""
+        """The options of the training loop."""
         zero, micro = self.options.zero_grad, self.options.accumulate
         return LoopOptions(
             zero == "before-backward", zero == "zeros" or micro > 1, operations_of(self.tape(training=True), segments)
@@ -262,18 +257,18 @@ class Simulation:
         machine = self.machine(Recorder, batch, segments, training=training)
         machine.run(training=training)
         sources = [sizes.values[source] for source in machine.tape.sources]
-        there = [*sizes.parameters, *sizes.buffers, *sources]
+        resident = [*sizes.parameters, *sizes.buffers, *sources]
         ledger = machine.ledger
         if training:
             step = self.step()
             if step.state:
                 arrays = max(1, optimizer_named(self.options.optimizer).state)
-                there += [size for size in self.learned() for _ in range(arrays)]
+                resident += [size for size in self.learned() for _ in range(arrays)]
             if step.steady:
                 ledger.append(step.steady)
-        return simulate(there, ledger)
+        return simulate(resident, ledger)
 
-    def step(self) -> Step:
+    def step(self) -> OptimizerStep:
         """The optimizer's step."""
         options = self.options
         return step_of(
@@ -289,8 +284,8 @@ class Simulation:
         chosen = tuple(self.segments(batch) if segments is None else segments)
         trace = self.trace(batch, chosen, logs=logs)
         step = self.step()
-        there = self.resident(batch, training=True)
-        base = sum(there)
+        resident = self.resident(batch, training=True)
+        base = sum(resident)
         after_backward = base + trace.after_backward.total
         before_step = after_backward
         if self.options.accumulate > 1:
@@ -306,7 +301,6 @@ class Simulation:
             kept = before_step - base - left.gradients - left.transient
             level = left._replace(activations=kept, transient=step.steady + left.transient)
         first = self._first_trace(batch, chosen, trace)
-        macs = [row.macs for row in self.report.layers]
         return Training(
             peak,
             place,
@@ -314,15 +308,15 @@ class Simulation:
             base + step.state + trace.after_forward.total,
             after_backward + step.state,
             trace.saved,
-            Breakdown.of(there, level, step.state),
+            Breakdown.of(resident, level, step.state),
             chosen,
-            sum([sum(macs[segment.first : segment.last + 1]) for segment in chosen]),
+            recomputed_macs(self.report, chosen),
             trace.events,
             at_step,
         )
 
     def _first_trace(self, batch: int, segments: Sequence[Segment], later: Trace) -> Trace:
-        """The replay of the first step, which starts without gradients; ``later`` is that of the others."""
+        """The replay of the first step, which starts without gradients; ``later``: the replay of every other step."""
         if self.options.zero_grad == "start" or self.options.accumulate > 1:
             return later
         loop = LoopOptions(segments=operations_of(self.tape(training=True), segments))
@@ -332,8 +326,8 @@ class Simulation:
         """The memory of a forward pass at test time."""
         trace = self.machine(Machine, batch, training=False, logs=logs).run(training=False)
         level = trace.peak
-        there = self.resident(batch, training=False)
-        breakdown = Breakdown.of(there, level._replace(activations=max(0, level.activations)), 0)
+        resident = self.resident(batch, training=False)
+        breakdown = Breakdown.of(resident, level._replace(activations=max(0, level.activations)), 0)
         return Inference(breakdown.total, self.name_of(level.layer), breakdown, trace.events)
 
     def name_of(self, layer: int) -> str:
@@ -363,9 +357,9 @@ def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, i
 def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
     """Segments with a low peak, found by greedy merging of ``blocks``; each candidate is replayed.
 
-    First neighbours are merged up to a size limit, for a series of limits. Then the best candidate is improved, as
-    long as it helps, by one more merge or one segment less. Of equal peaks the one with fewer repeated multiply-adds
-    wins.
+    First adjacent blocks are merged up to a size limit, for a series of limits. Then the best candidate is improved by
+    one more merge or one segment less, as long as its peak falls. Of equal peaks the one with fewer repeated
+    multiply-adds wins.
     """
     blocks = segments_of(simulation.report, "blocks")
     if not blocks:
@@ -375,8 +369,8 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
 
     def evaluated(candidate: tuple[Segment, ...]) -> tuple[int, int]:
         if candidate not in known:
-            again = sum(sum([row.macs for row in rows[s.first : s.last + 1]]) for s in candidate)
-            known[candidate] = (simulation.trace(batch, candidate).peak.total, again)
+            macs = recomputed_macs(simulation.report, candidate)
+            known[candidate] = (simulation.trace(batch, candidate).peak.total, macs)
         return known[candidate]
 
     weights = [sum(row.activation_bytes for row in rows[b.first : b.last + 1]) for b in blocks]
@@ -389,7 +383,7 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
             break
         limit = limit * 4 // 3 + 1
     for _ in range(8):
-        if len(known) > MOST_TRIED:
+        if len(known) > MAX_TRIED:
             break
         nearby = [
             (*best[:at], joined(best[at], best[at + 1]), *best[at + 2 :])
@@ -397,19 +391,15 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
             if best[at].last + 1 == best[at + 1].first
         ]
         nearby += [best[:at] + best[at + 1 :] for at in range(len(best))]
-        better = min(nearby[: MOST_TRIED - len(known)], key=evaluated, default=best)
+        better = min(nearby[: MAX_TRIED - len(known)], key=evaluated, default=best)
         if evaluated(better) >= evaluated(best):
             break
         best = better
     return best
 
 
-MOST_TRIED = 120
-"""Most candidates replayed for ``best``."""
-
-
 def _up_to(blocks: Sequence[Segment], weights: Sequence[int], limit: int) -> tuple[Segment, ...]:
-    """Neighbouring blocks, merged while the sum of their weights is at most the limit."""
+    """Adjacent blocks, merged while the sum of their weights is at most the limit."""
     merged: list[Segment] = []
     size = 0
     for block, weight in zip(blocks, weights, strict=True):

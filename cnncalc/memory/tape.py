@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.records import NamedTuple
+from cnncalc.units import round_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ NEW, SAME, VIEW, NONE = "new", "same", "view", "none"
 """Gradients of an input: a new tensor, the incoming gradient itself, a view of it, or none at all."""
 
 
-class Value(NamedTuple):
+class Tensor(NamedTuple):
     """A tensor of the forward pass: its bytes, the row that made it, and whether a gradient reaches it."""
 
     size: Size
@@ -57,7 +58,7 @@ class Operation(NamedTuple):
         return bool(self.keeps or self.keeps_output or self.extras)
 
 
-class Parameter(NamedTuple):
+class ParameterTensor(NamedTuple):
     """A parameter array: its bytes, its row, whether it is learned, and its elements."""
 
     size: int
@@ -91,9 +92,9 @@ class Tape(NamedTuple):
     operation (images, targets); ``results`` and ``loss`` live until the end.
     """
 
-    values: tuple[Value, ...]
+    values: tuple[Tensor, ...]
     operations: tuple[Operation, ...]
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[ParameterTensor, ...]
     buffers: tuple[int, ...]
     sources: tuple[int, ...]
     results: tuple[int, ...]
@@ -121,7 +122,6 @@ class Tape(NamedTuple):
         """Every size in bytes for a batch, each rounded up to a multiple of ``rounding``."""
 
         def measure(fixed: int, per_image: int) -> int:
-            total = fixed + per_image * batch
-            return -(-total // rounding) * rounding if total >= 0 else total // rounding * rounding
+            return round_up(fixed + per_image * batch, rounding)
 
         return self.sizes(measure)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.checks.budget import brief
+from cnncalc.checks.budget import short_value
 from cnncalc.formats.check.annotations import change, details_of, limit_text, used
 from cnncalc.page.markup import listed, name, paragraph, prose, section, sentence, table, text, verbatim
 from cnncalc.source import excerpt
@@ -59,7 +59,7 @@ def _limit(one: LimitResult, units: str, *, has_base: bool) -> list[str]:
     css_class, verdict = VERDICTS[one.verdict]
     cells = [
         text(one.measure.title.replace("_", " ")),
-        brief(one.actual, one.measure.unit, units),
+        short_value(one.actual, one.measure.unit, units),
         text(limit_text(one, units)),
         used(one),
     ]

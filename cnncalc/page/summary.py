@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from cnncalc.checks.check import FileResult
     from cnncalc.memory.report import MemoryReport
 
-MOST_OUTPUTS = 3
-"""Most outputs that the summary names."""
+MAX_OUTPUTS = 3
+"""The maximum number of outputs that the summary names."""
 
 
 def summary_section(memory: MemoryReport, outcome: FileResult, units: str) -> str:
@@ -41,7 +41,7 @@ def _structure(report: Report) -> str:
     last = [row for row, readers in zip(rows, report.graph.readers, strict=True) if not readers]
     outputs = [row for row in last if not row.training_only] or last
     inputs = " and ".join([_volume(row) for row in rows if row.layer.is_input])
-    leaving = " and ".join(map(_volume, outputs[:MOST_OUTPUTS])) + (" and more" if outputs[MOST_OUTPUTS:] else "")
+    leaving = " and ".join(map(_volume, outputs[:MAX_OUTPUTS])) + (" and more" if outputs[MAX_OUTPUTS:] else "")
     merges = sum([row.layer.is_merge for row in rows])
     shape = f"with {plural(merges, 'merge')}" if merges else "in one chain"
     return (

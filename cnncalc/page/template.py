@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
-MOST_EXACT = 2**53
-"""Integers from here on are written as text, since JavaScript reads numbers as float64."""
+MAX_EXACT = 2**53
+"""Integers of this size or larger are written as text, since JavaScript reads numbers as float64."""
 
 
 def whole_page(
@@ -77,7 +77,7 @@ def _exact(value: Any) -> Any:
         return {key: _exact(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_exact(part) for part in value]
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= MOST_EXACT:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= MAX_EXACT:
         return str(value)
     return value
 

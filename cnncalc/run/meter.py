@@ -8,7 +8,7 @@ UNCOUNTED = ("dot", "einsum", "inner", "outer", "tensordot", "vdot", "vecdot", "
 """Functions that multiply and add but are not counted; layers must not call them."""
 
 
-class Meter:
+class MeteredNumpy:
     """Replaces the module ``numpy`` while a layer runs.
 
     ``contracted`` are the multiply-adds of matrix products, ``products`` the elements that :meth:`multiply` returned;

@@ -33,7 +33,7 @@ LAYERS = (
 
 
 def nets_document(reports: Sequence[Report], *, notation: Notation = USUAL) -> Document:
-    """One row a net: input, layers, parameters, MACs and activation bytes for one image, source."""
+    """One row per net: input, layers, parameters, MACs and activation bytes for one image, source."""
     rows = []
     for report in reports:
         totals = report.totals
@@ -44,7 +44,7 @@ def nets_document(reports: Sequence[Report], *, notation: Notation = USUAL) -> D
                 word(_input(report)),
                 Cell(notation.full(len(report.layers)), len(report.layers)),
                 Cell(notation.full(totals.parameters), totals.parameters),
-                Cell(notation.brief(totals.macs), totals.macs),
+                Cell(notation.short(totals.macs), totals.macs),
                 Cell(notation.size(totals.activation_bytes), totals.activation_bytes),
                 Cell(report.source or "", report.source or "", ""),
             )

@@ -1,4 +1,4 @@
-"""The document of ``memory``: both peaks, what they consist of, and the notes' rule for comparison."""
+"""The document of ``memory``: both peaks by category, and the CS231n estimate for comparison."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnncalc.memory.report import Breakdown, MemoryReport
     from cnncalc.memory.tape import Operation, Tape
 
-MOST_LAYERS = 8
+MAX_LAYERS = 8
 """The number of largest layers that are shown."""
 
 CLASSES = {
@@ -83,11 +83,11 @@ def memory_document(
     ]
     if training.segments:
         names = listing([segment.name for segment in training.segments], 9)
-        again = percent(training.recomputed_macs, memory.report.totals.macs)
-        closing.append(Paragraph("checkpointed", (names, f"recomputed MACs: {again} of a forward pass")))
+        recomputed = percent(training.recomputed_macs, memory.report.totals.macs)
+        closing.append(Paragraph("checkpointed", (names, f"recomputed MACs: {recomputed} of a forward pass")))
     largest = largest_of(memory, depth)
     if largest:
-        lines = [f"{name}: {size(count)}" for name, count in largest[:MOST_LAYERS]]
+        lines = [f"{name}: {size(count)}" for name, count in largest[:MAX_LAYERS]]
         closing.append(Paragraph("largest layers", tuple(lines)))
     closing.append(_notes(memory, notation))
     closing.append(_ranges(memory, notation))
@@ -98,7 +98,7 @@ def memory_document(
         closing.append(
             Paragraph("live bytes over inference", tuple(draw(inference.events, notation.units)), verbatim=True)
         )
-    what = "bytes by the notes' rule" if options.profile == "notes" else "bytes of live tensors"
+    what = "bytes by the CS231n estimate" if options.profile == "notes" else "bytes of live tensors"
     closing.append(Paragraph("conventions", (f"{what}: {held}; {notation.rule}",)))
     return Document(
         heading, Table(columns, tuple(rows)), tuple(closing), lambda: data(memory, depth=depth, timeline=timeline)
@@ -121,7 +121,7 @@ def _notes(memory: MemoryReport, notation: Notation) -> Paragraph:
     training, inference = memory.training.peak_bytes, memory.inference.peak_bytes
 
     return Paragraph(
-        "the notes' rule",
+        "CS231n estimate",
         (
             f"training, 2 x activations + 3 x parameters: {notation.size(rule.training_bytes)} "
             f"({signed_percent(rule.training_bytes - training, training)})",

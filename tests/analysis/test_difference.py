@@ -10,7 +10,7 @@ from hypothesis import given
 
 import cnncalc
 from cnncalc.analysis.alignment import ascending, common, filled
-from cnncalc.analysis.difference import NUMBERS, Change, Difference, Quantity, difference
+from cnncalc.analysis.difference import NUMBERS, Difference, LayerChange, Quantity, difference
 from cnncalc.language.catalogue import names
 from tests.random_nets import examples, random_design, seeds
 
@@ -55,7 +55,7 @@ def test_what_two_rows_have_in_common_is_as_long_as_can_be(letters: str) -> None
 
 def test_long_rows_are_compared_in_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """100 with 100 things in windows of at most 400 pairs: what lies in one window is still found."""
-    monkeypatch.setattr("cnncalc.analysis.alignment.MOST_BITS", 400)
+    monkeypatch.setattr("cnncalc.analysis.alignment.MAX_BITS", 400)
     before = [f"a{number}" for number in range(100)]
     after = [("b" if number % 10 == 3 or number in (0, 99) else "a") + str(number) for number in range(100)]
 
@@ -127,9 +127,9 @@ def test_a_key_that_changes_is_told_with_both_values() -> None:
 
     assert told(found) == [("changed", "a", "a")]  # 8x10 pixels instead of 9x11: pooled 4x5 in both
     assert found.different[0].changes == (
-        Change("kernel", 3, 5),
-        Change("pad", "dilation*(kernel-1)//2", [1, 2, 2, 1]),
-        Change("bias", True, False),
+        LayerChange("kernel", 3, 5),
+        LayerChange("pad", "dilation*(kernel-1)//2", [1, 2, 2, 1]),
+        LayerChange("bias", True, False),
     )
 
 
@@ -137,7 +137,7 @@ def test_another_activation_function_takes_the_place_of_the_first() -> None:
     found = diff("INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5", "INPUT 9x11x3 -> CONV3-7 -> SILU -> FC-5")
 
     assert told(found) == [("changed", "relu1", "silu1")]
-    assert found.different[0].changes == (Change("kind", "relu", "silu"),)
+    assert found.different[0].changes == (LayerChange("kind", "relu", "silu"),)
 
 
 def test_a_written_name_that_changes_is_a_difference_and_a_counted_one_is_none() -> None:
@@ -159,18 +159,18 @@ def test_what_a_layer_reads_is_compared_across_layers_that_come_and_go() -> None
     )
 
     assert [status for status, _, _ in told(block)] == ["added", "added", "added"]
-    assert other.different[0].changes == (Change("inputs", ["b"], ["a"]),)
+    assert other.different[0].changes == (LayerChange("inputs", ["b"], ["a"]),)
 
 
 @pytest.mark.parametrize(
     ("argument", "change"),
     [
-        ("trainable=no", Change("trainable", True, False)),
-        ("training_only=yes", Change("training_only", False, True)),
-        ("share=@a", Change("share", "none", "a")),
+        ("trainable=no", LayerChange("trainable", True, False)),
+        ("training_only=yes", LayerChange("training_only", False, True)),
+        ("share=@a", LayerChange("share", "none", "a")),
     ],
 )
-def test_how_a_layer_learns_is_compared(argument: str, change: Change) -> None:
+def test_how_a_layer_learns_is_compared(argument: str, change: LayerChange) -> None:
     net = "INPUT 9x11x7 -> CONV3-7@a -> CONV3-7{}@b -> FC-5@end -> FROM(@a) -> FC-3"
 
     found = diff(net.format(""), net.format(f"({argument})"))

@@ -204,7 +204,7 @@ def test_the_limit_on_periods_can_be_met(monkeypatch: pytest.MonkeyPatch) -> Non
     """The guard itself: with more room the same net is followed exactly."""
     text = "INPUT 60x60x1 -> AVGPOOL(output=59x59) -> AVGPOOL(output=60x60)"
     exact = analyze(text).layers[-1].reach
-    monkeypatch.setattr(report, "LONGEST_PERIOD", 50)
+    monkeypatch.setattr(report, "MAX_PERIOD", 50)
     bound = analyze(text).layers[-1].reach
     assert exact is not None
     assert bound is not None

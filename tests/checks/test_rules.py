@@ -288,8 +288,8 @@ def test_a_message_gives_the_rule_and_the_numbers() -> None:
 
     assert finding.code == "large-kernel"
     assert finding.message == (
-        "conv2: a stack of small kernels should replace a large one, but CONV7-64 has 200,704 weights, while 3 "
-        "layers of 3x3 see the same 7x7 with 110,592"
+        "conv2: a stack of small kernels needs fewer weights than a large one: CONV7-64 has 200,704, 3 layers of 3x3 "
+        "with the same receptive field of 7x7 have 110,592"
     )
     assert finding.span is not None
     assert (finding.span.line, finding.span.column) == (1, len(HEAD) + 2)
@@ -500,7 +500,7 @@ def test_a_long_file_costs_a_bounded_number_of_nets(monkeypatch: pytest.MonkeyPa
     report = cnncalc.analyze(str(file))
 
     assert len(run_rules(report, file="x")) == 30
-    monkeypatch.setattr(base, "MOST_WORK", 4 * len(report.layers))
+    monkeypatch.setattr(base, "MAX_WORK", 4 * len(report.layers))
     found = run_rules(report, file="x")
 
     assert len(found) == 4

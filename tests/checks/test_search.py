@@ -11,7 +11,7 @@ import pytest
 from cnncalc.checks.search import matches
 from cnncalc.cli.program import run
 from cnncalc.language.architecture import why_foreign
-from cnncalc.language.yaml_tree import Document
+from cnncalc.language.yaml_tree import YamlDocument
 from cnncalc.source import Source
 from tests.calls import ROOT
 from tests.checks.projects import TINY, committed, git, written
@@ -133,7 +133,7 @@ def test_every_design_of_the_project_is_meant_as_one(place: Path) -> None:
 
     assert files
     for file in files:
-        root = Document(Source(file.name, file.read_text(encoding="utf-8"))).read()
+        root = YamlDocument(Source(file.name, file.read_text(encoding="utf-8"))).read()
         assert why_foreign(root) is None, file
 
 

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from cnncalc.formats.document import Document
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
-MOST_ROWS = 200
+MAX_ROWS = 200
 """The text file of a larger net is summed by block; its CSV file has every layer."""
-MOST_ROWS_IN_A_DOCUMENT = 60
+MAX_ROWS_IN_A_DOCUMENT = 60
 """The same for the formats of documents and the terminal."""
 DOCUMENTS = {"markdown": "md", "latex": "tex", "html": "html", "rst": "rst"}
 """The formats of documents and the endings of their golden files."""
@@ -63,7 +63,7 @@ def compare(file: str, text: str, regenerate: bool) -> None:
 def test_text_table(name: str, regenerate: bool) -> None:
     """The weights and biases of the rows add up to the totals."""
     report = report_of(name)
-    text = write(document(report, depth=None if len(report.layers) <= MOST_ROWS else 1), "text")
+    text = write(document(report, depth=None if len(report.layers) <= MAX_ROWS else 1), "text")
     compare(f"{name}.txt", text, regenerate)
     table = text.split("\n\n")[1].splitlines()
     starts = [match.start() for match in re.finditer("-+", table[1])]
@@ -95,7 +95,7 @@ def test_csv_table(name: str, regenerate: bool) -> None:
 @pytest.mark.parametrize("name", FEW)
 def test_table_in_a_document(name: str, form: str, regenerate: bool) -> None:
     report = report_of(name)
-    depth = None if len(report.layers) <= MOST_ROWS_IN_A_DOCUMENT else 1
+    depth = None if len(report.layers) <= MAX_ROWS_IN_A_DOCUMENT else 1
     compare(f"{name}.{DOCUMENTS[form]}", write(document(report, depth=depth), form), regenerate)
 
 
@@ -142,7 +142,7 @@ def test_json(name: str, regenerate: bool) -> None:
 @pytest.mark.parametrize("name", FEW)
 def test_wide_terminal(name: str, regenerate: bool) -> None:
     report = report_of(name)
-    depth = None if len(report.layers) <= MOST_ROWS_IN_A_DOCUMENT else 1
+    depth = None if len(report.layers) <= MAX_ROWS_IN_A_DOCUMENT else 1
     compare(f"{name}.terminal.txt", write(document(report, depth=depth), "rich", Page(160)), regenerate)
 
 

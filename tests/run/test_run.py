@@ -11,7 +11,7 @@ import pytest
 import cnncalc
 from cnncalc.layers import KINDS, Layer, window
 from cnncalc.run.forward import draw_images, run
-from cnncalc.run.meter import Meter
+from cnncalc.run.meter import MeteredNumpy
 from cnncalc.run.verify import verify
 from cnncalc.run.weights import build
 
@@ -179,7 +179,7 @@ def test_a_convolution_in_many_blocks_is_the_same_as_in_one(monkeypatch: pytest.
 
 
 def test_the_meter_counts_from_the_arrays() -> None:
-    meter = Meter(np)
+    meter = MeteredNumpy(np)
 
     meter.matmul(np.ones((2, 5, 3)), np.ones((3, 7)))
     meter.multiply(np.ones((4, 1)), np.ones(6))
@@ -192,7 +192,7 @@ def test_the_meter_counts_from_the_arrays() -> None:
 @pytest.mark.parametrize("name", ["einsum", "dot", "tensordot"])
 def test_the_meter_lets_no_product_by_uncounted(name: str) -> None:
     with pytest.raises(AttributeError, match="not metered"):
-        getattr(Meter(np), name)
+        getattr(MeteredNumpy(np), name)
 
 
 def test_no_layer_multiplies_matrices_behind_the_meter() -> None:

@@ -154,7 +154,7 @@ def test_the_receptive_field_of_every_layer_is_what_its_run_sees(case: Case) -> 
 
 
 def test_what_would_cost_too_much_is_not_checked_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnncalc.run.receptive_field.MOST_WORK", 16_000)
+    monkeypatch.setattr("cnncalc.run.receptive_field.MAX_WORK", 16_000)
     verification = verify(cnncalc.analyze(SMALL))
 
     assert verification.agrees

@@ -35,14 +35,14 @@ def _left(row: LayerReport) -> tuple[int, int]:
     return left_over(row.layer, row.input_volumes[0])
 
 
-MOST_SIDES = 128
-"""Most sides below and above the given one that are tried."""
+MAX_SIDES = 128
+"""Maximum number of smaller and of larger sides that are tried."""
 
-MOST_WORK = 20_000
-"""Most layers whose volumes are computed to try sides."""
+MAX_WORK = 20_000
+"""Maximum number of layers whose volumes are computed to try sides."""
 
 
-class Sides:
+class InputSides:
     """Layers that leave input unread, and the nearest input sizes with which they would not."""
 
     def __init__(self, report: Report) -> None:
@@ -56,7 +56,7 @@ class Sides:
         self.indices = [row.index for row in halving]
         self.sides: list[Volume] = []
         if self.lost:
-            tries = min(MOST_SIDES, MOST_WORK // len(report.layers))
+            tries = min(MAX_SIDES, MAX_WORK // len(report.layers))
             found = [self._next(inputs[0].output, step, tries) for step in (-1, 1)]
             self.sides = [size for size in found if size is not None]
 
@@ -95,12 +95,12 @@ class Sides:
             return False
         before = [_left(row) for row in report.layers if row.sources]
         after = [left_over(item.layer, item.inputs[0]) for item in shaped if item.inputs]
-        here = [left_over(shaped[index].layer, shaped[index].inputs[0]) for index in self.indices]
+        in_halving = [left_over(shaped[index].layer, shaped[index].inputs[0]) for index in self.indices]
 
         def uneven(left: list[tuple[int, int]]) -> int:
             return sum(1 for rows, columns in left if (rows and high) or (columns and wide))
 
-        return not uneven(here) and uneven(after) < uneven(before)
+        return not uneven(in_halving) and uneven(after) < uneven(before)
 
 
 class InputSide(Rule):
@@ -123,7 +123,7 @@ class InputSide(Rule):
     code: ClassVar[str] = "input-side"
 
     def sites(self, report: Report) -> Iterable[Site]:
-        sides = Sides(report)
+        sides = InputSides(report)
         if sides.sides:
             yield Site(report.layers[sides.place], (sides.lost, sides.sides))
 

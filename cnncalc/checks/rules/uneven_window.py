@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
 from cnncalc.checks.rules.base import NOTHING_LEFT, Rule, Site, left_over, lines_left, listed, unread
-from cnncalc.checks.rules.input_side import Sides
+from cnncalc.checks.rules.input_side import InputSides
 from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Convolution
 from cnncalc.layers.keys import written_sides
@@ -42,7 +42,7 @@ class UnevenWindow(Rule):
     code: ClassVar[str] = "uneven-window"
 
     def sites(self, report: Report) -> Iterable[Site]:
-        sides = Sides(report)
+        sides = InputSides(report)
         reported = {row.index for row in sides.lost} if sides.sides else set()
         for row in report.layers:
             if row.sources and row.index not in reported:

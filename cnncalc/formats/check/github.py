@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cnncalc.checks.check import CheckResult
     from cnncalc.formats.check.annotations import Annotation
 
-MOST = 10
+MAX_ANNOTATIONS = 10
 """Annotations of one level that GitHub shows for a step."""
 
 LEVELS = {"error": "error", "warning": "warning", "note": "notice"}
@@ -29,7 +29,7 @@ def write(result: CheckResult) -> str:
     for annotation in worst_first(annotations_of(result)):
         level = LEVELS[annotation.severity]
         counts[level] = counts.get(level, 0) + 1
-        if counts[level] <= MOST:
+        if counts[level] <= MAX_ANNOTATIONS:
             lines.append(_command(level, annotation))
         else:
             rest.append(f"cnncalc check: {annotation.label} {visible(annotation.place)}: {annotation.text}")

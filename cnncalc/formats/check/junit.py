@@ -1,7 +1,7 @@
-"""JUnit XML, which CI servers show as tests: one suite a file, one test a limit.
+"""JUnit XML, which CI servers show as tests: one suite per file, one test per limit.
 
-A broken limit is a failure, a file that cannot be checked an error, a file without a budget a skipped test. Only
-elements that Jenkins, GitLab and Azure all read are used; there are no times.
+An exceeded limit is a failure, a file that cannot be checked an error, a file without a budget a skipped test. Only
+elements that Jenkins, GitLab and Azure all read are used; there are no durations.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cnncalc.checks.budget import brief
+from cnncalc.checks.budget import short_value
 from cnncalc.formats.check.annotations import BROKEN_FILE, NO_BASE, NO_BUDGET, annotations_of, limit_text
 from cnncalc.source import visible
 
@@ -35,7 +35,7 @@ class _Test:
 
 
 def write(result: CheckResult) -> str:
-    """The outcomes as test suites."""
+    """The results as test suites."""
     suites: list[str] = []
     sums = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
     for outcome in result.files:
@@ -86,7 +86,7 @@ def _without_limit(annotations: list[Annotation], result: CheckResult) -> Iterat
 
 
 def _is_of_limit(annotation: Annotation) -> bool:
-    """Whether the annotation is a finding about a limit, which has a test of its own."""
+    """Whether the annotation is a finding about a limit, which is a separate test."""
     return annotation.finding is not None and annotation.finding.code == "budget"
 
 
@@ -96,7 +96,7 @@ def _of_annotation(name: str, outcome: str, annotation: Annotation) -> _Test:
 
 
 def _of_limit(one: LimitResult, annotations: list[Annotation], result: CheckResult) -> _Test:
-    value = brief(one.actual, one.measure.unit, result.units)
+    value = short_value(one.actual, one.measure.unit, result.units)
     name = f"{one.measure.title} {one.bound}"  # without numbers, so that servers can track it
     text = f"{value}, {limit_text(one, result.units)}"
     if one.verdict == "no base":

@@ -1,10 +1,10 @@
-"""Markdown: one comment on a pull request, with a mark by which a later run finds and updates it."""
+"""Markdown: one comment on a pull request, with a marker by which a later run finds and updates it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.checks.budget import brief
+from cnncalc.checks.budget import short_value
 from cnncalc.formats.check.annotations import annotations_of, change, limit_text, summary, used, worst_first
 from cnncalc.source import visible
 from cnncalc.units import plural
@@ -15,41 +15,42 @@ if TYPE_CHECKING:
 
 MARK = "<!-- cnncalc check -->"
 
-MOST_ROWS = 200
-MOST_ANNOTATIONS = 50
+MAX_ROWS = 200
+MAX_ANNOTATIONS = 50
 """A comment has at most 65,536 characters; further rows and annotations are only counted."""
 
-LONGEST = 600
+MAX_LENGTH = 600
+"""Characters of a text; a longer one is cut."""
 
 
 def write(result: CheckResult) -> str:
-    """The outcomes as a comment: verdict, table of limits, annotations."""
+    """The results as a comment: verdict, table of limits, annotations."""
     verdicts = ("within budget", "over budget", "cannot be checked")
     if result.code == 1 and not any(outcome.errors for outcome in result.files):
         verdicts = ("", "warnings", "")
     lines = [MARK, f"### cnncalc: {verdicts[result.code]}", "", _escaped(summary(result)), ""]
     lines += _limit_lines(result)
     annotations = [annotation for annotation in worst_first(annotations_of(result)) if annotation.severity != "note"]
-    for annotation in annotations[:MOST_ANNOTATIONS]:
+    for annotation in annotations[:MAX_ANNOTATIONS]:
         lines += _item(annotation)
-    if len(annotations) > MOST_ANNOTATIONS:
-        lines.append(f"- and {len(annotations) - MOST_ANNOTATIONS} more")
+    if len(annotations) > MAX_ANNOTATIONS:
+        lines.append(f"- and {len(annotations) - MAX_ANNOTATIONS} more")
     lines += [f"- {_escaped(remark)}" for remark in result.remarks]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _limit_lines(result: CheckResult) -> list[str]:
-    """The table of limits; if there are more than MOST_ROWS, the exceeded ones first."""
+    """The table of limits; if there are more than MAX_ROWS, the exceeded ones first."""
     rows = [(outcome.file, one) for outcome in result.files for one in outcome.checked]
     if not rows:
         return []
     base = f"change against `{_coded(result.base)}`" if result.base else "change"
     lines = [f"| file | key | value | limit | of limit | {base} | |", "|---|---|---:|---|---:|---:|---|"]
     order = {"error": 0, "warning": 1, "no base": 2}
-    shown = rows if len(rows) <= MOST_ROWS else sorted(rows, key=lambda row: order.get(row[1].verdict, 3))
-    lines += [_row(file, one, result.units) for file, one in shown[:MOST_ROWS]]
-    if len(rows) > MOST_ROWS:
-        lines += ["", f"and {plural(len(rows) - MOST_ROWS, 'limit')} more"]
+    shown = rows if len(rows) <= MAX_ROWS else sorted(rows, key=lambda row: order.get(row[1].verdict, 3))
+    lines += [_row(file, one, result.units) for file, one in shown[:MAX_ROWS]]
+    if len(rows) > MAX_ROWS:
+        lines += ["", f"and {plural(len(rows) - MAX_ROWS, 'limit')} more"]
     return [*lines, ""]
 
 
@@ -58,7 +59,7 @@ def _row(file: str, one: LimitResult, units: str) -> str:
     cells = [
         f"`{_coded(file)}`",
         _escaped(one.measure.title),
-        brief(one.actual, one.measure.unit, units),
+        short_value(one.actual, one.measure.unit, units),
         _escaped(limit_text(one, units)),
         used(one),
         change(one),
@@ -76,7 +77,7 @@ def _item(annotation: Annotation) -> list[str]:
 
 def _cut(text: str) -> str:
     text = visible(text)
-    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
+    return text if len(text) <= MAX_LENGTH else text[:MAX_LENGTH] + "..."
 
 
 def _escaped(text: str) -> str:

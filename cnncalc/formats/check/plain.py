@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.checks.budget import brief
+from cnncalc.checks.budget import short_value
 from cnncalc.formats.check.annotations import NO_BASE, annotations_of, change, limit_text, summary, used
 from cnncalc.formats.document import Cell, Column, Table
 from cnncalc.formats.text import table_lines
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def write(result: CheckResult) -> str:
-    """The outcomes as text; problems of files go to standard error instead."""
+    """The results as text; problems of files go to standard error instead."""
     parts = [_block(each) for each in annotations_of(result) if each.finding is not None or each.code == NO_BASE]
     table = _table(result)
     if table.rows:
@@ -52,7 +52,7 @@ def _table(result: CheckResult) -> Table:
             cells = [
                 outcome.file,
                 one.measure.title,
-                brief(one.actual, one.measure.unit, result.units),
+                short_value(one.actual, one.measure.unit, result.units),
                 limit_text(one, result.units),
                 used(one),
             ]
