@@ -171,7 +171,7 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
     """
     bytes_each = bytes_per_element(dtype)
     shaped = propagate(graph)
-    placed = in_place_nodes(shaped, activations_in_place=in_place)
+    placed = in_place_nodes(graph, shaped, activations_in_place=in_place)
     at_test = test_time_nodes(graph)
     rows = [
         _row(shaped, index, fields, batch * bytes_each, in_place=placed[index], training_only=not at_test[index])

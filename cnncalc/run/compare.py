@@ -9,7 +9,7 @@ import numpy as np
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.run.forward import LayerMeasurement, Measurement
@@ -36,9 +36,9 @@ class Tally(NamedTuple):
 class Verification(NamedTuple):
     """The result of comparing a report with a run.
 
-    ``parameter_bytes`` are those of all parameter and buffer arrays, ``peak_bytes`` the most memory that activations
-    had between two layers. ``is_finite`` is False where values overflowed the data type, which changes no shape and
-    no count.
+    ``parameter_bytes`` are those of all parameter and buffer arrays, ``peak_bytes`` the peak memory of activations
+    between two layers. ``is_finite`` is False where values overflowed the data type, which changes no shape and no
+    count.
     """
 
     name: str
@@ -103,26 +103,17 @@ def _elements(row: LayerReport, layer: LayerMeasurement, *roles: str) -> int:
     return sum(size for name, size in layer.elements.items() if role.get(name, "weight") in roles)
 
 
-def _of(quantity: str, row: LayerReport, layer: LayerMeasurement, batch: int) -> tuple[object, object]:
-    """The value in the report and the measured one."""
-    if quantity == "volume":
-        return (batch, *row.output), layer.shape
-    if quantity == "bytes":
-        return row.activation_bytes, layer.array_bytes
-    if quantity == "weights":
-        return row.weights, _elements(row, layer, "weight")
-    if quantity == "biases":
-        return row.biases, _elements(row, layer, "bias")
-    if quantity == "parameters":
-        return row.parameters, _elements(row, layer, "weight", "bias")
-    if quantity == "buffers":
-        return row.buffers, _elements(row, layer, "buffer")
-    if quantity == "macs":
-        return row.macs * batch, layer.multiply_adds
-    return row.in_place, layer.shares_memory
-
-
-_QUANTITIES = ("volume", "bytes", "weights", "biases", "parameters", "buffers", "macs", "in_place")
+_QUANTITIES: dict[str, Callable[[LayerReport, LayerMeasurement, int], tuple[object, object]]] = {
+    "volume": lambda row, layer, batch: ((batch, *row.output), layer.shape),
+    "bytes": lambda row, layer, _: (row.activation_bytes, layer.array_bytes),
+    "weights": lambda row, layer, _: (row.weights, _elements(row, layer, "weight")),
+    "biases": lambda row, layer, _: (row.biases, _elements(row, layer, "bias")),
+    "parameters": lambda row, layer, _: (row.parameters, _elements(row, layer, "weight", "bias")),
+    "buffers": lambda row, layer, _: (row.buffers, _elements(row, layer, "buffer")),
+    "macs": lambda row, layer, batch: (row.macs * batch, layer.multiply_adds),
+    "in_place": lambda row, layer, _: (row.in_place, layer.shares_memory),
+}
+"""For each quantity the value in the report and the measured one."""
 
 
 def _tally(
@@ -130,7 +121,7 @@ def _tally(
 ) -> Tally:
     agreed, total = 0, 0
     for row, layer in pairs:
-        expected, measured = _of(quantity, row, layer, batch)
+        expected, measured = _QUANTITIES[quantity](row, layer, batch)
         if isinstance(measured, int):
             total += measured
         if expected == measured:
@@ -151,7 +142,7 @@ def _tally(
 
 
 def _written(value: object) -> str:
-    """A number or a shape as it is shown."""
+    """A number or a shape as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from cnncalc.run.forward import Measurement
 
 MAX_ELEMENTS = 100_000_000
-"""Layers for which more numbers would have to be computed are not checked, nor are later layers."""
+"""A layer that needs more computed numbers is not checked, nor are the layers after it."""
 
 MAX_WORK = 3_000_000_000
-"""Most numbers computed for a net, approximately; later layers are not checked."""
+"""Approximate maximum of computed numbers for a net; later layers are not checked."""
 
 MAX_PIXELS = 2048
 """Inputs with more rows or columns are not checked."""

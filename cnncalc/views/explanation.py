@@ -8,7 +8,7 @@ from cnncalc.formats.document import Cell, Column, Document, Table, listing
 from cnncalc.layers.activation import Activation
 from cnncalc.layers.merge import Elementwise
 from cnncalc.layers.window import SIDES
-from cnncalc.units import bytes_per_element, format_bytes, plural
+from cnncalc.units import bytes_per_element, equal_bytes, plural
 from cnncalc.views.layer_table import with_exact
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _memory(report: Report, row: LayerReport, each: int, units: str, in_place: b
     images = "" if report.batch == 1 else f"*{report.batch}"
     text = f"{row.activations}*{each}{images} = {row.activation_bytes:,} bytes"
     if row.activation_bytes >= 1000:
-        text += f" = {format_bytes(row.activation_bytes, units)}"
+        text += f" {equal_bytes(row.activation_bytes, units)}"
     if is_shared:
         text = f"0, since the memory is shared; its volume is {text}"
     yield "bytes", text + (f" for a batch of {report.batch:,}" if report.batch > 1 else "")
@@ -93,7 +93,7 @@ def _learned(row: LayerReport, each: int, units: str) -> Iterator[tuple[str, str
         return
     size = row.parameters * each
     text = f"{row.weights:,} + {row.biases:,} = {row.parameters:,}, *{each} = {size:,} bytes"
-    yield "parameters", text + (f" = {format_bytes(size, units)}" if size >= 1000 else "")
+    yield "parameters", text + (f" {equal_bytes(size, units)}" if size >= 1000 else "")
     trainable = "all of them" if row.is_trainable else "0: frozen, so no gradient and no optimizer state"
     yield "trainable", trainable
 

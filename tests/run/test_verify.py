@@ -153,7 +153,7 @@ def test_each_of_several_inputs_has_its_own_field() -> None:
     assert verify(report).agrees
 
     last = report.layers[-1]
-    swapped = last._replace(fields=dict(zip(last.fields, reversed(last.fields.values()), strict=True)))
+    swapped = last._replace(fields=dict(zip(last.fields, reversed(list(last.fields.values())), strict=True)))
     wrong = verify(report._replace(layers=(*report.layers[:-1], swapped))).disagreements
 
     assert [tuple(one) for one in wrong] == [
@@ -209,7 +209,7 @@ def test_a_net_too_large_for_the_machine_is_refused_beforehand() -> None:
 
     assert str(caught.value) == (
         "error[too-large-to-run]: the run of vgg16 with 64 images in float32 needs about 4.406 GiB of memory, "
-        "but 2.000 GiB are free\n  = hint: a smaller --batch or --input needs less"
+        "but 2.000 GiB is free\n  = hint: a smaller --batch or --input needs less"
     )
 
 
