@@ -11,6 +11,7 @@ import cnncalc
 from cnncalc.run.forward import draw_images, run
 from cnncalc.run.weights import build
 from tests.layer_cases import CASES, Case
+from tests.subcases import each
 from tests.test_layers import entering, parameters
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def assert_close(result: Any, expected: Any, bound: float) -> None:
 
 
 @pytest.mark.parametrize("dtype", BOUNDS)
-@pytest.mark.parametrize("case", CASES, ids=str)
+@each("case", CASES, by=lambda case: case.kind)
 def test_each_layer_gives_what_pytorch_gives(case: Case, dtype: str) -> None:
     arrays = [x.astype(dtype, order="K") for x in entering(case)]
     numbers = {name: array.astype(dtype) for name, array in parameters(case).items()}

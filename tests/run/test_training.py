@@ -21,6 +21,7 @@ from cnncalc.run.verify_training import TrainingVerification, verify_training
 from cnncalc.run.weights import build
 from tests.layer_cases import CASES, Case
 from tests.random_nets import fixed_seeds, random_design
+from tests.subcases import each
 from tests.test_layers import entering, parameters, works_in_place
 
 pytestmark = pytest.mark.slow
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.slow
 BACKWARD_CASES = [case for case in CASES if case.kind != "input"]
 """All but the images themselves, which have no gradient."""
 
-every_case = pytest.mark.parametrize("case", BACKWARD_CASES, ids=str)
+every_case = each("case", BACKWARD_CASES, by=lambda case: case.kind)
 
 
 def forward(case: Case, arrays: list[Any], numbers: dict[str, Any], *, in_place: bool = False) -> tuple[Any, Any]:
@@ -145,7 +146,7 @@ def test_extras_are_as_large_as_the_record_says(case: Case) -> None:
             assert array.itemsize == widths.get(extra.item, extra.item)
 
 
-@pytest.mark.parametrize("case", [case for case in BACKWARD_CASES if learned_of(case)], ids=str)
+@each("case", [case for case in BACKWARD_CASES if learned_of(case)], by=lambda case: case.kind)
 def test_a_frozen_layer_passes_the_same_gradient_on(case: Case) -> None:
     (expected, _), _ = backward(case)
 
@@ -169,8 +170,10 @@ def test_nothing_is_worked_out_for_an_input_that_needs_no_gradient(case: Case) -
         np.testing.assert_array_equal(array, expected[name])
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in BACKWARD_CASES if works_in_place(case) or case.keys.get("in_place") == "yes"], ids=str
+@each(
+    "case",
+    [case for case in BACKWARD_CASES if works_in_place(case) or case.keys.get("in_place") == "yes"],
+    by=lambda case: case.kind,
 )
 def test_in_place_gives_the_same_gradients(case: Case) -> None:
     if not keeping_of(case, in_place=True).overwrites:
@@ -411,7 +414,7 @@ def test_live_bytes_of_random_nets_are_those_of_the_replay(seed: int) -> None:
     assert_to_the_byte(verify_training(report, optimizer="adam"))
 
 
-@pytest.mark.parametrize("case", BACKWARD_CASES, ids=str)
+@every_case
 def test_live_bytes_of_every_kind_are_those_of_the_replay(case: Case) -> None:
     """Between two convolutions for each input, so that every gradient is needed."""
     from cnncalc.analysis.report import account

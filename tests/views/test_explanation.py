@@ -15,6 +15,7 @@ from cnncalc.graph import chain
 from cnncalc.language.catalogue import names
 from cnncalc.layers import KINDS
 from cnncalc.views.explanation import document, placement
+from tests.subcases import each
 
 CASES: dict[str, list[dict[str, Any]]] = {
     "input": [{"size": [9, 11, 6]}],
@@ -51,6 +52,9 @@ CASES: dict[str, list[dict[str, Any]]] = {
 """For each kind keys with which it takes a volume of [9x11x6]."""
 
 
+every_case = each("kind,keys", [(kind, keys) for kind, cases in CASES.items() for keys in cases])
+
+
 def one_layer(kind: str, keys: dict[str, Any]) -> Report:
     """A net of an input of [9x11x6] and one layer, called ``x``."""
     cls = KINDS[kind]
@@ -64,7 +68,7 @@ def test_every_kind_has_a_case() -> None:
     assert set(CASES) == set(KINDS)
 
 
-@pytest.mark.parametrize(("kind", "keys"), [(kind, keys) for kind, cases in CASES.items() for keys in cases])
+@every_case
 def test_the_steps_to_a_volume_compute_it(kind: str, keys: dict[str, Any]) -> None:
     """Each printed formula is worked out again, rounded as it says, and gives the side of the volume."""
     row = one_layer(kind, keys).layer("x")
@@ -82,7 +86,7 @@ def test_the_steps_to_a_volume_compute_it(kind: str, keys: dict[str, Any]) -> No
         assert getattr(row.output, side) == int(dropped.group(1) if dropped else number), step
 
 
-@pytest.mark.parametrize(("kind", "keys"), [(kind, keys) for kind, cases in CASES.items() for keys in cases])
+@every_case
 def test_the_uses_of_each_weight_give_the_multiply_adds(kind: str, keys: dict[str, Any]) -> None:
     row = one_layer(kind, keys).layer("x")
     x, y = row.input_volumes[0] if row.input_volumes else row.output, row.output
@@ -95,7 +99,7 @@ def test_the_uses_of_each_weight_give_the_multiply_adds(kind: str, keys: dict[st
     assert row.macs == (row.weights * uses if row.layer.counts_macs else 0)
 
 
-@pytest.mark.parametrize(("kind", "keys"), [(kind, keys) for kind, cases in CASES.items() for keys in cases])
+@every_case
 def test_every_layer_is_explained_in_every_format(kind: str, keys: dict[str, Any]) -> None:
     report = one_layer(kind, keys)
     row = report.layer("x")
