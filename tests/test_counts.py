@@ -32,7 +32,7 @@ counts = st.recursive(
 )
 
 
-@examples(200)
+@examples(100)
 @given(counts)
 def test_what_is_written_is_what_it_is(count: Count) -> None:
     assert eval(str(count)) == int(count)  # noqa: S307

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from itertools import product
 from math import inf
@@ -54,6 +55,8 @@ def kind_literals(text: str) -> list[str]:
     up a kind, or stands in a collection beside another kind.
     """
     found: set[tuple[int, str]] = set()
+    if not re.search(f"['\"]({'|'.join(KINDS)})['\"]", text):
+        return []
     tree = ast.parse(text)
 
     def literals(*nodes: ast.AST | None) -> list[ast.Constant]:

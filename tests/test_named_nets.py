@@ -12,6 +12,7 @@ import pytest
 import cnncalc
 from cnncalc.language.catalogue import path
 from tests.facts import EDITS, FACTS, Fact
+from tests.nets import report_of
 from tests.subcases import each
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ NAMES = [file.stem for file in CATALOGUE]
 def report(net: str) -> Any:
     """The report of a named net, of a file in ``variants/``, or of a named net with some words replaced."""
     if net in NAMES:
-        return cnncalc.analyze(cnncalc.load(net))
+        return report_of(net)
     if net not in EDITS:
         return cnncalc.analyze(cnncalc.load(str(HERE / "variants" / f"{net}.yaml")))
     base, replacements = EDITS[net]

@@ -116,6 +116,7 @@ def module(nn: Any, text: str) -> Any:
     return made[text]()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trained", [True, False], ids=["behind a convolution", "on the image"])
 @pytest.mark.parametrize("maker", MAKERS)
 def test_in_place_is_what_pytorch_allows(maker: str, trained: bool) -> None:

@@ -12,9 +12,9 @@ from cnncalc.analysis.report import Report, require_layer
 from cnncalc.errors import DesignError
 from cnncalc.formats import write
 from cnncalc.graph import chain
-from cnncalc.language.catalogue import names
 from cnncalc.layers import KINDS
 from cnncalc.views.explanation import document, placement
+from tests.nets import every_net, report_of
 from tests.subcases import each
 
 CASES: dict[str, list[dict[str, Any]]] = {
@@ -154,9 +154,9 @@ def test_what_rounding_up_does_is_said() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", names())
+@every_net
 def test_the_receptive_field_that_is_worked_out_is_that_of_the_table(name: str) -> None:
-    report = cnncalc.analyze(name)
+    report = report_of(name)
 
     for row in report.layers:
         text = write(document(report, row), "text")
@@ -168,7 +168,7 @@ def test_the_receptive_field_that_is_worked_out_is_that_of_the_table(name: str) 
             assert eval(formula) == int(number), (row.name, side)  # noqa: S307  # digits, signs and brackets alone
 
 
-@pytest.mark.parametrize("name", names())
+@every_net
 @pytest.mark.parametrize("in_place", [True, False])
 def test_whether_a_layer_is_in_place_agrees_with_the_table(name: str, in_place: bool) -> None:
     report = cnncalc.analyze(name, in_place=in_place)
