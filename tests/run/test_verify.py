@@ -23,6 +23,7 @@ from cnncalc.volume import Volume
 from tests.analysis.reachability import random_net
 from tests.layer_cases import CASES, Case
 from tests.random_nets import examples, seeds
+from tests.subcases import each
 
 SMALL = "INPUT[13x17x3] -> CONV3-4/2 -> RELU -> POOL -> FC-5"
 
@@ -135,7 +136,7 @@ def test_pixels_that_no_window_reaches_are_not_seen() -> None:
     assert verification.tallies[-1].measured == "3 equal"
 
 
-@examples(60)
+@examples(30)
 @given(seeds)
 def test_the_run_measures_the_fields_of_random_nets(seed: int) -> None:
     """Of several inputs each; where the report gives an upper bound, outputs may see less."""
@@ -167,7 +168,7 @@ def test_an_upper_bound_is_not_taken_for_exact() -> None:
     assert verify(report).tallies[-1].measured == "4 equal, 2 within their upper bound"
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if len(case.inputs) == 1], ids=str)
+@each("case", [case for case in CASES if len(case.inputs) == 1], by=lambda case: case.kind)
 def test_the_receptive_field_of_every_layer_is_what_its_run_sees(case: Case) -> None:
     """Each case behind a convolution and before another one."""
     from cnncalc.graph import chain
