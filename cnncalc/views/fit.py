@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import USUAL, Notation
+from cnncalc.memory.devices import overheads
 from cnncalc.memory.fit import MAX_BATCH
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from cnncalc.memory.devices import Device
     from cnncalc.memory.fit import Fit, FitReport
+    from cnncalc.memory.need import Reserve
     from cnncalc.memory.sharding import Sharding
 
 
@@ -25,30 +27,31 @@ def fit_document(
         return notation.size(count)
 
     where = f"{device.name}, {size(fit.memory)}" if device is not None else size(fit.memory)
-    if fit.reserve:
-        where += f" less {size(fit.reserve)} in reserve"
     heading = [f"{fit.architecture}: for {where}, {options.profile}, {options.dtype}, {options.optimizer}"]
     for what, part in (("training", fit.training), ("inference", fit.inference)):
-        heading.append(f"{what}: {_verdict(part, fit.room, notation)}")
+        heading.append(f"{what}: {_verdict(part, fit.memory, notation)}")
     columns = (
         Column("what", f"training with other options, at batch {options.batch}"),
-        Column("peak_bytes", "peak", True),
+        Column("need_bytes", "need", True),
+        Column("peak_bytes", "live tensors", True),
         Column("largest_batch", "largest batch", True),
         Column("macs", "MACs", True),
         Column("fits", "fits"),
     )
     now = (
         Cell("unchanged", "unchanged"),
+        Cell(size(fit.training.need_at_batch), fit.training.need_at_batch),
         Cell(size(fit.training.peak_at_batch), fit.training.peak_at_batch),
         Cell(f"{fit.training.largest_batch:,}", fit.training.largest_batch),
         Cell(notation.short(fit.macs), fit.macs),
-        Cell(*_yes(fit.training.peak_at_batch <= fit.room)),
+        Cell(*_yes(fit.training.need_at_batch <= fit.memory)),
     )
     rows = [now]
     for advice in fit.advice:
         rows.append(
             (
                 Cell(advice.what, advice.what),
+                Cell(size(advice.need_bytes), advice.need_bytes),
                 Cell(size(advice.peak_bytes), advice.peak_bytes),
                 Cell(f"{advice.largest_batch:,}", advice.largest_batch),
                 Cell(notation.short(advice.macs), advice.macs),
@@ -58,15 +61,11 @@ def fit_document(
     closing = []
     if sharding is not None:
         closing.append(Paragraph("on several devices", sharding.lines(notation.units)))
-    closing.append(
-        Paragraph(
-            "conventions",
-            (
-                "exact bytes of live tensors; use --reserve for other memory in use on the device (see cnncalc memory)",
-                f"1 MAC is one multiply and one add; {notation.rule}",
-            ),
-        )
-    )
+    closing.append(Paragraph("need", need_lines(fit.reserve, notation)))
+    unchecked = _unchecked(fit)
+    if unchecked:
+        closing.append(Paragraph("not simulated", unchecked))
+    closing.append(Paragraph("conventions", (f"1 MAC is one multiply and one add; {notation.rule}",)))
     return Document(tuple(heading), Table(columns, tuple(rows)), tuple(closing), lambda: _data(fit, device, sharding))
 
 
@@ -74,14 +73,41 @@ def _yes(fits: bool) -> tuple[str, bool]:
     return ("yes" if fits else "no", fits)
 
 
-def _verdict(part: Fit, room: int, notation: Notation) -> str:
-    if part.largest_batch:
-        images = plural(part.largest_batch, "image")
-        if part.largest_batch >= MAX_BATCH:
-            return f"at least {images} (the search limit), peak {notation.size(part.peak_bytes)}"
-        return f"at most {images}, peak {notation.size(part.peak_bytes)}"
-    missing = notation.size(part.peak_bytes - room)
-    return f"not one image fits: peak {notation.size(part.peak_bytes)}, {missing} too much"
+def need_lines(reserve: Reserve, notation: Notation) -> tuple[str, ...]:
+    """What a need consists of."""
+    if reserve.mode == "0":
+        return ("live tensors alone",)
+    if reserve.mode == "bytes":
+        return (f"live tensors and {notation.size(reserve.bytes)} (--reserve)",)
+    parts = [f"{notation.size(part.bytes)} for the {part.what}" for part in overheads("torch-cuda") if part.bytes]
+    return (
+        "what PyTorch's caching allocator reserves for the tensors (simulated, not measured on a device), "
+        f"{' and '.join(parts)}",
+    )
+
+
+def _verdict(part: Fit, memory: int, notation: Notation) -> str:
+    need, live = notation.size(part.need_bytes), f"live tensors alone: at most {part.largest_batch_live:,}"
+    if not part.largest_batch:
+        missing = notation.size(part.need_bytes - memory)
+        return f"not one image fits: 1 needs {need}, {missing} too much; {live}"
+    images = plural(part.largest_batch, "image")
+    if part.largest_batch >= MAX_BATCH:
+        return f"at least {images} (the search limit), which need {need}"
+    more = f"{part.largest_batch + 1:,} need {notation.size(part.next_need_bytes)}"
+    return f"at most {images}, which need {need} ({more}); {live}"
+
+
+def _unchecked(fit: FitReport) -> tuple[str, ...]:
+    """Which smaller batches were not simulated."""
+    return tuple(
+        [
+            f"{what}: {part.unchecked:,} of {part.largest_batch - 1:,} smaller batches; the nearest, and others at "
+            "equal distances, fit"
+            for what, part in (("training", fit.training), ("inference", fit.inference))
+            if part.unchecked
+        ]
+    )
 
 
 def _data(fit: FitReport, device: Device | None, sharding: Sharding | None) -> dict[str, Any]:
@@ -90,19 +116,25 @@ def _data(fit: FitReport, device: Device | None, sharding: Sharding | None) -> d
         "schema": 1,
         "architecture": fit.architecture,
         "memory": fit.memory,
-        "reserve": fit.reserve,
+        "reserve": fit.reserve._asdict(),
         "device": None if device is None else {"name": device.name, "source": device.source},
         "profile": options.profile,
         "batch": options.batch,
         "dtype": options.dtype,
         "optimizer": options.optimizer,
         "checkpoint": options.checkpoint,
+        "image_batches": options.image_batches,
     }
     for key, part in (("training", fit.training), ("inference", fit.inference)):
         found[key] = {
             "largest_batch": part.largest_batch,
+            "largest_batch_live": part.largest_batch_live,
+            "need_bytes": part.need_bytes,
+            "next_need_bytes": part.next_need_bytes,
             "peak_bytes": part.peak_bytes,
+            "need_bytes_at_batch": part.need_at_batch,
             "peak_bytes_at_batch": part.peak_at_batch,
+            "smaller_batches_not_simulated": part.unchecked,
         }
     found["macs"] = fit.macs
     found["advice"] = [advice._asdict() for advice in fit.advice]
