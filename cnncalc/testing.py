@@ -50,6 +50,6 @@ def assert_within_budget(
     if outcome is not None and outcome.is_broken:
         raise DesignError(outcome.problems)
     if outcome is None or not outcome.has_budget:
-        raise AssertionError(f"{os.fspath(target)} has no budget: nothing to check")
+        raise AssertionError(f"{os.fspath(target)} has no budget, so no limit was checked")
     if result.code:
         raise AssertionError(f"{outcome.file} is not within its budget\n\n{write(result)}")

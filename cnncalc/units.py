@@ -165,6 +165,11 @@ def _parse(text: str, units: dict[str, int], bare: str, what: str) -> int:
     return value
 
 
+def round_up(count: int, multiple: int) -> int:
+    """``count`` rounded up to a multiple; a negative one is rounded away from 0 as well."""
+    return -(-count // multiple) * multiple if count >= 0 else count // multiple * multiple
+
+
 def plural(count: int, noun: str) -> str:
     """``1 layer``, ``2,000 layers``, ``2 biases``."""
     ending = "es" if noun.endswith("s") else "s"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 
 class Volume(NamedTuple):
@@ -33,3 +38,7 @@ class Volume(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.height}x{self.width}x{self.depth}]"
+
+
+Volumes: TypeAlias = "tuple[Volume, ...]"
+"""The input volumes of a layer, in order."""

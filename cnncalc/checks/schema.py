@@ -100,7 +100,7 @@ def words(known: Iterable[str]) -> list[Schema]:
 
 def decimal(reader: Decimal) -> list[Schema]:
     """A number within its bounds, also as a text."""
-    bounds = {"minimum": reader.least, "maximum": reader.most, "exclusiveMinimum": reader.above}
+    bounds = {"minimum": reader.minimum, "maximum": reader.maximum, "exclusiveMinimum": reader.above}
     return [
         {"type": "number", **{key: bound for key, bound in bounds.items() if bound is not None}},
         whole_text(DECIMAL),
@@ -110,9 +110,9 @@ def decimal(reader: Decimal) -> list[Schema]:
 def accepted(reader: Reader) -> list[Schema]:
     """The values that a reader accepts, without expressions."""
     if isinstance(reader, Whole):
-        return whole(reader.least)
+        return whole(reader.minimum)
     if isinstance(reader, Pair):
-        return [*whole(reader.least), *whole_list(reader.least, 2)]
+        return [*whole(reader.minimum), *whole_list(reader.minimum, 2)]
     if isinstance(reader, VolumeSize):
         return whole_list(1, 3)
     if isinstance(reader, Decimal):

@@ -274,7 +274,7 @@ def _description(report: Report, rows: Sequence[Row], what: str) -> str:
     parts = [
         f"Two bar charts over the layers of {shown(report.name)}, {plural(len(rows), what)}.",
         f"Activations of {plural(report.batch, 'image')} in {report.dtype} take {totals.activation_bytes:,} bytes "
-        f"({totals.activations:,} elements an image); {totals.parameters:,} parameters.",
+        f"({totals.activations:,} elements per image); {totals.parameters:,} parameters.",
     ]
     if totals.activation_bytes:
         row = max(rows, key=lambda row: row.held_bytes)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
-    from cnncalc.volume import Volume
+    from cnncalc.volume import Volume, Volumes
 
 ERFC = (
     *(-1.3026537197817094342, 0.6419697923564902603, 0.019476473204185836312, -0.0095615147868086316419),
@@ -61,9 +61,7 @@ class Activation(Layer):
     def may_work_in_place(self) -> bool | None:
         return self.in_place if self.can_work_in_place else False
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         if self.keeps_output or (in_place and self.keeps_output_in_place):
             return Keeping(output=True)
         return Keeping(inputs=True, clones=in_place)
@@ -220,7 +218,7 @@ class Silu(Activation):
 
         return elementwise(xp, function, x, out)
 
-    def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
+    def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
         return self.keeping(inputs, output, in_place=in_place)._replace(composed_volumes=5)
 
     def derivative(self, xp: Any, kept: Any) -> Any:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cnncalc.layers.keys import Reader, Value
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
-    from cnncalc.volume import Volume
+    from cnncalc.volume import Volume, Volumes
 
 REQUIRED: Any = object()
 
@@ -128,7 +128,7 @@ class Layer:
     # Traits: all that other packages know of a kind. Those that depend on keys are properties.
 
     is_input: ClassVar[bool] = False
-    """It is an input of the net: no volume enters it."""
+    """An input of the net: it has no inputs of its own."""
     is_merge: ClassVar[bool] = False
     """Takes two or more volumes."""
     is_commutative: ClassVar[bool] = False
@@ -150,7 +150,7 @@ class Layer:
     counts_macs: ClassVar[bool] = False
     """A convolution or fully-connected layer: its multiply-adds are counted, and it adds to the depth of the net."""
     weight_use: ClassVar[str] = "every weight is used at each of the height*width positions of the output"
-    """How often the multiply-adds use a weight, for ``explain``."""
+    """How often a weight is used, for ``explain``."""
     learns: ClassVar[bool] = False
     """Whether the kind can have parameters."""
     depth_key: ClassVar[str | None] = None
@@ -158,7 +158,7 @@ class Layer:
     output_range: ClassVar[tuple[float, float]] = (-inf, inf)
     """Lower and upper bound of the output for any input; infinite where it has none."""
     drawn: ClassVar[str] = "block"
-    """In drawings: a ``block``, ``joined`` to the block before, or a word on an ``arrow`` between fork and merge."""
+    """How drawings show it: a ``block``, ``joined`` to the block before, or a label on an ``arrow`` in a branch."""
     why_input: ClassVar[str] = "its gradient is computed from it"
     """Why backward needs the input, for kinds that keep it."""
     why_byproducts: ClassVar[str] = "the gradient uses it"
@@ -318,7 +318,7 @@ class Layer:
     # Volumes, parameters and costs
 
     def label(self) -> str:
-        """How the notes write it: ``CONV3-64``, ``POOL2``, ``RELU``."""
+        """The layer as the notes write it: ``CONV3-64``, ``POOL2``, ``RELU``."""
         return self.kind.upper()
 
     def output(self, *inputs: Volume) -> Volume:
@@ -334,7 +334,7 @@ class Layer:
         """Arrays that are kept but not learned, such as running means."""
         return ()
 
-    def macs(self, inputs: tuple[Volume, ...], output: Volume) -> Count:
+    def macs(self, inputs: Volumes, output: Volume) -> Count:
         """Multiply-adds for one image: of convolutions and fully-connected layers; 0 for all others."""
         return NOTHING
 
@@ -349,7 +349,7 @@ class Layer:
         return product(*output)
 
     def may_work_in_place(self) -> bool | None:
-        """True or False if the keys decide it; None: by the rule of its kind."""
+        """Whether the keys allow it to overwrite its input; None: the keys do not say."""
         return None
 
     def forward(self, xp: Any, *inputs: Any, **arrays: Any) -> Any:
@@ -368,16 +368,14 @@ class Layer:
     kept: ClassVar[Keeping] = Keeping()
     """What training keeps and allocates, if it does not depend on the keys."""
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         """What the NumPy training run keeps for backward and allocates in backward.
 
         ``in_place``: it overwrites its first input; ``learns``: its parameters are learned, not frozen.
         """
         return self.kept
 
-    def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
+    def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
         """The same for PyTorch 2.13, as measured; frozen parameters make no difference there."""
         return self.keeping(inputs, output, in_place=in_place)
 
@@ -413,9 +411,9 @@ def require_divisible(depth: int, groups: int) -> None:
         raise ShapeError(message, code="not-divisible", key="groups")
 
 
-def require_inputs(kind: str, inputs: tuple[Volume, ...], least: int, most: int | None) -> None:
+def require_inputs(kind: str, inputs: Volumes, minimum: int, maximum: int | None) -> None:
     """Raises ShapeError for too few or too many input volumes."""
-    if len(inputs) < least or (most is not None and len(inputs) > most):
-        takes = f"{least}" if least == most else f"{least} or more"
-        message = f"{kind.upper()} takes {takes} volume{'s' if takes != '1' else ''}, but {len(inputs)} enter it"
+    if len(inputs) < minimum or (maximum is not None and len(inputs) > maximum):
+        takes = f"{minimum}" if minimum == maximum else f"{minimum} or more"
+        message = f"{kind.upper()} takes {takes} input volume{'s' if takes != '1' else ''}, but has {len(inputs)}"
         raise ShapeError(message, code="wrong-inputs")

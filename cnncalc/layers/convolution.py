@@ -17,9 +17,9 @@ from cnncalc.layers.planes import (
     correlate,
     pixels,
     planes,
-    starts,
     unconvolve,
     unconvolve_maps,
+    window_starts,
 )
 from cnncalc.layers.window import SIDES, Windows, depth_step, enlarged, extent, lower_windows, sized, window_step
 from cnncalc.volume import Volume
@@ -29,6 +29,15 @@ if TYPE_CHECKING:
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
+    from cnncalc.volume import Volumes
+
+
+def require_equal_groups(filters: int, groups: int) -> None:
+    """Raises ValueProblem if the filters cannot be split into groups of equal size."""
+    if filters % groups:
+        raise ValueProblem(
+            f"groups: {filters} filters cannot be split into {groups} groups of equal size", code="not-divisible"
+        )
 
 
 class Convolution(Layer):
@@ -85,27 +94,23 @@ class Convolution(Layer):
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return self.windows(inputs[0]).stencils()
 
-    def begins(self, x: Any) -> tuple[range, range]:
-        """The first index of each window on an array, by height and by width."""
-        return self.begins_of(x.shape[1], x.shape[2])
-
     def begins_of(self, height: int, width: int) -> tuple[range, range]:
         """The first index of each window on an array of this height and width."""
-        pads = self.pads()
-        same = isinstance(pads, str)
-        top, left, bottom, right = (0, 0, 0, 0) if isinstance(pads, str) else pads
-        (kh, kw), (dh, dw), (sh, sw) = self.kernel, self.dilation, self.stride
-        return (
-            starts(height, (top, bottom), dh * (kh - 1) + 1, sh, same=same),
-            starts(width, (left, right), dw * (kw - 1) + 1, sw, same=same),
-        )
+        return window_starts((height, width), self.pads(), self.kernel, self.dilation, self.stride)
+
+    def kernels(self, x: Volume) -> Count:
+        """The weights with their arithmetic."""
+        raise NotImplementedError
+
+    def macs(self, inputs: Volumes, output: Volume) -> Count:
+        kernels = self.kernels(inputs[0])
+        text = f"{kernels.text}*{output.height}*{output.width}"
+        return Count(kernels.value * output.height * output.width, text)
 
     def _slash(self) -> str:
         return f"/{sized(self.stride)}" if self.stride != (1, 1) else ""
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=learns)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
@@ -143,11 +148,7 @@ class Conv(Convolution):
 
     def _check(self) -> None:
         super()._check()
-        if self.filters % self.groups:
-            raise ValueProblem(
-                f"groups: {self.filters} filters cannot be split into {self.groups} groups of equal size",
-                code="not-divisible",
-            )
+        require_equal_groups(self.filters, self.groups)
         if self.connections is not None:
             if len(self.connections) != self.filters:
                 raise ValueProblem(
@@ -201,13 +202,8 @@ class Conv(Convolution):
             return (weight,)
         return (weight, Parameter("bias", (self.filters,), Count(self.filters, str(self.filters)), "bias"))
 
-    def macs(self, inputs: tuple[Volume, ...], output: Volume) -> Count:
-        kernels = self.kernels(inputs[0])
-        text = f"{kernels.text}*{output.height}*{output.width}"
-        return Count(kernels.value * output.height * output.width, text)
-
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
-        begins, maps = self.begins(x), planes(x)
+        begins, maps = self.begins_of(*x.shape[1:3]), planes(x)
         batch, depth = maps.shape[:2]
         if self.connections is None and weight.shape[2] == 1 and self.groups == depth:
             kernels = weight.reshape(*weight.shape[:2], depth, -1)
@@ -330,13 +326,8 @@ class DepthwiseConv(Convolution):
             return (weight,)
         return (weight, Parameter("bias", (filters,), Count(filters, str(filters)), "bias"))
 
-    def macs(self, inputs: tuple[Volume, ...], output: Volume) -> Count:
-        kernels = self.kernels(inputs[0])
-        text = f"{kernels.text}*{output.height}*{output.width}"
-        return Count(kernels.value * output.height * output.width, text)
-
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
-        return pixels(convolve_maps(xp, planes(x), weight, bias, self.begins(x), self.dilation))
+        return pixels(convolve_maps(xp, planes(x), weight, bias, self.begins_of(*x.shape[1:3]), self.dilation))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         (needs_gradient,) = saved.needs_gradient
@@ -396,11 +387,7 @@ class Deconv(Layer):
     bias: bool = key(Boolean(), True, means="whether each filter has a bias")
 
     def _check(self) -> None:
-        if self.filters % self.groups:
-            raise ValueProblem(
-                f"groups: {self.filters} filters cannot be split into {self.groups} groups of equal size",
-                code="not-divisible",
-            )
+        require_equal_groups(self.filters, self.groups)
         for side in (0, 1):
             if self.pad == "same" and (self.kernel[side] < self.stride[side] or self.output_pad[side]):
                 raise ValueProblem(
@@ -476,7 +463,7 @@ class Deconv(Layer):
             return (weight,)
         return (weight, Parameter("bias", (self.filters,), Count(self.filters, str(self.filters)), "bias"))
 
-    def macs(self, inputs: tuple[Volume, ...], output: Volume) -> Count:
+    def macs(self, inputs: Volumes, output: Volume) -> Count:
         (x,) = inputs
         kernels = self.kernels(x)
         return Count(kernels.value * x.height * x.width, f"{kernels.text}*{x.height}*{x.width}")
@@ -516,9 +503,7 @@ class Deconv(Layer):
             result += bias[:, None, None]
         return pixels(result)
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=learns)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:

@@ -70,18 +70,18 @@ class Reader:
 
 
 class Whole(Reader):
-    """A whole number not below ``least``."""
+    """A whole number not below ``minimum``."""
 
-    def __init__(self, least: int = 1) -> None:
-        self.least = least
+    def __init__(self, minimum: int = 1) -> None:
+        self.minimum = minimum
         self.expects = "a whole number" + (
-            f" of at least {least}" if least > 0 else ", 0 or more" if least == 0 else ""
+            f" of at least {minimum}" if minimum > 0 else ", 0 or more" if minimum == 0 else ""
         )
 
     def __call__(self, value: Value) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise self.refuse(value)
-        if value < self.least:
+        if value < self.minimum:
             raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
         return value
 
@@ -89,9 +89,9 @@ class Whole(Reader):
 class Pair(Reader):
     """A whole number, or one for the height and one for the width: ``3``, ``[1, 7]``, ``1x7``."""
 
-    def __init__(self, least: int = 1) -> None:
-        self.least = least
-        self.expects = f"a whole number of at least {least}, or two of them [height, width]"
+    def __init__(self, minimum: int = 1) -> None:
+        self.minimum = minimum
+        self.expects = f"a whole number of at least {minimum}, or two of them [height, width]"
 
     def __call__(self, value: Value) -> tuple[int, int]:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -100,7 +100,7 @@ class Pair(Reader):
             pair = (value[0], value[1])
         else:
             raise self.refuse(value)
-        if min(pair) < self.least:
+        if min(pair) < self.minimum:
             raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
         return pair
 
@@ -127,10 +127,15 @@ class VolumeSize(Reader):
 class Decimal(Reader):
     """A decimal number within bounds."""
 
-    def __init__(self, least: float | None = None, most: float | None = None, *, above: float | None = None) -> None:
-        self.least, self.most, self.above = least, most, above
-        rules = [f"of at least {least:g}" if least is not None else "", f"above {above:g}" if above is not None else ""]
-        rules.append(f"at most {most:g}" if most is not None else "")
+    def __init__(
+        self, minimum: float | None = None, maximum: float | None = None, *, above: float | None = None
+    ) -> None:
+        self.minimum, self.maximum, self.above = minimum, maximum, above
+        rules = [
+            f"of at least {minimum:g}" if minimum is not None else "",
+            f"above {above:g}" if above is not None else "",
+        ]
+        rules.append(f"at most {maximum:g}" if maximum is not None else "")
         self.expects = " ".join(["a number", " and ".join(rule for rule in rules if rule)]).strip()
 
     def __call__(self, value: Value) -> float:
@@ -139,8 +144,8 @@ class Decimal(Reader):
         if isinstance(value, int) and value.bit_length() > 64:
             raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
         number = float(value)
-        low = (self.least is not None and number < self.least) or (self.above is not None and number <= self.above)
-        if low or (self.most is not None and number > self.most) or number - number != 0:
+        low = (self.minimum is not None and number < self.minimum) or (self.above is not None and number <= self.above)
+        if low or (self.maximum is not None and number > self.maximum) or number - number != 0:
             raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
         return number
 
@@ -191,7 +196,9 @@ class Pad(Reader):
         if sides is None:
             raise self.refuse(value)
         if min(sides) < 0:
-            raise ValueProblem(f"a pad is 0 or more, found {shown(value)} (the layer PAD crops)", code="negative-pad")
+            raise ValueProblem(
+                f"a pad must be 0 or more, found {shown(value)}; the layer PAD can crop", code="negative-pad"
+            )
         return sides
 
     def write(self, value: Any) -> Value:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
+    from cnncalc.volume import Volumes
 
 
 class Dense(Layer):
@@ -81,7 +82,7 @@ class FullyConnected(Dense):
             return (weight,)
         return (weight, Parameter("bias", (self.units,), Count(self.units, str(self.units)), "bias"))
 
-    def macs(self, inputs: tuple[Volume, ...], output: Volume) -> Count:
+    def macs(self, inputs: Volumes, output: Volume) -> Count:
         return self.kernels(inputs[0])
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
@@ -91,9 +92,7 @@ class FullyConnected(Dense):
             result += bias
         return result.reshape(x.shape[0], 1, 1, -1)
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=learns)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:

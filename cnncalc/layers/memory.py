@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.records import NamedTuple
+from cnncalc.units import round_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +29,7 @@ class Size(NamedTuple):
 
     def at(self, batch: int, rounding: int = 1) -> int:
         """The number for a batch, rounded up to a multiple of ``rounding``; a negative one is rounded down."""
-        total = self.fixed + self.per_image * batch
-        return -(-total // rounding) * rounding if total >= 0 else total // rounding * rounding
+        return round_up(self.fixed + self.per_image * batch, rounding)
 
 
 WHY_WEIGHTS = "the gradient of the weights is the input times the gradient of the output"
@@ -57,11 +57,9 @@ class Extra(NamedTuple):
 class Keeping(NamedTuple):
     """What training keeps of a layer for backward, and what its backward allocates.
 
-    ``inputs`` and ``output``: whether they are kept. ``gradients`` is for each input ``new`` (a new array),
-    ``same`` (the incoming gradient) or ``view`` (a view of it). ``clones``: a layer that overwrites its
-    input keeps a copy of it.
-    ``overwrites``: whether the NumPy run may work in the memory of the first input in training; only
-    read if the layer works in place.
+    ``inputs`` and ``output``: whether they are kept. ``gradients`` is for each input ``new`` (a new array), ``same``
+    (the incoming gradient) or ``view`` (a view of it). ``clones``: a layer that overwrites its input keeps a copy of
+    it. ``overwrites``: whether the NumPy run may overwrite the first input in training, if the layer works in place.
     ``composed_volumes``: temporaries as large as the input in backward, where PyTorch composes it of several kernels.
     """
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
+    from cnncalc.volume import Volumes
 
 
 class Merge(Layer):
@@ -110,9 +111,7 @@ class Add(Elementwise):
     def lower_two(self, builder: TorchBuilder, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         return builder.added(left, right, volume, in_place=in_place)
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(gradients=tuple(["same" if x == output else "new" for x in inputs]))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
@@ -145,9 +144,7 @@ class Multiply(Elementwise):
     def lower_two(self, builder: TorchBuilder, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         return builder.multiplied(left, right, volume, in_place=in_place)
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=True, gradients=("new",) * len(inputs), overwrites=False)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
@@ -199,9 +196,7 @@ class Concat(Merge):
     def forward(self, xp: Any, *inputs: Any) -> Any:
         return pixels(xp.concatenate([planes(x) for x in inputs], axis=1))
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(gradients=("view",) * len(inputs))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:

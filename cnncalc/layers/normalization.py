@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
-    from cnncalc.volume import Volume
+    from cnncalc.volume import Volume, Volumes
 
 EPSILON = 1e-5
 """Added to a variance before its square root."""
@@ -99,9 +99,7 @@ class ImageNorm(Affine):
             count *= 1 if axis in axes else side
         return count
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         means = self._means(output)
         return statistics(Size(0, means), "always")
 
@@ -110,9 +108,9 @@ class ImageNorm(Affine):
     ) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
         sides, axes = self._sides(maps.shape[1:])
-        few = tuple([1 if axis in axes else side for axis, side in enumerate(sides)])
+        statistics_shape = tuple([1 if axis in axes else side for axis, side in enumerate(sides)])
         result = xp.empty(maps.shape, maps.dtype)
-        mean, inverse = (xp.empty((len(maps), *few), maps.dtype) for _ in range(2))
+        mean, inverse = (xp.empty((len(maps), *statistics_shape), maps.dtype) for _ in range(2))
         for number, (image, target) in enumerate(zip(maps, result, strict=True)):
             normalized_image = target.reshape(sides)
             image.reshape(sides).mean(axis=axes, keepdims=True, out=mean[number])
@@ -170,7 +168,7 @@ class BatchNorm(Affine):
     Volume: as the input.
     Learned: D scales (counted as weights) and D shifts (biases).
 
-    With ``stats`` there are 2*D buffers besides: the running mean and variance, which are used at test time.
+    With ``stats`` there are also 2*D buffers: the running mean and variance, which are used at test time.
 
     Source: Ioffe and Szegedy 2015.
     """
@@ -227,9 +225,7 @@ class BatchNorm(Affine):
                 part += offset[piece]
         return pixels(result)
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return statistics(Size(output.depth), "native" if self.stats else "always")
 
     def forward_training(
@@ -484,9 +480,7 @@ class LocalResponseNorm(Layer):
             total **= self.beta
         return pixels(xp.divide(maps, total, out=total))
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=True, extras=(Extra("base", Size(0, output.elements)),))
 
     def _neighbours(self, xp: Any, image: Any, out: Any, *, transposed: bool = False) -> None:
@@ -588,9 +582,7 @@ class Scale(Layer):
             result += shift[:, None, None]
         return pixels(result)
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=learns)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:

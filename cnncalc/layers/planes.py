@@ -39,7 +39,7 @@ def pixels(x: Any) -> Any:
 
 
 def starts(
-    size: int, pads: tuple[int, int], window: int, stride: int = 1, *, ceil: bool = False, same: bool = False
+    size: int, pads: tuple[int, ...], window: int, stride: int = 1, *, ceil: bool = False, same: bool = False
 ) -> range:
     """The first index of each window along one side; indices in the padding before the array are negative.
 
@@ -55,6 +55,24 @@ def starts(
         return range(-before, size + after - window + 1, stride)
     candidates = range(-before, size + after - window + stride, stride)
     return range(-before, min(candidates.stop, size), stride)
+
+
+def window_starts(
+    size: tuple[int, int],
+    pads: tuple[int, int, int, int] | str,
+    kernel: tuple[int, int],
+    dilation: tuple[int, int],
+    stride: tuple[int, int],
+    *,
+    ceil: bool = False,
+) -> tuple[range, range]:
+    """The first index of each window, by height and by width: see :func:`starts`."""
+    same = isinstance(pads, str)
+    sides = (0, 0, 0, 0) if isinstance(pads, str) else pads
+    rows, columns = (
+        starts(size[i], sides[i::2], dilation[i] * (kernel[i] - 1) + 1, stride[i], ceil=ceil, same=same) for i in (0, 1)
+    )
+    return rows, columns
 
 
 def padded(xp: Any, x: Any, rows: tuple[int, int], columns: tuple[int, int], fill: float = 0) -> Any:

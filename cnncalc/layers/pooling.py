@@ -10,7 +10,7 @@ from cnncalc.errors import ValueProblem
 from cnncalc.layers.base import WHOLE_PLANE, Layer, Parameter, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Pad, Pair
 from cnncalc.layers.memory import Extra, Keeping, Size
-from cnncalc.layers.planes import max_pool_with_indices, max_unpool, pieces, pixels, planes, pool, starts, unpool
+from cnncalc.layers.planes import max_pool_with_indices, max_unpool, pieces, pixels, planes, pool, unpool, window_starts
 from cnncalc.layers.window import SIDES, Windows, depth_step, enlarged, lower_windows, sized, window_step
 from cnncalc.volume import Volume
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
+    from cnncalc.volume import Volumes
 
 
 class Pooling(Layer):
@@ -103,19 +104,10 @@ class PaddedPooling(Pooling):
         sides = [window_step(windows, side, x[side], self.kernel[side], dilation[side], ceil=ceil) for side in (0, 1)]
         return [*sides, depth_step(x)]
 
-    def begins(self, x: Any) -> tuple[range, range]:
-        """The first index of each window on an array, by height and by width."""
-        return self.begins_of(x.shape[1], x.shape[2])
-
     def begins_of(self, height: int, width: int) -> tuple[range, range]:
         """The first index of each window on an array of this height and width."""
-        same, ceil = isinstance(self.pad, str), self.round == "ceil"
-        top, left, bottom, right = (0, 0, 0, 0) if isinstance(self.pad, str) else self.pad
-        (kh, kw), (dh, dw), (sh, sw) = self.kernel, self._dilation(), self.step
-        return (
-            starts(height, (top, bottom), dh * (kh - 1) + 1, sh, ceil=ceil, same=same),
-            starts(width, (left, right), dw * (kw - 1) + 1, sw, ceil=ceil, same=same),
-        )
+        size, ceil = (height, width), self.round == "ceil"
+        return window_starts(size, self.pad, self.kernel, self._dilation(), self.step, ceil=ceil)
 
 
 class AdaptivePooling(PaddedPooling):
@@ -219,7 +211,9 @@ class MaxPool(AdaptivePooling):
     def forward(self, xp: Any, x: Any) -> Any:
         if self.adaptive is not None:
             return pixels(self._bins(xp, xp.maximum.reduce, x))
-        return pixels(pool(xp, xp.maximum, -xp.inf, planes(x), self.begins(x), self.kernel, self.dilation))
+        return pixels(
+            pool(xp, xp.maximum, -xp.inf, planes(x), self.begins_of(*x.shape[1:3]), self.kernel, self.dilation)
+        )
 
     def _index_bytes(self) -> int:
         """Bytes of the index of a maximum in its window (adaptive: in the plane)."""
@@ -228,19 +222,19 @@ class MaxPool(AdaptivePooling):
         places = self.kernel[0] * self.kernel[1]
         return 1 if places <= 1 << 8 else 2 if places <= 1 << 16 else 4 if places <= 1 << 32 else 8
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(extras=(Extra("places", Size(0, output.elements), self._index_bytes()),))
 
-    def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
+    def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
         return torch_max_keeping(output)
 
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
         if self.adaptive is None:
             item = xp.dtype(f"uint{8 * self._index_bytes()}")
-            result, places = max_pool_with_indices(xp, maps, self.begins(x), self.kernel, self.dilation, item)
+            result, places = max_pool_with_indices(
+                xp, maps, self.begins_of(*x.shape[1:3]), self.kernel, self.dilation, item
+            )
             return pixels(result), {"places": pixels(places)}
         result = xp.empty((*maps.shape[:2], *self.adaptive), x.dtype)
         places = xp.empty(result.shape, xp.int64)
@@ -288,14 +282,14 @@ class AveragePool(AdaptivePooling):
 
     count_pad: bool = key(Boolean(), True, means="whether padding counts as zeros in the mean")
 
-    def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
+    def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
         # an output of 1x1 is computed as a mean, whose backward needs only the size
         return Keeping(inputs=self.adaptive != (1, 1))
 
     def forward(self, xp: Any, x: Any) -> Any:
         if self.adaptive is not None:
             return pixels(self._bins(xp, xp.mean, x))
-        begins = self.begins(x)
+        begins = self.begins_of(*x.shape[1:3])
         result = pool(xp, xp.add, 0, planes(x), begins, self.kernel, (1, 1))
         rows, columns = (xp.array(self._counted(side, x.shape[1 + side], begins[side]), x.dtype) for side in (0, 1))
         result /= rows[:, None] * columns
@@ -346,26 +340,24 @@ class LpPool(PaddedPooling):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> LPPOOL3/2"
     output_range: ClassVar[tuple[float, float]] = (0, inf)
 
-    power: float = key(Decimal(least=1), 2.0, means="the p of the norm")
+    power: float = key(Decimal(minimum=1), 2.0, means="the p of the norm")
 
     def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)
         powers = xp.square(maps) if self.power == 2 else xp.absolute(maps) ** self.power
-        result = pool(xp, xp.add, 0, powers, self.begins(x), self.kernel, (1, 1))
+        result = pool(xp, xp.add, 0, powers, self.begins_of(*x.shape[1:3]), self.kernel, (1, 1))
         if self.power == 2:
             return pixels(xp.sqrt(result, out=result))
         result **= 1 / self.power
         return pixels(result)
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=True, extras=(Extra("sums", Size(0, output.elements)),))
 
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
         powers = xp.square(maps) if self.power == 2 else xp.absolute(maps) ** self.power
-        sums = pool(xp, xp.add, 0, powers, self.begins(x), self.kernel, (1, 1))
+        sums = pool(xp, xp.add, 0, powers, self.begins_of(*x.shape[1:3]), self.kernel, (1, 1))
         return pixels(xp.sqrt(sums) if self.power == 2 else sums ** (1 / self.power)), {"sums": pixels(sums)}
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
@@ -462,12 +454,10 @@ class GlobalMaxPool(GlobalAveragePool):
         maps = planes(x)
         return maps.reshape(*maps.shape[:2], -1).max(axis=2)[:, None, None]
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(extras=(Extra("places", Size(0, output.elements), 8),))
 
-    def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
+    def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
         return torch_max_keeping(output)
 
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
@@ -510,28 +500,25 @@ class Subsample(Pooling):
         return (Parameter("weight", (depth,), count), Parameter("bias", (depth,), count, "bias"))
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any) -> Any:
-        result = pool(xp, xp.add, 0, planes(x), self.begins_of(x.shape[1], x.shape[2]), self.kernel, (1, 1))
+        result = pool(xp, xp.add, 0, planes(x), self.begins_of(*x.shape[1:3]), self.kernel, (1, 1))
         result *= weight[:, None, None]
         result += bias[:, None, None]
         return pixels(result)
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(extras=(Extra("sums", Size(0, output.elements)),) if learns else ())
 
     def forward_training(
         self, xp: Any, x: Any, *, random: Any = None, weight: Any, bias: Any
     ) -> tuple[Any, dict[str, Any]]:
-        sums = pool(xp, xp.add, 0, planes(x), self.begins_of(x.shape[1], x.shape[2]), self.kernel, (1, 1))
+        sums = pool(xp, xp.add, 0, planes(x), self.begins_of(*x.shape[1:3]), self.kernel, (1, 1))
         result = sums * weight[:, None, None]
         result += bias[:, None, None]
         return pixels(result), {"sums": pixels(sums)}
 
     def begins_of(self, height: int, width: int) -> tuple[range, range]:
         """The first index of each window on an array of this height and width."""
-        (kh, kw), (sh, sw) = self.kernel, self.step
-        return starts(height, (0, 0), kh, sh), starts(width, (0, 0), kw, sw)
+        return window_starts((height, width), (0, 0, 0, 0), self.kernel, (1, 1), self.step)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # an average pool, then one factor and one shift per channel

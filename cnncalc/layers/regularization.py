@@ -11,7 +11,7 @@ from cnncalc.layers.planes import derived, pieces, pixels, planes
 
 if TYPE_CHECKING:
     from cnncalc.layers.memory import Gradients, Saved
-    from cnncalc.volume import Volume
+    from cnncalc.volume import Volume, Volumes
 
 
 class Dropout(Layer):
@@ -32,7 +32,7 @@ class Dropout(Layer):
     drawn: ClassVar[str] = "joined"
     bare: ClassVar[str | None] = "rate"
 
-    rate: float = key(Decimal(least=0, most=1), 0.5, means="the probability that an element is dropped")
+    rate: float = key(Decimal(minimum=0, maximum=1), 0.5, means="the probability that an element is dropped")
     in_place: bool = key(Boolean(), False, means="whether it overwrites its input in training")
 
     def label(self) -> str:
@@ -47,12 +47,10 @@ class Dropout(Layer):
     def forward(self, xp: Any, x: Any) -> Any:
         return x
 
-    def keeping(
-        self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False, learns: bool = True
-    ) -> Keeping:
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(extras=(Extra("mask", Size(0, output.elements), MASK),))
 
-    def keeping_in_torch(self, inputs: tuple[Volume, ...], output: Volume, *, in_place: bool = False) -> Keeping:
+    def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
         return Keeping(extras=(Extra("mask", Size(0, output.elements), None if in_place else MASK),))
 
     @property

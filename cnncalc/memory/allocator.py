@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.layers.memory import Size
 from cnncalc.memory.replay import Machine
 from cnncalc.records import NamedTuple
+from cnncalc.units import round_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -124,7 +125,7 @@ def segment_for(size: int) -> int:
     """The bytes of the segment that a tensor which no free block can hold is allocated in."""
     if size <= SMALL:
         return SMALL_SEGMENT
-    return MEDIUM_SEGMENT if size < MEDIUM else -(-size // LARGE_ROUNDING) * LARGE_ROUNDING
+    return MEDIUM_SEGMENT if size < MEDIUM else round_up(size, LARGE_ROUNDING)
 
 
 class Program(NamedTuple):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.analysis.placement import Placement
 from cnncalc.errors import ValueProblem, did_you_mean
-from cnncalc.memory.order import STATES, Flow, Task, best_order, levels, lifetimes, widest
+from cnncalc.memory.order import MAX_STATES, Flow, Task, best_order, levels, lifetimes, widest
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element
 
@@ -30,10 +30,7 @@ MAX_COMPARISONS = 5_000_000
 """Pairs of volumes that greedy placement may compare (about a second); larger nets are placed by best fit."""
 
 MAX_SWAP_COMPARISONS = 200_000
-"""Pairs that rearranging may compare where the greedy placement wastes memory: some hundredths of a second."""
-
-MARKS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-FREE = "."
+"""Pairs that rearranging may compare where the greedy placement wastes memory: a few hundredths of a second."""
 
 
 class ArenaVolume(NamedTuple):
@@ -131,7 +128,7 @@ def plan(
     fuse: bool = True,
     depthwise_in_place: bool = False,
     order: str = "given",
-    states: int = STATES,
+    states: int = MAX_STATES,
 ) -> ArenaPlan:
     """The arena plan of a net for ``batch`` images of ``dtype`` (int8 to float64).
 
@@ -139,8 +136,7 @@ def plan(
     and an activation function, and (b) any layer and the activation function after it, if nothing else reads the
     volumes between them. Otherwise every layer is an operation, and activation functions work in place unless the
     design says no. In both cases views and dropout share the memory of their input, ADD and MUL work in place where the
-    design says so, and CONCAT copies.
-    ``depthwise_in_place``: a depthwise convolution overwrites its input if nothing
+    design says so, and CONCAT copies. ``depthwise_in_place``: a depthwise convolution overwrites its input if nothing
     else reads it and the output is not larger; it then needs scratch for one map of its output (Source: Lin et al.
     2020, MCUNet). ``order`` is ``given`` or ``best``; ``states`` bounds the search for the best.
 
@@ -351,32 +347,32 @@ def place(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> tuple[list[
     Source: Pisarchyk and Lee 2020, greedy by size and by breadth.
     """
     steps = max([last for _, last in alive], default=-1) + 1
-    sums, crowd = [0] * (steps + 1), [0] * (steps + 1)
+    sums, counts = [0] * (steps + 1), [0] * (steps + 1)
     for size, (first, last) in zip(sizes, alive, strict=True):
         sums[first] += size
-        crowd[first] += 1
+        counts[first] += 1
         sums[last + 1] -= size
-        crowd[last + 1] -= 1
-    sums, crowd = list(accumulate(sums)), list(accumulate(crowd))
+        counts[last + 1] -= 1
+    sums, counts = list(accumulate(sums)), list(accumulate(counts))
     # a volume is compared with those alive at each of its steps, or with all
-    before = [0, *accumulate(crowd)]
-    crowds = [before[last + 1] - before[first] for first, last in alive]
-    work = sum([min(each, len(sizes)) for each in crowds])
-    if work > MAX_COMPARISONS or sum(crowd) > MAX_COMPARISONS:
+    before = [0, *accumulate(counts)]
+    pairs = [before[last + 1] - before[first] for first, last in alive]
+    work = sum([min(each, len(sizes)) for each in pairs])
+    if work > MAX_COMPARISONS or sum(counts) > MAX_COMPARISONS:
         return _best_fit(sizes, alive), "best fit"
     every = range(len(sizes))
     bound = max(sums)
-    method, turns = "greedy by size", sorted(every, key=lambda index: (-sizes[index], alive[index][0], index))
-    offsets = _place_in_order(turns, sizes, alive, crowds)
+    method, order = "greedy by size", sorted(every, key=lambda index: (-sizes[index], alive[index][0], index))
+    offsets = _place_in_order(order, sizes, alive, pairs)
     arena = _height(offsets, sizes)
     if arena > bound:
         breadth = [max(sums[first : last + 1]) for first, last in alive]
         other = sorted(every, key=lambda index: (-breadth[index], -sizes[index], index))
-        found = _place_in_order(other, sizes, alive, crowds)
+        found = _place_in_order(other, sizes, alive, pairs)
         if _height(found, sizes) < arena:
-            method, turns, offsets, arena = "greedy by breadth", other, found, _height(found, sizes)
+            method, order, offsets, arena = "greedy by breadth", other, found, _height(found, sizes)
     if arena > bound:
-        found = _rearranged(turns, offsets, sizes, alive, crowds, bound, MAX_SWAP_COMPARISONS // (len(sizes) + work))
+        found = _rearranged(order, offsets, sizes, alive, pairs, bound, MAX_SWAP_COMPARISONS // (len(sizes) + work))
         if _height(found, sizes) < arena:
             method, offsets = f"{method}, rearranged", found
     return offsets, method
@@ -388,21 +384,21 @@ def _height(offsets: Sequence[int], sizes: Sequence[int]) -> int:
 
 
 def _place_in_order(
-    turns: Sequence[int], sizes: Sequence[int], alive: Sequence[tuple[int, int]], crowds: Sequence[int]
+    order: Sequence[int], sizes: Sequence[int], alive: Sequence[tuple[int, int]], pairs: Sequence[int]
 ) -> list[int]:
-    """Offsets of volumes placed in the order of ``turns``, each at the lowest offset free during its lifetime.
+    """Offsets of volumes placed in this order, each at the lowest offset free during its lifetime.
 
-    ``crowds`` has for each volume the sum, over its steps, of the volumes alive.
+    ``pairs`` has for each volume the sum, over its steps, of the volumes alive.
     """
     offsets = [0] * len(sizes)
-    there: list[list[tuple[int, int, int]]] = [[] for _ in range(max([last for _, last in alive], default=-1) + 1)]
-    placed: list[tuple[int, int, int]] = []  # offset, end, volume; there: the same by step
-    for number, volume in enumerate(turns):
+    by_step: list[list[tuple[int, int, int]]] = [[] for _ in range(max([last for _, last in alive], default=-1) + 1)]
+    placed: list[tuple[int, int, int]] = []  # offset, end, volume
+    for number, volume in enumerate(order):
         first, last = alive[volume]
         size = sizes[volume]
         offset = 0
-        if crowds[volume] < number:
-            neighbours = sorted(there[first] if first == last else set().union(*there[first : last + 1]))
+        if pairs[volume] < number:
+            neighbours = sorted(by_step[first] if first == last else set().union(*by_step[first : last + 1]))
         else:
             neighbours = sorted(
                 [entry for entry in placed if alive[entry[2]][0] <= last and first <= alive[entry[2]][1]]
@@ -415,16 +411,16 @@ def _place_in_order(
         entry = (offset, offset + size, volume)
         placed.append(entry)
         for step in range(first, last + 1):
-            there[step].append(entry)
+            by_step[step].append(entry)
     return offsets
 
 
 def _rearranged(
-    turns: list[int],
+    order: list[int],
     offsets: list[int],
     sizes: Sequence[int],
     alive: Sequence[tuple[int, int]],
-    crowds: Sequence[int],
+    pairs: Sequence[int],
     bound: int,
     rounds: int,
 ) -> list[int]:
@@ -450,11 +446,11 @@ def _rearranged(
         one, other = draw_one(near), draw_one(near)
         if one == other:
             continue
-        tried = [other if index == one else one if index == other else index for index in turns]
-        found = _place_in_order(tried, sizes, alive, crowds)
+        tried = [other if index == one else one if index == other else index for index in order]
+        found = _place_in_order(tried, sizes, alive, pairs)
         reached = _height(found, sizes)
         if reached <= arena:
-            turns, offsets, arena = tried, found, reached
+            order, offsets, arena = tried, found, reached
     return offsets
 
 
@@ -506,57 +502,3 @@ def _best_fit(sizes: Sequence[int], alive: Sequence[tuple[int, int]]) -> list[in
             offset, end = end, end + size
         offsets[volume] = offset
     return offsets
-
-
-# As text
-
-
-def marks(plan: ArenaPlan) -> list[str]:
-    """A letter or digit for each volume, repeated if there are more volumes than characters."""
-    return [MARKS[number % len(MARKS)] for number in range(len(plan.volumes))]
-
-
-def draw(plan: ArenaPlan, width: int = 80, height: int = 24) -> list[str]:
-    """The arena over time in ASCII: addresses upward (bytes), steps to the right, a mark for each volume.
-
-    A cell shows the volume that takes the largest part of it, ``.`` where most is free. Lines are at most ``width``
-    characters, the chart at most ``height`` lines; a short net gets several columns a step.
-    """
-    steps = max(1, len(plan.steps))
-    arena = max(1, plan.arena_bytes)
-    label = max(4, len(str(arena)))
-    room = max(8, width - label - 3)
-    columns = min(room, steps * max(1, min(6, room // steps)))
-    lines = max(1, min(height, arena))
-    cell = arena * steps
-    taken: list[list[tuple[int, str]]] = [[(0, FREE)] * columns for _ in range(lines)]
-    covered = [[0] * columns for _ in range(lines)]
-    # in units of 1/lines of a byte and 1/columns of a step: integers only
-    for volume, mark in zip(plan.volumes, marks(plan), strict=True):
-        low, high = volume.offset * lines, volume.end * lines
-        left, right = volume.first * columns, (volume.last + 1) * columns
-        for line in range(low // arena, -(-high // arena)):
-            tall = min(high, (line + 1) * arena) - max(low, line * arena)
-            for column in range(left // steps, -(-right // steps)):
-                area = tall * (min(right, (column + 1) * steps) - max(left, column * steps))
-                covered[line][column] += area
-                if area > taken[line][column][0]:
-                    taken[line][column] = (area, mark)
-    chart = []
-    for line in range(lines - 1, -1, -1):
-        cells = [
-            mark if area >= cell - full else FREE for (area, mark), full in zip(taken[line], covered[line], strict=True)
-        ]
-        chart.append(f"{arena * line // lines:>{label}} |{''.join(cells)}|")
-    chart.append(f"{'step':>{label}}  {_axis(steps, columns)}".rstrip())
-    return chart
-
-
-def _axis(steps: int, columns: int) -> str:
-    """The numbers of the steps, each at its column, as many as fit."""
-    text = ""
-    for step in range(steps):
-        column = step * columns // steps
-        if (not text or column > len(text)) and column + len(str(step)) <= columns:
-            text = text.ljust(column) + str(step)
-    return text

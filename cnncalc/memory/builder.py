@@ -1,4 +1,4 @@
-"""From a report to a tape: the part shared by all frameworks. Subclasses lower single layers."""
+"""From a report to a tape: the part shared by all frameworks. Subclasses lower each layer."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class TapeBuilder:
         self.operations: list[Operation] = []
         self.parameters: list[ParameterTensor] = []
         self.buffers: list[int] = []
-        self.place: dict[int, int] = {}  # the value that a row gives
-        self.owned: dict[int, tuple[int, ...]] = {}  # the parameters of a row
-        self.held: list[Frame] = []  # by variables within a layer
+        self.place: dict[int, int] = {}  # the output value of each row
+        self.owned: dict[int, tuple[int, ...]] = {}  # the parameters of each row
+        self.held: list[Frame] = []  # values held by local variables
         # the layer that is being lowered
         self.row = report.layers[0]
         self.volumes = self.row.input_volumes

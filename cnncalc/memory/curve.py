@@ -16,6 +16,7 @@ from cnncalc.memory.profiles import profile_named
 from cnncalc.memory.replay import Level, Machine
 from cnncalc.memory.report import STEP, Breakdown, check_options
 from cnncalc.records import NamedTuple
+from cnncalc.units import round_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -59,14 +60,14 @@ class Candidates(NamedTuple):
 
 
 class State(NamedTuple):
-    """Bytes of an optimizer. ``kept``: its state; ``brief``: the temporaries of its step."""
+    """Bytes of an optimizer. ``kept``: its state; ``temporary``: the temporaries of its step."""
 
     kept: int
-    brief: int
+    temporary: int
 
 
 class Peak(NamedTuple):
-    """The peak of one batch, in bytes; ``at`` is the place in the words of the memory report."""
+    """The peak of one batch, in bytes; ``at`` is its place, as the memory report prints it."""
 
     bytes: int
     at: str
@@ -79,7 +80,7 @@ class Curve(NamedTuple):
     ``sizes`` are the classes of size: fixed bytes and bytes for each image, before rounding up to a multiple of
     ``rounding``. ``special`` holds the candidates of small batches for which two tensors of different size have the
     same rounded size, which changes what is added in place. ``names`` are those of the rows. ``parameters`` and
-    ``buffers`` are bytes that are always there.
+    ``buffers`` are bytes that are always alive.
     """
 
     rounding: int
@@ -97,19 +98,19 @@ class Curve(NamedTuple):
         candidates = self.special.get(batch, self.step)
         state = self.optimizers[optimizer]
         best = self._highest(candidates, batch)
-        brief = 0
+        temporary = 0
         end = candidates.end
-        if end is not None and self._total(end, batch) + state.brief > self._total(best, batch):
-            best, brief = end, state.brief
+        if end is not None and self._total(end, batch) + state.temporary > self._total(best, batch):
+            best, temporary = end, state.temporary
         where = STEP if best is end else f"{self._name(best)} ({best.phase})"
-        return self._peak(candidates, best, batch, where, state.kept, brief)
+        return self._peak(candidates, best, batch, where, state.kept, temporary)
 
     def inference(self, batch: int) -> Peak:
         """The peak of one forward pass at test time."""
         best = self._highest(self.forward, batch)
         return self._peak(self.forward, best, batch, self._name(best), 0, 0)
 
-    def _peak(self, candidates: Candidates, moment: Moment, batch: int, at: str, kept: int, brief: int) -> Peak:
+    def _peak(self, candidates: Candidates, moment: Moment, batch: int, at: str, kept: int, temporary: int) -> Peak:
         breakdown = Breakdown(
             self.parameters,
             self._bytes(moment.gradients, batch),
@@ -117,7 +118,7 @@ class Curve(NamedTuple):
             self.buffers,
             self._bytes(candidates.inputs, batch),
             self._bytes(moment.activations, batch),
-            self._bytes(moment.transient, batch) + brief,
+            self._bytes(moment.transient, batch) + temporary,
         )
         return Peak(breakdown.total, at, breakdown)
 
@@ -131,7 +132,7 @@ class Curve(NamedTuple):
         total = amount.fixed
         for place, count in amount.counts:
             fixed, each = self.sizes[place]
-            total += count * _rounded(fixed + batch * each, self.rounding)
+            total += count * round_up(fixed + batch * each, self.rounding)
         return total
 
     def _name(self, moment: Moment) -> str:
@@ -164,10 +165,6 @@ def _flat(amount: BytesByBatch) -> list[int]:
     return [amount.fixed, *[number for pair in amount.counts for number in pair]]
 
 
-def _rounded(size: int, rounding: int) -> int:
-    return -(-size // rounding) * rounding
-
-
 def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
     """The curve of a net under the options of a simulation; their batch and optimizer are ignored.
 
@@ -183,10 +180,14 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
     classes = SizeClasses(profile.rounding, tapes)
     step, views = _candidates(simulation, classes, segments, training=True)
     forward, _ = _candidates(simulation, classes, (), training=False)
-    small = {batch for pair in views for batch in classes.alike(*pair)} if profile.adds_in_place else set()
+    small = (
+        {batch for pair in views for batch in classes.batches_with_equal_bytes(*pair)}
+        if profile.adds_in_place
+        else set()
+    )
     special = {batch: _candidates_of_batch(simulation, batch, segments) for batch in sorted(small)}
     learned = simulation.learned()
-    there = simulation.resident(1, training=True)
+    parameters, buffers, _ = simulation.resident(1, training=True)
     states = {}
     for name, optimizer in OPTIMIZERS.items():
         try:
@@ -196,9 +197,7 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
                 raise
             continue  # not available in this style
         states[name] = State(taken.state, taken.steady)
-    return Curve(
-        profile.rounding, classes.sizes, there.parameters, there.buffers, states, step, forward, special, names
-    )
+    return Curve(profile.rounding, classes.sizes, parameters, buffers, states, step, forward, special, names)
 
 
 def _notes_curve(report: Report, options: Options, names: tuple[str, ...]) -> Curve:
@@ -268,7 +267,7 @@ class SizeClasses:
 
     def _pack(self, fixed: int, per_image: int) -> int:
         if not per_image:
-            return _rounded(fixed, self.rounding) << self.at_fixed
+            return round_up(fixed, self.rounding) << self.at_fixed
         place = self.places.get(Size(fixed, per_image))
         own = 0 if place is None else 1 << (self.COUNT * place)
         return own + (1 << self.at_count) + (per_image << self.at_each) + (fixed << self.at_fixed)
@@ -301,7 +300,7 @@ class SizeClasses:
                 fixed -= count * part
         return BytesByBatch(fixed, tuple(counts))
 
-    def alike(self, one: int, other: int) -> list[int]:
+    def batches_with_equal_bytes(self, one: int, other: int) -> list[int]:
         """The batches for which two different packed sizes have the same rounded bytes."""
         (fixed, each, _), (other_fixed, other_each, _) = self.line(one), self.line(other)
         if each == other_each:
@@ -310,8 +309,8 @@ class SizeClasses:
         return [
             batch
             for batch in range(1, last + 1)
-            if _rounded(fixed + batch * each, self.rounding)
-            == _rounded(other_fixed + batch * other_each, self.rounding)
+            if round_up(fixed + batch * each, self.rounding)
+            == round_up(other_fixed + batch * other_each, self.rounding)
         ]
 
 
@@ -325,11 +324,11 @@ def _sizes(tape: Tape) -> Iterator[Size]:
 
 
 class MomentRecorder(Machine):
-    """A machine that records every moment, and views that are smaller than the tensor they are a view of."""
+    """A machine that also records every moment, and the views that are smaller than their tensor."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self.moments: dict[int, Level] = {}  # by their sum; the first of equal ones is kept
+        self.moments: dict[int, Level] = {}  # by total; of equal totals the first
         self.views: set[tuple[int, int]] = set()
 
     def _note(self, extra: int, operation: Operation, phase: str) -> None:
@@ -388,31 +387,31 @@ def _possible(classes: SizeClasses, moments: dict[int, Level]) -> list[Level]:
     found = []
     for (fixed, each, count), moment in zip(lines, moments.values(), strict=True):
         most = fixed + slack * count
-        for number, (start, high, rise) in enumerate(steps):
-            # both lines are straight on a stretch, so its ends decide
+        for number, (start, high, slope) in enumerate(steps):
+            # both lines are straight on the range, so comparing at its ends is enough
             ends = [start] if number + 1 == len(steps) else [start, steps[number + 1][0] - 1]
-            if any(most + batch * each >= high + batch * rise for batch in ends):
+            if any(most + batch * each >= high + batch * slope for batch in ends):
                 found.append(moment)
                 break
     return found
 
 
 def upper_envelope(lines: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """The highest of straight lines (value at 0, rise) for every whole number from 1 on.
+    """The highest of straight lines (value at 0, slope) for every whole number from 1 on.
 
-    Returns one (start, value at 0, rise) for each stretch with the same highest line.
+    Returns one (start, value at 0, slope) for each range with the same highest line.
     """
     best: dict[int, int] = {}
-    for fixed, rise in lines:
-        best[rise] = max(fixed, best.get(rise, fixed))
+    for fixed, slope in lines:
+        best[slope] = max(fixed, best.get(slope, fixed))
     if not best:
         return []
-    rise = max(best, key=lambda rise: (best[rise] + rise, rise))
-    steps = [(1, best[rise], rise)]
+    slope = max(best, key=lambda slope: (best[slope] + slope, slope))
+    steps = [(1, best[slope], slope)]
     while True:
-        _, fixed, rise = steps[-1]
-        steeper = [(steep, other) for steep, other in best.items() if steep > rise]
-        crossings = [((fixed - other) // (steep - rise) + 1, steep, other) for steep, other in steeper]
+        _, fixed, slope = steps[-1]
+        steeper = [(steep, other) for steep, other in best.items() if steep > slope]
+        crossings = [((fixed - other) // (steep - slope) + 1, steep, other) for steep, other in steeper]
         if not crossings:
             return steps
         # the first whole number at which another line is higher; the highest of several

@@ -9,7 +9,7 @@ from cnncalc.errors import CnncalcError, ValueProblem
 from cnncalc.memory.need import Needs
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, Simulation, best_segments
-from cnncalc.memory.segments import Segment, segments_of
+from cnncalc.memory.segments import Segment, recomputed_macs, segments_of
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
@@ -81,7 +81,7 @@ class FitReport(NamedTuple):
 def largest_batch(peak: Callable[[int], int], room: int) -> int:
     """The largest batch whose peak fits; 0 if not even one image does.
 
-    Peaks grow with the batch, but not linearly (hardly at all where the optimizer's step is the peak). The search
+    Peaks grow with the batch, but not linearly (and barely where the optimizer's step is the peak). The search
     interpolates and always checks the peaks of the answer and of the next batch.
     """
     low, at_low = 1, peak(1)
@@ -98,12 +98,12 @@ def largest_batch(peak: Callable[[int], int], room: int) -> int:
             return trial
         else:
             low, at_low = trial, at_trial
-    turn = 0
+    rounds = 0
     while high - low > 1:
         # linear interpolation; bisection every third time, since the peak may be far from linear
         guess = low + (room - at_low) * (high - low) // max(1, at_high - at_low)
-        turn += 1
-        if turn % 3 == 0:
+        rounds += 1
+        if rounds % 3 == 0:
             guess = (low + high) // 2
         guess = min(high - 1, max(low + 1, guess))
         at_guess = peak(guess)
@@ -202,12 +202,12 @@ def _advice(report: Report, needs: Needs, memory: int, training: Fit) -> list[Me
     found: list[MemoryAdvice] = []
     options = needs.simulation.options
 
-    def measure(what: str, other: Needs, again: int = 0, segments: tuple[Segment, ...] | None = None) -> None:
+    def measure(what: str, other: Needs, extra_macs: int = 0, segments: tuple[Segment, ...] | None = None) -> None:
         room = Room(other, memory, segments)
         need = room.need(options.batch)
         if need < training.need_at_batch:
             largest, _ = room.largest(ADVICE_EVENTS)
-            macs = other.simulation.report.totals.macs + again
+            macs = other.simulation.report.totals.macs + extra_macs
             found.append(MemoryAdvice(what, need, room.live(options.batch), largest, macs, need <= memory))
 
     def measure_options(what: str, **changes: object) -> None:
@@ -256,20 +256,17 @@ def _smaller_batches(report: Report, options: Options, memory: int, training: Fi
 def _checkpoints(report: Report, needs: Needs, memory: int, measure: Callable[..., None]) -> None:
     """Measures the cheapest set of blocks that fits, and the set with the lowest peak."""
     rows = report.layers
-
-    def again(segments: tuple[Segment, ...]) -> int:
-        return sum(sum([row.macs for row in rows[s.first : s.last + 1]]) for s in segments)
-
     blocks = segments_of(report, "blocks")
     if not blocks:
         return
     batch = needs.simulation.options.batch
 
-    def value(segment: Segment) -> float:
+    def negative_saving(segment: Segment) -> float:
+        """Minus the activation bytes saved per repeated multiply-add."""
         members = rows[segment.first : segment.last + 1]
         return -sum(row.activation_bytes for row in members) / (1 + sum(row.macs for row in members))
 
-    ranked = sorted(blocks, key=value)
+    ranked = sorted(blocks, key=negative_saving)
 
     def chosen(count: int) -> tuple[Segment, ...]:
         return tuple(sorted(ranked[:count], key=lambda segment: segment.first))
@@ -285,6 +282,6 @@ def _checkpoints(report: Report, needs: Needs, memory: int, measure: Callable[..
             low, high = (low, middle) if fits(chosen(middle)) else (middle, high)
         cheapest = chosen(high)
         names = ", ".join(segment.name for segment in cheapest)
-        measure(f"checkpoint {names}", needs, again(cheapest), cheapest)
+        measure(f"checkpoint {names}", needs, recomputed_macs(report, cheapest), cheapest)
     if best:
-        measure(f"checkpoint best ({plural(len(best), 'segment')})", needs, again(best), best)
+        measure(f"checkpoint best ({plural(len(best), 'segment')})", needs, recomputed_macs(report, best), best)

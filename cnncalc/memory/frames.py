@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def block_frames(rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]) -> Iterator[Frame]:
-    """For each call of a block the values it is called with, innermost calls first; ``place`` is the value of a row."""
+    """For each call of a block its arguments, innermost calls first; ``place`` maps rows to their output values."""
     open_blocks: list[tuple[str, list[LayerReport]]] = []
     current = ""
     for row in rows:
@@ -37,7 +37,7 @@ def block_frames(rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, 
 def _closed(
     open_blocks: list[tuple[str, list[LayerReport]]], blocks: list[str], spans: Spans, place: Mapping[int, int]
 ) -> Iterator[Frame]:
-    """The calls of blocks that are not in ``blocks``, which are then the open ones."""
+    """Closes the open blocks that are not in ``blocks``, opens the others, and yields the calls that end."""
     shared = 0
     while shared < min(len(blocks), len(open_blocks)) and open_blocks[shared][0] == blocks[shared]:
         shared += 1

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.records import NamedTuple
+from cnncalc.units import round_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,8 +87,8 @@ def optimizer_named(name: str) -> OptimizerMemory:
 class OptimizerStep(NamedTuple):
     """Bytes of an optimizer's step.
 
-    ``before_first``: the part of ``state`` that exists before the first step. ``first`` and ``steady``: the most that
-    the first and every later step adds to what is alive before it; the first includes the state it makes.
+    ``before_first``: the part of ``state`` that exists before the first step. ``first`` and ``steady``: the peak bytes
+    that the first and every later step adds; the first includes the state it makes.
     """
 
     state: int
@@ -99,12 +100,12 @@ class OptimizerStep(NamedTuple):
 def step_of(
     optimizer: OptimizerMemory, sizes: Sequence[int], profile: Profile, *, style: str | None, weight_decay: bool
 ) -> OptimizerStep:
-    """The step over parameters of these rounded sizes in bytes; raises ValueProblem for a style it does not have."""
+    """The step over parameters of these rounded sizes in bytes; raises ValueProblem for an unavailable style."""
     style = _checked_style(optimizer, profile, style or profile.style)
     total = sum(sizes)
     state = optimizer.state * total
     if optimizer.counters and (style == "fused" or profile.name == "torch-cpu") and not profile.is_numpy:
-        counter = -(-4 // profile.rounding) * profile.rounding
+        counter = round_up(4, profile.rounding)
         state += optimizer.counters * counter * len(sizes)
     before = state if optimizer.state_at_start else 0
     made = state - before
@@ -169,14 +170,16 @@ def _checked_style(optimizer: OptimizerMemory, profile: Profile, style: str) -> 
     fuses_all = profile.name == "ideal" or profile.is_numpy
     if style == "fused" and not optimizer.can_fuse and not fuses_all:
         fusible = ", ".join([name for name, known in OPTIMIZERS.items() if known.can_fuse])
-        raise ValueProblem(f"{optimizer.name} has no fused style (those that have: {fusible})", code="unknown-style")
+        raise ValueProblem(
+            f"{optimizer.name} has no fused style (optimizers with one: {fusible})", code="unknown-style"
+        )
     return style
 
 
 def _loop_peaks(
     optimizer: OptimizerMemory, sizes: Sequence[int], made: int, *, decay: int, wraps: bool
 ) -> tuple[int, int]:
-    """The most bytes that a loop adds in the first step and in later ones.
+    """The peak bytes that a loop adds in the first step and in later ones.
 
     ``made``: the state made in the first step. ``decay``: copies for weight decay. ``wraps``: scalars become tensors.
     """

@@ -1,10 +1,10 @@
 """Orders of execution: live bytes at each step, and a search for the order with the lowest peak.
 
 Tasks make, read and overwrite volumes. Which volumes are alive depends only on the set of finished tasks,
-not on their order, so an exact search goes over sets of tasks. A net that is a chain of forks is split into stretches,
-which are searched separately.
+not on their order, so an exact search goes over sets of tasks. A net that is a chain of forks is split into ranges
+of tasks, which are searched separately.
 
-Source: Liberis and Lane 2019 (arXiv 1910.05110) for the search over sets. Splitting into stretches and running free
+Source: Liberis and Lane 2019 (arXiv 1910.05110) for the search over sets. Splitting into ranges and running free
 tasks at once are our additions.
 """
 
@@ -18,22 +18,22 @@ from cnncalc.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
-STATES = 200_000
-"""Most states that the exact search expands: about half a second. A count, so the result is the same everywhere."""
+MAX_STATES = 200_000
+"""States that the exact search may expand: about half a second. A count, so the result is the same everywhere."""
 
-SEARCHED = 2_000
-"""Tasks of the longest stretch that is searched; longer ones keep the given order."""
+MAX_SEARCHED_TASKS = 2_000
+"""A range of more tasks is not searched; it keeps the given order."""
 
-COMPARED = 300
-"""Tasks of the longest stretch for which :meth:`_Stretch.least` is computed."""
+MAX_BOUNDED_TASKS = 300
+"""For a range of more tasks :meth:`_TaskRange.lower_bound` is not computed."""
 
-COMPARISONS = 400_000
+MAX_BOUND_COMPARISONS = 400_000
 """Pairs of task and volume that these bounds may compare in a net: about a tenth of a second."""
 
-MOVES = 200_000
+MAX_MOVES = 200_000
 """Moves that the beam search may try in a net: about a third of a second."""
 
-BEAM = 64
+BEAM_WIDTH = 64
 """Width of the beam search, which runs where the exact search exceeds its budget."""
 
 
@@ -64,8 +64,8 @@ class _Budget:
 
     def __init__(self, states: int) -> None:
         self.states = states
-        self.moves = MOVES if states else 0
-        self.comparisons = COMPARISONS
+        self.moves = MAX_MOVES if states else 0
+        self.comparisons = MAX_BOUND_COMPARISONS
 
 
 class Order(NamedTuple):
@@ -114,7 +114,7 @@ def widest(flow: Flow) -> int:
     return max([_working_set(flow, task) for task in flow.tasks], default=sum(flow.sizes))
 
 
-def best_order(flow: Flow, states: int = STATES) -> Order:
+def best_order(flow: Flow, states: int = MAX_STATES) -> Order:
     """The order with the lowest peak found; the given order if none is lower.
 
     It is optimal if ``peak == bound``. The search looks at ``states`` tasks at most; with 0 the given order is returned
@@ -126,26 +126,26 @@ def best_order(flow: Flow, states: int = STATES) -> Order:
     if not flow.tasks:
         return Order((), level[0], level[0])
     order = list(given)
-    stretches = list(_stretches(flow))
-    passing, ends = _passing(flow, stretches)
-    peaks = [max(level[first:last]) for first, last in stretches]
+    ranges = list(_task_ranges(flow))
+    across, ends = _across(flow, ranges)
+    peaks = [max(level[first:last]) for first, last in ranges]
     bounds = [
         peak if last - first == 1 else base + max(_working_set(flow, task, passed) for task in flow.tasks[first:last])
-        for (first, last), peak, (base, passed) in zip(stretches, peaks, passing, strict=True)
+        for (first, last), peak, (base, passed) in zip(ranges, peaks, across, strict=True)
     ]
     bound = max(bounds)
     results: dict[Hashable, tuple[tuple[int, ...] | None, int, int]] = {}  # by shape, for repeated blocks
     # highest peak first: its bound holds for the whole net, so others need not go below it
-    for place in sorted(range(len(stretches)), key=lambda index: -peaks[index]):
+    for place in sorted(range(len(ranges)), key=lambda index: -peaks[index]):
         if peaks[place] <= bound:
             break
-        first, last = stretches[place]
-        if last - first > SEARCHED:
+        first, last = ranges[place]
+        if last - first > MAX_SEARCHED_TASKS:
             continue
-        stretch = _Stretch(flow, first, last, passing[place][0], ends, place)
-        shape = (peaks[place], stretch.shape())
+        task_range = _TaskRange(flow, first, last, across[place][0], ends, place)
+        shape = (peaks[place], task_range.shape())
         if shape not in results:
-            results[shape] = stretch.best(peaks[place], bound, budget)
+            results[shape] = task_range.best(peaks[place], bound, budget)
         found, peaks[place], least = results[shape]
         bound = max(bound, least)
         if found is not None:
@@ -164,7 +164,7 @@ def _made(flow: Flow, task: Task) -> int:
     return flow.sizes[task.makes] if task.makes is not None else 0
 
 
-def _stretches(flow: Flow) -> Iterator[tuple[int, int]]:
+def _task_ranges(flow: Flow) -> Iterator[tuple[int, int]]:
     """Ranges of tasks: each task that has the same place in every order, and the tasks between two of these.
 
     A task has a fixed place if every task before it is its ancestor and every task after it is its descendant.
@@ -194,40 +194,40 @@ def _stretches(flow: Flow) -> Iterator[tuple[int, int]]:
         yield begin, count
 
 
-def _passing(
-    flow: Flow, stretches: Sequence[tuple[int, int]]
+def _across(
+    flow: Flow, ranges: Sequence[tuple[int, int]]
 ) -> tuple[list[tuple[int, frozenset[int]]], list[tuple[int, int]]]:
-    """For each stretch the bytes alive before, during and after it, and which of these volumes it reads.
+    """For each task_range the bytes alive before, during and after it, and which of these volumes it reads.
 
-    Also for each volume the stretch that makes it (-1: none) and the last one that uses it.
+    Also for each volume the task_range that makes it (-1: none) and the last one that uses it.
     """
-    where = [index for index, (first, last) in enumerate(stretches) for _ in range(first, last)]
+    where = [index for index, (first, last) in enumerate(ranges) for _ in range(first, last)]
     ends = [(-1, -1)] * len(flow.sizes)
-    read: list[set[int]] = [set() for _ in stretches]
+    read: list[set[int]] = [set() for _ in ranges]
     for number, task in enumerate(flow.tasks):
         if task.makes is not None:
             ends[task.makes] = (where[number], where[number])
         for volume in task.reads:
             ends[volume] = (ends[volume][0], where[number])
             read[where[number]].add(volume)
-    change = [0] * (len(stretches) + 1)
+    change = [0] * (len(ranges) + 1)
     for volume, (maker, user) in enumerate(ends):
         if volume in flow.stays:
-            user = len(stretches)
+            user = len(ranges)
             ends[volume] = (maker, user)
         if maker + 1 < user:
             change[maker + 1] += flow.sizes[volume]
             change[user] -= flow.sizes[volume]
     base = 0
-    passing = []
+    across = []
     for index, more in enumerate(change[:-1]):
         base += more
         passed = frozenset(volume for volume in read[index] if ends[volume][0] < index < ends[volume][1])
-        passing.append((base, passed))
-    return passing, ends
+        across.append((base, passed))
+    return across, ends
 
 
-class _Stretch:
+class _TaskRange:
     """A range of tasks with a free order except for dependencies; a set of tasks is an integer with one bit each."""
 
     def __init__(
@@ -250,14 +250,14 @@ class _Stretch:
         self.frees = _frees(ending, self.count)
 
     def shape(self) -> Hashable:
-        """A key that is equal for stretches that differ in names alone."""
+        """A key that is equal for ranges that differ in names alone."""
         frees = tuple([tuple(entries) for entries in self.frees])
         return tuple(self.needs), tuple(self.made), tuple(self.scratch), frees, self.before, self.base
 
-    def least(self, budget: _Budget) -> int:
-        """A lower bound for every order: the most that is alive at a task whatever the order of the others."""
+    def lower_bound(self, budget: _Budget) -> int:
+        """A lower bound for the peak of every order: the most bytes alive at a task in all orders of the others."""
         comparisons = self.count * len(self.sizes)
-        if self.count > COMPARED or comparisons > budget.comparisons:
+        if self.count > MAX_BOUNDED_TASKS or comparisons > budget.comparisons:
             return 0
         budget.comparisons -= comparisons
         above = [0] * self.count
@@ -286,7 +286,7 @@ class _Stretch:
 
         Peaks up to ``floor`` count as equal.
         """
-        floor = max(floor, self.least(budget))
+        floor = max(floor, self.lower_bound(budget))
         if floor >= ceiling:
             return None, ceiling, floor
         order, peak, bound = self._exact(ceiling, floor, budget)
@@ -375,7 +375,7 @@ class _Stretch:
         for task in range(self.count):
             moves += ready.bit_count()
             done, live, ready = self._after(done, live, ready, task)
-        width = min(BEAM, budget.moves // moves)
+        width = min(BEAM_WIDTH, budget.moves // moves)
         budget.moves -= width * moves
         front = {0: (floor, self.before, self._start())} if width else {}
         trail = [(-1, -1)]  # linked lists: (last task, place of the list before it)
@@ -425,7 +425,7 @@ def _frees(ending: Sequence[tuple[int, int]], count: int) -> list[list[tuple[int
 
 
 def _users(tasks: Sequence[Task], ends: Sequence[tuple[int, int]], place: int) -> dict[int, int]:
-    """For each volume that is made or freed in the stretch at ``place`` the set of its readers there."""
+    """For each volume that is made or freed in the task_range at ``place`` the set of its readers there."""
     users: dict[int, int] = {}
     for number, task in enumerate(tasks):
         for volume in task.reads:

@@ -10,7 +10,7 @@ class Profile(NamedTuple):
     """The memory behaviour of a framework on a device.
 
     ``rounding``: sizes are multiples of this many bytes. ``mask_bytes``: bytes of one element of a dropout mask (None:
-    as the elements). ``holds_frames``: the caller of a block holds its arguments until it returns. ``adds_in_place``: a
+    as its input). ``holds_frames``: the caller of a block holds its arguments until it returns. ``adds_in_place``: a
     second gradient is added into the first where nothing else holds it. ``style``: the usual style of optimizers.
     ``composes``: backward of SILU is composed of several kernels, as in FakeTensorMode where a build lacks the fused
     one. ``caches``: memory comes from PyTorch's caching allocator on CUDA. ``is_numpy``: our own NumPy run, by

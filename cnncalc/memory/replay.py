@@ -32,7 +32,7 @@ class Level(NamedTuple):
 class Event(NamedTuple):
     """Live bytes while one operation runs, without what is alive all the time; one entry of the log.
 
-    ``total`` is the sum of ``activations``, ``gradients`` and what is ``transient``; ``layer`` is the row at work.
+    ``total`` is the sum of ``activations``, ``gradients`` and ``transient``; ``layer`` is the running row.
     """
 
     name: str
@@ -111,7 +111,7 @@ class Machine:
             self.sizes[source] = 0  # counted separately
         self.storage = list(range(count))  # of a value
         self.holders = [0] * count  # of a storage
-        self.uses = [0] * count  # of a value, by operations still to run
+        self.uses = [0] * count  # of a value: operations that will still read it
         self.learns = [value.learns for value in tape.values]
         operations = len(tape.operations)
         self.saved: list[tuple[int, ...]] = [()] * operations  # storages that backward of an operation needs
@@ -348,8 +348,8 @@ class Machine:
     def _run_back(self, number: int, operation: Operation, incoming: int) -> None:
         """Backward of one operation: makes its gradients, then frees the incoming one and what was kept."""
         outgoing = self._input_gradients(operation, incoming)
-        brief = self._parameter_gradients(operation)
-        self._note(brief + self.given.backward_scratch[number], operation, "backward")
+        temporary = self._parameter_gradients(operation)
+        self._note(temporary + self.given.backward_scratch[number], operation, "backward")
         self._release_gradient(incoming)
         self._free_saved(number)
         for value, gradient, is_whole in outgoing:
@@ -360,7 +360,7 @@ class Machine:
                 continue
             if not (self.adds_in_place and self.gradient_holders[before] == 1 and self.gradient_whole[before]):
                 self.pending[value] = self._new_gradient(self.given.values[value])
-                self._note(brief, operation, "backward")
+                self._note(temporary, operation, "backward")
                 self._release_gradient(before)
             self._release_gradient(gradient)
 
@@ -391,22 +391,22 @@ class Machine:
         return outgoing
 
     def _fills(self, part: int, whole: int) -> bool:
-        """Whether a view is as large as what it is a view of."""
+        """Whether a view has all elements of its tensor."""
         return self.given.values[part] == self.given.values[whole]
 
     def _parameter_gradients(self, operation: Operation) -> int:
         """Makes the gradients of parameters; returns the bytes of those that are added to existing ones and freed."""
-        brief = 0
+        temporary = 0
         for parameter in operation.parameters:
             if not self.tape.parameters[parameter].is_trainable:
                 continue
             size = self.given.parameters[parameter]
             if self.gradients_stay or parameter in self.has_gradient:
-                brief += size
+                temporary += size
             else:
                 self._change_gradients(size)
                 self.has_gradient.add(parameter)
-        return brief
+        return temporary
 
     def _free_saved(self, number: int) -> None:
         """Frees what an operation kept for backward; the first one of a segment also frees its inputs."""

@@ -10,9 +10,9 @@ from cnncalc.memory.optimizers import OptimizerStep, optimizer_named, step_of
 from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
 from cnncalc.memory.profiles import PROFILES, Profile, profile_named
 from cnncalc.memory.replay import PLAIN, Event, LoopOptions, Machine, Trace
-from cnncalc.memory.segments import Segment, joined, segments_of
+from cnncalc.memory.segments import Segment, joined, recomputed_macs, segments_of
 from cnncalc.records import NamedTuple
-from cnncalc.units import bytes_per_element
+from cnncalc.units import bytes_per_element, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from cnncalc.memory.need import Reserve
     from cnncalc.memory.replay import Level
     from cnncalc.memory.tape import Sizes, Tape
+
+MAX_TRIED = 120
+"""How many candidates are replayed for ``best``."""
 
 STEP = "optimizer step"
 """The place of a peak in the optimizer step."""
@@ -71,17 +74,10 @@ class Breakdown(NamedTuple):
     transient: int
 
     @classmethod
-    def of(cls, there: Resident, level: Level, optimizer_state: int) -> Breakdown:
-        """The bytes at one moment; ``there`` is what is alive all the time."""
-        return cls(
-            there.parameters,
-            level.gradients,
-            optimizer_state,
-            there.buffers,
-            there.inputs,
-            level.activations,
-            level.transient,
-        )
+    def of(cls, resident: Resident, level: Level, optimizer_state: int) -> Breakdown:
+        """The bytes at one moment."""
+        parameters, buffers, inputs = resident
+        return cls(parameters, level.gradients, optimizer_state, buffers, inputs, level.activations, level.transient)
 
     @property
     def total(self) -> int:
@@ -107,7 +103,7 @@ class Training(NamedTuple):
 
     ``peak_bytes`` is the peak of every step after the first one, in which the optimizer makes its state
     (``first_step_peak_bytes``). ``saved_bytes`` is kept for backward, with images and targets, without parameters.
-    ``optimizer_step_bytes`` is the most alive during the optimizer's step. ``segments`` are checkpointed;
+    ``optimizer_step_bytes`` is the peak of the optimizer's step. ``segments`` are checkpointed;
     ``recomputed_macs`` are the multiply-adds for one image that they repeat. ``need_bytes`` is what a device must have,
     filled in by :func:`account_memory`.
     """
@@ -229,7 +225,7 @@ class Simulation:
         return self._sizes[batch, training]
 
     def resident(self, batch: int, *, training: bool) -> Resident:
-        """What is alive all the time."""
+        """The bytes that are alive all the time."""
         sizes = self.sizes(batch, training=training)
         sources = self.all_sources(training=training)
         return Resident(sum(sizes.parameters), sum(sizes.buffers), sum([sizes.values[source] for source in sources]))
@@ -242,9 +238,8 @@ class Simulation:
 
     def learned(self) -> list[int]:
         """The bytes of each parameter that is learned."""
-        rounding = self.profile.rounding
         parameters = self.tape(training=True).parameters
-        return [-(-parameter.size // rounding) * rounding for parameter in parameters if parameter.is_trainable]
+        return [round_up(parameter.size, self.profile.rounding) for parameter in parameters if parameter.is_trainable]
 
     def segments(self, batch: int) -> tuple[Segment, ...]:
         """The checkpointed segments; those of ``best`` are searched for."""
@@ -253,7 +248,7 @@ class Simulation:
         return segments_of(self.report, self.options.checkpoint)
 
     def loop_options(self, segments: Sequence[Segment]) -> LoopOptions:
-        """What the training loop decides for the machine."""
+        """The options of the training loop."""
         zero, micro = self.options.zero_grad, self.options.accumulate
         return LoopOptions(
             zero == "before-backward", zero == "zeros" or micro > 1, operations_of(self.tape(training=True), segments)
@@ -314,8 +309,8 @@ class Simulation:
         chosen = tuple(self.segments(batch) if segments is None else segments)
         trace = self.trace(batch, chosen, logs=logs)
         step = self.step()
-        there = self.resident(batch, training=True)
-        base = sum(there)
+        resident = self.resident(batch, training=True)
+        base = sum(resident)
         after_backward = base + trace.after_backward.total
         before_step = after_backward
         if self.options.accumulate > 1:
@@ -331,7 +326,6 @@ class Simulation:
             kept = before_step - base - left.gradients - left.transient
             level = left._replace(activations=kept, transient=step.steady + left.transient)
         first = self._first_trace(batch, chosen, trace)
-        macs = [row.macs for row in self.report.layers]
         return Training(
             peak,
             place,
@@ -339,15 +333,15 @@ class Simulation:
             base + step.state + trace.after_forward.total,
             after_backward + step.state,
             trace.saved,
-            Breakdown.of(there, level, step.state),
+            Breakdown.of(resident, level, step.state),
             chosen,
-            sum([sum(macs[segment.first : segment.last + 1]) for segment in chosen]),
+            recomputed_macs(self.report, chosen),
             trace.events,
             at_step,
         )
 
     def _first_trace(self, batch: int, segments: Sequence[Segment], later: Trace) -> Trace:
-        """The replay of the first step, which starts without gradients; ``later`` is that of the others."""
+        """The replay of the first step, which starts without gradients; ``later``: the replay of every other step."""
         if self.options.zero_grad == "start" or self.options.accumulate > 1:
             return later
         loop = LoopOptions(segments=operations_of(self.tape(training=True), segments))
@@ -359,8 +353,8 @@ class Simulation:
             return _notes_inference(self.report, self.options._replace(batch=batch))
         trace = self.machine(Machine, batch, training=False, logs=logs).run(training=False)
         level = trace.peak
-        there = self.resident(batch, training=False)
-        breakdown = Breakdown.of(there, level._replace(activations=max(0, level.activations)), 0)
+        resident = self.resident(batch, training=False)
+        breakdown = Breakdown.of(resident, level._replace(activations=max(0, level.activations)), 0)
         return Inference(breakdown.total, self.name_of(level.layer), breakdown, trace.events)
 
     def name_of(self, layer: int) -> str:
@@ -390,9 +384,9 @@ def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, i
 def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
     """Segments with a low peak, found by greedy merging of ``blocks``; each candidate is replayed.
 
-    First neighbours are merged up to a size limit, for a series of limits. Then the best candidate is improved, as
-    long as it helps, by one more merge or one segment less. Of equal peaks the one with fewer repeated multiply-adds
-    wins.
+    First adjacent blocks are merged up to a size limit, for a series of limits. Then the best candidate is improved by
+    one more merge or one segment less, as long as its peak falls. Of equal peaks the one with fewer repeated
+    multiply-adds wins.
     """
     blocks = segments_of(simulation.report, "blocks")
     if not blocks:
@@ -402,8 +396,8 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
 
     def evaluated(candidate: tuple[Segment, ...]) -> tuple[int, int]:
         if candidate not in known:
-            again = sum(sum([row.macs for row in rows[s.first : s.last + 1]]) for s in candidate)
-            known[candidate] = (simulation.trace(batch, candidate).peak.total, again)
+            macs = recomputed_macs(simulation.report, candidate)
+            known[candidate] = (simulation.trace(batch, candidate).peak.total, macs)
         return known[candidate]
 
     weights = [sum(row.activation_bytes for row in rows[b.first : b.last + 1]) for b in blocks]
@@ -431,12 +425,8 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
     return best
 
 
-MAX_TRIED = 120
-"""Most candidates replayed for ``best``."""
-
-
 def _up_to(blocks: Sequence[Segment], weights: Sequence[int], limit: int) -> tuple[Segment, ...]:
-    """Neighbouring blocks, merged while the sum of their weights is at most the limit."""
+    """Adjacent blocks, merged while the sum of their weights is at most the limit."""
     merged: list[Segment] = []
     size = 0
     for block, weight in zip(blocks, weights, strict=True):

@@ -105,6 +105,11 @@ def _merged(segments: Sequence[Segment]) -> tuple[Segment, ...]:
     return tuple(merged)
 
 
+def recomputed_macs(report: Report, segments: Sequence[Segment]) -> int:
+    """The multiply-adds for one image that segments repeat."""
+    return sum([row.macs for segment in segments for row in report.layers[segment.first : segment.last + 1]])
+
+
 def joined(first: Segment, second: Segment) -> Segment:
     """Two adjacent segments as one."""
     return Segment(f"{first.name.partition('..')[0]}..{second.name.rpartition('..')[2]}", first.first, second.last)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.records import NamedTuple
+from cnncalc.units import round_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +122,6 @@ class Tape(NamedTuple):
         """Every size in bytes for a batch, each rounded up to a multiple of ``rounding``."""
 
         def measure(fixed: int, per_image: int) -> int:
-            total = fixed + per_image * batch
-            return -(-total // rounding) * rounding if total >= 0 else total // rounding * rounding
+            return round_up(fixed + per_image * batch, rounding)
 
         return self.sizes(measure)

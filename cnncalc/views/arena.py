@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing, number
-from cnncalc.memory.arena import draw, marks
 from cnncalc.units import format_bytes, plural
 
 if TYPE_CHECKING:
     from cnncalc.memory.arena import ArenaPlan
+
+MARKS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+FREE = "."
 
 
 def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> Document:
@@ -46,17 +48,17 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
         )
         for volume, mark in zip(plan.volumes, marks(plan), strict=True)
     )
-    exact = "the optimal order" if plan.is_exact_order else "a heuristic order, a better one may exist"
-    order = f"{plan.order}: at most {size(plan.bound_bytes)} live at once, at {plan.peak_at}; {exact}"
+    exact = "the optimal order" if plan.is_exact_order else "a heuristic order, a better one is possible"
+    order = f"{plan.order}: peak of live bytes {size(plan.bound_bytes)}, at {plan.peak_at}; {exact}"
     if plan.bound_bytes != plan.given_bound_bytes:
-        order += f"; in the order given {size(plan.given_bound_bytes)}"
+        order += f"; in the given order {size(plan.given_bound_bytes)}"
     closing = (
         Paragraph("order", (order,)),
         Paragraph(
             "for comparison",
             (
-                f"separate memory for these volumes: {size(plan.sum_bytes)}; for those of all layers: "
-                f"{size(plan.every_volume_bytes)}; for those of the notes' table: {size(plan.notes_bytes)}",
+                f"separate memory for each of these volumes: {size(plan.sum_bytes)}; for each layer: "
+                f"{size(plan.every_volume_bytes)}; for each layer that is not in place: {size(plan.notes_bytes)}",
                 f"largest input and output of one operation: {size(plan.widest_bytes)}",
                 f"arena without fusing layers: {size(plan.unfused.arena_bytes)}",
             ),
@@ -77,3 +79,54 @@ def _data(plan: ArenaPlan) -> dict[str, Any]:
     found["volumes"] = [volume._asdict() for volume in plan.volumes]
     found["unfused"] = plan.unfused._asdict()
     return found
+
+
+def marks(plan: ArenaPlan) -> list[str]:
+    """A letter or digit for each volume, repeated if there are more volumes than characters."""
+    return [MARKS[number % len(MARKS)] for number in range(len(plan.volumes))]
+
+
+def draw(plan: ArenaPlan, width: int = 80, height: int = 24) -> list[str]:
+    """The arena over time in ASCII: addresses upward (bytes), steps to the right, a mark for each volume.
+
+    A cell shows the volume that takes the largest part of it, ``.`` where most is free. Lines are at most ``width``
+    characters, the chart at most ``height`` lines; a short net gets several columns a step.
+    """
+    steps = max(1, len(plan.steps))
+    arena = max(1, plan.arena_bytes)
+    label = max(4, len(str(arena)))
+    room = max(8, width - label - 3)
+    columns = min(room, steps * max(1, min(6, room // steps)))
+    lines = max(1, min(height, arena))
+    cell = arena * steps
+    taken: list[list[tuple[int, str]]] = [[(0, FREE)] * columns for _ in range(lines)]
+    covered = [[0] * columns for _ in range(lines)]
+    # in units of 1/lines of a byte and 1/columns of a step: integers only
+    for volume, mark in zip(plan.volumes, marks(plan), strict=True):
+        low, high = volume.offset * lines, volume.end * lines
+        left, right = volume.first * columns, (volume.last + 1) * columns
+        for line in range(low // arena, -(-high // arena)):
+            tall = min(high, (line + 1) * arena) - max(low, line * arena)
+            for column in range(left // steps, -(-right // steps)):
+                area = tall * (min(right, (column + 1) * steps) - max(left, column * steps))
+                covered[line][column] += area
+                if area > taken[line][column][0]:
+                    taken[line][column] = (area, mark)
+    chart = []
+    for line in range(lines - 1, -1, -1):
+        cells = [
+            mark if area >= cell - full else FREE for (area, mark), full in zip(taken[line], covered[line], strict=True)
+        ]
+        chart.append(f"{arena * line // lines:>{label}} |{''.join(cells)}|")
+    chart.append(f"{'step':>{label}}  {_axis(steps, columns)}".rstrip())
+    return chart
+
+
+def _axis(steps: int, columns: int) -> str:
+    """The numbers of the steps, each at its column, as many as fit."""
+    text = ""
+    for step in range(steps):
+        column = step * columns // steps
+        if (not text or column > len(text)) and column + len(str(step)) <= columns:
+            text = text.ljust(column) + str(step)
+    return text

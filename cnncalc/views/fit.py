@@ -90,7 +90,7 @@ def _verdict(part: Fit, memory: int, notation: Notation) -> str:
     need, live = notation.size(part.need_bytes), f"live tensors alone: at most {part.largest_batch_live:,}"
     if not part.largest_batch:
         missing = notation.size(part.need_bytes - memory)
-        return f"not one image fits: 1 needs {need}, {missing} too much; {live}"
+        return f"one image does not fit: it needs {need}, {missing} too much; {live}"
     images = plural(part.largest_batch, "image")
     if part.largest_batch >= MAX_BATCH:
         return f"at least {images} (the search limit), which need {need}"

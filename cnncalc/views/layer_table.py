@@ -343,7 +343,7 @@ def total_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...
     if totals.parameters:
         parameters[0] += f" = {totals.weights:,} weights + {totals.biases:,} biases"
         parameters.append(
-            f"{times[1:]} = {notation.size(totals.parameter_bytes)}; x3 with gradients and a step cache "
+            f"{times[1:]} = {notation.size(totals.parameter_bytes)}; x3 with gradients and optimizer state "
             f"(momentum, Adagrad, RMSProp): {notation.size(3 * totals.parameter_bytes)}"
         )
     if totals.trainable != totals.parameters:

@@ -265,7 +265,7 @@ def test_github_escapes_what_a_user_wrote(
     _, text = output(capsys, "100%,a:b.yaml", "--format", "github", "--no-rules")
 
     assert text.startswith("::error file=100%25%2Ca%3Ab.yaml,line=5,col=10,title=cnncalc budget::parameters: 555.8K")
-    assert "(55,575,300.0 %25)%0Amost: fc1 94.4 %25" in text.splitlines()[0]
+    assert "(55,575,300.0 %25)%0Alargest: fc1 94.4 %25" in text.splitlines()[0]
 
 
 def test_a_name_cannot_begin_a_command_or_a_cell(

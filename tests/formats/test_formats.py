@@ -167,7 +167,7 @@ READERS: dict[str, Callable[[str], Read]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("form", READERS)
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
-def test_special_characters_come_out_as_written(form: str, text: str) -> None:
+def test_special_characters_are_typeset_literally(form: str, text: str) -> None:
     assert_read_back(form, text)
 
 
@@ -190,14 +190,14 @@ def assert_read_back(form: str, text: str) -> None:
 @pytest.mark.parametrize("form", READERS)
 @examples(200)
 @given(text=st.text("abx1 |\\`*_[]()<>#+-.!~$&;:\"'=%{}^@/,\u65e5\u05d0", max_size=10).filter(str.strip))
-def test_any_text_comes_out_as_written(form: str, text: str) -> None:
+def test_any_text_is_typeset_literally(form: str, text: str) -> None:
     assert_read_back(form, text)
 
 
 @pytest.mark.parametrize(("form", "mark"), [("csv", ","), ("tsv", "\t")])
 @examples(200)
 @given(texts=st.lists(st.text(max_size=8), min_size=1, max_size=4))
-def test_values_come_out_as_written(form: str, mark: str, texts: list[str]) -> None:
+def test_values_are_inserted_literally(form: str, mark: str, texts: list[str]) -> None:
     text = write(document_of(*texts), form)
 
     if form == "csv":

@@ -124,7 +124,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def test_what_a_user_wrote_is_set_as_written(tmp_path: Path) -> None:
+def test_text_of_users_is_typeset_literally(tmp_path: Path) -> None:
     columns = (Column("a", "what"), Column("b", "count", True), Column("c", "again"))
     rows = tuple([(Cell(text, text), Cell(f"{place}", place), Cell(f"x{text}y")) for place, text in enumerate(HOSTILE)])
     document = Document(("a net", *HOSTILE[:3]), Table(columns, rows), (Paragraph("word", tuple(HOSTILE)),), dict)

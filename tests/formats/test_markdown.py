@@ -74,7 +74,7 @@ def test_any_text_is_shown_as_it_is(text: str) -> None:
     assert found["entry"][0] == (text.strip() or "one")
 
 
-def test_numbers_stand_to_the_right() -> None:
+def test_numbers_are_right_aligned() -> None:
     assert write(document("x"), "markdown") == (
         "### a net\n\nx\n\n| what | count |\n| --- | ---: |\n| x | 1 |\n\n**word:** x\n\n- x\n"
     )

@@ -781,7 +781,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4(pad=-1)",
         "INPUT 8x8x4 -> PAD(-1) -> CONV3-4",
         """
-<text>:1:24: error[negative-pad]: pad: a pad is 0 or more, found -1 (the layer PAD crops)
+<text>:1:24: error[negative-pad]: pad: a pad must be 0 or more, found -1; the layer PAD can crop
   |
 1 | INPUT 8x8x4 -> CONV3-4(pad=-1)
   |                        ^^^^^^
@@ -1248,7 +1248,7 @@ FILES = [
 3 |   - conv: {filters: 0, stride: 0, pad: -1}
   |                        ^^^^^^^^^
 
-<text>:3:35: error[negative-pad]: pad: a pad is 0 or more, found -1 (the layer PAD crops)
+<text>:3:35: error[negative-pad]: pad: a pad must be 0 or more, found -1; the layer PAD can crop
   |
 3 |   - conv: {filters: 0, stride: 0, pad: -1}
   |                                   ^^^^^^^

@@ -14,8 +14,9 @@ import cnncalc
 from cnncalc.errors import ValueProblem
 from cnncalc.language.catalogue import path
 from cnncalc.memory import arena
-from cnncalc.memory.arena import ArenaPlan, draw, footprint, marks, place, plan
+from cnncalc.memory.arena import ArenaPlan, footprint, place, plan
 from cnncalc.memory.order import Flow, Task, best_order, levels, lifetimes, widest
+from cnncalc.views.arena import FREE, draw, marks
 from tests.random_nets import examples, fixed_seeds, random_design, seeds
 
 if TYPE_CHECKING:
@@ -552,7 +553,7 @@ def test_a_chart_fits_and_shows_only_what_is_there(net: str, width: int) -> None
     assert all(line.isascii() for line in chart)
     cells = [line.split("|")[1] for line in chart[:-1]]
     assert {len(line) for line in cells} == {len(cells[0])}
-    assert set("".join(cells)) <= {*marks(found), arena.FREE}
+    assert set("".join(cells)) <= {*marks(found), FREE}
     assert len(marks(found)) == len(found.volumes)
 
 

@@ -67,7 +67,7 @@ def details_of(finding: Finding, units: str) -> tuple[str, ...]:
     lines = []
     if finding.shares and finding.actual:
         shares = [f"{share.layer} {percent(share.value, finding.actual)}" for share in finding.shares]
-        lines.append(f"most: {', '.join(shares)}")
+        lines.append(f"largest: {', '.join(shares)}")
     advice = finding.advice
     if advice is not None:
         text = f"try: {advice.what}"
@@ -105,7 +105,7 @@ def annotations_of(result: CheckResult) -> list[Annotation]:
             level = severity if outcome.lacks_base else "note"
             found.append(Annotation(level, NO_BASE, note, outcome.file, outcome.path, None, (), (note,), 1))
         if not outcome.has_budget and not outcome.is_broken:
-            message = f"{outcome.file} has no budget: no limit was checked"
+            message = f"{outcome.file} has no budget, so no limit was checked"
             found.append(Annotation(severity, NO_BUDGET, message, outcome.file, outcome.path, None, (), (), 0))
     return found
 
@@ -191,7 +191,7 @@ def summary(result: CheckResult) -> str:
     """One line: how many files and limits were checked, and the result."""
     outcomes = result.files
     if not outcomes:
-        return "nothing to check"
+        return "no design was checked"
     limits = sum(len(outcome.checked) for outcome in outcomes)
     parts = [f"{plural(len(outcomes), 'file')}, {plural(limits, 'limit')}", *_counts(outcomes)]
     if len(parts) == 1 and not result.code:
@@ -212,7 +212,7 @@ def _counts(outcomes: Sequence[FileResult]) -> Iterator[str]:
         yield plural(warnings, "warning")
     without = [outcome.file for outcome in outcomes if not outcome.has_budget and not outcome.is_broken]
     if len(without) == len(outcomes):
-        yield "no budget is set: no limit was checked"
+        yield "no budget is set, so no limit was checked"
     elif without:
         yield f"no budget: {listing(without)}"
     unknown = sum(bool(outcome.notes) for outcome in outcomes)
