@@ -171,7 +171,7 @@ class Room:
 def fit(report: Report, options: Options, memory: int) -> FitReport:
     """The batches whose need is within ``memory`` bytes; raises ValueProblem for invalid options."""
     needs = Needs(Simulation(report, options))
-    if needs.reserve.bytes >= memory:
+    if needs.reserve.mode == "bytes" and needs.reserve.bytes >= memory:
         message = f"the reserve ({needs.reserve.bytes:,} bytes) must be smaller than the memory ({memory:,} bytes)"
         raise ValueProblem(message, code="wrong-value", hint="--reserve 0 counts live tensors alone")
     training = _fit(Room(needs, memory), options.batch)

@@ -29,7 +29,7 @@ def fit_document(
     where = f"{device.name}, {size(fit.memory)}" if device is not None else size(fit.memory)
     heading = [f"{fit.architecture}: for {where}, {options.profile}, {options.dtype}, {options.optimizer}"]
     for what, part in (("training", fit.training), ("inference", fit.inference)):
-        heading.append(f"{what}: {_verdict(part, fit.memory, notation)}")
+        heading.append(f"{what}: {_verdict(part, fit, notation)}")
     columns = (
         Column("what", f"training with other options, at batch {options.batch}"),
         Column("need_bytes", "need", True),
@@ -86,16 +86,17 @@ def need_lines(reserve: Reserve, notation: Notation) -> tuple[str, ...]:
     )
 
 
-def _verdict(part: Fit, memory: int, notation: Notation) -> str:
-    need, live = notation.size(part.need_bytes), f"live tensors alone: at most {part.largest_batch_live:,}"
+def _verdict(part: Fit, fit: FitReport, notation: Notation) -> str:
+    """The largest batch with its need, the need of one image more, and the largest batch of live tensors alone."""
+    need = notation.size(part.need_bytes)
+    live = f"; live tensors alone: at most {part.largest_batch_live:,}" if fit.reserve.bytes else ""
     if not part.largest_batch:
-        missing = notation.size(part.need_bytes - memory)
-        return f"one image does not fit: it needs {need}, {missing} too much; {live}"
+        return f"one image does not fit: it needs {need}, {notation.size(part.need_bytes - fit.memory)} too much{live}"
     images = plural(part.largest_batch, "image")
     if part.largest_batch >= MAX_BATCH:
-        return f"at least {images} (the search limit), which need {need}"
+        return f"at least {images} (the search limit): {need}{live}"
     more = f"{part.largest_batch + 1:,} need {notation.size(part.next_need_bytes)}"
-    return f"at most {images}, which need {need} ({more}); {live}"
+    return f"at most {images}: {need} ({more}){live}"
 
 
 def _unchecked(fit: FitReport) -> tuple[str, ...]:
