@@ -38,9 +38,6 @@ LARGE_ROUNDING = 2 * 1024**2
 MAX_STEPS = 6
 """Steps after which the simulation ends though the free blocks still change."""
 
-ADDRESS_BITS = 60
-"""Bits of an address in the key of a free block."""
-
 
 class Allocated(NamedTuple):
     """The most bytes in blocks in use (``allocated``), and the bytes of all segments (``reserved``)."""
@@ -54,14 +51,18 @@ Block = tuple[int, int]
 
 
 class CachingAllocator:
-    """Runs allocations and releases; tracks the most bytes in use and the bytes of all segments."""
+    """Runs allocations and releases; tracks the most bytes in use and the bytes of all segments.
 
-    def __init__(self) -> None:
+    ``largest`` is a bound on the sizes of tensors.
+    """
+
+    def __init__(self, largest: int = 1 << 36) -> None:
         self.allocated = self.reserved = self.most = 0
         # each pool: size and address of the free blocks as one key, smallest first; size by address; address by end
         self._small: tuple[list[int], dict[int, int], dict[int, int]] = ([], {}, {})
         self._large: tuple[list[int], dict[int, int], dict[int, int]] = ([], {}, {})
         self._end = 0  # of the last segment; segments are never neighbours
+        self._address_bits = max(largest, MEDIUM_SEGMENT).bit_length() + 30  # enough for a billion segments
 
     @property
     def free_blocks(self) -> tuple[list[int], list[int]]:
@@ -76,16 +77,17 @@ class CachingAllocator:
         """
         small, large = self._small, self._large
         allocated, most, last = self.allocated, self.most, self._end
-        key_of_address = (1 << ADDRESS_BITS) - 1
+        bits = self._address_bits
+        address_mask = (1 << bits) - 1
         for event in events:
             if event >= 0:
                 size = sizes[event]
                 is_small = size <= SMALL
                 free, size_at, address_by_end = small if is_small else large
-                place = bisect_left(free, size << ADDRESS_BITS)
+                place = bisect_left(free, size << bits)
                 if place < len(free):
                     key = free.pop(place)
-                    address, found = key & key_of_address, key >> ADDRESS_BITS
+                    address, found = key & address_mask, key >> bits
                     del size_at[address], address_by_end[address + found]
                 else:
                     address, found = last, segment_for(size)
@@ -94,7 +96,7 @@ class CachingAllocator:
                 rest = found - size
                 if rest >= ROUNDING if is_small else rest > SMALL:
                     after = address + size
-                    insort(free, rest << ADDRESS_BITS | after)
+                    insort(free, rest << bits | after)
                     size_at[after] = rest
                     address_by_end[address + found] = after
                     found = size
@@ -109,15 +111,15 @@ class CachingAllocator:
                 end = address + size
                 rest = size_at.pop(end, 0)
                 if rest:
-                    del free[bisect_left(free, rest << ADDRESS_BITS | end)], address_by_end[end + rest]
+                    del free[bisect_left(free, rest << bits | end)], address_by_end[end + rest]
                     end += rest
                 before = address_by_end.pop(address, None)
                 if before is not None:
-                    del free[bisect_left(free, size_at[before] << ADDRESS_BITS | before)]
+                    del free[bisect_left(free, size_at[before] << bits | before)]
                     address = before
                 size_at[address] = end - address
                 address_by_end[end] = address
-                insort(free, end - address << ADDRESS_BITS | address)
+                insort(free, end - address << bits | address)
         self.allocated, self.most, self._end = allocated, most, last
 
 
@@ -281,10 +283,10 @@ class Plan(NamedTuple):
 
 def simulate(plan: Plan, batch: int) -> Allocated:
     """The allocator over as many steps as it takes until nothing changes any more, at most :data:`MAX_STEPS`."""
-    allocator = CachingAllocator()
     resident = [bytes_at(size, batch) for size in plan.resident]
-    allocator.run(range(len(resident)), resident, {})
     sizes_of = {id(program): [bytes_at(size, batch) for size in program.sizes] for program in plan.programs}
+    allocator = CachingAllocator(max([0, *resident, *[max(sizes, default=0) for sizes in sizes_of.values()]]))
+    allocator.run(range(len(resident)), resident, {})
     optimizer = plan.optimizer
     makes_state = optimizer is not None
     if optimizer is not None and optimizer.state_at_start:
