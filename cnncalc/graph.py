@@ -112,6 +112,12 @@ class Graph(NamedTuple):
                 readers[source].append(index)
         return readers
 
+    def owner(self, index: int) -> int:
+        """The index of the node whose parameters a node uses: its own unless it shares those of another one."""
+        while (share := self.nodes[index].share) is not None:
+            index = share
+        return index
+
     def find(self, name: str) -> int:
         """The index of the node of that name; KeyError if there is none."""
         for index, node in enumerate(self.nodes):
@@ -136,7 +142,7 @@ def chain(name: str, layers: Iterable[tuple[str, Layer] | tuple[str, Layer, Sequ
 
 
 def _needs(node: Node) -> tuple[int, ...]:
-    """The nodes that must come before: inputs, and those whose volumes a draft depends on."""
+    """The nodes that must come before: inputs, and the nodes whose volumes a draft depends on."""
     return (*node.inputs, *node.layer.entries) if isinstance(node.layer, Draft) else node.inputs
 
 

@@ -32,7 +32,7 @@ def assert_within_budget(
     key they override those of the file. Limits such as ``"+5%"`` are relative to ``base`` (a git revision) or
     ``baseline`` (a recorded file). With ``strict`` warnings fail too.
 
-    Raises AssertionError if a limit is broken or there is no limit, DesignError if the design or the budget is wrong.
+    Raises AssertionError if a limit is exceeded or there is none, DesignError if the design or the budget is invalid.
     """
     from cnncalc.language.settings import Settings
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cnncalc import ValueProblem
 from cnncalc.units import (
     bytes_per_element,
+    equal_bytes,
     format_bytes,
     parse_bytes,
     parse_count,
@@ -41,6 +42,18 @@ from tests.random_nets import examples
 )
 def test_bytes_have_four_significant_digits(count: int, iec: str, notes: str, si: str) -> None:
     assert [format_bytes(count, style) for style in ("iec", "notes", "si")] == [iec, notes, si]
+
+
+@given(st.integers(0, 10**15), st.sampled_from(["iec", "notes", "si"]))
+@examples(300)
+def test_bytes_are_called_equal_only_where_they_are(count: int, style: str) -> None:
+    sign, number, unit = equal_bytes(count, style).split()
+    step = 1000 if style == "si" else 1024
+    value = Decimal(number) * step ** "BKMGTP".index(unit[0].upper())
+
+    assert (sign == "=") == (value == count)
+    assert sign in "=~"
+    assert f"{number} {unit}" == format_bytes(count, style)
 
 
 @pytest.mark.parametrize(
@@ -109,18 +122,18 @@ def test_counts_are_read(text: str, count: int) -> None:
         "\u0661",
     ],
 )
-def test_other_bytes_are_refused(text: str) -> None:
+def test_invalid_bytes_are_refused(text: str) -> None:
     with pytest.raises(ValueProblem):
         parse_bytes(text)
 
 
 @pytest.mark.parametrize("text", ["7m", "7MB", "7MiB", "1.2345K", "seven", "7B", "1k", "0.5"])
-def test_other_counts_are_refused(text: str) -> None:
+def test_invalid_counts_are_refused(text: str) -> None:
     with pytest.raises(ValueProblem):
         parse_count(text)
 
 
-def test_a_refusal_names_the_units() -> None:
+def test_the_error_lists_the_units() -> None:
     with pytest.raises(ValueProblem) as caught:
         parse_bytes("8Gib")
     assert str(caught.value) == (
@@ -130,8 +143,8 @@ def test_a_refusal_names_the_units() -> None:
 
 @examples(200)
 @given(st.integers(0, 10**30))
-def test_what_is_printed_is_the_number_to_four_digits(count: int) -> None:
-    """Held against decimal arithmetic: at most half of the last digit away."""
+def test_printed_bytes_are_correct_to_four_digits(count: int) -> None:
+    """Compared with decimal arithmetic: the error is at most half of the last digit."""
     sizes = {"B": 1, **{f"{p}iB": 1024**n for n, p in enumerate("KMGTPEZY", 1)}}
     number, unit = format_bytes(count).split()
     digits = len(number.partition(".")[2])
@@ -167,7 +180,7 @@ def test_a_noun_agrees_with_its_count() -> None:
     assert plural(2_000, "layer") == "2,000 layers"
 
 
-def test_percents_are_rounded_half_up_and_changes_carry_their_sign() -> None:
+def test_percents_are_rounded_half_up_and_changes_are_signed() -> None:
     assert [percent(part, 2000) for part in (1, 0, 1421, 24690)] == ["0.1 %", "0.0 %", "71.1 %", "1,234.5 %"]
     assert percent(1, 0) == "0.0 %"
     assert [signed_percent(change, 2000) for change in (76, 0, -25, -1)] == ["+3.8 %", "0.0 %", "-1.3 %", "-0.1 %"]

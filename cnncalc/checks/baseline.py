@@ -68,7 +68,7 @@ class Revision(Base):
             return account(load_bytes(f"{self.name}:{file}", content, self.settings))
         except CnncalcError as error:
             first = error.problems[0].message if isinstance(error, DesignError) else str(error)
-            raise NoBase(f"{file} cannot be read as it is in {self.name}: {first}") from None
+            raise NoBase(f"{file} is invalid in {self.name}: {first}") from None
 
     def verify(self, folder: str) -> None:
         """Raises DesignError if the repository of a folder does not have the revision."""
@@ -83,7 +83,7 @@ class Revision(Base):
         folder, name = os.path.split(os.path.abspath(os.path.join(self.folder, file)))
         self.verify(folder)
         if not self._git(folder, "ls-tree", "--name-only", self.revision, "--", f"./{name}").strip():
-            raise NoBase(f"{file} is new: {self.name} does not have it")
+            raise NoBase(f"{file} does not exist in {self.name}")
         return self._git(folder, "cat-file", "blob", f"{self.revision}:./{name}")
 
     def _unreadable(self, why: str) -> DesignError:
@@ -130,7 +130,7 @@ class Baseline(Base):
     def value(self, file: str, measure: Measure) -> int:
         known = self.values.get(recorded_name(file, self.path, self.folder))
         if known is None:
-            raise NoBase(f"{file} is new: {self.name} does not have it")
+            raise NoBase(f"{file} does not exist in {self.name}")
         if measure.identity not in known:
             raise NoBase(f"{self.name} has no {measure.identity} of {file}; record it again")
         return known[measure.identity]

@@ -19,7 +19,7 @@ from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
 from cnncalc.language.files import read_text
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
-from cnncalc.units import percent
+from cnncalc.units import percent, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ class LimitResult(NamedTuple):
 class FileResult(NamedTuple):
     """The result of one file.
 
-    ``problems`` are errors in the file, its budget or its configuration, and warnings about the design; ``notes`` say
+    ``problems`` are errors in the file, its budget or its configuration, and warnings about the design; ``notes`` state
     what could not be compared, and why. ``recorded`` are values for a baseline.
     """
 
@@ -112,8 +112,8 @@ class CheckResult(NamedTuple):
     @property
     def code(self) -> int:
         """The exit code: the highest of those of all files."""
-        least = int(self.strict and not self.files)
-        return max([outcome.code(strict=self.strict) for outcome in self.files], default=least)
+        minimum = int(self.strict and not self.files)
+        return max([outcome.code(strict=self.strict) for outcome in self.files], default=minimum)
 
 
 class CheckOptions(NamedTuple):
@@ -168,8 +168,9 @@ def find_files(names: Sequence[str], folder: str = "") -> tuple[list[_Target], l
             for path in files:
                 _add(found, path, folder)
             if others:
-                plural = "file holds" if others == 1 else "files hold"
-                remarks.append(f"{shown_path(place, folder)}: {others} YAML {plural} no architecture, left out")
+                remarks.append(
+                    f"{shown_path(place, folder)}: skipped {plural(others, 'YAML file')} without an architecture"
+                )
             if not files:
                 remarks.append(f"{shown_path(place, folder)}: no architecture file in this folder")
         else:
@@ -197,12 +198,12 @@ def _architecture_files(folder: str, start: str, broken: list[FileResult]) -> tu
     """
     files: list[str] = []
     others = 0
-    for here, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.endswith((".yaml", ".yml")) or name.startswith("."):
                 continue
-            path = os.path.join(here, name)
+            path = os.path.join(parent, name)
             try:
                 text = read_text(path)
             except DesignError as error:
@@ -247,12 +248,12 @@ class Checker:
         return CheckResult(tuple(outcomes), tuple(remarks), options.strict, options.units, name)
 
     def result_of(self, name: str, report: Report) -> FileResult:
-        """The result of the target of that name, whose report is already there."""
+        """The result of the target of that name, whose report is already computed."""
         (target, *_), _, _ = find_files([name], self.options.folder)
         return self.file_result(target, report)
 
     def file_result(self, target: _Target, report: Report | None = None) -> FileResult:
-        """The result of one file, also if it has errors; ``report`` is its report, if there already is one."""
+        """The result of one file, even if it has errors; ``report`` is its report if already computed."""
         problems: list[Problem] = []
         architecture = "" if report is None else report.name
         try:
@@ -357,7 +358,7 @@ class Checker:
         actual = meter.value(entry.measure)
         found = []
         for limit in entry.limits:
-            value = limit.amount.settle(limit.bound, base)
+            value = limit.amount.resolve(limit.bound, base)
             if value is None:
                 verdict = UNKNOWN
             elif (actual < value) if limit.bound == "min" else (actual > value):

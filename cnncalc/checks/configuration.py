@@ -221,7 +221,7 @@ class _ConfigurationReader:
         if data is None:
             return None
         if not isinstance(data, dict):
-            message = f"[{'.'.join(self.root)}] is a table"
+            message = f"expected [{'.'.join(self.root)}] to be a table"
             raise DesignError([Problem("wrong-type", message, self.key_span(self.root))])
         found = {key: self._value(key, value, folder) for key, value in data.items()}
         if self.problems:
@@ -296,28 +296,28 @@ class Configurations:
 
         The search ends at the root of the repository. A ``pyproject.toml`` without ``[tool.cnncalc]`` is skipped.
         """
-        passed: list[str] = []
+        visited: list[str] = []
         found: Configuration | DesignError = NO_CONFIGURATION
-        here = os.path.abspath(folder)
+        current = os.path.abspath(folder)
         while True:
-            known = self._known.get(here)
+            known = self._known.get(current)
             if known is not None:
                 found = known
                 break
-            passed.append(here)
+            visited.append(current)
             try:
-                mine = _in_folder(here, self.folder)
+                own = _in_folder(current, self.folder)
             except DesignError as error:
                 found = error
                 break
-            above = os.path.dirname(here)
-            if mine is not None:
-                found = mine
+            above = os.path.dirname(current)
+            if own is not None:
+                found = own
                 break
-            if above == here or os.path.exists(os.path.join(here, ".git")):
+            if above == current or os.path.exists(os.path.join(current, ".git")):
                 break
-            here = above
-        for place in passed:
+            current = above
+        for place in visited:
             self._known[place] = found
         if isinstance(found, DesignError):
             raise found

@@ -91,7 +91,7 @@ def run(call: Call, console: Console) -> int:
     return code
 
 
-def _bring_up_to_date(document: Document, call: Call, caller: Caller, console: Console) -> _DocumentUpdate | None:
+def _bring_up_to_date(document: DocumentFile, call: Call, caller: Caller, console: Console) -> _DocumentUpdate | None:
     """Updates a document and writes it unless --check or --diff is given; prints errors. None if it cannot be read."""
     from cnncalc.cli.calls import error_text
 
@@ -111,7 +111,7 @@ def _bring_up_to_date(document: Document, call: Call, caller: Caller, console: C
 # Which documents
 
 
-class Document(NamedTuple):
+class DocumentFile(NamedTuple):
     """A document: its path, its name in messages, its syntax, and the folder of the command line it was found in."""
 
     path: str
@@ -120,14 +120,16 @@ class Document(NamedTuple):
     folder: str = ""
 
 
-def find_documents(names: Sequence[str], syntax: str | None, console: Console) -> tuple[list[Document], dict[str, int]]:
-    """The documents of a call, each once: the files it names and those below the folders it names.
+def find_documents(
+    names: Sequence[str], syntax: str | None, console: Console
+) -> tuple[list[DocumentFile], dict[str, int]]:
+    """The documents of a call, each once: its files and those below its folders; and its folders without documents.
 
-    Also the folders without any document, each with 0.
+    The second result maps each such folder to 0.
     """
     from cnncalc.checks.configuration import shown_path
 
-    documents: dict[str, Document] = {}
+    documents: dict[str, DocumentFile] = {}
     empty = {}
     for name in names:
         path = console.path(name) if name else name
@@ -139,7 +141,7 @@ def find_documents(names: Sequence[str], syntax: str | None, console: Console) -
             is_path = bool(path) and "\0" not in path
             shown = shown_path(path, console.folder) if is_path else path
             real = os.path.realpath(path) if is_path else path
-            documents.setdefault(real, Document(path, shown, syntax or syntax_of(path) or syntax_of(real), folder))
+            documents.setdefault(real, DocumentFile(path, shown, syntax or syntax_of(path) or syntax_of(real), folder))
     return list(documents.values()), empty
 
 
@@ -189,7 +191,7 @@ def read_document(path: str, shown: str) -> str:
 class _DocumentUpdate:
     """A document and its update."""
 
-    def __init__(self, document: Document, caller: Caller, console: Console) -> None:
+    def __init__(self, document: DocumentFile, caller: Caller, console: Console) -> None:
         from cnncalc.cli.document_update import update_document
 
         if document.syntax is None and os.path.exists(document.path):
@@ -201,7 +203,7 @@ class _DocumentUpdate:
         self.mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
         self.text = text[len(self.mark) :]
         self.console = console
-        self.folder = os.path.dirname(os.path.realpath(document.path))  # a link gives the same text as its target
+        self.folder = os.path.dirname(os.path.realpath(document.path))  # a link is updated like its target
         self.result = update_document(document.shown, self.text, document.syntax or "", self.folder, caller)
         self.drawings = [drawing for drawing in self.result.drawings if self._differs(drawing)]
 

@@ -116,7 +116,7 @@ def run(call: Call, console: Console) -> None:
 
 
 def report_options(memory: Options) -> ReportOptions:
-    """The options of the layer report that a memory report is made from."""
+    """The options of the layer report from which the memory report is computed."""
     return ReportOptions(memory.batch, memory.dtype)
 
 

@@ -39,8 +39,8 @@ def run(arguments: Sequence[str], console: Console | None = None) -> int:
             from traceback import print_exception
 
             print_exception(error, file=sys.stderr)
-        again = "" if is_debugging else "; --debug shows the traceback"
-        console.print_error(str(internal_problem(error, f"please report it with the command{again}")))
+        advice = "" if is_debugging else "; --debug shows the traceback"
+        console.print_error(str(internal_problem(error, f"please report it with the command{advice}")))
         return INTERNAL
 
 

@@ -82,7 +82,7 @@ def parse_architecture(source: Source) -> tuple[Design, list[Problem]]:
         from cnncalc.source import Span
 
         span = root.span if root is not None else Span(source, 0, 1)
-        message = "an architecture file is a mapping with the key 'layers'"
+        message = "an architecture file must be a mapping with the key 'layers'"
         raise DesignError([Problem("wrong-type", message, span)])
     reader = _FileReader(source, root, document.problems)
     return reader.design(), reader.problems

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 VOLUME_NAMES = ("depth", "height", "width")
-"""Names of the sides of the volume that enters a block."""
+"""Names of the sides of the input volume of a block."""
 
 OPERATOR_WORDS = ("and", "or", "not", "if", "else")
 FUNCTIONS = ("min", "max")
@@ -37,7 +37,7 @@ _PREFIXES: Mapping[str, tuple[int, tuple[tuple[str], ...]]] = {
     "+": (_SIGN, ()),
     "not": (_NOT, (("not",),)),
 }
-"""How tightly each prefix operator binds, and its step."""
+"""Precedence and step of each prefix operator."""
 _JUMPS = ("and", "or", "unless", "jump")
 """The steps that may skip others."""
 
@@ -72,14 +72,14 @@ def deferred_code(code: Code, values: Mapping[str, Value]) -> Deferred:
     """An expression with deferred values."""
 
     def resolve(volumes: Mapping[Any, Volume]) -> Value:
-        return evaluate(code, {name: settled(value, volumes) for name, value in values.items()})
+        return evaluate(code, {name: resolved(value, volumes) for name, value in values.items()})
 
     return Deferred(entries_of(values.values()), resolve)
 
 
 def deferred_list(items: list[Value]) -> Deferred:
     """A list with deferred elements."""
-    return Deferred(entries_of(items), lambda volumes: [settled(item, volumes) for item in items])
+    return Deferred(entries_of(items), lambda volumes: [resolved(item, volumes) for item in items])
 
 
 def entries_of(values: Iterable[Value]) -> list[Any]:
@@ -87,7 +87,7 @@ def entries_of(values: Iterable[Value]) -> list[Any]:
     return [entry for value in values if isinstance(value, Deferred) for entry in value.entries]
 
 
-def settled(value: Value, volumes: Mapping[Any, Volume]) -> Value:
+def resolved(value: Value, volumes: Mapping[Any, Volume]) -> Value:
     """The value, resolved if it was deferred."""
     return value.resolve(volumes) if isinstance(value, Deferred) else value
 
@@ -127,8 +127,8 @@ class ExpressionParser:
         token = self.tokens[self.at]
         return token.value if token.type == "word" else token.type
 
-    def _expression(self, least: int) -> list[tuple[Any, ...]]:
-        """operand { operator operand }, with operators that bind at least as tightly as ``least``"""
+    def _expression(self, precedence: int) -> list[tuple[Any, ...]]:
+        """operand { operator operand }, with operators of at least this precedence"""
         self._depth += 1
         if self._depth > NESTING:
             message = f"an expression nests at most {NESTING} deep"
@@ -136,28 +136,28 @@ class ExpressionParser:
         steps = self._operand()
         while True:
             word = self._word()
-            strength = _LEFT.get(word)
-            if strength is not None and strength >= least:
+            own = _LEFT.get(word)
+            if own is not None and own >= precedence:
                 self.at += 1
-                right = self._expression(strength + 1)
+                right = self._expression(own + 1)
                 if word in ("and", "or"):
                     steps.append((word, len(right)))
                     steps += right
                 else:
                     steps += right
                     steps.append((word,))
-            elif word == "**" and least <= _POWER:
+            elif word == "**" and precedence <= _POWER:
                 self.at += 1
                 steps += self._expression(_SIGN)
                 steps.append(("**",))
-            elif word in _COMPARISONS and least <= _COMPARE:
+            elif word in _COMPARISONS and precedence <= _COMPARE:
                 signs = []
                 while self._word() in _COMPARISONS:
                     signs.append(self._word())
                     self.at += 1
                     steps += self._expression(_COMPARE + 1)
                 steps.append(("compare", tuple(signs)))
-            elif word == "if" and least <= 1:
+            elif word == "if" and precedence <= 1:
                 self.at += 1
                 condition = self._expression(2)
                 if self._word() != "else":
@@ -178,8 +178,8 @@ class ExpressionParser:
         prefix = _PREFIXES.get(self._word())
         if prefix is not None:
             self.at += 1
-            least, step = prefix
-            return [*self._expression(least), *step]
+            precedence, step = prefix
+            return [*self._expression(precedence), *step]
         steps = self._atom()
         while self.tokens[self.at].type == "[":
             opened = self.tokens[self.at]
@@ -205,7 +205,7 @@ class ExpressionParser:
             self._close(")", token)
             return steps
         if word == "[":
-            steps, count = self._several("]", token)
+            steps, count = self._expressions("]", token)
             return [*steps, ("list", count)]
         if word in FUNCTIONS:
             return self._function(word, token)
@@ -220,12 +220,12 @@ class ExpressionParser:
         if self._word() != "(":
             raise self._error(f"'{word}' needs numbers in parentheses: {word}(a, b)", token)
         self.at += 1
-        steps, count = self._several(")", token)
+        steps, count = self._expressions(")", token)
         if not count:
             raise self._error(f"'{word}' needs at least one number", token)
         return [*steps, (word, count)]
 
-    def _several(self, close: str, opened: Token) -> tuple[list[tuple[Any, ...]], int]:
+    def _expressions(self, close: str, opened: Token) -> tuple[list[tuple[Any, ...]], int]:
         steps: list[tuple[Any, ...]] = []
         count = 0
         while self.tokens[self.at].type != close:

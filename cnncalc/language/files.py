@@ -9,8 +9,8 @@ from cnncalc.language.limits import YAML_BYTES
 from cnncalc.source import visible
 
 
-def read_bytes(path: str, most: int = YAML_BYTES, folder: str = "") -> bytes:
-    """The content of a file, cut off above ``most`` bytes; DesignError if it cannot be read.
+def read_bytes(path: str, limit: int = YAML_BYTES, folder: str = "") -> bytes:
+    """The content of a file, cut off above ``limit`` bytes; DesignError if it cannot be read.
 
     A relative path starts from ``folder`` (default: the current one).
     """
@@ -20,7 +20,7 @@ def read_bytes(path: str, most: int = YAML_BYTES, folder: str = "") -> bytes:
         if os.path.isdir(path):
             raise DesignError([Problem("unreadable", f"{shown} is a folder, not an architecture file")])
         with open(path, "rb") as file:
-            return file.read(most + 4)
+            return file.read(limit + 4)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DesignError([Problem("unreadable", f"cannot read {shown}: {reason}")]) from None

@@ -38,26 +38,20 @@ def fit_document(
         Column("macs", "MACs", True),
         Column("fits", "fits"),
     )
-    now = (
-        Cell("unchanged", "unchanged"),
-        Cell(size(fit.training.need_at_batch), fit.training.need_at_batch),
-        Cell(size(fit.training.peak_at_batch), fit.training.peak_at_batch),
-        Cell(f"{fit.training.largest_batch:,}", fit.training.largest_batch),
-        Cell(notation.short(fit.macs), fit.macs),
-        Cell(*_yes(fit.training.need_at_batch <= fit.memory)),
-    )
-    rows = [now]
-    for advice in fit.advice:
-        rows.append(
-            (
-                Cell(advice.what, advice.what),
-                Cell(size(advice.need_bytes), advice.need_bytes),
-                Cell(size(advice.peak_bytes), advice.peak_bytes),
-                Cell(f"{advice.largest_batch:,}", advice.largest_batch),
-                Cell(notation.short(advice.macs), advice.macs),
-                Cell(*_yes(advice.fits)),
-            )
+    training = fit.training
+    unchanged = training.need_at_batch, training.peak_at_batch, training.largest_batch, fit.macs
+    choices = [("unchanged", *unchanged, training.need_at_batch <= fit.memory), *fit.advice]
+    rows = [
+        (
+            Cell(what, what),
+            Cell(size(need), need),
+            Cell(size(peak), peak),
+            Cell(f"{batch:,}", batch),
+            Cell(notation.short(macs), macs),
+            Cell("yes" if fits else "no", fits),
         )
+        for what, need, peak, batch, macs, fits in choices
+    ]
     closing = []
     if sharding is not None:
         closing.append(Paragraph("on several devices", sharding.lines(notation.units)))
@@ -67,10 +61,6 @@ def fit_document(
         closing.append(Paragraph("not simulated", unchecked))
     closing.append(Paragraph("conventions", (f"1 MAC is one multiply and one add; {notation.rule}",)))
     return Document(tuple(heading), Table(columns, tuple(rows)), tuple(closing), lambda: _data(fit, device, sharding))
-
-
-def _yes(fits: bool) -> tuple[str, bool]:
-    return ("yes" if fits else "no", fits)
 
 
 def need_lines(reserve: Reserve, notation: Notation) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from cnncalc.formats.notation import BAR_WIDTHS, Notation
 from cnncalc.formats.notation import USUAL as USUAL_NOTATION
 from cnncalc.layers.keys import shown
 from cnncalc.records import NamedTuple
-from cnncalc.units import bytes_per_element, percent, plural, short, short_notes
+from cnncalc.units import bytes_per_element, percent, plural, short
 from cnncalc.views.shares import sentences
 
 if TYPE_CHECKING:
@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
 
 
+COUNTS = ("weights", "biases", "parameters", "trainable", "buffers", "macs")
+"""The counts of a row that are sums over its layers."""
+
+
 class Row(NamedTuple):
     """A row of the table: one layer, or all layers of a block.
 
-    Counts are sums over ``members``; ``held`` counts only activations that are not in place, as the totals do.
+    Counts are sums over ``members``; ``held`` counts only activations that are not in place, as in the totals.
     """
 
     name: str
@@ -43,7 +47,7 @@ class Row(NamedTuple):
 
     @property
     def last(self) -> LayerReport:
-        """The layer whose output is that of the row."""
+        """The last layer, whose output is the output of the row."""
         return self.members[-1]
 
 
@@ -56,12 +60,7 @@ def row_of(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
         members,
         sum([row.activations for row in own]),
         sum([row.activation_bytes for row in own]),
-        sum([row.weights for row in members]),
-        sum([row.biases for row in members]),
-        sum([row.parameters for row in members]),
-        sum([row.trainable for row in members]),
-        sum([row.buffers for row in members]),
-        sum([row.macs for row in members]),
+        *[sum([getattr(row, key) for row in members]) for key in COUNTS],
     )
 
 
@@ -83,23 +82,9 @@ def rows_of(report: Report, depth: int | None = None) -> list[Row]:
 
 
 def _memory(row: Row, notation: Notation) -> Cell:
-    layer = row.layer
-    short_text = short_notes(row.held)
-    if layer is not None and layer.in_place:
+    if row.layer is not None and row.layer.in_place:
         return Cell("in place", 0)
-    if notation.numbers == "short":
-        return Cell(notation.full(row.held), row.held)
-    if notation.numbers == "exact":
-        text = f"{row.held:,}" if layer is None else with_exact(layer.arithmetic["activations"], row.held)
-        return Cell(text, row.held, f"{row.held:,}")
-    if layer is None:
-        return Cell(short_text, row.held)
-    return Cell(with_short(layer.arithmetic["activations"], row.held), row.held, short_text)
-
-
-def with_short(arithmetic: str, count: int) -> str:
-    """``224*224*64=3.2M``; a plain number without arithmetic: ``4096``."""
-    return short_notes(count) if arithmetic.isdigit() else f"{arithmetic}={short_notes(count)}"
+    return _arithmetic("activations", row, row.held, notation)
 
 
 def with_exact(arithmetic: str, count: int) -> str:
@@ -109,7 +94,7 @@ def with_exact(arithmetic: str, count: int) -> str:
 
 def _arithmetic(key: str, row: Row, count: int, notation: Notation) -> Cell:
     layer = row.layer
-    if layer is not None and layer.shared_with and any(_role(key) == array.role for array in layer.arrays):
+    if layer is not None and layer.shared_with and any(_ROLES.get(key) == array.role for array in layer.arrays):
         return Cell("shared", count)
     if layer is None or not count or notation.numbers == "short":
         return _count_cell(count, notation)
@@ -121,8 +106,7 @@ def _count_cell(count: int, notation: Notation) -> Cell:
     return Cell(notation.full(count), count)
 
 
-def _role(key: str) -> str:
-    return {"weights": "weight", "biases": "bias", "buffers": "buffer"}[key]
+_ROLES = {"weights": "weight", "biases": "bias", "buffers": "buffer"}
 
 
 def _size(sides: tuple[int, int]) -> Cell:
@@ -136,7 +120,7 @@ def _flag(row: Row, has: Callable[[LayerReport], bool]) -> Cell:
 
 
 def remarks_of(row: Row) -> str:
-    """Which of its layers are frozen, run only in training, or share parameters."""
+    """Remarks on layers that are frozen, run only in training, or share parameters."""
     learned = [member for member in row.members if any(array.role != "buffer" for array in member.arrays)]
     frozen = sum([not member.is_trainable for member in learned])
     training_only = sum([member.training_only for member in row.members])
@@ -190,7 +174,7 @@ SHORT_TITLES = {"receptive_field": "field"}
 """Shorter titles for narrow terminals."""
 
 USUAL = ("layer", "label", "volume", "memory", "bytes", "weights", "biases", "macs", "receptive_field")
-"""The default columns for people; ``remarks`` follows if any row has some."""
+"""The default columns for people; ``remarks`` is added if any row has some."""
 WITH_BARS = ("layer", "label", "volume", "memory", "activation_share", "parameter_share", "mac_share")
 """The default columns with bars."""
 EXACT = (
@@ -203,7 +187,7 @@ COLUMNS = (*CELLS, *BARS)
 
 
 def _inputs(row: Row) -> list[str]:
-    """The layers outside of the row that it reads, in order."""
+    """Its inputs: the layers outside of the row, in order."""
     inside = {member.name for member in row.members}
     return list(dict.fromkeys(source for member in row.members for source in member.inputs if source not in inside))
 
@@ -285,12 +269,7 @@ def _block_record(row: Row) -> dict[str, Any]:
         "output": list(row.last.output),
         "activations": row.held,
         "activation_bytes": row.held_bytes,
-        "weights": row.weights,
-        "biases": row.biases,
-        "parameters": row.parameters,
-        "trainable": row.trainable,
-        "buffers": row.buffers,
-        "macs": row.macs,
+        **{key: getattr(row, key) for key in COUNTS},
         "receptive_field": list(row.last.receptive_field),
     }
 
@@ -334,16 +313,16 @@ def total_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...
     images = "image" if report.batch == 1 else f"batch of {report.batch:,}"
     times = f" * {plural(each, 'byte')}"
     batch = f" * {report.batch:,} images" if report.batch > 1 else ""
-    held = notation.size(totals.activation_bytes)
+    held = notation.equal_size(totals.activation_bytes)
     memory = (
-        f"{_count(totals.activations)} activations{times}{batch} = {held} / {images}, forward only",
+        f"{_count(totals.activations)} activations{times}{batch} {held} / {images}, forward only",
         f"about x2 with backward: {notation.size(2 * totals.activation_bytes)}",
     )
     parameters = [_count(totals.parameters)]
     if totals.parameters:
         parameters[0] += f" = {totals.weights:,} weights + {totals.biases:,} biases"
         parameters.append(
-            f"{times[1:]} = {notation.size(totals.parameter_bytes)}; x3 with gradients and optimizer state "
+            f"{times[1:]} {notation.equal_size(totals.parameter_bytes)}; x3 with gradients and optimizer state "
             f"(momentum, Adagrad, RMSProp): {notation.size(3 * totals.parameter_bytes)}"
         )
     if totals.trainable != totals.parameters:
@@ -377,7 +356,7 @@ def test_time_lines(report: Report, notation: Notation) -> list[str]:
         return []
     test = report.test_time
     what = f"{plural(len(alone), 'layer')} for training only: {listing(alone)}"
-    memory = f"{_count(test.activations)} activations = {notation.size(test.activation_bytes)}"
+    memory = f"{_count(test.activations)} activations {notation.equal_size(test.activation_bytes)}"
     return [what, f"without them: {memory}, {_count(test.parameters)} parameters, {_count(test.macs)} MACs"]
 
 

@@ -114,7 +114,7 @@ def test_a_new_file_has_no_base_and_that_is_said(
     found, out, _ = check(capsys, "nets", "--base", "HEAD", *(["--strict"] if strict else []))
 
     assert found == code
-    assert "nets/b.yaml is new: HEAD does not have it" in out
+    assert "nets/b.yaml does not exist in HEAD" in out
 
 
 def test_a_file_that_is_broken_in_the_base_has_no_base(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,7 +125,7 @@ def test_a_file_that_is_broken_in_the_base_has_no_base(repository: Path, capsys:
     code, out, _ = check(capsys, "nets/a.yaml", "--base", "HEAD")
 
     assert code == 0
-    assert "nets/a.yaml cannot be read as it is in HEAD: " in out
+    assert "nets/a.yaml is invalid in HEAD: " in out
 
 
 # Baselines

@@ -293,8 +293,8 @@ def test_a_message_gives_the_rule_and_the_numbers() -> None:
 
     assert finding.code == "large-kernel"
     assert finding.message == (
-        "conv2: a stack of small kernels should replace a large one, but CONV7-64 has 200,704 weights, while 3 "
-        "layers of 3x3 see the same 7x7 with 110,592"
+        "conv2: a stack of small kernels needs fewer weights than a large one: CONV7-64 has 200,704, 3 layers of 3x3 "
+        "with the same receptive field of 7x7 have 110,592"
     )
     assert finding.span is not None
     assert (finding.span.line, finding.span.column) == (1, len(HEAD) + 2)

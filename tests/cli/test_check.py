@@ -21,7 +21,7 @@ OVER = TINY + "budget:\n  parameters: 500K\n"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the program runs."""
+    """The working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -190,7 +190,7 @@ def test_folders_are_searched_and_each_file_is_checked_once(folder: Path, capsys
 
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines() if " ok" in line] == ["nets/a.yaml", "nets/deep/b.yml"]
-    assert "nets: 1 YAML file holds no architecture, left out" in out
+    assert "nets: skipped 1 YAML file without an architecture" in out
     assert out.endswith("2 files, 2 limits; all within budget\n")
 
 

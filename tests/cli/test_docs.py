@@ -436,7 +436,7 @@ def test_wrong_calls(tmp_path: Path, arguments: list[str], message: str) -> None
 
 
 def test_only_regular_files_are_read(tmp_path: Path) -> None:
-    """A pipe would wait for somebody to write, a device may never end."""
+    """Reading a pipe waits for a writer; a device may never end."""
     os.mkfifo(tmp_path / "a.md")
 
     assert called(tmp_path, "a.md", ".") == (2, "", "error[unreadable]: cannot read a.md: not a file\n")
@@ -446,7 +446,7 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
 def test_a_closed_pipe_changes_neither_the_update_nor_the_exit_code(
     tmp_path: Path, arguments: tuple[str, ...], code: int
 ) -> None:
-    """As ``cnncalc docs . | head -1`` does: the reader is gone before the first line is written."""
+    """As ``cnncalc docs . | head -0``: the pipe is closed before the first line is written."""
     names = ["a.md", "b.md", "c.md"]
     for name in names:
         write(tmp_path, STALE, name)
@@ -477,7 +477,7 @@ def test_a_picture_that_cannot_be_written_is_named_relative_to_the_working_direc
 
 
 def test_a_document_without_write_permission_is_reported(tmp_path: Path) -> None:
-    """A folder in the place of the file to write beside it stands for a disk that refuses: it stops even root."""
+    """A folder with the name of the temporary file makes writing fail, even for root."""
     file = write(tmp_path, STALE)
     code = (
         "import os, sys; os.mkdir(f'{os.path.realpath(\"a.md\")}.{os.getpid()}.tmp'); "
@@ -525,7 +525,7 @@ def test_a_write_that_is_killed_leaves_the_old_document(tmp_path: Path) -> None:
 
 
 def test_the_temporary_file_of_a_killed_process_is_replaced(tmp_path: Path) -> None:
-    """In a container the numbers of processes are the same again and again."""
+    """In a container, process ids repeat."""
     file = write(tmp_path, STALE)
     left = write(tmp_path, "half of", f"a.md.{os.getpid()}.tmp")
 
@@ -654,7 +654,7 @@ def test_two_pictures_for_one_file_are_refused(tmp_path: Path) -> None:
 
 
 def test_documents_in_different_folders_are_updated_in_threads(tmp_path: Path) -> None:
-    """Files that calls name lie beside the document, in whichever thread its calls run."""
+    """File names in calls are relative to the document, in every thread."""
     folders = [tmp_path / str(units) for units in range(2, 10)]
     calls = ("value net.yaml parameters", "table net.yaml", "check net.yaml", "table net.yaml -h")
     for units, folder in enumerate(folders, 2):

@@ -56,7 +56,7 @@ def test_why_says_what_a_pool_keeps() -> None:
     ],
 )
 def test_why_says_which_output_shares_the_memory_of_the_input(pattern: str, layer: str, lies_in_it: bool) -> None:
-    """What the loss sees is another shape of the last volume; that is no work of the last layer."""
+    """The loss reads a view of the last volume, which is not an operation of the last layer."""
     out = called("memory", pattern, "--why", layer).stdout
 
     assert ("its output shares the memory of its input" in out) == lies_in_it

@@ -199,7 +199,7 @@ def test_the_help_names_every_kind() -> None:
 
 
 def test_other_picture_formats_are_refused(tmp_path: Path) -> None:
-    """SVG under the name of a PDF would open nowhere."""
+    """An SVG file named .pdf could not be opened."""
     file = tmp_path / "net.PDF"
 
     done = cnncalc("plot", "lenet5", "-o", str(file))

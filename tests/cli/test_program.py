@@ -22,7 +22,7 @@ TINY = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
 
 
 def on_terminal(*arguments: str, width: int = 150, **variables: str) -> str:
-    """What a terminal of that width gets."""
+    """The output for a terminal of that width."""
     leader, follower = pty.openpty()
     import fcntl
     import struct
@@ -284,7 +284,7 @@ def test_empty_standard_input() -> None:
 
 
 def test_a_reader_that_closes_early_is_no_error() -> None:
-    """More than a pipe holds, and a reader that takes one line."""
+    """More output than a pipe buffers, and a reader that reads one line."""
     process = subprocess.Popen(
         [*COMMAND, "table", "resnet152", "--format", "json"],
         stdout=subprocess.PIPE,
@@ -301,7 +301,7 @@ def test_a_reader_that_closes_early_is_no_error() -> None:
 
 
 def test_a_failed_check_keeps_its_exit_code_when_the_pipe_is_closed() -> None:
-    """``cnncalc check ... | head -0``: the outcome is in the exit code, whoever reads the words."""
+    """``cnncalc check ... | head -0``: the exit code is the same when nobody reads the output."""
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
@@ -374,7 +374,7 @@ def test_no_color() -> None:
 
 
 def test_force_color_in_a_pipe() -> None:
-    """Also there nothing is cut."""
+    """Nothing is cut there either."""
     text = cnncalc("table", "resnet50", FORCE_COLOR="1", COLUMNS="20", PYTHONUTF8="1").stdout
 
     assert "\x1b[" in text
@@ -400,7 +400,7 @@ NARROW = (
 @pytest.mark.parametrize("words", NARROW)
 @pytest.mark.parametrize("width", [80, 100])
 def test_output_fits_a_narrow_terminal(words: str, width: int) -> None:
-    """It would break the lines of a box in two."""
+    """Wrapping them would break the box."""
     lines = on_terminal(*words.split(), width=width, NO_COLOR="1").splitlines()
 
     assert any(line.startswith("\u256d") for line in lines)

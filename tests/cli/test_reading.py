@@ -110,7 +110,7 @@ def test_help_states_the_default(name: str) -> None:
 
 
 def test_options_mean_the_same_everywhere() -> None:
-    """An option of one flag is the same in every command, but for the words that it takes."""
+    """An option has the same flags and help in every command; only its allowed values differ."""
     seen: dict[str, object] = {}
     for name in COMMANDS:
         command = find_command(name)

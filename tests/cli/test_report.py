@@ -109,7 +109,7 @@ def test_a_page_is_written_completely_or_not_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", writers(), ids=lambda command: command.name)
 @pytest.mark.parametrize("words", [["-o", "a.txt"], ["--output", "a.txt"], ["--output=a.txt"]])
 def test_every_command_has_output_and_o(command: Command, words: list[str]) -> None:
-    """Read plainly as well as by the grammar, which must say the same."""
+    """Parsed by ``parse_simple`` and by click, which must agree."""
     targets = ["x" for name in command.arguments if not command.is_optional(name)]
     plain = parse_simple(command, [*targets, *words])
     answer = parse([command.name, *targets, *words], Console())
@@ -121,7 +121,7 @@ def test_every_command_has_output_and_o(command: Command, words: list[str]) -> N
 
 
 def test_the_value_may_follow_o_directly() -> None:
-    """As in every other program; the plain reader leaves it to the grammar."""
+    """As in other programs; such calls are parsed by click."""
     command = find_command("table")
     assert command is not None
 

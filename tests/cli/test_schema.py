@@ -314,7 +314,7 @@ def flow(value: Any) -> str:
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place below the top."""
+    """Every path below the root."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     found = [path] if path else []
     for key, part in inner:
@@ -323,7 +323,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def mutated(random: Random, value: Any) -> Any:
-    """The value with something put in, taken away or called otherwise."""
+    """The value with an entry added, removed or renamed."""
     value = copy.deepcopy(value)
     for _ in range(random.choice((1, 1, 1, 2))):
         *way, last = random.choice(places(value))
@@ -350,7 +350,7 @@ def mutated(random: Random, value: Any) -> Any:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_cnncalc_refuses_what_the_schema_refuses(seed: int) -> None:
-    """Files that are right but for a mistake or two: the schema is never the stricter one, and finds most of them."""
+    """Valid files with one or two mistakes: the schema is never stricter than cnncalc, and finds most mistakes."""
     random = Random(seed)  # noqa: S311
     nets = [yaml.load(VALID, Loader=yaml.BaseLoader)]  # noqa: S506  # every scalar is a text
     nets += [yaml.load(random.choice(NETS).read_text("utf-8"), Loader=yaml.BaseLoader) for _ in range(5)]  # noqa: S506

@@ -19,7 +19,7 @@ def said(*arguments: str) -> tuple[int, str, str]:
 
 
 def value(*arguments: str) -> str:
-    """What ``value`` prints for a right call."""
+    """The output of ``value`` for a valid call."""
     code, output, errors = said(*arguments)
     assert (code, errors) == (0, "")
     assert output.endswith("\n")

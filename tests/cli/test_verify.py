@@ -163,7 +163,7 @@ def test_a_training_step_is_measured_and_compared_with_the_replay(capsys: pytest
 def test_a_training_step_with_more_memory_than_computed_has_exit_code_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A RELU that works in a copy, not in place: 1 image of 7x9x4 float32 more while it runs."""
+    """A RELU that works on a copy, not in place: 1 image of 7x9x4 float32 more while it runs."""
     relu = KINDS["relu"]
     forward = relu.forward_training
 

@@ -62,7 +62,7 @@ def test_bodies(answer: Answer, body: str) -> None:
 
 
 def test_a_marker_after_text_is_refused() -> None:
-    """What is behind the sign is a comment up to the end of the line, so nothing can stand in the line."""
+    """The comment extends to the end of the line, so the marker cannot be inline."""
     assert problems("It has % cnncalc: value a b\n1\n% /cnncalc\n", "latex") == (
         "page:1:8: error[marker-place]: in this syntax a marker has to be alone on its line\n"
         "  |\n"

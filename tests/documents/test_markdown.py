@@ -198,7 +198,7 @@ def test_several_numbers_in_a_line() -> None:
     ["a *b* _c_ `d` [e](f) <g> &amp; h\\i | ~~j~~ $k$", "<!-- /cnncalc -->", "# x", "1. x", "- x", "+ x", "1) x", "=="],
 )
 def test_inline_text_is_escaped(words: str) -> None:
-    """In a sentence, on a line of their own, and in a block of HTML, where Markdown's escapes mean nothing."""
+    """In a sentence, on a line of their own, and in an HTML block, where Markdown has no escapes."""
     marks = ("<!-- cnncalc: value a title -->", "<!-- /cnncalc -->")
     places = [f"so {marks[0]}{marks[1]} is\n", f"{marks[0]}\n{marks[1]}\n", f"<p>{marks[0]}{marks[1]}</p>\n"]
 

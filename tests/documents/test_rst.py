@@ -91,7 +91,7 @@ def test_a_body_is_indented_as_its_marker() -> None:
 
 
 def test_docutils_reads_every_body_without_warnings(tmp_path: Path) -> None:
-    """What the commands print in every format, as another implementation reads it: no message, and nothing lost."""
+    """The output of the commands in every format is read by docutils without a message, and nothing is lost."""
     docutils = pytest.importorskip("docutils.core", reason="docutils is not installed")
     (tmp_path / "n.yaml").write_text(
         'name: n\ntitle: "*a* `b` |c| d_ <e> :: .. f"\nlayers: INPUT 8x8x3 -> FC-2\n', encoding="utf-8"

@@ -43,7 +43,7 @@ JUNK = (
 
 @st.composite
 def documents(draw: st.DrawFn) -> tuple[str, str]:
-    """A syntax, and a document in it of markers and junk, its lines ended in one or in several ways."""
+    """A syntax, and a document in it with markers and other text, with one or several kinds of line breaks."""
     syntax = draw(st.sampled_from(sorted(MARKS)))
     begin, end = MARKS[syntax]
     lines: list[str] = []
@@ -65,7 +65,7 @@ def documents(draw: st.DrawFn) -> tuple[str, str]:
 @examples(100)
 @given(documents(), st.data())
 def test_an_update_is_idempotent_and_changes_only_bodies(document: tuple[str, str], data: st.DataObject) -> None:
-    """What is outside the bodies stays to the byte, and once more changes nothing."""
+    """Text outside of bodies is unchanged, and a second update changes nothing."""
     syntax, text = document
     found = scanned(text, syntax)
     bodies = []
@@ -224,7 +224,7 @@ PRINTABLE = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max
 
 
 def patched(text: str, diff: str) -> str:
-    """The text with a unified diff applied; every line that the diff says to be there is."""
+    """The text with a unified diff applied; the removed and context lines of the diff are in the text."""
     old = text.splitlines(keepends=True)
     new: list[str] = []
     at = 0
@@ -277,12 +277,12 @@ def test_a_picture_below_its_document_is_accepted(path: str) -> None:
     ("path", "why"),
     [
         ("a.png", "does not end in .svg"),
-        ("/a.svg", "may be elsewhere: write it relative to that folder"),
-        ("../a.svg", "may be elsewhere: write it relative to that folder"),
-        ("a/../../b.svg", "may be elsewhere: write it relative to that folder"),
-        ("C:/a.svg", "may be elsewhere: write it relative to that folder"),
-        ("a\\b.svg", "may be elsewhere: write it relative to that folder"),
-        ("~/a.svg", "may be elsewhere: write it relative to that folder"),
+        ("/a.svg", "may be outside of it: write a path relative to that folder"),
+        ("../a.svg", "may be outside of it: write a path relative to that folder"),
+        ("a/../../b.svg", "may be outside of it: write a path relative to that folder"),
+        ("C:/a.svg", "may be outside of it: write a path relative to that folder"),
+        ("a\\b.svg", "may be outside of it: write a path relative to that folder"),
+        ("~/a.svg", "may be outside of it: write a path relative to that folder"),
         ("a<b>.svg", "holds characters that links do not allow"),
         ("a\nb.svg", "holds characters that links do not allow"),
     ],
@@ -296,7 +296,7 @@ def test_a_picture_elsewhere_is_refused(path: str, why: str) -> None:
 
 @pytest.mark.parametrize("what", HARD_DOCUMENTS)
 def test_a_document_of_one_repeated_construct_is_read_in_linear_time(what: str) -> None:
-    """How long a megabyte of it takes: ``python -m benchmarks.worst_case``."""
+    """The time for a megabyte is measured by ``python -m benchmarks.worst_case``."""
     found = scanned(hard_document(what, 5_000))
 
     assert bool(found.markers) == (what == "markers")

@@ -293,7 +293,7 @@ def test_the_peak_drawn_is_the_peak_of_the_report(net: str, options: dict[str, o
 
 
 def test_the_optimizers_step_can_be_the_peak() -> None:
-    """A net that is nearly all parameters: the last stretch, Adam's step with its temporaries, is the highest."""
+    """A net with mostly parameters: Adam's step with its temporaries, at the end, is the peak."""
     report = cnncalc.analyze("INPUT 4x4x3 -> FC-512 -> FC-512 -> FC-7")
     memory = account_memory(report, Options(optimizer="adam"), logs=True)
     samples = training_samples(memory)
@@ -881,7 +881,7 @@ def test_labels_are_horizontal_in_a_short_chain_and_vertical_in_a_long_one() -> 
 
 
 def test_many_parallel_branches_are_drawn_smaller() -> None:
-    """At full size, which four branches have, twelve of them would be over 2,300 pixels high."""
+    """At full size, as four branches are drawn, twelve would be over 2,300 pixels high."""
 
     def height(branches: int) -> float:
         pattern = f"INPUT 32x32x3 -> [{' | '.join(['CONV1-4'] * branches)}] -> CONCAT -> FC-10"

@@ -43,7 +43,7 @@ HOSTILE = [
 
 
 def document_of(*texts: str) -> Document:
-    """A document that holds the texts wherever a text may stand."""
+    """A document with the texts in every place for text."""
     columns = (Column("a", "what"), Column("b", "count", True), Column("c", "again"))
     rows = tuple([(Cell(text, text), Cell(f"{place:,}", place), Cell(text, text)) for place, text in enumerate(texts)])
     return Document(("a net", *texts), Table(columns, rows), (Paragraph("word", texts), Paragraph("", texts)), dict)
@@ -134,7 +134,7 @@ TOKEN = re.compile("|".join(map(re.escape, sorted(UNESCAPED, key=len, reverse=Tr
 
 
 def plain_latex(text: str) -> str:
-    """What LaTeX sets for a text, which must hold nothing but letters and escapes."""
+    """The text that LaTeX typesets for a source of letters and escapes only."""
     assert re.fullmatch(f"(?:{TOKEN.pattern})*", text), text
     assert "--" not in text
     return re.sub(" +", " ", TOKEN.sub(lambda found: UNESCAPED.get(found[0], found[0]), text)).strip()
@@ -172,7 +172,7 @@ def test_special_characters_are_typeset_literally(form: str, text: str) -> None:
 
 
 def assert_read_back(form: str, text: str) -> None:
-    """Cells, captions and lines of a document that holds the text everywhere."""
+    """Cells, captions and lines of a document that has the text everywhere."""
     heading, titles, rows, below = READERS[form](write(document_of(text, "one", "two"), form))
 
     words = shown(text)

@@ -56,7 +56,7 @@ FONTS_OF = {"pdflatex": (), "lualatex": ("DejaVu Sans", "Noto Sans CJK JP", "Not
 
 
 def need(engine: str) -> None:
-    """Skips the test where the TeX lacks a package or the system a font."""
+    """Skips the test if a TeX package or a font is missing."""
     for style in (*STYLES, *STYLES_OF[engine]):
         found = subprocess.run([program("kpsewhich"), f"{style}.sty"], capture_output=True, timeout=120, check=False)
         if not found.stdout.strip():

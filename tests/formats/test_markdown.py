@@ -21,14 +21,14 @@ NASTY = [
 
 
 def document(*texts: str, heading: str = "a net") -> Document:
-    """A document that holds the texts wherever a text may stand."""
+    """A document with the texts in every place for text."""
     table = Table((Column("a", "what"), Column("b", "count", True)), tuple((Cell(t, t), Cell("1", 1)) for t in texts))
     paragraphs = (Paragraph("word", texts), Paragraph("", texts))
     return Document((heading, *texts), table, paragraphs, dict)
 
 
 def texts_of(text: str) -> dict[str, list[str]]:
-    """What is read in headings, cells, list entries and other lines; bold words are left out."""
+    """The texts of headings, cells, list items and other lines; bold words are skipped."""
     found: dict[str, list[str]] = {"heading": [], "cell": [], "entry": [], "line": []}
     place = []
     for token in PARSER.parse(text):

@@ -527,7 +527,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> [CONV3-4 | ] -> ADD*2
   |                                   ^^
-  = hint: put fork and merge into '[ ]' and the '*' behind it
+  = hint: put the fork and the merge into '[ ]' and '*' after it
 """,
     ),
     (
@@ -538,7 +538,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> [CONV3-4 | ] -> ADD?
   |                                   ^
-  = hint: put fork and merge into '[ ]' and the '?' behind it
+  = hint: put the fork and the merge into '[ ]' and '?' after it
 """,
     ),
     (
@@ -598,7 +598,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> INPUT 8x8x4 -> RELU",
         "INPUT 8x8x4 -> RELU",
         """
-<text>:1:16: error[wrong-inputs]: INPUT begins the net or a branch; it takes no volume
+<text>:1:16: error[wrong-inputs]: INPUT begins the net or a branch; it takes no input
   |
 1 | INPUT 8x8x4 -> INPUT 8x8x4 -> RELU
   |                ^^^^^^^^^^^
@@ -608,7 +608,7 @@ PATTERNS = [
         "CONV3-4 -> RELU",
         "INPUT -> CONV3-4 -> RELU",
         """
-<text>:1:1: error[no-input]: no volume enters CONV3: a net begins with INPUT
+<text>:1:1: error[no-input]: CONV3 has no input: a net begins with INPUT
   |
 1 | CONV3-4 -> RELU
   | ^^^^^^^

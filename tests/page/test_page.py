@@ -118,7 +118,7 @@ def test_text_of_users_is_never_markup(hostile: str) -> None:
 
 
 def test_a_page_makes_no_requests(page: str) -> None:
-    """The content security policy forbids it, and no element requests anything."""
+    """The content security policy forbids requests, and no element makes one."""
     root = tree(page)
     (policy,) = [meta.get("content", "") for meta in root.iter("meta") if meta.get("http-equiv")]
     rules = dict(part.strip().split(" ", 1) for part in policy.split(";"))

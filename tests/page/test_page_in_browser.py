@@ -222,7 +222,7 @@ def test_numbers_are_short_exact_or_with_formulas(window: Window) -> None:
 
 
 def shown_bytes(page: Page, net: int = 0) -> dict[str, int]:
-    """The exact bytes of the page by key."""
+    """The exact bytes in the page, by key."""
     found: dict[str, str] = page.evaluate(
         'net => Object.fromEntries([...document.querySelectorAll(`[data-net="${net}"] [data-bytes]`)]'
         ".map(e => [e.dataset.out, e.dataset.bytes]))",
@@ -295,7 +295,7 @@ def test_the_slider_works_with_the_keyboard_and_announces_the_result(window: Win
 
 
 def test_a_batch_of_any_size_is_exact(window: Window) -> None:
-    """Beyond the 53 bits of a JavaScript number."""
+    """More than the 53 bits of a JavaScript number."""
     page = window.open("vgg16")
     page.fill("#batch", "123456789012345")
 

@@ -1,4 +1,4 @@
-"""What all formats of ``check`` share: one annotation for each problem or finding, and the summary."""
+"""Shared by all formats of ``check``: one annotation for each problem or finding, and the summary line."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 NO_BUDGET = "no-budget"
 NO_BASE = "no-base"
 BROKEN_FILE = 10**9
-"""The rank of a problem because of which a file cannot be checked."""
+"""The rank of an error that prevents the check of a file."""
 
 
 class Annotation(NamedTuple):
     """A problem, a finding or a note about a file.
 
-    ``file`` is its place (the file, or the configuration that holds the budget), ``path`` the same if that is a file on
-    disk. ``details`` are further lines. ``subject`` identifies it in fingerprints. A higher ``rank`` is worse.
+    ``file`` is the file, or the configuration that holds the budget; ``path`` is the same if it is on disk, else None.
+    ``details`` are further lines. ``subject`` identifies it in fingerprints. A higher ``rank`` is worse.
     """
 
     severity: str
@@ -59,7 +59,7 @@ class Annotation(NamedTuple):
 
 
 UNITS_OF = {"unread": "rows and columns unread", "macs": "MACs"}
-"""Units of the value in the advice of a design rule, where its key is not readable."""
+"""Units of the value in the advice of a design rule, if they differ from its key."""
 
 
 def details_of(finding: Finding, units: str) -> tuple[str, ...]:
@@ -200,7 +200,7 @@ def summary(result: CheckResult) -> str:
 
 
 def _counts(outcomes: Sequence[FileResult]) -> Iterator[str]:
-    """How many files have which result; nothing for a result that no file has."""
+    """The number of files with each result, if there are any."""
     broken = sum(outcome.is_broken for outcome in outcomes)
     if broken:
         yield f"{plural(broken, 'file')} with errors"
