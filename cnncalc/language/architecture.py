@@ -31,7 +31,7 @@ from cnncalc.language.syntax import (
 )
 from cnncalc.language.yaml_tree import Mapping, Node, Scalar, Sequence, YamlDocument, raw_value
 from cnncalc.layers import KINDS
-from cnncalc.layers.keys import VolumeSize
+from cnncalc.layers.keys import DecimalNumber, VolumeSize
 from cnncalc.units import MAX_DIGITS
 from cnncalc.volume import Volume
 
@@ -396,7 +396,7 @@ def read_scalar(node: Scalar) -> Literal | Code:
             raise DesignError([Problem("limit", message, node.span)])
         return Literal(int(text), node.span)
     if _DECIMAL.fullmatch(text):
-        value = float(text)
+        value = DecimalNumber(text)
         if len(text) > DECIMAL_CHARACTERS or value in (float("inf"), float("-inf")):
             raise DesignError(
                 [

@@ -119,7 +119,7 @@ class Names:
                 continue
             value = fixed_value_of(part, environment)
             if not is_whole(value) and not isinstance(value, str):
-                message = f"a name holds numbers and words, found {shown(value)}"
+                message = f"a name holds whole numbers and words, found {shown(value)}"
                 raise DesignError([Problem("wrong-name", message, part.span)])
             text += str(value)
         if not all(text.split(".")) or text.startswith("-") or not all(c.isalnum() or c in "_-./" for c in text):

@@ -15,12 +15,13 @@ from cnncalc.language.expression import (
     deferred_side,
     entries_of,
     evaluate,
+    exact,
 )
 from cnncalc.language.guesses import yaml_guess
 from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.settings import NO_VALUES
 from cnncalc.language.syntax import ListOperand, Literal, Name, References
-from cnncalc.layers.keys import Boolean, is_whole, shown
+from cnncalc.layers.keys import Boolean, is_whole, shown, ways_to_whole
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
@@ -97,10 +98,10 @@ class Variables:
             given = plan.given.get(parameter.name)
             try:
                 if given is not None:
-                    values[parameter.name] = value_of(given.value, environment, entry, KEY_WORDS)
+                    values[parameter.name] = exact(value_of(given.value, environment, entry, KEY_WORDS))
                 elif parameter.default is not None:
                     inside = self.inside(values, entry)
-                    values[parameter.name] = value_of(parameter.default, inside, entry, KEY_WORDS)
+                    values[parameter.name] = exact(value_of(parameter.default, inside, entry, KEY_WORDS))
             except ValueProblem as error:
                 span = given.span if given is not None else block.span
                 raise DesignError([Problem(error.code, f"{parameter.name}: {error.message}", span)]) from None
@@ -117,7 +118,7 @@ class Variables:
                 self._refuse(name, Problem("unset-variable", message, default.span))
                 continue
             try:
-                found = value_of(default.value, Environment(self.values), None, ())
+                found = exact(value_of(default.value, Environment(self.values), None, ()))
             except ValueProblem as error:
                 self._refuse(name, Problem(error.code, f"{name}: {error.message}", default.span, error.hint))
                 continue
@@ -218,7 +219,7 @@ def iterations_of(item: Item, environment: Environment) -> Iterations:
         return Iterations(value, None, item.names)
     if not isinstance(value, list):
         message = f"a repeat needs a whole number or a list, found {shown(value)}"
-        raise DesignError([Problem("wrong-type", message, span)])
+        raise DesignError([Problem("wrong-type", message, span, ways_to_whole(value))])
     if len(item.names) > 1:
         for entry in value:
             if not isinstance(entry, list) or len(entry) != len(item.names):

@@ -469,7 +469,7 @@ def test_a_training_that_needs_too_much_memory_is_refused() -> None:
     report = cnncalc.analyze("vgg16", batch=4)
 
     with pytest.raises(
-        DesignError, match=r"training vgg16 with 4 images in float32 needs about .* but 1.000 GiB are free"
+        DesignError, match=r"training vgg16 with 4 images in float32 needs about .* but 1.000 GiB is free"
     ):
         verify_training(report, memory=1 << 30)
     with pytest.raises(ValueProblem, match="float32 or float64, not in float16"):

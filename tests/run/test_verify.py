@@ -177,7 +177,7 @@ def test_a_net_too_large_for_the_machine_is_refused_beforehand() -> None:
 
     assert str(caught.value) == (
         "error[too-large-to-run]: the run of vgg16 with 64 images in float32 needs about 4.406 GiB of memory, "
-        "but 2.000 GiB are free\n  = hint: a smaller --batch or --input needs less"
+        "but 2.000 GiB is free\n  = hint: a smaller --batch or --input needs less"
     )
 
 
