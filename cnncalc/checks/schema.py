@@ -40,6 +40,8 @@ OPTION_MEANINGS = {
     "dtype": "Type of every number (default: float32).",
     "optimizer": "The optimizer (default: momentum).",
     "profile": "Framework and device whose memory is computed (default: torch-cuda).",
+    "autocast": "Half type of activations, with parameters in float32.",
+    "image_batches": "Batches of images on the device at once (default: 1).",
 }
 BOUND_MEANINGS = {
     "max": "More than this is an error.",
@@ -382,11 +384,14 @@ def configuration_schema() -> Schema:
     """The schema of cnncalc.toml and of [tool.cnncalc] in pyproject.toml."""
     rules = {"type": "array", "items": {"enum": RULE_CODES}}
     text = {"type": "string", "pattern": "\\S"}
+    texts = {"type": "array", "items": text}
     budget = {**budget_schema(), "type": "object"}
     properties: dict[str, Schema] = {
         "budget": {**budget, "description": "Limits for every design, unless its file overrides them."},
         "base": {**text, "description": "The git revision with which designs are compared: origin/main."},
         "baseline": {**text, "description": "The file of recorded values, relative to the configuration."},
+        "files": {**texts, "description": "What a check without FILES takes, relative to the configuration."},
+        "exclude": {**texts, "description": "Patterns of files and folders that a search of folders leaves out."},
         "select": {**rules, "description": "The only design rules to run (default: all)."},
         "ignore": {**rules, "description": "Design rules to ignore."},
     }

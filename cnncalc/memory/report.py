@@ -12,7 +12,7 @@ from cnncalc.memory.profiles import PROFILES, Profile, profile_named
 from cnncalc.memory.replay import PLAIN, Event, LoopOptions, Machine, Trace
 from cnncalc.memory.segments import Segment, joined, recomputed_macs, segments_of
 from cnncalc.records import NamedTuple
-from cnncalc.units import bytes_per_element, round_up
+from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,15 +155,15 @@ class MemoryReport(NamedTuple):
     warnings: tuple[Problem, ...] = ()
 
 
-def check_options(options: Options) -> None:
-    """Raises ValueProblem for an invalid option, with the nearest known word."""
+def check_options(options: Options, *, training: bool = True) -> None:
+    """Raises ValueProblem for an invalid option, with the nearest known word; without training int8 is valid too."""
     if options.profile != "notes":
         profile_named(options.profile)
     optimizer_named(options.optimizer)
     for what, value, known in (
         ("zero-grad", options.zero_grad, ZERO_GRAD),
         ("autocast", options.autocast, (*AUTOCAST, None)),
-        ("dtype", options.dtype, TRAINABLE_TYPES),
+        ("dtype", options.dtype, TRAINABLE_TYPES if training else tuple(BYTES_PER_ELEMENT)),
     ):
         if value not in known:
             words = [word for word in known if word]
@@ -202,7 +202,7 @@ class Simulation:
     """Simulates training steps and inferences of one net for any batch; lowers the net once."""
 
     def __init__(self, report: Report, options: Options) -> None:
-        check_options(options)
+        check_options(options, training=False)
         self.report = report
         self.options = options
         self.profile: Profile = profile_named("ideal" if options.profile == "notes" else options.profile)
@@ -213,6 +213,7 @@ class Simulation:
         """The tape of the net, for every batch."""
         if training not in self._tapes:
             options = self.options
+            check_options(options, training=training)
             self._tapes[training] = lower(
                 self.report, self.profile, dtype=options.dtype, training=training, autocast=options.autocast
             )
