@@ -434,7 +434,6 @@ class Expander:
                     not spec.frozen,
                     spec.training_only,
                     spec.share,
-                    spec.ends,
                 )
             )
         try:

@@ -23,6 +23,7 @@ TITLES = {
     "budget": "A limit of a budget is exceeded",
     "no-budget": "A design has no budget",
     "no-base": "A relative limit has no base",
+    "left-out": "A file in a folder is not checked",
 }
 
 
