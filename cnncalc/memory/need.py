@@ -9,7 +9,7 @@ from cnncalc.memory.allocator import Allocated, Plan, Program, Recorder, bytes_a
 from cnncalc.memory.devices import overheads
 from cnncalc.memory.optimizers import optimizer_named, tensors_of_step
 from cnncalc.memory.replay import PLAIN, LoopOptions
-from cnncalc.memory.report import MAX_TRIED, operations_of
+from cnncalc.memory.segments import MAX_TRIED, operations_of
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:

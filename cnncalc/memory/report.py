@@ -10,7 +10,7 @@ from cnncalc.memory.optimizers import OptimizerStep, optimizer_named, step_of
 from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
 from cnncalc.memory.profiles import PROFILES, Profile, profile_named
 from cnncalc.memory.replay import PLAIN, Event, LoopOptions, Machine, Trace
-from cnncalc.memory.segments import Segment, joined, recomputed_macs, segments_of
+from cnncalc.memory.segments import MAX_TRIED, Segment, joined, operations_of, recomputed_macs, segments_of
 from cnncalc.records import NamedTuple
 from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element, round_up
 
@@ -361,25 +361,6 @@ class Simulation:
     def name_of(self, layer: int) -> str:
         """The name of a row; ``input`` for -1."""
         return self.report.layers[layer].name if layer >= 0 else "input"
-
-
-def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, int], ...]:
-    """Segments of rows as ranges of operations."""
-    if not segments:
-        return ()
-    first_of: dict[int, int] = {}
-    last_of: dict[int, int] = {}
-    for number, operation in enumerate(tape.operations):
-        if operation.name == "loss":
-            continue
-        first_of.setdefault(operation.layer, number)
-        last_of[operation.layer] = number
-    stretches = []
-    for segment in segments:
-        inside = [row for row in range(segment.first, segment.last + 1) if row in first_of]
-        if inside:
-            stretches.append((first_of[inside[0]], last_of[inside[-1]]))
-    return tuple(stretches)
 
 
 def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
