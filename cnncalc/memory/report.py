@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from cnncalc.memory.replay import Level
     from cnncalc.memory.tape import Sizes, Tape
 
-MAX_TRIED = 120
-"""How many candidates are replayed for ``best``."""
-
 STEP = "optimizer step"
 """The place of a peak in the optimizer step."""
 

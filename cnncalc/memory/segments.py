@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cnncalc.memory.tape import Tape
 
 MAX_TRIED = 120
-"""Maximum number of candidates replayed for ``best``."""
+"""How many candidates are replayed for ``best``."""
 
 RULES = ("none", "blocks", "stages", "sqrt")
 """Rules that choose segments."""
