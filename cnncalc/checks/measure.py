@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from cnncalc.checks.findings import Share
 from cnncalc.errors import ValueProblem
 from cnncalc.memory.optimizers import OPTIMIZERS, optimizer_named
-from cnncalc.memory.options import PROFILE_NAMES, TRAINABLE_TYPES
-from cnncalc.memory.report import STEP, Options, Simulation, notes_rule
+from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES
+from cnncalc.memory.report import STEP, Options, Simulation
 from cnncalc.records import NamedTuple
 from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element
 
@@ -31,6 +31,8 @@ class Measure(NamedTuple):
     dtype: str = "float32"
     optimizer: str = "momentum"
     profile: str = "torch-cuda"
+    autocast: str | None = None
+    image_batches: int = 1
 
     @property
     def unit(self) -> str:
@@ -40,20 +42,42 @@ class Measure(NamedTuple):
     @property
     def title(self) -> str:
         """The key with the options that differ from the defaults: ``training_memory (batch 64, adam)``."""
-        options = [f"batch {self.batch}"] if self.batch != 1 else []
-        options += [value for value, default in zip(self[2:], Measure("macs")[2:], strict=True) if value != default]
+        options = [
+            f"{_TITLES.get(name, '')}{value}"
+            for name, value in self.options.items()
+            if value != self._field_defaults[name]
+        ]
         return f"{self.key} ({', '.join(options)})" if options else self.key
 
     @property
+    def options(self) -> dict[str, int | str]:
+        """The options that the key has; autocast and image batches only where they are set."""
+        found = {name: getattr(self, name) for name in KEYS[self.key].options}
+        for name in ("autocast", "image_batches"):
+            if found.get(name) == self._field_defaults[name]:
+                found.pop(name, None)
+        return found
+
+    @property
     def identity(self) -> str:
-        """The key with all of its options, as baselines name it."""
-        options = [f"{name}={getattr(self, name)}" for name in KEYS[self.key].options]
-        return " ".join([self.key, *options])
+        """The key with its options, as baselines name it."""
+        return " ".join([self.key, *[f"{name}={value}" for name, value in self.options.items()]])
 
     @property
     def memory_options(self) -> Options:
         """The options of a memory report."""
-        return Options(profile=self.profile, batch=self.batch, dtype=self.dtype, optimizer=self.optimizer)
+        return Options(
+            profile=self.profile,
+            batch=self.batch,
+            dtype=self.dtype,
+            optimizer=self.optimizer,
+            autocast=self.autocast,
+            image_batches=self.image_batches,
+        )
+
+
+_TITLES = {"batch": "batch ", "autocast": "autocast to ", "image_batches": "image batches: "}
+"""What stands before the value of an option in a title."""
 
 
 class Meter:
@@ -160,16 +184,36 @@ def _summed(parts: Callable[[Meter, Measure], list[int]]) -> Callable[[Meter, Me
     return lambda meter, measure: sum(parts(meter, measure))
 
 
-def _inference_peak(meter: Meter, measure: Measure) -> int:
-    if measure.profile == "notes":
-        return notes_rule(meter.report, measure.memory_options).inference_bytes
-    return meter.simulation(measure.memory_options).inference(measure.batch).peak_bytes
+def _training_need(simulation: Simulation, batch: int) -> int:
+    from cnncalc.memory.need import Needs
+
+    return Needs(simulation).training(batch)
 
 
-def _training_peak(meter: Meter, measure: Measure) -> int:
-    if measure.profile == "notes":
-        return notes_rule(meter.report, measure.memory_options).training_bytes
-    return meter.simulation(measure.memory_options).training(measure.batch).peak_bytes
+def _inference_need(simulation: Simulation, batch: int) -> int:
+    from cnncalc.memory.need import Needs
+
+    return Needs(simulation).inference(batch)
+
+
+SIMULATED: dict[str, Callable[[Simulation, int], int]] = {
+    "inference_memory": lambda simulation, batch: simulation.inference(batch).peak_bytes,
+    "training_memory": lambda simulation, batch: simulation.training(batch).peak_bytes,
+    "inference_need": _inference_need,
+    "training_need": _training_need,
+}
+"""The keys that a simulation gives, for a batch."""
+
+
+def _simulated(meter: Meter, measure: Measure) -> int:
+    return SIMULATED[measure.key](meter.simulation(measure.memory_options), measure.batch)
+
+
+def _arena(meter: Meter, measure: Measure) -> int:
+    """The arena of ``memory --plan``."""
+    from cnncalc.memory.arena import plan
+
+    return plan(meter.report, batch=measure.batch, dtype=measure.dtype, order="best").arena_bytes
 
 
 def _inference_parts(meter: Meter, measure: Measure) -> list[int]:
@@ -201,7 +245,7 @@ def _training_parts(meter: Meter, measure: Measure) -> list[int]:
 def _memory(
     name: str,
     value: Callable[[Meter, Measure], int],
-    parts: Callable[[Meter, Measure], list[int]],
+    parts: Callable[[Meter, Measure], list[int]] | None,
     options: Mapping[str, tuple[str, ...]],
     *,
     has_layers: bool = False,
@@ -211,9 +255,9 @@ def _memory(
 
 _BATCH: dict[str, tuple[str, ...]] = {"batch": ()}
 _ANY_TYPE: dict[str, tuple[str, ...]] = {"dtype": tuple(BYTES_PER_ELEMENT)}
-_TYPE: dict[str, tuple[str, ...]] = {"dtype": TRAINABLE_TYPES}
-_OPTIMIZER: dict[str, tuple[str, ...]] = {"optimizer": tuple(OPTIMIZERS)}
-_PROFILE: dict[str, tuple[str, ...]] = {"profile": PROFILE_NAMES}
+_SIMULATION: dict[str, tuple[str, ...]] = {"profile": PROFILE_NAMES, "autocast": AUTOCAST, "image_batches": ()}
+_INFERENCE = _BATCH | _ANY_TYPE | _SIMULATION
+_TRAINING = _BATCH | {"dtype": TRAINABLE_TYPES, "optimizer": tuple(OPTIMIZERS)} | _SIMULATION
 
 KEYS: dict[str, BudgetKey] = {
     key.name: key
@@ -225,8 +269,11 @@ KEYS: dict[str, BudgetKey] = {
         _memory(
             "activation_memory", _summed(_activation_bytes), _activation_bytes, _BATCH | _ANY_TYPE, has_layers=True
         ),
-        _memory("inference_memory", _inference_peak, _inference_parts, _BATCH | _TYPE | _PROFILE),
-        _memory("training_memory", _training_peak, _training_parts, _BATCH | _TYPE | _OPTIMIZER | _PROFILE),
+        _memory("inference_memory", _simulated, _inference_parts, _INFERENCE),
+        _memory("training_memory", _simulated, _training_parts, _TRAINING),
+        _memory("inference_need", _simulated, _inference_parts, _INFERENCE),
+        _memory("training_need", _simulated, _training_parts, _TRAINING),
+        _memory("arena", _arena, None, _BATCH | _ANY_TYPE),
         *(
             BudgetKey(name, "count", value, has_layers=True, example="50", is_of_window=True)
             for name, value in (("receptive_field", _receptive_field), ("receptive_field_unclipped", _unclipped))

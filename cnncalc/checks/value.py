@@ -46,7 +46,10 @@ def figure(report: Report, key: str, options: Options, layer: str | None = None)
     known = NET_KEYS if layer is None else LAYER_KEYS
     if key not in known:
         raise _unknown(key, known, layer)
-    measure = Measure(key, options.batch, options.dtype, options.optimizer, options.profile)
+    measure = Measure(
+        *(key, options.batch, options.dtype, options.optimizer, options.profile),
+        *(options.autocast, options.image_batches),
+    )
     if layer is not None:
         return _of_layer(Meter(report), require_layer(report, layer), measure)
     if key in ("name", "title"):

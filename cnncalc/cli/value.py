@@ -21,6 +21,7 @@ HELP = """Prints one number of TARGET, or of one of its layers with --layer; sho
 KEY of a net:
   parameters weights biases trainable buffers activations macs layers
   parameter_memory activation_memory inference_memory training_memory
+  inference_need training_need arena
   receptive_field receptive_field_unclipped input output name title
 KEY of a layer:
   parameters weights biases trainable buffers activations macs
@@ -57,8 +58,7 @@ def run(call: Call, console: Console) -> None:
 
     notation = call.notation.notation(call.output, console)
     options = call.memory
-    needs_training = call.key in ("inference_memory", "training_memory")
-    check_options(options if needs_training else options._replace(dtype="float32"))
+    check_options(options, training=call.key.startswith("training"))
     report = analyze(call.target, call.design, report_options(options), console)
     found = figure(report, call.key, options, call.layer)
     if call.output.format == "json":
@@ -94,6 +94,9 @@ def _as_json(found: Figure, architecture: str, layer: str | None) -> str:
     return json.dumps({**data, "key": found.key, "unit": found.unit, "value": value, **bound})
 
 
+VALUE_OPTIONS = ("batch", "optimizer", "profile", "autocast", "image_batches")
+"""The options of a memory report that a key may depend on, beside the data type."""
+
 COMMAND = Command(
     "value",
     "One number of a net or a layer, for a sentence or a script.",
@@ -102,7 +105,7 @@ COMMAND = Command(
     run,
     (
         Option("--layer", "layer", "Number of this layer (default: of the whole net).", "NAME"),
-        MEMORY._replace(options=(*subset_of(MEMORY, "batch", "optimizer", "profile").options, DTYPE)),
+        MEMORY._replace(options=(*subset_of(MEMORY, *VALUE_OPTIONS).options, DTYPE)),
         DESIGN,
         NOTATION,
         output_options("text", "json"),

@@ -58,7 +58,7 @@ def test_units_and_mappings_are_read() -> None:
         "receptive_field": [("min", 200)],
         "layers": [("max", 0)],
     }
-    assert budget["training_memory"].measure[1:] == (64, "float16", "adam", "torch-cpu")
+    assert budget["training_memory"].measure[1:5] == (64, "float16", "adam", "torch-cpu")
     assert budget["parameters"].span is not None
     assert (budget["parameters"].span.line, budget["parameters"].span.column) == (2, 3)
 
@@ -128,8 +128,8 @@ BAD = {
     ),
     "flops: 5M": (
         "net.yaml:2:3: error[unknown-key]: a budget has no key 'flops' (known: parameters, weights, macs, activations, "
-        "layers, parameter_memory, activation_memory, inference_memory, training_memory, receptive_field, "
-        "receptive_field_unclipped)"
+        "layers, parameter_memory, activation_memory, inference_memory, training_memory, inference_need, "
+        "training_need, arena, receptive_field, receptive_field_unclipped)"
     ),
     "parameters: -5M": (
         "net.yaml:2:15: error[wrong-value]: parameters: a limit is at least 0, found -5M\n"
@@ -363,6 +363,7 @@ def test_two_configurations_in_one_folder_are_refused(tmp_path: Path) -> None:
 
 def test_each_key_is_measured_as_the_table_and_memory_say() -> None:
     import cnncalc
+    from cnncalc.memory.arena import plan
     from cnncalc.memory.report import Options, account_memory
 
     report = cnncalc.analyze(
@@ -372,7 +373,10 @@ def test_each_key_is_measured_as_the_table_and_memory_say() -> None:
     memory = account_memory(report, Options(batch=3, optimizer="adam"))
     budget = read_budget(
         from_python(
-            {key: {"max": 1} for key in KEYS} | {"training_memory": {"max": 1, "batch": 3, "optimizer": "adam"}}
+            {key: {"max": 1} for key in KEYS}
+            | {key: {"max": 1, "batch": 3, "optimizer": "adam"} for key in ("training_memory", "training_need")}
+            | {"inference_need": {"max": 1, "autocast": "bfloat16", "image_batches": 2}}
+            | {"arena": {"max": 1, "dtype": "int8", "batch": 2}}
         )
     )
 
@@ -388,6 +392,9 @@ def test_each_key_is_measured_as_the_table_and_memory_say() -> None:
         "activation_memory": 4 * report.totals.activations,
         "inference_memory": account_memory(report).inference.peak_bytes,
         "training_memory": memory.training.peak_bytes,
+        "inference_need": account_memory(report, Options(autocast="bfloat16", image_batches=2)).inference.need_bytes,
+        "training_need": memory.training.need_bytes,
+        "arena": plan(report, batch=2, dtype="int8", order="best").arena_bytes,
         "receptive_field": 16,
         "receptive_field_unclipped": 16,
     }
