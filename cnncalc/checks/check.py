@@ -15,7 +15,7 @@ from cnncalc.checks.findings import Finding
 from cnncalc.checks.loading import load
 from cnncalc.checks.measure import Measure, Meter, default_measures
 from cnncalc.checks.rules import run_rules
-from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
+from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem, in_every
 from cnncalc.language.files import read_text
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
@@ -236,7 +236,10 @@ class Checker:
         options = self.options
         if options.baseline is not None:
             self._base_of(NO_CONFIGURATION)
-        outcomes = broken + [self.file_result(target) for target in targets]
+        outcomes = [self.file_result(target) for target in targets]
+        kept = in_every([outcome.problems for outcome in outcomes])
+        outcomes = [outcome._replace(problems=tuple(each)) for outcome, each in zip(outcomes, kept, strict=True)]
+        outcomes += broken
         outcomes.sort(key=lambda outcome: outcome.file)
         name = None
         if options.base is not None or options.baseline is not None:

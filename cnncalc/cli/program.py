@@ -55,7 +55,9 @@ def perform(words: Sequence[str], console: Console) -> int:
         if isinstance(parsed, int):
             return parsed
         command, values = parsed
-    return command.run(command.call_of(values), console) or DONE
+    call = command.call_of(values)
+    console.warn(command.warnings(call, values))
+    return command.run(call, console) or DONE
 
 
 def internal_problem(error: Exception, request: str) -> Problem:
