@@ -34,7 +34,7 @@ class Node(NamedTuple):
 
     ``inputs`` and ``share`` are indices of nodes; ``share`` is the node whose parameters this one uses. ``span`` is its
     place in the text, ``key_spans`` those of its keys; ``stated`` is the output volume that the text states. ``named``:
-    the name is from the text, not generated. ``is_end``: the design names it as an output.
+    the name is from the text, not generated.
     """
 
     name: str
@@ -48,7 +48,6 @@ class Node(NamedTuple):
     trainable: bool = True
     training_only: bool = False
     share: int | None = None
-    is_end: bool = False
 
     @property
     def kind(self) -> str:

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 class Placement:
     """Decides, node by node in order, whether an output lies in the memory of the node's first input.
 
-    Views do, and dropout (the identity at test time). Activation functions do unless the design says otherwise, ADD and
-    MUL where it says so, both only as the sole reader of that memory and where the shape does not change.
-    ``readers`` counts the readers of each node. ``activations`` overrides the design: True for all of them, False for
-    none.
+    Views do, and dropout (the identity at test time). Activation functions do unless the design says no, ADD and MUL
+    only if it says so; these need to be the only reader of that memory and to keep the shape. ``readers`` counts the
+    readers of each node. ``activations`` overrides the design: True for all of them, False for none.
     """
 
     def __init__(self, readers: Sequence[int], *, activations: bool | None = None) -> None:

@@ -118,7 +118,7 @@ class Report(NamedTuple):
 
     @property
     def other_forms(self) -> str:
-        """The other forms of the net in one line: ``torchvision's form: resnet50-v1.5; pre-activation: resnet50-v2``."""
+        """The other forms of the net in one line: ``torchvision's form: resnet50-v1.5; pre-activation: ..``."""
         return "; ".join(f"{what}: {name}" for name, what in self.graph.forms.items())
 
     @property

@@ -338,7 +338,7 @@ def architecture_schema() -> Schema:
         "title": {**text, "description": "The full name, for headings."},
         "source": {**text, "description": "Where the design comes from."},
         "forms": {
-            "description": "Other forms of the net, by name, each with what it is: {resnet50-v1.5: torchvision's form}.",
+            "description": "Other forms of the net, by name, with what each is: {resnet50-v1.5: torchvision's form}.",
             "type": ["object", "null"],
             "additionalProperties": text,
         },
@@ -387,11 +387,14 @@ def configuration_schema() -> Schema:
     """The schema of cnncalc.toml and of [tool.cnncalc] in pyproject.toml."""
     rules = {"type": "array", "items": {"enum": RULE_CODES}}
     text = {"type": "string", "pattern": "\\S"}
+    texts = {"type": "array", "items": text}
     budget = {**budget_schema(), "type": "object"}
     properties: dict[str, Schema] = {
         "budget": {**budget, "description": "Limits for every design, unless its file overrides them."},
         "base": {**text, "description": "The git revision with which designs are compared: origin/main."},
         "baseline": {**text, "description": "The file of recorded values, relative to the configuration."},
+        "files": {**texts, "description": "What a check without FILES takes, relative to the configuration."},
+        "exclude": {**texts, "description": "Patterns of files and folders that a search of folders leaves out."},
         "select": {**rules, "description": "The only design rules to run (default: all)."},
         "ignore": {**rules, "description": "Design rules to ignore."},
     }

@@ -65,9 +65,9 @@ def no_idle_options(call: Any) -> Iterable[tuple[str, str]]:
 class Command(NamedTuple):
     """A command: ``call`` is the NamedTuple of its arguments and options, ``run`` executes one and gives the exit code.
 
-    ``idle`` gives the names of options that have no effect in a call, each with the reason; those that are given are
-    warned of. ``parameters`` are its options and groups of options. The other fields of ``call`` are its positional arguments;
-    a field with a default may be left out, and a field ``files`` takes all remaining words.
+    ``parameters`` are its options and groups of options. The other fields of ``call`` are its positional arguments;
+    a field with a default may be left out, and a field ``files`` takes all remaining words. ``idle`` gives the names of
+    options that have no effect in a call, each with the reason; those that are given are warned of.
     """
 
     name: str
@@ -120,9 +120,9 @@ class Command(NamedTuple):
 
 
 def parse_simple(command: Command, words: Sequence[str]) -> dict[str, Any] | None:
-    """The values of a correct call without abbreviations, each option once; None for any other, which :mod:`.click_parser` parses.
+    """The values of a correct call, without abbreviations and each option once; :mod:`.click_parser` parses others.
 
-    Most calls are of this kind and start faster without click.
+    None for those. Most calls are correct and start faster without click.
     """
     flags = {flag: option for option in command.options for flag in option.flags}
     given: dict[str, tuple[Option, list[Any]]] = {}

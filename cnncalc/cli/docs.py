@@ -9,6 +9,7 @@ from cnncalc.cli.command import DONE, FAILED, WRONG, Command, choice, switch
 from cnncalc.cli.console import StreamError, reason
 from cnncalc.documents import SYNTAXES, syntax_of
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
+from cnncalc.language.files import read_bytes
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import plural
@@ -267,10 +268,9 @@ class _DocumentUpdate:
         if not os.path.lexists(path):
             return True
         try:
-            with open(path, "rb") as file:
-                old = file.read()
-        except OSError as error:
-            raise _picture_problem(drawing, reason(error)) from None
+            old = read_bytes(path, MAX_BYTES)
+        except DesignError as error:
+            raise _picture_problem(drawing, error.problems[0].message) from None
         if b"<svg" not in old[:SVG_START]:
             raise _picture_problem(drawing, "a file of this name exists and is not SVG, so it is not replaced")
         return old != drawing.svg.encode("utf-8", "backslashreplace")

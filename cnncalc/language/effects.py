@@ -35,7 +35,7 @@ def all_read(design: Design, used: Iterable[str], given: Collection[str]) -> set
     The call's variables ``given`` replace values of the file, which are then not read.
     """
     read = set(used)
-    for name, default in reversed(design.variables.items()):  # a variable uses earlier ones only
+    for name, default in list(design.variables.items())[::-1]:  # a variable uses earlier ones only
         if name in read and name not in given and default is not None:
             read |= names_of(default.value)
     return read

@@ -489,7 +489,6 @@ class Expander:
                     not spec.frozen,
                     spec.training_only,
                     spec.share,
-                    spec.ends,
                 )
             )
         try:

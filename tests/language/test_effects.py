@@ -171,7 +171,10 @@ layers: INPUT 8x8x3 -> double(3)@a -> double(3, share=@a, trainable=no)@b*2 -> F
 """
     graph = cnncalc.load("-", stdin=text)
 
-    assert [problem.message.partition(" has")[0] for problem in graph.warnings] == ["b.0.conv1: trainable=no"]
+    assert [problem.message.partition(" has")[0] for problem in graph.warnings] == [
+        "b.0.conv1: trainable=no",
+        "b.0.conv2: trainable=no",
+    ]
 
 
 def test_forms_in_a_file_are_texts() -> None:
