@@ -69,8 +69,9 @@ def perform(words: Sequence[str], console: Console) -> int:
             return parsed
         command, values = parsed
     call = command.call_of(values)
+    code = command.run(call, console) or DONE
     console.warn(command.warnings(call, values))
-    return command.run(call, console) or DONE
+    return code
 
 
 def internal_problem(error: Exception, request: str) -> Problem:

@@ -55,8 +55,8 @@ class Spec:
     """A layer of the expanded net before names are resolved."""
 
     __slots__ = (
-        "called_frozen", "ends", "frozen", "inputs", "is_broken", "is_named", "kind", "layer", "name", "open_key", "plan",
-        "share", "stated", "stated_span", "training_only", "values",
+        "called_frozen", "ends", "frozen", "inputs", "is_broken", "is_named", "kind", "layer", "name", "open_key",
+        "plan", "share", "stated", "stated_span", "training_only", "values",
     )  # fmt: skip
 
     def __init__(self, name: str, plan: Plan, kind: type[Layer], inputs: list[Any]) -> None:
