@@ -476,6 +476,7 @@ def test_an_unknown_code_cannot_be_explained() -> None:
         explain("first-fcs")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", fixed_seeds(30))
 def test_no_rule_stumbles_over_a_random_net(seed: int) -> None:
     """Whatever is found in a net of all kinds has a place, a computed value in its unit, and the same text again."""

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given
 
 import cnncalc
+from cnncalc.errors import ShapeError
+from cnncalc.layers import KINDS
 from cnncalc.run.forward import draw_images, run
 from cnncalc.run.weights import build
+from cnncalc.volume import Volume
 from tests.layer_cases import CASES, Case
+from tests.random_nets import examples, sample, seeds
+from tests.subcases import each
 from tests.test_layers import entering, parameters
 
 if TYPE_CHECKING:
@@ -36,7 +43,7 @@ def assert_close(result: Any, expected: Any, bound: float) -> None:
 
 
 @pytest.mark.parametrize("dtype", BOUNDS)
-@pytest.mark.parametrize("case", CASES, ids=str)
+@each("case", CASES, by=lambda case: case.kind)
 def test_each_layer_gives_what_pytorch_gives(case: Case, dtype: str) -> None:
     arrays = [x.astype(dtype, order="K") for x in entering(case)]
     numbers = {name: array.astype(dtype) for name, array in parameters(case).items()}
@@ -47,23 +54,53 @@ def test_each_layer_gives_what_pytorch_gives(case: Case, dtype: str) -> None:
     assert_close(case.layer.forward(np, *arrays, **numbers), expected, BOUNDS[dtype])
 
 
+@examples(400)
+@given(seeds)
+def test_pools_that_round_up_have_as_many_windows_as_in_pytorch(seed: int) -> None:
+    """Any window, stride, pad and size up to 12, windows larger than the padded volume among them."""
+    random = Random(seed)  # noqa: S311
+    size, kernel, stride = (random.randint(1, 12) for _ in range(3))
+    keys: dict[str, Any] = {"kernel": kernel, "stride": stride, "round": "ceil"}
+    kind = random.choice(("pool", "avgpool", "lppool"))
+    pad = keys["pad"] = random.randint(0, kernel // 2) if kind != "lppool" else 0
+    x = torch.rand(1, 1, size, size)
+    try:
+        if kind == "pool":
+            keys["dilation"] = random.randint(1, 3)
+            expected = torch.nn.functional.max_pool2d(x, kernel, stride, pad, keys["dilation"], ceil_mode=True)
+        elif kind == "avgpool":
+            expected = torch.nn.functional.avg_pool2d(x, kernel, stride, pad, ceil_mode=True)
+        else:
+            expected = torch.nn.functional.lp_pool2d(x, 2, kernel, stride, ceil_mode=True)
+    except RuntimeError:
+        expected = None
+    layer = KINDS[kind](**keys)
+    if expected is None:
+        with pytest.raises(ShapeError, match="rounding up adds at most"):
+            layer.output(Volume(size, size, 1))
+        return
+    assert layer.output(Volume(size, size, 1)) == (*expected.shape[2:], 1)
+    assert layer.forward(np, x.numpy().transpose(0, 2, 3, 1)).shape == (1, *expected.shape[2:], 1)
+
+
 # Whole nets
 
 NETS = [
     "lenet5",
     "lenet5-modern",
     "cifar-tiny",
-    "googlenet",
     "resnet18",
-    "densenet121",
     "mobilenet-v2",
-    "dcgan-generator",
     "squeezenet-1.1",
     """INPUT[33x47x3] -> CONV3-6/2 -> BN -> RELU -> DWCONV5-2(pad=same) -> HSWISH
     -> [GAP -> FC-12 -> SIGMOID | ] -> MUL -> FC-5""",
     """INPUT[12x20x3] -> [CONV3-8 -> GELU -> POOL2 -> CONV3-12(dilation=2) -> PRELU -> DECONV2-8 | ]
     -> CONCAT -> LRN -> CONV1-4""",
+    "googlenet",
+    "densenet121",
+    "dcgan-generator",
 ]
+"""The last three take many seconds."""
 SMALL = ("resnet18", "densenet121", "mobilenet-v2", "squeezenet-1.1")
 """Nets that take any input run on a small one."""
 
@@ -82,7 +119,7 @@ def modules_in_torch(report: Report, weights: Any, images: Any) -> tuple[dict[st
 
 
 @pytest.mark.parametrize("dtype", BOUNDS)
-@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("net", sample(NETS, 8))
 def test_each_layer_of_a_net_gives_what_pytorch_gives(net: str, dtype: str) -> None:
     """In double precision at every layer; in single precision at the end, since RELU6 may cut off what is largest."""
     size = (64, 64, 3) if net in SMALL else None
