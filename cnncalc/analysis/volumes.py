@@ -47,7 +47,7 @@ def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
             shaped.append(_shape(node, shaped, known))
         except DesignError as error:
             problems += error.every
-            if error.problems[0].code == "limit":
+            if any(problem.code == "limit" for problem in error.problems):
                 raise DesignError(problems) from None
             shaped.append(None)
     for item in shaped:
