@@ -71,8 +71,9 @@ def with_volume_problems(error: DesignError) -> DesignError:
 
 
 MAX_TRIED_SIZE = 4096
-"""The largest input side that is tried for the hint; nets of more than MAX_NODES get none."""
-MAX_NODES = 3000
+"""The largest input side that is tried for the hint."""
+MAX_TRIED_LAYERS = 60_000
+"""The most layers whose volumes are computed for the hint, over all inputs that are tried."""
 
 
 def depth_last(volume: Volume) -> Volume | None:
@@ -84,18 +85,16 @@ def depth_last(volume: Volume) -> Volume | None:
 
 
 def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]:
-    """The problems with a hint about an input that works, if there is one.
+    """The problems with a hint about an input that works, if one is found.
 
-    It is the smallest square one, or the same one with its depth last.
+    It is the same one with its depth last, or the smallest square one, found by trying one side after the other: what
+    works for a side need not work for a larger one, where branches meet.
     """
     places = [index for index, node in enumerate(graph.nodes) if node.is_input]
     layer = graph.nodes[places[0]].layer if len(places) == 1 else None
-    if not isinstance(layer, Input) or len(graph.nodes) > MAX_NODES:
+    if not isinstance(layer, Input):
         return problems
     height, width, depth = layer.size
-
-    def works(side: int) -> bool:
-        return takes(Volume(side, side, depth))
 
     def takes(volume: Volume) -> bool:
         node = graph.nodes[places[0]]._replace(layer=Input(size=list(volume)), stated=None)
@@ -116,16 +115,10 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     if other is not None and takes(other):
         size = Volume(height, width, depth).size
         return with_hint(f"an input is height x width x depth: with {other.size} instead of {size} it works")
-    low = min(height, width)
-    high = max(height, width, 2)
-    while not works(high):
-        low, high = high, high * 2
-        if high > MAX_TRIED_SIZE:
-            return problems
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if works(middle) else (middle, high)
-    return with_hint(f"the smallest square input that works is {high}x{high}x{depth}")
+    for side in range(1, min(MAX_TRIED_SIZE, MAX_TRIED_LAYERS // len(graph.nodes)) + 1):
+        if takes(Volume(side, side, depth)):
+            return with_hint(f"the smallest square input that works is {side}x{side}x{depth}")
+    return problems
 
 
 def _shape(

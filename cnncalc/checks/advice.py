@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.analysis.rewriting import rewritten, with_pooled_fc
 from cnncalc.checks.findings import Advice
-from cnncalc.checks.measure import SIMULATED, Meter
+from cnncalc.checks.measure import KEYS, SIMULATED, Meter
 from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Conv, Convolution, DepthwiseConv
 from cnncalc.layers.linear import FullyConnected
@@ -46,7 +46,7 @@ def advise(meter: Meter, measure: Measure, bound: str, limit: int) -> Advice | N
 def _candidates(meter: Meter, measure: Measure, limit: int, *, is_max: bool) -> Iterator[tuple[str, int]]:
     """Possible changes, the least invasive first, each with the resulting value."""
     report, key = meter.report, measure.key
-    if key == "receptive_field":
+    if KEYS[key].is_of_window:
         if not is_max:
             yield from _dilated(report, measure)
         return

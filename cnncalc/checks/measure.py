@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.checks.findings import Share
+from cnncalc.errors import ValueProblem
 from cnncalc.memory.optimizers import OPTIMIZERS, optimizer_named
 from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES
 from cnncalc.memory.report import STEP, Options, Simulation
@@ -94,10 +95,14 @@ class Meter:
         return self._simulations[options]
 
     def value(self, measure: Measure) -> int:
-        """The exact value: a count for one image, or bytes."""
+        """The exact value: a count for one image, or bytes; raises ValueProblem where the net has none."""
         if measure not in self._values:
             self._values[measure] = KEYS[measure.key].value(self, measure)
         return self._values[measure]
+
+    def is_upper_bound(self, measure: Measure) -> bool:
+        """Whether the value is only an upper bound."""
+        return KEYS[measure.key].is_of_window and not last_window(self.report).receptive_field_is_exact
 
     def shares(self, measure: Measure) -> tuple[Share, ...]:
         """The layers that contribute most, largest first."""
@@ -113,7 +118,8 @@ class BudgetKey(NamedTuple):
 
     ``unit`` is ``count`` or ``bytes``. ``value`` measures it on a net, ``parts`` gives what each layer contributes
     (None: it is not a sum over layers). ``options`` are those of its limits, with the words they take (none: a whole
-    number). ``has_layers``: each layer has a value of its own. ``example`` is a limit.
+    number). ``has_layers``: each layer has such a value of its own. ``example`` is a limit. ``is_of_window``: it is the
+    receptive field of the last layer with a window, which may be only bounded.
     """
 
     name: str
@@ -123,6 +129,7 @@ class BudgetKey(NamedTuple):
     options: Mapping[str, tuple[str, ...]] = NO_OPTIONS
     has_layers: bool = False
     example: str = "7M"
+    is_of_window: bool = False
 
 
 def _column(name: str) -> BudgetKey:
@@ -148,6 +155,19 @@ def _counted_layers(meter: Meter, _: Measure) -> int:
 
 def _receptive_field(meter: Meter, _: Measure) -> int:
     return min(last_window(meter.report).receptive_field)
+
+
+def _unclipped(meter: Meter, _: Measure) -> int:
+    return min(unclipped_of(last_window(meter.report)))
+
+
+def unclipped_of(row: LayerReport) -> tuple[int, ...]:
+    """The receptive field of a layer on an input without borders; raises ValueProblem where there is none."""
+    if row.receptive_field_unclipped is not None:
+        return row.receptive_field_unclipped
+    why = "sees the whole plane" if row.sees_all or not row.fields else "sees what depends on the size of the input"
+    message = f"receptive_field_unclipped: {row.name} has none, since it {why}"
+    raise ValueProblem(message, code="undecidable", hint="receptive_field has a value for every layer")
 
 
 def _parameter_bytes(meter: Meter, measure: Measure) -> list[int]:
@@ -254,7 +274,10 @@ KEYS: dict[str, BudgetKey] = {
         _memory("inference_need", _simulated, _inference_parts, _INFERENCE),
         _memory("training_need", _simulated, _training_parts, _TRAINING),
         _memory("arena", _arena, None, _BATCH | _ANY_TYPE),
-        BudgetKey("receptive_field", "count", _receptive_field, has_layers=True, example="50"),
+        *(
+            BudgetKey(name, "count", value, has_layers=True, example="50", is_of_window=True)
+            for name, value in (("receptive_field", _receptive_field), ("receptive_field_unclipped", _unclipped))
+        ),
     )
 }
 """Every key of a budget by its name."""
@@ -267,7 +290,7 @@ def last_window(report: Report) -> LayerReport:
     last one.
     """
     rows = [row for row in report.layers if not row.training_only] or list(report.layers)
-    return next((row for row in reversed(rows) if row.reach is not None and row.sources), rows[-1])
+    return next((row for row in reversed(rows) if row.sources and row.fields and not row.sees_all), rows[-1])
 
 
 def default_measures() -> list[Measure]:

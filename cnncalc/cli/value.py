@@ -22,11 +22,11 @@ KEY of a net:
   parameters weights biases trainable buffers activations macs layers
   parameter_memory activation_memory inference_memory training_memory
   inference_need training_need arena
-  receptive_field input output name title
+  receptive_field receptive_field_unclipped input output name title
 KEY of a layer:
   parameters weights biases trainable buffers activations macs
   parameter_memory activation_memory
-  receptive_field input output name kind label
+  receptive_field receptive_field_unclipped input output name kind label
 
 Counts are for one image; memory is for --batch, as in a budget. As in the table, in-place layers have no memory of
 their own and do not count in the activations of a net.
@@ -75,7 +75,7 @@ def in_words(found: Figure, units: str, *, exact: bool) -> str:
 
     value = found.value
     if found.unit == "pixels" and isinstance(value, tuple):
-        return f"{value[0]}x{value[1]}"
+        return ("<=" if found.is_upper_bound else "") + "x".join(map(str, value))
     if not isinstance(value, int):
         return visible(str(value))
     if exact:
@@ -90,7 +90,8 @@ def _as_json(found: Figure, architecture: str, layer: str | None) -> str:
     data: dict[str, Any] = {"schema": 1, "architecture": architecture}
     if layer is not None:
         data["layer"] = layer
-    return json.dumps({**data, "key": found.key, "unit": found.unit, "value": value})
+    bound = {"bound": "at_most"} if found.is_upper_bound else {}
+    return json.dumps({**data, "key": found.key, "unit": found.unit, "value": value, **bound})
 
 
 VALUE_OPTIONS = ("batch", "optimizer", "profile", "autocast", "image_batches")

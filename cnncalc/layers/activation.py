@@ -433,6 +433,9 @@ class Softmax(Layer):
     kept: ClassVar[Keeping] = Keeping(output=True)
     keeps_output: ClassVar[bool] = True
 
+    def channel_use(self, *inputs: Volume) -> str:
+        return "mixed"
+
     def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)
         result = xp.exp(maps - maps.max(axis=1, keepdims=True))

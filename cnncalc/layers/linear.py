@@ -43,8 +43,11 @@ class Dense(Layer):
         (_,) = inputs
         return Volume(1, 1, self.units)
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         return WHOLE_PLANE
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "mixed"
 
     def kernels(self, x: Volume) -> Count:
         """7*7*512*4096: one weight from each input to each unit."""
