@@ -350,6 +350,6 @@ def all_tensors(plan: Plan) -> Counter[Size]:
         found[size] += MAX_STEPS * plan.micro * count
     if plan.optimizer is not None:
         found.update([Size(size) for size in plan.optimizer.state])
-        for size in plan.optimizer.brief_sizes:
-            found[Size(size)] += MAX_STEPS
+        for brief in plan.optimizer.brief_sizes:
+            found[Size(brief)] += MAX_STEPS
     return found
