@@ -42,7 +42,7 @@ class TrainingVerification(NamedTuple):
     ``moments`` is the number of layers compared, forward and backward; ``wrong`` lists those whose live bytes differ.
     ``scratch_bytes`` is the largest temporary buffer of an operation, at ``scratch_at``, and ``highest_bytes`` the peak
     with such buffers. ``losses`` are those of both steps. ``values`` is the number of values of the first step (loss,
-    gradient of each parameter array) compared with those of a step with nothing in place,
+    gradient of each parameter array) compared with those of a step with nothing in place;
     ``changed`` lists those that differ, and how far, in the units of :func:`~cnncalc.run.forward.apart`.
     """
 
