@@ -170,6 +170,24 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return candidates[found[0]] if found else None
 
 
+def no_effect(what: str, why: str, span: Span | None = None, hint: str | None = None) -> Problem:
+    """The warning that an option or key has no effect."""
+    return Problem("no-effect", f"{what} has no effect: {why}", span, hint, "warning")
+
+
+def in_every(warnings: Sequence[Sequence[Problem]]) -> list[list[Problem]]:
+    """The warnings of several designs of one call, without those about an option that has an effect in one of them."""
+    options = [{_option(problem) for problem in each} for each in warnings]
+    everywhere = set.intersection(*options) if options else set()
+    return [[problem for problem in each if _option(problem) in (None, *everywhere)] for each in warnings]
+
+
+def _option(problem: Problem) -> str | None:
+    """The option that a problem calls without effect; None for other problems."""
+    is_option = problem.code == "no-effect" and problem.span is None
+    return problem.message.partition(" has no effect")[0] if is_option else None
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``"; did you mean 'conv'?"`` where a known word is similar, else an empty string."""
     near = nearest(word, known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, NotADesign, Problem, Problems, did_you_mean
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from cnncalc.language.expression import Code
     from cnncalc.source import Source, Span
 
-KEYS = ("name", "title", "source", "input", "variables", "defaults", "blocks", "layers", "budget", "ignore")
+KEYS = ("name", "title", "source", "forms", "input", "variables", "defaults", "blocks", "layers", "budget", "ignore")
 """The keys of an architecture file."""
 
 _WORD = re.compile("[A-Za-z_]{1,100}")
@@ -241,7 +242,18 @@ class _FileReader:
         budget = self.root.get("budget")
         raw_budget = None if budget is None else raw_value(budget)
         return Design(
-            name, items, title, origin, size, size_span, variables, defaults, blocks, raw_budget, tuple(ignore)
+            name=name,
+            items=items,
+            title=title,
+            source=origin,
+            forms=self._forms(),
+            input=size,
+            input_span=size_span,
+            variables=variables,
+            defaults=defaults,
+            blocks=blocks,
+            budget=raw_budget,
+            ignore=tuple(ignore),
         )
 
     # keys of the file
@@ -289,13 +301,24 @@ class _FileReader:
                 message = f"a variable's name holds letters, digits and '_', found '{key.value}'"
                 self.problem("wrong-name", message, key.span)
                 continue
-            self.attempt(check_name, key.value, key.span)
+            self.attempt(partial(check_name, may_hide=True), key.value, key.span)
             if isinstance(node, Scalar) and node.is_null:
                 found[key.value] = None
                 continue
             value = self.attempt(self.operand, node)
             if value is not None:
                 found[key.value] = Default(value, node.span)
+        return found
+
+    def _forms(self) -> dict[str, str]:
+        """Other forms of the net: a mapping of names to what each is."""
+        found: dict[str, str] = {}
+        mapping = self._mapping("forms")
+        for key, node in mapping.entries if mapping else ():
+            if not isinstance(node, Scalar) or node.is_null:
+                self.problem("wrong-type", f"forms: expected a text that says what {key.value} is", node.span)
+            else:
+                found[key.value.strip()] = node.value.strip()
         return found
 
     def _defaults(self) -> dict[str, dict[str, Default]]:

@@ -55,8 +55,8 @@ class Spec:
     """A layer of the expanded net before names are resolved."""
 
     __slots__ = (
-        "ends", "frozen", "inputs", "is_broken", "is_named", "kind", "layer", "name", "open_key", "plan", "share",
-        "stated", "stated_span", "training_only", "values",
+        "called_frozen", "ends", "frozen", "inputs", "is_broken", "is_named", "kind", "layer", "name", "open_key",
+        "plan", "share", "stated", "stated_span", "training_only", "values",
     )  # fmt: skip
 
     def __init__(self, name: str, plan: Plan, kind: type[Layer], inputs: list[Any]) -> None:
@@ -70,6 +70,8 @@ class Spec:
         self.stated_span: Span | None = plan.syntax.stated_span
         self.is_named = False
         self.frozen = False
+        self.called_frozen = False
+        """Whether a call around it is frozen."""
         self.training_only = False
         self.is_broken = False
         self.open_key: str | None = None

@@ -17,7 +17,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, Problem, Problems
-from cnncalc.language.expression import RESERVED, Code, ExpressionParser
+from cnncalc.language.expression import RESERVED, VOLUME_NAMES, Code, ExpressionParser
 from cnncalc.language.limits import NESTING
 from cnncalc.language.syntax import (
     Argument,
@@ -507,8 +507,11 @@ class PatternParser:
         return BlockParameter(token.value, None)
 
 
-def check_name(name: str, span: Span | None) -> None:
-    """Raises DesignError for a reserved word as the name of a variable or parameter."""
-    if name in RESERVED:
+def check_name(name: str, span: Span | None, *, may_hide: bool = False) -> None:
+    """Raises DesignError for a reserved word as the name of a variable or parameter.
+
+    With ``may_hide`` a name of a volume's side is allowed: the variable hides it.
+    """
+    if name in RESERVED and not (may_hide and name in VOLUME_NAMES):
         message = f"'{name}' is reserved and cannot be the name of a variable"
         raise DesignError([Problem("reserved-name", message, span)])
