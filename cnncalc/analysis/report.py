@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
 from cnncalc.analysis.reach import UNKNOWN, fields_of
 from cnncalc.analysis.volumes import Shaped, depth_last, propagate
-from cnncalc.counts import NOTHING
+from cnncalc.collection import Paused
+from cnncalc.counts import MAX_RESULT_DIGITS, NOTHING, TOO_LONG
 from cnncalc.errors import DesignError, Problem
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, plural
@@ -133,6 +134,16 @@ class Report(NamedTuple):
     graph: Graph
 
     @property
+    def other_forms(self) -> str:
+        """The other forms of the net in one line: ``torchvision's form: resnet50-v1.5; pre-activation: ..``."""
+        return "; ".join(f"{what}: {name}" for name, what in self.graph.forms.items())
+
+    @property
+    def full_title(self) -> str:
+        """The title, with the other forms of the net: ``ResNet-50 (torchvision's form: resnet50-v1.5)``."""
+        return f"{self.title or ''} ({self.other_forms})".lstrip() if self.other_forms else self.title or ""
+
+    @property
     def resolved(self) -> Graph:
         """The graph with every draft replaced by its layer."""
         nodes = [node._replace(layer=row.layer) for node, row in zip(self.graph.nodes, self.layers, strict=True)]
@@ -170,7 +181,8 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
     fit together, ValueProblem for an unknown data type.
     """
     bytes_each = bytes_per_element(dtype)
-    shaped = propagate(graph)
+    with Paused():
+        shaped = propagate(graph)
     placed = in_place_nodes(graph, shaped, activations_in_place=in_place)
     at_test = test_time_nodes(graph)
     rows = [
@@ -178,6 +190,9 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
         for index, fields in enumerate(_named_fields(shaped))
     ]
     every = totals(rows, bytes_each)
+    if max(every) >= TOO_LONG:
+        message = f"a result has at most {MAX_RESULT_DIGITS:,} digits, but a sum over all layers has more"
+        raise DesignError([Problem("limit", message)])
     test = every if all(at_test) else totals([row for row in rows if not row.training_only], bytes_each)
     return Report(
         name=graph.name,

@@ -13,7 +13,7 @@ from cnncalc.source import visible
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cnncalc.checks.check import CheckOptions, CheckResult
     from cnncalc.cli.console import Console
@@ -59,6 +59,17 @@ class Call(NamedTuple):
     explain: str | None = None
     strict: bool = False
     units: str = "iec"
+
+
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect on a check."""
+    if call.explain is not None:
+        for option in COMMAND.options:
+            if option.name not in ("explain", "format", "file"):
+                yield option.name, "--explain prints a rule and checks nothing"
+    elif not call.rules:
+        for name in ("select", "ignore"):
+            yield name, "--no-rules turns every design rule off"
 
 
 def run(call: Call, console: Console) -> int:
@@ -191,4 +202,5 @@ COMMAND = Command(
         UNITS,
         output_options(*CHECK_FORMATS),
     ),
+    idle,
 )

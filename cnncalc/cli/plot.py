@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Option, choice, whole_number
 from cnncalc.cli.memory import LIVE_MEMORY, report_options
-from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options
+from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options, warn_of_depth
 from cnncalc.drawings import KINDS, OVER_TIME, WIDTH, draw
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import FORMATS
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions, OutputOptions
     from cnncalc.memory.report import Options
@@ -48,6 +50,13 @@ class Call(NamedTuple):
     units: str = "iec"
 
 
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect on a drawing of that kind."""
+    if call.kind in ("volumes", "graph"):
+        for name in ("batch", "dtype", "units"):
+            yield name, f"--kind {call.kind} draws the volumes of one image and no bytes"
+
+
 def run(call: Call, console: Console) -> None:
     """Writes the drawing of a target."""
     from cnncalc.memory.report import account_memory, check_options
@@ -62,6 +71,7 @@ def run(call: Call, console: Console) -> None:
     else:
         _refuse_training_options(call.memory)
     report = analyze(call.target, call.design, report_options(call.memory), console)
+    warn_of_depth(call.depth, report, console)
     memory = None
     if call.kind in OVER_TIME:
         memory = account_memory(report, call.memory, logs=True)
@@ -99,4 +109,5 @@ COMMAND = Command(
         UNITS,
         output_options(*(name for name, each in FORMATS.items() if each.is_picture)),
     ),
+    idle,
 )

@@ -94,8 +94,8 @@ def kind_hint(syntax: LayerSyntax, size: str) -> tuple[str, str | None] | None:
 def _filled(text: str, syntax: LayerSyntax, size: str) -> str:
     """A form or sentence with the numbers of the layer as written.
 
-    ``{k}`` is the size, ``{n}`` the number after '-' (``{N}``: or 64), ``{s}`` that after '/', ``{b}`` a bare value in parentheses,
-    ``{v}`` the same as a number, 1 where there is none.
+    ``{k}`` is the size, ``{n}`` the number after '-' (``{N}``: or 64), ``{s}`` that after '/', ``{b}`` a bare value in
+    parentheses, ``{v}`` the same as a number, 1 where there is none.
     """
     first = size or (_written(syntax.first.span) if syntax.first is not None else "")
     bare = [argument.value for argument in syntax.arguments if argument.key is None]

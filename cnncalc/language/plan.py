@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import MAX_PROBLEMS, Problem, did_you_mean
+from cnncalc.errors import MAX_PROBLEMS, Problem, Problems
 from cnncalc.language.syntax import Argument, Block, Label, LayerSyntax, Literal, Name, Operand, References
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
@@ -73,11 +73,11 @@ class Plan:
 
 
 class Planner:
-    """Plans the layers of one design and collects their problems."""
+    """Plans the layers of one design and adds their problems to ``problems``."""
 
-    def __init__(self, blocks: Mapping[str, Block]) -> None:
+    def __init__(self, blocks: Mapping[str, Block], problems: Problems) -> None:
         self.blocks = blocks
-        self.problems: list[Problem] = []
+        self.problems = problems
         self._known: dict[int, Plan] = {}
 
     def plan(self, syntax: LayerSyntax) -> Plan:
@@ -141,7 +141,7 @@ class Planner:
                 near, hint = meant
             elif len(word) > 1:  # a single letter is probably a variable
                 known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)
-                near = did_you_mean(stem or word, known) or did_you_mean(word, known)
+                near = self.problems.near(stem or word, known) or self.problems.near(word, known)
         if not near and not hint and re.fullmatch(r"[NMK]|[a-z]", word):
             hint = "a variable follows '-', '/', '*' or '?', or is an argument"
         self._problem("unknown-layer", f"no layer kind or block '{word}'{near}", syntax.span, hint)
@@ -215,7 +215,7 @@ class Planner:
             from cnncalc.language.foreign import key_hint
 
             hint = key_hint(key, kind, argument.value, in_file=in_file)
-            near = "" if hint else did_you_mean(key, (*kind.keys, *kind.common_keys()))
+            near = "" if hint else self.problems.near(key, (*kind.keys, *kind.common_keys()))
         self._problem("unknown-key", f"{kind.kind} has no key '{key}'{near}", argument.span, hint)
 
     def _common(self, plan: Plan, argument: Argument, kind: type[Layer] | None) -> None:
@@ -299,7 +299,7 @@ class Planner:
         elif argument.key in CALL_KEYS:
             self._common(plan, argument, None)
         else:
-            near = did_you_mean(argument.key, (*names, *CALL_KEYS))
+            near = self.problems.near(argument.key, (*names, *CALL_KEYS))
             message = f"the block {block.name} has no parameter '{argument.key}'{near}"
             self._problem("unknown-key", message, argument.span)
 

@@ -387,7 +387,7 @@ class PRelu(Activation):
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth
-        return (Parameter("slope", (depth,), Count(depth, str(depth))),)
+        return (Parameter("slope", (depth,), Count(depth)),)
 
     def forward(self, xp: Any, x: Any, *, slope: Any) -> Any:
         maps = planes(x)

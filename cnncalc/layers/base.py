@@ -386,7 +386,7 @@ class Layer:
     def arithmetic(self, output: Volume) -> Count:
         """The elements of the output as the notes write them: ``224*224*64``, and ``4096`` after an FC."""
         if output.is_point:
-            return Count(output.depth, str(output.depth))
+            return Count(output.depth)
         return product(*output)
 
     def may_work_in_place(self) -> bool | None:

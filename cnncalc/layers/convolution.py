@@ -104,8 +104,8 @@ class Convolution(Layer):
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         kernels = self.kernels(inputs[0])
-        text = f"{kernels.text}*{output.height}*{output.width}"
-        return Count(kernels.value * output.height * output.width, text)
+        positions = output.height * output.width
+        return Count(kernels.value * positions, lambda: f"{kernels}*{output.height}*{output.width}")
 
     def _slash(self) -> str:
         return f"/{sized(self.stride)}" if self.stride != (1, 1) else ""
@@ -213,7 +213,7 @@ class Conv(Convolution):
         weight = Parameter("weight", shape, self.kernels(x))
         if not self.bias:
             return (weight,)
-        return (weight, Parameter("bias", (self.filters,), Count(self.filters, str(self.filters)), "bias"))
+        return (weight, Parameter("bias", (self.filters,), Count(self.filters), "bias"))
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         begins, maps = self.begins_of(*x.shape[1:3]), planes(x)
@@ -349,7 +349,7 @@ class DepthwiseConv(Convolution):
         weight = Parameter("weight", (*self.kernel, x.depth, self.multiplier), self.kernels(x))
         if not self.bias:
             return (weight,)
-        return (weight, Parameter("bias", (filters,), Count(filters, str(filters)), "bias"))
+        return (weight, Parameter("bias", (filters,), Count(filters), "bias"))
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         return pixels(convolve_maps(xp, planes(x), weight, bias, self.begins_of(*x.shape[1:3]), self.dilation))
@@ -490,12 +490,12 @@ class Deconv(Layer):
         weight = Parameter("weight", shape, self.kernels(x))
         if not self.bias:
             return (weight,)
-        return (weight, Parameter("bias", (self.filters,), Count(self.filters, str(self.filters)), "bias"))
+        return (weight, Parameter("bias", (self.filters,), Count(self.filters), "bias"))
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         (x,) = inputs
         kernels = self.kernels(x)
-        return Count(kernels.value * x.height * x.width, f"{kernels.text}*{x.height}*{x.width}")
+        return Count(kernels.value * x.height * x.width, lambda: f"{kernels}*{x.height}*{x.width}")
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         # input i reaches the outputs i*stride - before + t*dilation for each t of the kernel

@@ -90,7 +90,7 @@ class FullyConnected(Dense):
         weight = Parameter("weight", (x.elements, self.units), self.kernels(x))
         if not self.bias:
             return (weight,)
-        return (weight, Parameter("bias", (self.units,), Count(self.units, str(self.units)), "bias"))
+        return (weight, Parameter("bias", (self.units,), Count(self.units), "bias"))
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         return self.kernels(inputs[0])

@@ -43,7 +43,7 @@ class Affine(Layer):
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth
-        return self._affine((depth,), Count(depth, str(depth)))
+        return self._affine((depth,), Count(depth))
 
 
 def normalized(xp: Any, x: Any, axes: tuple[int, ...]) -> Any:
@@ -200,7 +200,7 @@ class BatchNorm(Affine):
         if not self.stats:
             return ()
         depth = inputs[0].depth
-        count = Count(depth, str(depth))
+        count = Count(depth)
         return (Parameter("mean", (depth,), count, "buffer"), Parameter("variance", (depth,), count, "buffer"))
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
@@ -325,7 +325,7 @@ class LayerNorm(ImageNorm):
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         (x,) = inputs
         if self.axes == "depth" or x.is_point:
-            return self._affine((x.depth,), Count(x.depth, str(x.depth)))
+            return self._affine((x.depth,), Count(x.depth))
         return self._affine(tuple(x), product(*x))
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
@@ -587,7 +587,7 @@ class Scale(Layer):
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth
-        count = Count(depth, str(depth))
+        count = Count(depth)
         scale = Parameter("scale", (depth,), count)
         return (scale, Parameter("shift", (depth,), count, "bias")) if self.shift else (scale,)
 

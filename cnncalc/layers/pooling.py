@@ -512,7 +512,7 @@ class Subsample(Pooling):
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth
-        count = Count(depth, str(depth))
+        count = Count(depth)
         return (Parameter("weight", (depth,), count), Parameter("bias", (depth,), count, "bias"))
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any) -> Any:
