@@ -13,7 +13,7 @@ from cnncalc.source import visible
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cnncalc.checks.check import CheckOptions, CheckResult
     from cnncalc.cli.console import Console
@@ -25,8 +25,9 @@ architecture files) and named nets.
 
 Budgets come from 'budget:' in a file, from [budget] of the nearest cnncalc.toml or [tool.cnncalc.budget] of
 pyproject.toml, and from --max, --warn, --min. For each key the command line overrides the file, and the file overrides
-the configuration. Keys: parameters, weights, macs, activations, layers, receptive_field (counts: 7M), parameter_memory,
-activation_memory, inference_memory, training_memory (bytes: 93MiB). A limit such as +5% is relative to --base.
+the configuration. Keys: parameters, weights, macs, activations, layers, receptive_field, receptive_field_unclipped
+(counts: 7M), parameter_memory, activation_memory, inference_memory, training_memory, inference_need, training_need,
+arena (bytes: 93MiB). A limit such as +5% is relative to --base.
 
 The exit code is 0 if everything is within budget, 1 if a limit is exceeded, 2 if a file or a budget is invalid.
 
@@ -58,6 +59,17 @@ class Call(NamedTuple):
     explain: str | None = None
     strict: bool = False
     units: str = "iec"
+
+
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect on a check."""
+    if call.explain is not None:
+        for option in COMMAND.options:
+            if option.name not in ("explain", "format", "file"):
+                yield option.name, "--explain prints a rule and checks nothing"
+    elif not call.rules:
+        for name in ("select", "ignore"):
+            yield name, "--no-rules turns every design rule off"
 
 
 def run(call: Call, console: Console) -> int:
@@ -190,4 +202,5 @@ COMMAND = Command(
         UNITS,
         output_options(*CHECK_FORMATS),
     ),
+    idle,
 )

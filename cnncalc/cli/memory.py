@@ -14,12 +14,16 @@ from cnncalc.cli.options import (
     TABLE_FORMATS,
     ReportOptions,
     analyze,
+    idle_units,
     output_options,
+    warn_of_depth,
 )
-from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES, ZERO_GRAD
+from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES, ZERO_GRAD, read_reserve
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cnncalc.analysis.report import Report
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions
@@ -62,6 +66,11 @@ MEMORY = Group(
         choice("--zero-grad", ZERO_GRAD, "When gradients are freed (default: start).", name="zero_grad"),
         Option("--checkpoint", "checkpoint",
                "Checkpointing: none, blocks, stages, sqrt, best, or names of blocks (default: none).", "METHOD"),
+        Option("--image-batches", "image_batches", "Batches of images on the device at once (default: 1).", "N",
+               whole_number),
+        Option("--reserve", "reserve",
+               "Added to live tensors: auto (allocator, context, workspace), 0, or bytes (default: the profile's).",
+               "SIZE", read_reserve),
     ),
 )  # fmt: skip
 """The options of a memory report."""
@@ -70,6 +79,10 @@ MEMORY = Group(
 def subset_of(group: Group, *names: str) -> Group:
     """A group with some of its options; the others keep their defaults."""
     return group._replace(options=tuple([option for option in group.options if option.name in names]))
+
+
+LIVE_MEMORY = subset_of(MEMORY, *(option.name for option in MEMORY.options if option.name != "reserve"))
+"""Those that change live tensors."""
 
 
 class Call(NamedTuple):
@@ -86,6 +99,22 @@ class Call(NamedTuple):
     depthwise_in_place: bool = False
     columns: str | None = None
     depth: int | None = None
+
+
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect on a memory report, a plan or a reason."""
+    yield from idle_units(call.output, call.notation.exact)
+    if call.plan:
+        for option in MEMORY.options:
+            if option.name not in ("batch", "dtype"):
+                yield option.name, "--plan plans one arena for inference"
+        for name in ("why", "timeline", "depth"):
+            yield name, "--plan prints the plan alone"
+        return
+    yield "depthwise_in_place", "it would let depthwise convolutions of --plan work in place"
+    if call.why is not None:
+        for name in ("timeline", "depth"):
+            yield name, "--why prints one layer alone"
 
 
 def run(call: Call, console: Console) -> None:
@@ -133,6 +162,7 @@ def _memory(report: Report, call: Call, notation: Notation, console: Console) ->
 
     memory = account_memory(report, call.memory, logs=call.timeline)
     console.warn(memory.warnings)
+    warn_of_depth(call.depth, report, console)
     return memory_document(memory, notation=notation, depth=call.depth, timeline=call.timeline)
 
 
@@ -154,4 +184,5 @@ COMMAND = Command(
         NOTATION,
         output_options(*TABLE_FORMATS),
     ),
+    idle,
 )

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Option, choice, whole_number
-from cnncalc.cli.memory import MEMORY, report_options
-from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options
+from cnncalc.cli.memory import LIVE_MEMORY, report_options
+from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options, warn_of_depth
 from cnncalc.drawings import KINDS, OVER_TIME, THEMES, WIDTH, draw
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import FORMATS
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions, OutputOptions
     from cnncalc.memory.report import Options
@@ -51,6 +53,13 @@ class Call(NamedTuple):
     theme: str = "auto"
 
 
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect on a drawing of that kind."""
+    if call.kind in ("volumes", "graph"):
+        for name in ("batch", "dtype", "units"):
+            yield name, f"--kind {call.kind} draws the volumes of one image and no bytes"
+
+
 def run(call: Call, console: Console) -> None:
     """Writes the drawing of a target."""
     from cnncalc.memory.report import account_memory, check_options
@@ -65,6 +74,7 @@ def run(call: Call, console: Console) -> None:
     else:
         _refuse_training_options(call.memory)
     report = analyze(call.target, call.design, report_options(call.memory), console)
+    warn_of_depth(call.depth, report, console)
     memory = None
     if call.kind in OVER_TIME:
         memory = account_memory(report, call.memory, logs=True)
@@ -81,7 +91,7 @@ def run(call: Call, console: Console) -> None:
 def _refuse_training_options(options: Options) -> None:
     """Raises ValueProblem for an option that only a drawing over time uses."""
     defaults = type(options)(batch=options.batch, dtype=options.dtype)
-    for option in MEMORY.options:
+    for option in LIVE_MEMORY.options:
         if getattr(options, option.name) != getattr(defaults, option.name):
             hint = f"add --kind {' or --kind '.join(OVER_TIME)}"
             raise ValueProblem(f"{option.flag} only applies to drawings over time", code="usage", hint=hint)
@@ -98,9 +108,10 @@ COMMAND = Command(
         Option("--width", "width", f"Width of the drawing in pixels (default: {WIDTH}).", "N", whole_number),
         choice("--theme", THEMES, "Colours of the drawing (default: auto)."),
         DEPTH,
-        MEMORY,
+        LIVE_MEMORY,
         DESIGN,
         UNITS,
         output_options(*(name for name, each in FORMATS.items() if each.is_picture)),
     ),
+    idle,
 )

@@ -409,12 +409,17 @@ def _comparable(value: Value) -> Value:
     return number(value, "==") if isinstance(value, float) else value
 
 
+def same_value(left: Value, right: Value) -> bool:
+    """Whether two values are equal, as ``==`` compares them: words in any case, decimals exactly."""
+    return bool(_comparable(left) == _comparable(right))
+
+
 def _compare(signs: tuple[str, ...], stack: list[Value]) -> bool:
     operands = stack[len(stack) - len(signs) - 1 :]
     del stack[len(stack) - len(signs) - 1 :]
     for sign, left, right in zip(signs, operands[:-1], operands[1:], strict=True):
         if sign in ("==", "!="):
-            holds = (_comparable(left) == _comparable(right)) == (sign == "==")
+            holds = same_value(left, right) == (sign == "==")
         else:
             low, high = number(left, sign), number(right, sign)
             holds = {"<": low < high, "<=": low <= high, ">": low > high, ">=": low >= high}[sign]

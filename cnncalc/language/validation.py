@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from cnncalc.language.plan import Planner
-    from cnncalc.language.syntax import Design, Item, Label, Operand
+    from cnncalc.language.syntax import Block, Default, Design, Item, Label, Operand
     from cnncalc.language.values import Variables
     from cnncalc.source import Span
 
@@ -22,16 +22,13 @@ if TYPE_CHECKING:
 class Validator:
     """Checks one design, including parts that a condition leaves out.
 
-    ``given`` are the variables that the call sets.
+    ``used`` are the names that its layers use, without those of blocks that are never called.
     """
 
-    def __init__(
-        self, design: Design, planner: Planner, variables: Variables, given: Iterable[str], problems: list[Problem]
-    ) -> None:
+    def __init__(self, design: Design, planner: Planner, variables: Variables, problems: list[Problem]) -> None:
         self.design = design
         self.planner = planner
         self.variables = variables
-        self.given = given
         self.problems = problems
         self.unset: dict[str, Span] = {}
         self.used: set[str] = set()
@@ -69,36 +66,47 @@ class Validator:
                     yield plan.block.name
 
     def check_names(self) -> bool:
-        """Reports all names without a value, and variables of the call that nothing uses.
+        """Reports all names without a value.
 
         Returns whether every name has a value, so that the net can be expanded.
         """
         self.known = set(self.variables.values) | self.variables.invalid
         self._walk(self.design.items, frozenset())
-        for block in self.design.blocks.values():
-            inside = frozenset(block.names)
-            for parameter in block.parameters:
-                if parameter.default is not None:
-                    self._note_names(parameter.default, inside, KEY_WORDS)
-            self._walk(block.body, inside)
-        for keys in (self.design.variables, *self.design.defaults.values()):
-            for default in keys.values():
-                if default is not None:
-                    self._note_names(default.value, (), KEY_WORDS)
-        self._report_unknown()
+        for keys in self.design.defaults.values():
+            self._walk_defaults(keys)
+        called = self._called_blocks()
+        for name in called:
+            self._walk_block(self.design.blocks[name])
+        used = set(self.used)
+        for name, block in self.design.blocks.items():
+            if name not in called:
+                self._walk_block(block)
+        self._walk_defaults(self.design.variables)
+        self.used = used
         if self.unset:
             self._report_unset()
         return not self.unset and not self.variables.invalid
 
-    def _report_unknown(self) -> None:
-        """Reports variables of the call that the design does not have."""
-        declared = set(self.design.variables)
-        known = sorted((self.used | declared) - set(VOLUME_NAMES) - set(KEY_WORDS))
-        for name in self.given:
-            if name not in self.used and name not in declared:
-                listed = f" (it has {', '.join(known[:12])})" if known else "; it has none"
-                message = f"the design has no variable '{name}'{did_you_mean(name, known)}{listed}"
-                self.problems.append(Problem("unknown-variable", message, None))
+    def _walk_block(self, block: Block) -> None:
+        inside = frozenset(block.names)
+        for parameter in block.parameters:
+            if parameter.default is not None:
+                self._note_names(parameter.default, inside, KEY_WORDS)
+        self._walk(block.body, inside)
+
+    def _walk_defaults(self, keys: Mapping[str, Default | None]) -> None:
+        for default in keys.values():
+            if default is not None:
+                self._note_names(default.value, (), KEY_WORDS)
+
+    def _called_blocks(self) -> set[str]:
+        """The blocks that the net calls, also within others."""
+        called: set[str] = set()
+        new = set(self._called(self.design.items))
+        while new:
+            called |= new
+            new = {name for block in new for name in self._called(self.design.blocks[block].body)} - called
+        return called
 
     def _report_unset(self) -> None:
         """Reports all names without a value as one problem."""

@@ -13,7 +13,8 @@ class Profile(NamedTuple):
     as its input). ``holds_frames``: the caller of a block holds its arguments until it returns. ``adds_in_place``: a
     second gradient is added into the first where nothing else holds it. ``style``: the usual style of optimizers.
     ``composes``: backward of SILU is composed of several kernels, as in FakeTensorMode where a build lacks the fused
-    one. ``is_numpy``: our own NumPy run, by ``keeping`` of each layer; every optimizer is ``fused``.
+    one. ``caches``: memory comes from PyTorch's caching allocator on CUDA. ``is_numpy``: our own NumPy run, by
+    ``keeping`` of each layer; every optimizer is ``fused``.
     """
 
     name: str
@@ -23,14 +24,15 @@ class Profile(NamedTuple):
     adds_in_place: bool = True
     style: str = "foreach"
     composes: bool = False
+    caches: bool = False
     is_numpy: bool = False
 
 
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("torch-cuda"),
-        Profile("torch-fake", adds_in_place=False, composes=True),
+        Profile("torch-cuda", caches=True),
+        Profile("torch-fake", adds_in_place=False, composes=True, caches=True),
         Profile("torch-cpu", rounding=1, mask_bytes=None, style="loop"),
         Profile("numpy", rounding=1, holds_frames=False, style="fused", is_numpy=True),
         Profile("ideal", rounding=1, holds_frames=False, style="fused"),

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.memory.tape import Tape
+
+MAX_TRIED = 120
+"""How many candidates are replayed for ``best``."""
 
 RULES = ("none", "blocks", "stages", "sqrt")
 """Rules that choose segments."""
@@ -137,3 +141,22 @@ def _named(report: Report, names: str) -> tuple[Segment, ...]:
         if after.first <= before.last:
             raise ValueProblem(f"checkpoint: '{before.name}' and '{after.name}' overlap", code="wrong-value")
     return tuple(segments)
+
+
+def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, int], ...]:
+    """Segments of rows as ranges of operations."""
+    if not segments:
+        return ()
+    first_of: dict[int, int] = {}
+    last_of: dict[int, int] = {}
+    for number, operation in enumerate(tape.operations):
+        if operation.name == "loss":
+            continue
+        first_of.setdefault(operation.layer, number)
+        last_of[operation.layer] = number
+    stretches = []
+    for segment in segments:
+        inside = [row for row in range(segment.first, segment.last + 1) if row in first_of]
+        if inside:
+            stretches.append((first_of[inside[0]], last_of[inside[-1]]))
+    return tuple(stretches)

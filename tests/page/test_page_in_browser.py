@@ -384,14 +384,18 @@ def test_an_invalid_batch_gets_a_message(window: Window) -> None:
     assert page.get_attribute("#batch", "aria-invalid") == "false"
 
 
-def test_the_largest_batch_is_that_of_fit(window: Window) -> None:
+def test_the_largest_batch_of_live_tensors_is_that_of_fit(window: Window) -> None:
     page = window.open("resnet18")
     page.get_by_label("Optimizer", exact=True).select_option("adam")
     for room, memory in (("8GiB", 8 * 1024**3), ("512 MB", 512 * 1000**2), ("1.5 GiB", 3 * 2**29), ("1 KiB", 1024)):
         expected = fit(cnncalc.analyze("resnet18"), Options(optimizer="adam"), memory)
         page.get_by_label("Device memory").fill(room)
-        assert page.get_attribute('[data-out="fits-training"]', "data-batch") == str(expected.training.largest_batch)
-        assert page.get_attribute('[data-out="fits-inference"]', "data-batch") == str(expected.inference.largest_batch)
+        assert page.get_attribute('[data-out="fits-training"]', "data-batch") == str(
+            expected.training.largest_batch_live
+        )
+        assert page.get_attribute('[data-out="fits-inference"]', "data-batch") == str(
+            expected.inference.largest_batch_live
+        )
 
 
 def test_an_invalid_memory_size_gets_a_message(window: Window) -> None:
