@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import Problem, did_you_mean
-from cnncalc.language.expression import VOLUME_NAMES, Code
+from cnncalc.language.expression import FUNCTIONS, VOLUME_NAMES, Code
 from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax, ListOperand, Name
 from cnncalc.layers.keys import Boolean
@@ -122,6 +122,8 @@ class Validator:
             key, reader = self.keys[names[0]]
             near = did_you_mean(names[0], reader.words)
             hint = None if near else f"{key} takes {reader.expects}; a variable gets its value by {settings[0]}"
+        if names[0] in FUNCTIONS:
+            hint = f"{names[0]} is a function: {names[0]}(..)"
         message = f"{what}: {', '.join(names)}{near}"
         self.problems.append(Problem("unset-variable", message, self.unset[names[0]], hint))
 
