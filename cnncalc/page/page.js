@@ -278,6 +278,20 @@
     if (hasBlocks && layers.layers.length > data.fold) layers.setAll(false);
   }
 
+  // A part that scrolls sideways says so, and fades where more of it is hidden at the right.
+
+  for (const frame of all(".scroll")) {
+    const cue = () => {
+      const hidden = frame.scrollWidth - frame.clientWidth;
+      frame.classList.toggle("scrolls", hidden > 1);
+      frame.classList.toggle("more", hidden - frame.scrollLeft > 1);
+    };
+    frame.addEventListener("scroll", cue, { passive: true });
+    const sizes = new ResizeObserver(cue);
+    sizes.observe(frame);
+    sizes.observe(frame.firstElementChild);
+  }
+
   // A graph that is wider than its frame starts scrolled to its middle.
 
   for (const frame of all("figure.graph .scroll")) frame.scrollLeft = (frame.scrollWidth - frame.clientWidth) / 2;
