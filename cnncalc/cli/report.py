@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, Group, format_of
+from cnncalc.cli.command import Command
 from cnncalc.cli.memory import MEMORY
-from cnncalc.cli.options import DESIGN, OUTPUT, UNITS, OutputOptions, load, require_single_stdin
+from cnncalc.cli.options import DESIGN, UNITS, file_option, load, require_single_stdin
 from cnncalc.errors import DesignError, ValueProblem, in_every
 from cnncalc.records import NamedTuple
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
     from cnncalc.checks.check import CheckOptions, FileResult
     from cnncalc.cli.console import Console
-    from cnncalc.cli.options import DesignOptions
+    from cnncalc.cli.options import DesignOptions, OutputOptions
     from cnncalc.language.settings import Settings
     from cnncalc.memory.curve import Curve
     from cnncalc.memory.report import MemoryReport, Options
@@ -77,8 +77,6 @@ def _targets(call: Call, console: Console) -> tuple[str, ...]:
 
     if call.output.file is None:
         console.refuse_terminal("a page", "page.html")
-    else:
-        format_of(call.output.file, ("html",))
     check_options(call.memory)
     if call.memory.checkpoint == "best":
         raise ValueProblem(
@@ -148,5 +146,5 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    (MEMORY, DESIGN, UNITS, Group("output", OutputOptions, (OUTPUT,))),
+    (MEMORY, DESIGN, UNITS, file_option("html")),
 )

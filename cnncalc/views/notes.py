@@ -8,16 +8,7 @@ from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import Notation
 from cnncalc.layers.linear import FullyConnected
 from cnncalc.units import bytes_per_element, format_bytes, plural, short_notes
-from cnncalc.views.layer_table import (
-    Row,
-    assumed_lines,
-    document,
-    heading,
-    paragraph,
-    rows_of,
-    test_time_lines,
-    with_exact,
-)
+from cnncalc.views.layer_table import Row, document, heading, paragraph, rows_of, test_time_lines, with_exact
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
@@ -57,14 +48,13 @@ def notes_document(
 
 
 def _closing(report: Report, rows: int, notation: Notation) -> tuple[Paragraph, ...]:
-    """Totals, assumptions, and the footnote where the notes print another total."""
+    """Totals, and the footnote where the notes print another total."""
     totals = report.totals
     is_printed = (rows, totals.activations, totals.weights) == PRINTED
     return (
-        Paragraph("", tuple(_total_lines(report, notation))),
+        Paragraph("", tuple(_total_lines(report, notation)), main=2),
         *paragraph("", test_time_lines(report, notation)),
-        *paragraph("", [f"assumed: {line}" for line in assumed_lines(report.assumed)]),
-        *paragraph("", _footnote(report, notation) if is_printed else []),
+        *[each._replace(main=1) for each in paragraph("", _footnote(report, notation) if is_printed else [])],
     )
 
 
