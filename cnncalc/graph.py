@@ -107,6 +107,12 @@ class Graph(NamedTuple):
     changed: Mapping[str, str] = NO_KEYS
 
     @property
+    def changes(self) -> str:
+        """What the call changes in the design, for headings: ``, changed: classes=10``; empty without changes."""
+        changes = ", ".join(f"{key}={value}" for key, value in self.changed.items())
+        return f", changed: {changes}" if changes else ""
+
+    @property
     def readers(self) -> list[list[int]]:
         """For each node the indices of those that read its output, in order."""
         readers: list[list[int]] = [[] for _ in self.nodes]

@@ -92,7 +92,7 @@ class OptionType(ParamType):
         try:
             return self.option.read(value)
         except ValueProblem as problem:
-            self.fail(problem.message, param, ctx)
+            raise InvalidValue(problem, ctx, param) from None
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         if self.option.metavar == "FILE":
@@ -107,7 +107,7 @@ def _gathered(option: Option) -> Callable[[click.Context, click.Parameter, Any],
         try:
             return option.gather(values) if values else None
         except ValueProblem as problem:
-            raise click.BadParameter(problem.message, ctx, param) from None
+            raise InvalidValue(problem, ctx, param) from None
 
     return gather
 
@@ -244,6 +244,14 @@ def program(ctx: click.Context) -> None:
 # Usage errors
 
 
+class InvalidValue(click.BadParameter):
+    """An option whose value cannot be read, with the hint of the problem."""
+
+    def __init__(self, problem: ValueProblem, ctx: click.Context | None, param: click.Parameter | None) -> None:
+        super().__init__(problem.message, ctx, param)
+        self.hint = problem.hint
+
+
 def usage_error(error: click.UsageError, words: Sequence[str]) -> ValueProblem:
     """The error for an invalid command line, with a hint."""
     called = next((word for word in words if word in COMMANDS), None)  # click does not set it if a value is missing
@@ -258,6 +266,7 @@ def usage_error(error: click.UsageError, words: Sequence[str]) -> ValueProblem:
         return ValueProblem(f"{path} needs {name}", code="usage", hint=hint)
     if isinstance(error, click.BadParameter):
         name = max(error.param.opts, key=len) if error.param and error.param.opts else "the argument"
+        hint = error.hint or hint if isinstance(error, InvalidValue) else hint
         return ValueProblem(f"{name}: {error.message}", code="usage", hint=hint)
     message = error.format_message()
     if "unexpected extra argument" in message:

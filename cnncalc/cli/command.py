@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ValueProblem, did_you_mean, no_effect
-from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, format_of_ending
+from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, MADE_FROM_SVG, format_of_ending
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import MAX_DIGITS
@@ -207,5 +207,11 @@ def format_of(file: str, formats: tuple[str, ...]) -> str | None:
     if ending in FOREIGN_ENDINGS or (found is not None and found.is_picture):
         usual = next((FORMATS[name].endings[0] for name in formats if FORMATS[name].endings), "txt")
         message = f"'.{ending}' is not a format of this command (formats: {', '.join(formats)})"
-        raise ValueProblem(message, code="usage", hint=f"--output {visible(file)[: -len(ending)]}{usual}")
+        target = f"{visible(file)[: -len(ending)]}{usual}"
+        hint = f"--output {target}"
+        if usual == "svg" and ending in MADE_FROM_SVG:
+            from shlex import quote
+
+            hint += f", then rsvg-convert -f {ending} -o {quote(visible(file))} {quote(target)}"
+        raise ValueProblem(message, code="usage", hint=hint)
     return None

@@ -128,7 +128,10 @@ def names_of(old: Report, new: Report, before: str, after: str | None, base: str
     if old.name != new.name:
         return old.name, new.name
     given = [target if len(target) <= MAX_NAME_LENGTH else "" for target in (before, after or "")]
-    return given[0] or f"{old.name} (before)", given[1] or f"{new.name} (after)"
+    first, second = (
+        target + report.graph.changes if target else "" for target, report in zip(given, (old, new), strict=True)
+    )
+    return first or f"{old.name} (before)", second or f"{new.name} (after)"
 
 
 def _memory(before: Report, after: Report, options: Options) -> tuple[Quantity, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cnncalc.cli.command import Command, Option, choice, whole_number
 from cnncalc.cli.memory import LIVE_MEMORY, report_options
 from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options, warn_of_depth
-from cnncalc.drawings import KINDS, OVER_TIME, WIDTH, draw
+from cnncalc.drawings import KINDS, OVER_TIME, THEMES, WIDTH, draw
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import FORMATS
 from cnncalc.records import NamedTuple
@@ -23,7 +23,9 @@ _KINDS = "\n".join([f"  {kind:10} {what}" for kind, what in KINDS.items()])
 
 HELP = f"""Draws TARGET: its cost by layer, its live memory over time, its volumes to scale, or its graph.
 
-The SVG goes to the file of --output, or to a pipe; a file that ends in .png is written as PNG.
+The SVG goes to the file of --output, or to a pipe; a file that ends in .png is written as PNG. With --theme auto an
+inline SVG has the colour scheme of its page, a file of its own that of the system; print and PNG are light. A PDF is
+made from the SVG: rsvg-convert -f pdf -o vgg16.pdf vgg16.svg
 
 \b
 Kinds:
@@ -48,6 +50,7 @@ class Call(NamedTuple):
     width: int | None = None
     depth: int | None = None
     units: str = "iec"
+    theme: str = "auto"
 
 
 def idle(call: Call) -> Iterator[tuple[str, str]]:
@@ -76,7 +79,7 @@ def run(call: Call, console: Console) -> None:
     if call.kind in OVER_TIME:
         memory = account_memory(report, call.memory, logs=True)
         console.warn(memory.warnings)
-    svg = draw(report, call.kind, memory=memory, width=call.width, depth=call.depth, units=call.units)
+    svg = draw(report, call.kind, memory=memory, width=call.width, depth=call.depth, units=call.units, theme=call.theme)
     if chosen == "png":
         from cnncalc.drawings.png import png_of
 
@@ -103,6 +106,7 @@ COMMAND = Command(
     (
         choice("--kind", tuple(KINDS), "What to draw (default: cost)."),
         Option("--width", "width", f"Width of the drawing in pixels (default: {WIDTH}).", "N", whole_number),
+        choice("--theme", THEMES, "Colours of the drawing (default: auto)."),
         DEPTH,
         LIVE_MEMORY,
         DESIGN,

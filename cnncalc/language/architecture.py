@@ -7,7 +7,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import DesignError, NotADesign, Problem, Problems, did_you_mean
+from cnncalc.errors import MAX_COUNTED, DesignError, NotADesign, Problem, Problems, did_you_mean
 from cnncalc.graph import Ignore
 from cnncalc.language.limits import DECIMAL_CHARACTERS, IGNORED, PATTERN_CHARACTERS
 from cnncalc.language.pattern import (
@@ -483,7 +483,7 @@ class _FileReader:
             raise DesignError([_misread(keys)])
         problems: list[Problem] = []
         arguments = list(layer.arguments)
-        for name, value in keys.entries:
+        for name, value in keys.entries[: 2 * MAX_COUNTED]:  # no kind has nearly as many keys
             try:
                 arguments.append(Argument(name.value, self._keyed(name.value, value), _together(name, value)))
             except DesignError as error:

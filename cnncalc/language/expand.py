@@ -141,8 +141,8 @@ class Expander:
         graph = graph._replace(warnings=(*graph.warnings, *problems))
         if not changed:
             return graph
-        name = f"{design.name}, changed: {', '.join(f'{key}={value}' for key, value in changed.items())}"
-        return graph._replace(name=name, title=None, source=None, forms={}, changed=changed)
+        graph = graph._replace(title=None, source=None, forms={}, changed=changed)
+        return graph._replace(name=graph.name + graph.changes)
 
     def _overruled(self) -> list[Problem]:
         """A warning for each ``trainable`` of a layer that shares the parameters of another one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import MAX_PROBLEMS, DesignError, Problem, did_you_mean
+from cnncalc.errors import MAX_CANDIDATES, MAX_PROBLEMS, DesignError, Problem, did_you_mean
 from cnncalc.language.limits import NAME_CHARACTERS
 from cnncalc.language.values import fixed_value_of
 from cnncalc.layers.keys import is_whole, shown
@@ -253,11 +253,11 @@ class Names:
         known: dict[str, None] = {}
         scope: Scope | None = reference.scope
         while scope is not None:
-            known |= dict.fromkeys(
-                name[len(scope.prefix) :]
-                for name, port in self.meanings.items()
-                if name.startswith(scope.prefix) and "?" not in name and port not in own
-            )
+            for name, port in self.meanings.items():
+                if name.startswith(scope.prefix) and "?" not in name and port not in own:
+                    known[name[len(scope.prefix) :]] = None
+                    if len(known) == MAX_CANDIDATES:
+                        return did_you_mean(reference.name, known)
             scope = scope.outer
         return did_you_mean(reference.name, known)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import Problem, did_you_mean
-from cnncalc.language.expression import VOLUME_NAMES, Code
+from cnncalc.language.expression import FUNCTIONS, VOLUME_NAMES, Code
 from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax, ListOperand, Name
 from cnncalc.layers.keys import Boolean
@@ -115,6 +115,8 @@ class Validator:
         what = "variable without a value" if len(names) == 1 else "variables without a value"
         settings = [f"--set {name}={'yes' if name in self.yes_or_no else 2}" for name in names[:8]]
         hint = None if near else f"give each a value: {' '.join(settings)}"
+        if names[0] in FUNCTIONS:
+            hint = f"{names[0]} is a function: {names[0]}(..)"
         message = f"{what}: {', '.join(names)}{near}"
         self.problems.append(Problem("unset-variable", message, self.unset[names[0]], hint))
 

@@ -303,6 +303,11 @@ class Layer:
         return self.is_view or self.is_identity_at_test_time
 
     @property
+    def family(self) -> str:
+        """The family of the kind: the file that defines it, such as ``convolution``."""
+        return type(self).__module__.rpartition(".")[2]
+
+    @property
     def sliding_kernel(self) -> tuple[int, int] | None:
         """Height and width of the kernel that drawings show as a window on the input; None: no window is drawn."""
         return None

@@ -227,7 +227,7 @@ class TapeBuilder:
             if row.output.is_point and not is_dense:
                 logits = self.view(logits)
             likelihood = self.operation([logits], name="loss", keeps_output=True)
-            if self.autocast:
+            if self.autocast and self.items[likelihood] != 4:
                 likelihood = self.operation([likelihood], item=4, name="loss")
             each = self.operation(
                 [likelihood, targets[row.output[:2]]],

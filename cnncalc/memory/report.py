@@ -205,6 +205,7 @@ class Simulation:
         self.profile: Profile = profile_named("ideal" if options.profile == "notes" else options.profile)
         self._tapes: dict[bool, Tape] = {}
         self._sizes: dict[tuple[int, bool], Sizes] = {}
+        self._best: dict[int, tuple[Segment, ...]] = {}
 
     def tape(self, *, training: bool) -> Tape:
         """The tape of the net, for every batch."""
@@ -242,7 +243,9 @@ class Simulation:
     def segments(self, batch: int) -> tuple[Segment, ...]:
         """The checkpointed segments; those of ``best`` are searched for."""
         if self.options.checkpoint == "best":
-            return best_segments(self, batch)
+            if batch not in self._best:
+                self._best[batch] = best_segments(self, batch)
+            return self._best[batch]
         return segments_of(self.report, self.options.checkpoint)
 
     def loop_options(self, segments: Sequence[Segment]) -> LoopOptions:
