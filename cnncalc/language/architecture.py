@@ -512,11 +512,7 @@ class _FileReader:
             for part in nodes:
                 if not isinstance(part, Scalar) or part.is_null:
                     raise DesignError([Problem("wrong-type", f"{key}: expected the name of a layer", part.span)])
-                text = part.text
-                if text.value.startswith("@"):
-                    labels.append(PatternParser(text).label())
-                else:
-                    labels.append(parse_label(text))
+                labels.append(parse_label(part.text))
             return References(tuple(labels), node.span)
         if key == "name":
             if not isinstance(node, Scalar) or node.is_null:
