@@ -1190,11 +1190,11 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4 —> RELU",
         "INPUT 8x8x4 -> CONV3-4 -> RELU",
         """
-<text>:1:24: error[pattern-syntax]: a dash not allowed in a pattern: '—'
+<text>:1:24: error[pattern-syntax]: an arrow is written '->', found '—>'
   |
 1 | INPUT 8x8x4 -> CONV3-4 —> RELU
-  |                        ^
-  = hint: write '->' or '-'
+  |                        ^^
+  = hint: write '->'
 """,
     ),
     (
