@@ -93,6 +93,8 @@ def test_a_broken_design_is_an_error_and_not_left_out(
 
 FOREIGN = {
     "hydra.yaml": "_target_: torch.nn.Sequential\nlayers:\n- {_target_: torch.nn.ReLU}\n",
+    "words.yaml": "_target_: models.build\nlayers: [conv, relu]\n",
+    "root.yaml": "defaults:\n- _self_\nlayers: [64, 64]\n",
     "sizes.yaml": "hidden: [64, 32]\nlayers: [64, 128, 256]\n",
     "count.yaml": "layers: 12\n",
     "missing.yaml": "layers: ???\nlr: 0.1\n",
@@ -119,7 +121,8 @@ def test_what_is_no_design_is_named_with_the_reason_and_fails_where_it_is_strict
     assert sorted(one["file"] for one in result["left_out"]) == sorted(f"nets/{name}" for name in FOREIGN)
     assert all(one["why"] and not one["on_purpose"] for one in result["left_out"])
     why = {one["file"]: one["why"] for one in result["left_out"]}
-    assert why["nets/hydra.yaml"] == "its 'layers' holds no layer, and it has the key '_target_'"
+    assert why["nets/hydra.yaml"] == "it has the key '_target_' of a Hydra configuration"
+    assert why["nets/sizes.yaml"] == "its 'layers' holds no layer, and it has the key 'hidden'"
     assert checked(capsys, "nets", "--max", "macs=1K", "--strict")[0] == 1
     assert run(["check", "nets"]) == 0
     assert "nets/nested.yaml: left out: it has no key 'layers', but 'model'\n" in capsys.readouterr().out
