@@ -25,7 +25,7 @@ CALLS = [
     ["kinds"],
     ["explain", NET, "conv1"],
     ["verify", NET],
-    ["verify", NET, "--memory"],
+    ["verify", NET, "--train"],
     ["show", NET, "--as", "layers"],
 ]
 
