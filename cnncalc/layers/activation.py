@@ -391,14 +391,21 @@ class PRelu(Activation):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         (x,) = inputs
         parameters = builder.own_parameters
-        operands = [x]
+        operands, summed = [x], builder.learned_bytes(parameters[0])
         if builder.autocast:
             slope = builder.cast(parameters[0])
-            operands, parameters = [builder.converted(x, builder.item), slope], ()
-        # backward makes the gradient of the slopes in full size, then sums it
-        scratch = builder.bytes_of(operands[0])
-        keeps = tuple(range(len(operands)))
-        return builder.operation(operands, keeps=keeps, parameters=parameters, backward_scratch=(scratch,))
+            operands, parameters, summed = [builder.converted(x, builder.item), slope], (), builder.bytes_of(slope)
+        # backward makes the gradients of input and slopes, needed or not, in full size, then sums that of the slopes
+        scratch = (builder.bytes_of(operands[0]),)
+        if not builder.learns(x):  # freed before that
+            scratch += (*scratch, summed.times(-1))
+        return builder.operation(
+            operands,
+            layout=builder.by_channel(operands[0]),
+            keeps=tuple(range(len(operands))),
+            parameters=parameters,
+            backward_scratch=scratch,
+        )
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         (needed,) = saved.needs_gradient
@@ -424,6 +431,7 @@ class Softmax(Layer):
     Source: CS231n, "Softmax classifier".
     """
 
+    memory_order: ClassVar[str] = "contiguous"
     kind: ClassVar[str] = "softmax"
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV1-10 -> SOFTMAX -> GAP"
     gives_probabilities: ClassVar[bool] = True
@@ -441,7 +449,8 @@ class Softmax(Layer):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         x = builder.converted(inputs[0], 4) if builder.autocast == "bfloat16" else inputs[0]
-        return builder.operation([x], item=4 if builder.autocast else None, keeps_output=True)
+        layout = builder.made([x], builder.output)
+        return builder.operation([x], item=4 if builder.autocast else None, layout=layout, keeps_output=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # y * (gradient - sum of gradient*y over the depth)

@@ -173,6 +173,7 @@ class Concat(Merge):
     Source: Szegedy et al. 2014, Figure 2.
     """
 
+    memory_order: ClassVar[str] = "suggested"
     kind: ClassVar[str] = "concat"
     other_names: ClassVar[tuple[str, ...]] = ("cat", "concatenate")
     example: ClassVar[str] = "INPUT 28x28x16 -> [CONV1-64 | CONV3-32] -> CONCAT"

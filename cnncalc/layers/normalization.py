@@ -173,6 +173,7 @@ class BatchNorm(Affine):
     Source: Ioffe and Szegedy 2015.
     """
 
+    memory_order: ClassVar[str] = "suggested"
     kind: ClassVar[str] = "bn"
     other_names: ClassVar[tuple[str, ...]] = ("batchnorm", "batchnormalization")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> BN"
@@ -309,6 +310,7 @@ class LayerNorm(ImageNorm):
     Source: Ba et al. 2016.
     """
 
+    memory_order: ClassVar[str] = "contiguous"
     kind: ClassVar[str] = "ln"
     other_names: ClassVar[tuple[str, ...]] = ("layernorm",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LN(axes=depth)"
@@ -324,6 +326,13 @@ class LayerNorm(ImageNorm):
 
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return WHOLE_PLANE if self.axes == "volume" else (POINT, POINT)
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if self.axes == "volume" or builder.is_flat(inputs[0]):
+            return builder.single(inputs)
+        # computed on batch x height x width x depth, of which the output is a view
+        result = builder.single(inputs, order="channels last")
+        return builder.viewed(result, builder.layout_of(result))
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         if self.axes == "depth":
@@ -372,6 +381,10 @@ class GroupNorm(ImageNorm):
     def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
         return WHOLE_PLANE
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        order = "suggested" if builder.is_cpu else "contiguous"
+        return builder.single([builder.gathered(builder.entering(inputs[0]), order)], order=order)
+
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         maps = planes(x)
         batch, depth, height, width = maps.shape
@@ -394,6 +407,7 @@ class InstanceNorm(ImageNorm):
     Source: Ulyanov et al. 2016.
     """
 
+    memory_order: ClassVar[str] = "contiguous"
     kind: ClassVar[str] = "in"
     other_names: ClassVar[tuple[str, ...]] = ("instancenorm",)
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> IN"
@@ -415,15 +429,19 @@ class InstanceNorm(ImageNorm):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # batch normalization of batch x depth maps, with scale and shift repeated for each image
-        if not builder.own_parameters:
-            return builder.single(inputs)
+        x = builder.gathered(inputs[0], "contiguous")
+        result = builder.single([x]) if not builder.own_parameters else self._lower_affine(builder, x)
+        return builder.viewed(result, builder.layout_of(result))
+
+    def _lower_affine(self, builder: TorchBuilder, x: int) -> int:
+        """Records the normalization with scale and shift repeated for each image."""
         each = Size(0, builder.output.depth)
         repeated = [
             builder.operation((), each, item=builder.parameter_item, gradients=(), parameters=(parameter,))
             for parameter in builder.own_parameters
         ]
         extras = self.keeping(builder.volumes, builder.output).extras
-        return builder.operation([*inputs, *repeated], keeps=(0, 1) if self.scale else (0,), extras=extras)
+        return builder.operation([x, *repeated], keeps=(0, 1) if self.scale else (0,), extras=extras)
 
 
 class LocalResponseNorm(Layer):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.layers.memory import MASK, Extra, Size
 from cnncalc.memory.frames import block_frames, variable_frames
+from cnncalc.memory.layout import contiguous
 from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Frame, Operation, ParameterTensor, Tape, Tensor
 from cnncalc.units import bytes_per_element
 
@@ -13,19 +14,30 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.memory.layout import Layout
     from cnncalc.memory.profiles import Profile
 
 ONE = Size(1)
+MANY = 2
+"""Stands for every number of images above one in the layouts of tensors."""
 
 
 class TapeBuilder:
     """Builds the tape of one net in a data type and a profile, for training or for inference."""
 
     def __init__(
-        self, report: Report, profile: Profile, *, dtype: str, training: bool, autocast: str | None = None
+        self,
+        report: Report,
+        profile: Profile,
+        *,
+        dtype: str,
+        training: bool,
+        autocast: str | None = None,
+        images: int = MANY,
     ) -> None:
         self.report = report
         self.profile = profile
+        self.images = images
         self.dtype = autocast or dtype
         self.training = training
         self.autocast = autocast
@@ -35,6 +47,7 @@ class TapeBuilder:
         self.values: list[Tensor] = []
         self.elements: list[Size] = []  # of each value
         self.items: list[int] = []  # bytes of one of them
+        self.layouts: list[Layout | None] = []  # of each value, where it matters
         self.operations: list[Operation] = []
         self.parameters: list[ParameterTensor] = []
         self.buffers: list[int] = []
@@ -60,7 +73,9 @@ class TapeBuilder:
         for row in self.rows:
             is_output = row.index not in read
             if not row.sources:
-                self.place[row.index] = self._value(Size(0, row.output.elements), self.parameter_item, row.index)
+                layout = contiguous((self.images, row.output.depth, *row.output[:2]))
+                elements = Size(0, row.output.elements)
+                self.place[row.index] = self._value(elements, self.parameter_item, row.index, layout=layout)
                 sources.append(self.place[row.index])
             elif is_output and self.training and row.layer.gives_probabilities:
                 self.place[row.index] = self.place[row.sources[0]]
@@ -145,11 +160,14 @@ class TapeBuilder:
         """The size of a value in bytes."""
         return self.values[value].size
 
-    def _value(self, elements: Size, item: int, layer: int, *, learns: bool = False) -> int:
+    def _value(
+        self, elements: Size, item: int, layer: int, *, learns: bool = False, layout: Layout | None = None
+    ) -> int:
         fixed, per_image = elements
         self.values.append(Tensor(Size(fixed * item, per_image * item), layer, learns))
         self.elements.append(elements)
         self.items.append(item)
+        self.layouts.append(layout)
         return len(self.values) - 1
 
     def operation(
@@ -158,6 +176,7 @@ class TapeBuilder:
         elements: Size | None = None,
         *,
         item: int | None = None,
+        layout: Layout | None = None,
         name: str | None = None,
         is_alias: bool = False,
         keeps: tuple[int, ...] = (),
@@ -166,6 +185,7 @@ class TapeBuilder:
         extras: tuple[Extra, ...] = (),
         gradients: tuple[str, ...] | None = None,
         parameters: tuple[int, ...] = (),
+        copied: tuple[int, ...] = (),
         backward_scratch: tuple[Size, ...] = (),
     ) -> int:
         """One operation; its output has the size and type of the first input unless given."""
@@ -176,7 +196,9 @@ class TapeBuilder:
             any(self.values[value].learns for value in inputs)
             or any(self.parameters[parameter].is_trainable for parameter in parameters)
         )
-        output = self._value(elements, input_item if item is None else item, self.row.index, learns=learns)
+        output = self._value(
+            elements, input_item if item is None else item, self.row.index, learns=learns, layout=layout
+        )
         self.operations.append(
             Operation(
                 name or self.row.name,
@@ -191,6 +213,7 @@ class TapeBuilder:
                 (NEW,) * len(inputs) if gradients is None else gradients,
                 parameters,
                 backward_scratch,
+                copied,
             )
         )
         return output

@@ -104,7 +104,7 @@ def step_of(
     style = _checked_style(optimizer, profile, style or profile.style)
     total = sum(sizes)
     state = optimizer.state * total
-    if optimizer.counters and (style == "fused" or profile.name == "torch-cpu") and not profile.is_numpy:
+    if optimizer.counters and (style == "fused" or profile.is_cpu) and not profile.is_numpy:
         counter = round_up(4, profile.rounding)
         state += optimizer.counters * counter * len(sizes)
     before = state if optimizer.state_at_start else 0
@@ -114,7 +114,7 @@ def step_of(
     if style == "foreach":
         steady = (optimizer.foreach + optimizer.decay_foreach * weight_decay) * total
         return OptimizerStep(state, before, made + steady, steady)
-    wraps = profile.name == "torch-cpu"
+    wraps = profile.is_cpu
     first, steady = _loop_peaks(optimizer, sizes, made, decay=optimizer.decay_loop * weight_decay, wraps=wraps)
     return OptimizerStep(state, before, max(first, made), steady)
 

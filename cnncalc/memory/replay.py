@@ -131,6 +131,10 @@ class Machine:
         self.gradient_holders: list[int] = []
         self.gradient_whole: list[bool] = []  # whether all of the storage belongs to its holder
         self.has_gradient: set[int] = set()  # parameters
+        self.parameter_uses: dict[int, int] = {}  # of each parameter, by operations still to run backward
+        for operation in tape.operations:
+            for place in operation.parameters:
+                self.parameter_uses[place] = self.parameter_uses.get(place, 0) + 1
 
     # accounting
 
@@ -340,8 +344,10 @@ class Machine:
     def _run_back(self, number: int, operation: Operation, incoming: int) -> None:
         """Backward of one operation: makes its gradients, then frees the incoming one and what was kept."""
         outgoing = self._input_gradients(operation, incoming)
-        temporary = self._parameter_gradients(operation)
-        self._note(temporary + self.given.backward_scratch[number], operation, "backward")
+        learned = [place for place in operation.parameters if self.tape.parameters[place].is_trainable]
+        for parameter in learned:
+            self._change_parameter_gradient(self.given.parameters[parameter])
+        self._note(self.given.backward_scratch[number], operation, "backward")
         self._release_gradient(incoming)
         self._free_saved(number)
         for value, gradient, is_whole in outgoing:
@@ -352,9 +358,11 @@ class Machine:
                 continue
             if not (self.adds_in_place and self.gradient_holders[before] == 1 and self.gradient_whole[before]):
                 self.pending[value] = self._new_gradient(self.given.values[value])
-                self._note(temporary, operation, "backward")
+                self._note(0, operation, "backward")
                 self._release_gradient(before)
             self._release_gradient(gradient)
+        for parameter in learned:
+            self._accumulate(parameter, operation)
 
     def _new_gradient(self, size: int) -> int:
         """A new storage for the gradient of a value, with one holder."""
@@ -386,19 +394,31 @@ class Machine:
         """Whether a view has all elements of its tensor."""
         return self.given.values[part] == self.given.values[whole]
 
-    def _parameter_gradients(self, operation: Operation) -> int:
-        """Makes the gradients of parameters; returns the bytes of those that are added to existing ones and freed."""
-        temporary = 0
-        for parameter in operation.parameters:
-            if not self.tape.parameters[parameter].is_trainable:
-                continue
-            size = self.given.parameters[parameter]
-            if self.gradients_stay or parameter in self.has_gradient:
-                temporary += size
-            else:
-                self._change_gradients(size)
-                self.has_gradient.add(parameter)
-        return temporary
+    def _accumulate(self, parameter: int, operation: Operation) -> None:
+        """Adds a gradient that an operation has made to those of other operations with the same parameter.
+
+        The sum becomes the gradient of the parameter after the last of them. It is copied if it lies in another order,
+        or added to that of the last step if this is still there.
+        """
+        size = self.given.parameters[parameter]
+        if parameter in self.has_gradient:
+            if not self.adds_in_place:
+                self._note(size, operation, "backward")
+            self._change_parameter_gradient(-size)
+        self.has_gradient.add(parameter)
+        self.parameter_uses[parameter] -= 1
+        if self.parameter_uses[parameter]:
+            return
+        if self.gradients_stay:
+            self._change_transient(-size)
+        elif parameter in operation.copied:
+            self._note(size, operation, "backward")
+
+    def _change_parameter_gradient(self, change: int) -> None:
+        if self.gradients_stay:
+            self._change_transient(change)
+        else:
+            self._change_gradients(change)
 
     def _free_saved(self, number: int) -> None:
         """Frees what an operation kept for backward; the first one of a segment also frees its inputs."""

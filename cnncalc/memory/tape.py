@@ -35,8 +35,9 @@ class Operation(NamedTuple):
     input (a view, or computed in place). ``keeps`` are the inputs (by position) that backward needs; with
     ``clones_input`` a copy of the first is kept instead. ``extras`` are the bytes of tensors made in addition to the
     output and kept for backward. ``gradients`` has one of NEW, SAME, VIEW and NONE per input. ``parameters`` are places
-    in the tape's parameters whose gradients backward makes. ``backward_scratch`` are temporaries of backward; negative
-    ones are results that are made after the temporaries are freed.
+    in the tape's parameters whose gradients backward makes; those of ``copied`` come in another order of memory than the
+    parameter has and are copied into it. ``backward_scratch`` are temporaries of backward; negative ones are results
+    that are made after the temporaries are freed.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Operation(NamedTuple):
     gradients: tuple[str, ...] = (NEW,)
     parameters: tuple[int, ...] = ()
     backward_scratch: tuple[Size, ...] = ()
+    copied: tuple[int, ...] = ()
 
     @property
     def needs_saved(self) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.layers.memory import STATISTIC, Extra, Size
 from cnncalc.memory.builder import ONE, TapeBuilder
-from cnncalc.memory.tape import NEW, SAME, Frame
+from cnncalc.memory.layout import Layout, channels_last, contiguous, elementwise, suggested, viewed
+from cnncalc.memory.tape import NEW, SAME, VIEW, Frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +23,7 @@ class TorchLowering(TapeBuilder):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.casts: dict[int, int] = {}  # half copies of learned parameters, which live until autocast ends
+        self.bases: dict[int, int] = {}  # of each value that autograd has as a view: the tensor it is a view of
 
     def _register(self, row: LayerReport) -> tuple[int, ...]:
         places = super()._register(row)
@@ -42,25 +45,187 @@ class TorchLowering(TapeBuilder):
         casts = tuple(self.casts.values())
         return (*frames, Frame(0, self.last, casts)) if casts else frames
 
+    # layouts and views
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether the kernels are those of a CPU."""
+        return self.profile.is_cpu
+
+    def layout_of(self, value: int) -> Layout:
+        """How the elements of a value of the net lie in memory."""
+        layout = self.layouts[value]
+        assert layout is not None
+        return layout
+
+    def map_layout(self, value: int) -> Layout:
+        """The same as a map: batch x depth gets a height and a width of 1."""
+        layout = self.layout_of(value)
+        return layout if len(layout.sizes) > 2 else layout._replace(
+            sizes=(*layout.sizes, 1, 1), strides=(*layout.strides, 1, 1)
+        )
+
+    def is_flat(self, value: int) -> bool:
+        """Whether PyTorch has a value as batch x depth."""
+        return len(self.layout_of(value).sizes) == 2
+
+    def sizes_of(self, volume: Volume, inputs: Sequence[int]) -> tuple[int, ...]:
+        """The sides of the output of the current layer."""
+        flat = self.row.layer.is_flat
+        if flat or (flat is None and all(self.is_flat(value) for value in inputs)):
+            return (self.images, volume.elements)
+        return (self.images, volume.depth, volume.height, volume.width)
+
+    def made(self, inputs: Sequence[int], volume: Volume, order: str | None = None) -> Layout:
+        """The layout of the output of the current layer, in the order that it declares in ``memory_order``."""
+        order = order or self.row.layer.memory_order
+        sizes = self.sizes_of(volume, inputs)
+        if order == "contiguous" or len(sizes) == 2:
+            return contiguous(sizes)
+        if order == "channels last":
+            return channels_last(sizes)
+        layouts = [self.map_layout(value) for value in inputs]
+        if order == "input":
+            return elementwise(layouts)
+        return suggested(layouts[0], sizes) if all(x.suggests_channels_last for x in layouts) else contiguous(sizes)
+
+    def operation(
+        self, inputs: Sequence[int], elements: Size | None = None, *, layout: Layout | None = None, **options: Any
+    ) -> int:
+        """One operation; where it overwrites a view, autograd sees a change of what that is a view of.
+
+        The gradient is then copied into a tensor like the whole, and the part of the view copied again for the
+        function that overwrites it; its result is written back.
+        """
+        if layout is None and inputs and (elements is None or elements == self.elements[inputs[0]]):
+            known = [found for value in inputs if (found := self.layouts[value]) is not None]
+            layout = elementwise(known) if known and len({len(x.sizes) for x in known}) == 1 else self.layouts[inputs[0]]
+        if not options.get("is_alias") or options.get("gradients") == (VIEW,):
+            return super().operation(inputs, elements, layout=layout, **options)
+        first = inputs[0]
+        layout = self.layouts[first]
+        base = self.bases.get(first)
+        if base is None or not self.training or not any(self.learns(value) for value in inputs):
+            result = super().operation(inputs, elements, layout=layout, **options)
+            if base is not None:
+                self.bases[result] = base
+            return result
+        part, (left, *others) = self.bytes_of(first), options.pop("gradients")
+        is_shared = SAME in [how for how, value in zip(others, inputs[1:], strict=True) if self.learns(value)]
+        scratch = [*options.pop("backward_scratch", ())]
+        if not is_shared:
+            scratch.append(part)
+        if left != SAME:
+            scratch.append(part)
+        if options.pop("clones_input", False):
+            options["extras"] = (*options.get("extras", ()), Extra("input", self.elements[first]))
+            options["keeps"] = ()
+        options |= {"gradients": (NEW,) * len(inputs), "backward_scratch": tuple(scratch)}
+        whole = super().operation(
+            [base, *inputs[1:]], self.elements[base], layout=self.layouts[base], **options
+        )
+        return self.part(whole, first, gradient=NEW)
+
+    def part(self, whole: int, like: int, *, gradient: str = VIEW) -> int:
+        """A view of ``whole`` with the elements of ``like``."""
+        result = super().operation(
+            [whole], self.elements[like], layout=self.layouts[like], is_alias=True, gradients=(gradient,)
+        )
+        self.bases[result] = whole
+        return result
+
+    def viewed(self, value: int, layout: Layout, *, gradient: str = VIEW) -> int:
+        """A view of a value, or of what that is a view of."""
+        elements = Size(0, _elements(layout))
+        result = super().operation([value], elements, layout=layout, is_alias=True, gradients=(gradient,))
+        self.bases[result] = self.bases.get(value, value)
+        return result
+
+    def same(self, value: int) -> int:
+        """The tensor itself, not a view of it."""
+        result = super().operation([value], layout=self.layouts[value], is_alias=True, gradients=(VIEW,))
+        if value in self.bases:
+            self.bases[result] = self.bases[value]
+        return result
+
+    def sliced(self, value: int, depth: int) -> int:
+        """A view of some of the channels, whose gradient is a new tensor with zeros for the others."""
+        sizes, strides = self.layout_of(value)
+        layout = Layout((sizes[0], depth, *sizes[2:]), strides)
+        return self.viewed(value, layout, gradient=VIEW if depth == sizes[1] else NEW)
+
+    def flat(self, value: int) -> int:
+        """A value as batch x depth."""
+        return self.same(value) if self.is_flat(value) else self.reshaped(value, (_elements(self.layout_of(value)),))
+
+    def pointed(self, value: int) -> int:
+        """Means of maps, viewed as channels-last; the gradient of such a view is a new tensor."""
+        layout = self.layout_of(value)
+        depth = layout.sizes[1]
+        return self.viewed(value, layout._replace(strides=(depth, 1, depth, depth)), gradient=NEW)
+
+    def by_channel(self, value: int) -> Layout:
+        """The layout of an element-wise operation on a value and a parameter with one element a channel."""
+        x = self.layout_of(value)
+        return elementwise([x, contiguous((1, x.sizes[1], *[1] * (len(x.sizes) - 2)))])
+
+    def learned_bytes(self, parameter: int) -> Size:
+        """The bytes of the gradient of a parameter; none if it is frozen."""
+        owner = self.parameters[parameter]
+        return Size(owner.size if owner.is_trainable else 0)
+
+    def suggests_channels_last(self, value: int) -> bool:
+        """Whether kernels take a value for channels-last."""
+        return self.layout_of(value).suggests_channels_last
+
+    def reshaped(self, value: int, sizes: Sequence[int]) -> int:
+        """The same elements with these sides after the batch: a view where the layout allows it, else a copy."""
+        x = self.layout_of(value)
+        sizes = (self.images, *sizes)
+        layout = viewed(x, sizes)
+        if layout is not None:
+            return self.viewed(value, layout)
+        return self.operation([value], layout=contiguous(sizes), gradients=(SAME,))
+
+    def gathered(self, value: int, order: str) -> int:
+        """The value itself if it is dense in that order (``suggested``, ``contiguous``), else a copy that is."""
+        x = self.layout_of(value)
+        wanted = suggested(x, x.sizes) if order == "suggested" else contiguous(x.sizes)
+        if x.is_channels_last if order == "suggested" and x.suggests_channels_last else x.is_contiguous:
+            return value
+        return self.operation([value], layout=wanted, gradients=(SAME,))
+
     # what layers call
 
-    def single(self, inputs: Sequence[int], *, output: Volume | None = None, keeps_weight: bool = True) -> int:
+    def single(
+        self,
+        inputs: Sequence[int],
+        *,
+        output: Volume | None = None,
+        keeps_weight: bool = True,
+        order: str | None = None,
+    ) -> int:
         """The current layer as one operation, by what it declares in ``keeping_in_torch`` and ``autocast``."""
         row, layer, parameters = self.row, self.row.layer, self.own_parameters
         keeping = layer.keeping_in_torch(row.input_volumes, row.output, in_place=self.in_place)
         keeps = tuple(range(len(inputs))) if keeping.inputs else ()
+        volumes = len(inputs)
+        copied = self._copied(inputs)
         if self.autocast and layer.autocast == "half":
             keeps = (0, 1) if keeps_weight else (0,)
             # the last argument is cast first: bias, weight, input
-            casts = [self.cast(parameter) for parameter in reversed(parameters)][::-1]
-            inputs = [self.converted(inputs[0], self.item), *casts]
-            parameters = ()
-        elif self.autocast and layer.autocast == "full":
-            inputs = [self.converted(value, 4) for value in inputs]
+            casts = [self.cast(parameter, copied) for parameter in reversed(parameters)][::-1]
+            inputs = [self.entering(inputs[0]), *casts]
+            parameters = copied = ()
+        else:
+            inputs = [self.entering(value) for value in inputs]
         composed = keeping.composed_volumes if self.profile.composes else 0
+        volume = output or row.output
+        layout = self.made(inputs[:volumes], volume, order)
         return self.operation(
             inputs,
-            Size(0, (output or row.output).elements),
+            Size(0, volume.elements),
+            layout=layout,
             is_alias=self.in_place,
             keeps=keeps,
             keeps_output=keeping.output,
@@ -68,8 +233,18 @@ class TorchLowering(TapeBuilder):
             extras=self._made(keeping.extras),
             gradients=keeping.gradients + (NEW,) * (len(inputs) - len(keeping.gradients)),
             parameters=parameters,
+            copied=copied,
             backward_scratch=(self.bytes_of(inputs[0]),) * composed,
         )
+
+    def _copied(self, inputs: Sequence[int]) -> tuple[int, ...]:
+        """The parameters of the current layer whose gradients come channels-last, unlike themselves."""
+        arrays = [array for array in self.row.arrays if array.role != "buffer"]
+        copies = self.row.layer.copies_weight_gradient
+        if not (len(inputs) == 1 and self.map_layout(inputs[0]).suggests_channels_last):
+            return ()
+        pairs = zip(self.own_parameters, arrays, strict=True)
+        return tuple([place for place, array in pairs if array.role == "weight" and copies(array.shape)])
 
     def _made(self, extras: tuple[Extra, ...]) -> tuple[Extra, ...]:
         """The extras that PyTorch makes: at test time only some."""
@@ -80,18 +255,14 @@ class TorchLowering(TapeBuilder):
     def _is_native(self) -> bool:
         """Whether PyTorch uses its native batch normalization instead of cuDNN's."""
         roles = {array.role for array in self.row.arrays}
-        return self.dtype == "bfloat16" or not {"weight", "bias"} <= roles or self._is_flat(self.row.sources[0])
+        is_flat = self.is_flat(self.place[self.row.sources[0]])
+        return self.dtype == "bfloat16" or not {"weight", "bias"} <= roles or is_flat
 
-    def _is_flat(self, index: int) -> bool:
-        """Whether PyTorch has a row's output as batch x depth."""
-        row = self.report.layers[index]
-        while not row.layer.is_flat:
-            if row.layer.is_flat is False or not row.output.is_point:
-                return False
-            if row.layer.is_merge:
-                return all(self._is_flat(source) for source in row.sources)
-            row = self.report.layers[row.sources[0]]
-        return True
+    def entering(self, value: int) -> int:
+        """An input of the current layer in the type in which autocast runs it."""
+        widths = {"half": self.item, "full": 4}
+        kind = self.row.layer.autocast
+        return value if kind is None else self.converted(value, widths[kind])
 
     def converted(self, value: int, item: int) -> int:
         """The value itself or, under autocast, a copy in the type of that width."""
@@ -99,20 +270,23 @@ class TorchLowering(TapeBuilder):
             return value
         return self.operation([value], item=item)
 
-    def cast(self, parameter: int) -> int:
+    def cast(self, parameter: int, copied: tuple[int, ...] = ()) -> int:
         """A half copy of a parameter, shared by its layers; its backward makes the gradient in float32."""
         cast = self.casts.get(parameter)
         if cast is None:
             owner = self.parameters[parameter]
-            cast = self.operation((), Size(owner.elements), gradients=(), parameters=(parameter,))
+            copied = tuple([place for place in copied if place == parameter])
+            cast = self.operation((), Size(owner.elements), gradients=(), parameters=(parameter,), copied=copied)
             if owner.is_trainable:
                 self.casts[parameter] = cast
         return cast
 
-    def resized(self, value: int, volume: Sequence[int]) -> int:
-        """A copy padded or cropped to height x width x depth."""
-        height, width, depth = volume
-        return self.operation([value], Size(0, height * width * depth))
+    def resized(self, value: int, volume: Volume, *, crops: bool = False) -> int:
+        """A copy padded or cropped to height x width x depth; ``crops``: on no side padded."""
+        x = self.map_layout(value)
+        sizes = (self.images, volume.depth, volume.height, volume.width)
+        layout = elementwise([x._replace(sizes=sizes)]) if crops else suggested(x, sizes)
+        return self.operation([value], Size(0, volume.elements), layout=layout)
 
     def power(self, value: int) -> int:
         """Value ** p, which autocast does in float32; backward is grad * (p * x**(p - 1))."""
@@ -132,7 +306,9 @@ class TorchLowering(TapeBuilder):
         if self.items[value] != item and self.learns(value):  # its gradient in float32
             scratch += (whole, Size(-self.parameters[factor].size)) if is_learned else (whole,)
         keeps = (0,) if is_learned else ()
-        result = self.operation([value], item=item, keeps=keeps, parameters=(factor,), backward_scratch=scratch)
+        result = self.operation(
+            [value], item=item, layout=self.by_channel(value), keeps=keeps, parameters=(factor,), backward_scratch=scratch
+        )
         if shift:
             result = self.operation([result], gradients=(SAME,), parameters=tuple(shift))
         return result
@@ -141,7 +317,8 @@ class TorchLowering(TapeBuilder):
         """The sum of two values, spread over each other where sizes differ."""
         elements, item = Size(0, volume.elements), max(self.items[left], self.items[right])
         gradients = tuple([SAME if self._is_whole(value, elements, item) else NEW for value in (left, right)])
-        return self.operation([left, right], elements, item=item, is_alias=in_place, gradients=gradients)
+        layout = self.made([left, right], volume, "input")
+        return self.operation([left, right], elements, item=item, layout=layout, is_alias=in_place, gradients=gradients)
 
     def multiplied(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The product of two values, spread over each other where sizes differ.
@@ -158,9 +335,22 @@ class TorchLowering(TapeBuilder):
         # the peak is at the first sum, when the other gradients are still whole
         scratch = (elements.times(item),) * len(summed) + tuple([self.bytes_of(v).times(-1) for v in summed[1:]])
         return self.operation(
-            [left, right], elements, item=item, is_alias=in_place, keeps=keeps, extras=extras, backward_scratch=scratch
+            [left, right],
+            elements,
+            item=item,
+            layout=self.made([left, right], volume, "input"),
+            is_alias=in_place,
+            keeps=keeps,
+            extras=extras,
+            gradients=(NEW, NEW),
+            backward_scratch=scratch,
         )
 
     def _is_whole(self, value: int, elements: Size, item: int) -> bool:
         """Whether a value has the size and type of the result."""
         return self.elements[value] == elements and self.items[value] == item
+
+
+def _elements(layout: Layout) -> int:
+    """Elements of one image."""
+    return prod(layout.sizes[1:])
