@@ -1,9 +1,9 @@
-"""Errors of three estimates of training memory against PyTorch: cnncalc, the notes' rule, torchinfo's total.
+"""Errors of three estimates of training memory against PyTorch: cnncalc, the CS231n estimate, torchinfo's total.
 
     python -m benchmarks.memory_error
 
 Uses the recorded training steps in float32 of ``tests/memory/data/truth.json`` (PyTorch 2.13, MemTracker on a fake CUDA
-device), so it needs no PyTorch. The notes' rule is 2 x activations + 3 x parameters, with the activations of the table.
+device), so it needs no PyTorch. The CS231n estimate is 2 x activations + 3 x parameters, both from the table.
 torchinfo's "Estimated Total Size" is input + parameters + 2 x the outputs of the layers that have parameters (version
 1.8.0, ``model_statistics.py``), whatever the optimizer.
 """
@@ -34,7 +34,7 @@ def main() -> int:
     """Prints the errors of each case, then the median and the largest."""
     truth: dict[str, Any] = json.loads(TRUTH.read_text(encoding="utf-8"))
     rows = [row for row in truth["cuda"] if row["mode"] == "train" and row["dtype"] == "float32"]
-    errors: dict[str, list[float]] = {"cnncalc": [], "notes' rule": [], "torchinfo": []}
+    errors: dict[str, list[float]] = {"cnncalc": [], "CS231n estimate": [], "torchinfo": []}
     print("net batch optimizer measured cnncalc notes torchinfo")
     for row in rows:
         report = cnncalc.analyze("-", stdin=truth["nets"][row["net"]])

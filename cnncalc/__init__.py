@@ -65,12 +65,12 @@ def load(
     classes: int | None = None,
     stdin: str | None = None,
 ) -> Graph:
-    """The graph of a design: its nodes in an order in which they can run, without volumes.
+    """The graph of a design: its nodes in topological order, without volumes.
 
     ``target`` is the path of an architecture file, the name of a net (``"vgg16"``) or a pattern. ``variables`` override
     those of the file. ``optional`` keeps (True) or drops (False) every ``X?``, or each in order. ``input`` (height,
-    width, depth), ``filters``, ``hidden`` and ``classes`` are the sizes that the design leaves open. ``stdin`` is the
-    text of the target ``-``.
+    width, depth), ``filters``, ``hidden`` and ``classes`` are the sizes that the design does not specify. ``stdin`` is
+    the text of the target ``-``.
 
     Raises DesignError with every problem of the text, ValueProblem for a wrong option.
     """

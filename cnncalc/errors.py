@@ -101,8 +101,8 @@ class DesignError(CnncalcError):
     """One or more problems of a design that cannot be read or whose volumes do not fit together.
 
     ``every`` holds all problems in the order of the text, ``problems`` the first :data:`MAX_PROBLEMS` of them,
-    ``count`` their number. ``partial`` is the graph as far as it could be read (None: not at all), so that its volumes
-    and its budget can be checked too.
+    ``count`` their number. ``partial`` is the readable part of the graph (None: nothing), whose volumes and budget are
+    checked too.
     """
 
     def __init__(self, problems: Iterable[Problem], partial: Any = None) -> None:

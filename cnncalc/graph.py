@@ -136,7 +136,7 @@ def chain(name: str, layers: Iterable[tuple[str, Layer] | tuple[str, Layer, Sequ
 
 
 def _needs(node: Node) -> tuple[int, ...]:
-    """The nodes that must come before: inputs, and those whose volumes a draft depends on."""
+    """The nodes that must come before: inputs, and the nodes whose volumes a draft depends on."""
     return (*node.inputs, *node.layer.entries) if isinstance(node.layer, Draft) else node.inputs
 
 

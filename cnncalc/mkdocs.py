@@ -28,7 +28,7 @@ logger = logging.getLogger("mkdocs.hooks.cnncalc")
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """The text of a page with its markers up to date; an error ends the build."""
     folder = os.path.dirname(page.file.abs_src_path or "") or config.docs_dir
-    # MkDocs has removed the front matter; blank lines replace it, so that line numbers in messages are right
+    # MkDocs has removed the front matter; blank lines replace it, so that line numbers in messages are correct
     written = page.file.content_string.replace("\r\n", "\n")
     above = "\n" * written[: max(0, written.find(markdown))].count("\n")
     done = update_document(page.file.src_uri, above + markdown, "markdown", folder, Caller())

@@ -73,7 +73,7 @@ def answered(call: str, env: BuildEnvironment, location: Any, format: str = "") 
 
 
 class Output(SphinxDirective):
-    """``.. cnncalc:: CALL``: the output of the call, as a table or a picture where it is one."""
+    """``.. cnncalc:: CALL``: the output of the call, as a table or a picture if it is one."""
 
     required_arguments = 1
     final_argument_whitespace = True

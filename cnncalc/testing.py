@@ -32,7 +32,7 @@ def assert_within_budget(
     key they override those of the file. Limits such as ``"+5%"`` are relative to ``base`` (a git revision) or
     ``baseline`` (a recorded file). With ``strict`` warnings fail too.
 
-    Raises AssertionError if a limit is broken or there is no limit, DesignError if the design or the budget is wrong.
+    Raises AssertionError if a limit is exceeded or there is none, DesignError if the design or the budget is invalid.
     """
     from cnncalc.language.settings import Settings
 
@@ -50,6 +50,6 @@ def assert_within_budget(
     if outcome is not None and outcome.is_broken:
         raise DesignError(outcome.problems)
     if outcome is None or not outcome.has_budget:
-        raise AssertionError(f"{os.fspath(target)} has no budget: nothing to check")
+        raise AssertionError(f"{os.fspath(target)} has no budget, so no limit was checked")
     if result.code:
         raise AssertionError(f"{outcome.file} is not within its budget\n\n{write(result)}")

@@ -2,7 +2,7 @@
 
 Printing: bytes are divided by 1024 (KiB, MiB, GiB; ``notes`` prints the same values as KB, MB, GB) or by 1000 (``si``).
 Short counts are decimal. Reading: B, KiB, MiB, GiB, TiB count by 1024 and kB, KB, MB, GB, TB by 1000; K, M, G, T of a
-count are decimal. Whole numbers throughout: nothing is rounded before it is printed.
+count are decimal. All arithmetic is in integers; values are rounded only when printed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BYTE_UNITS = {
 }
 _COUNT_UNITS = {"K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
 MAX_DIGITS = 18
-"""How many digits a written number may have."""
+"""The maximum number of digits of a written number."""
 _QUANTITY = rf"([0-9]{{1,{MAX_DIGITS}}}(?:\.[0-9]{{1,{MAX_DIGITS}}})?) ?([A-Za-z]*)"
 
 
@@ -50,7 +50,7 @@ def bytes_per_element(dtype: str) -> int:
 
 
 def _significant(count: int, size: int, digits: int) -> tuple[int, int]:
-    """``count / size`` rounded half up to so many significant digits, as (whole number m, decimals d): m / 10**d."""
+    """``count / size`` rounded half up to ``digits`` significant digits, as (whole number m, decimals d): m / 10**d."""
     decimals = digits - 1
     while decimals > 0 and count >= size * 10 ** (digits - decimals):
         decimals -= 1
@@ -124,7 +124,7 @@ def parse_bytes(text: str) -> int:
 
 
 def parse_count(text: str) -> int:
-    """``7M`` -> 7000000. A bare whole number is itself; K, M, G, T are decimal; anything else is refused."""
+    """``7M`` -> 7000000: a whole number, optionally with K, M, G or T (decimal). Raises ValueProblem otherwise."""
     return _parse(text, _COUNT_UNITS, "", "a count")
 
 

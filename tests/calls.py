@@ -32,7 +32,7 @@ def cnncalc(*arguments: str, stdin: str | bytes = b"", **variables: str) -> subp
 
 
 def called(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """One call in this process, its output as text: as through a pipe, and much quicker than :func:`cnncalc`."""
+    """The output of a call in this process, as through a pipe; much faster than :func:`cnncalc`."""
     output, errors = io.BytesIO(), io.BytesIO()
     with (
         patch.dict(os.environ, environment(), clear=True),

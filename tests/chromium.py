@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def answer(folder: Path, body: str, script: str, *flags: str) -> Any:
-    """What ``script`` (an expression) gives in a page with that body, by way of JSON."""
+    """The value of the expression ``script`` in a page with that body, passed as JSON."""
     page = folder / "page.html"
     page.write_text(
         f'<!doctype html><meta charset="utf-8"><body style="margin:0">{body}<pre id="answer"></pre>'

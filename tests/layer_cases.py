@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Case(NamedTuple):
-    """A layer and the volumes that enter it."""
+    """A layer and its input volumes."""
 
     kind: str
     keys: dict[str, Any]

@@ -28,7 +28,7 @@ def read(page: str) -> str:
 
 
 class Block(NamedTuple):
-    """A block of code: its language, its text, and the text of the page between the block before it and itself."""
+    """A code block: its language, its text, and the text between it and the previous block."""
 
     language: str
     text: str
@@ -47,7 +47,7 @@ def blocks(text: str) -> list[Block]:
 
 
 class Shown(NamedTuple):
-    """A call behind a prompt, and what the page says that it answers."""
+    """A call after a prompt, and its output on the page."""
 
     call: str
     answer: str
@@ -76,7 +76,7 @@ def named_files(text: str) -> dict[str, str]:
 
 
 class Link(NamedTuple):
-    """Where a link or a picture leads: a page or file (empty: the page itself) and an anchor."""
+    """The target of a link or a picture: a page or file (empty: the page itself) and an anchor."""
 
     path: str
     anchor: str

@@ -41,7 +41,7 @@ TIMES = int(os.environ.get("CNNCALC_EXAMPLES", "1"))
 
 
 def examples(count: int) -> settings:
-    """The same ``count`` examples on every run and machine; with ``CNNCALC_EXAMPLES`` more, and others on each run."""
+    """The same ``count`` examples on every run and machine; with ``CNNCALC_EXAMPLES`` more, different on each run."""
     return settings(derandomize=TIMES == 1, deadline=None, database=None, max_examples=count * TIMES)
 
 

@@ -15,7 +15,7 @@ def test_a_product_of_a_product_is_put_in_parentheses() -> None:
     assert str(product(Count(5, "5"), 7)) == "5*7"
 
 
-def test_a_sum_leaves_out_what_is_nothing() -> None:
+def test_a_sum_omits_zeros() -> None:
     assert total() == total(NOTHING, NOTHING) == NOTHING
     assert total(NOTHING, product(2, 3)) == product(2, 3)
     assert total(product(2, 3), Count(4, "4")) == Count(10, "2*3 + 4")
@@ -34,5 +34,5 @@ counts = st.recursive(
 
 @examples(200)
 @given(counts)
-def test_what_is_written_is_what_it_is(count: Count) -> None:
+def test_the_formula_evaluates_to_the_value(count: Count) -> None:
     assert eval(str(count)) == int(count)  # noqa: S307

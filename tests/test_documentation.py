@@ -14,7 +14,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 
 @every_kind
-def test_a_kind_says_what_it_computes_what_it_gives_and_where_it_comes_from(kind: type[Layer]) -> None:
+def test_a_kind_documents_formula_volume_and_source(kind: type[Layer]) -> None:
     told = documentation(kind)
 
     assert told.summary.endswith(".")
@@ -26,7 +26,7 @@ def test_a_kind_says_what_it_computes_what_it_gives_and_where_it_comes_from(kind
 
 
 @every_kind
-def test_the_parts_are_all_that_the_docstring_says(kind: type[Layer]) -> None:
+def test_the_parts_make_up_the_docstring(kind: type[Layer]) -> None:
     told = documentation(kind)
 
     words = " ".join([told.summary, told.formula, told.volume, told.learned, told.source, *told.besides]).split()
@@ -37,7 +37,7 @@ def test_the_parts_are_all_that_the_docstring_says(kind: type[Layer]) -> None:
 
 
 @every_kind
-def test_a_key_says_what_it_is_and_what_it_is_if_left_out(kind: type[Layer]) -> None:
+def test_a_key_documents_its_meaning_and_default(kind: type[Layer]) -> None:
     for name, item in kind.keys.items():
         assert item.means, name
         assert default_of(item) != "None", name
@@ -62,7 +62,7 @@ def test_the_example_of_a_kind_has_a_layer_of_it(kind: type[Layer]) -> None:
         ("relu", "RELU"),
     ],
 )
-def test_the_short_form_shows_which_key_stands_where(kind: str, text: str) -> None:
+def test_the_short_form_shows_the_position_of_each_key(kind: str, text: str) -> None:
     assert short_form(KINDS[kind]) == text
 
 
@@ -72,7 +72,7 @@ class Undocumented(Layer):
     kind: ClassVar[str] = "undocumented"
 
 
-def test_a_kind_that_says_nothing_would_be_found() -> None:
+def test_a_kind_without_documentation_is_detected() -> None:
     with pytest.raises(AssertionError):
-        test_a_kind_says_what_it_computes_what_it_gives_and_where_it_comes_from(Undocumented)
+        test_a_kind_documents_formula_volume_and_source(Undocumented)
     assert documentation(Undocumented) == ("A layer without parts.", "", "", "", "", ())

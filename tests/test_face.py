@@ -16,14 +16,14 @@ from tests.calls import called
 NET = "INPUT 9x11x3 -> [CONV3-7 -> BN -> RELU]*2 -> FC-5"
 
 
-def test_everything_that_is_offered_is_there() -> None:
+def test_every_public_name_exists() -> None:
     for name in cnncalc.__all__:
         assert getattr(cnncalc, name) is not None
 
 
 @pytest.mark.parametrize("form", [form for form in TABLE_FORMATS if form != "rich"])
 @pytest.mark.parametrize("net", ["unet", NET])
-def test_a_table_is_what_the_command_prints(net: str, form: str) -> None:
+def test_a_table_equals_the_output_of_the_command(net: str, form: str) -> None:
     assert cnncalc.table(net, form) == called("table", net, "--format", form).stdout
 
 
@@ -38,7 +38,7 @@ def test_a_table_takes_the_options_of_the_command() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_drawing_is_what_the_command_draws(kind: str) -> None:
+def test_a_drawing_equals_the_output_of_the_command(kind: str) -> None:
     words = ["--kind", kind, "--width", "640", "--batch", "3", "--units", "notes"]
     options = {"width": 640, "batch": 3, "units": "notes"}
     if kind in OVER_TIME:
@@ -48,7 +48,7 @@ def test_a_drawing_is_what_the_command_draws(kind: str) -> None:
     assert cnncalc.plot(NET, kind, **options) == called("plot", NET, *words).stdout  # type: ignore[arg-type]
 
 
-def test_memory_takes_every_option_of_the_account() -> None:
+def test_memory_takes_every_option_of_the_command() -> None:
     assert set(Options._fields) <= set(inspect.signature(cnncalc.account_memory).parameters)
 
 
@@ -77,7 +77,7 @@ def test_memory_with_logs_holds_every_operation() -> None:
         (lambda: cnncalc.plot(NET, units="kb"), "units: expected iec or notes or si, found 'kb'"),
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_a_value_problem(call: object, message: str) -> None:
+def test_invalid_options_are_value_problems(call: object, message: str) -> None:
     with pytest.raises(cnncalc.ValueProblem) as caught:
         call()  # type: ignore[operator]
 

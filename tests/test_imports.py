@@ -151,7 +151,7 @@ def test_imports_go_downward_only(path: Path) -> None:
         ("units", "from cnncalc.layers import KINDS"),
     ],
 )
-def test_an_import_that_goes_upward_is_found(room: str, text: str) -> None:
+def test_an_upward_import_is_detected(room: str, text: str) -> None:
     assert len(wrong_imports(room, text)) == 1
 
 
@@ -178,7 +178,7 @@ def test_no_modules_import_each_other() -> None:
         ({"a": "import a, b, sys", "b": "import sys"}, []),
     ],
 )
-def test_a_circle_of_imports_is_found(texts: dict[str, str], expected: list[set[str]]) -> None:
+def test_an_import_cycle_is_detected(texts: dict[str, str], expected: list[set[str]]) -> None:
     assert circles(texts) == expected
 
 
@@ -195,14 +195,14 @@ def test_records_compile_no_annotations() -> None:
 
 
 def test_every_room_of_the_package_has_a_module() -> None:
-    """The walk over the source does find the package."""
+    """The scan of the source finds the package."""
     assert {"cli", "views", "layers", "units"} <= {
         path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()
     }
 
 
 def loaded(arguments: list[str], before: str = "") -> set[str]:
-    """Which of the heavy modules the program has loaded at its end."""
+    """The heavy modules that the program has loaded when it ends."""
     code = (
         f"{before}\n"
         "import sys\n"
@@ -238,13 +238,13 @@ def test_a_named_net_in_plain_text_loads_yaml_alone() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HEAVY)
-def test_what_is_loaded_is_noticed(name: str) -> None:
+def test_a_loaded_module_is_detected(name: str) -> None:
     """The guard above can fail."""
     assert name in loaded(["table", PATTERN], before=f"import {name}")
 
 
 @pytest.mark.parametrize(("form", "expected"), [("json", "json"), ("csv", "csv")])
-def test_a_format_loads_its_own(form: str, expected: str) -> None:
+def test_a_format_loads_its_own_writer_only(form: str, expected: str) -> None:
     assert loaded(["table", PATTERN, "--format", form]) == {expected}
 
 

@@ -182,14 +182,14 @@ def is_linear(run: Run) -> bool:
 
 
 def changed(run: Run, place: tuple[Any, ...]) -> Any:
-    """Which elements of the output change with those at a place of the first input."""
+    """The elements of the output that depend on one position of the first input."""
     first = run.inputs[0].copy()
     first[place] += 1
     return np.abs(run.of(first, *run.inputs[1:]) - run.output) > 1e-9
 
 
 def is_activation(run: Run) -> bool:
-    """Of one input, not linear, and each element of the output depends on one of the input."""
+    """One input, not linear, and each output element depends on one input element."""
     if len(run.inputs) > 1 or run.output.shape != run.inputs[0].shape or is_linear(run):
         return False
     elsewhere = changed(run, (0, 4 % run.output.shape[1], 5 % run.output.shape[2], 3))
@@ -231,14 +231,14 @@ def centres_channels(run: Run) -> bool:
 
 
 def normalizes_batch(run: Run) -> bool:
-    """A normalization that gives other numbers in training for an image alone."""
+    """A normalization whose output in training depends on the other images of the batch."""
     return is_normalization(run) and not is_close(
         run.in_training(*[x[:1] for x in run.inputs]), run.in_training(*run.inputs)[:1]
     )
 
 
 def folds_into_weights(run: Run) -> bool:
-    """A linear function of each element by itself, with learned numbers that are the same at each place of a map.
+    """A linear function of each element by itself, with learned numbers that are the same at each position of a map.
 
     A convolution has one weight and one bias a channel, so a number for each element could not join them.
     """
@@ -366,7 +366,7 @@ TRAITS_FILE = Path(__file__).resolve().parent / "golden" / "kinds" / "traits.txt
 
 
 def test_the_traits_of_every_kind_are_reviewed(regenerate: bool) -> None:
-    """What differs from the defaults stands in a golden file, so that no trait changes unseen."""
+    """Traits that differ from their defaults are in a golden file, so each change is visible."""
     lines = []
     for kind, cls in KINDS.items():
         layer = next(case.layer for case in CASES if case.kind == kind)
@@ -548,7 +548,7 @@ def has_no_negative(run: Run) -> bool:
 
 @each_kind
 def test_linear_after_linear_sees_through_every_linear_kind(kind: str) -> None:
-    """CONV -> KIND -> CONV; a merge may bring something else in."""
+    """CONV -> KIND -> CONV, except for merges, which have another input."""
     found = found_by(
         "linear-after-linear",
         *(layer("input", size=[9, 11, 3]), layer("conv", filters=6), plain(kind)),

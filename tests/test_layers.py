@@ -34,7 +34,7 @@ def parameters(case: Case) -> dict[str, Any]:
 
 
 def entering(case: Case, batch: int = 2) -> list[Any]:
-    """The arrays that enter; an INPUT gets the images themselves."""
+    """The input arrays; for an INPUT the images."""
     volumes = case.inputs or (Volume(*case.layer.size),)  # type: ignore[attr-defined]
     return images(volumes, batch)
 
@@ -90,7 +90,7 @@ def test_metered_multiply_adds_are_the_macs(case: Case) -> None:
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.keys.get("stats") != "no"], ids=str)
 def test_images_of_a_batch_do_not_mix(case: Case) -> None:
-    """All but BN without running statistics, which takes those of the batch."""
+    """All except BN without running statistics, which uses those of the batch."""
     arrays, numbers = entering(case), parameters(case)
 
     both = case.layer.forward(np, *arrays, **numbers)
@@ -115,7 +115,7 @@ def test_only_views_share_memory_and_the_input_is_left_alone(case: Case) -> None
 
 @every_case
 def test_maps_come_out_each_in_one_stretch_of_memory(case: Case) -> None:
-    """So that FLATTEN and RESHAPE behind it are views."""
+    """So FLATTEN and RESHAPE after it are views."""
     result = case.layer.forward(np, *entering(case), **parameters(case))
 
     assert np.may_share_memory(planes(result).reshape(2, -1), result)
@@ -177,7 +177,7 @@ def test_every_kind_has_a_case() -> None:
 
 
 def test_every_key_has_a_case() -> None:
-    """In place is asked of every activation function above."""
+    """The test above covers in-place activation functions."""
     assert {name for name in keys_without_a_case(KINDS, CASES) if not name.endswith("in_place")} == set()
 
 

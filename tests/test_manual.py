@@ -69,7 +69,7 @@ def folder_of(page: str, folder: Path) -> Path:
 # Markers
 
 
-def test_a_stale_marker_would_be_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stale_marker_is_detected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``cnncalc docs --check README.md docs`` is a check of its own, in CI and before a commit."""
     page = tmp_path / "page.md"
     page.write_text(read("docs/notes.md").replace("138,344,128", "138,344,129"), encoding="utf-8")
@@ -101,7 +101,7 @@ def commands_above_markers(text: str) -> Iterator[tuple[Block, str]]:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if PROMPT in read(page)])
-def test_a_call_behind_a_prompt_answers_what_the_page_says(
+def test_a_call_after_a_prompt_prints_what_the_page_shows(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], regenerate: bool
 ) -> None:
     monkeypatch.chdir(tmp_path if page in ELSEWHERE else folder_of(page, tmp_path))
@@ -125,10 +125,10 @@ def test_a_call_behind_a_prompt_answers_what_the_page_says(
 
 
 @every_page
-def test_every_shell_command_of_cnncalc_does_its_work(
+def test_every_shell_command_of_cnncalc_succeeds(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Those above markers are run with them."""
+    """Commands above markers are run with the markers."""
     monkeypatch.chdir(folder_of(page, tmp_path))
     text = read(page)
     done = {call for block, call in commands_above_markers(text)}
@@ -149,8 +149,8 @@ def test_python_runs(page: str) -> None:
 
 
 @every_page
-def test_an_architecture_file_without_a_prompt_is_right(page: str) -> None:
-    """Those that a page names are used behind prompts, some of them to show what is wrong with them."""
+def test_an_architecture_file_without_a_prompt_is_valid(page: str) -> None:
+    """Files named by a page are used after prompts, some of them with errors on purpose."""
     text = read(page)
     used = {
         body for name, body in named_files(text).items() if re.search(rf"^\$ cnncalc .*{re.escape(name)}", text, re.M)
@@ -178,11 +178,11 @@ def broken_links(page: str, text: str) -> list[Link]:
 
 
 @every_page
-def test_links_lead_to_a_page_and_a_heading_of_it(page: str) -> None:
+def test_links_have_a_page_and_a_heading(page: str) -> None:
     assert broken_links(page, read(page)) == []
 
 
-def test_a_link_that_leads_nowhere_would_be_found() -> None:
+def test_a_broken_link_is_detected() -> None:
     text = (
         "# One\n\n[a](#one) [b](#two) [c](none.md) [d](memory.md#profiles) [e](memory.md#x) ![f](pictures/none.svg)\n"
     )
@@ -205,7 +205,7 @@ def test_anchors_are_those_of_github(heading: str, anchor: str) -> None:
     assert anchor in anchors(f"# {heading}\n")
 
 
-def test_every_page_is_reached_from_the_first() -> None:
+def test_every_page_is_reachable_from_the_first() -> None:
     reached, left = set(), [DOCS / "index.md"]
     while left:
         page = left.pop()
@@ -264,7 +264,7 @@ def test_a_page_of_the_gallery_is_that_of_its_net(name: str) -> None:
 
 
 class Assets(html.parser.HTMLParser):
-    """What a page loads from elsewhere when it is opened."""
+    """The external resources that a page loads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -287,7 +287,7 @@ def remote_assets(page: str) -> list[str]:
     return reader.remote
 
 
-def test_the_site_is_built_without_a_warning_and_asks_no_other_server(tmp_path: Path) -> None:
+def test_the_site_builds_without_warnings_and_loads_nothing_external(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs", reason="MkDocs is not installed (pip install '.[docs]')")
     import logging
 
@@ -325,7 +325,7 @@ def test_the_site_is_built_without_a_warning_and_asks_no_other_server(tmp_path: 
         assert not re.search(r"@import|url\(['\"]?(?:https?:)?//", style.read_text(encoding="utf-8")), style
 
 
-def test_a_site_that_asks_another_server_would_be_found() -> None:
+def test_an_external_request_of_the_site_is_detected() -> None:
     page = '<a href="https://example.org">x</a><link rel="canonical" href="https://example.org/"><img src="a.svg">'
 
     assert remote_assets(page) == []

@@ -57,7 +57,7 @@ def rows(net: str, where: str) -> Sequence[Any]:
 
 
 def figure(fact: Fact) -> Any:
-    """What the program says where the fact says ``value``."""
+    """The computed value of the fact."""
     if not fact.where:
         return getattr(report(fact.net).totals, fact.quantity)
     chosen = rows(fact.net, fact.where)
@@ -84,12 +84,12 @@ def test_every_named_net_has_its_totals_among_the_facts(net: str) -> None:
     assert quantities & {"parameters", "trainable"}
 
 
-def test_no_fact_stands_twice() -> None:
+def test_no_fact_is_repeated() -> None:
     assert len({str(fact) for fact in FACTS}) == len(FACTS)
 
 
 @pytest.mark.parametrize("file", [*CATALOGUE, *VARIANTS], ids=lambda file: file.stem)
-def test_a_file_is_named_after_its_net_and_says_where_it_is_from(file: Path) -> None:
+def test_a_file_is_named_after_its_net_and_states_its_source(file: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines()
     if lines[0].startswith("# yaml-language-server: "):
         lines.pop(0)
@@ -101,7 +101,7 @@ def test_a_file_is_named_after_its_net_and_says_where_it_is_from(file: Path) -> 
 
 @pytest.mark.parametrize("net", NAMES)
 def test_a_named_net_gives_logits(net: str) -> None:
-    """A final softmax is left to the loss, so that all nets can be compared."""
+    """The final softmax is part of the loss, so that all nets are comparable."""
     assert not [row.name for row in report(net).layers if row.kind == "softmax"]
 
 
@@ -115,7 +115,7 @@ def test_totals_are_the_sums_of_the_rows(net: str) -> None:
 
 
 def test_the_connections_of_lenet5_are_those_of_the_paper() -> None:
-    """LeCun et al. 1998, II.B. The bias is a connection too: one a unit; a unit of S2 and S4 has four more."""
+    """LeCun et al. 1998, II.B. The bias is also a connection: one per unit; a unit of S2 and S4 has four more."""
     layers = {row.name: row for row in report("lenet5").layers}
     connections = {name: layers[name].macs + layers[name].activations for name in ("c1", "c3", "c5", "f6")}
     connections |= {name: layers[name].activations * (2 * 2 + 1) for name in ("s2", "s4")}
@@ -167,7 +167,7 @@ def test_resnet_layers_are_named_as_in_torchvision() -> None:
     assert "layer1.1.downsample.0" not in names
 
 
-def test_the_auxiliary_heads_run_in_training_alone() -> None:
+def test_the_auxiliary_heads_are_training_only() -> None:
     """They add parameters and 8,372,224 MACs, and nothing else of the net differs."""
     plain, heads = report("googlenet"), report("googlenet-aux")
     extra = [row for row in heads.layers if row.training_only]
@@ -179,8 +179,8 @@ def test_the_auxiliary_heads_run_in_training_alone() -> None:
 
 
 @pytest.mark.parametrize("net", [name for name in NAMES if name.startswith(("vgg", "resnet", "densenet"))])
-def test_the_number_in_the_name_counts_the_layers_on_the_way(net: str) -> None:
-    """Convolutions and FC layers; those of a shortcut are beside the way."""
+def test_the_number_in_the_name_is_the_number_of_layers(net: str) -> None:
+    """Convolutions and FC layers on the main path, without those of shortcuts."""
     aside = ("downsample", "shortcut")
     layers = [row for row in report(net).layers if row.kind in ("conv", "fc") and not any(x in row.name for x in aside)]
 

@@ -123,7 +123,7 @@ def test_a_design_rule(copy: Path) -> None:
     assert "### even-kernel\n" in (copy / "docs" / "rules.md").read_text(encoding="utf-8")
 
 
-def test_a_step_that_no_longer_fits_is_found(copy: Path) -> None:
+def test_an_outdated_step_is_detected(copy: Path) -> None:
     (step, *_) = STEP.finditer("`cnncalc/layers/base.py`:\n\n```diff\n-no such line\n+another\n```\n")
 
     with pytest.raises(AssertionError, match="has no line no such line"):
@@ -148,7 +148,7 @@ def test_every_recipe_has_its_steps() -> None:
     }
 
 
-def test_every_file_that_a_recipe_names_is_there() -> None:
+def test_every_file_in_a_recipe_exists() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Recipes")[2]
     made = {"cnncalc/formats/asciidoc.py", "cnncalc/checks/rules/even_kernel.py", "cnncalc/interop/", "tests/interop/"}
     named = set(re.findall(r"`((?:cnncalc|tests|docs)/[\w./]*)[#`]", text)) - made

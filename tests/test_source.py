@@ -12,7 +12,7 @@ def shown(text: str, start: int, end: int) -> list[str]:
     return str(Problem("code", "the rule", Span(Source("file", text), start, end))).splitlines()
 
 
-def test_the_caret_stands_under_the_place() -> None:
+def test_the_caret_is_below_the_span() -> None:
     assert shown("first\nsecond line\n", 13, 17) == [
         "file:2:8: error[code]: the rule",
         "  |",
@@ -32,17 +32,17 @@ def test_a_full_width_character_takes_two_columns_and_a_combining_mark_none() ->
     assert columns("\u5168e\u0301") == 3
 
 
-def test_a_tab_is_one_blank_and_control_characters_are_shown() -> None:
+def test_a_tab_is_one_space_and_control_characters_are_escaped() -> None:
     assert shown("\ta\x1b[0mb", 6, 7)[2:] == ["1 |  a\\x1b[0mb", "  |          ^"]
     assert visible("a\x07\u202eb") == "a\\x07\\u202eb"
 
 
-def test_a_place_over_several_lines_is_marked_to_the_end_of_the_first() -> None:
+def test_a_span_of_several_lines_is_marked_to_the_end_of_the_first() -> None:
     assert shown("one two\nthree", 4, 12)[2:] == ["1 | one two", "  |     ^^^"]
 
 
 @pytest.mark.parametrize("text", ["", "x\n", "x"])
-def test_the_end_of_the_text_is_a_place(text: str) -> None:
+def test_the_end_of_the_text_can_be_marked(text: str) -> None:
     assert "^" in shown(text, len(text), len(text) + 1)[3]
 
 
@@ -59,11 +59,11 @@ def test_a_long_message_is_cut() -> None:
     assert len(str(Problem("code", "word " * 10_000))) < 1100
 
 
-def test_windows_line_ends_are_no_part_of_a_line() -> None:
+def test_windows_line_ends_are_not_part_of_a_line() -> None:
     assert shown("one\r\ntwo\r\n", 5, 8)[2:] == ["2 | two", "  | ^^^"]
 
 
-def test_a_problem_without_a_place_is_one_line_and_its_hint() -> None:
+def test_a_problem_without_a_span_is_one_line_and_its_hint() -> None:
     assert str(Problem("code", "the rule", None, "a way out")) == "error[code]: the rule\n  = hint: a way out"
 
 
@@ -73,7 +73,7 @@ def test_positions_count_from_one() -> None:
     assert [source.line(1), source.line(2)] == ["ab", "cd"]
 
 
-def test_a_value_leads_back_to_where_it_was_written() -> None:
+def test_a_value_maps_back_to_its_source() -> None:
     """The value 'ab' of which b stands 10 characters further on, as after a folded line."""
     source = Source("file", "a" + " " * 10 + "b")
     text = Text("ab", source, (0, 1), (0, 11))
@@ -82,7 +82,7 @@ def test_a_value_leads_back_to_where_it_was_written() -> None:
     assert plain("file", "ab").span(1, 2)[1:] == (1, 2)
 
 
-def test_problems_are_told_once_and_at_most_twenty_in_full() -> None:
+def test_repeated_problems_are_dropped_and_at_most_twenty_shown() -> None:
     one = Problem("code", "the rule")
     assert DesignError([one, one]).problems == (one,)
     many = DesignError(Problem("code", str(number)) for number in range(21))

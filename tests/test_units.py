@@ -109,18 +109,18 @@ def test_counts_are_read(text: str, count: int) -> None:
         "\u0661",
     ],
 )
-def test_other_bytes_are_refused(text: str) -> None:
+def test_invalid_bytes_are_refused(text: str) -> None:
     with pytest.raises(ValueProblem):
         parse_bytes(text)
 
 
 @pytest.mark.parametrize("text", ["7m", "7MB", "7MiB", "1.2345K", "seven", "7B", "1k", "0.5"])
-def test_other_counts_are_refused(text: str) -> None:
+def test_invalid_counts_are_refused(text: str) -> None:
     with pytest.raises(ValueProblem):
         parse_count(text)
 
 
-def test_a_refusal_names_the_units() -> None:
+def test_the_error_lists_the_units() -> None:
     with pytest.raises(ValueProblem) as caught:
         parse_bytes("8Gib")
     assert str(caught.value) == (
@@ -130,8 +130,8 @@ def test_a_refusal_names_the_units() -> None:
 
 @examples(200)
 @given(st.integers(0, 10**30))
-def test_what_is_printed_is_the_number_to_four_digits(count: int) -> None:
-    """Held against decimal arithmetic: at most half of the last digit away."""
+def test_printed_bytes_are_correct_to_four_digits(count: int) -> None:
+    """Compared with decimal arithmetic: the error is at most half of the last digit."""
     sizes = {"B": 1, **{f"{p}iB": 1024**n for n, p in enumerate("KMGTPEZY", 1)}}
     number, unit = format_bytes(count).split()
     digits = len(number.partition(".")[2])
@@ -167,7 +167,7 @@ def test_a_noun_agrees_with_its_count() -> None:
     assert plural(2_000, "layer") == "2,000 layers"
 
 
-def test_percents_are_rounded_half_up_and_changes_carry_their_sign() -> None:
+def test_percents_are_rounded_half_up_and_changes_are_signed() -> None:
     assert [percent(part, 2000) for part in (1, 0, 1421, 24690)] == ["0.1 %", "0.0 %", "71.1 %", "1,234.5 %"]
     assert percent(1, 0) == "0.0 %"
     assert [signed_percent(change, 2000) for change in (76, 0, -25, -1)] == ["+3.8 %", "0.0 %", "-1.3 %", "-0.1 %"]

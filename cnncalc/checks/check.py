@@ -92,7 +92,7 @@ class FileResult(NamedTuple):
         return any(one.verdict == UNKNOWN for one in self.checked)
 
     def code(self, *, strict: bool = False) -> int:
-        """0: ok; 1: a limit is violated (strict: or a warning, or nothing to check); 2: it cannot be checked."""
+        """0: ok; 1: a limit is violated (strict: or a warning, or no budget); 2: it cannot be checked."""
         if self.is_broken:
             return 2
         if self.errors:

@@ -9,7 +9,7 @@ def main() -> None:
     """The console script: runs the command line of this process and exits with its exit code.
 
     Without garbage collection and interpreter shutdown ``cnncalc table`` takes a fifth less time; both are unnecessary
-    in a process this short. Under a tracer, a profiler or coverage the interpreter exits normally, since these need it.
+    in a short process. Under a tracer, a profiler or coverage the interpreter exits normally, since these need it.
     """
     import gc
     import os

@@ -28,7 +28,7 @@ CALLABLE = tuple(name for name in COMMANDS if name not in ("docs", "report"))
 class CapturedConsole(Console):
     """A console that records the output of a command, formatted as for a pipe; standard input is closed.
 
-    ``reports`` are texts with their formats, ``files`` names with the texts that would have been written, ``errors``
+    ``reports`` holds (text, format) pairs, ``files`` (name, text) pairs that a command would have written, ``errors``
     the lines for standard error.
     """
 
@@ -102,7 +102,7 @@ def _call(words: Sequence[str], folder: str) -> CallResult:
     console = CapturedConsole(folder or os.curdir)
     try:
         code = perform(words, console)
-    except Exception as error:  # noqa: BLE001  # one call that fails does not end the others
+    except Exception as error:  # noqa: BLE001  # a failed call does not stop the others
         return CallResult(None, error, tuple(console.errors))
     if code > FAILED:
         return CallResult(None, CallError("\n".join(console.errors)))

@@ -165,7 +165,7 @@ COMMAND = Command(
         ),
         Option("--ignore", "ignore", "Skip these design rules; repeatable.", "CODE,...", repeated=True, gather=_words),
         Option("--explain", "explain", "Explain a design rule instead of checking.", "CODE"),
-        switch("--strict", "Fail on warnings too, and if there is nothing to check."),
+        switch("--strict", "Fail on warnings too, and on a design without a budget or a base."),
         DESIGN,
         UNITS,
         output_options(*CHECK_FORMATS),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnncalc.formats.document import Document, Page
 
 MAX_INPUT_BYTES = 4 * 1024 * 1024
-"""Most bytes read from standard input; larger than the limits of the language, so those are reported instead."""
+"""Maximum bytes read from standard input; above the limits of the language, which report longer input."""
 
 
 class StreamError(CnncalcError):

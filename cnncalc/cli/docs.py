@@ -121,9 +121,9 @@ class Document(NamedTuple):
 
 
 def find_documents(names: Sequence[str], syntax: str | None, console: Console) -> tuple[list[Document], dict[str, int]]:
-    """The documents of a call, each once: the files it names and those below the folders it names.
+    """The documents of a call, each once: its files and those below its folders; and its folders without documents.
 
-    Also the folders without any document, each with 0.
+    The second result maps each such folder to 0.
     """
     from cnncalc.checks.configuration import shown_path
 
@@ -201,7 +201,7 @@ class _DocumentUpdate:
         self.mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
         self.text = text[len(self.mark) :]
         self.console = console
-        self.folder = os.path.dirname(os.path.realpath(document.path))  # a link gives the same text as its target
+        self.folder = os.path.dirname(os.path.realpath(document.path))  # a link is updated like its target
         self.result = update_document(document.shown, self.text, document.syntax or "", self.folder, caller)
         self.drawings = [drawing for drawing in self.result.drawings if self._differs(drawing)]
 

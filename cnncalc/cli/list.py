@@ -29,7 +29,7 @@ class Call(NamedTuple):
 
 
 def run(call: Call, console: Console) -> None:
-    """Prints one line a net."""
+    """Prints one line per net."""
     from cnncalc.analysis.report import account
     from cnncalc.language.catalogue import names
     from cnncalc.views.catalogue import nets_document

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 HELP = """Computes the exact memory of TARGET in training and inference, by category.
 
 The bytes are those of live tensors in PyTorch (profiles torch-cuda, torch-fake, torch-cpu), in the NumPy run (numpy),
-in an ideal implementation (ideal), or follow the rule of the course notes (notes).
+in an ideal implementation (ideal), or those of the CS231n estimate (notes).
 
 \b
 Examples:
@@ -107,7 +107,7 @@ def run(call: Call, console: Console) -> None:
 
 
 def report_options(memory: Options) -> ReportOptions:
-    """The options of the layer report that a memory report is made from."""
+    """The options of the layer report from which the memory report is computed."""
     return ReportOptions(memory.batch, memory.dtype)
 
 

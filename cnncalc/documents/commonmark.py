@@ -47,7 +47,7 @@ HTML_BLOCKS = (
     (re.compile(r"<!\[CDATA\["), re.compile(r"\]\]>")),
     (re.compile(rf"</?(?:{NAMES})(?:\s|/?>|$)", re.I), BLANK),
 )  # fmt: skip
-"""The begin and the end of each kind of HTML block; :data:`BLANK`: it ends before a blank line."""
+"""The beginning and the end of each kind of HTML block; :data:`BLANK`: it ends before a blank line."""
 
 
 class Segment(NamedTuple):
@@ -134,17 +134,17 @@ class Blocks:
             else:
                 self._close(place)
             return None
-        goes_on = is_text and place.matched == len(self.containers)
-        if self._begin_leaf(place, first, end, goes_on=goes_on):
+        is_continuation = is_text and place.matched == len(self.containers)
+        if self._begin_leaf(place, first, end, is_continuation=is_continuation):
             return None
-        begun = self._begin_container(place, first, column, end, goes_on=goes_on)
+        begun = self._begin_container(place, first, column, end, is_continuation=is_continuation)
         if begun is False:
             if not self.paragraph:
                 self._close(place)
             self.paragraph.append(Segment(first, end))
         return begun if isinstance(begun, Place) else None
 
-    def _begin_leaf(self, place: Place, first: int, end: int, *, goes_on: bool) -> bool:
+    def _begin_leaf(self, place: Place, first: int, end: int, *, is_continuation: bool) -> bool:
         """Begins a block of code, a heading, a block of HTML or a rule; False if the line begins none of them."""
         text, sign = self.text, self.text[first]
         if sign in "`~" and (fence := FENCE.match(text, first, end)) is not None:
@@ -158,13 +158,15 @@ class Blocks:
             self.html, self.html_end = [Segment(first, end)], html_end
             if html_end is not BLANK and html_end.search(text, first, end):
                 self._close_html()
-        elif _is_rule(text, first, end, under_text=goes_on):
+        elif _is_rule(text, first, end, under_text=is_continuation):
             self._close(place)
         else:
             return False
         return True
 
-    def _begin_container(self, place: Place, first: int, column: int, end: int, *, goes_on: bool) -> Place | bool:
+    def _begin_container(
+        self, place: Place, first: int, column: int, end: int, *, is_continuation: bool
+    ) -> Place | bool:
         """Opens a quotation, a list item, an admonition or a footnote.
 
         Returns the place inside it; True where the line holds nothing more, False where it begins no container.
@@ -172,8 +174,8 @@ class Blocks:
         text, sign, indent = self.text, self.text[first], column - place.column
         if sign == ">":
             self._open(place, QUOTATION)
-            return Place(*_behind_quotation(text, first, column, end), place.matched + 1)
-        if (entry := _entry(text, first, column, end, goes_on)) is not None:
+            return Place(*_after_quotation(text, first, column, end), place.matched + 1)
+        if (entry := _entry(text, first, column, end, is_continuation)) is not None:
             at, wide = entry
             self._open(place, indent + wide)
             self.is_empty_entry = at == end
@@ -245,7 +247,7 @@ def _blanks(text: str, at: int, column: int, end: int) -> tuple[int, int]:
 
 
 def _advanced(text: str, at: int, column: int, columns: int) -> tuple[int, int]:
-    """Offset and column after at most so many columns of blanks; a tab may be taken in part."""
+    """Offset and column after at most ``columns`` columns of blanks; part of a tab may be consumed."""
     target = column + columns
     while column < target and at < len(text) and text[at] in " \t":
         wide = TAB - column % TAB if text[at] == "\t" else 1
@@ -256,7 +258,7 @@ def _advanced(text: str, at: int, column: int, columns: int) -> tuple[int, int]:
 
 
 def _continued(text: str, start: int, end: int, containers: list[int]) -> Place:
-    """The place behind the markers of the open containers that a line continues."""
+    """The place after the markers of the open containers that a line continues."""
     at, column = start, 0
     bare_end = start + len(text[start:end].rstrip(" \t"))
     for matched, container in enumerate(containers):
@@ -264,7 +266,7 @@ def _continued(text: str, start: int, end: int, containers: list[int]) -> Place:
             first, to = _blanks(text, at, column, min(end, at + TAB))
             if to - column > 3 or first >= bare_end or text[first] != ">":
                 return Place(at, column, matched)
-            at, column = _behind_quotation(text, first, to, end)
+            at, column = _after_quotation(text, first, to, end)
         elif at >= bare_end:
             at, column = _blanks(text, at, column, end)
         else:
@@ -275,8 +277,8 @@ def _continued(text: str, start: int, end: int, containers: list[int]) -> Place:
     return Place(at, column, len(containers))
 
 
-def _behind_quotation(text: str, at: int, column: int, end: int) -> tuple[int, int]:
-    """Offset and column behind a ``>`` and its blank."""
+def _after_quotation(text: str, at: int, column: int, end: int) -> tuple[int, int]:
+    """Offset and column after a ``>`` and its blank."""
     at, column = at + 1, column + 1
     return _advanced(text, at, column, 1) if at < end else (at, column)
 
@@ -308,7 +310,7 @@ def _html_end(text: str, first: int, end: int, in_paragraph: bool) -> re.Pattern
 
 
 def _entry(text: str, first: int, column: int, end: int, in_paragraph: bool) -> tuple[int, int] | None:
-    """Offset of the content of a list item, and its columns behind the marker; None if no item begins here."""
+    """Offset of the content of a list item, and its column after the marker; None if no item begins here."""
     found = ENTRY.match(text, first, end)
     if found is None:
         return None
@@ -341,7 +343,7 @@ def inline_places(text: str) -> Iterator[tuple[int, int]]:
         if sign[0][0] == "`":
             at = ends.of_code(start, len(sign[0])) or at
         elif sign[0] == "<" and text.startswith("<!--", start) and not text.startswith((">", "->"), start + 4):
-            end = ends.behind("-->", start + 4)
+            end = ends.after("-->", start + 4)
             if end:
                 yield start, end
                 at = end
@@ -358,7 +360,7 @@ class _Ends:
         self._missing: set[str] = set()
 
     def of_code(self, start: int, length: int) -> int:
-        """The end of a code span that begins with so many backticks; 0 if it is never closed."""
+        """The end of a code span that begins with ``length`` backticks; 0 if it is never closed."""
         if not self._runs:
             for run in TICKS.finditer(self.text):
                 self._runs.setdefault(len(run[0]), []).append(run.start())
@@ -373,13 +375,13 @@ class _Ends:
         if found is not None:
             return found.end()
         if text.startswith("<?", start):
-            return self.behind("?>", start)
+            return self.after("?>", start)
         if text.startswith("<![CDATA[", start):
-            return self.behind("]]>", start)
+            return self.after("]]>", start)
         is_declaration = text.startswith("<!", start) and text[start + 2 : start + 3].isalpha()
-        return self.behind(">", start) if is_declaration else 0
+        return self.after(">", start) if is_declaration else 0
 
-    def behind(self, what: str, at: int) -> int:
+    def after(self, what: str, at: int) -> int:
         """The end of the next ``what``, 0 if there is none."""
         if what in self._missing:
             return 0

@@ -54,7 +54,7 @@ def unified_diff(name: str, text: str, update: Update) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """Lines with their line breaks; a lone carriage return is one, too."""
+    """Lines with their line breaks; a single carriage return is also one."""
     return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z", text)
 
 
@@ -81,9 +81,9 @@ def _steps(text: str, update: Update, old: list[str], new: list[str]) -> list[St
     moved = 0
     for change in update.changes:
         start, end = change.marker.start, change.marker.end
-        a, b = bisect_right(starts, start) - 1, _line_behind(starts, end)
+        a, b = bisect_right(starts, start) - 1, _line_after(starts, end)
         at = start + moved
-        c, d = bisect_right(ends, at) - 1, _line_behind(ends, at + len(change.body))
+        c, d = bisect_right(ends, at) - 1, _line_after(ends, at + len(change.body))
         moved += len(change.body) - (end - start)
         if regions and (a < regions[-1][1] or c < regions[-1][3]):
             regions[-1][1], regions[-1][3] = max(b, regions[-1][1]), max(d, regions[-1][3])
@@ -102,7 +102,7 @@ def _steps(text: str, update: Update, old: list[str], new: list[str]) -> list[St
     return _merged(steps)
 
 
-def _line_behind(starts: list[int], end: int) -> int:
+def _line_after(starts: list[int], end: int) -> int:
     """The first line that begins at or after ``end``."""
     return bisect_left(starts, end)
 

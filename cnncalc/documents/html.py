@@ -59,21 +59,21 @@ def comment_places(text: str) -> Iterator[tuple[int, int]]:
                 yield at, end
             at = text.find("<", end)
         elif text.startswith("<![CDATA[", at):
-            at = _behind(text, "]]>", at)
+            at = _after(text, "]]>", at)
         elif text.startswith(("<!", "<?"), at):
-            at = _behind(text, ">", at)
+            at = _after(text, ">", at)
         else:
             found = TAG.match(text, at)
-            at = text.find("<", at + 1) if found is None else _behind_tag(text, found)
+            at = text.find("<", at + 1) if found is None else _after_tag(text, found)
 
 
-def _behind(text: str, what: str, at: int) -> int:
+def _after(text: str, what: str, at: int) -> int:
     """The next ``<`` after the end of a construct, or -1."""
     end = text.find(what, at)
     return -1 if end < 0 else text.find("<", end)
 
 
-def _behind_tag(text: str, tag: re.Match[str]) -> int:
+def _after_tag(text: str, tag: re.Match[str]) -> int:
     """The next ``<`` after a tag, or after the content of a raw text element; -1 at the end."""
     at = tag.end()
     while True:

@@ -1,4 +1,4 @@
-"""LaTeX: comments alone on their line, outside of verbatim environments."""
+"""LaTeX: comments on a line of their own, outside of verbatim environments."""
 
 from __future__ import annotations
 

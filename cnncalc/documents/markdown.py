@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnncalc.documents.marker import Answer, Picture
 
 CONTAINERS = re.compile(r"(?:[\s>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*")
-"""What may precede a comment that is alone on its line."""
+"""What may precede a comment on a line of its own."""
 
 
 def comments(text: str) -> Iterator[Comment]:

@@ -26,7 +26,7 @@ def check_path(path: str) -> None:
         raise ValueProblem(f"{rule}, but '{path[:60]}' does not end in .svg", code="picture")
     if path.startswith(("/", "~")) or re.match("[A-Za-z]:", path) or "\\" in path or ".." in path.split("/"):
         raise ValueProblem(
-            f"{rule}, but '{path[:60]}' may be elsewhere: write it relative to that folder", code="picture"
+            f"{rule}, but '{path[:60]}' may be outside of it: write a path relative to that folder", code="picture"
         )
     if not path.isprintable() or any(sign in path for sign in "<>\"'{}[]|%#?"):
         raise ValueProblem(f"{rule}, but '{path[:60]}' holds characters that links do not allow", code="picture")

@@ -1,4 +1,4 @@
-"""reStructuredText: comments alone on their line, outside of literal blocks, code and other comments."""
+"""reStructuredText: comments on a line of their own, outside of literal blocks, code and other comments."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class _Reader:
                 self.literal = column + 3
         elif not NOT_A_COMMENT.match(text, inner, end):
             yield Comment(begin, end, inner, end, re.sub(r"\S", " ", text[start:begin]))
-            if not is_marker:  # what is indented below a comment belongs to it
+            if not is_marker:  # indented lines below a comment belong to it
                 self.opaque, self.is_after_empty_comment = column, inner == end
 
 

@@ -25,7 +25,7 @@ SPELLING = re.compile(
 """A comment that may be a marker: ``cnncalc: CALL`` or ``/cnncalc``."""
 
 LIKENESS = 0.75
-"""Minimum difflib ratio at which a word counts as a misspelt ``cnncalc``."""
+"""Minimum difflib ratio of a misspelt ``cnncalc``."""
 
 
 class Scan(NamedTuple):
@@ -37,7 +37,7 @@ class Scan(NamedTuple):
 
 
 def source_of(name: str, text: str) -> Source:
-    """The document as a source for messages, with line feeds in place of lone carriage returns."""
+    """The document as a source for messages, with single carriage returns replaced by line feeds."""
     return Source(name, re.sub("\r(?!\n)", "\n", text) if "\r" in text else text)
 
 

@@ -30,7 +30,7 @@ class Arrows:
     def curved(
         self, start: tuple[float, float], end: tuple[float, float], bend: tuple[float, float], more: str = ""
     ) -> None:
-        """An arrow that follows its start to the beginning of the bend, and its end from the end of the bend on."""
+        """An arrow with a bend: straight from its start to the bend, and from the bend to its end."""
         (begin, source), (stop, target), (turn, over) = start, end, bend
         if abs(source - target) < 0.5:
             self.straight(begin, stop, source, more)
@@ -59,7 +59,7 @@ class Arrows:
 
 
 def rounded_path(points: Sequence[tuple[float, float]], radius: float) -> str:
-    """A path through points with round corners, horizontal and vertical by turns; its last part is vertical."""
+    """A path of horizontal and vertical lines with round corners; its last line is vertical."""
     path = f"M{number(points[0][0])} {number(points[0][1])}"
     for (x1, y1), (x, y), (x2, y2) in zip(points, points[1:], points[2:]):  # noqa: B905  # of different lengths
         if y == y1:

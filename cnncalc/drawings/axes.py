@@ -20,7 +20,7 @@ TICK_SIZE = 10
 VERTICAL_PITCH = 12.5
 """Minimum distance of names that read upward."""
 MAX_NAMES = 60
-"""The most names on an axis that has no room for all."""
+"""The maximum number of names on an axis without room for all."""
 MAX_NAME_LENGTH = 88.0
 """Names that read upward are cut to this length in pixels."""
 
@@ -69,7 +69,7 @@ def count_ticks(highest: int, most: int = 5) -> list[Tick]:
 def draw_value_axis(
     canvas: Canvas, ticks: Sequence[Tick], ends: tuple[float, float], base: float, scale: float
 ) -> None:
-    """Draws the ticks at the left and their grid lines; ``scale`` are the pixels of a unit."""
+    """Draws the ticks at the left and their grid lines; ``scale`` is in pixels per unit."""
     left, right = ends
     for tick in ticks:
         y = base - tick.value * scale
@@ -79,7 +79,7 @@ def draw_value_axis(
 
 
 class Stretch(NamedTuple):
-    """The part of the horizontal axis of a layer or block, from ``start`` to ``end`` in pixels."""
+    """A section of the horizontal axis: that of a layer or block, from ``start`` to ``end`` in pixels."""
 
     start: float
     end: float

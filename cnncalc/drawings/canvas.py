@@ -84,7 +84,7 @@ class Canvas:
     ) -> None:
         """Draws one line of text with its base line at ``y``; ``rotated``: it reads upward. ``full`` is its tool tip.
 
-        ``over_lines`` draws an outline in the colour of the background, which keeps lines away from the letters.
+        ``over_lines`` draws an outline in the colour of the background, so that the text is legible on lines.
         """
         self.used.update((font, colour))
         if over_lines:
@@ -99,14 +99,14 @@ class Canvas:
         self.parts.append(f'<text class="{font} {colour}" {where}{more}>{tip}{escaped(text)}</text>')
 
     def fitted(self, x: float, y: float, text: str, room: float, font: str = "label") -> None:
-        """Draws a text cut to the room; its tool tip has all of it."""
+        """Draws a text cut to the room; its tool tip has the full text."""
         size, bold = FONTS[font]
         shortened = cut(text, size, room, bold=bold)
         if shortened:
             self.text(x, y, shortened, font, full=text)
 
     def lines(self, text: str, font: str, colour: str = "ink", *, gap: float = 0.0) -> None:
-        """Draws a paragraph below everything that is drawn already, with lines of about equal length."""
+        """Draws a paragraph below everything drawn so far, with lines of about equal length."""
         size, bold = FONTS[font]
         self.y += gap
         for line in evenly_wrapped(text, size, self.right - self.left, bold=bold):

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from cnncalc.views.layer_table import Row
 
 MAX_LABELS = 4
-"""The most bars of a chart with their values."""
+"""The maximum number of bars of a chart with a label."""
 PANEL = 150.0
 """Height of a chart in pixels."""
 HEADROOM = 32.0
-"""Room above the highest bar, for its label."""
+"""Space above the highest bar, for its label."""
 MIN_PITCH = 5.0
 """Narrower bars are drawn as one outline."""
 LABEL_RATIO = 10
-"""A bar has no label if the highest is more than this many times as high."""
+"""A bar has no label if the highest bar is more than this many times as high."""
 MAX_BAR_WIDTH = 46.0
 """The largest width of a bar."""
 
@@ -115,7 +115,7 @@ def _note(report: Report, axis: Axis, left_out: int, what: str, units: str) -> s
 
 
 def _draw_chart(canvas: Canvas, chart: Chart, axis: Axis) -> None:
-    """Draws a chart below everything that is drawn already: grid, bars and their labels."""
+    """Draws a chart below everything drawn so far: grid, bars and their labels."""
     canvas.lines(chart.title, "panel", gap=10)
     top = canvas.y + HEADROOM
     base = top + PANEL
@@ -191,7 +191,7 @@ class Bars(NamedTuple):
 
 
 class _Labels:
-    """Writes the values of the largest bars where they cover no bar and no other label.
+    """Writes the values of the largest bars where they overlap no bar and no other label.
 
     A bar that the axis does not name has its name in its label; of bars with equal values only the first is labelled.
     """
@@ -274,7 +274,7 @@ def _description(report: Report, rows: Sequence[Row], what: str) -> str:
     parts = [
         f"Two bar charts over the layers of {shown(report.name)}, {plural(len(rows), what)}.",
         f"Activations of {plural(report.batch, 'image')} in {report.dtype} take {totals.activation_bytes:,} bytes "
-        f"({totals.activations:,} elements an image); {totals.parameters:,} parameters.",
+        f"({totals.activations:,} elements per image); {totals.parameters:,} parameters.",
     ]
     if totals.activation_bytes:
         row = max(rows, key=lambda row: row.held_bytes)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
 
 MAX_RANKS = 60
-"""The chains in a cell with more ranks are one part each, since a cell cannot be split over rows or columns."""
+"""In a cell with more ranks each chain is drawn as one part, since a cell cannot be split over rows or columns."""
 
 
 class Limits(NamedTuple):
@@ -39,7 +39,7 @@ class Detail(NamedTuple):
 
 
 def details_of(report: Report, depth: int | None, limits: Limits, *, crops_on_edges: bool = False) -> Iterator[Detail]:
-    """The levels of detail within the limits, from fine to coarse; the last one is always within.
+    """The levels of detail within the limits, from fine to coarse; the last one always is.
 
     ``depth`` fixes the level of blocks. With ``crops_on_edges`` a crop between a fork and a merge is a label.
     """
@@ -62,7 +62,7 @@ def details_of(report: Report, depth: int | None, limits: Limits, *, crops_on_ed
 
 
 def _folded(parts: list[Part], labels: dict[tuple[int, int], str]) -> Detail:
-    """The parts with repeated ones once."""
+    """The parts, with repeated ones drawn once."""
     runs = folded(parts, cells_of(parts))
     return Detail(parts, runs, {cell: routing_of(parts, cell) for run in runs for cell in run.cells}, labels)
 
@@ -98,7 +98,7 @@ def _without_crops(parts: list[Part]) -> tuple[list[Part], dict[tuple[int, int],
 
 
 def _crops(parts: Sequence[Part]) -> dict[int, Part]:
-    """The crops that are alone between a fork and a merge, by index."""
+    """The crops that are the only part between a fork and a merge, by index."""
     readers: dict[int, list[Part]] = {}
     for part in parts:
         for edge in part.inputs:

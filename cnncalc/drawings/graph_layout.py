@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnncalc.drawings.parts import Cell, Part
 
 LIMITS = Limits(lambda routing: len(routing.ranks), whole=130, folded=480, coarsest=480)
-"""The most nodes."""
+"""Maximum numbers of nodes."""
 NODE = 30.0
 """Height of a node: two lines."""
 STEM = 15.0
@@ -36,7 +36,7 @@ FRAME = (16.0, 20.0, 9.0)
 PADDING = 3.0
 """Left and right of the text in a node."""
 MAX_WIDTH, MAX_WIDTH_ALONE = 150.0, 200.0
-"""The largest width of a node beside others, and alone."""
+"""The maximum width of a node: in a row with others, and in a row by itself."""
 MIN_TRACK_WIDTH = 14.0
 """The smallest width of a track."""
 COLUMN_GAP = 12.0

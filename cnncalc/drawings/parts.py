@@ -49,7 +49,7 @@ class Part(NamedTuple):
 class _Group:
     """Parts that are joined to one, by index; ``main`` is the one whose volume is drawn.
 
-    ``block`` is the name of a block. ``is_open``: all of it is drawn with another layer, which has not been added yet.
+    ``block`` is the name of a block. ``is_open``: its parts are drawn with a later layer, which has not been added yet.
     """
 
     def __init__(self, members: list[int], main: int, block: str | None, *, is_open: bool = False) -> None:
@@ -92,7 +92,7 @@ def parts_of(report: Report, depth: int | None = None) -> list[Part]:
 
 
 def _block(name: str, depth: int | None) -> str | None:
-    """The block of a layer, so many dots deep; None outside of such blocks."""
+    """The block of a layer at a nesting level; None if it is in no such block."""
     if depth is None or name.count(".") < depth:
         return None
     return ".".join(name.split(".", depth)[:depth])
@@ -189,7 +189,7 @@ def folded(parts: Sequence[Part], cells: Sequence[Cell], *, longest: int = 8) ->
 
 
 def _signature(parts: Sequence[Part], cell: Cell) -> object:
-    """Equal for cells that are drawn alike: labels, volumes, costs, and edges by relative index."""
+    """A key that is equal for cells that are drawn the same: labels, volumes, costs, and edges by relative index."""
     return tuple(
         (
             tuple([(row.label, row.output, row.macs, row.parameters, row.training_only) for row in parts[index].rows]),

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from cnncalc.memory.report import Inference, MemoryReport, Training
 
 PANEL, PANEL_ABOVE, PANEL_BELOW = 250.0, 165.0, 120.0
-"""Height of the chart in pixels; of the two charts where a second one shows the working categories alone."""
+"""Height of the chart in pixels; heights of the two charts if a second one shows only the working categories."""
 HEADROOM = 26.0
-"""Room above the peak, for its label."""
+"""Space above the peak, for its label."""
 BAND = 17.0
 """Height of the band that names the phases."""
 STEP_SHARE = 0.035
@@ -32,7 +32,7 @@ STEP_SHARE = 0.035
 WORKING = (4, 5)
 """The categories that change with every operation: activations and transient."""
 SMALL_PART = 0.4
-"""Where they are a smaller share of the peak, a second chart shows them alone."""
+"""If they are a smaller share of the peak, a second chart shows only them."""
 
 
 def draw_timeline(kind: str, memory: MemoryReport, width: float, depth: int | None, units: str) -> str:
@@ -63,7 +63,7 @@ class _Timeline:
         self.drawn = [place for place in range(len(CATEGORIES)) if any(sample.bytes[place] for sample in samples)]
 
     def draw(self, depth: int | None) -> str:
-        """The whole drawing; names are those of blocks so many dots deep, if a depth is given."""
+        """The whole drawing; with ``depth``, names are those of blocks at that nesting level."""
         canvas = self.canvas
         name = shown(self.memory.report.title or self.memory.architecture)
         title = f"{name}: live memory over {'a training step' if self.is_training else 'inference'}"
@@ -107,7 +107,7 @@ class _Timeline:
     # Along the axis
 
     def _ends(self) -> list[float]:
-        """The end of each sample: all are equally long, but the optimizer's step has a least width."""
+        """The end of each sample: all are equally wide, but the optimizer's step has a minimum width."""
         count, wide = len(self.samples), self.right - self.left
         if self.samples[-1].phase != STEP or count == 1:
             return [self.left + wide * (i + 1) / count for i in range(count)]
@@ -162,12 +162,12 @@ class _Timeline:
         places = [place for place in WORKING if place in self.drawn]
         words = " and ".join([CATEGORIES[place].words for place in places])
         canvas.y += 22
-        canvas.fitted(canvas.left, canvas.y, f"{words} alone", canvas.right - canvas.left, "panel")
+        canvas.fitted(canvas.left, canvas.y, f"{words} only", canvas.right - canvas.left, "panel")
         canvas.y += 12
         self._draw_chart(places, self.working, ticks, PANEL_BELOW)
 
     def _draw_chart(self, places: Sequence[int], highest: int, ticks: Sequence[Tick], height: float) -> float:
-        """Draws stacked areas with their axis below everything that is drawn already; returns the pixels per byte."""
+        """Draws stacked areas with their axis below everything drawn so far; returns the pixels per byte."""
         canvas = self.canvas
         base = canvas.y + height
         scale = height / highest if highest else 0.0

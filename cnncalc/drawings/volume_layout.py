@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 LIMITS = Limits(lambda routing: routing.length, whole=60, folded=60, coarsest=160)
-"""The most columns of blocks."""
+"""Maximum numbers of columns of blocks."""
 BACK = 0.28
 """Oblique projection: width is drawn to the back, offset right and up by this share of its length."""
 MAX_BLOCK_HEIGHT = 150.0
@@ -30,7 +30,7 @@ BAR = 9.0
 MAX_LABEL_WIDTH = 100.0
 """Longer labels are cut, in pixels."""
 MAX_ROW_HEIGHT = 640.0
-"""Blocks are drawn smaller where a row with branches would be taller."""
+"""The maximum height of a row with branches; blocks are drawn smaller to fit."""
 MAX_GAP = 34.0
 """Maximum gap between two blocks."""
 BRANCH_GAP = 26.0
@@ -40,7 +40,7 @@ TRACK_GAP = 12.0
 ARC, LABELLED_ARC = 8.0, 14.0
 """The distance of two arcs above each other."""
 MAX_TRACKS = 32
-"""A cell with more branches side by side is drawn as its last block alone."""
+"""A cell with more branches side by side is drawn as its last block only."""
 FRAME = (7.0, 7.0, 0.0)
 """The frame of a repeated run."""
 SHRINKS = (1.0, 0.75, 0.55, 0.4, 0.25)
@@ -94,7 +94,7 @@ class Plan(NamedTuple):
 
 
 def plan_of(report: Report, depth: int | None, room: float) -> Plan:
-    """The finest plan for a page of that width that leaves nothing out, else the one that leaves out least."""
+    """The finest plan for a page of that width that omits no part, else the one that omits the fewest."""
     best: Plan | None = None
     for detail in details_of(report, depth, LIMITS, crops_on_edges=True):
         plan = _Planner(detail, room).best()
@@ -154,7 +154,7 @@ class _Planner:
         return [(scale, FORMS[0]), (scale._replace(depth=scale.depth * 0.75), FORMS[1])]
 
     def _one_row(self, largest: Scale, least_depth: float) -> tuple[Scale, Form] | None:
-        """The roomiest form in which all blocks fit in one row, with the largest scale of depth; None if none does."""
+        """The widest form in which all blocks fit in one row, with the largest scale of depth; None if none does."""
         widest = max([_width(_lines(part)) for part in self.parts])
         for form, factor in ((FORMS[0]._replace(width=widest), 1.0), *ONE_ROW):
             scale = Scale(largest.space * factor, least_depth * factor, largest.point * factor)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cnncalc.drawings.volume_layout import Plan
 
 MIN_WINDOW = 6.0
-"""The least height in pixels of a convolution window that is drawn."""
+"""The minimum height in pixels of a convolution window that is drawn."""
 
 
 def draw_volumes(report: Report, width: float, depth: int | None, units: str) -> str:
@@ -53,7 +53,7 @@ class _Row:
         self.axis = 0.0
 
     def draw(self, *, is_last: bool) -> None:
-        """Draws the row below everything that is drawn already."""
+        """Draws the row below everything drawn so far."""
         canvas = self.canvas
         above, below = reach_of(self.groups)
         has_frames = any(group.is_framed for group in self.groups)

@@ -14,8 +14,8 @@ class Format(NamedTuple):
     """An output format.
 
     ``writer`` is the module that writes documents in it, with a function ``write(document, page)``; ``check_writer``
-    the one that writes the result of ``check``, with ``write(result)``. Modules are imported when first used.
-    ``endings`` are those of its files, the usual one first. ``markup_in`` are the document syntaxes in which its text
+    the module that writes the result of ``check``, with ``write(result)``. Modules are imported when first used.
+    ``endings`` are its file endings, the default first. ``markup_in`` are the document syntaxes in which its text
     is markup; other syntaxes show it as a listing unless they have a rule for it. ``is_exact``: it is machine-readable:
     numbers are integers, tables have all columns. ``is_ascii``: bars are drawn in ASCII. ``is_picture``: only
     ``plot`` writes it. ``needs_terminal``: it has colours and boxes.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def write(document: Document, page: Page) -> str:
-    """A line of column keys, then one line a row; cells are quoted where necessary."""
+    """A line of column keys, then one line per row; cells are quoted where necessary."""
     import csv
     from io import StringIO
 
@@ -21,7 +21,7 @@ def write(document: Document, page: Page) -> str:
 
 
 def rows_of(document: Document) -> list[list[int | str]]:
-    """The column keys, then the values of each row: integers, words or empty strings."""
+    """The column keys, then the values of each row: integers, texts or empty strings."""
     head: list[int | str] = [column.key for column in document.table.columns]
     return [head, *([_exact(cell) for cell in row] for row in document.table.rows)]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Column(NamedTuple):
     """A column: ``key`` for programs, ``title`` for people; ``right``: right-aligned.
 
-    ``short_title`` is a shorter title for narrow terminals. Columns with ``last`` are abbreviated after all others.
+    ``short_title`` is a shorter title for narrow terminals. Columns with ``last`` are the last to be abbreviated.
     """
 
     key: str
@@ -40,7 +40,7 @@ class Cell(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Columns and rows, one cell a column. A table without titles has no header."""
+    """Columns and rows, one cell per column. A table without titles has no header."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -58,7 +58,7 @@ class Table(NamedTuple):
 
 
 class Paragraph(NamedTuple):
-    """Lines with a title of a word or two; ``verbatim`` lines are drawings whose blanks matter."""
+    """Lines with a short title; ``verbatim``: they are a drawing whose spaces are significant."""
 
     title: str
     lines: tuple[str, ...]
@@ -84,7 +84,7 @@ class Document(NamedTuple):
 
     @property
     def tables(self) -> list[Table]:
-        """The summary and the table, as far as they have rows."""
+        """The summary and the table, those that have rows."""
         return [table for table in (self.summary, self.table) if table is not None and table.rows]
 
     def with_columns(self, text: str | None) -> Document:
@@ -132,7 +132,7 @@ def word(text: str) -> Cell:
 
 
 def listing(names: Sequence[str], most: int = 6) -> str:
-    """Names separated by commas; of more than ``most`` the first ones and the number of the others."""
+    """Names separated by commas; if there are more than ``most``, the first ones and the number of the others."""
     if len(names) <= most:
         return ", ".join(names)
     return ", ".join(names[: most - 1]) + f" and {len(names) - most + 1:,} more"

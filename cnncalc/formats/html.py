@@ -19,7 +19,7 @@ LEFT = ' style="text-align: left"'
 
 
 def write(document: Document, page: Page) -> str:
-    """The document as a fragment for the body of a page, without empty lines, which would end it in Markdown."""
+    """The document as a fragment of a page. It has no empty lines, since in Markdown these end HTML."""
     lines = ['<div class="cnncalc">']
     for place, table in enumerate(document.tables):
         lines += table_lines(table, document.heading if place == 0 else ())
@@ -79,7 +79,7 @@ def _cell(cell: Cell, column: Column, *, is_first: bool) -> str:
 
 
 def paragraph_lines(paragraph: Paragraph) -> list[str]:
-    """A term with its descriptions; a drawing is preformatted text."""
+    """The items of a definition list; a drawing is preformatted text."""
     head = [f"<dt>{escaped(paragraph.title)}</dt>"] if paragraph.title else ["<dt>note</dt>"]
     if paragraph.verbatim:
         shown = "\n".join([escaped(line) or " " for line in paragraph.lines])

@@ -1,4 +1,4 @@
-"""JSON: one object in ASCII, one line a record, with exact integers."""
+"""JSON: one object in ASCII, one line per record, with exact integers."""
 
 from __future__ import annotations
 

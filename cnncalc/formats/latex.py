@@ -1,7 +1,7 @@
 r"""LaTeX: a booktabs table for ``\input``.
 
-A table that fits on a page floats and is scaled down to the line width; a longer one breaks across pages. On pages of
-two columns a wide table takes both. Text of users is escaped; non-Latin letters need LuaLaTeX or XeLaTeX with a
+A table that fits on a page floats and is scaled down to the line width; a longer one breaks across pages. In two-column
+layouts a wide table spans both columns. Text of users is escaped; non-Latin letters need LuaLaTeX or XeLaTeX with a
 font that has them.
 """
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from cnncalc.formats.document import Document, Page, Paragraph, Table
 
 MAX_ROWS = 50
-"""Rows of a table that floats; a longer one breaks across pages."""
+"""Maximum number of rows of a floating table; a longer one breaks across pages."""
 MAX_COLUMN_WIDTH = 70
-"""Characters of a table that is legible in one of two columns; a wider one takes both."""
+"""Maximum width in characters in one of two columns; a wider table spans both."""
 SIZES = ((80, r"\small"), (100, r"\footnotesize"), (130, r"\scriptsize"))
 """Font sizes of a table across pages by its width in characters; a wider one is ``\\tiny``."""
 
@@ -99,7 +99,7 @@ def _sides(table: Table) -> str:
 
 
 def _rows(table: Table) -> list[str]:
-    r"""The rows; an empty group precedes a ``[`` or ``*`` that the ``\\`` before would read as its argument."""
+    r"""The rows; an empty group precedes a ``[`` or ``*``, which would be an argument of the ``\\`` before it."""
     rows = [" & ".join([escaped(cell.text) for cell in row]) for row in table.rows]
     return ["{}" * row.startswith(("[", "*")) + row + r" \\" for row in rows]
 
@@ -122,7 +122,7 @@ def short_lines(table: Table) -> list[str]:
 
 
 def long_lines(table: Table, heading: tuple[str, ...]) -> list[str]:
-    """A table across pages that repeats its titles on each."""
+    """A table that breaks across pages; its titles are repeated on each."""
     size = next((size for most, size in SIZES if _width(table) <= most), r"\tiny")
     titles = _titles(table)
     lines = [rf"{{{size}\setlength{{\tabcolsep}}{{3pt}}%", rf"\begin{{longtable}}{{{_sides(table)}}}"]
@@ -137,7 +137,7 @@ def long_lines(table: Table, heading: tuple[str, ...]) -> list[str]:
 
 
 def paragraph_lines(paragraph: Paragraph) -> list[str]:
-    """The title in bold and the lines behind it, in small type below the table."""
+    """The title in bold and the lines after it, in small type below the table."""
     if not paragraph.filled_lines:
         return []
     title = rf"\textbf{{{escaped(paragraph.title)}}} " if paragraph.title else ""
@@ -149,6 +149,6 @@ def paragraph_lines(paragraph: Paragraph) -> list[str]:
 
 
 def _verbatim(lines: list[str]) -> list[str]:
-    r"""A drawing as verbatim text; a blank is put into any ``\end{verbatim}`` that it holds."""
+    r"""A drawing as verbatim text; a space is inserted into any ``\end{verbatim}`` in it."""
     safe = [line.replace(r"\end{verbatim}", r"\end {verbatim}") for line in lines]
     return [r"{\tiny\begin{verbatim}", *safe, r"\end{verbatim}}"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SPECIAL = re.compile(r"[\\`*_\[<&|~$]")
 """Special characters within a line. A ``]`` or ``>`` needs no escape, since its opening character is escaped."""
 ENTITIES = {"<": "&lt;", "&": "&amp;", "~": "&#126;", "$": "&#36;"}
-"""Characters that Python-Markdown, and so MkDocs, does not let a backslash escape."""
+"""Characters that Python-Markdown (used by MkDocs) does not escape with a backslash."""
 AT_START = re.compile(r"(?=[#>+=-])|(?<=[0-9])(?=[.)])")
 """Where an escape at the start of a line prevents a heading, a quotation or a list item."""
 

@@ -13,14 +13,14 @@ UNIT_RULES = {
 """The meaning of the units of bytes, by style."""
 
 BLOCKS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589\u2588"
-"""Blocks from none to eight eighths of a character cell."""
+"""Bars of zero to eight eighths of a character cell."""
 BAR_WIDTHS = (12, 5)
 
 
 class Notation(NamedTuple):
     """How numbers are written.
 
-    ``units`` is a style of :data:`cnncalc.units.UNIT_STYLES`. ``numbers`` is ``usual`` (short or full, as suits the
+    ``units`` is a style of :data:`cnncalc.units.UNIT_STYLES`. ``numbers`` is ``usual`` (short or full, depending on the
     column), ``short`` (four significant digits) or ``exact``. ``ascii_only``: bars are drawn in ASCII.
 
     >>> Notation().full(138357544), Notation(numbers="short").full(138357544), Notation(numbers="exact").size(2048)
@@ -44,7 +44,7 @@ class Notation(NamedTuple):
         return f"{count:,} B" if self.numbers == "exact" else format_bytes(count, self.units)
 
     def bar(self, part: int, largest: int, whole: int, cells: int = BAR_WIDTHS[0]) -> str:
-        """A bar of length ``part / largest`` and the share of the whole; nothing for a part of zero."""
+        """A bar of length ``part / largest`` and the share of the whole; empty if ``part`` is 0."""
         if not part:
             return ""
         eighths = (16 * cells * part + largest) // (2 * largest) if largest else 0

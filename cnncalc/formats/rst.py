@@ -33,7 +33,7 @@ PLAIN = re.compile(r"[\[(]*[^\W_]|\+[0-9]")
 NUMBERED = re.compile(r"\(?(?:[0-9]+|#|[A-Za-z]|[ivxlcdmIVXLCDM]+)[.)](?:\s|$)")
 """The start of a line that could be a list number."""
 EMPTY = ".."
-"""An empty comment for an empty first cell, since a row without one would continue the row before."""
+"""An empty comment for an empty first cell, since a row with an empty first cell continues the previous row."""
 
 
 def write(document: Document, page: Page) -> str:

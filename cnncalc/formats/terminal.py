@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from cnncalc.formats.document import Document, Page
 
 MIN_WIDTH = 12
-"""The smallest width to which the words of a column are wrapped."""
+"""The minimum width of a column with wrapped words."""
 MAX_ROWS = 2000
-"""Rows of a table with a box; a longer one is written as plain text, which is much faster."""
+"""Maximum number of rows of a table with a box; a longer one is plain text, which is much faster."""
 
 
 def write(document: Document, page: Page) -> str:
@@ -70,7 +70,7 @@ def _print_plain(console: Console, table: Table, width: int | None) -> None:
 
 
 def _print(console: Console, line: str, width: int | None, margin: int = 0, style: str = "") -> None:
-    """A line, wrapped between words at the width of the terminal; its rest is indented by ``margin``."""
+    """A line, wrapped at the width of the terminal; continuation lines are indented by ``margin``."""
     while width is not None and width_of(line) > width:
         end = line.rfind(" ", margin + 1, width + 1)
         if end <= margin or not line[:end].strip():
@@ -95,7 +95,7 @@ def _widest(texts: tuple[str, ...]) -> int:
 
 
 def table_width(table: Table) -> int:
-    """The width of the table with its box: a blank on both sides of each column, and rules between."""
+    """The width of the table with its box: a space on both sides of each column, and rules between."""
     return sum(width + 3 for width in widths(table)) + 1
 
 
@@ -146,7 +146,7 @@ def _next_to_shorten(table: Table) -> int | None:
 
 
 def _shortened(table: Table, place: int) -> Table:
-    """The table with one column abbreviated (to numbers, so right-aligned), or without it."""
+    """The table with one column abbreviated (to numbers, hence right-aligned), or without it."""
     cells = [row[place] for row in table.rows]
     if not table.columns[place].short_title and all(cell.short == "" for cell in cells):
         return _without(table, place)
@@ -200,7 +200,7 @@ def _minimum_widths(table: Table) -> list[int]:
 
 
 def wrapped(line: str, width: int) -> list[str]:
-    """The line in parts of at most ``width``: split at blanks, else after punctuation, else anywhere."""
+    """The line in parts of at most ``width``: split at spaces, else after punctuation, else anywhere."""
     lines = []
     while width_of(line) > width:
         end = 1
@@ -222,7 +222,7 @@ def _boxed(table: Table, page: Page) -> RichTable:
         justify = "right" if column.right else "left"
         title = column.title if room is None else "\n".join(wrapped(column.title, room[place]))
         result.add_column(Text(title), justify=justify, style=style, no_wrap=True)  # type: ignore[arg-type]  # justify is one of rich's words
-    # one cell a column with a line for each row: the same output, many times faster
+    # one cell per column with a line for each row: the same output, many times faster
     rows = [[visible(cell.text) for cell in row] for row in table.rows]
     if room is not None:
         rows = [line for row in rows for line in _lines([wrapped(cell, room[place]) for place, cell in enumerate(row)])]

@@ -28,7 +28,7 @@ PROFILES = {
     "torch-cpu": "PyTorch on a CPU",
     "numpy": "the NumPy run of cnncalc",
     "ideal": "an ideal implementation, which keeps only what it needs",
-    "notes": "the rule of the CS231n course notes",
+    "notes": "the estimate of the CS231n notes",
 }
 """What each profile describes."""
 
@@ -72,7 +72,7 @@ def conventions_section(options: Options, units: str) -> str:
             "blocks) is not included; where it is known, it is given as a range.",
         ),
         (
-            "The rule of the course notes",
+            "The CS231n estimate",
             "is a rule of thumb, for comparison: activations once for inference and twice for training, parameters "
             "three times in training.",
         ),

@@ -45,7 +45,7 @@ class Gallery:
         return f'<figure class="{kind}">\n{frame}\n<figcaption>{caption}</figcaption>\n</figure>'
 
     def _without_styles(self, drawing: str) -> str:
-        """A drawing without its own styles, which the policy of the page does not allow."""
+        """A drawing without its own styles, which the content security policy of the page does not allow."""
         found = _STYLE.search(drawing)
         if found is None:
             return drawing

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from cnncalc.views.layer_table import Row
 
 MAX_ROWS = 5_000
-"""The most rows of the table."""
+"""The maximum number of rows of the table."""
 
 MAX_INDENT = 6
-"""The deepest level of indentation."""
+"""The maximum level of indentation."""
 
 COLUMNS = (
     ("#", "n"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 text = escaped
-"""A text as HTML shows it, control characters as escapes; it may also stand in an attribute."""
+"""A text as HTML shows it, control characters as escapes; also valid in an attribute."""
 
 _WORD = rf"[^\s()\[\],;:<>&]*[{RIGHT_TO_LEFT}][^\s()\[\],;:<>&]*"
 _ISOLATED = re.compile(rf"{_WORD}(?:\s+{_WORD})*")
@@ -36,7 +36,7 @@ def name(value: str) -> str:
 
 
 def verbatim(lines: str, label: str, direction: str = "auto") -> str:
-    """A text of several lines, kept line by line, that can be scrolled with the keyboard."""
+    """Preformatted text that can be scrolled with the keyboard."""
     shown = "\n".join([text(line.replace("\t", "    ")) for line in lines.splitlines()])
     return f'<pre tabindex="0" role="group" aria-label="{text(label)}" dir="{direction}">{shown}</pre>'
 

@@ -53,7 +53,7 @@ def _intro(memory: MemoryReport) -> str:
     options = memory.options
     if options.profile == "notes":
         return (
-            "By the rule of the CS231n course notes: activations once for inference and twice for training, parameters "
+            "By the estimate of the CS231n notes: activations once for inference and twice for training, parameters "
             "three times, whatever the optimizer."
         )
     more = []
@@ -116,7 +116,7 @@ def _net(memory: MemoryReport, number: int, units: str) -> str:
     rows.append(row("total", "sum", (training.peak_bytes, inference.peak_bytes), "100.0 %", "share-sum"))
     sizes = rule.training_bytes, rule.inference_bytes
     off = deviation(rule.training_bytes, training.peak_bytes)
-    rows.append(row("rule of the course notes", "notes", sizes, off, "deviation"))
+    rows.append(row("CS231n estimate", "notes", sizes, off, "deviation"))
     caption = f"Peak memory of {memory.architecture} by category"
     columns = (("category", ""), ("training", "n"), ("share", "n"), ("inference", "n"))
     return (

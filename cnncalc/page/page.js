@@ -268,7 +268,7 @@
       for (const [node, exact] of cells) {
         node.data = form === "short" && /^[0-9,]+$/.test(exact) ? short(BigInt(exact.replace(/,/g, ""))) : exact;
       }
-      for (const [node, brief, exact] of memory) node.data = form === "short" ? brief : exact;
+      for (const [node, rounded, exact] of memory) node.data = form === "short" ? rounded : exact;
       layers.table.classList.toggle("formulas", form === "formula");
     };
     for (const radio of all("input[name=numbers]")) {
@@ -475,8 +475,8 @@
     const chart = new Chart(find("#curve"));
     const drawChart = () => {
       const lines = curves.flatMap((curve, number) => {
-        const brief = Array.from(curve.net.name);
-        const cut = brief.length > 20 ? `${brief.slice(0, 19).join("")}\u2026` : curve.net.name;
+        const letters = Array.from(curve.net.name);
+        const cut = letters.length > 20 ? `${letters.slice(0, 19).join("")}\u2026` : curve.net.name;
         const of = curves.length > 1 ? ` ${cut}` : "";
         return [
           [`training${of}`, `c${number}`, (count) => curve.training(count, chosen.value).total],
@@ -485,7 +485,7 @@
       });
       if (curves.length === 1) {
         const [each, parameters] = curves[0].net.notes.map(BigInt);
-        lines.push(["course notes", "rule", (count) => 2n * each * count + 3n * parameters]);
+        lines.push(["CS231n estimate", "rule", (count) => 2n * each * count + 3n * parameters]);
       }
       chart.draw(lines, batch, deviceMemory);
     };

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cnncalc.memory.report import MemoryReport
 
 MAX_OUTPUTS = 3
-"""Most outputs that the summary names."""
+"""The maximum number of outputs that the summary names."""
 
 
 def summary_section(memory: MemoryReport, outcome: FileResult, units: str) -> str:

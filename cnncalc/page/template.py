@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 MAX_EXACT = 2**53
-"""Integers from here on are written as text, since JavaScript reads numbers as float64."""
+"""Integers of this size or larger are written as text, since JavaScript reads numbers as float64."""
 
 
 def whole_page(

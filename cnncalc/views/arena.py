@@ -48,17 +48,17 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
         )
         for volume, mark in zip(plan.volumes, marks(plan), strict=True)
     )
-    exact = "the optimal order" if plan.is_exact_order else "a heuristic order, a better one may exist"
-    order = f"{plan.order}: at most {size(plan.bound_bytes)} live at once, at {plan.peak_at}; {exact}"
+    exact = "the optimal order" if plan.is_exact_order else "a heuristic order, a better one is possible"
+    order = f"{plan.order}: peak of live bytes {size(plan.bound_bytes)}, at {plan.peak_at}; {exact}"
     if plan.bound_bytes != plan.given_bound_bytes:
-        order += f"; in the order given {size(plan.given_bound_bytes)}"
+        order += f"; in the given order {size(plan.given_bound_bytes)}"
     closing = (
         Paragraph("order", (order,)),
         Paragraph(
             "for comparison",
             (
-                f"separate memory for these volumes: {size(plan.sum_bytes)}; for those of all layers: "
-                f"{size(plan.every_volume_bytes)}; for those of the notes' table: {size(plan.notes_bytes)}",
+                f"separate memory for each of these volumes: {size(plan.sum_bytes)}; for each layer: "
+                f"{size(plan.every_volume_bytes)}; for each layer that is not in place: {size(plan.notes_bytes)}",
                 f"largest input and output of one operation: {size(plan.widest_bytes)}",
                 f"arena without fusing layers: {size(plan.unfused.arena_bytes)}",
             ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.analysis.difference import STATUSES
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number, word
 from cnncalc.formats.notation import USUAL, Notation
+from cnncalc.formats.record import layer_record
 from cnncalc.layers.keys import shown
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural, signed_percent
@@ -38,6 +39,11 @@ COLUMNS = (
 """The columns for people; numbers are changes."""
 
 COUNTS = ("activations", "weights", "parameters", "macs")
+SIDE = (
+    *("name", "kind", "label", "inputs", "output", "activations", "in_place"),
+    *("weights", "biases", "parameters", "buffers", "macs"),
+)
+"""The keys of a layer in JSON."""
 EXACT = (
     Column("change", "change"),
     *(Column(f"{key}_{side}", f"{key} {side}") for key in ("layer", "label", "volume") for side in ("before", "after")),
@@ -177,7 +183,7 @@ def _what(layer: LayerDifference) -> str:
 class BlockDifference(NamedTuple):
     """The layers of a block that differ, and the changes of its counts.
 
-    ``before`` and ``after`` are the layers whose output is that of the block, None in the net that lacks it.
+    ``before`` and ``after`` are the last layers of the block in each net; None if the net lacks the block.
     """
 
     name: str
@@ -198,7 +204,7 @@ class BlockDifference(NamedTuple):
 
     @property
     def what(self) -> str:
-        """How many layers have which status; for a single layer its differences."""
+        """The number of layers of each status; for a single layer its differences."""
         if len(self.layers) == 1 and self.name in _names_of(self.layers[0]):
             return _what(self.layers[0])
         statuses = [layer.status for layer in self.layers]
@@ -210,7 +216,7 @@ def _names_of(layer: LayerDifference) -> list[str]:
 
 
 def block_differences(found: Difference, depth: int) -> list[BlockDifference]:
-    """The layers that differ, by blocks at a nesting level; a layer outside of them is a block of its own."""
+    """The layers that differ, by block at a nesting level; a layer outside of any block is a block by itself."""
 
     def block_of(row: LayerReport) -> str:
         return ".".join(row.name.split(".")[:depth])
@@ -237,9 +243,7 @@ def _block_cells(block: BlockDifference, notation: Notation) -> tuple[Cell, ...]
         word(block.name),
         word(block.what),
         word(_both(before and str(before.output), after and str(after.output))),
-        _change_cell(block.change("activations"), notation),
-        _change_cell(block.change("parameters"), notation),
-        _change_cell(block.change("macs"), notation),
+        *_changes(block, notation),
     )
 
 
@@ -248,9 +252,10 @@ def _signed(text: str, change: int) -> str:
     return f"+{text}" if change > 0 else text if change else ""
 
 
-def _change_cell(change: int, notation: Notation) -> Cell:
-    """A cell with the change of a count."""
-    return Cell(_signed(notation.short(change), change), change)
+def _changes(item: LayerDifference | BlockDifference, notation: Notation) -> list[Cell]:
+    """The changes of the counts in the table."""
+    changes = [item.change(key) for key in ("activations", "parameters", "macs")]
+    return [Cell(_signed(notation.short(change), change), change) for change in changes]
 
 
 def _cells(layer: LayerDifference, notation: Notation) -> tuple[Cell, ...]:
@@ -261,9 +266,7 @@ def _cells(layer: LayerDifference, notation: Notation) -> tuple[Cell, ...]:
         word(_both(before and before.name, after and after.name)),
         word(_what(layer)),
         word(volume),
-        _change_cell(layer.change("activations"), notation),
-        _change_cell(layer.change("parameters"), notation),
-        _change_cell(layer.change("macs"), notation),
+        *_changes(layer, notation),
     )
 
 
@@ -309,7 +312,7 @@ def _block_record(block: BlockDifference) -> dict[str, Any]:
         "name": block.name,
         "status": block.status,
         "layers": [_names_of(layer)[-1] for layer in block.layers],
-        **{key: block.change(key) for key in ("activations", "weights", "parameters", "macs")},
+        **{key: block.change(key) for key in COUNTS},
     }
 
 
@@ -335,17 +338,5 @@ def _layer_record(layer: LayerDifference) -> dict[str, Any]:
 
 
 def _side(row: LayerReport) -> dict[str, Any]:
-    return {
-        "name": row.name,
-        "kind": row.kind,
-        "label": row.label,
-        "inputs": list(row.inputs),
-        "output": list(row.output),
-        "activations": row.activations,
-        "in_place": row.in_place,
-        "weights": row.weights,
-        "biases": row.biases,
-        "parameters": row.parameters,
-        "buffers": row.buffers,
-        "macs": row.macs,
-    }
+    record = layer_record(row)
+    return {key: record[key] for key in SIDE}

@@ -186,7 +186,7 @@ def placement(report: Report, row: LayerReport, *, in_place: bool = True) -> tup
 
 
 def _why_not(report: Report, row: LayerReport, in_place: bool) -> str:
-    """Why a layer that could overwrite its input does not; the order of the rules is that of the placement."""
+    """Why a layer that could overwrite its input does not; the rules are in the order in which they are applied."""
     layer: Any = row.layer
     if layer.is_activation and not in_place:
         return "--no-in-place gives each activation function a volume of its own"

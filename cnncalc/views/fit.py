@@ -37,24 +37,21 @@ def fit_document(
         Column("macs", "MACs", True),
         Column("fits", "fits"),
     )
-    now = (
-        Cell("unchanged", "unchanged"),
-        Cell(size(fit.training.peak_at_batch), fit.training.peak_at_batch),
-        Cell(f"{fit.training.largest_batch:,}", fit.training.largest_batch),
-        Cell(notation.short(fit.macs), fit.macs),
-        Cell(*_yes(fit.training.peak_at_batch <= fit.room)),
-    )
-    rows = [now]
-    for advice in fit.advice:
-        rows.append(
-            (
-                Cell(advice.what, advice.what),
-                Cell(size(advice.peak_bytes), advice.peak_bytes),
-                Cell(f"{advice.largest_batch:,}", advice.largest_batch),
-                Cell(notation.short(advice.macs), advice.macs),
-                Cell(*_yes(advice.fits)),
-            )
+    training = fit.training
+    choices = [
+        ("unchanged", training.peak_at_batch, training.largest_batch, fit.macs, training.peak_at_batch <= fit.room)
+    ]
+    choices += [(each.what, each.peak_bytes, each.largest_batch, each.macs, each.fits) for each in fit.advice]
+    rows = [
+        (
+            Cell(what, what),
+            Cell(size(peak), peak),
+            Cell(f"{batch:,}", batch),
+            Cell(notation.short(macs), macs),
+            Cell("yes" if fits else "no", fits),
         )
+        for what, peak, batch, macs, fits in choices
+    ]
     closing = []
     if sharding is not None:
         closing.append(Paragraph("on several devices", sharding.lines(notation.units)))
@@ -70,10 +67,6 @@ def fit_document(
     return Document(tuple(heading), Table(columns, tuple(rows)), tuple(closing), lambda: _data(fit, device, sharding))
 
 
-def _yes(fits: bool) -> tuple[str, bool]:
-    return ("yes" if fits else "no", fits)
-
-
 def _verdict(part: Fit, room: int, notation: Notation) -> str:
     if part.largest_batch:
         images = plural(part.largest_batch, "image")
@@ -81,7 +74,7 @@ def _verdict(part: Fit, room: int, notation: Notation) -> str:
             return f"at least {images} (the search limit), peak {notation.size(part.peak_bytes)}"
         return f"at most {images}, peak {notation.size(part.peak_bytes)}"
     missing = notation.size(part.peak_bytes - room)
-    return f"not one image fits: peak {notation.size(part.peak_bytes)}, {missing} too much"
+    return f"one image does not fit: peak {notation.size(part.peak_bytes)}, {missing} too much"
 
 
 def _data(fit: FitReport, device: Device | None, sharding: Sharding | None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ KEYS = (Column("key", "key"), Column("takes", "accepts"), Column("default", "def
 
 
 def kinds_document() -> Document:
-    """One row a kind: its form in patterns, its keys with their defaults, a summary."""
+    """One row per kind: its form in patterns, its keys with their defaults, a summary."""
     rows = tuple(
         [
             (word(name), word(short_form(kind)), word(keys_with_defaults(kind)), word(documentation(kind).summary))

@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
 
 
+COUNTS = ("weights", "biases", "parameters", "trainable", "buffers", "macs")
+"""The counts of a row that are sums over its layers."""
+
+
 class Row(NamedTuple):
     """A row of the table: one layer, or all layers of a block.
 
-    Counts are sums over ``members``; ``held`` counts only activations that are not in place, as the totals do.
+    Counts are sums over ``members``; ``held`` counts only activations that are not in place, as in the totals.
     """
 
     name: str
@@ -43,7 +47,7 @@ class Row(NamedTuple):
 
     @property
     def last(self) -> LayerReport:
-        """The layer whose output is that of the row."""
+        """The last layer, whose output is the output of the row."""
         return self.members[-1]
 
 
@@ -56,12 +60,7 @@ def row_of(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
         members,
         sum([row.activations for row in own]),
         sum([row.activation_bytes for row in own]),
-        sum([row.weights for row in members]),
-        sum([row.biases for row in members]),
-        sum([row.parameters for row in members]),
-        sum([row.trainable for row in members]),
-        sum([row.buffers for row in members]),
-        sum([row.macs for row in members]),
+        *[sum([getattr(row, key) for row in members]) for key in COUNTS],
     )
 
 
@@ -136,7 +135,7 @@ def _flag(row: Row, has: Callable[[LayerReport], bool]) -> Cell:
 
 
 def remarks_of(row: Row) -> str:
-    """Which of its layers are frozen, run only in training, or share parameters."""
+    """Remarks on layers that are frozen, run only in training, or share parameters."""
     learned = [member for member in row.members if any(array.role != "buffer" for array in member.arrays)]
     frozen = sum([not member.is_trainable for member in learned])
     training_only = sum([member.training_only for member in row.members])
@@ -190,7 +189,7 @@ SHORT_TITLES = {"receptive_field": "field"}
 """Shorter titles for narrow terminals."""
 
 USUAL = ("layer", "label", "volume", "memory", "bytes", "weights", "biases", "macs", "receptive_field")
-"""The default columns for people; ``remarks`` follows if any row has some."""
+"""The default columns for people; ``remarks`` is added if any row has some."""
 WITH_BARS = ("layer", "label", "volume", "memory", "activation_share", "parameter_share", "mac_share")
 """The default columns with bars."""
 EXACT = (
@@ -203,7 +202,7 @@ COLUMNS = (*CELLS, *BARS)
 
 
 def _inputs(row: Row) -> list[str]:
-    """The layers outside of the row that it reads, in order."""
+    """Its inputs: the layers outside of the row, in order."""
     inside = {member.name for member in row.members}
     return list(dict.fromkeys(source for member in row.members for source in member.inputs if source not in inside))
 
@@ -285,12 +284,7 @@ def _block_record(row: Row) -> dict[str, Any]:
         "output": list(row.last.output),
         "activations": row.held,
         "activation_bytes": row.held_bytes,
-        "weights": row.weights,
-        "biases": row.biases,
-        "parameters": row.parameters,
-        "trainable": row.trainable,
-        "buffers": row.buffers,
-        "macs": row.macs,
+        **{key: getattr(row, key) for key in COUNTS},
         "receptive_field": list(row.last.receptive_field),
     }
 
@@ -343,7 +337,7 @@ def total_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...
     if totals.parameters:
         parameters[0] += f" = {totals.weights:,} weights + {totals.biases:,} biases"
         parameters.append(
-            f"{times[1:]} = {notation.size(totals.parameter_bytes)}; x3 with gradients and a step cache "
+            f"{times[1:]} = {notation.size(totals.parameter_bytes)}; x3 with gradients and optimizer state "
             f"(momentum, Adagrad, RMSProp): {notation.size(3 * totals.parameter_bytes)}"
         )
     if totals.trainable != totals.parameters:

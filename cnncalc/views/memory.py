@@ -1,4 +1,4 @@
-"""The document of ``memory``: both peaks, what they consist of, and the notes' rule for comparison."""
+"""The document of ``memory``: both peaks by category, and the CS231n estimate for comparison."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def memory_document(
         closing.append(
             Paragraph("live bytes over inference", tuple(draw(inference.events, notation.units)), verbatim=True)
         )
-    what = "bytes by the notes' rule" if options.profile == "notes" else "bytes of live tensors"
+    what = "bytes by the CS231n estimate" if options.profile == "notes" else "bytes of live tensors"
     closing.append(Paragraph("conventions", (f"{what}: {held}; {notation.rule}",)))
     return Document(
         heading, Table(columns, tuple(rows)), tuple(closing), lambda: data(memory, depth=depth, timeline=timeline)
@@ -121,7 +121,7 @@ def _notes(memory: MemoryReport, notation: Notation) -> Paragraph:
     training, inference = memory.training.peak_bytes, memory.inference.peak_bytes
 
     return Paragraph(
-        "the notes' rule",
+        "CS231n estimate",
         (
             f"training, 2 x activations + 3 x parameters: {notation.size(rule.training_bytes)} "
             f"({signed_percent(rule.training_bytes - training, training)})",

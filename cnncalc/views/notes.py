@@ -29,7 +29,7 @@ NOTES = Notation("notes")
 """KB, MB and GB are powers of 1024, as in the notes."""
 
 PRINTED = (22, 15_237_608, 138_344_128)
-"""Rows, activations and weights of the VGGNet table in the notes, used to detect that table."""
+"""Rows, activations and weights of the VGGNet table in the notes, by which that table is detected."""
 PRINTED_TOTAL = "24M and 93MB"
 """The totals that the notes print for that table."""
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
 
 EARLY_POOLS = 2
-"""The number of blocks, each ended by a pool, that count as early."""
+"""The number of early blocks; each ends at a pool."""
 
 
 def sentences(report: Report) -> list[str]:
@@ -42,7 +42,7 @@ def early_activations(report: Report) -> str | None:
 
 
 def _early(report: Report, rows: list[LayerReport], whole: int) -> tuple[str, list[LayerReport]]:
-    """The early layers of a net and what they are; none if all layers are early."""
+    """A description of the early layers, and the layers; none if all layers are early."""
     pools = [row.index for row in _main_line(report) if isinstance(row.layer, Pooling) and _shrinks(row)]
     if len(pools) >= EARLY_POOLS:
         return "the first two blocks", [row for row in rows if row.index <= pools[EARLY_POOLS - 1]]
@@ -82,7 +82,7 @@ def most_macs(report: Report) -> str | None:
 
 
 def _main_line(report: Report) -> list[LayerReport]:
-    """The layers that no branch bypasses: whatever is computed before them is read by them or earlier."""
+    """The layers that no branch bypasses: no later layer reads an output from before them."""
     last_read = list(range(len(report.layers)))
     for row in report.layers:
         for source in row.sources:

@@ -1,4 +1,4 @@
-"""The document of ``verify``: which numbers a NumPy run confirmed."""
+"""The document of ``verify``: the numbers compared with a NumPy run."""
 
 from __future__ import annotations
 
@@ -51,21 +51,26 @@ def verification_document(verification: Verification, units: str = "iec") -> Doc
         f"live activations at most {format_bytes(run.peak_bytes, units)}"
     )
     closing = [Paragraph("memory used", (needs,))]
-    if not run.is_finite:
-        words = "random values overflowed the data type; shapes and counts do not depend on them"
-        closing.append(Paragraph("note", (words,)))
-    if run.agrees:
-        closing.append(Paragraph("result", (f"all numbers of {run.layers} layers agree",)))
-    else:
-        lines = [
+    closing += _result(
+        None if run.is_finite else "shapes and counts do not depend on them",
+        f"all numbers of {run.layers} layers agree" if run.agrees else None,
+        [
             f"{wrong.layer}: {WORDS.get(wrong.quantity, wrong.quantity)}: "
             f"expected {wrong.expected}, measured {wrong.measured}"
-            for wrong in run.disagreements[:MAX_SHOWN]
-        ]
-        left = len(run.disagreements) - len(lines)
-        lines += [f"... and {left} more"] if left else []
-        closing.append(Paragraph("disagree", tuple(lines)))
+            for wrong in run.disagreements
+        ],
+    )
     return Document(heading, Table(columns, rows), tuple(closing), lambda: _data(run))
+
+
+def _result(overflow: str | None, agreement: str | None, disagreements: list[str]) -> list[Paragraph]:
+    """A note if values overflowed, then the result: that all numbers agree, or those that do not."""
+    notes = [] if overflow is None else [Paragraph("note", (f"random values overflowed the data type; {overflow}",))]
+    if agreement is not None:
+        return [*notes, Paragraph("result", (agreement,))]
+    lines = disagreements[:MAX_SHOWN] or ["the numbers of the table above"]
+    left = len(disagreements) - MAX_SHOWN
+    return [*notes, Paragraph("disagree", (*lines, f"... and {left} more") if left > 0 else tuple(lines))]
 
 
 def _data(run: Verification) -> Mapping[str, Any]:
@@ -137,20 +142,15 @@ def training_document(verification: TrainingVerification, units: str = "iec") ->
         ),
         Paragraph("loss", (f"{run.losses[0]:.6g} in the first step, {run.losses[1]:.6g} in the second",)),
     ]
-    if not run.is_finite:
-        words = "random values overflowed the data type; bytes do not depend on them"
-        closing.append(Paragraph("note", (words,)))
-    if run.agrees:
-        closing.append(Paragraph("result", ("every number agrees to the byte",)))
-    else:
-        lines = [
+    closing += _result(
+        None if run.is_finite else "bytes do not depend on them",
+        "every number agrees to the byte" if run.agrees else None,
+        [
             f"{name} ({wrong.quantity}): computed {wrong.expected:,}, measured {wrong.measured:,} "
             f"({wrong.measured - wrong.expected:+,})"
-            for name, wrong in run.wrong[:MAX_SHOWN]
-        ]
-        left = len(run.wrong) - len(lines)
-        lines += [f"... and {left} more"] if left else []
-        closing.append(Paragraph("disagree", tuple(lines or ("the numbers of the table above",))))
+            for name, wrong in run.wrong
+        ],
+    )
     return Document(heading, Table(columns, rows), tuple(closing), lambda: _training_data(run))
 
 

@@ -162,7 +162,9 @@ def sarif_of(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 @pytest.mark.parametrize("words", [CASES["project"], CASES["fine"], ("vgg16", "lenet5"), ("nowhere",)])
-def test_sarif_keeps_its_schema(words: tuple[str, ...], project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sarif_is_valid_against_its_schema(
+    words: tuple[str, ...], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     log = sarif_of(words, capsys)
 
     assert sarif_faults(log, "log") == []
@@ -183,7 +185,7 @@ def test_sarif_keeps_its_schema(words: tuple[str, ...], project: Path, capsys: p
                 assert (region["startLine"], region["startColumn"]) < (region["endLine"], region["endColumn"])
 
 
-def test_the_check_of_sarif_can_fail(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_sarif_is_detected(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = sarif_of(CASES["project"], capsys)
     log["runs"][0]["results"][0]["severity"] = "error"
     del log["runs"][0]["tool"]["driver"]["name"]
@@ -209,7 +211,7 @@ JUNIT = {
 @pytest.mark.parametrize(
     "words", [CASES["project"], (*CASES["project"], "--strict"), CASES["fine"], ("vgg16",), ("nowhere",)]
 )
-def test_junit_keeps_its_schema_and_its_counts_add_up(
+def test_junit_is_valid_against_its_schema_and_its_counts_add_up(
     words: tuple[str, ...], project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, text = output(capsys, *words, "--format", "junit")
@@ -238,7 +240,7 @@ def test_junit_keeps_its_schema_and_its_counts_add_up(
 COMMAND = re.compile(r"::(error|warning|notice) ((?:[a-z]+=[^,:\r\n]*,?)+)::([^\r\n]*)")
 
 
-def test_github_shows_ten_errors_worst_first_and_says_the_rest(
+def test_github_shows_ten_errors_worst_first_and_logs_the_rest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fifteen nets, each with a limit of so many parameters; the smallest limit is broken most."""
@@ -256,7 +258,7 @@ def test_github_shows_ten_errors_worst_first_and_says_the_rest(
     assert lines[-1] == "cnncalc check: 15 files, 15 limits; 15 files over budget"
 
 
-def test_github_escapes_what_a_user_wrote(
+def test_github_escapes_text_of_users(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written(tmp_path, {"100%,a:b.yaml": TINY + "budget: {parameters: 1}\n"})
@@ -265,7 +267,7 @@ def test_github_escapes_what_a_user_wrote(
     _, text = output(capsys, "100%,a:b.yaml", "--format", "github", "--no-rules")
 
     assert text.startswith("::error file=100%25%2Ca%3Ab.yaml,line=5,col=10,title=cnncalc budget::parameters: 555.8K")
-    assert "(55,575,300.0 %25)%0Amost: fc1 94.4 %25" in text.splitlines()[0]
+    assert "(55,575,300.0 %25)%0Alargest: fc1 94.4 %25" in text.splitlines()[0]
 
 
 def test_a_name_cannot_begin_a_command_or_a_cell(
@@ -282,7 +284,7 @@ def test_a_name_cannot_begin_a_command_or_a_cell(
     assert len(re.findall(r"(?<!\\)\|", row)) == 8
 
 
-def test_gitlab_has_unique_fingerprints_that_stay_when_lines_and_numbers_change(
+def test_gitlab_fingerprints_are_unique_and_independent_of_lines_and_numbers(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = (*CASES["project"], "--format", "gitlab")
@@ -301,7 +303,7 @@ def test_gitlab_has_unique_fingerprints_that_stay_when_lines_and_numbers_change(
         assert not issue["location"]["path"].startswith(("/", "./"))
 
 
-def test_markdown_begins_with_the_mark_and_stays_within_a_comment(
+def test_markdown_begins_with_the_marker_and_fits_a_comment(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A comment has at most 65,536 characters."""

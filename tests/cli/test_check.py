@@ -21,7 +21,7 @@ OVER = TINY + "budget:\n  parameters: 500K\n"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the program runs."""
+    """The working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -32,7 +32,7 @@ def check(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, st
     return code, done.out, done.err
 
 
-def test_a_finding_says_where_what_by_how_much_who_and_what_would_help(
+def test_a_finding_has_position_excess_largest_layers_and_advice(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """(8*8*32)*256 + 256 = 524,544 of 555,754 lie in fc1; behind a pool it has 32*256 + 256."""
@@ -46,7 +46,7 @@ def test_a_finding_says_where_what_by_how_much_who_and_what_would_help(
         "  |\n"
         "6 |   parameters: 500K\n"
         "  |   ^^^^^^^^^^\n"
-        "  = most: fc1 94.4 %, conv2 1.7 %, conv3 1.7 %\n"
+        "  = largest: fc1 94.4 %, conv2 1.7 %, conv3 1.7 %\n"
         "  = try: global average pooling before fc1: 39.66K, within the limit\n"
         "\n"
         "file       key          value  limit     of limit\n"
@@ -80,7 +80,7 @@ def test_equal_to_the_limit_passes(limit: int, code: int, folder: Path, capsys: 
         ((), 2),
     ],
 )
-def test_two_beats_one_beats_nought_and_all_files_are_checked(
+def test_the_exit_code_is_the_highest_of_all_files(
     files: tuple[str, ...], code: int, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written(
@@ -100,7 +100,7 @@ def test_two_beats_one_beats_nought_and_all_files_are_checked(
     assert bool(err) == (code == 2)
 
 
-def test_a_broken_file_with_a_broken_budget_says_both(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_in_design_and_budget_are_both_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written(folder, {"a.yaml": "layers: INPUT 8x8x3 -> POL2\nbudget: {macs: 5Q}\n"})
 
     code, _, err = check(capsys, "a.yaml")
@@ -114,7 +114,7 @@ def test_a_broken_file_with_a_broken_budget_says_both(folder: Path, capsys: pyte
 @pytest.mark.parametrize(
     ("words", "code"), [(("a.yaml",), 0), (("a.yaml", "--strict"), 1), (("empty",), 0), (("empty", "--strict"), 1)]
 )
-def test_nothing_to_check_is_said(
+def test_a_check_without_limits_says_so(
     words: tuple[str, ...], code: int, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written(folder, {"a.yaml": TINY, "empty/readme.txt": ""})
@@ -122,11 +122,11 @@ def test_nothing_to_check_is_said(
     found, out, _ = check(capsys, *words, "--no-rules")
 
     assert found == code
-    assert "no limit was checked" in out or "nothing to check" in out
+    assert "no limit was checked" in out or "no design was checked" in out
 
 
 @pytest.mark.parametrize(("strict", "code"), [((), 0), (("--strict",), 1)])
-def test_a_warning_fails_only_where_it_is_strict(
+def test_a_warning_fails_only_with_strict(
     strict: tuple[str, ...], code: int, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written(folder, {"a.yaml": TINY + "budget: {parameters: {warn: 500K, max: 600K}}\n"})
@@ -137,7 +137,7 @@ def test_a_warning_fails_only_where_it_is_strict(
     assert "warning[budget]: parameters: 555.8K (555,754) is over the warning level of 500.0K" in out
 
 
-def test_a_maximum_that_is_broken_needs_no_warning_besides(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_exceeded_maximum_has_no_additional_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written(folder, {"a.yaml": TINY + "budget: {parameters: {warn: 400K, max: 500K}}\n"})
 
     _, out, _ = check(capsys, "a.yaml", "--no-rules")
@@ -159,7 +159,7 @@ def test_design_rules_are_warnings_and_can_be_left_out(capsys: pytest.CaptureFix
     assert check(capsys, "vgg16", *limit, "--strict", "--no-rules")[0] == 0
 
 
-def test_a_rule_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_rule_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = check(capsys, "vgg16", "--ignore", "first-fx")
 
     assert (code, out) == (2, "")
@@ -202,14 +202,14 @@ def test_a_pattern_and_standard_input_are_checked_too(capsys: pytest.CaptureFixt
     assert "parameters: 1,930 is over the max of 1000 by 930 (93.0 %)" in out
 
 
-def test_variables_of_the_call_count(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_variables_of_the_call_are_used(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written(folder, {"a.yaml": "variables: {n: 4}\nlayers: INPUT 8x8x3 -> FC-{n}\nbudget: {parameters: 1K}\n"})
 
     assert check(capsys, "a.yaml", "--no-rules")[0] == 0
     assert check(capsys, "a.yaml", "--no-rules", "--set", "n=6")[0] == 1
 
 
-def test_a_report_in_a_file_leaves_one_line_behind(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_output_to_a_file_one_line_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written(folder, {"over.yaml": OVER})
 
     code, out, err = check(capsys, "over.yaml", "--no-rules", "--format", "sarif", "--output", "o.sarif")
@@ -246,7 +246,7 @@ def test_a_wrong_call_is_refused(words: tuple[str, ...], message: str, capsys: p
         ("activation_memory=100MiB,batch=4", "batch 1: 58.13 MiB, within the limit"),
     ],
 )
-def test_what_is_to_be_tried_was_computed(limit: str, advice: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_value_of_the_advice_is_computed(limit: str, advice: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = check(capsys, "vgg16", "--no-rules", "--max", limit)
 
     assert code == 1, out

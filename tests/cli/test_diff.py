@@ -193,21 +193,21 @@ def test_the_totals_are_those_of_the_other_commands(folder: Path) -> None:
     assert totals["training_memory"] == memory["training"]["peak_bytes"]
 
 
-def test_equal_nets_are_said_to_be_equal(folder: Path) -> None:
+def test_equal_nets_are_reported_as_equal(folder: Path) -> None:
     done = called("diff", "a.yaml", "a.yaml", "--exit-code")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "a.yaml -> a.yaml\nno difference: the same 6 layers, the same costs\n"
 
 
-def test_the_exit_code_tells_a_difference_if_asked() -> None:
+def test_with_exit_code_a_difference_is_exit_code_1() -> None:
     assert called("diff", "vgg16", "vgg19").returncode == 0
     assert called("diff", "vgg16", "vgg19", "--exit-code").returncode == 1
     assert called("diff", "vgg16", "vgg16", "--exit-code").returncode == 0
     assert called("diff", "vgg16", "vgg61", "--exit-code").returncode == 2
 
 
-def test_options_of_the_design_hold_for_both_nets() -> None:
+def test_options_of_the_design_apply_to_both_nets() -> None:
     done = called("diff", "vgg16", "vgg16-bn", "--input", "64x64x3", "--format", "json")
 
     assert (
@@ -300,7 +300,7 @@ def test_what_cannot_be_compared_is_refused(repository: Path, arguments: tuple[s
     assert "Traceback" not in done.stderr
 
 
-def test_mistakes_of_a_revision_are_shown_at_its_place(repository: Path) -> None:
+def test_errors_in_a_revision_have_their_position(repository: Path) -> None:
     done = called("diff", "nets/wrong.yaml", "--base", "HEAD~1")
 
     assert (done.returncode, done.stdout) == (2, "")

@@ -66,7 +66,7 @@ def write(folder: Path, text: str, name: str = "a.md") -> Path:
     return file
 
 
-def test_a_document_is_brought_up_to_date(tmp_path: Path) -> None:
+def test_a_document_is_updated(tmp_path: Path) -> None:
     file = write(tmp_path, STALE)
 
     assert called(tmp_path, "a.md") == (0, "a.md: 2 markers, 2 updated\n", "")
@@ -95,7 +95,7 @@ DIFF = f"""\
 """  # noqa: W293  # an empty line of a diff
 
 
-def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path) -> None:
+def test_check_writes_nothing_and_lists_stale_markers(tmp_path: Path) -> None:
     file = write(tmp_path, STALE)
 
     assert called(tmp_path, "--check", "a.md") == (
@@ -107,14 +107,14 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path) -> None:
     assert file.read_text() == STALE
 
 
-def test_diff_writes_nothing_and_is_no_check(tmp_path: Path) -> None:
+def test_diff_writes_nothing_and_ends_with_0(tmp_path: Path) -> None:
     file = write(tmp_path, STALE)
 
     assert called(tmp_path, "--diff", "a.md") == (0, f"{DIFF}a.md: 2 markers, 2 stale\n", "")
     assert file.read_text() == STALE
 
 
-def test_a_fresh_document_passes_the_check(tmp_path: Path) -> None:
+def test_an_updated_document_passes_the_check(tmp_path: Path) -> None:
     write(tmp_path, FRESH)
 
     assert called(tmp_path, "--check", "a.md") == (0, "a.md: 2 markers, up to date\n", "")
@@ -123,7 +123,9 @@ def test_a_fresh_document_passes_the_check(tmp_path: Path) -> None:
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("end", [True, False])
-def test_line_endings_the_mark_and_a_missing_end_are_kept(tmp_path: Path, newline: str, mark: str, end: bool) -> None:
+def test_line_breaks_byte_order_mark_and_missing_last_line_break_are_kept(
+    tmp_path: Path, newline: str, mark: str, end: bool
+) -> None:
     stale, fresh = (mark + text.replace("\n", newline) + ("" if end else "no end") for text in (STALE, FRESH))
     file = write(tmp_path, stale)
 
@@ -131,7 +133,7 @@ def test_line_endings_the_mark_and_a_missing_end_are_kept(tmp_path: Path, newlin
     assert file.read_bytes() == fresh.encode()
 
 
-def test_a_fresh_document_is_not_written(tmp_path: Path) -> None:
+def test_an_updated_document_is_not_written_again(tmp_path: Path) -> None:
     file = write(tmp_path, FRESH)
     os.utime(file, (1, 1))
 
@@ -149,7 +151,7 @@ def test_the_mode_of_a_document_is_kept(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
 
 
-def test_a_link_stays_one_and_its_target_is_written(tmp_path: Path) -> None:
+def test_the_target_of_a_link_is_written(tmp_path: Path) -> None:
     file = write(tmp_path, STALE, "inside/a.md")
     (tmp_path / "b.md").symlink_to(file)
 
@@ -158,7 +160,7 @@ def test_a_link_stays_one_and_its_target_is_written(tmp_path: Path) -> None:
     assert file.read_text() == FRESH
 
 
-def test_files_lie_beside_the_target_of_a_link(tmp_path: Path) -> None:
+def test_file_names_are_relative_to_the_target_of_a_link(tmp_path: Path) -> None:
     write(tmp_path, "name: mine\nlayers: INPUT 8x8x3 -> FC-2\n", "inside/mine.yaml")
     file = write(tmp_path, "<!-- cnncalc: value mine.yaml parameters -->?<!-- /cnncalc -->", "inside/a.md")
     (tmp_path / "README").symlink_to(file)
@@ -184,13 +186,13 @@ def test_folders_are_searched(tmp_path: Path) -> None:
     )
 
 
-def test_a_document_without_markers_is_said(tmp_path: Path) -> None:
+def test_a_document_without_markers_is_reported(tmp_path: Path) -> None:
     write(tmp_path, "text\n")
 
     assert called(tmp_path, "a.md") == (0, "a.md: no marker\n", "")
 
 
-def test_files_that_a_call_names_lie_beside_the_document(tmp_path: Path) -> None:
+def test_file_names_in_a_call_are_relative_to_the_document(tmp_path: Path) -> None:
     """So the result is the same wherever the command is called."""
     write(tmp_path, "name: mine\nlayers: INPUT 8x8x3 -> FC-2\n", "inside/nets/mine.yaml")
     file = write(tmp_path, "<!-- cnncalc: value nets/mine.yaml parameters -->?<!-- /cnncalc -->", "inside/a.md")
@@ -200,7 +202,7 @@ def test_files_that_a_call_names_lie_beside_the_document(tmp_path: Path) -> None
     assert called(tmp_path / "inside" / "nets", "--check", "../a.md") == (0, "../a.md: 1 marker, up to date\n", "")
 
 
-def test_the_surroundings_have_no_influence(tmp_path: Path) -> None:
+def test_the_environment_has_no_influence(tmp_path: Path) -> None:
     text = f'<!-- cnncalc: table "{TINY}" -->\n<!-- /cnncalc -->\n<!-- cnncalc: table --help -->\n<!-- /cnncalc -->\n'
     file = write(tmp_path, text)
 
@@ -229,7 +231,7 @@ def test_every_syntax_at_once(tmp_path: Path) -> None:
         assert (tmp_path / name).read_text().rpartition(end)[0].rstrip().endswith("\n3666")
 
 
-def test_the_syntax_may_be_said(tmp_path: Path) -> None:
+def test_the_syntax_can_be_given(tmp_path: Path) -> None:
     file = write(tmp_path, f"% cnncalc: value '{TINY}' parameters\n% /cnncalc\n", "a.txt")
 
     assert called(tmp_path, "a.txt", "--syntax", "latex") == (0, "a.txt: 1 marker, 1 updated\n", "")
@@ -239,7 +241,7 @@ def test_the_syntax_may_be_said(tmp_path: Path) -> None:
 # Mistakes
 
 
-def test_a_document_with_a_mistake_is_left_as_it_is_and_others_are_not(tmp_path: Path) -> None:
+def test_a_document_with_an_error_is_unchanged_and_others_are_updated(tmp_path: Path) -> None:
     bad = STALE + "<!-- cnncalc: value vgg16 paramters -->\n<!-- /cnncalc -->\n"
     file = write(tmp_path, bad)
     other = write(tmp_path, STALE, "b.md")
@@ -256,7 +258,7 @@ def test_a_document_with_a_mistake_is_left_as_it_is_and_others_are_not(tmp_path:
 
 
 @pytest.mark.parametrize("order", [("a.md", "b.md"), ("b.md", "a.md")])
-def test_a_mistake_is_worse_than_a_stale_document(tmp_path: Path, order: tuple[str, str]) -> None:
+def test_an_error_has_a_higher_exit_code_than_a_stale_document(tmp_path: Path, order: tuple[str, str]) -> None:
     write(tmp_path, "<!-- /cnncalc -->")
     write(tmp_path, STALE, "b.md")
 
@@ -364,7 +366,7 @@ def test_calls_that_fail(tmp_path: Path, call: str, message: str) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_check_that_fails_is_an_answer(tmp_path: Path) -> None:
+def test_the_output_of_a_failed_check_is_inserted(tmp_path: Path) -> None:
     """Exit code 1 is a result, which a document may show."""
     file = write(tmp_path, "<!-- cnncalc: check lenet5 --no-rules --max parameters=1K -->\n<!-- /cnncalc -->\n")
 
@@ -372,7 +374,7 @@ def test_a_check_that_fails_is_an_answer(tmp_path: Path) -> None:
     assert "lenet5  parameters  60.00K  max 1K  6,000.0 %  over\n" in file.read_text()
 
 
-def test_warnings_of_a_call_are_said_with_its_place(tmp_path: Path) -> None:
+def test_warnings_of_a_call_have_its_position(tmp_path: Path) -> None:
     file = write(tmp_path, "<!-- cnncalc: value 'INPUT 3x224x224 -> FC-5' parameters -->?<!-- /cnncalc -->")
 
     code, output, errors = called(tmp_path, "a.md")
@@ -433,18 +435,18 @@ def test_wrong_calls(tmp_path: Path, arguments: list[str], message: str) -> None
     assert called(tmp_path, *arguments) == (2, "", message)
 
 
-def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
-    """A pipe would wait for somebody to write, a device may never end."""
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    """Reading a pipe waits for a writer; a device may never end."""
     os.mkfifo(tmp_path / "a.md")
 
     assert called(tmp_path, "a.md", ".") == (2, "", "error[unreadable]: cannot read a.md: not a file\n")
 
 
 @pytest.mark.parametrize(("arguments", "code"), [((), 0), (("--check",), 1)])
-def test_a_reader_that_closes_early_changes_neither_the_work_nor_its_outcome(
+def test_a_closed_pipe_changes_neither_the_update_nor_the_exit_code(
     tmp_path: Path, arguments: tuple[str, ...], code: int
 ) -> None:
-    """As ``cnncalc docs . | head -1`` does: the reader is gone before the first line is written."""
+    """As ``cnncalc docs . | head -0``: the pipe is closed before the first line is written."""
     names = ["a.md", "b.md", "c.md"]
     for name in names:
         write(tmp_path, STALE, name)
@@ -460,7 +462,7 @@ def test_a_reader_that_closes_early_changes_neither_the_work_nor_its_outcome(
     assert {(tmp_path / name).read_text() == STALE for name in names} == {bool(arguments)}
 
 
-def test_a_picture_that_cannot_be_written_is_named_from_where_the_program_runs(tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_written_is_named_relative_to_the_working_directory(tmp_path: Path) -> None:
     write(tmp_path, PLOT, "inside/a.md")
     code = (
         "import os, sys; os.makedirs(f'{os.path.realpath(\"inside/pictures/a.svg\")}.{os.getpid()}.tmp'); "
@@ -474,8 +476,8 @@ def test_a_picture_that_cannot_be_written_is_named_from_where_the_program_runs(t
     assert done.stderr == "error[output]: cannot write 'inside/pictures/a.svg': Is a directory\n"
 
 
-def test_a_file_that_may_not_be_written_is_said(tmp_path: Path) -> None:
-    """A folder in the place of the file to write beside it stands for a disk that refuses: it stops even root."""
+def test_a_document_without_write_permission_is_reported(tmp_path: Path) -> None:
+    """A folder with the name of the temporary file makes writing fail, even for root."""
     file = write(tmp_path, STALE)
     code = (
         "import os, sys; os.mkdir(f'{os.path.realpath(\"a.md\")}.{os.getpid()}.tmp'); "
@@ -522,8 +524,8 @@ def test_a_write_that_is_killed_leaves_the_old_document(tmp_path: Path) -> None:
     assert beside.read_text() == FRESH
 
 
-def test_what_a_killed_process_of_the_same_number_left_is_no_hindrance(tmp_path: Path) -> None:
-    """In a container the numbers of processes are the same again and again."""
+def test_the_temporary_file_of_a_killed_process_is_replaced(tmp_path: Path) -> None:
+    """In a container, process ids repeat."""
     file = write(tmp_path, STALE)
     left = write(tmp_path, "half of", f"a.md.{os.getpid()}.tmp")
 
@@ -532,9 +534,7 @@ def test_what_a_killed_process_of_the_same_number_left_is_no_hindrance(tmp_path:
     assert not left.exists()
 
 
-def test_a_document_that_somebody_changes_meanwhile_keeps_the_change(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_document_changed_during_the_run_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write(tmp_path, STALE)
     more = "words that somebody wrote while the calls were made\n"
     update_document = document_update.update_document
@@ -557,7 +557,7 @@ def test_a_document_that_somebody_changes_meanwhile_keeps_the_change(
     assert file.read_text() == FRESH + more
 
 
-def test_a_title_that_reads_like_a_marker_is_shown_as_it_is(tmp_path: Path) -> None:
+def test_a_title_that_looks_like_a_marker_is_shown(tmp_path: Path) -> None:
     write(tmp_path, 'name: n\ntitle: "x <!-- /cnncalc --> y"\nlayers: INPUT 8x8x3 -> FC-2\n', "n.yaml")
     calls = ("value n.yaml title", "table n.yaml", "table n.yaml --format markdown", "table n.yaml --format html")
     write(tmp_path, "".join(f"<!-- cnncalc: {call} -->\n<!-- /cnncalc -->\n" for call in calls))
@@ -566,7 +566,7 @@ def test_a_title_that_reads_like_a_marker_is_shown_as_it_is(tmp_path: Path) -> N
     assert called(tmp_path, "--check", "a.md") == (0, "a.md: 4 markers, up to date\n", "")
 
 
-def test_a_document_calls_every_command_but_those_that_write(tmp_path: Path) -> None:
+def test_a_document_can_call_every_command_that_writes_no_file(tmp_path: Path) -> None:
     assert set(COMMANDS) - set(CALLABLE) <= {"docs", "report", "convert"}
     write(tmp_path, "".join(f"<!-- cnncalc: {name} --help -->\n<!-- /cnncalc -->\n" for name in CALLABLE))
 
@@ -580,7 +580,7 @@ def test_a_document_calls_every_command_but_those_that_write(tmp_path: Path) -> 
 PLOT = "<!-- cnncalc: plot lenet5 --output pictures/a.svg -->\n<!-- /cnncalc -->\n"
 
 
-def test_a_picture_lies_beside_its_document(tmp_path: Path) -> None:
+def test_a_picture_is_written_beside_its_document(tmp_path: Path) -> None:
     file = write(tmp_path, PLOT, "inside/a.md")
 
     assert called(tmp_path, "--check", "inside/a.md")[0] == 1
@@ -594,7 +594,7 @@ def test_a_picture_lies_beside_its_document(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("change", "found"), [("other", "differs"), ("missing", "is missing")])
-def test_a_picture_is_held_too(tmp_path: Path, change: str, found: str) -> None:
+def test_a_stale_picture_fails_the_check(tmp_path: Path, change: str, found: str) -> None:
     write(tmp_path, PLOT)
     called(tmp_path, "a.md")
     picture = tmp_path / "pictures/a.svg"
@@ -613,7 +613,7 @@ def test_a_picture_is_held_too(tmp_path: Path, change: str, found: str) -> None:
     assert picture.read_text() == right
 
 
-def test_a_file_that_is_no_picture_is_not_replaced(tmp_path: Path) -> None:
+def test_a_file_that_is_not_svg_is_not_replaced(tmp_path: Path) -> None:
     write(tmp_path, PLOT)
     other = write(tmp_path, "my notes", "pictures/a.svg")
 
@@ -653,8 +653,8 @@ def test_two_pictures_for_one_file_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "pictures").exists()
 
 
-def test_documents_in_different_folders_are_brought_up_to_date_side_by_side(tmp_path: Path) -> None:
-    """Files that calls name lie beside the document, in whichever thread its calls run."""
+def test_documents_in_different_folders_are_updated_in_threads(tmp_path: Path) -> None:
+    """File names in calls are relative to the document, in every thread."""
     folders = [tmp_path / str(units) for units in range(2, 10)]
     calls = ("value net.yaml parameters", "table net.yaml", "check net.yaml", "table net.yaml -h")
     for units, folder in enumerate(folders, 2):

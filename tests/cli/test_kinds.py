@@ -25,7 +25,7 @@ def test_all_kinds_are_listed_with_their_keys() -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_one_kind_in_full_has_all_that_its_class_says(name: str) -> None:
+def test_one_kind_in_full_has_everything_from_its_class(name: str) -> None:
     kind = KINDS[name]
     told = documentation(kind)
 
@@ -48,7 +48,7 @@ def test_the_numbers_of_the_example_are_those_of_its_layer() -> None:
     assert "saves its input (the output of input), 392.0 KiB" in text
 
 
-def test_a_kind_that_is_not_there_is_answered_with_the_nearest() -> None:
+def test_an_unknown_kind_of_layer_suggests_the_nearest() -> None:
     done = called("kinds", "covn")
 
     assert done.returncode == 2
@@ -59,7 +59,7 @@ def test_a_kind_that_is_not_there_is_answered_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("form", TABLE_FORMATS)
-def test_every_format_shows_the_keys_and_what_a_kind_without_keys_says(form: str) -> None:
+def test_every_format_shows_kinds_with_and_without_keys(form: str) -> None:
     """CSV and TSV hold the table of keys, and GAP has none."""
     for name in ("conv", "gap"):
         done = called("kinds", name, "--format", form)

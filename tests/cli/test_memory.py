@@ -28,12 +28,12 @@ def test_memory_as_json_has_the_keys_of_the_language() -> None:
     assert set(found["notes"]) == {"activation_bytes", "parameter_bytes", "inference_bytes", "training_bytes"}
 
 
-def test_the_verdict_comes_first() -> None:
+def test_the_peaks_come_first() -> None:
     lines = called("memory", "vgg16", "--batch", "8").stdout.splitlines()
 
     assert lines[0] == "vgg16: memory, torch-cuda, 8 images, float32, momentum"
     assert lines[1].startswith("training: peak ")
-    assert any(line.startswith("the notes' rule") for line in lines)
+    assert any(line.startswith("CS231n estimate") for line in lines)
 
 
 def test_why_says_what_a_pool_keeps() -> None:
@@ -55,8 +55,8 @@ def test_why_says_what_a_pool_keeps() -> None:
         ("INPUT 7x7x16 -> CONV3-8 -> RELU(in_place=no) -> GAP", "relu1", False),
     ],
 )
-def test_why_says_which_output_lies_in_the_memory_of_the_input(pattern: str, layer: str, lies_in_it: bool) -> None:
-    """What the loss sees is another shape of the last volume; that is no work of the last layer."""
+def test_why_says_which_output_shares_the_memory_of_the_input(pattern: str, layer: str, lies_in_it: bool) -> None:
+    """The loss reads a view of the last volume, which is not an operation of the last layer."""
     out = called("memory", pattern, "--why", layer).stdout
 
     assert ("its output shares the memory of its input" in out) == lies_in_it
@@ -104,7 +104,7 @@ def test_a_plan_of_mobilenet_v2_in_int8_takes_what_is_published() -> None:
         (("fit", "vgg16", "--memory", "1GiB", "--zero", "2"), "--data-parallel"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_the_nearest_word(arguments: tuple[str, ...], message: str) -> None:
+def test_invalid_options_are_refused_with_a_suggestion(arguments: tuple[str, ...], message: str) -> None:
     done = called(*arguments)
 
     assert done.returncode == 2
@@ -113,11 +113,11 @@ def test_what_makes_no_sense_is_refused_with_the_nearest_word(arguments: tuple[s
     assert "Traceback" not in done.stderr
 
 
-def test_a_net_that_does_not_fit_is_told_what_is_missing_and_what_would_help() -> None:
+def test_for_a_net_that_does_not_fit_the_excess_and_other_options_are_shown() -> None:
     done = called("fit", "vgg16", "--memory", "1GiB")
 
     assert done.returncode == 1
-    assert "training: not one image fits: " in done.stdout
+    assert "training: one image does not fit: " in done.stdout
     assert "global average pooling before fc1" in done.stdout
 
 

@@ -57,7 +57,7 @@ def test_a_drawing_over_time_takes_the_options_of_memory() -> None:
     assert f'data-peak="{peak}"' in cnncalc("plot", *options, "--kind", "training").stdout
 
 
-def test_depth_batch_units_and_the_design_options_count() -> None:
+def test_depth_batch_units_and_design_options_are_used() -> None:
     text = cnncalc("plot", "resnet18", "--depth", "1", "--batch", "4", "--units", "si", "--input", "96x96x3").stdout
 
     assert "4 images" in text
@@ -82,7 +82,7 @@ def test_depth_batch_units_and_the_design_options_count() -> None:
         (("plot", "vgg16", "--output", "/nowhere/net.svg"), "cannot write '/nowhere/net.svg'"),
     ],
 )
-def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...], message: str) -> None:
+def test_invalid_options_are_refused(arguments: tuple[str, ...], message: str) -> None:
     done = cnncalc(*arguments)
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -98,7 +98,7 @@ def size_of(png: bytes) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("arguments", [("--format", "png"), ()])
-def test_a_picture_has_two_pixels_for_one(arguments: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_png_has_twice_the_resolution(arguments: tuple[str, ...], tmp_path: Path) -> None:
     """A file that ends in .png is one."""
     pytest.importorskip("resvg_py", reason="resvg-py, the extra for PNG, is not installed")
     file = tmp_path / "net.PNG"
@@ -130,7 +130,7 @@ def test_a_picture_goes_through_a_pipe() -> None:
     ],
     ids=" ".join,
 )
-def test_what_is_for_another_program_is_not_sent_to_a_terminal(call: list[str], what: str, name: str) -> None:
+def test_drawings_are_not_printed_on_a_terminal(call: list[str], what: str, name: str) -> None:
     leader, follower = pty.openpty()
 
     done = subprocess.run(
@@ -154,7 +154,7 @@ def without(library: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_without_the_library_a_picture_says_what_to_install(tmp_path: Path) -> None:
+def test_without_the_library_png_says_what_to_install(tmp_path: Path) -> None:
     file = tmp_path / "net.png"
 
     done = without("resvg_py", "plot", "lenet5", "--output", str(file))
@@ -180,7 +180,7 @@ def test_a_drawing_is_svg_or_png(tmp_path: Path) -> None:
     assert not file.exists()
 
 
-def test_a_drawing_needs_no_library() -> None:
+def test_svg_needs_no_library() -> None:
     code = (
         "import sys; from cnncalc.cli.program import run;"
         "run(['plot', 'INPUT 8x8x3 -> CONV', '--output', '/dev/null']);"
@@ -198,8 +198,8 @@ def test_the_help_names_every_kind() -> None:
     assert all(f"\n    {kind} " in text or f"\n  {kind} " in text for kind in KINDS), text
 
 
-def test_a_picture_in_another_format_is_not_promised(tmp_path: Path) -> None:
-    """SVG under the name of a PDF would open nowhere."""
+def test_other_picture_formats_are_refused(tmp_path: Path) -> None:
+    """An SVG file named .pdf could not be opened."""
     file = tmp_path / "net.PDF"
 
     done = cnncalc("plot", "lenet5", "-o", str(file))

@@ -22,7 +22,7 @@ TINY = "INPUT 9x11x3 -> CONV3-7 -> RELU -> FC-5"
 
 
 def on_terminal(*arguments: str, width: int = 150, **variables: str) -> str:
-    """What a terminal of that width gets."""
+    """The output for a terminal of that width."""
     leader, follower = pty.openpty()
     import fcntl
     import struct
@@ -163,7 +163,7 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_wrong_call_is_said_on_standard_error_with_a_way_out(arguments: list[str], message: str) -> None:
+def test_an_invalid_call_is_reported_on_standard_error_with_a_hint(arguments: list[str], message: str) -> None:
     done = called(*arguments)
 
     assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
@@ -267,7 +267,7 @@ def test_a_design_from_standard_input(text: str) -> None:
     assert (done.returncode, done.stdout) == (0, "layer,weights\ninput,0\nconv1,189\nrelu1,0\nfc1,3465\n")
 
 
-def test_standard_input_that_is_no_text() -> None:
+def test_standard_input_that_is_not_text() -> None:
     done = cnncalc("table", "-", stdin=b"INPUT\n\xff")
 
     assert (done.returncode, done.stderr) == (2, "error[input]: standard input is not UTF-8: line 2, byte 6 is 0xff\n")
@@ -284,7 +284,7 @@ def test_empty_standard_input() -> None:
 
 
 def test_a_reader_that_closes_early_is_no_error() -> None:
-    """More than a pipe holds, and a reader that takes one line."""
+    """More output than a pipe buffers, and a reader that reads one line."""
     process = subprocess.Popen(
         [*COMMAND, "table", "resnet152", "--format", "json"],
         stdout=subprocess.PIPE,
@@ -300,8 +300,8 @@ def test_a_reader_that_closes_early_is_no_error() -> None:
     process.stderr.close()
 
 
-def test_a_check_that_nobody_reads_fails_all_the_same() -> None:
-    """``cnncalc check ... | head -0``: the outcome is in the exit code, whoever reads the words."""
+def test_a_failed_check_keeps_its_exit_code_when_the_pipe_is_closed() -> None:
+    """``cnncalc check ... | head -0``: the exit code is the same when nobody reads the output."""
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
@@ -374,7 +374,7 @@ def test_no_color() -> None:
 
 
 def test_force_color_in_a_pipe() -> None:
-    """Also there nothing is cut."""
+    """Nothing is cut there either."""
     text = cnncalc("table", "resnet50", FORCE_COLOR="1", COLUMNS="20", PYTHONUTF8="1").stdout
 
     assert "\x1b[" in text
@@ -399,8 +399,8 @@ NARROW = (
 
 @pytest.mark.parametrize("words", NARROW)
 @pytest.mark.parametrize("width", [80, 100])
-def test_a_narrow_terminal_is_not_overrun(words: str, width: int) -> None:
-    """It would break the lines of a box in two."""
+def test_output_fits_a_narrow_terminal(words: str, width: int) -> None:
+    """Wrapping them would break the box."""
     lines = on_terminal(*words.split(), width=width, NO_COLOR="1").splitlines()
 
     assert any(line.startswith("\u256d") for line in lines)
@@ -440,7 +440,7 @@ def test_output_through_a_link_leaves_the_link(tmp_path: Path) -> None:
     assert (tmp_path / "real.txt").is_file()
 
 
-def test_a_design_that_is_wrong_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+def test_an_invalid_design_leaves_the_output_file_unchanged(tmp_path: Path) -> None:
     file = tmp_path / "table.txt"
     file.write_text("old")
 
@@ -522,7 +522,7 @@ def test_list_has_every_named_net_with_its_parameters() -> None:
     assert all(net["source"] and net["title"] for net in nets)
 
 
-def test_show_as_layers_has_one_line_a_layer() -> None:
+def test_show_as_layers_has_one_line_per_layer() -> None:
     assert (
         called("show", TINY, "--as", "layers").stdout
         == """\

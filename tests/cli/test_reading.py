@@ -48,7 +48,7 @@ def command_of(call: str) -> tuple[Command, list[str]]:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_both_readers_agree(call: str) -> None:
+def test_both_parsers_agree(call: str) -> None:
     command, words = command_of(call)
 
     plain = parse_simple(command, words)
@@ -61,11 +61,11 @@ def test_both_readers_agree(call: str) -> None:
 
 
 @pytest.mark.parametrize("call", UNPLAIN)
-def test_what_is_unusual_is_left_to_click(call: str) -> None:
+def test_unusual_calls_are_parsed_by_click(call: str) -> None:
     assert parse_simple(*command_of(call)) is None
 
 
-def test_an_argument_behind_two_dashes_may_begin_with_one() -> None:
+def test_an_argument_after_two_dashes_may_begin_with_a_dash() -> None:
     answer = parse(["table", "--batch", "2", "--", "-> FC"], Console())
 
     assert isinstance(answer, tuple)
@@ -73,7 +73,7 @@ def test_an_argument_behind_two_dashes_may_begin_with_one() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_has_help_and_every_keyword_one_place(name: str) -> None:
+def test_every_option_has_help_and_a_field(name: str) -> None:
     command = find_command(name)
 
     assert command is not None
@@ -110,7 +110,7 @@ def test_help_states_the_default(name: str) -> None:
 
 
 def test_options_mean_the_same_everywhere() -> None:
-    """An option of one flag is the same in every command, but for the words that it takes."""
+    """An option has the same flags and help in every command; only its allowed values differ."""
     seen: dict[str, object] = {}
     for name in COMMANDS:
         command = find_command(name)

@@ -45,7 +45,7 @@ def test_a_design_is_read_from_standard_input() -> None:
     assert "<bdi>conv1</bdi>" in done.stdout
 
 
-def test_warnings_go_to_standard_error_and_stand_in_the_page() -> None:
+def test_warnings_are_on_standard_error_and_in_the_page() -> None:
     done = called("report", "INPUT 3x32x32 -> CONV3-8 -> FC-10")
 
     assert done.returncode == 0
@@ -75,14 +75,14 @@ def test_warnings_go_to_standard_error_and_stand_in_the_page() -> None:
         ([], "error[usage]: cnncalc report needs TARGET\n  = hint: cnncalc report --help\n"),
     ],
 )
-def test_a_wrong_call_is_said_in_words(words: list[str], message: str) -> None:
+def test_an_invalid_call_has_a_message(words: list[str], message: str) -> None:
     done = called("report", *words)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(message)
 
 
-def test_a_budget_that_is_wrong_is_an_error_with_its_place(tmp_path: Path) -> None:
+def test_an_invalid_budget_is_an_error_with_its_position(tmp_path: Path) -> None:
     file = tmp_path / "net.yaml"
     file.write_text("name: small\nlayers: INPUT 8x8x3 -> CONV3-4 -> FC-10\nbudget: {macks: 7M}\n", encoding="utf-8")
 
@@ -93,7 +93,7 @@ def test_a_budget_that_is_wrong_is_an_error_with_its_place(tmp_path: Path) -> No
     assert "did you mean 'macs'?" in done.stderr
 
 
-def test_a_page_is_never_half_written(tmp_path: Path) -> None:
+def test_a_page_is_written_completely_or_not_at_all(tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     file.write_text("before", encoding="utf-8")
 
@@ -108,8 +108,8 @@ def test_a_page_is_never_half_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", writers(), ids=lambda command: command.name)
 @pytest.mark.parametrize("words", [["-o", "a.txt"], ["--output", "a.txt"], ["--output=a.txt"]])
-def test_every_report_goes_to_a_file_by_a_short_and_a_long_word(command: Command, words: list[str]) -> None:
-    """Read plainly as well as by the grammar, which must say the same."""
+def test_every_command_has_output_and_o(command: Command, words: list[str]) -> None:
+    """Parsed by ``parse_simple`` and by click, which must agree."""
     targets = ["x" for name in command.arguments if not command.is_optional(name)]
     plain = parse_simple(command, [*targets, *words])
     answer = parse([command.name, *targets, *words], Console())
@@ -120,8 +120,8 @@ def test_every_report_goes_to_a_file_by_a_short_and_a_long_word(command: Command
     assert answer[1]["file"] == "a.txt"
 
 
-def test_a_short_word_may_touch_its_value() -> None:
-    """As in every other program; the plain reader leaves it to the grammar."""
+def test_the_value_may_follow_o_directly() -> None:
+    """As in other programs; such calls are parsed by click."""
     command = find_command("table")
     assert command is not None
 
@@ -132,7 +132,7 @@ def test_a_short_word_may_touch_its_value() -> None:
     assert answer[1]["file"] == "a.txt"
 
 
-def test_help_names_both_words() -> None:
+def test_help_lists_both_flags() -> None:
     done = called("table", "--help")
 
     assert "-o, --output FILE" in done.stdout

@@ -91,9 +91,7 @@ def cnncalc_refuses(text: str) -> bool:
 
 
 @pytest.mark.parametrize(("file", "options"), [(SCHEMA, ()), (CONFIGURATION, ("--config",))])
-def test_the_files_in_the_documents_are_what_the_program_prints(
-    file: Path, options: tuple[str, ...], regenerate: bool
-) -> None:
+def test_the_schema_files_are_up_to_date(file: Path, options: tuple[str, ...], regenerate: bool) -> None:
     done = called("schema", *options)
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -110,7 +108,7 @@ def test_a_schema_is_written_to_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("schema", [architecture_schema(), configuration_schema()])
-def test_the_schemas_are_schemas(schema: dict[str, Any]) -> None:
+def test_the_schemas_are_valid_schemas(schema: dict[str, Any]) -> None:
     jsonschema.Draft7Validator.check_schema(schema)
 
     text = json.dumps(schema)
@@ -131,7 +129,7 @@ def test_every_kind_and_key_is_described() -> None:
         assert set(definitions[f"defaults-{kind}"]["properties"]) - {"trainable"} == set(layer.keys)
 
 
-def test_no_kind_is_taken_for_another_one() -> None:
+def test_no_kind_matches_the_schema_of_another() -> None:
     assert any_case("in2") == "[Ii][Nn]2"
     for kind in KINDS:
         for other in KINDS:
@@ -210,7 +208,7 @@ ignore: [odd-depth, {large-kernel: [a, b]}]
 """
 
 
-def test_what_cnncalc_takes_the_schema_takes() -> None:
+def test_the_schema_accepts_what_cnncalc_accepts() -> None:
     assert not cnncalc_refuses(VALID)
     assert not schema_refuses(VALID)
 
@@ -269,7 +267,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("valid", "bad"), BAD)
-def test_what_is_wrong_is_refused_by_both(valid: str, bad: str) -> None:
+def test_invalid_files_are_refused_by_both(valid: str, bad: str) -> None:
     assert VALID.count(valid) == 1
     text = VALID.replace(valid, bad)
 
@@ -316,7 +314,7 @@ def flow(value: Any) -> str:
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place below the top."""
+    """Every path below the root."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     found = [path] if path else []
     for key, part in inner:
@@ -325,7 +323,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def mutated(random: Random, value: Any) -> Any:
-    """The value with something put in, taken away or called otherwise."""
+    """The value with an entry added, removed or renamed."""
     value = copy.deepcopy(value)
     for _ in range(random.choice((1, 1, 1, 2))):
         *way, last = random.choice(places(value))
@@ -351,8 +349,8 @@ def mutated(random: Random, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_the_schema_refuses_cnncalc_refuses(seed: int) -> None:
-    """Files that are right but for a mistake or two: the schema is never the stricter one, and finds most of them."""
+def test_cnncalc_refuses_what_the_schema_refuses(seed: int) -> None:
+    """Valid files with one or two mistakes: the schema is never stricter than cnncalc, and finds most mistakes."""
     random = Random(seed)  # noqa: S311
     nets = [yaml.load(VALID, Loader=yaml.BaseLoader)]  # noqa: S506  # every scalar is a text
     nets += [yaml.load(random.choice(NETS).read_text("utf-8"), Loader=yaml.BaseLoader) for _ in range(5)]  # noqa: S506

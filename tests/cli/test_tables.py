@@ -62,7 +62,7 @@ def test_the_ending_of_a_file_chooses_the_format(call: list[str], name: str, for
     assert file.read_text() == called(*call, "--format", "text").stdout
 
 
-def test_a_file_that_would_hold_something_else_than_its_name_says_is_not_written(tmp_path: Path) -> None:
+def test_a_file_ending_of_another_format_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "a.xlsx"
 
     done = called("table", NET, "--output", str(file))
@@ -123,7 +123,7 @@ def test_exact_bytes_of_memory() -> None:
 @pytest.mark.parametrize(
     ("style", "last"), [("full", "conventions  memory: elements"), ("notes", "(memory counts elements")]
 )
-def test_a_table_without_totals_still_says_how_it_counts(style: str, last: str) -> None:
+def test_a_table_without_totals_has_its_conventions(style: str, last: str) -> None:
     whole = called("table", NET, "--style", style).stdout
     text = called("table", NET, "--style", style, "--no-totals").stdout
 
@@ -163,7 +163,7 @@ def test_differences_are_summed_by_block() -> None:
     )
 
 
-def test_blocks_that_come_and_layers_outside_blocks() -> None:
+def test_added_blocks_and_layers_outside_blocks() -> None:
     before = "INPUT 9x11x3 -> [CONV3-7 -> RELU]@a -> FC-5"
     after = "INPUT 9x11x3 -> [CONV3-7 -> RELU]@a -> [CONV3-7 -> BN -> RELU]@b -> FC-6"
 
@@ -190,7 +190,7 @@ def test_bars_show_the_shares_of_the_totals() -> None:
     assert "%" not in rows["relu1"]
 
 
-def test_bars_are_drawn_with_what_the_stream_can_do() -> None:
+def test_bars_use_characters_that_the_stream_can_encode() -> None:
     text = cnncalc("table", NET, "--bars", PYTHONIOENCODING="ascii").stdout
 
     assert text.isascii()
@@ -198,7 +198,7 @@ def test_bars_are_drawn_with_what_the_stream_can_do() -> None:
     assert called("table", NET, "--bars", "--format", "latex").stdout.isascii()
 
 
-def test_a_column_of_shares_in_a_file_for_programs() -> None:
+def test_a_column_of_shares_in_csv() -> None:
     text = called("table", NET, "--columns", "layer,parameter_share", "--format", "csv").stdout
 
     assert text == "layer,parameter_share\ninput,0.0\nconv1,5.3\nrelu1,0.0\nfc1,94.7\n"
@@ -222,7 +222,7 @@ def test_a_column_of_shares_in_a_file_for_programs() -> None:
         (["table", NET, "--bars", "--style", "notes"], "--bars chooses the columns and excludes --style notes"),
     ],
 )
-def test_what_makes_no_sense_is_refused(call: list[str], message: str) -> None:
+def test_invalid_options_are_refused(call: list[str], message: str) -> None:
     done = called(*call)
 
     assert (done.returncode, done.stdout) == (2, "")

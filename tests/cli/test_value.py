@@ -19,7 +19,7 @@ def said(*arguments: str) -> tuple[int, str, str]:
 
 
 def value(*arguments: str) -> str:
-    """What ``value`` prints for a right call."""
+    """The output of ``value`` for a valid call."""
     code, output, errors = said(*arguments)
     assert (code, errors) == (0, "")
     assert output.endswith("\n")
@@ -99,7 +99,7 @@ def test_memory_is_that_of_the_command_memory(target: str, options: list[str]) -
         assert value(target, key, *options, "--exact") == f"{expected:,}"
 
 
-def test_memory_follows_batch_and_type_and_counts_do_not() -> None:
+def test_memory_depends_on_batch_and_type_and_counts_do_not() -> None:
     more = ["--batch", "32", "--dtype", "float16", "--exact"]
 
     assert value("vgg16", "activation_memory", *more) == f"{15_237_608 * 32 * 2:,}"
@@ -181,7 +181,7 @@ def test_mistakes(arguments: list[str], message: str) -> None:
     assert errors == message or (not message.endswith("\n") and errors.startswith(message))
 
 
-def test_what_training_alone_runs_is_no_output() -> None:
+def test_a_training_only_layer_is_not_an_output() -> None:
     assert value("googlenet-aux", "output") == "[1x1x1000]"
 
 

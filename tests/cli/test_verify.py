@@ -39,7 +39,7 @@ result       all numbers of 5 layers agree
 """
 
 
-def test_what_agreed_is_printed_and_the_exit_code_is_0(capsys: pytest.CaptureFixture[str]) -> None:
+def test_agreement_is_printed_with_exit_code_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["verify", NET, "--batch", "2", "--dtype", "float64", "--seed", "3"]) == 0
 
     out, err = capsys.readouterr()
@@ -47,7 +47,7 @@ def test_what_agreed_is_printed_and_the_exit_code_is_0(capsys: pytest.CaptureFix
     assert err == ""
 
 
-def test_what_did_not_agree_is_printed_and_the_exit_code_is_1(
+def test_disagreement_is_printed_with_exit_code_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(KINDS["pool"], "output", lambda self, x: Volume(x.height // 2, x.width // 2 + 1, x.depth))
@@ -81,7 +81,7 @@ def test_json_has_every_quantity(capsys: pytest.CaptureFixture[str]) -> None:
         ),
     ],
 )
-def test_a_wrong_call_is_told_and_the_exit_code_is_2(
+def test_an_invalid_call_has_exit_code_2(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["verify", NET, *arguments]) == 2
@@ -91,7 +91,7 @@ def test_a_wrong_call_is_told_and_the_exit_code_is_2(
     assert err.startswith(message)
 
 
-def test_without_numpy_one_line_says_so() -> None:
+def test_without_numpy_there_is_a_one_line_error() -> None:
     """In a process of its own, in which NumPy cannot be imported."""
     code = "import sys; sys.modules['numpy'] = None; from cnncalc.cli.program import run; sys.exit(run(sys.argv[1:]))"
 
@@ -148,7 +148,7 @@ layer by layer     equal at 11 of 11 points: each layer forward and backward, th
 """
 
 
-def test_a_training_step_is_measured_and_held_against_the_replay(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_training_step_is_measured_and_compared_with_the_replay(capsys: pytest.CaptureFixture[str]) -> None:
     """357 parameters of 8 bytes and 2 images of 663: 13,464 bytes, and 2 classes of 8."""
     call = ["verify", NET, "--batch", "2", "--dtype", "float64", "--seed", "3", "--train", "--optimizer", "adam"]
 
@@ -160,10 +160,10 @@ def test_a_training_step_is_measured_and_held_against_the_replay(capsys: pytest.
     assert err == ""
 
 
-def test_a_training_step_that_takes_more_than_it_should_is_said_with_exit_code_1(
+def test_a_training_step_with_more_memory_than_computed_has_exit_code_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A RELU that works in a copy, not in place: 1 image of 7x9x4 float32 more while it runs."""
+    """A RELU that works on a copy, not in place: 1 image of 7x9x4 float32 more while it runs."""
     relu = KINDS["relu"]
     forward = relu.forward_training
 

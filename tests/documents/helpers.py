@@ -55,7 +55,7 @@ def calls(text: str, syntax: str = "markdown") -> list[str]:
 
 
 def problems(text: str, syntax: str = "markdown") -> str:
-    """Everything that is wrong with the markers of a document."""
+    """All problems of the markers of a document."""
     return "\n\n".join(str(problem) for problem in scanned(text, syntax).problems)
 
 

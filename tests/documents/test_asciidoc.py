@@ -41,7 +41,7 @@ def test_a_marker_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", CODE.values(), ids=CODE)
-def test_code_stays_as_it_is(text: str) -> None:
+def test_code_is_not_changed(text: str) -> None:
     assert calls(text, "asciidoc") == []
 
 

@@ -40,11 +40,11 @@ def test_a_comment_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", CODE.values(), ids=CODE)
-def test_what_is_no_comment_stays(text: str) -> None:
+def test_text_that_is_not_a_comment_is_ignored(text: str) -> None:
     assert "m" not in live(text, "html")
 
 
-def test_text_is_preformatted_and_keeps_its_blanks() -> None:
+def test_text_is_preformatted_and_keeps_its_spaces() -> None:
     text = "<body>\n  <!-- cnncalc: table a -->\n  <!-- /cnncalc -->\n</body>"
 
     assert filled(text, Answer("a <b>\n  &c\n"), "html").text == (
@@ -52,7 +52,7 @@ def test_text_is_preformatted_and_keeps_its_blanks() -> None:
     )
 
 
-def test_html_stands_as_it_is() -> None:
+def test_html_is_inserted_unchanged() -> None:
     text = "\t<!-- cnncalc: table a -->\n\t<!-- /cnncalc -->\n"
 
     assert filled(text, Answer("<table>\n</table>\n", "html"), "html").text == (
@@ -63,7 +63,7 @@ def test_html_stands_as_it_is() -> None:
     )
 
 
-def test_a_picture_is_an_image_with_words() -> None:
+def test_a_picture_is_an_image_with_a_description() -> None:
     text = "<!-- cnncalc: plot a -->\n<!-- /cnncalc -->\n"
 
     assert filled(text, Answer("", "svg", Picture("a.svg", 'x "y" <z>')), "html").text == (

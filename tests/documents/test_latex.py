@@ -39,7 +39,7 @@ def test_a_marker_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", CODE.values(), ids=CODE)
-def test_code_stays_as_it_is(text: str) -> None:
+def test_code_is_not_changed(text: str) -> None:
     assert calls(text, "latex") == []
 
 
@@ -61,8 +61,8 @@ def test_bodies(answer: Answer, body: str) -> None:
     assert filled(f"a\n  {MARKER}\n  {END}\nb", answer, "latex").text == f"a\n  {MARKER}\n{body}  {END}\nb"
 
 
-def test_a_marker_behind_text_is_refused() -> None:
-    """What is behind the sign is a comment up to the end of the line, so nothing can stand in the line."""
+def test_a_marker_after_text_is_refused() -> None:
+    """The comment extends to the end of the line, so the marker cannot be inline."""
     assert problems("It has % cnncalc: value a b\n1\n% /cnncalc\n", "latex") == (
         "page:1:8: error[marker-place]: in this syntax a marker has to be alone on its line\n"
         "  |\n"

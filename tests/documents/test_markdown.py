@@ -74,13 +74,13 @@ def test_a_comment_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", CODE.values(), ids=CODE)
-def test_code_stays_as_it_is(text: str) -> None:
+def test_code_is_not_changed(text: str) -> None:
     assert "m" not in live(text, "markdown")
 
 
 @pytest.mark.parametrize("newline", ["\r\n", "\r"])
 @pytest.mark.parametrize("text", [*LIVE.values(), *CODE.values()], ids=[*LIVE, *CODE])
-def test_lines_may_end_otherwise(text: str, newline: str) -> None:
+def test_other_line_breaks_are_read(text: str, newline: str) -> None:
     assert len(live(text.replace("\n", newline), "markdown")) == len(live(text, "markdown"))
 
 
@@ -106,7 +106,7 @@ def live_in_markdown_it(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_random_documents_are_read_as_another_implementation_does(seed: int) -> None:
+def test_random_documents_are_read_as_by_markdown_it(seed: int) -> None:
     random = Random(seed)  # noqa: S311
     both = 0
     for _ in range(1000):
@@ -132,13 +132,13 @@ def test_random_documents_are_read_as_another_implementation_does(seed: int) -> 
 TABLE = Answer("| a |\n| --- |\n| 1 |\n", "markdown")
 
 
-def test_a_table_in_markdown_stands_between_blank_lines() -> None:
+def test_a_markdown_table_is_between_blank_lines() -> None:
     text = "x\n<!-- cnncalc: table a -->\nold\n<!-- /cnncalc -->\ny"
 
     assert filled(text, TABLE).text == ("x\n<!-- cnncalc: table a -->\n\n| a |\n| --- |\n| 1 |\n\n<!-- /cnncalc -->\ny")
 
 
-def test_other_formats_stand_in_a_fence_longer_than_any_inside() -> None:
+def test_other_formats_are_fenced_with_a_longer_fence_than_any_inside() -> None:
     text = "<!-- cnncalc: table a -->\n<!-- /cnncalc -->\n"
 
     assert filled(text, Answer("a\n\nb\n")).text == (
@@ -149,7 +149,7 @@ def test_other_formats_stand_in_a_fence_longer_than_any_inside() -> None:
     )
 
 
-def test_a_body_stands_as_its_marker_does() -> None:
+def test_a_body_is_indented_as_its_marker() -> None:
     entry = "- a\n\n  <!-- cnncalc: table a -->\n  <!-- /cnncalc -->\n\n"
     quotation = "> 1. <!-- cnncalc: table b -->\n>    <!-- /cnncalc -->\n"
 
@@ -168,7 +168,7 @@ def test_a_picture_is_linked() -> None:
     )
 
 
-def test_the_words_of_a_picture_are_shown_as_they_are() -> None:
+def test_the_description_of_a_picture_is_escaped() -> None:
     words = "[32x32x1] *x* ] [ `y` <z> & ![a](b) \\"
     text = "<!-- cnncalc: plot a -->\n<!-- /cnncalc -->\n"
 
@@ -197,8 +197,8 @@ def test_several_numbers_in_a_line() -> None:
     "words",
     ["a *b* _c_ `d` [e](f) <g> &amp; h\\i | ~~j~~ $k$", "<!-- /cnncalc -->", "# x", "1. x", "- x", "+ x", "1) x", "=="],
 )
-def test_words_are_shown_as_they_are(words: str) -> None:
-    """In a sentence, on a line of their own, and in a block of HTML, where Markdown's escapes mean nothing."""
+def test_inline_text_is_escaped(words: str) -> None:
+    """In a sentence, on a line of their own, and in an HTML block, where Markdown has no escapes."""
     marks = ("<!-- cnncalc: value a title -->", "<!-- /cnncalc -->")
     places = [f"so {marks[0]}{marks[1]} is\n", f"{marks[0]}\n{marks[1]}\n", f"<p>{marks[0]}{marks[1]}</p>\n"]
 

@@ -72,7 +72,7 @@ def build(site: Path) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("hook", ["hook.py", str(Path(cnncalc.__file__).with_name("mkdocs.py"))])
-def test_a_site_is_built_with_true_numbers(site: Path, hook: str) -> None:
+def test_a_site_is_built_with_updated_numbers(site: Path, hook: str) -> None:
     (site / "mkdocs.yml").write_text(CONF.format(hook), encoding="utf-8")
 
     assert build(site) == (0, "")
@@ -99,7 +99,7 @@ def test_sources_are_not_written(site: Path) -> None:
     assert {path: path.read_bytes() for path in (site / "docs").rglob("*") if path.is_file()} == before
 
 
-def test_a_picture_that_is_there_is_shown_as_it_should_be(site: Path) -> None:
+def test_an_existing_picture_is_updated(site: Path) -> None:
     (site / "docs/inside/pictures").mkdir()
     (site / "docs/inside/pictures/own.svg").write_text("<svg>of old</svg>", encoding="utf-8")
 
@@ -107,7 +107,7 @@ def test_a_picture_that_is_there_is_shown_as_it_should_be(site: Path) -> None:
     assert "of old" not in (site / "site/inside/pictures/own.svg").read_text(encoding="utf-8")
 
 
-def test_a_mistake_ends_the_build_with_its_place(site: Path) -> None:
+def test_an_error_ends_the_build_with_its_position(site: Path) -> None:
     (site / "docs/index.md").write_text(INDEX.replace("value vgg16 p", "value vgg16 q"), encoding="utf-8")
 
     code, errors = build(site)

@@ -56,7 +56,7 @@ def test_a_marker_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", CODE.values(), ids=CODE)
-def test_code_stays_as_it_is(text: str) -> None:
+def test_code_is_not_changed(text: str) -> None:
     assert calls(text, "rst") == []
 
 
@@ -74,7 +74,7 @@ def test_code_stays_as_it_is(text: str) -> None:
         (Answer("", "svg", Picture("a.svg", "*x*")), ".. image:: a.svg\n   :alt: *x*"),
     ],
 )
-def test_bodies_stand_between_blank_lines(answer: Answer, body: str) -> None:
+def test_bodies_are_between_blank_lines(answer: Answer, body: str) -> None:
     text = f"a\n\n{MARKER}\n{END}\n\nb\n"
 
     done = filled(text, answer, "rst")
@@ -90,8 +90,8 @@ def test_a_body_is_indented_as_its_marker() -> None:
     )
 
 
-def test_docutils_reads_every_body_without_a_word(tmp_path: Path) -> None:
-    """What the commands print in every format, as another implementation reads it: no message, and nothing lost."""
+def test_docutils_reads_every_body_without_warnings(tmp_path: Path) -> None:
+    """The output of the commands in every format is read by docutils without a message, and nothing is lost."""
     docutils = pytest.importorskip("docutils.core", reason="docutils is not installed")
     (tmp_path / "n.yaml").write_text(
         'name: n\ntitle: "*a* `b` |c| d_ <e> :: .. f"\nlayers: INPUT 8x8x3 -> FC-2\n', encoding="utf-8"

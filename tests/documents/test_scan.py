@@ -26,7 +26,7 @@ def test_a_marker_is_read_with_its_place(syntax: str) -> None:
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("syntax", MARKS)
-def test_the_ending_of_the_markers_line_is_known(syntax: str, newline: str) -> None:
+def test_a_marker_knows_its_line_break(syntax: str, newline: str) -> None:
     begin, end = MARKS[syntax]
 
     (marker,) = scanned(f"a{newline}{begin.format('table x')}{newline}{end}", syntax).markers
@@ -66,7 +66,7 @@ def test_a_marker_may_take_several_lines() -> None:
         "<!-- cnncalc: value x y -->\n1 <!-- /cnncalc -->",
     ],
 )
-def test_a_marker_that_shares_its_line_stands_in_it(text: str) -> None:
+def test_a_marker_that_shares_its_line_is_inline(text: str) -> None:
     (marker,) = scanned(text).markers
 
     assert marker.is_inline
@@ -201,7 +201,7 @@ def test_mistakes(text: str, message: str) -> None:
     assert problems(text) == message
 
 
-def test_an_end_without_its_stroke_is_taken_for_one() -> None:
+def test_an_end_marker_without_a_slash_is_reported() -> None:
     assert problems("<!-- cnncalc: table x -->\n1\n<!-- cnncalc -->\n") == (
         "page:1:15: error[unclosed-marker]: this marker is never closed: <!-- /cnncalc --> is missing\n"
         "  |\n"
@@ -234,7 +234,7 @@ def test_mistakes_name_the_markers_of_their_syntax(syntax: str) -> None:
     assert f"which is written {begin.format('CALL')}" in problems(begin.format("x").replace("cnn", "cn"), syntax)
 
 
-def test_syntaxes_by_the_ends_of_names() -> None:
+def test_syntaxes_by_file_endings() -> None:
     assert syntax_of("a/b.MD") == "markdown"
     assert syntax_of("a.tex") == "latex"
     assert syntax_of("a.txt") is None

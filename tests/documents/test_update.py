@@ -43,7 +43,7 @@ JUNK = (
 
 @st.composite
 def documents(draw: st.DrawFn) -> tuple[str, str]:
-    """A syntax, and a document in it of markers and junk, its lines ended in one or in several ways."""
+    """A syntax, and a document in it with markers and other text, with one or several kinds of line breaks."""
     syntax = draw(st.sampled_from(sorted(MARKS)))
     begin, end = MARKS[syntax]
     lines: list[str] = []
@@ -64,8 +64,8 @@ def documents(draw: st.DrawFn) -> tuple[str, str]:
 @pytest.mark.slow
 @examples(100)
 @given(documents(), st.data())
-def test_laws_of_bringing_up_to_date(document: tuple[str, str], data: st.DataObject) -> None:
-    """What is outside the bodies stays to the byte, and once more changes nothing."""
+def test_an_update_is_idempotent_and_changes_only_bodies(document: tuple[str, str], data: st.DataObject) -> None:
+    """Text outside of bodies is unchanged, and a second update changes nothing."""
     syntax, text = document
     found = scanned(text, syntax)
     bodies = []
@@ -96,7 +96,7 @@ def outside(text: str, markers: tuple[object, ...]) -> list[str]:
 
 @pytest.mark.parametrize("syntax", MARKS)
 @pytest.mark.parametrize("answer", ANSWERS, ids=range(len(ANSWERS)))
-def test_every_answer_has_its_place_in_every_syntax(syntax: str, answer: Answer) -> None:
+def test_every_answer_can_be_inserted_in_every_syntax(syntax: str, answer: Answer) -> None:
     begin, end = MARKS[syntax]
 
     done = filled(f"a\n\n{begin.format('table x')}\n{end}\n\nb\n", answer, syntax)
@@ -108,7 +108,7 @@ def test_every_answer_has_its_place_in_every_syntax(syntax: str, answer: Answer)
 
 
 @pytest.mark.parametrize("newline", ["\r\n", "\r"])
-def test_the_ending_of_the_markers_line_is_used(newline: str) -> None:
+def test_a_body_uses_the_line_break_of_its_marker(newline: str) -> None:
     text = newline.join(["a", "<!-- cnncalc: table x -->", "<!-- /cnncalc -->"])
 
     done = filled(text, Answer("1\n2\n"))
@@ -132,7 +132,7 @@ def test_the_ending_of_the_markers_line_is_used(newline: str) -> None:
         ("latex", Answer("% /cnncalc\n", "latex")),
     ],
 )
-def test_what_would_be_read_as_a_part_of_the_document_is_refused(syntax: str, answer: Answer) -> None:
+def test_output_that_would_change_the_markers_is_refused(syntax: str, answer: Answer) -> None:
     begin, end = MARKS[syntax]
     text = f"{begin.format('table x')}\n{end}\n"
 
@@ -147,7 +147,7 @@ def test_what_would_be_read_as_a_part_of_the_document_is_refused(syntax: str, an
 
 
 @pytest.mark.parametrize("syntax", MARKS)
-def test_a_text_that_shows_a_marker_is_no_marker(syntax: str) -> None:
+def test_a_marker_shown_as_text_is_not_a_marker(syntax: str) -> None:
     begin, end = MARKS[syntax]
 
     done = filled(
@@ -158,7 +158,7 @@ def test_a_text_that_shows_a_marker_is_no_marker(syntax: str) -> None:
     assert len(scanned(done.text, syntax).markers) == 1
 
 
-def test_several_lines_do_not_fit_into_a_line() -> None:
+def test_an_inline_marker_takes_one_line_only() -> None:
     (marker,) = scanned("a <!-- cnncalc: table x --><!-- /cnncalc -->").markers
 
     with pytest.raises(OutputRejected) as error:
@@ -169,7 +169,7 @@ def test_several_lines_do_not_fit_into_a_line() -> None:
     )
 
 
-def test_verbatim_text_does_not_hold_its_own_end() -> None:
+def test_verbatim_text_with_its_own_end_is_refused() -> None:
     (marker,) = scanned("% cnncalc: table x\n% /cnncalc\n", "latex").markers
 
     with pytest.raises(OutputRejected, match=re.escape(r"\end{verbatim} is not allowed in verbatim text")):
@@ -213,7 +213,7 @@ def test_a_diff_of_several_numbers_in_a_line_without_an_end() -> None:
     )
 
 
-def test_no_change_no_diff() -> None:
+def test_without_a_change_the_diff_is_empty() -> None:
     text = "<!-- cnncalc: table x -->\n```text\na\n```\n<!-- /cnncalc -->\n"
     done = filled(text, Answer("a\n"))
 
@@ -224,7 +224,7 @@ PRINTABLE = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max
 
 
 def patched(text: str, diff: str) -> str:
-    """The text with a unified diff applied; every line that the diff says to be there is."""
+    """The text with a unified diff applied; the removed and context lines of the diff are in the text."""
     old = text.splitlines(keepends=True)
     new: list[str] = []
     at = 0
@@ -246,7 +246,9 @@ def patched(text: str, diff: str) -> str:
 
 @examples(60)
 @given(st.lists(st.one_of(PRINTABLE, st.none()), max_size=30), st.lists(PRINTABLE, max_size=8), st.booleans())
-def test_a_diff_turns_the_one_into_the_other(lines: list[str | None], answer: list[str], has_end: bool) -> None:
+def test_a_diff_applied_to_the_old_text_gives_the_new_one(
+    lines: list[str | None], answer: list[str], has_end: bool
+) -> None:
     parts = [f"<!-- cnncalc: table x -->\n{n}\nold\n<!-- /cnncalc -->" if x is None else x for n, x in enumerate(lines)]
     text = "\n".join(parts) + "\n" * has_end
     if scanned(text).problems:
@@ -260,14 +262,14 @@ def test_a_diff_turns_the_one_into_the_other(lines: list[str | None], answer: li
 # Pictures
 
 
-def test_a_drawing_is_said_in_the_words_of_its_description() -> None:
+def test_a_drawing_is_described_by_its_desc_element() -> None:
     assert words_of("<svg><title>A</title><desc id='d'>B &amp;\n c</desc></svg>") == "B & c"
     assert words_of("<svg><title>A</title><desc></desc></svg>") == "A"
     assert words_of("<svg/>") == "drawing"
 
 
 @pytest.mark.parametrize("path", ["a.svg", "pictures/vgg16.svg", "a/b/c d.SVG", "\u56f3.svg"])
-def test_a_picture_lies_below_its_document(path: str) -> None:
+def test_a_picture_below_its_document_is_accepted(path: str) -> None:
     check_path(path)
 
 
@@ -275,17 +277,17 @@ def test_a_picture_lies_below_its_document(path: str) -> None:
     ("path", "why"),
     [
         ("a.png", "does not end in .svg"),
-        ("/a.svg", "may be elsewhere: write it relative to that folder"),
-        ("../a.svg", "may be elsewhere: write it relative to that folder"),
-        ("a/../../b.svg", "may be elsewhere: write it relative to that folder"),
-        ("C:/a.svg", "may be elsewhere: write it relative to that folder"),
-        ("a\\b.svg", "may be elsewhere: write it relative to that folder"),
-        ("~/a.svg", "may be elsewhere: write it relative to that folder"),
+        ("/a.svg", "may be outside of it: write a path relative to that folder"),
+        ("../a.svg", "may be outside of it: write a path relative to that folder"),
+        ("a/../../b.svg", "may be outside of it: write a path relative to that folder"),
+        ("C:/a.svg", "may be outside of it: write a path relative to that folder"),
+        ("a\\b.svg", "may be outside of it: write a path relative to that folder"),
+        ("~/a.svg", "may be outside of it: write a path relative to that folder"),
         ("a<b>.svg", "holds characters that links do not allow"),
         ("a\nb.svg", "holds characters that links do not allow"),
     ],
 )
-def test_a_picture_lies_nowhere_else(path: str, why: str) -> None:
+def test_a_picture_elsewhere_is_refused(path: str, why: str) -> None:
     with pytest.raises(ValueProblem) as error:
         check_path(path)
 
@@ -293,8 +295,8 @@ def test_a_picture_lies_nowhere_else(path: str, why: str) -> None:
 
 
 @pytest.mark.parametrize("what", HARD_DOCUMENTS)
-def test_a_document_full_of_one_thing_is_read(what: str) -> None:
-    """How long a megabyte of it takes: ``python -m benchmarks.worst_case``."""
+def test_a_document_of_one_repeated_construct_is_read_in_linear_time(what: str) -> None:
+    """The time for a megabyte is measured by ``python -m benchmarks.worst_case``."""
     found = scanned(hard_document(what, 5_000))
 
     assert bool(found.markers) == (what == "markers")

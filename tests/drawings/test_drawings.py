@@ -90,7 +90,7 @@ def text_of(svg: str) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("net", [*NETS, *MORE_NETS])
-def test_a_drawing_holds_only_what_is_allowed(net: str, kind: str) -> None:
+def test_a_drawing_has_only_allowed_elements(net: str, kind: str) -> None:
     """No scripts, links or foreign elements; all referenced ids exist."""
     svg = drawing(net, kind)
     ids = set()
@@ -106,7 +106,7 @@ def test_a_drawing_holds_only_what_is_allowed(net: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_drawing_says_what_it_is(kind: str) -> None:
+def test_a_drawing_has_a_title_and_a_description(kind: str) -> None:
     """Role, title and description; a background over the whole view box."""
     root = root_of(drawing("vgg16", kind))
     title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
@@ -126,7 +126,7 @@ def test_a_drawing_says_what_it_is(kind: str) -> None:
 def test_the_description_has_exact_numbers() -> None:
     memory = memory_of("vgg16")
 
-    assert "60,950,432 bytes (15,237,608 elements an image); 138,357,544 parameters" in text_of(
+    assert "60,950,432 bytes (15,237,608 elements per image); 138,357,544 parameters" in text_of(
         drawing("vgg16", "cost")
     )
     assert f"the training peak is {memory.training.peak_bytes:,} bytes" in text_of(drawing("vgg16", "training"))
@@ -257,13 +257,13 @@ def area_below(d: str, base: float) -> tuple[float, float]:
     return area, x - start
 
 
-def test_the_largest_bars_carry_their_values() -> None:
+def test_the_largest_bars_are_labelled() -> None:
     texts = text_of(drawing("vgg16", "cost")).splitlines()
 
     assert {"12.25 MiB", "21.1 % each", "102.8M", "74.3 %", "16.78M", "12.1 %"} <= set(texts)
 
 
-def test_layers_are_named_where_there_is_room_else_blocks() -> None:
+def test_layers_are_named_if_there_is_room_else_blocks() -> None:
     names = text_of(drawing("vgg16", "cost")).splitlines()
     blocks = text_of(drawing("resnet152", "cost")).splitlines()
 
@@ -293,7 +293,7 @@ def test_the_peak_drawn_is_the_peak_of_the_report(net: str, options: dict[str, o
 
 
 def test_the_optimizers_step_can_be_the_peak() -> None:
-    """A net that is nearly all parameters: the last stretch, Adam's step with its temporaries, is the highest."""
+    """A net with mostly parameters: Adam's step with its temporaries, at the end, is the peak."""
     report = cnncalc.analyze("INPUT 4x4x3 -> FC-512 -> FC-512 -> FC-7")
     memory = account_memory(report, Options(optimizer="adam"), logs=True)
     samples = training_samples(memory)
@@ -367,7 +367,7 @@ def test_phases_are_named_and_recomputation_is_striped() -> None:
     assert "recomputed for backward" not in text_of(plain)
 
 
-def test_the_notes_rule_cannot_be_drawn_over_time() -> None:
+def test_the_notes_profile_has_no_drawing_over_time() -> None:
     memory = memory_of("lenet5", profile="notes")
 
     for kind in ("training", "inference"):
@@ -375,7 +375,7 @@ def test_the_notes_rule_cannot_be_drawn_over_time() -> None:
             draw(memory.report, kind, memory=memory)
 
 
-def test_a_memory_report_without_its_course_is_refused() -> None:
+def test_a_memory_report_without_events_is_refused() -> None:
     memory = account_memory(report_of("lenet5"))
 
     with pytest.raises(ValueProblem, match="logs=True"):
@@ -432,7 +432,7 @@ def scales_of(root: ElementTree.Element) -> dict[str, float]:
 
 @pytest.mark.parametrize("width", [None, 480, 1600])
 @pytest.mark.parametrize("net", [*NETS, *MORE_NETS])
-def test_every_block_is_drawn_to_the_scales_that_are_stated(net: str, width: int | None) -> None:
+def test_every_block_is_drawn_to_the_stated_scales(net: str, width: int | None) -> None:
     root = root_of(drawing(net, "volumes", width))
 
     assert len(blocks_of(root)) >= 8
@@ -492,7 +492,7 @@ def test_equal_blocks_of_resnet152_are_drawn_once() -> None:
         assert "drawn once" in text_of(drawing("resnet152", kind))
 
 
-def test_what_is_cut_on_its_way_is_a_word_on_an_arrow() -> None:
+def test_a_crop_is_a_label_on_an_arrow() -> None:
     """U-Net's four crops are named; a slice in a branch of its own is a block."""
     text = text_of(drawing("unet", "volumes"))
     for size in ("392x392x64", "200x200x128", "104x104x256", "56x56x512"):
@@ -504,7 +504,7 @@ def test_what_is_cut_on_its_way_is_a_word_on_an_arrow() -> None:
     assert "SLICE(from=2, to=6) 9x8x4" in text_of(draw(split, "volumes"))
 
 
-def test_branches_of_an_inception_module_lie_beside_each_other() -> None:
+def test_branches_of_an_inception_module_are_side_by_side() -> None:
     """Of module 3a the first volumes of the four branches begin at one place, at four heights."""
     places = {}
     for group in root_of(drawing("googlenet", "volumes")).iter(f"{SVG}g"):
@@ -544,7 +544,7 @@ def test_the_parts_of_a_net_hold_every_layer_once() -> None:
             assert all(edge.source < part.index for part in parts for edge in part.inputs)
 
 
-def test_heads_for_training_alone_are_dashed() -> None:
+def test_training_only_heads_are_dashed() -> None:
     dashed = [
         rect for rect in root_of(drawing("googlenet-aux", "graph")).iter(f"{SVG}rect") if rect.get("stroke-dasharray")
     ]
@@ -553,7 +553,7 @@ def test_heads_for_training_alone_are_dashed() -> None:
     assert "Dashed: in training only." in text_of(drawing("googlenet-aux", "graph"))
 
 
-def test_a_long_net_keeps_the_shape_of_a_page() -> None:
+def test_a_long_net_keeps_the_aspect_ratio_of_a_page() -> None:
     for net in ("resnet152", "densenet121", "vgg16", "resnet50"):
         width, height = map(float, (root_of(drawing(net, "graph")).get("viewBox") or "").split(" ")[2:])
         assert height < 3.7 * width, net
@@ -607,12 +607,12 @@ def clashes(svg: str) -> list[str]:
 
 @pytest.mark.parametrize("width", [None, 320, 480, 1600])
 @pytest.mark.parametrize("net", [*NETS, *MORE_NETS])
-def test_no_text_lies_on_another_or_leaves_the_drawing(net: str, width: int | None) -> None:
+def test_texts_neither_overlap_nor_leave_the_drawing(net: str, width: int | None) -> None:
     for kind in KINDS:
         assert clashes(drawing(net, kind, width)) == [], kind
 
 
-def test_a_clash_is_noticed() -> None:
+def test_an_overlap_is_detected() -> None:
     """The test above can fail."""
     svg = drawing("lenet5", "cost")
 
@@ -633,7 +633,7 @@ BOXES = """[...document.querySelectorAll("svg")].map(svg => {
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_no_text_lies_on_another_in_a_browser(net: str, tmp_path: Path) -> None:
+def test_texts_do_not_overlap_in_a_browser(net: str, tmp_path: Path) -> None:
     """Every kind at the default width, at 480 and at 1600, as laid out by Chromium."""
     cases = [(kind, width) for kind in KINDS for width in (None, 480, 1600)]
 
@@ -661,7 +661,7 @@ GROUNDS = """[...document.querySelectorAll("svg")].map(svg => [
 
 
 @pytest.mark.parametrize(("scheme", "palette"), [("1", LIGHT), ("0", DARK)])
-def test_ground_and_ink_change_together_in_a_browser(scheme: str, palette: dict[str, str], tmp_path: Path) -> None:
+def test_background_and_text_switch_together_in_a_browser(scheme: str, palette: dict[str, str], tmp_path: Path) -> None:
     body = "".join(drawing("lenet5", kind) for kind in KINDS)
 
     colours = answer(tmp_path, body, GROUNDS, f"--blink-settings=preferredColorScheme={scheme}")
@@ -685,7 +685,7 @@ def contrast(a: str, b: str) -> float:
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
-def test_every_text_can_be_read_on_what_it_stands_on(palette: dict[str, str]) -> None:
+def test_every_text_has_contrast_with_its_background(palette: dict[str, str]) -> None:
     """At least 4.5 to 1 for text, 3 to 1 for lines and bars, 1.4 to 1 between areas that touch."""
     for ground in ("ground", "node", "merge"):
         for ink in ("ink", "muted"):
@@ -723,7 +723,7 @@ HOSTILE = (
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("title", HOSTILE)
-def test_a_title_comes_out_as_it_was_written(title: str, kind: str) -> None:
+def test_a_title_is_shown_literally(title: str, kind: str) -> None:
     report = report_of("lenet5")._replace(title=title, name=title)
     memory = memory_of("lenet5")._replace(report=report, architecture=title)
     svg = draw(report, kind, memory=memory)
@@ -749,13 +749,13 @@ def test_control_characters_are_shown() -> None:
     assert "\u202e" not in svg
 
 
-def test_text_from_right_to_left_does_not_turn_what_stands_beside_it() -> None:
+def test_right_to_left_text_does_not_reverse_its_neighbours() -> None:
     svg = draw(report_of("lenet5")._replace(title="\u05e8\u05e9\u05ea"), "cost")
 
     assert "\u2068\u05e8\u05e9\u05ea\u2069: activation memory" in text_of(svg)
 
 
-def test_long_names_are_cut_and_told_by_the_tool_tip() -> None:
+def test_long_names_are_cut_and_complete_in_the_tool_tip() -> None:
     name = "a_very_long_name_of_a_layer_" * 6
     net = chain(
         "long",
@@ -826,7 +826,7 @@ LONG = (
 
 
 @pytest.mark.parametrize("pattern", LONG)
-def test_a_net_of_any_length_and_width_stays_a_picture(pattern: str) -> None:
+def test_drawings_of_large_nets_stay_small(pattern: str) -> None:
     report = cnncalc.analyze(pattern)
     memory = account_memory(report, logs=True)
 
@@ -841,13 +841,13 @@ def test_a_net_of_any_length_and_width_stays_a_picture(pattern: str) -> None:
 # What cannot be drawn
 
 
-def test_an_unknown_kind_is_answered_with_the_nearest() -> None:
+def test_an_unknown_kind_suggests_the_nearest() -> None:
     with pytest.raises(ValueProblem, match="no kind of drawing 'volume'; did you mean 'volumes'"):
         draw(report_of("lenet5"), "volume")
 
 
 @pytest.mark.parametrize("width", [0, MIN_WIDTH - 1, MAX_WIDTH + 1])
-def test_a_width_that_cannot_be_drawn_is_refused_with_its_limits(width: int) -> None:
+def test_a_width_beyond_the_limits_is_refused(width: int) -> None:
     with pytest.raises(ValueProblem, match=f"320 to 10,000 pixels wide, not {width:,}"):
         draw(report_of("lenet5"), "cost", width=width)
 
@@ -855,7 +855,7 @@ def test_a_width_that_cannot_be_drawn_is_refused_with_its_limits(width: int) -> 
 # Room for text
 
 
-def test_a_text_is_cut_where_the_room_ends() -> None:
+def test_a_text_is_cut_to_its_room() -> None:
     assert cut("convolution", 10, 1000) == "convolution"
     shortened = cut("convolution", 10, 40)
     assert shortened.endswith("\u2026")
@@ -864,7 +864,7 @@ def test_a_text_is_cut_where_the_room_ends() -> None:
     assert cut("convolution", 10, 3) == ""
 
 
-def test_lines_fit_into_the_room_and_lose_nothing() -> None:
+def test_wrapped_lines_fit_and_are_complete() -> None:
     text = "height goes up, width to the back " + "x" * 80
     lines = wrapped(text, 10, 120)
 
@@ -875,13 +875,13 @@ def test_lines_fit_into_the_room_and_lose_nothing() -> None:
 # Shapes that are rare
 
 
-def test_labels_of_a_short_chain_read_across_and_those_of_a_long_one_upward() -> None:
+def test_labels_are_horizontal_in_a_short_chain_and_vertical_in_a_long_one() -> None:
     assert "rotate(" not in drawing("lenet5", "volumes")
     assert "rotate(" in drawing("vgg16", "volumes")
 
 
-def test_many_branches_below_each_other_are_drawn_smaller() -> None:
-    """At full size, which four branches have, twelve of them would be over 2,300 pixels high."""
+def test_many_parallel_branches_are_drawn_smaller() -> None:
+    """At full size, as four branches are drawn, twelve would be over 2,300 pixels high."""
 
     def height(branches: int) -> float:
         pattern = f"INPUT 32x32x3 -> [{' | '.join(['CONV1-4'] * branches)}] -> CONCAT -> FC-10"
@@ -892,12 +892,12 @@ def test_many_branches_below_each_other_are_drawn_smaller() -> None:
 
 
 @pytest.mark.parametrize(("net", "columns"), [("unet", 1), ("vgg16", 2), ("googlenet", 2)])
-def test_a_graph_has_more_columns_only_where_they_save_height(net: str, columns: int) -> None:
+def test_a_graph_has_more_columns_only_if_they_save_height(net: str, columns: int) -> None:
     """All but the first and last layers of U-Net are one cell, which cannot be split; more columns save no height."""
     assert len(page_of(report_of(net), None, 848).columns) == columns
 
 
-def test_a_line_does_not_cross_the_words_that_it_passes() -> None:
+def test_a_line_does_not_cross_labels() -> None:
     """Labels have an outline in the colour of the background."""
     pattern = "INPUT 32x32x3 -> [[CONV3-8 | CONV5-8] -> CONCAT | [CONV3-3 | ] -> CONCAT] -> CONCAT -> FC-10"
     for kind in ("graph", "volumes"):

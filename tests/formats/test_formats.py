@@ -43,7 +43,7 @@ HOSTILE = [
 
 
 def document_of(*texts: str) -> Document:
-    """A document that holds the texts wherever a text may stand."""
+    """A document with the texts in every place for text."""
     columns = (Column("a", "what"), Column("b", "count", True), Column("c", "again"))
     rows = tuple([(Cell(text, text), Cell(f"{place:,}", place), Cell(text, text)) for place, text in enumerate(texts)])
     return Document(("a net", *texts), Table(columns, rows), (Paragraph("word", texts), Paragraph("", texts)), dict)
@@ -134,7 +134,7 @@ TOKEN = re.compile("|".join(map(re.escape, sorted(UNESCAPED, key=len, reverse=Tr
 
 
 def plain_latex(text: str) -> str:
-    """What LaTeX sets for a text, which must hold nothing but letters and escapes."""
+    """The text that LaTeX typesets for a source of letters and escapes only."""
     assert re.fullmatch(f"(?:{TOKEN.pattern})*", text), text
     assert "--" not in text
     return re.sub(" +", " ", TOKEN.sub(lambda found: UNESCAPED.get(found[0], found[0]), text)).strip()
@@ -167,12 +167,12 @@ READERS: dict[str, Callable[[str], Read]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("form", READERS)
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
-def test_special_characters_come_out_as_written(form: str, text: str) -> None:
+def test_special_characters_are_typeset_literally(form: str, text: str) -> None:
     assert_read_back(form, text)
 
 
 def assert_read_back(form: str, text: str) -> None:
-    """Cells, captions and lines of a document that holds the text everywhere."""
+    """Cells, captions and lines of a document that has the text everywhere."""
     heading, titles, rows, below = READERS[form](write(document_of(text, "one", "two"), form))
 
     words = shown(text)
@@ -190,14 +190,14 @@ def assert_read_back(form: str, text: str) -> None:
 @pytest.mark.parametrize("form", READERS)
 @examples(200)
 @given(text=st.text("abx1 |\\`*_[]()<>#+-.!~$&;:\"'=%{}^@/,\u65e5\u05d0", max_size=10).filter(str.strip))
-def test_any_text_comes_out_as_written(form: str, text: str) -> None:
+def test_any_text_is_typeset_literally(form: str, text: str) -> None:
     assert_read_back(form, text)
 
 
 @pytest.mark.parametrize(("form", "mark"), [("csv", ","), ("tsv", "\t")])
 @examples(200)
 @given(texts=st.lists(st.text(max_size=8), min_size=1, max_size=4))
-def test_values_come_out_as_written(form: str, mark: str, texts: list[str]) -> None:
+def test_values_are_inserted_literally(form: str, mark: str, texts: list[str]) -> None:
     text = write(document_of(*texts), form)
 
     if form == "csv":

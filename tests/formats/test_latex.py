@@ -56,7 +56,7 @@ FONTS_OF = {"pdflatex": (), "lualatex": ("DejaVu Sans", "Noto Sans CJK JP", "Not
 
 
 def need(engine: str) -> None:
-    """Skips the test where the TeX lacks a package or the system a font."""
+    """Skips the test if a TeX package or a font is missing."""
     for style in (*STYLES, *STYLES_OF[engine]):
         found = subprocess.run([program("kpsewhich"), f"{style}.sty"], capture_output=True, timeout=120, check=False)
         if not found.stdout.strip():
@@ -124,7 +124,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def test_what_a_user_wrote_is_set_as_written(tmp_path: Path) -> None:
+def test_text_of_users_is_typeset_literally(tmp_path: Path) -> None:
     columns = (Column("a", "what"), Column("b", "count", True), Column("c", "again"))
     rows = tuple([(Cell(text, text), Cell(f"{place}", place), Cell(f"x{text}y")) for place, text in enumerate(HOSTILE)])
     document = Document(("a net", *HOSTILE[:3]), Table(columns, rows), (Paragraph("word", tuple(HOSTILE)),), dict)

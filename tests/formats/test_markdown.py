@@ -21,14 +21,14 @@ NASTY = [
 
 
 def document(*texts: str, heading: str = "a net") -> Document:
-    """A document that holds the texts wherever a text may stand."""
+    """A document with the texts in every place for text."""
     table = Table((Column("a", "what"), Column("b", "count", True)), tuple((Cell(t, t), Cell("1", 1)) for t in texts))
     paragraphs = (Paragraph("word", texts), Paragraph("", texts))
     return Document((heading, *texts), table, paragraphs, dict)
 
 
 def texts_of(text: str) -> dict[str, list[str]]:
-    """What is read in headings, cells, list entries and other lines; bold words are left out."""
+    """The texts of headings, cells, list items and other lines; bold words are skipped."""
     found: dict[str, list[str]] = {"heading": [], "cell": [], "entry": [], "line": []}
     place = []
     for token in PARSER.parse(text):
@@ -74,7 +74,7 @@ def test_any_text_is_shown_as_it_is(text: str) -> None:
     assert found["entry"][0] == (text.strip() or "one")
 
 
-def test_numbers_stand_to_the_right() -> None:
+def test_numbers_are_right_aligned() -> None:
     assert write(document("x"), "markdown") == (
         "### a net\n\nx\n\n| what | count |\n| --- | ---: |\n| x | 1 |\n\n**word:** x\n\n- x\n"
     )

@@ -110,5 +110,5 @@ def test_an_ending_belongs_to_one_format_and_one_syntax() -> None:
         assert len(endings) == len(set(endings))
 
 
-def test_markup_stands_in_known_syntaxes() -> None:
+def test_markup_is_for_known_syntaxes() -> None:
     assert {name for each in FORMATS.values() for name in each.markup_in} <= set(SYNTAXES)

@@ -99,11 +99,11 @@ def check_structure(page: str) -> None:
         assert not [name for name in element.attrib if str(name).startswith("on")]
 
 
-def test_a_page_is_valid_and_can_be_read_by_everyone(page: str) -> None:
+def test_a_page_is_valid_and_accessible(page: str) -> None:
     check_structure(page)
 
 
-def test_text_of_users_is_never_taken_for_markup(hostile: str) -> None:
+def test_text_of_users_is_never_markup(hostile: str) -> None:
     check_structure(hostile)
     root = tree(hostile)
     body = text_of(next(root.iter("main")))
@@ -117,8 +117,8 @@ def test_text_of_users_is_never_taken_for_markup(hostile: str) -> None:
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e]", hostile)
 
 
-def test_a_page_loads_nothing(page: str) -> None:
-    """The content security policy forbids it, and no element requests anything."""
+def test_a_page_makes_no_requests(page: str) -> None:
+    """The content security policy forbids requests, and no element makes one."""
     root = tree(page)
     (policy,) = [meta.get("content", "") for meta in root.iter("meta") if meta.get("http-equiv")]
     rules = dict(part.strip().split(" ", 1) for part in policy.split(";"))
@@ -155,7 +155,7 @@ def test_the_table_holds_every_exact_number() -> None:
     assert sums[7] == f"{totals.macs:,}"
 
 
-def test_the_row_of_a_block_sums_what_is_in_it() -> None:
+def test_the_row_of_a_block_has_the_sums_of_its_layers() -> None:
     report = cnncalc.analyze("resnet152")
     (table,) = [table for table in tree(page_of("resnet152")).iter("table") if table.get("id") == "layers"]
     blocks = {text_of(line[1]): line for line in table.iter("tr") if "block" in line.get("class", "")}
@@ -194,7 +194,7 @@ def test_the_data_of_the_page_are_those_of_the_curve() -> None:
     assert found["nets"][0]["notes"] == [4 * report.totals.activations, 4 * report.totals.parameters]
 
 
-def test_what_stands_there_without_a_program_is_what_memory_says() -> None:
+def test_the_static_figures_equal_the_memory_command() -> None:
     report = cnncalc.analyze("googlenet-aux", batch=32)
     memory = account_memory(report, Options(batch=32, optimizer="adam"))
     root = tree(page_of("googlenet-aux", "--batch", "32", "--optimizer", "adam", "--units", "si"))
@@ -269,7 +269,7 @@ def test_a_page_is_small(net: str, most: int) -> None:
     assert len(page_of(net).encode()) < most
 
 
-def test_data_end_no_script_and_stay_exact() -> None:
+def test_data_cannot_end_the_script_and_stay_exact() -> None:
     hard = {"</script>": ["<!--", "a\u2028b\u2029&"], "n": [2**53 - 1, 2**53, -(2**60)]}
     written = as_json(hard)
 
@@ -277,7 +277,7 @@ def test_data_end_no_script_and_stay_exact() -> None:
     assert json.loads(written) == {**hard, "n": [2**53 - 1, str(2**53), str(-(2**60))]}
 
 
-def test_names_from_right_to_left_turn_nothing() -> None:
+def test_right_to_left_names_are_isolated() -> None:
     assert prose("CONV3-4 in \u05d4\u05e8\u05d0\u05e9\u05d5\u05df.1: 758.7K (5 %)") == (
         "CONV3-4 in <bdi>\u05d4\u05e8\u05d0\u05e9\u05d5\u05df.1</bdi>: 758.7K (5\u00a0%)"
     )

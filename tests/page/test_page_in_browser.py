@@ -71,7 +71,7 @@ def seen(page: Page, column: int, table: str = "#layers") -> list[str]:
 
 
 @pytest.mark.parametrize("words", [("lenet5",), ("resnet152",), ("vgg16", "vgg19"), ("INPUT 4x5x3",)], ids=" ".join)
-def test_a_page_opens_without_a_complaint(window: Window, words: tuple[str, ...]) -> None:
+def test_a_page_opens_without_console_errors(window: Window, words: tuple[str, ...]) -> None:
     page = window.open(*words)
 
     assert page.title()
@@ -80,7 +80,7 @@ def test_a_page_opens_without_a_complaint(window: Window, words: tuple[str, ...]
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
 
 
-def test_a_page_full_of_markup_opens_without_a_complaint(window: Window, tmp_path: Path) -> None:
+def test_a_page_with_markup_in_names_opens_without_console_errors(window: Window, tmp_path: Path) -> None:
     file = tmp_path / "net.yaml"
     file.write_text(HOSTILE, encoding="utf-8")
     page = window.open(str(file))
@@ -90,7 +90,7 @@ def test_a_page_full_of_markup_opens_without_a_complaint(window: Window, tmp_pat
     assert len(seen(page, 1)) == (4 + 9 * 16) + (1 + 9 + 18)  # layers, and the blocks that they lie in
 
 
-def test_a_policy_that_is_broken_would_be_noticed(browser: Browser, tmp_path: Path) -> None:
+def test_a_violated_policy_is_detected(browser: Browser, tmp_path: Path) -> None:
     """The guards above can fail."""
     page = browser.new_page()
     complaints: list[str] = []
@@ -143,7 +143,7 @@ def test_the_table_is_sorted_by_every_column_both_ways(window: Window) -> None:
             down = not down
 
 
-def test_what_is_folded_is_sorted_as_one_row(window: Window) -> None:
+def test_a_collapsed_block_is_sorted_as_one_row(window: Window) -> None:
     report = cnncalc.analyze("resnet152")
     page = window.open("resnet152")
     sums: dict[str, int] = {}
@@ -155,7 +155,7 @@ def test_what_is_folded_is_sorted_as_one_row(window: Window) -> None:
     assert seen(page, 1) == sorted(sums, key=lambda name: -sums[name])
 
 
-def test_blocks_fold_and_unfold_with_the_mouse_and_the_keyboard(window: Window) -> None:
+def test_blocks_collapse_and_expand_with_mouse_and_keyboard(window: Window) -> None:
     report = cnncalc.analyze("resnet152")
     page = window.open("resnet152")
     block = page.get_by_role("button", name="layer2", exact=True)
@@ -181,7 +181,7 @@ def test_blocks_fold_and_unfold_with_the_mouse_and_the_keyboard(window: Window) 
     assert len(seen(page, 1)) == 11
 
 
-def test_a_search_finds_names_and_labels_wherever_they_are_folded(window: Window) -> None:
+def test_a_search_finds_names_and_labels_in_collapsed_blocks(window: Window) -> None:
     report = cnncalc.analyze("resnet152")
     page = window.open("resnet152")
 
@@ -197,7 +197,7 @@ def test_a_search_finds_names_and_labels_wherever_they_are_folded(window: Window
     assert len(seen(page, 1)) == 11
 
 
-def test_numbers_are_short_or_exact_or_say_how_they_come_about(window: Window) -> None:
+def test_numbers_are_short_exact_or_with_formulas(window: Window) -> None:
     report = cnncalc.analyze("vgg16")
     page = window.open("vgg16")
 
@@ -222,7 +222,7 @@ def test_numbers_are_short_or_exact_or_say_how_they_come_about(window: Window) -
 
 
 def shown_bytes(page: Page, net: int = 0) -> dict[str, int]:
-    """The exact bytes of the page by key."""
+    """The exact bytes in the page, by key."""
     found: dict[str, str] = page.evaluate(
         'net => Object.fromEntries([...document.querySelectorAll(`[data-net="${net}"] [data-bytes]`)]'
         ".map(e => [e.dataset.out, e.dataset.bytes]))",
@@ -281,7 +281,7 @@ def test_numbers_are_written_as_the_command_line_writes_them(window: Window, uni
             assert share == percent(shown[f"training-{part}"], shown["training-peak"])
 
 
-def test_the_slider_moves_with_the_keyboard_and_says_what_it_found(window: Window) -> None:
+def test_the_slider_works_with_the_keyboard_and_announces_the_result(window: Window) -> None:
     page = window.open("lenet5")
     slider = page.get_by_label("Batch size", exact=True)
     slider.focus()
@@ -295,14 +295,14 @@ def test_the_slider_moves_with_the_keyboard_and_says_what_it_found(window: Windo
 
 
 def test_a_batch_of_any_size_is_exact(window: Window) -> None:
-    """Beyond the 53 bits of a JavaScript number."""
+    """More than the 53 bits of a JavaScript number."""
     page = window.open("vgg16")
     page.fill("#batch", "123456789012345")
 
     assert shown_bytes(page) == said_bytes(cnncalc.account_memory("vgg16", batch=123_456_789_012_345))
 
 
-def test_a_batch_that_is_none_is_refused_in_words(window: Window) -> None:
+def test_an_invalid_batch_gets_a_message(window: Window) -> None:
     page = window.open("lenet5")
     before = shown_bytes(page)
     for text in ("0", "-1", "1.5", "many", "", "1" * 19):
@@ -325,7 +325,7 @@ def test_the_largest_batch_is_that_of_fit(window: Window) -> None:
         assert page.get_attribute('[data-out="fits-inference"]', "data-batch") == str(expected.inference.largest_batch)
 
 
-def test_a_memory_that_is_none_is_refused_in_words(window: Window) -> None:
+def test_an_invalid_memory_size_gets_a_message(window: Window) -> None:
     page = window.open("lenet5")
     page.fill("#room", "8 gigs")
 
@@ -333,7 +333,7 @@ def test_a_memory_that_is_none_is_refused_in_words(window: Window) -> None:
     assert not page.locator(".fits").is_visible()
 
 
-def test_two_nets_follow_one_slider(window: Window) -> None:
+def test_one_slider_controls_both_nets(window: Window) -> None:
     page = window.open("vgg16", "vgg19")
     page.fill("#batch", "48")
     page.select_option("#optimizer", "nadam")
@@ -376,7 +376,7 @@ def test_the_differences_of_two_nets_are_sorted(window: Window) -> None:
 # Theme, print, no program
 
 
-def test_the_theme_is_that_of_the_system_until_it_is_chosen(window: Window) -> None:
+def test_the_theme_follows_the_system_until_it_is_chosen(window: Window) -> None:
     def grounds(page: Page) -> list[str]:
         found: list[str] = page.evaluate(
             "[getComputedStyle(document.body).backgroundColor,"
@@ -398,7 +398,7 @@ def test_the_theme_is_that_of_the_system_until_it_is_chosen(window: Window) -> N
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_stripes_are_there_in_every_theme(window: Window, scheme: Any) -> None:
+def test_stripes_are_visible_in_every_theme(window: Window, scheme: Any) -> None:
     """They distinguish the gradients of parameters in black and white."""
     page = window.open("lenet5", color_scheme=scheme)
     fills = page.eval_on_selector_all("[data-fill]", "all => all.map(one => getComputedStyle(one).fill)")
@@ -407,7 +407,7 @@ def test_stripes_are_there_in_every_theme(window: Window, scheme: Any) -> None:
     assert all(fill.startswith("url(") for fill in fills)
 
 
-def test_every_name_at_the_curve_is_seen_to_its_end(window: Window) -> None:
+def test_every_label_of_the_curve_is_complete(window: Window) -> None:
     page = window.open("resnet50", "resnet50-v1.5")
     ends = page.eval_on_selector_all(
         "#curve text", "all => all.map(one => one.getBBox()).map(box => box.x + box.width)"
@@ -418,7 +418,7 @@ def test_every_name_at_the_curve_is_seen_to_its_end(window: Window) -> None:
     assert page.locator("#curve text", has_text="training resnet50-v1.5").count() == 1
 
 
-def test_in_print_all_rows_are_there_and_no_controls(window: Window) -> None:
+def test_print_has_all_rows_and_no_controls(window: Window) -> None:
     page = window.open("resnet152", color_scheme="dark")
     assert len(seen(page, 1)) == 11
     page.emulate_media(media="print")
@@ -430,7 +430,7 @@ def test_in_print_all_rows_are_there_and_no_controls(window: Window) -> None:
     assert page.evaluate("getComputedStyle(document.querySelector('#layers thead')).display") == "table-header-group"
 
 
-def test_without_a_program_everything_is_there_and_no_controls(window: Window) -> None:
+def test_without_javascript_the_page_is_complete_and_has_no_controls(window: Window) -> None:
     page = window.open("googlenet", java_script_enabled=False)
     rows = page.locator("#layers tbody tr")
 
@@ -444,7 +444,7 @@ def test_without_a_program_everything_is_there_and_no_controls(window: Window) -
     assert page.locator("table.batches tbody tr").count() == 9
 
 
-def test_everything_can_be_reached_with_the_keyboard(window: Window) -> None:
+def test_every_control_is_reachable_with_the_keyboard(window: Window) -> None:
     page = window.open("resnet18")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"

@@ -139,7 +139,7 @@ receptive field  height 1 + (11 - 1)*1 = 11; neighbours in the input are 1 pixel
     )
 
 
-def test_what_rounding_up_does_is_said() -> None:
+def test_rounding_up_is_explained() -> None:
     """9 by windows of 2 at stride 3 with a pad of 1: (9 - 2 + 2)/3 = 3 windows more than one; 11: 11/3 rounds up."""
     row = one_layer("pool", {"kernel": 2, "stride": 3, "pad": 1, "round": "ceil"}).layer("x")
 
@@ -151,7 +151,7 @@ def test_what_rounding_up_does_is_said() -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_the_receptive_field_that_is_worked_out_is_that_of_the_table(name: str) -> None:
+def test_the_explained_receptive_field_equals_the_table(name: str) -> None:
     report = cnncalc.analyze(name)
 
     for row in report.layers:
@@ -191,7 +191,7 @@ def test_whether_a_layer_is_in_place_agrees_with_the_table(name: str, in_place: 
          "the memory of c is also read by d"),
     ],
 )  # fmt: skip  # a case is easier to read in one line
-def test_the_reason_for_a_place_in_memory(pattern: str, name: str, why: str) -> None:
+def test_the_reason_for_in_place(pattern: str, name: str, why: str) -> None:
     report = cnncalc.analyze(pattern)
 
     assert placement(report, report.layer(name))[1] == why
@@ -205,7 +205,7 @@ def test_without_in_place_the_reason_is_the_option() -> None:
     assert why == "--no-in-place gives each activation function a volume of its own"
 
 
-def test_an_unknown_layer_is_answered_with_the_nearest() -> None:
+def test_an_unknown_layer_suggests_the_nearest() -> None:
     with pytest.raises(DesignError) as caught:
         require_layer(cnncalc.analyze("vgg16"), "convv1")
     assert str(caught.value) == "error[unknown-layer]: vgg16 has no layer 'convv1'; did you mean 'conv1'?"

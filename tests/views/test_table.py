@@ -74,7 +74,7 @@ def test_vgg16_in_the_notes_style_has_the_rows_of_the_notes() -> None:
     assert rows == PRINTED_ROWS.splitlines()
 
 
-def test_vgg16_in_the_notes_style_has_the_true_total_and_says_that_the_notes_have_another() -> None:
+def test_vgg16_in_the_notes_style_has_the_correct_total_and_a_footnote() -> None:
     """224*224*3 + 2*224*224*64 + ... = 15,237,608, not 24M."""
     lines = write(notes_document(cnncalc.analyze("vgg16")), "text").splitlines()
 
@@ -88,7 +88,7 @@ def test_vgg16_in_the_notes_style_has_the_true_total_and_says_that_the_notes_hav
     ]
 
 
-def test_vgg16_as_a_pattern_is_known_again() -> None:
+def test_vgg16_as_a_pattern_has_the_footnote_too() -> None:
     pattern = (
         "INPUT -> [[CONV3-w -> RELU]*n -> POOL2]*[2x64, 2x128, 3x256, 3x512, 3x512] as n, w "
         "-> [FC -> RELU -> DROPOUT]*2 -> FC"
@@ -131,7 +131,7 @@ fc1    FC-5     [1x1x5]   5                40 B  9*11*7*5 = 3,465       5    346
 TOTAL memory  995 activations * 4 bytes * 2 images = 7.773 KiB / batch of 2, forward only
               about x2 with backward: 15.55 KiB
 TOTAL params  3,666 = 3,654 weights + 12 biases
-              * 4 bytes = 14.32 KiB; x3 with gradients and a step cache (momentum, Adagrad, RMSProp): 42.96 KiB
+              * 4 bytes = 14.32 KiB; x3 with gradients and optimizer state (momentum, Adagrad, RMSProp): 42.96 KiB
 TOTAL MACs    22,176 (22.18K) / image, forward
 shares        the first layer (conv1): 69.6 % of the activations, 84.4 % of the MACs
               fc1, the only FC layer: 94.7 % of the parameters
@@ -228,7 +228,7 @@ def test_blocks_sum_to_the_totals_and_layers_outside_stay() -> None:
     ]
 
 
-def test_shared_frozen_and_training_only_layers_are_said() -> None:
+def test_shared_frozen_and_training_only_layers_are_marked() -> None:
     """fc2 uses the 60*60 + 60 parameters of fc1, which is frozen, and runs only in training."""
     graph = chain(
         "shared",
@@ -252,8 +252,8 @@ def test_shared_frozen_and_training_only_layers_are_said() -> None:
     assert "  without them: 120 activations = 480 B, 3,660 parameters, 3,600 MACs" in rows
 
 
-def test_what_test_time_leaves_out() -> None:
-    """GoogLeNet's heads: 13,378,280 - 6,379,728 = 6,998,552 parameters are left at test time."""
+def test_the_totals_at_test_time() -> None:
+    """GoogLeNet's auxiliary heads: 13,378,280 - 6,379,728 = 6,998,552 parameters at test time."""
     text = write(document(cnncalc.analyze("googlenet-aux")), "text")
 
     assert "at test time  14 layers for training only: aux1.avgpool1, " in text
@@ -274,7 +274,7 @@ def test_assumptions_are_listed() -> None:
     ]
 
 
-def test_a_design_that_says_all_assumes_nothing() -> None:
+def test_a_complete_design_has_no_assumptions() -> None:
     assert "assumed" not in write(document(cnncalc.analyze("INPUT 8x9x3 -> CONV3-4 -> POOL2 -> FC-5")), "text")
 
 
@@ -297,7 +297,7 @@ def test_columns_are_chosen_by_name() -> None:
     )
 
 
-def test_an_unknown_column_is_answered_with_the_nearest() -> None:
+def test_an_unknown_column_suggests_the_nearest() -> None:
     with pytest.raises(ValueProblem) as caught:
         chosen_columns("layer,volum", COLUMNS)
     assert caught.value.message == "no column 'volum'; did you mean 'volume'?"
@@ -328,7 +328,7 @@ def test_vgg16_has_71_1_percent_of_its_activations_in_two_blocks() -> None:
     ]
 
 
-def test_a_net_without_pools_is_cut_where_half_of_the_activations_lie() -> None:
+def test_a_net_without_pools_is_split_at_half_of_its_activations() -> None:
     """192 in; 8*8*64, 8*8*32 and 64 out: 4096/6400 = 64 %. 27*64*64, 576*32*64 and 32*64 MACs: 110592/1292288."""
     report = cnncalc.analyze("INPUT 8x8x3 -> CONV3-64 -> CONV3-32 -> CONV1-64/8")
 
@@ -337,14 +337,14 @@ def test_a_net_without_pools_is_cut_where_half_of_the_activations_lie() -> None:
 
 
 def test_a_pool_in_a_branch_ends_no_block() -> None:
-    """Both pools can be passed by, so the rule of the half holds."""
+    """Branches bypass both pools, so the net is split at half of its activations."""
     fork = "[POOL2 | CONV3-8/2] -> CONCAT"
     report = cnncalc.analyze(f"INPUT 16x16x3 -> CONV3-8@a -> {fork} -> {fork} -> FC-3")
 
     assert sentences(report)[0].startswith("the first 3 layers of 8 ")
 
 
-def test_a_net_that_learns_nothing_has_nothing_to_say() -> None:
+def test_a_net_without_parameters_has_no_sentence_on_them() -> None:
     assert sentences(cnncalc.analyze("INPUT 16x16x3 -> RELU")) == []
 
 
@@ -362,7 +362,7 @@ HOSTILE = "[bold]a[/bold] \x1b[31m:smile: \u202e"
 
 
 @pytest.mark.parametrize("form", ["text", "rich", "csv"])
-def test_what_a_user_wrote_is_shown_and_neither_taken_for_markup_nor_sent_to_the_terminal(form: str) -> None:
+def test_text_of_users_is_neither_markup_nor_a_terminal_command(form: str) -> None:
     report = cnncalc.analyze(small_net(HOSTILE))._replace(title=HOSTILE)
     report = report._replace(layers=(report.layers[0]._replace(name=HOSTILE), *report.layers[1:]))
 
@@ -372,7 +372,7 @@ def test_what_a_user_wrote_is_shown_and_neither_taken_for_markup_nor_sent_to_the
     assert "\x1b" not in text
 
 
-def test_a_narrow_terminal_gets_short_forms_and_loses_no_layer() -> None:
+def test_a_narrow_terminal_abbreviates_and_shows_every_layer() -> None:
     report = cnncalc.analyze("vgg16")
 
     text = write(document(report), "rich", Page(80, False))
@@ -383,7 +383,7 @@ def test_a_narrow_terminal_gets_short_forms_and_loses_no_layer() -> None:
         assert f" {row.name} " in text
 
 
-def test_words_of_a_cell_go_on_in_its_next_line_and_none_is_lost() -> None:
+def test_words_wrap_within_their_cell() -> None:
     table = Table(
         (Column("a", "what it is"), Column("b", "count", right=True)),
         ((word("one two three four"), Cell("1,234", 1234)), (word("layer1.0.downsample.0"), Cell("5", 5))),
@@ -403,14 +403,14 @@ def test_words_of_a_cell_go_on_in_its_next_line_and_none_is_lost() -> None:
     ]
 
 
-def test_where_bars_are_asked_for_other_columns_make_room_for_them() -> None:
+def test_with_bars_other_columns_are_abbreviated_first() -> None:
     text = write(document(cnncalc.analyze("vgg16"), bars=True), "rich", Page(80, False))
 
     assert max(map(len, text.splitlines())) <= 80
     assert "\u2588\u2588\u2588\u2588\u2588  74.3 %" in text
 
 
-def test_a_terminal_that_is_wide_enough_shows_the_arithmetic() -> None:
+def test_a_wide_terminal_shows_the_arithmetic() -> None:
     text = write(document(cnncalc.analyze("vgg16")), "rich", Page(150, False))
 
     assert "shortened" not in text
@@ -426,6 +426,6 @@ def test_a_terminal_without_box_characters_gets_ascii() -> None:
     assert write(document(cnncalc.analyze(small_net())), "rich", Page(80, False, True)).isascii()
 
 
-def test_the_same_report_is_written_alike_every_time() -> None:
+def test_the_output_is_deterministic() -> None:
     for form in TABLE_FORMATS:
         assert write(document(cnncalc.analyze("lenet5")), form) == write(document(cnncalc.analyze("lenet5")), form)

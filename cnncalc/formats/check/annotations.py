@@ -1,4 +1,4 @@
-"""What all formats of ``check`` share: one annotation for each problem or finding, and the summary."""
+"""Shared by all formats of ``check``: one annotation for each problem or finding, and the summary line."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 NO_BUDGET = "no-budget"
 NO_BASE = "no-base"
 BROKEN_FILE = 10**9
-"""The rank of a problem because of which a file cannot be checked."""
+"""The rank of an error that prevents the check of a file."""
 
 
 class Annotation(NamedTuple):
     """A problem, a finding or a note about a file.
 
-    ``file`` is its place (the file, or the configuration that holds the budget), ``path`` the same if that is a file on
-    disk. ``details`` are further lines. ``subject`` identifies it in fingerprints. A higher ``rank`` is worse.
+    ``file`` is the file, or the configuration that holds the budget; ``path`` is the same if it is on disk, else None.
+    ``details`` are further lines. ``subject`` identifies it in fingerprints. A higher ``rank`` is worse.
     """
 
     severity: str
@@ -59,7 +59,7 @@ class Annotation(NamedTuple):
 
 
 UNITS_OF = {"unread": "rows and columns unread", "macs": "MACs"}
-"""Units of the value in the advice of a design rule, where its key is not readable."""
+"""Units of the value in the advice of a design rule, if they differ from its key."""
 
 
 def details_of(finding: Finding, units: str) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ def details_of(finding: Finding, units: str) -> tuple[str, ...]:
     lines = []
     if finding.shares and finding.actual:
         shares = [f"{share.layer} {percent(share.value, finding.actual)}" for share in finding.shares]
-        lines.append(f"most: {', '.join(shares)}")
+        lines.append(f"largest: {', '.join(shares)}")
     advice = finding.advice
     if advice is not None:
         text = f"try: {advice.what}"
@@ -105,7 +105,7 @@ def annotations_of(result: CheckResult) -> list[Annotation]:
             level = severity if outcome.lacks_base else "note"
             found.append(Annotation(level, NO_BASE, note, outcome.file, outcome.path, None, (), (note,), 1))
         if not outcome.has_budget and not outcome.is_broken:
-            message = f"{outcome.file} has no budget: no limit was checked"
+            message = f"{outcome.file} has no budget, so no limit was checked"
             found.append(Annotation(severity, NO_BUDGET, message, outcome.file, outcome.path, None, (), (), 0))
     return found
 
@@ -191,7 +191,7 @@ def summary(result: CheckResult) -> str:
     """One line: how many files and limits were checked, and the result."""
     outcomes = result.files
     if not outcomes:
-        return "nothing to check"
+        return "no design was checked"
     limits = sum(len(outcome.checked) for outcome in outcomes)
     parts = [f"{plural(len(outcomes), 'file')}, {plural(limits, 'limit')}", *_counts(outcomes)]
     if len(parts) == 1 and not result.code:
@@ -200,7 +200,7 @@ def summary(result: CheckResult) -> str:
 
 
 def _counts(outcomes: Sequence[FileResult]) -> Iterator[str]:
-    """How many files have which result; nothing for a result that no file has."""
+    """The number of files with each result, if there are any."""
     broken = sum(outcome.is_broken for outcome in outcomes)
     if broken:
         yield f"{plural(broken, 'file')} with errors"
@@ -212,7 +212,7 @@ def _counts(outcomes: Sequence[FileResult]) -> Iterator[str]:
         yield plural(warnings, "warning")
     without = [outcome.file for outcome in outcomes if not outcome.has_budget and not outcome.is_broken]
     if len(without) == len(outcomes):
-        yield "no budget is set: no limit was checked"
+        yield "no budget is set, so no limit was checked"
     elif without:
         yield f"no budget: {listing(without)}"
     unknown = sum(bool(outcome.notes) for outcome in outcomes)

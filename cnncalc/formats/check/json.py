@@ -1,4 +1,4 @@
-"""JSON: all outcomes, with exact numbers."""
+"""JSON: all results, with exact numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def write(result: CheckResult) -> str:
-    """The outcomes as a JSON object."""
+    """The results as a JSON object."""
     outcomes = result.files
     data = {
         "schema": SCHEMA,

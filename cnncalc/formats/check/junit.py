@@ -1,7 +1,7 @@
-"""JUnit XML, which CI servers show as tests: one suite a file, one test a limit.
+"""JUnit XML, which CI servers show as tests: one suite per file, one test per limit.
 
-A broken limit is a failure, a file that cannot be checked an error, a file without a budget a skipped test. Only
-elements that Jenkins, GitLab and Azure all read are used; there are no times.
+An exceeded limit is a failure, a file that cannot be checked an error, a file without a budget a skipped test. Only
+elements that Jenkins, GitLab and Azure all read are used; there are no durations.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Test:
 
 
 def write(result: CheckResult) -> str:
-    """The outcomes as test suites."""
+    """The results as test suites."""
     suites: list[str] = []
     sums = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
     for outcome in result.files:
@@ -84,7 +84,7 @@ def _without_limit(annotations: list[Annotation], result: CheckResult) -> Iterat
 
 
 def _is_of_limit(annotation: Annotation) -> bool:
-    """Whether the annotation is a finding about a limit, which has a test of its own."""
+    """Whether the annotation is a finding about a limit, which is a separate test."""
     return annotation.finding is not None and annotation.finding.code == "budget"
 
 

@@ -1,4 +1,4 @@
-"""Markdown: one comment on a pull request, with a mark by which a later run finds and updates it."""
+"""Markdown: one comment on a pull request, with a marker by which a later run finds and updates it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ MAX_ANNOTATIONS = 50
 """A comment has at most 65,536 characters; further rows and annotations are only counted."""
 
 MAX_LENGTH = 600
+"""Characters of a text; a longer one is cut."""
 
 
 def write(result: CheckResult) -> str:
-    """The outcomes as a comment: verdict, table of limits, annotations."""
+    """The results as a comment: verdict, table of limits, annotations."""
     verdicts = ("within budget", "over budget", "cannot be checked")
     if result.code == 1 and not any(outcome.errors for outcome in result.files):
         verdicts = ("", "warnings", "")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def write(result: CheckResult) -> str:
-    """The outcomes as text; problems of files go to standard error instead."""
+    """The results as text; problems of files go to standard error instead."""
     parts = [_block(each) for each in annotations_of(result) if each.finding is not None or each.code == NO_BASE]
     table = _table(result)
     if table.rows:

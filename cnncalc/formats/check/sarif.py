@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 TITLES = {
-    "budget": "A limit of a budget is broken",
+    "budget": "A limit of a budget is exceeded",
     "no-budget": "A design has no budget",
     "no-base": "A relative limit has no base",
 }
