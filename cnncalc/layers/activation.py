@@ -396,9 +396,9 @@ class PRelu(Activation):
             slope = builder.cast(parameters[0])
             operands, parameters, summed = [builder.converted(x, builder.item), slope], (), builder.bytes_of(slope)
         # backward makes the gradients of input and slopes, needed or not, in full size, then sums that of the slopes
-        scratch = (builder.bytes_of(operands[0]),)
-        if not builder.learns(x):  # freed before that
-            scratch += (*scratch, summed.times(-1))
+        whole = builder.bytes_of(operands[0])
+        # without a gradient of the input that one is freed before the sum
+        scratch = (whole,) if builder.learns(x) else (whole, whole, summed.times(-1))
         return builder.operation(
             operands,
             layout=builder.by_channel(operands[0]),
@@ -448,9 +448,9 @@ class Softmax(Layer):
         return pixels(result)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        x = builder.converted(inputs[0], 4) if builder.autocast == "bfloat16" else inputs[0]
-        layout = builder.made([x], builder.output)
-        return builder.operation([x], item=4 if builder.autocast else None, layout=layout, keeps_output=True)
+        x = builder.widened(inputs[0]) if builder.autocast == "bfloat16" else inputs[0]
+        item = 4 if builder.autocast and not builder.is_cpu else None
+        return builder.operation([x], item=item, layout=builder.made([x], builder.output), keeps_output=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # y * (gradient - sum of gradient*y over the depth)

@@ -97,7 +97,11 @@ class FullyConnected(Dense):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         x = builder.flat(inputs[0])
-        return builder.single([x], keeps_weight=builder.learns(x))
+        # the input for the gradient of the weights, the weights for that of the input
+        keeps: tuple[int, ...] = (0,) if builder.learned_bytes(builder.own_parameters[0]).fixed else ()
+        if builder.autocast and builder.learns(x):
+            keeps += (1,)
+        return builder.single([x], keeps=keeps)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         incoming = gradient.reshape(len(gradient), -1)

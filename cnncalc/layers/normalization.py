@@ -332,7 +332,7 @@ class LayerNorm(ImageNorm):
             return builder.single(inputs)
         # computed on batch x height x width x depth, of which the output is a view
         result = builder.single(inputs, order="channels last")
-        return builder.viewed(result, builder.layout_of(result))
+        return builder.viewed(result)
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         if self.axes == "depth":
@@ -431,7 +431,7 @@ class InstanceNorm(ImageNorm):
         # batch normalization of batch x depth maps, with scale and shift repeated for each image
         x = builder.gathered(inputs[0], "contiguous")
         result = builder.single([x]) if not builder.own_parameters else self._lower_affine(builder, x)
-        return builder.viewed(result, builder.layout_of(result))
+        return builder.viewed(result)
 
     def _lower_affine(self, builder: TorchBuilder, x: int) -> int:
         """Records the normalization with scale and shift repeated for each image."""
@@ -539,9 +539,11 @@ class LocalResponseNorm(Layer):
         padded_depth = builder.output.depth + self.size - 1
         square = builder.view(builder.operation([x, x], keeps=(0, 1)))
         wide = builder.operation([square], Size(0, elements // builder.output.depth * padded_depth))
-        mean = builder.view(builder.operation([wide], Size(0, elements), keeps=(0,)))
+        # the average pool, which autocast does in float32 on a CPU too
+        pooled = builder.converted(wide, 4) if builder.is_cpu else wide
+        mean = builder.view(builder.operation([pooled], Size(0, elements), keeps=(0,)))
         first = builder.last + 1
-        base = builder.operation([builder.operation([mean])], gradients=("same",))
+        base = builder.plus_number(builder.times_number(mean))
         power = builder.power(base)
         # the function's own variable still holds the mean
         builder.hold(first, mean)

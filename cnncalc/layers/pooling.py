@@ -184,12 +184,6 @@ def _edges(size: int, bins: int) -> list[tuple[int, int]]:
     return [(number * size // bins, -(-(number + 1) * size // bins)) for number in range(bins)]
 
 
-def lower_mean(builder: TorchBuilder, inputs: Sequence[int]) -> int:
-    """The mean of each map; of a channels-last one it is viewed as channels-last."""
-    mean = builder.single(inputs, order="contiguous")
-    return builder.pointed(mean) if builder.suggests_channels_last(inputs[0]) else mean
-
-
 def torch_max_keeping(output: Volume) -> Keeping:
     """What PyTorch keeps for max pooling: the input, and the index of each maximum as int64."""
     return Keeping(inputs=True, extras=(Extra("places", Size(0, output.elements), 8, "always"),))
@@ -298,7 +292,7 @@ class AveragePool(AdaptivePooling):
         return Keeping(inputs=self.adaptive != (1, 1))
 
     def lower_adaptive(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return lower_mean(builder, inputs) if self.adaptive == (1, 1) else builder.single(inputs)
+        return builder.averaged(inputs) if self.adaptive == (1, 1) else builder.single(inputs)
 
     def forward(self, xp: Any, x: Any) -> Any:
         if self.adaptive is not None:
@@ -389,7 +383,7 @@ class LpPool(PaddedPooling):
         absolute = builder.operation([mean], keeps=(0,), backward_scratch=(builder.bytes_of(mean),))
         positive = builder.operation([absolute], keeps_output=True)
         signed = builder.operation([sign, positive], keeps=(0, 1))
-        result = builder.power(builder.operation([signed]))
+        result = builder.power(builder.times_number(signed))
         builder.hold(start, x)
         builder.hold(first, mean)
         return result
@@ -444,7 +438,7 @@ class GlobalAveragePool(Layer):
         return maps.reshape(*maps.shape[:2], -1).mean(axis=2)[:, None, None]
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return lower_mean(builder, inputs)
+        return builder.averaged(inputs)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         result = xp.empty(saved.shape, gradient.dtype)

@@ -364,7 +364,7 @@ class Shuffle(Layer):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # a copy, unless the order stays as it is
         if self.groups in (1, builder.output.depth):
-            return builder.viewed(inputs[0], builder.map_layout(inputs[0]))
+            return builder.viewed(inputs[0])
         return builder.single(inputs)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:

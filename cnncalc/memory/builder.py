@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnncalc.layers.layout import contiguous
 from cnncalc.layers.memory import MASK, Extra, Size
 from cnncalc.memory.frames import block_frames, variable_frames
-from cnncalc.memory.layout import contiguous
 from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Frame, Operation, ParameterTensor, Tape, Tensor
 from cnncalc.units import bytes_per_element
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
-    from cnncalc.memory.layout import Layout
+    from cnncalc.layers.layout import Layout
     from cnncalc.memory.profiles import Profile
 
 ONE = Size(1)
@@ -186,6 +186,9 @@ class TapeBuilder:
         gradients: tuple[str, ...] | None = None,
         parameters: tuple[int, ...] = (),
         copied: tuple[int, ...] = (),
+        overwrites: bool = False,
+        saves_parameter: bool = False,
+        numbers: int = 0,
         backward_scratch: tuple[Size, ...] = (),
     ) -> int:
         """One operation; its output has the size and type of the first input unless given."""
@@ -214,6 +217,9 @@ class TapeBuilder:
                 parameters,
                 backward_scratch,
                 copied,
+                overwrites,
+                saves_parameter,
+                numbers,
             )
         )
         return output
@@ -252,9 +258,7 @@ class TapeBuilder:
             is_dense = row.layer.counts_macs and row.layer.is_flat  # its output is batch x depth already
             if row.output.is_point and not is_dense:
                 logits = self.view(logits)
-            likelihood = self.operation([logits], name="loss", keeps_output=True)
-            if self.autocast:
-                likelihood = self.operation([likelihood], item=4, name="loss")
+            likelihood = self._likelihood(logits)
             each = self.operation(
                 [likelihood, targets[row.output[:2]]],
                 ONE,
@@ -264,13 +268,17 @@ class TapeBuilder:
                 gradients=(NEW, NONE),
             )
             if row.training_only:
-                each = self.operation([each], name="loss")
+                each = self.operation([each], name="loss", numbers=8 if self.profile.is_cpu else 0)
             if total is None:
                 total = each
             else:
                 total = self.operation([total, each], name="loss", gradients=(SAME, SAME))
         assert total is not None
         return total
+
+    def _likelihood(self, logits: int) -> int:
+        """The logarithm of the softmax."""
+        return self.operation([logits], name="loss", keeps_output=True)
 
     def _loss_extras(self) -> tuple[Extra, ...]:
         """What the mean of the loss saves in addition to its inputs."""

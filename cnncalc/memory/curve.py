@@ -16,7 +16,7 @@ from cnncalc.memory.profiles import profile_named
 from cnncalc.memory.replay import Level, Machine
 from cnncalc.memory.report import STEP, Breakdown, check_options
 from cnncalc.records import NamedTuple
-from cnncalc.units import round_up
+from cnncalc.units import bytes_per_element, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -191,7 +191,8 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
     states = {}
     for name, optimizer in OPTIMIZERS.items():
         try:
-            taken = step_of(optimizer, learned, profile, style=options.style, weight_decay=options.weight_decay)
+            decay, item = options.weight_decay, bytes_per_element(options.dtype)
+            taken = step_of(optimizer, learned, profile, style=options.style, weight_decay=decay, item=item)
         except ValueProblem:
             if name == options.optimizer:
                 raise

@@ -13,7 +13,8 @@ class Profile(NamedTuple):
     as its input). ``holds_frames``: the caller of a block holds its arguments until it returns. ``adds_in_place``: a
     second gradient is added into the first where nothing else holds it. ``style``: the usual style of optimizers.
     ``composes``: backward of SILU is composed of several kernels, as in FakeTensorMode where a build lacks the fused
-    one. ``is_cpu``: PyTorch's kernels of a CPU, not those of CUDA. ``is_numpy``: our own NumPy run, by ``keeping`` of each layer; every optimizer is ``fused``.
+    one. ``is_cpu``: PyTorch's kernels of a CPU, not those of CUDA. ``is_numpy``: our own NumPy run, by ``keeping`` of
+    each layer; every optimizer is ``fused``.
     """
 
     name: str

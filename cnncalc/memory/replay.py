@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from cnncalc.memory.tape import NEW, NONE, VIEW
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cnncalc.memory.tape import Operation, Sizes, Tape
 
 
@@ -116,6 +119,7 @@ class Machine:
         operations = len(tape.operations)
         self.saved: list[tuple[int, ...]] = [()] * operations  # storages that backward of an operation needs
         self.kept = [0] * operations  # bytes of extras and clones that backward needs
+        self.numbers = [0] * operations  # bytes of numbers that backward needs
         # checkpointed segments
         self.segments = loop.segments
         self.segment_of: dict[int, int] = {}
@@ -123,6 +127,7 @@ class Machine:
             self.segment_of.update(dict.fromkeys(range(first, last + 1), number))
         self.not_recomputed = set(range(len(self.segments)))
         self.entering = [self._entering(first, last) for first, last in self.segments]  # values
+        self.saving = [self._saving(first, last) for first, last in self.segments]  # operations, the first one first
         self.segment_inputs: list[tuple[int, ...]] = [()] * len(self.segments)  # storages
         self.remade: dict[int, int] = {}  # the row of each storage that is made again
         # gradients of values, which may share a storage
@@ -198,7 +203,7 @@ class Machine:
             return Trace(self.at, after_forward, after_forward, 0, tuple(self.events))
         storages = {storage for saved in self.saved for storage in saved}
         storages.update(storage for inputs in self.segment_inputs for storage in inputs)
-        saved = sum([self.given.values[storage] for storage in storages]) + sum(self.kept)
+        saved = sum([self.given.values[storage] for storage in storages]) + sum(self.kept) + sum(self.numbers)
         if not self.gradients_stay:
             self._change_gradients(-self.gradients)
         self._backward()
@@ -233,8 +238,17 @@ class Machine:
         read = [value for operation in operations for value in operation.inputs if value not in inside]
         return tuple(dict.fromkeys(read))
 
+    def _saving(self, first: int, last: int) -> list[int]:
+        """The operations of a segment that keep something."""
+        operations = self.tape.operations
+        return [
+            number
+            for number in range(first, last + 1)
+            if operations[number].needs_saved and self.learns[operations[number].output]
+        ]
+
     def _forward(self, ends: dict[int, list[int]]) -> None:
-        """Forward in program order."""
+        """Forward in program order; a segment holds its inputs, after its end only if it keeps something."""
         for number, operation in enumerate(self.tape.operations):
             segment = self.segment_of.get(number)
             if segment is not None and number == self.segments[segment][0]:
@@ -243,6 +257,8 @@ class Machine:
                 for storage in held:
                     self.holders[storage] += 1
             self._run(number, operation, "forward", saves=segment is None)
+            if segment is not None and number == self.segments[segment][1] and not self.saving[segment]:
+                self._free_inputs(segment)
             for value in operation.inputs:
                 self._used(value)
             if number in ends:
@@ -267,7 +283,12 @@ class Machine:
             kept += self.given.values[operation.inputs[0]]
         if kept:
             self._change_activations(kept)
-        self._note(0 if learns else extras, operation, phase)
+        numbers = self.given.numbers[number]
+        if learns and phase == "forward":
+            self.numbers[number] = numbers
+            self._change_activations(numbers)
+            numbers = 0
+        self._note(numbers + (0 if learns else extras), operation, phase)
         if learns and saves:
             self._save(number, operation, storage)
         elif kept:
@@ -288,27 +309,42 @@ class Machine:
 
     def _recompute(self, segment: int) -> None:
         """Runs the forward of a segment again, up to its last operation that keeps something."""
-        first, last = self.segments[segment]
+        (first, end), last = self.segments[segment], self.saving[segment][-1]
         operations = self.tape.operations
-        while last > first and not (operations[last].needs_saved and self.learns[operations[last].output]):
-            last -= 1
         # recomputing stops before the last operation runs if it keeps only inputs
         final = operations[last]
         stops_before = not (final.keeps_output or final.clones_input or final.extras)
-        for operation in operations[first : last + 1]:
-            for value in operation.inputs:
-                self.uses[value] += 1
         entering = set(self.entering[segment])
+        used = [operation.inputs for operation in operations[first : last + 1]]
+        for number, held in self._held_again(first, last, end):
+            used[number - first] += held
+        for value in [value for values in used for value in values]:
+            self.uses[value] += 1
         for number in range(first, last + 1):
             operation = operations[number]
             if number == last and stops_before:
                 self._save(number, operation, -1)
             else:
                 self._run_again(number, operation)
-            for value in operation.inputs:
+            for value in used[number - first]:
                 self.uses[value] -= 1
                 if not self.uses[value] and value not in entering:
                     self._drop(self.storage[value])
+
+    def _held_again(self, first: int, last: int, end: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """The values made by operations ``first`` to ``last`` that the code of a segment up to ``end`` holds.
+
+        With each the operation at which they are released: all at the last one, unless the code releases them before.
+        """
+        operations = self.tape.operations
+        runs = range(first, last + (operations[last].keeps_output or bool(operations[last].extras)))
+        made = {operations[number].output for number in runs}
+        for frame in self.tape.frames:
+            if frame.last >= first and frame.first <= last:
+                yield min(frame.last, last), tuple([value for value in frame.held if value in made])
+        outside = itertools.chain(operations[:first], operations[end + 1 :])
+        given = {value for operation in outside for value in operation.inputs}
+        yield last, tuple(sorted(made & given))
 
     def _run_again(self, number: int, operation: Operation) -> None:
         """Runs one operation of a segment again; its output gets a new storage."""
@@ -421,14 +457,20 @@ class Machine:
             self._change_gradients(change)
 
     def _free_saved(self, number: int) -> None:
-        """Frees what an operation kept for backward; the first one of a segment also frees its inputs."""
-        if self.kept[number]:
-            self._change_activations(-self.kept[number])
-            self.kept[number] = 0
+        """Frees what an operation kept for backward; the first one that keeps something frees a segment's inputs."""
+        kept = self.kept[number] + self.numbers[number]
+        if kept:
+            self._change_activations(-kept)
+            self.kept[number] = self.numbers[number] = 0
         for storage in self.saved[number]:
             self._drop(storage)
         self.saved[number] = ()
         segment = self.segment_of.get(number)
-        if segment is not None and number == self.segments[segment][0]:
-            for storage in self.segment_inputs[segment]:
-                self._drop(storage)
+        if segment is not None and number in self.saving[segment][:1]:
+            self._free_inputs(segment)
+
+    def _free_inputs(self, segment: int) -> None:
+        """Releases the inputs of a segment."""
+        for storage in self.segment_inputs[segment]:
+            self._drop(storage)
+        self.segment_inputs[segment] = ()

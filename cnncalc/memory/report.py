@@ -10,7 +10,7 @@ from cnncalc.memory.optimizers import OptimizerStep, optimizer_named, step_of
 from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
 from cnncalc.memory.profiles import Profile, profile_named
 from cnncalc.memory.replay import PLAIN, Event, LoopOptions, Machine, Trace
-from cnncalc.memory.segments import Segment, joined, recomputed_macs, segments_of
+from cnncalc.memory.segments import RULES, Segment, joined, recomputed_macs, segments_of
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, round_up
 
@@ -201,9 +201,30 @@ class Simulation:
 
     def segments(self, batch: int) -> tuple[Segment, ...]:
         """The checkpointed segments; those of ``best`` are searched for."""
-        if self.options.checkpoint == "best":
-            return best_segments(self, batch)
-        return segments_of(self.report, self.options.checkpoint)
+        rule = self.options.checkpoint
+        chosen = best_segments(self, batch) if rule == "best" else segments_of(self.report, rule)
+        if not chosen:
+            return ()
+        tape = self.tape(training=True)
+        found = [repeatable(tape, self.report, segment) for segment in chosen]
+        if rule not in (*RULES, "best"):
+            for segment, changed in zip(chosen, found, strict=True):
+                if changed != segment:
+                    self._refuse(segment, changed)
+        return tuple([segment for segment in found if segment is not None])
+
+    def _refuse(self, segment: Segment, other: Segment | None) -> None:
+        """Raises ValueProblem for a segment that overwrites its input; ``other`` is the part of it that does not."""
+        tape, rows = self.tape(training=True), self.report.layers
+        operation = tape.operations[_overwriting(tape, *operations_of(tape, [segment])[0])[-1]]
+        row = rows[operation.layer]
+        message = (
+            f"checkpoint: '{segment.name}' must not overwrite what enters it, since backward runs it again from there, but "
+            f" {row.name} overwrites the output of {rows[row.sources[0]].name}"
+        )
+        begin = f"begin it after {row.name}: {other.name}, or " if other else ""
+        hint = f"{begin}let {row.name} not work in place: {row.kind.upper()}(in_place=no)"
+        raise ValueProblem(message, code="wrong-value", hint=hint)
 
     def loop_options(self, segments: Sequence[Segment]) -> LoopOptions:
         """The options of the training loop."""
@@ -277,6 +298,7 @@ class Simulation:
             self.profile,
             style=options.style,
             weight_decay=options.weight_decay,
+            item=bytes_per_element(options.dtype),
         )
 
     def training(self, batch: int, segments: Sequence[Segment] | None = None, *, logs: bool = False) -> Training:
@@ -354,6 +376,40 @@ def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, i
     return tuple(stretches)
 
 
+def repeatable(tape: Tape, report: Report, segment: Segment) -> Segment | None:
+    """The segment without the layers at its beginning after which nothing of what enters is overwritten any more.
+
+    PyTorch refuses to run a segment again if its inputs were overwritten.
+    """
+    first, last = segment.first, segment.last
+    while stretches := operations_of(tape, [Segment("", first, last)]):
+        overwriting = _overwriting(tape, *stretches[0])
+        if not overwriting:
+            break
+        first = tape.operations[overwriting[-1]].layer + 1
+        if first > last:
+            return None
+    if first == segment.first:
+        return segment
+    names = [report.layers[row].name for row in (first, last)]
+    return Segment("..".join(dict.fromkeys(names)), first, last)
+
+
+def _overwriting(tape: Tape, first: int, last: int) -> list[int]:
+    """The operations from ``first`` to ``last`` that overwrite what enters the stretch; none if it keeps nothing."""
+    stretch = tape.operations[first : last + 1]
+    if not any(operation.needs_saved and tape.values[operation.output].learns for operation in stretch):
+        return []
+    own: set[int] = set()  # values in memory that the stretch itself has made
+    found = []
+    for number, operation in enumerate(stretch, first):
+        if not operation.is_alias or operation.inputs[0] in own:
+            own.add(operation.output)
+        elif operation.overwrites:
+            found.append(number)
+    return found
+
+
 def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
     """Segments with a low peak, found by greedy merging of ``blocks``; each candidate is replayed.
 
@@ -364,13 +420,15 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
     blocks = segments_of(simulation.report, "blocks")
     if not blocks:
         return ()
-    rows = simulation.report.layers
+    rows, tape = simulation.report.layers, simulation.tape(training=True)
     known: dict[tuple[Segment, ...], tuple[int, int]] = {}
 
     def evaluated(candidate: tuple[Segment, ...]) -> tuple[int, int]:
         if candidate not in known:
             macs = recomputed_macs(simulation.report, candidate)
-            known[candidate] = (simulation.trace(batch, candidate).peak.total, macs)
+            runs = [repeatable(tape, simulation.report, segment) for segment in candidate]
+            trace = simulation.trace(batch, [segment for segment in runs if segment is not None])
+            known[candidate] = (trace.peak.total, macs)
         return known[candidate]
 
     weights = [sum(row.activation_bytes for row in rows[b.first : b.last + 1]) for b in blocks]

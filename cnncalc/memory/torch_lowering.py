@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.layers.layout import Layout, channels_last, contiguous, elementwise, suggested, viewed
 from cnncalc.layers.memory import STATISTIC, Extra, Size
 from cnncalc.memory.builder import ONE, TapeBuilder
-from cnncalc.memory.layout import Layout, channels_last, contiguous, elementwise, suggested, viewed
-from cnncalc.memory.tape import NEW, SAME, VIEW, Frame
+from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,15 @@ class TorchLowering(TapeBuilder):
         return self.row.layer.lower(self, inputs)
 
     def _width(self, extra: Extra, item: int) -> int:
-        return max(4, item) if extra.item == STATISTIC else super()._width(extra, item)
+        if extra.item != STATISTIC:
+            return super()._width(extra, item)
+        return max(4 if not self.is_cpu else self.parameter_item if self.row.arrays else item, item)
+
+    def _likelihood(self, logits: int) -> int:
+        # of the loss, autocast of a CPU runs all in float32, that of CUDA only its second part
+        if self.is_cpu:
+            return super()._likelihood(self.converted(logits, 4))
+        return self.converted(super()._likelihood(logits), 4)
 
     def _loss_extras(self) -> tuple[Extra, ...]:
         return (Extra("sum of weights", ONE),)
@@ -61,8 +69,10 @@ class TorchLowering(TapeBuilder):
     def map_layout(self, value: int) -> Layout:
         """The same as a map: batch x depth gets a height and a width of 1."""
         layout = self.layout_of(value)
-        return layout if len(layout.sizes) > 2 else layout._replace(
-            sizes=(*layout.sizes, 1, 1), strides=(*layout.strides, 1, 1)
+        return (
+            layout
+            if len(layout.sizes) > 2
+            else layout._replace(sizes=(*layout.sizes, 1, 1), strides=(*layout.strides, 1, 1))
         )
 
     def is_flat(self, value: int) -> bool:
@@ -99,9 +109,12 @@ class TorchLowering(TapeBuilder):
         """
         if layout is None and inputs and (elements is None or elements == self.elements[inputs[0]]):
             known = [found for value in inputs if (found := self.layouts[value]) is not None]
-            layout = elementwise(known) if known and len({len(x.sizes) for x in known}) == 1 else self.layouts[inputs[0]]
+            layout = (
+                elementwise(known) if known and len({len(x.sizes) for x in known}) == 1 else self.layouts[inputs[0]]
+            )
         if not options.get("is_alias") or options.get("gradients") == (VIEW,):
             return super().operation(inputs, elements, layout=layout, **options)
+        options["overwrites"] = True
         first = inputs[0]
         layout = self.layouts[first]
         base = self.bases.get(first)
@@ -120,10 +133,9 @@ class TorchLowering(TapeBuilder):
         if options.pop("clones_input", False):
             options["extras"] = (*options.get("extras", ()), Extra("input", self.elements[first]))
             options["keeps"] = ()
-        options |= {"gradients": (NEW,) * len(inputs), "backward_scratch": tuple(scratch)}
-        whole = super().operation(
-            [base, *inputs[1:]], self.elements[base], layout=self.layouts[base], **options
-        )
+        gradients = (NEW, *[how if how == NONE else NEW for how in others])
+        options |= {"gradients": gradients, "backward_scratch": tuple(scratch)}
+        whole = super().operation([base, *inputs[1:]], self.elements[base], layout=self.layouts[base], **options)
         return self.part(whole, first, gradient=NEW)
 
     def part(self, whole: int, like: int, *, gradient: str = VIEW) -> int:
@@ -134,9 +146,10 @@ class TorchLowering(TapeBuilder):
         self.bases[result] = whole
         return result
 
-    def viewed(self, value: int, layout: Layout, *, gradient: str = VIEW) -> int:
-        """A view of a value, or of what that is a view of."""
-        elements = Size(0, _elements(layout))
+    def viewed(self, value: int, layout: Layout | None = None, *, gradient: str = VIEW) -> int:
+        """A view of a value, or of what that is a view of; by default with all its elements, as a map."""
+        layout = layout or self.map_layout(value)
+        elements = Size(0, prod(layout.sizes[1:]))
         result = super().operation([value], elements, layout=layout, is_alias=True, gradients=(gradient,))
         self.bases[result] = self.bases.get(value, value)
         return result
@@ -156,13 +169,18 @@ class TorchLowering(TapeBuilder):
 
     def flat(self, value: int) -> int:
         """A value as batch x depth."""
-        return self.same(value) if self.is_flat(value) else self.reshaped(value, (_elements(self.layout_of(value)),))
+        return (
+            self.same(value) if self.is_flat(value) else self.reshaped(value, (prod(self.layout_of(value).sizes[1:]),))
+        )
 
-    def pointed(self, value: int) -> int:
-        """Means of maps, viewed as channels-last; the gradient of such a view is a new tensor."""
-        layout = self.layout_of(value)
+    def averaged(self, inputs: Sequence[int]) -> int:
+        """The mean of each map; those of a channels-last map are viewed as such, whose gradient is a new tensor."""
+        mean = self.single(inputs, order="contiguous")
+        if not self.layout_of(inputs[0]).suggests_channels_last:
+            return mean
+        layout = self.layout_of(mean)
         depth = layout.sizes[1]
-        return self.viewed(value, layout._replace(strides=(depth, 1, depth, depth)), gradient=NEW)
+        return self.viewed(mean, layout._replace(strides=(depth, 1, depth, depth)), gradient=NEW)
 
     def by_channel(self, value: int) -> Layout:
         """The layout of an element-wise operation on a value and a parameter with one element a channel."""
@@ -173,10 +191,6 @@ class TorchLowering(TapeBuilder):
         """The bytes of the gradient of a parameter; none if it is frozen."""
         owner = self.parameters[parameter]
         return Size(owner.size if owner.is_trainable else 0)
-
-    def suggests_channels_last(self, value: int) -> bool:
-        """Whether kernels take a value for channels-last."""
-        return self.layout_of(value).suggests_channels_last
 
     def reshaped(self, value: int, sizes: Sequence[int]) -> int:
         """The same elements with these sides after the batch: a view where the layout allows it, else a copy."""
@@ -202,17 +216,18 @@ class TorchLowering(TapeBuilder):
         inputs: Sequence[int],
         *,
         output: Volume | None = None,
-        keeps_weight: bool = True,
+        keeps: tuple[int, ...] | None = None,
         order: str | None = None,
     ) -> int:
         """The current layer as one operation, by what it declares in ``keeping_in_torch`` and ``autocast``."""
         row, layer, parameters = self.row, self.row.layer, self.own_parameters
         keeping = layer.keeping_in_torch(row.input_volumes, row.output, in_place=self.in_place)
-        keeps = tuple(range(len(inputs))) if keeping.inputs else ()
+        if keeps is None:
+            half = self.autocast and layer.autocast == "half"
+            keeps = (0, 1) if half else tuple(range(len(inputs))) if keeping.inputs else ()
         volumes = len(inputs)
         copied = self._copied(inputs)
         if self.autocast and layer.autocast == "half":
-            keeps = (0, 1) if keeps_weight else (0,)
             # the last argument is cast first: bias, weight, input
             casts = [self.cast(parameter, copied) for parameter in reversed(parameters)][::-1]
             inputs = [self.entering(inputs[0]), *casts]
@@ -221,19 +236,25 @@ class TorchLowering(TapeBuilder):
             inputs = [self.entering(value) for value in inputs]
         composed = keeping.composed_volumes if self.profile.composes else 0
         volume = output or row.output
+        item = max([self.items[value] for value in inputs[:volumes]])
+        gradients = tuple(
+            [how if self.items[value] == item else NEW for how, value in zip(keeping.gradients, inputs, strict=False)]
+        )
         layout = self.made(inputs[:volumes], volume, order)
         return self.operation(
             inputs,
             Size(0, volume.elements),
+            item=item,
             layout=layout,
             is_alias=self.in_place,
             keeps=keeps,
             keeps_output=keeping.output,
             clones_input=self.in_place and keeping.clones,
             extras=self._made(keeping.extras),
-            gradients=keeping.gradients + (NEW,) * (len(inputs) - len(keeping.gradients)),
+            gradients=gradients + (NEW,) * (len(inputs) - len(gradients)),
             parameters=parameters,
             copied=copied,
+            saves_parameter=keeps == () and bool(parameters),
             backward_scratch=(self.bytes_of(inputs[0]),) * composed,
         )
 
@@ -260,9 +281,13 @@ class TorchLowering(TapeBuilder):
 
     def entering(self, value: int) -> int:
         """An input of the current layer in the type in which autocast runs it."""
-        widths = {"half": self.item, "full": 4}
-        kind = self.row.layer.autocast
-        return value if kind is None else self.converted(value, widths[kind])
+        if self.row.layer.autocast == "half":
+            return self.converted(value, self.item)
+        return self.widened(value) if self.row.layer.autocast == "full" else value
+
+    def widened(self, value: int) -> int:
+        """A value in float32, in which autocast of CUDA runs what a CPU computes in any type."""
+        return value if self.is_cpu else self.converted(value, 4)
 
     def converted(self, value: int, item: int) -> int:
         """The value itself or, under autocast, a copy in the type of that width."""
@@ -289,12 +314,28 @@ class TorchLowering(TapeBuilder):
         return self.operation([value], Size(0, volume.elements), layout=layout)
 
     def power(self, value: int) -> int:
-        """Value ** p, which autocast does in float32; backward is grad * (p * x**(p - 1))."""
-        wide = self.converted(value, 4)
+        """Value ** p, which autocast of CUDA does in float32; backward is grad * (p * x**(p - 1))."""
+        wide = self.widened(value)
         if wide != value:
             self.held.append(Frame(self.last, self.last + 1, (value,)))
         size = self.bytes_of(wide)
         return self.operation([wide], keeps=(0,), backward_scratch=(size, size))
+
+    def constant(self, value: int, *, is_scalar: bool = False) -> int:
+        """A new tensor like a value, or with a single element, to which no gradient flows."""
+        elements = ONE if is_scalar else self.elements[value]
+        layout = None if is_scalar else self.layouts[value]
+        return super().operation((), elements, item=self.items[value], layout=layout, gradients=())
+
+    def times_number(self, value: int) -> int:
+        """Value times a number, which a CPU wraps in a tensor of float64."""
+        return self.operation([value], numbers=8 if self.is_cpu else 0)
+
+    def plus_number(self, value: int) -> int:
+        """Value plus a number, which is not kept."""
+        number = [super().operation((), ONE, item=8, gradients=())] if self.is_cpu else []
+        gradients = (SAME, NONE)[: 1 + len(number)]
+        return self.operation([value, *number], item=self.items[value], gradients=gradients)
 
     def scaled(self, value: int) -> int:
         """Value times the first parameter, plus the second if there is one, channel by channel."""
@@ -307,7 +348,13 @@ class TorchLowering(TapeBuilder):
             scratch += (whole, Size(-self.parameters[factor].size)) if is_learned else (whole,)
         keeps = (0,) if is_learned else ()
         result = self.operation(
-            [value], item=item, layout=self.by_channel(value), keeps=keeps, parameters=(factor,), backward_scratch=scratch
+            [value],
+            item=item,
+            layout=self.by_channel(value),
+            keeps=keeps,
+            parameters=(factor,),
+            saves_parameter=self.learns(value),
+            backward_scratch=scratch,
         )
         if shift:
             result = self.operation([result], gradients=(SAME,), parameters=tuple(shift))
@@ -349,8 +396,3 @@ class TorchLowering(TapeBuilder):
     def _is_whole(self, value: int, elements: Size, item: int) -> bool:
         """Whether a value has the size and type of the result."""
         return self.elements[value] == elements and self.items[value] == item
-
-
-def _elements(layout: Layout) -> int:
-    """Elements of one image."""
-    return prod(layout.sizes[1:])

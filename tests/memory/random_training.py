@@ -212,8 +212,8 @@ class _Writer:
             pool, kind = pick.choice(("GAP", "GMP")), pick.choice(("MUL", "ADD"))
             return f"[ | {pool} -> CONV1-{size[2]} -> SIGMOID] -> {kind}", size
         branches, total = [], 0
-        for number in range(pick.choice((2, 2, 3))):
-            items = [self.keeping(size) for _ in range(pick.randint(0 if number else 0, 2))]
+        for _ in range(pick.choice((2, 2, 3))):
+            items = [self.keeping(size) for _ in range(pick.randint(0, 2))]
             channels = size[2]
             if merge == "CONCAT" and pick.random() < 0.5:
                 channels = pick.randint(1, 4)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import itertools
 import weakref
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest import mock
 
@@ -633,11 +633,15 @@ class Habits(NamedTuple):
 
 def _half(device: str, habits: Habits) -> Any:
     """Autocast, as far as it is wanted."""
-    if habits.autocast is None:
-        return nullcontext()
-    here = mock.patch("torch.cuda.amp.common.amp_definitely_not_available", return_value=False)
-    with here, mock.patch("torch.cuda.is_bf16_supported", return_value=True):
-        return torch.autocast(device, getattr(torch, habits.autocast))
+    return nullcontext() if habits.autocast is None else torch.autocast(device, getattr(torch, habits.autocast))
+
+
+def _as_if_on_cuda() -> ExitStack:
+    """A context in which autocast, that of a checkpointed segment too, runs on a device that is not there."""
+    stack = ExitStack()
+    stack.enter_context(mock.patch("torch.cuda.amp.common.amp_definitely_not_available", return_value=False))
+    stack.enter_context(mock.patch("torch.cuda.is_bf16_supported", return_value=True))
+    return stack
 
 
 def _saved(net: Net, images: Any, targets: Any, habits: Habits, device: str, rounding: int) -> int:
@@ -657,7 +661,26 @@ def _saved(net: Net, images: Any, targets: Any, habits: Habits, device: str, rou
     total = 0
     for storage in found.values():
         total += -(-int(storage.nbytes()) // rounding) * rounding
+    if device == "cpu":
+        total += _wrapped_numbers(loss)
     del loss
+    return total
+
+
+def _wrapped_numbers(loss: Any) -> int:
+    """Bytes of the Python numbers that multiplications save as tensors, which hooks do not see."""
+    total = 0
+    seen: set[Any] = set()
+    left = [loss.grad_fn]
+    while left:
+        node = left.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        other = getattr(node, "_saved_other", None)
+        if isinstance(other, torch.Tensor) and other.dim() == 0 and other.nbytes == 8:
+            total += other.nbytes
+        left += [following for following, _ in node.next_functions]
     return total
 
 
@@ -681,7 +704,7 @@ def measure_fake(report: Report, habits: Habits | None = None, *, log: list[tupl
     stand_in_for_cuda()
     tracer = Tracer()
     tracer.log = log
-    with FakeTensorMode():
+    with FakeTensorMode(), _as_if_on_cuda():
         net = _moved(Net(report, habits.segments), getattr(torch, habits.dtype))
         images, targets = data_of(net, habits.batch, getattr(torch, habits.dtype), "cuda")
         saved = _saved(net, images, targets, habits, "cuda", tracer.rounding) if not habits.segments else -1
@@ -808,27 +831,29 @@ def _ledger(events: Any) -> Ledger:
     composed: dict[str, bool] = {}
     found: list[tuple[int, Any, int, int]] = []  # time, place, bytes, end of the kernel around it
     marks: dict[str, list[int]] = {}
-    stack = [(event, 0, False) for event in events]
+    stack = [(event, 0, "") for event in events]  # with the end of the kernel around it, and the name above it
     while stack:
-        event, end, counts = stack.pop()
+        event, end, above = stack.pop()
         if event.typed[0].name == "Allocation":
             found.append((event.start_time_ns, event.typed[1].ptr, event.typed[1].alloc_size, end))
             continue
         name = event.name
         if name.startswith("mark "):
             marks.setdefault(name[5:], []).append(event.start_time_ns)
-        counts = counts or name.startswith("Optimizer.step")
-        if not end and not counts:
+        if name.startswith("Optimizer.step") or above.startswith("Optimizer.step"):
+            name = "Optimizer.step"
+        elif not end:
             if name not in composed:
                 composed[name] = _composed(name)
-            end = 0 if composed[name] else event.end_time_ns
-        stack += [(child, end, counts) for child in event.children]
+            # below an overload that is composed of others the same name is that of the kernel
+            end = 0 if composed[name] and name != above else event.end_time_ns
+        stack += [(child, end, name) for child in event.children]
     found.sort(key=lambda entry: entry[0])
     for times in marks.values():
         times.sort()
     changes: list[tuple[int, int]] = []
     open_at: dict[Any, int] = {}
-    for time, place, size, end in found:
+    for time, place, size, _ in found:
         if size < 0:
             made = open_at.pop(place, None)
             if made is not None and changes[made][1] and time <= found[made][3]:

@@ -20,7 +20,7 @@ CHANNELS_LAST = (0, 2, 3, 1)
 
 
 class Layout(NamedTuple):
-    """The sides of a tensor, batch first (a map: batch, depth, height, width), and the elements from one to the next."""
+    """The sides of a tensor (a map: batch, depth, height, width), and the elements from one to the next."""
 
     sizes: tuple[int, ...]
     strides: tuple[int, ...]
