@@ -2,7 +2,8 @@
 
     python -m benchmarks.random_tests [TIMES] [PYTEST OPTIONS]
 
-Runs every test file that draws random nets, texts or values, with TIMES (10) as many cases. Run it from the checkout.
+Runs every test file that draws random nets, texts or values, or runs a sample of large nets, with TIMES (20) as many
+random cases and all nets. Run it from the checkout.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ TESTS = Path(__file__).resolve().parent.parent / "tests"
 
 def main() -> int:
     """Runs pytest; its exit code."""
-    times, *options = sys.argv[1:] or ["10"]
+    times, *options = sys.argv[1:] or ["20"]
     os.environ["CNNCALC_EXAMPLES"] = str(int(times))
     files = [
         str(path)
         for path in sorted(TESTS.rglob("test_*.py"))
-        if any(word in path.read_text(encoding="utf-8") for word in ("@examples(", "fixed_seeds("))
+        if any(word in path.read_text(encoding="utf-8") for word in ("@examples(", "fixed_seeds(", "sample("))
     ]
     return int(pytest.main(["-q", "-n", "auto", *options, *files]))
 

@@ -3,7 +3,8 @@
     python -m benchmarks.startup [rounds]
 
 The commands take turns, so a busy machine slows all of them alike. Prints the median of the ratios of each round and
-the largest resident memory. The bounds are goals of the project. Byte code is written first, as by an installation.
+the largest resident memory. The bounds are goals of the project; exits with 1 if one is exceeded. Byte code is written
+first, as by an installation.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from benchmarks.bounds import Bounds
 
 ROOT = Path(__file__).resolve().parent.parent
 PATTERN = "INPUT[32x32x3] -> [[CONV3-{32*2**i} -> RELU]*2 -> POOL2]*3 as i -> FC-256 -> RELU -> FC-10"
@@ -69,7 +72,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def main() -> None:
+def main() -> int:
     """Measures, and prints one line for each case."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 21
     compileall.compile_dir(str(ROOT / "cnncalc"), quiet=1)
@@ -82,13 +85,17 @@ def main() -> None:
                 seconds[name].append(took)
                 memory[name] = max(memory[name], resident)
     bare = seconds["python -c pass"]
+    bounds = Bounds()
     for name, (_, _, bound) in CASES.items():
         ratio = statistics.median(one / base for one, base in zip(seconds[name], bare, strict=True))
-        limit = f"at most {bound} x" if bound else ""
+        limit = ""
+        if bound:
+            limit = f"{bounds.checked(ratio, bound, 'x')}, {bounds.checked(memory[name], MAX_MEMORY_MIB, 'MiB')}"
         print(
             f"{name:32}{ratio:6.2f} x{statistics.median(seconds[name]) * 1000:8.1f} ms{memory[name]:7.1f} MiB  {limit}"
         )
+    return int(bounds.is_exceeded)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

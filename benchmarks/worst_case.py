@@ -16,6 +16,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import cnncalc
+from benchmarks.bounds import Bounds
 from cnncalc import DesignError
 from cnncalc.analysis.difference import difference
 from cnncalc.analysis.report import account
@@ -73,14 +74,13 @@ def cases() -> Iterator[tuple[str, float, Callable[[], object]]]:
 
 def main() -> int:
     """Prints the table."""
-    exceeded = False
+    bounds = Bounds()
     for name, bound, call in cases():
         start = time.process_time()
         call()
         seconds = time.process_time() - start
-        exceeded |= seconds > bound
-        print(f"{seconds:7.3f} s of {bound:2} s  {name}{'  LATE' if seconds > bound else ''}", flush=True)
-    return int(exceeded)
+        print(f"{seconds:7.3f} s  {name}: {bounds.checked(seconds, bound, 's')}", flush=True)
+    return int(bounds.is_exceeded)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def load(
     from cnncalc.language.settings import Settings
 
     settings = Settings(
-        variables={name: _value(value) for name, value in (variables or {}).items()},
+        variables={name: _value(name, value) for name, value in (variables or {}).items()},
         optional=_choices(optional),
         input=_volume(input),
         filters=_positive("filters", filters),
@@ -289,5 +289,21 @@ def _choices(optional: bool | Sequence[bool] | None) -> bool | tuple[bool, ...] 
     raise ValueProblem("optional: expected True, False or a list of them, one for each occurrence", code="wrong-type")
 
 
-def _value(value: Any) -> Any:
-    return [_value(part) for part in value] if isinstance(value, (list, tuple)) else value
+def _value(name: str, value: Any) -> Any:
+    """A variable as a value of the language: a whole number, a decimal, a fraction, a word, or a list of them."""
+    from cnncalc.language.expression import exact
+    from cnncalc.layers.keys import DecimalNumber, is_fraction
+
+    if isinstance(value, (list, tuple)):
+        return [_value(name, part) for part in value]
+    if isinstance(value, (bool, str)) or is_fraction(value):
+        return value
+    if hasattr(value, "__index__"):
+        return int(value)
+    try:
+        if value - value == 0:  # a float or a decimal.Decimal, but not infinite
+            return exact(DecimalNumber(str(value)))
+    except (TypeError, ValueError):
+        pass
+    message = f"variables: {name} is a number, a word or a list of them, found {value!r:.60}"
+    raise ValueProblem(message, code="wrong-type")

@@ -116,6 +116,14 @@ class DesignError(CnncalcError):
         return listed(self.every)
 
 
+class NotADesign(DesignError):
+    """The problems of a text that is not meant as an architecture file; ``why`` says by what it can be told."""
+
+    def __init__(self, problems: Iterable[Problem], why: str) -> None:
+        super().__init__(problems)
+        self.why = why
+
+
 def listed(problems: Sequence[object]) -> str:
     """The first :data:`MAX_PROBLEMS` problems, one paragraph each, and the number of the others."""
     text = "\n\n".join([str(problem) for problem in problems[:MAX_PROBLEMS]])

@@ -34,7 +34,7 @@ class Node(NamedTuple):
 
     ``inputs`` and ``share`` are indices of nodes; ``share`` is the node whose parameters this one uses. ``span`` is its
     place in the text, ``key_spans`` those of its keys; ``stated`` is the output volume that the text states. ``named``:
-    the name is from the text, not generated. ``is_end``: the design names it as an output.
+    the name is from the text, not generated.
     """
 
     name: str
@@ -48,7 +48,6 @@ class Node(NamedTuple):
     trainable: bool = True
     training_only: bool = False
     share: int | None = None
-    is_end: bool = False
 
     @property
     def kind(self) -> str:
@@ -111,6 +110,12 @@ class Graph(NamedTuple):
             for source in node.inputs:
                 readers[source].append(index)
         return readers
+
+    def owner(self, index: int) -> int:
+        """The index of the node whose parameters a node uses: its own unless it shares those of another one."""
+        while (share := self.nodes[index].share) is not None:
+            index = share
+        return index
 
     def find(self, name: str) -> int:
         """The index of the node of that name; KeyError if there is none."""

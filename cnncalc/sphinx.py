@@ -39,24 +39,24 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Drawing(nodes.General, nodes.Element):
+class DrawingNode(nodes.General, nodes.Element):
     """A drawing: ``svg`` is its text, ``alt`` its description."""
 
 
-class Failed(CnncalcError):
+class CallFailed(CnncalcError):
     """A call failed; the message states the reason."""
 
 
 def answered(call: str, env: BuildEnvironment, location: Any, format: str = "") -> CallResult:
-    """The result of a call in the document that is being read; raises Failed."""
+    """The result of a call in the document that is being read; raises CallFailed."""
     try:
         words = words_of(call)
     except ValueProblem as problem:
-        raise Failed(problem.message) from None
+        raise CallFailed(problem.message) from None
     if not words or words[0] not in CALLABLE:
         near = did_you_mean(words[0], CALLABLE) if words else ""
         what = f"a document cannot call '{words[0][:60]}'{near}" if words else "no call given"
-        raise Failed(what if near else f"{what} (known: {', '.join(CALLABLE)})")
+        raise CallFailed(what if near else f"{what} (known: {', '.join(CALLABLE)})")
     folder = os.path.dirname(env.doc2path(env.docname))
     for path in named_files(words, folder):
         env.note_dependency(path)
@@ -68,11 +68,11 @@ def answered(call: str, env: BuildEnvironment, location: Any, format: str = "") 
     for warning in result.warnings:
         logger.warning("%s: %s", call, warning, location=location, type="cnncalc", subtype="call")
     if result.answer is None:
-        raise Failed(error_text(result.error or ValueProblem("the call printed nothing")))
+        raise CallFailed(error_text(result.error or ValueProblem("the call printed nothing")))
     return result
 
 
-class Output(SphinxDirective):
+class CallDirective(SphinxDirective):
     """``.. cnncalc:: CALL``: the output of the call, as a table or a picture if it is one."""
 
     required_arguments = 1
@@ -84,20 +84,20 @@ class Output(SphinxDirective):
         """The nodes of the output."""
         try:
             result = answered(self.arguments[0], self.env, self.get_location(), "rst")
-        except Failed as failed:
+        except CallFailed as failed:
             raise self.error(f"cnncalc: {failed}") from None
         answer = result.answer
         assert answer is not None
         svg = result.picture or (answer.text if answer.format == "svg" or answer.text.startswith("<svg") else None)
         if svg is not None:
-            return [Drawing(svg=svg, alt=picture_in_words(svg))]
+            return [DrawingNode(svg=svg, alt=picture_in_words(svg))]
         lines = StringList(SYNTAXES["rst"].block(answer, ""), source=self.get_source_info()[0])
         parent = nodes.Element()
         self.state.nested_parse(lines, self.content_offset, parent)
         return parent.children
 
 
-class Value(SphinxRole):
+class ValueRole(SphinxRole):
     """``:cnncalc:`value TARGET KEY```: one line of output in a sentence."""
 
     def run(self) -> tuple[list[Node], list[system_message]]:
@@ -106,8 +106,8 @@ class Value(SphinxRole):
             answer = answered(self.text, self.env, self.get_location()).answer
             assert answer is not None
             if len(answer.lines) > 1 or answer.format not in ("line", "text"):
-                raise Failed("the role needs a call that prints one line: use the directive, or 'value TARGET KEY'")
-        except Failed as failed:
+                raise CallFailed("the role needs a call that prints one line: use the directive, or 'value TARGET KEY'")
+        except CallFailed as failed:
             message = self.inliner.reporter.error(f"cnncalc: {failed}", line=self.lineno)
             return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
         return [nodes.Text("".join(answer.lines))], []
@@ -116,7 +116,7 @@ class Value(SphinxRole):
 # Builders
 
 
-def _as_html(translator: Any, node: Drawing) -> None:
+def _as_html(translator: Any, node: DrawingNode) -> None:
     builder = translator.builder
     data = node["svg"].encode()
     name = f"cnncalc-{hashlib.sha256(data).hexdigest()[:16]}.svg"
@@ -136,16 +136,16 @@ class ReplaceDrawings(SphinxPostTransform):
 
     def run(self, **kwargs: Any) -> None:
         """Replaces every drawing."""
-        for node in list(self.document.findall(Drawing)):
+        for node in list(self.document.findall(DrawingNode)):
             node.replace_self(nodes.paragraph("", "", nodes.emphasis("", node["alt"])))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Adds the directive and the role."""
-    app.add_node(Drawing, html=(_as_html, None))
+    app.add_node(DrawingNode, html=(_as_html, None))
     app.add_post_transform(ReplaceDrawings)
-    app.add_directive("cnncalc", Output)
-    app.add_role("cnncalc", Value())
+    app.add_directive("cnncalc", CallDirective)
+    app.add_role("cnncalc", ValueRole())
     # a new version may print other output, so all documents are read again
     app.add_config_value("cnncalc_version", __version__, "env", frozenset({str}))
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -71,18 +71,30 @@ def format_bytes(count: int, style: str = "iec", digits: int = 4) -> str:
 
     ``count`` is in bytes; ``digits`` are significant digits. Less than one kibibyte (or kilobyte) is printed in bytes.
     """
+    return _bytes_and_exactness(count, style, digits)[0]
+
+
+def equal_bytes(count: int, style: str = "iec") -> str:
+    """``= 12.25 MiB``, or ``~ 58.13 MiB`` where the short form is rounded."""
+    text, is_exact = _bytes_and_exactness(count, style, 4)
+    return f"{'=' if is_exact else '~'} {text}"
+
+
+def _bytes_and_exactness(count: int, style: str, digits: int) -> tuple[str, bool]:
+    """The short form of bytes, and whether it is the count itself, not rounded."""
     step, names = _STEPS[style]
     size, unit = 1, 0
     while unit + 1 < len(names) and abs(count) >= size * step:
         size *= step
         unit += 1
     if unit == 0:
-        return f"{count} B"
+        return f"{count} B", True
     sign = "-" if count < 0 else ""
     rounded, decimals = _significant(abs(count), size, digits)
+    is_exact = rounded * size == abs(count) * 10**decimals
     if rounded >= step * 10**decimals and unit + 1 < len(names):
         rounded, decimals, unit = 10 ** (digits - 1), digits - 1, unit + 1
-    return f"{sign}{_written(rounded, decimals)} {names[unit]}"
+    return f"{sign}{_written(rounded, decimals)} {names[unit]}", is_exact
 
 
 def short(count: int, digits: int = 4) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+ALL_SLOW = "\npytestmark = pytest.mark.slow\n"
 skipped: set[str] = set()
 """Names of the tests and files that were skipped."""
 
@@ -19,6 +20,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def regenerate(request: pytest.FixtureRequest) -> bool:
     """Whether to write the golden files anew."""
     return bool(request.config.getoption("--regenerate"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """With ``-n``, a process runs tests in their order, which share caches, and then takes over tests of others."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The quick set does not import test files in which every test is slow, nor what these import, such as PyTorch."""
+    if config.option.markexpr == "not slow" and collection_path.match("test_*.py"):
+        return ALL_SLOW in collection_path.read_text(encoding="utf-8") or None
+    return None
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -13,10 +13,15 @@ from __future__ import annotations
 
 import os
 from random import Random
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+T = TypeVar("T")
 
 ACTIVATIONS = (
     "RELU", "RELU6", "SIGMOID", "TANH", "GELU", "SILU", "HSWISH", "HSIGMOID", "LRELU", "LRELU(0.2)", "ELU(0.7)",
@@ -43,6 +48,11 @@ TIMES = int(os.environ.get("CNNCALC_EXAMPLES", "1"))
 def examples(count: int) -> settings:
     """The same ``count`` examples on every run and machine; with ``CNNCALC_EXAMPLES`` more, different on each run."""
     return settings(derandomize=TIMES == 1, deadline=None, database=None, max_examples=count * TIMES)
+
+
+def sample(values: Sequence[T], count: int) -> Sequence[T]:
+    """The first ``count`` values, or all with ``CNNCALC_EXAMPLES``."""
+    return values if TIMES > 1 else values[:count]
 
 
 def fixed_seeds(count: int) -> range:

@@ -32,7 +32,7 @@ counts = st.recursive(
 )
 
 
-@examples(200)
+@examples(100)
 @given(counts)
 def test_the_formula_evaluates_to_the_value(count: Count) -> None:
     assert eval(str(count)) == int(count)  # noqa: S307

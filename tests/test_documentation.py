@@ -9,8 +9,9 @@ import pytest
 import cnncalc
 from cnncalc.layers import KINDS, Layer
 from cnncalc.layers.documentation import default_of, documentation, short_form
+from tests.subcases import each
 
-every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+every_kind = each("kind", KINDS.values(), ids=lambda kind: kind.kind)
 
 
 @every_kind
@@ -74,5 +75,5 @@ class Undocumented(Layer):
 
 def test_a_kind_without_documentation_is_detected() -> None:
     with pytest.raises(AssertionError):
-        test_a_kind_documents_formula_volume_and_source(Undocumented)
+        test_a_kind_documents_formula_volume_and_source.__wrapped__(Undocumented)
     assert documentation(Undocumented) == ("A layer without parts.", "", "", "", "", ())

@@ -6,15 +6,17 @@ import ast
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 import cnncalc
+from tests.subcases import each
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 PACKAGE = Path(cnncalc.__file__).resolve().parent
 
@@ -60,24 +62,24 @@ class Import(NamedTuple):
     is_relative: bool = False
 
 
+@cache
 def imports_of(text: str) -> list[Import]:
     """Every import of a module, those inside functions included."""
-    tree = ast.parse(text)
-    for_types = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        for statement in node.body
-        for inner in ast.walk(statement)
-    }
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found += [Import(alias.name, (), node.lineno, id(node) in for_types) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = tuple(alias.name for alias in node.names)
-            found.append(Import(node.module or "", names, node.lineno, id(node) in for_types, bool(node.level)))
-    return found
+    return list(_imports(ast.parse(text), for_types=False))
+
+
+def _imports(node: ast.AST, for_types: bool) -> Iterator[Import]:
+    """The imports among the statements in a node; expressions hold none."""
+    if isinstance(node, ast.Import):
+        yield from (Import(alias.name, (), node.lineno, for_types) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        names = tuple(alias.name for alias in node.names)
+        yield Import(node.module or "", names, node.lineno, for_types, bool(node.level))
+    is_guard = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        statements = getattr(node, name, ())
+        for statement in statements if isinstance(statements, list) else ():
+            yield from _imports(statement, for_types or (is_guard and name == "body"))
 
 
 def wrong_imports(room: str, text: str) -> list[str]:
@@ -129,7 +131,7 @@ def modules() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+@each("path", modules())
 def test_imports_go_downward_only(path: Path) -> None:
     room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 

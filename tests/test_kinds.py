@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
+from itertools import product
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,7 @@ from cnncalc.volume import Volume
 from tests.factor import CASES as FACTOR_CASES
 from tests.factor import Factor
 from tests.layer_cases import CASES, Case
+from tests.subcases import each
 from tests.test_layers import entering, parameters
 
 if TYPE_CHECKING:
@@ -52,6 +55,8 @@ def kind_literals(text: str) -> list[str]:
     up a kind, or stands in a collection beside another kind.
     """
     found: set[tuple[int, str]] = set()
+    if not re.search(f"['\"]({'|'.join(KINDS)})['\"]", text):
+        return []
     tree = ast.parse(text)
 
     def literals(*nodes: ast.AST | None) -> list[ast.Constant]:
@@ -91,7 +96,7 @@ def kind_literals(text: str) -> list[str]:
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE / "layers"]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@each("path", MODULES)
 def test_no_module_outside_of_the_layers_names_a_kind(path: Path) -> None:
     assert kind_literals(path.read_text(encoding="utf-8")) == [], (
         "layers are told apart by traits of their classes, not by the names of kinds; if one of these is a word of "
@@ -314,8 +319,7 @@ def trait(name: str, layer: Layer, inputs: tuple[Any, ...]) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TRAITS)
-@pytest.mark.parametrize("kind", KINDS)
+@each("kind,name", list(product(KINDS, TRAITS)), by=lambda case: case[0])
 def test_the_run_of_a_kind_agrees_with_its_traits(kind: str, name: str) -> None:
     """Each case with the trait shows it; at least one case without the trait does not show it."""
     if KINDS[kind].is_input and name != "is_input":
@@ -338,7 +342,7 @@ def test_a_wrong_trait_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for kind in ("relu", "conv"):
         with pytest.raises(AssertionError):
-            test_the_run_of_a_kind_agrees_with_its_traits(kind, "is_linear")
+            test_the_run_of_a_kind_agrees_with_its_traits.__wrapped__(kind, "is_linear")
 
 
 class Uneven(Factor):
@@ -385,7 +389,7 @@ def test_the_traits_of_every_kind_are_reviewed(regenerate: bool) -> None:
     assert text == TRAITS_FILE.read_text(encoding="utf-8")
 
 
-every_kind = pytest.mark.parametrize("kind", KINDS)
+every_kind = each("kind", KINDS)
 
 
 def cases_of(kind: str) -> list[Case]:
@@ -490,7 +494,7 @@ def test_what_is_drawn_with_the_layer_before_keeps_its_elements(kind: str) -> No
         assert all(case.layer.output(*case.inputs).elements == case.inputs[0].elements for case in cases_of(kind))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@every_kind
 def test_reasons_are_phrases(kind: str) -> None:
     for words in (KINDS[kind].why_input, KINDS[kind].why_byproducts):
         assert words.strip(" .") == words != ""
@@ -501,7 +505,7 @@ def test_reasons_are_phrases(kind: str) -> None:
 X = Volume(9, 11, 6)
 FIRST = {case.kind: case for case in reversed(CASES) if case.inputs in ((X,), (X, X))}
 """The first case of each kind, without special keys."""
-each_kind = pytest.mark.parametrize("kind", [*FIRST, "concat"])
+each_kind = each("kind", [*FIRST, "concat"])
 
 
 def layer(kind: str, **keys: Any) -> Layer:
@@ -515,11 +519,11 @@ def plain(kind: str) -> Layer:
 def found_by(code: str, *layers: Layer) -> set[int]:
     """The layers, from 0, at which a rule finds something in a chain; a merge gets the layer before it twice."""
     named: list[Any] = []
-    for number, each in enumerate(layers):
-        if each.is_merge:
-            named += [(f"{number}-copy", layer("identity")), (str(number), each, [str(number - 1), f"{number}-copy"])]
+    for number, one in enumerate(layers):
+        if one.is_merge:
+            named += [(f"{number}-copy", layer("identity")), (str(number), one, [str(number - 1), f"{number}-copy"])]
         else:
-            named.append((str(number), each))
+            named.append((str(number), one))
     findings = run_rules(account(chain("net", named)), file="net.yaml")
     return {int(finding.layer or "") for finding in findings if finding.code == code}
 

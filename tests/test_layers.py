@@ -14,9 +14,9 @@ from cnncalc.layers.planes import pixels, planes
 from cnncalc.run.meter import MeteredNumpy
 from cnncalc.volume import Volume
 from tests.layer_cases import CASES, Case, X
+from tests.subcases import each
 
-IDS = [str(case) for case in CASES]
-every_case = pytest.mark.parametrize("case", CASES, ids=IDS)
+every_case = each("case", CASES, by=lambda case: case.kind)
 
 
 def images(volumes: tuple[Volume, ...], batch: int = 2) -> list[Any]:
@@ -88,7 +88,7 @@ def test_metered_multiply_adds_are_the_macs(case: Case) -> None:
         assert meter.contracted == 0
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.keys.get("stats") != "no"], ids=str)
+@each("case", [case for case in CASES if case.keys.get("stats") != "no"], by=lambda case: case.kind)
 def test_images_of_a_batch_do_not_mix(case: Case) -> None:
     """All except BN without running statistics, which uses those of the batch."""
     arrays, numbers = entering(case), parameters(case)
@@ -137,7 +137,7 @@ def works_in_place(case: Case) -> bool:
     return able and layer.may_work_in_place() is not False and case.inputs[0] == layer.output(*case.inputs)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if works_in_place(case)], ids=str)
+@each("case", [case for case in CASES if works_in_place(case)], by=lambda case: case.kind)
 def test_in_place_gives_the_same_in_the_memory_of_the_input(case: Case) -> None:
     layer, arrays = case.layer, entering(case)
     expected = layer.forward(np, *arrays, **parameters(case))
@@ -194,14 +194,14 @@ def test_the_contract_fails_for_a_layer_whose_volume_is_wrong(monkeypatch: pytes
     monkeypatch.setattr(KINDS["conv"], "output", lambda self, x: Volume(x.height + 1, x.width, self.filters))
 
     with pytest.raises(AssertionError):
-        test_the_array_has_the_shape_of_the_volume(Case("conv", {"filters": 7}, (X,)))
+        test_the_array_has_the_shape_of_the_volume.__wrapped__(Case("conv", {"filters": 7}, (X,)))
 
 
 def test_the_contract_fails_for_a_layer_whose_macs_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(KINDS["fc"], "macs", lambda self, inputs, output: self.kernels(inputs[0])._replace(value=1))
 
     with pytest.raises(AssertionError):
-        test_metered_multiply_adds_are_the_macs(Case("fc", {"units": 7}, (X,)))
+        test_metered_multiply_adds_are_the_macs.__wrapped__(Case("fc", {"units": 7}, (X,)))
 
 
 # What a layer cannot take

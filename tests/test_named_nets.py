@@ -12,6 +12,8 @@ import pytest
 import cnncalc
 from cnncalc.language.catalogue import path
 from tests.facts import EDITS, FACTS, Fact
+from tests.nets import report_of
+from tests.subcases import each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +29,7 @@ NAMES = [file.stem for file in CATALOGUE]
 def report(net: str) -> Any:
     """The report of a named net, of a file in ``variants/``, or of a named net with some words replaced."""
     if net in NAMES:
-        return cnncalc.analyze(cnncalc.load(net))
+        return report_of(net)
     if net not in EDITS:
         return cnncalc.analyze(cnncalc.load(str(HERE / "variants" / f"{net}.yaml")))
     base, replacements = EDITS[net]
@@ -66,17 +68,17 @@ def figure(fact: Fact) -> Any:
     return sum(getattr(row, fact.quantity) for row in chosen)
 
 
-@pytest.mark.parametrize("fact", FACTS, ids=str)
+@each("fact", FACTS, by=lambda fact: fact.net)
 def test_published_figures(fact: Fact) -> None:
     assert figure(fact) == fact.value, f"{fact.source} says otherwise"
 
 
-@pytest.mark.parametrize("net", [*NAMES, *(file.stem for file in VARIANTS), *EDITS])
+@each("net", [*NAMES, *(file.stem for file in VARIANTS), *EDITS])
 def test_every_net_has_a_published_figure(net: str) -> None:
     assert any(fact.net == net for fact in FACTS)
 
 
-@pytest.mark.parametrize("net", NAMES)
+@each("net", NAMES)
 def test_every_named_net_has_its_totals_among_the_facts(net: str) -> None:
     quantities = {fact.quantity for fact in FACTS if fact.net == net and not fact.where}
 
@@ -88,7 +90,7 @@ def test_no_fact_is_repeated() -> None:
     assert len({str(fact) for fact in FACTS}) == len(FACTS)
 
 
-@pytest.mark.parametrize("file", [*CATALOGUE, *VARIANTS], ids=lambda file: file.stem)
+@each("file", [*CATALOGUE, *VARIANTS])
 def test_a_file_is_named_after_its_net_and_states_its_source(file: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines()
     if lines[0].startswith("# yaml-language-server: "):
@@ -99,13 +101,13 @@ def test_a_file_is_named_after_its_net_and_states_its_source(file: Path) -> None
     assert lines[2].startswith('source: "')
 
 
-@pytest.mark.parametrize("net", NAMES)
+@each("net", NAMES)
 def test_a_named_net_gives_logits(net: str) -> None:
     """The final softmax is part of the loss, so that all nets are comparable."""
     assert not [row.name for row in report(net).layers if row.kind == "softmax"]
 
 
-@pytest.mark.parametrize("net", NAMES)
+@each("net", NAMES)
 def test_totals_are_the_sums_of_the_rows(net: str) -> None:
     layers, totals = report(net).layers, report(net).totals
 

@@ -47,7 +47,9 @@ def copy(tmp_path: Path) -> Path:
     """A copy of the package, the named nets, the tests and the documentation, without golden files."""
     for name in ("cnncalc", "architectures", "tests", "docs"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "golden"))
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "tests" / "golden").mkdir()
     return tmp_path
 
 
@@ -102,6 +104,14 @@ def test_a_format(copy: Path) -> None:
     written = (copy / "table.adoc").read_text(encoding="utf-8")
     assert "|&#91;28x28x6&#93;" in written
     assert written.strip() in page.read_text(encoding="utf-8"), "the table is markup here, not a listing"
+    passes(copy, "--regenerate", "tests/formats/test_golden.py", "adoc or asciidoc")
+    golden = (copy / "tests" / "golden" / "lenet5.adoc").read_text(encoding="utf-8")
+    assert "|&#91;28x28x6&#93;" in golden
+    passes(copy, "--regenerate", "tests/test_manual.py", "prompt and commands.md")
+    manual = (copy / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert "--format asciidoc\n" in manual
+    assert "\n|===\n" in manual
+    assert "--format text|rich|markdown|latex|html|rst|asciidoc|csv|tsv|json" in manual
     drawn = python(copy, "-m", "cnncalc", "memory", "lenet5", "--plan", "--format", "asciidoc")
     assert re.search(r"^(\.{5,})\n(?:.*\n)+\1$", drawn, re.M), "a drawing is a literal block"
 
@@ -141,7 +151,10 @@ def test_every_recipe_has_its_steps() -> None:
             *("tests/random_nets.py", "tests/views/test_explanation.py", "tests/memory/torch_oracle.py"),
             "docs/layers.md",
         ],
-        "A format": ["cnncalc/formats/__init__.py", "cnncalc/formats/asciidoc.py"],
+        "A format": [
+            *("cnncalc/formats/__init__.py", "cnncalc/formats/asciidoc.py", "tests/formats/test_golden.py"),
+            "docs/commands.md",
+        ],
         "A design rule": [
             *("cnncalc/checks/rules/__init__.py", "cnncalc/checks/rules/even_kernel.py", "tests/checks/test_rules.py")
         ],

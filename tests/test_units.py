@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cnncalc import ValueProblem
 from cnncalc.units import (
     bytes_per_element,
+    equal_bytes,
     format_bytes,
     parse_bytes,
     parse_count,
@@ -41,6 +42,18 @@ from tests.random_nets import examples
 )
 def test_bytes_have_four_significant_digits(count: int, iec: str, notes: str, si: str) -> None:
     assert [format_bytes(count, style) for style in ("iec", "notes", "si")] == [iec, notes, si]
+
+
+@given(st.integers(0, 10**15), st.sampled_from(["iec", "notes", "si"]))
+@examples(300)
+def test_bytes_are_called_equal_only_where_they_are(count: int, style: str) -> None:
+    sign, number, unit = equal_bytes(count, style).split()
+    step = 1000 if style == "si" else 1024
+    value = Decimal(number) * step ** "BKMGTP".index(unit[0].upper())
+
+    assert (sign == "=") == (value == count)
+    assert sign in "=~"
+    assert f"{number} {unit}" == format_bytes(count, style)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ Pairs = list[tuple[int, int]]
 """Pairs of matching positions; both ascend."""
 
 MAX_BITS = 400_000_000
-"""Most pairs compared at once: 20,000 x 20,000, which takes 50 MB."""
+"""Maximum number of pairs compared at once: 20,000 x 20,000, which takes 50 MB."""
 
 
 def common(before: Sequence[Hashable], after: Sequence[Hashable]) -> Pairs:

@@ -95,12 +95,12 @@ class Difference(NamedTuple):
         return not self.different and not any(quantity.change for quantity in self.quantities)
 
     def count(self, status: str) -> int:
-        """How many layers are of a status."""
+        """The number of layers with a status."""
         return sum([layer.status == status for layer in self.layers])
 
     @property
     def renumbered(self) -> int:
-        """How many layers differ only in a number of their name."""
+        """The number of layers that differ only in a number of their name."""
         same = [layer for layer in self.layers if layer.status in ("affected", "same")]
         return sum([layer.before.name != layer.after.name for layer in same if layer.before and layer.after])
 

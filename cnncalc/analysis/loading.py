@@ -5,12 +5,11 @@ Errors hold the problems of the text and, as far as the layers are known, those 
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import DesignError, Problem, did_you_mean
 from cnncalc.language import catalogue
-from cnncalc.language.files import read_bytes
+from cnncalc.language.files import is_there, read_bytes
 from cnncalc.language.limits import YAML_BYTES
 from cnncalc.language.reading import read_design, read_pattern
 from cnncalc.language.settings import DEFAULT_SETTINGS
@@ -67,7 +66,7 @@ def _complete(read: Callable[..., Graph], *arguments: object) -> Graph:
 def _of_target(target: str, settings: Settings, stdin: str | None, folder: str) -> Graph:
     if target == "-":
         return read_design("<stdin>", stdin or "", settings)
-    if any(target.endswith(reader.endings) for reader in FILE_READERS) or _exists(target, folder):
+    if any(target.endswith(reader.endings) for reader in FILE_READERS) or is_there(target, folder):
         return _of_bytes(target, read_bytes(target, _reader_of(target).most_bytes, folder), settings)
     path = catalogue.path(target)
     if path is not None:
@@ -89,13 +88,6 @@ def _of_bytes(name: str, data: bytes, settings: Settings) -> Graph:
 
 def _reader_of(name: str) -> FileReader:
     return next((reader for reader in FILE_READERS if name.endswith(reader.endings)), FILE_READERS[0])
-
-
-def _exists(target: str, folder: str) -> bool:
-    try:
-        return bool(target) and os.path.exists(os.path.join(folder, target))
-    except ValueError:
-        return False
 
 
 def _looks_like_name(target: str) -> bool:

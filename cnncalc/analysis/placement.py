@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 class Placement:
     """Decides, node by node in order, whether an output lies in the memory of the node's first input.
 
-    Views do, and dropout (the identity at test time). Activation functions do unless the design says otherwise, ADD and
-    MUL where it says so, both only as the sole reader of that memory and where the shape does not change.
-    ``readers`` counts the readers of each node. ``activations`` overrides the design: True for all of them, False for
-    none.
+    Views do, and dropout (the identity at test time). Activation functions do unless the design says no, ADD and MUL
+    only if it says so; these need to be the only reader of that memory and to keep the shape. ``readers`` counts the
+    readers of each node. ``activations`` overrides the design: True for all of them, False for none.
     """
 
     def __init__(self, readers: Sequence[int], *, activations: bool | None = None) -> None:
@@ -37,7 +36,7 @@ class Placement:
     ) -> bool:
         """Whether the output of a node lies in the memory of its first input.
 
-        ``same_shape``: the volume is that of the first input; ``is_needed``: backward needs what lies in that memory.
+        ``same_shape``: the volume is that of the first input; ``is_needed``: backward needs the content of that memory.
         """
         if not sources:
             self._is_sole[index] = True
@@ -56,19 +55,16 @@ class Placement:
         return wanted is not False if self._activations is None else self._activations
 
 
-def in_place_nodes(shaped: Sequence[Shaped], *, activations_in_place: bool = True) -> list[bool]:
+def in_place_nodes(graph: Graph, shaped: Sequence[Shaped], *, activations_in_place: bool = True) -> list[bool]:
     """For each node whether its output lies in the memory of its first input, as :class:`Placement` decides.
 
     Nothing overwrites what the node that made it needs for backward.
     """
-    readers = [0] * len(shaped)
-    for item in shaped:
-        for source in item.node.inputs:
-            readers[source] += 1
+    readers = [len(readers) for readers in graph.readers]
     placement = Placement(readers, activations=None if activations_in_place else False)
     result: list[bool] = []
     learning: list[bool] = []  # whether a gradient reaches the output
-    needed: list[bool] = []  # whether backward needs what lies in the memory of the output
+    needed: list[bool] = []  # whether backward needs the content of the output's memory
     for index, (node, layer, inputs, cost) in enumerate(shaped):
         sources = node.inputs
         learns = bool(cost.weights.value + cost.biases.value) and node.trainable

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 MAX_PERIOD = 512
 """Longer periods are not computed; the extent is then an upper bound."""
 MAX_INTERVALS = 400_000
-"""Most intervals computed for one net. Periods of 1 are not counted; only nets that resize repeatedly by coprime
-factors get close to it."""
+"""Maximum number of intervals computed for one net, periods of 1 not counted. Only nets that resize repeatedly by
+coprime factors come close to it."""
 
 
 class Reach(NamedTuple):
@@ -50,8 +50,8 @@ PIXEL = Reach(1, 1, (0,), (0,), 1)
 """The input itself: every element sees its own pixel."""
 
 
-def through(reach: Reach, stencil: Stencil, longest: int = MAX_PERIOD) -> Reach:
-    """The reach after a layer with this stencil; exact for periods up to ``longest``."""
+def through(reach: Reach, stencil: Stencil, max_period: int = MAX_PERIOD) -> Reach:
+    """The reach after a layer with this stencil; exact for periods up to ``max_period``."""
     if stencil == POINT:
         return reach
     step, first, last, parts, is_exact = stencil
@@ -69,7 +69,7 @@ def through(reach: Reach, stencil: Stencil, longest: int = MAX_PERIOD) -> Reach:
     common = gcd(step, parts * reach.period)
     period = parts * reach.period // common
     advance = step // common * reach.advance
-    if period > max(1, longest):
+    if period > max(1, max_period):
         span = -(-(last - first + 1) // parts) * reach.advance
         return Reach(1, -(-advance // period), (0,), (reach.extent + span - 1,), reach.extent + span, False)
     starts = tuple(reach.interval((step * output + first) // parts)[0] for output in range(period))
@@ -78,17 +78,17 @@ def through(reach: Reach, stencil: Stencil, longest: int = MAX_PERIOD) -> Reach:
     return Reach(period, advance, starts, ends, extent, is_exact)
 
 
-def joined(reaches: Sequence[Reach], longest: int = MAX_PERIOD) -> Reach:
+def joined(reaches: Sequence[Reach], max_period: int = MAX_PERIOD) -> Reach:
     """The reach after a merge: the pixels of all branches, and the extent of the largest."""
     largest = max(reaches, key=lambda reach: reach.extent)
     if all(reach is largest for reach in reaches):
         return largest
-    alike = [r for r in reaches if r.period * largest.advance == largest.period * r.advance]
-    period = lcm(*[reach.period for reach in alike])
-    if period > max(1, longest):
+    parallel = [r for r in reaches if r.period * largest.advance == largest.period * r.advance]
+    period = lcm(*[reach.period for reach in parallel])
+    if period > max(1, max_period):
         return largest._replace(is_exact=False)
-    firsts = tuple([min([reach.interval(output)[0] for reach in alike]) for output in range(period)])
-    lasts = tuple([max([reach.interval(output)[1] for reach in alike]) for output in range(period)])
+    firsts = tuple([min([reach.interval(output)[0] for reach in parallel]) for output in range(period)])
+    lasts = tuple([max([reach.interval(output)[1] for reach in parallel]) for output in range(period)])
     advance = largest.advance * period // largest.period
-    exact = len(alike) == len(reaches) and all(reach.is_exact for reach in alike)
+    exact = len(parallel) == len(reaches) and all(reach.is_exact for reach in parallel)
     return Reach(period, advance, firsts, lasts, largest.extent, exact)

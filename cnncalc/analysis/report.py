@@ -11,6 +11,7 @@ from cnncalc.counts import NOTHING
 from cnncalc.errors import DesignError, Problem
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, plural
+from cnncalc.volume import largest_plane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -154,9 +155,9 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
     """
     bytes_each = bytes_per_element(dtype)
     shaped = propagate(graph)
-    placed = in_place_nodes(shaped, activations_in_place=in_place)
+    placed = in_place_nodes(graph, shaped, activations_in_place=in_place)
     at_test = test_time_nodes(graph)
-    image = _image(shaped)
+    image = largest_plane(item.output for item in shaped if item.layer.is_input)
     rows = [
         _row(shaped, index, reach, image, batch * bytes_each, in_place=placed[index], training_only=not at_test[index])
         for index, reach in enumerate(_reaches(shaped))
@@ -237,12 +238,6 @@ def _formulas(cost: Cost) -> dict[str, str]:
     return formulas
 
 
-def _image(shaped: Sequence[Shaped]) -> tuple[int, int]:
-    """Height and width of the input; of several inputs the largest."""
-    inputs = [item.output for item in shaped if item.layer.is_input]
-    return max([x.height for x in inputs], default=1), max([x.width for x in inputs], default=1)
-
-
 def _clipped(reach: tuple[Reach, Reach] | None, image: tuple[int, int]) -> tuple[int, int]:
     if reach is None:
         return image
@@ -254,25 +249,25 @@ def _reaches(shaped: Sequence[Shaped]) -> list[tuple[Reach, Reach] | None]:
     """The receptive field of each node, by height and width; None: the whole plane."""
     reaches: list[tuple[Reach, Reach] | None] = []
     left = MAX_INTERVALS
-    looks: dict[int, tuple[Stencil, Stencil] | None] = {}  # by cost, which equal layers on equal volumes share
+    stencils_of: dict[int, tuple[Stencil, Stencil] | None] = {}  # by cost, which equal layers on equal volumes share
     for node, layer, inputs, cost in shaped:
         if not node.inputs:
             reaches.append((PIXEL, PIXEL))
             continue
         before = [reaches[source] for source in node.inputs]
         known = [reach for reach in before if reach is not None]
-        if id(cost) not in looks:
-            looks[id(cost)] = layer.stencils(*inputs)
-        stencils = looks[id(cost)]
+        if id(cost) not in stencils_of:
+            stencils_of[id(cost)] = layer.stencils(*inputs)
+        stencils = stencils_of[id(cost)]
         if len(known) < len(before) or stencils is None:
             reaches.append(None)
             continue
-        longest = min(left, MAX_PERIOD)
-        here = known[0]
+        max_period = min(left, MAX_PERIOD)
+        entering = known[0]
         if len(known) > 1:
-            here = (joined([r[0] for r in known], longest), joined([r[1] for r in known], longest))
-        high, wide = through(here[0], stencils[0], longest), through(here[1], stencils[1], longest)
-        if high.period + wide.period > 2 and (high, wide) != here:
+            entering = (joined([r[0] for r in known], max_period), joined([r[1] for r in known], max_period))
+        high, wide = through(entering[0], stencils[0], max_period), through(entering[1], stencils[1], max_period)
+        if high.period + wide.period > 2 and (high, wide) != entering:
             left = max(0, left - high.period - wide.period)
         reaches.append((high, wide))
     return reaches

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnncalc.layers.base import Layer
 
 NOWHERE = -1
-"""The place of a removed layer whose output nothing can replace."""
+"""Marks a removed layer whose output no other layer can replace."""
 
 
 def rewritten(report: Report, changes: Mapping[int, Sequence[Layer]]) -> Report | None:

@@ -28,7 +28,7 @@ MAX_DILATED = 12
 
 
 def advise(meter: Meter, measure: Measure, bound: str, limit: int) -> Advice | None:
-    """The first change that meets the limit, else the one closest to it; None if nothing helps."""
+    """The first change that meets the limit, else the one that comes closest; None if none helps."""
     report = meter.report
     actual = meter.value(measure)
     is_max = bound != "min"

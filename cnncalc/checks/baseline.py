@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.checks.measure import Meter
+from cnncalc.checks.repository import NoBase, Repository
 from cnncalc.errors import CnncalcError, DesignError, Problem
-from cnncalc.language.files import read_text
+from cnncalc.language.files import is_there, read_text
+from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.checks.measure import Measure
     from cnncalc.language.settings import Settings
-
-SECONDS = 30
-"""The time limit of a git command."""
-
-
-class NoBase(CnncalcError):
-    """The base does not have a file or a value."""
 
 
 class Base:
@@ -40,11 +34,10 @@ class Revision(Base):
 
     def __init__(self, revision: str, settings: Settings, folder: str = "") -> None:
         self.folder = folder
-        self.revision = revision
-        self.name = visible(revision)
+        self.repository = Repository(revision, folder)
+        self.name = self.repository.name
         self.settings = settings
         self._meters: dict[str, Meter | CnncalcError] = {}
-        self._checked: set[str] = set()
 
     def value(self, file: str, measure: Measure) -> int:
         if file not in self._meters:
@@ -63,59 +56,17 @@ class Revision(Base):
 
         if not os.path.isfile(os.path.join(self.folder, file)):
             raise NoBase(f"{file} is not a file in the repository")
-        content = self.content(file)
+        content = self.repository.content(file)
         try:
             return account(load_bytes(f"{self.name}:{file}", content, self.settings))
         except CnncalcError as error:
             first = error.problems[0].message if isinstance(error, DesignError) else str(error)
-            raise NoBase(f"{file} cannot be read as it is in {self.name}: {first}") from None
-
-    def verify(self, folder: str) -> None:
-        """Raises DesignError if the repository of a folder does not have the revision."""
-        if folder not in self._checked:
-            if self.revision.startswith("-") or not self.revision.strip():
-                raise self._unreadable("not a revision")
-            self._git(folder, "rev-parse", "--verify", "--quiet", f"{self.revision}^{{commit}}")
-            self._checked.add(folder)
-
-    def content(self, file: str) -> bytes:
-        """The content of a file in the revision."""
-        folder, name = os.path.split(os.path.abspath(os.path.join(self.folder, file)))
-        self.verify(folder)
-        if not self._git(folder, "ls-tree", "--name-only", self.revision, "--", f"./{name}").strip():
-            raise NoBase(f"{file} is new: {self.name} does not have it")
-        return self._git(folder, "cat-file", "blob", f"{self.revision}:./{name}")
-
-    def _unreadable(self, why: str) -> DesignError:
-        hint = "fetch its history; a shallow clone (fetch-depth: 1) does not have it"
-        return DesignError([Problem("unreadable-base", f"cannot read the base '{self.name}': {why}", None, hint)])
-
-    def _git(self, folder: str, *words: str) -> bytes:
-        try:
-            # git is looked up on the PATH, as by a shell
-            done = subprocess.run(  # noqa: S603
-                ["git", "-c", "core.quotepath=off", *words],  # noqa: S607
-                cwd=folder,
-                capture_output=True,
-                stdin=subprocess.DEVNULL,
-                timeout=SECONDS,
-                check=False,
-            )
-        except FileNotFoundError:
-            raise self._unreadable("the program 'git' is not installed") from None
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            raise self._unreadable(f"git failed: {type(error).__name__}") from None
-        if done.returncode:
-            output = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            why = visible(output[-1]).removeprefix("fatal: ")[:200] if output else "no such commit"
-            if "not a git repository" in why:
-                why = "the file is not in a git repository"
-            raise self._unreadable(why)
-        return done.stdout
+            raise NoBase(f"{file} is invalid in {self.name}: {first}") from None
 
 
 BASELINE_SCHEMA = 1
-MAX_BASELINE_BYTES = 16 * 1024 * 1024
+MAX_BASELINE_BYTES = 8 * 1024 * 1024
+"""Most bytes of a baseline."""
 
 
 class Baseline(Base):
@@ -130,7 +81,7 @@ class Baseline(Base):
     def value(self, file: str, measure: Measure) -> int:
         known = self.values.get(recorded_name(file, self.path, self.folder))
         if known is None:
-            raise NoBase(f"{file} is new: {self.name} does not have it")
+            raise NoBase(f"{file} does not exist in {self.name}")
         if measure.identity not in known:
             raise NoBase(f"{self.name} has no {measure.identity} of {file}; record it again")
         return known[measure.identity]
@@ -155,11 +106,19 @@ def _read(path: str, shown: str) -> dict[str, dict[str, int]]:
         hint = "cnncalc check FILES... --record writes one"
         return DesignError([Problem("unreadable-base", f"cannot read the baseline {shown}: {why}", None, hint)])
 
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in found:
+                raise refuse(f"it has the key '{visible(name)[:60]}' twice")
+            found[name] = value
+        return found
+
     try:
-        if os.path.isfile(path) and os.path.getsize(path) > MAX_BASELINE_BYTES:
-            raise refuse("it is too large")
-        data = json.loads(read_text(path))
+        data = json.loads(read_text(path, MAX_BASELINE_BYTES, what="a baseline"), object_pairs_hook=once)
     except DesignError as error:
+        if error.problems[0].code == "unreadable-base":
+            raise
         raise refuse(error.problems[0].message.rpartition(": ")[2]) from None
     except (ValueError, RecursionError) as error:
         raise refuse(f"invalid JSON ({str(error)[:100]})") from None
@@ -171,6 +130,43 @@ def _read(path: str, shown: str) -> dict[str, dict[str, int]]:
             raise refuse(f"the values of '{visible(name)[:60]}' are not whole numbers")
         files[name] = values
     return files
+
+
+class Recorded(NamedTuple):
+    """A value for a baseline, and which change of it would let a limit that is relative to it pass more."""
+
+    name: str
+    value: int
+    is_loosened_below: bool = False
+    is_loosened_above: bool = True
+
+    def is_loosened(self, before: int) -> bool:
+        """Whether recording it in place of an earlier value lets more pass."""
+        return (self.is_loosened_below and self.value < before) or (self.is_loosened_above and self.value > before)
+
+
+def updated(
+    path: str, shown: str, new: Mapping[str, Sequence[Recorded]], *, accept: bool = False
+) -> tuple[dict[str, dict[str, int]], list[str]]:
+    """The values of a baseline with new ones recorded, and a line for each recorded value that stays.
+
+    A recorded value stays where the new one would let more pass, unless ``accept``. Values of files that were not
+    checked stay as long as the file exists.
+    """
+    old = _read(path, shown) if is_there(path) else {}
+    place = os.path.dirname(os.path.abspath(path))
+    values = {
+        name: known
+        for name, known in old.items()
+        if name in new or not name.endswith((".yaml", ".yml")) or os.path.exists(os.path.join(place, name))
+    }
+    kept: list[str] = []
+    for name, recorded in new.items():
+        known = {} if accept else old.get(name, {})
+        stays = {one.name for one in recorded if one.name in known and one.is_loosened(known[one.name])}
+        kept += [f"{name}: {one.name}: {known[one.name]:,}, now {one.value:,}" for one in recorded if one.name in stays]
+        values[name] = {one.name: known[one.name] if one.name in stays else one.value for one in recorded}
+    return values, kept
 
 
 def baseline_text(values: Mapping[str, Mapping[str, int]]) -> str:

@@ -33,8 +33,8 @@ class Amount(NamedTuple):
     denominator: int = 1
     text: str = ""
 
-    def settle(self, bound: str, base: int | None) -> int | None:
-        """The limit as a whole number, rounded to the stricter value; None if it is relative and there is no base."""
+    def resolve(self, bound: str, base: int | None) -> int | None:
+        """The limit as a whole number, rounded to the stricter side; None if it is relative and there is no base."""
         if self.value is not None:
             return self.value
         if base is None:
@@ -89,13 +89,13 @@ def from_calls(calls: Sequence[tuple[str, str]]) -> RawValue:
         source = Source(f"--{bound}", text)
         name, sign, rest = text.partition("=")
         key = name.strip()
-        here = Span(source, 0, max(1, len(name)))
+        key_span = Span(source, 0, max(1, len(name)))
         if not sign or not key or not rest.strip():
             message = f"expected KEY=LIMIT, as in parameters=7M, found '{text[:60]}'"
             problems.append(Problem("wrong-value", message, Span(source, 0, max(1, len(text)))))
             continue
-        mine = keys.setdefault(key, {})
-        spans.setdefault(key, here)
+        parts = keys.setdefault(key, {})
+        spans.setdefault(key, key_span)
         at = len(name) + 1
         for number, part in enumerate(rest.split(",")):
             span = Span(source, at, at + max(1, len(part)))
@@ -104,25 +104,25 @@ def from_calls(calls: Sequence[tuple[str, str]]) -> RawValue:
             word = word.strip()
             if number == 0:
                 word, value = bound, part
-                if bound in mine:
+                if bound in parts:
                     message = f"{key} has two limits: --{bound} is given twice"
-                    problems.append(Problem("repeated-key", message, here))
+                    problems.append(Problem("repeated-key", message, key_span))
                     continue
             elif not sign or word in BOUNDS:
                 message = f"expected an option after the limit, as in {key}=8GiB,batch=64, found '{part[:60]}'"
                 problems.append(Problem("wrong-value", message, span))
                 continue
-            elif word in mine and mine[word][2].text != value.strip():
-                message = f"{key} has two values for {word}: {mine[word][2].text} and {value.strip()}"
+            elif word in parts and parts[word][2].text != value.strip():
+                message = f"{key} has two values for {word}: {parts[word][2].text} and {value.strip()}"
                 problems.append(Problem("repeated-key", message, span))
                 continue
-            mine.setdefault(word, (word, span, RawValue(span, value.strip())))
+            parts.setdefault(word, (word, span, RawValue(span, value.strip())))
     if problems:
         raise DesignError(problems)
     return RawValue(
         None,
         entries=tuple(
-            (key, spans[key], RawValue(spans[key], entries=tuple(mine.values()))) for key, mine in keys.items()
+            (key, spans[key], RawValue(spans[key], entries=tuple(parts.values()))) for key, parts in keys.items()
         ),
     )
 
@@ -213,13 +213,13 @@ def _unknown(key: str, name: str) -> str:
     """The message for a name that is neither a bound nor an option of the key."""
     takers = [other.name for other in KEYS.values() if name in other.options]
     if takers:
-        return f"{key} does not depend on '{name}'; that is for {', '.join(takers)}"
+        return f"{key} has no option '{name}'; keys with this option: {', '.join(takers)}"
     known = (*BOUNDS, *KEYS[key].options)
     return f"{key} has no key '{_cut(name)}'{did_you_mean(name, known)} (known: {', '.join(known)})"
 
 
 def _refuse_contradictions(key: str, limits: Sequence[Limit], problems: list[Problem]) -> None:
-    """Reports limits that no value can keep, and warnings that could never be given."""
+    """Reports limits that no value satisfies, and warnings that could never occur."""
     by_bound = {limit.bound: limit for limit in limits}
     for low, high, why in (
         ("min", "max", "no value satisfies both"),
@@ -266,12 +266,12 @@ def read_amount(text: str, unit: str) -> Amount:
         change = int(whole + (part or ""))
         numerator = 100 * scale + (change if sign == "+" else -change)
         if numerator <= 0:
-            raise ValueProblem(f"'{shown}' leaves nothing of the base: a decrease is less than 100%")
+            raise ValueProblem(f"a decrease must be less than 100%, found '{shown}'")
         return Amount(None, numerator, 100 * scale, text)
     if re.match(r"-\s*[0-9.]", text):
         raise ValueProblem(f"a limit is at least 0, found {shown}")
     if re.match(r"\+\s*[0-9.]", text):
-        raise ValueProblem(f"'{shown}' has a sign: a change is written with %, as in +5%, and a limit without a sign")
+        raise ValueProblem(f"'{shown}': write a change with %, as in +5%, or a limit without a sign")
     if re.match("0[0-9]", text):
         raise ValueProblem(f"a number cannot begin with 0, since some readers take it as octal: '{shown}'")
     try:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
+from glob import glob
 from typing import TYPE_CHECKING, TypeVar
 
 from cnncalc.analysis.report import account
 from cnncalc.checks.advice import advise
-from cnncalc.checks.baseline import Baseline, NoBase, Revision, recorded_name
-from cnncalc.checks.budget import Budget, in_full, is_relative, merged, read_budget, short_value
+from cnncalc.checks.baseline import Baseline, Recorded, Revision, recorded_name
+from cnncalc.checks.budget import Budget, in_full, merged, read_budget, short_value
 from cnncalc.checks.configuration import NO_CONFIGURATION, Configuration, Configurations, shown_path
 from cnncalc.checks.findings import Finding
 from cnncalc.checks.loading import load
 from cnncalc.checks.measure import Measure, Meter, default_measures
+from cnncalc.checks.repository import NoBase
 from cnncalc.checks.rules import run_rules
-from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
-from cnncalc.language.files import read_text
+from cnncalc.checks.search import LeftOut, Search, Target
+from cnncalc.errors import CnncalcError, DesignError, NotADesign, Problem, ValueProblem
+from cnncalc.language.files import is_there
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import percent
@@ -34,6 +36,9 @@ T = TypeVar("T")
 
 PASSED, WARNED, BROKEN, UNKNOWN = "pass", "warning", "error", "no base"
 """The verdict on a limit."""
+
+MAX_LEFT_OUT = 20
+"""Number of files left out that are named in text."""
 
 
 class LimitResult(NamedTuple):
@@ -56,7 +61,7 @@ class LimitResult(NamedTuple):
 class FileResult(NamedTuple):
     """The result of one file.
 
-    ``problems`` are errors in the file, its budget or its configuration, and warnings about the design; ``notes`` say
+    ``problems`` are errors in the file, its budget or its configuration, and warnings about the design; ``notes`` state
     what could not be compared, and why. ``recorded`` are values for a baseline.
     """
 
@@ -68,7 +73,7 @@ class FileResult(NamedTuple):
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     has_budget: bool = True
-    recorded: tuple[tuple[str, int], ...] = ()
+    recorded: tuple[Recorded, ...] = ()
 
     @property
     def is_broken(self) -> bool:
@@ -101,19 +106,35 @@ class FileResult(NamedTuple):
 
 
 class CheckResult(NamedTuple):
-    """The results of all files. ``remarks`` say which files were left out."""
+    """The results of all files. ``left_out`` are files and folders that were not checked."""
 
     files: tuple[FileResult, ...]
-    remarks: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     strict: bool = False
     units: str = "iec"
     base: str | None = None
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was left out and why."""
+        lines = [f"{one.file}: left out: {one.why}" for one in self.left_out if not one.is_chosen]
+        if len(lines) > MAX_LEFT_OUT:
+            lines[MAX_LEFT_OUT:] = [f"and {len(lines) - MAX_LEFT_OUT:,} more left out"]
+        return (*lines, *self.excluded)
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """What was excluded on purpose, in one line; nothing if there is none."""
+        chosen = [f"{one.file} ({one.why})" for one in self.left_out if one.is_chosen]
+        if len(chosen) > MAX_LEFT_OUT:
+            chosen[MAX_LEFT_OUT:] = [f"{len(chosen) - MAX_LEFT_OUT:,} more"]
+        return (f"not searched: {', '.join(chosen)}",) if chosen else ()
+
+    @property
     def code(self) -> int:
         """The exit code: the highest of those of all files."""
-        least = int(self.strict and not self.files)
-        return max([outcome.code(strict=self.strict) for outcome in self.files], default=least)
+        least = int(self.strict and (not self.files or any(not one.is_chosen for one in self.left_out)))
+        return max([least, *(outcome.code(strict=self.strict) for outcome in self.files)])
 
 
 class CheckOptions(NamedTuple):
@@ -121,7 +142,8 @@ class CheckOptions(NamedTuple):
 
     ``budget`` is that of the command line; ``base`` a revision and ``baseline`` a file of recorded values. With
     ``record`` values for a baseline are recorded, so a limit without a base is no error. ``rules``: design rules too,
-    those of ``select`` (default: all) without those of ``ignore``. Relative paths start from ``folder``.
+    those of ``select`` (default: all) without those of ``ignore``. ``exclude`` are patterns of
+    files that a search of folders leaves out. Relative paths start from ``folder``.
     """
 
     budget: Budget
@@ -131,89 +153,10 @@ class CheckOptions(NamedTuple):
     rules: bool = True
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     strict: bool = False
     units: str = "iec"
     folder: str = ""
-
-
-class _Target(NamedTuple):
-    """A file or target to check: name in reports, target to load, and folder of its configuration."""
-
-    shown: str
-    target: str
-    folder: str
-    path: str | None
-
-
-# Which files
-
-
-_KEY = re.compile(r"^\s{0,3}\{?\s*[\"']?(?:layers|blocks|budget)[\"']?[ \t]*:", re.MULTILINE)
-
-
-def find_files(names: Sequence[str], folder: str = "") -> tuple[list[_Target], list[str], list[FileResult]]:
-    """The targets of a call's names; folders are searched, and each file comes once.
-
-    Also returns remarks on files left out, and the results of files that cannot be read.
-    """
-    found: dict[str, _Target] = {}
-    remarks: list[str] = []
-    broken: list[FileResult] = []
-    for name in names:
-        place = os.path.join(folder, name)
-        if not name or name == "-" or not _exists(place):
-            found.setdefault(name, _Target(visible(name) if name != "-" else "<stdin>", name, folder or ".", None))
-        elif os.path.isdir(place):
-            files, others = _architecture_files(place, folder, broken)
-            for path in files:
-                _add(found, path, folder)
-            if others:
-                plural = "file holds" if others == 1 else "files hold"
-                remarks.append(f"{shown_path(place, folder)}: {others} YAML {plural} no architecture, left out")
-            if not files:
-                remarks.append(f"{shown_path(place, folder)}: no architecture file in this folder")
-        else:
-            _add(found, place, folder)
-    return list(found.values()), remarks, broken
-
-
-def _exists(name: str) -> bool:
-    try:
-        return os.path.exists(name)
-    except ValueError:
-        return False
-
-
-def _add(found: dict[str, _Target], path: str, start: str) -> None:
-    shown = shown_path(path, start)
-    found.setdefault(shown, _Target(shown, path, os.path.dirname(os.path.abspath(path)), shown))
-
-
-def _architecture_files(folder: str, start: str, broken: list[FileResult]) -> tuple[list[str], int]:
-    """The architecture files below a folder, in order, and how many other YAML files there are.
-
-    A file is one if a line begins with ``layers``, ``blocks`` or ``budget``; hidden files and folders are left out. A
-    file that cannot be read is reported as broken.
-    """
-    files: list[str] = []
-    others = 0
-    for here, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.endswith((".yaml", ".yml")) or name.startswith("."):
-                continue
-            path = os.path.join(here, name)
-            try:
-                text = read_text(path)
-            except DesignError as error:
-                shown = shown_path(path, start)
-                broken.append(FileResult(visible(shown), "", shown, problems=error.every))
-                continue
-            if _KEY.search(text):
-                files.append(path)
-            else:
-                others += 1
-    return files, others
 
 
 # The check
@@ -229,30 +172,58 @@ class Checker:
         self.configurations = Configurations(options.folder)
         self._bases: dict[tuple[str | None, str | None], Base | DesignError] = {}
 
-    def check(self, names: Sequence[str]) -> CheckResult:
-        """The results of all files; raises DesignError if the base of the call cannot be read."""
-        targets, remarks, broken = find_files(names, self.options.folder)
+    def check(self, names: Sequence[str] = ()) -> CheckResult:
+        """The results of all files; without names, of those of the configuration.
+
+        Raises DesignError if the baseline of the call cannot be read, ValueProblem if there is nothing to check.
+        """
         options = self.options
+        search = Search(self.configurations, options.folder, options.exclude)
+        for name in names or self._configured():
+            search.add(name)
         if options.baseline is not None:
             self._base_of(NO_CONFIGURATION)
-        outcomes = broken + [self.file_result(target) for target in targets]
+        outcomes = [FileResult(visible(shown), "", shown, problems=(problem,)) for shown, problem in search.unreadable]
+        left_out = search.left_out
+        for target in search.targets.values():
+            outcome = self.file_result(target)
+            if isinstance(outcome, LeftOut):
+                left_out.append(outcome)
+            else:
+                outcomes.append(outcome)
         outcomes.sort(key=lambda outcome: outcome.file)
-        name = None
-        if options.base is not None or options.baseline is not None:
-            name = (
-                visible(options.base)
-                if options.base is not None
-                else shown_path(os.path.join(options.folder, str(options.baseline)), options.folder)
-            )
-        return CheckResult(tuple(outcomes), tuple(remarks), options.strict, options.units, name)
+        base = None if options.base is None else visible(options.base)
+        if options.baseline is not None:
+            base = shown_path(os.path.join(options.folder, options.baseline), options.folder)
+        return CheckResult(tuple(outcomes), tuple(sorted(left_out)), options.strict, options.units, base)
+
+    def _configured(self) -> list[str]:
+        """The targets that the configuration of the working folder names."""
+        configuration = self.configurations.of_folder(self.options.folder or os.curdir)
+        if not configuration.files:
+            hint = "cnncalc check FILE, FOLDER or the name of a net; or set files in the configuration"
+            raise ValueProblem("check needs FILES", code="usage", hint=hint)
+        found: list[str] = []
+        for name in configuration.files:
+            place = os.path.join(configuration.folder, name)
+            paths = [place] if is_there(place) else sorted(glob(place, recursive=True))
+            found += [shown_path(path, self.options.folder) for path in paths] or [name]
+        return found
 
     def result_of(self, name: str, report: Report) -> FileResult:
         """The result of the target of that name, whose report is already there."""
-        (target, *_), _, _ = find_files([name], self.options.folder)
-        return self.file_result(target, report)
+        search = Search(self.configurations, self.options.folder, ())
+        search.add(name)
+        (target,) = search.targets.values()
+        outcome = self.file_result(target, report)
+        assert isinstance(outcome, FileResult)
+        return outcome
 
-    def file_result(self, target: _Target, report: Report | None = None) -> FileResult:
-        """The result of one file, also if it has errors; ``report`` is its report, if there already is one."""
+    def file_result(self, target: Target, report: Report | None = None) -> FileResult | LeftOut:
+        """The result of one file, also if it has errors; ``report`` is its report, if there already is one.
+
+        A file found in a folder that is not meant as a design is left out.
+        """
         problems: list[Problem] = []
         architecture = "" if report is None else report.name
         try:
@@ -262,17 +233,21 @@ class Checker:
                 architecture = design.name
                 report = account(design)
             problems += report.warnings
+        except NotADesign as error:
+            if target.is_found:
+                return LeftOut(target.shown, error.why)
+            problems += error.every
         except DesignError as error:
             problems += error.every
         except ValueProblem as error:
             problems.append(Problem(error.code, error.message, hint=error.hint))
-        configuration = _attempt(lambda: self.configurations.of_folder(target.folder), NO_CONFIGURATION, problems)
+        configuration = _attempt(lambda: self.configurations.of_folder(target.folder), None, problems)
         outcome = FileResult(target.shown, architecture, target.path, problems=tuple(problems))
-        if report is None or outcome.is_broken:
+        if report is None:
             return outcome
         written = report.graph.budget
         own = {} if written is None else read_budget(written)
-        budget = merged(configuration.budget or {}, own, self.options.budget)
+        budget = merged((configuration or NO_CONFIGURATION).budget or {}, own, self.options.budget)
         try:
             return self._checked(outcome, report, budget, configuration)
         except DesignError as error:
@@ -281,13 +256,17 @@ class Checker:
             code = getattr(error, "code", "design")
             return outcome._replace(problems=(*problems, Problem(code, str(error))))
 
-    def _checked(self, outcome: FileResult, report: Report, budget: Budget, configuration: Configuration) -> FileResult:
-        """The result with limits and design rules checked."""
-        base = self._base_of(configuration)
-        if isinstance(base, Revision) and outcome.path is not None:
-            base.verify(os.path.dirname(os.path.abspath(os.path.join(self.options.folder, outcome.path))))
-        if base is None and self.options.record is None and is_relative(budget.values()):
-            return outcome._replace(problems=(*outcome.problems, *_missing_base_problems(budget)))
+    def _checked(
+        self, outcome: FileResult, report: Report, budget: Budget, configuration: Configuration | None
+    ) -> FileResult:
+        """The result with limits and design rules checked.
+
+        Where there is no base or it cannot be read, that is an error, and the limits that need none are checked.
+        """
+        problems = list(outcome.problems)
+        base = _attempt(lambda: self._base_for(outcome, configuration), None, problems)
+        if base is None and len(problems) == len(outcome.problems) and self.options.record is None:
+            problems += _missing_base_problems(budget)
         meter = Meter(report)
         notes: list[str] = []
         checked: list[LimitResult] = []
@@ -301,15 +280,24 @@ class Checker:
             for one in checked
             if one.verdict in (BROKEN, WARNED) and not _is_redundant(one, checked)
         ]
-        if self.options.rules:
+        if self.options.rules and configuration is not None:
             findings += self._rules(report, outcome, configuration)
         return outcome._replace(
+            problems=tuple(problems),
             checked=tuple(checked),
             findings=tuple(findings),
             notes=tuple(notes),
             has_budget=bool(budget),
             recorded=_recorded(meter, budget) if self.options.record is not None else (),
         )
+
+    def _base_for(self, outcome: FileResult, configuration: Configuration | None) -> Base | None:
+        """The base for a file; raises DesignError if it cannot be read."""
+        base = self._base_of(configuration or NO_CONFIGURATION)
+        if isinstance(base, Revision) and outcome.path is not None:
+            path = os.path.abspath(os.path.join(self.options.folder, outcome.path))
+            base.repository.verify(os.path.dirname(path))
+        return base
 
     def _base_of(self, configuration: Configuration) -> Base | None:
         """The base of the call, else that of the configuration; raises DesignError if it cannot be read."""
@@ -357,7 +345,7 @@ class Checker:
         actual = meter.value(entry.measure)
         found = []
         for limit in entry.limits:
-            value = limit.amount.settle(limit.bound, base)
+            value = limit.amount.resolve(limit.bound, base)
             if value is None:
                 verdict = UNKNOWN
             elif (actual < value) if limit.bound == "min" else (actual > value):
@@ -426,11 +414,23 @@ def _missing_base_problems(budget: Budget) -> list[Problem]:
     ]
 
 
-def _recorded(meter: Meter, budget: Budget) -> tuple[tuple[str, int], ...]:
+def _recorded(meter: Meter, budget: Budget) -> tuple[Recorded, ...]:
     """The values for a baseline: of every key with default options, and of the budget's measures."""
     measures = {measure.identity: measure for measure in default_measures()}
     measures.update({entry.measure.identity: entry.measure for entry in budget.values()})
-    return tuple((name, meter.value(measure)) for name, measure in sorted(measures.items()))
+    bounds = {
+        entry.measure.identity: frozenset(limit.bound for limit in entry.limits if limit.amount.value is None)
+        for entry in budget.values()
+    }
+    return tuple(
+        Recorded(name, meter.value(measure), *_loosened(bounds.get(name, frozenset())))
+        for name, measure in sorted(measures.items())
+    )
+
+
+def _loosened(bounds: frozenset[str]) -> tuple[bool, bool]:
+    """Whether a lower and whether a higher value in the baseline lets more pass, by the bounds relative to it."""
+    return "min" in bounds, bounds != frozenset(["min"])
 
 
 def _is_redundant(one: LimitResult, checked: Sequence[LimitResult]) -> bool:
@@ -440,8 +440,6 @@ def _is_redundant(one: LimitResult, checked: Sequence[LimitResult]) -> bool:
     )
 
 
-def recorded_values(result: CheckResult, path: str, folder: str = "") -> dict[str, dict[str, int]]:
-    """The values that a baseline at that path records."""
-    return {
-        recorded_name(outcome.path or outcome.file, path, folder): dict(outcome.recorded) for outcome in result.files
-    }
+def recorded_values(result: CheckResult, path: str, folder: str = "") -> dict[str, tuple[Recorded, ...]]:
+    """The values that a baseline at that path records, by the name of the file in it."""
+    return {recorded_name(outcome.path or outcome.file, path, folder): outcome.recorded for outcome in result.files}

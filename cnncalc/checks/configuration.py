@@ -13,30 +13,37 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.checks.budget import Budget, read_budget
 from cnncalc.errors import DesignError, Problem, did_you_mean, in_text_order
 from cnncalc.graph import RawValue
-from cnncalc.language.files import read_text
-from cnncalc.language.limits import NESTING, YAML_BYTES
+from cnncalc.language.files import is_there, read_text
+from cnncalc.language.limits import NESTING
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-CONFIGURATION_KEYS = ("budget", "base", "baseline", "select", "ignore")
+CONFIGURATION_KEYS = ("budget", "base", "baseline", "files", "exclude", "select", "ignore")
 """The keys of a configuration."""
 
 FILES = ("cnncalc.toml", "pyproject.toml")
+MAX_BYTES = 1024 * 1024
+"""Most bytes of a configuration."""
 
 
 class Configuration(NamedTuple):
     """Settings of a project for all of its designs.
 
-    ``baseline`` is a path from the working directory; ``select`` and ``ignore`` name design rules.
+    ``baseline`` is a path from the working directory; ``files`` are what a check without arguments takes, and
+    ``exclude`` patterns of files that a search leaves out, both relative to ``folder``, that of the configuration;
+    ``select`` and ``ignore`` name design rules.
     """
 
     file: str | None = None
+    folder: str = ""
     budget: Budget | None = None
     base: str | None = None
     baseline: str | None = None
+    files: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
 
@@ -221,12 +228,12 @@ class _ConfigurationReader:
         if data is None:
             return None
         if not isinstance(data, dict):
-            message = f"[{'.'.join(self.root)}] is a table"
+            message = f"expected [{'.'.join(self.root)}] to be a table"
             raise DesignError([Problem("wrong-type", message, self.key_span(self.root))])
         found = {key: self._value(key, value, folder) for key, value in data.items()}
         if self.problems:
             raise DesignError(in_text_order(self.problems))
-        return Configuration(self.source.name, **found)
+        return Configuration(self.source.name, folder, **found)
 
     def _value(self, key: str, value: Any, folder: str) -> Any:
         """The value of a key as the configuration holds it; None after a problem."""
@@ -241,9 +248,10 @@ class _ConfigurationReader:
                 return value if key == "base" else os.path.join(folder, value)
             self._problem("wrong-type", f"{key}: expected a text", path)
         elif key in CONFIGURATION_KEYS:
-            if isinstance(value, list) and all(isinstance(part, str) for part in value):
+            if isinstance(value, list) and all(isinstance(part, str) and part.strip() for part in value):
                 return tuple(value)
-            self._problem("wrong-type", f'{key}: expected a list of words, as in ["RULE"]', path)
+            example = "RULE" if key in ("select", "ignore") else "nets"
+            self._problem("wrong-type", f'{key}: expected a list of words, as in ["{example}"]', path)
         else:
             near = did_you_mean(key, CONFIGURATION_KEYS) or f" (known: {', '.join(CONFIGURATION_KEYS)})"
             self._problem("unknown-key", f"the configuration has no key '{key[:60]}'{near}", path)
@@ -296,28 +304,28 @@ class Configurations:
 
         The search ends at the root of the repository. A ``pyproject.toml`` without ``[tool.cnncalc]`` is skipped.
         """
-        passed: list[str] = []
+        visited: list[str] = []
         found: Configuration | DesignError = NO_CONFIGURATION
-        here = os.path.abspath(folder)
+        current = os.path.abspath(folder)
         while True:
-            known = self._known.get(here)
+            known = self._known.get(current)
             if known is not None:
                 found = known
                 break
-            passed.append(here)
+            visited.append(current)
             try:
-                mine = _in_folder(here, self.folder)
+                own = _in_folder(current, self.folder)
             except DesignError as error:
                 found = error
                 break
-            above = os.path.dirname(here)
-            if mine is not None:
-                found = mine
+            above = os.path.dirname(current)
+            if own is not None:
+                found = own
                 break
-            if above == here or os.path.exists(os.path.join(here, ".git")):
+            if above == current or is_there(os.path.join(current, ".git")):
                 break
-            here = above
-        for place in passed:
+            current = above
+        for place in visited:
             self._known[place] = found
         if isinstance(found, DesignError):
             raise found
@@ -328,14 +336,13 @@ def _in_folder(folder: str, start: str) -> Configuration | None:
     found: list[Configuration] = []
     for name, root in zip(FILES, ((), ("tool", "cnncalc")), strict=True):
         path = os.path.join(folder, name)
-        if not os.path.isfile(path):
+        if not is_there(path):
             continue
-        text = read_text(path)
-        if name == "pyproject.toml" and "cnncalc" not in text:
+        shown = shown_path(path, start)
+        text = read_text(shown, MAX_BYTES, start, "a configuration")
+        if name == "pyproject.toml" and "cnncalc" not in text and "\\" not in text:
             continue
-        if len(text) > YAML_BYTES:
-            raise DesignError([Problem("limit", f"{shown_path(path, start)}: at most {YAML_BYTES // 1024**2} MiB")])
-        configuration = _ConfigurationReader(Source(shown_path(path, start), text), root).read(folder)
+        configuration = _ConfigurationReader(Source(shown, text), root).read(folder)
         if configuration is not None:
             found.append(configuration)
     if len(found) > 1:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
 
 MAX_SHARES = 3
-"""How many of the layers that contribute most are named."""
+"""Maximum number of layers named as the largest contributors."""
 
 NO_OPTIONS: Mapping[str, tuple[str, ...]] = {}
 
@@ -89,7 +89,7 @@ class BudgetKey(NamedTuple):
 
     ``unit`` is ``count`` or ``bytes``. ``value`` measures it on a net, ``parts`` gives what each layer contributes
     (None: it is not a sum over layers). ``options`` are those of its limits, with the words they take (none: a whole
-    number). ``has_layers``: each layer has such a value of its own. ``example`` is a limit.
+    number). ``has_layers``: each layer has a value of its own. ``example`` is a limit.
     """
 
     name: str
@@ -163,7 +163,7 @@ def _inference_parts(meter: Meter, measure: Measure) -> list[int]:
 
 
 def _training_parts(meter: Meter, measure: Measure) -> list[int]:
-    """Parameters, optimizer state, and what is alive of each layer at the peak."""
+    """Parameters, optimizer state, and live bytes of each layer at the peak."""
     parameters = _parameter_bytes(meter, measure)
     if measure.profile == "notes":
         activations = _activation_bytes(meter, measure)
@@ -214,7 +214,7 @@ KEYS: dict[str, BudgetKey] = {
 
 
 def last_window(report: Report) -> LayerReport:
-    """The layer whose receptive field a budget limits: the last one at test time that does not see all.
+    """The layer whose receptive field a budget limits: the last one at test time that does not see the whole input.
 
     FC layers and layers after a global pool see the whole input in every design. If there is no such layer, it is the
     last one.

@@ -20,7 +20,7 @@ from cnncalc.layers.documentation import default_of, docstring
 from cnncalc.layers.keys import Boolean, Choice, Connections, Decimal, Pad, Pair, Reader, Sides, VolumeSize, Whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from cnncalc.layers.base import Key, Layer
 
@@ -77,14 +77,14 @@ def any_of(*ways: Schema, description: str = "") -> Schema:
 # Readers
 
 
-def whole(least: int) -> list[Schema]:
+def whole(minimum: int) -> list[Schema]:
     """A whole number, also as a text."""
-    return [{"type": "integer", "minimum": least}, whole_text(INTEGER)]
+    return [{"type": "integer", "minimum": minimum}, whole_text(INTEGER)]
 
 
-def whole_list(least: int | None, *counts: int) -> list[Schema]:
+def whole_list(minimum: int | None, *counts: int) -> list[Schema]:
     """Lists with one of these numbers of entries, whole numbers or expressions, and the same as a size."""
-    number: Schema = {"type": "integer"} if least is None else {"type": "integer", "minimum": least}
+    number: Schema = {"type": "integer"} if minimum is None else {"type": "integer", "minimum": minimum}
     items = any_of(number, whole_text(INTEGER), reference("expression"))
     return [
         *[{"type": "array", "items": items, "minItems": count, "maxItems": count} for count in counts],
@@ -107,32 +107,27 @@ def decimal(reader: Decimal) -> list[Schema]:
     ]
 
 
-def accepted(reader: Reader) -> list[Schema]:
-    """The values that a reader accepts, without expressions."""
-    if isinstance(reader, Whole):
-        return whole(reader.minimum)
-    if isinstance(reader, Pair):
-        return [*whole(reader.minimum), *whole_list(reader.minimum, 2)]
-    if isinstance(reader, VolumeSize):
-        return whole_list(1, 3)
-    if isinstance(reader, Decimal):
-        return decimal(reader)
-    if isinstance(reader, Boolean):
-        return [{"type": "boolean"}, *words(reader.words)]
-    if isinstance(reader, Choice):
-        return words(reader.words)
-    if isinstance(reader, Pad):
-        return [*whole(0), *words(reader.words), *whole_list(0, 2, 4)]
-    if isinstance(reader, Sides):
-        return [{"type": "integer"}, whole_text(INTEGER), *whole_list(None, 2, 4)]
-    if isinstance(reader, Connections):
-        maps = any_of(
-            {"type": "array", "items": any_of(*whole(0), reference("expression")), "minItems": 1},
-            whole_text(f"[1-9][0-9]*(?:{TIMES}(?:0|[1-9][0-9]*))+"),
-            reference("expression"),
-        )
-        return [{"type": "array", "items": maps, "minItems": 1}]
-    raise TypeError(f"no schema for reader {type(reader).__name__}")
+ACCEPTED: dict[type[Reader], Callable[[Any], list[Schema]]] = {
+    Whole: lambda reader: whole(reader.minimum),
+    Pair: lambda reader: [*whole(reader.minimum), *whole_list(reader.minimum, 2)],
+    VolumeSize: lambda _: whole_list(1, 3),
+    Decimal: decimal,
+    Boolean: lambda reader: [{"type": "boolean"}, *words(reader.words)],
+    Choice: lambda reader: words(reader.words),
+    Pad: lambda reader: [*whole(0), *words(reader.words), *whole_list(0, 2, 4)],
+    Sides: lambda _: [{"type": "integer"}, whole_text(INTEGER), *whole_list(None, 2, 4)],
+    Connections: lambda _: [{"type": "array", "items": connected_maps(), "minItems": 1}],
+}
+"""The values that each type of reader accepts, without expressions."""
+
+
+def connected_maps() -> Schema:
+    """The input maps of one filter."""
+    return any_of(
+        {"type": "array", "items": any_of(*whole(0), reference("expression")), "minItems": 1},
+        whole_text(f"[1-9][0-9]*(?:{TIMES}(?:0|[1-9][0-9]*))+"),
+        reference("expression"),
+    )
 
 
 def reader_name(reader: Reader) -> str:
@@ -147,7 +142,7 @@ def reader_name(reader: Reader) -> str:
 def reader_schemas() -> Schema:
     """A definition for each reader that a kind has: what it accepts, or an expression."""
     readers = [item.reader for kind in KINDS.values() for item in kind.keys.values()]
-    return {reader_name(reader): any_of(*accepted(reader), reference("expression")) for reader in readers}
+    return {reader_name(reader): any_of(*ACCEPTED[type(reader)](reader), reference("expression")) for reader in readers}
 
 
 def key_schema(name: str, item: Key) -> Schema:
@@ -387,11 +382,14 @@ def configuration_schema() -> Schema:
     """The schema of cnncalc.toml and of [tool.cnncalc] in pyproject.toml."""
     rules = {"type": "array", "items": {"enum": RULE_CODES}}
     text = {"type": "string", "pattern": "\\S"}
+    texts = {"type": "array", "items": text}
     budget = {**budget_schema(), "type": "object"}
     properties: dict[str, Schema] = {
         "budget": {**budget, "description": "Limits for every design, unless its file overrides them."},
         "base": {**text, "description": "The git revision with which designs are compared: origin/main."},
         "baseline": {**text, "description": "The file of recorded values, relative to the configuration."},
+        "files": {**texts, "description": "What a check without FILES takes, relative to the configuration."},
+        "exclude": {**texts, "description": "Patterns of files and folders that a search of folders leaves out."},
         "select": {**rules, "description": "The only design rules to run (default: all)."},
         "ignore": {**rules, "description": "Design rules to ignore."},
     }

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, Command, Option, switch
 from cnncalc.cli.options import DESIGN, UNITS, OutputOptions, output_options
-from cnncalc.errors import DesignError, ValueProblem
+from cnncalc.errors import MAX_PROBLEMS, DesignError, ValueProblem
 from cnncalc.formats.check import CHECK_FORMATS
 from cnncalc.records import NamedTuple
+from cnncalc.source import visible
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,9 +50,11 @@ class Call(NamedTuple):
     base: str | None = None
     baseline: str | None = None
     record: str | None = None
+    accept: bool = False
     rules: bool = True
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     explain: str | None = None
     strict: bool = False
     units: str = "iec"
@@ -63,8 +67,6 @@ def run(call: Call, console: Console) -> int:
 
         console.write(explain(call.explain), call.output)
         return DONE
-    if not call.files:
-        raise ValueProblem("check needs FILES", code="usage", hint="cnncalc check FILE, FOLDER or the name of a net")
     from cnncalc.checks.check import Checker
     from cnncalc.formats.check import write_result
     from cnncalc.formats.check.annotations import summary
@@ -73,7 +75,7 @@ def run(call: Call, console: Console) -> int:
     result = Checker(_check_options(call, console.folder), call.design.settings(), stdin).check(call.files)
     _print_problems(result, console)
     if call.record is not None:
-        _write_record(result, call.record, console)
+        _write_record(result, call.record, console, accept=call.accept)
     chosen = call.output.format or "text"
     console.write(write_result(result, chosen), call.output, chosen)
     if result.code and not call.output.to_stdout:
@@ -88,6 +90,8 @@ def _check_options(call: Call, folder: str) -> CheckOptions:
 
     if call.base is not None and call.baseline is not None:
         raise ValueProblem("--base and --baseline exclude each other", code="usage")
+    if call.accept and call.record is None:
+        raise ValueProblem("--accept has no effect without --record FILE", code="usage")
     if call.select or call.ignore:
         from cnncalc.checks.rules import known
 
@@ -102,6 +106,7 @@ def _check_options(call: Call, folder: str) -> CheckOptions:
         rules=call.rules,
         select=call.select,
         ignore=call.ignore,
+        exclude=call.exclude,
         strict=call.strict,
         units=call.units,
         folder=folder,
@@ -121,17 +126,24 @@ def _print_problems(result: CheckResult, console: Console) -> None:
         console.print_error("\n\n".join(blocks))
 
 
-def _write_record(result: CheckResult, file: str, console: Console) -> None:
-    """Writes the values for --baseline, if all files could be measured."""
-    from cnncalc.checks.baseline import baseline_text
+def _write_record(result: CheckResult, file: str, console: Console, *, accept: bool) -> None:
+    """Writes the values for --baseline, if all files could be measured; says which recorded values stay."""
+    from cnncalc.checks.baseline import baseline_text, updated
     from cnncalc.checks.check import recorded_values
 
     if any(outcome.is_broken for outcome in result.files):
-        console.print_error(f"{file} is not written: not every file could be measured")
-    else:
-        console.write(
-            baseline_text(recorded_values(result, console.path(file), console.folder)), OutputOptions(file=file), "json"
-        )
+        console.print_error(f"{visible(file)} is not written: not every file could be measured")
+        return
+    path = console.path(file)
+    new = recorded_values(result, path, console.folder)
+    values, kept = updated(path, file, new, accept=accept)
+    console.write(baseline_text(values), OutputOptions(file=file), "json")
+    if kept:
+        stay = f"{plural(len(kept), 'recorded value')} {'stays' if len(kept) == 1 else 'stay'}"
+        head = f"{visible(file)}: {stay}, since the current one would let more pass; --accept records it"
+        console.print_error("\n".join([head, *(f"  {visible(line)}" for line in kept[:MAX_PROBLEMS])]))
+        if len(kept) > MAX_PROBLEMS:
+            console.print_error(f"  and {len(kept) - MAX_PROBLEMS:,} more")
 
 
 def _words(values: Sequence[str]) -> tuple[str, ...]:
@@ -158,12 +170,20 @@ COMMAND = Command(
         _limit("min", "lower_limits", "Lower limit; repeatable."),
         Option("--base", "base", "Compare with a revision of the git repository: origin/main, HEAD~1.", "REV"),
         Option("--baseline", "baseline", "Compare with values that --record has written.", "FILE"),
-        Option("--record", "record", "Write the current values, for --baseline.", "FILE"),
+        Option("--record", "record", "Write the current values, for --baseline; none that lets more pass.", "FILE"),
+        switch("--accept", "With --record: also values that let more pass."),
         switch("--rules", "Apply the design rules, as warnings (default: yes)."),
         Option(
             "--select", "select", "Apply only these design rules; repeatable.", "CODE,...", repeated=True, gather=_words
         ),
         Option("--ignore", "ignore", "Skip these design rules; repeatable.", "CODE,...", repeated=True, gather=_words),
+        Option(
+            "--exclude",
+            "exclude",
+            "Leave out such files and folders of a search; repeatable.",
+            "PATTERN",
+            repeated=True,
+        ),
         Option("--explain", "explain", "Explain a design rule instead of checking.", "CODE"),
         switch("--strict", "Fail on warnings too, and on a design without a budget or a base."),
         DESIGN,

@@ -77,7 +77,7 @@ def parse(words: Sequence[str], console: Console) -> tuple[Command, dict[str, An
     return answer if isinstance(answer, int) else DONE
 
 
-class Value(ParamType):
+class OptionType(ParamType):
     """The click type of an option."""
 
     def __init__(self, option: Option) -> None:
@@ -121,7 +121,7 @@ def _parameter(option: Option) -> click.Parameter:
         return click.Option([f"{option.flag}/{option.opposite}", option.name], default=None, help=option.help)
     return click.Option(
         [*option.flags, option.name],
-        type=Value(option),
+        type=OptionType(option),
         metavar=option.metavar,
         multiple=option.repeated,
         callback=_gathered(option) if option.repeated else None,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import CnncalcError, ValueProblem
+from cnncalc.language.files import special_kind
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
@@ -211,11 +214,24 @@ def _allow_escapes(stream: TextIO) -> None:
 
 
 def _replace_file(data: bytes, path: str) -> None:
-    """Writes a temporary file beside ``path`` and renames it; a device is written directly."""
-    if os.path.isdir(path):
+    """Writes a temporary file beside ``path`` and renames it; a FIFO or a character device is written directly.
+
+    A FIFO that no process reads is an error, where opening it would never end.
+    """
+    kind = special_kind(path) if os.path.exists(path) else None
+    if kind == "folder":
         raise IsADirectoryError(21, "Is a directory")
-    if os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "wb") as device:
+    if kind is not None:
+        if not stat.S_ISCHR(os.stat(path).st_mode) and kind != "FIFO":
+            raise OSError(22, f"it is a {kind}")
+        try:
+            descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                raise OSError(errno.ENXIO, f"no process reads this {kind}") from None
+            raise
+        os.set_blocking(descriptor, True)
+        with open(descriptor, "wb") as device:
             device.write(data)
         return
     temporary = f"{path}.{os.getpid()}.tmp"

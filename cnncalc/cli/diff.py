@@ -109,13 +109,13 @@ def _at_revision(file: str, revision: str, settings: Settings, console: Console)
     import os
 
     from cnncalc.analysis.loading import load_bytes
-    from cnncalc.checks.baseline import NoBase, Revision
+    from cnncalc.checks.repository import NoBase, Repository
 
     if not os.path.isfile(console.path(file)):
         message = f"--base compares a file with its earlier version, but '{visible(file)[:60]}' is not a file"
         raise ValueProblem(message, code="usage", hint="cnncalc diff FILE --base REV")
     try:
-        content = Revision(revision, settings, console.folder).content(file)
+        content = Repository(revision, console.folder).content(file)
     except NoBase as error:
         raise ValueProblem(str(error), code="unreadable-base") from None
     return load_bytes(f"{visible(revision)}:{file}", content, settings)

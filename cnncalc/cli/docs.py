@@ -9,6 +9,7 @@ from cnncalc.cli.command import DONE, FAILED, WRONG, Command, choice, switch
 from cnncalc.cli.console import StreamError, reason
 from cnncalc.documents import SYNTAXES, syntax_of
 from cnncalc.errors import CnncalcError, DesignError, Problem, ValueProblem
+from cnncalc.language.files import read_bytes
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import plural
@@ -91,7 +92,7 @@ def run(call: Call, console: Console) -> int:
     return code
 
 
-def _bring_up_to_date(document: Document, call: Call, caller: Caller, console: Console) -> _DocumentUpdate | None:
+def _bring_up_to_date(document: DocumentFile, call: Call, caller: Caller, console: Console) -> _DocumentUpdate | None:
     """Updates a document and writes it unless --check or --diff is given; prints errors. None if it cannot be read."""
     from cnncalc.cli.calls import error_text
 
@@ -111,7 +112,7 @@ def _bring_up_to_date(document: Document, call: Call, caller: Caller, console: C
 # Which documents
 
 
-class Document(NamedTuple):
+class DocumentFile(NamedTuple):
     """A document: its path, its name in messages, its syntax, and the folder of the command line it was found in."""
 
     path: str
@@ -120,14 +121,16 @@ class Document(NamedTuple):
     folder: str = ""
 
 
-def find_documents(names: Sequence[str], syntax: str | None, console: Console) -> tuple[list[Document], dict[str, int]]:
+def find_documents(
+    names: Sequence[str], syntax: str | None, console: Console
+) -> tuple[list[DocumentFile], dict[str, int]]:
     """The documents of a call, each once: its files and those below its folders; and its folders without documents.
 
     The second result maps each such folder to 0.
     """
     from cnncalc.checks.configuration import shown_path
 
-    documents: dict[str, Document] = {}
+    documents: dict[str, DocumentFile] = {}
     empty = {}
     for name in names:
         path = console.path(name) if name else name
@@ -139,7 +142,7 @@ def find_documents(names: Sequence[str], syntax: str | None, console: Console) -
             is_path = bool(path) and "\0" not in path
             shown = shown_path(path, console.folder) if is_path else path
             real = os.path.realpath(path) if is_path else path
-            documents.setdefault(real, Document(path, shown, syntax or syntax_of(path) or syntax_of(real), folder))
+            documents.setdefault(real, DocumentFile(path, shown, syntax or syntax_of(path) or syntax_of(real), folder))
     return list(documents.values()), empty
 
 
@@ -189,7 +192,7 @@ def read_document(path: str, shown: str) -> str:
 class _DocumentUpdate:
     """A document and its update."""
 
-    def __init__(self, document: Document, caller: Caller, console: Console) -> None:
+    def __init__(self, document: DocumentFile, caller: Caller, console: Console) -> None:
         from cnncalc.cli.document_update import update_document
 
         if document.syntax is None and os.path.exists(document.path):
@@ -265,10 +268,9 @@ class _DocumentUpdate:
         if not os.path.lexists(path):
             return True
         try:
-            with open(path, "rb") as file:
-                old = file.read()
-        except OSError as error:
-            raise _picture_problem(drawing, reason(error)) from None
+            old = read_bytes(path, MAX_BYTES)
+        except DesignError as error:
+            raise _picture_problem(drawing, error.problems[0].message) from None
         if b"<svg" not in old[:SVG_START]:
             raise _picture_problem(drawing, "a file of this name exists and is not SVG, so it is not replaced")
         return old != drawing.svg.encode("utf-8", "backslashreplace")

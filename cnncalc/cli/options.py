@@ -223,7 +223,7 @@ def analyze(target: str, design: DesignOptions, report: ReportOptions, console: 
 
 
 def variable(name: str, text: str) -> Any:
-    """A value of ``--set``, written as in a pattern: a whole number, a size, a list or a word.
+    """A value of ``--set``, written as in a pattern: a number, a size, a list or a word.
 
     Raises DesignError with the place in the text.
     """
@@ -233,7 +233,7 @@ def variable(name: str, text: str) -> Any:
 
     source = plain(f"--set {name}", text)
     tokens = Scanner(source).tokens()
-    if len(tokens) == 2 and tokens[0].type in ("word", "decimal"):
+    if len(tokens) == 2 and tokens[0].type == "word":
         return tokens[0].value
     parser = ExpressionParser(source, tokens)
     code = parser.parse()

@@ -35,13 +35,26 @@ def run(arguments: Sequence[str], console: Console | None = None) -> int:
         console.print_error(str(error if isinstance(error, DesignError) else error.problem()))
         return WRONG
     except Exception as error:  # noqa: BLE001  # top level: reports any error without a traceback
+        if isinstance(error, FileNotFoundError) and not _has_folder():
+            message = "the working folder does not exist any more"
+            console.print_error(str(Problem("folder", message, None, "change to a folder that exists")))
+            return WRONG
         if is_debugging and sys.stderr is not None:
             from traceback import print_exception
 
             print_exception(error, file=sys.stderr)
-        again = "" if is_debugging else "; --debug shows the traceback"
-        console.print_error(str(internal_problem(error, f"please report it with the command{again}")))
+        advice = "" if is_debugging else "; --debug shows the traceback"
+        console.print_error(str(internal_problem(error, f"please report it with the command{advice}")))
         return INTERNAL
+
+
+def _has_folder() -> bool:
+    """Whether the working folder still exists."""
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
 
 
 def perform(words: Sequence[str], console: Console) -> int:

@@ -50,7 +50,7 @@ HTML_BLOCKS = (
 """The beginning and the end of each kind of HTML block; :data:`BLANK`: it ends before a blank line."""
 
 
-class Segment(NamedTuple):
+class LineSegment(NamedTuple):
     """A part of a line, without the markers of its containers."""
 
     start: int
@@ -63,7 +63,7 @@ class Segment(NamedTuple):
 class Leaf(NamedTuple):
     """A text that may hold comments: a paragraph, a row of a table, a heading, or a block of HTML."""
 
-    segments: tuple[Segment, ...]
+    segments: tuple[LineSegment, ...]
     is_html: bool = False
 
 
@@ -82,8 +82,8 @@ class Blocks:
         self.text = text
         self.leaves: list[Leaf] = []
         self.containers: list[int] = []
-        self.paragraph: list[Segment] = []
-        self.html: list[Segment] = []
+        self.paragraph: list[LineSegment] = []
+        self.html: list[LineSegment] = []
         self.html_end: re.Pattern[str] | None = None
         self.fence = ""
         self.is_empty_entry = False
@@ -114,7 +114,7 @@ class Blocks:
         if not is_inside or (self.html_end is BLANK and BLANK.match(self.text, place.at, end)):
             self._close_html()
             return False
-        self.html.append(Segment(place.at, end))
+        self.html.append(LineSegment(place.at, end))
         if self.html_end is not BLANK and self.html_end.search(self.text, place.at, end):
             self._close_html()
         return True
@@ -130,7 +130,7 @@ class Blocks:
         is_text = bool(self.paragraph) and not _is_table(text, self.paragraph)
         if column - place.column >= TAB:
             if is_text:
-                self.paragraph.append(Segment(first, end))
+                self.paragraph.append(LineSegment(first, end))
             else:
                 self._close(place)
             return None
@@ -141,7 +141,7 @@ class Blocks:
         if begun is False:
             if not self.paragraph:
                 self._close(place)
-            self.paragraph.append(Segment(first, end))
+            self.paragraph.append(LineSegment(first, end))
         return begun if isinstance(begun, Place) else None
 
     def _begin_leaf(self, place: Place, first: int, end: int, *, is_continuation: bool) -> bool:
@@ -152,10 +152,10 @@ class Blocks:
             self.fence = fence[1] or fence[2]
         elif sign == "#" and HEADING.match(text, first, end):
             self._close(place)
-            self.leaves.append(Leaf((Segment(first, end),)))
+            self.leaves.append(Leaf((LineSegment(first, end),)))
         elif sign == "<" and (html_end := _html_end(text, first, end, bool(self.paragraph))) is not None:
             self._close(place)
-            self.html, self.html_end = [Segment(first, end)], html_end
+            self.html, self.html_end = [LineSegment(first, end)], html_end
             if html_end is not BLANK and html_end.search(text, first, end):
                 self._close_html()
         elif _is_rule(text, first, end, under_text=is_continuation):
@@ -182,7 +182,7 @@ class Blocks:
             return True if at == end else Place(at, column + wide, place.matched + 1)
         if sign in "!?=" and ADMONITION.match(text, first, end):
             self._open(place, indent + TAB)
-            self.leaves.append(Leaf((Segment(first, end),)))
+            self.leaves.append(Leaf((LineSegment(first, end),)))
             return True
         if sign == "[" and (note := FOOTNOTE.match(text, first, end)) is not None:
             self._open(place, TAB)
@@ -220,7 +220,7 @@ class Blocks:
         self.html, self.html_end = [], None
 
 
-def _is_table(text: str, segments: Sequence[Segment]) -> bool:
+def _is_table(text: str, segments: Sequence[LineSegment]) -> bool:
     """Whether a paragraph is a table: its second line is a delimiter row with as many cells as the first."""
     if len(segments) < 2 or not DELIMITERS.match(text, *segments[1]):
         return False

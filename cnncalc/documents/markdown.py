@@ -14,7 +14,7 @@ from cnncalc.source import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cnncalc.documents.commonmark import Segment
+    from cnncalc.documents.commonmark import LineSegment
     from cnncalc.documents.marker import Answer, Picture
 
 CONTAINERS = re.compile(r"(?:[\s>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*")
@@ -39,7 +39,7 @@ def _is_bare(head: str) -> bool:
     return CONTAINERS.fullmatch(head) is not None
 
 
-def _joined(text: str, segments: Sequence[Segment]) -> tuple[str, list[int]]:
+def _joined(text: str, segments: Sequence[LineSegment]) -> tuple[str, list[int]]:
     """The segments as one text, and the offset of each in it."""
     starts, length = [], 0
     for segment in segments:
@@ -48,7 +48,7 @@ def _joined(text: str, segments: Sequence[Segment]) -> tuple[str, list[int]]:
     return "\n".join([text[segment.start : segment.end] for segment in segments]), starts
 
 
-def _origin(segments: Sequence[Segment], starts: list[int], offset: int) -> int:
+def _origin(segments: Sequence[LineSegment], starts: list[int], offset: int) -> int:
     place = bisect_right(starts, offset) - 1
     return segments[place].start + offset - starts[place]
 

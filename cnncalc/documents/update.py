@@ -68,7 +68,7 @@ def update(text: str, found: Scan, bodies: Sequence[str], syntax: str, commands:
 
 
 def body_of(marker: Marker, answer: Answer, syntax: Syntax) -> str:
-    """The body of a marker; raises OutputRejected if the answer cannot be inserted there."""
+    """The body of a marker; raises OutputRejected if the answer cannot be inserted."""
     if marker.is_inline:
         lines = answer.lines
         if answer.picture is not None:
@@ -85,10 +85,10 @@ def body_of(marker: Marker, answer: Answer, syntax: Syntax) -> str:
 
 
 def _first_difference(old: Scan, new: Scan, places: Sequence[tuple[int, int]]) -> Span | None:
-    """The place of the first marker that is lost or different in the new document; None if all are there."""
+    """The place of the first marker that is lost or different in the new document; None if all are present."""
     for number, marker in enumerate(old.markers):
-        again = new.markers[number] if number < len(new.markers) else None
-        if again is None or again.call != marker.call or (again.start, again.end) != places[number]:
+        now = new.markers[number] if number < len(new.markers) else None
+        if now is None or now.call != marker.call or (now.start, now.end) != places[number]:
             return marker.span
     if len(new.markers) > len(old.markers) or new.problems:
         return old.markers[-1].span

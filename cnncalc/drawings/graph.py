@@ -15,8 +15,8 @@ from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
-    from cnncalc.drawings.graph_layout import Page
-    from cnncalc.drawings.layout import Box, Group, Piece
+    from cnncalc.drawings.graph_layout import GraphLayout
+    from cnncalc.drawings.layout import Box, CellLayout, RunLayout
     from cnncalc.drawings.parts import Part
     from cnncalc.drawings.routing import Route
 
@@ -42,7 +42,7 @@ def draw_graph(report: Report, width: float, depth: int | None, units: str) -> s
 class _Drawing:
     """Draws the columns: lines first, so that nodes cover them."""
 
-    def __init__(self, canvas: Canvas, page: Page) -> None:
+    def __init__(self, canvas: Canvas, page: GraphLayout) -> None:
         self.canvas = canvas
         self.arrows = Arrows(canvas, is_downward=True)
         self.page = page
@@ -83,7 +83,7 @@ class _Drawing:
         points = [(x, y), (x, low), (gutter, low), (gutter, top), (axis, top), (axis, top + ROUND)]
         self.canvas.path(rounded_path(points, ROUND), "arrow")
 
-    def _draw_group(self, group: Group, axis: float, y: float) -> float:
+    def _draw_group(self, group: RunLayout, axis: float, y: float) -> float:
         """Draws a run from ``y`` on; returns its lower end."""
         canvas = self.canvas
         if group.is_framed:
@@ -102,7 +102,7 @@ class _Drawing:
             y += FRAME[1]
         return y
 
-    def _draw_piece(self, piece: Piece, axis: float, y: float) -> None:
+    def _draw_piece(self, piece: CellLayout, axis: float, y: float) -> None:
         """Draws the lines and volumes of a cell, and notes its nodes."""
         places = {index: (axis + middle, y + top) for index, (top, middle) in piece.places.items()}
         for route in piece.routing.routes:
@@ -121,7 +121,7 @@ class _Drawing:
                 self.has_hidden = True
 
     def _draw_route(
-        self, piece: Piece, route: Route, places: dict[int, tuple[float, float]], axis: float, y: float
+        self, piece: CellLayout, route: Route, places: dict[int, tuple[float, float]], axis: float, y: float
     ) -> None:
         """Draws the line of an edge."""
         x1, y1 = axis, y
@@ -142,7 +142,7 @@ class _Drawing:
         self.canvas.path(rounded_path(points, ROUND), "arrow", mark)
         draw_tip(self.canvas, x2, y2)
 
-    def _mark(self, piece: Piece, route: Route) -> str:
+    def _mark(self, piece: CellLayout, route: Route) -> str:
         """The parts that an edge connects, for programs that read the drawing."""
         source = route.source
         if source == ENTRY:
@@ -172,7 +172,7 @@ def _tool_tip(part: Part) -> str:
     return names + (f" and {len(part.rows) - 6:,} more" if len(part.rows) > 6 else "")
 
 
-def _note(page: Page, *, has_hidden: bool) -> str:
+def _note(page: GraphLayout, *, has_hidden: bool) -> str:
     parts = page.detail.parts
     lines = [
         "Beside each arrow its volume: height x width x depth of one image.",
@@ -185,10 +185,10 @@ def _note(page: Page, *, has_hidden: bool) -> str:
 
 def _description(report: Report) -> str:
     readers = report.graph.readers
-    forks = sum([len(there) > 1 for there in readers])
+    forks = sum([len(indices) > 1 for indices in readers])
     merges = sum([row.layer.is_merge for row in report.layers])
     inputs = [row for row in report.layers if not row.sources]
-    outputs = [row for row, there in zip(report.layers, readers, strict=True) if not there]
+    outputs = [row for row, indices in zip(report.layers, readers, strict=True) if not indices]
     ends = [
         f"{what} {shown(row.name)}: {row.output}."
         for what, rows in (("Input", inputs), ("Output", outputs))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.drawings.canvas import shown
 from cnncalc.drawings.detail import Limits, details_of
-from cnncalc.drawings.layout import LABEL_SIZE, Box, Group, Piece, evenly_filled, reach_of, spans
+from cnncalc.drawings.layout import LABEL_SIZE, Box, CellLayout, RunLayout, evenly_filled, reach_of, spans
 from cnncalc.drawings.metrics import width_of
 from cnncalc.records import NamedTuple
 
@@ -47,26 +47,26 @@ COLUMN_GAIN = 0.75
 """More columns are used only if they reduce the height to this share."""
 
 
-class Page(NamedTuple):
+class GraphLayout(NamedTuple):
     """The columns of groups, and how many edges leave each part."""
 
     detail: Detail
-    columns: list[list[Group]]
+    columns: list[list[RunLayout]]
     readers: dict[int, int]
 
 
-def page_of(report: Report, depth: int | None, room: float) -> Page:
+def page_of(report: Report, depth: int | None, room: float) -> GraphLayout:
     """The layout of the drawing for a page of that width."""
     detail = next(details_of(report, depth, LIMITS))
     readers: dict[int, int] = {}
     for part in detail.parts:
         for edge in part.inputs:
             readers[edge.source] = readers.get(edge.source, 0) + 1
-    groups = [Group(run, [_piece(detail, cell, room) for cell in run.cells], FRAME) for run in detail.runs]
-    return Page(detail, _columns(groups, room), readers)
+    groups = [RunLayout(run, [_piece(detail, cell, room) for cell in run.cells], FRAME) for run in detail.runs]
+    return GraphLayout(detail, _columns(groups, room), readers)
 
 
-def _piece(detail: Detail, cell: Cell, room: float) -> Piece:
+def _piece(detail: Detail, cell: Cell, room: float) -> CellLayout:
     """The layout of a cell: tracks side by side around the main line, arcs in channels at the right."""
     routing = detail.routings[cell]
     last = cell[-1]
@@ -76,7 +76,7 @@ def _piece(detail: Detail, cell: Cell, room: float) -> Piece:
     widths[last] = min(widths[last], room - 2 * side - 24)
     tracks = _tracks(
         [
-            max([widths[index] for index, there in routing.tracks.items() if there == track], default=MIN_TRACK_WIDTH)
+            max([widths[index] for index, own in routing.tracks.items() if own == track], default=MIN_TRACK_WIDTH)
             for track in range(routing.width if routing.tracks else 0)
         ],
         room - 2 * side - 24,
@@ -92,7 +92,7 @@ def _piece(detail: Detail, cell: Cell, room: float) -> Piece:
     half = max([tracks[-1][1] if tracks else 0.0, widths[last] / 2])
     volume = 8 + max([width_of(detail.parts[index].rows[-1].output.size, LABEL_SIZE) for index in cell])
     ends = [middle + volume for _, middle in places.values()]
-    return Piece(cell, routing, boxes, places, ranks, (half, max(half + side, *ends)))
+    return CellLayout(cell, routing, boxes, places, ranks, (half, max(half + side, *ends)))
 
 
 def _node_width(part: Part, most: float) -> float:
@@ -109,7 +109,7 @@ def _tracks(widths: list[float], room: float) -> list[tuple[float, float]]:
     return spans(widths, gap, -(sum(widths) + gap * (count - 1)) / 2)
 
 
-def _columns(groups: Sequence[Group], room: float) -> list[list[Group]]:
+def _columns(groups: Sequence[RunLayout], room: float) -> list[list[RunLayout]]:
     """As many columns as the page needs for its aspect ratio, filled evenly."""
     whole = sum([group.length for group in groups])
     narrowest = min([sum(group.reach) for group in groups])

@@ -49,7 +49,7 @@ class Box(NamedTuple):
         return max(0.0, self.back - x)
 
 
-class Piece(NamedTuple):
+class CellLayout(NamedTuple):
     """A cell with its layout.
 
     ``places`` are the start of each box along the main line, from the start of the cell, and its middle across it, from
@@ -79,14 +79,14 @@ class Piece(NamedTuple):
         return 0.0 if rank == ENTRY else self.ranks[rank][1], self.ranks[rank + 1][0]
 
 
-class Group(NamedTuple):
+class RunLayout(NamedTuple):
     """A run with its layout; one that is repeated is drawn once in a frame.
 
     ``frame`` are the widths of the frame before and after the pieces, and on either side of them.
     """
 
     run: Run
-    pieces: list[Piece]
+    pieces: list[CellLayout]
     frame: tuple[float, float, float]
 
     @property
@@ -105,7 +105,7 @@ class Group(NamedTuple):
         return reach_of(self.pieces, self.frame[2] * self.is_framed)
 
 
-def reach_of(items: Sequence[Piece] | Sequence[Group], extra: float = 0.0) -> tuple[float, float]:
+def reach_of(items: Sequence[CellLayout] | Sequence[RunLayout], extra: float = 0.0) -> tuple[float, float]:
     """The largest extent on each side of the main line."""
     reaches = [item.reach for item in items]
     return max([before for before, _ in reaches]) + extra, max([after for _, after in reaches]) + extra
@@ -120,7 +120,7 @@ def spans(sizes: Sequence[float], gap: float, start: float) -> list[tuple[float,
     return found
 
 
-def evenly_filled(groups: Sequence[Group], limit: float, count: int | None = None) -> list[list[Group]]:
+def evenly_filled(groups: Sequence[RunLayout], limit: float, count: int | None = None) -> list[list[RunLayout]]:
     """The groups in rows or columns of about equal length: in at most ``count``, or in as few as ``limit`` allows.
 
     ``limit`` is an upper bound of the length.

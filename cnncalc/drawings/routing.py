@@ -139,7 +139,11 @@ def _stacked(arcs: Sequence[Route], ranks: dict[int, int]) -> list[Route]:
     placed = []
     for arc in sorted(arcs, key=lambda arc: (extent(arc)[1] - extent(arc)[0], *extent(arc), arc)):
         start, end = extent(arc)
-        free = (n for n, there in enumerate(levels) if all(end <= first or start >= last for first, last in there))
+        free = (
+            n
+            for n, placed_arcs in enumerate(levels)
+            if all(end <= first or start >= last for first, last in placed_arcs)
+        )
         level = next(free, len(levels))
         if level == len(levels):
             levels.append([])

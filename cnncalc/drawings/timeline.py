@@ -40,7 +40,7 @@ def draw_timeline(kind: str, memory: MemoryReport, width: float, depth: int | No
     return _Timeline(kind, memory, width, units).draw(depth)
 
 
-class Column(NamedTuple):
+class StackedBar(NamedTuple):
     """A stretch of the horizontal axis, and the bytes that are drawn there."""
 
     start: float
@@ -115,16 +115,16 @@ class _Timeline:
         each = (wide - step) / (count - 1)
         return [*(self.left + each * (i + 1) for i in range(count - 1)), self.right]
 
-    def _columns(self) -> list[Column]:
+    def _columns(self) -> list[StackedBar]:
         """What is drawn: of several samples that share a pixel, the largest."""
-        columns: list[Column] = []
+        columns: list[StackedBar] = []
         start = self.left
         kept: Sample | None = None
         for sample, end in zip(self.samples, self.ends, strict=True):
             if kept is None or sample.total > kept.total:
                 kept = sample
             if end - start >= 1 or end == self.ends[-1]:
-                columns.append(Column(start, end, kept.bytes))
+                columns.append(StackedBar(start, end, kept.bytes))
                 start, kept = end, None
         return columns
 

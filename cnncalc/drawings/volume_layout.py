@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.drawings.canvas import shown
 from cnncalc.drawings.detail import Limits, details_of
-from cnncalc.drawings.layout import LABEL_SIZE, Box, Group, Piece, evenly_filled, spans
+from cnncalc.drawings.layout import LABEL_SIZE, Box, CellLayout, RunLayout, evenly_filled, spans
 from cnncalc.drawings.metrics import LINE, cut, width_of
 from cnncalc.drawings.routing import Routing
 from cnncalc.records import NamedTuple
@@ -47,7 +47,7 @@ SHRINKS = (1.0, 0.75, 0.55, 0.4, 0.25)
 """Factors of the scale to try where the blocks do not fit otherwise."""
 
 
-class Scale(NamedTuple):
+class PixelScale(NamedTuple):
     """Pixels per element of height and width, of depth, and of a volume that is a point."""
 
     space: float
@@ -74,16 +74,16 @@ ONE_ROW = ((FORMS[0], 1.0), (FORMS[1], 1.0), (FORMS[2], 1.0), (FORMS[2], 0.8), (
 """Forms and factors of the scale to try in order to draw all blocks in one row."""
 
 
-class Plan(NamedTuple):
+class VolumeLayout(NamedTuple):
     """What is drawn and where; ``arc`` is the distance of two arcs above each other."""
 
     detail: Detail
-    rows: list[list[Group]]
-    scale: Scale
+    rows: list[list[RunLayout]]
+    scale: PixelScale
     arc: float
 
     @property
-    def pieces(self) -> list[Piece]:
+    def pieces(self) -> list[CellLayout]:
         """The pieces of all rows."""
         return [piece for row in self.rows for group in row for piece in group.pieces]
 
@@ -93,9 +93,9 @@ class Plan(NamedTuple):
         return sum([len(piece.cell) - len(piece.boxes) for piece in self.pieces])
 
 
-def plan_of(report: Report, depth: int | None, room: float) -> Plan:
+def plan_of(report: Report, depth: int | None, room: float) -> VolumeLayout:
     """The finest plan for a page of that width that omits no part, else the one that omits the fewest."""
-    best: Plan | None = None
+    best: VolumeLayout | None = None
     for detail in details_of(report, depth, LIMITS, crops_on_edges=True):
         plan = _Planner(detail, room).best()
         if best is None or plan.left_out < best.left_out:
@@ -116,12 +116,12 @@ class _Planner:
         self.cells = [cell for run in detail.runs for cell in run.cells]
         self.parts = [detail.parts[index] for cell in self.cells for index in cell]
 
-    def best(self) -> Plan:
+    def best(self) -> VolumeLayout:
         """The plan that leaves out least and has the fewest rows; blocks are smaller where a cell does not fit."""
-        best: Plan | None = None
+        best: VolumeLayout | None = None
         for scale, form in self._choices():
             for shrink in SHRINKS:
-                smaller = Scale(scale.space * shrink, scale.depth * shrink, scale.point)
+                smaller = PixelScale(scale.space * shrink, scale.depth * shrink, scale.point)
                 plan = self._plan(smaller, form)
                 if not plan.left_out and max([sum(piece.reach) for piece in plan.pieces]) <= MAX_ROW_HEIGHT:
                     break
@@ -130,14 +130,16 @@ class _Planner:
         assert best is not None
         return best
 
-    def _plan(self, scale: Scale, form: Form) -> Plan:
-        groups = [Group(run, [self._piece(cell, scale, form) for cell in run.cells], FRAME) for run in self.detail.runs]
+    def _plan(self, scale: PixelScale, form: Form) -> VolumeLayout:
+        groups = [
+            RunLayout(run, [self._piece(cell, scale, form) for cell in run.cells], FRAME) for run in self.detail.runs
+        ]
         rows = evenly_filled(groups, self.room)
-        return Plan(self.detail, rows, scale, self.arc)
+        return VolumeLayout(self.detail, rows, scale, self.arc)
 
     # Scales
 
-    def _choices(self) -> list[tuple[Scale, Form]]:
+    def _choices(self) -> list[tuple[PixelScale, Form]]:
         """Scales and forms to try: one row if the blocks stay long enough, else several rows."""
         flat = [part.volume for part in self.parts if not part.volume.is_point]
         space = min(MAX_BLOCK_HEIGHT / max([x.height + BACK * x.width for x in flat], default=1.0), 8.0)
@@ -147,17 +149,17 @@ class _Planner:
         deepest = max([x.depth for x in flat], default=1)
         most = min(84.0 / deepest, 4.0)
         if all(self.detail.routings[cell].width == 1 for cell in self.cells):
-            one_row = self._one_row(Scale(space, most, point), min(30.0 / deepest, most))
+            one_row = self._one_row(PixelScale(space, most, point), min(30.0 / deepest, most))
             if one_row is not None:
                 return [one_row]
-        scale = Scale(space, min(56.0 / deepest, most), point)
+        scale = PixelScale(space, min(56.0 / deepest, most), point)
         return [(scale, FORMS[0]), (scale._replace(depth=scale.depth * 0.75), FORMS[1])]
 
-    def _one_row(self, largest: Scale, least_depth: float) -> tuple[Scale, Form] | None:
+    def _one_row(self, largest: PixelScale, least_depth: float) -> tuple[PixelScale, Form] | None:
         """The widest form in which all blocks fit in one row, with the largest scale of depth; None if none does."""
         widest = max([_width(_lines(part)) for part in self.parts])
         for form, factor in ((FORMS[0]._replace(width=widest), 1.0), *ONE_ROW):
-            scale = Scale(largest.space * factor, least_depth * factor, largest.point * factor)
+            scale = PixelScale(largest.space * factor, least_depth * factor, largest.point * factor)
             if self._row_length(scale, form) > self.room:
                 continue
             high = scale._replace(depth=largest.depth * factor)
@@ -171,14 +173,14 @@ class _Planner:
             return scale, form
         return None
 
-    def _row_length(self, scale: Scale, form: Form) -> float:
+    def _row_length(self, scale: PixelScale, form: Form) -> float:
         """The length of all blocks in one row."""
         sizes = [_size(part.volume, scale) for part in self.parts]
         return sum([form.gap + max(form.label_width, length + back) for length, _, back in sizes])
 
     # Places
 
-    def _piece(self, cell: Cell, scale: Scale, form: Form) -> Piece:
+    def _piece(self, cell: Cell, scale: PixelScale, form: Form) -> CellLayout:
         """The layout of a cell; one that does not fit is its last block alone."""
         routing = self.detail.routings[cell]
         if routing.width <= MAX_TRACKS:
@@ -191,7 +193,7 @@ class _Planner:
         last = cell[-1]
         return self._laid_out(cell, Routing({last: 0}, {}, ()), scale, form, is_below=False)
 
-    def _laid_out(self, cell: Cell, routing: Routing, scale: Scale, form: Form, *, is_below: bool) -> Piece:
+    def _laid_out(self, cell: Cell, routing: Routing, scale: PixelScale, form: Form, *, is_below: bool) -> CellLayout:
         """The layout of a cell; ``is_below``: the labels of branches read across, below their blocks."""
         last = cell[-1]
         boxes = {
@@ -213,7 +215,7 @@ class _Planner:
             if form.width:
                 start += (end - start - box.wide) / 2
             places[index] = start, middles[routing.tracks[index]] if index in routing.tracks else 0.0
-        return Piece(cell, routing, boxes, places, ranks, reach)
+        return CellLayout(cell, routing, boxes, places, ranks, reach)
 
 
 def _tracks(boxes: dict[int, Box], routing: Routing) -> tuple[list[float], tuple[float, float]]:
@@ -226,7 +228,7 @@ def _tracks(boxes: dict[int, Box], routing: Routing) -> tuple[list[float], tuple
     sizes = []
     talls = []
     for track in range(routing.width):
-        mine = [boxes[index] for index, there in routing.tracks.items() if there == track]
+        mine = [boxes[index] for index, own in routing.tracks.items() if own == track]
         talls.append(max([box.tall for box in mine]))
         sizes.append(talls[-1] + max([_depth(box) for box in mine]))
     top = -sum([size + TRACK_GAP for size in sizes]) / 2 + 8
@@ -235,14 +237,14 @@ def _tracks(boxes: dict[int, Box], routing: Routing) -> tuple[list[float], tuple
     return middles, (max(above, -top), max(below, tracks[-1][1]))
 
 
-def _size(x: Volume, scale: Scale) -> tuple[float, float, float]:
+def _size(x: Volume, scale: PixelScale) -> tuple[float, float, float]:
     """Length, height and extent to the back of a block."""
     if x.is_point:
         return BAR, x.depth * scale.point, 0.0
     return x.depth * scale.depth, x.height * scale.space, x.width * scale.space * BACK
 
 
-def _box(part: Part, scale: Scale, form: Form, *, is_below: bool) -> Box:
+def _box(part: Part, scale: PixelScale, form: Form, *, is_below: bool) -> Box:
     """The block of a part with its label."""
     lines, size = _lines(part), _size(part.volume, scale)
     if form.width:

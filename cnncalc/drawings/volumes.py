@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
-    from cnncalc.drawings.layout import Box, Group, Piece
+    from cnncalc.drawings.layout import Box, CellLayout, RunLayout
     from cnncalc.drawings.parts import Part
     from cnncalc.drawings.routing import Route
-    from cnncalc.drawings.volume_layout import Plan
+    from cnncalc.drawings.volume_layout import VolumeLayout
 
 MIN_WINDOW = 6.0
 """The minimum height in pixels of a convolution window that is drawn."""
@@ -44,7 +44,7 @@ def draw_volumes(report: Report, width: float, depth: int | None, units: str) ->
 class _Row:
     """One row of blocks along its main line."""
 
-    def __init__(self, canvas: Canvas, plan: Plan, groups: Sequence[Group]) -> None:
+    def __init__(self, canvas: Canvas, plan: VolumeLayout, groups: Sequence[RunLayout]) -> None:
         self.canvas = canvas
         self.arrows = Arrows(canvas, is_downward=False)
         self.plan = plan
@@ -72,13 +72,13 @@ class _Row:
             self.arrows.straight(start, max(start + 10, min(x + 10, canvas.right + 8)), self.axis)
         canvas.y = self.axis + below + 14
 
-    def _draw_frame(self, group: Group, x: float) -> None:
+    def _draw_frame(self, group: RunLayout, x: float) -> None:
         above, below = group.reach
         top = self.axis - above - 5
         self.canvas.rect(x, top, group.length - FRAME[0], above + below + 9, "fold", ' rx="4"')
         self.canvas.text(x + 2, top - 5, f"\u00d7 {group.run.times:,}", "strong")
 
-    def _draw_piece(self, piece: Piece, x: float) -> None:
+    def _draw_piece(self, piece: CellLayout, x: float) -> None:
         """Draws a cell with its left end at ``x``: arrows first, so that blocks cover them."""
         places = {index: (x + start, self.axis + middle) for index, (start, middle) in piece.places.items()}
         last = piece.boxes[piece.last]
@@ -101,7 +101,7 @@ class _Row:
         """Where an edge from before the cell starts."""
         return x - 2 if self.before is None else _right_side(*self.before)
 
-    def _draw_labelled(self, piece: Piece, route: Route, places: dict[int, tuple[float, float]], x: float) -> None:
+    def _draw_labelled(self, piece: CellLayout, route: Route, places: dict[int, tuple[float, float]], x: float) -> None:
         """Draws the arrow of an edge; a label of its own is also its tool tip."""
         source = route.source
         if source == ENTRY and self.before is not None:
@@ -116,7 +116,7 @@ class _Row:
         if label is not None:
             self.canvas.end()
 
-    def _draw_route(self, piece: Piece, route: Route, places: dict[int, tuple[float, float]], x: float) -> None:
+    def _draw_route(self, piece: CellLayout, route: Route, places: dict[int, tuple[float, float]], x: float) -> None:
         if route.source == ENTRY:
             start = self._entry(x), self.axis
         else:
@@ -126,7 +126,7 @@ class _Row:
         self.arrows.curved(start, places[route.target], (max(x + turn, start[0]), x + over))
 
     def _draw_arc(
-        self, piece: Piece, route: Route, places: dict[int, tuple[float, float]], x: float, label: str | None
+        self, piece: CellLayout, route: Route, places: dict[int, tuple[float, float]], x: float, label: str | None
     ) -> None:
         """Draws an arrow above the blocks between its ends."""
         top = self.axis - piece.reach[0] + self.plan.arc * (piece.routing.levels - 1 - route.level)
@@ -224,7 +224,7 @@ def _draw_label(canvas: Canvas, box: Box, left: float, y: float) -> None:
 # Texts
 
 
-def _draw_rulers(canvas: Canvas, plan: Plan) -> None:
+def _draw_rulers(canvas: Canvas, plan: VolumeLayout) -> None:
     """Draws rulers that state the scales."""
     drawn = [box.part.volume for piece in plan.pieces for box in piece.boxes.values()]
     rulers = []
@@ -250,7 +250,7 @@ def _draw_rulers(canvas: Canvas, plan: Plan) -> None:
     canvas.y = y + 4
 
 
-def _note(plan: Plan) -> str:
+def _note(plan: VolumeLayout) -> str:
     parts, count = plan.detail.parts, plan.left_out
     back = f"{round(BACK * 100)} %"
     lines = [

@@ -48,6 +48,7 @@ _FORMATS = (
     Format("github", check_writer="cnncalc.formats.check.github"),
     Format("gitlab", check_writer="cnncalc.formats.check.gitlab"),
     Format("sarif", check_writer="cnncalc.formats.check.sarif", endings=("sarif",)),
+    Format("rdjson", check_writer="cnncalc.formats.check.rdjson", endings=("rdjson",)),
     Format("junit", check_writer="cnncalc.formats.check.junit"),
     Format("yaml", endings=("yaml", "yml")),
     Format("line"),  # one line of text, to be embedded in a sentence

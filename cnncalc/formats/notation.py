@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnncalc.records import NamedTuple
-from cnncalc.units import format_bytes, percent, short
+from cnncalc.units import equal_bytes, format_bytes, percent, short
 
 UNIT_RULES = {
     "iec": "KiB, MiB and GiB are powers of 1024",
@@ -33,15 +33,19 @@ class Notation(NamedTuple):
 
     def full(self, count: int) -> str:
         """A count that is usually written out: ``138,357,544``."""
-        return short(count) if self.numbers == "short" else f"{count:,}"
+        return _short(count) if self.numbers == "short" else f"{count:,}"
 
     def short(self, count: int) -> str:
         """A count that is usually written short: ``15.47G``."""
-        return f"{count:,}" if self.numbers == "exact" else short(count)
+        return f"{count:,}" if self.numbers == "exact" else _short(count)
 
     def size(self, count: int) -> str:
         """Bytes: ``58.13 MiB``, or ``60,950,432 B`` where numbers are exact."""
         return f"{count:,} B" if self.numbers == "exact" else format_bytes(count, self.units)
+
+    def equal_size(self, count: int) -> str:
+        """Bytes as the result of a computation: ``= 12.25 MiB``, or ``~ 58.13 MiB`` where they are rounded."""
+        return f"= {self.size(count)}" if self.numbers == "exact" else equal_bytes(count, self.units)
 
     def bar(self, part: int, largest: int, whole: int, cells: int = BAR_WIDTHS[0]) -> str:
         """A bar of length ``part / largest`` and the share of the whole; empty if ``part`` is 0."""
@@ -58,6 +62,11 @@ class Notation(NamedTuple):
     def rule(self) -> str:
         """The meaning of the units."""
         return "B is a byte" if self.numbers == "exact" else UNIT_RULES[self.units]
+
+
+def _short(count: int) -> str:
+    """A count with four significant digits, or in full below 10,000, as beside it in a table: ``1,728``."""
+    return f"{count:,}" if abs(count) < 10_000 else short(count)
 
 
 USUAL = Notation()

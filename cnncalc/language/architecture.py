@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import MAX_PROBLEMS, DesignError, Problem, did_you_mean
+from cnncalc.errors import MAX_PROBLEMS, DesignError, NotADesign, Problem, did_you_mean
 from cnncalc.graph import Ignore
 from cnncalc.language.limits import DECIMAL_CHARACTERS
 from cnncalc.language.pattern import (
@@ -31,12 +31,13 @@ from cnncalc.language.syntax import (
 )
 from cnncalc.language.yaml_tree import Mapping, Node, Scalar, Sequence, YamlDocument, raw_value
 from cnncalc.layers import KINDS
-from cnncalc.layers.keys import VolumeSize
+from cnncalc.layers.keys import DecimalNumber, VolumeSize
+from cnncalc.source import visible
 from cnncalc.units import MAX_DIGITS
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from cnncalc.language.expression import Code
     from cnncalc.source import Source, Span
@@ -71,21 +72,107 @@ def looks_like_file(text: str) -> bool:
     return "->" not in first and "\u2192" not in first and not first.upper().startswith("INPUT ") and first != "INPUT"
 
 
-def parse_architecture(source: Source) -> tuple[Design, list[Problem]]:
+def parse_architecture(source: Source) -> tuple[Design, list[Problem], str | None]:
     """The design in an architecture file, as far as it could be read, and its problems.
 
-    Raises DesignError where nothing could be read.
+    Also why it is not meant as an architecture file, if it is not; it then has problems. Raises DesignError where
+    nothing could be read.
     """
     document = YamlDocument(source)
-    root = document.read()
+    try:
+        root = document.read()
+    except DesignError as error:
+        why = why_foreign(document.root_so_far())
+        if why is None or _MARK.search(source.text):
+            raise
+        raise NotADesign(error.every, error.every[-1].message) from None
+    why = why_foreign(root)
     if not isinstance(root, Mapping):
         from cnncalc.source import Span
 
         span = root.span if root is not None else Span(source, 0, 1)
-        message = "an architecture file is a mapping with the key 'layers'"
-        raise DesignError([Problem("wrong-type", message, span)])
+        message = "an architecture file must be a mapping with the key 'layers'"
+        raise NotADesign([*document.problems, Problem("wrong-type", message, span)], why or "")
     reader = _FileReader(source, root, document.problems)
-    return reader.design(), reader.problems
+    return reader.design(), reader.problems, why
+
+
+# Which files are meant as architecture files
+
+_MARK = re.compile(r"(?:^|[\n\r\x85\u2028\u2029]){?[ \t]*[\"']?(?:layers|blocks|budget)[\"']?[ \t]*:")
+"""A key of an architecture file at the beginning of a line, in a text that is not YAML."""
+
+
+def why_foreign(root: Node | None) -> str | None:
+    """Why a YAML text is not meant as an architecture file; None if it is meant as one, be it a wrong one.
+
+    It is meant as one if ``layers`` holds a pattern or names a layer kind; also if it has no key that is foreign to
+    architecture files and its ``layers`` can be read as layers, or it has one of the other keys in their form.
+    """
+    if not isinstance(root, Mapping):
+        what = "nothing" if root is None else "a list" if isinstance(root, Sequence) else "a text"
+        return f"it holds {what}, not a mapping with the key 'layers'"
+    blocks = root.get("blocks")
+    calls = [key.value for key, _ in blocks.entries] if isinstance(blocks, Mapping) else []
+    words = {re.split(r"[^\w]", call, maxsplit=1)[0] for call in calls[:MAX_LOOKED_AT]}
+    layers = root.get("layers")
+    if layers is not None and _names_layers(layers, words):
+        return None
+    foreign = next((key.value for key, _ in root.entries[:MAX_LOOKED_AT] if not _is_near_key(key.value)), None)
+    if layers is None:
+        patterns = [node for _, node in root.entries[:MAX_LOOKED_AT] if isinstance(node, Scalar)]
+        if any("->" in node.value and _names_layers(node, words) for node in patterns):
+            return None
+        if foreign is None and (_has_own_form(root) or any(key.value not in KEYS for key, _ in root.entries)):
+            return None
+        return "it has no key 'layers'" + (f", but '{visible(foreign)[:40]}'" if foreign is not None else "")
+    if isinstance(layers, Mapping):
+        return "its 'layers' is a mapping, not a pattern or a list of layers" if foreign is not None else None
+    if foreign is None and not _holds_numbers(layers):
+        return None
+    also = f", and it has the key '{visible(foreign)[:40]}'" if foreign is not None else ""
+    return f"its 'layers' holds no layer{also}"
+
+
+MAX_LOOKED_AT = 50
+"""How many entries of a mapping or list decide what it is meant as."""
+
+
+def _is_near_key(key: str) -> bool:
+    return key in KEYS or bool(did_you_mean(key, KEYS))
+
+
+def _names_layers(node: Node, blocks: Collection[str]) -> bool:
+    """Whether a value names a layer kind, or one of the blocks of its file, where a layer can stand."""
+    if isinstance(node, Scalar):
+        words = re.findall(r"[^\W\d_][^\W_]*", node.value[:1000])
+        return any(_is_kind(word, blocks) for word in (words if "->" in node.value else words[:1]))
+    if isinstance(node, Mapping):
+        return False
+    for item in node.items[:MAX_LOOKED_AT]:
+        first = item.entries[0][0] if isinstance(item, Mapping) and item.entries else item
+        if isinstance(first, Scalar) and _names_layers(first, blocks):
+            return True
+    return False
+
+
+def _is_kind(word: str, blocks: Collection[str]) -> bool:
+    stem = re.sub(r"[0-9x\u00d7]+$", "", word)
+    return any(one in blocks or one.lower() in KINDS for one in (word, stem))
+
+
+def _has_own_form(root: Mapping) -> bool:
+    """Whether a file has a key other than ``layers`` in the form that only an architecture file gives it."""
+    size, budget, blocks = root.get("input"), root.get("budget"), root.get("blocks")
+    has_size = isinstance(size, Scalar) and _SIZE.fullmatch(size.value.strip()) is not None
+    return has_size or isinstance(budget, Mapping) or isinstance(blocks, Mapping)
+
+
+def _holds_numbers(node: Node) -> bool:
+    """Whether a value is a number, or a list without texts."""
+    if isinstance(node, Scalar):
+        return _INTEGER.fullmatch(node.value.strip()) is not None or _DECIMAL.fullmatch(node.value.strip()) is not None
+    return isinstance(node, Sequence) and bool(node.items) and all(map(_holds_numbers, node.items[:MAX_LOOKED_AT]))
 
 
 class _FileReader:
@@ -396,7 +483,7 @@ def read_scalar(node: Scalar) -> Literal | Code:
             raise DesignError([Problem("limit", message, node.span)])
         return Literal(int(text), node.span)
     if _DECIMAL.fullmatch(text):
-        value = float(text)
+        value = DecimalNumber(text)
         if len(text) > DECIMAL_CHARACTERS or value in (float("inf"), float("-inf")):
             raise DesignError(
                 [

@@ -16,7 +16,7 @@ from cnncalc.language.names import Names, Scope, Spec, check_length
 from cnncalc.language.plan import Plan, Planner
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax
 from cnncalc.language.validation import Validator, begins_with_input, is_merge, label_of
-from cnncalc.language.values import Environment, Variables, holds, rounds_of, yes_or_no
+from cnncalc.language.values import Environment, Variables, holds, iterations_of, yes_or_no
 from cnncalc.layers.base import Layer
 from cnncalc.layers.input import Input
 from cnncalc.records import NamedTuple
@@ -43,7 +43,7 @@ def _partial(design: Design, nodes: tuple[Node, ...]) -> Graph:
 
 
 class Context(NamedTuple):
-    """Where an item is expanded: the values of names, the scope, the round of a repeat, whether it begins a chain."""
+    """Where an item is expanded: values of names, scope, iteration of a repeat, and whether it begins a chain."""
 
     environment: Environment
     scope: Scope
@@ -180,7 +180,7 @@ class Expander:
     def _repeat(self, item: Item, context: Context, ports: list[Any]) -> list[Any]:
         label = label_of(item.unit, self.planner)
         last = None
-        for number, values in enumerate(rounds_of(item, context.environment)):
+        for number, values in enumerate(iterations_of(item, context.environment)):
             environment = context.environment.bound(**values) if values else context.environment
             last = Context(environment, context.scope, number, context.at_head and number == 0)
             ports = self._single(self._unit(item.unit, last, ports), item)
@@ -246,15 +246,14 @@ class Expander:
             if len(ports) > 1:
                 message = f"a block takes one input, but {len(ports)} are given"
                 raise DesignError([Problem("wrong-inputs", message, plan.key_spans.get("inputs", plan.syntax.span))])
-        here = ports[0] if ports else None
-        values = self.variables.bind(plan, block, environment, here)
+        entry = ports[0] if ports else None
+        values = self.variables.bind(plan, block, environment, entry)
         if plan.name is not None:
             name = self.names.label(plan.name, environment, scope, number)
         else:
             name = check_length(f"{scope.prefix}{block.name}{counted}", plan.syntax.span)
-        inside = self.variables.inside(values, here)
-        frozen = plan.frozen is not None and not yes_or_no(plan.frozen, "trainable", environment)
-        extra = plan.training_only is not None and yes_or_no(plan.training_only, "training_only", environment)
+        inside = self.variables.inside(values, entry)
+        frozen, extra = _flags(plan, environment)
         self.frozen += frozen
         self.training_only += extra
         start = len(self.specs)
@@ -272,10 +271,11 @@ class Expander:
         return result
 
     def _state(self, plan: Plan, result: list[Any], start: int) -> None:
-        """Takes the volume stated after a call as that of its last layer."""
+        """States the volume written after a call for its last layer."""
         last = self.specs[result[0]] if len(result) == 1 and isinstance(result[0], int) else None
         if last is None or result[0] < start or (last.stated is not None and last.stated != plan.syntax.stated):
-            message = f"the call of {plan.syntax.word} has no output of its own that could be {plan.syntax.stated}"
+            message = f"the call of {plan.syntax.word} has no single output of its own, so "
+            message += f"{plan.syntax.stated} cannot be stated for it"
             raise DesignError([Problem("volume-mismatch", message, plan.syntax.stated_span)])
         last.stated, last.stated_span = plan.syntax.stated, plan.syntax.stated_span
 
@@ -324,8 +324,7 @@ class Expander:
             spec.layer = plan.fixed
         else:
             self.maker.fill(spec, environment, spec.inputs)
-        frozen = plan.frozen is not None and not yes_or_no(plan.frozen, "trainable", environment)
-        extra = plan.training_only is not None and yes_or_no(plan.training_only, "training_only", environment)
+        frozen, extra = _flags(plan, environment)
         if self.design.defaults and not frozen:
             frozen = self._frozen_by_default(kind, plan, environment)
         # a frozen call freezes only layers with parameters
@@ -342,16 +341,16 @@ class Expander:
         named = [self.names.reference(label, context.environment, context.scope) for label in plan.inputs]
         if kind.is_input:
             if named or (ports and not context.at_head and not syntax.in_file):
-                message = "INPUT begins the net or a branch; it takes no volume"
+                message = "INPUT begins the net or a branch; it takes no input"
                 raise DesignError([Problem("wrong-inputs", message, syntax.span)])
             return []
         if kind.is_merge:
             return self._merged(plan, named, ports)
         if len(named) > 1:
-            message = f"{kind.kind.upper()} takes one volume, but {len(named)} are named"
+            message = f"{kind.kind.upper()} takes one input, but {len(named)} are named"
             raise DesignError([Problem("wrong-inputs", message, plan.key_spans.get("inputs", syntax.span))])
         if not named and not ports:
-            message = f"no volume enters {syntax.word}: a net begins with INPUT"
+            message = f"{syntax.word} has no input: a net begins with INPUT"
             hint = "begin with 'INPUT -> '" if not self.specs else None
             raise DesignError([Problem("no-input", message, syntax.span, hint)])
         return named or ports
@@ -435,7 +434,6 @@ class Expander:
                     not spec.frozen,
                     spec.training_only,
                     spec.share,
-                    spec.ends,
                 )
             )
         try:
@@ -443,6 +441,12 @@ class Expander:
         except DesignError as error:
             self.problems += error.every
             return ()
+
+
+def _flags(plan: Plan, environment: Environment) -> tuple[bool, bool]:
+    """Whether a layer or call is written as frozen, and as run in training only."""
+    frozen = plan.frozen is not None and not yes_or_no(plan.frozen, "trainable", environment)
+    return frozen, plan.training_only is not None and yes_or_no(plan.training_only, "training_only", environment)
 
 
 def _is_within(span: Span, other: Span) -> bool:

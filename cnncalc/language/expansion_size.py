@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cnncalc.errors import DesignError, Problem
 from cnncalc.language.limits import EXPANSION, NESTING
 from cnncalc.language.syntax import GroupSyntax
-from cnncalc.language.values import holds, names_of, rounds_of
+from cnncalc.language.values import holds, iterations_of, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,18 +59,18 @@ class ExpansionCounter:
         if item.times is None:
             return self._count_unit(item.unit, environment, depth)
         try:
-            rounds = rounds_of(item, environment)
+            iterations = iterations_of(item, environment)
         except DesignError:
             return 0
-        if not rounds:
+        if not iterations:
             return 0
         if not (self._names_used(item.unit) & set(item.names)):
-            return self._bounded(rounds.count * (1 + self._count_unit(item.unit, environment, depth)), span)
+            return self._bounded(iterations.count * (1 + self._count_unit(item.unit, environment, depth)), span)
         total = 0
-        for values in rounds:
+        for values in iterations:
             total += 1 + self._count_unit(item.unit, environment.bound(**values), depth)
             if total > EXPANSION:
-                raise self._too_large(max(total, rounds.count), span)
+                raise self._too_large(max(total, iterations.count), span)
         return total
 
     def _count_unit(self, unit: LayerSyntax | GroupSyntax, environment: Environment, depth: int) -> int:

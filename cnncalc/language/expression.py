@@ -1,17 +1,20 @@
 """Expressions in braces, compiled to steps of a stack machine, so that a long one cannot exhaust the stack.
 
-expression = integers, SIZEs (2x64 is the list [2, 64]), names, lists, x[i], + - * // % **, comparisons,
-and or not, a if c else b, min(..), max(..), parentheses
+expression = integers, decimals, SIZEs (2x64 is the list [2, 64]), names, lists, x[i], + - * // % **, comparisons,
+and or not, a if c else b, min(..), max(..), round(x), floor(x), ceil(x), make_divisible(x, d), parentheses
+
+Numbers are exact: a decimal is a rational number (0.1 is 1/10), and a result that is whole is an ``int`` again.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import DesignError, Problem, ValueProblem
+from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean
 from cnncalc.language.limits import EXPRESSION_DIGITS, NESTING
-from cnncalc.layers.keys import BOOLEAN_WORDS, Value, is_whole, shown, truth
+from cnncalc.layers.keys import BOOLEAN_WORDS, DecimalNumber, Value, is_fraction, is_whole, shown, truth
 from cnncalc.records import NamedTuple
+from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,11 +24,19 @@ if TYPE_CHECKING:
     from cnncalc.volume import Volume
 
 VOLUME_NAMES = ("depth", "height", "width")
-"""Names of the sides of the volume that enters a block."""
+"""Names of the sides of the input volume of a block."""
 
 OPERATOR_WORDS = ("and", "or", "not", "if", "else")
-FUNCTIONS = ("min", "max")
-RESERVED = (*VOLUME_NAMES, *OPERATOR_WORDS, *FUNCTIONS, "as", *BOOLEAN_WORDS)
+FUNCTIONS: Mapping[str, tuple[int, int | None]] = {
+    "min": (1, None),
+    "max": (1, None),
+    "round": (1, 1),
+    "floor": (1, 1),
+    "ceil": (1, 1),
+    "make_divisible": (1, 2),
+}
+"""The functions, each with the fewest and the most numbers that it takes (None: any number)."""
+RESERVED = (*VOLUME_NAMES, *OPERATOR_WORDS, "min", "max", "as", *BOOLEAN_WORDS)
 """Words that cannot be names of variables."""
 
 _TOO_LARGE = 10**EXPRESSION_DIGITS
@@ -37,7 +48,7 @@ _PREFIXES: Mapping[str, tuple[int, tuple[tuple[str], ...]]] = {
     "+": (_SIGN, ()),
     "not": (_NOT, (("not",),)),
 }
-"""How tightly each prefix operator binds, and its step."""
+"""Precedence and step of each prefix operator."""
 _JUMPS = ("and", "or", "unless", "jump")
 """The steps that may skip others."""
 
@@ -72,14 +83,14 @@ def deferred_code(code: Code, values: Mapping[str, Value]) -> Deferred:
     """An expression with deferred values."""
 
     def resolve(volumes: Mapping[Any, Volume]) -> Value:
-        return evaluate(code, {name: settled(value, volumes) for name, value in values.items()})
+        return evaluate(code, {name: resolved(value, volumes) for name, value in values.items()})
 
     return Deferred(entries_of(values.values()), resolve)
 
 
 def deferred_list(items: list[Value]) -> Deferred:
     """A list with deferred elements."""
-    return Deferred(entries_of(items), lambda volumes: [settled(item, volumes) for item in items])
+    return Deferred(entries_of(items), lambda volumes: [resolved(item, volumes) for item in items])
 
 
 def entries_of(values: Iterable[Value]) -> list[Any]:
@@ -87,7 +98,7 @@ def entries_of(values: Iterable[Value]) -> list[Any]:
     return [entry for value in values if isinstance(value, Deferred) for entry in value.entries]
 
 
-def settled(value: Value, volumes: Mapping[Any, Volume]) -> Value:
+def resolved(value: Value, volumes: Mapping[Any, Volume]) -> Value:
     """The value, resolved if it was deferred."""
     return value.resolve(volumes) if isinstance(value, Deferred) else value
 
@@ -127,8 +138,8 @@ class ExpressionParser:
         token = self.tokens[self.at]
         return token.value if token.type == "word" else token.type
 
-    def _expression(self, least: int) -> list[tuple[Any, ...]]:
-        """operand { operator operand }, with operators that bind at least as tightly as ``least``"""
+    def _expression(self, precedence: int) -> list[tuple[Any, ...]]:
+        """operand { operator operand }, with operators of at least this precedence"""
         self._depth += 1
         if self._depth > NESTING:
             message = f"an expression nests at most {NESTING} deep"
@@ -136,28 +147,28 @@ class ExpressionParser:
         steps = self._operand()
         while True:
             word = self._word()
-            strength = _LEFT.get(word)
-            if strength is not None and strength >= least:
+            own = _LEFT.get(word)
+            if own is not None and own >= precedence:
                 self.at += 1
-                right = self._expression(strength + 1)
+                right = self._expression(own + 1)
                 if word in ("and", "or"):
                     steps.append((word, len(right)))
                     steps += right
                 else:
                     steps += right
                     steps.append((word,))
-            elif word == "**" and least <= _POWER:
+            elif word == "**" and precedence <= _POWER:
                 self.at += 1
                 steps += self._expression(_SIGN)
                 steps.append(("**",))
-            elif word in _COMPARISONS and least <= _COMPARE:
+            elif word in _COMPARISONS and precedence <= _COMPARE:
                 signs = []
                 while self._word() in _COMPARISONS:
                     signs.append(self._word())
                     self.at += 1
                     steps += self._expression(_COMPARE + 1)
                 steps.append(("compare", tuple(signs)))
-            elif word == "if" and least <= 1:
+            elif word == "if" and precedence <= 1:
                 self.at += 1
                 condition = self._expression(2)
                 if self._word() != "else":
@@ -178,8 +189,8 @@ class ExpressionParser:
         prefix = _PREFIXES.get(self._word())
         if prefix is not None:
             self.at += 1
-            least, step = prefix
-            return [*self._expression(least), *step]
+            precedence, step = prefix
+            return [*self._expression(precedence), *step]
         steps = self._atom()
         while self.tokens[self.at].type == "[":
             opened = self.tokens[self.at]
@@ -199,15 +210,17 @@ class ExpressionParser:
         if token.type == "size":
             return [("value", list(token.value))]
         if token.type == "decimal":
-            raise self._error("only whole numbers are allowed in an expression", token)
+            return [("value", exact(token.value))]
         if word == "(":
             steps = self._expression(1)
             self._close(")", token)
             return steps
         if word == "[":
-            steps, count = self._several("]", token)
+            steps, count = self._expressions("]", token)
             return [*steps, ("list", count)]
-        if word in FUNCTIONS:
+        if word in ("min", "max") or (
+            token.type == "word" and word not in OPERATOR_WORDS and self.tokens[self.at].type == "("
+        ):
             return self._function(word, token)
         if token.type == "word" and word not in OPERATOR_WORDS:
             self.names.setdefault(word, self.text.span(token.start, token.end))
@@ -219,13 +232,19 @@ class ExpressionParser:
     def _function(self, word: str, token: Token) -> list[tuple[Any, ...]]:
         if self._word() != "(":
             raise self._error(f"'{word}' needs numbers in parentheses: {word}(a, b)", token)
+        if word not in FUNCTIONS:
+            known = ", ".join(FUNCTIONS)
+            raise self._error(f"no function '{word}'{did_you_mean(word, FUNCTIONS)} (known: {known})", token)
         self.at += 1
-        steps, count = self._several(")", token)
-        if not count:
+        steps, count = self._expressions(")", token)
+        fewest, most = FUNCTIONS[word]
+        if count < fewest:
             raise self._error(f"'{word}' needs at least one number", token)
+        if most is not None and count > most:
+            raise self._error(f"'{word}' takes {plural(most, 'number')}, but {count} are given", token)
         return [*steps, (word, count)]
 
-    def _several(self, close: str, opened: Token) -> tuple[list[tuple[Any, ...]], int]:
+    def _expressions(self, close: str, opened: Token) -> tuple[list[tuple[Any, ...]], int]:
         steps: list[tuple[Any, ...]] = []
         count = 0
         while self.tokens[self.at].type != close:
@@ -286,7 +305,7 @@ def _apply(step: tuple[Any, ...], stack: list[Value]) -> None:
     if operation == "not":
         stack.append(not condition(stack.pop()))
     elif operation == "negate":
-        stack.append(-_whole(stack.pop(), "-"))
+        stack.append(-number(stack.pop(), "-"))
     elif operation == "compare":
         stack.append(_compare(step[1], stack))
     elif operation == "list":
@@ -299,11 +318,10 @@ def _apply(step: tuple[Any, ...], stack: list[Value]) -> None:
         del stack[len(stack) - step[1] :]
         if len(operands) == 1 and isinstance(operands[0], list) and operands[0]:
             operands = operands[0]
-        numbers = [_whole(operand, operation) for operand in operands]
-        stack.append(min(numbers) if operation == "min" else max(numbers))
+        stack.append(_function_value(operation, [number(operand, operation) for operand in operands]))
     else:
-        right = _whole(stack.pop(), operation)
-        stack.append(_arithmetic(operation, _whole(stack.pop(), operation), right))
+        right = number(stack.pop(), operation)
+        stack.append(_arithmetic(operation, number(stack.pop(), operation), right))
 
 
 def condition(value: Value) -> bool:
@@ -316,16 +334,79 @@ def condition(value: Value) -> bool:
     return answer
 
 
-def _whole(value: Value, operation: str) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
+def exact(value: Value) -> Value:
+    """The value with each decimal that is whole as an ``int``: 64.0 is 64; within lists too."""
+    if isinstance(value, list):
+        return [exact(part) for part in value]
+    if isinstance(value, float) and value.is_integer() and _digits(value) <= EXPRESSION_DIGITS:
+        whole = number(value, "")
+        return whole if is_whole(whole) else value
+    return value
+
+
+def _digits(value: float) -> int:
+    """The digits of a decimal number when it is written without an exponent, at most."""
+    digits, _, power = _text(value).lower().partition("e")
+    return len(digits) + abs(int(power or 0))
+
+
+def _text(value: float) -> str:
+    """The text of a decimal number: as written, or the shortest that Python reads as that float."""
+    return value.text if isinstance(value, DecimalNumber) else repr(value)
+
+
+def number(value: Value, operation: str) -> Any:
+    """The exact value of a number: an ``int`` if it is whole, else a ``Fraction``.
+
+    Raises ValueProblem for anything else, and for a decimal number with more digits than an expression may have.
+    """
+    if is_whole(value):
         return value
-    raise ValueProblem(f"'{operation}' computes with whole numbers, found {shown(value)}", code="wrong-type")
+    if isinstance(value, float):
+        from fractions import Fraction  # loaded only by designs that compute with decimals
+
+        if _digits(value) > EXPRESSION_DIGITS:
+            raise _too_long()
+        return _simplest(Fraction(_text(value)))
+    if is_fraction(value):
+        return _simplest(value)
+    raise ValueProblem(f"'{operation}' computes with numbers, found {shown(value)}", code="wrong-type")
+
+
+def _simplest(value: Any) -> Any:
+    """A rational number as an ``int`` if it is whole."""
+    return value.numerator if value.denominator == 1 else value
+
+
+def _too_long() -> ValueProblem:
+    return ValueProblem(f"a number in an expression has at most {EXPRESSION_DIGITS} digits", code="limit")
+
+
+def _function_value(name: str, numbers: list[Any]) -> Any:
+    """The value of a function of exact numbers."""
+    if name in ("min", "max"):
+        return min(numbers) if name == "min" else max(numbers)
+    value = numbers[0]
+    if name == "round":
+        return (2 * value + 1) // 2  # half up
+    if name == "floor":
+        return value // 1
+    if name == "ceil":
+        return -(-value // 1)
+    divisor = numbers[1] if len(numbers) > 1 else 8
+    if not is_whole(divisor) or divisor < 1:
+        message = f"make_divisible(x, d) needs a whole number d of at least 1, found {shown(divisor)}"
+        raise ValueProblem(message)
+    near = max(divisor, (2 * value + divisor) // (2 * divisor) * divisor)
+    return near + divisor if 10 * near < 9 * value else near
 
 
 def _comparable(value: Value) -> Value:
     if isinstance(value, str):
         return BOOLEAN_WORDS.get(value.lower(), value.lower())
-    return value
+    if isinstance(value, list):
+        return [_comparable(part) for part in value]
+    return number(value, "==") if isinstance(value, float) else value
 
 
 def _compare(signs: tuple[str, ...], stack: list[Value]) -> bool:
@@ -335,7 +416,7 @@ def _compare(signs: tuple[str, ...], stack: list[Value]) -> bool:
         if sign in ("==", "!="):
             holds = (_comparable(left) == _comparable(right)) == (sign == "==")
         else:
-            low, high = _whole(left, sign), _whole(right, sign)
+            low, high = number(left, sign), number(right, sign)
             holds = {"<": low < high, "<=": low <= high, ">": low > high, ">=": low >= high}[sign]
         if not holds:
             return False
@@ -345,13 +426,16 @@ def _compare(signs: tuple[str, ...], stack: list[Value]) -> bool:
 def _element(value: Value, index: Value) -> Value:
     if not isinstance(value, list):
         raise ValueProblem(f"only a list has elements, found {shown(value)}", code="wrong-type")
-    place = _whole(index, "[ ]")
+    place = index
+    if not is_whole(place):
+        raise ValueProblem(f"the place of an element is a whole number, found {shown(index)}", code="wrong-type")
     if not -len(value) <= place < len(value):
         raise ValueProblem(f"the list {shown(value)} has {len(value)} elements, so there is no element {place}")
     return value[place]
 
 
-def _arithmetic(operation: str, left: int, right: int) -> int:
+def _arithmetic(operation: str, left: Any, right: Any) -> Any:
+    """The result of an operation on exact numbers."""
     if operation == "+":
         result = left + right
     elif operation == "-":
@@ -359,15 +443,26 @@ def _arithmetic(operation: str, left: int, right: int) -> int:
     elif operation == "*":
         result = left * right
     elif operation == "**":
-        if right < 0:
-            raise ValueProblem(f"a whole number to the power of {right} is not a whole number")
-        if abs(left) > 1 and right * (abs(left).bit_length() - 1) > 4 * EXPRESSION_DIGITS:
-            raise ValueProblem(f"a number in an expression has at most {EXPRESSION_DIGITS} digits", code="limit")
-        result = left**right
+        result = _power(left, right)
     elif right == 0:
-        raise ValueProblem(f"division by zero: {left} {operation} 0")
+        raise ValueProblem(f"division by zero: {shown(left)} {operation} 0")
     else:
         result = left // right if operation == "//" else left % right
-    if abs(result) >= _TOO_LARGE:
-        raise ValueProblem(f"a number in an expression has at most {EXPRESSION_DIGITS} digits", code="limit")
-    return result
+    if max(abs(result.numerator), result.denominator) >= _TOO_LARGE:
+        raise _too_long()
+    return _simplest(result)
+
+
+def _power(base: Any, power: Any) -> Any:
+    """``base ** power``; the size of the result is estimated first."""
+    if not is_whole(power):
+        raise ValueProblem(f"a power is a whole number, found {shown(power)}", code="wrong-type")
+    if base == 0 and power < 0:
+        raise ValueProblem(f"division by zero: 0 ** {power}")
+    if abs(power) * (max(abs(base.numerator), base.denominator).bit_length() - 1) > 4 * EXPRESSION_DIGITS:
+        raise _too_long()
+    if power >= 0 or base in (1, -1):
+        return base ** abs(power)
+    from fractions import Fraction
+
+    return Fraction(base) ** power

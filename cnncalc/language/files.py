@@ -2,41 +2,73 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.language.limits import YAML_BYTES
 from cnncalc.source import visible
 
+DESIGN_FILE = "an architecture file"
 
-def read_bytes(path: str, most: int = YAML_BYTES, folder: str = "") -> bytes:
-    """The content of a file, cut off above ``most`` bytes; DesignError if it cannot be read.
 
-    A relative path starts from ``folder`` (default: the current one).
+def read_bytes(path: str, limit: int = YAML_BYTES, folder: str = "") -> bytes:
+    """The content of a file, cut off above ``limit`` bytes; DesignError if it cannot be read.
+
+    A relative path starts from ``folder`` (default: the current one). Only regular files are opened: opening a FIFO or
+    a device may never end.
     """
     shown = visible(path)
-    path = os.path.join(folder, path)
     try:
-        if os.path.isdir(path):
-            raise DesignError([Problem("unreadable", f"{shown} is a folder, not an architecture file")])
+        path = os.path.join(folder, path)
+        what = special_kind(path)
+        if what == "folder":
+            raise DesignError([Problem("unreadable", f"{shown} is a folder, not a file")])
+        if what is not None:
+            hint = "pass it as standard input, which is written '-'" if what in ("FIFO", "device") else None
+            raise DesignError([Problem("unreadable", f"{shown} is a {what}, not a file", None, hint)])
         with open(path, "rb") as file:
-            return file.read(most + 4)
+            return file.read(limit + 4)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise DesignError([Problem("unreadable", f"cannot read {shown}: {reason}")]) from None
+        raise DesignError([Problem("unreadable", f"cannot read {shown}: {why_unreadable(path, error)}")]) from None
     except ValueError:
         raise DesignError([Problem("unreadable", f"cannot read {shown}: no such file")]) from None
 
 
-def read_text(path: str) -> str:
-    """The text of a file in UTF-8; DesignError if it cannot be read."""
-    return decode(visible(path), read_bytes(path))
+def special_kind(path: str) -> str | None:
+    """``folder``, ``FIFO``, ``socket`` or ``device``; None for a regular file. Raises OSError if there is nothing."""
+    mode = os.stat(path).st_mode
+    kinds = {stat.S_IFREG: None, stat.S_IFDIR: "folder", stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket"}
+    return kinds.get(stat.S_IFMT(mode), "device")
 
 
-def decode(name: str, data: bytes) -> str:
+def why_unreadable(path: str, error: OSError) -> str:
+    """The operating system's reason; for a link whose target is missing, the target."""
+    if isinstance(error, FileNotFoundError) and os.path.islink(path):
+        return f"it is a link to {visible(os.readlink(path))}, which does not exist"
+    return (error.strerror or str(error)).lower()
+
+
+def is_there(path: str, folder: str = "") -> bool:
+    """Whether there is something at a path, even if it cannot be read, such as a link whose target is missing."""
+    try:
+        return bool(path) and bool(os.lstat(os.path.join(folder, path)))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG
+
+
+def read_text(path: str, most: int = YAML_BYTES, folder: str = "", what: str = DESIGN_FILE) -> str:
+    """The text of a file of at most ``most`` bytes in UTF-8; DesignError if it cannot be read."""
+    return decode(visible(path), read_bytes(path, most, folder), most, what)
+
+
+def decode(name: str, data: bytes, most: int = YAML_BYTES, what: str = DESIGN_FILE) -> str:
     """Bytes as UTF-8 text without a byte order mark; DesignError if they are not, or are too many."""
-    if len(data) > YAML_BYTES + 3:
-        message = f"{name}: an architecture file has at most {YAML_BYTES // 1024**2} MiB"
+    if len(data) > most + 3:
+        message = f"{name}: {what} has at most {most // 1024**2} MiB"
         raise DesignError([Problem("limit", message)])
     try:
         return data.decode("utf-8-sig")

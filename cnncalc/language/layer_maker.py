@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, ValueProblem
 from cnncalc.graph import Draft
-from cnncalc.language.expression import Deferred, entries_of, settled
+from cnncalc.language.expression import Deferred, entries_of, resolved
 from cnncalc.language.guesses import yaml_guess
 from cnncalc.language.settings import NO_VALUES
 from cnncalc.language.syntax import Literal, Name
@@ -51,10 +51,10 @@ class LayerMaker:
 
     def fill(self, spec: Spec, environment: Environment, inputs: list[Any]) -> None:
         """Sets the values of a spec and, unless they depend on volumes or on the whole graph, its layer."""
-        here = inputs[0] if inputs else None
-        values, constant = self._written(spec, environment, here)
+        entry = inputs[0] if inputs else None
+        values, constant = self._written(spec, environment, entry)
         if self.design.defaults:
-            constant = self._add_defaults(spec, values, here) and constant
+            constant = self._add_defaults(spec, values, entry) and constant
         if spec.kind.is_input:
             self._size_input(spec, values)
             constant = False
@@ -65,14 +65,14 @@ class LayerMaker:
         if constant and spec.open_key is None:
             spec.plan.fixed = spec.layer
 
-    def _written(self, spec: Spec, environment: Environment, here: Any) -> tuple[dict[str, Value], bool]:
+    def _written(self, spec: Spec, environment: Environment, entry: Any) -> tuple[dict[str, Value], bool]:
         """The values written at the layer, and whether they are constant."""
         values: dict[str, Value] = {}
         constant = True
         for key, (operand, span) in spec.plan.given.items():
             words = spec.kind.keys[key].reader.words
             try:
-                value = value_of(operand, environment, here, words)
+                value = value_of(operand, environment, entry, words)
             except ValueProblem as error:
                 raise DesignError([Problem(error.code, f"{key}: {error.message}", span, error.hint)]) from None
             constant = constant and isinstance(operand, (Literal, Name)) and not isinstance(value, Deferred)
@@ -81,13 +81,13 @@ class LayerMaker:
             values[key] = value
         return values, constant
 
-    def _add_defaults(self, spec: Spec, values: dict[str, Value], here: Any) -> bool:
+    def _add_defaults(self, spec: Spec, values: dict[str, Value], entry: Any) -> bool:
         """Adds the file's defaults; returns whether they are the same at every place."""
         kind, constant = spec.kind, True
         for key, default in self.design.defaults.get(kind.kind, NO_VALUES).items():
             if key in values or key not in kind.keys or self._is_overruled(spec, key, values):
                 continue
-            values[key] = value_of(default.value, self.variables.outside, here, kind.keys[key].reader.words)
+            values[key] = value_of(default.value, self.variables.outside, entry, kind.keys[key].reader.words)
             spec.plan.key_spans.setdefault(key, default.span)
             constant = constant and not isinstance(values[key], Deferred)
         return constant
@@ -181,26 +181,26 @@ class LayerMaker:
             return Draft(spec.kind, (), fail)
         entries = tuple(dict.fromkeys(entries_of(spec.values.values())))
         if any(entry is None for entry in entries):
-            message = "there is no input here, so depth, height and width are undefined"
+            message = "there is no input entry, so depth, height and width are undefined"
             self.problems.append(Problem("no-input", message, spec.plan.syntax.span))
             return None
         places = [self.names.place_of(entry) for entry in entries]
         if any(place is None for place in places):
             return None
 
-        def settle(*volumes: Volume) -> Layer:
+        def resolve(*volumes: Volume) -> Layer:
             known = dict(zip(entries, volumes, strict=True))
             try:
-                values = {key: settled(value, known) for key, value in spec.values.items()}
+                values = {key: resolved(value, known) for key, value in spec.values.items()}
             except ValueProblem as error:
                 span = spec.plan.syntax.span
                 raise DesignError([Problem(error.code, f"{spec.name}: {error.message}", span)]) from None
             return self._build(spec, values)
 
-        return Draft(spec.kind, tuple(place for place in places if place is not None), settle)
+        return Draft(spec.kind, tuple(place for place in places if place is not None), resolve)
 
     def size_by_place(self) -> None:
-        """Sizes layers by their place: the last FC on its path has the classes, those before it the hidden units."""
+        """Sizes layers by their place: the last FC of a path gives the classes, those before it are hidden."""
         specs = self.names.specs
         for kind in dict.fromkeys(spec.kind for spec in specs if spec.open_key is not None):
             is_before = self._before_another(kind)

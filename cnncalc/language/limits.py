@@ -10,7 +10,7 @@ NESTING = 64
 EXPANSION = 200_000
 """Expanded layers, calls and iterations together."""
 NAME_CHARACTERS = 500
-"""Of a name with its blocks; all names of the largest net take at most 100 MB."""
+"""Characters of a name with its blocks; bounds the names of the largest net to 100 MB."""
 EXPRESSION_DIGITS = 64
 DECIMAL_CHARACTERS = 40
 YAML_BYTES = 2 * 1024 * 1024

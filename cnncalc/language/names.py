@@ -101,12 +101,12 @@ class Names:
         self.ranges: dict[str, tuple[int, int]] = {}
         self.references: list[Reference] = []
         self.shared: list[_Shared] = []
-        self.nameless_inputs: list[tuple[int, Scope]] = []
+        self.unnamed_inputs: list[tuple[int, Scope]] = []
 
     # names given
 
     def label(self, label: Label, environment: Environment, scope: Scope, number: int | None) -> str:
-        """The whole name of a label, in round ``number`` of a repeat."""
+        """The whole name of a label, in iteration ``number`` of a repeat."""
         text = self._text(label, environment)
         return check_length(scope.prefix + text + ("" if number is None else f".{number}"), label.span)
 
@@ -119,7 +119,7 @@ class Names:
                 continue
             value = fixed_value_of(part, environment)
             if not is_whole(value) and not isinstance(value, str):
-                message = f"a name holds numbers and words, found {shown(value)}"
+                message = f"a name holds whole numbers and words, found {shown(value)}"
                 raise DesignError([Problem("wrong-name", message, part.span)])
             text += str(value)
         if not all(text.split(".")) or text.startswith("-") or not all(c.isalnum() or c in "_-./" for c in text):
@@ -141,7 +141,7 @@ class Names:
             self.define(spec.name, place, spec.plan.name.span if spec.plan.name is not None else spec.plan.syntax.span)
         elif spec.kind.is_input:
             spec.name = f"{scope.prefix}input{number}"
-            self.nameless_inputs.append((place, scope))
+            self.unnamed_inputs.append((place, scope))
         else:
             spec.name = f"{scope.prefix}{kind}{'_' if kind[-1].isdigit() else ''}{number}"
             self.define(spec.name, place, spec.plan.syntax.span, is_generated=True)
@@ -191,7 +191,7 @@ class Names:
                 self.specs[ports[0]].ends = True
 
     def name_repeat(self, name: str, last: int, port: Any, span: Span) -> None:
-        """Defines the name of a repeat, without a number, as that of its last round."""
+        """Defines the name of a repeat, without a number, as that of its last iteration."""
         self.define(name, port, span)
         if f"{name}.{last}" in self.ranges:
             self.ranges[name] = self.ranges[f"{name}.{last}"]
@@ -212,7 +212,7 @@ class Names:
 
     def resolve(self) -> bool:
         """Names the inputs, then resolves references and shares; returns whether every reference was found."""
-        for place, scope in self.nameless_inputs:
+        for place, scope in self.unnamed_inputs:
             spec = self.specs[place]
             if len(self.inputs) == 1:
                 spec.name = scope.prefix + "input"

@@ -429,7 +429,8 @@ class PatternParser:
         if self.token.type == "end":
             raise self.error("this '{' is never closed", opened)
         if self.token.type != "}":
-            raise self.error(f"expected '}}' or an operator, found {self.found()}")
+            hint = "'//' divides and rounds down; '*' takes decimals, as in 0.5*w" if self.token.type == "/" else None
+            raise self.error(f"expected '}}' or an operator, found {self.found()}", hint=hint)
         self.at += 1
         return code._replace(span=self.span(opened, self.tokens[self.at - 1]))
 

@@ -31,7 +31,7 @@ KEY_WORDS = frozenset(
     for word in key.reader.words
     if word not in ("depth", "volume")
 )
-"""Words that a block's parameter may hold."""
+"""Words that are valid values of a block's parameter."""
 
 
 class Given(NamedTuple):
@@ -98,12 +98,12 @@ class Planner:
         self.problems.append(Problem(code, message, span, hint))
 
     def _look_up(self, plan: Plan) -> Operand | None:
-        """Finds the kind or block of the word; gives ``first``, which may end the word: CONV3, C1x7."""
+        """Finds the kind or block of the word; returns its size, which may be part of the word: CONV3, C1x7."""
         syntax = plan.syntax
-        if self._is(plan, syntax.word):
+        if self._set_kind(plan, syntax.word):
             return syntax.first
         cut = re.fullmatch("(.*?)([0-9]+(?:[x\u00d7][0-9]+)*)", syntax.word)
-        if cut is None or not cut.group(1) or not self._is(plan, cut.group(1)):
+        if cut is None or not cut.group(1) or not self._set_kind(plan, cut.group(1)):
             self._unknown(syntax, cut.group(1) if cut else syntax.word)
             return None
         digits = re.split("[x\u00d7]", cut.group(2))
@@ -118,7 +118,8 @@ class Planner:
         numbers = [int(part) for part in digits]
         return Literal(numbers[0] if len(numbers) == 1 else numbers, syntax.span)
 
-    def _is(self, plan: Plan, word: str) -> bool:
+    def _set_kind(self, plan: Plan, word: str) -> bool:
+        """Sets the kind or block named by a word; returns whether there is one."""
         if word in self.blocks:
             plan.block = self.blocks[word]
         elif word.lower() in KINDS:

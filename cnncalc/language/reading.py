@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import DesignError, Problem
+from cnncalc.errors import DesignError, NotADesign, Problem
 from cnncalc.language.expand import expand
 from cnncalc.language.files import decode
 from cnncalc.language.settings import DEFAULT_SETTINGS
@@ -27,8 +27,13 @@ def read_architecture(name: str, text: str, settings: Settings = DEFAULT_SETTING
     """The graph of an architecture file, called ``name`` in messages."""
     from cnncalc.language.architecture import parse_architecture
 
-    design, problems = parse_architecture(Source(name, text))
-    graph = expand(design, settings, problems)
+    design, problems, why_foreign = parse_architecture(Source(name, text))
+    try:
+        graph = expand(design, settings, problems)
+    except DesignError as error:
+        if why_foreign is None:
+            raise
+        raise NotADesign(error.every, why_foreign) from None
     if design.defaults or design.blocks:
         from cnncalc.language.unused import unused_problems
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem
 from cnncalc.language.limits import DECIMAL_CHARACTERS, PATTERN_CHARACTERS
+from cnncalc.layers.keys import DecimalNumber
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import MAX_DIGITS
@@ -137,8 +138,8 @@ class Scanner:
         return parts
 
     def _decimal(self, text: str, at: int, stop: int) -> Token:
-        value = float(text)
-        if value in (float("inf"), float("-inf")) or len(text) > DECIMAL_CHARACTERS:
+        value = DecimalNumber(text)
+        if value == float("inf") or len(text) > DECIMAL_CHARACTERS:
             raise self.problem(
                 "number", f"a decimal number has at most {DECIMAL_CHARACTERS} characters and is finite", at, stop
             )

@@ -73,7 +73,7 @@ class Validator:
 
         Returns whether every name has a value, so that the net can be expanded.
         """
-        self.known = set(self.variables.values) | self.variables.unread
+        self.known = set(self.variables.values) | self.variables.invalid
         self._walk(self.design.items, frozenset())
         for block in self.design.blocks.values():
             inside = frozenset(block.names)
@@ -88,7 +88,7 @@ class Validator:
         self._report_unknown()
         if self.unset:
             self._report_unset()
-        return not self.unset and not self.variables.unread
+        return not self.unset and not self.variables.invalid
 
     def _report_unknown(self) -> None:
         """Reports variables of the call that the design does not have."""
@@ -192,7 +192,7 @@ class Validator:
                 message = "a fork must be followed by CONCAT, ADD or MUL, which joins its branches"
                 self.problems.append(Problem("fork-without-merge", message, at))
         elif suffix and is_merge(item, self.planner):
-            hint = f"put fork and merge into '[ ]' and the {suffix} behind it"
+            hint = f"put the fork and the merge into '[ ]' and {suffix} after it"
             self.problems.append(
                 Problem("fork-suffix", f"{suffix} is not allowed after a merge", item.suffix_span, hint)
             )

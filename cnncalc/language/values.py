@@ -1,4 +1,4 @@
-"""Values at a place of the expansion: names, the rounds of a repeat, the parameters of a call."""
+"""Values at a place of the expansion: names, the iterations of a repeat, the parameters of a call."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from cnncalc.language.expression import (
     deferred_side,
     entries_of,
     evaluate,
+    exact,
 )
 from cnncalc.language.guesses import yaml_guess
 from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.settings import NO_VALUES
 from cnncalc.language.syntax import ListOperand, Literal, Name, References
-from cnncalc.layers.keys import Boolean, is_whole, shown
+from cnncalc.layers.keys import Boolean, is_whole, shown, ways_to_whole
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
@@ -48,7 +49,7 @@ class Environment(NamedTuple):
         return Environment({**self.values, **more}, self.entry, self.in_block)
 
 
-class Rounds:
+class Iterations:
     """The iterations of a repeat, each with the names that it binds; computed lazily."""
 
     def __init__(self, count: int, entries: list[Value] | None, names: tuple[str, ...]) -> None:
@@ -75,32 +76,32 @@ class Rounds:
 class Variables:
     """The global variables of a design: those of the call, and the file's.
 
-    ``unread`` are the file's variables with an invalid value, which is reported in ``problems``.
+    ``invalid`` are the file's variables with an invalid value, which is reported in ``problems``.
     """
 
     def __init__(self, design: Design, given: Mapping[str, Value], problems: list[Problem]) -> None:
         self.values: dict[str, Value] = dict(given)
-        self.unread: set[str] = set()
+        self.invalid: set[str] = set()
         self.problems = problems
         self._read(design)
         self.outside = Environment(self.values)
         """The values of names outside of blocks."""
 
     def inside(self, values: Mapping[str, Value], entry: Any) -> Environment:
-        """The values of names in a block with these parameters, which the volume of port ``entry`` enters."""
+        """The values of names in a block with these parameters; ``entry`` is the port of its input."""
         return Environment({**self.values, **values}, entry, True)
 
-    def bind(self, plan: Plan, block: Block, environment: Environment, here: Any) -> dict[str, Value]:
-        """The values of a block's parameters in one call; ``here`` is the port that enters it."""
+    def bind(self, plan: Plan, block: Block, environment: Environment, entry: Any) -> dict[str, Value]:
+        """The values of a block's parameters in one call; ``entry`` is the port of its input."""
         values: dict[str, Value] = {}
         for parameter in block.parameters:
             given = plan.given.get(parameter.name)
             try:
                 if given is not None:
-                    values[parameter.name] = value_of(given.value, environment, here, KEY_WORDS)
+                    values[parameter.name] = exact(value_of(given.value, environment, entry, KEY_WORDS))
                 elif parameter.default is not None:
-                    inside = self.inside(values, here)
-                    values[parameter.name] = value_of(parameter.default, inside, here, KEY_WORDS)
+                    inside = self.inside(values, entry)
+                    values[parameter.name] = exact(value_of(parameter.default, inside, entry, KEY_WORDS))
             except ValueProblem as error:
                 span = given.span if given is not None else block.span
                 raise DesignError([Problem(error.code, f"{parameter.name}: {error.message}", span)]) from None
@@ -117,7 +118,7 @@ class Variables:
                 self._refuse(name, Problem("unset-variable", message, default.span))
                 continue
             try:
-                found = value_of(default.value, Environment(self.values), None, ())
+                found = exact(value_of(default.value, Environment(self.values), None, ()))
             except ValueProblem as error:
                 self._refuse(name, Problem(error.code, f"{name}: {error.message}", default.span, error.hint))
                 continue
@@ -133,11 +134,14 @@ class Variables:
 
     def _refuse(self, name: str, *problems: Problem) -> None:
         self.problems.extend(problems)
-        self.unread.add(name)
+        self.invalid.add(name)
 
 
-def value_of(operand: Operand, environment: Environment, here: Any, words: Iterable[str]) -> Value:
-    """A written value at a place: a value of the language, or Deferred if it depends on volumes."""
+def value_of(operand: Operand, environment: Environment, entry: Any, words: Iterable[str]) -> Value:
+    """A written value as a value of the language, or Deferred if it depends on volumes.
+
+    ``entry`` is the port of the layer's input.
+    """
     if isinstance(operand, Literal):
         return operand.value
     if isinstance(operand, Name):
@@ -147,23 +151,23 @@ def value_of(operand: Operand, environment: Environment, here: Any, words: Itera
         if text in environment.values:
             return environment.values[text]
         if text in VOLUME_NAMES:
-            return _part(text, environment, here)
+            return _part(text, environment, entry)
         return text
     if isinstance(operand, ListOperand):
-        values = [value_of(part, environment, here, words) for part in operand.items]
+        values = [value_of(part, environment, entry, words) for part in operand.items]
         return deferred_list(values) if entries_of(values) else values
     if isinstance(operand, References):
         raise ValueProblem("expected a value, found a reference", code="wrong-type")
-    return _expression_value(operand, environment, here)
+    return _expression_value(operand, environment, entry)
 
 
-def _expression_value(code: Code, environment: Environment, here: Any) -> Value:
+def _expression_value(code: Code, environment: Environment, entry: Any) -> Value:
     names: dict[str, Value] = {}
     for name in code.names:
         if name in environment.values:
             names[name] = environment.values[name]
         elif name in VOLUME_NAMES:
-            names[name] = _part(name, environment, here)
+            names[name] = _part(name, environment, entry)
     if any(isinstance(value, Deferred) for value in names.values()):
         return deferred_code(code, names)
     try:
@@ -172,8 +176,8 @@ def _expression_value(code: Code, environment: Environment, here: Any) -> Value:
         raise DesignError([Problem(error.code, error.message, code.span, error.hint)]) from None
 
 
-def _part(name: str, environment: Environment, here: Any) -> Value:
-    return deferred_side(name, environment.entry if environment.in_block else here)
+def _part(name: str, environment: Environment, entry: Any) -> Value:
+    return deferred_side(name, environment.entry if environment.in_block else entry)
 
 
 def fixed_value_of(operand: Operand, environment: Environment, words: Iterable[str] = ()) -> Value:
@@ -201,7 +205,7 @@ def yes_or_no(operand: Operand, key: str, environment: Environment) -> bool:
         raise DesignError([Problem(error.code, f"{key}: {error.message}", operand.span, error.hint)]) from None
 
 
-def rounds_of(item: Item, environment: Environment) -> Rounds:
+def iterations_of(item: Item, environment: Environment) -> Iterations:
     """The names bound in each iteration of an item with '*'."""
     assert item.times is not None
     span = item.times.span
@@ -212,10 +216,10 @@ def rounds_of(item: Item, environment: Environment) -> Rounds:
         if len(item.names) > 1:
             message = f"a repeat count binds one name (its index), but 'as' has {len(item.names)}"
             raise DesignError([Problem("wrong-names", message, item.suffix_span)])
-        return Rounds(value, None, item.names)
+        return Iterations(value, None, item.names)
     if not isinstance(value, list):
         message = f"a repeat needs a whole number or a list, found {shown(value)}"
-        raise DesignError([Problem("wrong-type", message, span)])
+        raise DesignError([Problem("wrong-type", message, span, ways_to_whole(value))])
     if len(item.names) > 1:
         for entry in value:
             if not isinstance(entry, list) or len(entry) != len(item.names):
@@ -223,7 +227,7 @@ def rounds_of(item: Item, environment: Environment) -> Rounds:
                 parts = plural(count, "part")
                 message = f"'as' gives {len(item.names)} names, but the entry {shown(entry)} has {parts}"
                 raise DesignError([Problem("wrong-names", message, item.suffix_span)])
-    return Rounds(len(value), value, item.names)
+    return Iterations(len(value), value, item.names)
 
 
 def names_of(operand: Operand) -> set[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cnncalc.graph import Graph, Node, RawValue
 
 MAX_REPEAT = 24
-"""The most items of a repeated sequence."""
+"""Maximum number of items in a repeated sequence."""
 
 WIDTH = 110
 
@@ -262,7 +262,7 @@ class _PatternWriter:
             extra.append("training_only=yes")
         if node.share is not None:
             extra.append(f"share={self._reference(node.share, counter)}")
-        text = layer_text(_settled(node), extra)
+        text = layer_text(_known_layer(node), extra)
         is_end = index == len(self.nodes) - 1 and counter.outer is None
         if counter.counted(node) != node.name or not (self.read[index] or is_end):
             if not node.name.startswith(counter.prefix):
@@ -285,7 +285,7 @@ class _PatternWriter:
         raise _Unreachable
 
 
-def _settled(node: Node) -> Layer:
+def _known_layer(node: Node) -> Layer:
     """The layer of a node whose keys are all known."""
     assert isinstance(node.layer, Layer), node.name
     return node.layer
@@ -406,7 +406,7 @@ def _entry_keys(graph: Graph, index: int) -> dict[str, str]:
     if node.inputs and node.inputs != (index - 1,):
         names = [_quoted(graph.nodes[source].name) for source in node.inputs]
         keys["inputs"] = names[0] if len(names) == 1 else "[" + ", ".join(names) + "]"
-    leading, rest = _leading(_settled(node))
+    leading, rest = _leading(_known_layer(node))
     keys.update((key, _written(value, quoted=True)) for key, value in {**leading, **rest}.items())
     if not node.trainable:
         keys["trainable"] = "no"

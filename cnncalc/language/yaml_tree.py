@@ -141,6 +141,19 @@ class YamlDocument:
         except yaml.YAMLError as error:
             raise self._syntax(error) from None
 
+    def root_so_far(self) -> Node | None:
+        """The root node as far as it was read, after an error."""
+        node: Node | None = None
+        for opened in reversed(self._stack):
+            items = [*opened.items, node] if node is not None else opened.items
+            span = self._span(opened.start, opened.start + 1)
+            if opened.is_mapping:
+                pairs = zip(items[::2], items[1::2], strict=False)  # the value of the last key may be missing
+                node = Mapping(tuple((key, value) for key, value in pairs if isinstance(key, Scalar)), span, 0)
+            else:
+                node = Sequence(tuple(items), span, 0)
+        return node
+
     def _syntax(self, error: yaml.YAMLError) -> DesignError:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         what = getattr(error, "problem", None) or "invalid YAML"

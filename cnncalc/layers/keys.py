@@ -1,8 +1,9 @@
 """Readers: parse and write the values of layer keys.
 
-A value of the language is a whole number, a decimal, a list of values, or a word (``same``, ``yes``). A reader turns it
-into the one form that the layer computes with, or raises :class:`~cnncalc.errors.ValueProblem` with what it expected.
-``write`` converts back, to the shortest equivalent value of the language.
+A value of the language is a whole number, a decimal, a rational number that an expression gives, a list of values, or a
+word (``same``, ``yes``). A reader turns it into the one form that the layer computes with, or raises
+:class:`~cnncalc.errors.ValueProblem` with what it expected. ``write`` converts back, to the shortest equivalent value
+of the language.
 """
 
 from __future__ import annotations
@@ -15,7 +16,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Value: TypeAlias = Any
-"""A value of the language: ``int``, ``float``, ``bool``, ``str`` (a word) or a list of values."""
+"""A value of the language: ``int``, ``float``, ``Fraction``, ``bool``, ``str`` (a word) or a list of values."""
+
+
+class DecimalNumber(float):
+    """A decimal number as written: a float for keys, and its text, with which expressions compute exactly."""
+
+    __slots__ = ("text",)
+
+    def __new__(cls, text: str) -> DecimalNumber:
+        """The number of a text such as ``0.5`` or ``1e-4``."""
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    text: str
+
+    def __neg__(self) -> DecimalNumber:
+        return DecimalNumber(self.text[1:] if self.text.startswith("-") else f"-{self.text}")
+
 
 TRUE_WORDS = ("yes", "true", "on")
 FALSE_WORDS = ("no", "false", "off")
@@ -31,7 +50,7 @@ def shown(value: Value) -> str:
         return f"[{inner}{', ...' if len(value) > 12 else ''}]"
     if isinstance(value, str):
         return f"'{value if len(value) <= 60 else value[:57] + '...'}'"
-    text = str(value)
+    text = _fraction_text(value) if is_fraction(value) else str(value)
     return text if len(text) <= 40 else f"a number of {len(text)} digits"
 
 
@@ -49,10 +68,38 @@ def is_whole(value: Value) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def is_fraction(value: Value) -> bool:
+    """Whether the value is a ``Fraction``; the module ``fractions`` is loaded by whoever makes one."""
+    return not isinstance(value, int) and hasattr(value, "denominator")
+
+
+def _fraction_text(value: Value) -> str:
+    """A fraction as a decimal number, ``12.5``; where it has too many places, or no end, rounded: ``about 8.3333``."""
+    places = next((places for places in range(1, 13) if 10**places % value.denominator == 0), 4)
+    scaled = round(value * 10**places)
+    whole, part = divmod(abs(scaled), 10**places)
+    text = f"{'-' if scaled < 0 else ''}{whole}.{part:0{places}d}"
+    return text if scaled == value * 10**places else f"about {text}"
+
+
+def ways_to_whole(value: Value) -> str | None:
+    """The hint where a whole number is needed and the value is another number, or a list with one; else None."""
+    if isinstance(value, (list, tuple)):
+        return next(filter(None, map(ways_to_whole, value)), None)
+    if not (isinstance(value, float) or is_fraction(value)) or not value > 0 or value - value != 0:
+        return None
+    low = int(value // 1)
+    high = low if value == low else low + 1
+    near = low if 2 * value < 2 * low + 1 else high
+    return f"in braces, floor(..) gives {shown(low)}, ceil(..) {shown(high)} and round(..) {shown(near)}"
+
+
 class Reader:
     """Parses the values of a key."""
 
     expects = "a value"
+    needs_whole = False
+    """Whether its numbers are whole ones."""
     words: tuple[str, ...] = ()
     """Words that the key accepts; in patterns they take precedence over variables of the same name."""
 
@@ -66,11 +113,14 @@ class Reader:
     def refuse(self, value: Value) -> ValueProblem:
         """The error for a value of the wrong type."""
         near = did_you_mean(value, self.words) if isinstance(value, str) and self.words else ""
-        return ValueProblem(f"expected {self.expects}, found {shown(value)}{near}", code="wrong-type")
+        hint = ways_to_whole(value) if self.needs_whole else None
+        return ValueProblem(f"expected {self.expects}, found {shown(value)}{near}", code="wrong-type", hint=hint)
 
 
 class Whole(Reader):
     """A whole number not below ``minimum``."""
+
+    needs_whole = True
 
     def __init__(self, minimum: int = 1) -> None:
         self.minimum = minimum
@@ -88,6 +138,8 @@ class Whole(Reader):
 
 class Pair(Reader):
     """A whole number, or one for the height and one for the width: ``3``, ``[1, 7]``, ``1x7``."""
+
+    needs_whole = True
 
     def __init__(self, minimum: int = 1) -> None:
         self.minimum = minimum
@@ -111,6 +163,7 @@ class Pair(Reader):
 class VolumeSize(Reader):
     """Height x width x depth, each at least 1: ``224x224x64`` or ``[224, 224, 64]``."""
 
+    needs_whole = True
     expects = "a size of three parts, height x width x depth, as in 224x224x3"
 
     def __call__(self, value: Value) -> tuple[int, int, int]:
@@ -139,7 +192,7 @@ class Decimal(Reader):
         self.expects = " ".join(["a number", " and ".join(rule for rule in rules if rule)]).strip()
 
     def __call__(self, value: Value) -> float:
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
+        if not (isinstance(value, (int, float)) or is_fraction(value)) or isinstance(value, bool):
             raise self.refuse(value)
         if isinstance(value, int) and value.bit_length() > 64:
             raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
@@ -186,6 +239,7 @@ class Pad(Reader):
     rule: output = ceil(size / stride), the odd row and column at the bottom and right) or ``valid`` (0).
     """
 
+    needs_whole = True
     words = ("same", "valid")
     expects = "0 or more, [height, width], [top, left, bottom, right], same or valid"
 
@@ -208,6 +262,7 @@ class Pad(Reader):
 class Sides(Reader):
     """Rows and columns added on each side; negative numbers crop."""
 
+    needs_whole = True
     expects = "a whole number, [height, width] or [top, left, bottom, right]"
 
     def __call__(self, value: Value) -> tuple[int, int, int, int]:
@@ -243,6 +298,7 @@ def written_sides(sides: tuple[int, int, int, int]) -> Value:
 class Connections(Reader):
     """For each filter the list of input maps, from 0, that it sees."""
 
+    needs_whole = True
     expects = "a list with one list of input maps for each filter"
 
     def __call__(self, value: Value) -> tuple[tuple[int, ...], ...]:

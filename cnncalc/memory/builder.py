@@ -104,10 +104,7 @@ class TapeBuilder:
 
     def _own(self, row: LayerReport) -> None:
         """Registers the parameters of a row; a row that shares them uses those of their owner."""
-        nodes = self.report.graph.nodes
-        owner = row.index
-        while (share := nodes[owner].share) is not None:
-            owner = share
+        owner = self.report.graph.owner(row.index)
         if owner not in self.owned:
             self.owned[owner] = self._register(self.report.layers[owner])
         self.owned[row.index] = self.owned[owner]

@@ -310,7 +310,7 @@ class _TaskRange:
     def _after_free_tasks(
         self, done: int, live: int, ready: int, limit: int, path: tuple[int, ...]
     ) -> tuple[int, int, int, tuple[int, ...]]:
-        """The state after all tasks that are free: they stay within the limit and do not increase the live bytes.
+        """The state after all free tasks: those that stay within the limit and do not increase the live bytes.
 
         Running them at once loses nothing: every other task then runs with as many live bytes or fewer.
         """

@@ -19,7 +19,7 @@ TOTALS = {
     "activation_memory": "memory for activations",
     "training_memory": "peak training memory",
 }
-"""The totals in the summary, and their names there."""
+"""The totals in the summary, and their names."""
 
 
 def comparison_summary(found: Difference, document: Document, names: tuple[str, str], units: str) -> str:

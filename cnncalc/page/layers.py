@@ -33,26 +33,26 @@ COLUMNS = (
 """Title and class of each column: ``n`` for numbers, ``share`` where a bar shows the share of the total."""
 
 
-class Block(NamedTuple):
+class BlockRows(NamedTuple):
     """A block with its layers and inner blocks in order; one with an empty name is the net itself."""
 
     name: str
-    parts: list[Block | LayerReport]
+    parts: list[BlockRows | LayerReport]
 
     def layers(self) -> list[LayerReport]:
         """All layers in it."""
         found: list[LayerReport] = []
         for part in self.parts:
-            found += part.layers() if isinstance(part, Block) else [part]
+            found += part.layers() if isinstance(part, BlockRows) else [part]
         return found
 
 
-def tree_of(layers: tuple[LayerReport, ...]) -> Block:
+def tree_of(layers: tuple[LayerReport, ...]) -> BlockRows:
     """The layers of a net by block; blocks follow from the dots in names.
 
     A block is placed at its first layer.
     """
-    root = Block("", [])
+    root = BlockRows("", [])
     blocks = {"": root}
     for row in layers:
         block = root
@@ -60,7 +60,7 @@ def tree_of(layers: tuple[LayerReport, ...]) -> Block:
         for part in row.name.split(".")[:-1]:
             name = f"{name}.{part}" if name else part
             if name not in blocks:
-                blocks[name] = Block(name, [])
+                blocks[name] = BlockRows(name, [])
                 block.parts.append(blocks[name])
             block = blocks[name]
         block.parts.append(row)
@@ -118,11 +118,11 @@ def layer_table(report: Report, units: str) -> str:
     )
 
 
-def _add_rows(block: Block, level: int, lines: list[str], units: str, *, has_remarks: bool) -> None:
+def _add_rows(block: BlockRows, level: int, lines: list[str], units: str, *, has_remarks: bool) -> None:
     for part in block.parts:
         if len(lines) >= MAX_ROWS:
             return
-        if not isinstance(part, Block):
+        if not isinstance(part, BlockRows):
             lines.append(_line(row_of(part.name, part.label, (part,)), level, units, has_remarks=has_remarks))
             continue
         members = tuple(part.layers())

@@ -9,7 +9,7 @@ import numpy as np
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cnncalc.analysis.reach import Reach
     from cnncalc.analysis.report import LayerReport, Report
@@ -38,9 +38,9 @@ class Tally(NamedTuple):
 class Verification(NamedTuple):
     """The result of comparing a report with a run.
 
-    ``parameter_bytes`` are those of all parameter and buffer arrays, ``peak_bytes`` the most memory that activations
-    had between two layers. ``is_finite`` is False where values overflowed the data type, which changes no shape and
-    no count.
+    ``parameter_bytes`` are those of all parameter and buffer arrays, ``peak_bytes`` the peak memory of activations
+    between two layers. ``is_finite`` is False where values overflowed the data type, which changes no shape and no
+    count.
     """
 
     name: str
@@ -108,26 +108,17 @@ def _elements(row: LayerReport, layer: LayerMeasurement, *roles: str) -> int:
     return sum(size for name, size in layer.elements.items() if role.get(name, "weight") in roles)
 
 
-def _of(quantity: str, row: LayerReport, layer: LayerMeasurement, batch: int) -> tuple[object, object]:
-    """The value in the report and the measured one."""
-    if quantity == "volume":
-        return (batch, *row.output), layer.shape
-    if quantity == "bytes":
-        return row.activation_bytes, layer.array_bytes
-    if quantity == "weights":
-        return row.weights, _elements(row, layer, "weight")
-    if quantity == "biases":
-        return row.biases, _elements(row, layer, "bias")
-    if quantity == "parameters":
-        return row.parameters, _elements(row, layer, "weight", "bias")
-    if quantity == "buffers":
-        return row.buffers, _elements(row, layer, "buffer")
-    if quantity == "macs":
-        return row.macs * batch, layer.multiply_adds
-    return row.in_place, layer.shares_memory
-
-
-_QUANTITIES = ("volume", "bytes", "weights", "biases", "parameters", "buffers", "macs", "in_place")
+_QUANTITIES: dict[str, Callable[[LayerReport, LayerMeasurement, int], tuple[object, object]]] = {
+    "volume": lambda row, layer, batch: ((batch, *row.output), layer.shape),
+    "bytes": lambda row, layer, _: (row.activation_bytes, layer.array_bytes),
+    "weights": lambda row, layer, _: (row.weights, _elements(row, layer, "weight")),
+    "biases": lambda row, layer, _: (row.biases, _elements(row, layer, "bias")),
+    "parameters": lambda row, layer, _: (row.parameters, _elements(row, layer, "weight", "bias")),
+    "buffers": lambda row, layer, _: (row.buffers, _elements(row, layer, "buffer")),
+    "macs": lambda row, layer, batch: (row.macs * batch, layer.multiply_adds),
+    "in_place": lambda row, layer, _: (row.in_place, layer.shares_memory),
+}
+"""For each quantity the value in the report and the measured one."""
 
 
 def _tally(
@@ -135,7 +126,7 @@ def _tally(
 ) -> Tally:
     agreed, total = 0, 0
     for row, layer in pairs:
-        expected, measured = _of(quantity, row, layer, batch)
+        expected, measured = _QUANTITIES[quantity](row, layer, batch)
         if isinstance(measured, int):
             total += measured
         if expected == measured:
@@ -156,7 +147,7 @@ def _tally(
 
 
 def _written(value: object) -> str:
-    """A number or a shape as it is shown."""
+    """A number or a shape as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
@@ -280,7 +271,7 @@ def _whole_paths(report: Report) -> list[tuple[np.ndarray, np.ndarray] | None]:
         stencils = row.layer.stencils(*row.input_volumes)
         sides = []
         for side in (0, 1):
-            fine = np.ones(row.output[side], bool)
+            unpadded = np.ones(row.output[side], bool)
             outputs = np.arange(row.output[side])
             for source in row.sources:
                 before = result[source]
@@ -292,7 +283,7 @@ def _whole_paths(report: Report) -> list[tuple[np.ndarray, np.ndarray] | None]:
                 inside = (low >= 0) & (high < size)
                 count = np.concatenate([[0], np.cumsum(before[side])])
                 low, high = np.clip(low, 0, size - 1), np.clip(high, -1, size - 1)
-                fine &= inside & (count[high + 1] - count[low] >= high + 1 - low)
-            sides.append(fine)
+                unpadded &= inside & (count[high + 1] - count[low] >= high + 1 - low)
+            sides.append(unpadded)
         result.append((sides[0], sides[1]))
     return result

@@ -12,7 +12,7 @@ from cnncalc.records import NamedTuple
 from cnncalc.run.meter import MeteredNumpy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.run.weights import Weights
@@ -91,9 +91,9 @@ def run(
     for row in runs:
         if progress is not None:
             progress(row.index, row.name)
-        inputs = [arrays[source] for source in row.sources] if row.sources else [_laid_out(images[row.name])]
+        inputs = [arrays[source] for source in row.sources] if row.sources else [_copied(images[row.name])]
         arrays[row.index], record = _forward(row, meter, inputs, weights[row.index])
-        measured[row.index] = record._replace(live_bytes=_bytes_of(arrays.values()))
+        measured[row.index] = record._replace(live_bytes=memory_of(arrays.values()))
         del inputs
         release(arrays, readers, row, kept)
     return _measurement(measured, {report.layers[index].name: array for index, array in arrays.items()})
@@ -141,12 +141,12 @@ def _forward(
     )
 
 
-def _laid_out(images: Any) -> Any:
+def _copied(images: Any) -> Any:
     """A copy of the images with each map contiguous in memory."""
     return pixels(np.array(planes(images), order="C", copy=True))
 
 
-def _bytes_of(arrays: Any) -> int:
+def memory_of(arrays: Iterable[Any]) -> int:
     """The memory of arrays; shared memory counts once."""
     owners = {}
     for array in arrays:

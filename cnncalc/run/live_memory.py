@@ -15,8 +15,8 @@ DOMAIN = np.lib.tracemalloc_domain
 class Watch:
     """Measures live bytes of arrays created after this object, at every operation of a step.
 
-    ``levels`` has for each name and phase the most live bytes at the end of an operation; ``marks`` the bytes at
-    named points. ``scratch`` is the most that an operation needed temporarily beyond that, and ``scratch_at`` where.
+    ``levels`` has for each name and phase the peak of live bytes at the end of an operation; ``marks`` the bytes at
+    named points. ``scratch`` is the largest temporary memory of an operation beyond that, at ``scratch_at``.
     Small Python objects are included in ``scratch``, since tracemalloc has no peak for arrays alone.
     """
 
@@ -60,12 +60,12 @@ class Watch:
 
     def end(self, name: str, phase: str) -> None:
         """Call after the outputs of an operation exist, before its inputs are freed."""
-        now, most = tracemalloc.get_traced_memory()
+        now, peak = tracemalloc.get_traced_memory()
         live = self.live()
         self.levels[name, phase] = max(live, self.levels.get((name, phase), 0))
-        self.highest = max(self.highest, live + max(0, most - now))
-        if most - now > self.scratch:
-            self.scratch, self.scratch_at = most - now, (name, phase)
+        self.highest = max(self.highest, live + max(0, peak - now))
+        if peak - now > self.scratch:
+            self.scratch, self.scratch_at = peak - now, (name, phase)
 
     def mark(self, moment: str) -> None:
         """Records the live bytes under a name."""

@@ -15,7 +15,7 @@ import numpy as np
 from cnncalc.layers.planes import pixels
 from cnncalc.records import NamedTuple
 from cnncalc.run.forward import release
-from cnncalc.volume import Volume
+from cnncalc.volume import Volume, largest_plane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from cnncalc.run.forward import Measurement
 
 MAX_ELEMENTS = 100_000_000
-"""Layers for which more numbers would have to be computed are not checked, nor are later layers."""
+"""A layer that needs more computed numbers is not checked, nor are the layers after it."""
 
 MAX_WORK = 3_000_000_000
-"""Most numbers computed for a net, approximately; later layers are not checked."""
+"""Approximate maximum of computed numbers for a net; later layers are not checked."""
 
 MAX_PIXELS = 2048
 """Inputs with more rows or columns are not checked."""
@@ -48,13 +48,13 @@ class Seen(NamedTuple):
 
     @property
     def extent(self) -> int:
-        """The most pixels from the first to the last."""
+        """The largest distance from the first to the last pixel of an output."""
         seen = self.last >= 0
         return int((self.last - self.first + 1)[seen].max()) if seen.any() else 0
 
     @property
     def span(self) -> int:
-        """The pixels from the first to the last that reach any output."""
+        """The number of pixels from the first to the last that reach any output."""
         seen = self.last >= 0
         return int(self.last[seen].max() - self.first[seen].min() + 1) if seen.any() else 0
 
@@ -68,7 +68,7 @@ def measure_field(
     """
     rows = report.layers
     shapes = [None if layer is None else layer.shape[1:3] for layer in measurement.layers]
-    image = _image(rows, shapes)
+    image = largest_plane(shape for row, shape in zip(rows, shapes, strict=True) if row.layer.is_input and shape)
     readers = Counter(source for row in rows for source in row.sources)
     reaching: dict[int, tuple[Any, Any] | None] = {}
     probes = Probes()
@@ -84,12 +84,6 @@ def measure_field(
         result.append(None if found is None else (_seen(found[0]), _seen(found[1])))
         release(reaching, readers, row)
     return tuple(result)
-
-
-def _image(rows: Sequence[LayerReport], shapes: Sequence[Any]) -> tuple[int, int]:
-    """Height and width of the input; of several inputs the largest."""
-    inputs = [shape for row, shape in zip(rows, shapes, strict=True) if row.layer.is_input and shape]
-    return max([shape[0] for shape in inputs], default=1), max([shape[1] for shape in inputs], default=1)
 
 
 def _own_pixels(shape: Sequence[int], image: Sequence[int]) -> tuple[Any, Any]:
@@ -199,7 +193,7 @@ def _probe_side(layer: Layer, volumes: tuple[Volume, ...], number: int, side: in
         return None
     if not before.size:
         return None
-    least = 1e-11 * np.abs(before).max()
+    threshold = 1e-11 * np.abs(before).max()
     marks = np.zeros((before.shape[1 + side], size), np.float32)
     for first in range(0, size, step):
         some = range(first, min(size, first + step))
@@ -208,6 +202,6 @@ def _probe_side(layer: Layer, volumes: tuple[Volume, ...], number: int, side: in
             where = (place, slice(None), index) if side == 0 else (place, slice(None), slice(None), index)
             images[number][where] += change[(0, *where[1:])]
         after = layer.forward(np, *[pixels(x) for x in images], **parameters)
-        changed = np.abs(after - before) > least
+        changed = np.abs(after - before) > threshold
         marks[:, first : first + len(some)] = changed.any(axis=(2 - side, 3)).T
     return marks

@@ -13,6 +13,7 @@ import numpy as np
 from cnncalc.layers.memory import Keeping, Saved
 from cnncalc.layers.planes import pieces, pixels, planes
 from cnncalc.records import NamedTuple
+from cnncalc.run.forward import memory_of
 from cnncalc.run.optimizers import Optimizer
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Trainer:
             for row in rows
         ]
         self.learns = self._find_learning()
-        self.owner = [self._owner(row) for row in rows]
+        self.owner = [report.graph.owner(row.index) for row in rows]
         self.gradients: dict[tuple[int, str], Any] = {}
         owners = [row.index for row in rows if self.owner[row.index] == row.index]
         self.names = [(row, name) for row in owners for name in self.learned[row]]
@@ -108,11 +109,6 @@ class Trainer:
             learns[row.index] = bool(self.learned[row.index]) or any(learns[source] for source in row.sources)
         return learns
 
-    def _owner(self, row: LayerReport) -> int:
-        while (share := self.report.graph.nodes[row.index].share) is not None:
-            row = self.report.layers[share]
-        return row.index
-
     def step(self, images: Mapping[str, Any], targets: Mapping[tuple[int, int], Any]) -> Step:
         """One step: forward, loss, backward, optimizer.
 
@@ -120,11 +116,11 @@ class Trainer:
         height x width, for each height and width that an output has.
         """
         self.gradients.clear()
-        passing = Pass(self, images, targets)
-        loss = passing.forward()
+        one_pass = Pass(self, images, targets)
+        loss = one_pass.forward()
         self._mark("after forward")
-        saved = passing.saved_bytes()
-        passing.backward()
+        saved = one_pass.saved_bytes()
+        one_pass.backward()
         self._mark("after backward")
         if self.optimizer is not None:
             self.begin()
@@ -231,14 +227,7 @@ class Pass:
             arrays += [*saved.inputs, saved.output, *saved.extras.values()]
         for kept in self.kept_terms.values():
             arrays += kept
-        owners = {}
-        for array in arrays:
-            if array is None:
-                continue
-            while array.base is not None:
-                array = array.base
-            owners[id(array)] = array.nbytes
-        return sum(owners.values())
+        return memory_of(array for array in arrays if array is not None)
 
     def _loss(self) -> None:
         """The sum of the mean cross-entropies of all outputs, those of heads weighted.
@@ -365,13 +354,13 @@ class Pass:
             outgoing.append((source, Gradient(array, incoming.storage)))
         del given, array
         owner = trainer.owner[row.index]
-        again = {}
+        summed = {}
         for name in list(found):
             known = trainer.gradients.get((owner, name))
             if known is None:
                 trainer.gradients[owner, name] = found.pop(name)
             else:
-                again[name] = known
+                summed[name] = known
         trainer.end(row.name, "backward")
         incoming.storage.holders -= 1
         del incoming, saved
@@ -379,7 +368,7 @@ class Pass:
             source, gradient = outgoing.pop(0)
             self._accumulate(row, source, gradient, row.name)
             del gradient
-        for name, known in again.items():  # shared weights: the gradients of all their uses are summed
+        for name, known in summed.items():  # shared weights: the gradients of all their uses are summed
             known += found.pop(name)
 
     def _accumulate(self, row: LayerReport, value: int, gradient: Gradient, name: str) -> None:
@@ -423,13 +412,13 @@ def log_softmax(logits: Any) -> Any:
 
 def log_softmax_backward(output: Any, gradient: Any) -> Any:
     """gradient - softmax * (sum of the gradient over the depth)."""
-    maps, coming = planes(output), planes(gradient)
+    maps, incoming = planes(output), planes(gradient)
     result = np.empty(maps.shape, maps.dtype)
-    for image, arriving, target in zip(maps, coming, result, strict=True):
-        total = arriving.sum(axis=0)
+    for image, grad, target in zip(maps, incoming, result, strict=True):
+        total = grad.sum(axis=0)
         np.exp(image, out=target)
         target *= total
-        np.subtract(arriving, target, out=target)
+        np.subtract(grad, target, out=target)
     return pixels(result)
 
 

@@ -63,7 +63,7 @@ def too_large(report: Report, what: str, needed: int, limit: int) -> DesignError
     images = f"{report.batch} images" if report.batch > 1 else "one image"
     message = (
         f"{what} {report.name} with {images} in {report.dtype} needs about {format_bytes(needed)} of memory, "
-        f"but {format_bytes(limit)} are free"
+        f"but {format_bytes(limit)} is free"
     )
     hint = "a smaller --batch or --input needs less" if report.batch > 1 else "a smaller --input needs less"
     return DesignError([Problem("too-large-to-run", message, hint=hint)])
@@ -73,21 +73,18 @@ def needed_bytes(report: Report) -> int:
     """Approximate memory of a run: parameters, live activations and temporary buffers."""
     each = bytes_per_element(report.dtype)
     elements = sum([row.parameters + row.buffers for row in report.layers])
-    readers = [0] * len(report.layers)
-    for row in report.layers:
-        for source in row.sources:
-            readers[source] += 1
+    readers = report.graph.readers
     owner = list(range(len(report.layers)))
     users = [0] * len(report.layers)
     live = peak = largest = 0
     for row in report.layers:
-        here = row.index
+        index = row.index
         largest = max(largest, row.activations)
         if row.in_place and row.sources:
-            owner[here] = owner[row.sources[0]]
+            owner[index] = owner[row.sources[0]]
         else:
             live += row.activations
-        users[owner[here]] += max(1, readers[here])
+        users[owner[index]] += max(1, len(readers[index]))
         peak = max(peak, live)
         for source in row.sources:
             users[owner[source]] -= 1
@@ -102,8 +99,8 @@ def available_bytes() -> int:
     with suppress(OSError, ValueError), open("/proc/meminfo", encoding="ascii") as file:
         limits += [int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:")]
     with suppress(OSError, ValueError):
-        most, used = (_number(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
-        limits.append(most - used)
+        maximum, used = (_number(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
+        limits.append(maximum - used)
     if not limits and hasattr(os, "sysconf"):
         with suppress(OSError, ValueError):
             limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4)

@@ -97,7 +97,7 @@ def verify_training(
         weights, images = build(report, seed=seed), draw_images(report, seed=seed)
         trainer = Trainer(report, weights, optimizer, random=random, watch=watch)
         targets = draw_targets(report, trainer.outputs, seed=seed)
-        there = watch.live()
+        resident = watch.live()
         losses, firsts = [], 0
         for step in ("step 1", "step 2"):
             watch.levels.clear()
@@ -111,7 +111,7 @@ def verify_training(
         watch.close()
     base = sum(simulation.resident(report.batch, training=True))
     comparisons = (
-        Comparison("resident", base + simulation.step().before_first, there),
+        Comparison("resident", base + simulation.step().before_first, resident),
         Comparison("after_forward", expected.after_forward_bytes, watch.marks["after forward"]),
         Comparison("after_backward", expected.after_backward_bytes, watch.marks["after backward"]),
         Comparison("saved", expected.saved_bytes, done.saved_bytes),

@@ -35,20 +35,14 @@ def build(report: Report, *, seed: int = 0, dtype: str | None = None) -> Weights
     """
     number_type = np.dtype(dtype or report.dtype)
     random = np.random.default_rng(seed)
+    owners = [report.graph.owner(row.index) for row in report.layers]
     result: list[dict[str, Any]] = [
         {}
-        if _owner(report, row) is not row
+        if owners[row.index] != row.index
         else {array.name: _draw(random, row, array, number_type) for array in row.arrays}
         for row in report.layers
     ]
-    return tuple(result[_owner(report, row).index] for row in report.layers)
-
-
-def _owner(report: Report, row: LayerReport) -> LayerReport:
-    """The row that owns the parameters of a row."""
-    while (share := report.graph.nodes[row.index].share) is not None:
-        row = report.layers[share]
-    return row
+    return tuple(result[owner] for owner in owners)
 
 
 def _draw(random: np.random.Generator, row: LayerReport, array: Parameter, dtype: Any) -> Any:

@@ -8,8 +8,9 @@ from cnncalc.formats.document import Cell, Column, Document, Table, listing
 from cnncalc.layers.activation import Activation
 from cnncalc.layers.merge import Elementwise
 from cnncalc.layers.window import SIDES
-from cnncalc.units import bytes_per_element, format_bytes, plural
+from cnncalc.units import bytes_per_element, equal_bytes, plural
 from cnncalc.views.layer_table import with_exact
+from cnncalc.volume import largest_plane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,7 @@ def _memory(report: Report, row: LayerReport, each: int, units: str, in_place: b
     images = "" if report.batch == 1 else f"*{report.batch}"
     text = f"{row.activations}*{each}{images} = {row.activation_bytes:,} bytes"
     if row.activation_bytes >= 1000:
-        text += f" = {format_bytes(row.activation_bytes, units)}"
+        text += f" {equal_bytes(row.activation_bytes, units)}"
     if is_shared:
         text = f"0, since the memory is shared; its volume is {text}"
     yield "bytes", text + (f" for a batch of {report.batch:,}" if report.batch > 1 else "")
@@ -92,7 +93,7 @@ def _learned(row: LayerReport, each: int, units: str) -> Iterator[tuple[str, str
         return
     size = row.parameters * each
     text = f"{row.weights:,} + {row.biases:,} = {row.parameters:,}, *{each} = {size:,} bytes"
-    yield "parameters", text + (f" = {format_bytes(size, units)}" if size >= 1000 else "")
+    yield "parameters", text + (f" {equal_bytes(size, units)}" if size >= 1000 else "")
     trainable = "all of them" if row.is_trainable else "0: frozen, so no gradient and no optimizer state"
     yield "trainable", trainable
 
@@ -127,7 +128,7 @@ def field_steps(report: Report, row: LayerReport) -> list[str]:
         seen = ", ".join(f"{source.name} {_written(source.receptive_field)}" for source in before)
         steps.append(f"largest over the inputs: {seen}")
     stencils = row.layer.stencils(*row.input_volumes)
-    image = _image(report)
+    image = largest_plane(row.output for row in report.layers if row.layer.is_input)
     for side in (0, 1):
         if stencils is not None:
             steps.append(_field(row, before, side, stencils[side], image[side]))
@@ -151,11 +152,6 @@ def _field(row: LayerReport, before: list[LayerReport], side: int, stencil: Any,
         if not here.is_exact:
             text += ", an upper bound"
     return text + (f"; clipped to the input size {image}" if here.extent > image else "")
-
-
-def _image(report: Report) -> tuple[int, int]:
-    inputs = [row.output for row in report.layers if row.layer.is_input]
-    return max(x.height for x in inputs), max(x.width for x in inputs)
 
 
 def _written(sides: tuple[int, int]) -> str:

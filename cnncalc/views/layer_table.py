@@ -9,7 +9,7 @@ from cnncalc.formats.notation import BAR_WIDTHS, Notation
 from cnncalc.formats.notation import USUAL as USUAL_NOTATION
 from cnncalc.layers.keys import shown
 from cnncalc.records import NamedTuple
-from cnncalc.units import bytes_per_element, percent, plural, short, short_notes
+from cnncalc.units import bytes_per_element, percent, plural, short
 from cnncalc.views.shares import sentences
 
 if TYPE_CHECKING:
@@ -82,23 +82,9 @@ def rows_of(report: Report, depth: int | None = None) -> list[Row]:
 
 
 def _memory(row: Row, notation: Notation) -> Cell:
-    layer = row.layer
-    short_text = short_notes(row.held)
-    if layer is not None and layer.in_place:
+    if row.layer is not None and row.layer.in_place:
         return Cell("in place", 0)
-    if notation.numbers == "short":
-        return Cell(notation.full(row.held), row.held)
-    if notation.numbers == "exact":
-        text = f"{row.held:,}" if layer is None else with_exact(layer.arithmetic["activations"], row.held)
-        return Cell(text, row.held, f"{row.held:,}")
-    if layer is None:
-        return Cell(short_text, row.held)
-    return Cell(with_short(layer.arithmetic["activations"], row.held), row.held, short_text)
-
-
-def with_short(arithmetic: str, count: int) -> str:
-    """``224*224*64=3.2M``; a plain number without arithmetic: ``4096``."""
-    return short_notes(count) if arithmetic.isdigit() else f"{arithmetic}={short_notes(count)}"
+    return _arithmetic("activations", row, row.held, notation)
 
 
 def with_exact(arithmetic: str, count: int) -> str:
@@ -108,7 +94,7 @@ def with_exact(arithmetic: str, count: int) -> str:
 
 def _arithmetic(key: str, row: Row, count: int, notation: Notation) -> Cell:
     layer = row.layer
-    if layer is not None and layer.shared_with and any(_role(key) == array.role for array in layer.arrays):
+    if layer is not None and layer.shared_with and any(_ROLES.get(key) == array.role for array in layer.arrays):
         return Cell("shared", count)
     if layer is None or not count or notation.numbers == "short":
         return _count_cell(count, notation)
@@ -120,8 +106,7 @@ def _count_cell(count: int, notation: Notation) -> Cell:
     return Cell(notation.full(count), count)
 
 
-def _role(key: str) -> str:
-    return {"weights": "weight", "biases": "bias", "buffers": "buffer"}[key]
+_ROLES = {"weights": "weight", "biases": "bias", "buffers": "buffer"}
 
 
 def _size(sides: tuple[int, int]) -> Cell:
@@ -328,16 +313,16 @@ def total_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...
     images = "image" if report.batch == 1 else f"batch of {report.batch:,}"
     times = f" * {plural(each, 'byte')}"
     batch = f" * {report.batch:,} images" if report.batch > 1 else ""
-    held = notation.size(totals.activation_bytes)
+    held = notation.equal_size(totals.activation_bytes)
     memory = (
-        f"{_count(totals.activations)} activations{times}{batch} = {held} / {images}, forward only",
+        f"{_count(totals.activations)} activations{times}{batch} {held} / {images}, forward only",
         f"about x2 with backward: {notation.size(2 * totals.activation_bytes)}",
     )
     parameters = [_count(totals.parameters)]
     if totals.parameters:
         parameters[0] += f" = {totals.weights:,} weights + {totals.biases:,} biases"
         parameters.append(
-            f"{times[1:]} = {notation.size(totals.parameter_bytes)}; x3 with gradients and optimizer state "
+            f"{times[1:]} {notation.equal_size(totals.parameter_bytes)}; x3 with gradients and optimizer state "
             f"(momentum, Adagrad, RMSProp): {notation.size(3 * totals.parameter_bytes)}"
         )
     if totals.trainable != totals.parameters:
@@ -371,7 +356,7 @@ def test_time_lines(report: Report, notation: Notation) -> list[str]:
         return []
     test = report.test_time
     what = f"{plural(len(alone), 'layer')} for training only: {listing(alone)}"
-    memory = f"{_count(test.activations)} activations = {notation.size(test.activation_bytes)}"
+    memory = f"{_count(test.activations)} activations {notation.equal_size(test.activation_bytes)}"
     return [what, f"without them: {memory}, {_count(test.parameters)} parameters, {_count(test.macs)} MACs"]
 
 

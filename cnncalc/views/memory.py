@@ -83,8 +83,8 @@ def memory_document(
     ]
     if training.segments:
         names = listing([segment.name for segment in training.segments], 9)
-        again = percent(training.recomputed_macs, memory.report.totals.macs)
-        closing.append(Paragraph("checkpointed", (names, f"recomputed MACs: {again} of a forward pass")))
+        recomputed = percent(training.recomputed_macs, memory.report.totals.macs)
+        closing.append(Paragraph("checkpointed", (names, f"recomputed MACs: {recomputed} of a forward pass")))
     largest = largest_of(memory, depth)
     if largest:
         lines = [f"{name}: {size(count)}" for name, count in largest[:MAX_LAYERS]]

@@ -17,7 +17,6 @@ from cnncalc.views.layer_table import (
     rows_of,
     test_time_lines,
     with_exact,
-    with_short,
 )
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def _cells(row: Row, notation: Notation) -> tuple[Cell, ...]:
         if is_exact:
             memory = with_exact(arithmetic["activations"], row.held)
         elif not is_short:
-            memory = with_short(arithmetic["activations"], row.held)
+            memory = _with_short(arithmetic["activations"], row.held)
         if row.weights and not is_short:
             weights = with_exact(arithmetic["weights"], row.weights)
         if layer.shared_with:
@@ -94,6 +93,11 @@ def _cells(row: Row, notation: Notation) -> tuple[Cell, ...]:
         Cell(f"memory: {memory}", row.held),
         Cell(f"weights: {weights}", row.weights),
     )
+
+
+def _with_short(arithmetic: str, count: int) -> str:
+    """``224*224*64=3.2M``, as the notes write it; a plain number without arithmetic: ``4096``."""
+    return short_notes(count) if arithmetic.isdigit() else f"{arithmetic}={short_notes(count)}"
 
 
 def _total_lines(report: Report, notation: Notation) -> list[str]:
@@ -122,6 +126,6 @@ def _footnote(report: Report, notation: Notation) -> list[str]:
     totals, each = report.totals, bytes_per_element(report.dtype)
     text = (
         f"(The notes print {PRINTED_TOTAL} for this table, which is not the sum of its rows: they hold "
-        f"{totals.activations:,} numbers, * {plural(each, 'byte')} = {notation.size(totals.activations * each)}.)"
+        f"{totals.activations:,} numbers, * {plural(each, 'byte')} {notation.equal_size(totals.activations * each)}.)"
     )
     return [text]

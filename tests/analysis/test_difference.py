@@ -11,7 +11,7 @@ from hypothesis import given
 import cnncalc
 from cnncalc.analysis.alignment import ascending, common, filled
 from cnncalc.analysis.difference import NUMBERS, Difference, LayerChange, Quantity, difference
-from cnncalc.language.catalogue import names
+from tests.nets import every_net
 from tests.random_nets import examples, random_design, seeds
 
 
@@ -77,7 +77,7 @@ def test_gaps_between_pairs_are_filled() -> None:
 # Nets
 
 
-@pytest.mark.parametrize("name", names())
+@every_net
 def test_a_net_is_equal_to_itself(name: str) -> None:
     found = diff(name, name)
 
@@ -185,7 +185,7 @@ def test_a_layer_with_a_written_name_is_known_again_where_it_has_moved() -> None
     assert told(found) == [("changed", "b", "b"), ("changed", "a", "a"), ("changed", "c", "c")]
 
 
-@examples(60)
+@examples(30)
 @given(seeds, seeds)
 def test_changes_of_the_layers_add_up_to_those_of_the_totals(one: int, other: int) -> None:
     """Every layer stands on one line, and forth and back differ in sign alone."""
@@ -206,7 +206,7 @@ def test_changes_of_the_layers_add_up_to_those_of_the_totals(one: int, other: in
             assert [getattr(layer.before, key) for key in NUMBERS] == [getattr(layer.after, key) for key in NUMBERS]
 
 
-@examples(60)
+@examples(30)
 @given(seeds)
 def test_a_random_net_is_equal_to_itself_and_to_itself_in_yaml(seed: int) -> None:
     text = random_design(seed).text

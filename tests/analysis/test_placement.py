@@ -116,6 +116,7 @@ def module(nn: Any, text: str) -> Any:
     return made[text]()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trained", [True, False], ids=["behind a convolution", "on the image"])
 @pytest.mark.parametrize("maker", MAKERS)
 def test_in_place_is_what_pytorch_allows(maker: str, trained: bool) -> None:
@@ -151,6 +152,7 @@ def test_in_place_is_what_pytorch_allows(maker: str, trained: bool) -> None:
         assert row.in_place == allowed, f"{activation} after {maker}"
 
 
+@pytest.mark.slow
 def test_add_in_place_is_what_pytorch_allows() -> None:
     torch = pytest.importorskip("torch")
     for function, allowed in (("", True), (" -> RELU", False), (" -> SIGMOID", False), (" -> SILU", True)):

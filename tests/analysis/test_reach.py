@@ -86,7 +86,7 @@ def extent(layers: list[Callable[[int], list[int]]], outputs: range) -> int:
     return max(max(pixels) - min(pixels) + 1 for pixels in found)
 
 
-@examples(300)
+@examples(150)
 @given(seeds)
 def test_chains_see_what_sets_of_pixels_say(seed: int) -> None:
     random = Random(seed)  # noqa: S311

@@ -114,7 +114,7 @@ def test_a_new_file_has_no_base_and_that_is_said(
     found, out, _ = check(capsys, "nets", "--base", "HEAD", *(["--strict"] if strict else []))
 
     assert found == code
-    assert "nets/b.yaml is new: HEAD does not have it" in out
+    assert "nets/b.yaml does not exist in HEAD" in out
 
 
 def test_a_file_that_is_broken_in_the_base_has_no_base(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,7 +125,7 @@ def test_a_file_that_is_broken_in_the_base_has_no_base(repository: Path, capsys:
     code, out, _ = check(capsys, "nets/a.yaml", "--base", "HEAD")
 
     assert code == 0
-    assert "nets/a.yaml cannot be read as it is in HEAD: " in out
+    assert "nets/a.yaml is invalid in HEAD: " in out
 
 
 # Baselines
@@ -208,3 +208,96 @@ def test_a_configuration_may_name_the_base(repository: Path, capsys: pytest.Capt
     written(repository, {"cnncalc.toml": 'base = "HEAD"\nbaseline = "kept.json"\n'})
     code, _, err = check(capsys, "nets/a.yaml")
     assert (code, "names both a base and a baseline" in err) == (2, True)
+
+
+def test_the_limits_that_need_no_base_are_checked_where_there_is_none(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One relative limit is an error; over the other one is said, in every format that has tests or tables."""
+    written(repository, {"nets/a.yaml": TINY + "budget: {parameters: +5%, macs: 1M, layers: 10}\n"})
+
+    for words in ((), ("--base", "nowhere")):
+        code, out, err = check(capsys, "nets/a.yaml", *words, "--format", "json")
+        (file,) = json.loads(out)["files"]
+        assert code == 2
+        assert err.count("error[") == 1
+        assert {one["key"]: one["verdict"] for one in file["limits"]} == {
+            "parameters": "no base", "macs": "error", "layers": "pass",
+        }  # fmt: skip
+    assert "1 file, 3 limits; 1 file with errors; 1 file over budget" in check(capsys, "nets/a.yaml")[1]
+    junit = check(capsys, "nets/a.yaml", "--format", "junit")[1]
+    assert 'tests="4" failures="1" errors="1"' in junit
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('{"schema": 1, "files": {"a.yaml": {"macs": 1}, "a.yaml": {"macs": 9}}}', "a.yaml"),
+        ('{"schema": 1, "files": {"a.yaml": {"macs": 1, "macs": 9}}}', "macs"),
+        ('{"schema": 1, "files": {}, "files": {"a.yaml": {"macs": 9}}}', "files"),
+    ],
+)
+def test_a_baseline_with_a_key_twice_is_refused(
+    text: str, key: str, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(repository, {"b.json": text})
+
+    code, _, err = check(capsys, "nets", "--baseline", "b.json")
+
+    assert code == 2
+    assert f"error[unreadable-base]: cannot read the baseline b.json: it has the key '{key}' twice" in err
+
+
+def recorded(folder: Path, file: str) -> dict[str, int]:
+    values: dict[str, int] = json.loads((folder / "b.json").read_text(encoding="utf-8"))["files"][file]
+    return values
+
+
+def test_recording_never_lets_more_pass_unless_it_is_accepted(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """268 units are within 5 % of 256: the check passes, and the baseline stays; 128 units are recorded."""
+    assert check(capsys, "nets", "--record", "b.json")[0] == 0
+    written(repository, {"nets/a.yaml": RELATIVE.replace("FC-256", "FC-268")})
+
+    code, _, err = check(capsys, "nets", "--baseline", "b.json", "--record", "b.json")
+
+    assert code == 0
+    assert err.startswith("b.json: ")
+    assert f"\n  nets/a.yaml: parameters: {PARAMETERS:,}, now {PARAMETERS + 12 * 2059:,}\n" in err
+    assert recorded(repository, "nets/a.yaml")["parameters"] == PARAMETERS
+    code, _, err = check(capsys, "nets", "--record", "b.json", "--accept")
+    assert (code, err) == (0, "")
+    assert recorded(repository, "nets/a.yaml")["parameters"] == PARAMETERS + 12 * 2059
+    written(repository, {"nets/a.yaml": RELATIVE.replace("FC-256", "FC-128")})
+    assert check(capsys, "nets", "--record", "b.json")[::2] == (0, "")
+    assert recorded(repository, "nets/a.yaml")["parameters"] == PARAMETERS - 128 * 2059
+
+
+def test_a_value_with_a_lower_limit_is_never_recorded_lower(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fields of 16 and, with kernels of 5, of 28."""
+    wider = TINY.replace("CONV3", "CONV5") + "budget: {receptive_field: {min: -1%}}\n"
+    written(repository, {"nets/a.yaml": wider})
+    check(capsys, "nets", "--record", "b.json")
+    written(repository, {"nets/a.yaml": wider.replace("CONV5", "CONV3")})
+
+    _, _, err = check(capsys, "nets", "--record", "b.json")
+
+    assert "receptive_field: 28, now 16" in err
+    assert recorded(repository, "nets/a.yaml")["receptive_field"] == 28
+
+
+def test_recording_keeps_the_files_that_were_not_checked(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(repository, {"nets/b.yaml": RELATIVE, "nets/c.yaml": RELATIVE})
+    check(capsys, "nets", "lenet5", "--record", "b.json")
+    (repository / "nets/c.yaml").unlink()
+
+    check(capsys, "nets/a.yaml", "--record", "b.json")
+
+    files = json.loads((repository / "b.json").read_text(encoding="utf-8"))["files"]
+    assert sorted(files) == ["lenet5", "nets/a.yaml", "nets/b.yaml"]
+    (repository / "b.json").write_text("{", encoding="utf-8")
+    assert "error[unreadable-base]" in check(capsys, "nets", "--record", "b.json")[2]
+    assert check(capsys, "nets", "--accept")[0] == 2

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "check"
 ENDS = {"text": "txt", "json": "json", "github": "github.txt", "gitlab": "gitlab.json", "sarif": "sarif"}
-ENDS |= {"junit": "xml", "markdown": "md"}
+ENDS |= {"junit": "xml", "markdown": "md", "rdjson": "rdjson"}
 
 OVER = TINY.replace("FC-256", "FC-512") + (
     "budget:\n"
@@ -191,6 +191,51 @@ def test_an_invalid_sarif_is_detected(project: Path, capsys: pytest.CaptureFixtu
     del log["runs"][0]["tool"]["driver"]["name"]
 
     assert len(sarif_faults(log, "log")) == 2
+
+
+# rdjson
+
+
+RDJSON: dict[str, dict[str, Any]] = {
+    "result": {"source": {"name": str}, "diagnostics": list},
+    "diagnostic": {"message": str, "location": dict, "severity": str, "code": {"value": str}},
+    "location": {"path": str, "range": {"start": dict, "end": dict}},
+    "position": {"line": int, "column": int},
+}
+"""The part of the schema of DiagnosticResult that is used."""
+
+
+@pytest.mark.parametrize("words", [CASES["project"], ("nets", "--strict"), ("vgg16", "--max", "parameters=1")])
+def test_rdjson_keeps_its_schema(words: tuple[str, ...], project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = json.loads(output(capsys, *words, "--format", "rdjson")[1])
+
+    assert data.keys() == RDJSON["result"].keys()
+    assert data["diagnostics"]
+    for each in data["diagnostics"]:
+        assert each.keys() == RDJSON["diagnostic"].keys()
+        assert each["severity"] in ("ERROR", "WARNING", "INFO")
+        assert each["location"].keys() <= RDJSON["location"].keys()
+        ends = each["location"].get("range", {})
+        assert ends.keys() in (set(), {"start", "end"})
+        for place in ends.values():
+            assert place.keys() == RDJSON["position"].keys()
+            assert min(place.values()) >= 1
+        if ends:
+            assert list(ends["start"].values()) < list(ends["end"].values())
+
+
+def test_rdjson_counts_columns_in_bytes_and_its_end_is_the_place_behind(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two of the letters before ``macs`` take two bytes each; the word has four."""
+    line = 'title: "\u00e9\u00e9", budget: {macs: 1}'
+    written(project, {"nets/c.yaml": "{" + line + ", layers: INPUT 8x8x3 -> FC-2}\n"})
+
+    found = json.loads(output(capsys, "nets/c.yaml", "--no-rules", "--format", "rdjson")[1])["diagnostics"]
+
+    (ends,) = [one["location"]["range"] for one in found if one["message"].startswith("macs:")]
+    before = len("{" + line.partition("macs")[0])
+    assert ends == {"start": {"line": 1, "column": before + 3}, "end": {"line": 1, "column": before + 7}}
 
 
 # JUnit

@@ -190,7 +190,7 @@ def test_folders_are_searched_and_each_file_is_checked_once(folder: Path, capsys
 
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines() if " ok" in line] == ["nets/a.yaml", "nets/deep/b.yml"]
-    assert "nets: 1 YAML file holds no architecture, left out" in out
+    assert "nets/ci.yml: left out: it has no key 'layers', but 'jobs'\nnot searched: nets/.hidden (hidden)\n" in out
     assert out.endswith("2 files, 2 limits; all within budget\n")
 
 

@@ -280,7 +280,7 @@ def test_what_is_not_committed_is_compared_too(repository: Path) -> None:
     [
         (("nets/x.yaml", "--base", "HAED"), "cannot read the base 'HAED'"),
         (("nets/x.yaml", "--base", "--all"), "cannot read the base '--all': not a revision"),
-        (("a.yaml", "--base", "HEAD"), "a.yaml is new: HEAD does not have it"),
+        (("a.yaml", "--base", "HEAD"), "a.yaml does not exist in HEAD"),
         (("vgg16", "--base", "HEAD"), "--base compares a file with its earlier version, but 'vgg16' is not a file"),
         (("nets", "--base", "HEAD"), "'nets' is not a file"),
         (("nets/x.yaml", "a.yaml", "--base", "HEAD"), "--base compares one file with its earlier version, but two"),

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.calls import COMMAND, ROOT, cnncalc, environment
+from tests.calls import COMMAND, ROOT, called, environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,20 +30,20 @@ def svg_of(text: str) -> ElementTree.Element:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_drawing_goes_to_standard_output(kind: str) -> None:
-    done = cnncalc("plot", PATTERN, "--kind", kind)
+    done = called("plot", PATTERN, "--kind", kind)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert svg_of(done.stdout).get("width") == "880"
 
 
 def test_without_a_kind_the_cost_is_drawn() -> None:
-    assert cnncalc("plot", "lenet5").stdout == cnncalc("plot", "lenet5", "--kind", "cost").stdout
+    assert called("plot", "lenet5").stdout == called("plot", "lenet5", "--kind", "cost").stdout
 
 
 def test_a_drawing_goes_to_a_file(tmp_path: Path) -> None:
     file = tmp_path / "net.svg"
 
-    done = cnncalc("plot", "vgg16", "--kind", "volumes", "--width", "640", "--output", str(file))
+    done = called("plot", "vgg16", "--kind", "volumes", "--width", "640", "--output", str(file))
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert svg_of(file.read_text(encoding="utf-8")).get("width") == "640"
@@ -52,13 +52,13 @@ def test_a_drawing_goes_to_a_file(tmp_path: Path) -> None:
 def test_a_drawing_over_time_takes_the_options_of_memory() -> None:
     """The same peak as the memory command prints."""
     options = ("resnet18", "--batch", "8", "--optimizer", "adam", "--checkpoint", "blocks")
-    peak = json.loads(cnncalc("memory", *options, "--format", "json").stdout)["training"]["peak_bytes"]
+    peak = json.loads(called("memory", *options, "--format", "json").stdout)["training"]["peak_bytes"]
 
-    assert f'data-peak="{peak}"' in cnncalc("plot", *options, "--kind", "training").stdout
+    assert f'data-peak="{peak}"' in called("plot", *options, "--kind", "training").stdout
 
 
 def test_depth_batch_units_and_design_options_are_used() -> None:
-    text = cnncalc("plot", "resnet18", "--depth", "1", "--batch", "4", "--units", "si", "--input", "96x96x3").stdout
+    text = called("plot", "resnet18", "--depth", "1", "--batch", "4", "--units", "si", "--input", "96x96x3").stdout
 
     assert "4 images" in text
     assert "kB" in text
@@ -83,7 +83,7 @@ def test_depth_batch_units_and_design_options_are_used() -> None:
     ],
 )
 def test_invalid_options_are_refused(arguments: tuple[str, ...], message: str) -> None:
-    done = cnncalc(*arguments)
+    done = called(*arguments)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
@@ -103,7 +103,7 @@ def test_a_png_has_twice_the_resolution(arguments: tuple[str, ...], tmp_path: Pa
     pytest.importorskip("resvg_py", reason="resvg-py, the extra for PNG, is not installed")
     file = tmp_path / "net.PNG"
 
-    done = cnncalc("plot", "lenet5", "--width", "400", *arguments, "--output", str(file))
+    done = called("plot", "lenet5", "--width", "400", *arguments, "--output", str(file))
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert size_of(file.read_bytes())[0] == 800
@@ -170,7 +170,7 @@ def test_without_the_library_png_says_what_to_install(tmp_path: Path) -> None:
 def test_a_drawing_is_svg_or_png(tmp_path: Path) -> None:
     file = tmp_path / "net.jpg"
 
-    done = cnncalc("plot", "lenet5", "--output", str(file))
+    done = called("plot", "lenet5", "--output", str(file))
 
     assert done.returncode == 2
     assert done.stderr == (
@@ -193,7 +193,7 @@ def test_svg_needs_no_library() -> None:
 
 
 def test_the_help_names_every_kind() -> None:
-    text = cnncalc("plot", "--help").stdout
+    text = called("plot", "--help").stdout
 
     assert all(f"\n    {kind} " in text or f"\n  {kind} " in text for kind in KINDS), text
 
@@ -202,7 +202,7 @@ def test_other_picture_formats_are_refused(tmp_path: Path) -> None:
     """An SVG file named .pdf could not be opened."""
     file = tmp_path / "net.PDF"
 
-    done = cnncalc("plot", "lenet5", "-o", str(file))
+    done = called("plot", "lenet5", "-o", str(file))
 
     assert (done.returncode, done.stdout, done.stderr) == (
         2,
@@ -211,5 +211,5 @@ def test_other_picture_formats_are_refused(tmp_path: Path) -> None:
         f"  = hint: --output {tmp_path / 'net.svg'}\n",
     )
     assert not file.exists()
-    assert cnncalc("plot", "lenet5", "-o", str(file), "--format", "svg").returncode == 0
+    assert called("plot", "lenet5", "-o", str(file), "--format", "svg").returncode == 0
     assert file.read_text().startswith("<svg")

@@ -78,7 +78,7 @@ def test_a_file_ending_of_another_format_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "row"),
     [
-        ([], "conv1 CONV3-7 [9x11x7] 9*11*7=693 5.414 KiB (3*3*3)*7 = 189 7 18.71K 3x3"),
+        ([], "conv1 CONV3-7 [9x11x7] 9*11*7 = 693 5.414 KiB (3*3*3)*7 = 189 7 18.71K 3x3"),
         (["--exact"], "conv1 CONV3-7 [9x11x7] 9*11*7 = 693 5,544 B (3*3*3)*7 = 189 7 18,711 3x3"),
         (["--short"], "conv1 CONV3-7 [9x11x7] 693 5.414 KiB 189 7 18.71K 3x3"),
         (["--exact", "--short"], "conv1 CONV3-7 [9x11x7] 693 5.414 KiB 189 7 18.71K 3x3"),

@@ -105,6 +105,7 @@ def live_in_markdown_it(text: str) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_random_documents_are_read_as_by_markdown_it(seed: int) -> None:
     random = Random(seed)  # noqa: S311

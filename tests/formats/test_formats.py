@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import warnings
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import docutils.core
@@ -16,14 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-import cnncalc
 from cnncalc.formats import FORMATS, write
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
-from cnncalc.language.catalogue import names
 from cnncalc.source import visible
 from cnncalc.views.layer_table import EXACT
 from cnncalc.views.layer_table import document as table_document
+from tests.nets import FEW, report_of
 from tests.random_nets import examples
+from tests.subcases import each
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,8 +166,7 @@ READERS: dict[str, Callable[[str], Read]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", READERS)
-@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+@each("form,text", list(product(READERS, HOSTILE)), ids=ascii, by=lambda case: case[0])
 def test_special_characters_are_typeset_literally(form: str, text: str) -> None:
     assert_read_back(form, text)
 
@@ -188,14 +188,14 @@ def assert_read_back(form: str, text: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", READERS)
-@examples(200)
+@examples(100)
 @given(text=st.text("abx1 |\\`*_[]()<>#+-.!~$&;:\"'=%{}^@/,\u65e5\u05d0", max_size=10).filter(str.strip))
 def test_any_text_is_typeset_literally(form: str, text: str) -> None:
     assert_read_back(form, text)
 
 
 @pytest.mark.parametrize(("form", "mark"), [("csv", ","), ("tsv", "\t")])
-@examples(200)
+@examples(100)
 @given(texts=st.lists(st.text(max_size=8), min_size=1, max_size=4))
 def test_values_are_inserted_literally(form: str, mark: str, texts: list[str]) -> None:
     text = write(document_of(*texts), form)
@@ -236,7 +236,7 @@ def test_a_drawing_keeps_its_blanks(form: str) -> None:
 
 
 def cells_of(form: str, name: str) -> list[list[str]]:
-    report = cnncalc.analyze(name)
+    report = report_of(name)
     return READERS[form](write(table_document(report, columns=EXACT, depth=None), form))[2]
 
 
@@ -244,7 +244,7 @@ def cells_of(form: str, name: str) -> list[list[str]]:
 @pytest.mark.parametrize("name", ["lenet5", "vgg16", "googlenet-aux", "mobilenet-v2"])
 def test_the_numbers_of_a_table_are_read_back(form: str, name: str) -> None:
     """Parameters, trainable parameters and multiply-adds of every row, and their sums."""
-    report = cnncalc.analyze(name)
+    report = report_of(name)
 
     rows = cells_of(form, name)
 
@@ -256,9 +256,9 @@ def test_the_numbers_of_a_table_are_read_back(form: str, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", FEW)
 def test_html_holds_the_exact_values(name: str) -> None:
-    report = cnncalc.analyze(name)
+    report = report_of(name)
     text = write(table_document(report), "html")
     root = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parseFragment(text)
     (body,) = root.iter("tbody")

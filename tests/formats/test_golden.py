@@ -25,9 +25,9 @@ from cnncalc.views.difference import difference_document
 from cnncalc.views.layer_table import EXACT, document
 from cnncalc.views.memory import memory_document
 from cnncalc.views.notes import notes_document
+from tests.nets import FEW, report_of
 
 if TYPE_CHECKING:
-    from cnncalc.analysis.report import Report
     from cnncalc.formats.document import Document
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
@@ -39,15 +39,8 @@ DOCUMENTS = {"markdown": "md", "latex": "tex", "html": "html", "rst": "rst"}
 """The formats of documents and the endings of their golden files."""
 FORMS = {"text": "txt", "csv": "csv", "tsv": "tsv", "json": "json", "rich": "terminal.txt", **DOCUMENTS}
 """Every format and the ending of its golden files."""
-FEW = ("alexnet", "googlenet-aux", "lenet5", "mobilenet-v2", "unet")
-"""Nets with groups, training-only heads, buffers without parameters, blocks in blocks, and a decoder."""
 NOTES = ("alexnet", "googlenet", "lenet5", "resnet18", "vgg16", "vgg16-bn")
 RICH = {"vgg16-narrow": ("vgg16", Page(80)), "cifar-tiny-colour": ("cifar-tiny", Page(150, True))}
-
-
-@cache
-def report_of(name: str) -> Report:
-    return cnncalc.analyze(name)
 
 
 def compare(file: str, text: str, regenerate: bool) -> None:

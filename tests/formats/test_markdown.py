@@ -65,7 +65,7 @@ def test_special_characters_are_shown_as_they_are(text: str) -> None:
     assert found["entry"] == [line for line in (shown, "one", "two") if line] * 2
 
 
-@examples(300)
+@examples(150)
 @given(st.text("ab1 |\\`*_[]()<>#+-.!~$&;:\"'=", max_size=12))
 def test_any_text_is_shown_as_it_is(text: str) -> None:
     found = texts_of(write(document(text, "one", "two"), "markdown"))

@@ -164,12 +164,136 @@ PATTERNS = [
     ),
     (
         "INPUT 8x8x4 -> CONV-{1.5}",
-        "INPUT 8x8x4 -> CONV-{15}",
+        "INPUT 8x8x4 -> CONV-{round(1.5)}",
         """
-<text>:1:22: error[expression-syntax]: only whole numbers are allowed in an expression
+<text>:1:21: error[wrong-type]: filters: expected a whole number of at least 1, found 1.5
   |
 1 | INPUT 8x8x4 -> CONV-{1.5}
-  |                      ^^^
+  |                     ^^^^^
+  = hint: in braces, floor(..) gives 1, ceil(..) 2 and round(..) 2
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV-{7/2}",
+        "INPUT 8x8x4 -> CONV-{7//2}",
+        """
+<text>:1:23: error[pattern-syntax]: expected '}' or an operator, found '/'
+  |
+1 | INPUT 8x8x4 -> CONV-{7/2}
+  |                       ^
+  = hint: '//' divides and rounds down; '*' takes decimals, as in 0.5*w
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4*{1.5*3} -> FC",
+        "INPUT 8x8x4 -> CONV3-4*{1.5*4} -> FC",
+        """
+<text>:1:24: error[wrong-type]: a repeat needs a whole number or a list, found 4.5
+  |
+1 | INPUT 8x8x4 -> CONV3-4*{1.5*3} -> FC
+  |                        ^^^^^^^
+  = hint: in braces, floor(..) gives 4, ceil(..) 5 and round(..) 5
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4(pad=[0.5, 1])",
+        "INPUT 8x8x4 -> CONV3-4(pad=[1.0, 1])",
+        """
+<text>:1:24: error[wrong-type]: pad: expected 0 or more, [height, width], [top, left, bottom, right], same or valid, found [0.5, 1]
+  |
+1 | INPUT 8x8x4 -> CONV3-4(pad=[0.5, 1])
+  |                        ^^^^^^^^^^^^
+  = hint: in braces, floor(..) gives 0, ceil(..) 1 and round(..) 1
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a{0.5}",
+        "INPUT 8x8x4 -> CONV3-4@a{2*0.5}",
+        """
+<text>:1:26: error[wrong-name]: a name holds whole numbers and words, found 0.5
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a{0.5}
+  |                          ^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4?{0.5}",
+        "INPUT 8x8x4 -> CONV3-4?{0.5 > 0}",
+        """
+<text>:1:24: error[wrong-type]: a condition is yes or no, found 0.5
+  |
+1 | INPUT 8x8x4 -> CONV3-4?{0.5}
+  |                        ^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> FC-{int(2.5)}",
+        "INPUT 8x8x4 -> FC-{floor(2.5)}",
+        """
+<text>:1:20: error[expression-syntax]: no function 'int'; did you mean 'min'? (known: min, max, round, floor, ceil, make_divisible)
+  |
+1 | INPUT 8x8x4 -> FC-{int(2.5)}
+  |                    ^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> FC-{round(2.5, 1)}",
+        "INPUT 8x8x4 -> FC-{round(2.5)}",
+        """
+<text>:1:20: error[expression-syntax]: 'round' takes 1 number, but 2 are given
+  |
+1 | INPUT 8x8x4 -> FC-{round(2.5, 1)}
+  |                    ^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> FC-{make_divisible(20, 0)}",
+        "INPUT 8x8x4 -> FC-{make_divisible(20, 4)}",
+        """
+<text>:1:19: error[wrong-value]: make_divisible(x, d) needs a whole number d of at least 1, found 0
+  |
+1 | INPUT 8x8x4 -> FC-{make_divisible(20, 0)}
+  |                   ^^^^^^^^^^^^^^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> FC-{2**0.5}",
+        "INPUT 8x8x4 -> FC-{2**(2*0.5)}",
+        """
+<text>:1:19: error[wrong-type]: a power is a whole number, found 0.5
+  |
+1 | INPUT 8x8x4 -> FC-{2**0.5}
+  |                   ^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> FC-{[1, 2][0.5]}",
+        "INPUT 8x8x4 -> FC-{[1, 2][2*0.5]}",
+        """
+<text>:1:19: error[wrong-type]: the place of an element is a whole number, found 0.5
+  |
+1 | INPUT 8x8x4 -> FC-{[1, 2][0.5]}
+  |                   ^^^^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> FC-{1e99*2}",
+        "INPUT 8x8x4 -> FC-{1e1*2}",
+        """
+<text>:1:19: error[limit]: a number in an expression has at most 64 digits
+  |
+1 | INPUT 8x8x4 -> FC-{1e99*2}
+  |                   ^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> FC-{ceil(0.1**70)}",
+        "INPUT 8x8x4 -> FC-{ceil(0.1**50)}",
+        """
+<text>:1:19: error[limit]: a number in an expression has at most 64 digits
+  |
+1 | INPUT 8x8x4 -> FC-{ceil(0.1**70)}
+  |                   ^^^^^^^^^^^^^^^
 """,
     ),
     (
@@ -203,13 +327,14 @@ PATTERNS = [
 """,
     ),
     (
-        "INPUT 8x8x4 -> CONV-{2 ** -1}",
-        "INPUT 8x8x4 -> CONV-{2 ** 1}",
+        "INPUT 8x8x4 -> CONV-{3 ** -1}",
+        "INPUT 8x8x4 -> CONV-{9 * 3 ** -1}",
         """
-<text>:1:21: error[wrong-value]: a whole number to the power of -1 is not a whole number
+<text>:1:21: error[wrong-type]: filters: expected a whole number of at least 1, found about 0.3333
   |
-1 | INPUT 8x8x4 -> CONV-{2 ** -1}
+1 | INPUT 8x8x4 -> CONV-{3 ** -1}
   |                     ^^^^^^^^^
+  = hint: in braces, floor(..) gives 0, ceil(..) 1 and round(..) 0
 """,
     ),
     (
@@ -236,7 +361,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV-{2x3 + 1}",
         "INPUT 8x8x4 -> CONV-{2x3[0] + 1}",
         """
-<text>:1:21: error[wrong-type]: '+' computes with whole numbers, found [2, 3]
+<text>:1:21: error[wrong-type]: '+' computes with numbers, found [2, 3]
   |
 1 | INPUT 8x8x4 -> CONV-{2x3 + 1}
   |                     ^^^^^^^^^
@@ -527,7 +652,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> [CONV3-4 | ] -> ADD*2
   |                                   ^^
-  = hint: put fork and merge into '[ ]' and the '*' behind it
+  = hint: put the fork and the merge into '[ ]' and '*' after it
 """,
     ),
     (
@@ -538,7 +663,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> [CONV3-4 | ] -> ADD?
   |                                   ^
-  = hint: put fork and merge into '[ ]' and the '?' behind it
+  = hint: put the fork and the merge into '[ ]' and '?' after it
 """,
     ),
     (
@@ -598,7 +723,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> INPUT 8x8x4 -> RELU",
         "INPUT 8x8x4 -> RELU",
         """
-<text>:1:16: error[wrong-inputs]: INPUT begins the net or a branch; it takes no volume
+<text>:1:16: error[wrong-inputs]: INPUT begins the net or a branch; it takes no input
   |
 1 | INPUT 8x8x4 -> INPUT 8x8x4 -> RELU
   |                ^^^^^^^^^^^
@@ -608,7 +733,7 @@ PATTERNS = [
         "CONV3-4 -> RELU",
         "INPUT -> CONV3-4 -> RELU",
         """
-<text>:1:1: error[no-input]: no volume enters CONV3: a net begins with INPUT
+<text>:1:1: error[no-input]: CONV3 has no input: a net begins with INPUT
   |
 1 | CONV3-4 -> RELU
   | ^^^^^^^

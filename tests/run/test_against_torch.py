@@ -11,6 +11,8 @@ import cnncalc
 from cnncalc.run.forward import draw_images, run
 from cnncalc.run.weights import build
 from tests.layer_cases import CASES, Case
+from tests.random_nets import sample
+from tests.subcases import each
 from tests.test_layers import entering, parameters
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def assert_close(result: Any, expected: Any, bound: float) -> None:
 
 
 @pytest.mark.parametrize("dtype", BOUNDS)
-@pytest.mark.parametrize("case", CASES, ids=str)
+@each("case", CASES, by=lambda case: case.kind)
 def test_each_layer_gives_what_pytorch_gives(case: Case, dtype: str) -> None:
     arrays = [x.astype(dtype, order="K") for x in entering(case)]
     numbers = {name: array.astype(dtype) for name, array in parameters(case).items()}
@@ -53,17 +55,18 @@ NETS = [
     "lenet5",
     "lenet5-modern",
     "cifar-tiny",
-    "googlenet",
     "resnet18",
-    "densenet121",
     "mobilenet-v2",
-    "dcgan-generator",
     "squeezenet-1.1",
     """INPUT[33x47x3] -> CONV3-6/2 -> BN -> RELU -> DWCONV5-2(pad=same) -> HSWISH
     -> [GAP -> FC-12 -> SIGMOID | ] -> MUL -> FC-5""",
     """INPUT[12x20x3] -> [CONV3-8 -> GELU -> POOL2 -> CONV3-12(dilation=2) -> PRELU -> DECONV2-8 | ]
     -> CONCAT -> LRN -> CONV1-4""",
+    "googlenet",
+    "densenet121",
+    "dcgan-generator",
 ]
+"""The last three take many seconds."""
 SMALL = ("resnet18", "densenet121", "mobilenet-v2", "squeezenet-1.1")
 """Nets that take any input run on a small one."""
 
@@ -82,7 +85,7 @@ def modules_in_torch(report: Report, weights: Any, images: Any) -> tuple[dict[st
 
 
 @pytest.mark.parametrize("dtype", BOUNDS)
-@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("net", sample(NETS, 8))
 def test_each_layer_of_a_net_gives_what_pytorch_gives(net: str, dtype: str) -> None:
     """In double precision at every layer; in single precision at the end, since RELU6 may cut off what is largest."""
     size = (64, 64, 3) if net in SMALL else None

@@ -20,7 +20,8 @@ from cnncalc.run.training import HEAD_WEIGHT, Trainer, draw_targets, log_softmax
 from cnncalc.run.verify_training import TrainingVerification, verify_training
 from cnncalc.run.weights import build
 from tests.layer_cases import CASES, Case
-from tests.random_nets import fixed_seeds, random_design
+from tests.random_nets import fixed_seeds, random_design, sample
+from tests.subcases import each
 from tests.test_layers import entering, parameters, works_in_place
 
 pytestmark = pytest.mark.slow
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.slow
 BACKWARD_CASES = [case for case in CASES if case.kind != "input"]
 """All but the images themselves, which have no gradient."""
 
-every_case = pytest.mark.parametrize("case", BACKWARD_CASES, ids=str)
+every_case = each("case", BACKWARD_CASES, by=lambda case: case.kind)
 
 
 def forward(case: Case, arrays: list[Any], numbers: dict[str, Any], *, in_place: bool = False) -> tuple[Any, Any]:
@@ -145,7 +146,7 @@ def test_extras_are_as_large_as_the_record_says(case: Case) -> None:
             assert array.itemsize == widths.get(extra.item, extra.item)
 
 
-@pytest.mark.parametrize("case", [case for case in BACKWARD_CASES if learned_of(case)], ids=str)
+@each("case", [case for case in BACKWARD_CASES if learned_of(case)], by=lambda case: case.kind)
 def test_a_frozen_layer_passes_the_same_gradient_on(case: Case) -> None:
     (expected, _), _ = backward(case)
 
@@ -169,8 +170,10 @@ def test_nothing_is_worked_out_for_an_input_that_needs_no_gradient(case: Case) -
         np.testing.assert_array_equal(array, expected[name])
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in BACKWARD_CASES if works_in_place(case) or case.keys.get("in_place") == "yes"], ids=str
+@each(
+    "case",
+    [case for case in BACKWARD_CASES if works_in_place(case) or case.keys.get("in_place") == "yes"],
+    by=lambda case: case.kind,
 )
 def test_in_place_gives_the_same_gradients(case: Case) -> None:
     if not keeping_of(case, in_place=True).overwrites:
@@ -378,7 +381,8 @@ def test_adagrad_alone_has_its_state_before_the_first_step() -> None:
 
 # Memory
 
-NETS = ["lenet5", "cifar-tiny", "resnet18", "googlenet-aux", "mobilenet-v2", "squeezenet-1.1", "dcgan-generator"]
+NETS = ["lenet5", "cifar-tiny", "resnet18", "mobilenet-v2", "squeezenet-1.1", "googlenet-aux", "dcgan-generator"]
+"""The last two take many seconds."""
 
 
 def assert_to_the_byte(verification: TrainingVerification) -> None:
@@ -387,7 +391,7 @@ def assert_to_the_byte(verification: TrainingVerification) -> None:
     assert verification.agrees
 
 
-@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("net", sample(NETS, 5))
 def test_live_bytes_of_a_named_net_are_those_of_the_replay(net: str) -> None:
     """Nets that take any input run on a small one."""
     size = (64, 64, 3) if net in ("resnet18", "mobilenet-v2", "squeezenet-1.1") else None
@@ -411,7 +415,7 @@ def test_live_bytes_of_random_nets_are_those_of_the_replay(seed: int) -> None:
     assert_to_the_byte(verify_training(report, optimizer="adam"))
 
 
-@pytest.mark.parametrize("case", BACKWARD_CASES, ids=str)
+@every_case
 def test_live_bytes_of_every_kind_are_those_of_the_replay(case: Case) -> None:
     """Between two convolutions for each input, so that every gradient is needed."""
     from cnncalc.analysis.report import account
@@ -469,7 +473,7 @@ def test_a_training_that_needs_too_much_memory_is_refused() -> None:
     report = cnncalc.analyze("vgg16", batch=4)
 
     with pytest.raises(
-        DesignError, match=r"training vgg16 with 4 images in float32 needs about .* but 1.000 GiB are free"
+        DesignError, match=r"training vgg16 with 4 images in float32 needs about .* but 1.000 GiB is free"
     ):
         verify_training(report, memory=1 << 30)
     with pytest.raises(ValueProblem, match="float32 or float64, not in float16"):

@@ -16,6 +16,7 @@ from cnncalc.run.training import HEAD_WEIGHT, Trainer, draw_targets
 from cnncalc.run.weights import build
 from tests.random_nets import fixed_seeds, random_design
 from tests.run.test_training import BACKWARD_CASES, backward, heads, learned_of
+from tests.subcases import each
 from tests.test_layers import entering, parameters
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def assert_close(array: Any, expected: Any) -> None:
     assert np.abs(array - expected).max() <= 1e-10 * np.abs(expected).max() + 1e-13
 
 
-@pytest.mark.parametrize("case", BACKWARD_CASES, ids=str)
+@each("case", BACKWARD_CASES, by=lambda case: case.kind)
 def test_gradients_of_each_layer_are_those_of_pytorch(case: Case) -> None:
     (inputs, found), gradient = backward(case)
     names = learned_of(case)

@@ -17,6 +17,7 @@ from cnncalc.run.verify import verify
 from cnncalc.run.weights import build
 from cnncalc.volume import Volume
 from tests.layer_cases import CASES, Case
+from tests.subcases import each
 
 SMALL = "INPUT[13x17x3] -> CONV3-4/2 -> RELU -> POOL -> FC-5"
 
@@ -134,7 +135,7 @@ def test_pixels_that_no_window_reaches_are_not_seen() -> None:
     assert verification.tallies[-1].measured == "2 seen in full, 1 cut off at the border"
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if len(case.inputs) == 1], ids=str)
+@each("case", [case for case in CASES if len(case.inputs) == 1], by=lambda case: case.kind)
 def test_the_receptive_field_of_every_layer_is_what_its_run_sees(case: Case) -> None:
     """Each case behind a convolution and before another one."""
     from cnncalc.analysis.report import account
@@ -177,7 +178,7 @@ def test_a_net_too_large_for_the_machine_is_refused_beforehand() -> None:
 
     assert str(caught.value) == (
         "error[too-large-to-run]: the run of vgg16 with 64 images in float32 needs about 4.406 GiB of memory, "
-        "but 2.000 GiB are free\n  = hint: a smaller --batch or --input needs less"
+        "but 2.000 GiB is free\n  = hint: a smaller --batch or --input needs less"
     )
 
 

@@ -12,9 +12,10 @@ from cnncalc.analysis.report import Report, require_layer
 from cnncalc.errors import DesignError
 from cnncalc.formats import write
 from cnncalc.graph import chain
-from cnncalc.language.catalogue import names
 from cnncalc.layers import KINDS
 from cnncalc.views.explanation import document, placement
+from tests.nets import every_net, report_of
+from tests.subcases import each
 
 CASES: dict[str, list[dict[str, Any]]] = {
     "input": [{"size": [9, 11, 6]}],
@@ -51,6 +52,9 @@ CASES: dict[str, list[dict[str, Any]]] = {
 """For each kind keys with which it takes a volume of [9x11x6]."""
 
 
+every_case = each("kind,keys", [(kind, keys) for kind, cases in CASES.items() for keys in cases])
+
+
 def one_layer(kind: str, keys: dict[str, Any]) -> Report:
     """A net of an input of [9x11x6] and one layer, called ``x``."""
     cls = KINDS[kind]
@@ -64,7 +68,7 @@ def test_every_kind_has_a_case() -> None:
     assert set(CASES) == set(KINDS)
 
 
-@pytest.mark.parametrize(("kind", "keys"), [(kind, keys) for kind, cases in CASES.items() for keys in cases])
+@every_case
 def test_the_steps_to_a_volume_compute_it(kind: str, keys: dict[str, Any]) -> None:
     """Each printed formula is worked out again, rounded as it says, and gives the side of the volume."""
     row = one_layer(kind, keys).layer("x")
@@ -82,7 +86,7 @@ def test_the_steps_to_a_volume_compute_it(kind: str, keys: dict[str, Any]) -> No
         assert getattr(row.output, side) == int(dropped.group(1) if dropped else number), step
 
 
-@pytest.mark.parametrize(("kind", "keys"), [(kind, keys) for kind, cases in CASES.items() for keys in cases])
+@every_case
 def test_the_uses_of_each_weight_give_the_multiply_adds(kind: str, keys: dict[str, Any]) -> None:
     row = one_layer(kind, keys).layer("x")
     x, y = row.input_volumes[0] if row.input_volumes else row.output, row.output
@@ -95,7 +99,7 @@ def test_the_uses_of_each_weight_give_the_multiply_adds(kind: str, keys: dict[st
     assert row.macs == (row.weights * uses if row.layer.counts_macs else 0)
 
 
-@pytest.mark.parametrize(("kind", "keys"), [(kind, keys) for kind, cases in CASES.items() for keys in cases])
+@every_case
 def test_every_layer_is_explained_in_every_format(kind: str, keys: dict[str, Any]) -> None:
     report = one_layer(kind, keys)
     row = report.layer("x")
@@ -125,7 +129,7 @@ volume           height (227 - 11 + 2*0)/4 + 1 = 55
                  height x width x depth: [55x55x96]
 activations      55*55*96 = 290,400
 in place         no: it creates a new volume
-bytes            290400*4 = 1,161,600 bytes = 1.108 MiB
+bytes            290400*4 = 1,161,600 bytes ~ 1.108 MiB
 weights          weight [11x11x3x96]: (11*11*3)*96 = 34,848
 biases           bias [96]: 96
 parameters       34,848 + 96 = 34,944, *4 = 139,776 bytes = 136.5 KiB
@@ -150,9 +154,9 @@ def test_rounding_up_is_explained() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", names())
+@every_net
 def test_the_explained_receptive_field_equals_the_table(name: str) -> None:
-    report = cnncalc.analyze(name)
+    report = report_of(name)
 
     for row in report.layers:
         text = write(document(report, row), "text")
@@ -164,7 +168,7 @@ def test_the_explained_receptive_field_equals_the_table(name: str) -> None:
             assert eval(formula) == int(number), (row.name, side)  # noqa: S307  # digits, signs and brackets alone
 
 
-@pytest.mark.parametrize("name", names())
+@every_net
 @pytest.mark.parametrize("in_place", [True, False])
 def test_whether_a_layer_is_in_place_agrees_with_the_table(name: str, in_place: bool) -> None:
     report = cnncalc.analyze(name, in_place=in_place)

@@ -82,7 +82,7 @@ def test_vgg16_in_the_notes_style_has_the_correct_total_and_a_footnote() -> None
         "TOTAL memory: 15M * 4 bytes ~= 58MB / image (only forward! ~*2 for bwd)",
         "TOTAL params: 138M parameters",
         "(The notes print 24M and 93MB for this table, which is not the sum of its rows: they hold 15,237,608 numbers, "
-        "* 4 bytes = 58.13 MB.)",
+        "* 4 bytes ~ 58.13 MB.)",
         "(memory counts elements of one image; K, M and G are powers of 1000; weights without biases)",
         "(KB, MB and GB are powers of 1024, as in the notes)",
     ]
@@ -121,17 +121,17 @@ def test_the_table_of_a_small_net_whole() -> None:
 small
 bytes for 2 images in float32
 
-layer  label    volume    memory          bytes  weights           biases    MACs  receptive field
------  -------  --------  ----------  ---------  ----------------  ------  ------  ---------------
-input  INPUT    [9x11x3]  9*11*3=297  2.320 KiB  0                      0       0              1x1
-conv1  CONV3-7  [9x11x7]  9*11*7=693  5.414 KiB  (3*3*3)*7 = 189        7  18.71K              3x3
-relu1  RELU     [9x11x7]  in place          0 B  0                      0       0              3x3
-fc1    FC-5     [1x1x5]   5                40 B  9*11*7*5 = 3,465       5    3465             9x11
+layer  label    volume    memory            bytes  weights           biases    MACs  receptive field
+-----  -------  --------  ------------  ---------  ----------------  ------  ------  ---------------
+input  INPUT    [9x11x3]  9*11*3 = 297  2.320 KiB  0                      0       0              1x1
+conv1  CONV3-7  [9x11x7]  9*11*7 = 693  5.414 KiB  (3*3*3)*7 = 189        7  18.71K              3x3
+relu1  RELU     [9x11x7]  in place            0 B  0                      0       0              3x3
+fc1    FC-5     [1x1x5]   5                  40 B  9*11*7*5 = 3,465       5   3,465             9x11
 
-TOTAL memory  995 activations * 4 bytes * 2 images = 7.773 KiB / batch of 2, forward only
+TOTAL memory  995 activations * 4 bytes * 2 images ~ 7.773 KiB / batch of 2, forward only
               about x2 with backward: 15.55 KiB
 TOTAL params  3,666 = 3,654 weights + 12 biases
-              * 4 bytes = 14.32 KiB; x3 with gradients and optimizer state (momentum, Adagrad, RMSProp): 42.96 KiB
+              * 4 bytes ~ 14.32 KiB; x3 with gradients and optimizer state (momentum, Adagrad, RMSProp): 42.96 KiB
 TOTAL MACs    22,176 (22.18K) / image, forward
 shares        the first layer (conv1): 69.6 % of the activations, 84.4 % of the MACs
               fc1, the only FC layer: 94.7 % of the parameters
@@ -240,9 +240,9 @@ def test_shared_frozen_and_training_only_layers_are_marked() -> None:
     text = write(document(cnncalc.analyze(graph._replace(nodes=nodes))), "text")
 
     rows = [re.sub("  +", "  ", line) for line in text.splitlines()]
-    assert "fc1  FC-60  [1x1x60]  60  240 B  60*60 = 3,600  60  3600  1x1  frozen" in rows
+    assert "fc1  FC-60  [1x1x60]  60  240 B  60*60 = 3,600  60  3,600  1x1  frozen" in rows
     assert (
-        "fc2  FC-60  [1x1x60]  60  240 B  shared  shared  3600  1x1  frozen, training only, parameters of fc1" in rows
+        "fc2  FC-60  [1x1x60]  60  240 B  shared  shared  3,600  1x1  frozen, training only, parameters of fc1" in rows
     )
     assert "TOTAL params  3,660 = 3,600 weights + 60 biases" in rows
     assert "  0 are trainable, 3,660 frozen" in rows
@@ -283,7 +283,7 @@ def test_units(units: str, memory: str) -> None:
     """60,950,432 bytes."""
     text = write(document(cnncalc.analyze("vgg16"), notation=Notation(units)), "text")
 
-    assert f"15,237,608 (15.24M) activations * 4 bytes = {memory} / image" in text
+    assert f"15,237,608 (15.24M) activations * 4 bytes ~ {memory} / image" in text
 
 
 # Columns

@@ -29,7 +29,6 @@ CODES = (
     "no-effect",
     "activation-after-last-fc",
     "softmax-inside",
-    "unread-layer",
     "first-fc",
     "early-activations",
     "bias-before-bn",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 MAX_WORK = 20_000
-"""Most layers that one rule recomputes; each advice recomputes the whole net."""
+"""Maximum number of layers that one rule recomputes; each advice recomputes the whole net."""
 
 
 class Site(NamedTuple):
@@ -39,8 +39,8 @@ class Rule:
     code: ClassVar[str] = ""
 
     def sites(self, report: Report) -> Iterable[Site]:
-        """The layers at which the rule finds something."""
-        raise NotImplementedError
+        """The layers at which the rule finds something; none for a rule about the file."""
+        return ()
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         """The finding about sites from one place in the text, with the computed effect of the fix."""
@@ -53,11 +53,11 @@ class Rule:
     def findings(self, report: Report, sites: Iterable[Site]) -> Iterator[Finding]:
         """One finding for each place in the text; beyond MAX_WORK, further places are reported with the last one."""
         places: dict[tuple[object, ...], list[Site]] = {}
-        most = max(1, MAX_WORK // len(report.layers))
+        max_places = max(1, MAX_WORK // len(report.layers))
         for site in sites:
             span = site.row.span
             place: tuple[object, ...] = (site.row.index,) if span is None else (id(span.source), span.start, span.end)
-            if place not in places and len(places) >= most:
+            if place not in places and len(places) >= max_places:
                 place = next(reversed(places))
             places.setdefault(place, []).append(site)
         for together in places.values():
@@ -97,7 +97,7 @@ class Rule:
         )
 
     def value(self, report: Report, key: str) -> int:
-        """A quantity of a whole net."""
+        """A quantity of the whole net."""
         if key == "unread":
             return unread(report)
         return len(report.layers) if key == "layers" else int(getattr(report.totals, key))
@@ -108,9 +108,8 @@ def others(sites: Sequence[Site]) -> str:
     names = [site.row.name for site in sites[1:]]
     if not names:
         return ""
-    most = 3
-    if len(names) > most + 1:
-        return f" (likewise {', '.join(names[:most])} and {len(names) - most} more)"
+    if len(names) > 4:
+        return f" (likewise {', '.join(names[:3])} and {len(names) - 3} more)"
     return f" (likewise {listed(names)})"
 
 

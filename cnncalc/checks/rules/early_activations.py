@@ -37,27 +37,27 @@ class EarlyActivations(Rule):
     """
 
     code: ClassVar[str] = "early-activations"
-    least_side = 64
-    least = 1_000_000
+    minimum_side = 64
+    minimum = 1_000_000
 
     def sites(self, report: Report) -> Iterable[Site]:
         inputs = [row for row in report.layers if row.layer.is_input]
         first = next((row for row in report.layers if isinstance(row.layer, Conv)), None)
-        if len(inputs) != 1 or min(inputs[0].output[:2]) < self.least_side or not _classifies(report):
+        if len(inputs) != 1 or min(inputs[0].output[:2]) < self.minimum_side or not _classifies(report):
             return
         if first is None or first.sources != (inputs[0].index,) or first.layer.stride != (1, 1):  # type: ignore[attr-defined]
             return
         early = _early(report)
         held = sum(row.activations for row in early)
-        if held >= self.least and 2 * held > self.value(report, "activations"):
+        if held >= self.minimum and 2 * held > self.value(report, "activations"):
             yield Site(first, (held, early))
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row, (held, early) = sites[0]
         total = self.value(report, "activations")
         message = (
-            "the first layers should not hold most of the activations, but those before the second halving hold "
-            f"{held:,} of {total:,} ({percent(held, total)})"
+            "the first layers should not hold most of the activations, but the layers before the second halving of the "
+            f"plane hold {held:,} of {total:,} ({percent(held, total)})"
         )
         shares = sorted((Share(r.name, r.activations) for r in early), key=lambda share: -share.value)[:3]
         strided = row.layer.with_keys(stride=2)

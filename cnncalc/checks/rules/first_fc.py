@@ -34,13 +34,13 @@ class FirstFc(Rule):
     """
 
     code: ClassVar[str] = "first-fc"
-    least = 1_000_000
+    minimum = 1_000_000
 
     def sites(self, report: Report) -> Iterable[Site]:
         row = next(
             (row for row in report.layers if isinstance(row.layer, FullyConnected) and not row.training_only), None
         )
-        if row is None or row.parameters < self.least or 2 * row.parameters <= report.totals.parameters:
+        if row is None or row.parameters < self.minimum or 2 * row.parameters <= report.totals.parameters:
             return
         changed = with_pooled_fc(report)
         if changed is not None and _is_behind_convolution(report, row):

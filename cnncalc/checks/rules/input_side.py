@@ -36,10 +36,10 @@ def _left(row: LayerReport) -> tuple[int, int]:
 
 
 MAX_SIDES = 128
-"""Most sides below and above the given one that are tried."""
+"""Maximum number of smaller and of larger sides that are tried."""
 
 MAX_WORK = 20_000
-"""Most layers whose volumes are computed to try sides."""
+"""Maximum number of layers whose volumes are computed to try sides."""
 
 
 class InputSides:
@@ -95,12 +95,12 @@ class InputSides:
             return False
         before = [_left(row) for row in report.layers if row.sources]
         after = [left_over(item.layer, item.inputs[0]) for item in shaped if item.inputs]
-        here = [left_over(shaped[index].layer, shaped[index].inputs[0]) for index in self.indices]
+        in_halving = [left_over(shaped[index].layer, shaped[index].inputs[0]) for index in self.indices]
 
         def uneven(left: list[tuple[int, int]]) -> int:
             return sum(1 for rows, columns in left if (rows and high) or (columns and wide))
 
-        return not uneven(here) and uneven(after) < uneven(before)
+        return not uneven(in_halving) and uneven(after) < uneven(before)
 
 
 class InputSide(Rule):

@@ -55,7 +55,7 @@ class KernelBeyondPlane(Rule):
         changes = {}
         for site in sites:
             odd = [live if live % 2 else live + 1 for live in site.facts]
-            if all(now < then for now, then in zip(odd, site.row.layer.kernel, strict=True)):  # type: ignore[attr-defined]
+            if all(new < old for new, old in zip(odd, site.row.layer.kernel, strict=True)):  # type: ignore[attr-defined]
                 changes[site.row.index] = (site.row.layer.with_keys(kernel=odd, pad=None, dilation=None),)
         changed = rewritten(report, changes) if changes else None
         what = f"{next(iter(changes.values()))[0].label()}, or one pool less before it" if changes else ""

@@ -55,8 +55,8 @@ class LargeKernel(Rule):
         row, (count, one, stack) = sites[0]
         side = sized(row.layer.kernel)  # type: ignore[attr-defined]
         message = (
-            f"a stack of small kernels should replace a large one, but {row.label} has {one:,} weights, while {count} "
-            f"layers of 3x3 see the same {side}x{side} with {stack:,}"
+            f"a stack of small kernels needs fewer weights than a large one: {row.label} has {one:,}, {count} "
+            f"layers of 3x3 with the same receptive field of {side}x{side} have {stack:,}"
         )
         chains = {site.row.index: _stack(site.row, site.facts[0]) for site in sites}
         changed = rewritten(report, chains)

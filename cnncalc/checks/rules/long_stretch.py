@@ -36,7 +36,7 @@ class LongStretch(Rule):
     """
 
     code: ClassVar[str] = "long-stretch"
-    most = 4
+    maximum = 4
 
     def sites(self, report: Report) -> Iterable[Site]:
         stretches: list[tuple[int, ...]] = []  # for each row the first convolutions of the stretch it is in
@@ -45,9 +45,9 @@ class LongStretch(Rule):
             goes_on = len(row.sources) == 1 and len(readers[row.sources[0]]) == 1 and not _ends_stretch(row)
             before = stretches[row.sources[0]] if goes_on else ()
             if isinstance(row.layer, Conv) and max(row.layer.kernel) > 1:
-                if len(before) <= self.most:
+                if len(before) <= self.maximum:
                     before = (*before, row.index)
-                    if len(before) == self.most + 1:
+                    if len(before) == self.maximum + 1:
                         yield Site(row, before)
             stretches.append(before)
 
@@ -57,8 +57,8 @@ class LongStretch(Rule):
         readers = report.graph.readers
         members = _stretch(report, readers, first)
         message = (
-            f"at most {self.most} convolutions in a row should go without a pool, shortcut or normalization, but this "
-            f"is number {self.most + 1} of {len(members)} on {volume}"
+            f"at most {self.maximum} consecutive convolutions should lack a pool, shortcut or normalization, but this "
+            f"is number {self.maximum + 1} of {len(members)} on {volume}"
         )
         changes: dict[int, Sequence[Layer]] = {}
         for site in sites:

@@ -34,7 +34,7 @@ class ManyFc(Rule):
     """
 
     code: ClassVar[str] = "many-fc"
-    most = 2
+    maximum = 2
 
     def sites(self, report: Report) -> Iterable[Site]:
         none = (0, 0)
@@ -44,8 +44,8 @@ class ManyFc(Rule):
             before = chains[row.sources[0]] if len(row.sources) == 1 and len(readers[row.sources[0]]) == 1 else none
             if isinstance(row.layer, FullyConnected):
                 count = before[0] + 1
-                before = (count, row.index if count <= self.most + 1 else before[1])
-                if count > self.most + 1 and not _next_fc(report, readers, row.index):
+                before = (count, row.index if count <= self.maximum + 1 else before[1])
+                if count > self.maximum + 1 and not _next_fc(report, readers, row.index):
                     yield Site(report.layers[before[1]], (count, row.index))
             elif not _is_between(row.layer):
                 before = none
@@ -54,7 +54,7 @@ class ManyFc(Rule):
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         hidden = sites[0].facts[0] - 1
         message = (
-            f"at most {self.most} hidden fully-connected layers should come before the last one, but there are {hidden}"
+            f"at most {self.maximum} hidden fully-connected layers should precede the last one, but there are {hidden}"
         )
         changes: dict[int, Sequence[Layer]] = {}
         for site in sites:
@@ -63,7 +63,7 @@ class ManyFc(Rule):
                     return self.found(report, sites, message)
                 changes[index] = ()
         changed = rewritten(report, changes)
-        what = f"{self.most} hidden FC layers"
+        what = f"{self.maximum} hidden FC layers"
         return self.found(report, sites, message, "parameters", what=what, changed=changed)
 
 

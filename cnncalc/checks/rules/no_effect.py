@@ -50,8 +50,8 @@ class NoEffect(Rule):
         while before.layer.picks_values and len(before.sources) == 1:
             before = report.layers[before.sources[0]]
         low, high = layer.output_range
-        least, most = before.layer.output_range
-        if not low <= least <= most <= high:
+        lowest, highest = before.layer.output_range
+        if not low <= lowest <= highest <= high:
             return None
         top = "" if high == inf else f" and at most {high:g}"
         return f"{before.label} ({before.name}) already gives at least {low:g}{top}"

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.checks.findings import Finding
-from cnncalc.checks.rules.base import Rule, Site
+from cnncalc.checks.rules.base import Rule
 from cnncalc.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from cnncalc.analysis.report import Report
-    from cnncalc.checks.rules.base import Site
     from cnncalc.graph import Ignore
 
 
@@ -33,19 +32,13 @@ class UnusedIgnore(Rule):
 
     code: ClassVar[str] = "unused-ignore"
 
-    def sites(self, report: Report) -> Iterable[Site]:
-        return ()
-
-    def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
-        raise NotImplementedError
-
     def of(self, report: Report, stale: Iterable[Ignore]) -> Iterator[Finding]:
         """A finding for each entry that suppressed nothing."""
         names = {row.name for row in report.layers}
         for item in stale:
             message = f"ignore: {item.code} finds nothing"
             if item.layer is not None:
-                is_there = item.layer in names or any(name.startswith(f"{item.layer}.") for name in names)
+                exists = item.layer in names or any(name.startswith(f"{item.layer}.") for name in names)
                 missing = f"there is no layer '{item.layer}'{did_you_mean(item.layer, sorted(names))}"
-                message = f"{message} at {item.layer}" if is_there else f"ignore: {missing}"
+                message = f"{message} at {item.layer}" if exists else f"ignore: {missing}"
             yield Finding(self.code, "warning", message, "", report.name, item.span)

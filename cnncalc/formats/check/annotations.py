@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NO_BUDGET = "no-budget"
 NO_BASE = "no-base"
+LEFT_OUT = "left-out"
 BROKEN_FILE = 10**9
 """The rank of an error that prevents the check of a file."""
 
@@ -107,6 +108,10 @@ def annotations_of(result: CheckResult) -> list[Annotation]:
         if not outcome.has_budget and not outcome.is_broken:
             message = f"{outcome.file} has no budget, so no limit was checked"
             found.append(Annotation(severity, NO_BUDGET, message, outcome.file, outcome.path, None, (), (), 0))
+    for one in result.left_out:
+        if not one.is_chosen:
+            severity = "error" if result.strict else "note"
+            found.append(Annotation(severity, LEFT_OUT, f"left out: {one.why}", one.file, one.file, None, (), (), 0))
     return found
 
 
@@ -204,7 +209,7 @@ def _counts(outcomes: Sequence[FileResult]) -> Iterator[str]:
     broken = sum(outcome.is_broken for outcome in outcomes)
     if broken:
         yield f"{plural(broken, 'file')} with errors"
-    over = sum(bool(outcome.errors) and not outcome.is_broken for outcome in outcomes)
+    over = sum(bool(outcome.errors) for outcome in outcomes)
     if over:
         yield f"{plural(over, 'file')} over budget"
     warnings = sum(outcome.warnings for outcome in outcomes)

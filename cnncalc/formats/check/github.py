@@ -34,7 +34,7 @@ def write(result: CheckResult) -> str:
         else:
             rest.append(f"cnncalc check: {annotation.label} {visible(annotation.place)}: {annotation.text}")
     lines += rest
-    lines += [f"cnncalc check: {visible(remark)}" for remark in result.remarks]
+    lines += [f"cnncalc check: {visible(remark)}" for remark in result.excluded]
     lines.append(f"cnncalc check: {visible(summary(result))}")
     return "\n".join(lines) + "\n"
 

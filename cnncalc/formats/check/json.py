@@ -32,6 +32,7 @@ def write(result: CheckResult) -> str:
             "without_budget": [outcome.file for outcome in outcomes if not outcome.has_budget],
         },
         "remarks": list(result.remarks),
+        "left_out": [{"file": one.file, "why": one.why, "on_purpose": one.is_chosen} for one in result.left_out],
         "files": [_outcome(outcome, result) for outcome in outcomes],
     }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"

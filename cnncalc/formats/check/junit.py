@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cnncalc.checks.budget import short_value
-from cnncalc.formats.check.annotations import NO_BASE, NO_BUDGET, annotations_of, limit_text
+from cnncalc.formats.check.annotations import BROKEN_FILE, NO_BASE, NO_BUDGET, annotations_of, limit_text
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
@@ -65,10 +65,12 @@ def _attributes(counts: dict[str, int]) -> str:
 def _tests(outcome: FileResult, result: CheckResult) -> list[_Test]:
     only = result._replace(files=(outcome,))
     annotations = annotations_of(only)
-    if outcome.is_broken:
-        errors = [annotation for annotation in annotations if annotation.severity == "error"]
-        return [_of_annotation(f"{each.code}: {each.message}", "error", each) for each in errors]
-    return [*[_of_limit(one, annotations, result) for one in outcome.checked], *_without_limit(annotations, result)]
+    errors = [annotation for annotation in annotations if annotation.rank == BROKEN_FILE]
+    return [
+        *(_of_annotation(f"{each.code}: {each.message}", "error", each) for each in errors),
+        *(_of_limit(one, annotations, result) for one in outcome.checked),
+        *_without_limit([each for each in annotations if each not in errors], result),
+    ]
 
 
 def _without_limit(annotations: list[Annotation], result: CheckResult) -> Iterator[_Test]:

@@ -23,6 +23,7 @@ TITLES = {
     "budget": "A limit of a budget is exceeded",
     "no-budget": "A design has no budget",
     "no-base": "A relative limit has no base",
+    "left-out": "A file in a folder is not checked",
 }
 
 
@@ -48,7 +49,12 @@ def write(result: CheckResult) -> str:
 
 
 def _rule(code: str) -> dict[str, Any]:
-    title = TITLES.get(code, f"The design: {code.replace('-', ' ')}")
+    """The description of a code: for a design rule the first line of its documentation."""
+    from cnncalc.checks.rules import CODES, explain
+
+    title = TITLES.get(code) or f"Error in a design: {code.replace('-', ' ')}"
+    if code in CODES:
+        title = explain(code).partition("\n")[0].partition(": ")[2]
     return {"id": code, "shortDescription": {"text": title}}
 
 

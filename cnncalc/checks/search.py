@@ -1,0 +1,177 @@
+"""Which files a check takes: files and nets by name, and what is found in folders."""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from cnncalc.analysis.loading import FILE_READERS
+from cnncalc.checks.configuration import NO_CONFIGURATION, shown_path
+from cnncalc.errors import DesignError, Problem
+from cnncalc.language.files import is_there, why_unreadable
+from cnncalc.records import NamedTuple
+from cnncalc.source import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cnncalc.checks.configuration import Configurations
+
+ENDINGS = tuple(ending for reader in FILE_READERS for ending in reader.endings)
+"""The endings of the files that are read in a folder."""
+
+
+class Target(NamedTuple):
+    """A design to check: its name in reports, the target to load, the folder of its configuration, its path.
+
+    ``is_found``: it was found in a folder, so it is left out if it is not meant as a design.
+    """
+
+    shown: str
+    target: str
+    folder: str
+    path: str | None
+    is_found: bool = False
+
+
+class LeftOut(NamedTuple):
+    """A file or folder that is not checked, and why. ``is_chosen``: the call or a configuration excludes it."""
+
+    file: str
+    why: str
+    is_chosen: bool = False
+
+
+class Unreadable(NamedTuple):
+    """A folder that cannot be read, and the problem."""
+
+    shown: str
+    problem: Problem
+
+
+class Search:
+    """The targets of one call, each once, and what is left out.
+
+    Relative names start from ``folder``; ``exclude`` are the patterns of the call.
+    """
+
+    def __init__(self, configurations: Configurations, folder: str, exclude: Sequence[str]) -> None:
+        self.configurations = configurations
+        self.folder = folder
+        self.exclude = exclude
+        self.targets: dict[str, Target] = {}
+        self.left_out: list[LeftOut] = []
+        self.unreadable: list[Unreadable] = []
+        self._seen: set[str] = set()
+
+    def add(self, name: str) -> None:
+        """Adds a target as the call names it: standard input, a file, a folder, a named net or a pattern."""
+        path = os.path.join(self.folder, name)
+        if not name or name == "-" or not is_there(path):
+            shown = visible(name) if name != "-" else "<stdin>"
+            self.targets.setdefault(name, Target(shown, name, self.folder or ".", None))
+        elif os.path.isdir(path):
+            before = len(self.targets), len(self.unreadable)
+            self._search(path)
+            if before == (len(self.targets), len(self.unreadable)):
+                self.left_out.append(LeftOut(self._shown(path), f"no {' or '.join(ENDINGS)} file in this folder"))
+        else:
+            self._add_file(path, is_found=False)
+
+    def _shown(self, path: str) -> str:
+        return shown_path(path, self.folder)
+
+    def _add_file(self, path: str, *, is_found: bool) -> None:
+        shown = self._shown(path)
+        if shown not in self.targets or not is_found:
+            self.targets[shown] = Target(shown, path, os.path.dirname(os.path.abspath(path)), shown, is_found)
+
+    def _search(self, start: str) -> None:
+        """Adds the files below a folder; a folder that several links name is searched once."""
+        links = [start]
+        while links:
+            folders = [links.pop(0)]
+            while folders:
+                here = folders.pop()
+                real = os.path.realpath(here)
+                if real in self._seen:
+                    if here != start:
+                        self.left_out.append(LeftOut(self._shown(here), "this folder is already searched", True))
+                    continue
+                self._seen.add(real)
+                below: list[str] = []
+                for path in self._entries(here):
+                    if not os.path.isdir(path):
+                        self._consider(path)
+                    elif os.path.islink(path):
+                        links.append(path)  # after the folders themselves, so that files have their own names
+                    else:
+                        below.append(path)
+                folders += reversed(below)
+
+    def _entries(self, folder: str) -> Iterator[str]:
+        """The paths in a folder that are not excluded, sorted."""
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError as error:
+            shown = self._shown(folder)
+            message = f"cannot read the folder {visible(shown)}: {why_unreadable(folder, error)}"
+            self.unreadable.append(Unreadable(shown, Problem("unreadable", message)))
+            return
+        for name in names:
+            path = os.path.join(folder, name)
+            why = self._excluded(path, name)
+            if why is None:
+                yield path
+            elif os.path.isdir(path) or _has_ending(name):
+                self.left_out.append(LeftOut(self._shown(path), why, True))
+
+    def _consider(self, path: str) -> None:
+        """Adds a file if its name says that it may be an architecture."""
+        if _has_ending(path):
+            self._add_file(path, is_found=True)
+        elif os.path.islink(path) and not os.path.exists(path):
+            why = f"it is a link to {visible(os.readlink(path))}, which does not exist"
+            self.left_out.append(LeftOut(self._shown(path), why))
+
+    def _excluded(self, path: str, name: str) -> str | None:
+        """Why a path is not searched; None if it is."""
+        if name.startswith("."):
+            return "hidden"
+        for pattern in self.exclude:
+            if matches(self._shown(path), pattern):
+                return f"excluded by {visible(pattern)}"
+        try:
+            configuration = self.configurations.of_folder(os.path.dirname(path))
+        except DesignError:  # reported with each file
+            configuration = NO_CONFIGURATION
+        if configuration.exclude:
+            inside = shown_path(path, configuration.folder)
+            for pattern in configuration.exclude:
+                if matches(inside, pattern):
+                    return f"excluded by {visible(pattern)} in {visible(configuration.file or '')}"
+        return None
+
+
+def _has_ending(path: str) -> bool:
+    return path.lower().endswith(ENDINGS)
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Whether a pattern excludes a path.
+
+    A pattern without a ``/`` is compared with the last part of the path, another one with all parts: ``*`` stands for
+    any text within a part, ``**`` for any number of parts.
+    """
+    wanted = [part for part in pattern.split("/") if part not in ("", ".")]
+    parts = path.split("/")
+    if len(wanted) == 1 and not pattern.startswith(("/", "./")):
+        return fnmatchcase(parts[-1], wanted[0])
+    reached = {0}  # how many parts of the path the pattern so far can stand for
+    for part in wanted:
+        if part == "**":
+            reached = set(range(min(reached, default=len(parts) + 1), len(parts) + 1))
+        else:
+            reached = {at + 1 for at in reached if at < len(parts) and fnmatchcase(parts[at], part)}
+    return len(parts) in reached

@@ -1,0 +1,371 @@
+"""What a check takes and leaves out: folders, links, files that are no designs, and files that cannot be read."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cnncalc.checks.search import matches
+from cnncalc.cli.program import run
+from cnncalc.language.architecture import why_foreign
+from cnncalc.language.yaml_tree import YamlDocument
+from cnncalc.source import Source
+from tests.calls import ROOT
+from tests.checks.projects import TINY, committed, git, written
+from tests.language.test_examples import EXAMPLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAIN = "name: a\ninput: 8x8x3\nlayers: FC-2\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "nets").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def checked(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any], str]:
+    code = run(["check", *words, "--no-rules", "--format", "json"])
+    done = capsys.readouterr()
+    return code, json.loads(done.out) if done.out else {}, done.err
+
+
+def names(result: dict[str, Any]) -> list[str]:
+    return [file["file"] for file in result["files"]]
+
+
+# What is meant as a design
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN,
+        PLAIN.replace("\n", "\r"),
+        PLAIN.replace("\n", "\r\n"),
+        PLAIN.replace("\n", "\x85"),
+        "? layers\n: INPUT 8x8x3 -> FC-2\n",
+        '"l\\u0061yers": INPUT 8x8x3 -> FC-2\n',
+        "{input: 8x8x3, layers: [fc: 2]}\n",
+        "title: b\n---\n".replace("---\n", "") + "layers: [INPUT 8x8x3, b]\nblocks: {b: FC-2}\n",
+        "\ufeff" + PLAIN,
+        "%YAML 1.1\n---\n" + PLAIN,
+    ],
+)
+def test_a_folder_takes_what_can_be_read_as_a_file(text: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "nets/a.yaml").write_bytes(text.encode())
+
+    assert run(["table", "nets/a.yaml"]) == 0
+    capsys.readouterr()
+    code, result, _ = checked(capsys, "nets", "--max", "macs=1")
+    assert (code, names(result), result["left_out"]) == (1, ["nets/a.yaml"], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("layers: [CNOV3-64]\n", "unknown-layer"),
+        ("input: 8x8x3\nlayer: [CONV3-64]\n", "unknown-key"),
+        ("lr: 0.1\nlayers: CONV3-64 -> RELU\n", "unknown-key"),
+        ("layers: |\n  CONV3-64\n budget: 1\n", "yaml-syntax"),
+        ("budget: {parameters: 4M}\n", "missing-key"),
+        ("layers:\n  conv: 64\n  relu:\n", "wrong-type"),
+        ("input: 8x8x3\nlayers:\n- conv: [\n", "yaml-syntax"),
+        ("input: 8x8x3\nlayers:\n- !conv 3\n", "yaml-tag"),
+    ],
+)
+def test_a_broken_design_is_an_error_and_not_left_out(
+    text: str, code: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "nets/a.yaml").write_text(text, encoding="utf-8")
+
+    found, result, err = checked(capsys, "nets")
+
+    assert (found, names(result), result["left_out"]) == (2, ["nets/a.yaml"], [])
+    assert f"error[{code}]" in err
+
+
+FOREIGN = {
+    "hydra.yaml": "_target_: torch.nn.Sequential\nlayers:\n- {_target_: torch.nn.ReLU}\n",
+    "sizes.yaml": "hidden: [64, 32]\nlayers: [64, 128, 256]\n",
+    "count.yaml": "layers: 12\n",
+    "missing.yaml": "layers: ???\nlr: 0.1\n",
+    "map.yaml": "id: a\nlayers:\n- {id: road, type: line}\n",
+    "nested.yaml": "model:\n  layers: 4\n",
+    "list.yaml": "- a\n- b\n",
+    "empty.yaml": "# nothing\n",
+    "text.yaml": "some words\n",
+    "chart.yaml": "{{- if .Values.a }}\nkind: Service\n",
+    "two.yaml": "kind: A\n---\nkind: B\n",
+    "tag.yaml": "Resources: !Ref a\n",
+    "ci.yml": "stages: [test]\nvariables: {A: b}\ntest: {script: make}\n",
+}
+
+
+def test_what_is_no_design_is_named_with_the_reason_and_fails_where_it_is_strict(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(folder / "nets", {**FOREIGN, "a.yaml": PLAIN})
+
+    code, result, err = checked(capsys, "nets", "--max", "macs=1K")
+
+    assert (code, names(result), err) == (0, ["nets/a.yaml"], "")
+    assert sorted(one["file"] for one in result["left_out"]) == sorted(f"nets/{name}" for name in FOREIGN)
+    assert all(one["why"] and not one["on_purpose"] for one in result["left_out"])
+    why = {one["file"]: one["why"] for one in result["left_out"]}
+    assert why["nets/hydra.yaml"] == "its 'layers' holds no layer, and it has the key '_target_'"
+    assert checked(capsys, "nets", "--max", "macs=1K", "--strict")[0] == 1
+    assert run(["check", "nets"]) == 0
+    assert "nets/nested.yaml: left out: it has no key 'layers', but 'model'\n" in capsys.readouterr().out
+    for name in FOREIGN:  # named by itself each is an error
+        assert checked(capsys, f"nets/{name}")[0] == 2
+
+
+@pytest.mark.parametrize("place", [EXAMPLES, ROOT / "architectures", ROOT / "tests/variants"])
+def test_every_design_of_the_project_is_meant_as_one(place: Path) -> None:
+    files = list(place.glob("*.yaml"))
+
+    assert files
+    for file in files:
+        root = YamlDocument(Source(file.name, file.read_text(encoding="utf-8"))).read()
+        assert why_foreign(root) is None, file
+
+
+# Links, folders, what is excluded
+
+
+def test_links_to_folders_are_followed_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(folder, {"nets/v2/a.yaml": PLAIN, "zoo/b.yaml": PLAIN})
+    os.symlink("v2", folder / "nets/current")
+    os.symlink("../zoo", folder / "nets/other")
+    os.symlink("..", folder / "nets/v2/above")
+    os.symlink("nowhere", folder / "nets/gone")
+
+    _, result, _ = checked(capsys, "nets")
+
+    assert names(result) == ["nets/other/b.yaml", "nets/v2/a.yaml"]
+    assert [(one["file"], one["on_purpose"]) for one in result["left_out"]] == [
+        ("nets/current", True),
+        ("nets/gone", False),
+        ("nets/v2/above", True),
+    ]
+
+
+def test_what_is_excluded_is_named_and_fails_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(
+        folder,
+        {
+            "nets/a.yaml": PLAIN, "nets/old/b.yaml": "layers: POL2\n", "nets/deep/old/c.yaml": "layers: POL2\n",
+            "nets/ci.yml": "jobs: 1\n", "nets/.d.yaml": "layers: POL2\n",
+            "cnncalc.toml": 'exclude = ["old"]\nfiles = ["nets"]\n[budget]\nmacs = "1K"\n',
+        },
+    )  # fmt: skip
+
+    code, result, err = checked(capsys, "--strict", "--exclude", "nets/*.yml")
+
+    assert (code, names(result), err) == (0, ["nets/a.yaml"], "")
+    assert {one["file"]: one["why"] for one in result["left_out"]} == {
+        "nets/.d.yaml": "hidden",
+        "nets/ci.yml": "excluded by nets/*.yml",
+        "nets/deep/old": "excluded by old in cnncalc.toml",
+        "nets/old": "excluded by old in cnncalc.toml",
+    }
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "expected"),
+    [
+        ("old", "nets/old", True),
+        ("old/", "nets/old", True),
+        ("/old", "nets/old", False),
+        ("*.yml", "a/b/c.yml", True),
+        ("a/*.yml", "a/b/c.yml", False),
+        ("a/**/*.yml", "a/c.yml", True),
+        ("a/**/*.yml", "a/b/b/c.yml", True),
+        ("**/b", "a/b", True),
+        ("a/**", "a", True),
+        ("a/**/b", "a/c", False),
+    ],
+)
+def test_patterns(pattern: str, path: str, *, expected: bool) -> None:
+    assert matches(path, pattern) is expected
+
+
+def test_files_of_the_configuration_are_taken_without_arguments(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(
+        folder,
+        {
+            "nets/a.yaml": PLAIN, "other/b.yaml": PLAIN, "other/c.yaml": PLAIN,
+            "cnncalc.toml": 'files = ["nets", "other/b*.yaml", "lenet5"]\n[budget]\nmacs = "1M"\n',
+        },
+    )  # fmt: skip
+    monkeypatch.chdir(folder / "nets")
+
+    assert names(checked(capsys)[1]) == ["../other/b.yaml", "a.yaml", "lenet5"]
+    (folder / "cnncalc.toml").write_text('files = ["netz"]\n', encoding="utf-8")
+    assert checked(capsys)[0] == 2
+    (folder / "cnncalc.toml").unlink()
+    assert "error[usage]: check needs FILES" in checked(capsys)[2]
+
+
+# What cannot be read
+
+
+def test_a_fifo_is_never_opened(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(folder / "nets/a.yaml")
+    for words in (["table", "nets/a.yaml"], ["check", "nets"], ["check", "vgg16", "--baseline", "nets/a.yaml"]):
+        assert run(words) == 2
+        assert "nets/a.yaml is a FIFO, not a file" in capsys.readouterr().err
+    assert run(["table", "vgg16", "-o", "nets/a.yaml"]) == 2
+    assert run(["schema", "-o", "nets/a.yaml"]) == 2
+    assert "cannot write 'nets/a.yaml': no process reads this FIFO" in capsys.readouterr().err
+    os.symlink("/dev/zero", folder / "nets/b.yaml")
+    assert run(["check", "nets/b.yaml"]) == 2
+    assert "nets/b.yaml is a device, not a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["cnncalc.toml", "pyproject.toml"])
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("folder", "is a folder, not a file"),
+        ("fifo", "is a FIFO, not a file"),
+        ("link", "it is a link to nowhere, which does not exist"),
+        ("circle", "too many levels of symbolic links"),
+    ],
+)
+def test_a_configuration_that_cannot_be_read_is_an_error(
+    name: str, kind: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(folder, {"nets/a.yaml": PLAIN + "budget: {macs: 1}\n"})
+    if kind == "folder":
+        (folder / name).mkdir()
+    elif kind == "fifo":
+        os.mkfifo(folder / name)
+    else:
+        os.symlink("nowhere" if kind == "link" else name, folder / name)
+
+    code, result, err = checked(capsys, "nets")
+
+    assert code == 2
+    assert "error[unreadable]: " in err
+    assert message in err
+    assert [one["verdict"] for one in result["files"][0]["limits"]] == [
+        "error"
+    ]  # its own limit is checked all the same
+
+
+def test_a_working_folder_that_is_gone_is_an_error(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "gone").mkdir()
+    monkeypatch.chdir(folder / "gone")
+    (folder / "gone").rmdir()
+
+    for words in (["check", "vgg16"], ["docs", "a.md"], ["report", "vgg16", "-o", "a.html"]):
+        assert run(words) == 2
+        assert "error[folder]: the working folder does not exist any more" in capsys.readouterr().err
+
+
+# Against a revision
+
+
+def committed_links(folder: Path) -> None:
+    written(folder, {"nets/v1/a.yaml": TINY, "nets/v2/a.yaml": TINY.replace("FC-256", "FC-128"), "out.yaml": TINY})
+    os.symlink("v1", folder / "nets/current")
+    os.symlink("nets/current/a.yaml", folder / "chain.yaml")
+    os.symlink("chain.yaml", folder / "longer.yaml")
+    os.symlink(folder / "nets/v1/a.yaml", folder / "whole.yaml")
+    os.symlink("/elsewhere/a.yaml", folder / "outside.yaml")
+    os.symlink("../../a.yaml", folder / "above.yaml")
+    os.symlink("round.yaml", folder / "round.yaml")
+    os.symlink("nets", folder / "folder.yaml")
+    committed(folder)
+
+
+@pytest.mark.parametrize("name", ["nets/current/a.yaml", "chain.yaml", "longer.yaml", "whole.yaml"])
+def test_a_link_is_followed_as_it_was_in_the_revision(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Now ``current`` leads to v2, where the FC layer has half as many units: 2059 less for each of the 128."""
+    committed_links(folder)
+    (folder / "nets/current").unlink()
+    os.symlink("v2", folder / "nets/current")
+
+    code, result, err = checked(capsys, name, "--max", "parameters=+0%", "--base", "HEAD")
+
+    assert (code, err) == (0, "")
+    (one,) = result["files"][0]["limits"]
+    before = 555_754
+    assert (one["base"], one["actual"]) == (before, before if name == "whole.yaml" else before - 128 * 2059)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("outside.yaml", "outside.yaml is a symbolic link to /elsewhere/a.yaml in HEAD, outside of the repository"),
+        ("above.yaml", "above.yaml is a symbolic link to ../../a.yaml in HEAD, outside of the repository"),
+        ("round.yaml", "round.yaml leads through more than 40 symbolic links in HEAD"),
+        ("folder.yaml", "folder.yaml is not a file in HEAD"),
+    ],
+)
+def test_a_link_that_leads_to_no_file_of_the_revision_is_no_base(
+    name: str, why: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    committed_links(folder)
+    (folder / name).unlink()
+    written(folder, {name: TINY})
+
+    code, result, _ = checked(capsys, name, "--max", "parameters=+0%", "--base", "HEAD")
+
+    assert code == 0
+    assert result["files"][0]["without_base"][0].startswith(why)
+    assert checked(capsys, name, "--max", "parameters=+0%", "--base", "HEAD", "--strict")[0] == 1
+
+
+def test_a_file_of_a_submodule_is_that_of_the_commit_that_the_revision_names(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The submodule is two commits ahead; its own HEAD~1 is not what the project had."""
+    library, project = folder / "library", folder / "project"
+    written(library, {"a.yaml": TINY})
+    committed(library)
+    project.mkdir()
+    git(project, "init", "-q")
+    git(project, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(library), "zoo")
+    os.symlink("zoo/a.yaml", project / "b.yaml")
+    committed(project)
+    for units in (128, 64):
+        written(project / "zoo", {"a.yaml": TINY.replace("FC-256", f"FC-{units}")})
+        committed(project / "zoo")
+    os.chdir(project)
+
+    for name in ("zoo/a.yaml", "b.yaml"):
+        _, result, err = checked(capsys, name, "--max", "parameters=+0%", "--base", "HEAD")
+        assert err == ""
+        (one,) = result["files"][0]["limits"]
+        assert (one["base"], one["actual"]) == (555_754, 555_754 - 192 * 2059)
+    os.chdir(project / "zoo")  # where the revision is one of the submodule
+    (one,) = checked(capsys, "a.yaml", "--max", "parameters=+0%", "--base", "HEAD~1")[1]["files"][0]["limits"]
+    assert one["base"] == 555_754 - 128 * 2059
+
+
+def test_the_variables_of_a_git_hook_do_not_hide_the_repository(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(folder, {"nets/a.yaml": TINY})
+    committed(folder)
+    monkeypatch.setenv("GIT_DIR", ".git")
+    monkeypatch.setenv("GIT_INDEX_FILE", ".git/index")
+
+    code, result, _ = checked(capsys, "nets", "--max", "parameters=+0%", "--base", "HEAD")
+
+    assert (code, result["files"][0]["limits"][0]["base"]) == (0, 555_754)

@@ -1,0 +1,28 @@
+"""The reports of the named nets, worked out once in each process, and which nets the quick tests take."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+import cnncalc
+from cnncalc.language.catalogue import names
+
+if TYPE_CHECKING:
+    from cnncalc.analysis.report import Report
+
+FEW = ("alexnet", "googlenet-aux", "lenet5", "mobilenet-v2", "unet")
+"""Nets with groups, training-only heads, buffers without parameters, blocks in blocks, and a decoder."""
+
+every_net = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in names()]
+)
+"""A test of every named net; all but a few nets are slow tests."""
+
+
+@cache
+def report_of(name: str) -> Report:
+    """The report of a named net with default options."""
+    return cnncalc.analyze(name)
