@@ -49,6 +49,7 @@ class LayerReport(NamedTuple):
     activations: int
     activation_bytes: int
     in_place: bool
+    in_place_in_training: bool
     weights: int
     biases: int
     parameters: int
@@ -64,14 +65,6 @@ class LayerReport(NamedTuple):
     shared_with: str | None
     named: bool
     span: Span | None
-
-    @property
-    def in_place_in_training(self) -> bool:
-        """Whether its output lies in the memory of its first input in training too: dropout only where written."""
-        layer = self.layer
-        return self.in_place and (
-            layer.is_view or not layer.is_identity_at_test_time or bool(layer.may_work_in_place())
-        )
 
     @property
     def block(self) -> str:
@@ -159,7 +152,7 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
     at_test = test_time_nodes(graph)
     image = largest_plane(item.output for item in shaped if item.layer.is_input)
     rows = [
-        _row(shaped, index, reach, image, batch * bytes_each, in_place=placed[index], training_only=not at_test[index])
+        _row(shaped, index, reach, image, batch * bytes_each, placed=placed[index], training_only=not at_test[index])
         for index, reach in enumerate(_reaches(shaped))
     ]
     every = totals(rows, bytes_each)
@@ -186,7 +179,7 @@ def _row(
     image: tuple[int, int],
     bytes_each: int,
     *,
-    in_place: bool,
+    placed: tuple[bool, bool],
     training_only: bool,
 ) -> LayerReport:
     """The row of a node; ``bytes_each`` are the bytes of one element for the whole batch."""
@@ -209,7 +202,8 @@ def _row(
         output=cost.output,
         activations=cost.activations.value,
         activation_bytes=cost.activations.value * bytes_each,
-        in_place=in_place,
+        in_place=placed[0],
+        in_place_in_training=placed[1],
         weights=cost.weights.value,
         biases=cost.biases.value,
         parameters=parameters,

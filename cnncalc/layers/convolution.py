@@ -115,7 +115,8 @@ class Convolution(Layer):
         return Keeping(inputs=learns)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return lower_windows(builder, inputs, self.windows(builder.volumes[0]).pads)
+        pads = self.windows(builder.volumes[0]).pads
+        return lower_windows(builder, inputs, pads, builder.convolution_order)
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
         return prod(shape[:2]) > 1 and shape[2] > 1
@@ -520,8 +521,9 @@ class Deconv(Layer):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         top, left, bottom, right = pads = self.pads()
         if (top, left) == (bottom, right):
-            return builder.single(inputs)
-        whole = builder.single(inputs, output=enlarged(builder.output, pads))
+            return builder.single(inputs, order=builder.convolution_order)
+        volume = enlarged(builder.output, pads)
+        whole = builder.single(inputs, output=volume, order=builder.convolution_order)
         return builder.resized(whole, builder.output, crops=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:

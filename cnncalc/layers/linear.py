@@ -96,12 +96,14 @@ class FullyConnected(Dense):
         return Keeping(inputs=learns)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        x = builder.flat(inputs[0])
+        first, x = builder.last + 1, builder.flat(inputs[0])
         # the input for the gradient of the weights, the weights for that of the input
         keeps: tuple[int, ...] = (0,) if builder.learned_bytes(builder.own_parameters[0]).fixed else ()
         if builder.autocast and builder.learns(x):
             keeps += (1,)
-        return builder.single([x], keeps=keeps)
+        result = builder.single([x], keeps=keeps)
+        builder.hold(first, x)
+        return result
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         incoming = gradient.reshape(len(gradient), -1)

@@ -205,6 +205,12 @@ class BatchNorm(Affine):
         # without running statistics those of the batch are used, over all positions of the map
         return (POINT, POINT) if self.stats else WHOLE_PLANE
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        # cuDNN makes the gradients of input, scale and shift, whether they are needed or not
+        if builder.is_native_norm:
+            return builder.single(inputs)
+        return builder.single(inputs, gathers="suggested", makes_all=True)
+
     def forward(
         self, xp: Any, x: Any, *, mean: Any = None, variance: Any = None, scale: Any = None, shift: Any = None
     ) -> Any:
@@ -383,7 +389,7 @@ class GroupNorm(ImageNorm):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         order = "suggested" if builder.is_cpu else "contiguous"
-        return builder.single([builder.gathered(builder.entering(inputs[0]), order)], order=order)
+        return builder.single([builder.gathered(builder.entering(inputs[0]), order)], order=order, gathers=order)
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         maps = planes(x)
@@ -431,7 +437,7 @@ class InstanceNorm(ImageNorm):
         # batch normalization of batch x depth maps, with scale and shift repeated for each image
         x = builder.gathered(inputs[0], "contiguous")
         result = builder.single([x]) if not builder.own_parameters else self._lower_affine(builder, x)
-        return builder.viewed(result)
+        return builder.viewed(result, merges=True)
 
     def _lower_affine(self, builder: TorchBuilder, x: int) -> int:
         """Records the normalization with scale and shift repeated for each image."""
@@ -441,7 +447,19 @@ class InstanceNorm(ImageNorm):
             for parameter in builder.own_parameters
         ]
         extras = self.keeping(builder.volumes, builder.output).extras
-        return builder.operation([x, *repeated], keeps=(0, 1) if self.scale else (0,), extras=extras)
+        keeps = (0, 1) if self.scale else (0,)
+        if builder.is_native_norm:
+            return builder.operation([x, *repeated], keeps=keeps, extras=extras, order="contiguous")
+        # cuDNN makes all gradients, needed or not
+        unneeded = [builder.bytes_of(value) for value in (x, *repeated) if not builder.learns(value)]
+        return builder.operation(
+            [x, *repeated],
+            keeps=keeps,
+            extras=extras,
+            order="contiguous",
+            gathers="contiguous",
+            backward_scratch=tuple(unneeded),
+        )
 
 
 class LocalResponseNorm(Layer):

@@ -39,6 +39,14 @@ class TorchBuilder(Protocol):
         """Whether the kernels are those of a CPU, not those of CUDA."""
 
     @property
+    def is_native_norm(self) -> bool:
+        """Whether PyTorch normalizes over the batch by its native kernels, not by those of cuDNN."""
+
+    @property
+    def convolution_order(self) -> str:
+        """The order in which a convolution lays out its output."""
+
+    @property
     def own_parameters(self) -> tuple[int, ...]:
         """The parameters of the layer, in its order."""
 
@@ -93,6 +101,8 @@ class TorchBuilder(Protocol):
         gradients: tuple[str, ...] | None = None,
         parameters: tuple[int, ...] = (),
         backward_scratch: tuple[Size, ...] = (),
+        order: str = "input",
+        gathers: str | None = None,
     ) -> int:
         """One operation; its output has the size and type of the first input unless given.
 
@@ -110,10 +120,13 @@ class TorchBuilder(Protocol):
         output: Volume | None = None,
         keeps: tuple[int, ...] | None = None,
         order: str | None = None,
+        gathers: str | None = None,
+        makes_all: bool = False,
     ) -> int:
         """The layer as one operation, by what it declares in ``keeping_in_torch``, ``autocast`` and ``memory_order``.
 
-        ``keeps`` and ``order`` replace what it declares.
+        ``keeps`` and ``order`` replace what it declares. ``gathers``: backward first copies the gradient if it is not
+        dense in that order. ``makes_all``: backward makes all gradients, needed or not.
         """
 
     def view(self, value: int) -> int:
@@ -122,8 +135,8 @@ class TorchBuilder(Protocol):
     def same(self, value: int) -> int:
         """The tensor itself."""
 
-    def viewed(self, value: int) -> int:
-        """A view of a value as a map."""
+    def viewed(self, value: int, *, merges: bool = False) -> int:
+        """A view of a value as a map; ``merges``: it was computed with the maps of all images as those of one."""
 
     def flat(self, value: int) -> int:
         """A value as batch x depth: a view where its layout allows it, else a copy."""

@@ -91,6 +91,7 @@ class TapeBuilder:
             targets = self._targets(outputs)
             sources += targets.values()
             loss = self._loss(outputs, targets)
+            self._finish()
         return Tape(
             tuple(self.values),
             tuple(self.operations),
@@ -236,6 +237,9 @@ class TapeBuilder:
         return extra.item if isinstance(extra.item, int) else item
 
     # loss
+
+    def _finish(self) -> None:
+        """Changes the operations of a training step when all are known."""
 
     def _targets(self, outputs: Sequence[LayerReport]) -> dict[tuple[int, int], int]:
         """The targets by height and width: one int64 for each image or pixel."""

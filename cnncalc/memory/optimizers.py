@@ -81,6 +81,10 @@ def optimizer_named(name: str) -> OptimizerMemory:
         raise ValueProblem(f"no optimizer '{name}'{near} (known: {known})", code="unknown-optimizer") from None
 
 
+COUNTING = 12
+"""Bytes of the number that a CPU adds to a counter of steps, which is in float32."""
+
+
 class OptimizerStep(NamedTuple):
     """Bytes of an optimizer's step.
 
@@ -156,5 +160,8 @@ def _loop_peaks(
             wrapped = numbers * number
             steady = max(steady, live + wrapped)
             first = max(first, grown + live if optimizer.grows_state else made + live + wrapped)
+            if optimizer.counters and number:
+                counted = of_previous * previous + COUNTING
+                steady, first = max(steady, counted), max(first, made + counted)
         previous = size
     return first, steady

@@ -203,7 +203,7 @@ class Machine:
             return Trace(self.at, after_forward, after_forward, 0, tuple(self.events))
         storages = {storage for saved in self.saved for storage in saved}
         storages.update(storage for inputs in self.segment_inputs for storage in inputs)
-        saved = sum([self.given.values[storage] for storage in storages]) + sum(self.kept) + sum(self.numbers)
+        saved = sum([self.given.values[storage] for storage in storages]) + sum(self.kept)
         if not self.gradients_stay:
             self._change_gradients(-self.gradients)
         self._backward()

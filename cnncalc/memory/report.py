@@ -219,8 +219,8 @@ class Simulation:
         operation = tape.operations[_overwriting(tape, *operations_of(tape, [segment])[0])[-1]]
         row = rows[operation.layer]
         message = (
-            f"checkpoint: '{segment.name}' must not overwrite what enters it, since backward runs it again from there, but "
-            f" {row.name} overwrites the output of {rows[row.sources[0]].name}"
+            f"checkpoint: a segment must not overwrite what enters it, since backward runs it again from there, but in "
+            f"'{segment.name}' {row.name} overwrites the output of {rows[row.sources[0]].name}"
         )
         begin = f"begin it after {row.name}: {other.name}, or " if other else ""
         hint = f"{begin}let {row.name} not work in place: {row.kind.upper()}(in_place=no)"

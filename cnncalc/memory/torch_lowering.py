@@ -23,6 +23,9 @@ class TorchLowering(TapeBuilder):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.casts: dict[int, int] = {}  # half copies of learned parameters, which live until autocast ends
+        self.orders: list[str] = []  # of each operation, in which its backward lays out what it makes
+        self.gathers: dict[int, str] = {}  # operations whose backward wants its gradient dense in an order
+        self.merged: set[int] = set()  # views of maps that were computed as one image
         self.bases: dict[int, int] = {}  # of each value that autograd has as a view: the tensor it is a view of
 
     def _register(self, row: LayerReport) -> tuple[int, ...]:
@@ -42,8 +45,11 @@ class TorchLowering(TapeBuilder):
     def _likelihood(self, logits: int) -> int:
         # of the loss, autocast of a CPU runs all in float32, that of CUDA only its second part
         if self.is_cpu:
-            return super()._likelihood(self.converted(logits, 4))
-        return self.converted(super()._likelihood(logits), 4)
+            logits = self.converted(logits, 4)
+        layout = self.layouts[logits]
+        layout = None if layout is None else contiguous(layout.sizes)
+        result = self.operation([logits], name="loss", keeps_output=True, layout=layout, order="contiguous")
+        return self.converted(result, 4)
 
     def _loss_extras(self) -> tuple[Extra, ...]:
         return (Extra("sum of weights", ONE),)
@@ -99,6 +105,14 @@ class TorchLowering(TapeBuilder):
             return elementwise(layouts)
         return suggested(layouts[0], sizes) if all(x.suggests_channels_last for x in layouts) else contiguous(sizes)
 
+    def _recorded(self, *arguments: Any, order: str = "input", gathers: str | None = None, **options: Any) -> int:
+        """One operation; ``order`` is that of the gradients it makes, ``gathers`` that in which it needs its own."""
+        result = super().operation(*arguments, **options)
+        self.orders.append(order)
+        if gathers is not None:
+            self.gathers[self.last] = gathers
+        return result
+
     def operation(
         self, inputs: Sequence[int], elements: Size | None = None, *, layout: Layout | None = None, **options: Any
     ) -> int:
@@ -113,13 +127,13 @@ class TorchLowering(TapeBuilder):
                 elementwise(known) if known and len({len(x.sizes) for x in known}) == 1 else self.layouts[inputs[0]]
             )
         if not options.get("is_alias") or options.get("gradients") == (VIEW,):
-            return super().operation(inputs, elements, layout=layout, **options)
+            return self._recorded(inputs, elements, layout=layout, **options)
         options["overwrites"] = True
         first = inputs[0]
         layout = self.layouts[first]
         base = self.bases.get(first)
         if base is None or not self.training or not any(self.learns(value) for value in inputs):
-            result = super().operation(inputs, elements, layout=layout, **options)
+            result = self._recorded(inputs, elements, layout=layout, **options)
             if base is not None:
                 self.bases[result] = base
             return result
@@ -134,29 +148,36 @@ class TorchLowering(TapeBuilder):
             options["extras"] = (*options.get("extras", ()), Extra("input", self.elements[first]))
             options["keeps"] = ()
         gradients = (NEW, *[how if how == NONE else NEW for how in others])
-        options |= {"gradients": gradients, "backward_scratch": tuple(scratch)}
-        whole = super().operation([base, *inputs[1:]], self.elements[base], layout=self.layouts[base], **options)
+        options |= {"gradients": gradients, "backward_scratch": tuple(scratch), "order": "base"}
+        whole = self._recorded([base, *inputs[1:]], self.elements[base], layout=self.layouts[base], **options)
         return self.part(whole, first, gradient=NEW)
 
     def part(self, whole: int, like: int, *, gradient: str = VIEW) -> int:
         """A view of ``whole`` with the elements of ``like``."""
-        result = super().operation(
-            [whole], self.elements[like], layout=self.layouts[like], is_alias=True, gradients=(gradient,)
+        result = self._recorded(
+            [whole], self.elements[like], layout=self.layouts[like], is_alias=True, gradients=(gradient,), order="base"
         )
         self.bases[result] = whole
         return result
 
-    def viewed(self, value: int, layout: Layout | None = None, *, gradient: str = VIEW) -> int:
-        """A view of a value, or of what that is a view of; by default with all its elements, as a map."""
+    def viewed(self, value: int, layout: Layout | None = None, *, gradient: str = VIEW, merges: bool = False) -> int:
+        """A view of a value, or of what that is a view of; by default with all its elements, as a map.
+
+        ``merges``: the value was computed with the maps of all images as those of one.
+        """
         layout = layout or self.map_layout(value)
         elements = Size(0, prod(layout.sizes[1:]))
-        result = super().operation([value], elements, layout=layout, is_alias=True, gradients=(gradient,))
+        result = self._recorded(
+            [value], elements, layout=layout, is_alias=True, gradients=(gradient,), order="contiguous"
+        )
         self.bases[result] = self.bases.get(value, value)
+        if merges:
+            self.merged.add(self.last)
         return result
 
     def same(self, value: int) -> int:
         """The tensor itself, not a view of it."""
-        result = super().operation([value], layout=self.layouts[value], is_alias=True, gradients=(VIEW,))
+        result = self._recorded([value], layout=self.layouts[value], is_alias=True, gradients=(VIEW,))
         if value in self.bases:
             self.bases[result] = self.bases[value]
         return result
@@ -187,6 +208,13 @@ class TorchLowering(TapeBuilder):
         x = self.layout_of(value)
         return elementwise([x, contiguous((1, x.sizes[1], *[1] * (len(x.sizes) - 2)))])
 
+    @property
+    def convolution_order(self) -> str:
+        """The order in which a convolution lays out its output."""
+        profile = self.profile
+        keeps = {"bfloat16": profile.convolves_bfloat16, "float64": profile.is_cpu}.get(self.dtype, True)
+        return "suggested" if keeps else "contiguous"
+
     def learned_bytes(self, parameter: int) -> Size:
         """The bytes of the gradient of a parameter; none if it is frozen."""
         owner = self.parameters[parameter]
@@ -209,6 +237,77 @@ class TorchLowering(TapeBuilder):
             return value
         return self.operation([value], layout=wanted, gradients=(SAME,))
 
+    # layouts of gradients
+
+    def _finish(self) -> None:
+        """Adds the copies of gradients that backward makes where they lie in another order than it needs.
+
+        Gradients of views become new tensors where they cannot be views, and whole ones where they are dense.
+        """
+        gradients: dict[int, Layout | None] = {}
+        for number in range(self.last, -1, -1):
+            operation = self.operations[number]
+            if operation.output not in gradients and operation.name != "loss":
+                continue
+            incoming = gradients.pop(operation.output, None)
+            scratch = operation.backward_scratch
+            if incoming is not None and number in self.gathers:
+                wanted = self.map_layout(operation.inputs[0])
+                if self.gathers[number] == "suggested" and wanted.suggests_channels_last:
+                    is_gathered = incoming.is_channels_last
+                else:
+                    is_gathered = incoming.is_contiguous
+                if not is_gathered:
+                    scratch = (*scratch, self.bytes_of(operation.output))
+            words = list(operation.gradients)
+            for place, value in enumerate(operation.inputs):
+                target = self.layouts[value]
+                if words[place] == NONE or not self.learns(value):
+                    continue
+                words[place], found = self._passed_on(number, words[place], incoming, target)
+                if found is not None and target is not None and found.sizes != target.sizes:
+                    found = viewed(found, target.sizes) or contiguous(target.sizes)
+                before = gradients.get(value)
+                if value in gradients and before is not None and found is not None:
+                    found = before if self.profile.adds_in_place and before.is_dense else elementwise([before, found])
+                gradients[value] = found
+            if scratch != operation.backward_scratch or tuple(words) != operation.gradients:
+                self.operations[number] = operation._replace(gradients=tuple(words), backward_scratch=scratch)
+
+    def _passed_on(
+        self, number: int, word: str, incoming: Layout | None, target: Layout | None
+    ) -> tuple[str, Layout | None]:
+        """How an operation makes the gradient of an input with layout ``target``, and the layout of that gradient."""
+        if target is None:
+            return word, None
+        if word == NEW:
+            return word, self._made_back(self.orders[number], incoming, target)
+        if incoming is None:
+            return word, None
+        sizes = target.sizes
+        if word == SAME or incoming.sizes == sizes:
+            whole = (1, sizes[0] * sizes[1], *sizes[2:])
+            if number in self.merged and viewed(incoming, whole) is None:
+                return NEW, contiguous(sizes)
+            return word, incoming
+        if prod(incoming.sizes) == prod(sizes):
+            found = viewed(incoming, sizes)
+            return (NEW, contiguous(sizes)) if found is None else (word, found)
+        found = incoming._replace(sizes=sizes)
+        return (SAME if found.is_dense else VIEW), found
+
+    def _made_back(self, order: str, incoming: Layout | None, target: Layout) -> Layout:
+        """The layout of a new gradient of a tensor with layout ``target``."""
+        if order == "suggested":
+            return suggested(target, target.sizes)
+        if order == "base":
+            return target
+        if order != "input" or incoming is None or len(incoming.sizes) != len(target.sizes):
+            return contiguous(target.sizes)
+        if incoming.sizes != target.sizes:
+            return elementwise([target])
+        return elementwise([incoming, target])
+
     # what layers call
 
     def single(
@@ -218,6 +317,8 @@ class TorchLowering(TapeBuilder):
         output: Volume | None = None,
         keeps: tuple[int, ...] | None = None,
         order: str | None = None,
+        gathers: str | None = None,
+        makes_all: bool = False,
     ) -> int:
         """The current layer as one operation, by what it declares in ``keeping_in_torch`` and ``autocast``."""
         row, layer, parameters = self.row, self.row.layer, self.own_parameters
@@ -226,7 +327,7 @@ class TorchLowering(TapeBuilder):
             half = self.autocast and layer.autocast == "half"
             keeps = (0, 1) if half else tuple(range(len(inputs))) if keeping.inputs else ()
         volumes = len(inputs)
-        copied = self._copied(inputs)
+        copied = () if order == "contiguous" else self._copied(inputs)
         if self.autocast and layer.autocast == "half":
             # the last argument is cast first: bias, weight, input
             casts = [self.cast(parameter, copied) for parameter in reversed(parameters)][::-1]
@@ -255,8 +356,18 @@ class TorchLowering(TapeBuilder):
             parameters=parameters,
             copied=copied,
             saves_parameter=keeps == () and bool(parameters),
-            backward_scratch=(self.bytes_of(inputs[0]),) * composed,
+            backward_scratch=(*(self.bytes_of(inputs[0]),) * composed, *self._unneeded(inputs[0], makes_all)),
+            order=order or layer.memory_order,
+            gathers=gathers,
         )
+
+    def _unneeded(self, value: int, makes_all: bool) -> tuple[Size, ...]:
+        """The gradients that nothing needs but a kernel makes that makes all of its gradients."""
+        if not makes_all:
+            return ()
+        frozen = [self.parameters[place] for place in self.own_parameters]
+        of_input = () if self.learns(value) else (self.bytes_of(value),)
+        return (*of_input, *[Size(parameter.size) for parameter in frozen if not parameter.is_trainable])
 
     def _copied(self, inputs: Sequence[int]) -> tuple[int, ...]:
         """The parameters of the current layer whose gradients come channels-last, unlike themselves."""
@@ -271,13 +382,20 @@ class TorchLowering(TapeBuilder):
         """The extras that PyTorch makes: at test time only some."""
         if self.training or not extras:
             return extras
-        return tuple([x for x in extras if x.inference == "always" or (x.inference == "native" and self._is_native())])
+        return tuple(
+            [
+                x
+                for x in extras
+                if x.inference == "always" or (x.inference == "native" and self.is_native_norm and not self.is_cpu)
+            ]
+        )
 
-    def _is_native(self) -> bool:
-        """Whether PyTorch uses its native batch normalization instead of cuDNN's."""
+    @property
+    def is_native_norm(self) -> bool:
+        """Whether PyTorch normalizes over the batch by its native kernels, not by those of cuDNN."""
         roles = {array.role for array in self.row.arrays}
         is_flat = self.is_flat(self.place[self.row.sources[0]])
-        return self.dtype == "bfloat16" or not {"weight", "bias"} <= roles or is_flat
+        return self.is_cpu or self.dtype == "bfloat16" or not {"weight", "bias"} <= roles or is_flat
 
     def entering(self, value: int) -> int:
         """An input of the current layer in the type in which autocast runs it."""
@@ -325,7 +443,7 @@ class TorchLowering(TapeBuilder):
         """A new tensor like a value, or with a single element, to which no gradient flows."""
         elements = ONE if is_scalar else self.elements[value]
         layout = None if is_scalar else self.layouts[value]
-        return super().operation((), elements, item=self.items[value], layout=layout, gradients=())
+        return self._recorded((), elements, item=self.items[value], layout=layout, gradients=())
 
     def times_number(self, value: int) -> int:
         """Value times a number, which a CPU wraps in a tensor of float64."""
@@ -333,7 +451,7 @@ class TorchLowering(TapeBuilder):
 
     def plus_number(self, value: int) -> int:
         """Value plus a number, which is not kept."""
-        number = [super().operation((), ONE, item=8, gradients=())] if self.is_cpu else []
+        number = [self._recorded((), ONE, item=8, gradients=())] if self.is_cpu else []
         gradients = (SAME, NONE)[: 1 + len(number)]
         return self.operation([value, *number], item=self.items[value], gradients=gradients)
 

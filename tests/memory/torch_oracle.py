@@ -312,7 +312,7 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     if kind == "softmax":
         return None, nn.Softmax(1)
     if kind == "dropout":
-        drop = nn.Dropout(layer.rate, bool(layer.in_place))
+        drop = nn.Dropout(layer.rate, row.in_place_in_training)
         return drop, drop
     if layer.is_merge:
         return None, _joined(row)
@@ -661,26 +661,7 @@ def _saved(net: Net, images: Any, targets: Any, habits: Habits, device: str, rou
     total = 0
     for storage in found.values():
         total += -(-int(storage.nbytes()) // rounding) * rounding
-    if device == "cpu":
-        total += _wrapped_numbers(loss)
     del loss
-    return total
-
-
-def _wrapped_numbers(loss: Any) -> int:
-    """Bytes of the Python numbers that multiplications save as tensors, which hooks do not see."""
-    total = 0
-    seen: set[Any] = set()
-    left = [loss.grad_fn]
-    while left:
-        node = left.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        other = getattr(node, "_saved_other", None)
-        if isinstance(other, torch.Tensor) and other.dim() == 0 and other.nbytes == 8:
-            total += other.nbytes
-        left += [following for following, _ in node.next_functions]
     return total
 
 
@@ -886,6 +867,7 @@ def measure_cpu(report: Report, habits: Habits | None = None) -> Measured:
             with torch.no_grad(), half:
                 out = net(*images)
             del out
+            Marker().mark("training")
             net.train()
             _steps(net, images, targets, habits, Marker(), "cpu")
             with torch.autograd.profiler.record_function("mark end"):
@@ -899,5 +881,5 @@ def measure_cpu(report: Report, habits: Habits | None = None) -> Measured:
     there = resident + sum(tensor.untyped_storage().nbytes() for tensor in targets.values())
     peaks = [there + ledger.peak(first, last) for first, last in itertools.pairwise(starts)]
     forward, backward = (there + ledger.live(marks[name][-1]) for name in ("forward", "backward"))
-    inference = resident + ledger.peak(marks["inference"][0], starts[0])
+    inference = resident + ledger.peak(marks["inference"][0], marks["training"][0])
     return Measured(peaks[2], peaks[0], forward, backward, saved, inference)
