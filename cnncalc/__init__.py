@@ -127,13 +127,16 @@ def account_memory(
     accumulate: int = 1,
     zero_grad: str = "start",
     checkpoint: str = "none",
+    image_batches: int = 1,
+    reserve: int | str | None = None,
     logs: bool = False,
     **options: Any,
 ) -> MemoryReport:
     """The memory of a training step and of inference, in bytes, by category.
 
     ``design`` and ``options`` are as for :func:`analyze`, the other parameters as for ``cnncalc memory``. Bytes are
-    those of live tensors, exact for the profile. With ``logs``, training and inference have ``events``: the bytes after
+    those of live tensors, exact for the profile; ``need_bytes`` are what a device must have, with ``reserve`` as for
+    :func:`fit`. With ``logs``, training and inference have ``events``: the bytes after
     every operation.
 
     Raises DesignError as :func:`analyze` does, ValueProblem for wrong options.
@@ -141,10 +144,15 @@ def account_memory(
     >>> account_memory("vgg16", batch=8).training.peak_bytes
     2219052032
     """
+    from cnncalc.memory.options import read_reserve
     from cnncalc.memory.report import Options, check_options
     from cnncalc.memory.report import account_memory as account
 
-    chosen = Options(profile, batch, dtype, optimizer, style, weight_decay, autocast, accumulate, zero_grad, checkpoint)
+    kept = read_reserve(reserve) if isinstance(reserve, str) else reserve
+    chosen = Options(
+        *(profile, batch, dtype, optimizer, style, weight_decay, autocast, accumulate, zero_grad, checkpoint),
+        *(image_batches, kept),
+    )
     check_options(chosen)
     return account(analyze(design, batch=batch, dtype=dtype, **options), chosen, logs=logs)
 
@@ -153,31 +161,45 @@ def fit(
     design: Graph | str | os.PathLike[str],
     memory: int | str,
     *,
-    reserve: int | str = 0,
+    reserve: int | str | None = None,
     batch: int = 1,
     dtype: str = "float32",
     profile: str = "torch-cuda",
     optimizer: str = "momentum",
+    autocast: str | None = None,
+    accumulate: int = 1,
     checkpoint: str = "none",
+    image_batches: int = 1,
     **options: Any,
 ) -> FitReport:
-    """The largest batch whose peak fits into ``memory`` minus ``reserve``, and what else would help.
+    """The largest batch whose need is within ``memory``, and what else would help.
 
-    ``memory`` is in bytes, or a text such as ``"8GiB"`` or ``"rtx-3090"``. Advice is computed for ``batch``.
+    ``memory`` is in bytes, or a text such as ``"8GiB"`` or ``"rtx-3090"``. ``reserve``: ``"auto"`` (what PyTorch's
+    caching allocator reserves, a CUDA context and a workspace; the default for torch-cuda), or bytes that are added to
+    live tensors (0 for the other profiles). Advice is computed for ``batch``.
 
     >>> fit("vgg16", "24GiB").training.largest_batch > 0
     True
     """
     from cnncalc.memory.devices import read_memory
     from cnncalc.memory.fit import fit as fit_report
+    from cnncalc.memory.options import read_reserve
     from cnncalc.memory.report import Options, check_options
-    from cnncalc.units import parse_bytes
 
-    chosen = Options(profile=profile, batch=batch, dtype=dtype, optimizer=optimizer, checkpoint=checkpoint)
+    chosen = Options(
+        profile=profile,
+        batch=batch,
+        dtype=dtype,
+        optimizer=optimizer,
+        autocast=autocast,
+        accumulate=accumulate,
+        checkpoint=checkpoint,
+        image_batches=image_batches,
+        reserve=read_reserve(reserve) if isinstance(reserve, str) else reserve,
+    )
     check_options(chosen)
     room = read_memory(memory)[0] if isinstance(memory, str) else memory
-    kept = parse_bytes(reserve) if isinstance(reserve, str) else reserve
-    return fit_report(analyze(design, batch=batch, dtype=dtype, **options), chosen, room, kept)
+    return fit_report(analyze(design, batch=batch, dtype=dtype, **options), chosen, room)
 
 
 def table(

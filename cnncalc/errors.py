@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from cnncalc.source import Span
 
+MAX_COUNTED = 1000
+"""Number of problems of one text at which its reading ends."""
 MAX_PROBLEMS = 20
 """Number of problems of one design that are shown in full; the others are counted."""
 MAX_MESSAGE_LENGTH = 1000
@@ -124,11 +126,33 @@ class NotADesign(DesignError):
         self.why = why
 
 
+class Problems(list[Problem]):
+    """The problems of one text as they are found; at :data:`MAX_COUNTED` reading ends with a DesignError."""
+
+    def append(self, problem: Problem) -> None:
+        super().append(problem)
+        if len(self) >= MAX_COUNTED:
+            raise DesignError(in_text_order(self))
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self.append(problem)
+
+    def __iadd__(self, problems: Iterable[Problem]) -> Problems:  # type: ignore[override,misc]
+        self.extend(problems)
+        return self
+
+    def near(self, word: str, known: Iterable[str]) -> str:
+        """As :func:`did_you_mean`, for a problem that is shown; nothing once there are too many to be shown."""
+        return did_you_mean(word, known) if len(self) <= MAX_PROBLEMS else ""
+
+
 def listed(problems: Sequence[object]) -> str:
     """The first :data:`MAX_PROBLEMS` problems, one paragraph each, and the number of the others."""
     text = "\n\n".join([str(problem) for problem in problems[:MAX_PROBLEMS]])
     left = len(problems) - MAX_PROBLEMS
-    return text + (f"\n\n... and {left:,} more problem{'s' if left > 1 else ''}" if left > 0 else "")
+    many = "at least " if len(problems) >= MAX_COUNTED else ""
+    return text + (f"\n\n... and {many}{left:,} more problem{'s' if left > 1 else ''}" if left > 0 else "")
 
 
 def in_text_order(problems: Iterable[Problem]) -> list[Problem]:

@@ -135,6 +135,25 @@ def parse_bytes(text: str) -> int:
     return _parse(text, _BYTE_UNITS, "B", "bytes")
 
 
+def parse_size(text: str) -> int:
+    """The bytes of a size as :func:`parse_bytes`, but ``8`` is refused, which may mean 8 bytes or 8 GiB.
+
+    A number without a unit is in bytes from 1 MiB on, and 0 is 0.
+    """
+    value = parse_bytes(text)
+    if 0 < value < MIN_BARE_BYTES and re.fullmatch("[0-9.]+", text.strip()):
+        raise ValueProblem(
+            f"'{text}' has no unit: {plural(value, 'byte')}, or {text}GiB?",
+            code="no-unit",
+            hint=f"write {text}B, {text}MiB or {text}GiB",
+        )
+    return value
+
+
+MIN_BARE_BYTES = 1024**2
+"""A smaller number of bytes needs a unit."""
+
+
 def parse_count(text: str) -> int:
     """``7M`` -> 7000000: a whole number, optionally with K, M, G or T (decimal). Raises ValueProblem otherwise."""
     return _parse(text, _COUNT_UNITS, "", "a count")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
     from typing import TypeAlias
 
 
@@ -39,15 +38,6 @@ class Volume(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.height}x{self.width}x{self.depth}]"
-
-
-def largest_plane(volumes: Iterable[Sequence[int]]) -> tuple[int, int]:
-    """The largest height and the largest width of the volumes; (1, 1) if there are none."""
-    heights, widths = [1], [1]
-    for height, width, *_ in volumes:
-        heights.append(height)
-        widths.append(width)
-    return max(heights), max(widths)
 
 
 Volumes: TypeAlias = "tuple[Volume, ...]"

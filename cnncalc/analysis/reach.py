@@ -1,94 +1,643 @@
-"""The receptive field: which pixels of the input can reach an output.
+"""The receptive field: which positions of an input the outputs of a node can depend on.
 
-Along each side the outputs of a node are periodic: output o + period sees what output o sees, ``advance`` pixels
-further. So one period of intervals describes all outputs exactly, also after transposed convolutions and upsampling,
-where neighbours see different numbers of pixels. Borders and padding are ignored: the intervals are those of an
-unbounded input.
+Along each side the outputs of most nodes see an interval that moves on with the output, cut at the border. Such a
+:class:`Side` is a rule, whatever its size. Where no rule holds (dilated windows at a border, branches that are shifted
+against each other), the intervals are listed output by output; where the sides depend on each other (behind RESHAPE),
+position by position. What would take more than :data:`MAX_WORK` is only bounded.
 """
 
 from __future__ import annotations
 
-from math import gcd, lcm
+from math import gcd, lcm, prod
 from typing import TYPE_CHECKING
 
 from cnncalc.layers.base import POINT
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from cnncalc.layers.base import Stencil
+    from cnncalc.analysis.volumes import Shaped
+    from cnncalc.layers.base import Layer, Stencil
+    from cnncalc.volume import Volume
 
 MAX_PERIOD = 512
-"""Longer periods are not computed; the extent is then an upper bound."""
-MAX_INTERVALS = 400_000
-"""Maximum number of intervals computed for one net, periods of 1 not counted. Only nets that resize repeatedly by
-coprime factors come close to it."""
+"""Longest period of intervals on an unbounded input; with a longer one they are not known there."""
+MAX_WORK = 400_000
+"""Most intervals that are computed for one net one by one; what needs more is only bounded."""
+MAX_FIELDS = 200_000
+"""Most fields of single inputs that are kept for one net; beyond them its inputs are not told apart."""
+MAX_POSITIONS = 2_500
+"""Largest plane on which intervals are kept position by position where this is exact but not the only way."""
+
+FAR = 10**30
+"""Beyond every position: an output that sees nothing sees from FAR to -FAR."""
 
 
-class Reach(NamedTuple):
-    """The pixels that the outputs of a node see along one side of the input.
+# On an unbounded input
 
-    Output ``q*period + r`` sees pixels ``first[r] + q*advance`` to ``last[r] + q*advance``. ``extent`` is the largest
-    number of pixels that one output sees; ``is_exact`` is False where the period was too long.
+
+class Endless(NamedTuple):
+    """What outputs see along one side of an unbounded input, as if there were no borders.
+
+    Output ``q*period + r`` sees ``first[r] + q*advance`` to ``last[r] + q*advance``.
     """
 
     period: int
     advance: int
     first: tuple[int, ...]
     last: tuple[int, ...]
-    extent: int
-    is_exact: bool = True
 
     def interval(self, output: int) -> tuple[int, int]:
-        """The first and the last pixel that an output sees."""
+        """The first and the last position that an output sees."""
         cycle, place = divmod(output, self.period)
         return self.first[place] + cycle * self.advance, self.last[place] + cycle * self.advance
 
+    @property
+    def extent(self) -> int:
+        """The most positions from first to last; 0 if none are seen."""
+        return max(0, max([last - first + 1 for first, last in zip(self.first, self.last, strict=True)]))
 
-PIXEL = Reach(1, 1, (0,), (0,), 1)
-"""The input itself: every element sees its own pixel."""
+    def through(self, stencil: Stencil) -> Endless | None:
+        """What is seen behind a layer; None where the period is too long."""
+        if self.period == stencil.parts == 1:
+            step, offsets = stencil.step, stencil.offsets
+            low, high = self.first[0] + offsets[0] * self.advance, self.last[0] + offsets[-1] * self.advance
+            return Endless(1, step * self.advance, (low,), (high,))
+        common = gcd(stencil.step, stencil.parts * self.period)
+        period = stencil.parts * self.period // common
+        if period > MAX_PERIOD:
+            return None
+        first: list[int] = []
+        last: list[int] = []
+        for output in range(period):
+            window = stencil.window(output)
+            # after one period the same intervals come again, further on
+            first.append(min([self.interval(i)[0] for i in window[: self.period]], default=FAR))
+            last.append(max([self.interval(i)[1] for i in window[-self.period :]], default=-FAR))
+        return Endless(period, stencil.step // common * self.advance, tuple(first), tuple(last))
 
 
-def through(reach: Reach, stencil: Stencil, max_period: int = MAX_PERIOD) -> Reach:
-    """The reach after a layer with this stencil; exact for periods up to ``max_period``."""
-    if stencil == POINT:
-        return reach
-    step, first, last, parts, is_exact = stencil
-    is_exact = is_exact and reach.is_exact
-    if reach.period == 1 and parts == 1:
-        advance = reach.advance
-        return Reach(
-            1,
-            step * advance,
-            (reach.first[0] + first * advance,),
-            (reach.last[0] + last * advance,),
-            reach.extent + (last - first) * advance,
-            is_exact,
+OWN = Endless(1, 1, (0,), (0,))
+"""An input: every element sees its own position."""
+
+
+def _joined_endless(parts: Sequence[Endless | None]) -> Endless | None:
+    """The intervals of all; None where they do not move on at the same pace, or their period is too long."""
+    known = [part for part in parts if part is not None]
+    period = lcm(*[part.period for part in known])
+    paces = {part.advance * (period // part.period) for part in known}
+    if len(known) < len(parts) or len(paces) > 1 or period > MAX_PERIOD:
+        return None
+    spans = [[part.interval(output) for part in known] for output in range(period)]
+    first = tuple([min([low for low, _ in some]) for some in spans])
+    last = tuple([max([high for _, high in some]) for some in spans])
+    return Endless(period, paces.pop(), first, last)
+
+
+# Along one side of an input
+
+
+class Listed(NamedTuple):
+    """The interval of each output along one side."""
+
+    lows: Sequence[int]
+    highs: Sequence[int]
+
+    @property
+    def extent(self) -> int:
+        """The most positions, from the first to the last, that one output sees."""
+        return max(0, max([high - low + 1 for low, high in zip(self.lows, self.highs, strict=True)]))
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The first and the last position that any output sees."""
+        return min(self.lows), max(self.highs)
+
+    def through(self, stencil: Stencil, size: int) -> Listed:
+        """The intervals behind a layer with ``size`` outputs."""
+        windows = [_inside(stencil.window(output), len(self.lows)) for output in range(size)]
+        lows = [min(self.lows[part], default=FAR) for part in windows]
+        return Listed(lows, [max(self.highs[part], default=-FAR) for part in windows])
+
+
+def _inside(window: range, size: int) -> slice:
+    """The part of a window within ``size`` inputs."""
+    start, gap = window.start, window.step
+    if start < 0:
+        start += -(start // gap) * gap
+    return slice(start, max(start, min(window.stop, size)), gap)
+
+
+class Side(NamedTuple):
+    """What the outputs of a node see along one side of an input.
+
+    By rule: outputs ``first`` to ``last`` see what they see on an unbounded input (``endless``; None: everything) cut
+    to ``low`` to ``high``, the first position that the first of them sees and the last one that the last sees; both
+    ends grow with the output, and other outputs see nothing. Or ``listed``. Unless ``is_exact``, outputs may see less.
+    """
+
+    size: int
+    endless: Endless | None
+    low: int
+    high: int
+    first: int
+    last: int
+    listed: Listed | None = None
+    is_exact: bool = True
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether some outputs see nothing."""
+        if self.listed is not None:
+            return FAR in self.listed.lows
+        return self.first > 0 or self.last < self.size - 1
+
+    @property
+    def extent(self) -> int:
+        """The most positions, from the first to the last, that one output sees."""
+        if self.listed is not None:
+            return self.listed.extent
+        if self.last < self.first:
+            return 0
+        whole = max(0, self.high - self.low + 1)
+        if self.endless is None:
+            return whole
+        if not self.is_exact:
+            return min(whole, self.endless.extent)
+        return max([self._extent_of(place) for place in range(self.endless.period)])
+
+    def _extent_of(self, place: int) -> int:
+        """The most positions that an output ``q*period + place`` sees: with q they become more, then fewer."""
+        period, advance, firsts, lasts = self.endless or OWN
+        begin, end = -((place - self.first) // period), (self.last - place) // period
+        if begin > end:
+            return 0
+        first, last = firsts[place], lasts[place]
+        turns = [begin, end]
+        if advance:
+            # those at which one end reaches a border
+            for turn in ((self.low - first) // advance, (self.high - last) // advance):
+                turns += [min(end, max(begin, turn)), min(end, max(begin, turn + 1))]
+        return max(
+            [min(self.high, last + turn * advance) - max(self.low, first + turn * advance) + 1 for turn in turns]
         )
-    common = gcd(step, parts * reach.period)
-    period = parts * reach.period // common
-    advance = step // common * reach.advance
-    if period > max(1, max_period):
-        span = -(-(last - first + 1) // parts) * reach.advance
-        return Reach(1, -(-advance // period), (0,), (reach.extent + span - 1,), reach.extent + span, False)
-    starts = tuple(reach.interval((step * output + first) // parts)[0] for output in range(period))
-    ends = tuple(reach.interval((step * output + last) // parts)[1] for output in range(period))
-    extent = max(end - start + 1 for start, end in zip(starts, ends, strict=True))
-    return Reach(period, advance, starts, ends, extent, is_exact)
+
+    def as_listed(self) -> Listed:
+        """The same, output by output."""
+        if self.listed is not None:
+            return self.listed
+        lows, highs = [FAR] * self.size, [-FAR] * self.size
+        for output in range(self.first, self.last + 1):
+            low, high = (self.low, self.high) if self.endless is None else self.endless.interval(output)
+            lows[output], highs[output] = max(self.low, low), min(self.high, high)
+        return Listed(lows, highs)
+
+    def bounds(self) -> tuple[int, int]:
+        """The first and the last position that any output sees."""
+        return (self.low, self.high) if self.listed is None else self.listed.bounds
+
+    def everywhere(self, size: int) -> Side:
+        """What is seen behind a layer each of whose outputs depends on all positions."""
+        low, high = self.bounds()
+        return Side(size, None, low, high, 0, size - 1, is_exact=self.is_exact)
+
+    def through(self, stencil: Stencil, size: int, work: Work) -> Side:
+        """What is seen behind a layer with ``size`` outputs."""
+        if stencil == POINT and size == self.size:
+            return self
+        endless = None if self.endless is None else self.endless.through(stencil)
+        has_rule = self.listed is None and (endless is not None or self.endless is None)
+        if has_rule and (stencil.is_contiguous or self._holds(stencil, size)):
+            first, last = behind(stencil, self.first, self.last, size)
+            return self._replace(size=size, endless=endless, first=first, last=last).tight()
+        if not self.is_exact or not work.take(self.size + size * len(stencil.window(0))):
+            low, high = self.bounds()
+            return Side(size, endless, low, high, 0, size - 1, is_exact=False)
+        return Side(size, endless, 0, 0, 0, 0, self.as_listed().through(stencil, size))
+
+    def tight(self) -> Side:
+        """The same with the first and the last position that are seen."""
+        if self.endless is None or not self.is_exact or self.last < self.first:
+            return self
+        low, high = self.endless.interval(self.first)[0], self.endless.interval(self.last)[1]
+        return self._replace(low=max(self.low, low), high=min(self.high, high))
+
+    def _holds(self, stencil: Stencil, size: int) -> bool:
+        """Whether every window begins and ends at outputs that see something: what lies between does not matter."""
+        if stencil.parts > 1:
+            return False
+        return stencil.window(0)[0] >= self.first and stencil.window(size - 1)[-1] <= self.last
 
 
-def joined(reaches: Sequence[Reach], max_period: int = MAX_PERIOD) -> Reach:
-    """The reach after a merge: the pixels of all branches, and the extent of the largest."""
-    largest = max(reaches, key=lambda reach: reach.extent)
-    if all(reach is largest for reach in reaches):
-        return largest
-    parallel = [r for r in reaches if r.period * largest.advance == largest.period * r.advance]
-    period = lcm(*[reach.period for reach in parallel])
-    if period > max(1, max_period):
-        return largest._replace(is_exact=False)
-    firsts = tuple([min([reach.interval(output)[0] for reach in parallel]) for output in range(period)])
-    lasts = tuple([max([reach.interval(output)[1] for reach in parallel]) for output in range(period)])
-    advance = largest.advance * period // largest.period
-    exact = len(parallel) == len(reaches) and all(reach.is_exact for reach in parallel)
-    return Reach(period, advance, firsts, lasts, largest.extent, exact)
+def behind(stencil: Stencil, first: int, last: int, size: int) -> tuple[int, int]:
+    """The first and the last of ``size`` outputs that depend on any of the inputs ``first`` to ``last``.
+
+    All outputs between them do if the stencil is contiguous. If none does, the last is smaller than the first.
+    """
+    step, low, high = stencil.step, stencil.offsets[0], stencil.offsets[-1]
+    if last < first:
+        return 1, 0
+    if step == 0:
+        window = stencil.window(0)
+        return (0, size - 1) if any(first <= i <= last for i in window) else (1, 0)
+    begin, end = -((high - first * stencil.parts) // step), (last * stencil.parts - low) // step
+    return max(0, begin), min(size - 1, end)
+
+
+def _joined_sides(sides: Sequence[Side], work: Work) -> Side:
+    """What the outputs of a merge see along one side."""
+    first = sides[0]
+    if all(side == first for side in sides):
+        return first
+    endless = _joined_endless([side.endless for side in sides])
+    is_exact = all(side.is_exact for side in sides)
+    bounds = [side.bounds() for side in sides]
+    low, high = min([low for low, _ in bounds]), max([high for _, high in bounds])
+    if is_exact and all(side.listed is None for side in sides):
+        for side in sides:
+            if side.endless is None and _is_widest(side, sides, low, high):
+                return side
+        if endless is not None and _has_rule(sides, endless, low, high):
+            return first._replace(endless=endless, low=low, high=high)
+    if not is_exact or not work.take(first.size * len(sides)):
+        return Side(first.size, endless, low, high, 0, first.size - 1, is_exact=False)
+    listed = [side.as_listed() for side in sides]
+    lows = list(map(min, *[one.lows for one in listed]))
+    highs = list(map(max, *[one.highs for one in listed]))
+    return Side(first.size, endless, 0, 0, 0, 0, Listed(lows, highs))
+
+
+def _is_widest(side: Side, sides: Sequence[Side], low: int, high: int) -> bool:
+    """Whether a side that sees everything from ``low`` to ``high`` does so wherever one of the sides sees anything."""
+    ends = [(other.first, other.last) for other in sides]
+    is_longest = side.first <= min([first for first, _ in ends]) and side.last >= max([last for _, last in ends])
+    return is_longest and (side.low, side.high) == (low, high)
+
+
+def _has_rule(sides: Sequence[Side], endless: Endless, low: int, high: int) -> bool:
+    """Whether what all sides see together is what they see without borders, cut to ``low`` and ``high``.
+
+    They must see something at the same outputs, and those with another border must lie within the others everywhere.
+    """
+    if len({(side.first, side.last) for side in sides}) > 1:
+        return False
+    outputs = range(endless.period)
+    lows = [side.endless for side in sides if side.endless is not None and side.low == low]
+    highs = [side.endless for side in sides if side.endless is not None and side.high == high]
+    is_first = len(lows) == len(sides) or all(
+        min([one.interval(output)[0] for one in lows]) == endless.first[output] for output in outputs
+    )
+    is_last = len(highs) == len(sides) or all(
+        max([one.interval(output)[1] for one in highs]) == endless.last[output] for output in outputs
+    )
+    return is_first and is_last
+
+
+# All sides of an input
+
+
+class Boxes(NamedTuple):
+    """What the outputs of a node see of an input, position by position, row by row; one list a side of the input."""
+
+    sizes: tuple[int, ...]
+    sides: tuple[Listed, ...]
+
+    def through(self, stencils: Sequence[Stencil], sizes: Sequence[int]) -> Boxes:
+        """The same behind a layer."""
+        now, lists = list(self.sizes), self.sides
+        for axis, (stencil, size) in enumerate(zip(stencils, sizes, strict=True)):
+            if stencil == POINT and size == now[axis]:
+                continue
+            inner, before = prod(now[axis + 1 :]), now[axis]
+            slices = [
+                slice(start + part.start * inner, start + part.stop * inner, part.step * inner)
+                for outer in range(prod(now[:axis]))
+                for part in [_inside(stencil.window(output), before) for output in range(size)]
+                for start in range(outer * before * inner, outer * before * inner + inner)
+            ]
+            lists = tuple(
+                [
+                    Listed(
+                        [min(one.lows[part], default=FAR) for part in slices],
+                        [max(one.highs[part], default=-FAR) for part in slices],
+                    )
+                    for one in lists
+                ]
+            )
+            now[axis] = size
+        return Boxes(tuple(now), lists)
+
+    def gathered(self, origins: Callable[[int], Iterable[int]], sizes: tuple[int, ...]) -> Boxes:
+        """The same behind a layer that moves elements between positions."""
+        places = [list(origins(position)) for position in range(prod(sizes))]
+        lists = [
+            Listed(
+                [min([one.lows[place] for place in some]) for some in places],
+                [max([one.highs[place] for place in some]) for some in places],
+            )
+            for one in self.sides
+        ]
+        return Boxes(sizes, tuple(lists))
+
+
+class Sight(NamedTuple):
+    """How a layer depends on one of its inputs: what its class says of the volumes, and the sizes of its output."""
+
+    use: str
+    origins: Callable[[int], Iterable[int]] | None
+    stencils: tuple[Stencil, ...] | None
+    sizes: tuple[int, ...]
+    elements: int
+
+    @property
+    def is_point(self) -> bool:
+        """Whether the output is a single position."""
+        return all(size == 1 for size in self.sizes)
+
+
+def sight_of(layer: Layer, inputs: Sequence[Volume], of: int, output: Volume) -> Sight:
+    """How a layer depends on its input number ``of``."""
+    use, origins = layer.channel_use(*inputs), layer.origins(*inputs)
+    return Sight(use, origins, layer.stencils(*inputs, of=of), output[:-1], inputs[of].elements)
+
+
+class Field(NamedTuple):
+    """What the outputs of a node see of one input: side by side, or position by position in ``boxes``.
+
+    Unless ``is_exact``, they may see less. ``is_uniform``: all channels of a position see the same. ``sees_all``: it
+    lies behind a layer that sees the whole plane. ``solid``: for each side the first and the last output at which all
+    branches see something; None: the sides do not depend on each other.
+    """
+
+    sides: tuple[Side, ...]
+    boxes: Boxes | None = None
+    is_exact: bool = True
+    is_uniform: bool = True
+    sees_all: bool = False
+    solid: tuple[tuple[int, int], ...] | None = None
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """The most positions that one output sees, side by side."""
+        return tuple([side.extent for side in (self.sides if self.boxes is None else self.boxes.sides)])
+
+    @property
+    def unclipped(self) -> tuple[int, ...] | None:
+        """The same on an unbounded input.
+
+        None where the whole plane is seen, or where what is seen depends on the size of the input.
+        """
+        found = [side.endless.extent for side in self.sides if side.endless is not None]
+        return tuple(found) if len(found) == len(self.sides) else None
+
+    @property
+    def sees_nothing(self) -> bool:
+        """Whether no output sees anything."""
+        if self.boxes is not None:
+            return self.boxes.sides[0].bounds[0] == FAR
+        return any(
+            side.last < side.first if side.listed is None else side.listed.bounds[0] == FAR for side in self.sides
+        )
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether :attr:`size` is exact, not an upper bound."""
+        if self.boxes is not None:
+            return self.is_exact
+        meet = self.solid is None or all(first <= last for first, last in self.solid)
+        return self.is_exact and meet and all(side.is_exact for side in self.sides)
+
+    def through(self, sight: Sight, work: Work) -> Field:
+        """What is seen behind a layer."""
+        use = sight.use
+        selects = use == "some" or (use == "moved" and not sight.is_point)
+        is_exact = self.is_exact and (self.is_uniform or not selects)
+        moves = use == "moved" and any(side.size > 1 for side in self.sides)
+        is_uniform = use == "mixed" or (self.is_uniform and not moves)
+        field = self
+        if (is_exact, is_uniform) != (self.is_exact, self.is_uniform):
+            field = self._replace(is_exact=is_exact, is_uniform=is_uniform)
+        if sight.origins is not None:
+            return field.gathered(sight, work)
+        if sight.stencils is None:
+            return field.everywhere(sight.sizes)
+        if all(stencil == POINT for stencil in sight.stencils) and sight.sizes == tuple([s.size for s in self.sides]):
+            return field
+        return field.slid(sight.stencils, sight.sizes, work)
+
+    def slid(self, stencils: Sequence[Stencil], sizes: tuple[int, ...], work: Work) -> Field:
+        """What is seen behind a layer with a window."""
+        field = self._replace(sides=_each(self.sides, stencils, sizes, work))
+        if self.boxes is not None:
+            windows = sum([len(stencil.window(0)) for stencil in stencils])
+            if not work.take(prod(map(max, sizes, self.boxes.sizes)) * windows):
+                return field._replace(boxes=None, is_exact=False)
+            return field._replace(boxes=self.boxes.through(stencils, sizes))
+        if self.solid is not None:
+            found = zip(stencils, self.solid, sizes, strict=True)
+            solid = tuple([behind(s, *ends, size) if s.is_contiguous else NOWHERE for s, ends, size in found])
+            return field._replace(solid=solid)
+        return field
+
+    def everywhere(self, sizes: tuple[int, ...]) -> Field:
+        """What is seen behind a layer each of whose outputs depends on all positions."""
+        sides = self.sides
+        if self.boxes is not None:
+            sides = tuple([Side(1, None, *one.bounds, 0, 0) for one in self.boxes.sides])
+        whole = tuple([side.everywhere(size) for side, size in zip(sides, sizes, strict=True)])
+        return Field(whole, None, self.is_certain, self.is_uniform, sees_all=True)
+
+    def gathered(self, sight: Sight, work: Work) -> Field:
+        """What is seen behind a layer that moves elements between positions."""
+        assert sight.origins is not None
+        sides = tuple([side.everywhere(size) for side, size in zip(self.sides, sight.sizes, strict=True)])
+        boxes = self.as_boxes(work) if work.take(sight.elements) else None
+        if boxes is None:
+            return self._replace(sides=sides, boxes=None, is_exact=False, solid=None)
+        is_exact = self.is_certain and self.solid is None
+        return self._replace(
+            sides=sides, boxes=boxes.gathered(sight.origins, sight.sizes), is_exact=is_exact, solid=None
+        )
+
+    def as_boxes(self, work: Work) -> Boxes | None:
+        """The same position by position; None where that takes too much."""
+        if self.boxes is not None:
+            return self.boxes
+        sizes = tuple([side.size for side in self.sides])
+        count = prod(sizes)
+        if not work.take(count * len(sizes)):
+            return None
+        lists, inner = [], count
+        for side, size in zip(self.sides, sizes, strict=True):
+            inner //= size
+            one = side.as_listed()
+            places = [position // inner % size for position in range(count)]
+            lists.append(([one.lows[place] for place in places], [one.highs[place] for place in places]))
+        for position in range(count):
+            if any(lows[position] == FAR for lows, _ in lists):
+                for lows, highs in lists:
+                    lows[position], highs[position] = FAR, -FAR
+        return Boxes(sizes, tuple([Listed(lows, highs) for lows, highs in lists]))
+
+
+def _each(sides: Sequence[Side], stencils: Sequence[Stencil], sizes: Sequence[int], work: Work) -> tuple[Side, ...]:
+    """Each side behind its stencil; equal sides are computed once."""
+    done: list[Side] = []
+    for number, (side, stencil, size) in enumerate(zip(sides, stencils, sizes, strict=True)):
+        same = [k for k in range(number) if sides[k] is side and stencils[k] == stencil and sizes[k] == size]
+        done.append(done[same[0]] if same else side.through(stencil, size, work))
+    return tuple(done)
+
+
+def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
+    """What the outputs of a merge see of one input, by the branches that see it.
+
+    ``is_stacked``: their channels lie side by side.
+    """
+    first = fields[0]
+    if all(field is first for field in fields):
+        return first
+    sides: list[Side] = []
+    for number in range(len(first.sides)):
+        parts = [field.sides[number] for field in fields]
+        same = [k for k in range(number) if all(field.sides[k] is field.sides[number] for field in fields)]
+        sides.append(sides[same[0]] if same else _joined_sides(parts, work))
+    differ = any(field.sides != first.sides for field in fields)
+    result = Field(
+        tuple(sides),
+        is_exact=all(field.is_exact for field in fields),
+        is_uniform=all(field.is_uniform for field in fields) and not (is_stacked and differ),
+        sees_all=any(field.sees_all for field in fields),
+    )
+    depend = any(field.boxes is not None for field in fields)
+    if not depend and all(field.solid is None for field in fields):
+        if not differ or not any(side.has_gaps for field in fields for side in field.sides):
+            return result
+    # where one branch sees nothing along one side, it sees nothing along the others
+    if depend or prod([side.size for side in sides]) <= MAX_POSITIONS:
+        every = [boxes for boxes in [field.as_boxes(work) for field in fields] if boxes is not None]
+        if len(every) < len(fields):
+            return result._replace(is_exact=False)
+        is_exact = all(field.is_certain and field.solid is None for field in fields)
+        is_uniform = result.is_uniform and not (is_stacked and any(boxes != every[0] for boxes in every))
+        return result._replace(boxes=_joined_boxes(every), is_exact=is_exact, is_uniform=is_uniform)
+    return result._replace(solid=tuple([_meeting(fields, number) for number in range(len(sides))]))
+
+
+def _joined_boxes(every: Sequence[Boxes]) -> Boxes:
+    lists = []
+    for side in range(len(every[0].sides)):
+        lows = list(map(min, *[boxes.sides[side].lows for boxes in every]))
+        lists.append(Listed(lows, list(map(max, *[boxes.sides[side].highs for boxes in every]))))
+    return Boxes(every[0].sizes, tuple(lists))
+
+
+NOWHERE = (1, 0)
+"""The first and the last output of none."""
+
+
+def _meeting(fields: Sequence[Field], number: int) -> tuple[int, int]:
+    """The first and the last output along a side at which all branches see something."""
+    ends = [field.solid[number] for field in fields if field.solid is not None]
+    for side in [field.sides[number] for field in fields]:
+        if side.listed is None:
+            ends.append((side.first, side.last))
+        elif side.has_gaps:
+            ends.append(NOWHERE)
+    return max([0, *[first for first, _ in ends]]), min([fields[0].sides[number].size - 1, *[last for _, last in ends]])
+
+
+# The whole net
+
+
+class Work:
+    """What is left of the intervals and fields that are computed for one net."""
+
+    def __init__(self) -> None:
+        self.intervals = MAX_WORK
+        self.fields = MAX_FIELDS
+
+    def take(self, count: int) -> bool:
+        """Takes ``count`` intervals, if there are as many left."""
+        if count > self.intervals:
+            return False
+        self.intervals -= count
+        return True
+
+
+"""What a node sees, by the index of the input."""
+
+UNKNOWN = -1
+"""In place of the number of an input where inputs are not told apart."""
+
+
+def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
+    """For each node what its outputs see of each input of the net, by the number of the input; only what is seen."""
+    work = Work()
+    sights: dict[tuple[int, int], Sight] = {}  # by cost, which equal layers on equal volumes share
+    found: list[Mapping[int, Field]] = []
+    images = list(dict.fromkeys([item.output for item in shaped if item.layer.is_input]))
+    own = {volume: _own(volume) for volume in images}
+    for index, (node, layer, inputs, cost) in enumerate(shaped):
+        if not node.inputs:
+            found.append({index: own[cost.output]})
+            continue
+        branches = []
+        for number, source in enumerate(node.inputs):
+            key = (id(cost), number)
+            if key not in sights:
+                sights[key] = sight_of(layer, inputs, number, cost.output)
+            branches.append(_behind_layer(found[source], sights[key], work))
+        if len(branches) == 1:
+            found.append(branches[0])
+            continue
+        found.append(_merged(branches, sights[key].use == "stacked", work))
+        work.fields -= len(found[-1]) - 1
+        if work.fields < 0 or UNKNOWN in found[-1]:
+            found[-1] = {UNKNOWN: _unknown(images, cost.output)}
+    return found
+
+
+def _own(volume: Volume) -> Field:
+    """What an input sees of itself."""
+    sides: dict[int, Side] = {}
+    for size in volume[:-1]:
+        sides.setdefault(size, Side(size, OWN, 0, size - 1, 0, size - 1))
+    return Field(tuple([sides[size] for size in volume[:-1]]))
+
+
+def _unknown(inputs: Sequence[Volume], output: Volume) -> Field:
+    """At most all of the largest input."""
+    largest = [max(sizes) for sizes in zip(*[volume[:-1] for volume in inputs], strict=True)]
+    sides = [Side(size, None, 0, high - 1, 0, size - 1) for size, high in zip(output[:-1], largest, strict=True)]
+    return Field(tuple(sides), is_exact=False)
+
+
+def _behind_layer(fields: Mapping[int, Field], sight: Sight, work: Work) -> Mapping[int, Field]:
+    """What is seen behind a layer, by one of its inputs; what is not seen is left out."""
+    done: dict[int, Field] = {}  # inputs of which the same is seen are computed once
+    for field in fields.values():
+        if id(field) not in done:
+            done[id(field)] = field.through(sight, work)
+    if all(done[id(field)] is field for field in fields.values()):
+        return fields
+    behind_it = [(number, done[id(field)]) for number, field in fields.items()]
+    return {number: field for number, field in behind_it if not field.sees_nothing}
+
+
+def _merged(branches: Sequence[Mapping[int, Field]], is_stacked: bool, work: Work) -> Mapping[int, Field]:
+    """What is seen behind a merge."""
+    numbers = sorted({number for branch in branches for number in branch})
+    result: dict[int, Field] = {}
+    done: dict[tuple[int, ...], Field] = {}
+    for number in numbers:
+        fields = [branch[number] for branch in branches if number in branch]
+        key = tuple([id(field) for field in fields])
+        if key not in done:
+            done[key] = joined(fields, work, is_stacked=is_stacked)
+        field = done[key]
+        if is_stacked and len(fields) < len(branches) and field.is_uniform:
+            field = field._replace(is_uniform=False)
+        result[number] = field
+    return result

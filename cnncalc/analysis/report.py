@@ -5,21 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
-from cnncalc.analysis.reach import MAX_INTERVALS, MAX_PERIOD, PIXEL, Reach, joined, through
+from cnncalc.analysis.reach import UNKNOWN, fields_of
 from cnncalc.analysis.volumes import Shaped, depth_last, propagate
-from cnncalc.counts import NOTHING
+from cnncalc.collection import Paused
+from cnncalc.counts import MAX_RESULT_DIGITS, NOTHING, TOO_LONG
 from cnncalc.errors import DesignError, Problem
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, plural
-from cnncalc.volume import largest_plane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cnncalc.analysis.cost import Cost
+    from cnncalc.analysis.reach import Field
     from cnncalc.counts import Count
     from cnncalc.graph import Graph
-    from cnncalc.layers.base import Layer, Parameter, Stencil
+    from cnncalc.layers.base import Layer, Parameter
     from cnncalc.source import Span
     from cnncalc.volume import Volume
 
@@ -32,9 +33,12 @@ class LayerReport(NamedTuple):
     count in the totals. ``weights`` hold weights and scales, ``biases`` biases and shifts, ``parameters`` both,
     ``trainable`` those that are not frozen; ``buffers`` are kept but not learned. A row that shares its parameters
     counts none of its own (``shared_with`` names the owner). ``macs`` are multiply-adds for one image.
-    ``receptive_field`` is (height, width) in input pixels, clipped to the input. ``arithmetic`` holds the formulas
-    of activations, weights, biases, buffers and macs. ``arrays`` are the parameter and buffer arrays that the layer
-    uses.
+    ``receptive_field`` is the smallest box of input positions, height x width, that holds all that the output which
+    sees most can depend on; ``receptive_field_unclipped`` the same on an input without borders, None where it sees the
+    whole plane. Unless ``receptive_field_is_exact``, it is an upper bound. ``fields`` are those of each input that is
+    seen; of several (``has_several_inputs`` of the net) the receptive field is the largest, side by side.
+    ``arithmetic`` holds the formulas of activations, weights, biases, buffers and macs. ``arrays`` are the parameter
+    and buffer arrays that the layer uses.
     """
 
     index: int  # type: ignore[assignment]  # its place among the rows; tuple's own method is not used
@@ -56,15 +60,28 @@ class LayerReport(NamedTuple):
     trainable: int
     buffers: int
     macs: int
-    receptive_field: tuple[int, int]
+    receptive_field: tuple[int, ...]
+    receptive_field_unclipped: tuple[int, ...] | None
+    receptive_field_is_exact: bool
     arithmetic: Mapping[str, str]
     arrays: tuple[Parameter, ...]
-    reach: tuple[Reach, Reach] | None
+    fields: Mapping[str, Field]
+    has_several_inputs: bool
     training_only: bool
     is_trainable: bool
     shared_with: str | None
     named: bool
     span: Span | None
+
+    @property
+    def receptive_fields(self) -> dict[str, tuple[int, ...]]:
+        """The receptive field in each input that is seen, by its name; nothing where inputs are not told apart."""
+        return {name: field.size for name, field in self.fields.items() if name}
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether it sees the whole plane, or lies behind a layer that does."""
+        return any(field.sees_all for field in self.fields.values())
 
     @property
     def block(self) -> str:
@@ -147,15 +164,18 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
     fit together, ValueProblem for an unknown data type.
     """
     bytes_each = bytes_per_element(dtype)
-    shaped = propagate(graph)
+    with Paused():
+        shaped = propagate(graph)
     placed = in_place_nodes(graph, shaped, activations_in_place=in_place)
     at_test = test_time_nodes(graph)
-    image = largest_plane(item.output for item in shaped if item.layer.is_input)
     rows = [
-        _row(shaped, index, reach, image, batch * bytes_each, placed=placed[index], training_only=not at_test[index])
-        for index, reach in enumerate(_reaches(shaped))
+        _row(shaped, index, fields, batch * bytes_each, placed=placed[index], training_only=not at_test[index])
+        for index, fields in enumerate(_named_fields(shaped))
     ]
     every = totals(rows, bytes_each)
+    if max(every) >= TOO_LONG:
+        message = f"a result has at most {MAX_RESULT_DIGITS:,} digits, but a sum over all layers has more"
+        raise DesignError([Problem("limit", message)])
     test = every if all(at_test) else totals([row for row in rows if not row.training_only], bytes_each)
     return Report(
         name=graph.name,
@@ -175,8 +195,7 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
 def _row(
     shaped: Sequence[Shaped],
     index: int,
-    reach: tuple[Reach, Reach] | None,
-    image: tuple[int, int],
+    fields: NamedFields,
     bytes_each: int,
     *,
     placed: tuple[bool, bool],
@@ -210,10 +229,13 @@ def _row(
         trainable=parameters if node.trainable else 0,
         buffers=cost.buffers.value,
         macs=cost.macs.value,
-        receptive_field=_clipped(reach, image),
+        receptive_field=fields.size,
+        receptive_field_unclipped=fields.unclipped,
+        receptive_field_is_exact=fields.is_exact,
         arithmetic=_formulas(cost),
         arrays=cost.arrays,
-        reach=reach,
+        fields=fields.by_name,
+        has_several_inputs=fields.has_several_inputs,
         training_only=training_only,
         is_trainable=owner.trainable,
         shared_with=None if owner is node else owner.name,
@@ -232,39 +254,42 @@ def _formulas(cost: Cost) -> dict[str, str]:
     return formulas
 
 
-def _clipped(reach: tuple[Reach, Reach] | None, image: tuple[int, int]) -> tuple[int, int]:
-    if reach is None:
-        return image
-    # outputs between the windows of a transposed convolution see nothing
-    return max(0, min(reach[0].extent, image[0])), max(0, min(reach[1].extent, image[1]))
+class NamedFields(NamedTuple):
+    """What a layer sees of each input by its name, and the largest, side by side."""
+
+    by_name: Mapping[str, Field]
+    size: tuple[int, ...]
+    unclipped: tuple[int, ...] | None
+    is_exact: bool
+    has_several_inputs: bool
 
 
-def _reaches(shaped: Sequence[Shaped]) -> list[tuple[Reach, Reach] | None]:
-    """The receptive field of each node, by height and width; None: the whole plane."""
-    reaches: list[tuple[Reach, Reach] | None] = []
-    left = MAX_INTERVALS
-    stencils_of: dict[int, tuple[Stencil, Stencil] | None] = {}  # by cost, which equal layers on equal volumes share
-    for node, layer, inputs, cost in shaped:
-        if not node.inputs:
-            reaches.append((PIXEL, PIXEL))
-            continue
-        before = [reaches[source] for source in node.inputs]
-        known = [reach for reach in before if reach is not None]
-        if id(cost) not in stencils_of:
-            stencils_of[id(cost)] = layer.stencils(*inputs)
-        stencils = stencils_of[id(cost)]
-        if len(known) < len(before) or stencils is None:
-            reaches.append(None)
-            continue
-        max_period = min(left, MAX_PERIOD)
-        entering = known[0]
-        if len(known) > 1:
-            entering = (joined([r[0] for r in known], max_period), joined([r[1] for r in known], max_period))
-        high, wide = through(entering[0], stencils[0], max_period), through(entering[1], stencils[1], max_period)
-        if high.period + wide.period > 2 and (high, wide) != entering:
-            left = max(0, left - high.period - wide.period)
-        reaches.append((high, wide))
-    return reaches
+def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
+    """What each node sees; equal fields are summed up once."""
+    known: dict[tuple[int, ...], NamedFields] = {}
+    fields = fields_of(shaped)
+    sides = len(shaped[0].output) - 1
+    several = sum([item.layer.is_input for item in shaped]) > 1
+    result = []
+    for mine in fields:
+        key = (*mine, *map(id, mine.values()))
+        if key not in known:
+            sizes = [field.size for field in mine.values()]
+            endless = [field.unclipped for field in mine.values()]
+            known[key] = NamedFields(
+                {"" if index == UNKNOWN else shaped[index].node.name: field for index, field in mine.items()},
+                _largest(sizes, sides),
+                None if None in endless else _largest([size for size in endless if size is not None], sides),
+                all(field.is_certain for field in mine.values()),
+                several,
+            )
+        result.append(known[key])
+    return result
+
+
+def _largest(sizes: Sequence[tuple[int, ...]], sides: int) -> tuple[int, ...]:
+    """The largest of sizes, side by side; zeros without any."""
+    return tuple([max(each) for each in zip(*sizes, strict=True)]) if sizes else (0,) * sides
 
 
 def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:

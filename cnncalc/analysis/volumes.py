@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.analysis.cost import Cost, cost_of
-from cnncalc.errors import DesignError, Problem, ShapeError, in_text_order
+from cnncalc.counts import MAX_RESULT_DIGITS
+from cnncalc.errors import DesignError, Problem, Problems, ShapeError, in_text_order
 from cnncalc.graph import Draft, Graph
 from cnncalc.layers.input import Input
 from cnncalc.records import NamedTuple
@@ -39,7 +40,7 @@ def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
     since their inputs are unknown. ``with_hints`` searches for an input that works.
     """
     shaped: list[Shaped | None] = []
-    problems: list[Problem] = []
+    problems: list[Problem] = Problems()
     known: dict[tuple[Layer, tuple[Volume, ...]], Cost] = {}
     for node in graph.nodes:
         try:
@@ -71,8 +72,13 @@ def with_volume_problems(error: DesignError) -> DesignError:
 
 
 MAX_TRIED_SIZE = 4096
-"""The largest input side that is tried for the hint; nets of more than MAX_NODES get none."""
-MAX_NODES = 3000
+"""The largest input side that is tried for the hint."""
+MAX_TRIED_LAYERS = 60_000
+"""The most layers whose volumes are computed for the hint, over all inputs that are tried."""
+
+
+LONGEST_CACHED = 2**60
+"""Costs of layers on volumes with a longer side are not cached."""
 
 
 def depth_last(volume: Volume) -> Volume | None:
@@ -84,18 +90,16 @@ def depth_last(volume: Volume) -> Volume | None:
 
 
 def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]:
-    """The problems with a hint about an input that works, if there is one.
+    """The problems with a hint about an input that works, if one is found.
 
-    It is the smallest square one, or the same one with its depth last.
+    It is the same one with its depth last, or the smallest square one, found by trying one side after the other: what
+    works for a side need not work for a larger one, where branches meet.
     """
     places = [index for index, node in enumerate(graph.nodes) if node.is_input]
     layer = graph.nodes[places[0]].layer if len(places) == 1 else None
-    if not isinstance(layer, Input) or len(graph.nodes) > MAX_NODES:
+    if not isinstance(layer, Input):
         return problems
     height, width, depth = layer.size
-
-    def works(side: int) -> bool:
-        return takes(Volume(side, side, depth))
 
     def takes(volume: Volume) -> bool:
         node = graph.nodes[places[0]]._replace(layer=Input(size=list(volume)), stated=None)
@@ -116,16 +120,10 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     if other is not None and takes(other):
         size = Volume(height, width, depth).size
         return with_hint(f"an input is height x width x depth: with {other.size} instead of {size} it works")
-    low = min(height, width)
-    high = max(height, width, 2)
-    while not works(high):
-        low, high = high, high * 2
-        if high > MAX_TRIED_SIZE:
-            return problems
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if works(middle) else (middle, high)
-    return with_hint(f"the smallest square input that works is {high}x{high}x{depth}")
+    for side in range(1, min(MAX_TRIED_SIZE, MAX_TRIED_LAYERS // len(graph.nodes)) + 1):
+        if takes(Volume(side, side, depth)):
+            return with_hint(f"the smallest square input that works is {side}x{side}x{depth}")
+    return problems
 
 
 def _shape(
@@ -136,14 +134,20 @@ def _shape(
     inputs = _outputs(node.inputs, before)
     if layer is None or inputs is None:
         return None
-    cost = known.get((layer, inputs))
+    # longer numbers are not worth it: powers of two have few different hashes
+    is_cached = all(max(volume) < LONGEST_CACHED for volume in inputs)
+    cost = known.get((layer, inputs)) if is_cached else None
     if cost is None:
         try:
             cost = cost_of(layer, inputs)
         except ShapeError as error:
             span = node.key_spans.get(error.key or "", node.span)
             raise DesignError([Problem(error.code, f"{node.name}: {error.message}", span)]) from None
-        known[layer, inputs] = cost
+        if cost.is_too_long:
+            message = f"{node.name}: a result has at most {MAX_RESULT_DIGITS:,} digits, but {layer.label()} gives more"
+            raise DesignError([Problem("limit", message, node.span)])
+        if is_cached:
+            known[layer, inputs] = cost
     if node.stated is not None and node.stated != cost.output:
         message = f"{node.name}: the text states {node.stated}, but {layer.label()} gives {cost.output}"
         if inputs:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.analysis.rewriting import rewritten, with_pooled_fc
 from cnncalc.checks.findings import Advice
-from cnncalc.checks.measure import Meter
+from cnncalc.checks.measure import KEYS, SIMULATED, Meter
 from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Conv, Convolution, DepthwiseConv
 from cnncalc.layers.linear import FullyConnected
@@ -46,7 +46,7 @@ def advise(meter: Meter, measure: Measure, bound: str, limit: int) -> Advice | N
 def _candidates(meter: Meter, measure: Measure, limit: int, *, is_max: bool) -> Iterator[tuple[str, int]]:
     """Possible changes, the least invasive first, each with the resulting value."""
     report, key = meter.report, measure.key
-    if key == "receptive_field":
+    if KEYS[key].is_of_window:
         if not is_max:
             yield from _dilated(report, measure)
         return
@@ -82,31 +82,24 @@ def _changed(measure: Measure, change: Change | None) -> Iterator[tuple[str, int
 def _of_memory(meter: Meter, measure: Measure, limit: int) -> Iterator[tuple[str, int]]:
     """Changes for memory limits: checkpointing, half precision, a pool before the first FC, a smaller batch."""
     report, options = meter.report, measure.memory_options
-    is_training = measure.key == "training_memory"
-
-    def peak(simulation: Simulation, batch: int) -> int:
-        return simulation.training(batch).peak_bytes if is_training else simulation.inference(batch).peak_bytes
-
-    if measure.profile != "notes":
-        if is_training:
-            changes: list[tuple[str, dict[str, Any]]] = [("checkpointing of blocks", {"checkpoint": "blocks"})]
-            if measure.dtype == "float32":
+    if measure.key in SIMULATED and measure.profile != "notes":
+        changes: list[tuple[str, dict[str, Any]]] = []
+        if measure.key.startswith("training"):
+            changes.append(("checkpointing of blocks", {"checkpoint": "blocks"}))
+            if measure.dtype == "float32" and measure.autocast is None:
                 changes.append(("autocast to bfloat16", {"autocast": "bfloat16"}))
-        else:
-            changes = [("float16", {"dtype": "float16"})] if measure.dtype in ("float32", "float64") else []
+        elif measure.dtype in ("float32", "float64") and measure.autocast is None:
+            changes.append(("float16", {"dtype": "float16"}))
         for what, change in changes:
             try:
-                yield what, peak(Simulation(report, options._replace(**change)), measure.batch)
+                simulation = Simulation(report, options._replace(**change))
+                yield what, SIMULATED[measure.key](simulation, measure.batch)
             except CnncalcError:
                 continue
     yield from _changed(measure, _pooled(report))
     yield from _changed(measure, _strided(report))
     if measure.batch > 1:
-        if measure.profile == "notes":
-            batch = largest_batch(lambda batch: Meter(report).value(measure._replace(batch=batch)), limit)
-        else:
-            simulation = meter.simulation(options)
-            batch = largest_batch(lambda batch: peak(simulation, batch), limit)
+        batch = largest_batch(lambda batch: meter.value(measure._replace(batch=batch)), limit)
         if 0 < batch < measure.batch:
             yield f"batch {batch}", meter.value(measure._replace(batch=batch))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from glob import glob
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,7 +14,7 @@ from cnncalc.checks.budget import Budget, in_full, merged, read_budget, short_va
 from cnncalc.checks.configuration import NO_CONFIGURATION, Configuration, Configurations, shown_path
 from cnncalc.checks.findings import Finding
 from cnncalc.checks.loading import load
-from cnncalc.checks.measure import Measure, Meter, default_measures
+from cnncalc.checks.measure import Measure, Meter, default_measures, last_window
 from cnncalc.checks.repository import NoBase
 from cnncalc.checks.rules import run_rules
 from cnncalc.checks.search import LeftOut, Search, Target
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import Report
     from cnncalc.checks.baseline import Base
-    from cnncalc.checks.budget import Entry
+    from cnncalc.checks.budget import Entry, Limit
     from cnncalc.language.settings import Settings
     from cnncalc.source import Span
 
@@ -274,7 +275,7 @@ class Checker:
             before, reason = self._before(base, outcome, entry.measure)
             if reason is not None and reason not in notes:
                 notes.append(reason)
-            checked += self._compared(meter, entry, before)
+            checked += self._compared(meter, entry, before, problems)
         findings = [
             self._finding(outcome, meter, one)
             for one in checked
@@ -341,11 +342,19 @@ class Checker:
         except NoBase as error:
             return None, str(error)
 
-    def _compared(self, meter: Meter, entry: Entry, base: int | None) -> list[LimitResult]:
-        actual = meter.value(entry.measure)
+    def _compared(self, meter: Meter, entry: Entry, base: int | None, problems: list[Problem]) -> list[LimitResult]:
+        """The limits of an entry compared with the value; those that it cannot decide are added to ``problems``."""
+        try:
+            actual = meter.value(entry.measure)
+        except ValueProblem as error:
+            problems.append(Problem(error.code, error.message, entry.span, error.hint))
+            return []
         found = []
         for limit in entry.limits:
             value = limit.amount.resolve(limit.bound, base)
+            if value is not None and meter.is_upper_bound(entry.measure) and (limit.bound == "min" or actual > value):
+                problems.append(_undecidable(meter, entry.measure, limit, actual))
+                continue
             if value is None:
                 verdict = UNKNOWN
             elif (actual < value) if limit.bound == "min" else (actual > value):
@@ -401,6 +410,16 @@ def _attempt(read: Callable[[], T], default: T, problems: list[Problem]) -> T:
         return default
 
 
+def _undecidable(meter: Meter, measure: Measure, limit: Limit, actual: int) -> Problem:
+    """The problem of a limit on a value that is only an upper bound."""
+    row = last_window(meter.report)
+    message = (
+        f"{measure.key}: {limit.bound} {limit.amount.text} cannot be decided: {row.name} sees at most {actual:,} "
+        "pixels, and may see fewer"
+    )
+    return Problem("undecidable", message, limit.span, f"max {actual} would be kept")
+
+
 def _missing_base_problems(budget: Budget) -> list[Problem]:
     """A problem for each relative limit, where there is no base."""
     hint = "give --base REV or --baseline FILE, or set base or baseline in the configuration"
@@ -422,10 +441,11 @@ def _recorded(meter: Meter, budget: Budget) -> tuple[Recorded, ...]:
         entry.measure.identity: frozenset(limit.bound for limit in entry.limits if limit.amount.value is None)
         for entry in budget.values()
     }
-    return tuple(
-        Recorded(name, meter.value(measure), *_loosened(bounds.get(name, frozenset())))
-        for name, measure in sorted(measures.items())
-    )
+    found = []
+    for name, measure in sorted(measures.items()):
+        with suppress(ValueProblem):  # a net whose layers all see the whole plane has no unclipped field
+            found.append(Recorded(name, meter.value(measure), *_loosened(bounds.get(name, frozenset()))))
+    return tuple(found)
 
 
 def _loosened(bounds: frozenset[str]) -> tuple[bool, bool]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.checks.findings import Share
+from cnncalc.errors import ValueProblem
 from cnncalc.memory.optimizers import OPTIMIZERS, optimizer_named
-from cnncalc.memory.options import PROFILE_NAMES, TRAINABLE_TYPES
-from cnncalc.memory.report import STEP, Options, Simulation, notes_rule
+from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES
+from cnncalc.memory.report import STEP, Options, Simulation
 from cnncalc.records import NamedTuple
 from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element
 
@@ -30,6 +31,8 @@ class Measure(NamedTuple):
     dtype: str = "float32"
     optimizer: str = "momentum"
     profile: str = "torch-cuda"
+    autocast: str | None = None
+    image_batches: int = 1
 
     @property
     def unit(self) -> str:
@@ -39,20 +42,42 @@ class Measure(NamedTuple):
     @property
     def title(self) -> str:
         """The key with the options that differ from the defaults: ``training_memory (batch 64, adam)``."""
-        options = [f"batch {self.batch}"] if self.batch != 1 else []
-        options += [value for value, default in zip(self[2:], Measure("macs")[2:], strict=True) if value != default]
+        options = [
+            f"{_TITLES.get(name, '')}{value}"
+            for name, value in self.options.items()
+            if value != self._field_defaults[name]
+        ]
         return f"{self.key} ({', '.join(options)})" if options else self.key
 
     @property
+    def options(self) -> dict[str, int | str]:
+        """The options that the key has; autocast and image batches only where they are set."""
+        found = {name: getattr(self, name) for name in KEYS[self.key].options}
+        for name in ("autocast", "image_batches"):
+            if found.get(name) == self._field_defaults[name]:
+                found.pop(name, None)
+        return found
+
+    @property
     def identity(self) -> str:
-        """The key with all of its options, as baselines name it."""
-        options = [f"{name}={getattr(self, name)}" for name in KEYS[self.key].options]
-        return " ".join([self.key, *options])
+        """The key with its options, as baselines name it."""
+        return " ".join([self.key, *[f"{name}={value}" for name, value in self.options.items()]])
 
     @property
     def memory_options(self) -> Options:
         """The options of a memory report."""
-        return Options(profile=self.profile, batch=self.batch, dtype=self.dtype, optimizer=self.optimizer)
+        return Options(
+            profile=self.profile,
+            batch=self.batch,
+            dtype=self.dtype,
+            optimizer=self.optimizer,
+            autocast=self.autocast,
+            image_batches=self.image_batches,
+        )
+
+
+_TITLES = {"batch": "batch ", "autocast": "autocast to ", "image_batches": "image batches: "}
+"""What stands before the value of an option in a title."""
 
 
 class Meter:
@@ -70,10 +95,14 @@ class Meter:
         return self._simulations[options]
 
     def value(self, measure: Measure) -> int:
-        """The exact value: a count for one image, or bytes."""
+        """The exact value: a count for one image, or bytes; raises ValueProblem where the net has none."""
         if measure not in self._values:
             self._values[measure] = KEYS[measure.key].value(self, measure)
         return self._values[measure]
+
+    def is_upper_bound(self, measure: Measure) -> bool:
+        """Whether the value is only an upper bound."""
+        return KEYS[measure.key].is_of_window and not last_window(self.report).receptive_field_is_exact
 
     def shares(self, measure: Measure) -> tuple[Share, ...]:
         """The layers that contribute most, largest first."""
@@ -89,7 +118,8 @@ class BudgetKey(NamedTuple):
 
     ``unit`` is ``count`` or ``bytes``. ``value`` measures it on a net, ``parts`` gives what each layer contributes
     (None: it is not a sum over layers). ``options`` are those of its limits, with the words they take (none: a whole
-    number). ``has_layers``: each layer has a value of its own. ``example`` is a limit.
+    number). ``has_layers``: each layer has such a value of its own. ``example`` is a limit. ``is_of_window``: it is the
+    receptive field of the last layer with a window, which may be only bounded.
     """
 
     name: str
@@ -99,6 +129,7 @@ class BudgetKey(NamedTuple):
     options: Mapping[str, tuple[str, ...]] = NO_OPTIONS
     has_layers: bool = False
     example: str = "7M"
+    is_of_window: bool = False
 
 
 def _column(name: str) -> BudgetKey:
@@ -126,6 +157,19 @@ def _receptive_field(meter: Meter, _: Measure) -> int:
     return min(last_window(meter.report).receptive_field)
 
 
+def _unclipped(meter: Meter, _: Measure) -> int:
+    return min(unclipped_of(last_window(meter.report)))
+
+
+def unclipped_of(row: LayerReport) -> tuple[int, ...]:
+    """The receptive field of a layer on an input without borders; raises ValueProblem where there is none."""
+    if row.receptive_field_unclipped is not None:
+        return row.receptive_field_unclipped
+    why = "sees the whole plane" if row.sees_all or not row.fields else "sees what depends on the size of the input"
+    message = f"receptive_field_unclipped: {row.name} has none, since it {why}"
+    raise ValueProblem(message, code="undecidable", hint="receptive_field has a value for every layer")
+
+
 def _parameter_bytes(meter: Meter, measure: Measure) -> list[int]:
     each = bytes_per_element(measure.dtype)
     return [row.parameters * each for row in meter.report.layers]
@@ -140,16 +184,36 @@ def _summed(parts: Callable[[Meter, Measure], list[int]]) -> Callable[[Meter, Me
     return lambda meter, measure: sum(parts(meter, measure))
 
 
-def _inference_peak(meter: Meter, measure: Measure) -> int:
-    if measure.profile == "notes":
-        return notes_rule(meter.report, measure.memory_options).inference_bytes
-    return meter.simulation(measure.memory_options).inference(measure.batch).peak_bytes
+def _training_need(simulation: Simulation, batch: int) -> int:
+    from cnncalc.memory.need import Needs
+
+    return Needs(simulation).training(batch)
 
 
-def _training_peak(meter: Meter, measure: Measure) -> int:
-    if measure.profile == "notes":
-        return notes_rule(meter.report, measure.memory_options).training_bytes
-    return meter.simulation(measure.memory_options).training(measure.batch).peak_bytes
+def _inference_need(simulation: Simulation, batch: int) -> int:
+    from cnncalc.memory.need import Needs
+
+    return Needs(simulation).inference(batch)
+
+
+SIMULATED: dict[str, Callable[[Simulation, int], int]] = {
+    "inference_memory": lambda simulation, batch: simulation.inference(batch).peak_bytes,
+    "training_memory": lambda simulation, batch: simulation.training(batch).peak_bytes,
+    "inference_need": _inference_need,
+    "training_need": _training_need,
+}
+"""The keys that a simulation gives, for a batch."""
+
+
+def _simulated(meter: Meter, measure: Measure) -> int:
+    return SIMULATED[measure.key](meter.simulation(measure.memory_options), measure.batch)
+
+
+def _arena(meter: Meter, measure: Measure) -> int:
+    """The arena of ``memory --plan``."""
+    from cnncalc.memory.arena import plan
+
+    return plan(meter.report, batch=measure.batch, dtype=measure.dtype, order="best").arena_bytes
 
 
 def _inference_parts(meter: Meter, measure: Measure) -> list[int]:
@@ -181,7 +245,7 @@ def _training_parts(meter: Meter, measure: Measure) -> list[int]:
 def _memory(
     name: str,
     value: Callable[[Meter, Measure], int],
-    parts: Callable[[Meter, Measure], list[int]],
+    parts: Callable[[Meter, Measure], list[int]] | None,
     options: Mapping[str, tuple[str, ...]],
     *,
     has_layers: bool = False,
@@ -191,9 +255,9 @@ def _memory(
 
 _BATCH: dict[str, tuple[str, ...]] = {"batch": ()}
 _ANY_TYPE: dict[str, tuple[str, ...]] = {"dtype": tuple(BYTES_PER_ELEMENT)}
-_TYPE: dict[str, tuple[str, ...]] = {"dtype": TRAINABLE_TYPES}
-_OPTIMIZER: dict[str, tuple[str, ...]] = {"optimizer": tuple(OPTIMIZERS)}
-_PROFILE: dict[str, tuple[str, ...]] = {"profile": PROFILE_NAMES}
+_SIMULATION: dict[str, tuple[str, ...]] = {"profile": PROFILE_NAMES, "autocast": AUTOCAST, "image_batches": ()}
+_INFERENCE = _BATCH | _ANY_TYPE | _SIMULATION
+_TRAINING = _BATCH | {"dtype": TRAINABLE_TYPES, "optimizer": tuple(OPTIMIZERS)} | _SIMULATION
 
 KEYS: dict[str, BudgetKey] = {
     key.name: key
@@ -205,9 +269,15 @@ KEYS: dict[str, BudgetKey] = {
         _memory(
             "activation_memory", _summed(_activation_bytes), _activation_bytes, _BATCH | _ANY_TYPE, has_layers=True
         ),
-        _memory("inference_memory", _inference_peak, _inference_parts, _BATCH | _TYPE | _PROFILE),
-        _memory("training_memory", _training_peak, _training_parts, _BATCH | _TYPE | _OPTIMIZER | _PROFILE),
-        BudgetKey("receptive_field", "count", _receptive_field, has_layers=True, example="50"),
+        _memory("inference_memory", _simulated, _inference_parts, _INFERENCE),
+        _memory("training_memory", _simulated, _training_parts, _TRAINING),
+        _memory("inference_need", _simulated, _inference_parts, _INFERENCE),
+        _memory("training_need", _simulated, _training_parts, _TRAINING),
+        _memory("arena", _arena, None, _BATCH | _ANY_TYPE),
+        *(
+            BudgetKey(name, "count", value, has_layers=True, example="50", is_of_window=True)
+            for name, value in (("receptive_field", _receptive_field), ("receptive_field_unclipped", _unclipped))
+        ),
     )
 }
 """Every key of a budget by its name."""
@@ -220,7 +290,7 @@ def last_window(report: Report) -> LayerReport:
     last one.
     """
     rows = [row for row in report.layers if not row.training_only] or list(report.layers)
-    return next((row for row in reversed(rows) if row.reach is not None and row.sources), rows[-1])
+    return next((row for row in reversed(rows) if row.sources and row.fields and not row.sees_all), rows[-1])
 
 
 def default_measures() -> list[Measure]:

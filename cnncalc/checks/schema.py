@@ -40,6 +40,8 @@ OPTION_MEANINGS = {
     "dtype": "Type of every number (default: float32).",
     "optimizer": "The optimizer (default: momentum).",
     "profile": "Framework and device whose memory is computed (default: torch-cuda).",
+    "autocast": "Half type of activations, with parameters in float32.",
+    "image_batches": "Batches of images on the device at once (default: 1).",
 }
 BOUND_MEANINGS = {
     "max": "More than this is an error.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.analysis.report import require_layer
-from cnncalc.checks.measure import KEYS, Measure, Meter, last_window
+from cnncalc.checks.measure import KEYS, Measure, Meter, last_window, unclipped_of
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.records import NamedTuple
 
@@ -29,11 +29,12 @@ LAYER_KEYS = (
 
 
 class Figure(NamedTuple):
-    """The value of a key and its ``unit``: count, bytes, volume, pixels or words."""
+    """The value of a key and its ``unit``: count, bytes, volume, pixels or words; of some nets only an upper bound."""
 
     key: str
     unit: str
-    value: int | str | Volume | tuple[int, int]
+    value: int | str | Volume | tuple[int, ...]
+    is_upper_bound: bool = False
 
 
 def figure(report: Report, key: str, options: Options, layer: str | None = None) -> Figure:
@@ -45,15 +46,18 @@ def figure(report: Report, key: str, options: Options, layer: str | None = None)
     known = NET_KEYS if layer is None else LAYER_KEYS
     if key not in known:
         raise _unknown(key, known, layer)
-    measure = Measure(key, options.batch, options.dtype, options.optimizer, options.profile)
+    measure = Measure(
+        *(key, options.batch, options.dtype, options.optimizer, options.profile),
+        *(options.autocast, options.image_batches),
+    )
     if layer is not None:
         return _of_layer(Meter(report), require_layer(report, layer), measure)
     if key in ("name", "title"):
         return Figure(key, "words", report.name if key == "name" else report.title or report.name)
     if key in ("input", "output"):
         return Figure(key, "volume", _single_volume(report, key))
-    if key == "receptive_field":
-        return Figure(key, "pixels", last_window(report).receptive_field)
+    if key in KEYS and KEYS[key].is_of_window:
+        return _field(key, last_window(report))
     if key in COUNTS:
         return Figure(key, "count", int(getattr(report.totals, key)))
     return Figure(key, measure.unit, Meter(report).value(measure))
@@ -82,13 +86,19 @@ def _of_layer(meter: Meter, row: LayerReport, measure: Measure) -> Figure:
         return Figure(key, "volume", volumes[0])
     if key == "output":
         return Figure(key, "volume", row.output)
-    if key == "receptive_field":
-        return Figure(key, "pixels", row.receptive_field)
+    if key in KEYS and KEYS[key].is_of_window:
+        return _field(key, row)
     if key in COUNTS:
         return Figure(key, "count", int(getattr(row, key)))
     parts = KEYS[key].parts
     assert parts is not None, key
     return Figure(key, measure.unit, parts(meter, measure)[row.index])
+
+
+def _field(key: str, row: LayerReport) -> Figure:
+    """The receptive field of a layer, or that on an input without borders."""
+    size = row.receptive_field if key == "receptive_field" else unclipped_of(row)
+    return Figure(key, "pixels", size, is_upper_bound=not row.receptive_field_is_exact)
 
 
 def _single_volume(report: Report, key: str) -> Volume:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, whole_number
+from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, switch, whole_number
 from cnncalc.cli.memory import MEMORY, report_options
 from cnncalc.cli.options import COLUMNS, DESIGN, NOTATION, TABLE_FORMATS, analyze, output_options
 from cnncalc.errors import ValueProblem
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 HELP = """Finds the largest batch of TARGET that fits into --memory, and what else would help, each with its effect.
 
---memory takes bytes (8GiB, 500MB) or a device (rtx-3090, a100-80gb). The exit code is 1 if one image does not fit.
+--memory takes bytes (8GiB, 500MB) or a device (rtx-3090, a100-80gb; --list-devices prints all). The exit code is 1 if
+one image does not fit.
 
 \b
 Examples:
-  cnncalc fit resnet50 --memory 8GiB --reserve 600MiB
+  cnncalc fit resnet50 --memory 8GiB
   cnncalc fit vgg16 --memory rtx-3090 --optimizer adam --batch 128
 """
 
@@ -29,26 +30,35 @@ Examples:
 class Call(NamedTuple):
     """The arguments and options of ``cnncalc fit``."""
 
-    target: str
     design: DesignOptions
     memory: Options
     notation: NotationOptions
     output: OutputOptions
+    target: str | None = None
     capacity: str | None = None
-    reserve: int = 0
+    list_devices: bool = False
     devices: int | None = None
     zero: str | None = None
     columns: str | None = None
 
 
 def run(call: Call, console: Console) -> int:
-    """Prints the largest batch; 1 if one image does not fit."""
+    """Prints the largest batch, or the devices; 1 if one image does not fit."""
+    if call.list_devices:
+        from cnncalc.views.devices import devices_document
+
+        notation = call.notation.notation(call.output, console)
+        console.write_document(devices_document(notation=notation).with_columns(call.columns), call.output)
+        return DONE
     from cnncalc.memory.devices import read_memory
     from cnncalc.memory.fit import fit
+    from cnncalc.memory.need import reserve_of
     from cnncalc.memory.report import Simulation, check_options
     from cnncalc.memory.sharding import sharded
     from cnncalc.views.fit import fit_document
 
+    if call.target is None:
+        raise ValueProblem("fit needs a TARGET", code="usage", hint="cnncalc fit resnet50 --memory 8GiB")
     if call.capacity is None:
         raise ValueProblem("fit needs --memory", code="usage", hint="--memory 8GiB, or --memory rtx-3090")
     if call.zero is not None and call.devices is None:
@@ -58,24 +68,15 @@ def run(call: Call, console: Console) -> int:
     capacity, device = read_memory(call.capacity)
     options = call.memory
     check_options(options)
-    if call.reserve >= capacity:
-        message = f"--reserve ({call.reserve:,} bytes) must be smaller than --memory ({capacity:,} bytes)"
-        raise ValueProblem(message, code="wrong-value")
     report = analyze(call.target, call.design, report_options(options), console)
-    found = fit(report, options, capacity, call.reserve)
+    found = fit(report, options, capacity)
     sharding = None
     if call.devices is not None:
-        stage = int(call.zero or 0)
-        sharding = sharded(Simulation(report, options), options.batch, call.devices, stage, capacity - call.reserve)
+        room = capacity - reserve_of(options).bytes
+        sharding = sharded(Simulation(report, options), options.batch, call.devices, int(call.zero or 0), room)
     document = fit_document(found, notation=notation, device=device, sharding=sharding)
     console.write_document(document.with_columns(call.columns), call.output)
     return DONE if found.training.largest_batch or (sharding is not None and sharding.largest_batch) else FAILED
-
-
-def _bytes(text: str) -> int:
-    from cnncalc.units import parse_bytes
-
-    return parse_bytes(text)
 
 
 COMMAND = Command(
@@ -86,7 +87,7 @@ COMMAND = Command(
     run,
     (
         Option("--memory", "capacity", "Bytes such as 8GiB, or a device such as rtx-3090.", "SIZE"),
-        Option("--reserve", "reserve", "Bytes for everything except live tensors (default: 0).", "SIZE", _bytes),
+        switch("--list-devices", "Print the devices that --memory knows, with their bytes and sources."),
         Option("--data-parallel", "devices", "Number of devices, each with its own batch.", "N", whole_number),
         choice("--zero", ("1", "2", "3"), "Split state, gradients, parameters over the devices (ZeRO stage)."),
         MEMORY,

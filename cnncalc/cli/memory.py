@@ -16,7 +16,7 @@ from cnncalc.cli.options import (
     analyze,
     output_options,
 )
-from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES, ZERO_GRAD
+from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES, ZERO_GRAD, read_reserve
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -62,6 +62,11 @@ MEMORY = Group(
         choice("--zero-grad", ZERO_GRAD, "When gradients are freed (default: start).", name="zero_grad"),
         Option("--checkpoint", "checkpoint",
                "Checkpointing: none, blocks, stages, sqrt, best, or names of blocks (default: none).", "METHOD"),
+        Option("--image-batches", "image_batches", "Batches of images on the device at once (default: 1).", "N",
+               whole_number),
+        Option("--reserve", "reserve",
+               "Added to live tensors: auto (allocator, context, workspace), 0, or bytes (default: the profile's).",
+               "SIZE", read_reserve),
     ),
 )  # fmt: skip
 """The options of a memory report."""
@@ -70,6 +75,10 @@ MEMORY = Group(
 def subset_of(group: Group, *names: str) -> Group:
     """A group with some of its options; the others keep their defaults."""
     return group._replace(options=tuple([option for option in group.options if option.name in names]))
+
+
+LIVE_MEMORY = subset_of(MEMORY, *(option.name for option in MEMORY.options if option.name != "reserve"))
+"""Those that change live tensors."""
 
 
 class Call(NamedTuple):

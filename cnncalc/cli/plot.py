@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Option, choice, whole_number
-from cnncalc.cli.memory import MEMORY, report_options
+from cnncalc.cli.memory import LIVE_MEMORY, report_options
 from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options
 from cnncalc.drawings import KINDS, OVER_TIME, WIDTH, draw
 from cnncalc.errors import ValueProblem
@@ -78,7 +78,7 @@ def run(call: Call, console: Console) -> None:
 def _refuse_training_options(options: Options) -> None:
     """Raises ValueProblem for an option that only a drawing over time uses."""
     defaults = type(options)(batch=options.batch, dtype=options.dtype)
-    for option in MEMORY.options:
+    for option in LIVE_MEMORY.options:
         if getattr(options, option.name) != getattr(defaults, option.name):
             hint = f"add --kind {' or --kind '.join(OVER_TIME)}"
             raise ValueProblem(f"{option.flag} only applies to drawings over time", code="usage", hint=hint)
@@ -94,7 +94,7 @@ COMMAND = Command(
         choice("--kind", tuple(KINDS), "What to draw (default: cost)."),
         Option("--width", "width", f"Width of the drawing in pixels (default: {WIDTH}).", "N", whole_number),
         DEPTH,
-        MEMORY,
+        LIVE_MEMORY,
         DESIGN,
         UNITS,
         output_options(*(name for name, each in FORMATS.items() if each.is_picture)),

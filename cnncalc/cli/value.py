@@ -21,11 +21,12 @@ HELP = """Prints one number of TARGET, or of one of its layers with --layer; sho
 KEY of a net:
   parameters weights biases trainable buffers activations macs layers
   parameter_memory activation_memory inference_memory training_memory
-  receptive_field input output name title
+  inference_need training_need arena
+  receptive_field receptive_field_unclipped input output name title
 KEY of a layer:
   parameters weights biases trainable buffers activations macs
   parameter_memory activation_memory
-  receptive_field input output name kind label
+  receptive_field receptive_field_unclipped input output name kind label
 
 Counts are for one image; memory is for --batch, as in a budget. As in the table, in-place layers have no memory of
 their own and do not count in the activations of a net.
@@ -57,8 +58,7 @@ def run(call: Call, console: Console) -> None:
 
     notation = call.notation.notation(call.output, console)
     options = call.memory
-    needs_training = call.key in ("inference_memory", "training_memory")
-    check_options(options if needs_training else options._replace(dtype="float32"))
+    check_options(options, training=call.key.startswith("training"))
     report = analyze(call.target, call.design, report_options(options), console)
     found = figure(report, call.key, options, call.layer)
     if call.output.format == "json":
@@ -75,7 +75,7 @@ def in_words(found: Figure, units: str, *, exact: bool) -> str:
 
     value = found.value
     if found.unit == "pixels" and isinstance(value, tuple):
-        return f"{value[0]}x{value[1]}"
+        return ("<=" if found.is_upper_bound else "") + "x".join(map(str, value))
     if not isinstance(value, int):
         return visible(str(value))
     if exact:
@@ -90,8 +90,12 @@ def _as_json(found: Figure, architecture: str, layer: str | None) -> str:
     data: dict[str, Any] = {"schema": 1, "architecture": architecture}
     if layer is not None:
         data["layer"] = layer
-    return json.dumps({**data, "key": found.key, "unit": found.unit, "value": value})
+    bound = {"bound": "at_most"} if found.is_upper_bound else {}
+    return json.dumps({**data, "key": found.key, "unit": found.unit, "value": value, **bound})
 
+
+VALUE_OPTIONS = ("batch", "optimizer", "profile", "autocast", "image_batches")
+"""The options of a memory report that a key may depend on, beside the data type."""
 
 COMMAND = Command(
     "value",
@@ -101,7 +105,7 @@ COMMAND = Command(
     run,
     (
         Option("--layer", "layer", "Number of this layer (default: of the whole net).", "NAME"),
-        MEMORY._replace(options=(*subset_of(MEMORY, "batch", "optimizer", "profile").options, DTYPE)),
+        MEMORY._replace(options=(*subset_of(MEMORY, *VALUE_OPTIONS).options, DTYPE)),
         DESIGN,
         NOTATION,
         output_options("text", "json"),

@@ -30,7 +30,7 @@ def report_record(report: Report) -> dict[str, Any]:
 
 
 def layer_record(row: LayerReport) -> dict[str, Any]:
-    """One layer; ``output`` is [height, width, depth], ``receptive_field`` [height, width] in input pixels."""
+    """One layer; ``output`` is [height, width, depth]."""
     return {
         "name": row.name,
         "kind": row.kind,
@@ -46,11 +46,25 @@ def layer_record(row: LayerReport) -> dict[str, Any]:
         "trainable": row.trainable,
         "buffers": row.buffers,
         "macs": row.macs,
-        "receptive_field": list(row.receptive_field),
+        **field_record(row),
         "training_only": row.training_only,
         "shared_with": row.shared_with,
         "arithmetic": dict(row.arithmetic),
     }
+
+
+def field_record(row: LayerReport) -> dict[str, Any]:
+    """The receptive field; of a layer that sees several inputs also that in each of them."""
+    unclipped = row.receptive_field_unclipped
+    record: dict[str, Any] = {
+        "receptive_field": list(row.receptive_field),
+        "receptive_field_unclipped": None if unclipped is None else list(unclipped),
+    }
+    if row.has_several_inputs:
+        record["receptive_fields"] = {name: list(size) for name, size in row.receptive_fields.items()}
+    if not row.receptive_field_is_exact:
+        record["receptive_field_bound"] = "at_most"
+    return record
 
 
 def totals_record(totals: Totals) -> dict[str, int]:

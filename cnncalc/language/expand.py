@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import DesignError, Problem, in_text_order
+from cnncalc.errors import DesignError, Problem, Problems, in_text_order
 from cnncalc.graph import Draft, Graph, Node, topologically_sorted
 from cnncalc.language.expansion_size import ExpansionCounter
 from cnncalc.language.layer_maker import LayerMaker
@@ -30,11 +30,17 @@ if TYPE_CHECKING:
     from cnncalc.source import Span
 
 
-def expand(design: Design, settings: Settings, earlier: Sequence[Problem] = ()) -> Graph:
-    """The graph of a design; raises DesignError with all problems, ``earlier`` ones included."""
+def expand(
+    design: Design, settings: Settings, earlier: Sequence[Problem] = (), planner: Planner | None = None
+) -> Graph:
+    """The graph of a design; raises DesignError with all problems, ``earlier`` ones included.
+
+    ``planner`` has planned some of its layers and adds to the same problems.
+    """
     if earlier and not design.items:
         raise DesignError(earlier, _partial(design, ()))
-    return Expander(design, settings, list(earlier)).graph()
+    problems = earlier if isinstance(earlier, Problems) else Problems(earlier)
+    return Expander(design, settings, problems, planner or Planner(design.blocks, problems)).graph()
 
 
 def _partial(design: Design, nodes: tuple[Node, ...]) -> Graph:
@@ -54,11 +60,11 @@ class Context(NamedTuple):
 class Expander:
     """Unrolls one design: follows its chains and adds their layers to the net."""
 
-    def __init__(self, design: Design, settings: Settings, problems: list[Problem]) -> None:
+    def __init__(self, design: Design, settings: Settings, problems: list[Problem], planner: Planner) -> None:
         self.design = design
         self.settings = settings
         self.problems = problems
-        self.planner = Planner(design.blocks)
+        self.planner = planner
         self.variables = Variables(design, {**settings.variables, **settings.sizes}, problems)
         self.names = Names(problems)
         self.specs = self.names.specs
@@ -78,7 +84,6 @@ class Expander:
         validator = Validator(design, self.planner, self.variables, self.settings.variables, self.problems)
         validator.check_calls()
         if not validator.check_names():
-            self.problems += self.planner.problems
             raise self._failure(())
         if not any(problem.code == "recursive-block" for problem in self.problems):
             keeps = self.settings.optional is not False
@@ -92,7 +97,6 @@ class Expander:
                 self.is_incomplete = True
                 ports = []
             self._finish(ports)
-        self.problems += self.planner.problems
         if isinstance(self.settings.optional, tuple) and self.occurrences != len(self.settings.optional):
             given, actual = len(self.settings.optional), self.occurrences
             message = f"--optional decides {plural(given, 'optional item')}, but the net has {actual}"

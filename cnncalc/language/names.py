@@ -246,7 +246,7 @@ class Names:
     def _nearest(self, reference: Reference, *, is_input: bool) -> str:
         """The nearest name as a hint, as written in this scope; a layer is not offered as its own input."""
         if len(self.problems) > MAX_PROBLEMS:
-            return ""
+            return ""  # it is not shown
         own = {place for place, spec in enumerate(self.specs) if reference in spec.inputs} if is_input else set()
         known: dict[str, None] = {}
         scope: Scope | None = reference.scope

@@ -13,9 +13,10 @@ After an error inside a layer, parsing resumes after it, so that all errors are 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import DesignError, Problem
+from cnncalc.errors import DesignError, Problem, Problems
 from cnncalc.language.expression import RESERVED, Code, ExpressionParser
 from cnncalc.language.limits import NESTING
 from cnncalc.language.syntax import (
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from cnncalc.source import Span, Text
 
 _CLOSERS = {"[": "]", "(": ")", "{": "}"}
+_PLAIN_NAME = re.compile("[A-Za-z0-9_]{1,100}")
+"""A name without expressions and marks."""
 _START, _AFTER_ARROW, _AFTER_ITEM = range(3)
 """States of the parser in a chain."""
 
@@ -72,6 +75,8 @@ def parse_braces(text: Text) -> Code:
 
 def parse_label(text: Text) -> Label:
     """A name of a file, written as after ``@``: ``layer1.0``, ``m{i}``."""
+    if _PLAIN_NAME.fullmatch(text.value):
+        return Label((text.value,), text.span(0, len(text.value)))
     from cnncalc.source import Text as SourceText
 
     marked = SourceText(
@@ -93,7 +98,7 @@ class PatternParser:
         self.text = text
         self.tokens = Scanner(text).tokens()
         self.at = 0
-        self.problems: list[Problem] = []
+        self.problems = Problems()
 
     @property
     def token(self) -> Token:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import MAX_PROBLEMS, Problem, did_you_mean
+from cnncalc.errors import MAX_PROBLEMS, Problem, Problems
 from cnncalc.language.syntax import Argument, Block, Label, LayerSyntax, Literal, Name, Operand, References
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
@@ -73,11 +73,11 @@ class Plan:
 
 
 class Planner:
-    """Plans the layers of one design and collects their problems."""
+    """Plans the layers of one design and adds their problems to ``problems``."""
 
-    def __init__(self, blocks: Mapping[str, Block]) -> None:
+    def __init__(self, blocks: Mapping[str, Block], problems: Problems) -> None:
         self.blocks = blocks
-        self.problems: list[Problem] = []
+        self.problems = problems
         self._known: dict[int, Plan] = {}
 
     def plan(self, syntax: LayerSyntax) -> Plan:
@@ -140,7 +140,7 @@ class Planner:
             known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)
             if len(word) == 1 or len(self.problems) > MAX_PROBLEMS:
                 known = []  # a single letter is probably a variable; hints beyond MAX_PROBLEMS are not shown
-            near = did_you_mean(stem or word, known) or did_you_mean(word, known)
+            near = self.problems.near(stem or word, known) or self.problems.near(word, known)
         hint = None
         if not near and re.fullmatch(r"[NMK]|[a-z]", word):
             hint = "a variable follows '-', '/', '*' or '?', or is an argument"
@@ -190,7 +190,7 @@ class Planner:
             elif argument.key in CALL_KEYS:
                 self._common(plan, argument, kind)
             else:
-                near = did_you_mean(argument.key, (*kind.keys, *kind.common_keys()))
+                near = self.problems.near(argument.key, (*kind.keys, *kind.common_keys()))
                 self._problem("unknown-key", f"{kind.kind} has no key '{argument.key}'{near}", argument.span)
         if syntax.references and not kind.is_merge:
             message = f"{upper} reads the layer before it; only ADD, MUL, CONCAT and FROM take '@name'"
@@ -279,7 +279,7 @@ class Planner:
         elif argument.key in CALL_KEYS:
             self._common(plan, argument, None)
         else:
-            near = did_you_mean(argument.key, (*names, *CALL_KEYS))
+            near = self.problems.near(argument.key, (*names, *CALL_KEYS))
             message = f"the block {block.name} has no parameter '{argument.key}'{near}"
             self._problem("unknown-key", message, argument.span)
 

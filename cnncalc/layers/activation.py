@@ -382,7 +382,7 @@ class PRelu(Activation):
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth
-        return (Parameter("slope", (depth,), Count(depth, str(depth))),)
+        return (Parameter("slope", (depth,), Count(depth)),)
 
     def forward(self, xp: Any, x: Any, *, slope: Any) -> Any:
         maps = planes(x)
@@ -440,6 +440,9 @@ class Softmax(Layer):
     thin_depth: ClassVar[int | None] = 2
     kept: ClassVar[Keeping] = Keeping(output=True)
     keeps_output: ClassVar[bool] = True
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "mixed"
 
     def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)

@@ -6,7 +6,7 @@ its key expects, so ``Conv(filters=64, kernel=3)`` and ``conv: {filters: 64, ker
 
 from __future__ import annotations
 
-from math import inf, prod
+from math import gcd, inf, prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import NOTHING, Count, product
@@ -15,7 +15,7 @@ from cnncalc.layers.memory import Keeping
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cnncalc.layers.keys import Reader, Value
     from cnncalc.layers.memory import Gradients, Saved
@@ -70,17 +70,37 @@ class Parameter(NamedTuple):
 
 
 class Stencil(NamedTuple):
-    """Which inputs an output sees along one side: output o sees (step*o + first)//parts to (step*o + last)//parts.
+    """Which inputs an output depends on along one side: output o on each i with parts*i = step*o + an offset.
 
-    A convolution has step = stride, parts = 1; a transposed convolution step = 1, parts = stride. ``is_exact`` is False
-    where an output may see less than that at its ends.
+    A window that slides has step = stride and the offsets -pad, -pad + dilation, ...; a transposed one step = 1 and
+    parts = stride; bins of an adaptive pool have step = inputs and parts = outputs.
+
+    >>> Stencil(2, range(-1, 2)).window(5), Stencil(1, range(-1, 1), parts=2).window(5)
+    (range(9, 12), range(2, 3))
     """
 
     step: int
-    first: int
-    last: int
+    offsets: range
     parts: int = 1
-    is_exact: bool = True
+
+    def window(self, output: int) -> range:
+        """The inputs that an output depends on, also those beyond the border."""
+        first, gap, count = self.step * output + self.offsets.start, self.offsets.step, len(self.offsets)
+        if self.parts == 1:
+            return range(first, first + gap * count, gap)
+        # the offsets that give a whole number: every ``period``-th of them
+        common = gcd(gap, self.parts)
+        period = self.parts // common
+        if first % common:
+            return range(0)
+        skipped = -(first // common) * pow(gap // common, -1, period) % period if period > 1 else 0
+        begin = (first + gap * skipped) // self.parts
+        return range(begin, begin + gap // common * -(-(count - skipped) // period), gap // common)
+
+    @property
+    def is_contiguous(self) -> bool:
+        """Whether every output depends on at least one input, and on all inputs between the first and the last."""
+        return self.offsets.step == 1 and len(self.offsets) >= self.parts
 
 
 class Sizing(NamedTuple):
@@ -96,11 +116,14 @@ class Sizing(NamedTuple):
     last: tuple[str, int] | None = None
 
 
-POINT = Stencil(1, 0, 0)
-"""Output o sees input o alone."""
+POINT = Stencil(1, range(1))
+"""Output o depends on input o alone."""
+
+FIRST = Stencil(0, range(1))
+"""Every output depends on the first input alone: a side of 1 that is broadcast."""
 
 WHOLE_PLANE = None
-"""Every output sees the whole height and width."""
+"""Every output depends on all positions of the input."""
 
 
 class Layer:
@@ -341,14 +364,30 @@ class Layer:
         """Multiply-adds for one image: of convolutions and fully-connected layers; 0 for all others."""
         return NOTHING
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
-        """The input that an output depends on, by height and by width; None: the whole plane."""
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+        """Which positions of its input number ``of`` an output depends on, side by side; None: on all of them."""
         return (POINT, POINT)
+
+    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+        """For kinds that move elements between the sides: a function from an output position to input positions.
+
+        Positions are counted row by row. None: :meth:`stencils` says it.
+        """
+        return None
+
+    def channel_use(self, *inputs: Volume) -> str:
+        """How the channels of the output depend on those of the inputs.
+
+        ``apart``: each depends on some, at the same position or in the same window, and all are used; ``mixed``: each
+        depends on all; ``some``: not all are used; ``stacked``: those of one input follow those of another; ``moved``:
+        they come from different positions.
+        """
+        return "apart"
 
     def arithmetic(self, output: Volume) -> Count:
         """The elements of the output as the notes write them: ``224*224*64``, and ``4096`` after an FC."""
         if output.is_point:
-            return Count(output.depth, str(output.depth))
+            return Count(output.depth)
         return product(*output)
 
     def may_work_in_place(self) -> bool | None:

@@ -92,7 +92,7 @@ class Convolution(Layer):
     def _depth_step(self, x: Volume, output: Volume) -> str:
         raise NotImplementedError
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         return self.windows(inputs[0]).stencils()
 
     def begins_of(self, height: int, width: int) -> tuple[range, range]:
@@ -105,8 +105,8 @@ class Convolution(Layer):
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         kernels = self.kernels(inputs[0])
-        text = f"{kernels.text}*{output.height}*{output.width}"
-        return Count(kernels.value * output.height * output.width, text)
+        positions = output.height * output.width
+        return Count(kernels.value * positions, lambda: f"{kernels}*{output.height}*{output.width}")
 
     def _slash(self) -> str:
         return f"/{sized(self.stride)}" if self.stride != (1, 1) else ""
@@ -190,6 +190,11 @@ class Conv(Convolution):
                 )
         return Volume(*self.windows(x).steps, self.filters)
 
+    def channel_use(self, *inputs: Volume) -> str:
+        if self.connections is None:
+            return "mixed" if self.groups == 1 else "apart"
+        return "apart" if len({map_ for maps in self.connections for map_ in maps}) == inputs[0].depth else "some"
+
     def kernels(self, x: Volume) -> Count:
         """(F*F*D)*K, the weights with their arithmetic."""
         if self.connections is not None:
@@ -205,7 +210,7 @@ class Conv(Convolution):
         weight = Parameter("weight", shape, self.kernels(x))
         if not self.bias:
             return (weight,)
-        return (weight, Parameter("bias", (self.filters,), Count(self.filters, str(self.filters)), "bias"))
+        return (weight, Parameter("bias", (self.filters,), Count(self.filters), "bias"))
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         begins, maps = self.begins_of(*x.shape[1:3]), planes(x)
@@ -329,7 +334,7 @@ class DepthwiseConv(Convolution):
         weight = Parameter("weight", (*self.kernel, x.depth, self.multiplier), self.kernels(x))
         if not self.bias:
             return (weight,)
-        return (weight, Parameter("bias", (filters,), Count(filters, str(filters)), "bias"))
+        return (weight, Parameter("bias", (filters,), Count(filters), "bias"))
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
         return False
@@ -470,22 +475,20 @@ class Deconv(Layer):
         weight = Parameter("weight", shape, self.kernels(x))
         if not self.bias:
             return (weight,)
-        return (weight, Parameter("bias", (self.filters,), Count(self.filters, str(self.filters)), "bias"))
+        return (weight, Parameter("bias", (self.filters,), Count(self.filters), "bias"))
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         (x,) = inputs
         kernels = self.kernels(x)
-        return Count(kernels.value * x.height * x.width, f"{kernels.text}*{x.height}*{x.width}")
+        return Count(kernels.value * x.height * x.width, lambda: f"{kernels}*{x.height}*{x.width}")
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
-        top, left, _, _ = self.pads()
-        result = []
-        for side, before in ((0, top), (1, left)):
-            window, stride = extent(self.kernel[side], self.dilation[side]), self.stride[side]
-            # input i reaches outputs i*stride - before ... i*stride - before + window - 1 (if dilated, some of these)
-            is_exact = stride == 1 or self.dilation[side] == 1
-            result.append(Stencil(1, before - window + stride, before, stride, is_exact))
-        return (result[0], result[1])
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+        # input i reaches the outputs i*stride - before + t*dilation for each t of the kernel
+        sides = zip(self.kernel, self.dilation, self.stride, self.pads(), strict=False)
+        return tuple([Stencil(1, range(pad - gap * (k - 1), pad + 1, gap), step) for k, gap, step, pad in sides])
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "mixed" if self.groups == 1 else "apart"
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         maps, crop = planes(x), self.pads()

@@ -43,8 +43,11 @@ class Dense(Layer):
         (_,) = inputs
         return Volume(1, 1, self.units)
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         return WHOLE_PLANE
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "mixed"
 
     def kernels(self, x: Volume) -> Count:
         """7*7*512*4096: one weight from each input to each unit."""
@@ -80,7 +83,7 @@ class FullyConnected(Dense):
         weight = Parameter("weight", (x.elements, self.units), self.kernels(x))
         if not self.bias:
             return (weight,)
-        return (weight, Parameter("bias", (self.units,), Count(self.units, str(self.units)), "bias"))
+        return (weight, Parameter("bias", (self.units,), Count(self.units), "bias"))
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         return self.kernels(inputs[0])

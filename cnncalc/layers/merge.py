@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import Layer, key, require_inputs
+from cnncalc.layers.base import FIRST, POINT, Layer, Stencil, key, require_inputs
 from cnncalc.layers.keys import Boolean
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import pixels, planes
@@ -50,6 +50,10 @@ class Elementwise(Merge):
                 code="merge-mismatch",
             )
         return Volume(*plane.pop(), depth.pop())
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+        # a side of 1 is broadcast
+        return tuple([FIRST if size == 1 else POINT for size in inputs[of][:2]])
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None) -> Any:
         combine = self.combine(xp)
@@ -193,6 +197,9 @@ class Concat(Merge):
                 f"CONCAT needs volumes of the same height and width, but gets {volumes}", code="merge-mismatch"
             )
         return Volume(first.height, first.width, sum(x.depth for x in inputs))
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "stacked"
 
     def forward(self, xp: Any, *inputs: Any) -> Any:
         return pixels(xp.concatenate([planes(x) for x in inputs], axis=1))

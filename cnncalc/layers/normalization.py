@@ -43,7 +43,7 @@ class Affine(Layer):
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth
-        return self._affine((depth,), Count(depth, str(depth)))
+        return self._affine((depth,), Count(depth))
 
 
 def normalized(xp: Any, x: Any, axes: tuple[int, ...]) -> Any:
@@ -198,10 +198,10 @@ class BatchNorm(Affine):
         if not self.stats:
             return ()
         depth = inputs[0].depth
-        count = Count(depth, str(depth))
+        count = Count(depth)
         return (Parameter("mean", (depth,), count, "buffer"), Parameter("variance", (depth,), count, "buffer"))
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         # without running statistics those of the batch are used, over all positions of the map
         return (POINT, POINT) if self.stats else WHOLE_PLANE
 
@@ -327,11 +327,14 @@ class LayerNorm(ImageNorm):
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         (x,) = inputs
         if self.axes == "depth" or x.is_point:
-            return self._affine((x.depth,), Count(x.depth, str(x.depth)))
+            return self._affine((x.depth,), Count(x.depth))
         return self._affine(tuple(x), product(*x))
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         return WHOLE_PLANE if self.axes == "volume" else (POINT, POINT)
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "mixed"
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self.axes == "volume" or builder.is_flat(inputs[0]):
@@ -379,12 +382,15 @@ class GroupNorm(ImageNorm):
     def label(self) -> str:
         return f"GN{self.groups}"
 
+    def channel_use(self, *inputs: Volume) -> str:
+        return "mixed" if self.groups == 1 else "apart"
+
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
         require_divisible(x.depth, self.groups)
         return x
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         return WHOLE_PLANE
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
@@ -423,7 +429,7 @@ class InstanceNorm(ImageNorm):
     scale: bool = key(Boolean(), False, means="whether a factor is learned")
     shift: bool = key(Boolean(), False, means="whether a shift is learned")
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         return WHOLE_PLANE
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
@@ -489,10 +495,10 @@ class LocalResponseNorm(Layer):
     k: float = key(Decimal(), 1.0, means="what is added to the sum")
     region: str = key(Choice("across", "within"), "across", means="where the neighbours are")
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         if self.region == "across":
             return (POINT, POINT)
-        window = Stencil(1, -(self.size // 2), (self.size - 1) // 2)
+        window = Stencil(1, range(-(self.size // 2), (self.size - 1) // 2 + 1))
         return (window, window)
 
     def forward(self, xp: Any, x: Any) -> Any:
@@ -610,7 +616,7 @@ class Scale(Layer):
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth
-        count = Count(depth, str(depth))
+        count = Count(depth)
         scale = Parameter("scale", (depth,), count)
         return (scale, Parameter("shift", (depth,), count, "bias")) if self.shift else (scale,)
 

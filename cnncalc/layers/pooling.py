@@ -67,7 +67,7 @@ class Pooling(Layer):
         (x,) = inputs
         return Volume(*self.windows(x).steps, x.depth)
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         return self.windows(inputs[0]).stencils()
 
 
@@ -151,12 +151,12 @@ class AdaptivePooling(PaddedPooling):
             return super().output(*inputs)
         return Volume(*self.adaptive, inputs[0].depth)
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         if self.adaptive is None:
             return super().stencils(*inputs)
         # bin o of O over H inputs begins at floor(o*H/O) and ends before ceil((o+1)*H/O)
-        (x,), (rows, columns) = inputs, self.adaptive
-        return (Stencil(x.height, 0, x.height - 1, rows), Stencil(x.width, 0, x.width - 1, columns))
+        sizes = zip(inputs[0][:2], self.adaptive, strict=True)
+        return tuple([Stencil(size, range(1 - bins, size), bins) for size, bins in sizes])
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self.adaptive is not None:
@@ -430,7 +430,7 @@ class GlobalAveragePool(Layer):
     def output(self, *inputs: Volume) -> Volume:
         return Volume(1, 1, inputs[0].depth)
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         return WHOLE_PLANE
 
     def forward(self, xp: Any, x: Any) -> Any:
@@ -513,7 +513,7 @@ class Subsample(Pooling):
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth
-        count = Count(depth, str(depth))
+        count = Count(depth)
         return (Parameter("weight", (depth,), count), Parameter("bias", (depth,), count, "bias"))
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any) -> Any:

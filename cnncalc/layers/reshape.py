@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
@@ -14,7 +15,7 @@ from cnncalc.units import plural
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -46,8 +47,11 @@ class Flatten(Layer):
         (x,) = inputs
         return Volume(1, 1, x.elements)
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         return WHOLE_PLANE
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "apart" if inputs[0].is_point else "moved"
 
     def forward(self, xp: Any, x: Any) -> Any:
         return planes(x).reshape(x.shape[0], 1, 1, -1)
@@ -128,8 +132,20 @@ class Reshape(Layer):
             )
         return result
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         return (POINT, POINT) if inputs[0][:2] == self.size[:2] else WHOLE_PLANE
+
+    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+        (x,) = inputs
+        before, after = x.height * x.width, self.size[0] * self.size[1]
+        if 1 in (before, after) or x[:2] == self.size[:2]:
+            return None
+        # channel d of position p is element d*after + p, at position (d*after + p) % before: again after some channels
+        channels = min(self.size[2], before // gcd(before, after))
+        return lambda position: [(channel * after + position) % before for channel in range(channels)]
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "apart" if inputs[0][:2] == self.size[:2] else "moved"
 
     def forward(self, xp: Any, x: Any) -> Any:
         height, width, depth = self.size
@@ -184,13 +200,13 @@ class Upsample(Layer):
         (x,) = inputs
         return Volume(x.height * self.factor, x.width * self.factor, x.depth)
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         factor = self.factor
         if self.mode == "nearest":
-            each = Stencil(1, 0, 0, factor)
+            each = Stencil(1, range(1 - factor, 1), factor)
         else:
             # floor and ceiling of (2*o + 1 - factor) / (2*factor)
-            each = Stencil(2, 1 - factor, factor, 2 * factor)
+            each = Stencil(2, range(2 - 3 * factor, factor + 1), 2 * factor)
         return (each, each)
 
     def forward(self, xp: Any, x: Any) -> Any:
@@ -298,9 +314,9 @@ class ZeroPad(Layer):
                 )
         return Volume(x.height + top + bottom, x.width + left + right, x.depth)
 
-    def stencils(self, *inputs: Volume) -> tuple[Stencil, Stencil] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         top, left, _, _ = self.pad
-        return (Stencil(1, -top, -top), Stencil(1, -left, -left))
+        return (Stencil(1, range(-top, 1 - top)), Stencil(1, range(-left, 1 - left)))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         return builder.resized(inputs[0], builder.output, crops=max(self.pad) <= 0)
@@ -417,6 +433,9 @@ class Slice(Layer):
                 key="to" if self.start < x.depth else "from",
             )
         return Volume(x.height, x.width, stop - self.start)
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "apart" if self.output(*inputs) == inputs[0] else "some"
 
     def forward(self, xp: Any, x: Any) -> Any:
         return x[..., self.start : self.stop]

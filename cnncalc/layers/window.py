@@ -32,12 +32,13 @@ class Windows:
     """The windows of a layer on a volume: padding and number of windows, by height and by width.
 
     Output = (size + pads - dilation*(kernel-1) - 1) / stride + 1, rounded down, or up with ``ceil``; a last window that
-    would begin in the padding at the end (or behind it) is dropped when rounding up.
+    would begin in the padding at the end (or behind it) is dropped when rounding up. Rounded up, a window may be larger
+    than the padded volume: as every last window it is cut at the border.
 
-    Raises ShapeError where the window is larger than the padded volume.
+    Raises ShapeError where no window is left.
     """
 
-    __slots__ = ("kernel", "pads", "steps", "stride")
+    __slots__ = ("dilation", "kernel", "pads", "steps", "stride")
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Windows:
     ) -> None:
         self.kernel = (extent(kernel[0], dilation[0]), extent(kernel[1], dilation[1]))
         self.stride = stride
+        self.dilation = dilation
         if isinstance(pad, str):
             top, bottom = same_pads(volume.height, self.kernel[0], stride[0])
             left, right = same_pads(volume.width, self.kernel[1], stride[1])
@@ -63,24 +65,25 @@ class Windows:
     def _steps(self, side: int, size: int, before: int, after: int, kernel: int, ceil: bool) -> int:
         window, stride = self.kernel[side], self.stride[side]
         travel = size + before + after - window
-        if travel < 0:
-            spans = f" (dilated to {window})" if window != kernel else ""
-            padded = f" (padded to {size + before + after})" if before + after else ""
-            raise ShapeError(
-                "the window must fit into the volume, but "
-                f"kernel {kernel}{spans} is larger than {SIDES[side]} {size}{padded}",
-                code="window-too-large",
-                key="kernel",
-            )
-        if not ceil:
-            return travel // stride + 1
-        steps = -(-travel // stride) + 1
-        return steps - 1 if (steps - 1) * stride >= size + before else steps
+        steps = (-(-travel // stride) if ceil else travel // stride) + 1
+        if ceil and (steps - 1) * stride >= size + before:
+            steps -= 1
+        if steps >= 1:
+            return steps
+        spans = f" (dilated to {window})" if window != kernel else ""
+        padded = f" (padded to {size + before + after})" if before + after else ""
+        more = f" by {-travel}, and rounding up adds at most {stride - 1}" if ceil else ""
+        raise ShapeError(
+            "the window must fit into the volume, but "
+            f"kernel {kernel}{spans} is larger than {SIDES[side]} {size}{padded}{more}",
+            code="window-too-large",
+            key="kernel",
+        )
 
-    def stencils(self) -> tuple[Stencil, Stencil]:
+    def stencils(self) -> tuple[Stencil, ...]:
         """The part of the volume that an output depends on."""
-        (kh, kw), (sh, sw), (top, left, _, _) = self.kernel, self.stride, self.pads
-        return (Stencil(sh, -top, kh - 1 - top), Stencil(sw, -left, kw - 1 - left))
+        sides = zip(self.stride, self.pads, self.kernel, self.dilation, strict=False)
+        return tuple([Stencil(step, range(-pad, window - pad, gap)) for step, pad, window, gap in sides])
 
 
 def window_step(windows: Windows, side: int, size: int, kernel: int, dilation: int = 1, *, ceil: bool = False) -> str:

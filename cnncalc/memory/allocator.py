@@ -1,11 +1,15 @@
-"""PyTorch's caching allocator on CUDA, simulated by its public rules over the allocations of a replay.
+"""PyTorch's caching allocator on CUDA, simulated over the tensors that training steps and inferences make and free.
 
-Sizes are rounded up to 512 bytes. Blocks of at most 1 MiB come from segments of 2 MiB, those below 10 MiB from segments
-of 20 MiB; a larger block has a segment of its own, rounded up to 2 MiB. The smallest free block that is large enough is
-used, and split if the rest is at least 512 bytes (small) or more than 1 MiB (large). Free neighbours are merged;
-segments are never returned.
+Sizes are rounded up to 512 bytes. Tensors of at most 1 MiB come from segments of 2 MiB (the small pool), those below
+10 MiB from segments of 20 MiB; a larger one that no free block can hold gets a segment of its size, rounded up to
+2 MiB. The smallest free block that is large enough is used, the first by address of several; it is split if what is
+left is at least 512 bytes (small) or more than 1 MiB (large). Free neighbours are merged; segments are never returned.
 
-Source: pytorch/pytorch, c10/cuda/CUDACachingAllocator.cpp. Deterministic, not verified on a device.
+A net is recorded once, with tensors in place of bytes; its sizes for a batch are put in when the allocator runs. Steps
+are simulated until the free blocks after a step are those after the one before, so that no later step needs more.
+
+Source: pytorch/pytorch, c10/cuda/CUDACachingAllocator.cpp and c10/core/AllocatorConfig.h of PyTorch 2.13, with the
+default settings. Deterministic, not measured on a device.
 """
 
 from __future__ import annotations
@@ -13,14 +17,16 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.layers.memory import Size
 from cnncalc.memory.replay import Machine
 from cnncalc.records import NamedTuple
 from cnncalc.units import round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from cnncalc.memory.tape import Operation
+    from cnncalc.memory.optimizers import StepTensors
+    from cnncalc.memory.tape import Operation, Sizes
 
 ROUNDING = 512
 SMALL = 1024**2
@@ -29,130 +35,301 @@ MEDIUM = 10 * 1024**2
 MEDIUM_SEGMENT = 20 * 1024**2
 LARGE_ROUNDING = 2 * 1024**2
 
+MAX_STEPS = 6
+"""Steps after which the simulation ends though the free blocks still change."""
+
 
 class Allocated(NamedTuple):
-    """The peak bytes of the blocks in use (``allocated``), and the bytes of all segments (``reserved``)."""
+    """The most bytes in blocks in use (``allocated``), and the bytes of all segments (``reserved``)."""
 
     allocated: int
     reserved: int
 
 
-class MemoryBlock:
-    """A part of a segment, in use or free."""
-
-    __slots__ = ("after", "before", "is_free", "number", "size")
-
-    def __init__(self, number: int, size: int) -> None:
-        self.number = number
-        self.size = size
-        self.before: MemoryBlock | None = None
-        self.after: MemoryBlock | None = None
-        self.is_free = False
+Block = tuple[int, int]
+"""Address and size of a block that is in use."""
 
 
 class CachingAllocator:
-    """Allocates and frees blocks; tracks peak allocated and reserved bytes."""
+    """Runs allocations and releases; tracks the most bytes in use and the bytes of all segments.
 
-    def __init__(self) -> None:
-        self.allocated = self.reserved = self.peak = 0
-        self._count = 0
-        self._free: dict[bool, list[tuple[int, int]]] = {
-            True: [],
-            False: [],
-        }  # for small and large blocks: (size, number)
-        self._blocks: dict[int, MemoryBlock] = {}
+    ``largest`` is a bound on the sizes of tensors.
+    """
 
-    def _block(self, size: int) -> MemoryBlock:
-        self._count += 1
-        block = self._blocks[self._count] = MemoryBlock(self._count, size)
-        return block
+    def __init__(self, largest: int = 1 << 36) -> None:
+        self.allocated = self.reserved = self.most = 0
+        # each pool: size and address of the free blocks as one key, smallest first; size by address; address by end
+        self._small: tuple[list[int], dict[int, int], dict[int, int]] = ([], {}, {})
+        self._large: tuple[list[int], dict[int, int], dict[int, int]] = ([], {}, {})
+        self._end = 0  # of the last segment; segments are never neighbours
+        self._address_bits = max(largest, MEDIUM_SEGMENT).bit_length() + 30  # enough for a billion segments
 
-    def allocate(self, size: int) -> tuple[MemoryBlock, bool]:
-        """A block for a tensor of ``size`` bytes, and whether it is from the small pool."""
-        size = max(ROUNDING, round_up(size, ROUNDING))
-        is_small = size <= SMALL
-        pool = self._free[is_small]
-        place = bisect_left(pool, (size, 0))
-        if place < len(pool):
-            block = self._blocks[pool.pop(place)[1]]
-            block.is_free = False
-        else:
-            if is_small:
-                segment = SMALL_SEGMENT
-            elif size < MEDIUM:
-                segment = MEDIUM_SEGMENT
+    @property
+    def free_blocks(self) -> tuple[list[int], list[int]]:
+        """A copy of the keys of the free blocks in both pools."""
+        return self._small[0][:], self._large[0][:]
+
+    def run(self, events: Iterable[int], sizes: Sequence[int], blocks: dict[int, Block]) -> None:
+        """Allocates tensors (their numbers) and frees them (``~number``), in order; ``blocks`` are those in use.
+
+        ``sizes`` are those of the tensors, multiples of 512. One loop without calls, since ``fit`` runs it some million
+        times.
+        """
+        small, large = self._small, self._large
+        allocated, most, last = self.allocated, self.most, self._end
+        bits = self._address_bits
+        address_mask = (1 << bits) - 1
+        for event in events:
+            if event >= 0:
+                size = sizes[event]
+                is_small = size <= SMALL
+                free, size_at, address_by_end = small if is_small else large
+                place = bisect_left(free, size << bits)
+                if place < len(free):
+                    key = free.pop(place)
+                    address, found = key & address_mask, key >> bits
+                    del size_at[address], address_by_end[address + found]
+                else:
+                    address, found = last, segment_for(size)
+                    last += found + 1
+                    self.reserved += found
+                rest = found - size
+                if rest >= ROUNDING if is_small else rest > SMALL:
+                    after = address + size
+                    insort(free, rest << bits | after)
+                    size_at[after] = rest
+                    address_by_end[address + found] = after
+                    found = size
+                blocks[event] = address, found
+                allocated += found
+                if allocated > most:
+                    most = allocated
             else:
-                segment = round_up(size, LARGE_ROUNDING)
-            self.reserved += segment
-            block = self._block(segment)
-        left = block.size - size
-        if left >= ROUNDING if is_small else left > SMALL:
-            rest = self._block(left)
-            rest.before, rest.after = block, block.after
-            if block.after is not None:
-                block.after.before = rest
-            block.after, block.size = rest, size
-            self._release(rest, is_small)
-        self.allocated += block.size
-        self.peak = max(self.peak, self.allocated)
-        return block, is_small
+                address, size = blocks.pop(~event)
+                allocated -= size
+                free, size_at, address_by_end = small if size <= SMALL else large
+                end = address + size
+                rest = size_at.pop(end, 0)
+                if rest:
+                    del free[bisect_left(free, rest << bits | end)], address_by_end[end + rest]
+                    end += rest
+                before = address_by_end.pop(address, None)
+                if before is not None:
+                    del free[bisect_left(free, size_at[before] << bits | before)]
+                    address = before
+                size_at[address] = end - address
+                address_by_end[end] = address
+                insort(free, end - address << bits | address)
+        self.allocated, self.most, self._end = allocated, most, last
 
-    def free(self, block: MemoryBlock, is_small: bool) -> None:
-        """Frees a block and merges it with free neighbours."""
-        self.allocated -= block.size
-        for other in (block.before, block.after):
-            if other is not None and other.is_free:
-                pool = self._free[is_small]
-                pool.pop(bisect_left(pool, (other.size, other.number)))
-                first, second = (other, block) if other is block.before else (block, other)
-                first.size += second.size
-                first.after = second.after
-                if second.after is not None:
-                    second.after.before = first
-                del self._blocks[second.number]
-                block = first
-        self._release(block, is_small)
 
-    def _release(self, block: MemoryBlock, is_small: bool) -> None:
-        block.is_free = True
-        insort(self._free[is_small], (block.size, block.number))
+def segment_for(size: int) -> int:
+    """The bytes of the segment that a tensor which no free block can hold is allocated in."""
+    if size <= SMALL:
+        return SMALL_SEGMENT
+    return MEDIUM_SEGMENT if size < MEDIUM else round_up(size, LARGE_ROUNDING)
+
+
+class Program(NamedTuple):
+    """One forward pass, or forward and backward, as tensors that are made (number) and freed (``~number``), in order.
+
+    ``sizes`` are those of the numbered tensors. ``given`` are gradients of parameters that are alive before, ``left``
+    those that are alive after it, both by parameter; other tensors that it does not free are results, such as the loss.
+    ``views`` are pairs of different sizes; for a batch for which both are the same the program is another one.
+    """
+
+    events: tuple[int, ...]
+    sizes: tuple[Size, ...]
+    given: dict[int, int]
+    left: dict[int, int]
+    views: frozenset[tuple[Size, Size]]
+
+
+class Tensors(tuple[int, ...]):
+    """Tensors in place of their bytes: they can be added like sizes; ``is_freed`` is their sign."""
+
+    is_freed = False
+
+    def __add__(self, other: Any) -> Tensors:
+        return Tensors((*self, *other)) if other else self
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Tensors:
+        freed = Tensors(self)
+        freed.is_freed = True
+        return freed
 
 
 class Recorder(Machine):
-    """A machine that also records every allocation (positive) and release (negative), in bytes, in order."""
+    """A machine that records the tensors that it makes and frees; its sizes are :class:`Tensors`.
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    ``of`` are the sizes of these tensors, ``bytes_of`` the bytes of the values of the tape for the batch.
+    """
+
+    def __init__(self, *arguments: Any, of: Sequence[Size], bytes_of: Sequence[int], **options: Any) -> None:
+        self.of, self.bytes_of = of, bytes_of
+        self.made: list[Size] = []
         self.ledger: list[int] = []
+        self.live: dict[tuple[str, int], list[int]] = {}  # the numbers of tensors that are alive
+        self.views: set[tuple[Size, Size]] = set()
+        self.has_begun = False
         super().__init__(*arguments, **options)
+        self.has_begun = True
+        self.given_gradients = {key[1]: numbers[0] for key, numbers in self.live.items()}
 
-    def _change_activations(self, change: int) -> None:
-        super()._change_activations(change)
-        self.ledger.append(change)
+    def program(self, *, training: bool) -> Program:
+        """Runs the tape; what it has made and freed."""
+        self.run(training=training)
+        left = {key[1]: numbers[0] for key, numbers in self.live.items() if key[0] == "gradient" and numbers}
+        return Program(tuple(self.ledger), tuple(self.made), self.given_gradients, left, frozenset(self.views))
 
-    def _change_gradients(self, change: int) -> None:
-        super()._change_gradients(change)
-        self.ledger.append(change)
+    def _make(self, kind: str, key: int, tensor: int) -> None:
+        self.live.setdefault((kind, key), []).append(len(self.made))
+        if self.has_begun:
+            self.ledger.append(len(self.made))
+        self.made.append(self.of[tensor])
 
-    def _change_transient(self, change: int) -> None:
-        super()._change_transient(change)
-        self.ledger.append(change)
+    def _free(self, kind: str, key: int) -> None:
+        self.ledger.append(~self.live[kind, key].pop())
 
-    def _note(self, extra: int, operation: Operation, phase: str) -> None:
-        self.ledger += [extra, -extra]
-        super()._note(extra, operation, phase)
+    def _change(self, kind: str, change: Tensors) -> None:
+        for tensor in change or ():
+            if change.is_freed:
+                self._free(kind, tensor)
+            else:
+                self._make(kind, tensor, tensor)
+
+    def _change_activations(self, change: Any) -> None:
+        self._change("activation", change)
+
+    def _change_gradients(self, change: Any) -> None:
+        self._change("gradient", change)
+
+    def _free_gradients(self) -> None:
+        for (kind, key), numbers in self.live.items():
+            if kind == "gradient" and numbers:
+                self._free(kind, key)
+
+    def _new_gradient(self, size: Any) -> int:
+        self.gradient_sizes.append(size)
+        self.gradient_holders.append(1)
+        self.gradient_whole.append(True)
+        for tensor in size:
+            self._make("incoming", len(self.gradient_sizes) - 1, tensor)
+        return len(self.gradient_sizes) - 1
+
+    def _release_gradient(self, gradient: int) -> None:
+        self.gradient_holders[gradient] -= 1
+        if not self.gradient_holders[gradient]:
+            self._free("incoming", gradient)
+
+    def _note(self, extra: Any, operation: Operation, phase: str) -> None:
+        if extra:
+            self._change("temporary", extra)
+            self._change("temporary", -extra)
+
+    def _saved_bytes(self) -> int:
+        return 0
+
+    def _fills(self, part: int, whole: int) -> bool:
+        sizes = self.tape.values[part].size, self.tape.values[whole].size
+        if sizes[0] != sizes[1]:
+            self.views.add(sizes)
+        return self.bytes_of[part] == self.bytes_of[whole]
 
 
-def simulate(resident: Iterable[int], ledger: Iterable[int]) -> Allocated:
-    """Peaks of the allocator for resident tensors followed by the ledger of a :class:`Recorder`."""
-    allocator = CachingAllocator()
-    for size in resident:
-        allocator.allocate(size)
-    used: dict[int, list[tuple[MemoryBlock, bool]]] = {}  # blocks in use by requested size
-    for change in ledger:
-        if change > 0:
-            used.setdefault(change, []).append(allocator.allocate(change))
-            continue
-        blocks = used.get(-change)
-        if blocks:
-            allocator.free(*blocks.pop())
-    return Allocated(allocator.peak, allocator.reserved)
+def tensors_of(sizes_of: Any) -> tuple[Sizes, list[Size]]:
+    """The sizes of a tape as :class:`Tensors`, and the size of each; ``sizes_of`` is its method ``sizes``."""
+    found: list[Size] = []
+
+    def measure(fixed: int, per_image: int) -> Any:
+        if fixed < 0 or per_image < 0:
+            return Tensors()  # a result that is made after temporaries are freed; here it is alive beside them
+        found.append(Size(fixed, per_image))
+        return Tensors((len(found) - 1,))
+
+    return sizes_of(measure), found
+
+
+class Plan(NamedTuple):
+    """What a device runs, for any batch.
+
+    ``resident`` tensors are always alive. ``first`` runs where no gradients are alive, ``later`` where those of the
+    last (micro-)batch are (None: they never are). ``micro``: micro-batches a step. ``starts_clean``: gradients are
+    freed before each step.
+    """
+
+    resident: tuple[Size, ...]
+    first: Program
+    later: Program | None = None
+    micro: int = 1
+    starts_clean: bool = True
+    optimizer: StepTensors | None = None
+
+    @property
+    def events(self) -> int:
+        """About how many allocations and releases a simulation takes: three steps."""
+        each = max([len(program.events) + len(program.sizes) for program in self.programs]) * self.micro
+        if self.optimizer is not None:
+            each += len(self.optimizer.brief)
+        return 100 + len(self.resident) + 3 * each
+
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        """The programs it has."""
+        return (self.first,) if self.later is None else (self.first, self.later)
+
+
+def simulate(plan: Plan, batch: int) -> Allocated:
+    """The allocator over as many steps as it takes until nothing changes any more, at most :data:`MAX_STEPS`."""
+    resident = [bytes_at(size, batch) for size in plan.resident]
+    sizes_of = {id(program): [bytes_at(size, batch) for size in program.sizes] for program in plan.programs}
+    allocator = CachingAllocator(max([0, *resident, *[max(sizes, default=0) for sizes in sizes_of.values()]]))
+    allocator.run(range(len(resident)), resident, {})
+    optimizer = plan.optimizer
+    makes_state = optimizer is not None
+    if optimizer is not None and optimizer.state_at_start:
+        allocator.run(range(len(optimizer.state)), optimizer.state, {})
+        makes_state = False
+    gradients: dict[int, Block] = {}  # by parameter
+    before: Any = None
+    for _ in range(MAX_STEPS):
+        if plan.starts_clean:
+            allocator.run([~parameter for parameter in gradients], (), gradients)
+        results: dict[int, Block] = {}
+        for _ in range(plan.micro):
+            allocator.run([~number for number in results], (), results)
+            program = plan.later if plan.later is not None and gradients else plan.first
+            results = {number: gradients[parameter] for parameter, number in program.given.items()}
+            allocator.run(program.events, sizes_of[id(program)], results)
+            gradients = {parameter: results.pop(number) for parameter, number in program.left.items()}
+        if plan.micro > 1:
+            allocator.run([~number for number in results], (), results)
+        if optimizer is not None:
+            if makes_state:
+                allocator.run(range(len(optimizer.state)), optimizer.state, {})
+                makes_state = False
+            allocator.run(optimizer.brief, optimizer.brief_sizes, {})
+        allocator.run([~number for number in results], (), results)
+        after = (*allocator.free_blocks, gradients)
+        if after == before:
+            break
+        before = after
+    return Allocated(allocator.most, allocator.reserved)
+
+
+def bytes_at(size: Size, batch: int) -> int:
+    """The bytes of a block for a tensor."""
+    return size.at(batch, ROUNDING) or ROUNDING
+
+
+def without_reuse(plan: Plan, batch: int) -> int:
+    """More than :data:`MAX_STEPS` steps can reserve: every tensor in a segment of its own. Grows with the batch."""
+    once = sum([segment_for(bytes_at(size, batch)) for size in plan.resident])
+    each = max([sum([segment_for(bytes_at(size, batch)) for size in program.sizes]) for program in plan.programs])
+    brief = 0
+    if plan.optimizer is not None:
+        once += sum([segment_for(size) for size in plan.optimizer.state])
+        brief = sum([segment_for(size) for size in plan.optimizer.brief_sizes])
+    return once + MAX_STEPS * (plan.micro * each + brief)

@@ -38,6 +38,7 @@ class TapeBuilder:
         self.report = report
         self.profile = profile
         self.images = images
+        self.is_for_several = False  # whether some operations differ for a single image
         self.dtype = autocast or dtype
         self.training = training
         self.autocast = autocast
@@ -101,6 +102,7 @@ class TapeBuilder:
             tuple([self.place[row.index] for row in outputs]),
             self._frames(spans),
             loss,
+            self.is_for_several,
         )
 
     def _own(self, row: LayerReport) -> None:

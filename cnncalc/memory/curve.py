@@ -185,6 +185,8 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
         if profile.adds_in_place
         else set()
     )
+    if simulation.at(1, training=True) is not simulation:
+        small.add(1)
     special = {batch: _candidates_of_batch(simulation, batch, segments) for batch in sorted(small)}
     learned = simulation.learned()
     parameters, buffers, _ = simulation.resident(1, training=True)

@@ -1,40 +1,98 @@
-"""Devices by name, and memory given as a size or a device."""
+"""Devices by name, memory given as a size or a device, and what a device needs beside tensors."""
 
 from __future__ import annotations
 
 import os
+import re
+from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.errors import ValueProblem
 from cnncalc.records import NamedTuple
-from cnncalc.units import parse_bytes
+from cnncalc.units import format_bytes, parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MIB = 1024**2
 
 
 class Device(NamedTuple):
-    """A device: its memory in bytes, including what its driver takes, and the source of the figure."""
+    """A device: its memory in bytes, as the vendor's tool reports it, and where that is written."""
 
     name: str
     memory: int
     source: str
 
 
-def devices() -> dict[str, Device]:
-    """All devices of the data file, by name."""
+class Overhead(NamedTuple):
+    """What a process takes on a device beside tensors, with the sources of the figures.
+
+    From ``low`` to ``high`` bytes, or with ``is_share`` percent of the peak; ``bytes`` of it count in a need.
+    """
+
+    key: str
+    what: str
+    low: int
+    high: int
+    source: str
+    bytes: int = 0
+    is_share: bool = False
+
+
+def _file() -> dict[str, Any]:
     import json
 
     file = os.path.join(os.path.dirname(os.path.abspath(__file__)), "devices.json")
     with open(file, encoding="utf-8") as text:
-        found = json.load(text)
-    return {name: Device(name, parse_bytes(entry["memory"]), entry["source"]) for name, entry in found.items()}
+        found: dict[str, Any] = json.load(text)
+    return found
+
+
+def devices() -> dict[str, Device]:
+    """All devices of the data file, by name."""
+    return {name: Device(name, entry["mib"] * MIB, entry["source"]) for name, entry in _file()["devices"].items()}
+
+
+def overheads(profile: str) -> tuple[Overhead, ...]:
+    """What a process takes beside tensors in a profile of PyTorch; nothing is known of the others."""
+    known = _file()["beside_tensors"]
+    return tuple([Overhead(**entry) for entry in known.get("torch-cuda" if profile == "torch-fake" else profile, ())])
 
 
 def read_memory(text: str) -> tuple[int, Device | None]:
     """The bytes of ``8GiB`` or ``rtx-3090``, with the device if it is one; raises ValueProblem for anything else."""
-    if text[:1].isdigit():
-        return parse_bytes(text), None
     known = devices()
-    device = known.get(text.strip().lower().replace(" ", "-").replace("_", "-"))
-    if device is None:
-        near = did_you_mean(text, known)
-        message = f"no device or size '{text}'{near}"
-        raise ValueProblem(message, code="unknown-device", hint="write a size such as 8GiB or a name such as rtx-3090")
-    return device.memory, device
+    if text.strip()[:1].isdigit():
+        try:
+            return parse_size(text), None
+        except ValueProblem as problem:
+            meant = [device for device in known.values() if _bare(device.name).endswith(_bare(text))]
+            if problem.code != "no-unit" or not meant:
+                raise
+            raise ValueProblem(problem.message, code=problem.code, hint=f"{problem.hint}; or {_named(meant)}") from None
+    wanted = _bare(text)
+    for device in known.values():
+        if _bare(device.name) == wanted:
+            return device.memory, device
+    meant = [device for device in known.values() if wanted and wanted in _bare(device.name)]
+    if meant:
+        raise ValueProblem(f"'{text}' may be {_named(meant)}", code="unknown-device", hint=f"--memory {meant[0].name}")
+    from difflib import get_close_matches
+
+    near = get_close_matches(wanted, [_bare(name) for name in known], n=5, cutoff=0.7)
+    meant = [device for device in known.values() if _bare(device.name) in near]
+    message = f"no device or size '{text}'" + (f"; did you mean {_named(meant)}?" if meant else "")
+    hint = "write a size such as 8GiB; cnncalc fit --list-devices prints the names of devices"
+    raise ValueProblem(message, code="unknown-device", hint=hint)
+
+
+def _bare(name: str) -> str:
+    """A name without the words and signs that people leave out or add: ``NVIDIA GeForce RTX 3090`` -> ``rtx3090``."""
+    words = re.findall("[a-z0-9.]+", name.lower())
+    return "".join([word for word in words if word not in ("nvidia", "geforce", "tesla", "quadro")])
+
+
+def _named(found: Sequence[Device]) -> str:
+    """Devices with their memory, joined by ``or``."""
+    names = [f"{device.name} ({format_bytes(device.memory)})" for device in found]
+    return ", ".join(names[:-1]) + (" or " if names[1:] else "") + names[-1]

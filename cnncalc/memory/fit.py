@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.analysis.rewriting import with_pooled_fc
-from cnncalc.errors import CnncalcError
+from cnncalc.errors import CnncalcError, ValueProblem
+from cnncalc.memory.need import Needs
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, Simulation, best_segments
 from cnncalc.memory.segments import Segment, recomputed_macs, segments_of
@@ -13,33 +14,51 @@ from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from cnncalc.analysis.report import Report
+    from cnncalc.memory.need import Reserve
 
 MAX_BATCH = 1 << 24
 """Upper limit of the search for the largest batch."""
 
 
-class Fit(NamedTuple):
-    """The largest batch that fits, 0 if not even one image does, and peaks in bytes.
+MAX_EVENTS = 2_000_000
+"""Allocations and releases that are simulated to check all smaller batches."""
 
-    ``peak_bytes`` is that of the largest batch, or of batch 1; ``peak_at_batch`` that of the batch of the options.
+ADVICE_EVENTS = 100_000
+"""The same for each other change that would help."""
+
+
+class Fit(NamedTuple):
+    """What fits, in training or in inference; batches are 0 if not even one image fits.
+
+    ``largest_batch``: the largest one whose need, and that of every smaller batch, is within the memory.
+    ``need_bytes`` is its need, or that of batch 1; ``next_need_bytes`` that of one image more. ``largest_batch_live``
+    is that of live tensors alone. ``peak_bytes`` are the live tensors of the largest batch, or of batch 1.
+    ``need_at_batch`` and ``peak_at_batch`` are those of the batch of the options. ``unchecked`` is the number of
+    smaller batches whose need was not computed: 0 unless there are too many.
     """
 
     largest_batch: int
+    largest_batch_live: int
+    need_bytes: int
+    next_need_bytes: int
     peak_bytes: int
+    need_at_batch: int
     peak_at_batch: int
+    unchecked: int
 
 
 class MemoryAdvice(NamedTuple):
-    """One change that lowers the peak of training.
+    """One change that lowers the need of training.
 
-    With it: ``peak_bytes`` at the batch of the options, the ``largest_batch`` that fits, and the ``macs`` of forward
-    for one image, including those that checkpointing repeats.
+    With it: ``need_bytes`` and ``peak_bytes`` (of live tensors) at the batch of the options, the ``largest_batch`` that
+    fits, and the ``macs`` of forward for one image, including those that checkpointing repeats.
     """
 
     what: str
+    need_bytes: int
     peak_bytes: int
     largest_batch: int
     macs: int
@@ -47,21 +66,16 @@ class MemoryAdvice(NamedTuple):
 
 
 class FitReport(NamedTuple):
-    """The batches that fit into ``memory`` bytes less ``reserve``."""
+    """The batches whose need is within ``memory`` bytes."""
 
     architecture: str
     memory: int
-    reserve: int
+    reserve: Reserve
     options: Options
     training: Fit
     inference: Fit
     advice: tuple[MemoryAdvice, ...]
     macs: int
-
-    @property
-    def room(self) -> int:
-        """Bytes that the net may take."""
-        return self.memory - self.reserve
 
 
 def largest_batch(peak: Callable[[int], int], room: int) -> int:
@@ -105,45 +119,106 @@ def largest_batch(peak: Callable[[int], int], room: int) -> int:
     return low
 
 
-def fit(report: Report, options: Options, memory: int, reserve: int = 0) -> FitReport:
-    """The batches that fit into ``memory`` bytes less ``reserve``; raises ValueProblem for invalid options."""
-    room = memory - reserve
-    simulation = Simulation(report, options)
-    training = _fit(lambda batch: simulation.training(batch).peak_bytes, options.batch, room)
-    inference = _fit(lambda batch: simulation.inference(batch).peak_bytes, options.batch, room)
-    macs = report.totals.macs
-    advice = _advice(report, simulation, options, room, training) if options.profile != "notes" else []
-    return FitReport(report.name, memory, reserve, options, training, inference, tuple(advice), macs)
+class Room:
+    """Finds the batches whose need is within ``memory`` bytes; keeps the needs it has computed."""
+
+    def __init__(
+        self, needs: Needs, memory: int, segments: tuple[Segment, ...] | None = None, *, training: bool = True
+    ) -> None:
+        self.memory = memory
+        self.is_training = training
+        self._needs = needs
+        self._segments = segments
+        self._known: dict[int, int] = {}
+
+    def need(self, batch: int) -> int:
+        """The need of a batch."""
+        if batch not in self._known:
+            needs = self._needs
+            self._known[batch] = needs.training(batch, self._segments) if self.is_training else needs.inference(batch)
+        return self._known[batch]
+
+    def live(self, batch: int) -> int:
+        """The peak of live tensors of a batch."""
+        simulation = self._needs.simulation
+        if self.is_training:
+            return simulation.training(batch, self._segments).peak_bytes
+        return simulation.inference(batch).peak_bytes
+
+    def largest(self, max_events: int = MAX_EVENTS) -> tuple[int, int]:
+        """The largest batch that fits with every smaller one, and the number of these that were not computed.
+
+        What the allocator reserves may be less for a larger batch. So every smaller batch is computed, down to one that
+        would fit with every tensor in a segment of its own. Where that takes more than ``max_events`` allocations and
+        releases, those next to the largest are, and others at equal distances.
+        """
+        found = largest_batch(self.need, self.memory)
+        if not found or self._needs.reserve.mode != "auto":
+            return found, 0  # live tensors grow with the batch
+        bound = self._needs.bound(self._segments, training=self.is_training)
+        safe = largest_batch(bound.bytes, self.memory)
+        candidates = range(found - 1, safe, -1)
+        most = max_events // bound.events
+        chosen: Iterable[int] = candidates
+        if len(candidates) > most:
+            near = candidates[: most * 3 // 4]
+            rest = candidates[len(near) :]
+            chosen = (*near, *rest[:: -(-len(rest) // max(1, most - len(near)))])
+        lowest = min((batch for batch in chosen if self.need(batch) > self.memory), default=found + 1)
+        return lowest - 1, sum([batch not in self._known for batch in range(safe + 1, lowest)])
 
 
-def _fit(peak: Callable[[int], int], batch: int, room: int) -> Fit:
-    largest = largest_batch(peak, room)
-    return Fit(largest, peak(max(1, largest)), peak(batch))
+def fit(report: Report, options: Options, memory: int) -> FitReport:
+    """The batches whose need is within ``memory`` bytes; raises ValueProblem for invalid options."""
+    needs = Needs(Simulation(report, options))
+    if needs.reserve.mode == "bytes" and needs.reserve.bytes >= memory:
+        message = f"the reserve ({needs.reserve.bytes:,} bytes) must be smaller than the memory ({memory:,} bytes)"
+        raise ValueProblem(message, code="wrong-value", hint="--reserve 0 counts live tensors alone")
+    training = _fit(Room(needs, memory), options.batch)
+    inference = _fit(Room(needs, memory, training=False), options.batch)
+    advice = _advice(report, needs, memory, training) if options.profile != "notes" else []
+    return FitReport(
+        report.name, memory, needs.reserve, options, training, inference, tuple(advice), report.totals.macs
+    )
 
 
-def _advice(report: Report, simulation: Simulation, options: Options, room: int, training: Fit) -> list[MemoryAdvice]:
-    """Other changes that lower the peak, lowest peak first, those that fit before the others."""
+def _fit(room: Room, batch: int) -> Fit:
+    largest, unchecked = room.largest()
+    shown = max(1, largest)
+    return Fit(
+        largest,
+        largest_batch(room.live, room.memory),
+        room.need(shown),
+        room.need(largest + 1),
+        room.live(shown),
+        room.need(batch),
+        room.live(batch),
+        unchecked,
+    )
+
+
+def _advice(report: Report, needs: Needs, memory: int, training: Fit) -> list[MemoryAdvice]:
+    """Other changes that lower the need, lowest first, those that fit before the others."""
     found: list[MemoryAdvice] = []
+    options = needs.simulation.options
 
-    def measure(what: str, other: Simulation, extra_macs: int = 0, segments: tuple[Segment, ...] | None = None) -> None:
-        def peak(batch: int) -> int:
-            return other.training(batch, segments).peak_bytes
-
-        at_batch = peak(options.batch)
-        if at_batch < training.peak_at_batch:
-            batch = largest_batch(peak, room)
-            total = other.report.totals.macs + extra_macs
-            found.append(MemoryAdvice(what, at_batch, batch, total, at_batch <= room))
+    def measure(what: str, other: Needs, extra_macs: int = 0, segments: tuple[Segment, ...] | None = None) -> None:
+        room = Room(other, memory, segments)
+        need = room.need(options.batch)
+        if need < training.need_at_batch:
+            largest, _ = room.largest(ADVICE_EVENTS)
+            macs = other.simulation.report.totals.macs + extra_macs
+            found.append(MemoryAdvice(what, need, room.live(options.batch), largest, macs, need <= memory))
 
     def measure_options(what: str, **changes: object) -> None:
         try:
             other = Simulation(report, options._replace(**changes))  # type: ignore[arg-type]
         except CnncalcError:
             return
-        measure(what, other)
+        measure(what, Needs(other))
 
     if training.largest_batch and training.largest_batch < options.batch:
-        found += _smaller_batches(report, options, room, training)
+        found += _smaller_batches(report, options, memory, training)
     if options.dtype == "float32" and options.autocast is None:
         measure_options("autocast to bfloat16", autocast="bfloat16")
     for name in ("momentum", "sgd"):
@@ -152,40 +227,39 @@ def _advice(report: Report, simulation: Simulation, options: Options, room: int,
     if OPTIMIZERS[options.optimizer].can_fuse and options.style != "fused":
         measure_options(f"{options.optimizer} in fused style", style="fused")
     if options.checkpoint == "none":
-        _checkpoints(report, simulation, options, room, measure)
+        _checkpoints(report, needs, memory, measure)
     pooled = with_pooled_fc(report)
     if pooled is not None:
         name, changed = pooled
-        measure(f"global average pooling before {name}", Simulation(changed, options))
-    found.sort(key=lambda advice: (not advice.fits, advice.peak_bytes))
+        measure(f"global average pooling before {name}", Needs(Simulation(changed, options)))
+    found.sort(key=lambda advice: (not advice.fits, advice.need_bytes))
     return found
 
 
-def _smaller_batches(report: Report, options: Options, room: int, training: Fit) -> list[MemoryAdvice]:
+def _smaller_batches(report: Report, options: Options, memory: int, training: Fit) -> list[MemoryAdvice]:
     """The largest batch that fits, and the batch asked for in accumulated micro-batches."""
     macs = report.totals.macs
-    found = [MemoryAdvice(f"batch {training.largest_batch}", training.peak_bytes, training.largest_batch, macs, True)]
-    parts = -(-options.batch // training.largest_batch)
+    largest = training.largest_batch
+    found = [MemoryAdvice(f"batch {largest}", training.need_bytes, training.peak_bytes, largest, macs, True)]
+    parts = -(-options.batch // largest)
     micro = -(-options.batch // parts)
-    split = Simulation(report, options._replace(batch=micro, accumulate=max(options.accumulate, parts)))
-    peak = split.training(micro).peak_bytes
-    if peak < training.peak_at_batch:
-        most = largest_batch(lambda batch: split.training(batch).peak_bytes, room)
-        found.append(
-            MemoryAdvice(f"{parts} accumulated micro-batches of {micro}", peak, parts * most, macs, peak <= room)
-        )
+    split = options._replace(batch=micro, accumulate=max(options.accumulate, parts))
+    room = Room(Needs(Simulation(report, split)), memory)
+    need = room.need(micro)
+    if need < training.need_at_batch:
+        most, _ = room.largest(ADVICE_EVENTS)
+        what = f"{parts} accumulated micro-batches of {micro}"
+        found.append(MemoryAdvice(what, need, room.live(micro), parts * most, macs, need <= memory))
     return found
 
 
-def _checkpoints(
-    report: Report, simulation: Simulation, options: Options, room: int, measure: Callable[..., None]
-) -> None:
+def _checkpoints(report: Report, needs: Needs, memory: int, measure: Callable[..., None]) -> None:
     """Measures the cheapest set of blocks that fits, and the set with the lowest peak."""
     rows = report.layers
     blocks = segments_of(report, "blocks")
     if not blocks:
         return
-    batch = options.batch
+    batch = needs.simulation.options.batch
 
     def negative_saving(segment: Segment) -> float:
         """Minus the activation bytes saved per repeated multiply-add."""
@@ -198,9 +272,9 @@ def _checkpoints(
         return tuple(sorted(ranked[:count], key=lambda segment: segment.first))
 
     def fits(segments: tuple[Segment, ...]) -> bool:
-        return simulation.training(batch, segments).peak_bytes <= room
+        return needs.training(batch, segments) <= memory
 
-    best = best_segments(simulation, batch)
+    best = best_segments(needs.simulation, batch)
     if fits(chosen(len(ranked))) and not fits(()):
         low, high = 0, len(ranked)
         while high - low > 1:
@@ -208,6 +282,6 @@ def _checkpoints(
             low, high = (low, middle) if fits(chosen(middle)) else (middle, high)
         cheapest = chosen(high)
         names = ", ".join(segment.name for segment in cheapest)
-        measure(f"checkpoint {names}", simulation, recomputed_macs(report, cheapest), cheapest)
+        measure(f"checkpoint {names}", needs, recomputed_macs(report, cheapest), cheapest)
     if best:
-        measure(f"checkpoint best ({plural(len(best), 'segment')})", simulation, recomputed_macs(report, best), best)
+        measure(f"checkpoint best ({plural(len(best), 'segment')})", needs, recomputed_macs(report, best), best)

@@ -13,3 +13,10 @@ AUTOCAST = ("bfloat16", "float16")
 
 TRAINABLE_TYPES = ("float32", "float64", "float16", "bfloat16")
 """Data types of a net in training."""
+
+
+def read_reserve(text: str) -> str | int:
+    """``auto`` or a number of bytes, as ``--reserve`` takes it."""
+    from cnncalc.units import parse_size
+
+    return text if text == "auto" else parse_size(text)

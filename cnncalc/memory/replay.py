@@ -201,13 +201,21 @@ class Machine:
         after_forward = self._level("forward")
         if not training:
             return Trace(self.at, after_forward, after_forward, 0, tuple(self.events))
-        storages = {storage for saved in self.saved for storage in saved}
-        storages.update(storage for inputs in self.segment_inputs for storage in inputs)
-        saved = sum([self.given.values[storage] for storage in storages]) + sum(self.kept)
+        saved = self._saved_bytes()
         if not self.gradients_stay:
-            self._change_gradients(-self.gradients)
+            self._free_gradients()
         self._backward()
         return Trace(self.at, after_forward, self._level("backward"), saved, tuple(self.events))
+
+    def _saved_bytes(self) -> int:
+        """What is kept for backward after forward, images and targets included."""
+        storages = {storage for saved in self.saved for storage in saved}
+        storages.update(storage for inputs in self.segment_inputs for storage in inputs)
+        return sum([self.given.values[storage] for storage in storages]) + sum(self.kept)
+
+    def _free_gradients(self) -> None:
+        """Frees the gradients of the last step."""
+        self._change_gradients(-self.gradients)
 
     # forward
 

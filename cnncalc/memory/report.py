@@ -5,25 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from cnncalc.errors import Problem, ValueProblem, did_you_mean
+from cnncalc.memory.builder import MANY
 from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import OptimizerStep, optimizer_named, step_of
 from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
-from cnncalc.memory.profiles import Profile, profile_named
+from cnncalc.memory.profiles import PROFILES, Profile, profile_named
 from cnncalc.memory.replay import PLAIN, Event, LoopOptions, Machine, Trace
-from cnncalc.memory.segments import RULES, Segment, joined, recomputed_macs, segments_of
+from cnncalc.memory.segments import (
+    MAX_TRIED,
+    RULES,
+    Segment,
+    joined,
+    operations_of,
+    overwriting,
+    recomputed_macs,
+    repeatable,
+    segments_of,
+)
 from cnncalc.records import NamedTuple
-from cnncalc.units import bytes_per_element, round_up
+from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
     from cnncalc.memory.allocator import Allocated
+    from cnncalc.memory.need import Reserve
     from cnncalc.memory.replay import Level
     from cnncalc.memory.tape import Sizes, Tape
-
-MAX_TRIED = 120
-"""How many candidates are replayed for ``best``."""
 
 STEP = "optimizer step"
 """The place of a peak in the optimizer step."""
@@ -34,7 +43,9 @@ class Options(NamedTuple):
 
     ``batch``: images of a (micro-)batch. ``dtype``: type of parameters and activations. ``autocast``: half type of
     activations. ``style``: that of the optimizer (None: the profile's). ``accumulate``: micro-batches a step.
-    ``checkpoint``: ``best``, or as in :func:`cnncalc.memory.segments.segments_of`.
+    ``checkpoint``: ``best``, or as in :func:`cnncalc.memory.segments.segments_of`. ``image_batches``: batches of images
+    on the device at once. ``reserve``: what is added to live tensors, in bytes, or ``auto``, as in
+    :mod:`cnncalc.memory.need` (None: the profile's).
     """
 
     profile: str = "torch-cuda"
@@ -47,6 +58,8 @@ class Options(NamedTuple):
     accumulate: int = 1
     zero_grad: str = "start"
     checkpoint: str = "none"
+    image_batches: int = 1
+    reserve: int | str | None = None
 
 
 class Resident(NamedTuple):
@@ -81,12 +94,16 @@ class Breakdown(NamedTuple):
 
 
 class Inference(NamedTuple):
-    """The memory of one forward pass at test time, in bytes; ``peak_at`` is the layer that runs at the peak."""
+    """The memory of one forward pass at test time, in bytes; ``peak_at`` is the layer that runs at the peak.
+
+    ``need_bytes`` is what a device must have, filled in by :func:`account_memory`.
+    """
 
     peak_bytes: int
     peak_at: str
     breakdown: Breakdown
     events: tuple[Event, ...] = ()
+    need_bytes: int = 0
 
 
 class Training(NamedTuple):
@@ -95,7 +112,8 @@ class Training(NamedTuple):
     ``peak_bytes`` is the peak of every step after the first one, in which the optimizer makes its state
     (``first_step_peak_bytes``). ``saved_bytes`` is kept for backward, with images and targets, without parameters.
     ``optimizer_step_bytes`` is the peak of the optimizer's step. ``segments`` are checkpointed;
-    ``recomputed_macs`` are the multiply-adds for one image that they repeat.
+    ``recomputed_macs`` are the multiply-adds for one image that they repeat. ``need_bytes`` is what a device must have,
+    filled in by :func:`account_memory`.
     """
 
     peak_bytes: int
@@ -109,22 +127,28 @@ class Training(NamedTuple):
     recomputed_macs: int = 0
     events: tuple[Event, ...] = ()
     optimizer_step_bytes: int = 0
+    need_bytes: int = 0
 
 
 class NotesRule(NamedTuple):
-    """The course notes' rule, in bytes: activations once for inference and twice for training, parameters x3."""
+    """The course notes' rule, in bytes: activations once for inference and twice for training, parameters x3.
+
+    ``waiting_bytes``, the batches of images other than the one at work, are added to both.
+    """
 
     activation_bytes: int
     parameter_bytes: int
     inference_bytes: int
     training_bytes: int
+    waiting_bytes: int = 0
 
 
 class MemoryReport(NamedTuple):
     """The memory of a net under given options.
 
     ``largest``: layers with the bytes they hold at the peak of forward and backward, largest first. ``allocator``:
-    PyTorch's caching allocator in training and in inference, simulated; None for other profiles.
+    PyTorch's caching allocator in training and in inference, simulated; None for other profiles. ``reserve``: what the
+    needs add to live tensors.
     """
 
     architecture: str
@@ -133,20 +157,21 @@ class MemoryReport(NamedTuple):
     inference: Inference
     notes: NotesRule
     report: Report
+    reserve: Reserve
     largest: tuple[tuple[str, int], ...] = ()
     allocator: tuple[Allocated, Allocated] | None = None
     warnings: tuple[Problem, ...] = ()
 
 
-def check_options(options: Options) -> None:
-    """Raises ValueProblem for an invalid option, with the nearest known word."""
+def check_options(options: Options, *, training: bool = True) -> None:
+    """Raises ValueProblem for an invalid option, with the nearest known word; without training int8 is valid too."""
     if options.profile != "notes":
         profile_named(options.profile)
     optimizer_named(options.optimizer)
     for what, value, known in (
         ("zero-grad", options.zero_grad, ZERO_GRAD),
         ("autocast", options.autocast, (*AUTOCAST, None)),
-        ("dtype", options.dtype, TRAINABLE_TYPES),
+        ("dtype", options.dtype, TRAINABLE_TYPES if training else tuple(BYTES_PER_ELEMENT)),
     ):
         if value not in known:
             words = [word for word in known if word]
@@ -154,33 +179,71 @@ def check_options(options: Options) -> None:
             raise ValueProblem(f"no {what} '{value}'{near} (known: {', '.join(words)})", code=f"unknown-{what}")
     if options.autocast is not None and options.dtype != "float32":
         raise ValueProblem(f"autocast keeps parameters in float32, but dtype is {options.dtype}")
-    for what, number in (("batch", options.batch), ("accumulate", options.accumulate)):
+    counts = {"batch": options.batch, "accumulate": options.accumulate, "image-batches": options.image_batches}
+    for what, number in counts.items():
         if number < 1:
             raise ValueProblem(f"{what}: expected a whole number of at least 1, found {number}")
+    _check_reserve(options)
+
+
+def _check_reserve(options: Options) -> None:
+    """Raises ValueProblem for a reserve that the profile does not have."""
+    reserve, profile = options.reserve, PROFILES.get(options.profile)
+    if isinstance(reserve, int):
+        if reserve < 0:
+            raise ValueProblem(f"reserve: expected at least 0 bytes, found {reserve}")
+    elif reserve is not None and reserve != "auto":
+        raise ValueProblem(f"reserve: expected auto or a number of bytes, found '{reserve}'")
+    elif reserve == "auto" and not (profile is not None and profile.caches):
+        known = ", ".join([name for name, each in PROFILES.items() if each.caches])
+        message = (
+            f"reserve auto simulates PyTorch's caching allocator on CUDA (profiles {known}), but the profile is "
+            f"{options.profile}"
+        )
+        raise ValueProblem(message, code="wrong-value", hint="--reserve 600MiB, or --reserve 0 for live tensors alone")
 
 
 AnyMachine = TypeVar("AnyMachine", bound=Machine)
 
 
 class Simulation:
-    """Simulates training steps and inferences of one net for any batch; lowers the net once."""
+    """Simulates training steps and inferences of one net for any batch; lowers the net once.
 
-    def __init__(self, report: Report, options: Options) -> None:
-        check_options(options)
+    ``images``: the number for which it is lowered: 1, or :data:`cnncalc.memory.builder.MANY` for all others.
+    """
+
+    def __init__(self, report: Report, options: Options, *, images: int = MANY) -> None:
+        check_options(options, training=False)
         self.report = report
         self.options = options
-        self.profile: Profile = profile_named("torch-cuda" if options.profile == "notes" else options.profile)
+        self.profile: Profile = profile_named("ideal" if options.profile == "notes" else options.profile)
         self._tapes: dict[bool, Tape] = {}
         self._sizes: dict[tuple[int, bool], Sizes] = {}
+        self._images = images
+        self._of_one: Simulation | None = None
 
     def tape(self, *, training: bool) -> Tape:
         """The tape of the net, for every batch."""
         if training not in self._tapes:
             options = self.options
+            check_options(options, training=training)
             self._tapes[training] = lower(
-                self.report, self.profile, dtype=options.dtype, training=training, autocast=options.autocast
+                self.report,
+                self.profile,
+                dtype=options.dtype,
+                training=training,
+                autocast=options.autocast,
+                images=self._images,
             )
         return self._tapes[training]
+
+    def at(self, batch: int, *, training: bool) -> Simulation:
+        """The simulation for a batch: another one for a single image, whose slices are dense, where that matters."""
+        if batch > 1 or self._images == 1 or not self.tape(training=training).is_for_several:
+            return self
+        if self._of_one is None:
+            self._of_one = Simulation(self.report, self.options, images=1)
+        return self._of_one
 
     def sizes(self, batch: int, *, training: bool) -> Sizes:
         """The bytes of the tape for a batch."""
@@ -191,8 +254,14 @@ class Simulation:
     def resident(self, batch: int, *, training: bool) -> Resident:
         """The bytes that are alive all the time."""
         sizes = self.sizes(batch, training=training)
-        sources = self.tape(training=training).sources
+        sources = self.all_sources(training=training)
         return Resident(sum(sizes.parameters), sum(sizes.buffers), sum([sizes.values[source] for source in sources]))
+
+    def all_sources(self, *, training: bool) -> list[int]:
+        """The values that exist before the first operation; images once for each of the batches of images."""
+        sources = self.tape(training=training).sources
+        inputs = sum([not row.sources for row in self.report.layers if training or not row.training_only])
+        return [*sources, *sources[:inputs] * (self.options.image_batches - 1)]
 
     def learned(self) -> list[int]:
         """The bytes of each parameter that is learned."""
@@ -216,7 +285,7 @@ class Simulation:
     def _refuse(self, segment: Segment, other: Segment | None) -> None:
         """Raises ValueProblem for a segment that overwrites its input; ``other`` is the part of it that does not."""
         tape, rows = self.tape(training=True), self.report.layers
-        operation = tape.operations[_overwriting(tape, *operations_of(tape, [segment])[0])[-1]]
+        operation = tape.operations[overwriting(tape, *operations_of(tape, [segment])[0])[-1]]
         row = rows[operation.layer]
         message = (
             f"checkpoint: a segment must not overwrite what enters it, since backward runs it again from there, but in "
@@ -259,35 +328,21 @@ class Simulation:
 
     def trace(self, batch: int, segments: Sequence[Segment] = (), *, logs: bool = False) -> Trace:
         """One forward and backward."""
-        return self.machine(Machine, batch, segments, training=True, logs=logs).run(training=True)
+        return (
+            self.at(batch, training=True).machine(Machine, batch, segments, training=True, logs=logs).run(training=True)
+        )
 
     def held_by_layer(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True) -> dict[int, int]:
         """Bytes of activations and transients alive at the peak of forward and backward, by row."""
+        other = self.at(batch, training=training)
+        if other is not self:
+            return other.held_by_layer(batch, segments, training=training)
         first = self.machine(Machine, batch, segments, training=training, logs=True)
         events = first.run(training=training).events
         highest = max(range(len(events)), key=lambda number: events[number].total)
         machine = self.machine(Machine, batch, segments, training=training, watch=highest)
         machine.run(training=training)
         return machine.held_by_layer
-
-    def allocated(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True) -> Allocated:
-        """Bytes that PyTorch's caching allocator allocates and reserves on CUDA, simulated."""
-        from cnncalc.memory.allocator import Recorder, simulate
-
-        sizes = self.sizes(batch, training=training)
-        machine = self.machine(Recorder, batch, segments, training=training)
-        machine.run(training=training)
-        sources = [sizes.values[source] for source in machine.tape.sources]
-        resident = [*sizes.parameters, *sizes.buffers, *sources]
-        ledger = machine.ledger
-        if training:
-            step = self.step()
-            if step.state:
-                arrays = max(1, optimizer_named(self.options.optimizer).state)
-                resident += [size for size in self.learned() for _ in range(arrays)]
-            if step.steady:
-                ledger.append(step.steady)
-        return simulate(resident, ledger)
 
     def step(self) -> OptimizerStep:
         """The optimizer's step."""
@@ -303,6 +358,8 @@ class Simulation:
 
     def training(self, batch: int, segments: Sequence[Segment] | None = None, *, logs: bool = False) -> Training:
         """The memory of a training step."""
+        if self.options.profile == "notes":
+            return _notes_training(self.report, self.options._replace(batch=batch))
         chosen = tuple(self.segments(batch) if segments is None else segments)
         trace = self.trace(batch, chosen, logs=logs)
         step = self.step()
@@ -341,12 +398,16 @@ class Simulation:
         """The replay of the first step, which starts without gradients; ``later``: the replay of every other step."""
         if self.options.zero_grad == "start" or self.options.accumulate > 1:
             return later
-        loop = LoopOptions(segments=operations_of(self.tape(training=True), segments))
-        return self.machine(Machine, batch, training=True, loop=loop).run(training=True)
+        simulation = self.at(batch, training=True)
+        loop = LoopOptions(segments=operations_of(simulation.tape(training=True), segments))
+        return simulation.machine(Machine, batch, training=True, loop=loop).run(training=True)
 
     def inference(self, batch: int, *, logs: bool = False) -> Inference:
         """The memory of a forward pass at test time."""
-        trace = self.machine(Machine, batch, training=False, logs=logs).run(training=False)
+        if self.options.profile == "notes":
+            return _notes_inference(self.report, self.options._replace(batch=batch))
+        simulation = self.at(batch, training=False)
+        trace = simulation.machine(Machine, batch, training=False, logs=logs).run(training=False)
         level = trace.peak
         resident = self.resident(batch, training=False)
         breakdown = Breakdown.of(resident, level._replace(activations=max(0, level.activations)), 0)
@@ -355,59 +416,6 @@ class Simulation:
     def name_of(self, layer: int) -> str:
         """The name of a row; ``input`` for -1."""
         return self.report.layers[layer].name if layer >= 0 else "input"
-
-
-def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, int], ...]:
-    """Segments of rows as ranges of operations."""
-    if not segments:
-        return ()
-    first_of: dict[int, int] = {}
-    last_of: dict[int, int] = {}
-    for number, operation in enumerate(tape.operations):
-        if operation.name == "loss":
-            continue
-        first_of.setdefault(operation.layer, number)
-        last_of[operation.layer] = number
-    stretches = []
-    for segment in segments:
-        inside = [row for row in range(segment.first, segment.last + 1) if row in first_of]
-        if inside:
-            stretches.append((first_of[inside[0]], last_of[inside[-1]]))
-    return tuple(stretches)
-
-
-def repeatable(tape: Tape, report: Report, segment: Segment) -> Segment | None:
-    """The segment without the layers at its beginning after which nothing of what enters is overwritten any more.
-
-    PyTorch refuses to run a segment again if its inputs were overwritten.
-    """
-    first, last = segment.first, segment.last
-    while stretches := operations_of(tape, [Segment("", first, last)]):
-        overwriting = _overwriting(tape, *stretches[0])
-        if not overwriting:
-            break
-        first = tape.operations[overwriting[-1]].layer + 1
-        if first > last:
-            return None
-    if first == segment.first:
-        return segment
-    names = [report.layers[row].name for row in (first, last)]
-    return Segment("..".join(dict.fromkeys(names)), first, last)
-
-
-def _overwriting(tape: Tape, first: int, last: int) -> list[int]:
-    """The operations from ``first`` to ``last`` that overwrite what enters the stretch; none if it keeps nothing."""
-    stretch = tape.operations[first : last + 1]
-    if not any(operation.needs_saved and tape.values[operation.output].learns for operation in stretch):
-        return []
-    own: set[int] = set()  # values in memory that the stretch itself has made
-    found = []
-    for number, operation in enumerate(stretch, first):
-        if not operation.is_alias or operation.inputs[0] in own:
-            own.add(operation.output)
-        elif operation.overwrites:
-            found.append(number)
-    return found
 
 
 def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
@@ -475,7 +483,11 @@ def notes_rule(report: Report, options: Options) -> NotesRule:
     each = bytes_per_element(options.dtype)
     activations = report.totals.activations * options.batch * each
     parameters = report.totals.parameters * each
-    return NotesRule(activations, parameters, activations + parameters, 2 * activations + 3 * parameters)
+    images = sum([row.activations for row in report.layers if not row.sources]) * options.batch * each
+    waiting = (options.image_batches - 1) * images
+    return NotesRule(
+        activations, parameters, activations + parameters + waiting, 2 * activations + 3 * parameters + waiting, waiting
+    )
 
 
 def account_memory(
@@ -485,42 +497,59 @@ def account_memory(
 
     ``logs``: record the live bytes of every operation. ``details``: find the largest layers and simulate the allocator.
     """
+    from cnncalc.memory.need import Needs
+
     options = options or Options()
     simulation = Simulation(report, options)
-    notes = notes_rule(report, options)
+    training = simulation.training(options.batch, logs=logs)
+    inference = simulation.inference(options.batch, logs=logs)
+    needs = Needs(simulation)
+    allocator = None
+    if simulation.profile.caches and (details or needs.reserve.mode == "auto"):
+        allocator = (
+            needs.allocated(options.batch, training.segments, training=True),
+            needs.allocated(options.batch, training=False),
+        )
     largest: tuple[tuple[str, int], ...] = ()
-    if options.profile == "notes":
-        training, inference = _notes_records(report, notes)
-    else:
-        training = simulation.training(options.batch, logs=logs)
-        inference = simulation.inference(options.batch, logs=logs)
-        held = simulation.held_by_layer(options.batch, training.segments) if details else {}
+    if details and options.profile != "notes":
+        held = simulation.held_by_layer(options.batch, training.segments)
         ranked = sorted(((size, -layer) for layer, size in held.items() if layer >= 0 and size), reverse=True)
         largest = tuple((report.layers[-layer].name, size) for size, layer in ranked)
-    allocator = None
-    if details and options.profile in ("torch-cuda", "torch-fake"):
-        allocator = (
-            simulation.allocated(options.batch, training.segments),
-            simulation.allocated(options.batch, training=False),
-        )
-    warnings = _warnings(report, options)
-    return MemoryReport(report.name, options, training, inference, notes, report, largest, allocator, warnings)
-
-
-def _notes_records(report: Report, notes: NotesRule) -> tuple[Training, Inference]:
-    """The notes' rule as records of training and inference."""
-    activations, parameters = notes.activation_bytes, notes.parameter_bytes
-    place = report.layers[-1].name
-    training = Training(
-        notes.training_bytes,
-        f"{place} (backward)",
-        notes.training_bytes,
-        3 * parameters + activations,
-        3 * parameters + activations,
-        activations,
-        Breakdown(parameters, parameters, parameters, 0, 0, activations, activations),
+    return MemoryReport(
+        report.name,
+        options,
+        training._replace(need_bytes=needs.training(options.batch, training.segments)),
+        inference._replace(need_bytes=needs.inference(options.batch)),
+        notes_rule(report, options),
+        report,
+        needs.reserve,
+        largest,
+        allocator,
+        _warnings(report, options),
     )
-    return training, Inference(notes.inference_bytes, place, Breakdown(parameters, 0, 0, 0, 0, activations, 0))
+
+
+def _notes_training(report: Report, options: Options) -> Training:
+    """The notes' rule as a record of training."""
+    notes = notes_rule(report, options)
+    activations, parameters, waiting = notes.activation_bytes, notes.parameter_bytes, notes.waiting_bytes
+    kept = 3 * parameters + activations + waiting
+    return Training(
+        notes.training_bytes,
+        f"{report.layers[-1].name} (backward)",
+        notes.training_bytes,
+        kept,
+        kept,
+        activations + waiting,
+        Breakdown(parameters, parameters, parameters, 0, waiting, activations, activations),
+    )
+
+
+def _notes_inference(report: Report, options: Options) -> Inference:
+    """The notes' rule as a record of inference."""
+    notes = notes_rule(report, options)
+    breakdown = Breakdown(notes.parameter_bytes, 0, 0, 0, notes.waiting_bytes, notes.activation_bytes, 0)
+    return Inference(notes.inference_bytes, report.layers[-1].name, breakdown)
 
 
 def _warnings(report: Report, options: Options) -> tuple[Problem, ...]:

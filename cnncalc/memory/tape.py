@@ -97,7 +97,8 @@ class Tape(NamedTuple):
     """A training step or an inference: its values and its operations in the order in which they run.
 
     ``parameters`` and ``buffers`` (bytes each) are always alive. ``sources`` are the values that exist before the first
-    operation (images, targets); ``results`` and ``loss`` live until the end.
+    operation (images, targets); ``results`` and ``loss`` live until the end. ``is_for_several``: for one image some
+    operations differ.
     """
 
     values: tuple[Tensor, ...]
@@ -108,6 +109,7 @@ class Tape(NamedTuple):
     results: tuple[int, ...]
     frames: tuple[Frame, ...]
     loss: int | None = None
+    is_for_several: bool = False
 
     def sizes(self, measure: Callable[[int, int], int]) -> Sizes:
         """Every size as ``measure(fixed, per_image)`` gives it."""

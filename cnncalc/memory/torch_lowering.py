@@ -166,6 +166,7 @@ class TorchLowering(TapeBuilder):
         ``merges``: the value was computed with the maps of all images as those of one.
         """
         layout = layout or self.map_layout(value)
+        self.is_for_several |= not layout.is_dense
         elements = Size(0, prod(layout.sizes[1:]))
         result = self._recorded(
             [value], elements, layout=layout, is_alias=True, gradients=(gradient,), order="contiguous"
@@ -293,7 +294,9 @@ class TorchLowering(TapeBuilder):
         if prod(incoming.sizes) == prod(sizes):
             found = viewed(incoming, sizes)
             return (NEW, contiguous(sizes)) if found is None else (word, found)
-        found = incoming._replace(sizes=sizes)
+        # some of the channels; a map of one pixel may be batch x depth here
+        found = Layout(sizes, (*incoming.strides, 1, 1)[: len(sizes)])
+        self.is_for_several |= not found.is_dense
         return (SAME if found.is_dense else VIEW), found
 
     def _made_back(self, order: str, incoming: Layout | None, target: Layout) -> Layout:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from cnncalc.page.markup import attribute, scrolling, text
 from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes, plural
-from cnncalc.views.layer_table import remarks_of, row_of
+from cnncalc.views.layer_table import field_text, remarks_of, row_of
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
@@ -147,7 +148,8 @@ def _line(row: Row, level: int, units: str, *, has_remarks: bool) -> str:
     ]
     parts.append(_cells(row, units, 0 if layer is not None and layer.in_place else row.held))
     field = row.last.receptive_field
-    parts.append(f'<td class="n" data-v="{field[0] * field[1]}">{field[0]}\u00d7{field[1]}</td>')
+    shown = field_text(row.last, "\u00d7", "\u2264")
+    parts.append(f'<td class="n" data-v="{prod(field)}">{text(shown)}</td>')
     if has_remarks:
         parts.append(f"<td>{text(remarks_of(row))}</td>")
     return "".join(parts) + "</tr>"

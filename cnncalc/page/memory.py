@@ -181,12 +181,13 @@ def _batch_table(memory: MemoryReport, curve: Curve, units: str) -> str:
 
 def _overhead(profile: str, units: str) -> str:
     """Device memory other than live tensors."""
-    from cnncalc.views.memory import overheads
+    from cnncalc.memory.devices import overheads
+    from cnncalc.views.memory import overhead_text
 
     if not profile.startswith("torch"):
         return ""
     notation = Notation(units)
-    items = "; ".join([f"{item.what}: {item.range_text(notation)} ({item.source})" for item in overheads(profile)])
+    items = "; ".join([overhead_text(item, notation) for item in overheads(profile)])
     return paragraph(text(f"Device overhead, not included: {items}."), "note")
 
 

@@ -9,12 +9,10 @@ import numpy as np
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from cnncalc.analysis.reach import Reach
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.run.forward import LayerMeasurement, Measurement
-    from cnncalc.run.receptive_field import Seen
 
 
 class Disagreement(NamedTuple):
@@ -60,15 +58,12 @@ class Verification(NamedTuple):
         return not self.disagreements
 
 
-class Field(NamedTuple):
-    """The result for a receptive field: ``state`` is equal, cut (smaller, because of the border) or wrong."""
-
-    state: str
-    measured: tuple[int, int]
-
-
 def compare(
-    report: Report, measurement: Measurement, field: Sequence[tuple[Seen, Seen] | None] | None = None, *, seed: int = 0
+    report: Report,
+    measurement: Measurement,
+    field: Sequence[Mapping[str, tuple[int, ...]] | None] | None = None,
+    *,
+    seed: int = 0,
 ) -> Verification:
     """Compares every number of a report with a run: shapes, bytes, elements, multiply-adds, memory, receptive fields.
 
@@ -185,105 +180,40 @@ def _totals(
 # The receptive field
 
 
-def _fields(report: Report, field: Sequence[tuple[Seen, Seen] | None], wrong: list[Disagreement]) -> Tally:
+def _fields(report: Report, field: Sequence[Mapping[str, tuple[int, ...]] | None], wrong: list[Disagreement]) -> Tally:
     """Compares the receptive fields of all layers for which one was measured."""
-    whole = _whole_paths(report)
-    states = {"equal": 0, "cut": 0, "wrong": 0}
-    checked = 0
-    for row, seen, paths in zip(report.layers, field, whole, strict=True):
-        if seen is None:
+    checked = agreed = bounded = 0
+    for row, measured in zip(report.layers, field, strict=True):
+        if measured is None:
             continue
         checked += 1
-        found = compare_field(row, seen, paths, [field[source] for source in row.sources])
-        states[found.state] += 1
-        if found.state == "wrong":
-            wrong.append(
-                Disagreement(row.name, "receptive_field", _written(row.receptive_field), _written(found.measured))
-            )
-    words = f"{states['equal']:,} seen in full"
-    if states["cut"]:
-        words += f", {states['cut']:,} cut off at the border"
+        found = field_disagreements(row, measured)
+        wrong += found
+        agreed += not found
+        bounded += not (found or row.receptive_field_is_exact)
+    words = f"{agreed - bounded:,} equal"
+    if bounded:
+        words += f", {bounded:,} within their upper bound"
     if checked < len(report.layers):
         words += f"; {len(report.layers) - checked:,} not checked: too large"
-    return Tally("receptive_field", checked - states["wrong"], checked, words)
+    return Tally("receptive_field", agreed, checked, words)
 
 
-def compare_field(
-    row: LayerReport,
-    seen: tuple[Seen, Seen],
-    paths: tuple[np.ndarray, np.ndarray] | None,
-    before: Sequence[tuple[Seen, Seen] | None] = (),
-) -> Field:
-    """Compares the receptive field of a row with the pixels that reach its outputs.
+def field_disagreements(row: LayerReport, measured: Mapping[str, tuple[int, ...]]) -> list[Disagreement]:
+    """Where the receptive field of a row is not that of the run: of all inputs together, and of each.
 
-    No output may see a pixel outside its interval. Where the widest interval belongs to an output that no border cuts
-    off (``paths``: for each output along a side whether its path to the input meets no padding), that many pixels must
-    reach an output; else at most as many. Layers that see the whole plane must see everything that reaches their
-    inputs (``before``).
+    Outputs may see less where the report gives an upper bound.
     """
-    measured = (seen[0].extent, seen[1].extent)
-    state = "equal"
-    for side in (0, 1):
-        expected, found = row.receptive_field[side], seen[side]
-        if row.reach is None or paths is None:
-            # all of the input, except pixels at its end that no window with a stride reaches
-            must_reach = False
-            spans = [source[side].span for source in before if source is not None]
-            if measured[side] < max(spans, default=0):
-                return Field("wrong", measured)
-        else:
-            first, last = _intervals(row.reach[side], len(found.first))
-            reached = found.last >= 0
-            outside = reached & ((found.first < first) | (found.last > last))
-            if row.reach[side].is_exact and outside.any():
-                return Field("wrong", measured)
-            widest = last - first + 1 == row.reach[side].extent
-            within = len(paths[side]) == len(widest)
-            must_reach = row.reach[side].is_exact and within and bool((widest & paths[side]).any())
-        if measured[side] > expected or (must_reach and measured[side] != expected):
-            return Field("wrong", measured)
-        if measured[side] != expected:
-            state = "cut"
-    return Field(state, measured)
-
-
-def _intervals(reach: Reach, outputs: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first and last pixel that each output sees by the report, on an unbounded input."""
-    cycle, place = np.divmod(np.arange(outputs), reach.period)
-    first = np.array(reach.first, dtype=np.int64)[place] + cycle * reach.advance
-    last = np.array(reach.last, dtype=np.int64)[place] + cycle * reach.advance
-    return first, last
-
-
-def _whole_paths(report: Report) -> list[tuple[np.ndarray, np.ndarray] | None]:
-    """For each layer, by height and width, which outputs see no padding, all the way to the input.
-
-    None where every output sees the whole plane.
-    """
-    result: list[tuple[np.ndarray, np.ndarray] | None] = []
-    for row in report.layers:
-        if row.reach is None:
-            result.append(None)
-            continue
-        if not row.sources:
-            result.append((np.ones(row.output.height, bool), np.ones(row.output.width, bool)))
-            continue
-        stencils = row.layer.stencils(*row.input_volumes)
-        sides = []
-        for side in (0, 1):
-            unpadded = np.ones(row.output[side], bool)
-            outputs = np.arange(row.output[side])
-            for source in row.sources:
-                before = result[source]
-                if before is None or stencils is None:
-                    continue
-                size = len(before[side])
-                step, first, last, parts, _ = stencils[side]
-                low, high = (step * outputs + first) // parts, (step * outputs + last) // parts
-                inside = (low >= 0) & (high < size)
-                count = np.concatenate([[0], np.cumsum(before[side])])
-                low, high = np.clip(low, 0, size - 1), np.clip(high, -1, size - 1)
-                unpadded &= inside & (count[high + 1] - count[low] >= high + 1 - low)
-            sides.append(unpadded)
-        result.append((sides[0], sides[1]))
-    return result
+    nothing = (0,) * len(row.receptive_field)
+    largest = tuple([max(sizes) for sizes in zip(nothing, *measured.values(), strict=True)])
+    pairs = [("", row.receptive_field, largest, row.receptive_field_is_exact)]
+    for name, field in row.fields.items():
+        if name and row.has_several_inputs:
+            pairs.append((f"{name} ", field.size, measured.get(name, nothing), field.is_certain))
+    if row.has_several_inputs and "" not in row.fields:
+        pairs += [(f"{name} ", nothing, size, True) for name, size in measured.items() if name not in row.fields]
+    return [
+        Disagreement(row.name, "receptive_field", name + _written(expected), name + _written(size))
+        for name, expected, size, is_exact in pairs
+        if any(found > most for found, most in zip(size, expected, strict=True)) or (is_exact and size != expected)
+    ]

@@ -1,8 +1,9 @@
-"""Which pixels of the input reach an output, measured by changing them.
+"""Which positions of each input reach an output, measured by changing them.
 
-Each row of a layer's input is changed in turn, and the rows of the output that change are marked; columns alike.
-The layer's own ``forward`` runs on a thin strip of one or two maps, which has the same windows. Composed layer by layer
-from the input, these marks give the pixels that reach each output.
+On small planes each position of a layer's input is changed in turn, and the positions of the output that change are
+marked. On larger ones each row is changed, and the rows of the output are marked; columns alike: that holds all where
+the sides do not depend on each other. The layer's own ``forward`` runs on one or two maps (of rows and columns: on a
+thin strip), which have the same windows. Composed layer by layer, the marks give what reaches each output.
 """
 
 from __future__ import annotations
@@ -13,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnncalc.layers.planes import pixels
-from cnncalc.records import NamedTuple
 from cnncalc.run.forward import release
-from cnncalc.volume import Volume, largest_plane
+from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.layers.base import Layer
@@ -33,110 +33,125 @@ MAX_WORK = 3_000_000_000
 MAX_PIXELS = 2048
 """Inputs with more rows or columns are not checked."""
 
+MAX_POSITIONS = 450
+"""Largest plane whose positions are changed one by one."""
+
 STRIP = 24
 """Width of the strip of the plane on which the other side is measured."""
 
 AT_ONCE = 2_000_000
 """Numbers computed at a time, approximately."""
 
-
-class Seen(NamedTuple):
-    """For each output along one side the first and the last pixel that reach it; -1 where none does."""
-
-    first: Any
-    last: Any
-
-    @property
-    def extent(self) -> int:
-        """The largest distance from the first to the last pixel of an output."""
-        seen = self.last >= 0
-        return int((self.last - self.first + 1)[seen].max()) if seen.any() else 0
-
-    @property
-    def span(self) -> int:
-        """The number of pixels from the first to the last that reach any output."""
-        seen = self.last >= 0
-        return int(self.last[seen].max() - self.first[seen].min() + 1) if seen.any() else 0
+Reaching = "Mapping[str, tuple[Any, ...]]"
+"""For each input by its name: what reaches the outputs of a layer, outputs x positions, row by row or side by side."""
 
 
 def measure_field(
     report: Report, measurement: Measurement, *, progress: Callable[[int, str], None] | None = None
-) -> tuple[tuple[Seen, Seen] | None, ...]:
-    """The pixels that reach the outputs of each layer, by height and by width.
+) -> tuple[Mapping[str, tuple[int, ...]] | None, ...]:
+    """The largest box of positions that reaches an output, by layer and by the name of the input.
 
-    None for layers that did not run or would cost too much. Sizes are taken from the arrays of the run.
+    Inputs that do not reach the layer are left out. None for layers that did not run or would cost too much. Sizes are
+    taken from the arrays of the run.
     """
-    rows = report.layers
     shapes = [None if layer is None else layer.shape[1:3] for layer in measurement.layers]
-    image = largest_plane(shape for row, shape in zip(rows, shapes, strict=True) if row.layer.is_input and shape)
-    readers = Counter(source for row in rows for source in row.sources)
-    reaching: dict[int, tuple[Any, Any] | None] = {}
-    probes = Probes()
-    result: list[tuple[Seen, Seen] | None] = []
-    for row, shape in zip(rows, shapes, strict=True):
+    images = {row.name: shape for row, shape in zip(report.layers, shapes, strict=True) if row.layer.is_input and shape}
+    readers = Counter(source for row in report.layers for source in row.sources)
+    reaching: dict[int, dict[str, tuple[Any, ...]] | None] = {}
+    is_small = all(shape is None or shape[0] * shape[1] <= MAX_POSITIONS for shape in shapes)
+    probes = Probes(by_position=is_small)
+    result: list[Mapping[str, tuple[int, ...]] | None] = []
+    for row, shape in zip(report.layers, shapes, strict=True):
         if progress is not None:
             progress(row.index, row.name)
-        found: tuple[Any, Any] | None = None
-        if shape is not None and max(image) <= MAX_PIXELS:
+        found: dict[str, tuple[Any, ...]] | None = None
+        if shape is not None and max(max(image) for image in images.values()) <= MAX_PIXELS:
             before = [reaching.get(source) for source in row.sources]
-            found = _propagate(row, before, measurement, probes) if before else _own_pixels(shape, image)
+            found = _propagate(row, before, measurement, probes) if before else {row.name: probes.own(shape)}
         reaching[row.index] = found
-        result.append(None if found is None else (_seen(found[0]), _seen(found[1])))
+        result.append(None if found is None else _boxes(found, images, probes.by_position))
         release(reaching, readers, row)
     return tuple(result)
 
 
-def _own_pixels(shape: Sequence[int], image: Sequence[int]) -> tuple[Any, Any]:
-    """What reaches the elements of an input: each its own pixel."""
-    return np.eye(shape[0], image[0], dtype=bool), np.eye(shape[1], image[1], dtype=bool)
+def _boxes(
+    reaching: Mapping[str, tuple[Any, ...]], images: Mapping[str, Sequence[int]], by_position: bool
+) -> dict[str, tuple[int, ...]]:
+    """The largest box of each input; inputs that nothing reaches are left out."""
+    boxes = {}
+    for name, marks in reaching.items():
+        if by_position:
+            planes = marks[0].reshape(-1, *images[name])
+            marks = (planes.any(axis=2), planes.any(axis=1))
+        boxes[name] = tuple([_extent(side) for side in marks])
+    return {name: box for name, box in boxes.items() if min(box) > 0}
 
 
-def _seen(reaching: Any) -> Seen:
-    """The first and last pixel of each output, from outputs x pixels."""
-    some = reaching.any(axis=1)
-    first = np.where(some, reaching.argmax(axis=1), -1)
-    last = np.where(some, reaching.shape[1] - 1 - reaching[:, ::-1].argmax(axis=1), -1)
-    return Seen(first, last)
+def _extent(marks: Any) -> int:
+    """The most positions, from the first to the last, that reach one output."""
+    some = marks[marks.any(axis=1)]
+    return int((some.shape[1] - some[:, ::-1].argmax(axis=1) - some.argmax(axis=1)).max(initial=0))
 
 
 def _propagate(
-    row: LayerReport, before: Sequence[tuple[Any, Any] | None], measurement: Measurement, probes: Probes
-) -> tuple[Any, Any] | None:
-    """What reaches the outputs of a layer, from what reaches its inputs."""
-    total: list[Any] = [False, False]
+    row: LayerReport, before: Sequence[Mapping[str, tuple[Any, ...]] | None], measurement: Measurement, probes: Probes
+) -> dict[str, tuple[Any, ...]] | None:
+    """What reaches the outputs of a layer, from what reaches its inputs; None where it is not known."""
     sources = [measurement.layers[source] for source in row.sources]
     volumes = tuple(Volume(*source.shape[1:]) for source in sources if source is not None)
     if len(volumes) < len(sources):
         return None
     layer, volumes = row.layer.thin(*volumes)
+    total: dict[str, tuple[Any, ...]] = {}
     for number, reaching in enumerate(before):
-        if reaching is None:
+        marks = None if reaching is None else probes.of(layer, volumes, number)
+        if reaching is None or marks is None:
             return None
-        marks = probes.of(layer, volumes, number)
-        if marks is None:
-            return None
-        for side in (0, 1):
-            through = probes.propagate(marks[side], reaching[side])
-            if through is None:
+        for name, parts in reaching.items():
+            through = [probes.propagate(mark, part) for mark, part in zip(marks, parts, strict=True)]
+            if any(part is None for part in through):
                 return None
-            total[side] = through if number == 0 else total[side] | through
-    return total[0], total[1]
+            if name in total:
+                if not probes.by_position and not all(_is_full(part) for part in (*total[name], *through)):
+                    return None  # where rows of one branch see nothing, its columns do not count either
+                through = [one | other for one, other in zip(total[name], through, strict=True)]
+            total[name] = tuple(through)
+    return total
+
+
+def _is_full(marks: Any) -> bool:
+    """Whether something reaches every output."""
+    return bool(marks.any(axis=1).all())
 
 
 class Probes:
-    """Measurements of layers, cached by layer and volumes, and the work that is left."""
+    """Measurements of layers, cached by layer and volumes, and the work that is left.
 
-    def __init__(self) -> None:
+    ``by_position``: of all positions of the plane at once, instead of rows and columns.
+    """
+
+    def __init__(self, *, by_position: bool) -> None:
+        self.by_position = by_position
         self.left = MAX_WORK
-        self.known: dict[Any, tuple[Any, Any] | None] = {}
+        self.known: dict[Any, tuple[Any, ...] | None] = {}
 
-    def of(self, layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, Any] | None:
+    def own(self, shape: Sequence[int]) -> tuple[Any, ...]:
+        """What reaches the elements of an input: each its own position."""
+        sizes = [shape[0] * shape[1]] if self.by_position else shape
+        return tuple([np.eye(size, dtype=bool) for size in sizes])
+
+    def of(self, layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, ...] | None:
         """The marks of one input of a layer; None where they cost too much."""
         key = (layer, volumes, number)
         if key not in self.known:
             size = volumes[number]
-            self.left -= sum(x.depth for x in volumes) * STRIP * (size.height**2 + size.width**2)
-            self.known[key] = _probe(layer, volumes, number) if self.left > 0 else None
+            depth = sum(x.depth for x in volumes)
+            if self.by_position:
+                self.left -= depth * (size.height * size.width) ** 2
+            else:
+                self.left -= depth * STRIP * (size.height**2 + size.width**2)
+            probe = _probe_positions if self.by_position else _probe
+            self.known[key] = probe(layer, volumes, number) if self.left > 0 else None
         return self.known[key]
 
     def propagate(self, marks: Any, reaching: Any) -> Any:
@@ -148,10 +163,27 @@ class Probes:
         return (marks @ reaching.astype(np.float32)) > 0 if self.left > 0 else None
 
 
-def _probe(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, Any] | None:
+def _probe_positions(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, ...] | None:
+    """Which positions of one input reach which positions of the output: outputs x inputs, 0 or 1.
+
+    None for positions that each reach only the same position; None instead of all if it costs too much.
+    """
+    size = volumes[number]
+    places = [np.unravel_index(place, size[:2]) for place in range(size.height * size.width)]
+    changed = _changes(layer, volumes, number, [(slice(None), *place) for place in places])
+    return None if changed is None else (_unless_same(changed.reshape(len(places), -1).T.astype(np.float32)),)
+
+
+def _unless_same(marks: Any) -> Any:
+    """The marks; None where each position reaches only the same one."""
+    return None if marks.shape[0] == marks.shape[1] and np.array_equal(marks, np.eye(len(marks))) else marks
+
+
+def _probe(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, ...] | None:
     """Which rows (columns) of one input reach which rows (columns) of the output: outputs x inputs, 0 or 1.
 
-    None for a side on which each row reaches only the same row; None instead of both if it costs too much.
+    None for a side on which each row reaches only the same row; None instead of both if it costs too much, or if the
+    layer moves elements between the sides.
     """
     result = []
     for side in (0, 1):
@@ -163,9 +195,10 @@ def _probe(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any,
             marks = _probe_side(layer, volumes, number, side)
         if marks is None:
             return None
-        same = marks.shape[0] == marks.shape[1] and np.array_equal(marks, np.eye(len(marks)))
-        result.append(None if same else marks)
-    return result[0], result[1]
+        result.append(marks)
+    has_sides = not volumes[number].is_point and any(len(marks) > 1 for marks in result)
+    found = tuple([_unless_same(marks) for marks in result])
+    return None if layer.thin_depth is None and has_sides and found != (None, None) else found
 
 
 def _strip(volumes: tuple[Volume, ...], side: int) -> tuple[Volume, ...]:
@@ -176,9 +209,19 @@ def _strip(volumes: tuple[Volume, ...], side: int) -> tuple[Volume, ...]:
 
 def _probe_side(layer: Layer, volumes: tuple[Volume, ...], number: int, side: int) -> Any:
     """The marks along one side; None where that costs too much or the output is empty."""
-    size = volumes[number][side]
+    before = (slice(None),) * (1 + side)
+    places = [(*before, index) for index in range(volumes[number][side])]
+    changed = _changes(layer, volumes, number, places)
+    return None if changed is None else changed.any(axis=2 - side).T.astype(np.float32)
+
+
+def _changes(layer: Layer, volumes: tuple[Volume, ...], number: int, places: Sequence[tuple[Any, ...]]) -> Any:
+    """Which outputs change with each of ``places`` (depth, height, width) of one input: places x height x width.
+
+    None where that costs too much or the output is empty.
+    """
     each = sum(x.elements for x in volumes)
-    if size * each > MAX_ELEMENTS:
+    if len(places) * each > MAX_ELEMENTS:
         return None
     random = np.random.default_rng(0)
     arrays = layer.parameters(*volumes) + layer.buffers(*volumes)
@@ -193,15 +236,14 @@ def _probe_side(layer: Layer, volumes: tuple[Volume, ...], number: int, side: in
         return None
     if not before.size:
         return None
-    threshold = 1e-11 * np.abs(before).max()
-    marks = np.zeros((before.shape[1 + side], size), np.float32)
-    for first in range(0, size, step):
-        some = range(first, min(size, first + step))
+    least = 1e-11 * np.abs(before[np.isfinite(before)]).max(initial=0)
+    marks = np.zeros((len(places), *before.shape[1:3]), bool)
+    for first in range(0, len(places), step):
+        some = places[first : first + step]
         images = [np.repeat(x, len(some), axis=0) for x in base]
-        for place, index in enumerate(some):
-            where = (place, slice(None), index) if side == 0 else (place, slice(None), slice(None), index)
-            images[number][where] += change[(0, *where[1:])]
+        for image, place in enumerate(some):
+            images[number][(image, *place)] += change[(0, *place)]
         after = layer.forward(np, *[pixels(x) for x in images], **parameters)
-        changed = np.abs(after - before) > threshold
-        marks[:, first : first + len(some)] = changed.any(axis=(2 - side, 3)).T
+        with np.errstate(invalid="ignore"):  # a window of nothing but padding has no maximum
+            marks[first : first + step] = (np.abs(after - before) > least).any(axis=3)
     return marks

@@ -10,13 +10,13 @@ from cnncalc.layers.merge import Elementwise
 from cnncalc.layers.window import SIDES
 from cnncalc.units import bytes_per_element, equal_bytes, plural
 from cnncalc.views.layer_table import with_exact
-from cnncalc.volume import largest_plane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cnncalc.analysis.reach import Field
     from cnncalc.analysis.report import LayerReport, Report
-    from cnncalc.layers.base import Parameter
+    from cnncalc.layers.base import Parameter, Stencil
 
 
 def document(report: Report, row: LayerReport, *, units: str = "iec", in_place: bool = True) -> Document:
@@ -114,48 +114,64 @@ def _array_steps(arrays: list[Parameter]) -> list[str]:
 
 
 def field_steps(report: Report, row: LayerReport) -> list[str]:
-    """How the receptive field is computed from those of the inputs."""
-    height, width = row.receptive_field
+    """How the receptive field in each input is computed from those of the inputs of the layer."""
     if not row.sources:
         return ["1x1: each element is one pixel"]
-    before = [report.layers[source] for source in row.sources]
-    if row.reach is None:
-        if any(source.reach is None for source in before):
-            return [f"{height}x{width}: the whole input, since its input already sees it"]
-        return [f"{height}x{width}: the layer sees the whole plane, so the whole input"]
+    if not row.fields:
+        return ["0x0: no output depends on an input"]
+    return [
+        f"in {name}: {step}" if row.has_several_inputs and name else step
+        for name, field in row.fields.items()
+        for step in _field_steps(report, row, name, field)
+    ]
+
+
+def _field_steps(report: Report, row: LayerReport, name: str, field: Field) -> list[str]:
+    """The same for one input."""
+    size = _written(field.size)
+    before = [report.layers[source] for source in row.sources if name in report.layers[source].fields]
+    if field.sees_all:
+        if any(source.fields[name].sees_all for source in before):
+            return [f"{size}: all that is read of the input, since an input of the layer already sees it"]
+        return [f"{size}: the layer sees the whole plane, so all that is read of the input"]
     steps = []
     if len(before) > 1:
-        seen = ", ".join(f"{source.name} {_written(source.receptive_field)}" for source in before)
-        steps.append(f"largest over the inputs: {seen}")
-    stencils = row.layer.stencils(*row.input_volumes)
-    image = largest_plane(row.output for row in report.layers if row.layer.is_input)
-    for side in (0, 1):
-        if stencils is not None:
-            steps.append(_field(row, before, side, stencils[side], image[side]))
-    steps.append(f"height x width: {height}x{width} pixels of the input")
-    return steps
+        seen = ", ".join(f"{source.name} {_written(source.fields[name].size)}" for source in before)
+        steps.append(f"from the first to the last pixel that any input of the layer sees: {seen}")
+    bound = "" if field.is_certain else "at most "
+    if field.boxes is None and name:
+        stencils = row.layer.stencils(*row.input_volumes, of=row.sources.index(before[0].index)) or ()
+        image = report.layer(name).output
+        steps += [
+            _side_step(SIDES[side], before, name, field, side, stencil, image[side])
+            for side, stencil in enumerate(stencils)
+        ]
+    return [*steps, f"height x width: {bound}{size} pixels of the input"]
 
 
-def _field(row: LayerReport, before: list[LayerReport], side: int, stencil: Any, image: int) -> str:
-    reaches = [source.reach[side] for source in before if source.reach is not None]
-    start = max(reaches, key=lambda reach: reach.extent)
-    here = row.reach[side] if row.reach is not None else start
-    if stencil.parts == 1 and start.period == 1:
-        window = stencil.last - stencil.first + 1
-        if window == 1:
-            text = f"{SIDES[side]} {here.extent}, unchanged"
-        else:
-            text = f"{SIDES[side]} {start.extent} + ({window} - 1)*{start.advance} = {here.extent}"
-            text += f"; neighbours in the input are {plural(start.advance, 'pixel')} apart"
-    else:
-        text = f"{SIDES[side]} {here.extent}, the maximum over its outputs, which see different numbers of pixels"
-        if not here.is_exact:
-            text += ", an upper bound"
-    return text + (f"; clipped to the input size {image}" if here.extent > image else "")
+def _side_step(
+    what: str, before: list[LayerReport], name: str, field: Field, side: int, stencil: Stencil, image: int
+) -> str:
+    """How the extent along one side follows from that before the layer."""
+    here, start = field.sides[side], before[0].fields[name].sides[side]
+    extent = here.extent if here.endless is None else here.endless.extent
+    window = stencil.offsets[-1] - stencil.offsets[0] + 1
+    text = f"{what} {extent}, the maximum over its outputs, which see different numbers of pixels"
+    if here.endless is not None and start.endless is not None and stencil.parts == start.endless.period == 1:
+        text = f"{what} {extent}, unchanged"
+        if len(before) > 1:
+            text = f"{what} {extent}"
+        elif window > 1:
+            advance = start.endless.advance
+            text = f"{what} {start.endless.extent} + ({window} - 1)*{advance} = {extent}"
+            text += f"; neighbours in the input are {plural(advance, 'pixel')} apart"
+    if here.extent == extent:
+        return text
+    return text + (f"; clipped to the input size {image}" if here.extent == image else f"; {here.extent} at the border")
 
 
-def _written(sides: tuple[int, int]) -> str:
-    return f"{sides[0]}x{sides[1]}"
+def _written(sides: tuple[int, ...]) -> str:
+    return "x".join(map(str, sides))
 
 
 # In place

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import USUAL, Notation
+from cnncalc.memory.devices import overheads
 from cnncalc.memory.fit import MAX_BATCH
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from cnncalc.memory.devices import Device
     from cnncalc.memory.fit import Fit, FitReport
+    from cnncalc.memory.need import Reserve
     from cnncalc.memory.sharding import Sharding
 
 
@@ -25,56 +27,78 @@ def fit_document(
         return notation.size(count)
 
     where = f"{device.name}, {size(fit.memory)}" if device is not None else size(fit.memory)
-    if fit.reserve:
-        where += f" less {size(fit.reserve)} in reserve"
     heading = [f"{fit.architecture}: for {where}, {options.profile}, {options.dtype}, {options.optimizer}"]
     for what, part in (("training", fit.training), ("inference", fit.inference)):
-        heading.append(f"{what}: {_verdict(part, fit.room, notation)}")
+        heading.append(f"{what}: {_verdict(part, fit, notation)}")
     columns = (
         Column("what", f"training with other options, at batch {options.batch}"),
-        Column("peak_bytes", "peak", True),
+        Column("need_bytes", "need", True),
+        Column("peak_bytes", "live tensors", True),
         Column("largest_batch", "largest batch", True),
         Column("macs", "MACs", True),
         Column("fits", "fits"),
     )
     training = fit.training
-    choices = [
-        ("unchanged", training.peak_at_batch, training.largest_batch, fit.macs, training.peak_at_batch <= fit.room)
-    ]
-    choices += [(each.what, each.peak_bytes, each.largest_batch, each.macs, each.fits) for each in fit.advice]
+    unchanged = training.need_at_batch, training.peak_at_batch, training.largest_batch, fit.macs
+    choices = [("unchanged", *unchanged, training.need_at_batch <= fit.memory), *fit.advice]
     rows = [
         (
             Cell(what, what),
+            Cell(size(need), need),
             Cell(size(peak), peak),
             Cell(f"{batch:,}", batch),
             Cell(notation.short(macs), macs),
             Cell("yes" if fits else "no", fits),
         )
-        for what, peak, batch, macs, fits in choices
+        for what, need, peak, batch, macs, fits in choices
     ]
     closing = []
     if sharding is not None:
         closing.append(Paragraph("on several devices", sharding.lines(notation.units)))
-    closing.append(
-        Paragraph(
-            "conventions",
-            (
-                "exact bytes of live tensors; use --reserve for other memory in use on the device (see cnncalc memory)",
-                f"1 MAC is one multiply and one add; {notation.rule}",
-            ),
-        )
-    )
+    closing.append(Paragraph("need", need_lines(fit.reserve, notation)))
+    unchecked = _unchecked(fit)
+    if unchecked:
+        closing.append(Paragraph("not simulated", unchecked))
+    closing.append(Paragraph("conventions", (f"1 MAC is one multiply and one add; {notation.rule}",)))
     return Document(tuple(heading), Table(columns, tuple(rows)), tuple(closing), lambda: _data(fit, device, sharding))
 
 
-def _verdict(part: Fit, room: int, notation: Notation) -> str:
-    if part.largest_batch:
-        images = plural(part.largest_batch, "image")
-        if part.largest_batch >= MAX_BATCH:
-            return f"at least {images} (the search limit), peak {notation.size(part.peak_bytes)}"
-        return f"at most {images}, peak {notation.size(part.peak_bytes)}"
-    missing = notation.size(part.peak_bytes - room)
-    return f"one image does not fit: peak {notation.size(part.peak_bytes)}, {missing} too much"
+def need_lines(reserve: Reserve, notation: Notation) -> tuple[str, ...]:
+    """What a need consists of."""
+    if reserve.mode == "0":
+        return ("live tensors alone",)
+    if reserve.mode == "bytes":
+        return (f"live tensors and {notation.size(reserve.bytes)} (--reserve)",)
+    parts = [f"{notation.size(part.bytes)} for the {part.what}" for part in overheads("torch-cuda") if part.bytes]
+    return (
+        "what PyTorch's caching allocator reserves for the tensors (simulated, not measured on a device), "
+        f"{' and '.join(parts)}",
+    )
+
+
+def _verdict(part: Fit, fit: FitReport, notation: Notation) -> str:
+    """The largest batch with its need, the need of one image more, and the largest batch of live tensors alone."""
+    need = notation.size(part.need_bytes)
+    live = f"; live tensors alone: at most {part.largest_batch_live:,}" if fit.reserve.bytes else ""
+    if not part.largest_batch:
+        return f"one image does not fit: it needs {need}, {notation.size(part.need_bytes - fit.memory)} too much{live}"
+    images = plural(part.largest_batch, "image")
+    if part.largest_batch >= MAX_BATCH:
+        return f"at least {images} (the search limit): {need}{live}"
+    more = f"{part.largest_batch + 1:,} need {notation.size(part.next_need_bytes)}"
+    return f"at most {images}: {need} ({more}){live}"
+
+
+def _unchecked(fit: FitReport) -> tuple[str, ...]:
+    """Which smaller batches were not simulated."""
+    return tuple(
+        [
+            f"{what}: {part.unchecked:,} of {part.largest_batch - 1:,} smaller batches; the nearest, and others at "
+            "equal distances, fit"
+            for what, part in (("training", fit.training), ("inference", fit.inference))
+            if part.unchecked
+        ]
+    )
 
 
 def _data(fit: FitReport, device: Device | None, sharding: Sharding | None) -> dict[str, Any]:
@@ -83,19 +107,25 @@ def _data(fit: FitReport, device: Device | None, sharding: Sharding | None) -> d
         "schema": 1,
         "architecture": fit.architecture,
         "memory": fit.memory,
-        "reserve": fit.reserve,
+        "reserve": fit.reserve._asdict(),
         "device": None if device is None else {"name": device.name, "source": device.source},
         "profile": options.profile,
         "batch": options.batch,
         "dtype": options.dtype,
         "optimizer": options.optimizer,
         "checkpoint": options.checkpoint,
+        "image_batches": options.image_batches,
     }
     for key, part in (("training", fit.training), ("inference", fit.inference)):
         found[key] = {
             "largest_batch": part.largest_batch,
+            "largest_batch_live": part.largest_batch_live,
+            "need_bytes": part.need_bytes,
+            "next_need_bytes": part.next_need_bytes,
             "peak_bytes": part.peak_bytes,
+            "need_bytes_at_batch": part.need_at_batch,
             "peak_bytes_at_batch": part.peak_at_batch,
+            "smaller_batches_not_simulated": part.unchecked,
         }
     found["macs"] = fit.macs
     found["advice"] = [advice._asdict() for advice in fit.advice]

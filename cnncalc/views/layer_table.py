@@ -109,8 +109,29 @@ def _count_cell(count: int, notation: Notation) -> Cell:
 _ROLES = {"weights": "weight", "biases": "bias", "buffers": "buffer"}
 
 
-def _size(sides: tuple[int, int]) -> Cell:
-    return word(f"{sides[0]}x{sides[1]}")
+def _written(sides: tuple[int, ...], times: str = "x") -> str:
+    return times.join(map(str, sides))
+
+
+def field_text(row: LayerReport, times: str = "x", at_most: str = "<=") -> str:
+    """The receptive field for people: ``5x5``; ``>224x224`` where the input cuts it, ``<=5x5`` for an upper bound.
+
+    Where it differs between inputs each has its own.
+    """
+    found = {}
+    for name, field in row.fields.items():
+        is_clipped = field.unclipped not in (None, field.size)
+        sign = at_most if not field.is_certain else ">" if is_clipped else ""
+        found[name] = sign + _written(field.size, times)
+    if len(set(found.values())) > 1:
+        return ", ".join([f"{name} {text}" for name, text in found.items()])
+    return next(iter(found.values()), _written(row.receptive_field, times))
+
+
+def _unclipped(row: LayerReport) -> Cell:
+    """The receptive field on an input without borders; nothing where the whole plane is seen."""
+    size = row.receptive_field_unclipped
+    return Cell("") if size is None else word(_written(size))
 
 
 def _flag(row: Row, has: Callable[[LayerReport], bool]) -> Cell:
@@ -158,7 +179,12 @@ CELLS: Mapping[str, tuple[str, bool, Callable[[Row, Notation], Cell]]] = {
     "trainable": ("trainable", True, lambda row, notation: _count_cell(row.trainable, notation)),
     "buffers": ("buffers", True, lambda row, notation: _arithmetic("buffers", row, row.buffers, notation)),
     "macs": ("MACs", True, lambda row, notation: Cell(notation.short(row.macs), row.macs)),
-    "receptive_field": ("receptive field", True, lambda row, notation: _size(row.last.receptive_field)),
+    "receptive_field": (
+        "receptive field",
+        True,
+        lambda row, notation: Cell(field_text(row.last), _written(row.last.receptive_field)),
+    ),
+    "receptive_field_unclipped": ("unclipped", True, lambda row, notation: _unclipped(row.last)),
     "remarks": ("remarks", False, lambda row, notation: word(remarks_of(row))),
 }  # fmt: skip
 """Every column by its key: its title, whether it is right-aligned, and its cell of a row."""
@@ -263,6 +289,8 @@ def _data(report: Report, blocks: list[Row] | None) -> dict[str, Any]:
 
 
 def _block_record(row: Row) -> dict[str, Any]:
+    from cnncalc.formats.record import field_record
+
     return {
         "name": row.name,
         "layers": [member.name for member in row.members],
@@ -270,7 +298,7 @@ def _block_record(row: Row) -> dict[str, Any]:
         "activations": row.held,
         "activation_bytes": row.held_bytes,
         **{key: getattr(row, key) for key in COUNTS},
-        "receptive_field": list(row.last.receptive_field),
+        **field_record(row.last),
     }
 
 

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing
 from cnncalc.formats.notation import USUAL, Notation
-from cnncalc.records import NamedTuple
+from cnncalc.memory.devices import overheads
 from cnncalc.units import format_bytes, percent, plural, signed_percent
+from cnncalc.views.fit import need_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.layers.memory import Size
+    from cnncalc.memory.devices import Overhead
     from cnncalc.memory.replay import Event
     from cnncalc.memory.report import Breakdown, MemoryReport
     from cnncalc.memory.tape import Operation, Tape
@@ -46,11 +48,14 @@ def memory_document(
     held = f"{options.profile}, {images}, {options.dtype}"
     if options.autocast:
         held += f" with autocast to {options.autocast}"
-    heading = (
+    heading = [
         f"{memory.architecture}: memory, {held}, {options.optimizer}",
         f"training: peak {size(training.peak_bytes)} at {training.peak_at}; "
         f"inference: peak {size(inference.peak_bytes)} at {inference.peak_at}",
-    )
+    ]
+    if memory.reserve.bytes:
+        needs = f"training {size(training.need_bytes)}, inference {size(inference.need_bytes)}"
+        heading.append(f"a device needs: {needs}")
     columns = (
         Column("class", "peak memory by category"),
         Column("training", "training", True),
@@ -90,6 +95,8 @@ def memory_document(
         lines = [f"{name}: {size(count)}" for name, count in largest[:MAX_LAYERS]]
         closing.append(Paragraph("largest layers", tuple(lines)))
     closing.append(_notes(memory, notation))
+    if memory.reserve.bytes:
+        closing.append(Paragraph("need", need_lines(memory.reserve, notation)))
     closing.append(_ranges(memory, notation))
     if timeline:
         closing.append(
@@ -101,7 +108,10 @@ def memory_document(
     what = "bytes by the CS231n estimate" if options.profile == "notes" else "bytes of live tensors"
     closing.append(Paragraph("conventions", (f"{what}: {held}; {notation.rule}",)))
     return Document(
-        heading, Table(columns, tuple(rows)), tuple(closing), lambda: data(memory, depth=depth, timeline=timeline)
+        tuple(heading),
+        Table(columns, tuple(rows)),
+        tuple(closing),
+        lambda: data(memory, depth=depth, timeline=timeline),
     )
 
 
@@ -146,53 +156,17 @@ def _ranges(memory: MemoryReport, notation: Notation) -> Paragraph:
             f"{notation.size(reserved_inference)} reserved (simulated as in c10/cuda/CUDACachingAllocator.cpp, "
             "not verified on a device)"
         )
-    lines += [f"{item.what}: {item.range_text(notation)} ({item.source})" for item in overheads(memory.options.profile)]
+    lines += [overhead_text(item, notation) for item in overheads(memory.options.profile)]
     return Paragraph("accuracy", tuple(lines))
 
 
-class Overhead(NamedTuple):
-    """Memory in addition to live tensors: from ``low`` to ``high`` bytes, or with ``is_share`` percent of the peak."""
-
-    key: str
-    what: str
-    low: int
-    high: int
-    source: str
-    is_share: bool = False
-
-    def range_text(self, notation: Notation) -> str:
-        """The range, as ``287.0 MiB to 953.7 MiB``."""
-        if self.is_share:
-            return f"{self.low} to {self.high} % of the peak"
-        if self.low == self.high:
-            return notation.size(self.low)
-        return f"{notation.size(self.low)} to {notation.size(self.high)}"
-
-
-def overheads(profile: str) -> tuple[Overhead, ...]:
-    """The memory in addition to live tensors for a profile of PyTorch."""
-    if profile == "torch-cpu":
-        return (
-            Overhead("kernel_buffers", "buffers of oneDNN kernels, training", 0, 18, "PyTorch 2.13", True),
-            Overhead(
-                "kernel_buffers_inference",
-                "buffers of oneDNN kernels, inference; largest share in small nets",
-                0,
-                65,
-                "PyTorch 2.13",
-                True,
-            ),
-        )
-    return (
-        Overhead(
-            "cublas_workspace", "cuBLAS workspace, per handle and stream", 8_519_680, 32 * 1024**2,
-            "pytorch/pytorch#95668, #120925",
-        ),
-        Overhead(
-            "cudnn_workspace", "cuDNN workspace of a convolution, unlimited", 0, 8_700_000_000, "pytorch/pytorch#49207"
-        ),
-        Overhead("context", "CUDA context and kernels", 287_047_680, 1_000_000_000, "pytorch/pytorch#86509, #107667"),
-    )  # fmt: skip
+def overhead_text(item: Overhead, notation: Notation) -> str:
+    """What a process takes beside tensors, as ``CUDA context: 287.0 MiB to 953.7 MiB (source)``."""
+    if item.is_share:
+        size = f"{item.low} to {item.high} % of the peak"
+    else:
+        size = f"{notation.size(item.low)} to {notation.size(item.high)}"
+    return f"{item.what}: {size} ({item.source})"
 
 
 def data(memory: MemoryReport, *, depth: int | None = None, timeline: bool = False) -> dict[str, Any]:
@@ -211,8 +185,11 @@ def data(memory: MemoryReport, *, depth: int | None = None, timeline: bool = Fal
         "accumulate": options.accumulate,
         "zero_grad": options.zero_grad,
         "checkpoint": options.checkpoint,
+        "image_batches": options.image_batches,
+        "reserve": memory.reserve._asdict(),
         "training": {
             "peak_bytes": training.peak_bytes,
+            "need_bytes": training.need_bytes,
             "peak_at": training.peak_at,
             "first_step_peak_bytes": training.first_step_peak_bytes,
             "after_forward_bytes": training.after_forward_bytes,
@@ -224,6 +201,7 @@ def data(memory: MemoryReport, *, depth: int | None = None, timeline: bool = Fal
         },
         "inference": {
             "peak_bytes": inference.peak_bytes,
+            "need_bytes": inference.need_bytes,
             "peak_at": inference.peak_at,
             "breakdown": _breakdown(inference.breakdown),
         },
@@ -243,6 +221,7 @@ def data(memory: MemoryReport, *, depth: int | None = None, timeline: bool = Fal
             item.key: {
                 "unit": "percent of the peak" if item.is_share else "bytes",
                 "low": item.low,
+                **({} if item.is_share else {"counted": item.bytes}),
                 "high": item.high,
                 "source": item.source,
             }

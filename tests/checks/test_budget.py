@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cnncalc.checks.budget import Budget, from_calls, from_python, merged, read_amount, read_budget
+from cnncalc.checks.check import Checker, CheckOptions, CheckResult
 from cnncalc.checks.configuration import Configurations
 from cnncalc.checks.measure import KEYS, Meter
 from cnncalc.errors import DesignError
+from cnncalc.language.settings import Settings
 from cnncalc.language.yaml_tree import Mapping, YamlDocument, raw_value
 from cnncalc.source import Source
 from tests.checks.projects import PARAMETERS, TINY, written
@@ -56,7 +58,7 @@ def test_units_and_mappings_are_read() -> None:
         "receptive_field": [("min", 200)],
         "layers": [("max", 0)],
     }
-    assert budget["training_memory"].measure[1:] == (64, "float16", "adam", "torch-cpu")
+    assert budget["training_memory"].measure[1:5] == (64, "float16", "adam", "torch-cpu")
     assert budget["parameters"].span is not None
     assert (budget["parameters"].span.line, budget["parameters"].span.column) == (2, 3)
 
@@ -126,7 +128,8 @@ BAD = {
     ),
     "flops: 5M": (
         "net.yaml:2:3: error[unknown-key]: a budget has no key 'flops' (known: parameters, weights, macs, activations, "
-        "layers, parameter_memory, activation_memory, inference_memory, training_memory, receptive_field)"
+        "layers, parameter_memory, activation_memory, inference_memory, training_memory, inference_need, "
+        "training_need, arena, receptive_field, receptive_field_unclipped)"
     ),
     "parameters: -5M": (
         "net.yaml:2:15: error[wrong-value]: parameters: a limit is at least 0, found -5M\n"
@@ -360,6 +363,7 @@ def test_two_configurations_in_one_folder_are_refused(tmp_path: Path) -> None:
 
 def test_each_key_is_measured_as_the_table_and_memory_say() -> None:
     import cnncalc
+    from cnncalc.memory.arena import plan
     from cnncalc.memory.report import Options, account_memory
 
     report = cnncalc.analyze(
@@ -369,7 +373,10 @@ def test_each_key_is_measured_as_the_table_and_memory_say() -> None:
     memory = account_memory(report, Options(batch=3, optimizer="adam"))
     budget = read_budget(
         from_python(
-            {key: {"max": 1} for key in KEYS} | {"training_memory": {"max": 1, "batch": 3, "optimizer": "adam"}}
+            {key: {"max": 1} for key in KEYS}
+            | {key: {"max": 1, "batch": 3, "optimizer": "adam"} for key in ("training_memory", "training_need")}
+            | {"inference_need": {"max": 1, "autocast": "bfloat16", "image_batches": 2}}
+            | {"arena": {"max": 1, "dtype": "int8", "batch": 2}}
         )
     )
 
@@ -385,7 +392,11 @@ def test_each_key_is_measured_as_the_table_and_memory_say() -> None:
         "activation_memory": 4 * report.totals.activations,
         "inference_memory": account_memory(report).inference.peak_bytes,
         "training_memory": memory.training.peak_bytes,
+        "inference_need": account_memory(report, Options(autocast="bfloat16", image_batches=2)).inference.need_bytes,
+        "training_need": memory.training.need_bytes,
+        "arena": plan(report, batch=2, dtype="int8", order="best").arena_bytes,
         "receptive_field": 16,
+        "receptive_field_unclipped": 16,
     }
 
 
@@ -412,3 +423,31 @@ def test_shares_of_memory_are_no_more_than_the_whole(net: str, key: str, batch: 
 
     assert 0 < sum(share.value for share in shares) <= meter.value(measure)
     assert [share.value for share in shares] == sorted((share.value for share in shares), reverse=True)
+
+
+SPLIT = "INPUT 16x16x4 -> [CONV3-4 | CONV5-4] -> CONCAT -> SLICE(0, to=4) -> CONV3-2"
+"""A net that sees at most 7x7 pixels: the channels that are kept see fewer."""
+
+
+def checked(*limits: tuple[str, str]) -> CheckResult:
+    """The check of SPLIT with limits such as ("max", "parameters=10")."""
+    options = CheckOptions(read_budget(from_calls(limits)), rules=False)
+    return Checker(options, Settings()).check([SPLIT])
+
+
+@pytest.mark.parametrize("key", ["receptive_field", "receptive_field_unclipped"])
+def test_a_limit_that_an_upper_bound_cannot_decide_is_an_error(key: str) -> None:
+    """The other limits are checked all the same."""
+    result = checked(("max", f"{key}=6"), ("min", f"{key}=5"), ("max", "parameters=10"))
+    (file,) = result.files
+    assert sorted(problem.message for problem in file.problems) == [
+        f"{key}: max 6 cannot be decided: conv3 sees at most 7 pixels, and may see fewer",
+        f"{key}: min 5 cannot be decided: conv3 sees at most 7 pixels, and may see fewer",
+    ]
+    assert {(problem.code, problem.hint) for problem in file.problems} == {("undecidable", "max 7 would be kept")}
+    assert [finding.key for finding in file.findings] == ["parameters"]
+    assert result.code == 2
+
+
+def test_an_upper_bound_within_a_max_passes() -> None:
+    assert checked(("max", "receptive_field=7")).code == 0

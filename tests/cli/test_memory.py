@@ -96,10 +96,10 @@ def test_a_plan_of_mobilenet_v2_in_int8_takes_what_is_published() -> None:
         (("memory", "vgg16", "--checkpoint", "block"), "no block or layer 'block'; did you mean 'blocks'?"),
         (("fit", "vgg16"), "fit needs --memory"),
         (("fit", "vgg16", "--memory", "8GBi"), "no unit 'GBi' for bytes; did you mean"),
-        (("fit", "vgg16", "--memory", "rtx-390"), "no device or size 'rtx-390'; did you mean 'rtx-3090'?"),
+        (("fit", "vgg16", "--memory", "rtx-390"), "no device or size 'rtx-390'; did you mean "),
         (
             ("fit", "vgg16", "--memory", "1GiB", "--reserve", "2GiB"),
-            "--reserve (2,147,483,648 bytes) must be smaller than --memory (1,073,741,824 bytes)",
+            "the reserve (2,147,483,648 bytes) must be smaller than the memory (1,073,741,824 bytes)",
         ),
         (("fit", "vgg16", "--memory", "1GiB", "--zero", "2"), "--data-parallel"),
     ],

@@ -39,6 +39,7 @@ VGG16 = {
     "parameter_memory": ("527.8 MiB", "553,430,176"),
     "activation_memory": ("58.13 MiB", "60,950,432"),
     "receptive_field": ("212x212", "212x212"),
+    "receptive_field_unclipped": ("212x212", "212x212"),
     "input": ("[224x224x3]", "[224x224x3]"),
     "output": ("[1x1x1000]", "[1x1x1000]"),
     "name": ("vgg16", "vgg16"),
@@ -64,6 +65,7 @@ CONV2 = {
     "parameter_memory": "147,712",
     "activation_memory": "12,845,056",
     "receptive_field": "5x5",
+    "receptive_field_unclipped": "5x5",
     "input": "[224x224x64]",
     "output": "[224x224x64]",
     "name": "conv2",
@@ -78,7 +80,8 @@ def test_keys_of_a_layer(key: str, expected: str) -> None:
 
 
 def test_every_key_has_a_case_and_is_named_by_the_help() -> None:
-    assert set(VGG16) | {"inference_memory", "training_memory"} == set(NET_KEYS)
+    simulated = {"inference_memory", "training_memory", "inference_need", "training_need", "arena"}
+    assert set(VGG16) | simulated == set(NET_KEYS)
     assert set(CONV2) == set(LAYER_KEYS)
     assert set(KEYS) <= set(NET_KEYS)
     net, layer = HELP.split("KEY of a net:")[1].split("KEY of a layer:")
@@ -97,6 +100,20 @@ def test_memory_is_that_of_the_command_memory(target: str, options: list[str]) -
     for key, part in (("training_memory", "training"), ("inference_memory", "inference")):
         expected = rule[f"{part}_bytes"] if rule else data[part]["peak_bytes"]
         assert value(target, key, *options, "--exact") == f"{expected:,}"
+        assert value(target, f"{part}_need", *options, "--exact") == f"{data[part]['need_bytes']:,}"
+
+
+def test_the_arena_is_that_of_the_plan() -> None:
+    """MobileNet v2 in int8: 1,505,280 bytes, as petewarden/ml_memory_analyser computes."""
+    assert value("mobilenet-v2", "arena", "--dtype", "int8", "--exact") == "1,505,280"
+
+
+def test_autocast_and_batches_of_images_change_memory() -> None:
+    options = ["--batch", "4", "--autocast", "bfloat16", "--image-batches", "3"]
+    data = json.loads(called("memory", "vgg16", *options, "--format", "json").stdout)
+
+    assert value("vgg16", "training_memory", *options, "--exact") == f"{data['training']['peak_bytes']:,}"
+    assert value("vgg16", "inference_memory", *options, "--exact") == f"{data['inference']['peak_bytes']:,}"
 
 
 def test_memory_depends_on_batch_and_type_and_counts_do_not() -> None:

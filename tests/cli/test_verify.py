@@ -32,7 +32,7 @@ buffers           5 of 5  0 elements
 MACs              5 of 5  14,088 multiply-adds metered
 in place          5 of 5  1 in place or views, 4 with memory of their own
 totals            7 of 7  968 elements in memory of their own
-receptive field   5 of 5  4 seen in full, 1 cut off at the border
+receptive field   5 of 5  5 equal
 
 memory used  parameters and buffers 2.789 KiB, live activations at most 14.30 KiB
 result       all numbers of 5 layers agree

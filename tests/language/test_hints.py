@@ -66,16 +66,19 @@ def test_the_word_that_was_meant_ends_the_problem(text: str, problem: Problem) -
         "input: 8x8x4\nlayers: POOL3/2*4 -> FC-2\n",
         "INPUT -> POOL2*8 -> FC",
         "INPUT 8x8x4 -> [POOL3/2 | CONV3-4/2(pad=0)] -> CONCAT -> POOL4 -> FC-2",
+        "INPUT 2x2x4 -> POOL7/2(round=ceil)",
+        "INPUT 2x2x4 -> [POOL5/2 | CONV1-4/4 -> UPSAMPLE2 -> CONV3-4(pad=0)] -> ADD",
     ],
 )
-def test_the_smallest_input_works_and_a_smaller_one_does_not(text: str) -> None:
+def test_the_smallest_input_works_and_no_smaller_one_does(text: str) -> None:
     (first, *_) = problems(text)
     assert first.code == "window-too-large"
     found = re.fullmatch(r"the smallest square input that works is (\d+)x\1x(\d+)", first.hint or "")
     assert found is not None
     side, depth = int(found[1]), int(found[2])
     assert problems(text, Settings(input=Volume(side, side, depth))) == ()
-    assert problems(text, Settings(input=Volume(side - 1, side - 1, depth)))
+    for smaller in range(1, side):
+        assert problems(text, Settings(input=Volume(smaller, smaller, depth)))
 
 
 @pytest.mark.parametrize(

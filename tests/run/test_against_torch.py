@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given
 
 import cnncalc
+from cnncalc.errors import ShapeError
+from cnncalc.layers import KINDS
 from cnncalc.run.forward import draw_images, run
 from cnncalc.run.weights import build
+from cnncalc.volume import Volume
 from tests.layer_cases import CASES, Case
-from tests.random_nets import sample
+from tests.random_nets import examples, sample, seeds
 from tests.subcases import each
 from tests.test_layers import entering, parameters
 
@@ -47,6 +52,35 @@ def test_each_layer_gives_what_pytorch_gives(case: Case, dtype: str) -> None:
         expected = layer_in_torch(case.layer, [tensor(x) for x in arrays], theirs)
 
     assert_close(case.layer.forward(np, *arrays, **numbers), expected, BOUNDS[dtype])
+
+
+@examples(400)
+@given(seeds)
+def test_pools_that_round_up_have_as_many_windows_as_in_pytorch(seed: int) -> None:
+    """Any window, stride, pad and size up to 12, windows larger than the padded volume among them."""
+    random = Random(seed)  # noqa: S311
+    size, kernel, stride = (random.randint(1, 12) for _ in range(3))
+    keys: dict[str, Any] = {"kernel": kernel, "stride": stride, "round": "ceil"}
+    kind = random.choice(("pool", "avgpool", "lppool"))
+    pad = keys["pad"] = random.randint(0, kernel // 2) if kind != "lppool" else 0
+    x = torch.rand(1, 1, size, size)
+    try:
+        if kind == "pool":
+            keys["dilation"] = random.randint(1, 3)
+            expected = torch.nn.functional.max_pool2d(x, kernel, stride, pad, keys["dilation"], ceil_mode=True)
+        elif kind == "avgpool":
+            expected = torch.nn.functional.avg_pool2d(x, kernel, stride, pad, ceil_mode=True)
+        else:
+            expected = torch.nn.functional.lp_pool2d(x, 2, kernel, stride, ceil_mode=True)
+    except RuntimeError:
+        expected = None
+    layer = KINDS[kind](**keys)
+    if expected is None:
+        with pytest.raises(ShapeError, match="rounding up adds at most"):
+            layer.output(Volume(size, size, 1))
+        return
+    assert layer.output(Volume(size, size, 1)) == (*expected.shape[2:], 1)
+    assert layer.forward(np, x.numpy().transpose(0, 2, 3, 1)).shape == (1, *expected.shape[2:], 1)
 
 
 # Whole nets

@@ -166,6 +166,7 @@ def test_json_has_the_keys_that_other_programs_read() -> None:
         "buffers": 0,
         "macs": 18711,
         "receptive_field": [3, 3],
+        "receptive_field_unclipped": [3, 3],
         "training_only": False,
         "shared_with": None,
         "arithmetic": {"activations": "9*11*7", "weights": "(3*3*3)*7", "biases": "7", "macs": "(3*3*3)*7*9*11"},

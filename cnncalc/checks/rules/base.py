@@ -134,7 +134,7 @@ def resizes(row: LayerReport) -> bool:
     if not row.sources or row.output[:2] == row.input_volumes[0][:2]:
         return False
     stencils = row.layer.stencils(*row.input_volumes)
-    return stencils is None or any(stencil.step != stencil.parts for stencil in stencils)
+    return stencils is None or any(stencil.step not in (0, stencil.parts) for stencil in stencils)
 
 
 NOTHING_LEFT = (0, 0)

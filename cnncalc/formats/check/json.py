@@ -61,7 +61,7 @@ def _place(span: Span | None) -> dict[str, Any]:
 def _checked(one: LimitResult) -> dict[str, Any]:
     return {
         "key": one.measure.key,
-        "options": _options(one),
+        "options": one.measure.options,
         "unit": one.measure.unit,
         "bound": one.bound,
         "written": one.written,
@@ -71,13 +71,6 @@ def _checked(one: LimitResult) -> dict[str, Any]:
         "verdict": one.verdict,
         **_place(one.span),
     }
-
-
-def _options(one: LimitResult) -> dict[str, int | str]:
-    if one.measure.unit != "bytes":
-        return {}
-    values, identity = one.measure._asdict(), one.measure.identity
-    return {name: values[name] for name in ("batch", "dtype", "optimizer", "profile") if f" {name}=" in identity}
 
 
 def _finding(finding: Finding, units: str) -> dict[str, Any]:

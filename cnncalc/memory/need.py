@@ -1,0 +1,142 @@
+"""What a device must have: live tensors, or what PyTorch reserves for them, and what else takes memory on a device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.layers.memory import Size
+from cnncalc.memory.allocator import Allocated, Plan, Program, Recorder, bytes_at, simulate, tensors_of, without_reuse
+from cnncalc.memory.devices import overheads
+from cnncalc.memory.optimizers import optimizer_named, tensors_of_step
+from cnncalc.memory.replay import PLAIN, LoopOptions
+from cnncalc.memory.segments import MAX_TRIED, operations_of
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.memory.report import Options, Simulation
+    from cnncalc.memory.segments import Segment
+
+MAX_MICRO = 3
+"""Micro-batches of a step that are simulated; the others do what the last of these does."""
+
+
+class Reserve(NamedTuple):
+    """What is added to live tensors.
+
+    ``mode``: ``auto`` (what the caching allocator reserves instead of live tensors, a CUDA context and a workspace),
+    ``0`` (nothing) or ``bytes``. ``bytes`` are added in all: the context and the workspace, or those of the option.
+    """
+
+    mode: str
+    context_bytes: int
+    workspace_bytes: int
+    bytes: int
+
+
+def reserve_of(options: Options) -> Reserve:
+    """The reserve of the options; ``auto`` is the default of torch-cuda, 0 that of the other profiles."""
+    given = options.reserve
+    if given is None:
+        given = "auto" if options.profile == "torch-cuda" else 0
+    if isinstance(given, int):
+        return Reserve("bytes" if given else "0", 0, 0, given)
+    counted = {item.key: item.bytes for item in overheads(options.profile)}
+    total = sum(counted.values())
+    return Reserve("auto", counted["context"], total - counted["context"], total)
+
+
+class Bound(NamedTuple):
+    """A bound on the need that grows with the batch; ``events`` are what it takes to compute one need instead."""
+
+    plan: Plan
+    reserve: int
+    events: int
+
+    def bytes(self, batch: int) -> int:
+        """The need with every tensor in a segment of its own."""
+        return without_reuse(self.plan, batch) + self.reserve
+
+
+class Needs:
+    """The bytes that a device must have for a net, for any batch."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
+        self.reserve = reserve_of(simulation.options)
+        self._plans: dict[tuple[bool, tuple[Segment, ...]], Plan] = {}
+
+    def training(self, batch: int, segments: Sequence[Segment] | None = None) -> int:
+        """The need of training."""
+        chosen = self.simulation.segments(batch) if segments is None else segments
+        if self.reserve.mode == "auto":
+            return self.allocated(batch, chosen, training=True).reserved + self.reserve.bytes
+        return self.simulation.training(batch, chosen).peak_bytes + self.reserve.bytes
+
+    def inference(self, batch: int) -> int:
+        """The need of inference."""
+        if self.reserve.mode == "auto":
+            return self.allocated(batch, training=False).reserved + self.reserve.bytes
+        return self.simulation.inference(batch).peak_bytes + self.reserve.bytes
+
+    def allocated(self, batch: int, segments: Sequence[Segment] = (), *, training: bool) -> Allocated:
+        """Bytes that PyTorch's caching allocator allocates and reserves on CUDA, simulated."""
+        return simulate(self._plan(batch, tuple(segments), training=training), batch)
+
+    def bound(self, segments: Sequence[Segment] | None, *, training: bool) -> Bound:
+        """A bound on the needs of all batches; where segments are searched for each batch, that of no segments."""
+        simulation = self.simulation
+        is_searched = training and segments is None and simulation.options.checkpoint == "best"
+        chosen = () if is_searched else tuple(simulation.segments(1) if segments is None else segments)
+        plan = self._plan(1, chosen if training else (), training=training)
+        return Bound(plan, self.reserve.bytes, plan.events * (MAX_TRIED if is_searched else 1))
+
+    def _plan(self, batch: int, segments: tuple[Segment, ...], *, training: bool) -> Plan:
+        plan = self._plans.get((training, segments))
+        if plan is None:
+            plan = self._plans[training, segments] = self._planned(batch, segments, training=training)
+        if any(_are_alike(program, batch) for program in plan.programs):
+            return self._planned(batch, segments, training=training)
+        return plan
+
+    def _planned(self, batch: int, segments: tuple[Segment, ...], *, training: bool) -> Plan:
+        """What the device runs; where that depends on the batch, for this one."""
+        simulation, options = self.simulation, self.simulation.options
+        tape = simulation.tape(training=training)
+        sizes = [Size(parameter.size) for parameter in tape.parameters] + [Size(size) for size in tape.buffers]
+        sizes += [tape.values[source].size for source in simulation.all_sources(training=training)]
+        if not training:
+            return Plan(tuple(sizes), self._recorded(PLAIN, batch, training=False))
+        loop = LoopOptions(segments=operations_of(tape, segments))
+        first = self._recorded(loop, batch, training=True)
+        steady = simulation.loop_options(segments)
+        optimizer = tensors_of_step(
+            optimizer_named(options.optimizer),
+            simulation.learned(),
+            simulation.profile,
+            style=options.style,
+            weight_decay=options.weight_decay,
+        )
+        later = None if steady == loop else self._recorded(steady, batch, training=True)
+        micro = min(options.accumulate, MAX_MICRO)
+        return Plan(tuple(sizes), first, later, micro, options.zero_grad == "start", optimizer)
+
+    def _recorded(self, loop: LoopOptions, batch: int, *, training: bool) -> Program:
+        simulation = self.simulation
+        tape = simulation.tape(training=training)
+        tensors, sizes = tensors_of(tape.sizes)
+        recorder = Recorder(
+            tape,
+            tensors,
+            adds_in_place=simulation.profile.adds_in_place,
+            loop=loop,
+            of=sizes,
+            bytes_of=simulation.sizes(batch, training=training).values,
+        )
+        return recorder.program(training=training)
+
+
+def _are_alike(program: Program, batch: int) -> bool:
+    """Whether tensors of different size have the same rounded size for a batch, so that other sums are in place."""
+    return any(bytes_at(one, batch) == bytes_at(other, batch) for one, other in program.views)

@@ -1,0 +1,173 @@
+"""The caching allocator against its rules, written a second time, and against the replay of live tensors."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+import cnncalc
+from cnncalc.errors import ValueProblem
+from cnncalc.memory import allocator as module
+from cnncalc.memory.allocator import CachingAllocator
+from cnncalc.memory.need import Needs
+from cnncalc.memory.optimizers import OPTIMIZERS
+from cnncalc.memory.report import Options, Simulation
+from tests.random_nets import fixed_seeds, random_design
+
+MIB = 1024**2
+NETS = ("lenet5", "alexnet", "vgg16", "resnet18", "googlenet", "mobilenet-v2", "densenet121")
+
+
+def test_the_allocator_by_its_rules() -> None:
+    """512 bytes take part of 2 MiB, 3 MiB part of 20 MiB; 19 MiB and 512 bytes a segment of 20 MiB as a whole."""
+    allocator = CachingAllocator()
+    blocks: dict[int, tuple[int, int]] = {}
+    sizes = [512, 3 * MIB, 19 * MIB + 512, 2 * MIB - 512 * 1024]
+
+    def after(*events: int) -> tuple[int, int]:
+        allocator.run(events, sizes, blocks)
+        return allocator.allocated, allocator.reserved
+
+    assert after(0) == (512, 2 * MIB)
+    assert after(1) == (512 + 3 * MIB, 22 * MIB)
+    # what is left of the segment of 20 MiB is not more than 1 MiB, so it is not split off
+    assert after(2) == (512 + 23 * MIB, 42 * MIB)
+    assert after(~0, ~2) == (3 * MIB, 42 * MIB)
+    assert after(3)[1] == 42 * MIB
+
+
+class PlainAllocator:
+    """The rules as they are written in C++: a list of blocks a segment, searched from end to end."""
+
+    def __init__(self) -> None:
+        self.segments: list[list[list[Any]]] = []  # of blocks [size, tensor or None]
+        self.is_small: list[bool] = []
+
+    def allocate(self, tensor: int, size: int) -> None:
+        small = size <= MIB
+        free = [
+            (block[0], number, place)
+            for number, segment in enumerate(self.segments)
+            for place, block in enumerate(segment)
+            if self.is_small[number] == small and block[1] is None and block[0] >= size
+        ]
+        if not free:
+            whole = 2 * MIB if small else 20 * MIB if size < 10 * MIB else -(-size // (2 * MIB)) * 2 * MIB
+            self.segments.append([[whole, None]])
+            self.is_small.append(small)
+            free = [(whole, len(self.segments) - 1, 0)]
+        whole, number, place = min(free)
+        segment = self.segments[number]
+        rest = whole - size
+        if rest >= 512 if small else rest > MIB:
+            segment[place : place + 1] = [[size, tensor], [rest, None]]
+        else:
+            segment[place][1] = tensor
+
+    def free(self, tensor: int) -> None:
+        for segment in self.segments:
+            for block in segment:
+                if block[1] == tensor:
+                    block[1] = None
+            place = 1
+            while place < len(segment):
+                if segment[place - 1][1] is None and segment[place][1] is None:
+                    segment[place - 1][0] += segment.pop(place)[0]
+                else:
+                    place += 1
+
+    @property
+    def reserved(self) -> int:
+        return sum(block[0] for segment in self.segments for block in segment)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_it_agrees_with_the_rules_written_a_second_time(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311
+    allocator, plain = CachingAllocator(), PlainAllocator()
+    blocks: dict[int, tuple[int, int]] = {}
+    sizes: list[int] = []
+    for _ in range(400):
+        if blocks and rng.random() < 0.48:
+            tensor = rng.choice(list(blocks))
+            allocator.run([~tensor], sizes, blocks)
+            plain.free(tensor)
+        else:
+            largest = rng.choice([2000, 2 * MIB, 12 * MIB, 60 * MIB])
+            sizes.append(max(1, -(-rng.randrange(largest) // 512)) * 512)
+            allocator.run([len(sizes) - 1], sizes, blocks)
+            plain.allocate(len(sizes) - 1, sizes[-1])
+        assert allocator.reserved == plain.reserved
+
+
+class LiveBytes(CachingAllocator):
+    """Counts the tensors instead of blocks."""
+
+    def run(self, events: Any, sizes: Any, blocks: Any) -> None:
+        for event in events:
+            if event >= 0:
+                blocks[event] = 0, sizes[event]
+                self.allocated += sizes[event]
+                self.most = max(self.most, self.allocated)
+            else:
+                self.allocated -= blocks.pop(~event)[1]
+
+
+def agrees(net: str, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tensors that are recorded are those of the replay, to the byte; blocks are never smaller."""
+    simulation = Simulation(cnncalc.analyze(net), options)
+    needs = Needs(simulation)
+    segments = simulation.segments(options.batch)
+    training = simulation.training(options.batch)
+    peaks = {
+        True: max(training.peak_bytes, training.first_step_peak_bytes),
+        False: simulation.inference(options.batch).peak_bytes,
+    }
+    for is_training, peak in peaks.items():
+        chosen = segments if is_training else ()
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "CachingAllocator", LiveBytes)
+            assert needs.allocated(options.batch, chosen, training=is_training).allocated == peak
+        blocks = needs.allocated(options.batch, chosen, training=is_training)
+        assert peak <= blocks.allocated <= blocks.reserved
+
+
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        Options(),
+        Options(batch=3, image_batches=3),
+        Options(batch=4, optimizer="adam", zero_grad="before-backward"),
+        Options(batch=4, optimizer="adamw", zero_grad="zeros", style="fused"),
+        Options(batch=4, accumulate=2),
+        Options(batch=2, accumulate=5, zero_grad="zeros"),
+        Options(batch=4, checkpoint="blocks"),
+        Options(batch=4, autocast="bfloat16"),
+        Options(batch=4, profile="torch-fake"),
+    ],
+    ids=lambda options: "-".join(map(str, options)),
+)
+def test_it_allocates_the_tensors_of_the_replay(net: str, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    agrees(net, options, monkeypatch)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("style", ["foreach", "loop", "fused"])
+@pytest.mark.parametrize("weight_decay", [False, True])
+def test_it_allocates_the_tensors_of_the_optimizer(
+    optimizer: str, style: str, weight_decay: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = Options(optimizer=optimizer, style=style, weight_decay=weight_decay)
+    try:
+        Simulation(cnncalc.analyze("lenet5"), options).step()
+    except ValueProblem:
+        return  # the optimizer has no fused form
+    agrees("lenet5", options, monkeypatch)
+
+
+@pytest.mark.parametrize("seed", fixed_seeds(40))
+def test_it_allocates_the_tensors_of_random_nets(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    agrees(random_design(seed).text, Options(batch=1 + seed % 5, optimizer="adam"), monkeypatch)
