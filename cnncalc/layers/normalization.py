@@ -208,8 +208,8 @@ class BatchNorm(Affine):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # cuDNN makes the gradients of input, scale and shift, whether they are needed or not
         if builder.is_native_norm:
-            return builder.single(inputs)
-        return builder.single(inputs, gathers="suggested", makes_all=True)
+            return builder.single(inputs, makes_all="input" if builder.composes else None)
+        return builder.single(inputs, gathers="suggested", makes_all="all")
 
     def forward(
         self, xp: Any, x: Any, *, mean: Any = None, variance: Any = None, scale: Any = None, shift: Any = None

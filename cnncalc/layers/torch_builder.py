@@ -47,6 +47,10 @@ class TorchBuilder(Protocol):
         """The order in which a convolution lays out its output."""
 
     @property
+    def composes(self) -> bool:
+        """Whether kernels that the build lacks are composed of others."""
+
+    @property
     def own_parameters(self) -> tuple[int, ...]:
         """The parameters of the layer, in its order."""
 
@@ -121,12 +125,13 @@ class TorchBuilder(Protocol):
         keeps: tuple[int, ...] | None = None,
         order: str | None = None,
         gathers: str | None = None,
-        makes_all: bool = False,
+        makes_all: str | None = None,
     ) -> int:
         """The layer as one operation, by what it declares in ``keeping_in_torch``, ``autocast`` and ``memory_order``.
 
         ``keeps`` and ``order`` replace what it declares. ``gathers``: backward first copies the gradient if it is not
-        dense in that order. ``makes_all``: backward makes all gradients, needed or not.
+        dense in that order. ``makes_all``: backward makes the gradient of the
+        ``input``, or ``all`` gradients, needed or not.
         """
 
     def view(self, value: int) -> int:

@@ -210,6 +210,11 @@ class TorchLowering(TapeBuilder):
         return elementwise([x, contiguous((1, x.sizes[1], *[1] * (len(x.sizes) - 2)))])
 
     @property
+    def composes(self) -> bool:
+        """Whether kernels that the build lacks are composed of others."""
+        return self.profile.composes
+
+    @property
     def convolution_order(self) -> str:
         """The order in which a convolution lays out its output."""
         profile = self.profile
@@ -321,7 +326,7 @@ class TorchLowering(TapeBuilder):
         keeps: tuple[int, ...] | None = None,
         order: str | None = None,
         gathers: str | None = None,
-        makes_all: bool = False,
+        makes_all: str | None = None,
     ) -> int:
         """The current layer as one operation, by what it declares in ``keeping_in_torch`` and ``autocast``."""
         row, layer, parameters = self.row, self.row.layer, self.own_parameters
@@ -364,11 +369,12 @@ class TorchLowering(TapeBuilder):
             gathers=gathers,
         )
 
-    def _unneeded(self, value: int, makes_all: bool) -> tuple[Size, ...]:
+    def _unneeded(self, value: int, makes_all: str | None) -> tuple[Size, ...]:
         """The gradients that nothing needs but a kernel makes that makes all of its gradients."""
-        if not makes_all:
+        if makes_all is None:
             return ()
-        frozen = [self.parameters[place] for place in self.own_parameters]
+        own = self.own_parameters if makes_all == "all" else ()
+        frozen = [self.parameters[place] for place in own]
         of_input = () if self.learns(value) else (self.bytes_of(value),)
         return (*of_input, *[Size(parameter.size) for parameter in frozen if not parameter.is_trainable])
 

@@ -807,7 +807,7 @@ def _ledger(events: Any) -> Ledger:
     """The allocations of a profile that outlive the kernel that made them, and what is freed of them.
 
     A kernel is the outermost operator that is not composed of others: what it frees before it ends are buffers of its
-    own. In the optimizer's step everything counts.
+    own, unless the run of a checkpointed segment stops within it. In the optimizer's step everything counts.
     """
     composed: dict[str, bool] = {}
     found: list[tuple[int, Any, int, int]] = []  # time, place, bytes, end of the kernel around it
@@ -837,13 +837,22 @@ def _ledger(events: Any) -> Ledger:
     for time, place, size, _ in found:
         if size < 0:
             made = open_at.pop(place, None)
-            if made is not None and changes[made][1] and time <= found[made][3]:
+            stopped = made is not None and any(found[made][0] < stop < time for stop in marks.get("stop", []))
+            if made is not None and changes[made][1] and time <= found[made][3] and not stopped:
                 changes[made] = (changes[made][0], 0)
                 size = 0
         else:
             open_at[place] = len(changes)
         changes.append((time, size))
     return Ledger(changes, marks)
+
+
+class Stopped(Exception):
+    """In place of the exception that ends the run of a checkpointed segment; marks the moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        Marker().mark("stop")
 
 
 def measure_cpu(report: Report, habits: Habits | None = None) -> Measured:
@@ -860,7 +869,8 @@ def measure_cpu(report: Report, habits: Habits | None = None) -> Measured:
     gc.collect()
     gc.disable()
     try:
-        with torch.autograd.profiler.profile(profile_memory=True) as profiled:
+        stops = mock.patch("torch.utils.checkpoint._StopRecomputationError", Stopped)
+        with stops, torch.autograd.profiler.profile(profile_memory=True) as profiled:
             with torch.autograd.profiler.record_function("mark inference"):
                 pass
             half = _half("cpu", habits)
