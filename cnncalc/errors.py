@@ -166,8 +166,35 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     from itertools import islice
 
     candidates = {name.casefold()[:60]: name for name in islice(known, MAX_CANDIDATES)}
+    letters = _letters(word)
+    same = {key: name for key, name in candidates.items() if _letters(key) == letters}
+    if letters and same:  # other case or marks, or characters in another order: vgg61 is vgg16
+        candidates = same
     found = difflib.get_close_matches(word.casefold()[:60], candidates, n=1, cutoff=0.6)
     return candidates[found[0]] if found else None
+
+
+def _letters(word: str) -> list[str]:
+    """The letters and digits of a word, sorted."""
+    return sorted(letter for letter in word.casefold()[:60] if letter.isalnum())
+
+
+def no_effect(what: str, why: str, span: Span | None = None, hint: str | None = None) -> Problem:
+    """The warning that an option or key has no effect."""
+    return Problem("no-effect", f"{what} has no effect: {why}", span, hint, "warning")
+
+
+def in_every(warnings: Sequence[Sequence[Problem]]) -> list[list[Problem]]:
+    """The warnings of several designs of one call, without those about an option that has an effect in one of them."""
+    options = [{_option(problem) for problem in each} for each in warnings]
+    everywhere = set.intersection(*options) if options else set()
+    return [[problem for problem in each if _option(problem) in (None, *everywhere)] for each in warnings]
+
+
+def _option(problem: Problem) -> str | None:
+    """The option that a problem calls without effect; None for other problems."""
+    is_option = problem.code == "no-effect" and problem.span is None
+    return problem.message.partition(" has no effect")[0] if is_option else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

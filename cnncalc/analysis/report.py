@@ -127,6 +127,16 @@ class Report(NamedTuple):
     graph: Graph
 
     @property
+    def other_forms(self) -> str:
+        """The other forms of the net in one line: ``torchvision's form: resnet50-v1.5; pre-activation: ..``."""
+        return "; ".join(f"{what}: {name}" for name, what in self.graph.forms.items())
+
+    @property
+    def full_title(self) -> str:
+        """The title, with the other forms of the net: ``ResNet-50 (torchvision's form: resnet50-v1.5)``."""
+        return f"{self.title or ''} ({self.other_forms})".lstrip() if self.other_forms else self.title or ""
+
+    @property
     def resolved(self) -> Graph:
         """The graph with every draft replaced by its layer."""
         nodes = [node._replace(layer=row.layer) for node, row in zip(self.graph.nodes, self.layers, strict=True)]

@@ -47,6 +47,8 @@ def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
             shaped.append(_shape(node, shaped, known))
         except DesignError as error:
             problems += error.every
+            if any(problem.code == "limit" for problem in error.problems):
+                raise DesignError(problems) from None
             shaped.append(None)
     for item in shaped:
         # last, since the owner of shared parameters may come later

@@ -73,7 +73,10 @@ def perform(words: Sequence[str], console: Console) -> int:
         if isinstance(parsed, int):
             return parsed
         command, values = parsed
-    return command.run(command.call_of(values), console) or DONE
+    call = command.call_of(values)
+    code = command.run(call, console) or DONE
+    console.warn(command.warnings(call, values))
+    return code
 
 
 def internal_problem(error: Exception, request: str) -> Problem:

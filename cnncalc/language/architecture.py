@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import DesignError, NotADesign, Problem, Problems, did_you_mean
+from cnncalc.errors import MAX_COUNTED, DesignError, NotADesign, Problem, Problems, did_you_mean
 from cnncalc.graph import Ignore
 from cnncalc.language.limits import DECIMAL_CHARACTERS, IGNORED, PATTERN_CHARACTERS
 from cnncalc.language.pattern import (
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from cnncalc.language.expression import Code
     from cnncalc.source import Source, Span
 
-KEYS = ("name", "title", "source", "input", "variables", "defaults", "blocks", "layers", "budget", "ignore")
+KEYS = ("name", "title", "source", "forms", "input", "variables", "defaults", "blocks", "layers", "budget", "ignore")
 """The keys of an architecture file."""
 
 _WORD = re.compile("[A-Za-z_]{1,100}")
@@ -127,6 +128,8 @@ def why_foreign(root: Node | None) -> str | None:
     if not isinstance(root, Mapping):
         what = "nothing" if root is None else "a list" if isinstance(root, Sequence) else "a text"
         return f"it holds {what}, not a mapping with the key 'layers'"
+    if root.get("_target_") is not None:
+        return "it has the key '_target_' of a Hydra configuration"
     blocks = root.get("blocks")
     calls = [key.value for key, _ in blocks.entries] if isinstance(blocks, Mapping) else []
     words = {re.split(r"[^\w]", call, maxsplit=1)[0] for call in calls[:MAX_LOOKED_AT]}
@@ -241,7 +244,18 @@ class _FileReader:
         budget = self.root.get("budget")
         raw_budget = None if budget is None else raw_value(budget)
         return Design(
-            name, items, title, origin, size, size_span, variables, defaults, blocks, raw_budget, tuple(ignore)
+            name=name,
+            items=items,
+            title=title,
+            source=origin,
+            forms=self._forms(),
+            input=size,
+            input_span=size_span,
+            variables=variables,
+            defaults=defaults,
+            blocks=blocks,
+            budget=raw_budget,
+            ignore=tuple(ignore),
         )
 
     # keys of the file
@@ -289,13 +303,24 @@ class _FileReader:
                 message = f"a variable's name holds letters, digits and '_', found '{key.value}'"
                 self.problem("wrong-name", message, key.span)
                 continue
-            self.attempt(check_name, key.value, key.span)
+            self.attempt(partial(check_name, may_hide=True), key.value, key.span)
             if isinstance(node, Scalar) and node.is_null:
                 found[key.value] = None
                 continue
             value = self.attempt(self.operand, node)
             if value is not None:
                 found[key.value] = Default(value, node.span)
+        return found
+
+    def _forms(self) -> dict[str, str]:
+        """Other forms of the net: a mapping of names to what each is."""
+        found: dict[str, str] = {}
+        mapping = self._mapping("forms")
+        for key, node in mapping.entries if mapping else ():
+            if not isinstance(node, Scalar) or node.is_null:
+                self.problem("wrong-type", f"forms: expected a text that says what {key.value} is", node.span)
+            else:
+                found[key.value.strip()] = node.value.strip()
         return found
 
     def _defaults(self) -> dict[str, dict[str, Default]]:
@@ -460,7 +485,7 @@ class _FileReader:
             raise DesignError([_misread(keys)])
         problems: list[Problem] = []
         arguments = list(layer.arguments)
-        for name, value in keys.entries:
+        for name, value in keys.entries[: 2 * MAX_COUNTED]:  # no kind has nearly as many keys
             try:
                 arguments.append(Argument(name.value, self._keyed(name.value, value), _together(name, value)))
             except DesignError as error:
@@ -487,11 +512,7 @@ class _FileReader:
             for part in nodes:
                 if not isinstance(part, Scalar) or part.is_null:
                     raise DesignError([Problem("wrong-type", f"{key}: expected the name of a layer", part.span)])
-                text = part.text
-                if text.value.startswith("@"):
-                    labels.append(PatternParser(text).label())
-                else:
-                    labels.append(parse_label(text))
+                labels.append(parse_label(part.text))
             return References(tuple(labels), node.span)
         if key == "name":
             if not isinstance(node, Scalar) or node.is_null:

@@ -137,6 +137,8 @@ class Layer:
     kind: ClassVar[str] = ""
     other_names: ClassVar[tuple[str, ...]] = ()
     """Names of the kind in other tools, for hints."""
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    """Names in other tools of layers that differ: how to write each here, and the difference; see ``foreign``."""
     example: ClassVar[str] = ""
     first: ClassVar[str | None] = None
     dash: ClassVar[str | None] = None
@@ -304,6 +306,11 @@ class Layer:
     def is_view_at_test_time(self) -> bool:
         """At test time the output shares the memory of the input."""
         return self.is_view or self.is_identity_at_test_time
+
+    @property
+    def family(self) -> str:
+        """The family of the kind: the file that defines it, such as ``convolution``."""
+        return type(self).__module__.rpartition(".")[2]
 
     @property
     def sliding_kernel(self) -> tuple[int, int] | None:

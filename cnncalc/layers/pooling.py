@@ -203,6 +203,10 @@ class MaxPool(AdaptivePooling):
 
     kind: ClassVar[str] = "pool"
     other_names: ClassVar[tuple[str, ...]] = ("maxpool", "maxpooling")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "pooling": ("POOL{k}{s}(round=ceil)", "the stride is the kernel unless written, that of Caffe 1, which is /1"),
+        "adaptivemaxpool": ("POOL(output={v})", "output is the height and width that it gives"),
+    }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> POOL3/2(round=ceil)"
     why_input: ClassVar[str] = "PyTorch saves the input as well as the index of each maximum"
     why_byproducts: ClassVar[str] = "the index of each maximum (int64), which receives the gradient"
@@ -280,7 +284,14 @@ class AveragePool(AdaptivePooling):
     """
 
     kind: ClassVar[str] = "avgpool"
-    other_names: ClassVar[tuple[str, ...]] = ("avgpooling", "averagepool", "meanpool")
+    other_names: ClassVar[tuple[str, ...]] = ("avgpooling", "meanpool")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        **dict.fromkeys(
+            ("averagepool", "averagepooling"),
+            ("AVGPOOL{k}{s}(count_pad=no)", "without count_pad=no the zeros of pads count, as in PyTorch"),
+        ),
+        "adaptiveavgpool": ("AVGPOOL(output={v})", "output is the height and width that it gives"),
+    }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> AVGPOOL2"
     why_input: ClassVar[str] = "PyTorch saves the input, although its size would suffice"
     is_linear = True
@@ -415,7 +426,12 @@ class GlobalAveragePool(Layer):
 
     memory_order: ClassVar[str] = "contiguous"
     kind: ClassVar[str] = "gap"
-    other_names: ClassVar[tuple[str, ...]] = ("globalavgpool", "globalaveragepool")
+    other_names: ClassVar[tuple[str, ...]] = (
+        "globalavgpool",
+        "globalaveragepool",
+        "globalaveragepooling",
+        "globalavgpooling",
+    )
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GAP"
     is_flat: ClassVar[bool | None] = False
     in_notes_table: ClassVar[bool] = True
@@ -457,7 +473,7 @@ class GlobalMaxPool(GlobalAveragePool):
 
     memory_order: ClassVar[str] = "suggested"
     kind: ClassVar[str] = "gmp"
-    other_names: ClassVar[tuple[str, ...]] = ("globalmaxpool",)
+    other_names: ClassVar[tuple[str, ...]] = ("globalmaxpool", "globalmaxpooling")
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GMP"
     why_input: ClassVar[str] = "PyTorch saves the input as well as the index of each maximum"
     why_byproducts: ClassVar[str] = "the index of each maximum (int64), which receives the gradient"

@@ -183,7 +183,14 @@ def check_options(options: Options, *, training: bool = True) -> None:
     for what, number in counts.items():
         if number < 1:
             raise ValueProblem(f"{what}: expected a whole number of at least 1, found {number}")
+    if options.image_batches > MAX_IMAGE_BATCHES:
+        message = f"image-batches: at most {MAX_IMAGE_BATCHES:,} batches of images, found {options.image_batches:,}"
+        raise ValueProblem(message, code="limit")
     _check_reserve(options)
+
+
+MAX_IMAGE_BATCHES = 1000
+"""The most batches of images on the device at once."""
 
 
 def _check_reserve(options: Options) -> None:
@@ -221,6 +228,7 @@ class Simulation:
         self._sizes: dict[tuple[int, bool], Sizes] = {}
         self._images = images
         self._of_one: Simulation | None = None
+        self._best: dict[int, tuple[Segment, ...]] = {}
 
     def tape(self, *, training: bool) -> Tape:
         """The tape of the net, for every batch."""
@@ -271,7 +279,12 @@ class Simulation:
     def segments(self, batch: int) -> tuple[Segment, ...]:
         """The checkpointed segments; those of ``best`` are searched for."""
         rule = self.options.checkpoint
-        chosen = best_segments(self, batch) if rule == "best" else segments_of(self.report, rule)
+        if rule == "best":
+            if batch not in self._best:
+                self._best[batch] = best_segments(self, batch)
+            chosen = self._best[batch]
+        else:
+            chosen = segments_of(self.report, rule)
         if not chosen:
             return ()
         tape = self.tape(training=True)

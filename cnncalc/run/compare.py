@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from cnncalc.run.forward import LayerMeasurement, Measurement
 
 
+TOLERANCES = {"float32": 1e-3, "float64": 1e-9}
+"""Distances, as in :func:`cnncalc.run.forward.apart`, that rounding explains, where kernels add in another order. An
+overwritten array is off by about 1."""
+
+
 class Disagreement(NamedTuple):
     """One number of the report that the run did not confirm."""
 
@@ -67,12 +72,16 @@ def compare(
 ) -> Verification:
     """Compares every number of a report with a run: shapes, bytes, elements, multiply-adds, memory, receptive fields.
 
+    Values are compared where the run measured how far they are from one with nothing in place.
+
     ``field`` is the result of :func:`~cnncalc.run.receptive_field.measure_field`; without it receptive fields are not
     checked.
     """
     pairs = [(row, layer) for row, layer in zip(report.layers, measurement.layers, strict=True) if layer is not None]
     wrong: list[Disagreement] = []
     tallies = [_tally(pairs, measurement.batch, quantity, wrong) for quantity in _QUANTITIES]
+    if all(layer.distance is not None for _, layer in pairs):
+        tallies.append(_values(pairs, measurement.dtype, wrong))
     if len(pairs) == len(report.layers):
         tallies.append(_totals(report, pairs, measurement, wrong))
     if field is not None:
@@ -139,6 +148,16 @@ def _tally(
     else:
         words = f"{total:,} elements"
     return Tally(quantity, agreed, len(pairs), words)
+
+
+def _values(pairs: Sequence[tuple[LayerReport, LayerMeasurement]], dtype: str, wrong: list[Disagreement]) -> Tally:
+    """Compares the values of all layers with those of the run with nothing in place."""
+    far = [(row.name, layer.distance) for row, layer in pairs if (layer.distance or 0) > TOLERANCES[dtype]]
+    wrong += [
+        Disagreement(name, "values", "those with nothing in place", f"{100 * (distance or 0):.3g} % away")
+        for name, distance in far
+    ]
+    return Tally("values", len(pairs) - len(far), len(pairs), "as with nothing in place")
 
 
 def _written(value: object) -> str:
