@@ -112,6 +112,7 @@ class Report(NamedTuple):
 
     ``totals`` counts every row; ``test_time`` only what runs at test time, and is the same where nothing is
     ``training_only``. ``assumed`` holds the defaults that were used where the text left a size open.
+    ``activations_in_place`` is what :func:`account` was given.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Report(NamedTuple):
     assumed: Mapping[str, Any]
     warnings: tuple[Problem, ...]
     graph: Graph
+    activations_in_place: bool = True
 
     @property
     def other_forms(self) -> str:
@@ -199,6 +201,7 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
         assumed=graph.assumed,
         warnings=graph.warnings + _input_warnings(shaped),
         graph=graph,
+        activations_in_place=in_place,
     )
 
 
