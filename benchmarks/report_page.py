@@ -3,8 +3,8 @@
     python -m benchmarks.report_page [net] [rounds]
 
 Prints medians of the CPU time of repeated calls in one process, including analysis and memory, and the size of the
-page. The bound for resnet152 is a goal of the project; exits with 1 if it is exceeded. The first round, which imports
-modules, is not counted.
+page, which has each drawing twice, for wide and for narrow windows. The bound is for resnet152; exits with 1 if it is
+exceeded. The first round, which imports modules, is not counted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from cnncalc.page import report_page
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_MILLISECONDS = 200
+MAX_MILLISECONDS = 300
 
 
 def steps(net: str) -> Iterator[tuple[str, str]]:

@@ -261,13 +261,14 @@ def plot(
     width: int | None = None,
     depth: int | None = None,
     units: str = "iec",
+    theme: str = "auto",
     **options: Any,
 ) -> str:
     """A drawing of a design as the text of an SVG file.
 
     ``kind`` is cost, training, inference, volumes or graph, as of ``cnncalc plot``; ``width`` is in pixels, ``units``
-    are iec, notes or si. ``design`` and ``options`` are as for :func:`analyze`, for training and inference as for
-    :func:`account_memory`.
+    are iec, notes or si, ``theme`` is auto, light or dark. ``design`` and ``options`` are as for :func:`analyze`, for
+    training and inference as for :func:`account_memory`.
 
     Raises DesignError as :func:`analyze` does, ValueProblem for wrong options and designs that cannot be drawn.
 
@@ -280,7 +281,7 @@ def plot(
     _one_of("units", units, UNIT_STYLES)
     memory = account_memory(design, logs=True, **options) if kind in OVER_TIME else None
     report = analyze(design, **options) if memory is None else memory.report
-    return draw(report, kind, memory=memory, width=width, depth=_positive("depth", depth), units=units)
+    return draw(report, kind, memory=memory, width=width, depth=_positive("depth", depth), units=units, theme=theme)
 
 
 def _one_of(name: str, value: str, known: Sequence[str]) -> None:

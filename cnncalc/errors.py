@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from cnncalc.source import Span
 
+MAX_COUNTED = 1000
+"""Number of problems of one text at which its reading ends."""
 MAX_PROBLEMS = 20
 """Number of problems of one design that are shown in full; the others are counted."""
 MAX_MESSAGE_LENGTH = 1000
@@ -124,11 +126,33 @@ class NotADesign(DesignError):
         self.why = why
 
 
+class Problems(list[Problem]):
+    """The problems of one text as they are found; at :data:`MAX_COUNTED` reading ends with a DesignError."""
+
+    def append(self, problem: Problem) -> None:
+        super().append(problem)
+        if len(self) >= MAX_COUNTED:
+            raise DesignError(in_text_order(self))
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self.append(problem)
+
+    def __iadd__(self, problems: Iterable[Problem]) -> Problems:  # type: ignore[override,misc]
+        self.extend(problems)
+        return self
+
+    def near(self, word: str, known: Iterable[str]) -> str:
+        """As :func:`did_you_mean`, for a problem that is shown; nothing once there are too many to be shown."""
+        return did_you_mean(word, known) if len(self) <= MAX_PROBLEMS else ""
+
+
 def listed(problems: Sequence[object]) -> str:
     """The first :data:`MAX_PROBLEMS` problems, one paragraph each, and the number of the others."""
     text = "\n\n".join([str(problem) for problem in problems[:MAX_PROBLEMS]])
     left = len(problems) - MAX_PROBLEMS
-    return text + (f"\n\n... and {left:,} more problem{'s' if left > 1 else ''}" if left > 0 else "")
+    many = "at least " if len(problems) >= MAX_COUNTED else ""
+    return text + (f"\n\n... and {many}{left:,} more problem{'s' if left > 1 else ''}" if left > 0 else "")
 
 
 def in_text_order(problems: Iterable[Problem]) -> list[Problem]:
@@ -142,8 +166,35 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     from itertools import islice
 
     candidates = {name.casefold()[:60]: name for name in islice(known, MAX_CANDIDATES)}
+    letters = _letters(word)
+    same = {key: name for key, name in candidates.items() if _letters(key) == letters}
+    if letters and same:  # other case or marks, or characters in another order: vgg61 is vgg16
+        candidates = same
     found = difflib.get_close_matches(word.casefold()[:60], candidates, n=1, cutoff=0.6)
     return candidates[found[0]] if found else None
+
+
+def _letters(word: str) -> list[str]:
+    """The letters and digits of a word, sorted."""
+    return sorted(letter for letter in word.casefold()[:60] if letter.isalnum())
+
+
+def no_effect(what: str, why: str, span: Span | None = None, hint: str | None = None) -> Problem:
+    """The warning that an option or key has no effect."""
+    return Problem("no-effect", f"{what} has no effect: {why}", span, hint, "warning")
+
+
+def in_every(warnings: Sequence[Sequence[Problem]]) -> list[list[Problem]]:
+    """The warnings of several designs of one call, without those about an option that has an effect in one of them."""
+    options = [{_option(problem) for problem in each} for each in warnings]
+    everywhere = set.intersection(*options) if options else set()
+    return [[problem for problem in each if _option(problem) in (None, *everywhere)] for each in warnings]
+
+
+def _option(problem: Problem) -> str | None:
+    """The option that a problem calls without effect; None for other problems."""
+    is_option = problem.code == "no-effect" and problem.span is None
+    return problem.message.partition(" has no effect")[0] if is_option else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

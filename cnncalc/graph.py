@@ -90,7 +90,9 @@ class Graph(NamedTuple):
     """A whole net: its nodes in topological order.
 
     ``assumed`` holds sizes that the text leaves open, with the defaults used. ``budget`` and ``ignore`` are the budget
-    of the file and the design rules it suppresses, as written.
+    of the file and the design rules it suppresses, as written. ``forms`` are other forms of the net, each by its name
+    with what it is. ``changed`` holds what the call changes in the design, which ``name`` then says; ``title``,
+    ``source`` and ``forms`` are those of the unchanged design, and left out.
     """
 
     name: str
@@ -101,6 +103,14 @@ class Graph(NamedTuple):
     warnings: tuple[Problem, ...] = ()
     budget: RawValue | None = None
     ignore: tuple[Ignore, ...] = ()
+    forms: Mapping[str, str] = NO_KEYS
+    changed: Mapping[str, str] = NO_KEYS
+
+    @property
+    def changes(self) -> str:
+        """What the call changes in the design, for headings: ``, changed: classes=10``; empty without changes."""
+        changes = ", ".join(f"{key}={value}" for key, value in self.changed.items())
+        return f", changed: {changes}" if changes else ""
 
     @property
     def readers(self) -> list[list[int]]:

@@ -366,6 +366,11 @@ def _small() -> Iterator[Fact]:
 
 def _pictures() -> Iterator[Fact]:
     paper = "Ronneberger et al. 2015, Figure 1"
+    padded = f"{paper}: the parameters do not depend on the padding"
+    yield from _of("unet-padded", padded, parameters=31_030_658)
+    # by level i: 2 + 2 convolutions of 3x3 and the up-convolution, on (512/2**i)**2 places
+    yield from _of("unet-padded", "the sum over the levels of the figure, at 512x512", macs=192_384_335_872)
+    yield from _of("unet-padded", "512x512 in, 512x512 out", "conv1", output=(512, 512, 2))
     # The authors' Caffe net differs in one place: its last up-convolution keeps 128 channels.
     yield from _of("unet", f"{paper}; tf_unet with 5 levels and 64 maps counts the same", parameters=31_030_658)
     yield from _of("unet", f"{paper}, built in PyTorch", macs=150_428_424_448)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PACKAGE = Path(cnncalc.__file__).resolve().parent
 
 ROOMS = (
-    {"records", "volume", "counts", "units", "source", "errors"},
+    {"collection", "records", "volume", "counts", "units", "source", "errors"},
     {"layers"},
     {"graph"},
     {"language"},

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cnncalc.analysis.cost import cost_of
+from cnncalc.counts import Count
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers import KINDS, Layer
 from cnncalc.layers.planes import pixels, planes
@@ -198,7 +199,7 @@ def test_the_contract_fails_for_a_layer_whose_volume_is_wrong(monkeypatch: pytes
 
 
 def test_the_contract_fails_for_a_layer_whose_macs_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(KINDS["fc"], "macs", lambda self, inputs, output: self.kernels(inputs[0])._replace(value=1))
+    monkeypatch.setattr(KINDS["fc"], "macs", lambda self, inputs, output: Count(1, self.kernels(inputs[0]).text))
 
     with pytest.raises(AssertionError):
         test_metered_multiply_adds_are_the_macs.__wrapped__(Case("fc", {"units": 7}, (X,)))

@@ -86,6 +86,56 @@ def test_every_named_net_has_its_totals_among_the_facts(net: str) -> None:
     assert quantities & {"parameters", "trainable"}
 
 
+WIDE = "Zagoruyko, Komodakis 2016, Table 8"
+SETTINGS = [
+    ("resnet50-v1.5", {"width": 2}, 68_883_240, "torchvision wide_resnet50_2"),
+    ("resnet101-v1.5", {"width": 2}, 126_886_696, "torchvision wide_resnet101_2"),
+    ("resnet50", {"width": 2}, 68_883_240, "as resnet50-v1.5: the place of the stride has no parameters"),
+    ("resnet50-v2", {"width": 2}, 68_883_240 - 7_680, "as resnet50-v1.5 and resnet50-v2: other normalizations"),
+    ("resnet18", {"width": 1.5}, 25_875_816, f"{WIDE}: 25.9M"),
+    ("resnet18", {"width": 2}, 45_618_216, f"{WIDE}: 45.6M"),
+    ("resnet18", {"width": 3}, 101_783_976, f"{WIDE}: 101.8M"),
+    ("resnet34", {"width": 1.5}, 48_613_608, f"{WIDE}: 48.6M"),
+    ("resnet34", {"width": 2}, 86_036_008, f"{WIDE}: 86.0M"),
+    ("mobilenet-v1", {"alpha": 0.25}, 470_072, "Keras MobileNet(alpha=0.25), trainable"),
+    ("mobilenet-v1", {"alpha": 0.5}, 1_331_592, "Keras MobileNet(alpha=0.5), trainable"),
+    ("mobilenet-v1", {"alpha": 0.75}, 2_585_560, "Keras MobileNet(alpha=0.75), trainable"),
+    ("mobilenet-v2", {"alpha": 0.35}, 1_677_128, "torchvision MobileNetV2(width_mult=0.35)"),
+    ("mobilenet-v2", {"alpha": 0.5}, 1_968_680, "torchvision MobileNetV2(width_mult=0.5)"),
+    ("mobilenet-v2", {"alpha": 0.75}, 2_636_424, "torchvision MobileNetV2(width_mult=0.75)"),
+    ("mobilenet-v2", {"alpha": 1.3}, 5_386_792, "torchvision MobileNetV2(width_mult=1.3)"),
+    ("mobilenet-v2", {"alpha": 1.4}, 6_108_776, "torchvision MobileNetV2(width_mult=1.4)"),
+]
+
+
+@pytest.mark.parametrize(("net", "variables", "parameters", "source"), SETTINGS, ids=str)
+def test_published_figures_of_other_widths(net: str, variables: Any, parameters: int, source: str) -> None:
+    assert cnncalc.analyze(net, variables=variables).totals.parameters == parameters, f"{source} says otherwise"
+
+
+@pytest.mark.parametrize("net", [name for name in NAMES if name != "dcgan-generator"])
+def test_every_classifier_has_a_variable_for_its_classes(net: str) -> None:
+    """The last volume that is run at test time has as many channels; DCGAN's generator has no classes."""
+    other = cnncalc.analyze(net, variables={"classes": 7})
+
+    assert [row for row in other.layers if not row.training_only][-1].output.depth == 7
+    assert "classes=7" in other.name
+    assert other.warnings == ()
+
+
+@pytest.mark.parametrize("net", NAMES)
+def test_a_pair_of_forms_names_each_other(net: str) -> None:
+    for other in report(net).graph.forms:
+        assert net in report(other).graph.forms
+
+
+@pytest.mark.parametrize("net", NAMES)
+def test_a_net_whose_name_begins_with_that_of_another_is_a_form_of_it(net: str) -> None:
+    for base in NAMES:
+        if net.startswith(f"{base}-"):
+            assert net in report(base).graph.forms
+
+
 def test_no_fact_is_repeated() -> None:
     assert len({str(fact) for fact in FACTS}) == len(FACTS)
 

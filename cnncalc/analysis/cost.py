@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.counts import NOTHING, Count, total
+from cnncalc.counts import NOTHING, TOO_LONG, Count, total
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ class Cost(NamedTuple):
     buffers: Count
     macs: Count
     arrays: tuple[Parameter, ...]
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether a count has more digits than a result may have."""
+        return any(count.value >= TOO_LONG for count in self[1:6])
 
 
 def cost_of(layer: Layer, inputs: tuple[Volume, ...]) -> Cost:

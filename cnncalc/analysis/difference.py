@@ -157,7 +157,7 @@ def _kind(row: LayerReport) -> Hashable:
 
 def _family(row: LayerReport) -> Hashable:
     """The family of a kind: activation functions, for example, can replace each other."""
-    return type(row.layer).__module__
+    return row.layer.family
 
 
 def _tokens(rows: Sequence[LayerReport], way: Any) -> list[Hashable]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnncalc.collection import Paused
 from cnncalc.errors import DesignError, Problem, did_you_mean
 from cnncalc.language import catalogue
 from cnncalc.language.files import is_there, read_bytes
@@ -56,7 +57,8 @@ def load_bytes(name: str, data: bytes, settings: Settings = DEFAULT_SETTINGS) ->
 def _complete(read: Callable[..., Graph], *arguments: object) -> Graph:
     """Calls ``read``; adds the problems of volumes to its error."""
     try:
-        return read(*arguments)
+        with Paused():
+            return read(*arguments)
     except DesignError as error:
         from cnncalc.analysis.volumes import with_volume_problems
 

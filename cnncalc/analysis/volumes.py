@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.analysis.cost import Cost, cost_of
-from cnncalc.errors import DesignError, Problem, ShapeError, in_text_order
+from cnncalc.counts import MAX_RESULT_DIGITS
+from cnncalc.errors import DesignError, Problem, Problems, ShapeError, in_text_order
 from cnncalc.graph import Draft, Graph
 from cnncalc.layers.input import Input
 from cnncalc.records import NamedTuple
@@ -39,13 +40,15 @@ def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
     since their inputs are unknown. ``with_hints`` searches for an input that works.
     """
     shaped: list[Shaped | None] = []
-    problems: list[Problem] = []
+    problems: list[Problem] = Problems()
     known: dict[tuple[Layer, tuple[Volume, ...]], Cost] = {}
     for node in graph.nodes:
         try:
             shaped.append(_shape(node, shaped, known))
         except DesignError as error:
             problems += error.every
+            if any(problem.code == "limit" for problem in error.problems):
+                raise DesignError(problems) from None
             shaped.append(None)
     for item in shaped:
         # last, since the owner of shared parameters may come later
@@ -74,6 +77,10 @@ MAX_TRIED_SIZE = 4096
 """The largest input side that is tried for the hint."""
 MAX_TRIED_LAYERS = 60_000
 """The most layers whose volumes are computed for the hint, over all inputs that are tried."""
+
+
+LONGEST_CACHED = 2**60
+"""Costs of layers on volumes with a longer side are not cached."""
 
 
 def depth_last(volume: Volume) -> Volume | None:
@@ -129,14 +136,20 @@ def _shape(
     inputs = _outputs(node.inputs, before)
     if layer is None or inputs is None:
         return None
-    cost = known.get((layer, inputs))
+    # longer numbers are not worth it: powers of two have few different hashes
+    is_cached = all(max(volume) < LONGEST_CACHED for volume in inputs)
+    cost = known.get((layer, inputs)) if is_cached else None
     if cost is None:
         try:
             cost = cost_of(layer, inputs)
         except ShapeError as error:
             span = node.key_spans.get(error.key or "", node.span)
             raise DesignError([Problem(error.code, f"{node.name}: {error.message}", span)]) from None
-        known[layer, inputs] = cost
+        if cost.is_too_long:
+            message = f"{node.name}: a result has at most {MAX_RESULT_DIGITS:,} digits, but {layer.label()} gives more"
+            raise DesignError([Problem("limit", message, node.span)])
+        if is_cached:
+            known[layer, inputs] = cost
     if node.stated is not None and node.stated != cost.output:
         message = f"{node.name}: the text states {node.stated}, but {layer.label()} gives {cost.output}"
         if inputs:

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.checks.measure import KEYS, Measure
-from cnncalc.errors import DesignError, Problem, ValueProblem, did_you_mean, in_text_order
+from cnncalc.errors import DesignError, Problem, Problems, ValueProblem, did_you_mean, in_text_order
 from cnncalc.graph import RawValue
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, visible
@@ -132,7 +132,7 @@ def from_calls(calls: Sequence[tuple[str, str]]) -> RawValue:
 
 def read_budget(written: RawValue, where: str = "budget") -> Budget:
     """The budget written at a place; raises DesignError with all its problems."""
-    problems: list[Problem] = []
+    problems = Problems()
     budget: Budget = {}
     if written.entries is None:
         if written.what == "nothing":
@@ -144,11 +144,11 @@ def read_budget(written: RawValue, where: str = "budget") -> Budget:
         raise DesignError([_empty(where, written.span)])
     for key, span, value in written.entries:
         if key not in KEYS:
-            near = did_you_mean(key, KEYS)
+            near = problems.near(key, KEYS)
             known = "" if near else f" (known: {', '.join(KEYS)})"
             problems.append(Problem("unknown-key", f"a budget has no key '{_cut(key)}'{near}{known}", span))
             continue
-        found_problems: list[Problem] = []
+        found_problems = Problems()
         entry = _entry(key, span, value, found_problems)
         problems += found_problems
         if entry is not None and not found_problems:
@@ -163,7 +163,7 @@ def _empty(where: str, span: Span | None) -> Problem:
     return Problem("empty-budget", message, span, "remove it if nothing is to be limited")
 
 
-def _entry(key: str, span: Span | None, value: RawValue, problems: list[Problem]) -> Entry | None:
+def _entry(key: str, span: Span | None, value: RawValue, problems: Problems) -> Entry | None:
     """entry = limit | mapping of bounds to limits and of options to values"""
     if value.text is not None:
         amount = _amount(key, key, value, problems)
@@ -186,13 +186,13 @@ def _entry(key: str, span: Span | None, value: RawValue, problems: list[Problem]
 
 
 def _bounds_and_options(
-    key: str, entries: Sequence[tuple[str, Span | None, RawValue]], problems: list[Problem]
+    key: str, entries: Sequence[tuple[str, Span | None, RawValue]], problems: Problems
 ) -> tuple[list[Limit], dict[str, Any]]:
     limits: list[Limit] = []
     options: dict[str, Any] = {}
     for name, name_span, part in entries:
         if name not in (*BOUNDS, *KEYS[key].options):
-            problems.append(Problem("unknown-key", _unknown(key, name), name_span))
+            problems.append(Problem("unknown-key", _unknown(key, name, problems), name_span))
         elif part.text is None:
             found = part.what or "a mapping"
             message = f"{key}: {name}: expected {'a limit' if name in BOUNDS else 'a value'}, found {found}"
@@ -209,16 +209,16 @@ def _bounds_and_options(
     return limits, options
 
 
-def _unknown(key: str, name: str) -> str:
+def _unknown(key: str, name: str, problems: Problems) -> str:
     """The message for a name that is neither a bound nor an option of the key."""
     takers = [other.name for other in KEYS.values() if name in other.options]
     if takers:
         return f"{key} has no option '{name}'; keys with this option: {', '.join(takers)}"
     known = (*BOUNDS, *KEYS[key].options)
-    return f"{key} has no key '{_cut(name)}'{did_you_mean(name, known)} (known: {', '.join(known)})"
+    return f"{key} has no key '{_cut(name)}'{problems.near(name, known)} (known: {', '.join(known)})"
 
 
-def _refuse_contradictions(key: str, limits: Sequence[Limit], problems: list[Problem]) -> None:
+def _refuse_contradictions(key: str, limits: Sequence[Limit], problems: Problems) -> None:
     """Reports limits that no value satisfies, and warnings that could never occur."""
     by_bound = {limit.bound: limit for limit in limits}
     for low, high, why in (
@@ -240,7 +240,7 @@ def _refuse_contradictions(key: str, limits: Sequence[Limit], problems: list[Pro
             problems.append(Problem("wrong-value", message, by_bound[low].span))
 
 
-def _amount(key: str, where: str, value: RawValue, problems: list[Problem]) -> Amount | None:
+def _amount(key: str, where: str, value: RawValue, problems: Problems) -> Amount | None:
     try:
         return read_amount(value.text or "", KEYS[key].unit)
     except ValueProblem as problem:

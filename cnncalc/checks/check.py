@@ -18,7 +18,7 @@ from cnncalc.checks.measure import Measure, Meter, default_measures, last_window
 from cnncalc.checks.repository import NoBase
 from cnncalc.checks.rules import run_rules
 from cnncalc.checks.search import LeftOut, Search, Target
-from cnncalc.errors import CnncalcError, DesignError, NotADesign, Problem, ValueProblem
+from cnncalc.errors import CnncalcError, DesignError, NotADesign, Problem, ValueProblem, in_every
 from cnncalc.language.files import is_there
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
@@ -192,6 +192,8 @@ class Checker:
                 left_out.append(outcome)
             else:
                 outcomes.append(outcome)
+        kept = iter(in_every([outcome.problems for outcome in outcomes if not outcome.is_broken]))
+        outcomes = [one if one.is_broken else one._replace(problems=tuple(next(kept))) for one in outcomes]
         outcomes.sort(key=lambda outcome: outcome.file)
         base = None if options.base is None else visible(options.base)
         if options.baseline is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.analysis import loading
-from cnncalc.errors import DesignError, Problem, did_you_mean, in_text_order
+from cnncalc.errors import DesignError, Problem, Problems, in_text_order
 from cnncalc.language.settings import DEFAULT_SETTINGS
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ def _unknown_rules(ignored: tuple[Ignore, ...]) -> list[Problem]:
     """A problem for each suppressed rule that does not exist."""
     from cnncalc.checks.rules import RULES
 
-    unknown = {item.code_span: item.code for item in ignored if item.code not in RULES}
-    return [
-        Problem("unknown-rule", f"ignore: no design rule '{code}'{did_you_mean(code, RULES)}", span)
-        for span, code in unknown.items()
-    ]
+    problems = Problems()
+    for span, code in {item.code_span: item.code for item in ignored if item.code not in RULES}.items():
+        problems.append(Problem("unknown-rule", f"ignore: no design rule '{code}'{problems.near(code, RULES)}", span))
+    return problems

@@ -339,6 +339,11 @@ def architecture_schema() -> Schema:
         "name": {**text, "description": "The name of the design (default: that of the file)."},
         "title": {**text, "description": "The full name, for headings."},
         "source": {**text, "description": "Where the design comes from."},
+        "forms": {
+            "description": "Other forms of the net, by name, with what each is: {resnet50-v1.5: torchvision's form}.",
+            "type": ["object", "null"],
+            "additionalProperties": text,
+        },
         "input": any_of(
             *[way for way in whole_list(1, 3) if way["type"] == "string"],
             {"type": "array", "items": any_of(*whole(1)), "minItems": 3, "maxItems": 3},

@@ -13,7 +13,7 @@ from cnncalc.source import visible
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cnncalc.checks.check import CheckOptions, CheckResult
     from cnncalc.cli.console import Console
@@ -39,6 +39,10 @@ Examples:
 """
 
 
+MAX_FILES = 100
+"""Number of files whose problems are printed; those of the others are in the report as JSON."""
+
+
 class Call(NamedTuple):
     """The arguments and options of ``cnncalc check``."""
 
@@ -59,6 +63,17 @@ class Call(NamedTuple):
     explain: str | None = None
     strict: bool = False
     units: str = "iec"
+
+
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect on a check."""
+    if call.explain is not None:
+        for option in COMMAND.options:
+            if option.name not in ("explain", "format", "file"):
+                yield option.name, "--explain prints a rule and checks nothing"
+    elif not call.rules:
+        for name in ("select", "ignore"):
+            yield name, "--no-rules turns every design rule off"
 
 
 def run(call: Call, console: Console) -> int:
@@ -115,14 +130,18 @@ def _check_options(call: Call, folder: str) -> CheckOptions:
 
 
 def _print_problems(result: CheckResult, console: Console) -> None:
-    """Prints the problems of each file, each problem once."""
+    """Prints the problems of the first files that have some, each problem once, and how many others have some."""
     seen: set[Problem] = set()
     blocks = []
+    count = 0
     for outcome in result.files:
         new = [problem for problem in outcome.problems if problem not in seen]
         seen.update(new)
-        if new:
+        count += bool(new)
+        if new and count <= MAX_FILES:
             blocks.append(str(DesignError(new)))
+    if count > MAX_FILES:
+        blocks.append(f"... and problems in {plural(count - MAX_FILES, 'more file')}")
     if blocks:
         console.print_error("\n\n".join(blocks))
 
@@ -191,4 +210,5 @@ COMMAND = Command(
         UNITS,
         output_options(*CHECK_FORMATS),
     ),
+    idle,
 )

@@ -11,7 +11,7 @@ from cnncalc import __version__
 from cnncalc.cli.command import DONE
 from cnncalc.cli.console import StreamError, reason
 from cnncalc.cli.registry import COMMANDS, COMPLETION, find_command
-from cnncalc.errors import ValueProblem, nearest
+from cnncalc.errors import Problem, ValueProblem, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +24,10 @@ else:
     ParamType = click.ParamType  # older versions are not generic at run time
 
 HELP = """Computes exactly what a convolutional network costs: volumes, memory, parameters, multiply-adds.
+
+It covers feed-forward networks for images: convolutions, pools, normalizations, activations, fully-connected layers,
+forks and merges; not attention, recurrent layers, embeddings, inputs with one or three spatial sides, running time or
+accuracy.
 
 A TARGET is, tried in this order: '-' (standard input), a file or anything that ends in .yaml or .yml, a named net such
 as vgg16, or a pattern such as "INPUT -> [CONV -> RELU -> POOL]*2 -> FC -> RELU -> FC".
@@ -88,7 +92,7 @@ class OptionType(ParamType):
         try:
             return self.option.read(value)
         except ValueProblem as problem:
-            self.fail(problem.message, param, ctx)
+            raise InvalidValue(problem, ctx, param) from None
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         if self.option.metavar == "FILE":
@@ -103,7 +107,7 @@ def _gathered(option: Option) -> Callable[[click.Context, click.Parameter, Any],
         try:
             return option.gather(values) if values else None
         except ValueProblem as problem:
-            raise click.BadParameter(problem.message, ctx, param) from None
+            raise InvalidValue(problem, ctx, param) from None
 
     return gather
 
@@ -141,6 +145,27 @@ HELP_OPTION = click.Option(
 )  # fmt: skip
 
 
+class OneCall(click.Command):
+    """A command that warns of an option that is given twice."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        values, _, order = self.make_parser(ctx).parse_args(list(args))
+        for param in dict.fromkeys(order):
+            if isinstance(param, click.Option) and not param.multiple and order.count(param) > 1:
+                ctx.obj.warn([_given_twice(param, values[param.name or ""], order.count(param))])
+        return super().parse_args(ctx, args)
+
+
+def _given_twice(param: click.Option, last: Any, times: int) -> Problem:
+    if param.is_flag:
+        used = param.opts[0] if last else param.secondary_opts[0]
+        names = "/".join([*param.opts, *param.secondary_opts])
+    else:
+        used, names = f"{last}"[:60], max(param.opts, key=len)
+    many = "twice" if times == 2 else f"{times} times"
+    return Problem("given-twice", f"{names} is given {many}; only the last one counts: {used}", severity="warning")
+
+
 def click_command(command: Command) -> click.Command:
     """The click command; called, it returns the command and its values instead of running."""
     parameters: list[click.Parameter] = [
@@ -159,7 +184,7 @@ def click_command(command: Command) -> click.Command:
     def callback(**values: Any) -> tuple[Command, dict[str, Any]]:
         return command, {name: value for name, value in values.items() if value is not None}
 
-    return click.Command(
+    return OneCall(
         command.name,
         params=parameters,
         callback=callback,
@@ -219,6 +244,14 @@ def program(ctx: click.Context) -> None:
 # Usage errors
 
 
+class InvalidValue(click.BadParameter):
+    """An option whose value cannot be read, with the hint of the problem."""
+
+    def __init__(self, problem: ValueProblem, ctx: click.Context | None, param: click.Parameter | None) -> None:
+        super().__init__(problem.message, ctx, param)
+        self.hint = problem.hint
+
+
 def usage_error(error: click.UsageError, words: Sequence[str]) -> ValueProblem:
     """The error for an invalid command line, with a hint."""
     called = next((word for word in words if word in COMMANDS), None)  # click does not set it if a value is missing
@@ -233,6 +266,7 @@ def usage_error(error: click.UsageError, words: Sequence[str]) -> ValueProblem:
         return ValueProblem(f"{path} needs {name}", code="usage", hint=hint)
     if isinstance(error, click.BadParameter):
         name = max(error.param.opts, key=len) if error.param and error.param.opts else "the argument"
+        hint = error.hint or hint if isinstance(error, InvalidValue) else hint
         return ValueProblem(f"{name}: {error.message}", code="usage", hint=hint)
     message = error.format_message()
     if "unexpected extra argument" in message:

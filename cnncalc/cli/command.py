@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import ValueProblem, did_you_mean
-from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, format_of_ending
+from cnncalc.errors import ValueProblem, did_you_mean, no_effect
+from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, MADE_FROM_SVG, format_of_ending
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import MAX_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cnncalc.cli.console import Console
+    from cnncalc.errors import Problem
 
 DONE, FAILED, WRONG, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: success; a check failed; invalid input or command line; an internal error; interrupted."""
@@ -56,11 +57,17 @@ class Group(NamedTuple):
     options: tuple[Option, ...]
 
 
+def no_idle_options(call: Any) -> Iterable[tuple[str, str]]:
+    """No option is without effect."""
+    return ()
+
+
 class Command(NamedTuple):
     """A command: ``call`` is the NamedTuple of its arguments and options, ``run`` executes one and gives the exit code.
 
     ``parameters`` are its options and groups of options. The other fields of ``call`` are its positional arguments;
-    a field with a default may be left out, and a field ``files`` takes all remaining words.
+    a field with a default may be left out, and a field ``files`` takes all remaining words. ``idle`` gives the names of
+    options that have no effect in a call, each with the reason; those that are given are warned of.
     """
 
     name: str
@@ -69,6 +76,7 @@ class Command(NamedTuple):
     call: Any
     run: Callable[[Any, Console], int | None]
     parameters: tuple[Option | Group, ...]
+    idle: Callable[[Any], Iterable[tuple[str, str]]] = no_idle_options
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -102,11 +110,19 @@ class Command(NamedTuple):
                 values[group.name] = group.make(**given)
         return self.call(**values)
 
+    def warnings(self, call: Any, values: Mapping[str, Any]) -> Iterable[Problem]:
+        """A warning for each option with a value that has no effect in a call."""
+        options = {option.name: option for option in self.options}
+        for name, why in self.idle(call):
+            if name in values:
+                option = options[name]
+                yield no_effect(option.opposite if option.opposite and not values[name] else option.flag, why)
+
 
 def parse_simple(command: Command, words: Sequence[str]) -> dict[str, Any] | None:
-    """The values of a correct call without abbreviations; None for any other, which :mod:`.click_parser` parses.
+    """The values of a correct call, without abbreviations and each option once; :mod:`.click_parser` parses others.
 
-    Most calls are of this kind and start faster without click.
+    None for those. Most calls are correct and start faster without click.
     """
     flags = {flag: option for option in command.options for flag in option.flags}
     given: dict[str, tuple[Option, list[Any]]] = {}
@@ -120,6 +136,8 @@ def parse_simple(command: Command, words: Sequence[str]) -> dict[str, Any] | Non
             flag, sign, text = word.partition("=")
             option = flags.get(flag)
             if option is None or (sign and not option.accepts_equals(flag)):
+                return None
+            if option.name in given and not option.repeated:
                 return None
             value = flag == option.flag if option.opposite else option.read(text if sign else next(rest))
             given.setdefault(option.name, (option, []))[1].append(value)
@@ -189,5 +207,11 @@ def format_of(file: str, formats: tuple[str, ...]) -> str | None:
     if ending in FOREIGN_ENDINGS or (found is not None and found.is_picture):
         usual = next((FORMATS[name].endings[0] for name in formats if FORMATS[name].endings), "txt")
         message = f"'.{ending}' is not a format of this command (formats: {', '.join(formats)})"
-        raise ValueProblem(message, code="usage", hint=f"--output {visible(file)[: -len(ending)]}{usual}")
+        target = f"{visible(file)[: -len(ending)]}{usual}"
+        hint = f"--output {target}"
+        if usual == "svg" and ending in MADE_FROM_SVG:
+            from shlex import quote
+
+            hint += f", then rsvg-convert -f {ending} -o {quote(visible(file))} {quote(target)}"
+        raise ValueProblem(message, code="usage", hint=hint)
     return None

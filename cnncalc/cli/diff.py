@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, FAILED, Command, Option, switch
@@ -16,7 +17,7 @@ from cnncalc.cli.options import (
     output_options,
     require_single_stdin,
 )
-from cnncalc.errors import ValueProblem
+from cnncalc.errors import ValueProblem, in_every
 from cnncalc.formats import is_exact
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
@@ -72,8 +73,7 @@ def run(call: Call, console: Console) -> int:
     options = call.memory
     check_options(options)
     reports = [account(graph, batch=options.batch, dtype=options.dtype) for graph in _both(call, console)]
-    for report in reports:
-        console.warn(report.warnings)
+    console.warn(dict.fromkeys(chain(*in_every([report.warnings for report in reports]))))
     before, after = reports
     found = difference(before, after, _memory(before, after, options))
     document = difference_document(
@@ -128,7 +128,10 @@ def names_of(old: Report, new: Report, before: str, after: str | None, base: str
     if old.name != new.name:
         return old.name, new.name
     given = [target if len(target) <= MAX_NAME_LENGTH else "" for target in (before, after or "")]
-    return given[0] or f"{old.name} (before)", given[1] or f"{new.name} (after)"
+    first, second = (
+        target + report.graph.changes if target else "" for target, report in zip(given, (old, new), strict=True)
+    )
+    return first or f"{old.name} (before)", second or f"{new.name} (after)"
 
 
 def _memory(before: Report, after: Report, options: Options) -> tuple[Quantity, ...]:

@@ -14,12 +14,16 @@ from cnncalc.cli.options import (
     TABLE_FORMATS,
     ReportOptions,
     analyze,
+    idle_units,
     output_options,
+    warn_of_depth,
 )
 from cnncalc.memory.options import AUTOCAST, PROFILE_NAMES, TRAINABLE_TYPES, ZERO_GRAD, read_reserve
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cnncalc.analysis.report import Report
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions
@@ -97,6 +101,22 @@ class Call(NamedTuple):
     depth: int | None = None
 
 
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect on a memory report, a plan or a reason."""
+    yield from idle_units(call.output, call.notation.exact)
+    if call.plan:
+        for option in MEMORY.options:
+            if option.name not in ("batch", "dtype"):
+                yield option.name, "--plan plans one arena for inference"
+        for name in ("why", "timeline", "depth"):
+            yield name, "--plan prints the plan alone"
+        return
+    yield "depthwise_in_place", "it would let depthwise convolutions of --plan work in place"
+    if call.why is not None:
+        for name in ("timeline", "depth"):
+            yield name, "--why prints one layer alone"
+
+
 def run(call: Call, console: Console) -> None:
     """Prints the memory report of a target, the arena plan, or what one layer keeps."""
     from cnncalc.memory.report import check_options
@@ -142,6 +162,7 @@ def _memory(report: Report, call: Call, notation: Notation, console: Console) ->
 
     memory = account_memory(report, call.memory, logs=call.timeline)
     console.warn(memory.warnings)
+    warn_of_depth(call.depth, report, console)
     return memory_document(memory, notation=notation, depth=call.depth, timeline=call.timeline)
 
 
@@ -163,4 +184,5 @@ COMMAND = Command(
         NOTATION,
         output_options(*TABLE_FORMATS),
     ),
+    idle,
 )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Group, Option, choice, format_of, switch, whole_number
-from cnncalc.errors import DesignError, Problem, ValueProblem
+from cnncalc.errors import DesignError, Problem, ValueProblem, no_effect
 from cnncalc.formats import FORMATS, is_exact
 from cnncalc.records import NamedTuple
 from cnncalc.units import BYTES_PER_ELEMENT, MAX_DIGITS, UNIT_STYLES
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cnncalc.analysis.report import Report
     from cnncalc.cli.console import Console
@@ -153,6 +153,14 @@ def output_options(*formats: str) -> Group:
     return Group("output", make, (choice("--format", formats, f"Output format (default: {default})."), OUTPUT))
 
 
+def idle_units(output: OutputOptions, exact: bool | None) -> Iterator[tuple[str, str]]:
+    """The option ``--units`` where bytes are written in full."""
+    if is_exact(output.format):
+        yield "units", f"--format {output.format} writes bytes in full"
+    elif exact:
+        yield "units", "--exact writes bytes in full"
+
+
 class NotationOptions(NamedTuple):
     """How numbers are written: :data:`NOTATION`."""
 
@@ -205,6 +213,13 @@ def load(target: str, design: DesignOptions, console: Console) -> Graph:
     from cnncalc.checks import loading
 
     return loading.load(target, design.settings(), console.read_input() if target == "-" else None, console.folder)
+
+
+def warn_of_depth(depth: int | None, report: Report, console: Console) -> None:
+    """Warns of a ``--depth`` at which no layers are summed."""
+    if depth is not None and all(row.name.count(".") < depth for row in report.layers):
+        why = f"{report.name} has no blocks{f' at depth {depth}' if depth > 1 else ''}, so nothing is summed"
+        console.warn([no_effect(f"--depth {depth}", why)])
 
 
 def require_single_stdin(*targets: str) -> None:

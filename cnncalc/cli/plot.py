@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Option, choice, whole_number
 from cnncalc.cli.memory import LIVE_MEMORY, report_options
-from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options
-from cnncalc.drawings import KINDS, OVER_TIME, WIDTH, draw
+from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options, warn_of_depth
+from cnncalc.drawings import KINDS, OVER_TIME, THEMES, WIDTH, draw
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import FORMATS
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions, OutputOptions
     from cnncalc.memory.report import Options
@@ -21,7 +23,9 @@ _KINDS = "\n".join([f"  {kind:10} {what}" for kind, what in KINDS.items()])
 
 HELP = f"""Draws TARGET: its cost by layer, its live memory over time, its volumes to scale, or its graph.
 
-The SVG goes to the file of --output, or to a pipe; a file that ends in .png is written as PNG.
+The SVG goes to the file of --output, or to a pipe; a file that ends in .png is written as PNG. With --theme auto an
+inline SVG has the colour scheme of its page, a file of its own that of the system; print and PNG are light. A PDF is
+made from the SVG: rsvg-convert -f pdf -o vgg16.pdf vgg16.svg
 
 \b
 Kinds:
@@ -46,6 +50,14 @@ class Call(NamedTuple):
     width: int | None = None
     depth: int | None = None
     units: str = "iec"
+    theme: str = "auto"
+
+
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect on a drawing of that kind."""
+    if call.kind in ("volumes", "graph"):
+        for name in ("batch", "dtype", "units"):
+            yield name, f"--kind {call.kind} draws the volumes of one image and no bytes"
 
 
 def run(call: Call, console: Console) -> None:
@@ -62,11 +74,12 @@ def run(call: Call, console: Console) -> None:
     else:
         _refuse_training_options(call.memory)
     report = analyze(call.target, call.design, report_options(call.memory), console)
+    warn_of_depth(call.depth, report, console)
     memory = None
     if call.kind in OVER_TIME:
         memory = account_memory(report, call.memory, logs=True)
         console.warn(memory.warnings)
-    svg = draw(report, call.kind, memory=memory, width=call.width, depth=call.depth, units=call.units)
+    svg = draw(report, call.kind, memory=memory, width=call.width, depth=call.depth, units=call.units, theme=call.theme)
     if chosen == "png":
         from cnncalc.drawings.png import png_of
 
@@ -93,10 +106,12 @@ COMMAND = Command(
     (
         choice("--kind", tuple(KINDS), "What to draw (default: cost)."),
         Option("--width", "width", f"Width of the drawing in pixels (default: {WIDTH}).", "N", whole_number),
+        choice("--theme", THEMES, "Colours of the drawing (default: auto)."),
         DEPTH,
         LIVE_MEMORY,
         DESIGN,
         UNITS,
         output_options(*(name for name, each in FORMATS.items() if each.is_picture)),
     ),
+    idle,
 )

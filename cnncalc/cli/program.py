@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cnncalc.cli.command import DONE, INTERNAL, INTERRUPTED, WRONG, parse_simple
 from cnncalc.cli.console import Console, discard_output
 from cnncalc.cli.registry import COMPLETION, find_command
+from cnncalc.counts import MAX_RESULT_DIGITS
 from cnncalc.errors import CnncalcError, DesignError, Problem
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ def run(arguments: Sequence[str], console: Console | None = None) -> int:
             message = "the working folder does not exist any more"
             console.print_error(str(Problem("folder", message, None, "change to a folder that exists")))
             return WRONG
+        if isinstance(error, ValueError) and "digits) for integer string conversion" in str(error):
+            message = f"a result has at most {MAX_RESULT_DIGITS:,} digits, but one of this call has more"
+            console.print_error(str(Problem("limit", message)))
+            return WRONG
         if is_debugging and sys.stderr is not None:
             from traceback import print_exception
 
@@ -68,7 +73,10 @@ def perform(words: Sequence[str], console: Console) -> int:
         if isinstance(parsed, int):
             return parsed
         command, values = parsed
-    return command.run(command.call_of(values), console) or DONE
+    call = command.call_of(values)
+    code = command.run(call, console) or DONE
+    console.warn(command.warnings(call, values))
+    return code
 
 
 def internal_problem(error: Exception, request: str) -> Problem:

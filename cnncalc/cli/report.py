@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Group, format_of
 from cnncalc.cli.memory import MEMORY
 from cnncalc.cli.options import DESIGN, OUTPUT, UNITS, OutputOptions, load, require_single_stdin
-from cnncalc.errors import DesignError, ValueProblem
+from cnncalc.errors import DesignError, ValueProblem, in_every
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -56,12 +57,13 @@ def run(call: Call, console: Console) -> None:
     for target in targets:
         report = account(load(target, call.design, console), batch=call.memory.batch, dtype=call.memory.dtype)
         memory = account_memory(report, call.memory, logs=True, details=False)
-        console.warn((*report.warnings, *memory.warnings))
         memories.append(memory)
         curves.append(curve_of(Simulation(report, call.memory), memory.training.segments))
         outcomes.append(
             checked(target, report, call.design.settings(), CheckOptions({}, units=call.units, folder=console.folder))
         )
+    of_designs = in_every([memory.report.warnings for memory in memories])
+    console.warn(dict.fromkeys(chain(*of_designs, *[memory.warnings for memory in memories])))
     if call.after is None:
         page = report_page(memories[0], curves[0], outcomes[0], texts_of(memories[0].report), units=call.units)
     else:

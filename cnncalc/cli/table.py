@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Option, choice, switch, whole_number
-from cnncalc.cli.options import COLUMNS, DEPTH, DESIGN, NOTATION, REPORT, TABLE_FORMATS, analyze, output_options
+from cnncalc.cli.options import (
+    COLUMNS,
+    DEPTH,
+    DESIGN,
+    NOTATION,
+    REPORT,
+    TABLE_FORMATS,
+    analyze,
+    idle_units,
+    output_options,
+    warn_of_depth,
+)
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import is_exact
 from cnncalc.formats.document import chosen_columns
@@ -14,6 +25,8 @@ from cnncalc.views.layer_table import COLUMNS as KNOWN
 from cnncalc.views.layer_table import EXACT, checked_selection, document
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions, ReportOptions
 
@@ -48,6 +61,18 @@ class Call(NamedTuple):
     top: int | None = None
 
 
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect on a table."""
+    exact, columns = is_exact(call.output.format), call.columns
+    yield from idle_units(call.output, call.notation.exact)
+    if exact:
+        has = "always has the" if call.output.format == "json" else "has no"
+        yield "totals", f"--format {call.output.format} {has} totals"
+    if exact and columns is not None and "bytes" not in columns:
+        yield "batch", "of the columns only 'bytes' depends on it"
+        yield "dtype", "of the columns only 'bytes' depends on it"
+
+
 def run(call: Call, console: Console) -> None:
     """Prints the table of a target."""
     call.output.require_columns(columns=call.columns, bars=call.bars)
@@ -64,6 +89,7 @@ def run(call: Call, console: Console) -> None:
         chosen = EXACT
     selection = checked_selection(call.sort, call.top)
     report = analyze(call.target, call.design, call.report, console)
+    warn_of_depth(call.depth, report, console)
     if notes:
         from cnncalc.views.notes import notes_document
 
@@ -103,4 +129,5 @@ COMMAND = Command(
         NOTATION,
         output_options(*TABLE_FORMATS),
     ),
+    idle,
 )

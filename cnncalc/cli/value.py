@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Command, Option
 from cnncalc.cli.memory import MEMORY, report_options, subset_of
-from cnncalc.cli.options import DESIGN, DTYPE, NOTATION, analyze, output_options
+from cnncalc.cli.options import DESIGN, DTYPE, NOTATION, analyze, idle_units, output_options
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cnncalc.checks.value import Figure
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions
@@ -49,6 +51,24 @@ class Call(NamedTuple):
     notation: NotationOptions
     output: OutputOptions
     layer: str | None = None
+
+
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect on the number of that key."""
+    from cnncalc.checks.measure import KEYS
+    from cnncalc.checks.value import LAYER_KEYS, NET_KEYS
+
+    if call.key not in (NET_KEYS if call.layer is None else LAYER_KEYS):
+        return
+    known = KEYS.get(call.key)
+    for name in (*VALUE_OPTIONS, "dtype"):
+        if known is None or name not in known.options:
+            takers = [key.name for key in KEYS.values() if name in key.options]
+            yield name, f"{call.key} does not depend on it; it would set that of {', '.join(takers)}"
+    if known is None or known.unit != "bytes":
+        yield "units", f"{call.key} is not in bytes"
+    else:
+        yield from idle_units(call.output, call.notation.exact)
 
 
 def run(call: Call, console: Console) -> None:
@@ -110,4 +130,5 @@ COMMAND = Command(
         NOTATION,
         output_options("text", "json"),
     ),
+    idle,
 )

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 HELP = """Builds TARGET in NumPy with random weights, runs it, and compares every number of the table with the run.
 
-Compared layer by layer: array shapes, bytes, parameter elements, metered multiply-adds, in-place layers, and the pixels
-that reach an output. The exit code is 0 if all agree, else 1.
+Compared layer by layer: array shapes, bytes, parameter elements, metered multiply-adds, in-place layers, the values
+with those of a run with nothing in place, and the pixels that reach an output. The exit code is 0 if all agree, else 1.
 
 With --train the net is trained for two steps instead (forward, loss, backward, optimizer); the bytes of live arrays are
-measured at every layer and compared with 'memory --profile numpy'.
+measured at every layer and compared with 'memory --profile numpy', the loss and the gradients of the first step with
+those of a step with nothing in place.
 
 \b
 Examples:

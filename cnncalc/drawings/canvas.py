@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from cnncalc.drawings.metrics import LINE, cut, evenly_wrapped, width_of
-from cnncalc.drawings.palette import FONTS, style_sheet
+from cnncalc.drawings.palette import FONTS, PATTERNS, style_sheet
+from cnncalc.records import NamedTuple
 from cnncalc.source import RIGHT_TO_LEFT, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from cnncalc.analysis.report import Report
 
 MARGIN = 16.0
 """Margin of every drawing in pixels."""
@@ -42,16 +45,27 @@ def number(value: float) -> str:
     return text[:-1] if text.endswith("0") else text
 
 
+class Request(NamedTuple):
+    """How a net is drawn. ``beside`` are nets with which the drawing shares its axes and its scale."""
+
+    width: float
+    depth: int | None = None
+    units: str = "iec"
+    theme: str = "auto"
+    beside: tuple[Report, ...] = ()
+
+
 class Canvas:
     """Collects the elements of one drawing from top to bottom; ``y`` is the lower end of what is drawn.
 
     ``width`` is in pixels. The CSS class of an element names its role; :mod:`cnncalc.drawings.palette` has the styles.
     """
 
-    def __init__(self, kind: str, net: str, width: float) -> None:
+    def __init__(self, kind: str, net: str, request: Request) -> None:
         self.kind = kind
         self.net = net
-        self.width = width
+        self.width = request.width
+        self.theme = request.theme
         self.y = MARGIN
         self.parts: list[str] = []
         self.used = {"ground"}
@@ -122,17 +136,18 @@ class Canvas:
     # shapes
 
     def rect(self, x: float, y: float, width: float, height: float, name: str, more: str = "") -> None:
-        """Draws a rectangle."""
-        self.used.add(name)
+        """Draws a rectangle; ``name`` is one class or several."""
+        self.used.update(name.split())
         self.parts.append(
             f'<rect class="{name}" x="{number(x)}" y="{number(y)}" width="{number(width)}" '
             f'height="{number(height)}"{more}/>'
         )
 
-    def bar(self, x: float, y: float, width: float, height: float, tip: str, value: int) -> None:
-        """Draws a bar with its exact value, in the style of the group around it."""
+    def bar(self, x: float, y: float, width: float, height: float, name: str, tip: str, value: int) -> None:
+        """Draws a bar with its exact value."""
+        self.used.add(name)
         self.parts.append(
-            f'<rect x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}" '
+            f'<rect class="{name}" x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}" '
             f'data-value="{value}"><title>{escaped(tip)}</title></rect>'
         )
 
@@ -162,26 +177,40 @@ class Canvas:
         """Closes a group."""
         self.parts.append("</g>")
 
-    def stripes(self, name: str) -> str:
-        """The attribute that fills an element with stripes over the colour of the class ``name``."""
-        self.used.update((name, "stripe"))
-        return f' style="fill:url(#{PREFIX}-{name})"'
+    def legend(self, entries: Sequence[tuple[str, str]]) -> None:
+        """Draws a square and a name for each class, below everything drawn so far."""
+        x, y = self.left, self.y + 18
+        for name, words in entries:
+            wide = 18 + self.room(words)
+            if x > self.left and x + wide > self.right:
+                x, y = self.left, y + 17
+            self.rect(x, y - 9, 11, 11, name)
+            self.fitted(x + 16, y, words, self.right - x - 16)
+            x += wide + 16
+        self.y = y + 4
 
     # output
 
     def svg(self, title: str, description: str) -> str:
         """The drawing as one string, always the same for the same elements; its ids are unique to it."""
         height = self.y + MARGIN
+        striped = [name for name in PATTERNS if name in self.used]
+        turns = {
+            name: f' patternTransform="rotate({PATTERNS[name].angle})"' for name in striped if PATTERNS[name].angle
+        }
         patterns = "".join(
-            f'<pattern id="{PREFIX}-{name}" width="5" height="5" patternUnits="userSpaceOnUse" '
-            f'patternTransform="rotate(45)"><rect class="{name}" width="5" height="5"/>'
-            f'<path class="stripe" d="M0 1H5"/></pattern>'
-            for name in ("gradients", "again")
-            if any(f"#{PREFIX}-{name})" in part for part in self.parts)
+            [
+                f'<pattern id="{PREFIX}-{name}" width="5" height="5" patternUnits="userSpaceOnUse"'
+                f'{turns.get(name, "")}><rect class="{name}-ground" width="5" height="5"/>'
+                f'<path class="{name}-stripe" d="M0 1H5"/></pattern>'
+                for name in striped
+            ]
         )
+        used = self.used.union(*[(f"{name}-ground", f"{name}-stripe") for name in striped])
         body = "\n".join(self.parts)
         letters = re.sub(r"[^a-z0-9]+", "-", self.net.lower()).strip("-")[:40] or "net"
-        mark = crc32(f"{self.net}\0{self.width}\0{title}\0{description}\0{body}".encode("utf-8", "backslashreplace"))
+        content = f"{self.net}\0{self.width}\0{self.theme}\0{title}\0{description}\0{body}"
+        mark = crc32(content.encode("utf-8", "backslashreplace"))
         prefix = f"{self.kind}-{letters}-{mark:08x}"
         size = f"{number(self.width)} {number(height)}"
         text = (
@@ -190,7 +219,7 @@ class Canvas:
             f'width="{number(self.width)}" height="{number(height)}">\n'
             f'<title id="{PREFIX}-title">{escaped(title)}</title>\n'
             f'<desc id="{PREFIX}-desc">{escaped(description)}</desc>\n'
-            f"<style>\n{style_sheet(PREFIX, self.used)}\n</style>\n"
+            f"<style>\n{style_sheet(PREFIX, used, self.theme)}\n</style>\n"
             + (f"<defs>{patterns}</defs>\n" if patterns else "")
             + f'<rect class="ground" width="{number(self.width)}" height="{number(height)}"/>\n'
             f"{body}\n</svg>\n"

@@ -1,4 +1,4 @@
-"""Activation memory and parameters of each layer: two bar charts over one axis."""
+"""Activation memory, parameters and multiply-adds of each layer: three bar charts over one axis."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.drawings.axes import VERTICAL_PITCH, Stretch, byte_ticks, count_ticks, draw_value_axis, name_axis
 from cnncalc.drawings.canvas import Canvas, number, shown
+from cnncalc.drawings.palette import family_of, legend_of
 from cnncalc.formats.notation import UNIT_RULES
 from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes, percent, plural, short
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import Report
     from cnncalc.drawings.axes import Tick
+    from cnncalc.drawings.canvas import Request
     from cnncalc.views.layer_table import Row
 
 MAX_LABELS = 4
 """The maximum number of bars of a chart with a label."""
-PANEL = 150.0
+PANEL = 130.0
 """Height of a chart in pixels."""
 HEADROOM = 32.0
 """Space above the highest bar, for its label."""
@@ -33,12 +35,12 @@ MAX_BAR_WIDTH = 46.0
 
 
 class Chart(NamedTuple):
-    """One of the two charts: a value for each row, their sum, and how both are written."""
+    """One of the charts: a value for each row, their sum, the end of the axis, and how values are written."""
 
     title: str
-    fill: str
     values: list[int]
     total: int
+    highest: int
     ticks: list[Tick]
     text: Callable[[int], str]
 
@@ -47,6 +49,7 @@ class Axis(NamedTuple):
     """The rows along the horizontal axis: its ends and the width of a row in pixels."""
 
     rows: Sequence[Row]
+    families: Sequence[str]
     left: float
     right: float
     pitch: float
@@ -61,52 +64,63 @@ class Axis(NamedTuple):
         return [(self.left + self.pitch * i, self.left + self.pitch * (i + 1)) for i in range(len(self.rows))]
 
 
-def draw_cost(report: Report, width: float, depth: int | None, units: str) -> str:
+def draw_cost(report: Report, request: Request) -> str:
     """The drawing ``cost``."""
-    canvas = Canvas("cost", report.name, width)
-    every = rows_of(report, depth)
-    rows = [row for row in every if row.held or row.parameters] or every
-    charts = _charts(report, rows, units)
-    title = f"{shown(report.title or report.name)}: activation memory and parameters by layer"
+    canvas = Canvas("cost", report.name, request)
+    every, rows = _rows(report, request.depth)
+    charts = _charts(report, rows, request)
+    title = f"{shown(report.title or report.name)}: activation memory, parameters and MACs by layer"
     canvas.lines(title, "head")
+    families = [family_of(row.members) for row in rows]
+    canvas.legend(legend_of(families))
     gutter = 8 + max([canvas.room(tick.text, "tick") for chart in charts for tick in chart.ticks])
     left, right = canvas.left + gutter, canvas.right - canvas.room("100 %", "tick") - 8
-    axis = Axis(rows, left, right, (right - left) / len(rows))
+    axis = Axis(rows, families, left, right, (right - left) / len(rows))
     for chart in charts:
         _draw_chart(canvas, chart, axis)
     stretches = [Stretch(start, end, row.name) for row, (start, end) in zip(rows, axis.spans(), strict=True)]
     canvas.y = name_axis(canvas, stretches, canvas.y)
-    what = "block" if depth is not None else "layer"
-    canvas.lines(_note(report, axis, len(every) - len(rows), what, units), "note", "muted", gap=10)
+    what = "block" if request.depth is not None else "layer"
+    canvas.lines(_note(report, axis, len(every) - len(rows), what, request), "note", "muted", gap=10)
     return canvas.svg(title, _description(report, rows, what))
 
 
-def _charts(report: Report, rows: Sequence[Row], units: str) -> tuple[Chart, Chart]:
+def _rows(report: Report, depth: int | None) -> tuple[list[Row], list[Row]]:
+    """All rows, and those that cost something."""
+    every = rows_of(report, depth)
+    return every, [row for row in every if row.held or row.parameters or row.macs] or every
+
+
+def _charts(report: Report, rows: Sequence[Row], request: Request) -> list[Chart]:
+    """The charts; their axes end at the largest value of the net and of those beside it."""
     totals = report.totals
-    held, learned = [row.held_bytes for row in rows], [row.parameters for row in rows]
+    compared = [rows, *[_rows(other, request.depth)[1] for other in request.beside]]
 
     def size(count: int) -> str:
-        return format_bytes(count, units)
+        return format_bytes(count, request.units)
 
-    memory, ticks = totals.activation_bytes, byte_ticks(max(held), units)
-    return (
-        Chart(f"activation memory: {size(memory)}", "bars", held, memory, ticks, size),
-        Chart(
-            f"parameters: {short(totals.parameters)}",
-            "bars2",
-            learned,
-            totals.parameters,
-            count_ticks(max(learned)),
-            short,
-        ),
-    )
+    def size_ticks(highest: int) -> list[Tick]:
+        return byte_ticks(highest, request.units)
+
+    charts = []
+    for what, key, total, text, ticks in (
+        ("activation memory", "held_bytes", totals.activation_bytes, size, size_ticks),
+        ("parameters", "parameters", totals.parameters, short, count_ticks),
+        ("MACs", "macs", totals.macs, short, count_ticks),
+    ):
+        highest = max([getattr(row, key) for each in compared for row in each])
+        values = [getattr(row, key) for row in rows]
+        charts.append(Chart(f"{what}: {text(total)}", values, total, highest, ticks(highest), text))
+    return charts
 
 
-def _note(report: Report, axis: Axis, left_out: int, what: str, units: str) -> str:
+def _note(report: Report, axis: Axis, left_out: int, what: str, request: Request) -> str:
     lines = [
-        f"Activation memory: bytes ({UNIT_RULES[units]}) of the output volumes of {plural(report.batch, 'image')} in "
-        f"{report.dtype}, one forward pass; parameters: K, M and G are powers of 1000. Right: share of the total.",
-        f"Left out: {plural(left_out, what)} without parameters and without memory (in place, views, dropout)."
+        f"Activation memory: bytes ({UNIT_RULES[request.units]}) of the output volumes of "
+        f"{plural(report.batch, 'image')} in {report.dtype}, one forward pass; MACs (one multiply and one add) of one "
+        "image; K, M and G are powers of 1000. Right: share of the total.",
+        f"The axes are the same for the {1 + len(request.beside)} nets compared." if request.beside else "",
+        f"Left out: {plural(left_out, what)} without parameters, memory and MACs (in place, views, dropout)."
         if left_out
         else "",
         f"Where several {what}s share a pixel, the largest is drawn." if axis.pitch < 1 else "",
@@ -119,21 +133,16 @@ def _draw_chart(canvas: Canvas, chart: Chart, axis: Axis) -> None:
     canvas.lines(chart.title, "panel", gap=10)
     top = canvas.y + HEADROOM
     base = top + PANEL
-    highest = max(chart.values)
-    scale = PANEL / highest if highest else 0.0
+    scale = PANEL / chart.highest if chart.highest else 0.0
     draw_value_axis(canvas, chart.ticks, (axis.left, axis.right), base, scale)
     if chart.total:
         _draw_shares(canvas, chart, axis.right, base, scale)
-    canvas.used.add(chart.fill)
-    more = f' class="{chart.fill}" data-total="{chart.total}" data-scale="{scale:.6g}" data-base="{number(base)}"'
-    canvas.begin(more=more)
-    if axis.pitch >= MIN_PITCH:
-        boxes = _draw_bars(canvas, chart, axis, base, scale)
-    else:
-        boxes = [
-            (start, end, base - value * scale) for (start, end), value in zip(axis.spans(), chart.values, strict=True)
-        ]
-        canvas.parts.append(f'<path d="{_outline(boxes, base)}"/>')
+    is_wide = axis.pitch >= MIN_PITCH
+    style = ' class="bars"' if is_wide else ""
+    canvas.begin(more=f'{style} data-total="{chart.total}" data-scale="{scale:.6g}" data-base="{number(base)}"')
+    boxes = (
+        _draw_bars(canvas, chart, axis, base, scale) if is_wide else _draw_outlines(canvas, chart, axis, base, scale)
+    )
     canvas.end()
     canvas.line(axis.left, base, axis.right, base, "axis")
     _Labels(canvas, chart, axis, boxes, top - HEADROOM).draw()
@@ -142,36 +151,44 @@ def _draw_chart(canvas: Canvas, chart: Chart, axis: Axis) -> None:
 
 def _draw_bars(canvas: Canvas, chart: Chart, axis: Axis, base: float, scale: float) -> list[tuple[float, float, float]]:
     """Draws a bar with a tool tip for each row; returns left end, right end and top of each."""
+    canvas.used.add("bars")
     width = min(MAX_BAR_WIDTH, axis.pitch * 0.72)
     boxes = []
-    for (start, end), row, value in zip(axis.spans(), axis.rows, chart.values, strict=True):
+    for (start, end), row, family, value in zip(axis.spans(), axis.rows, axis.families, chart.values, strict=True):
         x, height = (start + end - width) / 2, value * scale
         boxes.append((x, x + width, base - height))
         if value:
             tip = f"{shown(row.name)}: {chart.text(value)}, {percent(value, chart.total)}"
-            canvas.bar(x, base - height, width, height, tip, value)
+            canvas.bar(x, base - height, width, height, family, tip, value)
     return boxes
 
 
-def _outline(boxes: Sequence[tuple[float, float, float]], base: float) -> str:
-    """The outline of bars that touch; of bars that share a pixel, the highest."""
-    d = f"M{number(boxes[0][0])} {number(base)}"
-    last = number(base)
-    start, top = boxes[0][0], base
-    for x1, x2, y in boxes:
-        top = min(top, y)
-        if x2 - start >= 1 or x1 == boxes[-1][0]:
-            text = number(top)
-            if text != last:
-                d += f"H{number(start)}V{text}"
-                last = text
-            start, top = x2, base
-    return d + f"H{number(boxes[-1][1])}V{number(base)}Z"
+def _draw_outlines(
+    canvas: Canvas, chart: Chart, axis: Axis, base: float, scale: float
+) -> list[tuple[float, float, float]]:
+    """Draws bars that touch, those of a family as one path; returns left end, right end and top of each.
+
+    Of bars that share a pixel, the highest is drawn.
+    """
+    boxes = [(start, end, base - value * scale) for (start, end), value in zip(axis.spans(), chart.values, strict=True)]
+    paths: dict[str, str] = {}
+    start, highest = boxes[0][0], 0
+    for place, (_, end, _) in enumerate(boxes):
+        highest = max(highest, place, key=lambda at: chart.values[at])
+        if end - start >= 1 or place == len(boxes) - 1:
+            if chart.values[highest]:
+                family = axis.families[highest]
+                step = f"M{number(start)} {number(base)}V{number(boxes[highest][2])}H{number(end)}V{number(base)}Z"
+                paths[family] = paths.get(family, "") + step
+            start, highest = end, min(place + 1, len(boxes) - 1)
+    for family, d in paths.items():
+        canvas.path(d, family)
+    return boxes
 
 
 def _draw_shares(canvas: Canvas, chart: Chart, right: float, base: float, scale: float) -> None:
     """Draws ticks at round shares of the total, at the right."""
-    highest = max(chart.values) / chart.total * 100
+    highest = min(100.0, chart.highest / chart.total * 100)
     step = next(step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50, 100) if highest / step <= 5 or step == 100)
     count = int(highest / step * (1 + 1e-9))
     for i in range(1, count + 1):
@@ -272,19 +289,17 @@ class _Labels:
 def _description(report: Report, rows: Sequence[Row], what: str) -> str:
     totals = report.totals
     parts = [
-        f"Two bar charts over the layers of {shown(report.name)}, {plural(len(rows), what)}.",
+        f"Three bar charts over the layers of {shown(report.name)}, {plural(len(rows), what)}.",
         f"Activations of {plural(report.batch, 'image')} in {report.dtype} take {totals.activation_bytes:,} bytes "
-        f"({totals.activations:,} elements per image); {totals.parameters:,} parameters.",
+        f"({totals.activations:,} elements per image); {totals.parameters:,} parameters; {totals.macs:,} MACs.",
     ]
-    if totals.activation_bytes:
-        row = max(rows, key=lambda row: row.held_bytes)
-        parts.append(
-            f"Most activations: {shown(row.name)}, {row.held_bytes:,} bytes, "
-            f"{percent(row.held_bytes, totals.activation_bytes)}."
-        )
-    if totals.parameters:
-        row = max(rows, key=lambda row: row.parameters)
-        parts.append(
-            f"Most parameters: {shown(row.name)}, {row.parameters:,}, {percent(row.parameters, totals.parameters)}."
-        )
+    for what, key, total, unit in (
+        ("activations", "held_bytes", totals.activation_bytes, " bytes"),
+        ("parameters", "parameters", totals.parameters, ""),
+        ("MACs", "macs", totals.macs, ""),
+    ):
+        if total:
+            row = max(rows, key=lambda row: getattr(row, key))
+            value = getattr(row, key)
+            parts.append(f"Most {what}: {shown(row.name)}, {value:,}{unit}, {percent(value, total)}.")
     return " ".join(parts)

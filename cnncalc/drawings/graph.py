@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from cnncalc.drawings.arrows import TIP, Arrows, draw_tip, rounded_path
 from cnncalc.drawings.canvas import Canvas, number, shown
-from cnncalc.drawings.graph_layout import CHANNEL, COLUMN_GAP, FRAME, NODE, PADDING, STEM, page_of
+from cnncalc.drawings.graph_layout import BAND, CHANNEL, COLUMN_GAP, FRAME, NODE, PADDING, STEM, page_of
 from cnncalc.drawings.layout import LABEL_SIZE, reach_of
 from cnncalc.drawings.metrics import cut
+from cnncalc.drawings.palette import legend_of
 from cnncalc.drawings.parts import notes_on_parts
 from cnncalc.drawings.routing import ENTRY
 from cnncalc.units import plural
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
+    from cnncalc.drawings.canvas import Request
     from cnncalc.drawings.graph_layout import GraphLayout
     from cnncalc.drawings.layout import Box, CellLayout, RunLayout
     from cnncalc.drawings.parts import Part
@@ -26,12 +28,13 @@ MAX_GUTTER = 60.0
 """The widest gap between two columns of the page."""
 
 
-def draw_graph(report: Report, width: float, depth: int | None, units: str) -> str:
+def draw_graph(report: Report, request: Request) -> str:
     """The drawing ``graph``."""
-    canvas = Canvas("graph", report.name, width)
+    canvas = Canvas("graph", report.name, request)
     title = f"{shown(report.title or report.name)}: the graph, with the volumes on its edges"
     canvas.lines(title, "head")
-    page = page_of(report, depth, canvas.right - canvas.left)
+    page = page_of(report, request.depth, canvas.right - canvas.left)
+    canvas.legend(legend_of([part.family for part in page.detail.parts]))
     canvas.y += 10
     drawing = _Drawing(canvas, page)
     drawing.draw()
@@ -160,6 +163,8 @@ class _Drawing:
             more += ' stroke-dasharray="4 3"'
         canvas.begin(_tool_tip(part), f' data-part="{part.index}"')
         canvas.rect(middle - wide / 2, top, wide, NODE, name, more)
+        inset = min(NODE / 2 if is_input else PADDING, wide / 3)
+        canvas.rect(middle - wide / 2 + inset, top + NODE - BAND - 1.5, wide - 2 * inset, BAND, part.family)
         for line, y, colour in zip(box.lines, (top + 12.5, top + 24.5), ("ink", "muted"), strict=True):
             shortened = cut(line, LABEL_SIZE, wide - 2 * PADDING + 0.01)
             if shortened:

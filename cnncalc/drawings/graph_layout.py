@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 LIMITS = Limits(lambda routing: len(routing.ranks), whole=130, folded=480, coarsest=480)
 """Maximum numbers of nodes."""
-NODE = 30.0
-"""Height of a node: two lines."""
+NODE = 32.0
+"""Height of a node: two lines, and a band in the colour of its family of kinds."""
+BAND = 3.5
+"""Height of the band."""
 STEM = 15.0
 """Length of the straight part of an arrow below a node, with the volume beside it."""
 BEND = 20.0

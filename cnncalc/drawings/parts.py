@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from cnncalc.drawings.palette import family_of
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
@@ -39,6 +40,11 @@ class Part(NamedTuple):
     def volume(self) -> Volume:
         """The volume that is drawn."""
         return self.main.output
+
+    @property
+    def family(self) -> str:
+        """The class of its family of kinds: that of the layer whose volume is drawn, of a block that of all layers."""
+        return family_of(self.rows if self.is_block else (self.main,))
 
     @property
     def training_only(self) -> bool:

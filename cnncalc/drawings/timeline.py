@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.drawings.axes import Tick
-    from cnncalc.drawings.samples import Category, Sample
+    from cnncalc.drawings.canvas import Request
+    from cnncalc.drawings.samples import Sample
     from cnncalc.memory.report import Inference, MemoryReport, Training
 
 PANEL, PANEL_ABOVE, PANEL_BELOW = 250.0, 165.0, 120.0
@@ -35,9 +36,9 @@ SMALL_PART = 0.4
 """If they are a smaller share of the peak, a second chart shows only them."""
 
 
-def draw_timeline(kind: str, memory: MemoryReport, width: float, depth: int | None, units: str) -> str:
+def draw_timeline(kind: str, memory: MemoryReport, request: Request) -> str:
     """The drawing ``training`` or ``inference``."""
-    return _Timeline(kind, memory, width, units).draw(depth)
+    return _Timeline(kind, memory, request).draw(request.depth)
 
 
 class StackedBar(NamedTuple):
@@ -51,13 +52,13 @@ class StackedBar(NamedTuple):
 class _Timeline:
     """The drawing of the samples of a training step or of inference, in their order."""
 
-    def __init__(self, kind: str, memory: MemoryReport, width: float, units: str) -> None:
+    def __init__(self, kind: str, memory: MemoryReport, request: Request) -> None:
         self.is_training = kind == "training"
         self.memory = memory
         self.peak: Training | Inference = memory.training if self.is_training else memory.inference
         self.samples = samples = training_samples(memory) if self.is_training else inference_samples(memory)
-        self.units = units
-        self.canvas = Canvas(kind, memory.architecture, width)
+        self.units = request.units
+        self.canvas = Canvas(kind, memory.architecture, request)
         self.highest = max([sample.total for sample in samples])
         self.working = max([sum([sample.bytes[place] for place in WORKING]) for sample in samples])
         self.drawn = [place for place in range(len(CATEGORIES)) if any(sample.bytes[place] for sample in samples)]
@@ -69,7 +70,7 @@ class _Timeline:
         title = f"{name}: live memory over {'a training step' if self.is_training else 'inference'}"
         canvas.lines(title, "head")
         canvas.lines(self._conditions(), "sub", "muted", gap=2)
-        self._draw_legend([CATEGORIES[place] for place in reversed(self.drawn)])
+        canvas.legend([CATEGORIES[place] for place in reversed(self.drawn)])
         has_second = 0 < self.working < SMALL_PART * self.highest
         ticks = byte_ticks(self.highest, self.units, 4 if has_second else 6)
         second_ticks = byte_ticks(self.working, self.units, 3) if has_second else []
@@ -143,19 +144,6 @@ class _Timeline:
 
     # What is drawn
 
-    def _draw_legend(self, categories: Sequence[Category]) -> None:
-        """Names each area, from the top to the bottom."""
-        canvas = self.canvas
-        x, y = canvas.left, canvas.y + 18
-        for category in categories:
-            wide = 18 + canvas.room(category.words)
-            if x > canvas.left and x + wide > canvas.right:
-                x, y = canvas.left, y + 17
-            canvas.rect(x, y - 9, 11, 11, category.name, _fill(canvas, category.name))
-            canvas.fitted(x + 16, y, category.words, canvas.right - x - 16)
-            x += wide + 16
-        canvas.y = y + 4
-
     def _draw_second_chart(self, ticks: Sequence[Tick]) -> None:
         """Draws the working categories once more, alone and larger."""
         canvas = self.canvas
@@ -198,7 +186,7 @@ class _Timeline:
         upper = f"M{first[0]} {first[2]}" + "".join([f"H{start}V{y}" for start, _, y, _ in steps[1:]])
         lower = f"H{last[1]}V{last[3]}" + "".join([f"H{end}V{y}" for _, end, _, y in reversed(steps[:-1])])
         name = CATEGORIES[place].name
-        self.canvas.path(f"{upper}{lower}H{first[0]}Z", name, _fill(self.canvas, name))
+        self.canvas.path(f"{upper}{lower}H{first[0]}Z", name)
 
     def _draw_peak(self, y: float) -> None:
         """Draws a dot at the highest sample, with its value above it."""
@@ -219,12 +207,12 @@ class _Timeline:
         """Draws the band of phases below the axis, and names the longest stretches."""
         canvas = self.canvas
         y = canvas.y + 4
-        names = {"backward": "backward", "recompute": "again", STEP: "step"}
+        names = {"backward": "backward", "recompute": "gradients", STEP: "step"}
         longest: dict[str, Stretch] = {}
         for stretch in self._spans([sample.phase for sample in self.samples]):
             start, end, phase, _ = stretch
             name = names.get(phase, "forward")
-            canvas.rect(start, y, end - start, BAND, name, canvas.stripes("again") if name == "again" else "")
+            canvas.rect(start, y, end - start, BAND, name)
             if phase not in longest or end - start > longest[phase].end - longest[phase].start:
                 longest[phase] = stretch
         for phase, colour in (("forward", "ink"), ("backward", "inverse")):
@@ -253,7 +241,3 @@ class _Timeline:
             else "",
         ]
         return " ".join(filter(None, lines))
-
-
-def _fill(canvas: Canvas, name: str) -> str:
-    return canvas.stripes(name) if name == "gradients" else ""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.drawings.canvas import Request
     from cnncalc.drawings.detail import Detail
     from cnncalc.drawings.parts import Cell, Part
     from cnncalc.volume import Volume
@@ -93,11 +94,23 @@ class VolumeLayout(NamedTuple):
         return sum([len(piece.cell) - len(piece.boxes) for piece in self.pieces])
 
 
-def plan_of(report: Report, depth: int | None, room: float) -> VolumeLayout:
-    """The finest plan for a page of that width that omits no part, else the one that omits the fewest."""
+def plan_of(report: Report, request: Request, room: float) -> VolumeLayout:
+    """The finest plan for a page of that width that omits no part, else the one that omits the fewest.
+
+    Nets beside each other have one scale: the smallest that any of them needs.
+    """
+    plan = _plan_of(report, request.depth, room)
+    if not request.beside:
+        return plan
+    scales = [plan.scale, *[_plan_of(other, request.depth, room).scale for other in request.beside]]
+    return _plan_of(report, request.depth, room, PixelScale(*map(min, zip(*scales, strict=True))))
+
+
+def _plan_of(report: Report, depth: int | None, room: float, scale: PixelScale | None = None) -> VolumeLayout:
+    """The plan of one net, at a scale of its own or at that scale."""
     best: VolumeLayout | None = None
     for detail in details_of(report, depth, LIMITS, crops_on_edges=True):
-        plan = _Planner(detail, room).best()
+        plan = _Planner(detail, room, scale).best()
         if best is None or plan.left_out < best.left_out:
             best = plan
         if not plan.left_out:
@@ -109,9 +122,10 @@ def plan_of(report: Report, depth: int | None, room: float) -> VolumeLayout:
 class _Planner:
     """Chooses scale and form for one level of detail."""
 
-    def __init__(self, detail: Detail, room: float) -> None:
+    def __init__(self, detail: Detail, room: float, scale: PixelScale | None) -> None:
         self.detail = detail
         self.room = room
+        self.scale = scale
         self.arc = LABELLED_ARC if detail.edge_labels else ARC
         self.cells = [cell for run in detail.runs for cell in run.cells]
         self.parts = [detail.parts[index] for cell in self.cells for index in cell]
@@ -120,7 +134,7 @@ class _Planner:
         """The plan that leaves out least and has the fewest rows; blocks are smaller where a cell does not fit."""
         best: VolumeLayout | None = None
         for scale, form in self._choices():
-            for shrink in SHRINKS:
+            for shrink in SHRINKS if self.scale is None else (1.0,):
                 smaller = PixelScale(scale.space * shrink, scale.depth * shrink, scale.point)
                 plan = self._plan(smaller, form)
                 if not plan.left_out and max([sum(piece.reach) for piece in plan.pieces]) <= MAX_ROW_HEIGHT:
@@ -141,6 +155,8 @@ class _Planner:
 
     def _choices(self) -> list[tuple[PixelScale, Form]]:
         """Scales and forms to try: one row if the blocks stay long enough, else several rows."""
+        if self.scale is not None:
+            return [(self.scale, form) for form in FORMS]
         flat = [part.volume for part in self.parts if not part.volume.is_point]
         space = min(MAX_BLOCK_HEIGHT / max([x.height + BACK * x.width for x in flat], default=1.0), 8.0)
         space = min(space, self.room / 5 / (BACK * max([x.width for x in flat], default=1)))

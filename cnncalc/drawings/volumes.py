@@ -9,6 +9,7 @@ from cnncalc.drawings.axes import round_step
 from cnncalc.drawings.canvas import Canvas, number, shown
 from cnncalc.drawings.layout import LABEL_SIZE, reach_of
 from cnncalc.drawings.metrics import width_of
+from cnncalc.drawings.palette import legend_of
 from cnncalc.drawings.parts import notes_on_parts
 from cnncalc.drawings.routing import ENTRY
 from cnncalc.drawings.volume_layout import BACK, FRAME, plan_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import Report
+    from cnncalc.drawings.canvas import Request
     from cnncalc.drawings.layout import Box, CellLayout, RunLayout
     from cnncalc.drawings.parts import Part
     from cnncalc.drawings.routing import Route
@@ -27,17 +29,18 @@ MIN_WINDOW = 6.0
 """The minimum height in pixels of a convolution window that is drawn."""
 
 
-def draw_volumes(report: Report, width: float, depth: int | None, units: str) -> str:
+def draw_volumes(report: Report, request: Request) -> str:
     """The drawing ``volumes``."""
-    canvas = Canvas("volumes", report.name, width)
+    canvas = Canvas("volumes", report.name, request)
     title = f"{shown(report.title or report.name)}: the volumes, drawn to scale"
     canvas.lines(title, "head")
-    plan = plan_of(report, depth, canvas.right - canvas.left)
+    plan = plan_of(report, request, canvas.right - canvas.left)
+    canvas.legend(legend_of([box.part.family for piece in plan.pieces for box in piece.boxes.values()]))
     canvas.y += 10
     for row in plan.rows:
         _Row(canvas, plan, row).draw(is_last=row is plan.rows[-1])
     _draw_rulers(canvas, plan)
-    canvas.lines(_note(plan), "note", "muted", gap=8)
+    canvas.lines(_note(plan, request), "note", "muted", gap=8)
     return canvas.svg(title, _description(report))
 
 
@@ -189,11 +192,17 @@ def _draw_box(canvas: Canvas, box: Box, x: float, y: float) -> None:
     high = low - box.height
     back, length = box.back, box.length
     canvas.begin(_tool_tip(box.part), f' data-volume="{box.part.volume.size}"')
+    family = box.part.family
     if back:
         right = x + length
-        canvas.area([(x, high), (x + back, high - back), (right + back, high - back), (right, high)], "top")
-        canvas.area([(right, high), (right + back, high - back), (right + back, low - back), (right, low)], "side")
-    canvas.rect(x, high, length, box.height, "front")
+        faces = (
+            ("top", [(x, high), (x + back, high - back), (right + back, high - back), (right, high)]),
+            ("side", [(right, high), (right + back, high - back), (right + back, low - back), (right, low)]),
+        )
+        for name, corners in faces:
+            canvas.area(corners, family)
+            canvas.area(corners, name)
+    canvas.rect(x, high, length, box.height, f"{family} front")
     canvas.end()
 
 
@@ -250,12 +259,13 @@ def _draw_rulers(canvas: Canvas, plan: VolumeLayout) -> None:
     canvas.y = y + 4
 
 
-def _note(plan: VolumeLayout) -> str:
+def _note(plan: VolumeLayout, request: Request) -> str:
     parts, count = plan.detail.parts, plan.left_out
     back = f"{round(BACK * 100)} %"
     lines = [
         f"Height x width x depth of one image: height upward, width to the back (at {back} of its length), "
         "depth to the right.",
+        f"The scale is the same for the {1 + len(request.beside)} nets compared." if request.beside else "",
         "1x1xN is a bar, N high." if any(part.volume.is_point for part in parts) else "",
         "Crops between a fork and a merge are labels on their arrows." if plan.detail.edge_labels else "",
         *notes_on_parts(parts, plan.detail.runs),

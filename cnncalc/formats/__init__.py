@@ -63,6 +63,10 @@ FOREIGN_ENDINGS = ("jpg", "jpeg", "gif", "webp", "pdf", "ps", "eps", "docx", "od
 """File endings of other formats that are not plain text; ``--output`` rejects them."""
 
 
+MADE_FROM_SVG = ("pdf", "ps", "eps")
+"""Those of them that rsvg-convert, of librsvg, makes from an SVG file, with ``-f`` and the ending."""
+
+
 def is_exact(format: str | None) -> bool:
     """Whether a format is for programs; False for None, the default format."""
     return format is not None and FORMATS[format].is_exact

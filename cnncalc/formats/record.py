@@ -19,6 +19,8 @@ def report_record(report: Report) -> dict[str, Any]:
         "architecture": report.name,
         "title": report.title,
         "source": report.source,
+        "forms": dict(report.graph.forms),
+        "changed": dict(report.graph.changed),
         "batch": report.batch,
         "dtype": report.dtype,
         "assumed": report.assumed,

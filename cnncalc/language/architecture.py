@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import MAX_PROBLEMS, DesignError, NotADesign, Problem, did_you_mean
+from cnncalc.errors import MAX_COUNTED, DesignError, NotADesign, Problem, Problems, did_you_mean
 from cnncalc.graph import Ignore
-from cnncalc.language.limits import DECIMAL_CHARACTERS
+from cnncalc.language.limits import DECIMAL_CHARACTERS, IGNORED, PATTERN_CHARACTERS
 from cnncalc.language.pattern import (
     PatternParser,
     check_name,
@@ -17,6 +18,7 @@ from cnncalc.language.pattern import (
     parse_pattern,
     parse_signature,
 )
+from cnncalc.language.plan import Planner
 from cnncalc.language.syntax import (
     Argument,
     Block,
@@ -32,6 +34,7 @@ from cnncalc.language.syntax import (
 from cnncalc.language.yaml_tree import Mapping, Node, Scalar, Sequence, YamlDocument, raw_value
 from cnncalc.layers import KINDS
 from cnncalc.layers.keys import DecimalNumber, VolumeSize
+from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import MAX_DIGITS
 from cnncalc.volume import Volume
@@ -42,9 +45,11 @@ if TYPE_CHECKING:
     from cnncalc.language.expression import Code
     from cnncalc.source import Source, Span
 
-KEYS = ("name", "title", "source", "input", "variables", "defaults", "blocks", "layers", "budget", "ignore")
+KEYS = ("name", "title", "source", "forms", "input", "variables", "defaults", "blocks", "layers", "budget", "ignore")
 """The keys of an architecture file."""
 
+_WORD = re.compile("[A-Za-z_]{1,100}")
+"""A word of a pattern that stands alone."""
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"-?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|-?[0-9]+[eE][+-]?[0-9]+")
 _SIZE = re.compile("[1-9][0-9]*(?:[x\u00d7](?:0|[1-9][0-9]*))+")
@@ -72,12 +77,20 @@ def looks_like_file(text: str) -> bool:
     return "->" not in first and "\u2192" not in first and not first.upper().startswith("INPUT ") and first != "INPUT"
 
 
-def parse_architecture(source: Source) -> tuple[Design, list[Problem], str | None]:
-    """The design in an architecture file, as far as it could be read, and its problems.
+class Parsed(NamedTuple):
+    """The design in an architecture file, as far as it could be read, its problems, and the planner of its layers.
 
-    Also why it is not meant as an architecture file, if it is not; it then has problems. Raises DesignError where
-    nothing could be read.
+    ``why_foreign``: why it is not meant as an architecture file, if it is not; it then has problems.
     """
+
+    design: Design
+    problems: Problems
+    planner: Planner
+    why_foreign: str | None
+
+
+def parse_architecture(source: Source) -> Parsed:
+    """The content of an architecture file; raises DesignError where nothing could be read."""
     document = YamlDocument(source)
     try:
         root = document.read()
@@ -94,7 +107,10 @@ def parse_architecture(source: Source) -> tuple[Design, list[Problem], str | Non
         message = "an architecture file must be a mapping with the key 'layers'"
         raise NotADesign([*document.problems, Problem("wrong-type", message, span)], why or "")
     reader = _FileReader(source, root, document.problems)
-    return reader.design(), reader.problems, why
+    try:
+        return Parsed(reader.design(), reader.problems, reader.planner, why)
+    except DesignError as error:
+        raise error if why is None else NotADesign(error.every, why) from None
 
 
 # Which files are meant as architecture files
@@ -112,6 +128,8 @@ def why_foreign(root: Node | None) -> str | None:
     if not isinstance(root, Mapping):
         what = "nothing" if root is None else "a list" if isinstance(root, Sequence) else "a text"
         return f"it holds {what}, not a mapping with the key 'layers'"
+    if root.get("_target_") is not None:
+        return "it has the key '_target_' of a Hydra configuration"
     blocks = root.get("blocks")
     calls = [key.value for key, _ in blocks.entries] if isinstance(blocks, Mapping) else []
     words = {re.split(r"[^\w]", call, maxsplit=1)[0] for call in calls[:MAX_LOOKED_AT]}
@@ -175,13 +193,19 @@ def _holds_numbers(node: Node) -> bool:
     return isinstance(node, Sequence) and bool(node.items) and all(map(_holds_numbers, node.items[:MAX_LOOKED_AT]))
 
 
+class TooLong(DesignError):
+    """A limit because of which the rest of a file is not read."""
+
+
 class _FileReader:
     """Reads the keys of a file; continues after each problem."""
 
-    def __init__(self, source: Source, root: Mapping, problems: list[Problem]) -> None:
+    def __init__(self, source: Source, root: Mapping, problems: Problems) -> None:
         self.source = source
         self.root = root
         self.problems = problems
+        self.planner = Planner({}, problems)
+        self.characters = 0
 
     def problem(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
         """Adds a problem."""
@@ -191,6 +215,8 @@ class _FileReader:
         """What ``read`` returns, or None after an error, whose problems are added."""
         try:
             return read(*arguments)
+        except TooLong:
+            raise
         except DesignError as error:
             self.problems += error.every
             return None
@@ -199,14 +225,14 @@ class _FileReader:
         """The whole file."""
         for key, _ in self.root.entries:
             if key.value not in KEYS:
-                near = did_you_mean(key.value, KEYS) if len(self.problems) <= MAX_PROBLEMS else ""
+                near = self.problems.near(key.value, KEYS)
                 self.problem("unknown-key", f"an architecture file has no key '{key.value}'{near}", key.span)
         name = self._word("name") or os.path.splitext(os.path.basename(self.source.name))[0]
         title, origin = self._word("title"), self._word("source")
         size, size_span = self._input()
         variables = self._variables()
         defaults = self._defaults()
-        blocks = self._blocks()
+        self.planner.blocks = blocks = self._blocks()
         ignore = self._ignore()
         layers = self.root.get("layers")
         items: tuple[Item, ...] = ()
@@ -218,7 +244,18 @@ class _FileReader:
         budget = self.root.get("budget")
         raw_budget = None if budget is None else raw_value(budget)
         return Design(
-            name, items, title, origin, size, size_span, variables, defaults, blocks, raw_budget, tuple(ignore)
+            name=name,
+            items=items,
+            title=title,
+            source=origin,
+            forms=self._forms(),
+            input=size,
+            input_span=size_span,
+            variables=variables,
+            defaults=defaults,
+            blocks=blocks,
+            budget=raw_budget,
+            ignore=tuple(ignore),
         )
 
     # keys of the file
@@ -266,7 +303,7 @@ class _FileReader:
                 message = f"a variable's name holds letters, digits and '_', found '{key.value}'"
                 self.problem("wrong-name", message, key.span)
                 continue
-            self.attempt(check_name, key.value, key.span)
+            self.attempt(partial(check_name, may_hide=True), key.value, key.span)
             if isinstance(node, Scalar) and node.is_null:
                 found[key.value] = None
                 continue
@@ -275,13 +312,24 @@ class _FileReader:
                 found[key.value] = Default(value, node.span)
         return found
 
+    def _forms(self) -> dict[str, str]:
+        """Other forms of the net: a mapping of names to what each is."""
+        found: dict[str, str] = {}
+        mapping = self._mapping("forms")
+        for key, node in mapping.entries if mapping else ():
+            if not isinstance(node, Scalar) or node.is_null:
+                self.problem("wrong-type", f"forms: expected a text that says what {key.value} is", node.span)
+            else:
+                found[key.value.strip()] = node.value.strip()
+        return found
+
     def _defaults(self) -> dict[str, dict[str, Default]]:
         found: dict[str, dict[str, Default]] = {}
         mapping = self._mapping("defaults")
         for key, node in mapping.entries if mapping else ():
             kind = KINDS.get(key.value.lower())
             if kind is None:
-                near = did_you_mean(key.value, KINDS)
+                near = self.problems.near(key.value, KINDS)
                 self.problem("unknown-layer", f"defaults: no layer kind '{key.value}'{near}", key.span)
                 continue
             if kind.kind in found:
@@ -295,7 +343,7 @@ class _FileReader:
             known = (*kind.keys, *(("trainable",) if kind.learns else ()))
             for name, value in node.entries:
                 if name.value not in known:
-                    near = did_you_mean(name.value, known)
+                    near = self.problems.near(name.value, known)
                     message = f"defaults: {kind.kind} has no key '{name.value}'{near}"
                     self.problem("unknown-key", message, name.span)
                     continue
@@ -339,6 +387,10 @@ class _FileReader:
                 self.problem("wrong-type", "ignore: expected the code of a design rule", entry.span)
             else:
                 found.append(Ignore(entry.value.strip(), None, entry.span, entry.span))
+            if len(found) > IGNORED:
+                message = f"ignore: at most {IGNORED:,} rules and layers can be ignored, but there are more"
+                self.problem("limit", message, node.span)
+                return []
         return found
 
     def _ignored_layers(self, code: Scalar, node: Node) -> list[Ignore]:
@@ -364,7 +416,7 @@ class _FileReader:
             if node.is_null:
                 self.problem("wrong-type", f"{what}: expected a pattern, found nothing", node.span)
                 return ()
-            return self.attempt(parse_pattern, node.text) or ()
+            return self.attempt(self._pattern, node) or ()
         if isinstance(node, Mapping):
             message = f"{what}: expected a pattern or a list of layers, but YAML parsed a mapping"
             self.problem("wrong-type", message, node.span, "begin each layer with '- '")
@@ -375,7 +427,12 @@ class _FileReader:
             return ()
         items: list[Item] = []
         for entry in node.items:
-            items += self.attempt(self._entry, entry) or ()
+            read = self.attempt(self._entry, entry) or ()
+            if what == "layers":
+                for item in read:
+                    if isinstance(item.unit, LayerSyntax):
+                        self.planner.plan(item.unit)  # now, so that reading ends where there are too many problems
+            items += read
         return tuple(items)
 
     def _entry(self, node: Node) -> tuple[Item, ...]:
@@ -397,13 +454,25 @@ class _FileReader:
     def _pattern_entry(self, node: Scalar) -> tuple[Item, ...]:
         if node.is_null:
             raise DesignError([Problem("wrong-type", "expected a layer, found nothing", node.span)])
+        if _WORD.fullmatch(node.value):
+            return (Item(LayerSyntax(node.value, node.span, in_file=True)),)
         return tuple(
             item._replace(unit=item.unit._replace(in_file=True)) if isinstance(item.unit, LayerSyntax) else item
-            for item in parse_pattern(node.text)
+            for item in self._pattern(node)
         )
+
+    def _pattern(self, node: Scalar) -> tuple[Item, ...]:
+        """A pattern of the file, whose patterns together are limited as one pattern is."""
+        self.characters += len(node.value)
+        if self.characters > PATTERN_CHARACTERS >= len(node.value):
+            message = f"the patterns of a file have at most {PATTERN_CHARACTERS:,} characters together"
+            raise TooLong([Problem("limit", message, node.span)])
+        return parse_pattern(node.text)
 
     def _layer(self, key: Scalar) -> LayerSyntax:
         """The layer that the key of an entry writes: ``conv``, ``CONV3-64@a``."""
+        if _WORD.fullmatch(key.value):
+            return LayerSyntax(key.value, key.span, in_file=True)
         parser = PatternParser(key.text)
         if parser.token.type != "word":
             raise DesignError([Problem("unknown-layer", f"no layer kind '{key.value}'", key.span)])
@@ -416,7 +485,7 @@ class _FileReader:
             raise DesignError([_misread(keys)])
         problems: list[Problem] = []
         arguments = list(layer.arguments)
-        for name, value in keys.entries:
+        for name, value in keys.entries[: 2 * MAX_COUNTED]:  # no kind has nearly as many keys
             try:
                 arguments.append(Argument(name.value, self._keyed(name.value, value), _together(name, value)))
             except DesignError as error:
@@ -443,11 +512,7 @@ class _FileReader:
             for part in nodes:
                 if not isinstance(part, Scalar) or part.is_null:
                     raise DesignError([Problem("wrong-type", f"{key}: expected the name of a layer", part.span)])
-                text = part.text
-                if text.value.startswith("@"):
-                    labels.append(PatternParser(text).label())
-                else:
-                    labels.append(parse_label(text))
+                labels.append(parse_label(part.text))
             return References(tuple(labels), node.span)
         if key == "name":
             if not isinstance(node, Scalar) or node.is_null:

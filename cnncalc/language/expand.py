@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import DesignError, Problem, in_text_order
+from cnncalc.errors import DesignError, Problem, Problems, in_text_order, no_effect
 from cnncalc.graph import Draft, Graph, Node, topologically_sorted
 from cnncalc.language.expansion_size import ExpansionCounter
 from cnncalc.language.layer_maker import LayerMaker
 from cnncalc.language.limits import NESTING
 from cnncalc.language.names import Names, Scope, Spec, check_length
 from cnncalc.language.plan import Plan, Planner
+from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax
 from cnncalc.language.validation import Validator, begins_with_input, is_merge, label_of
 from cnncalc.language.values import Environment, Variables, holds, iterations_of, yes_or_no
@@ -30,11 +31,17 @@ if TYPE_CHECKING:
     from cnncalc.source import Span
 
 
-def expand(design: Design, settings: Settings, earlier: Sequence[Problem] = ()) -> Graph:
-    """The graph of a design; raises DesignError with all problems, ``earlier`` ones included."""
+def expand(
+    design: Design, settings: Settings, earlier: Sequence[Problem] = (), planner: Planner | None = None
+) -> Graph:
+    """The graph of a design; raises DesignError with all problems, ``earlier`` ones included.
+
+    ``planner`` has planned some of its layers and adds to the same problems.
+    """
     if earlier and not design.items:
         raise DesignError(earlier, _partial(design, ()))
-    return Expander(design, settings, list(earlier)).graph()
+    problems = earlier if isinstance(earlier, Problems) else Problems(earlier)
+    return Expander(design, settings, problems, planner or Planner(design.blocks, problems)).graph()
 
 
 def _partial(design: Design, nodes: tuple[Node, ...]) -> Graph:
@@ -54,11 +61,11 @@ class Context(NamedTuple):
 class Expander:
     """Unrolls one design: follows its chains and adds their layers to the net."""
 
-    def __init__(self, design: Design, settings: Settings, problems: list[Problem]) -> None:
+    def __init__(self, design: Design, settings: Settings, problems: list[Problem], planner: Planner) -> None:
         self.design = design
         self.settings = settings
         self.problems = problems
-        self.planner = Planner(design.blocks)
+        self.planner = planner
         self.variables = Variables(design, {**settings.variables, **settings.sizes}, problems)
         self.names = Names(problems)
         self.specs = self.names.specs
@@ -75,10 +82,13 @@ class Expander:
     def graph(self) -> Graph:
         """The graph, or DesignError with every problem found."""
         design = self.design
-        validator = Validator(design, self.planner, self.variables, self.settings.variables, self.problems)
+        validator = Validator(design, self.planner, self.variables, self.problems)
         validator.check_calls()
         if not validator.check_names():
-            self.problems += self.planner.problems
+            if self.settings.variables:
+                from cnncalc.language.effects import unread_variables
+
+                self.problems += unread_variables(design, self.settings, validator.used)
             raise self._failure(())
         if not any(problem.code == "recursive-block" for problem in self.problems):
             keeps = self.settings.optional is not False
@@ -92,7 +102,6 @@ class Expander:
                 self.is_incomplete = True
                 ports = []
             self._finish(ports)
-        self.problems += self.planner.problems
         if isinstance(self.settings.optional, tuple) and self.occurrences != len(self.settings.optional):
             given, actual = len(self.settings.optional), self.occurrences
             message = f"--optional decides {plural(given, 'optional item')}, but the net has {actual}"
@@ -100,8 +109,57 @@ class Expander:
         nodes = self._nodes()
         if self.problems:
             raise self._failure(nodes)
-        assumed, notes = self.maker.assumed, tuple(self.maker.notes)
-        return Graph(design.name, nodes, design.title, design.source, assumed, notes, design.budget, design.ignore)
+        graph = Graph(
+            name=design.name,
+            nodes=nodes,
+            title=design.title,
+            source=design.source,
+            forms=design.forms,
+            assumed=self.maker.assumed,
+            warnings=(*self.maker.notes, *self._overruled()),
+            budget=design.budget,
+            ignore=design.ignore,
+        )
+        return graph if self.settings == DEFAULT_SETTINGS else self._with_effects(graph, validator.used)
+
+    def _with_effects(self, graph: Graph, used: set[str]) -> Graph:
+        """The graph with what the call changes in its name, and a warning for each option that has no effect."""
+        from cnncalc.language.effects import all_read, changes, unread_sizes, unread_variables
+
+        design, settings = self.design, self.settings
+        read = all_read(design, used, self.variables.given)
+        problems = unread_variables(design, settings, read)
+        problems += unread_sizes(settings, read, self.maker.taken, self.occurrences)
+        changed = changes(
+            design,
+            settings,
+            self.variables.values,
+            read,
+            replaced_input=bool(self.maker.notes),
+            dropped=bool(self.occurrences) and settings.optional not in (None, True) and not _all_kept(settings),
+        )
+        graph = graph._replace(warnings=(*graph.warnings, *problems))
+        if not changed:
+            return graph
+        graph = graph._replace(title=None, source=None, forms={}, changed=changed)
+        return graph._replace(name=graph.name + graph.changes)
+
+    def _overruled(self) -> list[Problem]:
+        """A warning for each ``trainable`` of a layer that shares the parameters of another one."""
+        problems: dict[Any, Problem] = {}
+        for spec in self.specs:
+            owner = spec
+            while owner.share is not None:
+                owner = self.specs[owner.share]
+            written = spec.plan.frozen is not None
+            if owner is spec or spec.frozen == owner.frozen or not (written or spec.called_frozen):
+                continue
+            span = spec.plan.key_spans.get("trainable", spec.plan.syntax.span)
+            what = f"{spec.name}: trainable={'no' if spec.frozen else 'yes'}"
+            why = f"it uses the parameters of {owner.name}, which are {'frozen' if owner.frozen else 'trainable'}"
+            hint = f"write trainable={'no' if spec.frozen else 'yes'} at {owner.name}"
+            problems.setdefault(span, no_effect(what, why, span, hint))
+        return list(problems.values())
 
     def _failure(self, nodes: tuple[Node, ...]) -> DesignError:
         """All problems in the order of the text, with the nodes that are known."""
@@ -329,6 +387,7 @@ class Expander:
             frozen = self._frozen_by_default(kind, plan, environment)
         # a frozen call freezes only layers with parameters
         spec.frozen = (frozen or self.frozen > 0) and kind.learns
+        spec.called_frozen = self.frozen > 0
         spec.training_only = extra or self.training_only > 0
 
     def _frozen_by_default(self, kind: type[Layer], plan: Plan, environment: Environment) -> bool:
@@ -447,6 +506,11 @@ def _flags(plan: Plan, environment: Environment) -> tuple[bool, bool]:
     """Whether a layer or call is written as frozen, and as run in training only."""
     frozen = plan.frozen is not None and not yes_or_no(plan.frozen, "trainable", environment)
     return frozen, plan.training_only is not None and yes_or_no(plan.training_only, "training_only", environment)
+
+
+def _all_kept(settings: Settings) -> bool:
+    """Whether the call keeps every optional item, one by one."""
+    return isinstance(settings.optional, tuple) and all(settings.optional)
 
 
 def _is_within(span: Span, other: Span) -> bool:

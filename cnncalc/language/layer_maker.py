@@ -37,6 +37,8 @@ class LayerMaker:
         self.design = design
         self.input = settings.input
         self.sizes = settings.sizes
+        self.taken: set[str] = set()
+        """The sizes of the call that a layer takes."""
         self.variables = variables
         self.names = names
         self.problems = problems
@@ -112,6 +114,7 @@ class LayerMaker:
                 spec.open_key = key
             elif sizing.name in self.sizes:
                 values[key] = self.sizes[sizing.name]
+                self.taken.add(sizing.name)
             else:
                 self._assume(spec, key)
 
@@ -225,7 +228,9 @@ class LayerMaker:
         name, default = sizing.name, spec.kind.keys[key].default
         if is_last and sizing.last is not None:
             name, default = sizing.last
-        if name not in self.sizes:
+        if name in self.sizes:
+            self.taken.add(name)
+        else:
             self.assumed[name] = default
         spec.values[key] = self.sizes.get(name, default)
         spec.open_key = None

@@ -16,5 +16,7 @@ DECIMAL_CHARACTERS = 40
 YAML_BYTES = 2 * 1024 * 1024
 YAML_DEPTH = 64
 YAML_ALIASES = 100
-YAML_NODES = 200_000
+YAML_NODES = 100_000
 """Nodes of a YAML file with its aliases expanded."""
+IGNORED = 1000
+"""Design rules and layers under 'ignore'."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.errors import MAX_PROBLEMS, DesignError, Problem, did_you_mean
+from cnncalc.errors import MAX_CANDIDATES, MAX_PROBLEMS, DesignError, Problem, did_you_mean
 from cnncalc.language.limits import NAME_CHARACTERS
 from cnncalc.language.values import fixed_value_of
 from cnncalc.layers.keys import is_whole, shown
@@ -55,8 +55,8 @@ class Spec:
     """A layer of the expanded net before names are resolved."""
 
     __slots__ = (
-        "ends", "frozen", "inputs", "is_broken", "is_named", "kind", "layer", "name", "open_key", "plan", "share",
-        "stated", "stated_span", "training_only", "values",
+        "called_frozen", "ends", "frozen", "inputs", "is_broken", "is_named", "kind", "layer", "name", "open_key",
+        "plan", "share", "stated", "stated_span", "training_only", "values",
     )  # fmt: skip
 
     def __init__(self, name: str, plan: Plan, kind: type[Layer], inputs: list[Any]) -> None:
@@ -70,6 +70,8 @@ class Spec:
         self.stated_span: Span | None = plan.syntax.stated_span
         self.is_named = False
         self.frozen = False
+        self.called_frozen = False
+        """Whether a call around it is frozen."""
         self.training_only = False
         self.is_broken = False
         self.open_key: str | None = None
@@ -246,16 +248,16 @@ class Names:
     def _nearest(self, reference: Reference, *, is_input: bool) -> str:
         """The nearest name as a hint, as written in this scope; a layer is not offered as its own input."""
         if len(self.problems) > MAX_PROBLEMS:
-            return ""
+            return ""  # it is not shown
         own = {place for place, spec in enumerate(self.specs) if reference in spec.inputs} if is_input else set()
         known: dict[str, None] = {}
         scope: Scope | None = reference.scope
         while scope is not None:
-            known |= dict.fromkeys(
-                name[len(scope.prefix) :]
-                for name, port in self.meanings.items()
-                if name.startswith(scope.prefix) and "?" not in name and port not in own
-            )
+            for name, port in self.meanings.items():
+                if name.startswith(scope.prefix) and "?" not in name and port not in own:
+                    known[name[len(scope.prefix) :]] = None
+                    if len(known) == MAX_CANDIDATES:
+                        return did_you_mean(reference.name, known)
             scope = scope.outer
         return did_you_mean(reference.name, known)
 

@@ -27,9 +27,9 @@ def read_architecture(name: str, text: str, settings: Settings = DEFAULT_SETTING
     """The graph of an architecture file, called ``name`` in messages."""
     from cnncalc.language.architecture import parse_architecture
 
-    design, problems, why_foreign = parse_architecture(Source(name, text))
+    design, problems, planner, why_foreign = parse_architecture(Source(name, text))
     try:
-        graph = expand(design, settings, problems)
+        graph = expand(design, settings, problems, planner)
     except DesignError as error:
         if why_foreign is None:
             raise
@@ -37,9 +37,9 @@ def read_architecture(name: str, text: str, settings: Settings = DEFAULT_SETTING
     if design.defaults or design.blocks:
         from cnncalc.language.unused import unused_problems
 
-        problems = unused_problems(design)
-        if problems:
-            raise DesignError(problems, graph)
+        unused = unused_problems(design)
+        if unused:
+            raise DesignError(unused, graph)
     return graph
 
 

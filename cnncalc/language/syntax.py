@@ -117,13 +117,15 @@ class Default(NamedTuple):
 class Design(NamedTuple):
     """A design as read, before its expansion.
 
-    ``variables`` are those of the file with their values (None: open); ``defaults`` are by kind and key.
+    ``forms`` are other forms of the net, each by its name with what it is. ``variables`` are those of the file with
+    their values (None: open); ``defaults`` are by kind and key.
     """
 
     name: str
     items: tuple[Item, ...]
     title: str | None = None
     source: str | None = None
+    forms: Mapping[str, str] = NOTHING
     input: Volume | None = None
     input_span: Span | None = None
     variables: Mapping[str, Default | None] = NOTHING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import Problem, ValueProblem
+from cnncalc.errors import Problem, Problems, ValueProblem
 from cnncalc.language.plan import Planner
 from cnncalc.language.syntax import LayerSyntax, Literal
 from cnncalc.layers import KINDS
@@ -21,7 +21,7 @@ def unused_problems(design: Design) -> list[Problem]:
 
     Patterns in blocks are checked when called; only entries of lists and defaults are checked here.
     """
-    problems: list[Problem] = []
+    problems = Problems()
 
     def read(where: str, key: str, reader: Reader, operand: Operand | None, span: Span) -> None:
         if not isinstance(operand, Literal):
@@ -35,7 +35,7 @@ def unused_problems(design: Design) -> list[Problem]:
         for key, default in keys.items():
             reader = Boolean() if key == "trainable" else KINDS[name].keys[key].reader
             read(f"defaults of {name}", key, reader, default.value, default.span)
-    planner = Planner(design.blocks)
+    planner = Planner(design.blocks, Problems())
     for block in design.blocks.values():
         for item in block.body:
             unit = item.unit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import Problem, did_you_mean
-from cnncalc.language.expression import VOLUME_NAMES, Code
+from cnncalc.language.expression import FUNCTIONS, VOLUME_NAMES, Code
 from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax, ListOperand, Name
 from cnncalc.layers.keys import Boolean
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from cnncalc.language.plan import Planner
-    from cnncalc.language.syntax import Design, Item, Label, Operand
+    from cnncalc.language.syntax import Block, Default, Design, Item, Label, Operand
     from cnncalc.language.values import Variables
+    from cnncalc.layers.keys import Reader
     from cnncalc.source import Span
 
 
 class Validator:
     """Checks one design, including parts that a condition leaves out.
 
-    ``given`` are the variables that the call sets.
+    ``used`` are the names that its layers use, without those of blocks that are never called.
     """
 
-    def __init__(
-        self, design: Design, planner: Planner, variables: Variables, given: Iterable[str], problems: list[Problem]
-    ) -> None:
+    def __init__(self, design: Design, planner: Planner, variables: Variables, problems: list[Problem]) -> None:
         self.design = design
         self.planner = planner
         self.variables = variables
-        self.given = given
         self.problems = problems
         self.unset: dict[str, Span] = {}
         self.used: set[str] = set()
         self.known: set[str] = set()
         self.yes_or_no: set[str] = set()
+        self.keys: dict[str, tuple[str, Reader]] = {}
+        """The keys that take words and are given a name that is none of them, and their readers, by that name."""
 
     def check_calls(self) -> None:
         """Reports a cycle of blocks that call each other."""
@@ -69,36 +69,47 @@ class Validator:
                     yield plan.block.name
 
     def check_names(self) -> bool:
-        """Reports all names without a value, and variables of the call that nothing uses.
+        """Reports all names without a value.
 
         Returns whether every name has a value, so that the net can be expanded.
         """
         self.known = set(self.variables.values) | self.variables.invalid
         self._walk(self.design.items, frozenset())
-        for block in self.design.blocks.values():
-            inside = frozenset(block.names)
-            for parameter in block.parameters:
-                if parameter.default is not None:
-                    self._note_names(parameter.default, inside, KEY_WORDS)
-            self._walk(block.body, inside)
-        for keys in (self.design.variables, *self.design.defaults.values()):
-            for default in keys.values():
-                if default is not None:
-                    self._note_names(default.value, (), KEY_WORDS)
-        self._report_unknown()
+        for keys in self.design.defaults.values():
+            self._walk_defaults(keys)
+        called = self._called_blocks()
+        for name in called:
+            self._walk_block(self.design.blocks[name])
+        used = set(self.used)
+        for name, block in self.design.blocks.items():
+            if name not in called:
+                self._walk_block(block)
+        self._walk_defaults(self.design.variables)
+        self.used = used
         if self.unset:
             self._report_unset()
         return not self.unset and not self.variables.invalid
 
-    def _report_unknown(self) -> None:
-        """Reports variables of the call that the design does not have."""
-        declared = set(self.design.variables)
-        known = sorted((self.used | declared) - set(VOLUME_NAMES) - set(KEY_WORDS))
-        for name in self.given:
-            if name not in self.used and name not in declared:
-                listed = f" (it has {', '.join(known[:12])})" if known else "; it has none"
-                message = f"the design has no variable '{name}'{did_you_mean(name, known)}{listed}"
-                self.problems.append(Problem("unknown-variable", message, None))
+    def _walk_block(self, block: Block) -> None:
+        inside = frozenset(block.names)
+        for parameter in block.parameters:
+            if parameter.default is not None:
+                self._note_names(parameter.default, inside, KEY_WORDS)
+        self._walk(block.body, inside)
+
+    def _walk_defaults(self, keys: Mapping[str, Default | None]) -> None:
+        for default in keys.values():
+            if default is not None:
+                self._note_names(default.value, (), KEY_WORDS)
+
+    def _called_blocks(self) -> set[str]:
+        """The blocks that the net calls, also within others."""
+        called: set[str] = set()
+        new = set(self._called(self.design.items))
+        while new:
+            called |= new
+            new = {name for block in new for name in self._called(self.design.blocks[block].body)} - called
+        return called
 
     def _report_unset(self) -> None:
         """Reports all names without a value as one problem."""
@@ -107,6 +118,12 @@ class Validator:
         what = "variable without a value" if len(names) == 1 else "variables without a value"
         settings = [f"--set {name}={'yes' if name in self.yes_or_no else 2}" for name in names[:8]]
         hint = None if near else f"give each a value: {' '.join(settings)}"
+        if len(names) == 1 and names[0] in self.keys:
+            key, reader = self.keys[names[0]]
+            near = did_you_mean(names[0], reader.words)
+            hint = None if near else f"{key} takes {reader.expects}; a variable gets its value by {settings[0]}"
+        if names[0] in FUNCTIONS:
+            hint = f"{names[0]} is a function: {names[0]}(..)"
         message = f"{what}: {', '.join(names)}{near}"
         self.problems.append(Problem("unset-variable", message, self.unset[names[0]], hint))
 
@@ -136,7 +153,10 @@ class Validator:
         for key, given in plan.given.items():
             words: Iterable[str] = KEY_WORDS
             if plan.kind is not None:
-                words = plan.kind.keys[key].reader.words
+                reader = plan.kind.keys[key].reader
+                words = reader.words
+                if words and isinstance(given.value, Name) and given.value.text.lower() not in words:
+                    self.keys.setdefault(given.value.text, (key, reader))
             self._note_names(given.value, known, words)
         for operand in (plan.frozen, plan.training_only):
             if operand is not None:

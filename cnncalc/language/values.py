@@ -80,6 +80,7 @@ class Variables:
     """
 
     def __init__(self, design: Design, given: Mapping[str, Value], problems: list[Problem]) -> None:
+        self.given = frozenset(given)
         self.values: dict[str, Value] = dict(given)
         self.invalid: set[str] = set()
         self.problems = problems

@@ -391,6 +391,10 @@ def _head(graph: Graph) -> list[str]:
         lines.append(f"title: {_quoted(graph.title)}")
     if graph.source:
         lines.append(f"source: {_quoted(graph.source)}")
+    if graph.forms:
+        lines.append(
+            f"forms: {{{', '.join(f'{_quoted(name)}: {_quoted(what)}' for name, what in graph.forms.items())}}}"
+        )
     if graph.budget is not None and graph.budget.entries:
         lines.append(f"budget: {_raw_text(graph.budget)}")
     if graph.ignore:

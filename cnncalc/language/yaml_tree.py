@@ -6,14 +6,13 @@ are found, and ``010`` is not turned into 8.
 
 from __future__ import annotations
 
-import gc
 import re
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 
-from cnncalc.errors import DesignError, Problem
+from cnncalc.collection import Paused
+from cnncalc.errors import DesignError, Problem, Problems
 from cnncalc.graph import RawValue
 from cnncalc.language.limits import YAML_ALIASES, YAML_BYTES, YAML_DEPTH, YAML_NODES
 from cnncalc.records import NamedTuple
@@ -26,34 +25,48 @@ TOO_DEEP = f"YAML nests at most {YAML_DEPTH} deep"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Disable cyclic GC while parsing: saves two thirds of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+class Scalar:
+    """A scalar as written: ``value`` is its text without quotes, ``plain``: it has no quotes."""
 
+    __slots__ = ("_end", "_source", "_start", "_style", "value")
 
-class Scalar(NamedTuple):
-    """A scalar as written: ``text`` maps to its place in the source; ``plain``: it has no quotes."""
-
-    text: Text
-    plain: bool
-    span: Span
+    def __init__(self, value: str, style: str, source: Source, start: int, end: int) -> None:
+        self.value = value
+        self._style = style
+        self._source = source
+        self._start = start
+        self._end = end
 
     @property
-    def value(self) -> str:
-        """The text without quotes."""
-        return self.text.value
+    def plain(self) -> bool:
+        """Whether it has no quotes and is no block."""
+        return not self._style
 
     @property
     def is_null(self) -> bool:
         """Whether it is empty, ``~`` or ``null``."""
-        return self.plain and self.value in ("", "~", "null", "Null", "NULL")
+        return not self._style and self.value in ("", "~", "null", "Null", "NULL")
+
+    @property
+    def span(self) -> Span:
+        """Its place, without blanks at the end."""
+        start, raw = self._start, self._source.text[self._start : self._end]
+        return Span(self._source, start, max(start + 1, min(self._end, start + len(raw.rstrip()))))
+
+    @property
+    def text(self) -> Text:
+        """Its value with the places of its characters."""
+        value, style, start = self.value, self._style, self._start
+        raw = self._source.text[start : self._end]
+        if style in ("", "'") and raw[bool(style) : len(raw) - bool(style)] == value:
+            return Text(value, self._source, (0,), (start + bool(style),))
+        if style == '"' and raw[1:-1] == value:
+            return Text(value, self._source, (0,), (start + 1,))
+        folded = style != "|" and "\n" in raw.strip() and style != ">"
+        if style == ">":
+            folded = "\n" in value.strip("\n") or raw.count("\n") > 1
+        values, places = _aligned(value, raw, style)
+        return Text(value, self._source, values, tuple(start + at for at in places), folded)
 
 
 class Sequence(NamedTuple):
@@ -109,7 +122,7 @@ class YamlDocument:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.problems: list[Problem] = []
+        self.problems = Problems()
         self._stack: list[_Open] = []
         self._anchors: dict[str, Node] = {}
         self._aliases = self._documents = 0
@@ -136,7 +149,7 @@ class YamlDocument:
             message = f"control characters are not allowed in YAML, found {visible(unprintable.group())!s}"
             raise self._error("yaml-syntax", message, self._span(at, at + 1))
         try:
-            with _no_collection():
+            with Paused():
                 return self._build(yaml.parse(text, Loader=_LOADER))
         except yaml.YAMLError as error:
             raise self._syntax(error) from None
@@ -182,45 +195,49 @@ class YamlDocument:
     def _build(self, events: Iterator[Any]) -> Node | None:
         """The root node of a stream of events."""
         root: Node | None = None
+        source, stack = self.source, self._stack
         for count, event in enumerate(events):
+            start, end = event.start_mark.index, event.end_mark.index
             if count > 2 * YAML_NODES:  # a collection takes two events
-                raise self._too_many(self._span(event.start_mark.index, event.end_mark.index))
-            node = self._node(event, event.start_mark.index, event.end_mark.index)
-            if node is None:
-                continue
-            if self._stack:
-                self._stack[-1].items.append(node)
+                raise self._too_many(self._span(start, end))
+            node: Node | None
+            if type(event) is yaml.ScalarEvent:
+                if event.tag is not None:
+                    self._refuse_tag(event, start, end)
+                node = Scalar(event.value, event.style or "", source, start, end)
+                if event.anchor is not None:
+                    self._anchors[event.anchor] = node
+            else:
+                node = self._node(event, start, end)
+                if node is None:
+                    continue
+            if stack:
+                stack[-1].items.append(node)
             else:
                 root = node
         return root
 
     def _node(self, event: Any, start: int, end: int) -> Node | None:
-        """The node that an event completes, if it does."""
-        kind = type(event).__name__
-        if kind == "ScalarEvent":
-            self._refuse_tag(event, start, end)
-            return self._anchored(event.anchor, self._scalar(event, start, end))
-        if kind in ("SequenceStartEvent", "MappingStartEvent"):
+        """The node that an event other than a scalar completes, if it does."""
+        if isinstance(event, yaml.CollectionStartEvent):
             self._refuse_tag(event, start, end)
             if len(self._stack) == YAML_DEPTH:
                 raise self._error("limit", TOO_DEEP, self._span(start, end))
-            self._stack.append(_Open(kind == "MappingStartEvent", event.anchor, start))
-        elif kind in ("SequenceEndEvent", "MappingEndEvent"):
+            self._stack.append(_Open(isinstance(event, yaml.MappingStartEvent), event.anchor, start))
+        elif isinstance(event, yaml.CollectionEndEvent):
             done = self._stack.pop()
-            return self._anchored(done.anchor, self._collection(done, end))
-        elif kind == "AliasEvent":
-            return self._alias(event.anchor, start, end)
-        elif kind == "DocumentStartEvent":
+            node = self._collection(done, end)
+            if done.anchor is not None:
+                self._anchors[done.anchor] = node
+            return node
+        elif isinstance(event, yaml.AliasEvent):
+            return self._alias(event.anchor or "", start, end)
+        elif isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
                 message = "an architecture file has one document, but a second one begins here"
                 raise self._error("yaml-syntax", message, self._span(start, end))
         return None
-
-    def _anchored(self, anchor: str | None, node: Node) -> Node:
-        if anchor is not None:
-            self._anchors[anchor] = node
-        return node
 
     def _alias(self, anchor: str, start: int, end: int) -> Node:
         self._aliases += 1
@@ -241,7 +258,7 @@ class YamlDocument:
             raise self._error("yaml-tag", f"YAML tags are not allowed: {event.tag}", self._span(start, end))
 
     def _collection(self, done: _Open, end: int) -> Node:
-        size = 1 + sum(1 if isinstance(item, Scalar) else item.size for item in done.items)
+        size = 1 + sum([1 if isinstance(item, Scalar) else item.size for item in done.items])
         text = self.source.text
         while end > done.start + 1 and text[end - 1] in " \t\r\n":
             end -= 1
@@ -274,21 +291,6 @@ class YamlDocument:
             seen[key.value] = key
             entries.append((key, value))
         return Mapping(tuple(entries), span, size)
-
-    def _scalar(self, event: Any, start: int, end: int) -> Scalar:
-        style = event.style or ""
-        value: str = event.value
-        raw = self.source.text[start:end]
-        span = Span(self.source, start, max(start + 1, min(end, start + len(raw.rstrip()))))
-        if style in ("", "'") and raw[bool(style) : len(raw) - bool(style)] == value:
-            return Scalar(Text(value, self.source, (0,), (start + bool(style),)), not style, span)
-        if style == '"' and raw[1:-1] == value:
-            return Scalar(Text(value, self.source, (0,), (start + 1,)), False, span)
-        folded = style != "|" and "\n" in raw.strip() and style != ">"
-        if style == ">":
-            folded = "\n" in value.strip("\n") or raw.count("\n") > 1
-        values, places = _aligned(value, raw, style)
-        return Scalar(Text(value, self.source, values, tuple(start + at for at in places), folded), not style, span)
 
 
 def _aligned(value: str, raw: str, style: str) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -12,7 +12,7 @@ from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import derived, elementwise, pieces, pixels, planes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -259,7 +259,9 @@ class HardSigmoid(Activation):
     """
 
     kind: ClassVar[str] = "hsigmoid"
-    other_names: ClassVar[tuple[str, ...]] = ("hardsigmoid",)
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "hardsigmoid": ("HSIGMOID", "that of PyTorch and Keras 3; before version 3 Keras computed 0.2x + 0.5")
+    }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSIGMOID"
     is_rectifier: ClassVar[bool] = False
     output_range: ClassVar[tuple[float, float]] = (0, 1)
@@ -284,7 +286,10 @@ class LeakyRelu(Activation):
     """
 
     kind: ClassVar[str] = "lrelu"
-    other_names: ClassVar[tuple[str, ...]] = ("leakyrelu", "leaky")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "leakyrelu": ("LRELU{b}", "its slope is 0.01 unless written, as in PyTorch; that of Keras is 0.3: LRELU(0.3)"),
+        "leaky": ("LRELU(0.1)", "the slope of darknet; LRELU alone has 0.01"),
+    }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRELU(0.1)"
     keeps_output_in_place: ClassVar[bool] = True  # with a slope of at least 0 the output has the sign of the input
     bare: ClassVar[str | None] = "slope"
@@ -382,7 +387,7 @@ class PRelu(Activation):
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth
-        return (Parameter("slope", (depth,), Count(depth, str(depth))),)
+        return (Parameter("slope", (depth,), Count(depth)),)
 
     def forward(self, xp: Any, x: Any, *, slope: Any) -> Any:
         maps = planes(x)
@@ -391,14 +396,21 @@ class PRelu(Activation):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         (x,) = inputs
         parameters = builder.own_parameters
-        operands = [x]
+        operands, summed = [x], builder.learned_bytes(parameters[0])
         if builder.autocast:
             slope = builder.cast(parameters[0])
-            operands, parameters = [builder.converted(x, builder.item), slope], ()
-        # backward makes the gradient of the slopes in full size, then sums it
-        scratch = builder.bytes_of(operands[0])
-        keeps = tuple(range(len(operands)))
-        return builder.operation(operands, keeps=keeps, parameters=parameters, backward_scratch=(scratch,))
+            operands, parameters, summed = [builder.converted(x, builder.item), slope], (), builder.bytes_of(slope)
+        # backward makes the gradients of input and slopes, needed or not, in full size, then sums that of the slopes
+        whole = builder.bytes_of(operands[0])
+        # without a gradient of the input that one is freed before the sum
+        scratch = (whole,) if builder.learns(x) else (whole, whole, summed.times(-1))
+        return builder.operation(
+            operands,
+            layout=builder.by_channel(operands[0]),
+            keeps=tuple(range(len(operands))),
+            parameters=parameters,
+            backward_scratch=scratch,
+        )
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         (needed,) = saved.needs_gradient
@@ -424,7 +436,11 @@ class Softmax(Layer):
     Source: CS231n, "Softmax classifier".
     """
 
+    memory_order: ClassVar[str] = "contiguous"
     kind: ClassVar[str] = "softmax"
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "logsoftmax": ("SOFTMAX", "the logarithm is no layer here; volumes and counts are the same")
+    }
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV1-10 -> SOFTMAX -> GAP"
     gives_probabilities: ClassVar[bool] = True
     output_range: ClassVar[tuple[float, float]] = (0, 1)
@@ -443,8 +459,9 @@ class Softmax(Layer):
         return pixels(result)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        x = builder.converted(inputs[0], 4) if builder.autocast == "bfloat16" else inputs[0]
-        return builder.operation([x], item=4 if builder.autocast else None, keeps_output=True)
+        x = builder.widened(inputs[0]) if builder.autocast == "bfloat16" else inputs[0]
+        item = 4 if builder.autocast and not builder.is_cpu else None
+        return builder.operation([x], item=item, layout=builder.made([x], builder.output), keeps_output=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # y * (gradient - sum of gradient*y over the depth)

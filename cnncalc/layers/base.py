@@ -140,6 +140,8 @@ class Layer:
     kind: ClassVar[str] = ""
     other_names: ClassVar[tuple[str, ...]] = ()
     """Names of the kind in other tools, for hints."""
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    """Names in other tools of layers that differ: how to write each here, and the difference; see ``foreign``."""
     example: ClassVar[str] = ""
     first: ClassVar[str | None] = None
     dash: ClassVar[str | None] = None
@@ -199,6 +201,9 @@ class Layer:
     """Backward needs the output where the layer overwrites its input."""
     is_flat: ClassVar[bool | None] = None
     """Whether the output in PyTorch has shape batch x depth, without height and width; None: same as the input."""
+    memory_order: ClassVar[str] = "input"
+    """How PyTorch lays out its output: as the ``input``; ``suggested``: channels-last where the inputs are, else
+    contiguous; or always ``contiguous``."""
     autocast: ClassVar[str | None] = None
     """The type PyTorch's autocast runs it in: ``half``, ``full`` (float32), or None for that of the input."""
     normalizes_batch: ClassVar[bool] = False
@@ -306,6 +311,11 @@ class Layer:
         return self.is_view or self.is_identity_at_test_time
 
     @property
+    def family(self) -> str:
+        """The family of the kind: the file that defines it, such as ``convolution``."""
+        return type(self).__module__.rpartition(".")[2]
+
+    @property
     def sliding_kernel(self) -> tuple[int, int] | None:
         """Height and width of the kernel that drawings show as a window on the input; None: no window is drawn."""
         return None
@@ -396,7 +406,7 @@ class Layer:
     def arithmetic(self, output: Volume) -> Count:
         """The elements of the output as the notes write them: ``224*224*64``, and ``4096`` after an FC."""
         if output.is_point:
-            return Count(output.depth, str(output.depth))
+            return Count(output.depth)
         return product(*output)
 
     def may_work_in_place(self) -> bool | None:
@@ -436,6 +446,14 @@ class Layer:
         Kinds that PyTorch composes of several operations override this.
         """
         return builder.single(inputs)
+
+    def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
+        """Whether PyTorch copies the gradient of weights of this shape where it is made channels-last.
+
+        A gradient takes the order of the parameter, which is another one only where there are several kernel positions
+        and several channels behind one another.
+        """
+        return False
 
     def forward_training(self, xp: Any, *inputs: Any, **arrays: Any) -> tuple[Any, dict[str, Any]]:
         """The forward pass in training: the output, and by name the extras that :meth:`keeping` declares.

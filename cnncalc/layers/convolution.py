@@ -43,6 +43,7 @@ def require_equal_groups(filters: int, groups: int) -> None:
 class Convolution(Layer):
     """Base of ordinary and depthwise convolutions: windows, and by default a pad that keeps the size at stride 1."""
 
+    memory_order: ClassVar[str] = "suggested"
     is_linear = True
     counts_macs: ClassVar[bool] = True
     learns: ClassVar[bool] = True
@@ -107,8 +108,8 @@ class Convolution(Layer):
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         kernels = self.kernels(inputs[0])
-        text = f"{kernels.text}*{output.height}*{output.width}"
-        return Count(kernels.value * output.height * output.width, text)
+        positions = output.height * output.width
+        return Count(kernels.value * positions, lambda: f"{kernels}*{output.height}*{output.width}")
 
     def _slash(self) -> str:
         return f"/{sized(self.stride)}" if self.stride != (1, 1) else ""
@@ -117,7 +118,11 @@ class Convolution(Layer):
         return Keeping(inputs=learns)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return lower_windows(builder, inputs, self.windows(builder.volumes[0]).pads)
+        pads = self.windows(builder.volumes[0]).pads
+        return lower_windows(builder, inputs, pads, builder.convolution_order)
+
+    def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
+        return prod(shape[:2]) > 1 and shape[2] > 1
 
 
 class Conv(Convolution):
@@ -135,7 +140,15 @@ class Conv(Convolution):
     """
 
     kind: ClassVar[str] = "conv"
-    other_names: ClassVar[tuple[str, ...]] = ("conv2d", "convolution")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        **dict.fromkeys(("conv", "convolution"), ("CONV{k}{n}{s}(pad=0)", "without pad=0 CONV pads to keep the size")),
+        "convolutional": ("CONV{k}{n}{s}", "it pads to keep the size, as pad=1 of darknet does"),
+        **dict.fromkeys(("pointwise", "pointwiseconv"), ("CONV1{n}{s}", "a convolution with a kernel of 1x1")),
+        **dict.fromkeys(
+            ("atrousconv", "dilatedconv"), ("CONV{k}{n}{s}(dilation=2)", "with the dilation that you need")
+        ),
+        **dict.fromkeys(("groupconv", "groupedconv"), ("CONV{k}{n}{s}(groups=2)", "with the groups that you need")),
+    }
     example: ClassVar[str] = "INPUT 56x56x32 -> CONV3-64/2"
     depth_key: ClassVar[str | None] = "filters"
     thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1, "connections": None}
@@ -208,7 +221,7 @@ class Conv(Convolution):
         weight = Parameter("weight", shape, self.kernels(x))
         if not self.bias:
             return (weight,)
-        return (weight, Parameter("bias", (self.filters,), Count(self.filters, str(self.filters)), "bias"))
+        return (weight, Parameter("bias", (self.filters,), Count(self.filters), "bias"))
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         begins, maps = self.begins_of(*x.shape[1:3]), planes(x)
@@ -296,7 +309,19 @@ class DepthwiseConv(Convolution):
     """
 
     kind: ClassVar[str] = "dwconv"
-    other_names: ClassVar[tuple[str, ...]] = ("depthwise", "depthwiseconv", "sepconv")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        **dict.fromkeys(
+            ("depthwise", "depthwiseconv"),
+            ("DWCONV{k}{s}(pad=0)", "without pad=0 it pads to keep the size; the number after '-' is its multiplier"),
+        ),
+        **dict.fromkeys(
+            ("sepconv", "separableconv", "depthwiseseparableconv", "depthwiseseparable", "dsconv"),
+            (
+                "DWCONV{k}{s}(bias=no) -> CONV1{n}",
+                "a separable convolution is these two; of DWCONV alone the number after '-' is the multiplier",
+            ),
+        ),
+    }
     example: ClassVar[str] = "INPUT 56x56x32 -> DWCONV3/2"
     thin_keys: ClassVar[Mapping[str, Any]] = {"multiplier": 1}
     dash: ClassVar[str | None] = "multiplier"
@@ -332,7 +357,10 @@ class DepthwiseConv(Convolution):
         weight = Parameter("weight", (*self.kernel, x.depth, self.multiplier), self.kernels(x))
         if not self.bias:
             return (weight,)
-        return (weight, Parameter("bias", (filters,), Count(filters, str(filters)), "bias"))
+        return (weight, Parameter("bias", (filters,), Count(filters), "bias"))
+
+    def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
+        return False
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         return pixels(convolve_maps(xp, planes(x), weight, bias, self.begins_of(*x.shape[1:3]), self.dilation))
@@ -363,8 +391,13 @@ class Deconv(Layer):
     Source: Dumoulin and Visin 2016, chapter 4.
     """
 
+    memory_order: ClassVar[str] = "suggested"
     kind: ClassVar[str] = "deconv"
-    other_names: ClassVar[tuple[str, ...]] = ("convtranspose", "convt", "upconv", "transposedconv")
+    other_names: ClassVar[tuple[str, ...]] = ("upconv", "deconvolution")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+        ("convtranspose", "convtransposed", "convt", "transposedconv", "transposeconv", "deconv"),
+        ("DECONV{k}{N}{s}", "its stride is 2 unless written, that of PyTorch and Keras 1, which is /1"),
+    )
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
     is_linear = True
     weight_use: ClassVar[str] = "every weight is used at each of the height*width positions of the input"
@@ -470,12 +503,12 @@ class Deconv(Layer):
         weight = Parameter("weight", shape, self.kernels(x))
         if not self.bias:
             return (weight,)
-        return (weight, Parameter("bias", (self.filters,), Count(self.filters, str(self.filters)), "bias"))
+        return (weight, Parameter("bias", (self.filters,), Count(self.filters), "bias"))
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         (x,) = inputs
         kernels = self.kernels(x)
-        return Count(kernels.value * x.height * x.width, f"{kernels.text}*{x.height}*{x.width}")
+        return Count(kernels.value * x.height * x.width, lambda: f"{kernels}*{x.height}*{x.width}")
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         # input i reaches the outputs i*stride - before + t*dilation for each t of the kernel
@@ -513,12 +546,16 @@ class Deconv(Layer):
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=learns)
 
+    def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
+        return prod(shape[:2]) > 1 and shape[3] > 1
+
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         top, left, bottom, right = pads = self.pads()
         if (top, left) == (bottom, right):
-            return builder.single(inputs)
-        whole = builder.single(inputs, output=enlarged(builder.output, pads))
-        return builder.resized(whole, builder.output)
+            return builder.single(inputs, order=builder.convolution_order)
+        volume = enlarged(builder.output, pads)
+        whole = builder.single(inputs, output=volume, order=builder.convolution_order)
+        return builder.resized(whole, builder.output, crops=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # the transpose of a transposed convolution is a convolution

@@ -67,7 +67,14 @@ class FullyConnected(Dense):
     """
 
     kind: ClassVar[str] = "fc"
-    other_names: ClassVar[tuple[str, ...]] = ("dense", "linear", "ip")
+    other_names: ClassVar[tuple[str, ...]] = ("ip", "innerproduct", "fullyconnected", "connected", "gemm")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+        ("dense", "linear"),
+        (
+            "CONV1{n}",
+            "a layer that works on the last axis, at each position; on the whole volume, as after Flatten, it is FC{n}",
+        ),
+    )
     example: ClassVar[str] = "INPUT 7x7x512 -> FC-4096"
     autocast: ClassVar[str | None] = "half"
     why_input: ClassVar[str] = WHY_WEIGHTS
@@ -83,7 +90,7 @@ class FullyConnected(Dense):
         weight = Parameter("weight", (x.elements, self.units), self.kernels(x))
         if not self.bias:
             return (weight,)
-        return (weight, Parameter("bias", (self.units,), Count(self.units, str(self.units)), "bias"))
+        return (weight, Parameter("bias", (self.units,), Count(self.units), "bias"))
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         return self.kernels(inputs[0])
@@ -99,9 +106,14 @@ class FullyConnected(Dense):
         return Keeping(inputs=learns)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        if not builder.volumes[0].is_point:
-            inputs = [builder.view(inputs[0])]
-        return builder.single(inputs, keeps_weight=builder.learns(inputs[0]))
+        first, x = builder.last + 1, builder.flat(inputs[0])
+        # the input for the gradient of the weights, the weights for that of the input
+        keeps: tuple[int, ...] = (0,) if builder.learned_bytes(builder.own_parameters[0]).fixed else ()
+        if builder.autocast and builder.learns(x):
+            keeps += (1,)
+        result = builder.single([x], keeps=keeps)
+        builder.hold(first, x)
+        return result
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         incoming = gradient.reshape(len(gradient), -1)
@@ -147,9 +159,10 @@ class Rbf(Dense):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # the distances, then their squares
-        x = builder.converted(inputs[0], 4)
+        x = builder.converted(builder.flat(inputs[0]), 4)
+        layout = builder.made([x], builder.output)
         elements = Size(0, builder.output.elements)
-        return builder.power(builder.operation([x], elements, keeps=(0,), keeps_output=True))
+        return builder.power(builder.operation([x], elements, layout=layout, keeps=(0,), keeps_output=True))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # gradient of sum((x - centre)**2): 2*(x - centre) times the incoming gradient, summed over the units

@@ -43,7 +43,7 @@ class Affine(Layer):
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth
-        return self._affine((depth,), Count(depth, str(depth)))
+        return self._affine((depth,), Count(depth))
 
 
 def normalized(xp: Any, x: Any, axes: tuple[int, ...]) -> Any:
@@ -173,8 +173,12 @@ class BatchNorm(Affine):
     Source: Ioffe and Szegedy 2015.
     """
 
+    memory_order: ClassVar[str] = "suggested"
     kind: ClassVar[str] = "bn"
-    other_names: ClassVar[tuple[str, ...]] = ("batchnorm", "batchnormalization")
+    other_names: ClassVar[tuple[str, ...]] = ("batchnormalization", "syncbatchnorm")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "batchnorm": ("BN", "with scale and shift; that of Caffe has neither: BN(scale=no, shift=no)")
+    }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> BN"
     normalizes_batch: ClassVar[bool] = True
     centres_channels: ClassVar[bool] = True
@@ -197,12 +201,18 @@ class BatchNorm(Affine):
         if not self.stats:
             return ()
         depth = inputs[0].depth
-        count = Count(depth, str(depth))
+        count = Count(depth)
         return (Parameter("mean", (depth,), count, "buffer"), Parameter("variance", (depth,), count, "buffer"))
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         # without running statistics those of the batch are used, over all positions of the map
         return (POINT, POINT) if self.stats else WHOLE_PLANE
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        # cuDNN makes the gradients of input, scale and shift, whether they are needed or not
+        if builder.is_native_norm:
+            return builder.single(inputs, makes_all="input" if builder.composes else None)
+        return builder.single(inputs, gathers="suggested", makes_all="all")
 
     def forward(
         self, xp: Any, x: Any, *, mean: Any = None, variance: Any = None, scale: Any = None, shift: Any = None
@@ -309,8 +319,12 @@ class LayerNorm(ImageNorm):
     Source: Ba et al. 2016.
     """
 
+    memory_order: ClassVar[str] = "contiguous"
     kind: ClassVar[str] = "ln"
-    other_names: ClassVar[tuple[str, ...]] = ("layernorm",)
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+        ("layernorm", "layernormalization"),
+        ("LN(axes=depth)", "along the depth, at each position; LN without axes takes the whole volume"),
+    )
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LN(axes=depth)"
     autocast: ClassVar[str | None] = "full"
 
@@ -319,7 +333,7 @@ class LayerNorm(ImageNorm):
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         (x,) = inputs
         if self.axes == "depth" or x.is_point:
-            return self._affine((x.depth,), Count(x.depth, str(x.depth)))
+            return self._affine((x.depth,), Count(x.depth))
         return self._affine(tuple(x), product(*x))
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
@@ -327,6 +341,13 @@ class LayerNorm(ImageNorm):
 
     def channel_use(self, *inputs: Volume) -> str:
         return "mixed"
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if self.axes == "volume" or builder.is_flat(inputs[0]):
+            return builder.single(inputs)
+        # computed on batch x height x width x depth, of which the output is a view
+        result = builder.single(inputs, order="channels last")
+        return builder.viewed(result)
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         if self.axes == "depth":
@@ -355,7 +376,7 @@ class GroupNorm(ImageNorm):
     """
 
     kind: ClassVar[str] = "gn"
-    other_names: ClassVar[tuple[str, ...]] = ("groupnorm",)
+    other_names: ClassVar[tuple[str, ...]] = ("groupnorm", "groupnormalization")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-64 -> GN32"
     autocast: ClassVar[str | None] = "full"
     thin_keys: ClassVar[Mapping[str, Any]] = {"groups": 1}
@@ -377,6 +398,10 @@ class GroupNorm(ImageNorm):
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         return WHOLE_PLANE
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        order = "suggested" if builder.is_cpu else "contiguous"
+        return builder.single([builder.gathered(builder.entering(inputs[0]), order)], order=order, gathers=order)
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         maps = planes(x)
@@ -400,8 +425,12 @@ class InstanceNorm(ImageNorm):
     Source: Ulyanov et al. 2016.
     """
 
+    memory_order: ClassVar[str] = "contiguous"
     kind: ClassVar[str] = "in"
-    other_names: ClassVar[tuple[str, ...]] = ("instancenorm",)
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+        ("instancenorm", "instancenormalization"),
+        ("IN(scale=no, shift=no)", "that of PyTorch learns a scale and a shift only with affine=True, which is IN"),
+    )
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> IN"
     is_flat: ClassVar[bool | None] = False
     centres_channels: ClassVar[bool] = True
@@ -421,15 +450,31 @@ class InstanceNorm(ImageNorm):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # batch normalization of batch x depth maps, with scale and shift repeated for each image
-        if not builder.own_parameters:
-            return builder.single(inputs)
+        x = builder.gathered(inputs[0], "contiguous")
+        result = builder.single([x]) if not builder.own_parameters else self._lower_affine(builder, x)
+        return builder.viewed(result, merges=True)
+
+    def _lower_affine(self, builder: TorchBuilder, x: int) -> int:
+        """Records the normalization with scale and shift repeated for each image."""
         each = Size(0, builder.output.depth)
         repeated = [
             builder.operation((), each, item=builder.parameter_item, gradients=(), parameters=(parameter,))
             for parameter in builder.own_parameters
         ]
         extras = self.keeping(builder.volumes, builder.output).extras
-        return builder.operation([*inputs, *repeated], keeps=(0, 1) if self.scale else (0,), extras=extras)
+        keeps = (0, 1) if self.scale else (0,)
+        if builder.is_native_norm:
+            return builder.operation([x, *repeated], keeps=keeps, extras=extras, order="contiguous")
+        # cuDNN makes all gradients, needed or not
+        unneeded = [builder.bytes_of(value) for value in (x, *repeated) if not builder.learns(value)]
+        return builder.operation(
+            [x, *repeated],
+            keeps=keeps,
+            extras=extras,
+            order="contiguous",
+            gathers="contiguous",
+            backward_scratch=tuple(unneeded),
+        )
 
 
 class LocalResponseNorm(Layer):
@@ -445,7 +490,7 @@ class LocalResponseNorm(Layer):
     """
 
     kind: ClassVar[str] = "lrn"
-    other_names: ClassVar[tuple[str, ...]] = ("norm",)
+    other_names: ClassVar[tuple[str, ...]] = ("norm", "localresponsenorm", "localresponsenormalization")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRN5"
     is_flat: ClassVar[bool | None] = False
     drawn: ClassVar[str] = "joined"
@@ -527,9 +572,11 @@ class LocalResponseNorm(Layer):
         padded_depth = builder.output.depth + self.size - 1
         square = builder.view(builder.operation([x, x], keeps=(0, 1)))
         wide = builder.operation([square], Size(0, elements // builder.output.depth * padded_depth))
-        mean = builder.view(builder.operation([wide], Size(0, elements), keeps=(0,)))
+        # the average pool, which autocast does in float32 on a CPU too
+        pooled = builder.converted(wide, 4) if builder.is_cpu else wide
+        mean = builder.view(builder.operation([pooled], Size(0, elements), keeps=(0,)))
         first = builder.last + 1
-        base = builder.operation([builder.operation([mean])], gradients=("same",))
+        base = builder.plus_number(builder.times_number(mean))
         power = builder.power(base)
         # the function's own variable still holds the mean
         builder.hold(first, mean)
@@ -578,7 +625,7 @@ class Scale(Layer):
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         depth = inputs[0].depth
-        count = Count(depth, str(depth))
+        count = Count(depth)
         scale = Parameter("scale", (depth,), count)
         return (scale, Parameter("shift", (depth,), count, "bias")) if self.shift else (scale,)
 

@@ -10,7 +10,10 @@ from cnncalc.layers.memory import MASK, Extra, Keeping, Size
 from cnncalc.layers.planes import derived, pieces, pixels, planes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume, Volumes
 
 
@@ -25,6 +28,24 @@ class Dropout(Layer):
 
     kind: ClassVar[str] = "dropout"
     other_names: ClassVar[tuple[str, ...]] = ("drop",)
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        **dict.fromkeys(
+            ("dropout", "spatialdropout", "featuredropout"),
+            (
+                "DROPOUT{b}",
+                "it drops single elements, not whole channels; volumes, parameters and MACs are the same, but training "
+                "keeps a mask of the whole volume",
+            ),
+        ),
+        **dict.fromkeys(
+            ("droppath", "stochasticdepth"),
+            (
+                "DROPOUT{b}",
+                "it drops single elements, not whole images; volumes, parameters and MACs are the same, but training "
+                "keeps a mask of the whole volume",
+            ),
+        ),
+    }
     example: ClassVar[str] = "INPUT 7x7x16 -> FC-256 -> RELU -> DROPOUT(0.2)"
     why_byproducts: ClassVar[str] = "the mask of dropped elements"
     is_identity_at_test_time: ClassVar[bool] = True
@@ -50,8 +71,14 @@ class Dropout(Layer):
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(extras=(Extra("mask", Size(0, output.elements), MASK),))
 
-    def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
-        return Keeping(extras=(Extra("mask", Size(0, output.elements), None if in_place else MASK),))
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if not builder.training or self.rate == 0:
+            return builder.same(inputs[0])
+        if not (builder.is_cpu or builder.in_place or self.rate == 1):
+            return builder.single(inputs)
+        # composed of a mask in the type of the elements (at rate 1 a single zero), and a multiplication by it
+        mask = builder.constant(inputs[0], is_scalar=self.rate == 1)
+        return builder.operation([*inputs, mask], is_alias=builder.in_place, keeps=(1,), gradients=("new", "none"))
 
     @property
     def _factor(self) -> float:

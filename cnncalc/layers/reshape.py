@@ -56,6 +56,9 @@ class Flatten(Layer):
     def forward(self, xp: Any, x: Any) -> Any:
         return planes(x).reshape(x.shape[0], 1, 1, -1)
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.flat(inputs[0])
+
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         return (pixels(planes(gradient).reshape(saved.shape)),), {}
 
@@ -70,6 +73,7 @@ class Identity(Layer):
     """
 
     kind: ClassVar[str] = "identity"
+    other_names: ClassVar[tuple[str, ...]] = ("noop", "passthrough")
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> IDENTITY"
     is_identity_at_test_time: ClassVar[bool] = True
     is_linear = True
@@ -79,6 +83,9 @@ class Identity(Layer):
 
     def forward(self, xp: Any, x: Any) -> Any:
         return x
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.same(inputs[0])
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         return (gradient,), {}
@@ -94,7 +101,9 @@ class Reshape(Layer):
     """
 
     kind: ClassVar[str] = "reshape"
-    other_names: ClassVar[tuple[str, ...]] = ("view",)
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "view": ("FLATTEN", "all elements as one vector; RESHAPE 4x4x16 gives another volume, without the batch")
+    }
     example: ClassVar[str] = "INPUT 1x1x100 -> FC-1568 -> RESHAPE 7x7x32"
     is_flat: ClassVar[bool | None] = False
     is_linear = True
@@ -145,6 +154,10 @@ class Reshape(Layer):
         height, width, depth = self.size
         return pixels(planes(x).reshape(-1, depth, height, width))
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        height, width, depth = self.size
+        return builder.reshaped(inputs[0], (depth, height, width))
+
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         return (pixels(planes(gradient).reshape(saved.shape)),), {}
 
@@ -160,7 +173,10 @@ class Upsample(Layer):
     """
 
     kind: ClassVar[str] = "upsample"
-    other_names: ClassVar[tuple[str, ...]] = ("interpolate", "resize")
+    other_names: ClassVar[tuple[str, ...]] = ("upsampling",)
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+        ("interpolate", "resize", "resizing"), ("UPSAMPLE2", "by a whole factor, not to a size")
+    )
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> UPSAMPLE2"
     is_flat: ClassVar[bool | None] = False
     autocast: ClassVar[str | None] = "full"
@@ -224,6 +240,11 @@ class Upsample(Layer):
             xp.multiply(x, 1 - share, out=result)
             result += share * xp.take(x, neighbour, axis=axis)
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        # CUDA interpolates few channels in contiguous memory
+        is_few = self.mode == "bilinear" and not builder.is_cpu and builder.output.depth < 16
+        return builder.single(inputs, order="contiguous" if is_few else "suggested")
+
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         factor, (_, depth, height, width) = self.factor, saved.shape
         parts = planes(gradient)
@@ -264,7 +285,14 @@ class ZeroPad(Layer):
     """
 
     kind: ClassVar[str] = "pad"
-    other_names: ClassVar[tuple[str, ...]] = ("zeropad", "zeropadding", "crop")
+    other_names: ClassVar[tuple[str, ...]] = ("zeropad", "zeropadding", "constantpad")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        **dict.fromkeys(("crop", "cropping"), ("PAD(-{v})", "negative numbers crop; also [top, left, bottom, right]")),
+        **dict.fromkeys(
+            ("reflectionpad", "replicationpad", "mirrorpad"),
+            ("PAD({v})", "it fills with zeros; volumes and counts are the same"),
+        ),
+    }
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> PAD([0, 1])"
     is_flat: ClassVar[bool | None] = False
     is_linear = True
@@ -303,6 +331,9 @@ class ZeroPad(Layer):
         top, left, _, _ = self.pad
         return (Stencil(1, range(-top, 1 - top)), Stencil(1, range(-left, 1 - left)))
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.resized(inputs[0], builder.output, crops=max(self.pad) <= 0)
+
     def forward(self, xp: Any, x: Any) -> Any:
         top, left, bottom, right = self.pad
         maps = planes(x)
@@ -330,7 +361,9 @@ class Shuffle(Layer):
     Source: Zhang et al. 2018, "ShuffleNet", section 3.1.
     """
 
+    memory_order: ClassVar[str] = "contiguous"
     kind: ClassVar[str] = "shuffle"
+    other_names: ClassVar[tuple[str, ...]] = ("channelshuffle",)
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SHUFFLE4"
     is_flat: ClassVar[bool | None] = False
     is_linear = True
@@ -361,7 +394,7 @@ class Shuffle(Layer):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # a copy, unless the order stays as it is
         if self.groups in (1, builder.output.depth):
-            return builder.view(inputs[0])
+            return builder.viewed(inputs[0])
         return builder.single(inputs)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
@@ -381,7 +414,10 @@ class Slice(Layer):
     """
 
     kind: ClassVar[str] = "slice"
-    other_names: ClassVar[tuple[str, ...]] = ("split",)
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+        ("split", "chunk"),
+        ("[SLICE(from=0, to=1) | SLICE(from=1)] -> CONCAT", "SLICE is one part; the parts are branches of a fork"),
+    )
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SLICE(8, to=24)"
     is_linear = True
     picks_values = True
@@ -420,6 +456,9 @@ class Slice(Layer):
 
     def forward(self, xp: Any, x: Any) -> Any:
         return x[..., self.start : self.stop]
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.sliced(inputs[0], builder.output.depth)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         result = pixels(xp.zeros(saved.shape, gradient.dtype))

@@ -15,6 +15,7 @@ default settings. Deterministic, not measured on a device.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.layers.memory import Size
@@ -130,19 +131,31 @@ def segment_for(size: int) -> int:
     return MEDIUM_SEGMENT if size < MEDIUM else round_up(size, LARGE_ROUNDING)
 
 
+def largest_segment_for(size: int) -> int:
+    """The bytes of the largest segment for a tensor of at most this size; one of 10 MiB gets less than one of 9 MiB."""
+    return SMALL_SEGMENT if size <= SMALL else max(MEDIUM_SEGMENT, round_up(size, LARGE_ROUNDING))
+
+
 class Program(NamedTuple):
     """One forward pass, or forward and backward, as tensors that are made (number) and freed (``~number``), in order.
 
-    ``sizes`` are those of the numbered tensors. ``given`` are gradients of parameters that are alive before, ``left``
-    those that are alive after it, both by parameter; other tensors that it does not free are results, such as the loss.
+    ``sizes`` are the different sizes, ``size_of`` has the place among them for each numbered tensor. ``given`` are
+    gradients of parameters that are alive before, ``left`` those that are alive after it, both by parameter; other
+    tensors that it does not free are results, such as the loss.
     ``views`` are pairs of different sizes; for a batch for which both are the same the program is another one.
     """
 
     events: tuple[int, ...]
     sizes: tuple[Size, ...]
+    size_of: tuple[int, ...]
     given: dict[int, int]
     left: dict[int, int]
     views: frozenset[tuple[Size, Size]]
+
+    def bytes_at(self, batch: int) -> list[int]:
+        """The bytes of each numbered tensor."""
+        sizes = [bytes_at(size, batch) for size in self.sizes]
+        return [sizes[place] for place in self.size_of]
 
 
 class Tensors(tuple[int, ...]):
@@ -182,7 +195,10 @@ class Recorder(Machine):
         """Runs the tape; what it has made and freed."""
         self.run(training=training)
         left = {key[1]: numbers[0] for key, numbers in self.live.items() if key[0] == "gradient" and numbers}
-        return Program(tuple(self.ledger), tuple(self.made), self.given_gradients, left, frozenset(self.views))
+        places = {size: place for place, size in enumerate(dict.fromkeys(self.made))}
+        size_of = tuple([places[size] for size in self.made])
+        views = frozenset(self.views)
+        return Program(tuple(self.ledger), tuple(places), size_of, self.given_gradients, left, views)
 
     def _make(self, kind: str, key: int, tensor: int) -> None:
         self.live.setdefault((kind, key), []).append(len(self.made))
@@ -205,6 +221,9 @@ class Recorder(Machine):
 
     def _change_gradients(self, change: Any) -> None:
         self._change("gradient", change)
+
+    def _change_transient(self, change: Any) -> None:
+        self._change("transient", change)
 
     def _free_gradients(self) -> None:
         for (kind, key), numbers in self.live.items():
@@ -270,7 +289,7 @@ class Plan(NamedTuple):
     @property
     def events(self) -> int:
         """About how many allocations and releases a simulation takes: three steps."""
-        each = max([len(program.events) + len(program.sizes) for program in self.programs]) * self.micro
+        each = max([len(program.events) + len(program.size_of) for program in self.programs]) * self.micro
         if self.optimizer is not None:
             each += len(self.optimizer.brief)
         return 100 + len(self.resident) + 3 * each
@@ -284,7 +303,7 @@ class Plan(NamedTuple):
 def simulate(plan: Plan, batch: int) -> Allocated:
     """The allocator over as many steps as it takes until nothing changes any more, at most :data:`MAX_STEPS`."""
     resident = [bytes_at(size, batch) for size in plan.resident]
-    sizes_of = {id(program): [bytes_at(size, batch) for size in program.sizes] for program in plan.programs}
+    sizes_of = {id(program): program.bytes_at(batch) for program in plan.programs}
     allocator = CachingAllocator(max([0, *resident, *[max(sizes, default=0) for sizes in sizes_of.values()]]))
     allocator.run(range(len(resident)), resident, {})
     optimizer = plan.optimizer
@@ -324,12 +343,16 @@ def bytes_at(size: Size, batch: int) -> int:
     return size.at(batch, ROUNDING) or ROUNDING
 
 
-def without_reuse(plan: Plan, batch: int) -> int:
-    """More than :data:`MAX_STEPS` steps can reserve: every tensor in a segment of its own. Grows with the batch."""
-    once = sum([segment_for(bytes_at(size, batch)) for size in plan.resident])
-    each = max([sum([segment_for(bytes_at(size, batch)) for size in program.sizes]) for program in plan.programs])
-    brief = 0
+def all_tensors(plan: Plan) -> Counter[Size]:
+    """How often at most :data:`MAX_STEPS` steps allocate a tensor of each size."""
+    found = Counter(plan.resident)
+    each: Counter[Size] = Counter()
+    for program in plan.programs:
+        each |= Counter([program.sizes[place] for place in program.size_of])  # the more frequent one of both
+    for size, count in each.items():
+        found[size] += MAX_STEPS * plan.micro * count
     if plan.optimizer is not None:
-        once += sum([segment_for(size) for size in plan.optimizer.state])
-        brief = sum([segment_for(size) for size in plan.optimizer.brief_sizes])
-    return once + MAX_STEPS * (plan.micro * each + brief)
+        found.update([Size(size) for size in plan.optimizer.state])
+        for brief in plan.optimizer.brief_sizes:
+            found[Size(brief)] += MAX_STEPS
+    return found

@@ -14,9 +14,9 @@ from cnncalc.layers.memory import Size
 from cnncalc.memory.optimizers import OPTIMIZERS, step_of
 from cnncalc.memory.profiles import profile_named
 from cnncalc.memory.replay import Level, Machine
-from cnncalc.memory.report import STEP, Breakdown, check_options
+from cnncalc.memory.report import STEP, Breakdown, check_options, notes_rule
 from cnncalc.records import NamedTuple
-from cnncalc.units import round_up
+from cnncalc.units import bytes_per_element, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -185,13 +185,16 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
         if profile.adds_in_place
         else set()
     )
+    if simulation.at(1, training=True) is not simulation:
+        small.add(1)
     special = {batch: _candidates_of_batch(simulation, batch, segments) for batch in sorted(small)}
     learned = simulation.learned()
     parameters, buffers, _ = simulation.resident(1, training=True)
     states = {}
     for name, optimizer in OPTIMIZERS.items():
         try:
-            taken = step_of(optimizer, learned, profile, style=options.style, weight_decay=options.weight_decay)
+            decay, item = options.weight_decay, bytes_per_element(options.dtype)
+            taken = step_of(optimizer, learned, profile, style=options.style, weight_decay=decay, item=item)
         except ValueProblem:
             if name == options.optimizer:
                 raise
@@ -207,17 +210,18 @@ def _notes_curve(report: Report, options: Options, names: tuple[str, ...]) -> Cu
     each = bytes_per_element(options.dtype)
     parameters = report.totals.parameters * each
     volumes = BytesByBatch(0, ((0, 1),))
+    waiting = BytesByBatch(0, ((1, 1),))
     last = len(names) - 1
     backward = Moment(last, "backward", volumes, BytesByBatch(parameters), volumes)
     forward = Moment(last, "", volumes, NO_BYTES, NO_BYTES)
     return Curve(
         1,
-        ((0, report.totals.activations * each),),
+        ((0, report.totals.activations * each), (0, notes_rule(report, options._replace(batch=1)).waiting_bytes)),
         parameters,
         0,
         {name: State(parameters, 0) for name in OPTIMIZERS},
-        Candidates(NO_BYTES, (backward,)),
-        Candidates(NO_BYTES, (forward,)),
+        Candidates(waiting, (backward,)),
+        Candidates(waiting, (forward,)),
         {},
         names,
     )
@@ -352,7 +356,7 @@ def _candidates(
     sizes = tape.sizes(classes.pack)
     machine = simulation.machine(MomentRecorder, 1, segments, training=training, sizes=sizes)
     trace = machine.run(training=training)
-    inputs = classes.amount(sum([sizes.values[source] for source in tape.sources]))
+    inputs = classes.amount(sum([sizes.values[source] for source in simulation.all_sources(training=training)]))
     moments = tuple([_moment(level, classes.amount) for level in _possible(classes, machine.moments)])
     end = _end(simulation, trace, classes.amount) if training else None
     return Candidates(inputs, moments or (Moment(-1, "", NO_BYTES, NO_BYTES, NO_BYTES),), end), machine.views

@@ -78,17 +78,18 @@ class FitReport(NamedTuple):
     macs: int
 
 
-def largest_batch(peak: Callable[[int], int], room: int) -> int:
+def largest_batch(peak: Callable[[int], int], room: int, too_large: int = 0) -> int:
     """The largest batch whose peak fits; 0 if not even one image does.
 
     Peaks grow with the batch, but not linearly (and barely where the optimizer's step is the peak). The search
-    interpolates and always checks the peaks of the answer and of the next batch.
+    interpolates and always checks the peaks of the answer and of the next batch. ``too_large`` is a batch that is known
+    not to fit, if one is.
     """
     low, at_low = 1, peak(1)
     if at_low > room:
         return 0
-    high, step = 0, 8
-    at_high = at_low
+    high, step = too_large, 8
+    at_high = peak(high) if high else at_low
     while not high:
         trial = min(low * step, MAX_BATCH)
         at_trial = peak(trial)
@@ -152,9 +153,14 @@ class Room:
         would fit with every tensor in a segment of its own. Where that takes more than ``max_events`` allocations and
         releases, those next to the largest are, and others at equal distances.
         """
-        found = largest_batch(self.need, self.memory)
-        if not found or self._needs.reserve.mode != "auto":
-            return found, 0  # live tensors grow with the batch
+        reserve = self._needs.reserve
+        if reserve.mode != "auto":
+            return largest_batch(self.need, self.memory), 0  # live tensors grow with the batch
+        # a need is never less than live tensors with the reserve
+        live = largest_batch(self.live, self.memory - reserve.bytes)
+        found = largest_batch(self.need, self.memory, live + 1 if live < MAX_BATCH else 0)
+        if not found:
+            return 0, 0
         bound = self._needs.bound(self._segments, training=self.is_training)
         safe = largest_batch(bound.bytes, self.memory)
         candidates = range(found - 1, safe, -1)
@@ -165,7 +171,8 @@ class Room:
             rest = candidates[len(near) :]
             chosen = (*near, *rest[:: -(-len(rest) // max(1, most - len(near)))])
         lowest = min((batch for batch in chosen if self.need(batch) > self.memory), default=found + 1)
-        return lowest - 1, sum([batch not in self._known for batch in range(safe + 1, lowest)])
+        smaller = range(safe + 1, lowest)
+        return lowest - 1, len(smaller) - sum([batch in smaller for batch in self._known])
 
 
 def fit(report: Report, options: Options, memory: int) -> FitReport:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.layers.memory import Size
-from cnncalc.memory.allocator import Allocated, Plan, Program, Recorder, bytes_at, simulate, tensors_of, without_reuse
+from cnncalc.memory.allocator import (
+    Allocated,
+    Plan,
+    Program,
+    Recorder,
+    all_tensors,
+    bytes_at,
+    largest_segment_for,
+    simulate,
+    tensors_of,
+)
 from cnncalc.memory.devices import overheads
 from cnncalc.memory.optimizers import optimizer_named, tensors_of_step
 from cnncalc.memory.replay import PLAIN, LoopOptions
@@ -13,6 +23,7 @@ from cnncalc.memory.segments import MAX_TRIED, operations_of
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Sequence
 
     from cnncalc.memory.report import Options, Simulation
@@ -50,13 +61,14 @@ def reserve_of(options: Options) -> Reserve:
 class Bound(NamedTuple):
     """A bound on the need that grows with the batch; ``events`` are what it takes to compute one need instead."""
 
-    plan: Plan
+    tensors: Counter[Size]
     reserve: int
     events: int
 
     def bytes(self, batch: int) -> int:
         """The need with every tensor in a segment of its own."""
-        return without_reuse(self.plan, batch) + self.reserve
+        tensors = self.tensors.items()
+        return self.reserve + sum([count * largest_segment_for(bytes_at(size, batch)) for size, count in tensors])
 
 
 class Needs:
@@ -90,7 +102,7 @@ class Needs:
         is_searched = training and segments is None and simulation.options.checkpoint == "best"
         chosen = () if is_searched else tuple(simulation.segments(1) if segments is None else segments)
         plan = self._plan(1, chosen if training else (), training=training)
-        return Bound(plan, self.reserve.bytes, plan.events * (MAX_TRIED if is_searched else 1))
+        return Bound(all_tensors(plan), self.reserve.bytes, plan.events * (MAX_TRIED if is_searched else 1))
 
     def _plan(self, batch: int, segments: tuple[Segment, ...], *, training: bool) -> Plan:
         plan = self._plans.get((training, segments))

@@ -17,6 +17,11 @@ TRAINABLE_TYPES = ("float32", "float64", "float16", "bfloat16")
 
 def read_reserve(text: str) -> str | int:
     """``auto`` or a number of bytes, as ``--reserve`` takes it."""
+    from cnncalc.errors import ValueProblem
     from cnncalc.units import parse_size
 
-    return text if text == "auto" else parse_size(text)
+    if text.strip()[:1].isdigit():
+        return parse_size(text)
+    if text != "auto":
+        raise ValueProblem(f"expected auto or bytes such as 600MiB, found '{text[:60]}'")
+    return text

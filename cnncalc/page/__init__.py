@@ -49,7 +49,7 @@ def report_page(
         ("assumptions", "Assumptions", assumptions_section([memory], units)),
         ("design", "Design", design_section(texts)),
     ]
-    lines = [line for line in (report.title, f"Source: {report.source}" if report.source else None) if line]
+    lines = [line for line in (report.full_title, f"Source: {report.source}" if report.source else None) if line]
     return whole_page(
         f"{report.name}: cost",
         heading([report.name], lines),

@@ -1,4 +1,4 @@
-"""Drawings in a page: their styles move to the style sheet of the page, which switches between light and dark."""
+"""Drawings in a page, each for a wide and for a narrow window; their styles move to the style sheet of the page."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from cnncalc.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cnncalc.analysis.report import Report
     from cnncalc.memory.report import MemoryReport
 
 WIDTH = 1120
 """Width of a drawing in pixels: that of the page."""
 HALF_WIDTH = 548
 """Width of two drawings side by side."""
+PHONE_WIDTH = 326
+"""Width of a drawing in a narrow window: that of a phone of 360 pixels, less margins and frame."""
 
 _STYLE = re.compile(r"<style>\n?(.*?)</style>\n?", re.DOTALL)
-_DARK = re.compile(r"@media screen and \(prefers-color-scheme:dark\)\{\n(.*?)\n\}", re.DOTALL)
-_FILL = re.compile(r' style="fill:url\(#([^)"]+)\)"')
 
 
 class Gallery:
@@ -33,36 +34,24 @@ class Gallery:
         self.styles: list[str] = []
         self.known: set[str] = set()
 
-    def figure(self, memory: MemoryReport, kind: str, width: int = WIDTH) -> str:
-        """One drawing with its caption."""
-        drawing = draw(memory.report, kind, memory=memory, width=width, units=self.units)
+    def figure(self, memory: MemoryReport, kind: str, width: int = WIDTH, beside: Sequence[Report] = ()) -> str:
+        """One drawing with its caption, and the same for a phone; it shares its axes with those of nets beside it."""
+        frames = [
+            scrolling(self._drawing(memory, kind, wide, beside), f"Drawing: {kind}", window)
+            for wide, window in ((width, "desk"), (PHONE_WIDTH, "phone"))
+        ]
+        caption = _caption(memory, kind, self.units)
+        return f'<figure class="{kind}">\n{"".join(frames)}\n<figcaption>{caption}</figcaption>\n</figure>'
+
+    def _drawing(self, memory: MemoryReport, kind: str, width: int, beside: Sequence[Report]) -> str:
+        """A drawing without its own styles, which the content security policy of the page does not allow."""
+        drawing = draw(memory.report, kind, memory=memory, width=width, units=self.units, beside=beside)
         mark = re.findall(r'<svg[^>]* id="([^"]+)"', drawing)[0]
         if mark in self.known:  # the same net twice
             drawing = drawing.replace(mark, f"{mark}-{len(self.known)}")
         self.known.add(mark)
-        frame = scrolling(self._without_styles(drawing), f"Drawing: {kind}")
-        caption = _caption(memory, kind, self.units)
-        return f'<figure class="{kind}">\n{frame}\n<figcaption>{caption}</figcaption>\n</figure>'
-
-    def _without_styles(self, drawing: str) -> str:
-        """A drawing without its own styles, which the content security policy of the page does not allow."""
-        found = _STYLE.search(drawing)
-        if found is None:
-            return drawing
-        rules = found.group(1).strip("\n")
-        dark = _DARK.search(rules)
-        self.styles.append(f"\n{_DARK.sub('', rules).strip()}\n")
-        for target in sorted(set(_FILL.findall(drawing))):  # stripes; !important: the class also sets a colour
-            self.styles.append(f'[data-fill="{target}"]{{fill:url(#{target})!important}}\n')
-        if dark is not None:
-            lines = dark.group(1).split("\n")
-            for medium, when in (
-                ("screen and (prefers-color-scheme:dark)", ':root:not([data-theme="light"])'),
-                ("screen", ':root[data-theme="dark"]'),
-            ):
-                inner = "\n".join([f"{when} {line}" for line in lines])
-                self.styles.append(f"@media {medium}{{\n{inner}\n}}\n")
-        return _FILL.sub(r' data-fill="\1"', _STYLE.sub("", drawing, count=1))
+        self.styles += _STYLE.findall(drawing)
+        return _STYLE.sub("", drawing, count=1)
 
 
 def _caption(memory: MemoryReport, kind: str, units: str) -> str:
@@ -77,7 +66,7 @@ def _caption(memory: MemoryReport, kind: str, units: str) -> str:
     if kind == "inference":
         return f"The peak of {format_bytes(inference.peak_bytes, units)} is {place(inference.peak_at)}."
     if kind == "cost":
-        return f"Activation memory and parameters of each layer of {name(memory.architecture)}."
+        return f"Activation memory, parameters and MACs of each layer of {name(memory.architecture)}."
     if kind == "volumes":
         largest = max(report.layers, key=lambda row: 0 if row.in_place else row.activations)
         return f"The largest volume is {text(str(largest.output))}, the output of {name(largest.name)}."
@@ -94,9 +83,15 @@ def drawings_section(gallery: Gallery, memory: MemoryReport, kinds: Sequence[str
 
 
 def pairs_section(gallery: Gallery, memories: Sequence[MemoryReport], kinds: Sequence[str]) -> str:
-    """The section with the drawings of two nets side by side."""
+    """The section with the drawings of two nets side by side, on the same axes."""
+    reports = [memory.report for memory in memories]
     rows = []
     for kind in kinds:
-        figures = "\n".join([gallery.figure(memory, kind, HALF_WIDTH) for memory in memories])
+        figures = "\n".join(
+            [
+                gallery.figure(memory, kind, HALF_WIDTH, [*reports[:place], *reports[place + 1 :]])
+                for place, memory in enumerate(memories)
+            ]
+        )
         rows.append(f'<div class="pair">\n{figures}\n</div>')
     return section("drawings", "Drawings", *rows)

@@ -66,9 +66,11 @@ def attribute(key: str, value: str) -> str:
     return f' {key}="{value}"' if value else ""
 
 
-def scrolling(html: str, label: str) -> str:
-    """A part that scrolls sideways, with the mouse or the keyboard."""
-    return f'<div class="scroll" tabindex="0" role="group" aria-label="{text(label)}">\n{html}\n</div>'
+def scrolling(html: str, label: str, kind: str = "") -> str:
+    """A part that scrolls sideways, with the mouse or the keyboard; ``kind`` is a further class."""
+    return (
+        f'<div class="{f"scroll {kind}".strip()}" tabindex="0" role="group" aria-label="{text(label)}">\n{html}\n</div>'
+    )
 
 
 class Number(NamedTuple):

@@ -9,6 +9,7 @@ from cnncalc.page.conventions import PROFILES
 from cnncalc.page.markup import name, paragraph, section, table, text
 from cnncalc.page.summary import place
 from cnncalc.units import bytes_per_element, format_bytes, percent, plural
+from cnncalc.views.fit import need_lines
 from cnncalc.views.memory import CLASSES
 
 if TYPE_CHECKING:
@@ -123,11 +124,24 @@ def _net(memory: MemoryReport, number: int, units: str) -> str:
         f'<div class="net" data-net="{number}">\n<h3>{name(memory.architecture)} '
         f'<span class="with" data-out="with">{plural(options.batch, "image")}, {options.optimizer}</span></h3>\n'
         f'<div class="peaks">\n{_peak("training", training, units)}\n{_peak("inference", inference, units)}\n'
-        '<p class="fits" hidden><span class="what">Largest batch that fits</span> '
+        '<p class="fits" hidden><span class="what">Largest batch whose live tensors fit</span> '
         '<output class="big" data-out="fits-training"></output> <span class="exact">in training</span> '
         '<span class="where" data-out="fits-inference"></span></p>\n</div>\n'
-        f"<div>{_bar(memory)}\n{table(caption, columns, rows, kind='breakdown')}</div>\n</div>"
+        f"<div>{_bar(memory)}\n{table(caption, columns, rows, kind='breakdown')}{_need(memory, units)}</div>\n</div>"
     )
+
+
+def _need(memory: MemoryReport, units: str) -> str:
+    """What a device must have for the batch and the optimizer of the options."""
+    if not memory.reserve.bytes:
+        return ""
+    options, training, inference = memory.options, memory.training.need_bytes, memory.inference.need_bytes
+    needs = f"{format_bytes(training, units)} in training and {format_bytes(inference, units)} in inference"
+    sentence = (
+        f"For {plural(options.batch, 'image')} and {options.optimizer} a device needs {needs}: "
+        f"{need_lines(memory.reserve, Notation(units))[0]}. cnncalc fit finds the largest batch by this need."
+    )
+    return paragraph(text(sentence), "note")
 
 
 def _peak(kind: str, peak: Training | Inference, units: str) -> str:
@@ -195,4 +209,9 @@ def memory_data(memory: MemoryReport, curve: Curve) -> dict[str, Any]:
     """What the script of the page needs to compute the peaks of any batch."""
     each = bytes_per_element(memory.options.dtype)
     totals = memory.report.totals
-    return {"name": memory.architecture, **curve.data(), "notes": [totals.activations * each, totals.parameters * each]}
+    waiting = memory.notes.waiting_bytes // memory.options.batch
+    return {
+        "name": memory.architecture,
+        **curve.data(),
+        "notes": [totals.activations * each, totals.parameters * each, waiting],
+    }

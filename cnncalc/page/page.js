@@ -278,6 +278,20 @@
     if (hasBlocks && layers.layers.length > data.fold) layers.setAll(false);
   }
 
+  // A part that scrolls sideways says so, and fades where more of it is hidden at the right.
+
+  for (const frame of all(".scroll")) {
+    const cue = () => {
+      const hidden = frame.scrollWidth - frame.clientWidth;
+      frame.classList.toggle("scrolls", hidden > 1);
+      frame.classList.toggle("more", hidden - frame.scrollLeft > 1);
+    };
+    frame.addEventListener("scroll", cue, { passive: true });
+    const sizes = new ResizeObserver(cue);
+    sizes.observe(frame);
+    sizes.observe(frame.firstElementChild);
+  }
+
   // A graph that is wider than its frame starts scrolled to its middle.
 
   for (const frame of all("figure.graph .scroll")) frame.scrollLeft = (frame.scrollWidth - frame.clientWidth) / 2;
@@ -484,8 +498,8 @@
         ];
       });
       if (curves.length === 1) {
-        const [each, parameters] = curves[0].net.notes.map(BigInt);
-        lines.push(["CS231n estimate", "rule", (count) => 2n * each * count + 3n * parameters]);
+        const [each, parameters, waiting] = curves[0].net.notes.map(BigInt);
+        lines.push(["CS231n estimate", "rule", (count) => (2n * each + waiting) * count + 3n * parameters]);
       }
       chart.draw(lines, batch, deviceMemory);
     };
@@ -515,10 +529,11 @@
           bar.setAttribute("x", String(x));
           bar.setAttribute("width", String((10000n * at) / whole - x));
         }
-        const [each, parameters] = curve.net.notes.map(BigInt);
-        const rule = 2n * each * batch + 3n * parameters;
+        const [each, parameters, waiting] = curve.net.notes.map(BigInt);
+        const rule = (2n * each + waiting) * batch + 3n * parameters;
+        const forward = (each + waiting) * batch + parameters;
         put(block, "training-notes", bytes(rule), rule);
-        put(block, "inference-notes", bytes(each * batch + parameters), each * batch + parameters);
+        put(block, "inference-notes", bytes(forward), forward);
         const off = rule - training.total;
         put(block, "deviation", `${off < 0n ? "\u2212" : "+"}${percent(off < 0n ? -off : off, training.total)}`);
         find(".fits", block).hidden = deviceMemory === null;

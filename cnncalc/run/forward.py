@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,8 @@ class LayerMeasurement(NamedTuple):
     ``shape`` is batch x height x width x depth of the output array, ``array_bytes`` its size. ``elements`` are
     those of each parameter and buffer array. ``multiply_adds`` are for the whole batch. ``shares_memory`` says whether
     the output lies in the memory of an input. ``live_bytes`` is the memory of all activations that exist after the
-    layer has run; shared memory counts once.
+    layer has run; shared memory counts once. ``distance`` is that of the output from a run with nothing in place, in
+    the units of :func:`apart`.
     """
 
     name: str
@@ -34,6 +36,7 @@ class LayerMeasurement(NamedTuple):
     multiply_adds: int
     shares_memory: bool
     live_bytes: int
+    distance: float | None = None
 
 
 class Measurement(NamedTuple):
@@ -72,13 +75,15 @@ def run(
     training_only: bool = True,
     keep: Callable[[str], bool] | None = None,
     progress: Callable[[int, str], None] | None = None,
+    compares_values: bool = False,
 ) -> Measurement:
     """Runs a net forward, layer by layer, as at test time.
 
     ``images`` holds an array batch x height x width x depth for each input; they are copied. An array is freed after
     its last reader, unless ``keep(name)`` is true. Layers that are ``in_place`` in the report overwrite their input.
     ``training_only``: also run layers that run only in training. ``progress`` is called with the number and the name of
-    each layer before it runs.
+    each layer before it runs. ``compares_values``: also run the net with nothing in place, layer by layer beside this
+    run, and measure how far the values are from it.
 
     Shapes and counts are taken from the arrays, never from the layers' shape rules.
     """
@@ -86,6 +91,7 @@ def run(
     readers = Counter(source for row in runs for source in row.sources)
     kept = {row.index for row in runs if not readers[row.index] or (keep and keep(row.name))}
     meter = MeteredNumpy(np)
+    beside = OutOfPlace(weights, images, readers, kept) if compares_values else None
     arrays: dict[int, Any] = {}
     measured: list[LayerMeasurement | None] = [None] * len(report.layers)
     for row in runs:
@@ -93,10 +99,65 @@ def run(
             progress(row.index, row.name)
         inputs = [arrays[source] for source in row.sources] if row.sources else [_copied(images[row.name])]
         arrays[row.index], record = _forward(row, meter, inputs, weights[row.index])
-        measured[row.index] = record._replace(live_bytes=memory_of(arrays.values()))
+        distance = beside.advance(row, arrays[row.index]) if beside is not None else None
+        measured[row.index] = record._replace(live_bytes=memory_of(arrays.values()), distance=distance)
         del inputs
         release(arrays, readers, row, kept)
+    for index, array in arrays.items() if beside is not None else ():
+        output = measured[index]
+        if output is not None and beside is not None:  # layers after it must not have overwritten it
+            measured[index] = output._replace(distance=max(output.distance or 0.0, beside.distance(index, array)))
     return _measurement(measured, {report.layers[index].name: array for index, array in arrays.items()})
+
+
+class OutOfPlace:
+    """A run in which every output has memory of its own, so that no layer overwrites what others read.
+
+    It is advanced layer by layer beside another run, and frees its arrays as that does.
+    """
+
+    def __init__(
+        self, weights: Weights, images: Mapping[str, Any], readers: Counter[int], kept: Container[int]
+    ) -> None:
+        self._weights = weights
+        self._images = images
+        self._readers = Counter(readers)
+        self._kept = kept
+        self._arrays: dict[int, Any] = {}
+
+    def advance(self, row: LayerReport, output: Any) -> float:
+        """Runs a layer here, too; how far the output of the other run is from it."""
+        inputs = [self._arrays[source] for source in row.sources] or [_copied(self._images[row.name])]
+        with np.errstate(all="ignore"):
+            expected = row.layer.forward(np, *inputs, **self._weights[row.index])
+        if any(np.may_share_memory(expected, x) for x in inputs):
+            expected = _copied(expected)
+        self._arrays[row.index] = expected
+        del inputs
+        distance = self.distance(row.index, output)
+        release(self._arrays, self._readers, row, self._kept)
+        return distance
+
+    def distance(self, index: int, output: Any) -> float:
+        """How far an output of the other run is from that of this run, as in :func:`apart`."""
+        return apart(output, self._arrays[index])
+
+
+def apart(array: Any, expected: Any) -> float:
+    """The largest difference between two arrays, in units of the largest finite value expected.
+
+    Infinities and NaNs are equal to their like, and infinitely far from all else. So are arrays of other shapes.
+    """
+    if array.shape != expected.shape:
+        return inf
+    with np.errstate(all="ignore"):
+        is_same = (array == expected) | (np.isnan(array) & np.isnan(expected))
+        differences = np.where(is_same, 0, np.abs(array - expected))
+        largest = float(differences.max(initial=0))
+        if not largest:
+            return 0.0
+        scale = float(np.abs(expected).max(where=np.isfinite(expected), initial=0))
+    return largest / scale if scale and np.isfinite(largest) else inf
 
 
 def _measurement(measured: Sequence[LayerMeasurement | None], outputs: Mapping[str, Any]) -> Measurement:

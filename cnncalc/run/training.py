@@ -56,7 +56,7 @@ class Trainer:
 
     A final softmax is left out, since it is part of the loss, the mean cross-entropy over each output. Outputs of
     auxiliary heads have the weight :data:`HEAD_WEIGHT`. ``watch`` is called at the beginning and end of each operation.
-    ``random`` draws the masks of dropout.
+    ``random`` draws the masks of dropout. Unless ``in_place``, no layer overwrites its input, and no gradient another.
     """
 
     def __init__(
@@ -68,8 +68,10 @@ class Trainer:
         random: np.random.Generator | None = None,
         watch: Watch | None = None,
         progress: Callable[[int, str], None] | None = None,
+        in_place: bool = True,
     ) -> None:
         self.report = report
+        self.in_place = in_place
         self.weights = weights
         self.watch = watch
         self.progress = progress
@@ -196,7 +198,7 @@ class Pass:
         """Runs one layer, and keeps what it declares if a gradient reaches its output."""
         layer, trainer, parameters = row.layer, self.trainer, self.trainer.weights[row.index]
         inputs = [self.arrays[source] for source in row.sources]
-        in_place = row.in_place_in_training and not layer.is_view
+        in_place = trainer.in_place and row.in_place_in_training and not layer.is_view
         learns = trainer.learns[row.index]
         learned = bool(trainer.learned[row.index])
         keeping = layer.keeping(row.input_volumes, row.output, in_place=in_place, learns=learned)
@@ -378,7 +380,7 @@ class Pass:
         if before is None:
             self.grads[value] = gradient
             return
-        if before.storage.holders == 1 and before.storage.whole:
+        if trainer.in_place and before.storage.holders == 1 and before.storage.whole:
             trainer.begin()
             target = planes(before.array)
             target += planes(gradient.array)

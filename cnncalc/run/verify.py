@@ -30,6 +30,9 @@ def verify(
 ) -> Verification:
     """Builds a net with seeded random weights, runs it in NumPy, and compares every number of the report with the run.
 
+    The net is also run with nothing in place, and each layer must give the same values: a layer that overwrites what
+    another one still reads changes them.
+
     The batch and the data type (float32 or float64) are the report's. ``progress`` is called with the stage (``run`` or
     ``receptive field``), and the number and the name of the layer. ``memory`` limits the bytes of the run (default:
     what is available).
@@ -45,7 +48,7 @@ def verify(
     try:
         weights = build(report, seed=seed)
         images = draw_images(report, seed=seed)
-        measurement = run(report, weights, images, progress=step_of(progress, "run"))
+        measurement = run(report, weights, images, progress=step_of(progress, "run"), compares_values=True)
         del weights, images
         field = measure_field(report, measurement, progress=step_of(progress, "receptive field"))
     except MemoryError:
@@ -70,27 +73,33 @@ def too_large(report: Report, what: str, needed: int, limit: int) -> DesignError
 
 
 def needed_bytes(report: Report) -> int:
-    """Approximate memory of a run: parameters, live activations and temporary buffers."""
+    """Approximate memory of a run: parameters, live activations in place and out of place, temporary buffers."""
     each = bytes_per_element(report.dtype)
     elements = sum([row.parameters + row.buffers for row in report.layers])
+    largest = max(row.activations for row in report.layers)
+    live = _live_elements(report) + _live_elements(report, in_place=False)
+    return (elements + (live + 3 * largest) * report.batch) * each + SCRATCH_BYTES
+
+
+def _live_elements(report: Report, *, in_place: bool = True) -> int:
+    """The most elements of one image that live at once; ``in_place`` False: all outputs have memory of their own."""
     readers = report.graph.readers
     owner = list(range(len(report.layers)))
     users = [0] * len(report.layers)
-    live = peak = largest = 0
+    live = peak = 0
     for row in report.layers:
         index = row.index
-        largest = max(largest, row.activations)
-        if row.in_place and row.sources:
+        if in_place and row.in_place and row.sources:
             owner[index] = owner[row.sources[0]]
         else:
-            live += row.activations
+            live += row.output.elements
         users[owner[index]] += max(1, len(readers[index]))
         peak = max(peak, live)
         for source in row.sources:
             users[owner[source]] -= 1
             if not users[owner[source]]:
-                live -= report.layers[owner[source]].activations
-    return elements * each + (peak + 3 * largest) * each * report.batch + SCRATCH_BYTES
+                live -= report.layers[owner[source]].output.elements
+    return peak
 
 
 def available_bytes() -> int:

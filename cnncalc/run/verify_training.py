@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from cnncalc.errors import ValueProblem
 from cnncalc.memory.report import Options, Simulation
 from cnncalc.records import NamedTuple
-from cnncalc.run.forward import draw_images
+from cnncalc.run.compare import TOLERANCES
+from cnncalc.run.forward import apart, draw_images
 from cnncalc.run.live_memory import Watch
 from cnncalc.run.training import Trainer, draw_targets
 from cnncalc.run.verify import DTYPES, SCRATCH_BYTES, available_bytes, step_of, too_large
 from cnncalc.run.weights import build
+from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +41,9 @@ class TrainingVerification(NamedTuple):
 
     ``moments`` is the number of layers compared, forward and backward; ``wrong`` lists those whose live bytes differ.
     ``scratch_bytes`` is the largest temporary buffer of an operation, at ``scratch_at``, and ``highest_bytes`` the peak
-    with such buffers. ``losses`` are those of both steps.
+    with such buffers. ``losses`` are those of both steps. ``values`` is the number of values of the first step (loss,
+    gradient of each parameter array) compared with those of a step with nothing in place;
+    ``changed`` lists those that differ, and how far, in the units of :func:`~cnncalc.run.forward.apart`.
     """
 
     name: str
@@ -54,11 +58,13 @@ class TrainingVerification(NamedTuple):
     scratch_at: str
     highest_bytes: int
     losses: tuple[float, float]
+    values: int
+    changed: tuple[tuple[str, float], ...]
 
     @property
     def agrees(self) -> bool:
-        """Whether every number agrees to the byte."""
-        return not self.wrong and all(each.agrees for each in self.comparisons)
+        """Whether every number agrees to the byte, and the values are those of a step with nothing in place."""
+        return not self.wrong and not self.changed and all(each.agrees for each in self.comparisons)
 
     @property
     def is_finite(self) -> bool:
@@ -78,6 +84,7 @@ def verify_training(
 
     The second step is compared with the replay of the profile ``numpy``; the first, in which the optimizer creates
     its state, with the replay of a first step. Batch and data type (float32 or float64) are the report's.
+    The loss and the gradients of the first step are compared with those of a step in which nothing works in place.
 
     Raises ValueProblem for another data type or an unknown optimizer, DesignError if it needs more memory than is
     available.
@@ -87,11 +94,15 @@ def verify_training(
     options = Options(profile="numpy", batch=report.batch, dtype=report.dtype, optimizer=optimizer)
     simulation = Simulation(report, options)
     expected = simulation.training(report.batch, logs=True)
-    needed = max(expected.peak_bytes, expected.first_step_peak_bytes) + SCRATCH_BYTES
+    needed = _needed_bytes(report, options, max(expected.peak_bytes, expected.first_step_peak_bytes))
     limit = available_bytes() if memory is None else memory
     if needed > limit:
         raise too_large(report, "training", needed, limit)
-    random = np.random.default_rng((seed, 3))
+    try:
+        apart_loss, gradients = _step_out_of_place(report, seed)
+        random = np.random.default_rng((seed, 3))
+    except MemoryError:
+        raise too_large(report, "training", needed, limit) from None
     watch = Watch()
     try:
         weights, images = build(report, seed=seed), draw_images(report, seed=seed)
@@ -99,12 +110,15 @@ def verify_training(
         targets = draw_targets(report, trainer.outputs, seed=seed)
         resident = watch.live()
         losses, firsts = [], 0
+        changed: list[tuple[str, float]] = []
         for step in ("step 1", "step 2"):
             watch.levels.clear()
             trainer.progress = step_of(progress, step)
             done = trainer.step(images, targets)
             losses.append(done.loss)
             firsts = firsts or max(watch.levels.values())
+            if step == "step 1":
+                changed = _changed(report, (apart_loss, gradients), (done.loss, trainer.gradients))
     except MemoryError:
         raise too_large(report, "training", needed, limit) from None
     finally:
@@ -142,4 +156,34 @@ def verify_training(
         scratch_at=name if name == phase else f"{name} ({phase})",
         highest_bytes=watch.highest,
         losses=(losses[0], losses[1]),
+        values=1 + len(gradients),
+        changed=tuple(changed),
     )
+
+
+Values: TypeAlias = "tuple[float, dict[tuple[int, str], Any]]"
+"""The loss of a step, and the gradients of parameter arrays by layer and name."""
+
+
+def _step_out_of_place(report: Report, seed: int) -> Values:
+    """The loss and the gradients of a first step in which nothing works in place."""
+    trainer = Trainer(report, build(report, seed=seed), None, random=np.random.default_rng((seed, 3)), in_place=False)
+    targets = draw_targets(report, trainer.outputs, seed=seed)
+    loss = trainer.step(draw_images(report, seed=seed), targets).loss
+    return loss, trainer.gradients
+
+
+def _changed(report: Report, expected: Values, found: Values) -> list[tuple[str, float]]:
+    """The values of a step that are not as expected, and how far they are from it."""
+    distances = {"loss": apart(np.array(found[0]), np.array(expected[0]))}
+    for (index, name), gradient in expected[1].items():
+        distances[f"{report.layers[index].name}.{name}"] = apart(found[1][index, name], gradient)
+    return [(name, distance) for name, distance in distances.items() if distance > TOLERANCES[report.dtype]]
+
+
+def _needed_bytes(report: Report, options: Options, peak: int) -> int:
+    """The memory of the measured steps beside the gradients of the step out of place, or of that step, if larger."""
+    rows = tuple([row._replace(in_place=row.in_place and row.layer.is_view) for row in report.layers])
+    simulation = Simulation(report._replace(layers=rows), options._replace(optimizer="sgd"))
+    gradients = report.totals.parameters * bytes_per_element(report.dtype)
+    return max(peak + gradients, simulation.training(report.batch).peak_bytes) + SCRATCH_BYTES

@@ -21,6 +21,7 @@ NETS = (
     Column("parameters", "parameters", right=True),
     Column("macs", "MACs", right=True),
     Column("activation_bytes", "activations", right=True),
+    Column("forms", "other forms"),
     Column("source", "source"),
 )
 LAYERS = (
@@ -46,6 +47,7 @@ def nets_document(reports: Sequence[Report], *, notation: Notation = USUAL) -> D
                 Cell(notation.full(totals.parameters), totals.parameters),
                 Cell(notation.short(totals.macs), totals.macs),
                 Cell(notation.size(totals.activation_bytes), totals.activation_bytes),
+                word(report.other_forms),
                 Cell(report.source or "", report.source or "", ""),
             )
         )
@@ -72,6 +74,7 @@ def _net(report: Report) -> dict[str, Any]:
         "name": report.name,
         "title": report.title,
         "source": report.source,
+        "forms": dict(report.graph.forms),
         "inputs": [list(row.output) for row in report.layers if row.layer.is_input],
         "layers": len(report.layers),
         "totals": totals_record(report.totals),

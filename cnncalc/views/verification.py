@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
@@ -25,6 +26,7 @@ WORDS = {
     "buffers": "buffers",
     "macs": "MACs",
     "in_place": "in place",
+    "values": "values",
     "totals": "totals",
     "receptive_field": "receptive field",
 }
@@ -140,15 +142,26 @@ def training_document(verification: TrainingVerification, units: str = "iec") ->
                 f"peak with them {format_bytes(run.highest_bytes, units)} ({share:+.1f} %)",
             ),
         ),
+        Paragraph(
+            "values",
+            (
+                f"loss and gradients of the first step: {run.values - len(run.changed)} of {run.values} arrays as in a "
+                "step with nothing in place",
+            ),
+        ),
         Paragraph("loss", (f"{run.losses[0]:.6g} in the first step, {run.losses[1]:.6g} in the second",)),
     ]
     closing += _result(
         None if run.is_finite else "bytes do not depend on them",
-        "every number agrees to the byte" if run.agrees else None,
+        "every number agrees to the byte, and all values agree" if run.agrees else None,
         [
             f"{name} ({wrong.quantity}): computed {wrong.expected:,}, measured {wrong.measured:,} "
             f"({wrong.measured - wrong.expected:+,})"
             for name, wrong in run.wrong
+        ]
+        + [
+            f"{name}: values: {100 * distance:.3g} % away from those with nothing in place"
+            for name, distance in run.changed
         ],
     )
     return Document(heading, Table(columns, rows), tuple(closing), lambda: _training_data(run))
@@ -178,6 +191,10 @@ def _training_data(run: TrainingVerification) -> Mapping[str, Any]:
         "scratch_at": run.scratch_at,
         "highest_bytes": run.highest_bytes,
         "losses": [loss if run.is_finite else None for loss in run.losses],
+        "values": run.values,
+        "changed_values": [
+            {"value": name, "distance": distance if isfinite(distance) else None} for name, distance in run.changed
+        ],
         "disagreements": [
             {"layer": name, "phase": wrong.quantity, "computed": wrong.expected, "measured": wrong.measured}
             for name, wrong in run.wrong

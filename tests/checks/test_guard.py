@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -181,6 +182,108 @@ def test_the_first_step_of_the_action_installs_this_checkout(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "there/cnncalc/cli/check.py").exists()
     assert (tmp_path / "there/cnncalc/architectures/vgg16.yaml").exists()
+
+
+GH = """#!{python}
+import json, pathlib, sys
+words = sys.argv[1:]
+store = pathlib.Path("{store}")
+comments = json.loads(store.read_text()) if store.exists() else []
+path = next(word for word in words if word.startswith("repos/"))
+method = words[words.index("--method") + 1] if "--method" in words else "GET"
+if method == "GET":
+    assert path == "repos/me/project/issues/7/comments" and "--paginate" in words
+    assert "github-actions[bot]" in words[words.index("--jq") + 1]
+    for number, comment in enumerate(comments):
+        if comment["user"] == "github-actions[bot]" and comment["body"].startswith("<!-- cnncalc check -->"):
+            print(number)
+else:
+    name, _, file = words[words.index("-F") + 1].partition("=@")
+    assert name == "body"
+    body = pathlib.Path(file).read_text()
+    if method == "POST":
+        comments.append({{"user": "github-actions[bot]", "body": body}})
+    else:
+        comments[int(path.removeprefix("repos/me/project/issues/comments/"))]["body"] = body
+    store.write_text(json.dumps(comments))
+"""
+"""What the scripts call of GitHub's program: comments are kept in a file."""
+
+
+def workflow_runs(folder: Path, name: str, **variables: str) -> list[subprocess.CompletedProcess[str]]:
+    """Runs the scripts of a workflow but those that install, as GitHub's runner does, up to the first that fails."""
+    workflow = yaml.safe_load((folder / f".github/workflows/{name}.yml").read_text(encoding="utf-8"))
+    (job,) = workflow["jobs"].values()
+    environ = {**program(folder.parent), "GITHUB_REPOSITORY": "me/project", "PULL": "7", "BASE": "HEAD", **variables}
+    output = folder.parent / "output"
+    output.write_text("", encoding="utf-8")
+    found = []
+    for step in job["steps"]:
+        if "run" in step and not step["run"].startswith("pip install"):
+            outputs = dict(line.split("=", 1) for line in output.read_text(encoding="utf-8").splitlines())
+            words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+            more = {"GITHUB_OUTPUT": str(output), "CODE": outputs.get("code", "")}
+            found.append(
+                subprocess.run(words, cwd=folder, env={**environ, **more}, capture_output=True, text=True, check=False)
+            )
+            if found[-1].returncode:
+                break
+    return found
+
+
+def executable(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+def test_the_comment_is_written_once_and_then_replaced(example: Path) -> None:
+    """Another comment that begins alike, of somebody else, is left alone."""
+    store = example.parent / "comments.json"
+    executable(example.parent / "programs/gh", GH.format(python=sys.executable, store=store))
+    other = {"user": "somebody", "body": "<!-- cnncalc check --> is what I see"}
+    store.write_text(json.dumps([other]), encoding="utf-8")
+
+    fine = workflow_runs(example, "comment")
+    first = json.loads(store.read_text(encoding="utf-8"))
+    grown(example)
+    over = workflow_runs(example, "comment")
+    second = json.loads(store.read_text(encoding="utf-8"))
+
+    assert [done.returncode for done in fine] == [0, 0, 0], fine
+    assert [done.returncode for done in over] == [0, 0, 1], over
+    assert [comment["user"] for comment in second] == ["somebody", "github-actions[bot]"]
+    assert first[0] == second[0] == other
+    assert first[1]["body"].startswith("<!-- cnncalc check -->\n### cnncalc: within budget\n")
+    assert second[1]["body"].startswith("<!-- cnncalc check -->\n### cnncalc: over budget\n")
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+def test_the_report_for_code_scanning_is_written_in_any_case(example: Path) -> None:
+    """Every result has a file and a region, which code scanning demands."""
+    assert [done.returncode for done in workflow_runs(example, "code-scanning")] == [0]
+    assert json.loads((example / "cnncalc.sarif").read_text(encoding="utf-8"))["runs"][0]["results"] == []
+    grown(example)
+    written(example, {"nets/other.yaml": "a: 1\n"})
+    assert [done.returncode for done in workflow_runs(example, "code-scanning")] == [1]
+    results = json.loads((example / "cnncalc.sarif").read_text(encoding="utf-8"))["runs"][0]["results"]
+    assert {result["ruleId"] for result in results} == {"budget", "left-out"}
+    assert all("region" in result["locations"][0]["physicalLocation"] for result in results)
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+def test_reviewdog_gets_the_report(example: Path) -> None:
+    script = '#!/bin/sh\ncat > got.json\necho "$@" > words\n'
+    executable(example.parent / "programs/reviewdog", script)
+    grown(example)
+
+    (done,) = workflow_runs(example, "reviewdog")
+
+    assert done.returncode == 0, done.stderr
+    assert "-f=rdjson" in (example / "words").read_text(encoding="utf-8")
+    found = json.loads((example / "got.json").read_text(encoding="utf-8"))["diagnostics"]
+    assert {one["location"]["path"] for one in found} == {"nets/tiny.yaml"}
 
 
 # GitLab

@@ -41,13 +41,13 @@ activation memory  9.641 KiB  22.95 KiB  +13.30 KiB  +138.0
 inference memory   18.00 KiB  24.00 KiB  +6.000 KiB   +33.3
 training memory    43.50 KiB  62.50 KiB  +19.00 KiB   +43.7
 
-change    layer           what                                         volume                activations  parameters   MACs
---------  --------------  -------------------------------------------  --------------------  -----------  ----------  -----
-changed   conv1           CONV3-8: filters 7 -> 8                      [9x11x7] -> [9x11x8]          +99         +28  +2673
+change    layer           what                                         volume                activations  parameters    MACs
+--------  --------------  -------------------------------------------  --------------------  -----------  ----------  ------
+changed   conv1           CONV3-8: filters 7 -> 8                      [9x11x7] -> [9x11x8]          +99         +28  +2,673
 added     bn1             BN                                           [9x11x8]                     +792         +16
 changed   relu1 -> gelu1  GELU: kind relu -> gelu, in place yes -> no  [9x11x7] -> [9x11x8]         +792
 affected  pool1           POOL2                                        [4x5x7] -> [4x5x8]            +20
-renamed   last -> final   CONV3-5                                      [4x5x5]                                   +45   +900
+renamed   last -> final   CONV3-5                                      [4x5x5]                                   +45    +900
 
 memory       2 images in float32, torch-cuda, adam
 conventions  counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB are powers of 1024
@@ -72,7 +72,7 @@ layers: 1 added, 2 changed, 1 renamed, 1 affected, 2 unchanged
 
 | change | layer | what | volume | activations | parameters | MACs |
 | --- | --- | --- | --- | ---: | ---: | ---: |
-| changed | conv1 | CONV3-8: filters 7 -> 8 | \\[9x11x7] -> \\[9x11x8] | +99 | +28 | +2673 |
+| changed | conv1 | CONV3-8: filters 7 -> 8 | \\[9x11x7] -> \\[9x11x8] | +99 | +28 | +2,673 |
 | added | bn1 | BN | \\[9x11x8] | +792 | +16 |  |
 | changed | relu1 -> gelu1 | GELU: kind relu -> gelu, in place yes -> no | \\[9x11x7] -> \\[9x11x8] | +792 |  |  |
 | affected | pool1 | POOL2 | \\[4x5x7] -> \\[4x5x8] | +20 |  |  |
@@ -108,15 +108,15 @@ layers: 1 added, 2 changed, 1 renamed, 1 affected, 2 unchanged
 │ inference memory  │ 18.00 KiB │ 24.00 KiB │ +6.000 KiB │  +33.3 │
 │ training memory   │ 43.50 KiB │ 62.50 KiB │ +19.00 KiB │  +43.7 │
 ╰───────────────────┴───────────┴───────────┴────────────┴────────╯
-╭──────────┬────────────────┬─────────────────────────────────────────────┬──────────────────────┬─────────────┬────────────┬───────╮
-│ change   │ layer          │ what                                        │ volume               │ activations │ parameters │  MACs │
-├──────────┼────────────────┼─────────────────────────────────────────────┼──────────────────────┼─────────────┼────────────┼───────┤
-│ changed  │ conv1          │ CONV3-8: filters 7 -> 8                     │ [9x11x7] -> [9x11x8] │         +99 │        +28 │ +2673 │
-│ added    │ bn1            │ BN                                          │ [9x11x8]             │        +792 │        +16 │       │
-│ changed  │ relu1 -> gelu1 │ GELU: kind relu -> gelu, in place yes -> no │ [9x11x7] -> [9x11x8] │        +792 │            │       │
-│ affected │ pool1          │ POOL2                                       │ [4x5x7] -> [4x5x8]   │         +20 │            │       │
-│ renamed  │ last -> final  │ CONV3-5                                     │ [4x5x5]              │             │        +45 │  +900 │
-╰──────────┴────────────────┴─────────────────────────────────────────────┴──────────────────────┴─────────────┴────────────┴───────╯
+╭──────────┬────────────────┬─────────────────────────────────────────────┬──────────────────────┬─────────────┬────────────┬────────╮
+│ change   │ layer          │ what                                        │ volume               │ activations │ parameters │   MACs │
+├──────────┼────────────────┼─────────────────────────────────────────────┼──────────────────────┼─────────────┼────────────┼────────┤
+│ changed  │ conv1          │ CONV3-8: filters 7 -> 8                     │ [9x11x7] -> [9x11x8] │         +99 │        +28 │ +2,673 │
+│ added    │ bn1            │ BN                                          │ [9x11x8]             │        +792 │        +16 │        │
+│ changed  │ relu1 -> gelu1 │ GELU: kind relu -> gelu, in place yes -> no │ [9x11x7] -> [9x11x8] │        +792 │            │        │
+│ affected │ pool1          │ POOL2                                       │ [4x5x7] -> [4x5x8]   │         +20 │            │        │
+│ renamed  │ last -> final  │ CONV3-5                                     │ [4x5x5]              │             │        +45 │   +900 │
+╰──────────┴────────────────┴─────────────────────────────────────────────┴──────────────────────┴─────────────┴────────────┴────────╯
 memory       2 images in float32, torch-cuda, adam
 conventions  counts are for one image; 1 MAC is one multiply and one add; KiB, MiB and GiB are powers of 1024
 """  # noqa: E501

@@ -154,3 +154,46 @@ def test_accumulated_micro_batches_count_all_images_of_a_step() -> None:
     row = next(row for row in advice if "accumulated" in row["what"])
 
     assert row["largest_batch"] >= 256
+
+
+def test_the_devices_are_listed_without_a_target() -> None:
+    done = called("fit", "--list-devices", "--format", "json")
+    found = {device["name"]: device for device in json.loads(done.stdout)["devices"]}
+
+    assert done.returncode == 0
+    assert found["t4"]["memory"] == 15_360 * 1024**2
+    assert "h200" in called("fit", "--list-devices").stdout
+
+
+def test_fit_as_json_has_the_need_and_the_reserve() -> None:
+    found = json.loads(called("fit", "resnet18", "--memory", "2GiB", "--format", "json").stdout)
+    training = found["training"]
+    memory = json.loads(
+        called("memory", "resnet18", "--batch", str(training["largest_batch"]), "--format", "json").stdout
+    )
+
+    assert found["reserve"]["mode"] == "auto"
+    assert found["reserve"] == memory["reserve"]
+    assert training["need_bytes"] == memory["training"]["need_bytes"] <= found["memory"] < training["next_need_bytes"]
+    assert training["largest_batch_live"] > training["largest_batch"] > 0
+    live = json.loads(called("fit", "resnet18", "--memory", "2GiB", "--reserve", "0", "--format", "json").stdout)
+    assert live["reserve"] == {"mode": "0", "context_bytes": 0, "workspace_bytes": 0, "bytes": 0}
+    assert live["training"]["largest_batch"] == training["largest_batch_live"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("fit",), "error[usage]: fit needs a TARGET"),
+        (("fit", "vgg16", "--memory", "8"), "error[no-unit]: '8' has no unit: 8 bytes, or 8GiB?"),
+        (("fit", "vgg16", "--memory", "8GiB", "--reserve", "600"), "600GiB?\n  = hint: write 600B, 600MiB or 600GiB"),
+        (("memory", "vgg16", "--reserve", "auto", "--profile", "numpy"), "but the profile is numpy"),
+        (("memory", "vgg16", "--image-batches", "999999999"), "error[limit]: image-batches: at most 1,000 batches"),
+        (("memory", "vgg16", "--reserve", "much"), "expected auto or bytes such as 600MiB, found 'much'"),
+    ],
+)
+def test_sizes_that_raise_a_question_are_refused(arguments: tuple[str, ...], message: str) -> None:
+    done = called(*arguments)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr

@@ -208,7 +208,7 @@ def test_other_picture_formats_are_refused(tmp_path: Path) -> None:
         2,
         "",
         "error[usage]: '.pdf' is not a format of this command (formats: svg, png)\n"
-        f"  = hint: --output {tmp_path / 'net.svg'}\n",
+        f"  = hint: --output {tmp_path / 'net.svg'}, then rsvg-convert -f pdf -o {file} {tmp_path / 'net.svg'}\n",
     )
     assert not file.exists()
     assert called("plot", "lenet5", "-o", str(file), "--format", "svg").returncode == 0

@@ -17,9 +17,7 @@ CALLS = [
     "table -",
     "table --batch=2 vgg16 --format=csv",
     "table vgg16 --set a=1 --set b=2 --set=c=[1,2]",
-    "table vgg16 --no-in-place --in-place --no-in-place",
     "table vgg16 --input 9x11x3 --filters 7 --hidden 5 --classes 2 --optional yes,no",
-    "table vgg16 --batch 2 --batch 3",
     "table vgg16 --output - --columns layer,macs --depth 2",
     "table vgg16 --columns -x",
     "list --format json",
@@ -27,6 +25,8 @@ CALLS = [
     "explain vgg16 conv1",
 ]
 UNPLAIN = [
+    "table vgg16 --no-in-place --in-place --no-in-place",
+    "table vgg16 --batch 2 --batch 3",
     "table",
     "table a b",
     "table vgg16 -h",

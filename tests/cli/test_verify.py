@@ -31,6 +31,7 @@ parameters        5 of 5  357 elements
 buffers           5 of 5  0 elements
 MACs              5 of 5  14,088 multiply-adds metered
 in place          5 of 5  1 in place or views, 4 with memory of their own
+values            5 of 5  as with nothing in place
 totals            7 of 7  968 elements in memory of their own
 receptive field   5 of 5  5 equal
 
@@ -67,7 +68,8 @@ def test_json_has_every_quantity(capsys: pytest.CaptureFixture[str]) -> None:
     assert data["schema"] == 1
     assert data["agrees"] is True
     assert data["disagreements"] == []
-    assert {entry["quantity"]: entry["agreed"] for entry in data["quantities"]}["macs"] == 5
+    agreed = {entry["quantity"]: entry["agreed"] for entry in data["quantities"]}
+    assert (agreed["macs"], agreed["values"]) == (5, 5)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_a_training_step_is_measured_and_compared_with_the_replay(capsys: pytest
 
     out, err = capsys.readouterr()
     assert out.startswith(TRAINED)
-    assert out.endswith("result             every number agrees to the byte\n")
+    assert out.endswith("result             every number agrees to the byte, and all values agree\n")
     assert err == ""
 
 
@@ -188,6 +190,7 @@ def test_a_training_step_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert data["agrees"]
     assert data["disagreements"] == []
     assert data["optimizer"] == "momentum"
+    assert (data["values"], data["changed_values"]) == (13, [])
     assert all(pair["computed"] == pair["measured"] > 0 for pair in data["training"].values())
     assert data["scratch_bytes"] + data["training"]["peak_bytes"]["measured"] >= data["highest_bytes"]
 

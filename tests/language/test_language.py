@@ -254,7 +254,7 @@ def test_variables_of_the_call_win_over_those_of_the_file() -> None:
     text = "variables: {a: 2, b: '{a + 1}'}\nlayers: INPUT 8x8x3 -> CONV-b"
     assert net(text).layers[-1].output.depth == 3
     assert net(text, variables={"a": 9}).layers[-1].output.depth == 10
-    assert codes(text, variables={"c": 9}) == ["unknown-variable"]
+    assert [problem.code for problem in net(text, variables={"c": 9}).warnings] == ["no-effect"]
     assert (
         net("INPUT 8x8x3 -> CONV-filters -> FC-hidden -> FC-classes", filters=2, hidden=3, classes=4)
         .layers[2]

@@ -66,8 +66,32 @@ BEYOND = {
     "aliases of aliases of aliases": "layers: RELU\nvariables:\n  a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
     + "".join(f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 11)),
     "a merge key": "input: 8x8x3\nlayers: RELU\n<<: {name: a}\n",
+    "a result of 4,301 digits": "INPUT 8x8x3 -> [UPSAMPLE999999999]*239",
+    "a depth that doubles 20,000 times": "INPUT 8x8x3 -> [[RELU | ] -> CONCAT]*20000",
+    "99,999 unknown keys": "layers: RELU\n" + "".join(f"k{n}:\n" for n in range(99_999)),
+    "patterns of 100,001 characters together": "input: 8x8x3\nlayers:\n" + "- '[RELU | ] -> CONCAT'\n" * 40_000,
+    "1,001 ignored rules": "input: 8x8x3\nlayers: RELU\nignore: [" + "first-fc, " * 1001 + "]\n",
 }
 HEAVY = {
+    "49,000 unknown keys": "layers: RELU\n" + "".join(f"k{n}: 1\n" for n in range(49_000)),
+    "80,000 unknown layers": "layers:\n" + "".join(f"- w{n}\n" for n in range(80_000)),
+    "33,000 unknown layers with a value": "layers:\n" + "".join(f"- c{n}: 1\n" for n in range(33_000)),
+    "49,000 unknown keys of a layer": "layers:\n- conv: {" + ", ".join(f"k{n}: 1" for n in range(49_000)) + "}\n",
+    "24,000 wrong values": "input: 8x8x3\nlayers:\n" + "- conv: {kernel: q}\n" * 24_000,
+    "90,000 empty layers": "layers:\n" + "- \n" * 90_000,
+    "90,000 lists for layers": "layers:\n" + "- []\n" * 90_000,
+    "19,000 unknown inputs": "input: 8x8x3\nlayers:\n" + "".join(f"- relu: {{inputs: z{n}}}\n" for n in range(19_000)),
+    "90,000 unknown inputs of one layer": "input: 8x8x3\nlayers:\n- add: {inputs: ["
+    + ", ".join(f"z{n}" for n in range(90_000))
+    + "]}\n",
+    "49,000 repeated keys": "layers: RELU\n" + "a: 1\n" * 49_000,
+    "19,000 equal names": "input: 8x8x3\nlayers:\n" + "- relu: {name: a}\n" * 19_000,
+    "45,000 wrong variables": "input: 8x8x3\nlayers: RELU\nvariables:\n"
+    + "".join(f"  a{n}: x{n}\n" for n in range(45_000)),
+    "45,000 unknown defaults": "input: 8x8x3\nlayers: RELU\ndefaults:\n"
+    + "".join(f"  a{n}: 1\n" for n in range(45_000)),
+    "45,000 wrong blocks": "input: 8x8x3\nlayers: RELU\nblocks:\n" + "".join(f"  a{n}: 1\n" for n in range(45_000)),
+    "two million blank lines": "\n" * 2_000_000 + "layers: RELUX\n",
     "8,000 unknown kinds": "INPUT -> " + " -> ".join(f"CNV{n}" for n in range(8000)),
     "4,000 unknown names": "INPUT 8x8x1 -> " + " -> ".join(f"RELU -> ADD(@x{n})" for n in range(4000)),
     "60,000 layers of one name": "INPUT 8x8x1 -> [[RELU@a]]*60000",
@@ -150,3 +174,34 @@ def test_exactly_200_000_layers_calls_and_iterations_are_read() -> None:
         read_pattern("<text>", "INPUT 8x8x4 -> RELU*99999 -> RELU*1")
     graph = read_pattern("<text>", "INPUT 8x8x4 -> RELU*99999 -> TANH")
     assert len(graph.nodes) == 100_001
+
+
+def test_a_result_of_4300_digits_is_given() -> None:
+    """Each UPSAMPLE multiplies height and width by almost 10**9: 192 elements grow to 1.9 * 10**4286."""
+    report = analyze("INPUT 8x8x3 -> [UPSAMPLE999999999]*238")
+    assert len(str(report.totals.activations)) == 4287
+    with pytest.raises(DesignError, match="upsample239: a result has at most 4,300 digits"):
+        analyze("INPUT 8x8x3 -> [UPSAMPLE999999999]*239")
+    deep = "INPUT 8x8x3 -> [UPSAMPLE999999999]*238 -> CONV1-{10**13} -> RELU(in_place=no)"
+    with pytest.raises(DesignError, match="a result has at most 4,300 digits, but a sum over all layers has more"):
+        analyze(deep, batch=10**3)
+
+
+def test_reading_ends_at_1000_problems() -> None:
+    with pytest.raises(DesignError) as caught:
+        read_design("<text>", "layers:\n" + "".join(f"- w{n}\n" for n in range(5000)))
+    assert caught.value.count == 1000
+    assert str(caught.value).endswith("\n\n... and at least 980 more problems")
+
+
+@pytest.mark.parametrize("key", ["budget", "budget: {macs", "ignore"])
+def test_problems_of_budgets_and_ignored_rules_are_counted_before_they_are_written(key: str) -> None:
+    from cnncalc.checks.loading import load
+
+    entries = ", ".join(f"k{n}" + ("" if key == "ignore" else ": 1") for n in range(900))
+    opened, closed = ("[", "]") if key == "ignore" else ("{", "}}" if "{" in key else "}")
+    text = f"input: 8x8x3\nlayers: RELU\n{key}: {opened}{entries}{closed}\n"
+    with pytest.raises(DesignError) as caught:
+        load("-", stdin=text)
+    assert caught.value.count == 900
+    assert str(caught.value).endswith("\n\n... and 880 more problems")

@@ -89,6 +89,7 @@ def test_every_optimizer_at_every_batch(profile: str) -> None:
         {"zero_grad": "zeros"},
         {"checkpoint": "blocks"},
         {"checkpoint": "sqrt", "accumulate": 2},
+        {"image_batches": 3},
     ],
 )
 @pytest.mark.parametrize("net", sample(["lenet5", "mobilenet-v2", "resnet18", "densenet121"], 2))

@@ -188,3 +188,20 @@ def test_a_net_in_which_nothing_runs_takes_its_input_alone() -> None:
 
     assert memory.inference.peak_bytes == 1024
     assert memory.inference.breakdown.activations == 0
+
+
+@pytest.mark.parametrize(
+    ("net", "measured"),
+    [
+        ("INPUT 24x20x3 -> CONV3-7 -> RELU -> FC-13 -> SCALE", (690_176, 494_080, 553_472, 119_296)),
+        ("INPUT 24x20x3 -> CONV3-7 -> RELU -> FC-13 -> LN", (690_176, 495_104, 553_472, 120_320)),
+        ("INPUT 12x10x3 -> CONV3-7 -> RELU -> CONV1-5 -> SCALE", (64_000, 44_032, 26_624, 24_064)),
+        ("INPUT 24x20x3 -> CONV3-7 -> RELU -> FC-13", (687_104, 492_032, 550_400, 119_296)),
+    ],
+)
+def test_scores_in_float32_are_not_copied_for_the_loss_under_autocast(net: str, measured: tuple[int, ...]) -> None:
+    """PyTorch 2.13 under FakeTensorMode, batch 3, bfloat16: peak, after forward, after backward, saved."""
+    options = Options(profile="torch-fake", batch=3, autocast="bfloat16")
+    found = account_memory(cnncalc.analyze(net), options).training
+
+    assert (found.peak_bytes, found.after_forward_bytes, found.after_backward_bytes, found.saved_bytes) == measured

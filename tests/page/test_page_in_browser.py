@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
 import cnncalc
+from cnncalc.drawings.palette import DARK, LIGHT
 from cnncalc.memory.fit import fit
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, Simulation, account_memory
@@ -68,6 +70,73 @@ def seen(page: Page, column: int, table: str = "#layers") -> list[str]:
         column,
     )
     return found
+
+
+NARROW = """() => [...document.querySelectorAll(".scroll")].filter(each => each.offsetParent).map(each => ({
+  hidden: each.scrollWidth - each.clientWidth, isFigure: each.parentElement.tagName === "FIGURE",
+  scrolls: each.classList.contains("scrolls"), more: each.classList.contains("more")}))"""
+
+
+@pytest.mark.parametrize("words", [("googlenet",), ("resnet50",), ("vgg16", "unet")], ids=" ".join)
+def test_a_phone_shows_whole_drawings_and_tables_with_a_cue(window: Window, words: tuple[str, ...]) -> None:
+    """At 360 pixels no drawing has to be scrolled, and every table that has to be says so until its end."""
+    page = window.open(*words)
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.wait_for_timeout(200)
+
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    found = page.evaluate(NARROW)
+    assert [each["hidden"] for each in found if each["isFigure"]] == [0] * sum(each["isFigure"] for each in found)
+    assert sum(each["isFigure"] for each in found) >= 4
+    tables = [each for each in found if not each["isFigure"]]
+    assert any(each["hidden"] > 100 for each in tables)
+    assert all(each["scrolls"] == each["more"] == (each["hidden"] > 1) for each in tables)
+    page.evaluate("document.querySelectorAll('.scroll').forEach(each => { each.scrollLeft = 1e6 })")
+    page.wait_for_timeout(200)
+    assert not any(each["more"] for each in page.evaluate(NARROW))
+
+
+@pytest.mark.parametrize("words", [("resnet50",), ("vgg16", "vgg19")], ids=" ".join)
+def test_the_first_column_stays_while_a_table_scrolls(window: Window, words: tuple[str, ...]) -> None:
+    page = window.open(*words)
+    page.set_viewport_size({"width": 360, "height": 800})
+    places = """() => [...document.querySelectorAll(".scroll > table")].map(table => {
+      table.parentElement.scrollLeft = 150;
+      const head = [...table.tBodies[0].rows].map(row => row.querySelector("th")).find(head => head.offsetParent);
+      const left = head.getBoundingClientRect().left - table.parentElement.getBoundingClientRect().left;
+      return [table.parentElement.scrollLeft, left, getComputedStyle(head).backgroundColor]})"""
+
+    found = [(left, colour) for scrolled, left, colour in page.evaluate(places) if scrolled == 150]
+
+    assert found
+    assert all(left == pytest.approx(0, abs=1) and colour != "rgba(0, 0, 0, 0)" for left, colour in found)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_drawing_in_a_file_has_the_colours_of_the_system(browser: Browser, tmp_path: Path, scheme: Any) -> None:
+    """Opened itself, and as an image of a page that leaves the colour scheme to the system."""
+    expected = (LIGHT if scheme == "light" else DARK)["ground"]
+    svg = tmp_path / "net.svg"
+    svg.write_text(cnncalc.plot("lenet5"), encoding="utf-8")
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto(svg.as_uri())
+    filled = page.evaluate("getComputedStyle(document.querySelector('rect.ground')).fill")
+    page = context.new_page()
+    page.set_content(
+        f'<meta name="color-scheme" content="light dark"><img src="data:image/svg+xml,{quote(svg.read_text())}">'
+    )
+    drawn = page.evaluate("""async () => {
+      const image = document.querySelector("img");
+      await image.decode();
+      const canvas = document.createElement("canvas");
+      const pen = canvas.getContext("2d");
+      pen.drawImage(image, 0, 0);
+      return [...pen.getImageData(2, 2, 1, 1).data].slice(0, 3)}""")
+    context.close()
+
+    assert filled == f"rgb({', '.join(str(part) for part in bytes.fromhex(expected[1:]))})"
+    assert drawn == list(bytes.fromhex(expected[1:]))
 
 
 @pytest.mark.parametrize("words", [("lenet5",), ("resnet152",), ("vgg16", "vgg19"), ("INPUT 4x5x3",)], ids=" ".join)
@@ -315,14 +384,18 @@ def test_an_invalid_batch_gets_a_message(window: Window) -> None:
     assert page.get_attribute("#batch", "aria-invalid") == "false"
 
 
-def test_the_largest_batch_is_that_of_fit(window: Window) -> None:
+def test_the_largest_batch_of_live_tensors_is_that_of_fit(window: Window) -> None:
     page = window.open("resnet18")
     page.get_by_label("Optimizer", exact=True).select_option("adam")
     for room, memory in (("8GiB", 8 * 1024**3), ("512 MB", 512 * 1000**2), ("1.5 GiB", 3 * 2**29), ("1 KiB", 1024)):
         expected = fit(cnncalc.analyze("resnet18"), Options(optimizer="adam"), memory)
         page.get_by_label("Device memory").fill(room)
-        assert page.get_attribute('[data-out="fits-training"]', "data-batch") == str(expected.training.largest_batch)
-        assert page.get_attribute('[data-out="fits-inference"]', "data-batch") == str(expected.inference.largest_batch)
+        assert page.get_attribute('[data-out="fits-training"]', "data-batch") == str(
+            expected.training.largest_batch_live
+        )
+        assert page.get_attribute('[data-out="fits-inference"]', "data-batch") == str(
+            expected.inference.largest_batch_live
+        )
 
 
 def test_an_invalid_memory_size_gets_a_message(window: Window) -> None:
@@ -401,9 +474,9 @@ def test_the_theme_follows_the_system_until_it_is_chosen(window: Window) -> None
 def test_stripes_are_visible_in_every_theme(window: Window, scheme: Any) -> None:
     """They distinguish the gradients of parameters in black and white."""
     page = window.open("lenet5", color_scheme=scheme)
-    fills = page.eval_on_selector_all("[data-fill]", "all => all.map(one => getComputedStyle(one).fill)")
+    fills = page.eval_on_selector_all("figure.training .gradients", "all => all.map(one => getComputedStyle(one).fill)")
 
-    assert len(fills) == 2  # the area and its key
+    assert len(fills) >= 4  # the area and its key, for wide and for narrow windows
     assert all(fill.startswith("url(") for fill in fills)
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 
 import cnncalc
+from cnncalc.analysis.placement import Placement
 from cnncalc.analysis.report import account
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.layers import KINDS
@@ -17,7 +18,9 @@ from cnncalc.layers.base import Stencil
 from cnncalc.run.compare import compare, field_disagreements
 from cnncalc.run.forward import Measurement, draw_images, run
 from cnncalc.run.receptive_field import measure_field
-from cnncalc.run.verify import verify
+from cnncalc.run.training import Storage
+from cnncalc.run.verify import needed_bytes, verify
+from cnncalc.run.verify_training import verify_training
 from cnncalc.run.weights import build
 from cnncalc.volume import Volume
 from tests.analysis.reachability import random_net
@@ -200,6 +203,123 @@ def test_an_input_of_very_many_rows_is_not_checked() -> None:
     assert verification.tallies[-1].checked == 0
 
 
+# Values
+
+
+def only_the_node_itself(self: Placement, source: int) -> bool:
+    """A broken rule: readers of the same memory through a view are not counted."""
+    return bool(self._readers[source] == 1)
+
+
+OVERWRITING = [
+    # behind two views RELU overwrites what ADD reads
+    ("CONV3-4@a -> IDENTITY -> IDENTITY -> RELU -> ADD(@a) -> FC-2", ["add1", "fc1"]),
+    ("CONV3-4@a -> SLICE(0, to=2) -> TANH -> CONV1-4 -> MUL(@a) -> FC-2", ["mul1", "fc1"]),
+    ("CONV3-4@a -> DROPOUT -> SIGMOID@s -> FROM(@a) -> GAP", ["gap1"]),
+    # nothing reads what is overwritten, but it is an output of the net
+    ("CONV3-4@a -> IDENTITY@out -> FROM(@a) -> IDENTITY -> RELU -> FC-2", ["out"]),
+]
+
+
+@pytest.mark.parametrize(("layers", "changed"), OVERWRITING)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_layer_that_overwrites_what_others_read_is_found(
+    layers: str, changed: list[str], batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"INPUT 8x9x3 -> {layers}"
+    assert verify(cnncalc.analyze(text, batch=batch)).agrees
+    monkeypatch.setattr(Placement, "is_only_reader", only_the_node_itself)
+
+    verification = verify(cnncalc.analyze(text, batch=batch))
+
+    assert [(wrong.layer, wrong.quantity) for wrong in verification.disagreements] == [(x, "values") for x in changed]
+    [tally] = [tally for tally in verification.tallies if tally.quantity == "values"]
+    assert tally.checked - tally.agreed == len(changed)
+
+
+NEEDLESS = [
+    ("CONV3-4 -> RELU -> CONV3-4 -> TANH", ["relu1", "tanh1"]),
+    ("CONV3-4 -> DROPOUT -> IDENTITY -> RELU -> SIGMOID", ["relu1"]),  # backward needs the output of RELU
+    ("RELU -> SIGMOID", ["relu1", "sigmoid1"]),  # nothing learns
+    ("CONV3-4@a -> RELU -> ADD(@a)", []),
+    ("CONV3-4@a -> IDENTITY@out -> FROM(@a) -> RELU", []),
+    ("CONV3-4@a -> CONV3-4 -> ADD(@a, in_place=yes) -> PRELU -> RELU(in_place=no)", ["add1"]),
+]
+
+
+@pytest.mark.parametrize(("layers", "needless"), NEEDLESS)
+def test_memory_that_a_layer_need_not_have_is_found(
+    layers: str, needless: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"INPUT 8x9x4 -> {layers}"
+    assert verify(cnncalc.analyze(text)).agrees
+    assert verify(cnncalc.analyze(text, in_place=False)).disagreements == ()
+    monkeypatch.setattr(Placement, "_is_requested", lambda self, layer: False)
+
+    wrong = verify(cnncalc.analyze(text)).disagreements
+
+    assert [one.layer for one in wrong] == needless
+    assert {one.quantity for one in wrong} <= {"in_place"}
+
+
+def test_overwriting_what_backward_keeps_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The values of the forward pass are right all the same."""
+    text = "INPUT 8x9x4 -> CONV3-4 -> SIGMOID -> IDENTITY -> RELU@r -> FC-2"
+    in_place = Placement.in_place
+    monkeypatch.setattr(Placement, "in_place", lambda *given, is_needed=False, **keywords: in_place(*given, **keywords))
+
+    wrong = verify(cnncalc.analyze(text)).disagreements
+
+    assert [(one.layer, one.measured) for one in wrong] == [("r", "backward needs the content of its input")]
+
+
+@pytest.mark.parametrize("layers", [layers for layers, _ in OVERWRITING[:2]])
+def test_training_finds_it_in_the_loss_and_the_gradients(layers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"INPUT 8x9x3 -> {layers}"
+    found = verify_training(cnncalc.analyze(text))
+    assert (found.agrees, found.changed) == (True, ())
+    monkeypatch.setattr(Placement, "is_only_reader", only_the_node_itself)
+
+    found = verify_training(cnncalc.analyze(text))
+
+    assert not found.agrees
+    assert {"loss", "fc1.weight", "a.weight"} <= {name for name, _ in found.changed}
+    assert found.values == 1 + sum(len(row.arrays) for row in cnncalc.analyze(text).layers)
+    assert found.wrong == ()  # the bytes are as computed
+
+
+def test_training_finds_a_gradient_that_overwrites_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ADD gives one gradient to all inputs; adding that of another reader of ``a`` in place changes that of ``b``."""
+    text = "INPUT 8x9x3 -> CONV3-4@a -> CONV1-4@b -> FROM(@a) -> CONV1-4@c -> ADD(@a, @b) -> FC-2"
+    assert verify_training(cnncalc.analyze(text)).agrees
+    monkeypatch.setattr(Storage, "holders", property(lambda _: 1, lambda _, number: None))
+
+    found = verify_training(cnncalc.analyze(text))
+
+    names = {name for name, _ in found.changed}
+    assert "b.weight" in names
+    assert not names & {"loss", "fc1.weight", "c.weight"}
+
+
+def test_distances_are_in_units_of_the_largest_value() -> None:
+    from cnncalc.run.forward import apart
+
+    values = np.array([1.0, -4.0, np.inf, np.nan])
+    assert apart(values, values) == 0
+    assert apart(values + np.array([1, 0, 0, 0]), values) == 0.25
+    assert apart(values + np.array([0, 2, 0, 0]), values) == 0.5
+    assert apart(np.array([1.0, -4.0, 1.0, np.nan]), values) == np.inf
+    assert apart(np.array([1.0, np.nan, np.inf, np.nan]), values) == np.inf
+    assert apart(np.zeros(3), np.zeros(4)) == np.inf
+    assert apart(np.array(1.0), np.array(0.0)) == np.inf
+
+
+def test_the_memory_needed_holds_the_run_out_of_place() -> None:
+    """There IDENTITY and RELU have memory of their own: two arrays of 8x9x4 live at once, not one and an image."""
+    placed = needed_bytes(cnncalc.analyze("INPUT 8x9x3 -> CONV3-4 -> IDENTITY -> RELU"))
+    assert placed - needed_bytes(cnncalc.analyze("INPUT 8x9x3 -> CONV3-4")) == 4 * 8 * 9 * ((4 + 4) - (3 + 4))
+
+
 # What cannot be run
 
 
@@ -209,7 +329,7 @@ def test_a_net_too_large_for_the_machine_is_refused_beforehand() -> None:
         verify(report, memory=2 << 30)
 
     assert str(caught.value) == (
-        "error[too-large-to-run]: the run of vgg16 with 64 images in float32 needs about 4.406 GiB of memory, "
+        "error[too-large-to-run]: the run of vgg16 with 64 images in float32 needs about 5.937 GiB of memory, "
         "but 2.000 GiB is free\n  = hint: a smaller --batch or --input needs less"
     )
 

@@ -10,7 +10,7 @@ from cnncalc.checks.rules.unused_ignore import UnusedIgnore
 from cnncalc.errors import ValueProblem, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cnncalc.analysis.report import Report
     from cnncalc.checks.findings import Finding
@@ -63,7 +63,11 @@ def run_rules(report: Report, *, file: str, select: Iterable[str] = (), ignore: 
     found: list[Finding] = []
     for code, rule in RULES.items():
         if code in chosen:
-            sites = [site for site in rule.sites(report) if not _ignored(report, code, site, used)]
+            entries: dict[str | None, list[Ignore]] = {}
+            for item in report.graph.ignore:
+                if item.code == code:
+                    entries.setdefault(item.layer, []).append(item)
+            sites = [site for site in rule.sites(report) if not entries or not _ignored(entries, site, used)]
             found += rule.findings(report, sites)
     # stable: findings at one layer stay in the order of the rules
     found.sort(key=lambda finding: place[finding.layer or ""])
@@ -80,14 +84,14 @@ def _unused(report: Report, chosen: Sequence[str], used: set[Ignore]) -> Iterabl
     return UnusedIgnore().of(report, [item for item in items if item not in used and item.code in chosen])
 
 
-def _ignored(report: Report, code: str, site: Site, used: set[Ignore]) -> bool:
-    """Whether the file ignores a rule at a site; the entries that say so are added to ``used``."""
+def _ignored(entries: Mapping[str | None, list[Ignore]], site: Site, used: set[Ignore]) -> bool:
+    """Whether one of a rule's entries, by layer, ignores it at a site; those that do are added to ``used``."""
+    names: list[str | None] = [None]
     name = site.row.name
-    matching = [
-        item
-        for item in report.graph.ignore
-        if item.code == code and (item.layer is None or name == item.layer or name.startswith(f"{item.layer}."))
-    ]
+    while name:
+        names.append(name)
+        name = name.rpartition(".")[0]
+    matching = [item for name in names for item in entries.get(name, ())]
     used.update(matching)
     return bool(matching)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.checks.findings import Finding
 from cnncalc.checks.rules.base import Rule
-from cnncalc.errors import did_you_mean
+from cnncalc.errors import MAX_PROBLEMS, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,10 +35,13 @@ class UnusedIgnore(Rule):
     def of(self, report: Report, stale: Iterable[Ignore]) -> Iterator[Finding]:
         """A finding for each entry that suppressed nothing."""
         names = {row.name for row in report.layers}
-        for item in stale:
+        blocks = {name[:at] for name in names for at, letter in enumerate(name) if letter == "."}
+        known = sorted(names)
+        for number, item in enumerate(stale):
             message = f"ignore: {item.code} finds nothing"
             if item.layer is not None:
-                exists = item.layer in names or any(name.startswith(f"{item.layer}.") for name in names)
-                missing = f"there is no layer '{item.layer}'{did_you_mean(item.layer, sorted(names))}"
+                exists = item.layer in names or item.layer in blocks
+                near = did_you_mean(item.layer, known) if number < MAX_PROBLEMS else ""
+                missing = f"there is no layer '{item.layer}'{near}"
                 message = f"{message} at {item.layer}" if exists else f"ignore: {missing}"
             yield Finding(self.code, "warning", message, "", report.name, item.span)

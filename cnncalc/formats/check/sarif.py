@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
+FIRST = {"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 2}
+"""The region of a result about a whole file: code scanning refuses one without a region."""
+
 TITLES = {
     "budget": "A limit of a budget is exceeded",
     "no-budget": "A design has no budget",
@@ -67,8 +70,7 @@ def _result(annotation: Annotation, rule: int, fingerprint: str) -> dict[str, An
     }
     if annotation.path is not None:
         physical: dict[str, Any] = {"artifactLocation": {"uri": quote(annotation.path), "uriBaseId": "ROOT"}}
-        if annotation.span is not None:
-            physical["region"] = _region(annotation.span)
+        physical["region"] = FIRST if annotation.span is None else _region(annotation.span)
         result["locations"] = [{"physicalLocation": physical}]
     else:
         result["locations"] = [{"logicalLocations": [{"name": annotation.file}]}]

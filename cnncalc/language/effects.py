@@ -1,0 +1,103 @@
+"""What the options of a call change in a design, and which of them have no effect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnncalc.errors import DesignError, ValueProblem, did_you_mean, no_effect
+from cnncalc.language.expression import VOLUME_NAMES, same_value
+from cnncalc.language.plan import KEY_WORDS
+from cnncalc.language.values import Environment, names_of, value_of
+from cnncalc.layers.keys import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from cnncalc.errors import Problem
+    from cnncalc.language.settings import Settings
+    from cnncalc.language.syntax import Design
+    from cnncalc.layers.keys import Value
+
+SIZES = {
+    "filters": "the filters of a CONV without a number",
+    "hidden": "the units of a hidden FC without a number",
+    "classes": "the units of a last FC without a number",
+}
+"""What the option of each size sets beside the variable of that name."""
+
+MAX_SHOWN = 100
+"""Letters of a changed value that are shown."""
+
+
+def all_read(design: Design, used: Iterable[str], given: Collection[str]) -> set[str]:
+    """The names that a design reads: those its layers use, and those that variables with such a name use.
+
+    The call's variables ``given`` replace values of the file, which are then not read.
+    """
+    read = set(used)
+    for name, default in list(design.variables.items())[::-1]:  # a variable uses earlier ones only
+        if name in read and name not in given and default is not None:
+            read |= names_of(default.value)
+    return read
+
+
+def unread_variables(design: Design, settings: Settings, read: set[str]) -> list[Problem]:
+    """A warning for each variable of the call that nothing reads; ``read`` are the names that the design reads."""
+    problems = []
+    for name, value in settings.variables.items():
+        if name in settings.sizes:
+            why = f"--{name} {settings.sizes[name]} sets the variable '{name}' too"
+        elif name in read:
+            continue
+        elif name in design.variables:
+            why = f"nothing reads the variable '{name}'"
+        else:
+            known = sorted((read - {*VOLUME_NAMES, *KEY_WORDS}) | set(design.variables))
+            listed = f" (it has {', '.join(known[:12])})" if known else "; it has none"
+            why = f"the design has no variable '{name}'{did_you_mean(name, known)}{listed}"
+        problems.append(no_effect(f"--set {name}={_text(value)}", why))
+    return problems
+
+
+def unread_sizes(settings: Settings, read: set[str], sizes: Collection[str], optional_items: int) -> list[Problem]:
+    """A warning for each other option of the call that sets nothing; ``sizes`` are those that a layer takes."""
+    problems = []
+    for name, size in settings.sizes.items():
+        if name not in read and name not in sizes:
+            what = f"{SIZES[name]} or a variable '{name}', and the design has neither"
+            problems.append(no_effect(f"--{name} {size}", f"it would set {what}"))
+    if isinstance(settings.optional, bool) and not optional_items:
+        option = f"--optional {'keep' if settings.optional else 'drop'}"
+        why = "it would decide about items marked '?' without a condition, and the design has none"
+        problems.append(no_effect(option, why))
+    return problems
+
+
+def changes(
+    design: Design, settings: Settings, values: Mapping[str, Value], read: set[str], replaced_input: bool, dropped: bool
+) -> dict[str, str]:
+    """What the call changes in a design with a title, a source or variables: each name with its new value.
+
+    A value that equals that of the file is no change, nor is one that the file leaves open.
+    """
+    changed: dict[str, str] = {}
+    for name in {**settings.variables, **settings.sizes}:
+        default = design.variables.get(name)
+        if default is None or name not in read:
+            continue
+        try:
+            before: Any = value_of(default.value, Environment(dict(values)), None, ())
+        except (DesignError, ValueProblem):  # a value that the call replaces need not be valid
+            before = None
+        if not same_value(before, values[name]):
+            changed[name] = _text(values[name])
+    if (design.title or design.source or design.variables) and replaced_input and settings.input is not None:
+        changed["input"] = settings.input.size
+    if (design.title or design.source or design.variables) and dropped:
+        changed["optional"] = "drop"
+    return changed
+
+
+def _text(value: Value) -> str:
+    text = value if isinstance(value, str) else shown(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
