@@ -135,7 +135,8 @@ TOTAL params  3,666 = 3,654 weights + 12 biases
               * 4 bytes ~ 14.32 KiB; x3 with gradients and optimizer state (momentum, Adagrad, RMSProp): 42.96 KiB
 TOTAL MACs    22,176 (22.18K) / image, forward
 shares        the first layer (conv1): 69.6 % of the activations, 84.4 % of the MACs
-              most in one layer: 69.6 % of the activations in conv1, 94.7 % of the parameters in fc1, 84.4 % of the MACs in conv1
+              most in one layer: 69.6 % of the activations in conv1, 94.7 % of the parameters in fc1, \
+84.4 % of the MACs in conv1
               the convolutions: 84.4 % of the MACs, the FC layers: 15.6 %
 conventions   memory: elements for one image; K, M and G are powers of 1000
               bytes: 2 images in float32; KiB, MiB and GiB are powers of 1024
