@@ -166,8 +166,17 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     from itertools import islice
 
     candidates = {name.casefold()[:60]: name for name in islice(known, MAX_CANDIDATES)}
+    letters = _letters(word)
+    same = {key: name for key, name in candidates.items() if _letters(key) == letters}
+    if letters and same:  # other case or marks, or characters in another order: vgg61 is vgg16
+        candidates = same
     found = difflib.get_close_matches(word.casefold()[:60], candidates, n=1, cutoff=0.6)
     return candidates[found[0]] if found else None
+
+
+def _letters(word: str) -> list[str]:
+    """The letters and digits of a word, sorted."""
+    return sorted(letter for letter in word.casefold()[:60] if letter.isalnum())
 
 
 def no_effect(what: str, why: str, span: Span | None = None, hint: str | None = None) -> Problem:

@@ -292,6 +292,7 @@ in the tests of memory."""
 WRITTEN = {
     "kind",
     "other_names",
+    "related_names",
     "example",
     "first",
     "dash",

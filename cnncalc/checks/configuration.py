@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.checks.budget import Budget, read_budget
-from cnncalc.errors import DesignError, Problem, did_you_mean, in_text_order
+from cnncalc.errors import DesignError, Problem, Problems, in_text_order
 from cnncalc.graph import RawValue
 from cnncalc.language.files import is_there, read_text
 from cnncalc.language.limits import NESTING
@@ -25,8 +25,10 @@ CONFIGURATION_KEYS = ("budget", "base", "baseline", "files", "exclude", "select"
 """The keys of a configuration."""
 
 FILES = ("cnncalc.toml", "pyproject.toml")
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = 256 * 1024
 """Most bytes of a configuration."""
+MAX_LIST = 1000
+"""Most words in a list of a configuration."""
 
 
 class Configuration(NamedTuple):
@@ -178,7 +180,7 @@ class _ConfigurationReader:
         self.source = source
         self.root = root
         self.places: dict[tuple[str, ...], KeyPlace] = {}
-        self.problems: list[Problem] = []
+        self.problems = Problems()
         scanner = _KeyScanner(source.text)
         for place in scanner.scan():
             if place.path[: len(root)] != root:
@@ -248,12 +250,16 @@ class _ConfigurationReader:
                 return value if key == "base" else os.path.join(folder, value)
             self._problem("wrong-type", f"{key}: expected a text", path)
         elif key in CONFIGURATION_KEYS:
+            if isinstance(value, list) and len(value) > MAX_LIST:
+                message = f"{key}: a list has at most {MAX_LIST:,} words, but this one has {len(value):,}"
+                self._problem("limit", message, path)
+                return None
             if isinstance(value, list) and all(isinstance(part, str) and part.strip() for part in value):
                 return tuple(value)
             example = "RULE" if key in ("select", "ignore") else "nets"
             self._problem("wrong-type", f'{key}: expected a list of words, as in ["{example}"]', path)
         else:
-            near = did_you_mean(key, CONFIGURATION_KEYS) or f" (known: {', '.join(CONFIGURATION_KEYS)})"
+            near = self.problems.near(key, CONFIGURATION_KEYS) or f" (known: {', '.join(CONFIGURATION_KEYS)})"
             self._problem("unknown-key", f"the configuration has no key '{key[:60]}'{near}", path)
         return None
 

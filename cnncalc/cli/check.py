@@ -39,6 +39,10 @@ Examples:
 """
 
 
+MAX_FILES = 100
+"""Number of files whose problems are printed; those of the others are in the report as JSON."""
+
+
 class Call(NamedTuple):
     """The arguments and options of ``cnncalc check``."""
 
@@ -126,14 +130,18 @@ def _check_options(call: Call, folder: str) -> CheckOptions:
 
 
 def _print_problems(result: CheckResult, console: Console) -> None:
-    """Prints the problems of each file, each problem once."""
+    """Prints the problems of the first files that have some, each problem once, and how many others have some."""
     seen: set[Problem] = set()
     blocks = []
+    count = 0
     for outcome in result.files:
         new = [problem for problem in outcome.problems if problem not in seen]
         seen.update(new)
-        if new:
+        count += bool(new)
+        if new and count <= MAX_FILES:
             blocks.append(str(DesignError(new)))
+    if count > MAX_FILES:
+        blocks.append(f"... and problems in {plural(count - MAX_FILES, 'more file')}")
     if blocks:
         console.print_error("\n\n".join(blocks))
 

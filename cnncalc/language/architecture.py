@@ -128,6 +128,8 @@ def why_foreign(root: Node | None) -> str | None:
     if not isinstance(root, Mapping):
         what = "nothing" if root is None else "a list" if isinstance(root, Sequence) else "a text"
         return f"it holds {what}, not a mapping with the key 'layers'"
+    if root.get("_target_") is not None:
+        return "it has the key '_target_' of a Hydra configuration"
     blocks = root.get("blocks")
     calls = [key.value for key, _ in blocks.entries] if isinstance(blocks, Mapping) else []
     words = {re.split(r"[^\w]", call, maxsplit=1)[0] for call in calls[:MAX_LOOKED_AT]}
@@ -510,11 +512,7 @@ class _FileReader:
             for part in nodes:
                 if not isinstance(part, Scalar) or part.is_null:
                     raise DesignError([Problem("wrong-type", f"{key}: expected the name of a layer", part.span)])
-                text = part.text
-                if text.value.startswith("@"):
-                    labels.append(PatternParser(text).label())
-                else:
-                    labels.append(parse_label(text))
+                labels.append(parse_label(part.text))
             return References(tuple(labels), node.span)
         if key == "name":
             if not isinstance(node, Scalar) or node.is_null:

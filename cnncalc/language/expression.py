@@ -236,7 +236,7 @@ class ExpressionParser:
             known = ", ".join(FUNCTIONS)
             raise self._error(f"no function '{word}'{did_you_mean(word, FUNCTIONS)} (known: {known})", token)
         self.at += 1
-        steps, count = self._expressions(")", token)
+        steps, count = self._expressions(")", token, "d" if word == "make_divisible" else None)
         fewest, most = FUNCTIONS[word]
         if count < fewest:
             raise self._error(f"'{word}' needs at least one number", token)
@@ -244,7 +244,8 @@ class ExpressionParser:
             raise self._error(f"'{word}' takes {plural(most, 'number')}, but {count} are given", token)
         return [*steps, (word, count)]
 
-    def _expressions(self, close: str, opened: Token) -> tuple[list[tuple[Any, ...]], int]:
+    def _expressions(self, close: str, opened: Token, key: str | None = None) -> tuple[list[tuple[Any, ...]], int]:
+        """expression { "," [ key "=" ] expression } close"""
         steps: list[tuple[Any, ...]] = []
         count = 0
         while self.tokens[self.at].type != close:
@@ -253,6 +254,8 @@ class ExpressionParser:
             if self.tokens[self.at].type != ",":
                 break
             self.at += 1
+            if key is not None and self._word() == key and self.tokens[self.at + 1].type == "=":
+                self.at += 2
         self._close(close, opened)
         return steps, count
 

@@ -68,7 +68,8 @@ def read_text(path: str, most: int = YAML_BYTES, folder: str = "", what: str = D
 def decode(name: str, data: bytes, most: int = YAML_BYTES, what: str = DESIGN_FILE) -> str:
     """Bytes as UTF-8 text without a byte order mark; DesignError if they are not, or are too many."""
     if len(data) > most + 3:
-        message = f"{name}: {what} has at most {most // 1024**2} MiB"
+        size = f"{most // 1024**2} MiB" if most >= 1024**2 else f"{most // 1024} KiB"
+        message = f"{name}: {what} has at most {size}"
         raise DesignError([Problem("limit", message)])
     try:
         return data.decode("utf-8-sig")

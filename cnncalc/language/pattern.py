@@ -31,7 +31,7 @@ from cnncalc.language.syntax import (
     Operand,
     References,
 )
-from cnncalc.language.tokens import Scanner, Token
+from cnncalc.language.tokens import ARROW_HINT, Scanner, Token, arrow_at, wrong_arrow
 from cnncalc.records import NamedTuple
 from cnncalc.volume import Volume
 
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from cnncalc.source import Span, Text
 
 _CLOSERS = {"[": "]", "(": ")", "{": "}"}
+MAX_SHOWN = 60
+"""A longer item is abbreviated in a hint."""
 _PLAIN_NAME = re.compile("[A-Za-z0-9_]{1,100}")
 """A name without expressions and marks."""
 _START, _AFTER_ARROW, _AFTER_ITEM = range(3)
@@ -55,7 +57,7 @@ class _OpenGroup(NamedTuple):
 
 def parse_pattern(text: Text) -> tuple[Item, ...]:
     """The items of a pattern; raises DesignError with all problems in it."""
-    return PatternParser(text).architecture()
+    return PatternParser(text, comments=True).architecture()
 
 
 def parse_signature(text: Text) -> tuple[str, tuple[BlockParameter, ...]]:
@@ -74,15 +76,15 @@ def parse_braces(text: Text) -> Code:
 
 
 def parse_label(text: Text) -> Label:
-    """A name of a file, written as after ``@``: ``layer1.0``, ``m{i}``."""
+    """A name in a file, with or without ``@``: ``layer1.0``, ``m{i}``."""
     if _PLAIN_NAME.fullmatch(text.value):
         return Label((text.value,), text.span(0, len(text.value)))
-    from cnncalc.source import Text as SourceText
+    if not text.value.startswith("@"):
+        from cnncalc.source import Text as SourceText
 
-    marked = SourceText(
-        "@" + text.value, text.source, (0, *(at + 1 for at in text.value_at)), (text.source_at[0], *text.source_at)
-    )
-    parser = PatternParser(marked)
+        value_at = (0, *(at + 1 for at in text.value_at))
+        text = SourceText("@" + text.value, text.source, value_at, (text.source_at[0], *text.source_at))
+    parser = PatternParser(text)
     if parser.token.type != "label":
         raise parser.error("a name holds letters, digits, '_', '-', '.' and '/'")
     label = parser.label()
@@ -94,9 +96,9 @@ def parse_label(text: Text) -> Label:
 class PatternParser:
     """Recursive-descent parser; each method reads one rule of the grammar, given in its docstring."""
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, *, comments: bool = False) -> None:
         self.text = text
-        self.tokens = Scanner(text).tokens()
+        self.tokens = Scanner(text, comments=comments).tokens()
         self.at = 0
         self.problems = Problems()
 
@@ -199,6 +201,9 @@ class PatternParser:
         """The error for a token that cannot follow."""
         if state != _AFTER_ITEM:
             return self._missing_item(groups)
+        arrow = arrow_at(self.text.value, self.token.start)
+        if arrow:
+            return self._wrong_arrow(arrow, self.token.start)
         if self.token.type == "end":
             return self.error("this '[' is never closed", groups[-1].bracket)
         if self.token.type == "|":
@@ -206,7 +211,27 @@ class PatternParser:
         if self.token.type == "]":
             return self.error("unmatched ']'")
         expected = "'->', '|' or ']'" if groups else "'->'"
-        return self.error(f"expected {expected}, found {self.found()}")
+        hint = None
+        if self.token.type == "label":  # after the '*' or '?' of an item, since an item takes its name before it
+            hint = f"put what the name means into brackets: [{self._last_item()}]{self.found()[1:-1]}"
+        return self.error(f"expected {expected}, found {self.found()}", hint=hint)
+
+    def _last_item(self) -> str:
+        """The item before the next token as written, a long group as ``[...]*2``."""
+        at, depth, suffix = self.at, 0, self.at
+        while at and (depth or self.tokens[at - 1].type not in ("->", "[", "|")):
+            at -= 1
+            kind = self.tokens[at].type
+            depth += (kind in _CLOSERS.values()) - (kind in _CLOSERS)
+            suffix = at if not depth and kind in ("*", "?") else suffix
+        start, stop = self.tokens[at].start, self.token.start
+        if stop - start > MAX_SHOWN:
+            return "[...]" + self.text.value[self.tokens[suffix].start : stop].strip()
+        return self.text.value[start:stop].strip()
+
+    def _wrong_arrow(self, arrow: str, start: int) -> DesignError:
+        span = self.text.span(start, start + len(arrow))
+        return DesignError([Problem("pattern-syntax", wrong_arrow(arrow), span, ARROW_HINT)])
 
     def _skip(self) -> None:
         """Moves on to the next '->', '|' or ']' outside of further brackets."""
@@ -339,6 +364,10 @@ class PatternParser:
             return self.name()
         if token.type == "{":
             return self.braces()
+        start = self.tokens[self.at - 1].start
+        arrow = arrow_at(self.text.value, start)
+        if arrow:
+            raise self._wrong_arrow(arrow, start)
         raise self.error(f"'{mark}' must be followed by a number, a name or braces, found {self.found()}")
 
     def arguments(self) -> tuple[tuple[Argument, ...], tuple[Label, ...]]:

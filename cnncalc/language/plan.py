@@ -132,17 +132,17 @@ class Planner:
         return True
 
     def _unknown(self, syntax: LayerSyntax, stem: str) -> None:
-        word = syntax.word
-        other = _kind_of_other_tools(word) or _kind_of_other_tools(stem)
-        if other is not None:
-            near = f"; use {other.upper() if word.isupper() or not syntax.in_file else other}"
-        else:
-            known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)
-            if len(word) == 1 or len(self.problems) > MAX_PROBLEMS:
-                known = []  # a single letter is probably a variable; hints beyond MAX_PROBLEMS are not shown
-            near = self.problems.near(stem or word, known) or self.problems.near(word, known)
-        hint = None
-        if not near and re.fullmatch(r"[NMK]|[a-z]", word):
+        word, near, hint = syntax.word, "", None
+        if len(self.problems) <= MAX_PROBLEMS:  # hints beyond MAX_PROBLEMS are not shown
+            from cnncalc.language.foreign import kind_hint
+
+            meant = kind_hint(syntax, word[len(stem) :])
+            if meant is not None:
+                near, hint = meant
+            elif len(word) > 1:  # a single letter is probably a variable
+                known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)
+                near = self.problems.near(stem or word, known) or self.problems.near(word, known)
+        if not near and not hint and re.fullmatch(r"[NMK]|[a-z]", word):
             hint = "a variable follows '-', '/', '*' or '?', or is an argument"
         self._problem("unknown-layer", f"no layer kind or block '{word}'{near}", syntax.span, hint)
 
@@ -177,7 +177,11 @@ class Planner:
         for argument in syntax.arguments:
             if argument.key is None:
                 bare += 1
-                if kind.bare is None:
+                hint = self._bare_hint(kind, argument, in_file=syntax.in_file)
+                if hint is not None:
+                    message = f"{upper} takes this word only with its key"
+                    self._problem("unknown-key", message, argument.span, hint)
+                elif kind.bare is None:
                     hint = f"write {kind.kind}: {{inputs: [a, b]}}" if kind.is_merge and syntax.in_file else None
                     self._problem("unknown-key", f"{upper} takes no value without a key", argument.span, hint)
                 elif bare > 1:
@@ -190,13 +194,29 @@ class Planner:
             elif argument.key in CALL_KEYS:
                 self._common(plan, argument, kind)
             else:
-                near = self.problems.near(argument.key, (*kind.keys, *kind.common_keys()))
-                self._problem("unknown-key", f"{kind.kind} has no key '{argument.key}'{near}", argument.span)
+                self._unknown_key(kind, argument, in_file=syntax.in_file)
         if syntax.references and not kind.is_merge:
             message = f"{upper} reads the layer before it; only ADD, MUL, CONCAT and FROM take '@name'"
             self._problem(
                 "wrong-inputs", message, syntax.references[0].span, "write inputs=@name to read another layer"
             )
+
+    def _bare_hint(self, kind: type[Layer], argument: Argument, *, in_file: bool) -> str | None:
+        """The hint for a word without its key; None for a value that is no word."""
+        if not isinstance(argument.value, (Name, Literal)):
+            return None
+        from cnncalc.language.foreign import bare_hint
+
+        return bare_hint(kind, argument.value, in_file=in_file)
+
+    def _unknown_key(self, kind: type[Layer], argument: Argument, *, in_file: bool) -> None:
+        key, near, hint = argument.key or "", "", None
+        if len(self.problems) <= MAX_PROBLEMS:
+            from cnncalc.language.foreign import key_hint
+
+            hint = key_hint(key, kind, argument.value, in_file=in_file)
+            near = "" if hint else self.problems.near(key, (*kind.keys, *kind.common_keys()))
+        self._problem("unknown-key", f"{kind.kind} has no key '{key}'{near}", argument.span, hint)
 
     def _common(self, plan: Plan, argument: Argument, kind: type[Layer] | None) -> None:
         """Takes a key that every layer and call has; ``kind`` is None for a call."""
@@ -282,11 +302,6 @@ class Planner:
             near = self.problems.near(argument.key, (*names, *CALL_KEYS))
             message = f"the block {block.name} has no parameter '{argument.key}'{near}"
             self._problem("unknown-key", message, argument.span)
-
-
-def _kind_of_other_tools(word: str) -> str | None:
-    """The kind that other tools call by this name."""
-    return next((kind for kind, cls in KINDS.items() if word.lower() in cls.other_names), None)
 
 
 def _labels(value: Operand) -> tuple[Label, ...] | None:

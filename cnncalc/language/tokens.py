@@ -45,11 +45,30 @@ _TOKEN = re.compile(
 _NAME_CHARACTERS = re.compile(r"(?:[\w./]|-(?!>))+")
 
 
+_ARROW = re.compile(
+    r"(?:[-=~|\u2013\u2014\u2212]+[ ]*>+|>+|[\u2190-\u21ff\u2794-\u27be\u27f0-\u27ff\u2900-\u297f\u2b00-\u2bff])"
+)
+ARROW_HINT = "write '->'"
+
+
+def arrow_at(text: str, at: int) -> str:
+    """What is meant as an arrow at a place of a text; empty if nothing is."""
+    found = _ARROW.match(text, at)
+    return found[0] if found is not None and found[0] != "->" else ""
+
+
+def wrong_arrow(arrow: str) -> str:
+    """The message about an arrow in another form."""
+    return f"an arrow is written '->', found '{visible(arrow)}'"
+
+
 class Scanner:
     """Splits a text into tokens; raises DesignError at the first invalid character."""
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, *, comments: bool = False) -> None:
         self.text = text
+        self.comments = comments
+        """Whether the text may hold comments, as a pattern may and a single name or value may not."""
 
     def problem(self, code: str, message: str, start: int, end: int, hint: str | None = None) -> DesignError:
         """The error for a span of the text."""
@@ -77,6 +96,11 @@ class Scanner:
             if kind == "blank":
                 pass
             elif kind == "comment":
+                if inside or not self.comments:
+                    raise self.problem("pattern-syntax", "'#' is not allowed in a name or a value", at, at + 1)
+                if at and not text[at - 1].isspace():
+                    message = "'#' is not allowed in a name, and a comment needs a blank before its '#'"
+                    raise self.problem("pattern-syntax", message, at, at + 1)
                 if self.text.folded:
                     raise self.problem(
                         "folded-comment",
@@ -108,6 +132,9 @@ class Scanner:
         return found
 
     def _refuse_character(self, at: int) -> None:
+        arrow = arrow_at(self.text.value, at)
+        if arrow:
+            raise self.problem("pattern-syntax", wrong_arrow(arrow), at, at + len(arrow), ARROW_HINT)
         character = self.text.value[at]
         names = {
             "\u2013": "a dash",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import Problem, did_you_mean
-from cnncalc.language.expression import VOLUME_NAMES, Code
+from cnncalc.language.expression import FUNCTIONS, VOLUME_NAMES, Code
 from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax, ListOperand, Name
 from cnncalc.layers.keys import Boolean
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cnncalc.language.plan import Planner
     from cnncalc.language.syntax import Block, Default, Design, Item, Label, Operand
     from cnncalc.language.values import Variables
+    from cnncalc.layers.keys import Reader
     from cnncalc.source import Span
 
 
@@ -34,6 +35,8 @@ class Validator:
         self.used: set[str] = set()
         self.known: set[str] = set()
         self.yes_or_no: set[str] = set()
+        self.keys: dict[str, tuple[str, Reader]] = {}
+        """The keys that take words and are given a name that is none of them, and their readers, by that name."""
 
     def check_calls(self) -> None:
         """Reports a cycle of blocks that call each other."""
@@ -115,6 +118,12 @@ class Validator:
         what = "variable without a value" if len(names) == 1 else "variables without a value"
         settings = [f"--set {name}={'yes' if name in self.yes_or_no else 2}" for name in names[:8]]
         hint = None if near else f"give each a value: {' '.join(settings)}"
+        if len(names) == 1 and names[0] in self.keys:
+            key, reader = self.keys[names[0]]
+            near = did_you_mean(names[0], reader.words)
+            hint = None if near else f"{key} takes {reader.expects}; a variable gets its value by {settings[0]}"
+        if names[0] in FUNCTIONS:
+            hint = f"{names[0]} is a function: {names[0]}(..)"
         message = f"{what}: {', '.join(names)}{near}"
         self.problems.append(Problem("unset-variable", message, self.unset[names[0]], hint))
 
@@ -144,7 +153,10 @@ class Validator:
         for key, given in plan.given.items():
             words: Iterable[str] = KEY_WORDS
             if plan.kind is not None:
-                words = plan.kind.keys[key].reader.words
+                reader = plan.kind.keys[key].reader
+                words = reader.words
+                if words and isinstance(given.value, Name) and given.value.text.lower() not in words:
+                    self.keys.setdefault(given.value.text, (key, reader))
             self._note_names(given.value, known, words)
         for operand in (plan.frozen, plan.training_only):
             if operand is not None:

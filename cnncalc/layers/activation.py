@@ -12,7 +12,7 @@ from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import derived, elementwise, pieces, pixels, planes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -259,7 +259,9 @@ class HardSigmoid(Activation):
     """
 
     kind: ClassVar[str] = "hsigmoid"
-    other_names: ClassVar[tuple[str, ...]] = ("hardsigmoid",)
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "hardsigmoid": ("HSIGMOID", "that of PyTorch and Keras 3; before version 3 Keras computed 0.2x + 0.5")
+    }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSIGMOID"
     is_rectifier: ClassVar[bool] = False
     output_range: ClassVar[tuple[float, float]] = (0, 1)
@@ -284,7 +286,10 @@ class LeakyRelu(Activation):
     """
 
     kind: ClassVar[str] = "lrelu"
-    other_names: ClassVar[tuple[str, ...]] = ("leakyrelu", "leaky")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "leakyrelu": ("LRELU{b}", "its slope is 0.01 unless written, as in PyTorch; that of Keras is 0.3: LRELU(0.3)"),
+        "leaky": ("LRELU(0.1)", "the slope of darknet; LRELU alone has 0.01"),
+    }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRELU(0.1)"
     keeps_output_in_place: ClassVar[bool] = True  # with a slope of at least 0 the output has the sign of the input
     bare: ClassVar[str | None] = "slope"
@@ -425,6 +430,9 @@ class Softmax(Layer):
     """
 
     kind: ClassVar[str] = "softmax"
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "logsoftmax": ("SOFTMAX", "the logarithm is no layer here; volumes and counts are the same")
+    }
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV1-10 -> SOFTMAX -> GAP"
     gives_probabilities: ClassVar[bool] = True
     output_range: ClassVar[tuple[float, float]] = (0, 1)

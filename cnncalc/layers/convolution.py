@@ -132,7 +132,15 @@ class Conv(Convolution):
     """
 
     kind: ClassVar[str] = "conv"
-    other_names: ClassVar[tuple[str, ...]] = ("conv2d", "convolution")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        **dict.fromkeys(("conv", "convolution"), ("CONV{k}{n}{s}(pad=0)", "without pad=0 CONV pads to keep the size")),
+        "convolutional": ("CONV{k}{n}{s}", "it pads to keep the size, as pad=1 of darknet does"),
+        **dict.fromkeys(("pointwise", "pointwiseconv"), ("CONV1{n}{s}", "a convolution with a kernel of 1x1")),
+        **dict.fromkeys(
+            ("atrousconv", "dilatedconv"), ("CONV{k}{n}{s}(dilation=2)", "with the dilation that you need")
+        ),
+        **dict.fromkeys(("groupconv", "groupedconv"), ("CONV{k}{n}{s}(groups=2)", "with the groups that you need")),
+    }
     example: ClassVar[str] = "INPUT 56x56x32 -> CONV3-64/2"
     depth_key: ClassVar[str | None] = "filters"
     thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1, "connections": None}
@@ -293,7 +301,19 @@ class DepthwiseConv(Convolution):
     """
 
     kind: ClassVar[str] = "dwconv"
-    other_names: ClassVar[tuple[str, ...]] = ("depthwise", "depthwiseconv", "sepconv")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        **dict.fromkeys(
+            ("depthwise", "depthwiseconv"),
+            ("DWCONV{k}{s}(pad=0)", "without pad=0 it pads to keep the size; the number after '-' is its multiplier"),
+        ),
+        **dict.fromkeys(
+            ("sepconv", "separableconv", "depthwiseseparableconv", "depthwiseseparable", "dsconv"),
+            (
+                "DWCONV{k}{s}(bias=no) -> CONV1{n}",
+                "a separable convolution is these two; of DWCONV alone the number after '-' is the multiplier",
+            ),
+        ),
+    }
     example: ClassVar[str] = "INPUT 56x56x32 -> DWCONV3/2"
     thin_keys: ClassVar[Mapping[str, Any]] = {"multiplier": 1}
     dash: ClassVar[str | None] = "multiplier"
@@ -361,7 +381,11 @@ class Deconv(Layer):
     """
 
     kind: ClassVar[str] = "deconv"
-    other_names: ClassVar[tuple[str, ...]] = ("convtranspose", "convt", "upconv", "transposedconv")
+    other_names: ClassVar[tuple[str, ...]] = ("upconv", "deconvolution")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+        ("convtranspose", "convtransposed", "convt", "transposedconv", "transposeconv", "deconv"),
+        ("DECONV{k}{N}{s}", "its stride is 2 unless written, that of PyTorch and Keras 1, which is /1"),
+    )
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
     is_linear = True
     weight_use: ClassVar[str] = "every weight is used at each of the height*width positions of the input"

@@ -12,7 +12,7 @@ from cnncalc.layers.planes import pixels, planes
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -106,6 +106,10 @@ class Add(Elementwise):
 
     kind: ClassVar[str] = "add"
     other_names: ClassVar[tuple[str, ...]] = ("sum", "plus")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "eltwise": ("ADD(@name)", "that of Caffe adds unless told otherwise; MUL multiplies"),
+        "shortcut": ("ADD(@name)", "with the name of the layer that it adds, which that layer is given by @name"),
+    }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [CONV3-16 | ] -> ADD"
     is_linear = True
 
@@ -137,7 +141,7 @@ class Multiply(Elementwise):
     """
 
     kind: ClassVar[str] = "mul"
-    other_names: ClassVar[tuple[str, ...]] = ("multiply",)
+    other_names: ClassVar[tuple[str, ...]] = ("multiply", "product")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [GAP -> FC-16 -> SIGMOID | ] -> MUL"
     why_input: ClassVar[str] = "the gradient of one factor is the other one"
     why_byproducts: ClassVar[str] = "a copy of its first input, which it overwrites"
@@ -179,6 +183,9 @@ class Concat(Merge):
 
     kind: ClassVar[str] = "concat"
     other_names: ClassVar[tuple[str, ...]] = ("cat", "concatenate")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "route": ("CONCAT(@name)", "the volume before it and that of the named layer; FROM(@name) takes that one alone")
+    }
     example: ClassVar[str] = "INPUT 28x28x16 -> [CONV1-64 | CONV3-32] -> CONCAT"
     is_linear = True
     picks_values = True

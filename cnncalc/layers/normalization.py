@@ -174,7 +174,10 @@ class BatchNorm(Affine):
     """
 
     kind: ClassVar[str] = "bn"
-    other_names: ClassVar[tuple[str, ...]] = ("batchnorm", "batchnormalization")
+    other_names: ClassVar[tuple[str, ...]] = ("batchnormalization", "syncbatchnorm")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "batchnorm": ("BN", "with scale and shift; that of Caffe has neither: BN(scale=no, shift=no)")
+    }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> BN"
     normalizes_batch: ClassVar[bool] = True
     centres_channels: ClassVar[bool] = True
@@ -310,7 +313,10 @@ class LayerNorm(ImageNorm):
     """
 
     kind: ClassVar[str] = "ln"
-    other_names: ClassVar[tuple[str, ...]] = ("layernorm",)
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+        ("layernorm", "layernormalization"),
+        ("LN(axes=depth)", "along the depth, at each position; LN without axes takes the whole volume"),
+    )
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LN(axes=depth)"
     autocast: ClassVar[str | None] = "full"
 
@@ -355,7 +361,7 @@ class GroupNorm(ImageNorm):
     """
 
     kind: ClassVar[str] = "gn"
-    other_names: ClassVar[tuple[str, ...]] = ("groupnorm",)
+    other_names: ClassVar[tuple[str, ...]] = ("groupnorm", "groupnormalization")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-64 -> GN32"
     autocast: ClassVar[str | None] = "full"
     thin_keys: ClassVar[Mapping[str, Any]] = {"groups": 1}
@@ -401,7 +407,10 @@ class InstanceNorm(ImageNorm):
     """
 
     kind: ClassVar[str] = "in"
-    other_names: ClassVar[tuple[str, ...]] = ("instancenorm",)
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+        ("instancenorm", "instancenormalization"),
+        ("IN(scale=no, shift=no)", "that of PyTorch learns a scale and a shift only with affine=True, which is IN"),
+    )
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> IN"
     is_flat: ClassVar[bool | None] = False
     centres_channels: ClassVar[bool] = True
@@ -445,7 +454,7 @@ class LocalResponseNorm(Layer):
     """
 
     kind: ClassVar[str] = "lrn"
-    other_names: ClassVar[tuple[str, ...]] = ("norm",)
+    other_names: ClassVar[tuple[str, ...]] = ("norm", "localresponsenorm", "localresponsenormalization")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRN5"
     is_flat: ClassVar[bool | None] = False
     drawn: ClassVar[str] = "joined"

@@ -198,6 +198,10 @@ class MaxPool(AdaptivePooling):
 
     kind: ClassVar[str] = "pool"
     other_names: ClassVar[tuple[str, ...]] = ("maxpool", "maxpooling")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "pooling": ("POOL{k}{s}(round=ceil)", "the stride is the kernel unless written, that of Caffe 1, which is /1"),
+        "adaptivemaxpool": ("POOL(output={v})", "output is the height and width that it gives"),
+    }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> POOL3/2(round=ceil)"
     why_input: ClassVar[str] = "PyTorch saves the input as well as the index of each maximum"
     why_byproducts: ClassVar[str] = "the index of each maximum (int64), which receives the gradient"
@@ -275,7 +279,14 @@ class AveragePool(AdaptivePooling):
     """
 
     kind: ClassVar[str] = "avgpool"
-    other_names: ClassVar[tuple[str, ...]] = ("avgpooling", "averagepool", "meanpool")
+    other_names: ClassVar[tuple[str, ...]] = ("avgpooling", "meanpool")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        **dict.fromkeys(
+            ("averagepool", "averagepooling"),
+            ("AVGPOOL{k}{s}(count_pad=no)", "without count_pad=no the zeros of pads count, as in PyTorch"),
+        ),
+        "adaptiveavgpool": ("AVGPOOL(output={v})", "output is the height and width that it gives"),
+    }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> AVGPOOL2"
     why_input: ClassVar[str] = "PyTorch saves the input, although its size would suffice"
     is_linear = True
@@ -405,7 +416,12 @@ class GlobalAveragePool(Layer):
     """
 
     kind: ClassVar[str] = "gap"
-    other_names: ClassVar[tuple[str, ...]] = ("globalavgpool", "globalaveragepool")
+    other_names: ClassVar[tuple[str, ...]] = (
+        "globalavgpool",
+        "globalaveragepool",
+        "globalaveragepooling",
+        "globalavgpooling",
+    )
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GAP"
     is_flat: ClassVar[bool | None] = False
     in_notes_table: ClassVar[bool] = True
@@ -443,7 +459,7 @@ class GlobalMaxPool(GlobalAveragePool):
     """
 
     kind: ClassVar[str] = "gmp"
-    other_names: ClassVar[tuple[str, ...]] = ("globalmaxpool",)
+    other_names: ClassVar[tuple[str, ...]] = ("globalmaxpool", "globalmaxpooling")
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GMP"
     why_input: ClassVar[str] = "PyTorch saves the input as well as the index of each maximum"
     why_byproducts: ClassVar[str] = "the index of each maximum (int64), which receives the gradient"

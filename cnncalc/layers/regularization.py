@@ -10,6 +10,8 @@ from cnncalc.layers.memory import MASK, Extra, Keeping, Size
 from cnncalc.layers.planes import derived, pieces, pixels, planes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.volume import Volume, Volumes
 
@@ -25,6 +27,24 @@ class Dropout(Layer):
 
     kind: ClassVar[str] = "dropout"
     other_names: ClassVar[tuple[str, ...]] = ("drop",)
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        **dict.fromkeys(
+            ("dropout", "spatialdropout", "featuredropout"),
+            (
+                "DROPOUT{b}",
+                "it drops single elements, not whole channels; volumes, parameters and MACs are the same, but training "
+                "keeps a mask of the whole volume",
+            ),
+        ),
+        **dict.fromkeys(
+            ("droppath", "stochasticdepth"),
+            (
+                "DROPOUT{b}",
+                "it drops single elements, not whole images; volumes, parameters and MACs are the same, but training "
+                "keeps a mask of the whole volume",
+            ),
+        ),
+    }
     example: ClassVar[str] = "INPUT 7x7x16 -> FC-256 -> RELU -> DROPOUT(0.2)"
     why_byproducts: ClassVar[str] = "the mask of dropped elements"
     is_identity_at_test_time: ClassVar[bool] = True

@@ -70,6 +70,7 @@ class Identity(Layer):
     """
 
     kind: ClassVar[str] = "identity"
+    other_names: ClassVar[tuple[str, ...]] = ("noop", "passthrough")
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> IDENTITY"
     is_identity_at_test_time: ClassVar[bool] = True
     is_linear = True
@@ -94,7 +95,9 @@ class Reshape(Layer):
     """
 
     kind: ClassVar[str] = "reshape"
-    other_names: ClassVar[tuple[str, ...]] = ("view",)
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "view": ("FLATTEN", "all elements as one vector; RESHAPE 4x4x16 gives another volume, without the batch")
+    }
     example: ClassVar[str] = "INPUT 1x1x100 -> FC-1568 -> RESHAPE 7x7x32"
     is_flat: ClassVar[bool | None] = False
     is_linear = True
@@ -160,7 +163,10 @@ class Upsample(Layer):
     """
 
     kind: ClassVar[str] = "upsample"
-    other_names: ClassVar[tuple[str, ...]] = ("interpolate", "resize")
+    other_names: ClassVar[tuple[str, ...]] = ("upsampling",)
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+        ("interpolate", "resize", "resizing"), ("UPSAMPLE2", "by a whole factor, not to a size")
+    )
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> UPSAMPLE2"
     is_flat: ClassVar[bool | None] = False
     autocast: ClassVar[str | None] = "full"
@@ -264,7 +270,14 @@ class ZeroPad(Layer):
     """
 
     kind: ClassVar[str] = "pad"
-    other_names: ClassVar[tuple[str, ...]] = ("zeropad", "zeropadding", "crop")
+    other_names: ClassVar[tuple[str, ...]] = ("zeropad", "zeropadding", "constantpad")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        **dict.fromkeys(("crop", "cropping"), ("PAD(-{v})", "negative numbers crop; also [top, left, bottom, right]")),
+        **dict.fromkeys(
+            ("reflectionpad", "replicationpad", "mirrorpad"),
+            ("PAD({v})", "it fills with zeros; volumes and counts are the same"),
+        ),
+    }
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> PAD([0, 1])"
     is_flat: ClassVar[bool | None] = False
     is_linear = True
@@ -331,6 +344,7 @@ class Shuffle(Layer):
     """
 
     kind: ClassVar[str] = "shuffle"
+    other_names: ClassVar[tuple[str, ...]] = ("channelshuffle",)
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SHUFFLE4"
     is_flat: ClassVar[bool | None] = False
     is_linear = True
@@ -381,7 +395,10 @@ class Slice(Layer):
     """
 
     kind: ClassVar[str] = "slice"
-    other_names: ClassVar[tuple[str, ...]] = ("split",)
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+        ("split", "chunk"),
+        ("[SLICE(from=0, to=1) | SLICE(from=1)] -> CONCAT", "SLICE is one part; the parts are branches of a fork"),
+    )
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SLICE(8, to=24)"
     is_linear = True
     picks_values = True

@@ -222,6 +222,9 @@ class Recorder(Machine):
     def _change_gradients(self, change: Any) -> None:
         self._change("gradient", change)
 
+    def _change_transient(self, change: Any) -> None:
+        self._change("transient", change)
+
     def _free_gradients(self) -> None:
         for (kind, key), numbers in self.live.items():
             if kind == "gradient" and numbers:

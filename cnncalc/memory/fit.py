@@ -171,7 +171,8 @@ class Room:
             rest = candidates[len(near) :]
             chosen = (*near, *rest[:: -(-len(rest) // max(1, most - len(near)))])
         lowest = min((batch for batch in chosen if self.need(batch) > self.memory), default=found + 1)
-        return lowest - 1, sum([batch not in self._known for batch in range(safe + 1, lowest)])
+        smaller = range(safe + 1, lowest)
+        return lowest - 1, len(smaller) - sum([batch in smaller for batch in self._known])
 
 
 def fit(report: Report, options: Options, memory: int) -> FitReport:

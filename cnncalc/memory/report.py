@@ -172,7 +172,14 @@ def check_options(options: Options, *, training: bool = True) -> None:
     for what, number in counts.items():
         if number < 1:
             raise ValueProblem(f"{what}: expected a whole number of at least 1, found {number}")
+    if options.image_batches > MAX_IMAGE_BATCHES:
+        message = f"image-batches: at most {MAX_IMAGE_BATCHES:,} batches of images, found {options.image_batches:,}"
+        raise ValueProblem(message, code="limit")
     _check_reserve(options)
+
+
+MAX_IMAGE_BATCHES = 1000
+"""The most batches of images on the device at once."""
 
 
 def _check_reserve(options: Options) -> None:

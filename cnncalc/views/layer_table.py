@@ -304,7 +304,7 @@ def _block_record(row: Row) -> dict[str, Any]:
 
 def heading(report: Report) -> tuple[str, ...]:
     """Name, title and source of the net; batch and data type if they are not the default."""
-    lines = [f"{report.name}: {report.full_title}" if report.full_title else report.name]
+    lines = [f"{report.name}{': ' if report.title else ' ' if report.full_title else ''}{report.full_title}"]
     if report.source:
         lines.append(f"source: {report.source}")
     if report.batch > 1 or report.dtype != "float32":

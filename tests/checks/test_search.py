@@ -93,6 +93,8 @@ def test_a_broken_design_is_an_error_and_not_left_out(
 
 FOREIGN = {
     "hydra.yaml": "_target_: torch.nn.Sequential\nlayers:\n- {_target_: torch.nn.ReLU}\n",
+    "words.yaml": "_target_: models.build\nlayers: [conv, relu]\n",
+    "root.yaml": "defaults:\n- _self_\nlayers: [64, 64]\n",
     "sizes.yaml": "hidden: [64, 32]\nlayers: [64, 128, 256]\n",
     "count.yaml": "layers: 12\n",
     "missing.yaml": "layers: ???\nlr: 0.1\n",
@@ -119,7 +121,8 @@ def test_what_is_no_design_is_named_with_the_reason_and_fails_where_it_is_strict
     assert sorted(one["file"] for one in result["left_out"]) == sorted(f"nets/{name}" for name in FOREIGN)
     assert all(one["why"] and not one["on_purpose"] for one in result["left_out"])
     why = {one["file"]: one["why"] for one in result["left_out"]}
-    assert why["nets/hydra.yaml"] == "its 'layers' holds no layer, and it has the key '_target_'"
+    assert why["nets/hydra.yaml"] == "it has the key '_target_' of a Hydra configuration"
+    assert why["nets/sizes.yaml"] == "its 'layers' holds no layer, and it has the key 'hidden'"
     assert checked(capsys, "nets", "--max", "macs=1K", "--strict")[0] == 1
     assert run(["check", "nets"]) == 0
     assert "nets/nested.yaml: left out: it has no key 'layers', but 'model'\n" in capsys.readouterr().out
@@ -369,3 +372,37 @@ def test_the_variables_of_a_git_hook_do_not_hide_the_repository(
     code, result, _ = checked(capsys, "nets", "--max", "parameters=+0%", "--base", "HEAD")
 
     assert (code, result["files"][0]["limits"][0]["base"]) == (0, 555_754)
+
+
+# Many problems
+
+
+def test_problems_of_100_files_are_printed_and_the_others_counted(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(folder / "nets", {f"n{number:03}.yaml": "input: 8x8x3\nlayers: POL2\n" for number in range(130)})
+
+    code, result, err = checked(capsys, "nets")
+
+    assert (code, len(result["files"])) == (2, 130)
+    assert err.count("error[unknown-layer]") == 100
+    assert err.endswith("\n\n... and problems in 30 more files\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("exclude = [" + '"x", ' * 1001 + "]\n", "exclude: a list has at most 1,000 words, but this one has 1,001"),
+        ("#" * 256 * 1024 + "\n" * 8, "cnncalc.toml: a configuration has at most 256 KiB"),
+        ("".join(f"k{number} = 1\n" for number in range(20_000)), "... and at least 980 more problems"),
+        ("[budget]\n" + "".join(f"k{number} = 1\n" for number in range(20_000)), "... and at least 980 more problems"),
+        ("a = 1\n" * 20_000, "... and at least 980 more problems"),
+    ],
+)
+def test_a_configuration_has_limits(text: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(folder, {"nets/a.yaml": PLAIN, "cnncalc.toml": text})
+
+    code, _, err = checked(capsys, "nets")
+
+    assert code == 2
+    assert message in err

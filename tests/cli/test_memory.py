@@ -188,6 +188,7 @@ def test_fit_as_json_has_the_need_and_the_reserve() -> None:
         (("fit", "vgg16", "--memory", "8"), "error[no-unit]: '8' has no unit: 8 bytes, or 8GiB?"),
         (("fit", "vgg16", "--memory", "8GiB", "--reserve", "600"), "600GiB?\n  = hint: write 600B, 600MiB or 600GiB"),
         (("memory", "vgg16", "--reserve", "auto", "--profile", "numpy"), "but the profile is numpy"),
+        (("memory", "vgg16", "--image-batches", "999999999"), "error[limit]: image-batches: at most 1,000 batches"),
         (("memory", "vgg16", "--reserve", "much"), "expected auto or bytes such as 600MiB, found 'much'"),
     ],
 )

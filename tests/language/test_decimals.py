@@ -94,6 +94,7 @@ def test_make_divisible_is_the_function_of_the_mobilenets(base: int, hundredths:
         ("make_divisible(20)", "24"),
         ("make_divisible(3)", "8"),
         ("make_divisible(33.6, 8)", "32"),
+        ("make_divisible(35, d=4)", "36"),
     ],
 )
 def test_values(text: str, expected: str) -> None:

@@ -141,6 +141,8 @@ def test_other_forms_stand_beside_the_title() -> None:
         "resnet50: ResNet-50 (torchvision's form: resnet50-v1.5; pre-activation: resnet50-v2)\n"
     )
     assert cnncalc.analyze("resnet50").title == "ResNet-50"
+    untitled = "name: a\nforms: {b: the wider form}\nlayers: INPUT 8x8x3 -> FC-2\n"
+    assert cnncalc.table("-", stdin=untitled).startswith("a (the wider form: b)\n")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,11 @@ import pytest
 
 from cnncalc import DesignError, Volume
 from cnncalc.analysis.report import account
+from cnncalc.errors import nearest
+from cnncalc.language.catalogue import names
 from cnncalc.language.reading import read_design, read_pattern
 from cnncalc.language.settings import Settings
+from cnncalc.layers import KINDS
 from tests.language.test_refusals import FILES, PATTERNS
 
 if TYPE_CHECKING:
@@ -146,3 +149,128 @@ def test_an_input_with_its_depth_in_front_is_hinted_at_and_works() -> None:
     assert problem.code == "window-too-large"
     assert problem.hint == "an input is height x width x depth: with 32x32x3 instead of 3x32x32 it works"
     assert problems(text.format("32x32x3")) == ()
+
+
+RELATED = [(kind, word) for kind, cls in KINDS.items() for word in cls.related_names]
+
+
+@pytest.mark.parametrize(("kind", "word"), RELATED, ids=[word for _, word in RELATED])
+def test_a_layer_of_another_tool_is_written_as_its_hint_says(kind: str, word: str) -> None:
+    """Words that are a kind here too (conv, dropout) are those of the two-dimensional layers: CONV2D, DROPOUT2D."""
+    word = f"{word}2d" if word in KINDS else word
+    text = "INPUT 8x8x4@name -> IDENTITY -> {} -> CONV1-2"
+    (problem,) = problems(text.format(word.upper()))
+
+    assert problem.message == f"no layer kind or block '{word.upper()}'"
+    form = re.fullmatch(r"write (.+?): .+", problem.hint or "")
+    assert form is not None
+    assert problems(text.format(form[1])) == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"), [(word, kind) for kind, cls in KINDS.items() for word in cls.other_names], ids=str
+)
+def test_a_layer_that_another_tool_calls_otherwise_is_named(word: str, kind: str) -> None:
+    for written in (word.upper(), f"{word}2d", f"{word[:4]}_{word[4:]}"):
+        (problem,) = [found for found in problems(f"INPUT 8x8x4 -> {written}") if found.code == "unknown-layer"]
+        assert problem.message == f"no layer kind or block '{written}'; use {kind.upper()}"
+
+
+def test_the_numbers_of_a_layer_of_another_tool_stay() -> None:
+    """Keras' SeparableConv2D has biases after its second convolution only; its Dense works on the last axis."""
+    for written, meant in (
+        ("SEPCONV3-64/2", "DWCONV3/2(bias=no) -> CONV1-64"),
+        ("Dense(10)", "CONV1-10"),
+        ("DENSE-n", "CONV1-n"),
+        ("CONV2D3x5-8", "CONV3x5-8(pad=0)"),
+        ("Dropout2d(0.3)", "DROPOUT(0.3)"),
+        ("AdaptiveAvgPool2d(7)", "AVGPOOL(output=7)"),
+    ):
+        (problem,) = [found for found in problems(f"INPUT 8x8x4 -> {written}") if found.code == "unknown-layer"]
+        assert (problem.hint or "").startswith(f"write {meant}: ")
+
+
+@pytest.mark.parametrize("arrow", ["- >", "-->", "=>", "==>", "~>", ">", ">>", "|>", "\u21d2", "\u27f6", "\u2013>"])
+def test_an_arrow_of_another_form_is_led_to_ours(arrow: str) -> None:
+    text = f"INPUT 8x8x4 {arrow} RELU -> CONV1-2"
+    (problem,) = problems(text)
+
+    assert (problem.message, problem.hint) == (f"an arrow is written '->', found '{arrow}'", "write '->'")
+    assert problem.span is not None
+    assert text[problem.span.start : problem.span.end] == arrow
+
+
+@pytest.mark.parametrize("item", ["RELU*2", "[RELU -> CONV3-4]*2", "[RELU]?", "RELU?", "[RELU*2 -> [RELU]*3]*2"])
+def test_a_name_after_a_repeat_is_put_outside_of_brackets(item: str) -> None:
+    (problem,) = problems(f"INPUT 8x8x4 -> {item}@a -> FC-2")
+    assert problem.hint == f"put what the name means into brackets: [{item}]@a"
+    assert problems(f"INPUT 8x8x4 -> [{item}]@a -> FC-2") == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("POOL3/2(ceil)", "POOL3/2(round=ceil)"),
+        ("POOL3/2(ceil_mode=True)", "POOL3/2(round=ceil)"),
+        ("POOL3/2(ceil_mode=False)", "POOL3/2(round=floor)"),
+        ("UPSAMPLE2(bilinear)", "UPSAMPLE2(mode=bilinear)"),
+        ("LN(depth)", "LN(axes=depth)"),
+        ("CONV3-4(padding=same)", "CONV3-4(pad=same)"),
+        ("CONV(kernel_size=5)", "CONV(kernel=5)"),
+        ("CONV3(out_channels=4)", "CONV3(filters=4)"),
+        ("FC(out_features=4)", "FC(units=4)"),
+        ("FC(num_output=4)", "FC(units=4)"),
+        ("CONV3(num_output=4)", "CONV3(filters=4)"),
+        ("DROPOUT(p=0.3)", "DROPOUT(rate=0.3)"),
+        ("CONV3-4(use_bias=no)", "CONV3-4(bias=no)"),
+    ],
+)
+def test_keys_of_other_tools_lead_to_ours(written: str, meant: str) -> None:
+    (problem,) = problems(f"INPUT 8x8x4 -> {written}")
+    old = written.partition("(")[2].rstrip(")")
+    new = (problem.hint or "").removeprefix("write ")
+    assert written.replace(old, new) == meant
+    assert problems(f"INPUT 8x8x4 -> {meant}") == ()
+
+
+def test_a_key_that_takes_words_lists_them() -> None:
+    words = "0 or more, [height, width], [top, left, bottom, right], same or valid"
+    for text, hint in (
+        ("CONV3-4(pad=reflect)", f"pad takes {words}; a variable gets its value by --set reflect=2"),
+        ("CONV3-4(padding=reflect)", f"the key is pad, and takes {words}"),
+        ("POOL2(round=up)", "round takes floor or ceil; a variable gets its value by --set up=2"),
+        ("RELU(in_place=maybe)", "in_place takes yes or no; a variable gets its value by --set maybe=yes"),
+    ):
+        (problem,) = problems(f"INPUT 8x8x4 -> {text}")
+        assert problem.hint == hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INPUT 8x8x4 -> CONV3-4@a#b -> FC-2",
+        "INPUT 8x8x4 -> CONV3-4#b -> FC-2",
+        "INPUT 8x8x4 -> [RELU]*2 as i -> RELU@a{i#} -> FC-2",
+        "input: 8x8x4\nlayers:\n  - relu: {name: a#b}\n",
+        "input: 8x8x4\nlayers:\n  - relu: {name: 'a #b'}\n",
+        "input: 8x8x4\nlayers:\n  - relu: {inputs: 'input #b'}\n",
+        "input: 8x8x4\nlayers:\n  - relu: {inputs: '@input #b'}\n",
+        "input: 8x8x4\nlayers:\n  - conv: {filters: '{4 # 2}'}\n",
+        "input: 8x8x4\nblocks: {'b(n) # c': 'CONV3-n'}\nlayers: b(2)\n",
+    ],
+)
+def test_nothing_after_a_sign_of_a_comment_is_cut_off_a_name_or_value(text: str) -> None:
+    (first, *_) = problems(text)
+    assert first.message.startswith("'#' is not allowed in a name")
+    assert first.span is not None
+    assert text[first.span.start] == "#"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("vgg61", "vgg16"), ("resnet05", "resnet50"), ("resnet110", "resnet101"), ("googelnet", "googlenet"),
+     ("vgg-16", "vgg16"), ("VGG16", "vgg16"), ("resnet_50", "resnet50"), ("mobilenetv2", "mobilenet-v2"),
+     ("inceptionv3", "inception-v3"), ("Dense_Net_112", "densenet121")],
+)  # fmt: skip
+def test_a_name_whose_characters_are_in_another_order_is_found(written: str, meant: str) -> None:
+    assert nearest(written, names()) == meant

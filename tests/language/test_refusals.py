@@ -257,6 +257,17 @@ PATTERNS = [
 """,
     ),
     (
+        "INPUT 8x8x4 -> FC-{round}",
+        "INPUT 8x8x4 -> FC-{round(2.5)}",
+        """
+<text>:1:20: error[unset-variable]: variable without a value: round
+  |
+1 | INPUT 8x8x4 -> FC-{round}
+  |                    ^^^^^
+  = hint: round is a function: round(..)
+""",
+    ),
+    (
         "INPUT 8x8x4 -> FC-{2**0.5}",
         "INPUT 8x8x4 -> FC-{2**(2*0.5)}",
         """
@@ -1179,11 +1190,11 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4 —> RELU",
         "INPUT 8x8x4 -> CONV3-4 -> RELU",
         """
-<text>:1:24: error[pattern-syntax]: a dash not allowed in a pattern: '—'
+<text>:1:24: error[pattern-syntax]: an arrow is written '->', found '—>'
   |
 1 | INPUT 8x8x4 -> CONV3-4 —> RELU
-  |                        ^
-  = hint: write '->' or '-'
+  |                        ^^
+  = hint: write '->'
 """,
     ),
     (
