@@ -198,6 +198,9 @@ class Layer:
     """Backward needs the output where the layer overwrites its input."""
     is_flat: ClassVar[bool | None] = None
     """Whether the output in PyTorch has shape batch x depth, without height and width; None: same as the input."""
+    memory_order: ClassVar[str] = "input"
+    """How PyTorch lays out its output: as the ``input``; ``suggested``: channels-last where the inputs are, else
+    contiguous; or always ``contiguous``."""
     autocast: ClassVar[str | None] = None
     """The type PyTorch's autocast runs it in: ``half``, ``full`` (float32), or None for that of the input."""
     normalizes_batch: ClassVar[bool] = False
@@ -431,6 +434,14 @@ class Layer:
         Kinds that PyTorch composes of several operations override this.
         """
         return builder.single(inputs)
+
+    def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
+        """Whether PyTorch copies the gradient of weights of this shape where it is made channels-last.
+
+        A gradient takes the order of the parameter, which is another one only where there are several kernel positions
+        and several channels behind one another.
+        """
+        return False
 
     def forward_training(self, xp: Any, *inputs: Any, **arrays: Any) -> tuple[Any, dict[str, Any]]:
         """The forward pass in training: the output, and by name the extras that :meth:`keeping` declares.

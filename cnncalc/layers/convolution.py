@@ -43,6 +43,7 @@ def require_equal_groups(filters: int, groups: int) -> None:
 class Convolution(Layer):
     """Base of ordinary and depthwise convolutions: windows, and by default a pad that keeps the size at stride 1."""
 
+    memory_order: ClassVar[str] = "suggested"
     is_linear = True
     counts_macs: ClassVar[bool] = True
     learns: ClassVar[bool] = True
@@ -114,7 +115,11 @@ class Convolution(Layer):
         return Keeping(inputs=learns)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return lower_windows(builder, inputs, self.windows(builder.volumes[0]).pads)
+        pads = self.windows(builder.volumes[0]).pads
+        return lower_windows(builder, inputs, pads, builder.convolution_order)
+
+    def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
+        return prod(shape[:2]) > 1 and shape[2] > 1
 
 
 class Conv(Convolution):
@@ -351,6 +356,9 @@ class DepthwiseConv(Convolution):
             return (weight,)
         return (weight, Parameter("bias", (filters,), Count(filters), "bias"))
 
+    def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
+        return False
+
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         return pixels(convolve_maps(xp, planes(x), weight, bias, self.begins_of(*x.shape[1:3]), self.dilation))
 
@@ -380,6 +388,7 @@ class Deconv(Layer):
     Source: Dumoulin and Visin 2016, chapter 4.
     """
 
+    memory_order: ClassVar[str] = "suggested"
     kind: ClassVar[str] = "deconv"
     other_names: ClassVar[tuple[str, ...]] = ("upconv", "deconvolution")
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
@@ -533,12 +542,16 @@ class Deconv(Layer):
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=learns)
 
+    def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
+        return prod(shape[:2]) > 1 and shape[3] > 1
+
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         top, left, bottom, right = pads = self.pads()
         if (top, left) == (bottom, right):
-            return builder.single(inputs)
-        whole = builder.single(inputs, output=enlarged(builder.output, pads))
-        return builder.resized(whole, builder.output)
+            return builder.single(inputs, order=builder.convolution_order)
+        volume = enlarged(builder.output, pads)
+        whole = builder.single(inputs, output=volume, order=builder.convolution_order)
+        return builder.resized(whole, builder.output, crops=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # the transpose of a transposed convolution is a convolution

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,6 +81,8 @@ def compare(
     pairs = [(row, layer) for row, layer in zip(report.layers, measurement.layers, strict=True) if layer is not None]
     wrong: list[Disagreement] = []
     tallies = [_tally(pairs, measurement.batch, quantity, wrong) for quantity in _QUANTITIES]
+    if len(pairs) == len(report.layers):
+        tallies[-1] = _placement(report, pairs, tallies[-1], wrong)
     if all(layer.distance is not None for _, layer in pairs):
         tallies.append(_values(pairs, measurement.dtype, wrong))
     if len(pairs) == len(report.layers):
@@ -148,6 +151,58 @@ def _tally(
     else:
         words = f"{total:,} elements"
     return Tally(quantity, agreed, len(pairs), words)
+
+
+def _placement(
+    report: Report, pairs: Sequence[tuple[LayerReport, LayerMeasurement]], tally: Tally, wrong: list[Disagreement]
+) -> Tally:
+    """Layers that overwrite what backward keeps, and those that could overwrite their input, but do not.
+
+    Who else reads that memory is counted in the run, what backward keeps is what the layers declare.
+    """
+    storage: list[int] = []  # of each output, numbered by the layer that made it
+    learns: list[bool] = []
+    for row, layer in pairs:
+        storage.append(storage[row.sources[0]] if layer.shares_memory else row.index)
+        learned = row.is_trainable and any(array.role != "buffer" for array in row.arrays)
+        learns.append(learned or any(learns[source] for source in row.sources))
+    reads: Counter[int] = Counter()
+    for row, layer in pairs:
+        if not report.graph.readers[row.index]:
+            reads[storage[row.index]] += 1
+        if not layer.shares_memory:
+            reads.update(storage[source] for source in row.sources)
+    found = []
+    for row, layer in pairs:
+        if not row.sources or row.layer.is_view_at_test_time:
+            continue
+        source = row.sources[0]
+        is_kept = _is_kept(report, source, learns)
+        if row.in_place and is_kept:
+            found.append(Disagreement(row.name, "in_place", "yes", "backward needs the content of its input"))
+        is_free = reads[storage[source]] == 1 and layer.shape == pairs[source][1].shape and not is_kept
+        if not (row.in_place or layer.shares_memory) and is_free and _asks(report, row):
+            found.append(Disagreement(row.name, "in_place", "no", "nothing else needs the memory of its input"))
+    wrong += found
+    return tally._replace(agreed=tally.agreed - len(found))
+
+
+def _asks(report: Report, row: LayerReport) -> bool:
+    """Whether a layer works in place where it can."""
+    wanted = row.layer.may_work_in_place()
+    if row.layer.is_activation:
+        return wanted is not False and report.activations_in_place
+    return bool(wanted)
+
+
+def _is_kept(report: Report, index: int, learns: Sequence[bool]) -> bool:
+    """Whether backward needs the memory of an output, itself or as a view of another one."""
+    row = report.layers[index]
+    while row.layer.is_view and row.sources:
+        row = report.layers[row.sources[0]]
+    if not row.sources or not learns[row.sources[0]]:
+        return False
+    return row.layer.keeping(row.input_volumes, row.output, in_place=row.in_place).output
 
 
 def _values(pairs: Sequence[tuple[LayerReport, LayerMeasurement]], dtype: str, wrong: list[Disagreement]) -> Tally:

@@ -64,6 +64,26 @@ def test_a_negative_slope_cannot_be_undone() -> None:
     assert in_place("INPUT 8x9x3 -> CONV3-4 -> ELU(-1)") == []
 
 
+def test_it_does_not_where_backward_needs_what_it_would_overwrite() -> None:
+    """Of SIGMOID the output, through a view too; of what no gradient passes, nothing. A copy by DROPOUT ends that."""
+    assert in_place("INPUT 8x9x3 -> CONV3-4 -> SIGMOID -> RELU") == ["sigmoid1"]
+    assert in_place("INPUT 8x9x3 -> CONV3-4 -> SIGMOID -> IDENTITY -> SLICE(1) -> RELU") == [
+        "sigmoid1", "identity1", "slice1",
+    ]  # fmt: skip
+    assert in_place("INPUT 8x9x3 -> CONV3-4(trainable=no) -> SIGMOID -> RELU") == ["sigmoid1", "relu1"]
+    assert in_place("INPUT 8x9x3 -> SIGMOID -> RELU") == ["sigmoid1", "relu1"]
+    assert in_place("INPUT 8x9x3 -> CONV3-4 -> SIGMOID -> DROPOUT -> RELU") == ["sigmoid1", "dropout1", "relu1"]
+    assert in_place("INPUT 8x9x3 -> CONV3-4 -> SILU -> IDENTITY -> RELU") == ["silu1", "identity1", "relu1"]
+
+
+def test_what_backward_needs_follows_the_gradient_of_any_branch() -> None:
+    """A frozen branch and one that learns meet: the gradient passes SIGMOID."""
+    branches = "[CONV3-4(trainable=no) | CONV3-4{}] -> ADD -> SIGMOID -> RELU"
+    assert in_place("INPUT 8x9x3 -> " + branches.format("")) == ["sigmoid1"]
+    assert in_place("INPUT 8x9x3 -> " + branches.format("(trainable=no)")) == ["sigmoid1", "relu1"]
+    assert in_place("INPUT 8x9x3 -> " + branches.format("(bias=no)")) == ["sigmoid1"]
+
+
 def test_add_mul_work_in_place_only_where_written() -> None:
     text = "INPUT 8x9x3 -> CONV3-3@a -> CONV3-3 -> {}(@a{})"
     for kind in ("ADD", "MUL"):

@@ -237,6 +237,42 @@ def test_a_layer_that_overwrites_what_others_read_is_found(
     assert tally.checked - tally.agreed == len(changed)
 
 
+NEEDLESS = [
+    ("CONV3-4 -> RELU -> CONV3-4 -> TANH", ["relu1", "tanh1"]),
+    ("CONV3-4 -> DROPOUT -> IDENTITY -> RELU -> SIGMOID", ["relu1"]),  # backward needs the output of RELU
+    ("RELU -> SIGMOID", ["relu1", "sigmoid1"]),  # nothing learns
+    ("CONV3-4@a -> RELU -> ADD(@a)", []),
+    ("CONV3-4@a -> IDENTITY@out -> FROM(@a) -> RELU", []),
+    ("CONV3-4@a -> CONV3-4 -> ADD(@a, in_place=yes) -> PRELU -> RELU(in_place=no)", ["add1"]),
+]
+
+
+@pytest.mark.parametrize(("layers", "needless"), NEEDLESS)
+def test_memory_that_a_layer_need_not_have_is_found(
+    layers: str, needless: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"INPUT 8x9x4 -> {layers}"
+    assert verify(cnncalc.analyze(text)).agrees
+    assert verify(cnncalc.analyze(text, in_place=False)).disagreements == ()
+    monkeypatch.setattr(Placement, "_is_requested", lambda self, layer: False)
+
+    wrong = verify(cnncalc.analyze(text)).disagreements
+
+    assert [one.layer for one in wrong] == needless
+    assert {one.quantity for one in wrong} <= {"in_place"}
+
+
+def test_overwriting_what_backward_keeps_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The values of the forward pass are right all the same."""
+    text = "INPUT 8x9x4 -> CONV3-4 -> SIGMOID -> IDENTITY -> RELU@r -> FC-2"
+    in_place = Placement.in_place
+    monkeypatch.setattr(Placement, "in_place", lambda *given, is_needed=False, **keywords: in_place(*given, **keywords))
+
+    wrong = verify(cnncalc.analyze(text)).disagreements
+
+    assert [(one.layer, one.measured) for one in wrong] == [("r", "backward needs the content of its input")]
+
+
 @pytest.mark.parametrize("layers", [layers for layers, _ in OVERWRITING[:2]])
 def test_training_finds_it_in_the_loss_and_the_gradients(layers: str, monkeypatch: pytest.MonkeyPatch) -> None:
     text = f"INPUT 8x9x3 -> {layers}"

@@ -1,0 +1,368 @@
+"""Mutation test: changes formulas, conditions and traits one by one and checks that a test fails for each.
+
+    python -m benchmarks.mutants [--number N] [--seed N] [--seconds N] [--verify] [TEXT ...]
+
+Draws N mutants of the rooms layers, analysis, memory and language, of those whose name contains every TEXT. Each is
+written into a copy of the tree, in which the test files of its module run until one fails. With ``--verify`` they are
+mutants of volumes, counts, stencils and placement, and what must notice them is ``cnncalc verify`` on the named nets,
+wherever a number of these nets changes.
+
+Prints a line for each: the test that failed, or NOT NOTICED, or why it changes nothing (EQUIVALENT). The exit code is 1
+if one is not noticed or not decided in time. Run it from the checkout; tests marked as slow are not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cnncalc.analysis.report import Report
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("layers", "analysis", "memory", "language")
+
+TESTS = {
+    "analysis/difference": ("analysis/test_difference.py",),
+    "analysis/alignment": ("analysis/test_difference.py",),
+    "analysis/loading": ("analysis/test_loading.py",),
+    "analysis/reach": ("analysis/test_reach.py", "test_named_nets.py"),
+    "analysis/placement": ("analysis/test_placement.py", "run/test_verify.py"),
+    "analysis": ("analysis", "test_face.py", "test_named_nets.py", "run/test_verify.py", "checks/test_rules.py"),
+    "layers": (
+        *(
+            "test_layers.py",
+            "test_kinds.py",
+            "memory/test_oracle.py",
+            "language/test_language.py",
+            "checks/test_rules.py",
+        ),
+        *("views", "run/test_verify.py", "run/test_training.py", "analysis", "formats/test_golden.py", "drawings"),
+        *("memory/test_arena.py", "memory/test_report.py", "language/test_refusals.py", "language/test_hints.py"),
+    ),
+    "memory/arena": ("memory/test_arena.py",),
+    "memory/allocator": ("memory/test_allocator.py",),
+    "memory/need": ("memory/test_allocator.py", "memory/test_fit.py"),
+    "memory/curve": ("memory/test_curve.py", "memory/test_fit.py"),
+    "memory/devices": ("memory/test_fit.py", "cli/test_memory.py"),
+    "memory/fit": ("memory/test_fit.py", "cli/test_memory.py"),
+    "memory": ("memory", "cli/test_memory.py"),
+    "language": ("language", "test_named_nets.py", "cli/test_tables.py"),
+}
+"""For each part of the package the test files and folders that can notice its mutants, quick ones first. The longest
+matching beginning of the module's name counts."""
+
+EQUIVALENT: dict[str, str] = {}
+"""Mutants that change nothing, as printed, and why. A line of source that has changed is an error here."""
+
+MEASURED = ("output", "parameters", "macs", "stencils", "in_place", "is_only_reader", "in_place_nodes", "_is_requested")
+"""The functions whose mutants ``--verify`` takes: those of the numbers that ``cnncalc verify`` compares."""
+
+SIDES = (32, 64, 96)
+"""The sides of the input on which ``--verify`` runs a named net: the smallest that it takes; others are left out."""
+
+COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
+}  # fmt: skip
+OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.FloorDiv, ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv,
+}  # fmt: skip
+FUNCTIONS = {"min": "max", "max": "min", "any": "all", "all": "any"}
+
+
+class Mutant(NamedTuple):
+    """A change of one expression or definition: bytes ``start`` to ``end`` of a module become ``after``."""
+
+    module: str
+    place: str
+    start: int
+    end: int
+    before: str
+    after: str
+    number: int = 1
+    """Which of those in the module that read the same."""
+
+    def __str__(self) -> str:
+        before, after = (" ".join(text.split()) for text in (self.before, self.after))
+        return f"{self.module} {self.place}: {before} -> {after}" + (f" #{self.number}" if self.number > 1 else "")
+
+    @property
+    def file(self) -> str:
+        """The file in the tree."""
+        return f"cnncalc/{self.module}.py"
+
+    @property
+    def tests(self) -> list[str]:
+        """The test files that can notice it."""
+        part = max((part for part in TESTS if self.module.startswith(part)), key=len)
+        return [f"tests/{name}" for name in TESTS[part]]
+
+
+# The mutants of a module
+
+
+def changed_forms(node: ast.AST) -> Iterator[ast.AST]:
+    """The changed forms of one expression."""
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        yield ast.Compare(node.left, [COMPARISONS[type(node.ops[0])]()], node.comparators)
+    elif isinstance(node, ast.BoolOp):
+        yield ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
+        for number in range(len(node.values)):
+            yield ast.BoolOp(node.op, node.values[:number] + node.values[number + 1 :])
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield node.operand
+    elif isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+        yield ast.BinOp(node.left, OPERATORS[type(node.op)](), node.right)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        yield ast.Constant(not node.value)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, int):
+        yield ast.Constant(node.value + 1)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS:
+        yield ast.Call(ast.Name(FUNCTIONS[node.func.id], ast.Load()), node.args, node.keywords)
+    elif isinstance(node, ast.IfExp):
+        yield ast.IfExp(node.test, node.orelse, node.body)
+
+
+def mutants_of(module: str, source: str) -> Iterator[Mutant]:
+    """All mutants of a module, in order; neither of messages nor of annotations."""
+    starts = [0]
+    for line in source.encode().splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+
+    def mutant(node: ast.expr | ast.stmt, place: str, after: str) -> Mutant:
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        start, end = starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
+        before = source.encode()[start:end].decode()
+        return Mutant(module, place, start, end, before, after)
+
+    def visit(node: ast.AST, place: str, bases: bool) -> Iterator[Mutant]:
+        if isinstance(node, (ast.JoinedStr, ast.Raise, ast.Assert)) or _is_for_types(node):
+            return
+        if isinstance(node, ast.expr):
+            for form in changed_forms(node):
+                yield mutant(node, place, f"({ast.unparse(ast.fix_missing_locations(form))})")
+        for name, field in ast.iter_fields(node):
+            if name in ("annotation", "returns", "decorator_list", "bases", "type_params"):
+                continue
+            for child in field if isinstance(field, list) else [field]:
+                if isinstance(child, (ast.FunctionDef, ast.ClassDef)):
+                    inner = f"{place}.{child.name}".lstrip(".")
+                    if bases and isinstance(child, ast.FunctionDef) and not child.decorator_list:
+                        head = mutant(child, inner, "pass")
+                        yield head._replace(before=f"def {child.name}", after="pass")
+                    yield from visit(child, inner, isinstance(child, ast.ClassDef) and bool(child.bases))
+                elif isinstance(child, ast.AnnAssign) and bases and child.value is not None:
+                    inner = f"{place}.{ast.unparse(child.target)}".lstrip(".")
+                    yield mutant(child, inner, "pass")
+                    yield from visit(child, inner, False)
+                elif isinstance(child, ast.AST):
+                    yield from visit(child, place, bases and isinstance(node, ast.ClassDef) and child is node)
+
+    yield from visit(ast.parse(source), "", False)
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def all_mutants() -> list[Mutant]:
+    """All mutants of the rooms, in order. Raises ValueError if one of EQUIVALENT is not among them."""
+    found = []
+    names: Counter[str] = Counter()
+    for room in ROOMS:
+        for path in sorted((ROOT / "cnncalc" / room).rglob("*.py")):
+            module = path.relative_to(ROOT / "cnncalc").with_suffix("").as_posix()
+            for mutant in mutants_of(module, path.read_text(encoding="utf-8")):
+                names[str(mutant)] += 1
+                found.append(mutant._replace(number=names[str(mutant)]))
+    if stale := EQUIVALENT.keys() - set(map(str, found)):
+        raise ValueError("no longer mutants, look at them again:\n" + "\n".join(sorted(stale)))
+    return found
+
+
+# The copy of the tree
+
+
+class Copy:
+    """A copy of the tree in a temporary folder, in which one mutant at a time is made."""
+
+    def __init__(self, folder: str, seconds: int) -> None:
+        self.root = Path(folder) / "tree"
+        self.seconds = seconds
+        self._sources: dict[str, bytes] = {}
+        self._passing: set[str] = set()
+        kept_out = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis")
+        shutil.copytree(ROOT, self.root, ignore=kept_out)
+
+    def write(self, mutant: Mutant, *, broken: bool) -> None:
+        """Writes the module of a mutant, with it or as it was."""
+        path = self.root / mutant.file
+        source = self._sources.setdefault(mutant.file, path.read_bytes())
+        if broken:
+            source = source[: mutant.start] + mutant.after.encode() + source[mutant.end :]
+        path.write_bytes(source)
+        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
+            compiled.unlink()
+
+    def run(self, arguments: Sequence[str], text: str = "") -> tuple[int, str]:
+        """The exit code and output of Python in the copy. Raises TimeoutError if it takes too long."""
+        environment = {**os.environ, "PYTHONPATH": str(self.root), "CNNCALC_EXAMPLES": "1"}
+        process = subprocess.Popen(
+            [sys.executable, *arguments], cwd=self.root, env=environment, text=True, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            output = process.communicate(text, timeout=self.seconds)[0]
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise TimeoutError from None
+        return process.returncode, output
+
+    def first_failure(self, tests: Sequence[str]) -> str | None:
+        """The first test that fails; None if all pass."""
+        options = ("-x", "-q", "-n0", "-m", "not slow", "-p", "no:cacheprovider")
+        code, output = self.run(["-m", "pytest", *options, *tests])
+        if code == 0:
+            return None
+        found = re.search(r"^(?:FAILED|ERROR|SUBFAILED\S*) (\S+)", output, re.M)
+        if found is not None:
+            return found[1]
+        if "no tests ran" in output or "not found" in output:
+            raise RuntimeError(f"pytest itself failed:\n{output}")
+        return "the package does not start: " + " ".join(output.split()[-12:])
+
+    def check(self, test: str) -> None:
+        """Raises RuntimeError if a test fails without a mutant."""
+        if test not in self._passing and self.first_failure([test]) is not None:
+            raise RuntimeError(f"{test} fails without the mutant, too")
+        self._passing.add(test)
+
+
+def judged_by_tests(copy: Copy, mutant: Mutant) -> tuple[str, str]:
+    """Whether a test fails because of a mutant, and which; or why it changes nothing."""
+    if str(mutant) in EQUIVALENT:
+        return "changes nothing", EQUIVALENT[str(mutant)]
+    copy.write(mutant, broken=True)
+    try:
+        test = copy.first_failure(mutant.tests)
+    finally:
+        copy.write(mutant, broken=False)
+    if test is not None and test.startswith("tests/"):
+        copy.check(test)
+    return ("noticed", test) if test else ("NOT NOTICED", "")
+
+
+# The numbers of the named nets, and what ``cnncalc verify`` says about them
+
+
+Figures: TypeAlias = "dict[str, tuple[tuple[int, int, int], list[list[int]]]]"
+"""For each named net its input, and for each layer the numbers that verify compares."""
+
+
+def numbers_of(report: Report) -> list[list[int]]:
+    """The numbers of each layer that verify compares."""
+    return [[*row.output, row.parameters, row.macs, *row.receptive_field, row.in_place] for row in report.layers]
+
+
+def figures_of_named_nets() -> Figures:
+    """The figures of the named nets that take an input of SIDES, small nets first."""
+    import cnncalc
+    from cnncalc.language.catalogue import names
+
+    found: Figures = {}
+    for name in names():
+        for side in SIDES:
+            with suppress(cnncalc.DesignError):
+                depth = 1 if name.startswith("lenet") else 3
+                report = cnncalc.analyze(name, input=(side, side, depth))
+                found[name] = (side, side, depth), numbers_of(report)
+                break
+    return dict(sorted(found.items(), key=lambda pair: (pair[1][0], len(pair[1][1]))))
+
+
+def print_verdict() -> None:
+    """Prints what verify says about the first net whose numbers are not those of standard input, in a mutated tree."""
+    import cnncalc
+    from cnncalc.run.verify import verify
+
+    for name, (size, expected) in json.load(sys.stdin).items():
+        try:
+            report = cnncalc.analyze(name, input=size)
+            if numbers_of(report) == expected:
+                continue
+            wrong = verify(report).disagreements
+        except Exception as error:  # noqa: BLE001
+            print(f"noticed: {name} is not read or not run: {type(error).__name__}")
+            return
+        print(f"noticed: {name}: {wrong[0].layer} {wrong[0].quantity}" if wrong else f"NOT NOTICED: {name}")
+        return
+    print("changes no number")
+
+
+def judged_by_verify(copy: Copy, mutant: Mutant, expected: str) -> tuple[str, str]:
+    """Whether verify disagrees in the tree with a mutant, and where, if a number of the named nets changes there."""
+    copy.write(mutant, broken=True)
+    try:
+        _, output = copy.run(["-c", "from benchmarks.mutants import print_verdict; print_verdict()"], expected)
+    finally:
+        copy.write(mutant, broken=False)
+    found = re.search(r"^(noticed|NOT NOTICED|changes no number)(?:: (.*))?$", output, re.M)
+    if found is None:
+        return "noticed", "the package does not start: " + " ".join(output.split()[-12:])
+    return found[1], found[2] or ""
+
+
+def main() -> int:
+    """Prints one line a mutant, then how many were noticed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.mutants", allow_abbrev=False)
+    parser.add_argument("--number", type=int, default=200, help="mutants to draw (200)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the drawing (0)")
+    parser.add_argument("--seconds", type=int, default=600, help="time for each mutant (600)")
+    parser.add_argument("--verify", action="store_true", help="what must notice them is cnncalc verify")
+    parser.add_argument("text", nargs="*", help="draw of the mutants whose name contains every text")
+    options = parser.parse_args()
+    mutants = [one for one in all_mutants() if all(text in str(one) for text in options.text)]
+    if options.verify:
+        mutants = [one for one in mutants if set(one.place.split(".")) & set(MEASURED) and one.module[0] in "la"]
+    mutants = Random(options.seed).sample(mutants, min(options.number, len(mutants)))  # noqa: S311
+    expected = json.dumps(figures_of_named_nets()) if options.verify else ""
+    counts: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Copy(folder, options.seconds)
+        for one in mutants:
+            start = time.monotonic()
+            try:
+                if options.verify:
+                    word, reason = judged_by_verify(copy, one, expected)
+                else:
+                    word, reason = judged_by_tests(copy, one)
+            except TimeoutError:
+                word, reason = "NO ANSWER IN TIME", ""
+            counts[word] += 1
+            print(f"{word} ({time.monotonic() - start:.0f} s): {one}: {reason}".rstrip(": "), flush=True)
+    print(", ".join(f"{number} {word}" for word, number in counts.items()))
+    return int(any(word.isupper() for word in counts))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""The mutation test makes the changes it says, and its lists fit the package."""
+
+from __future__ import annotations
+
+import ast
+from random import Random
+
+from benchmarks.mutants import EQUIVALENT, ROOT, TESTS, all_mutants, mutants_of
+
+SOURCE = '''
+class Pool(Layer):
+    can_pad: ClassVar[bool] = True
+
+    def output(self, x: Volume) -> int:
+        """1 + 1 is no formula."""
+        if x.height < 3 and x.width < 3:
+            raise ValueProblem(f"{x.height + 1} is too small")
+        return max(x.height, 2) if x.ceil else x.height // 2
+'''
+
+
+def test_the_mutants_of_a_class_are_those_of_its_traits_methods_conditions_and_formulas() -> None:
+    assert [str(mutant).partition("pool Pool")[2] for mutant in mutants_of("pool", SOURCE)] == [
+        ".can_pad: can_pad: ClassVar[bool] = True -> pass",
+        ".can_pad: True -> (False)",
+        ".output: def output -> pass",
+        ".output: x.height < 3 and x.width < 3 -> (x.height < 3 or x.width < 3)",
+        ".output: x.height < 3 and x.width < 3 -> (x.width < 3)",
+        ".output: x.height < 3 and x.width < 3 -> (x.height < 3)",
+        ".output: x.height < 3 -> (x.height <= 3)",
+        ".output: 3 -> (4)",
+        ".output: x.width < 3 -> (x.width <= 3)",
+        ".output: 3 -> (4)",
+        ".output: max(x.height, 2) if x.ceil else x.height // 2 -> (x.height // 2 if x.ceil else max(x.height, 2))",
+        ".output: max(x.height, 2) -> (min(x.height, 2))",
+        ".output: 2 -> (3)",
+        ".output: x.height // 2 -> (x.height * 2)",
+        ".output: 2 -> (3)",
+    ]
+
+
+def test_a_mutant_is_a_module_that_can_be_compiled() -> None:
+    sample = Random(0).sample(all_mutants(), 50)  # noqa: S311
+    for mutant in sample:
+        source = (ROOT / mutant.file).read_bytes()
+        changed = source[: mutant.start] + mutant.after.encode() + source[mutant.end :]
+        assert ast.dump(ast.parse(changed)) != ast.dump(ast.parse(source)), mutant
+
+
+def test_every_equivalent_mutant_is_one_of_the_package_as_it_is() -> None:
+    assert set(map(str, all_mutants())) >= EQUIVALENT.keys()
+    assert all(reason.strip() for reason in EQUIVALENT.values())
+
+
+def test_every_mutant_has_tests() -> None:
+    assert [name for names in TESTS.values() for name in names if not (ROOT / "tests" / name).exists()] == []
+    assert all(mutant.tests for mutant in all_mutants())
