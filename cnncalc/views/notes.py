@@ -8,7 +8,17 @@ from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
 from cnncalc.formats.notation import Notation
 from cnncalc.layers.linear import FullyConnected
 from cnncalc.units import bytes_per_element, format_bytes, plural, short_notes
-from cnncalc.views.layer_table import Row, document, heading, paragraph, rows_of, test_time_lines, with_exact
+from cnncalc.views.layer_table import (
+    ALL_ROWS,
+    Row,
+    Selection,
+    document,
+    heading,
+    paragraph,
+    rows_of,
+    test_time_lines,
+    with_exact,
+)
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
@@ -25,7 +35,12 @@ PRINTED_TOTAL = "24M and 93MB"
 
 
 def notes_document(
-    report: Report, *, depth: int | None = None, totals: bool = True, notation: Notation | None = None
+    report: Report,
+    *,
+    depth: int | None = None,
+    totals: bool = True,
+    notation: Notation | None = None,
+    selection: Selection = ALL_ROWS,
 ) -> Document:
     """The notes' table of a report.
 
@@ -34,16 +49,16 @@ def notes_document(
     """
     notation = notation or NOTES
     rows = [row for row in rows_of(report, depth) if row.held or row.parameters]
-    table = Table(COLUMNS, tuple([_cells(row, notation) for row in rows]))
+    table = Table(COLUMNS, tuple([_cells(row, notation) for row in selection.of(rows)]))
     conventions = (
         "(memory counts elements of one image; K, M and G are powers of 1000; weights without biases)",
         f"({notation.rule})",
     )
     return Document(
-        heading=heading(report),
+        heading=(*heading(report), *selection.lines(rows)),
         table=table,
         closing=(*(_closing(report, len(rows), notation) if totals else ()), Paragraph("", conventions)),
-        data=document(report, depth=depth).data,
+        data=document(report, depth=depth, selection=selection).data,
     )
 
 
