@@ -284,7 +284,7 @@ TRAITS: dict[str, Callable[[Run], bool]] = {
 
 OTHERS = {
     *("depth_key", "output_range", "drawn", "sliding_kernel", "thin_depth", "thin_keys", "why_input", "why_byproducts"),
-    *("keeps_output", "keeps_output_in_place", "is_flat", "autocast", "in_notes_table", "weight_use"),
+    *("keeps_output", "keeps_output_in_place", "is_flat", "memory_order", "autocast", "in_notes_table", "weight_use"),
 }
 """Traits with tests of their own, here, in the tests of `explain` or, where they describe PyTorch or the course notes,
 in the tests of memory."""

@@ -55,14 +55,17 @@ class Placement:
         return wanted is not False if self._activations is None else self._activations
 
 
-def in_place_nodes(graph: Graph, shaped: Sequence[Shaped], *, activations_in_place: bool = True) -> list[bool]:
+def in_place_nodes(
+    graph: Graph, shaped: Sequence[Shaped], *, activations_in_place: bool = True
+) -> list[tuple[bool, bool]]:
     """For each node whether its output lies in the memory of its first input, as :class:`Placement` decides.
 
-    Nothing overwrites what the node that made it needs for backward.
+    First at test time, then in training, where dropout overwrites its input only if the design says so. Nothing
+    overwrites what the node that made it needs for backward.
     """
     readers = [len(readers) for readers in graph.readers]
     placement = Placement(readers, activations=None if activations_in_place else False)
-    result: list[bool] = []
+    result: list[tuple[bool, bool]] = []
     learning: list[bool] = []  # whether a gradient reaches the output
     needed: list[bool] = []  # whether backward needs the content of the output's memory
     for index, (node, layer, inputs, cost) in enumerate(shaped):
@@ -70,12 +73,16 @@ def in_place_nodes(graph: Graph, shaped: Sequence[Shaped], *, activations_in_pla
         learns = bool(cost.weights.value + cost.biases.value) and node.trainable
         learning.append(learns or any(learning[source] for source in sources))
         if not sources:
-            result.append(placement.in_place(index, layer, sources))
+            result.append((placement.in_place(index, layer, sources),) * 2)
             needed.append(False)
             continue
         first = sources[0]
         placed = placement.in_place(index, layer, sources, same_shape=inputs[0] == cost.output, is_needed=needed[first])
-        result.append(placed)
+        if layer.is_identity_at_test_time and not layer.is_view:
+            overwrites = bool(layer.may_work_in_place()) and placement.is_only_reader(first) and not needed[first]
+            result.append((placed, overwrites))
+        else:
+            result.append((placed, placed))
         keeps = layer.keeps_output or (placed and layer.keeps_output_in_place)
         needed.append((keeps and learning[first]) or (needed[first] and layer.is_view))
     return result

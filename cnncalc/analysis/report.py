@@ -53,6 +53,7 @@ class LayerReport(NamedTuple):
     activations: int
     activation_bytes: int
     in_place: bool
+    in_place_in_training: bool
     weights: int
     biases: int
     parameters: int
@@ -71,14 +72,6 @@ class LayerReport(NamedTuple):
     shared_with: str | None
     named: bool
     span: Span | None
-
-    @property
-    def in_place_in_training(self) -> bool:
-        """Whether its output lies in the memory of its first input in training too: dropout only where written."""
-        layer = self.layer
-        return self.in_place and (
-            layer.is_view or not layer.is_identity_at_test_time or bool(layer.may_work_in_place())
-        )
 
     @property
     def receptive_fields(self) -> dict[str, tuple[int, ...]]:
@@ -188,7 +181,7 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
     placed = in_place_nodes(graph, shaped, activations_in_place=in_place)
     at_test = test_time_nodes(graph)
     rows = [
-        _row(shaped, index, fields, batch * bytes_each, in_place=placed[index], training_only=not at_test[index])
+        _row(shaped, index, fields, batch * bytes_each, placed=placed[index], training_only=not at_test[index])
         for index, fields in enumerate(_named_fields(shaped))
     ]
     every = totals(rows, bytes_each)
@@ -213,7 +206,13 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
 
 
 def _row(
-    shaped: Sequence[Shaped], index: int, fields: NamedFields, bytes_each: int, *, in_place: bool, training_only: bool
+    shaped: Sequence[Shaped],
+    index: int,
+    fields: NamedFields,
+    bytes_each: int,
+    *,
+    placed: tuple[bool, bool],
+    training_only: bool,
 ) -> LayerReport:
     """The row of a node; ``bytes_each`` are the bytes of one element for the whole batch."""
     node, layer, inputs, cost = shaped[index]
@@ -235,7 +234,8 @@ def _row(
         output=cost.output,
         activations=cost.activations.value,
         activation_bytes=cost.activations.value * bytes_each,
-        in_place=in_place,
+        in_place=placed[0],
+        in_place_in_training=placed[1],
         weights=cost.weights.value,
         biases=cost.biases.value,
         parameters=parameters,

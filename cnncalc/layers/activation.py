@@ -396,14 +396,21 @@ class PRelu(Activation):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         (x,) = inputs
         parameters = builder.own_parameters
-        operands = [x]
+        operands, summed = [x], builder.learned_bytes(parameters[0])
         if builder.autocast:
             slope = builder.cast(parameters[0])
-            operands, parameters = [builder.converted(x, builder.item), slope], ()
-        # backward makes the gradient of the slopes in full size, then sums it
-        scratch = builder.bytes_of(operands[0])
-        keeps = tuple(range(len(operands)))
-        return builder.operation(operands, keeps=keeps, parameters=parameters, backward_scratch=(scratch,))
+            operands, parameters, summed = [builder.converted(x, builder.item), slope], (), builder.bytes_of(slope)
+        # backward makes the gradients of input and slopes, needed or not, in full size, then sums that of the slopes
+        whole = builder.bytes_of(operands[0])
+        # without a gradient of the input that one is freed before the sum
+        scratch = (whole,) if builder.learns(x) else (whole, whole, summed.times(-1))
+        return builder.operation(
+            operands,
+            layout=builder.by_channel(operands[0]),
+            keeps=tuple(range(len(operands))),
+            parameters=parameters,
+            backward_scratch=scratch,
+        )
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         (needed,) = saved.needs_gradient
@@ -429,6 +436,7 @@ class Softmax(Layer):
     Source: CS231n, "Softmax classifier".
     """
 
+    memory_order: ClassVar[str] = "contiguous"
     kind: ClassVar[str] = "softmax"
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
         "logsoftmax": ("SOFTMAX", "the logarithm is no layer here; volumes and counts are the same")
@@ -451,8 +459,9 @@ class Softmax(Layer):
         return pixels(result)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        x = builder.converted(inputs[0], 4) if builder.autocast == "bfloat16" else inputs[0]
-        return builder.operation([x], item=4 if builder.autocast else None, keeps_output=True)
+        x = builder.widened(inputs[0]) if builder.autocast == "bfloat16" else inputs[0]
+        item = 4 if builder.autocast and not builder.is_cpu else None
+        return builder.operation([x], item=item, layout=builder.made([x], builder.output), keeps_output=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # y * (gradient - sum of gradient*y over the depth)

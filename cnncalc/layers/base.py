@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import NOTHING, Count, product
 from cnncalc.errors import ShapeError, ValueProblem, did_you_mean
+from cnncalc.layers.keys import shown
 from cnncalc.layers.memory import Keeping
 from cnncalc.records import NamedTuple
 
@@ -28,6 +29,8 @@ COMMON_KEYS = ("name", "inputs", "training_only")
 """Keys of every kind, in addition to its own."""
 PARAMETER_KEYS = ("trainable", "share")
 """Keys that kinds with parameters take as well."""
+WINDOW_KEYS = ("kernel", "stride", "pad", "dilation", "groups", "bias")
+"""Keys that tell layers of a kind apart; a table has a column for each."""
 
 
 class Key:
@@ -198,6 +201,9 @@ class Layer:
     """Backward needs the output where the layer overwrites its input."""
     is_flat: ClassVar[bool | None] = None
     """Whether the output in PyTorch has shape batch x depth, without height and width; None: same as the input."""
+    memory_order: ClassVar[str] = "input"
+    """How PyTorch lays out its output: as the ``input``; ``suggested``: channels-last where the inputs are, else
+    contiguous; or always ``contiguous``."""
     autocast: ClassVar[str | None] = None
     """The type PyTorch's autocast runs it in: ``half``, ``full`` (float32), or None for that of the input."""
     normalizes_batch: ClassVar[bool] = False
@@ -348,8 +354,17 @@ class Layer:
     # Volumes, parameters and costs
 
     def label(self) -> str:
-        """The layer as the notes write it: ``CONV3-64``, ``POOL2``, ``RELU``."""
+        """The layer as the notes write it: ``CONV3-64``, ``POOL2``, ``RELU``; with groups ``CONV3-64(groups=4)``."""
         return self.kind.upper()
+
+    def unusual(self, *names: str) -> str:
+        """The keys of these names that differ from their defaults, for a label: ``(groups=4, dilation=2)``."""
+        written = [f"{name}={shown(value)}" for name, value in self.written().items() if name in names]
+        return f"({', '.join(written)})" if written else ""
+
+    def window_keys(self) -> dict[str, Any]:
+        """The keys of the window and of the weights as they are used, also those left open."""
+        return {name: self.__dict__[name] for name in WINDOW_KEYS if name in self.keys}
 
     def output(self, *inputs: Volume) -> Volume:
         """The output volume; raises ShapeError with the rule and the numbers that violate it."""
@@ -431,6 +446,14 @@ class Layer:
         Kinds that PyTorch composes of several operations override this.
         """
         return builder.single(inputs)
+
+    def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
+        """Whether PyTorch copies the gradient of weights of this shape where it is made channels-last.
+
+        A gradient takes the order of the parameter, which is another one only where there are several kernel positions
+        and several channels behind one another.
+        """
+        return False
 
     def forward_training(self, xp: Any, *inputs: Any, **arrays: Any) -> tuple[Any, dict[str, Any]]:
         """The forward pass in training: the output, and by name the extras that :meth:`keeping` declares.

@@ -43,6 +43,7 @@ def require_equal_groups(filters: int, groups: int) -> None:
 class Convolution(Layer):
     """Base of ordinary and depthwise convolutions: windows, and by default a pad that keeps the size at stride 1."""
 
+    memory_order: ClassVar[str] = "suggested"
     is_linear = True
     counts_macs: ClassVar[bool] = True
     learns: ClassVar[bool] = True
@@ -77,6 +78,9 @@ class Convolution(Layer):
     def pads(self) -> tuple[int, int, int, int] | str:
         """The pad as written, or dilation*(kernel-1)//2 on both sides."""
         return self._half() if self.pad is None else self.pad
+
+    def window_keys(self) -> dict[str, Any]:
+        return {**super().window_keys(), "pad": self.pads()}
 
     def windows(self, x: Volume) -> Windows:
         """The windows over a volume."""
@@ -114,7 +118,11 @@ class Convolution(Layer):
         return Keeping(inputs=learns)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return lower_windows(builder, inputs, self.windows(builder.volumes[0]).pads)
+        pads = self.windows(builder.volumes[0]).pads
+        return lower_windows(builder, inputs, pads, builder.convolution_order)
+
+    def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
+        return prod(shape[:2]) > 1 and shape[2] > 1
 
 
 class Conv(Convolution):
@@ -174,7 +182,7 @@ class Conv(Convolution):
         return super().fan_in(shape) if self.connections is None else max(1, prod(shape) // self.filters)
 
     def label(self) -> str:
-        return f"CONV{sized(self.kernel)}-{self.filters}{self._slash()}"
+        return f"CONV{sized(self.kernel)}-{self.filters}{self._slash()}{self.unusual('groups', 'dilation')}"
 
     def _depth_step(self, x: Volume, output: Volume) -> str:
         return f"depth {self.filters} = filters"
@@ -329,7 +337,7 @@ class DepthwiseConv(Convolution):
 
     def label(self) -> str:
         times = f"-{self.multiplier}" if self.multiplier > 1 else ""
-        return f"DWCONV{sized(self.kernel)}{times}{self._slash()}"
+        return f"DWCONV{sized(self.kernel)}{times}{self._slash()}{self.unusual('dilation')}"
 
     def _depth_step(self, x: Volume, output: Volume) -> str:
         return depth_step(x) if self.multiplier == 1 else f"depth {x.depth}*{self.multiplier} = {output.depth}"
@@ -350,6 +358,9 @@ class DepthwiseConv(Convolution):
         if not self.bias:
             return (weight,)
         return (weight, Parameter("bias", (filters,), Count(filters), "bias"))
+
+    def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
+        return False
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
         return pixels(convolve_maps(xp, planes(x), weight, bias, self.begins_of(*x.shape[1:3]), self.dilation))
@@ -380,6 +391,7 @@ class Deconv(Layer):
     Source: Dumoulin and Visin 2016, chapter 4.
     """
 
+    memory_order: ClassVar[str] = "suggested"
     kind: ClassVar[str] = "deconv"
     other_names: ClassVar[tuple[str, ...]] = ("upconv", "deconvolution")
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
@@ -450,7 +462,8 @@ class Deconv(Layer):
         return max(1, prod(shape[:3]) // self.groups // prod(self.stride))
 
     def label(self) -> str:
-        return f"DECONV{sized(self.kernel)}-{self.filters}/{sized(self.stride)}"
+        unusual = self.unusual("groups", "dilation")
+        return f"DECONV{sized(self.kernel)}-{self.filters}/{sized(self.stride)}{unusual}"
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         pads, steps = self.pads(), []
@@ -533,12 +546,16 @@ class Deconv(Layer):
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=learns)
 
+    def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
+        return prod(shape[:2]) > 1 and shape[3] > 1
+
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         top, left, bottom, right = pads = self.pads()
         if (top, left) == (bottom, right):
-            return builder.single(inputs)
-        whole = builder.single(inputs, output=enlarged(builder.output, pads))
-        return builder.resized(whole, builder.output)
+            return builder.single(inputs, order=builder.convolution_order)
+        volume = enlarged(builder.output, pads)
+        whole = builder.single(inputs, output=volume, order=builder.convolution_order)
+        return builder.resized(whole, builder.output, crops=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # the transpose of a transposed convolution is a convolution

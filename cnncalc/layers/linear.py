@@ -106,9 +106,14 @@ class FullyConnected(Dense):
         return Keeping(inputs=learns)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        if not builder.volumes[0].is_point:
-            inputs = [builder.view(inputs[0])]
-        return builder.single(inputs, keeps_weight=builder.learns(inputs[0]))
+        first, x = builder.last + 1, builder.flat(inputs[0])
+        # the input for the gradient of the weights, the weights for that of the input
+        keeps: tuple[int, ...] = (0,) if builder.learned_bytes(builder.own_parameters[0]).fixed else ()
+        if builder.autocast and builder.learns(x):
+            keeps += (1,)
+        result = builder.single([x], keeps=keeps)
+        builder.hold(first, x)
+        return result
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         incoming = gradient.reshape(len(gradient), -1)
@@ -154,9 +159,10 @@ class Rbf(Dense):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # the distances, then their squares
-        x = builder.converted(inputs[0], 4)
+        x = builder.converted(builder.flat(inputs[0]), 4)
+        layout = builder.made([x], builder.output)
         elements = Size(0, builder.output.elements)
-        return builder.power(builder.operation([x], elements, keeps=(0,), keeps_output=True))
+        return builder.power(builder.operation([x], elements, layout=layout, keeps=(0,), keeps_output=True))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # gradient of sum((x - centre)**2): 2*(x - centre) times the incoming gradient, summed over the units

@@ -181,6 +181,7 @@ class Concat(Merge):
     Source: Szegedy et al. 2014, Figure 2.
     """
 
+    memory_order: ClassVar[str] = "suggested"
     kind: ClassVar[str] = "concat"
     other_names: ClassVar[tuple[str, ...]] = ("cat", "concatenate")
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {

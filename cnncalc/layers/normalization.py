@@ -173,6 +173,7 @@ class BatchNorm(Affine):
     Source: Ioffe and Szegedy 2015.
     """
 
+    memory_order: ClassVar[str] = "suggested"
     kind: ClassVar[str] = "bn"
     other_names: ClassVar[tuple[str, ...]] = ("batchnormalization", "syncbatchnorm")
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
@@ -206,6 +207,12 @@ class BatchNorm(Affine):
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         # without running statistics those of the batch are used, over all positions of the map
         return (POINT, POINT) if self.stats else WHOLE_PLANE
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        # cuDNN makes the gradients of input, scale and shift, whether they are needed or not
+        if builder.is_native_norm:
+            return builder.single(inputs, makes_all="input" if builder.composes else None)
+        return builder.single(inputs, gathers="suggested", makes_all="all")
 
     def forward(
         self, xp: Any, x: Any, *, mean: Any = None, variance: Any = None, scale: Any = None, shift: Any = None
@@ -312,6 +319,7 @@ class LayerNorm(ImageNorm):
     Source: Ba et al. 2016.
     """
 
+    memory_order: ClassVar[str] = "contiguous"
     kind: ClassVar[str] = "ln"
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
         ("layernorm", "layernormalization"),
@@ -333,6 +341,13 @@ class LayerNorm(ImageNorm):
 
     def channel_use(self, *inputs: Volume) -> str:
         return "mixed"
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if self.axes == "volume" or builder.is_flat(inputs[0]):
+            return builder.single(inputs)
+        # computed on batch x height x width x depth, of which the output is a view
+        result = builder.single(inputs, order="channels last")
+        return builder.viewed(result)
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         if self.axes == "depth":
@@ -384,6 +399,10 @@ class GroupNorm(ImageNorm):
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         return WHOLE_PLANE
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        order = "suggested" if builder.is_cpu else "contiguous"
+        return builder.single([builder.gathered(builder.entering(inputs[0]), order)], order=order, gathers=order)
+
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         maps = planes(x)
         batch, depth, height, width = maps.shape
@@ -406,6 +425,7 @@ class InstanceNorm(ImageNorm):
     Source: Ulyanov et al. 2016.
     """
 
+    memory_order: ClassVar[str] = "contiguous"
     kind: ClassVar[str] = "in"
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
         ("instancenorm", "instancenormalization"),
@@ -430,15 +450,31 @@ class InstanceNorm(ImageNorm):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # batch normalization of batch x depth maps, with scale and shift repeated for each image
-        if not builder.own_parameters:
-            return builder.single(inputs)
+        x = builder.gathered(inputs[0], "contiguous")
+        result = builder.single([x]) if not builder.own_parameters else self._lower_affine(builder, x)
+        return builder.viewed(result, merges=True)
+
+    def _lower_affine(self, builder: TorchBuilder, x: int) -> int:
+        """Records the normalization with scale and shift repeated for each image."""
         each = Size(0, builder.output.depth)
         repeated = [
             builder.operation((), each, item=builder.parameter_item, gradients=(), parameters=(parameter,))
             for parameter in builder.own_parameters
         ]
         extras = self.keeping(builder.volumes, builder.output).extras
-        return builder.operation([*inputs, *repeated], keeps=(0, 1) if self.scale else (0,), extras=extras)
+        keeps = (0, 1) if self.scale else (0,)
+        if builder.is_native_norm:
+            return builder.operation([x, *repeated], keeps=keeps, extras=extras, order="contiguous")
+        # cuDNN makes all gradients, needed or not
+        unneeded = [builder.bytes_of(value) for value in (x, *repeated) if not builder.learns(value)]
+        return builder.operation(
+            [x, *repeated],
+            keeps=keeps,
+            extras=extras,
+            order="contiguous",
+            gathers="contiguous",
+            backward_scratch=tuple(unneeded),
+        )
 
 
 class LocalResponseNorm(Layer):
@@ -536,9 +572,11 @@ class LocalResponseNorm(Layer):
         padded_depth = builder.output.depth + self.size - 1
         square = builder.view(builder.operation([x, x], keeps=(0, 1)))
         wide = builder.operation([square], Size(0, elements // builder.output.depth * padded_depth))
-        mean = builder.view(builder.operation([wide], Size(0, elements), keeps=(0,)))
+        # the average pool, which autocast does in float32 on a CPU too
+        pooled = builder.converted(wide, 4) if builder.is_cpu else wide
+        mean = builder.view(builder.operation([pooled], Size(0, elements), keeps=(0,)))
         first = builder.last + 1
-        base = builder.operation([builder.operation([mean])], gradients=("same",))
+        base = builder.plus_number(builder.times_number(mean))
         power = builder.power(base)
         # the function's own variable still holds the mean
         builder.hold(first, mean)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class Pooling(Layer):
     """Base of pools: a window, by default without overlap and without padding."""
 
+    memory_order: ClassVar[str] = "suggested"
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
     bare: ClassVar[str | None] = "kernel"
@@ -54,7 +55,10 @@ class Pooling(Layer):
 
     def label(self) -> str:
         slash = f"/{sized(self.step)}" if self.step != self.kernel else ""
-        return f"{self.kind.upper()}{sized(self.kernel)}{slash}"
+        return f"{self.kind.upper()}{sized(self.kernel)}{slash}{self.unusual('dilation')}"
+
+    def window_keys(self) -> dict[str, Any]:
+        return {**super().window_keys(), "stride": self.step}
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         (x,) = inputs
@@ -135,6 +139,9 @@ class AdaptivePooling(PaddedPooling):
             return super().label()
         return f"{self.kind.upper()}(output={self.adaptive[0]}x{self.adaptive[1]})"
 
+    def window_keys(self) -> dict[str, Any]:
+        return super().window_keys() if self.adaptive is None else {}
+
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         if self.adaptive is None:
             return super().size_steps(inputs, output)
@@ -159,8 +166,12 @@ class AdaptivePooling(PaddedPooling):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self.adaptive is not None:
-            return builder.single(inputs)
+            return self.lower_adaptive(builder, inputs)
         return lower_windows(builder, inputs, self.windows(builder.volumes[0]).pads)
+
+    def lower_adaptive(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        """Records the operation on windows chosen by the size of the output."""
+        return builder.single(inputs)
 
     def _bins(self, xp: Any, reduce: Any, x: Any) -> Any:
         """Every bin of an adaptive pool reduced: first the rows of a bin, then its columns."""
@@ -297,6 +308,9 @@ class AveragePool(AdaptivePooling):
         # an output of 1x1 is computed as a mean, whose backward needs only the size
         return Keeping(inputs=self.adaptive != (1, 1))
 
+    def lower_adaptive(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.averaged(inputs) if self.adaptive == (1, 1) else builder.single(inputs)
+
     def forward(self, xp: Any, x: Any) -> Any:
         if self.adaptive is not None:
             return pixels(self._bins(xp, xp.mean, x))
@@ -379,13 +393,14 @@ class LpPool(PaddedPooling):
             x = builder.resized(x, enlarged(builder.volumes[0], pads))
         start = builder.last + 1
         powers = builder.power(x)
-        mean = builder.operation([powers], Size(0, builder.output.elements), keeps=(0,))
+        layout = builder.made([powers], builder.output)
+        mean = builder.operation([powers], Size(0, builder.output.elements), layout=layout, keeps=(0,))
         first = builder.last + 1
         sign = builder.operation([mean])
         absolute = builder.operation([mean], keeps=(0,), backward_scratch=(builder.bytes_of(mean),))
         positive = builder.operation([absolute], keeps_output=True)
         signed = builder.operation([sign, positive], keeps=(0, 1))
-        result = builder.power(builder.operation([signed]))
+        result = builder.power(builder.times_number(signed))
         builder.hold(start, x)
         builder.hold(first, mean)
         return result
@@ -415,6 +430,7 @@ class GlobalAveragePool(Layer):
     Source: Lin et al. 2014, section 3.2.
     """
 
+    memory_order: ClassVar[str] = "contiguous"
     kind: ClassVar[str] = "gap"
     other_names: ClassVar[tuple[str, ...]] = (
         "globalavgpool",
@@ -443,6 +459,9 @@ class GlobalAveragePool(Layer):
         maps = planes(x)
         return maps.reshape(*maps.shape[:2], -1).mean(axis=2)[:, None, None]
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.averaged(inputs)
+
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         result = xp.empty(saved.shape, gradient.dtype)
         result[...] = planes(gradient) / (saved.shape[2] * saved.shape[3])
@@ -458,6 +477,7 @@ class GlobalMaxPool(GlobalAveragePool):
     Source: Oquab et al. 2015, section 3.
     """
 
+    memory_order: ClassVar[str] = "suggested"
     kind: ClassVar[str] = "gmp"
     other_names: ClassVar[tuple[str, ...]] = ("globalmaxpool", "globalmaxpooling")
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-512 -> GMP"
@@ -475,6 +495,9 @@ class GlobalMaxPool(GlobalAveragePool):
 
     def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
         return torch_max_keeping(output)
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.single(inputs)
 
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
@@ -538,7 +561,8 @@ class Subsample(Pooling):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # an average pool, then one factor and one shift per channel
-        pooled = builder.operation(inputs, Size(0, builder.output.elements), keeps=(0,))
+        layout = builder.made(inputs, builder.output)
+        pooled = builder.operation(inputs, Size(0, builder.output.elements), layout=layout, keeps=(0,))
         first = builder.last
         result = builder.scaled(pooled)
         builder.hold(first, pooled)

@@ -10,9 +10,10 @@ from cnncalc.layers.memory import MASK, Extra, Keeping, Size
 from cnncalc.layers.planes import derived, pieces, pixels, planes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume, Volumes
 
 
@@ -70,8 +71,14 @@ class Dropout(Layer):
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(extras=(Extra("mask", Size(0, output.elements), MASK),))
 
-    def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
-        return Keeping(extras=(Extra("mask", Size(0, output.elements), None if in_place else MASK),))
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if not builder.training or self.rate == 0:
+            return builder.same(inputs[0])
+        if not (builder.is_cpu or builder.in_place or self.rate == 1):
+            return builder.single(inputs)
+        # composed of a mask in the type of the elements (at rate 1 a single zero), and a multiplication by it
+        mask = builder.constant(inputs[0], is_scalar=self.rate == 1)
+        return builder.operation([*inputs, mask], is_alias=builder.in_place, keeps=(1,), gradients=("new", "none"))
 
     @property
     def _factor(self) -> float:

@@ -56,6 +56,9 @@ class Flatten(Layer):
     def forward(self, xp: Any, x: Any) -> Any:
         return planes(x).reshape(x.shape[0], 1, 1, -1)
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.flat(inputs[0])
+
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         return (pixels(planes(gradient).reshape(saved.shape)),), {}
 
@@ -80,6 +83,9 @@ class Identity(Layer):
 
     def forward(self, xp: Any, x: Any) -> Any:
         return x
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.same(inputs[0])
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         return (gradient,), {}
@@ -147,6 +153,10 @@ class Reshape(Layer):
     def forward(self, xp: Any, x: Any) -> Any:
         height, width, depth = self.size
         return pixels(planes(x).reshape(-1, depth, height, width))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        height, width, depth = self.size
+        return builder.reshaped(inputs[0], (depth, height, width))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         return (pixels(planes(gradient).reshape(saved.shape)),), {}
@@ -229,6 +239,11 @@ class Upsample(Layer):
             share = abs(offset) / (2 * self.factor)
             xp.multiply(x, 1 - share, out=result)
             result += share * xp.take(x, neighbour, axis=axis)
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        # CUDA interpolates few channels in contiguous memory
+        is_few = self.mode == "bilinear" and not builder.is_cpu and builder.output.depth < 16
+        return builder.single(inputs, order="contiguous" if is_few else "suggested")
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         factor, (_, depth, height, width) = self.factor, saved.shape
@@ -316,6 +331,9 @@ class ZeroPad(Layer):
         top, left, _, _ = self.pad
         return (Stencil(1, range(-top, 1 - top)), Stencil(1, range(-left, 1 - left)))
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.resized(inputs[0], builder.output, crops=max(self.pad) <= 0)
+
     def forward(self, xp: Any, x: Any) -> Any:
         top, left, bottom, right = self.pad
         maps = planes(x)
@@ -343,6 +361,7 @@ class Shuffle(Layer):
     Source: Zhang et al. 2018, "ShuffleNet", section 3.1.
     """
 
+    memory_order: ClassVar[str] = "contiguous"
     kind: ClassVar[str] = "shuffle"
     other_names: ClassVar[tuple[str, ...]] = ("channelshuffle",)
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SHUFFLE4"
@@ -375,7 +394,7 @@ class Shuffle(Layer):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # a copy, unless the order stays as it is
         if self.groups in (1, builder.output.depth):
-            return builder.view(inputs[0])
+            return builder.viewed(inputs[0])
         return builder.single(inputs)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
@@ -437,6 +456,9 @@ class Slice(Layer):
 
     def forward(self, xp: Any, x: Any) -> Any:
         return x[..., self.start : self.stop]
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.sliced(inputs[0], builder.output.depth)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         result = pixels(xp.zeros(saved.shape, gradient.dtype))

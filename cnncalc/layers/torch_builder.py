@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cnncalc.layers.layout import Layout
     from cnncalc.layers.memory import Extra, Size
     from cnncalc.volume import Volume
 
@@ -28,6 +29,26 @@ class TorchBuilder(Protocol):
     @property
     def in_place(self) -> bool:
         """Whether the layer overwrites its first input."""
+
+    @property
+    def training(self) -> bool:
+        """Whether it is a training step, not an inference."""
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether the kernels are those of a CPU, not those of CUDA."""
+
+    @property
+    def is_native_norm(self) -> bool:
+        """Whether PyTorch normalizes over the batch by its native kernels, not by those of cuDNN."""
+
+    @property
+    def convolution_order(self) -> str:
+        """The order in which a convolution lays out its output."""
+
+    @property
+    def composes(self) -> bool:
+        """Whether kernels that the build lacks are composed of others."""
 
     @property
     def own_parameters(self) -> tuple[int, ...]:
@@ -58,34 +79,96 @@ class TorchBuilder(Protocol):
     def bytes_of(self, value: int) -> Size:
         """The size of a value in bytes."""
 
+    def learned_bytes(self, parameter: int) -> Size:
+        """The bytes of the gradient of a parameter; none if it is frozen."""
+
+    def is_flat(self, value: int) -> bool:
+        """Whether PyTorch has a value as batch x depth."""
+
+    def made(self, inputs: Sequence[int], volume: Volume) -> Layout:
+        """The layout of the output of the layer, in the order that it declares in ``memory_order``."""
+
+    def by_channel(self, value: int) -> Layout:
+        """The layout of an element-wise operation on a value and a parameter with one element a channel."""
+
     def operation(
         self,
         inputs: Sequence[int],
         elements: Size | None = None,
         *,
         item: int | None = None,
+        layout: Layout | None = None,
+        is_alias: bool = False,
         keeps: tuple[int, ...] = (),
         keeps_output: bool = False,
         extras: tuple[Extra, ...] = (),
         gradients: tuple[str, ...] | None = None,
         parameters: tuple[int, ...] = (),
         backward_scratch: tuple[Size, ...] = (),
+        order: str = "input",
+        gathers: str | None = None,
     ) -> int:
         """One operation; its output has the size and type of the first input unless given.
 
         ``keeps`` are the inputs kept for backward, by position. ``backward_scratch`` are temporaries of backward;
         negative ones are results that are made after the temporaries are freed. ``gradients`` has a word for each
-        input, as in :class:`~cnncalc.layers.memory.Keeping`: ``new``, ``same`` or ``view``.
+        input, as in :class:`~cnncalc.layers.memory.Keeping`: ``new``, ``same``, ``view``, or
+        ``none``. ``layout`` is by default that of an element-wise operation on the inputs. ``is_alias``: it overwrites
+        the first input.
         """
 
-    def single(self, inputs: Sequence[int], *, output: Volume | None = None, keeps_weight: bool = True) -> int:
-        """The layer as one operation, by what it declares in ``keeping_in_torch`` and ``autocast``."""
+    def single(
+        self,
+        inputs: Sequence[int],
+        *,
+        output: Volume | None = None,
+        keeps: tuple[int, ...] | None = None,
+        order: str | None = None,
+        gathers: str | None = None,
+        makes_all: str | None = None,
+    ) -> int:
+        """The layer as one operation, by what it declares in ``keeping_in_torch``, ``autocast`` and ``memory_order``.
+
+        ``keeps`` and ``order`` replace what it declares. ``gathers``: backward first copies the gradient if it is not
+        dense in that order. ``makes_all``: backward makes the gradient of the
+        ``input``, or ``all`` gradients, needed or not.
+        """
 
     def view(self, value: int) -> int:
-        """The same tensor in another shape."""
+        """The same tensor in another shape, within an operation that PyTorch composes of several."""
 
-    def resized(self, value: int, volume: Sequence[int]) -> int:
-        """A copy padded or cropped to height x width x depth."""
+    def same(self, value: int) -> int:
+        """The tensor itself."""
+
+    def viewed(self, value: int, *, merges: bool = False) -> int:
+        """A view of a value as a map; ``merges``: it was computed with the maps of all images as those of one."""
+
+    def flat(self, value: int) -> int:
+        """A value as batch x depth: a view where its layout allows it, else a copy."""
+
+    def reshaped(self, value: int, sizes: Sequence[int]) -> int:
+        """The same elements with these sides after the batch: a view where the layout allows it, else a copy."""
+
+    def sliced(self, value: int, depth: int) -> int:
+        """A view of some of the channels."""
+
+    def gathered(self, value: int, order: str) -> int:
+        """The value itself if it is dense in that order (``suggested``, ``contiguous``), else a copy that is."""
+
+    def averaged(self, inputs: Sequence[int]) -> int:
+        """The layer as the mean of each map."""
+
+    def resized(self, value: int, volume: Volume, *, crops: bool = False) -> int:
+        """A copy padded or cropped to height x width x depth; ``crops``: on no side padded."""
+
+    def constant(self, value: int, *, is_scalar: bool = False) -> int:
+        """A new tensor like a value, or with a single element, to which no gradient flows."""
+
+    def times_number(self, value: int) -> int:
+        """Value times a Python number."""
+
+    def plus_number(self, value: int) -> int:
+        """Value plus a Python number."""
 
     def power(self, value: int) -> int:
         """Value ** p."""
@@ -98,6 +181,12 @@ class TorchBuilder(Protocol):
 
     def multiplied(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The product of two values, with broadcasting."""
+
+    def entering(self, value: int) -> int:
+        """An input of the layer in the type in which autocast runs it."""
+
+    def widened(self, value: int) -> int:
+        """A value in the type in which autocast runs operations that are in float32 on CUDA alone."""
 
     def converted(self, value: int, item: int) -> int:
         """The value itself or, under autocast, a copy in the type of that width."""

@@ -117,9 +117,11 @@ def enlarged(volume: Volume, sides: tuple[int, int, int, int]) -> Volume:
     return volume._replace(height=volume.height + top + bottom, width=volume.width + left + right)
 
 
-def lower_windows(builder: TorchBuilder, inputs: Sequence[int], pads: tuple[int, int, int, int]) -> int:
+def lower_windows(
+    builder: TorchBuilder, inputs: Sequence[int], pads: tuple[int, int, int, int], order: str | None = None
+) -> int:
     """A layer with windows in PyTorch: padding that differs from side to side is an operation of its own."""
     top, left, bottom, right = pads
     if (top, left) != (bottom, right):
         inputs = [builder.resized(inputs[0], enlarged(builder.volumes[0], pads))]
-    return builder.single(inputs)
+    return builder.single(inputs, order=order)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnncalc.layers.layout import contiguous
 from cnncalc.layers.memory import MASK, Extra, Size
 from cnncalc.memory.frames import block_frames, variable_frames
 from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Frame, Operation, ParameterTensor, Tape, Tensor
@@ -13,19 +14,31 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.layers.layout import Layout
     from cnncalc.memory.profiles import Profile
 
 ONE = Size(1)
+MANY = 2
+"""Stands for every number of images above one in the layouts of tensors."""
 
 
 class TapeBuilder:
     """Builds the tape of one net in a data type and a profile, for training or for inference."""
 
     def __init__(
-        self, report: Report, profile: Profile, *, dtype: str, training: bool, autocast: str | None = None
+        self,
+        report: Report,
+        profile: Profile,
+        *,
+        dtype: str,
+        training: bool,
+        autocast: str | None = None,
+        images: int = MANY,
     ) -> None:
         self.report = report
         self.profile = profile
+        self.images = images
+        self.is_for_several = False  # whether some operations differ for a single image
         self.dtype = autocast or dtype
         self.training = training
         self.autocast = autocast
@@ -35,6 +48,7 @@ class TapeBuilder:
         self.values: list[Tensor] = []
         self.elements: list[Size] = []  # of each value
         self.items: list[int] = []  # bytes of one of them
+        self.layouts: list[Layout | None] = []  # of each value, where it matters
         self.operations: list[Operation] = []
         self.parameters: list[ParameterTensor] = []
         self.buffers: list[int] = []
@@ -60,7 +74,9 @@ class TapeBuilder:
         for row in self.rows:
             is_output = row.index not in read
             if not row.sources:
-                self.place[row.index] = self._value(Size(0, row.output.elements), self.parameter_item, row.index)
+                layout = contiguous((self.images, row.output.depth, *row.output[:2]))
+                elements = Size(0, row.output.elements)
+                self.place[row.index] = self._value(elements, self.parameter_item, row.index, layout=layout)
                 sources.append(self.place[row.index])
             elif is_output and self.training and row.layer.gives_probabilities:
                 self.place[row.index] = self.place[row.sources[0]]
@@ -76,6 +92,7 @@ class TapeBuilder:
             targets = self._targets(outputs)
             sources += targets.values()
             loss = self._loss(outputs, targets)
+            self._finish()
         return Tape(
             tuple(self.values),
             tuple(self.operations),
@@ -85,6 +102,7 @@ class TapeBuilder:
             tuple([self.place[row.index] for row in outputs]),
             self._frames(spans),
             loss,
+            self.is_for_several,
         )
 
     def _own(self, row: LayerReport) -> None:
@@ -142,11 +160,14 @@ class TapeBuilder:
         """The size of a value in bytes."""
         return self.values[value].size
 
-    def _value(self, elements: Size, item: int, layer: int, *, learns: bool = False) -> int:
+    def _value(
+        self, elements: Size, item: int, layer: int, *, learns: bool = False, layout: Layout | None = None
+    ) -> int:
         fixed, per_image = elements
         self.values.append(Tensor(Size(fixed * item, per_image * item), layer, learns))
         self.elements.append(elements)
         self.items.append(item)
+        self.layouts.append(layout)
         return len(self.values) - 1
 
     def operation(
@@ -155,6 +176,7 @@ class TapeBuilder:
         elements: Size | None = None,
         *,
         item: int | None = None,
+        layout: Layout | None = None,
         name: str | None = None,
         is_alias: bool = False,
         keeps: tuple[int, ...] = (),
@@ -163,6 +185,10 @@ class TapeBuilder:
         extras: tuple[Extra, ...] = (),
         gradients: tuple[str, ...] | None = None,
         parameters: tuple[int, ...] = (),
+        copied: tuple[int, ...] = (),
+        overwrites: bool = False,
+        saves_parameter: bool = False,
+        numbers: int = 0,
         backward_scratch: tuple[Size, ...] = (),
     ) -> int:
         """One operation; its output has the size and type of the first input unless given."""
@@ -173,7 +199,9 @@ class TapeBuilder:
             any(self.values[value].learns for value in inputs)
             or any(self.parameters[parameter].is_trainable for parameter in parameters)
         )
-        output = self._value(elements, input_item if item is None else item, self.row.index, learns=learns)
+        output = self._value(
+            elements, input_item if item is None else item, self.row.index, learns=learns, layout=layout
+        )
         self.operations.append(
             Operation(
                 name or self.row.name,
@@ -188,6 +216,10 @@ class TapeBuilder:
                 (NEW,) * len(inputs) if gradients is None else gradients,
                 parameters,
                 backward_scratch,
+                copied,
+                overwrites,
+                saves_parameter,
+                numbers,
             )
         )
         return output
@@ -208,6 +240,9 @@ class TapeBuilder:
 
     # loss
 
+    def _finish(self) -> None:
+        """Changes the operations of a training step when all are known."""
+
     def _targets(self, outputs: Sequence[LayerReport]) -> dict[tuple[int, int], int]:
         """The targets by height and width: one int64 for each image or pixel."""
         targets: dict[tuple[int, int], int] = {}
@@ -226,9 +261,7 @@ class TapeBuilder:
             is_dense = row.layer.counts_macs and row.layer.is_flat  # its output is batch x depth already
             if row.output.is_point and not is_dense:
                 logits = self.view(logits)
-            likelihood = self.operation([logits], name="loss", keeps_output=True)
-            if self.autocast and self.items[likelihood] != 4:
-                likelihood = self.operation([likelihood], item=4, name="loss")
+            likelihood = self._likelihood(logits)
             each = self.operation(
                 [likelihood, targets[row.output[:2]]],
                 ONE,
@@ -238,13 +271,17 @@ class TapeBuilder:
                 gradients=(NEW, NONE),
             )
             if row.training_only:
-                each = self.operation([each], name="loss")
+                each = self.operation([each], name="loss", numbers=8 if self.profile.is_cpu else 0)
             if total is None:
                 total = each
             else:
                 total = self.operation([total, each], name="loss", gradients=(SAME, SAME))
         assert total is not None
         return total
+
+    def _likelihood(self, logits: int) -> int:
+        """The logarithm of the softmax."""
+        return self.operation([logits], name="loss", keeps_output=True)
 
     def _loss_extras(self) -> tuple[Extra, ...]:
         """What the mean of the loss saves in addition to its inputs."""

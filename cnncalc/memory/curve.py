@@ -16,7 +16,7 @@ from cnncalc.memory.profiles import profile_named
 from cnncalc.memory.replay import Level, Machine
 from cnncalc.memory.report import STEP, Breakdown, check_options, notes_rule
 from cnncalc.records import NamedTuple
-from cnncalc.units import round_up
+from cnncalc.units import bytes_per_element, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -185,13 +185,16 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
         if profile.adds_in_place
         else set()
     )
+    if simulation.at(1, training=True) is not simulation:
+        small.add(1)
     special = {batch: _candidates_of_batch(simulation, batch, segments) for batch in sorted(small)}
     learned = simulation.learned()
     parameters, buffers, _ = simulation.resident(1, training=True)
     states = {}
     for name, optimizer in OPTIMIZERS.items():
         try:
-            taken = step_of(optimizer, learned, profile, style=options.style, weight_decay=options.weight_decay)
+            decay, item = options.weight_decay, bytes_per_element(options.dtype)
+            taken = step_of(optimizer, learned, profile, style=options.style, weight_decay=decay, item=item)
         except ValueProblem:
             if name == options.optimizer:
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnncalc.memory.builder import MANY
 from cnncalc.memory.numpy_lowering import NumpyLowering
 from cnncalc.memory.torch_lowering import TorchLowering
 
@@ -13,7 +14,12 @@ if TYPE_CHECKING:
     from cnncalc.memory.tape import Tape
 
 
-def lower(report: Report, profile: Profile, *, dtype: str, training: bool, autocast: str | None = None) -> Tape:
-    """The tape of a net for any batch; with ``autocast`` activations are of that half type, parameters of ``dtype``."""
+def lower(
+    report: Report, profile: Profile, *, dtype: str, training: bool, autocast: str | None = None, images: int = MANY
+) -> Tape:
+    """The tape of a net for one image, or for any larger batch.
+
+    With ``autocast`` activations are of that half type, parameters of ``dtype``.
+    """
     lowering = NumpyLowering if profile.is_numpy and autocast is None else TorchLowering
-    return lowering(report, profile, dtype=dtype, training=training, autocast=autocast).build()
+    return lowering(report, profile, dtype=dtype, training=training, autocast=autocast, images=images).build()

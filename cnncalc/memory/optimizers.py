@@ -26,7 +26,7 @@ class OptimizerMemory(NamedTuple):
 
     ``state``: numbers kept for each parameter. ``foreach``: temporaries of a foreach step, over all parameters.
     ``loop``: candidates for the most temporaries of a loop step, each as (copies of the previous parameter, copies of
-    this one, bytes of scalars that a CPU wraps in tensors). ``decay_foreach`` and ``decay_loop``: temporaries that
+    this one, numbers that a CPU wraps in tensors). ``decay_foreach`` and ``decay_loop``: temporaries that
     weight decay adds. ``counters``: numbers kept for each array. ``can_fuse``: has a fused form. ``state_at_start``:
     its state exists before the first step. ``grows_state``: in the first step a loop makes its state parameter by
     parameter and wraps no scalar.
@@ -44,31 +44,28 @@ class OptimizerMemory(NamedTuple):
     grows_state: bool = False
 
 
-SCALAR = 12
-"""Bytes of a Python number wrapped in a tensor on a CPU: once in float64, once in float32."""
-
-ROOT = ((1, 1, 0), (0, 1, SCALAR))
+ROOT = ((1, 1, 0), (0, 1, 1))
 """Loop temporaries of optimizers that hold a square root until the next parameter."""
 
-ADAM = ((1, 2, SCALAR),)
+ADAM = ((1, 2, 1),)
 """Loop temporaries of optimizers that also divide the square root."""
 
 OPTIMIZERS = {
     optimizer.name: optimizer
     for optimizer in (
         OptimizerMemory("sgd", decay_foreach=1, decay_loop=1),
-        OptimizerMemory("momentum", 1, loop=((0, 0, SCALAR),), decay_foreach=1, decay_loop=1, grows_state=True),
+        OptimizerMemory("momentum", 1, loop=((0, 0, 1),), decay_foreach=1, decay_loop=1, grows_state=True),
         OptimizerMemory("nesterov", 1, loop=((0, 1, 0),), decay_foreach=1, decay_loop=1, grows_state=True),
-        OptimizerMemory("adagrad", 1, 2, ((1, 1, SCALAR),), decay_loop=1, counters=1, state_at_start=True),
+        OptimizerMemory("adagrad", 1, 2, ((1, 1, 1),), decay_loop=1, counters=1, state_at_start=True),
         OptimizerMemory("rmsprop", 1, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
         OptimizerMemory("rmsprop-centered", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
         OptimizerMemory("rmsprop-momentum", 2, 1, ROOT, decay_foreach=1, decay_loop=1, counters=1),
-        OptimizerMemory("adadelta", 2, 2, ((2, 1, SCALAR), (1, 2, SCALAR)), decay_foreach=1, decay_loop=1, counters=1),
+        OptimizerMemory("adadelta", 2, 2, ((2, 1, 1), (1, 2, 1)), decay_foreach=1, decay_loop=1, counters=1),
         OptimizerMemory("adam", 2, 1, ADAM, decay_loop=1, counters=1, can_fuse=True),
         OptimizerMemory("amsgrad", 3, 1, ADAM, decay_loop=1, counters=1, can_fuse=True),
         OptimizerMemory("adamw", 2, 1, ADAM, counters=1, can_fuse=True),
         OptimizerMemory("nadam", 2, 1, ((1, 2, 0),), decay_foreach=1, decay_loop=1, counters=2),
-        OptimizerMemory("radam", 2, 1, ((0, 2, SCALAR),), decay_loop=1, counters=1),
+        OptimizerMemory("radam", 2, 1, ((0, 2, 1),), decay_loop=1, counters=1),
     )
 }
 """The optimizers by name."""
@@ -82,6 +79,10 @@ def optimizer_named(name: str) -> OptimizerMemory:
         near = did_you_mean(name, OPTIMIZERS)
         known = ", ".join(OPTIMIZERS)
         raise ValueProblem(f"no optimizer '{name}'{near} (known: {known})", code="unknown-optimizer") from None
+
+
+COUNTING = 12
+"""Bytes of the number that a CPU adds to a counter of steps, which is in float32."""
 
 
 class OptimizerStep(NamedTuple):
@@ -98,13 +99,22 @@ class OptimizerStep(NamedTuple):
 
 
 def step_of(
-    optimizer: OptimizerMemory, sizes: Sequence[int], profile: Profile, *, style: str | None, weight_decay: bool
+    optimizer: OptimizerMemory,
+    sizes: Sequence[int],
+    profile: Profile,
+    *,
+    style: str | None,
+    weight_decay: bool,
+    item: int = 4,
 ) -> OptimizerStep:
-    """The step over parameters of these rounded sizes in bytes; raises ValueProblem for an unavailable style."""
+    """The step over parameters of these rounded sizes in bytes; raises ValueProblem for an unavailable style.
+
+    ``item``: bytes of one of their elements.
+    """
     style = _checked_style(optimizer, profile, style or profile.style)
     total = sum(sizes)
     state = optimizer.state * total
-    if optimizer.counters and (style == "fused" or profile.name == "torch-cpu") and not profile.is_numpy:
+    if optimizer.counters and (style == "fused" or profile.is_cpu) and not profile.is_numpy:
         counter = round_up(4, profile.rounding)
         state += optimizer.counters * counter * len(sizes)
     before = state if optimizer.state_at_start else 0
@@ -114,8 +124,9 @@ def step_of(
     if style == "foreach":
         steady = (optimizer.foreach + optimizer.decay_foreach * weight_decay) * total
         return OptimizerStep(state, before, made + steady, steady)
-    wraps = profile.name == "torch-cpu"
-    first, steady = _loop_peaks(optimizer, sizes, made, decay=optimizer.decay_loop * weight_decay, wraps=wraps)
+    # a CPU wraps a Python number in a tensor of float64, which is then converted
+    number = (8 if item == 8 else 8 + item) if profile.is_cpu else 0
+    first, steady = _loop_peaks(optimizer, sizes, made, decay=optimizer.decay_loop * weight_decay, number=number)
     return OptimizerStep(state, before, max(first, made), steady)
 
 
@@ -177,19 +188,23 @@ def _checked_style(optimizer: OptimizerMemory, profile: Profile, style: str) -> 
 
 
 def _loop_peaks(
-    optimizer: OptimizerMemory, sizes: Sequence[int], made: int, *, decay: int, wraps: bool
+    optimizer: OptimizerMemory, sizes: Sequence[int], made: int, *, decay: int, number: int
 ) -> tuple[int, int]:
     """The peak bytes that a loop adds in the first step and in later ones.
 
-    ``made``: the state made in the first step. ``decay``: copies for weight decay. ``wraps``: scalars become tensors.
+    ``made``: the state made in the first step. ``decay``: copies for weight decay. ``number``: bytes of a
+    wrapped number.
     """
     first = steady = grown = previous = 0
     for size in sizes:
         grown += optimizer.state * size
-        for of_previous, of_this, scalars in optimizer.loop:
+        for of_previous, of_this, numbers in optimizer.loop:
             live = of_previous * previous + (of_this + decay) * size
-            wrapped = scalars if wraps else 0
+            wrapped = numbers * number
             steady = max(steady, live + wrapped)
             first = max(first, grown + live if optimizer.grows_state else made + live + wrapped)
+            if optimizer.counters and number:
+                counted = of_previous * previous + COUNTING
+                steady, first = max(steady, counted), max(first, made + counted)
         previous = size
     return first, steady

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from cnncalc.memory.tape import NEW, NONE, VIEW
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cnncalc.memory.tape import Operation, Sizes, Tape
 
 
@@ -116,6 +119,7 @@ class Machine:
         operations = len(tape.operations)
         self.saved: list[tuple[int, ...]] = [()] * operations  # storages that backward of an operation needs
         self.kept = [0] * operations  # bytes of extras and clones that backward needs
+        self.numbers = [0] * operations  # bytes of numbers that backward needs
         # checkpointed segments
         self.segments = loop.segments
         self.segment_of: dict[int, int] = {}
@@ -123,6 +127,7 @@ class Machine:
             self.segment_of.update(dict.fromkeys(range(first, last + 1), number))
         self.not_recomputed = set(range(len(self.segments)))
         self.entering = [self._entering(first, last) for first, last in self.segments]  # values
+        self.saving = [self._saving(first, last) for first, last in self.segments]  # operations, the first one first
         self.segment_inputs: list[tuple[int, ...]] = [()] * len(self.segments)  # storages
         self.remade: dict[int, int] = {}  # the row of each storage that is made again
         # gradients of values, which may share a storage
@@ -131,6 +136,10 @@ class Machine:
         self.gradient_holders: list[int] = []
         self.gradient_whole: list[bool] = []  # whether all of the storage belongs to its holder
         self.has_gradient: set[int] = set()  # parameters
+        self.parameter_uses: dict[int, int] = {}  # of each parameter, by operations still to run backward
+        for operation in tape.operations:
+            for place in operation.parameters:
+                self.parameter_uses[place] = self.parameter_uses.get(place, 0) + 1
 
     # accounting
 
@@ -237,8 +246,17 @@ class Machine:
         read = [value for operation in operations for value in operation.inputs if value not in inside]
         return tuple(dict.fromkeys(read))
 
+    def _saving(self, first: int, last: int) -> list[int]:
+        """The operations of a segment that keep something."""
+        operations = self.tape.operations
+        return [
+            number
+            for number in range(first, last + 1)
+            if operations[number].needs_saved and self.learns[operations[number].output]
+        ]
+
     def _forward(self, ends: dict[int, list[int]]) -> None:
-        """Forward in program order."""
+        """Forward in program order; a segment holds its inputs, after its end only if it keeps something."""
         for number, operation in enumerate(self.tape.operations):
             segment = self.segment_of.get(number)
             if segment is not None and number == self.segments[segment][0]:
@@ -247,6 +265,8 @@ class Machine:
                 for storage in held:
                     self.holders[storage] += 1
             self._run(number, operation, "forward", saves=segment is None)
+            if segment is not None and number == self.segments[segment][1] and not self.saving[segment]:
+                self._free_inputs(segment)
             for value in operation.inputs:
                 self._used(value)
             if number in ends:
@@ -271,7 +291,12 @@ class Machine:
             kept += self.given.values[operation.inputs[0]]
         if kept:
             self._change_activations(kept)
-        self._note(0 if learns else extras, operation, phase)
+        numbers = self.given.numbers[number]
+        if learns and phase == "forward":
+            self.numbers[number] = numbers
+            self._change_activations(numbers)
+            numbers = 0
+        self._note(numbers + (0 if learns else extras), operation, phase)
         if learns and saves:
             self._save(number, operation, storage)
         elif kept:
@@ -292,27 +317,42 @@ class Machine:
 
     def _recompute(self, segment: int) -> None:
         """Runs the forward of a segment again, up to its last operation that keeps something."""
-        first, last = self.segments[segment]
+        (first, end), last = self.segments[segment], self.saving[segment][-1]
         operations = self.tape.operations
-        while last > first and not (operations[last].needs_saved and self.learns[operations[last].output]):
-            last -= 1
         # recomputing stops before the last operation runs if it keeps only inputs
         final = operations[last]
         stops_before = not (final.keeps_output or final.clones_input or final.extras)
-        for operation in operations[first : last + 1]:
-            for value in operation.inputs:
-                self.uses[value] += 1
         entering = set(self.entering[segment])
+        used = [operation.inputs for operation in operations[first : last + 1]]
+        for number, held in self._held_again(first, last, end):
+            used[number - first] += held
+        for value in [value for values in used for value in values]:
+            self.uses[value] += 1
         for number in range(first, last + 1):
             operation = operations[number]
             if number == last and stops_before:
                 self._save(number, operation, -1)
             else:
                 self._run_again(number, operation)
-            for value in operation.inputs:
+            for value in used[number - first]:
                 self.uses[value] -= 1
                 if not self.uses[value] and value not in entering:
                     self._drop(self.storage[value])
+
+    def _held_again(self, first: int, last: int, end: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """The values made by operations ``first`` to ``last`` that the code of a segment up to ``end`` holds.
+
+        With each the operation at which they are released: all at the last one, unless the code releases them before.
+        """
+        operations = self.tape.operations
+        runs = range(first, last + (operations[last].keeps_output or bool(operations[last].extras)))
+        made = {operations[number].output for number in runs}
+        for frame in self.tape.frames:
+            if frame.last >= first and frame.first <= last:
+                yield min(frame.last, last), tuple([value for value in frame.held if value in made])
+        outside = itertools.chain(operations[:first], operations[end + 1 :])
+        given = {value for operation in outside for value in operation.inputs}
+        yield last, tuple(sorted(made & given))
 
     def _run_again(self, number: int, operation: Operation) -> None:
         """Runs one operation of a segment again; its output gets a new storage."""
@@ -348,8 +388,10 @@ class Machine:
     def _run_back(self, number: int, operation: Operation, incoming: int) -> None:
         """Backward of one operation: makes its gradients, then frees the incoming one and what was kept."""
         outgoing = self._input_gradients(operation, incoming)
-        temporary = self._parameter_gradients(operation)
-        self._note(temporary + self.given.backward_scratch[number], operation, "backward")
+        learned = [place for place in operation.parameters if self.tape.parameters[place].is_trainable]
+        for parameter in learned:
+            self._change_parameter_gradient(self.given.parameters[parameter])
+        self._note(self.given.backward_scratch[number], operation, "backward")
         self._release_gradient(incoming)
         self._free_saved(number)
         for value, gradient, is_whole in outgoing:
@@ -360,9 +402,11 @@ class Machine:
                 continue
             if not (self.adds_in_place and self.gradient_holders[before] == 1 and self.gradient_whole[before]):
                 self.pending[value] = self._new_gradient(self.given.values[value])
-                self._note(temporary, operation, "backward")
+                self._note(0, operation, "backward")
                 self._release_gradient(before)
             self._release_gradient(gradient)
+        for parameter in learned:
+            self._accumulate(parameter, operation)
 
     def _new_gradient(self, size: int) -> int:
         """A new storage for the gradient of a value, with one holder."""
@@ -394,29 +438,47 @@ class Machine:
         """Whether a view has all elements of its tensor."""
         return self.given.values[part] == self.given.values[whole]
 
-    def _parameter_gradients(self, operation: Operation) -> int:
-        """Makes the gradients of parameters; returns the bytes of those that are added to existing ones and freed."""
-        temporary = 0
-        for parameter in operation.parameters:
-            if not self.tape.parameters[parameter].is_trainable:
-                continue
-            size = self.given.parameters[parameter]
-            if self.gradients_stay or parameter in self.has_gradient:
-                temporary += size
-            else:
-                self._change_gradients(size)
-                self.has_gradient.add(parameter)
-        return temporary
+    def _accumulate(self, parameter: int, operation: Operation) -> None:
+        """Adds a gradient that an operation has made to those of other operations with the same parameter.
+
+        The sum becomes the gradient of the parameter after the last of them. It is copied if it lies in another order,
+        or added to that of the last step if this is still there.
+        """
+        size = self.given.parameters[parameter]
+        if parameter in self.has_gradient:
+            if not self.adds_in_place:
+                self._note(size, operation, "backward")
+            self._change_parameter_gradient(-size)
+        self.has_gradient.add(parameter)
+        self.parameter_uses[parameter] -= 1
+        if self.parameter_uses[parameter]:
+            return
+        if self.gradients_stay:
+            self._change_transient(-size)
+        elif parameter in operation.copied:
+            self._note(size, operation, "backward")
+
+    def _change_parameter_gradient(self, change: int) -> None:
+        if self.gradients_stay:
+            self._change_transient(change)
+        else:
+            self._change_gradients(change)
 
     def _free_saved(self, number: int) -> None:
-        """Frees what an operation kept for backward; the first one of a segment also frees its inputs."""
-        if self.kept[number]:
-            self._change_activations(-self.kept[number])
-            self.kept[number] = 0
+        """Frees what an operation kept for backward; the first one that keeps something frees a segment's inputs."""
+        kept = self.kept[number] + self.numbers[number]
+        if kept:
+            self._change_activations(-kept)
+            self.kept[number] = self.numbers[number] = 0
         for storage in self.saved[number]:
             self._drop(storage)
         self.saved[number] = ()
         segment = self.segment_of.get(number)
-        if segment is not None and number == self.segments[segment][0]:
-            for storage in self.segment_inputs[segment]:
-                self._drop(storage)
+        if segment is not None and number in self.saving[segment][:1]:
+            self._free_inputs(segment)
+
+    def _free_inputs(self, segment: int) -> None:
+        """Releases the inputs of a segment."""
+        for storage in self.segment_inputs[segment]:
+            self._drop(storage)
+        self.segment_inputs[segment] = ()

@@ -5,12 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from cnncalc.errors import Problem, ValueProblem, did_you_mean
+from cnncalc.memory.builder import MANY
 from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import OptimizerStep, optimizer_named, step_of
 from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
 from cnncalc.memory.profiles import PROFILES, Profile, profile_named
 from cnncalc.memory.replay import PLAIN, Event, LoopOptions, Machine, Trace
-from cnncalc.memory.segments import MAX_TRIED, Segment, joined, operations_of, recomputed_macs, segments_of
+from cnncalc.memory.segments import (
+    MAX_TRIED,
+    RULES,
+    Segment,
+    joined,
+    operations_of,
+    overwriting,
+    recomputed_macs,
+    repeatable,
+    segments_of,
+)
 from cnncalc.records import NamedTuple
 from cnncalc.units import BYTES_PER_ELEMENT, bytes_per_element, round_up
 
@@ -203,15 +214,20 @@ AnyMachine = TypeVar("AnyMachine", bound=Machine)
 
 
 class Simulation:
-    """Simulates training steps and inferences of one net for any batch; lowers the net once."""
+    """Simulates training steps and inferences of one net for any batch; lowers the net once.
 
-    def __init__(self, report: Report, options: Options) -> None:
+    ``images``: the number for which it is lowered: 1, or :data:`cnncalc.memory.builder.MANY` for all others.
+    """
+
+    def __init__(self, report: Report, options: Options, *, images: int = MANY) -> None:
         check_options(options, training=False)
         self.report = report
         self.options = options
         self.profile: Profile = profile_named("ideal" if options.profile == "notes" else options.profile)
         self._tapes: dict[bool, Tape] = {}
         self._sizes: dict[tuple[int, bool], Sizes] = {}
+        self._images = images
+        self._of_one: Simulation | None = None
         self._best: dict[int, tuple[Segment, ...]] = {}
 
     def tape(self, *, training: bool) -> Tape:
@@ -220,9 +236,22 @@ class Simulation:
             options = self.options
             check_options(options, training=training)
             self._tapes[training] = lower(
-                self.report, self.profile, dtype=options.dtype, training=training, autocast=options.autocast
+                self.report,
+                self.profile,
+                dtype=options.dtype,
+                training=training,
+                autocast=options.autocast,
+                images=self._images,
             )
         return self._tapes[training]
+
+    def at(self, batch: int, *, training: bool) -> Simulation:
+        """The simulation for a batch: another one for a single image, whose slices are dense, where that matters."""
+        if batch > 1 or self._images == 1 or not self.tape(training=training).is_for_several:
+            return self
+        if self._of_one is None:
+            self._of_one = Simulation(self.report, self.options, images=1)
+        return self._of_one
 
     def sizes(self, batch: int, *, training: bool) -> Sizes:
         """The bytes of the tape for a batch."""
@@ -249,11 +278,35 @@ class Simulation:
 
     def segments(self, batch: int) -> tuple[Segment, ...]:
         """The checkpointed segments; those of ``best`` are searched for."""
-        if self.options.checkpoint == "best":
+        rule = self.options.checkpoint
+        if rule == "best":
             if batch not in self._best:
                 self._best[batch] = best_segments(self, batch)
-            return self._best[batch]
-        return segments_of(self.report, self.options.checkpoint)
+            chosen = self._best[batch]
+        else:
+            chosen = segments_of(self.report, rule)
+        if not chosen:
+            return ()
+        tape = self.tape(training=True)
+        found = [repeatable(tape, self.report, segment) for segment in chosen]
+        if rule not in (*RULES, "best"):
+            for segment, changed in zip(chosen, found, strict=True):
+                if changed != segment:
+                    self._refuse(segment, changed)
+        return tuple([segment for segment in found if segment is not None])
+
+    def _refuse(self, segment: Segment, other: Segment | None) -> None:
+        """Raises ValueProblem for a segment that overwrites its input; ``other`` is the part of it that does not."""
+        tape, rows = self.tape(training=True), self.report.layers
+        operation = tape.operations[overwriting(tape, *operations_of(tape, [segment])[0])[-1]]
+        row = rows[operation.layer]
+        message = (
+            f"checkpoint: a segment must not overwrite what enters it, since backward runs it again from there, but in "
+            f"'{segment.name}' {row.name} overwrites the output of {rows[row.sources[0]].name}"
+        )
+        begin = f"begin it after {row.name}: {other.name}, or " if other else ""
+        hint = f"{begin}let {row.name} not work in place: {row.kind.upper()}(in_place=no)"
+        raise ValueProblem(message, code="wrong-value", hint=hint)
 
     def loop_options(self, segments: Sequence[Segment]) -> LoopOptions:
         """The options of the training loop."""
@@ -288,10 +341,15 @@ class Simulation:
 
     def trace(self, batch: int, segments: Sequence[Segment] = (), *, logs: bool = False) -> Trace:
         """One forward and backward."""
-        return self.machine(Machine, batch, segments, training=True, logs=logs).run(training=True)
+        return (
+            self.at(batch, training=True).machine(Machine, batch, segments, training=True, logs=logs).run(training=True)
+        )
 
     def held_by_layer(self, batch: int, segments: Sequence[Segment] = (), *, training: bool = True) -> dict[int, int]:
         """Bytes of activations and transients alive at the peak of forward and backward, by row."""
+        other = self.at(batch, training=training)
+        if other is not self:
+            return other.held_by_layer(batch, segments, training=training)
         first = self.machine(Machine, batch, segments, training=training, logs=True)
         events = first.run(training=training).events
         highest = max(range(len(events)), key=lambda number: events[number].total)
@@ -308,6 +366,7 @@ class Simulation:
             self.profile,
             style=options.style,
             weight_decay=options.weight_decay,
+            item=bytes_per_element(options.dtype),
         )
 
     def training(self, batch: int, segments: Sequence[Segment] | None = None, *, logs: bool = False) -> Training:
@@ -352,14 +411,16 @@ class Simulation:
         """The replay of the first step, which starts without gradients; ``later``: the replay of every other step."""
         if self.options.zero_grad == "start" or self.options.accumulate > 1:
             return later
-        loop = LoopOptions(segments=operations_of(self.tape(training=True), segments))
-        return self.machine(Machine, batch, training=True, loop=loop).run(training=True)
+        simulation = self.at(batch, training=True)
+        loop = LoopOptions(segments=operations_of(simulation.tape(training=True), segments))
+        return simulation.machine(Machine, batch, training=True, loop=loop).run(training=True)
 
     def inference(self, batch: int, *, logs: bool = False) -> Inference:
         """The memory of a forward pass at test time."""
         if self.options.profile == "notes":
             return _notes_inference(self.report, self.options._replace(batch=batch))
-        trace = self.machine(Machine, batch, training=False, logs=logs).run(training=False)
+        simulation = self.at(batch, training=False)
+        trace = simulation.machine(Machine, batch, training=False, logs=logs).run(training=False)
         level = trace.peak
         resident = self.resident(batch, training=False)
         breakdown = Breakdown.of(resident, level._replace(activations=max(0, level.activations)), 0)
@@ -380,13 +441,15 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
     blocks = segments_of(simulation.report, "blocks")
     if not blocks:
         return ()
-    rows = simulation.report.layers
+    rows, tape = simulation.report.layers, simulation.tape(training=True)
     known: dict[tuple[Segment, ...], tuple[int, int]] = {}
 
     def evaluated(candidate: tuple[Segment, ...]) -> tuple[int, int]:
         if candidate not in known:
             macs = recomputed_macs(simulation.report, candidate)
-            known[candidate] = (simulation.trace(batch, candidate).peak.total, macs)
+            runs = [repeatable(tape, simulation.report, segment) for segment in candidate]
+            trace = simulation.trace(batch, [segment for segment in runs if segment is not None])
+            known[candidate] = (trace.peak.total, macs)
         return known[candidate]
 
     weights = [sum(row.activation_bytes for row in rows[b.first : b.last + 1]) for b in blocks]

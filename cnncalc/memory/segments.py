@@ -160,3 +160,37 @@ def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, i
         if inside:
             stretches.append((first_of[inside[0]], last_of[inside[-1]]))
     return tuple(stretches)
+
+
+def repeatable(tape: Tape, report: Report, segment: Segment) -> Segment | None:
+    """The segment without the layers at its beginning after which nothing of what enters is overwritten any more.
+
+    PyTorch refuses to run a segment again if its inputs were overwritten.
+    """
+    first, last = segment.first, segment.last
+    while stretches := operations_of(tape, [Segment("", first, last)]):
+        changed = overwriting(tape, *stretches[0])
+        if not changed:
+            break
+        first = tape.operations[changed[-1]].layer + 1
+        if first > last:
+            return None
+    if first == segment.first:
+        return segment
+    names = [report.layers[row].name for row in (first, last)]
+    return Segment("..".join(dict.fromkeys(names)), first, last)
+
+
+def overwriting(tape: Tape, first: int, last: int) -> list[int]:
+    """The operations from ``first`` to ``last`` that overwrite what enters the stretch; none if it keeps nothing."""
+    stretch = tape.operations[first : last + 1]
+    if not any(operation.needs_saved and tape.values[operation.output].learns for operation in stretch):
+        return []
+    own: set[int] = set()  # values in memory that the stretch itself has made
+    found = []
+    for number, operation in enumerate(stretch, first):
+        if not operation.is_alias or operation.inputs[0] in own:
+            own.add(operation.output)
+        elif operation.overwrites:
+            found.append(number)
+    return found

@@ -35,7 +35,10 @@ class Operation(NamedTuple):
     input (a view, or computed in place). ``keeps`` are the inputs (by position) that backward needs; with
     ``clones_input`` a copy of the first is kept instead. ``extras`` are the bytes of tensors made in addition to the
     output and kept for backward. ``gradients`` has one of NEW, SAME, VIEW and NONE per input. ``parameters`` are places
-    in the tape's parameters whose gradients backward makes. ``backward_scratch`` are temporaries of backward; negative
+    in the tape's parameters whose gradients backward makes; those of ``copied`` come in another order of memory than
+    the parameter has and are copied into it. ``overwrites``: it works in the memory of its first input.
+    ``saves_parameter``: backward needs a parameter. ``numbers``: bytes of Python numbers in tensors, which are kept for
+    backward even where a checkpointed segment keeps nothing. ``backward_scratch`` are temporaries of backward; negative
     ones are results that are made after the temporaries are freed.
     """
 
@@ -51,11 +54,15 @@ class Operation(NamedTuple):
     gradients: tuple[str, ...] = (NEW,)
     parameters: tuple[int, ...] = ()
     backward_scratch: tuple[Size, ...] = ()
+    copied: tuple[int, ...] = ()
+    overwrites: bool = False
+    saves_parameter: bool = False
+    numbers: int = 0
 
     @property
     def needs_saved(self) -> bool:
         """Whether backward needs anything that forward has kept."""
-        return bool(self.keeps or self.keeps_output or self.extras)
+        return bool(self.keeps or self.keeps_output or self.extras or self.saves_parameter)
 
 
 class ParameterTensor(NamedTuple):
@@ -83,13 +90,15 @@ class Sizes(NamedTuple):
     buffers: list[int]
     extras: list[int]
     backward_scratch: list[int]
+    numbers: list[int]
 
 
 class Tape(NamedTuple):
     """A training step or an inference: its values and its operations in the order in which they run.
 
     ``parameters`` and ``buffers`` (bytes each) are always alive. ``sources`` are the values that exist before the first
-    operation (images, targets); ``results`` and ``loss`` live until the end.
+    operation (images, targets); ``results`` and ``loss`` live until the end. ``is_for_several``: for one image some
+    operations differ.
     """
 
     values: tuple[Tensor, ...]
@@ -100,22 +109,27 @@ class Tape(NamedTuple):
     results: tuple[int, ...]
     frames: tuple[Frame, ...]
     loss: int | None = None
+    is_for_several: bool = False
 
     def sizes(self, measure: Callable[[int, int], int]) -> Sizes:
         """Every size as ``measure(fixed, per_image)`` gives it."""
         extras = [0] * len(self.operations)
         scratch = [0] * len(self.operations)
+        numbers = [0] * len(self.operations)
         for number, operation in enumerate(self.operations):
             if operation.extras:
                 extras[number] = sum([measure(*size) for size in operation.extras])
             if operation.backward_scratch:
                 scratch[number] = sum([measure(*size) for size in operation.backward_scratch])
+            if operation.numbers:
+                numbers[number] = measure(operation.numbers, 0)
         return Sizes(
             [measure(*value.size) for value in self.values],
             [measure(parameter.size, 0) for parameter in self.parameters],
             [measure(size, 0) for size in self.buffers],
             extras,
             scratch,
+            numbers,
         )
 
     def sizes_at(self, batch: int, rounding: int) -> Sizes:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.layers.layout import Layout, channels_last, contiguous, elementwise, suggested, viewed
 from cnncalc.layers.memory import STATISTIC, Extra, Size
 from cnncalc.memory.builder import ONE, TapeBuilder
-from cnncalc.memory.tape import NEW, SAME, Frame
+from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +23,10 @@ class TorchLowering(TapeBuilder):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.casts: dict[int, int] = {}  # half copies of learned parameters, which live until autocast ends
+        self.orders: list[str] = []  # of each operation, in which its backward lays out what it makes
+        self.gathers: dict[int, str] = {}  # operations whose backward wants its gradient dense in an order
+        self.merged: set[int] = set()  # views of maps that were computed as one image
+        self.bases: dict[int, int] = {}  # of each value that autograd has as a view: the tensor it is a view of
 
     def _register(self, row: LayerReport) -> tuple[int, ...]:
         places = super()._register(row)
@@ -32,7 +38,18 @@ class TorchLowering(TapeBuilder):
         return self.row.layer.lower(self, inputs)
 
     def _width(self, extra: Extra, item: int) -> int:
-        return max(4, item) if extra.item == STATISTIC else super()._width(extra, item)
+        if extra.item != STATISTIC:
+            return super()._width(extra, item)
+        return max(4 if not self.is_cpu else self.parameter_item if self.row.arrays else item, item)
+
+    def _likelihood(self, logits: int) -> int:
+        # of the loss, autocast of a CPU runs all in float32, that of CUDA only its second part
+        if self.is_cpu:
+            logits = self.converted(logits, 4)
+        layout = self.layouts[logits]
+        layout = None if layout is None else contiguous(layout.sizes)
+        result = self.operation([logits], name="loss", keeps_output=True, layout=layout, order="contiguous")
+        return self.converted(result, 4)
 
     def _loss_extras(self) -> tuple[Extra, ...]:
         return (Extra("sum of weights", ONE),)
@@ -42,56 +59,362 @@ class TorchLowering(TapeBuilder):
         casts = tuple(self.casts.values())
         return (*frames, Frame(0, self.last, casts)) if casts else frames
 
+    # layouts and views
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether the kernels are those of a CPU."""
+        return self.profile.is_cpu
+
+    def layout_of(self, value: int) -> Layout:
+        """How the elements of a value of the net lie in memory."""
+        layout = self.layouts[value]
+        assert layout is not None
+        return layout
+
+    def map_layout(self, value: int) -> Layout:
+        """The same as a map: batch x depth gets a height and a width of 1."""
+        layout = self.layout_of(value)
+        return (
+            layout
+            if len(layout.sizes) > 2
+            else layout._replace(sizes=(*layout.sizes, 1, 1), strides=(*layout.strides, 1, 1))
+        )
+
+    def is_flat(self, value: int) -> bool:
+        """Whether PyTorch has a value as batch x depth."""
+        return len(self.layout_of(value).sizes) == 2
+
+    def sizes_of(self, volume: Volume, inputs: Sequence[int]) -> tuple[int, ...]:
+        """The sides of the output of the current layer."""
+        flat = self.row.layer.is_flat
+        if flat or (flat is None and all(self.is_flat(value) for value in inputs)):
+            return (self.images, volume.elements)
+        return (self.images, volume.depth, volume.height, volume.width)
+
+    def made(self, inputs: Sequence[int], volume: Volume, order: str | None = None) -> Layout:
+        """The layout of the output of the current layer, in the order that it declares in ``memory_order``."""
+        order = order or self.row.layer.memory_order
+        sizes = self.sizes_of(volume, inputs)
+        if order == "contiguous" or len(sizes) == 2:
+            return contiguous(sizes)
+        if order == "channels last":
+            return channels_last(sizes)
+        layouts = [self.map_layout(value) for value in inputs]
+        if order == "input":
+            return elementwise(layouts)
+        return suggested(layouts[0], sizes) if all(x.suggests_channels_last for x in layouts) else contiguous(sizes)
+
+    def _recorded(self, *arguments: Any, order: str = "input", gathers: str | None = None, **options: Any) -> int:
+        """One operation; ``order`` is that of the gradients it makes, ``gathers`` that in which it needs its own."""
+        result = super().operation(*arguments, **options)
+        self.orders.append(order)
+        if gathers is not None:
+            self.gathers[self.last] = gathers
+        return result
+
+    def operation(
+        self, inputs: Sequence[int], elements: Size | None = None, *, layout: Layout | None = None, **options: Any
+    ) -> int:
+        """One operation; where it overwrites a view, autograd sees a change of what that is a view of.
+
+        The gradient is then copied into a tensor like the whole, and the part of the view copied again for the
+        function that overwrites it; its result is written back.
+        """
+        if layout is None and inputs and (elements is None or elements == self.elements[inputs[0]]):
+            known = [found for value in inputs if (found := self.layouts[value]) is not None]
+            layout = (
+                elementwise(known) if known and len({len(x.sizes) for x in known}) == 1 else self.layouts[inputs[0]]
+            )
+        if not options.get("is_alias") or options.get("gradients") == (VIEW,):
+            return self._recorded(inputs, elements, layout=layout, **options)
+        options["overwrites"] = True
+        first = inputs[0]
+        layout = self.layouts[first]
+        base = self.bases.get(first)
+        if base is None or not self.training or not any(self.learns(value) for value in inputs):
+            result = self._recorded(inputs, elements, layout=layout, **options)
+            if base is not None:
+                self.bases[result] = base
+            return result
+        part, (left, *others) = self.bytes_of(first), options.pop("gradients")
+        is_shared = SAME in [how for how, value in zip(others, inputs[1:], strict=True) if self.learns(value)]
+        scratch = [*options.pop("backward_scratch", ())]
+        if not is_shared:
+            scratch.append(part)
+        if left != SAME:
+            scratch.append(part)
+        if options.pop("clones_input", False):
+            options["extras"] = (*options.get("extras", ()), Extra("input", self.elements[first]))
+            options["keeps"] = ()
+        gradients = (NEW, *[how if how == NONE else NEW for how in others])
+        options |= {"gradients": gradients, "backward_scratch": tuple(scratch), "order": "base"}
+        whole = self._recorded([base, *inputs[1:]], self.elements[base], layout=self.layouts[base], **options)
+        return self.part(whole, first, gradient=NEW)
+
+    def part(self, whole: int, like: int, *, gradient: str = VIEW) -> int:
+        """A view of ``whole`` with the elements of ``like``."""
+        result = self._recorded(
+            [whole], self.elements[like], layout=self.layouts[like], is_alias=True, gradients=(gradient,), order="base"
+        )
+        self.bases[result] = whole
+        return result
+
+    def viewed(self, value: int, layout: Layout | None = None, *, gradient: str = VIEW, merges: bool = False) -> int:
+        """A view of a value, or of what that is a view of; by default with all its elements, as a map.
+
+        ``merges``: the value was computed with the maps of all images as those of one.
+        """
+        layout = layout or self.map_layout(value)
+        self.is_for_several |= not layout.is_dense
+        elements = Size(0, prod(layout.sizes[1:]))
+        result = self._recorded(
+            [value], elements, layout=layout, is_alias=True, gradients=(gradient,), order="contiguous"
+        )
+        self.bases[result] = self.bases.get(value, value)
+        if merges:
+            self.merged.add(self.last)
+        return result
+
+    def same(self, value: int) -> int:
+        """The tensor itself, not a view of it."""
+        result = self._recorded([value], layout=self.layouts[value], is_alias=True, gradients=(VIEW,))
+        if value in self.bases:
+            self.bases[result] = self.bases[value]
+        return result
+
+    def sliced(self, value: int, depth: int) -> int:
+        """A view of some of the channels, whose gradient is a new tensor with zeros for the others."""
+        sizes, strides = self.layout_of(value)
+        layout = Layout((sizes[0], depth, *sizes[2:]), strides)
+        return self.viewed(value, layout, gradient=VIEW if depth == sizes[1] else NEW)
+
+    def flat(self, value: int) -> int:
+        """A value as batch x depth."""
+        return (
+            self.same(value) if self.is_flat(value) else self.reshaped(value, (prod(self.layout_of(value).sizes[1:]),))
+        )
+
+    def averaged(self, inputs: Sequence[int]) -> int:
+        """The mean of each map; those of a channels-last map are viewed as such, whose gradient is a new tensor."""
+        mean = self.single(inputs, order="contiguous")
+        if not self.layout_of(inputs[0]).suggests_channels_last:
+            return mean
+        layout = self.layout_of(mean)
+        depth = layout.sizes[1]
+        return self.viewed(mean, layout._replace(strides=(depth, 1, depth, depth)), gradient=NEW)
+
+    def by_channel(self, value: int) -> Layout:
+        """The layout of an element-wise operation on a value and a parameter with one element a channel."""
+        x = self.layout_of(value)
+        return elementwise([x, contiguous((1, x.sizes[1], *[1] * (len(x.sizes) - 2)))])
+
+    @property
+    def composes(self) -> bool:
+        """Whether kernels that the build lacks are composed of others."""
+        return self.profile.composes
+
+    @property
+    def convolution_order(self) -> str:
+        """The order in which a convolution lays out its output."""
+        profile = self.profile
+        keeps = {"bfloat16": profile.convolves_bfloat16, "float64": profile.is_cpu}.get(self.dtype, True)
+        return "suggested" if keeps else "contiguous"
+
+    def learned_bytes(self, parameter: int) -> Size:
+        """The bytes of the gradient of a parameter; none if it is frozen."""
+        owner = self.parameters[parameter]
+        return Size(owner.size if owner.is_trainable else 0)
+
+    def reshaped(self, value: int, sizes: Sequence[int]) -> int:
+        """The same elements with these sides after the batch: a view where the layout allows it, else a copy."""
+        x = self.layout_of(value)
+        sizes = (self.images, *sizes)
+        layout = viewed(x, sizes)
+        if layout is not None:
+            return self.viewed(value, layout)
+        return self.operation([value], layout=contiguous(sizes), gradients=(SAME,))
+
+    def gathered(self, value: int, order: str) -> int:
+        """The value itself if it is dense in that order (``suggested``, ``contiguous``), else a copy that is."""
+        x = self.layout_of(value)
+        wanted = suggested(x, x.sizes) if order == "suggested" else contiguous(x.sizes)
+        if x.is_channels_last if order == "suggested" and x.suggests_channels_last else x.is_contiguous:
+            return value
+        return self.operation([value], layout=wanted, gradients=(SAME,))
+
+    # layouts of gradients
+
+    def _finish(self) -> None:
+        """Adds the copies of gradients that backward makes where they lie in another order than it needs.
+
+        Gradients of views become new tensors where they cannot be views, and whole ones where they are dense.
+        """
+        gradients: dict[int, Layout | None] = {}
+        for number in range(self.last, -1, -1):
+            operation = self.operations[number]
+            if operation.output not in gradients and operation.name != "loss":
+                continue
+            incoming = gradients.pop(operation.output, None)
+            scratch = operation.backward_scratch
+            if incoming is not None and number in self.gathers:
+                wanted = self.map_layout(operation.inputs[0])
+                if self.gathers[number] == "suggested" and wanted.suggests_channels_last:
+                    is_gathered = incoming.is_channels_last
+                else:
+                    is_gathered = incoming.is_contiguous
+                if not is_gathered:
+                    scratch = (*scratch, self.bytes_of(operation.output))
+            words = list(operation.gradients)
+            for place, value in enumerate(operation.inputs):
+                target = self.layouts[value]
+                if words[place] == NONE or not self.learns(value):
+                    continue
+                words[place], found = self._passed_on(number, words[place], incoming, target)
+                if found is not None and target is not None and found.sizes != target.sizes:
+                    found = viewed(found, target.sizes) or contiguous(target.sizes)
+                before = gradients.get(value)
+                if value in gradients and before is not None and found is not None:
+                    found = before if self.profile.adds_in_place and before.is_dense else elementwise([before, found])
+                gradients[value] = found
+            if scratch != operation.backward_scratch or tuple(words) != operation.gradients:
+                self.operations[number] = operation._replace(gradients=tuple(words), backward_scratch=scratch)
+
+    def _passed_on(
+        self, number: int, word: str, incoming: Layout | None, target: Layout | None
+    ) -> tuple[str, Layout | None]:
+        """How an operation makes the gradient of an input with layout ``target``, and the layout of that gradient."""
+        if target is None:
+            return word, None
+        if word == NEW:
+            return word, self._made_back(self.orders[number], incoming, target)
+        if incoming is None:
+            return word, None
+        sizes = target.sizes
+        if word == SAME or incoming.sizes == sizes:
+            whole = (1, sizes[0] * sizes[1], *sizes[2:])
+            if number in self.merged and viewed(incoming, whole) is None:
+                return NEW, contiguous(sizes)
+            return word, incoming
+        if prod(incoming.sizes) == prod(sizes):
+            found = viewed(incoming, sizes)
+            return (NEW, contiguous(sizes)) if found is None else (word, found)
+        # some of the channels; a map of one pixel may be batch x depth here
+        found = Layout(sizes, (*incoming.strides, 1, 1)[: len(sizes)])
+        self.is_for_several |= not found.is_dense
+        return (SAME if found.is_dense else VIEW), found
+
+    def _made_back(self, order: str, incoming: Layout | None, target: Layout) -> Layout:
+        """The layout of a new gradient of a tensor with layout ``target``."""
+        if order == "suggested":
+            return suggested(target, target.sizes)
+        if order == "base":
+            return target
+        if order != "input" or incoming is None or len(incoming.sizes) != len(target.sizes):
+            return contiguous(target.sizes)
+        if incoming.sizes != target.sizes:
+            return elementwise([target])
+        return elementwise([incoming, target])
+
     # what layers call
 
-    def single(self, inputs: Sequence[int], *, output: Volume | None = None, keeps_weight: bool = True) -> int:
+    def single(
+        self,
+        inputs: Sequence[int],
+        *,
+        output: Volume | None = None,
+        keeps: tuple[int, ...] | None = None,
+        order: str | None = None,
+        gathers: str | None = None,
+        makes_all: str | None = None,
+    ) -> int:
         """The current layer as one operation, by what it declares in ``keeping_in_torch`` and ``autocast``."""
         row, layer, parameters = self.row, self.row.layer, self.own_parameters
         keeping = layer.keeping_in_torch(row.input_volumes, row.output, in_place=self.in_place)
-        keeps = tuple(range(len(inputs))) if keeping.inputs else ()
+        if keeps is None:
+            half = self.autocast and layer.autocast == "half"
+            keeps = (0, 1) if half else tuple(range(len(inputs))) if keeping.inputs else ()
+        volumes = len(inputs)
+        copied = () if order == "contiguous" else self._copied(inputs)
         if self.autocast and layer.autocast == "half":
-            keeps = (0, 1) if keeps_weight else (0,)
             # the last argument is cast first: bias, weight, input
-            casts = [self.cast(parameter) for parameter in reversed(parameters)][::-1]
-            inputs = [self.converted(inputs[0], self.item), *casts]
-            parameters = ()
-        elif self.autocast and layer.autocast == "full":
-            inputs = [self.converted(value, 4) for value in inputs]
+            casts = [self.cast(parameter, copied) for parameter in reversed(parameters)][::-1]
+            inputs = [self.entering(inputs[0]), *casts]
+            parameters = copied = ()
+        else:
+            inputs = [self.entering(value) for value in inputs]
         composed = keeping.composed_volumes if self.profile.composes else 0
+        volume = output or row.output
+        item = max([self.items[value] for value in inputs[:volumes]])
+        gradients = tuple(
+            [how if self.items[value] == item else NEW for how, value in zip(keeping.gradients, inputs, strict=False)]
+        )
+        layout = self.made(inputs[:volumes], volume, order)
         return self.operation(
             inputs,
-            Size(0, (output or row.output).elements),
+            Size(0, volume.elements),
+            item=item,
+            layout=layout,
             is_alias=self.in_place,
             keeps=keeps,
             keeps_output=keeping.output,
             clones_input=self.in_place and keeping.clones,
             extras=self._made(keeping.extras),
-            gradients=keeping.gradients + (NEW,) * (len(inputs) - len(keeping.gradients)),
+            gradients=gradients + (NEW,) * (len(inputs) - len(gradients)),
             parameters=parameters,
-            backward_scratch=(self.bytes_of(inputs[0]),) * composed,
+            copied=copied,
+            saves_parameter=keeps == () and bool(parameters),
+            backward_scratch=(*(self.bytes_of(inputs[0]),) * composed, *self._unneeded(inputs[0], makes_all)),
+            order=order or layer.memory_order,
+            gathers=gathers,
         )
+
+    def _unneeded(self, value: int, makes_all: str | None) -> tuple[Size, ...]:
+        """The gradients that nothing needs but a kernel makes that makes all of its gradients."""
+        if makes_all is None:
+            return ()
+        own = self.own_parameters if makes_all == "all" else ()
+        frozen = [self.parameters[place] for place in own]
+        of_input = () if self.learns(value) else (self.bytes_of(value),)
+        return (*of_input, *[Size(parameter.size) for parameter in frozen if not parameter.is_trainable])
+
+    def _copied(self, inputs: Sequence[int]) -> tuple[int, ...]:
+        """The parameters of the current layer whose gradients come channels-last, unlike themselves."""
+        arrays = [array for array in self.row.arrays if array.role != "buffer"]
+        copies = self.row.layer.copies_weight_gradient
+        if not (len(inputs) == 1 and self.map_layout(inputs[0]).suggests_channels_last):
+            return ()
+        pairs = zip(self.own_parameters, arrays, strict=True)
+        return tuple([place for place, array in pairs if array.role == "weight" and copies(array.shape)])
 
     def _made(self, extras: tuple[Extra, ...]) -> tuple[Extra, ...]:
         """The extras that PyTorch makes: at test time only some."""
         if self.training or not extras:
             return extras
-        return tuple([x for x in extras if x.inference == "always" or (x.inference == "native" and self._is_native())])
+        return tuple(
+            [
+                x
+                for x in extras
+                if x.inference == "always" or (x.inference == "native" and self.is_native_norm and not self.is_cpu)
+            ]
+        )
 
-    def _is_native(self) -> bool:
-        """Whether PyTorch uses its native batch normalization instead of cuDNN's."""
+    @property
+    def is_native_norm(self) -> bool:
+        """Whether PyTorch normalizes over the batch by its native kernels, not by those of cuDNN."""
         roles = {array.role for array in self.row.arrays}
-        return self.dtype == "bfloat16" or not {"weight", "bias"} <= roles or self._is_flat(self.row.sources[0])
+        is_flat = self.is_flat(self.place[self.row.sources[0]])
+        return self.is_cpu or self.dtype == "bfloat16" or not {"weight", "bias"} <= roles or is_flat
 
-    def _is_flat(self, index: int) -> bool:
-        """Whether PyTorch has a row's output as batch x depth."""
-        row = self.report.layers[index]
-        while not row.layer.is_flat:
-            if row.layer.is_flat is False or not row.output.is_point:
-                return False
-            if row.layer.is_merge:
-                return all(self._is_flat(source) for source in row.sources)
-            row = self.report.layers[row.sources[0]]
-        return True
+    def entering(self, value: int) -> int:
+        """An input of the current layer in the type in which autocast runs it."""
+        if self.row.layer.autocast == "half":
+            return self.converted(value, self.item)
+        return self.widened(value) if self.row.layer.autocast == "full" else value
+
+    def widened(self, value: int) -> int:
+        """A value in float32, in which autocast of CUDA runs what a CPU computes in any type."""
+        return value if self.is_cpu else self.converted(value, 4)
 
     def converted(self, value: int, item: int) -> int:
         """The value itself or, under autocast, a copy in the type of that width."""
@@ -99,28 +422,47 @@ class TorchLowering(TapeBuilder):
             return value
         return self.operation([value], item=item)
 
-    def cast(self, parameter: int) -> int:
+    def cast(self, parameter: int, copied: tuple[int, ...] = ()) -> int:
         """A half copy of a parameter, shared by its layers; its backward makes the gradient in float32."""
         cast = self.casts.get(parameter)
         if cast is None:
             owner = self.parameters[parameter]
-            cast = self.operation((), Size(owner.elements), gradients=(), parameters=(parameter,))
+            copied = tuple([place for place in copied if place == parameter])
+            cast = self.operation((), Size(owner.elements), gradients=(), parameters=(parameter,), copied=copied)
             if owner.is_trainable:
                 self.casts[parameter] = cast
         return cast
 
-    def resized(self, value: int, volume: Sequence[int]) -> int:
-        """A copy padded or cropped to height x width x depth."""
-        height, width, depth = volume
-        return self.operation([value], Size(0, height * width * depth))
+    def resized(self, value: int, volume: Volume, *, crops: bool = False) -> int:
+        """A copy padded or cropped to height x width x depth; ``crops``: on no side padded."""
+        x = self.map_layout(value)
+        sizes = (self.images, volume.depth, volume.height, volume.width)
+        layout = elementwise([x._replace(sizes=sizes)]) if crops else suggested(x, sizes)
+        return self.operation([value], Size(0, volume.elements), layout=layout)
 
     def power(self, value: int) -> int:
-        """Value ** p, which autocast does in float32; backward is grad * (p * x**(p - 1))."""
-        wide = self.converted(value, 4)
+        """Value ** p, which autocast of CUDA does in float32; backward is grad * (p * x**(p - 1))."""
+        wide = self.widened(value)
         if wide != value:
             self.held.append(Frame(self.last, self.last + 1, (value,)))
         size = self.bytes_of(wide)
         return self.operation([wide], keeps=(0,), backward_scratch=(size, size))
+
+    def constant(self, value: int, *, is_scalar: bool = False) -> int:
+        """A new tensor like a value, or with a single element, to which no gradient flows."""
+        elements = ONE if is_scalar else self.elements[value]
+        layout = None if is_scalar else self.layouts[value]
+        return self._recorded((), elements, item=self.items[value], layout=layout, gradients=())
+
+    def times_number(self, value: int) -> int:
+        """Value times a number, which a CPU wraps in a tensor of float64."""
+        return self.operation([value], numbers=8 if self.is_cpu else 0)
+
+    def plus_number(self, value: int) -> int:
+        """Value plus a number, which is not kept."""
+        number = [self._recorded((), ONE, item=8, gradients=())] if self.is_cpu else []
+        gradients = (SAME, NONE)[: 1 + len(number)]
+        return self.operation([value, *number], item=self.items[value], gradients=gradients)
 
     def scaled(self, value: int) -> int:
         """Value times the first parameter, plus the second if there is one, channel by channel."""
@@ -132,7 +474,15 @@ class TorchLowering(TapeBuilder):
         if self.items[value] != item and self.learns(value):  # its gradient in float32
             scratch += (whole, Size(-self.parameters[factor].size)) if is_learned else (whole,)
         keeps = (0,) if is_learned else ()
-        result = self.operation([value], item=item, keeps=keeps, parameters=(factor,), backward_scratch=scratch)
+        result = self.operation(
+            [value],
+            item=item,
+            layout=self.by_channel(value),
+            keeps=keeps,
+            parameters=(factor,),
+            saves_parameter=self.learns(value),
+            backward_scratch=scratch,
+        )
         if shift:
             result = self.operation([result], gradients=(SAME,), parameters=tuple(shift))
         return result
@@ -141,7 +491,8 @@ class TorchLowering(TapeBuilder):
         """The sum of two values, spread over each other where sizes differ."""
         elements, item = Size(0, volume.elements), max(self.items[left], self.items[right])
         gradients = tuple([SAME if self._is_whole(value, elements, item) else NEW for value in (left, right)])
-        return self.operation([left, right], elements, item=item, is_alias=in_place, gradients=gradients)
+        layout = self.made([left, right], volume, "input")
+        return self.operation([left, right], elements, item=item, layout=layout, is_alias=in_place, gradients=gradients)
 
     def multiplied(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The product of two values, spread over each other where sizes differ.
@@ -158,7 +509,15 @@ class TorchLowering(TapeBuilder):
         # the peak is at the first sum, when the other gradients are still whole
         scratch = (elements.times(item),) * len(summed) + tuple([self.bytes_of(v).times(-1) for v in summed[1:]])
         return self.operation(
-            [left, right], elements, item=item, is_alias=in_place, keeps=keeps, extras=extras, backward_scratch=scratch
+            [left, right],
+            elements,
+            item=item,
+            layout=self.made([left, right], volume, "input"),
+            is_alias=in_place,
+            keeps=keeps,
+            extras=extras,
+            gradients=(NEW, NEW),
+            backward_scratch=scratch,
         )
 
     def _is_whole(self, value: int, elements: Size, item: int) -> bool:

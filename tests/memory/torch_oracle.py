@@ -8,8 +8,9 @@ tensor that an operation makes, each rounded up to 512 bytes.
 from __future__ import annotations
 
 import gc
+import itertools
 import weakref
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest import mock
 
@@ -311,7 +312,7 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     if kind == "softmax":
         return None, nn.Softmax(1)
     if kind == "dropout":
-        drop = nn.Dropout(layer.rate, bool(layer.in_place))
+        drop = nn.Dropout(layer.rate, row.in_place_in_training)
         return drop, drop
     if layer.is_merge:
         return None, _joined(row)
@@ -449,7 +450,7 @@ class Net(nn.Module):
             for source in {source for row in rows for source in row.sources if source not in members}:
                 left[source] = left.get(source, 0) + 1
         held = {source for source, count in left.items() if count > 1}
-        if not block.name and self.segments:
+        if not block.name and self.segments and self.training:
             return self._checkpointed(block, values, readers, results)
         for step, members in steps:
             rows = [self.report.layers[member] for member in members]
@@ -585,6 +586,10 @@ class Tracer(TorchDispatchMode):
     def _gone(self, place: int) -> None:
         self.live -= self.sizes.pop(place)
 
+    def mark(self, name: str) -> int:
+        """The bytes alive now, at a moment of that name."""
+        return self.live
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         for tensor in torch.utils._pytree.tree_leaves(result):
@@ -628,11 +633,15 @@ class Habits(NamedTuple):
 
 def _half(device: str, habits: Habits) -> Any:
     """Autocast, as far as it is wanted."""
-    if habits.autocast is None:
-        return nullcontext()
-    here = mock.patch("torch.cuda.amp.common.amp_definitely_not_available", return_value=False)
-    with here, mock.patch("torch.cuda.is_bf16_supported", return_value=True):
-        return torch.autocast(device, getattr(torch, habits.autocast))
+    return nullcontext() if habits.autocast is None else torch.autocast(device, getattr(torch, habits.autocast))
+
+
+def _as_if_on_cuda() -> ExitStack:
+    """A context in which autocast, that of a checkpointed segment too, runs on a device that is not there."""
+    stack = ExitStack()
+    stack.enter_context(mock.patch("torch.cuda.amp.common.amp_definitely_not_available", return_value=False))
+    stack.enter_context(mock.patch("torch.cuda.is_bf16_supported", return_value=True))
+    return stack
 
 
 def _saved(net: Net, images: Any, targets: Any, habits: Habits, device: str, rounding: int) -> int:
@@ -676,7 +685,7 @@ def measure_fake(report: Report, habits: Habits | None = None, *, log: list[tupl
     stand_in_for_cuda()
     tracer = Tracer()
     tracer.log = log
-    with FakeTensorMode():
+    with FakeTensorMode(), _as_if_on_cuda():
         net = _moved(Net(report, habits.segments), getattr(torch, habits.dtype))
         images, targets = data_of(net, habits.batch, getattr(torch, habits.dtype), "cuda")
         saved = _saved(net, images, targets, habits, "cuda", tracer.rounding) if not habits.segments else -1
@@ -709,6 +718,14 @@ def _optimizer(net: Net, habits: Habits, device: str) -> Any:
     return OPTIMIZERS[habits.optimizer]([p for p in net.parameters() if p.requires_grad], **more)
 
 
+class Marker:
+    """Marks the moments of a profile at which a tracer would be asked what is alive."""
+
+    def mark(self, name: str) -> int:
+        with torch.autograd.profiler.record_function(f"mark {name}"):
+            return 0
+
+
 def _steps(net: Net, images: Any, targets: Any, habits: Habits, tracer: Any, device: str) -> tuple[int, int, int, int]:
     """Peak of the second step and of the first; after forward and after backward of the second."""
     optimizer = _optimizer(net, habits, device)
@@ -727,24 +744,152 @@ def _steps(net: Net, images: Any, targets: Any, habits: Habits, tracer: Any, dev
             with half:
                 out = net(*images)
                 loss = loss_of(net, out, targets)
-            here = tracer.live
+            here = tracer.mark("forward")
             if habits.zero_grad == "before-backward":
                 optimizer.zero_grad(set_to_none=True)
             loss.backward()
             if habits.accumulate == 1:
-                after = tracer.live
+                after = tracer.mark("backward")
                 optimizer.step()
                 return here, after
-            return here, tracer.live
+            return here, 0
 
         for _ in range(habits.accumulate):
             forward, backward = once()
         if habits.accumulate > 1:
-            backward = tracer.live  # logits and loss are gone
+            backward = tracer.mark("backward")  # logits and loss are gone
             optimizer.step()
 
     for _ in range(3):
-        tracer.peak = tracer.live
+        tracer.peak = tracer.mark("step")
         step()
         peaks.append(tracer.peak)
     return peaks[2], peaks[0], forward, backward
+
+
+# On a real CPU
+
+
+def _composed(name: str) -> bool:
+    """Whether an event of the profiler is not a kernel: no operator, or one composed of others."""
+    if not name.startswith("aten::"):
+        return True
+    packet = getattr(torch.ops.aten, name.removeprefix("aten::"), None)
+    if packet is None:
+        return False
+    operators = [f"{name}.{overload}".removesuffix(".default") for overload in packet.overloads()]
+    has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key
+    known = [operator for operator in operators if torch._C._dispatch_has_kernel(operator)]
+    return any(has_kernel(operator, "CompositeImplicitAutograd") for operator in known)
+
+
+class Ledger(NamedTuple):
+    """Changes of live bytes in order, each with its time in nanoseconds; marks are times by name."""
+
+    changes: list[tuple[int, int]]
+    marks: dict[str, list[int]]
+
+    def live(self, before: int) -> int:
+        """The bytes alive at a time, in addition to those before the first change."""
+        return sum(change for time, change in self.changes if time < before)
+
+    def peak(self, first: int, last: int) -> int:
+        """The most bytes between two times."""
+        total = highest = self.live(first)
+        for time, change in self.changes:
+            if first <= time <= last:
+                total += change
+                highest = max(highest, total)
+        return highest
+
+
+def _ledger(events: Any) -> Ledger:
+    """The allocations of a profile that outlive the kernel that made them, and what is freed of them.
+
+    A kernel is the outermost operator that is not composed of others: what it frees before it ends are buffers of its
+    own, unless the run of a checkpointed segment stops within it. In the optimizer's step everything counts.
+    """
+    composed: dict[str, bool] = {}
+    found: list[tuple[int, Any, int, int]] = []  # time, place, bytes, end of the kernel around it
+    marks: dict[str, list[int]] = {}
+    stack = [(event, 0, "") for event in events]  # with the end of the kernel around it, and the name above it
+    while stack:
+        event, end, above = stack.pop()
+        if event.typed[0].name == "Allocation":
+            found.append((event.start_time_ns, event.typed[1].ptr, event.typed[1].alloc_size, end))
+            continue
+        name = event.name
+        if name.startswith("mark "):
+            marks.setdefault(name[5:], []).append(event.start_time_ns)
+        if name.startswith("Optimizer.step") or above.startswith("Optimizer.step"):
+            name = "Optimizer.step"
+        elif not end:
+            if name not in composed:
+                composed[name] = _composed(name)
+            # below an overload that is composed of others the same name is that of the kernel
+            end = 0 if composed[name] and name != above else event.end_time_ns
+        stack += [(child, end, name) for child in event.children]
+    found.sort(key=lambda entry: entry[0])
+    for times in marks.values():
+        times.sort()
+    changes: list[tuple[int, int]] = []
+    open_at: dict[Any, int] = {}
+    for time, place, size, _ in found:
+        if size < 0:
+            made = open_at.pop(place, None)
+            stopped = made is not None and any(found[made][0] < stop < time for stop in marks.get("stop", []))
+            if made is not None and changes[made][1] and time <= found[made][3] and not stopped:
+                changes[made] = (changes[made][0], 0)
+                size = 0
+        else:
+            open_at[place] = len(changes)
+        changes.append((time, size))
+    return Ledger(changes, marks)
+
+
+class Stopped(Exception):
+    """In place of the exception that ends the run of a checkpointed segment; marks the moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        Marker().mark("stop")
+
+
+def measure_cpu(report: Report, habits: Habits | None = None) -> Measured:
+    """A net on this CPU, by the allocations that PyTorch's profiler records."""
+    habits = habits or Habits()
+    dtype = getattr(torch, habits.dtype)
+    net = Net(report, habits.segments).to(dtype)
+    images, targets = data_of(net, habits.batch, dtype, "cpu")
+    saved = _saved(net, images, targets, habits, "cpu", 1) if not habits.segments else -1
+    resident = sum(tensor.untyped_storage().nbytes() for tensor in [*net.parameters(), *net.buffers(), *images])
+    net.eval()
+    with torch.no_grad(), _half("cpu", habits):  # what kernels make in their first run is not the net's
+        net(*images)
+    gc.collect()
+    gc.disable()
+    try:
+        stops = mock.patch("torch.utils.checkpoint._StopRecomputationError", Stopped)
+        with stops, torch.autograd.profiler.profile(profile_memory=True) as profiled:
+            with torch.autograd.profiler.record_function("mark inference"):
+                pass
+            half = _half("cpu", habits)
+            with torch.no_grad(), half:
+                out = net(*images)
+            del out
+            Marker().mark("training")
+            net.train()
+            _steps(net, images, targets, habits, Marker(), "cpu")
+            with torch.autograd.profiler.record_function("mark end"):
+                pass
+    finally:
+        gc.enable()
+    results: Any = profiled.kineto_results
+    ledger = _ledger(results.experimental_event_tree())
+    marks = ledger.marks
+    starts = [*marks["step"], *marks["end"]]
+    there = resident + sum(tensor.untyped_storage().nbytes() for tensor in targets.values())
+    peaks = [there + ledger.peak(first, last) for first, last in itertools.pairwise(starts)]
+    forward, backward = (there + ledger.live(marks[name][-1]) for name in ("forward", "backward"))
+    inference = resident + ledger.peak(marks["inference"][0], marks["training"][0])
+    return Measured(peaks[2], peaks[0], forward, backward, saved, inference)

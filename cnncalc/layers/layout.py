@@ -1,0 +1,150 @@
+"""How the elements of a tensor lie in memory, by the rules with which PyTorch's operations choose the order of theirs.
+
+Sizes and strides have the batch first; they are those of a batch of one image, or of two for all larger ones, since the
+stride of the batch is the same for any number of images.
+
+Source: c10/core/MemoryFormat.h, c10/core/Contiguity.h, aten/src/ATen/TensorIterator.cpp and TensorUtils.cpp of PyTorch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CHANNELS_LAST = (0, 2, 3, 1)
+"""The sides of batch x depth x height x width in the order of channels-last memory, slowest first."""
+
+
+class Layout(NamedTuple):
+    """The sides of a tensor (a map: batch, depth, height, width), and the elements from one to the next."""
+
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def lies_in(self, order: Sequence[int]) -> bool:
+        """Whether it is dense with its sides in this order, slowest first."""
+        step = 1
+        for side in reversed(order):
+            if self.sizes[side] != 1:
+                if self.strides[side] != step:
+                    return False
+                step *= self.sizes[side]
+        return True
+
+    @property
+    def is_contiguous(self) -> bool:
+        """Whether it is dense with the last side fastest."""
+        return self.lies_in(range(len(self.sizes)))
+
+    @property
+    def is_channels_last(self) -> bool:
+        """Whether it is a dense map with the depth fastest."""
+        return len(self.sizes) == 4 and self.lies_in(CHANNELS_LAST)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether its elements fill a stretch of memory, in whatever order."""
+        return self.lies_in(sorted(range(len(self.sizes)), key=lambda side: -self.strides[side]))
+
+    @property
+    def suggests_channels_last(self) -> bool:
+        """Whether kernels that choose between the two orders take it for channels-last: dense or not."""
+        if len(self.sizes) != 4 or not self.strides[1]:
+            return False
+        least = 0
+        for side in reversed(CHANNELS_LAST):
+            stride = self.strides[side]
+            if stride < least or (side == 0 and least == self.strides[1]):
+                return False
+            least = stride * self.sizes[side]
+        return True
+
+
+def contiguous(sizes: Sequence[int]) -> Layout:
+    """A new tensor with the last side fastest."""
+    return _ordered(tuple(sizes), range(len(sizes)))
+
+
+def channels_last(sizes: Sequence[int]) -> Layout:
+    """A new map with the depth fastest."""
+    return _ordered(tuple(sizes), CHANNELS_LAST)
+
+
+def suggested(x: Layout, sizes: Sequence[int]) -> Layout:
+    """A new tensor in the order that kernels take ``x`` for: channels-last or contiguous."""
+    return channels_last(sizes) if x.suggests_channels_last else contiguous(sizes)
+
+
+def _ordered(sizes: tuple[int, ...], order: Sequence[int]) -> Layout:
+    strides = [0] * len(sizes)
+    step = 1
+    for side in reversed(order):
+        strides[side] = step
+        step *= sizes[side]
+    return Layout(sizes, tuple(strides))
+
+
+def elementwise(operands: Sequence[Layout]) -> Layout:
+    """A new tensor as element-wise operations on these ones make it: the order of the first that has one."""
+    rank = len(operands[0].sizes)
+    sizes = tuple([max(operand.sizes[side] for operand in operands) for side in range(rank)])
+    if all(operand.sizes == sizes for operand in operands):
+        if all(operand.is_contiguous for operand in operands):
+            return contiguous(sizes)
+        if all(operand.is_channels_last for operand in operands):
+            return channels_last(sizes)
+        if all(operand.is_dense and operand.strides == operands[0].strides for operand in operands):
+            return operands[0]
+    every = [
+        [0 if size == 1 != whole else stride for size, stride, whole in zip(*operand, sizes, strict=True)]
+        for operand in operands
+    ]
+    order = list(range(rank))[::-1]  # fastest first
+    for last in range(1, rank):
+        place = last
+        for other in range(last - 1, -1, -1):
+            compared = _compared(every, sizes, order[other], order[place])
+            if compared > 0:
+                order[other], order[place] = order[place], order[other]
+                place = other
+            elif compared < 0:
+                break
+    return _ordered(sizes, order[::-1])
+
+
+def _compared(every: Sequence[Sequence[int]], sizes: Sequence[int], one: int, other: int) -> int:
+    """Below 0 if side ``one`` is faster than side ``other``, above 0 if it is slower, 0 if no operand tells."""
+    for strides in every:
+        if not strides[one] or not strides[other]:
+            continue
+        if strides[one] != strides[other]:
+            return -1 if strides[one] < strides[other] else 1
+        if sizes[one] > sizes[other]:
+            return 1
+    return 0
+
+
+def viewed(x: Layout, sizes: Sequence[int]) -> Layout | None:
+    """The same elements with other sides in the same memory; None if that needs a copy."""
+    strides = [0] * len(sizes)
+    place = len(sizes) - 1
+    base = x.strides[-1]
+    elements = taken = 1
+    for side in range(len(x.sizes) - 1, -1, -1):
+        elements *= x.sizes[side]
+        if side and (x.sizes[side - 1] == 1 or x.strides[side - 1] == elements * base):
+            continue
+        while place >= 0 and (taken < elements or sizes[place] == 1):
+            strides[place] = taken * base
+            taken *= sizes[place]
+            place -= 1
+        if taken != elements:
+            return None
+        if side:
+            base = x.strides[side - 1]
+            elements = taken = 1
+    return Layout(tuple(sizes), tuple(strides)) if place == -1 else None
