@@ -76,13 +76,49 @@ class Quantity(NamedTuple):
         return size if self.change >= 0 else -size
 
 
+MIN_SHARED, MIN_SHARED_OF_LARGER = 50, 25
+"""Two nets share little if fewer than these percents of the layers of the smaller net, or of the larger, are shared."""
+
+
+class Stage(NamedTuple):
+    """The layers of a net whose outputs have the same height and width, and their sums; none: all are 0."""
+
+    layers: int = 0
+    activations: int = 0
+    parameters: int = 0
+    macs: int = 0
+
+
 class Difference(NamedTuple):
-    """The difference of two nets; ``layers`` includes unchanged layers."""
+    """The difference of two nets; ``layers`` includes unchanged layers.
+
+    ``shared`` is the number of layers, without inputs, that both nets have: of the same kind with the same keys but for
+    the number of filters or units, and with inputs that match each other.
+    """
 
     before: Report
     after: Report
     layers: tuple[LayerDifference, ...]
     quantities: tuple[Quantity, ...]
+    shared: int
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """The numbers of layers of the nets, without inputs."""
+        before, after = [sum([not row.layer.is_input for row in report.layers]) for report in (self.before, self.after)]
+        return before, after
+
+    @property
+    def shares_little(self) -> bool:
+        """Whether so few layers are shared that a comparison layer by layer says little."""
+        least, most = sorted(self.sizes)
+        return self.shared * 100 < MIN_SHARED * least or self.shared * 100 < MIN_SHARED_OF_LARGER * most
+
+    def stages(self) -> dict[tuple[int, int], tuple[Stage, Stage]]:
+        """By height and width, the largest first: the stages of both nets with volumes of that size."""
+        before, after = _stages(self.before), _stages(self.after)
+        sizes = sorted({*before, *after}, key=lambda size: (size[0] * size[1], size), reverse=True)
+        return {size: (before.get(size, Stage()), after.get(size, Stage())) for size in sizes}
 
     @property
     def different(self) -> tuple[LayerDifference, ...]:
@@ -107,7 +143,34 @@ class Difference(NamedTuple):
 
 def difference(before: Report, after: Report, memory: Sequence[Quantity] = ()) -> Difference:
     """The difference of two reports; ``memory`` are further totals, which come last."""
-    return Difference(before, after, _layers(before, after), (*_totals(before, after), *memory))
+    layers = _layers(before, after)
+    return Difference(before, after, layers, (*_totals(before, after), *memory), _shared(layers))
+
+
+def _shared(layers: Sequence[LayerDifference]) -> int:
+    """The number of layers that both nets have; see :class:`Difference`."""
+    pairs = {
+        layer.before.index: layer.after.index
+        for layer in layers
+        if layer.before is not None and layer.after is not None and layer.before.kind == layer.after.kind
+    }
+    count = 0
+    for layer in layers:
+        before, after = layer.before, layer.after
+        if before is None or after is None or before.layer.is_input or _but_for_depth(before) != _but_for_depth(after):
+            continue
+        count += sorted([pairs.get(source, -1) for source in before.sources]) == sorted(after.sources)
+    return count
+
+
+def _stages(report: Report) -> dict[tuple[int, int], Stage]:
+    """The stages of a net by height and width."""
+    found: dict[tuple[int, int], Stage] = {}
+    for row in report.layers:
+        size = row.output.height, row.output.width
+        own = Stage(1, _counted(row, "activations"), row.parameters, row.macs)
+        found[size] = Stage(*[one + more for one, more in zip(found.get(size, Stage()), own, strict=True)])
+    return found
 
 
 def _totals(before: Report, after: Report) -> list[Quantity]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, FAILED, Command, Option, switch
@@ -12,12 +11,13 @@ from cnncalc.cli.options import (
     DEPTH,
     DESIGN,
     NOTATION,
+    SIDES,
     TABLE_FORMATS,
     load,
     output_options,
     require_single_stdin,
 )
-from cnncalc.errors import ValueProblem, in_every
+from cnncalc.errors import ValueProblem
 from cnncalc.formats import is_exact
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
@@ -26,19 +26,22 @@ if TYPE_CHECKING:
     from cnncalc.analysis.difference import Quantity
     from cnncalc.analysis.report import Report
     from cnncalc.cli.console import Console
-    from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions
+    from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions, SideOptions
     from cnncalc.graph import Graph
     from cnncalc.language.settings import Settings
     from cnncalc.memory.report import Options
 
 HELP = """Shows what differs between BEFORE and AFTER: layers added, removed, changed or renamed, and all totals.
 
-BEFORE and AFTER are TARGETs. With --base one file is compared with its version in a revision of its git repository. The
-exit code is 0; with --exit-code it is 1 if anything differs: cnncalc diff nets/mine.yaml --base main --exit-code
+BEFORE and AFTER are TARGETs; --set-before and --set-after set a variable of only one of them, which may be the same
+TARGET. Nets that share little are compared by totals, stages and shares; --columns or --depth lists their layers
+anyway. With --base one file is compared with its version in a revision of its git repository. The exit code is 0; with
+--exit-code it is 1 if anything differs: cnncalc diff nets/mine.yaml --base main --exit-code
 
 \b
 Examples:
   cnncalc diff vgg16 vgg19
+  cnncalc diff resnet50 --set-after width=0.5
   cnncalc diff resnet50 resnet50-v1.5 --batch 32 --format markdown
 """
 
@@ -51,6 +54,7 @@ class Call(NamedTuple):
 
     before: str
     design: DesignOptions
+    sides: SideOptions
     memory: Options
     notation: NotationOptions
     output: OutputOptions
@@ -73,12 +77,12 @@ def run(call: Call, console: Console) -> int:
     options = call.memory
     check_options(options)
     reports = [account(graph, batch=options.batch, dtype=options.dtype) for graph in _both(call, console)]
-    console.warn(dict.fromkeys(chain(*in_every([report.warnings for report in reports]))))
+    console.warn(call.sides.warnings(reports))
     before, after = reports
     found = difference(before, after, _memory(before, after, options))
     document = difference_document(
         found,
-        names_of(before, after, call.before, call.after, call.base),
+        names_of(before, after, call.before, call.after, call.base, call.sides),
         options,
         columns=call.columns,
         depth=call.depth,
@@ -91,17 +95,19 @@ def run(call: Call, console: Console) -> int:
 
 def _both(call: Call, console: Console) -> tuple[Graph, Graph]:
     """The two nets."""
-    before, after, base, design = call.before, call.after, call.base, call.design
+    before, after, base = call.before, call.after, call.base
+    first, second = call.sides.designs(call.design)
     if base is not None:
         if after is not None:
             message = "--base compares one file with its earlier version, but two targets are given"
             raise ValueProblem(message, code="usage", hint="cnncalc diff FILE --base REV")
-        return _at_revision(before, base, design.settings(), console), load(before, design, console)
-    if after is None:
-        hint = "cnncalc diff BEFORE AFTER, or cnncalc diff FILE --base REV"
+        return _at_revision(before, base, first.settings(), console), load(before, second, console)
+    if after is None and not any(call.sides):
+        hint = "cnncalc diff BEFORE AFTER, cnncalc diff FILE --base REV, or cnncalc diff TARGET --set-after NAME=VALUE"
         raise ValueProblem("diff compares two targets, but one is given", code="usage", hint=hint)
+    after = before if after is None else after
     require_single_stdin(before, after)
-    return load(before, design, console), load(after, design, console)
+    return load(before, first, console), load(after, second, console)
 
 
 def _at_revision(file: str, revision: str, settings: Settings, console: Console) -> Graph:
@@ -121,12 +127,17 @@ def _at_revision(file: str, revision: str, settings: Settings, console: Console)
     return load_bytes(f"{visible(revision)}:{file}", content, settings)
 
 
-def names_of(old: Report, new: Report, before: str, after: str | None, base: str | None) -> tuple[str, str]:
-    """The names of the nets; if they are equal, the targets of the command line."""
+def names_of(
+    old: Report, new: Report, before: str, after: str | None, base: str | None, sides: SideOptions
+) -> tuple[str, str]:
+    """The names of the nets; if they are equal, the targets of the command line, or what only one net sets."""
     if base is not None:
         return f"{old.name} ({base})", f"{new.name} (now)"
     if old.name != new.name:
         return old.name, new.name
+    if any(sides):
+        own = [", ".join([f"{name}={value}" for name, value in each]) for each in sides]
+        return f"{old.name} ({own[0] or 'before'})", f"{new.name} ({own[1] or 'after'})"
     given = [target if len(target) <= MAX_NAME_LENGTH else "" for target in (before, after or "")]
     first, second = (
         target + report.graph.changes if target else "" for target, report in zip(given, (old, new), strict=True)
@@ -169,6 +180,7 @@ COMMAND = Command(
         COLUMNS,
         DEPTH,
         DESIGN,
+        SIDES,
         NOTATION,
         output_options(*TABLE_FORMATS),
     ),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Group, Option, choice, format_of, switch, whole_number
-from cnncalc.errors import DesignError, Problem, ValueProblem, no_effect
+from cnncalc.errors import DesignError, Problem, ValueProblem, in_every, no_effect
 from cnncalc.formats import FORMATS, is_exact
 from cnncalc.records import NamedTuple
 from cnncalc.units import BYTES_PER_ELEMENT, MAX_DIGITS, UNIT_STYLES
@@ -95,6 +96,47 @@ DESIGN = Group(
         Option("--filters", "filters", "Filters of a CONV without a number (default: 64).", "N", whole_number),
         Option("--hidden", "hidden", "Units of a hidden FC without a number (default: 4096).", "N", whole_number),
         Option("--classes", "classes", "Units of a last FC without a number (default: 1000).", "N", whole_number),
+    ),
+)  # fmt: skip  # one option in one or two lines
+
+
+class SideOptions(NamedTuple):
+    """Variables of only one of two nets: :data:`SIDES`."""
+
+    set_before: tuple[tuple[str, str], ...] = ()
+    set_after: tuple[tuple[str, str], ...] = ()
+
+    def designs(self, design: DesignOptions) -> tuple[DesignOptions, DesignOptions]:
+        """How each of the nets is read; ValueProblem for a variable that --set sets, too."""
+        both = dict(design.variables)
+        for flag, own in (("--set-before", self.set_before), ("--set-after", self.set_after)):
+            for name, _ in own:
+                if name in both:
+                    message = f"'{name}' is set for both nets by --set, and for one by {flag}"
+                    raise ValueProblem(message, code="usage", hint="set it with --set-before and --set-after")
+        before, after = [design._replace(variables=(*design.variables, *own)) for own in self]
+        return before, after
+
+    def warnings(self, reports: Sequence[Report]) -> list[Problem]:
+        """The warnings of both nets: those about --set only if it has no effect in both, those about one net always."""
+        of_one: list[Problem] = []
+        of_both = []
+        for flag, own, report in zip(("--set-before", "--set-after"), self, reports, strict=True):
+            starts = tuple([f"--set {name}=" for name, _ in own])
+            mine = [each for each in report.warnings if each.code == "no-effect" and each.message.startswith(starts)]
+            of_one += [each._replace(message=flag + each.message.removeprefix("--set")) for each in mine]
+            of_both.append([each for each in report.warnings if each not in mine])
+        return [*dict.fromkeys(chain(*in_every(of_both))), *of_one]
+
+
+SIDES = Group(
+    "sides",
+    SideOptions,
+    (
+        Option("--set-before", "set_before", "Set a variable of the first net only; repeatable.", "NAME=VALUE",
+               _assignment, repeated=True, gather=_assignments),
+        Option("--set-after", "set_after", "Set a variable of the second net only; without AFTER both are one design.",
+               "NAME=VALUE", _assignment, repeated=True, gather=_assignments),
     ),
 )  # fmt: skip  # one option in one or two lines
 

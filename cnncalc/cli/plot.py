@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from cnncalc.cli.command import Command, Option, choice, whole_number
 from cnncalc.cli.memory import LIVE_MEMORY, report_options
 from cnncalc.cli.options import DEPTH, DESIGN, UNITS, analyze, output_options, warn_of_depth
-from cnncalc.drawings import KINDS, OVER_TIME, THEMES, WIDTH, draw
+from cnncalc.drawings import KINDS, OVER_TIME, WIDTH, draw
+from cnncalc.drawings.palette import THEMES
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import FORMATS
 from cnncalc.records import NamedTuple

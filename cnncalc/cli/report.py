@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command, Group, format_of
 from cnncalc.cli.memory import MEMORY
-from cnncalc.cli.options import DESIGN, OUTPUT, UNITS, OutputOptions, load, require_single_stdin
-from cnncalc.errors import DesignError, ValueProblem, in_every
+from cnncalc.cli.options import DESIGN, OUTPUT, SIDES, UNITS, OutputOptions, load, require_single_stdin
+from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
     from cnncalc.checks.check import CheckOptions, FileResult
     from cnncalc.cli.console import Console
-    from cnncalc.cli.options import DesignOptions
+    from cnncalc.cli.options import DesignOptions, SideOptions
     from cnncalc.language.settings import Settings
     from cnncalc.memory.curve import Curve
     from cnncalc.memory.report import MemoryReport, Options
@@ -24,7 +23,7 @@ HELP = """Writes everything about TARGET as one self-contained page of HTML: a s
 sorted, searched and folded, memory for every batch and optimizer, budgets and findings, and the conventions of every
 figure.
 
-With AFTER the page compares two nets.
+With AFTER, or a variable of one net only, the page compares two nets.
 
 \b
 Examples:
@@ -38,6 +37,7 @@ class Call(NamedTuple):
 
     target: str
     design: DesignOptions
+    sides: SideOptions
     memory: Options
     output: OutputOptions
     after: str | None = None
@@ -54,20 +54,21 @@ def run(call: Call, console: Console) -> None:
 
     targets = _targets(call, console)
     memories, curves, outcomes = [], [], []
-    for target in targets:
-        report = account(load(target, call.design, console), batch=call.memory.batch, dtype=call.memory.dtype)
+    for target, design in zip(targets, call.sides.designs(call.design), strict=False):  # one target, or two
+        report = account(load(target, design, console), batch=call.memory.batch, dtype=call.memory.dtype)
         memory = account_memory(report, call.memory, logs=True, details=False)
         memories.append(memory)
         curves.append(curve_of(Simulation(report, call.memory), memory.training.segments))
         outcomes.append(
-            checked(target, report, call.design.settings(), CheckOptions({}, units=call.units, folder=console.folder))
+            checked(target, report, design.settings(), CheckOptions({}, units=call.units, folder=console.folder))
         )
-    of_designs = in_every([memory.report.warnings for memory in memories])
-    console.warn(dict.fromkeys(chain(*of_designs, *[memory.warnings for memory in memories])))
-    if call.after is None:
+    reports = [memory.report for memory in memories]
+    of_designs = call.sides.warnings(reports) if len(reports) > 1 else reports[0].warnings
+    console.warn(dict.fromkeys((*of_designs, *[problem for memory in memories for problem in memory.warnings])))
+    if len(memories) == 1:
         page = report_page(memories[0], curves[0], outcomes[0], texts_of(memories[0].report), units=call.units)
     else:
-        page = _comparison(memories, curves, outcomes, (call.target, call.after), call.units)
+        page = _comparison(memories, curves, outcomes, (targets[0], targets[1]), call)
     console.write(page, call.output, "html")
 
 
@@ -86,13 +87,15 @@ def _targets(call: Call, console: Console) -> tuple[str, ...]:
             code="usage",
             hint="--checkpoint blocks, stages, sqrt, or names of blocks",
         )
-    targets = (call.target,) if call.after is None else (call.target, call.after)
+    if call.after is None and not any(call.sides):
+        return (call.target,)
+    targets = (call.target, call.target if call.after is None else call.after)
     require_single_stdin(*targets)
     return targets
 
 
 def _comparison(
-    memories: list[MemoryReport], curves: list[Curve], outcomes: list[FileResult], targets: tuple[str, str], units: str
+    memories: list[MemoryReport], curves: list[Curve], outcomes: list[FileResult], targets: tuple[str, str], call: Call
 ) -> str:
     """The page of two nets."""
     from cnncalc.analysis.difference import Quantity, difference
@@ -104,7 +107,7 @@ def _comparison(
         Quantity("inference_memory", "bytes", old.inference.peak_bytes, new.inference.peak_bytes),
         Quantity("training_memory", "bytes", old.training.peak_bytes, new.training.peak_bytes),
     )
-    names = names_of(first, second, *targets, None)
+    names = names_of(first, second, *targets, None, call.sides)
     texts = [
         (f"{name}: {title}", text)
         for name, memory in zip(names, memories, strict=True)
@@ -117,7 +120,7 @@ def _comparison(
         (curves[0], curves[1]),
         (outcomes[0], outcomes[1]),
         texts,
-        units=units,
+        units=call.units,
     )
 
 
@@ -148,5 +151,5 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    (MEMORY, DESIGN, UNITS, Group("output", OutputOptions, (OUTPUT,))),
+    (MEMORY, DESIGN, SIDES, UNITS, Group("output", OutputOptions, (OUTPUT,))),
 )

@@ -77,7 +77,7 @@ def comparison_page(
     parts = [
         ("summary", "Summary", comparison_summary(found, document, names, units)),
         ("drawings", "Drawings", pairs_section(gallery, renamed, COMPARED)),
-        ("table", "Layers", differences_section(document, names)),
+        ("table", "Stages" if found.shares_little else "Layers", differences_section(found, document, names)),
         ("memory", "Memory", memory_section(renamed, curves, units)),
         ("checks", "Budgets", checks_section(outcomes, names, units)),
         ("conventions", "Conventions", conventions_section(renamed[0].options, units)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.page.markup import Number, name, paragraph, section, sentence, table, text
+from cnncalc.page.markup import Number, listed, name, paragraph, prose, section, sentence, table, text
 from cnncalc.units import format_bytes, short, signed_percent
 
 if TYPE_CHECKING:
@@ -48,24 +48,31 @@ def _compared(quantity: Quantity, units: str) -> str:
     return f"<strong>{size} {'more' if change > 0 else less}</strong> {what}{share}"
 
 
-def differences_section(document: Document, names: tuple[str, str]) -> str:
-    """The layers that differ, in a table that can be sorted."""
+def differences_section(found: Difference, document: Document, names: tuple[str, str]) -> str:
+    """The layers that differ, or the stages of nets that share little, in a table that can be sorted."""
     notes = [
-        paragraph(text("; ".join(part.lines)) + ".", "note") for part in document.closing if part.title == "renumbered"
+        listed(map(prose, part.lines), "shares") if len(part.lines) > 1 else paragraph(sentence(part.lines[0]), "note")
+        for part in document.closing
+        if part.title in ("renumbered", "shares", "rule")
     ]
     if not document.table.rows:
         return section("table", "Layers", paragraph("All layers are equal."), *notes)
+    if found.shares_little:
+        caption = (
+            f"The stages of {names[0]} (before) and {names[1]} (after), for one image, with their share of the total."
+        )
+        return section("table", "Stages", _table(document.table, caption, is_tagged=False), *notes)
     caption = f"The layers of {names[1]} that differ from {names[0]}. Numbers are changes, for one image."
     return section("table", "Layers", _table(document.table, caption), *notes)
 
 
-def _table(table_: Table, caption: str, names: Sequence[str] | None = None) -> str:
+def _table(table_: Table, caption: str, names: Sequence[str] | None = None, *, is_tagged: bool = True) -> str:
     """A table of a document with its exact numbers: totals if the two nets are named, else differing layers."""
     titles = {"before": names[0], "after": names[-1]} if names else {}
     columns = [(name(titles.get(column.key, column.title)), "n" if column.right else "") for column in table_.columns]
     rows = []
     for first, *others in table_.rows:
-        head = text(first.text) if names else f'<span class="tag">{text(first.text)}</span>'
+        head = text(first.text) if names or not is_tagged else f'<span class="tag">{text(first.text)}</span>'
         cells = [
             Number(name(cell.text), cell.value)
             if column.right and isinstance(cell.value, int) and not isinstance(cell.value, bool)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.analysis.difference import STATUSES
+from cnncalc.analysis.difference import MIN_SHARED, MIN_SHARED_OF_LARGER, STATUSES, Stage
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number, word
 from cnncalc.formats.notation import USUAL, Notation
 from cnncalc.formats.record import layer_record
 from cnncalc.layers.keys import shown
 from cnncalc.records import NamedTuple
+from cnncalc.units import percent as percent_of
 from cnncalc.units import plural, signed_percent
+from cnncalc.views.shares import sentences
 
 if TYPE_CHECKING:
     from cnncalc.analysis.difference import Difference, LayerChange, LayerDifference, Quantity
@@ -38,6 +40,13 @@ COLUMNS = (
 )
 """The columns for people; numbers are changes."""
 
+SHARED_RULE = (
+    "a layer is shared if both nets have it with the same kind and keys, but for filters or units, and with matching "
+    f"inputs; nets that share at least {MIN_SHARED} % of the layers of the smaller one and {MIN_SHARED_OF_LARGER} % of "
+    "those of the larger one are compared layer by layer, others by totals, stages (volumes of one height and width) "
+    "and shares"
+)
+"""Which nets are compared layer by layer."""
 COUNTS = ("activations", "weights", "parameters", "macs")
 SIDE = (
     *("name", "kind", "label", "inputs", "output", "activations", "in_place"),
@@ -67,9 +76,13 @@ def difference_document(
     """The totals of both nets, and the layers that differ.
 
     With ``depth`` the layers of each block at that nesting level are one row. ``columns`` is a list of keys; without it
-    ``exact`` selects the columns for programs.
+    ``exact`` selects the columns for programs. Of nets that share little, the stages instead of the layers, unless
+    ``depth``, ``columns`` or ``exact`` asks for these.
     """
-    if depth is not None:
+    by_stage = found.shares_little and depth is None and columns is None and not exact
+    if by_stage:
+        blocks, table = None, _stages_table(found, notation)
+    elif depth is not None:
         blocks = block_differences(found, depth)
         table = Table(COLUMNS, tuple([_block_cells(block, notation) for block in blocks]))
     else:
@@ -77,7 +90,15 @@ def difference_document(
         table = _layers_table(found, notation, exact=exact, every=columns is not None)
     before, after = names
     closing = []
-    if found.renumbered:
+    heading = [f"{before} -> {after}", verdict(found)]
+    if found.shares_little:
+        heading[1] = shared_line(found, names)
+        closing += _shares(found, names)
+        if by_stage:
+            counts = f"{verdict(found).removeprefix('layers: ')}; --columns change,layer,what lists them"
+            closing.append(Paragraph("layers", (counts,)))
+        closing.append(Paragraph("rule", (SHARED_RULE,)))
+    elif found.renumbered:
         text = f"{plural(found.renumbered, 'layer')} whose names differ only in their number"
         closing.append(Paragraph("renumbered", (text,)))
     if not found.is_equal:
@@ -86,7 +107,7 @@ def difference_document(
         conventions = f"counts are for one image; 1 MAC is one multiply and one add; {notation.rule}"
         closing.append(Paragraph("conventions", (conventions,)))
     return Document(
-        heading=(f"{before} -> {after}", verdict(found)),
+        heading=tuple(heading),
         table=table,
         closing=tuple(closing),
         data=lambda: _data(found, names, options, blocks),
@@ -110,6 +131,42 @@ def verdict(found: Difference) -> str:
     counts = [(found.count(status), status) for status in STATUSES if status != "same"]
     parts = [f"{count:,} {status}" for count, status in counts if count]
     return "layers: " + ", ".join([*parts, f"{found.count('same'):,} unchanged"])
+
+
+def shared_line(found: Difference, names: tuple[str, str]) -> str:
+    """One line that says how little two nets share."""
+    (first, second), (before, after) = found.sizes, names
+    return f"the nets share little: {plural(found.shared, 'layer')}, of {first:,} of {before} and {second:,} of {after}"
+
+
+def _shares(found: Difference, names: tuple[str, str]) -> list[Paragraph]:
+    """Where each net has its activations, parameters and MACs."""
+    reports = (found.before, found.after)
+    lines = [f"{name}: {line}" for name, report in zip(names, reports, strict=True) for line in sentences(report)]
+    return [Paragraph("shares", tuple(lines))] if lines else []
+
+
+def _stages_table(found: Difference, notation: Notation) -> Table:
+    """A row for each size of volumes: what both nets have there, and the share of their totals."""
+    columns = [Column("stage", "volumes of")]
+    columns += [
+        Column(f"{key}_{side}", f"{TITLES.get(key, key) if key != 'layers' else key} {side}", True)
+        for key in Stage._fields
+        for side in ("before", "after")
+    ]
+    totals = [report.totals for report in (found.before, found.after)]
+    rows = []
+    for (height, width), stages in found.stages().items():
+        cells = [word(f"{height}x{width}")]
+        for key in Stage._fields:
+            for stage, total in zip(stages, totals, strict=True):
+                count = getattr(stage, key)
+                text = notation.short(count) if key != "layers" else f"{count:,}"
+                if count and key != "layers":
+                    text += f" ({percent_of(count, getattr(total, key))})"
+                cells.append(Cell(text if stage.layers else "", count))
+        rows.append(tuple(cells))
+    return Table(tuple(columns), tuple(rows))
 
 
 def _summary(found: Difference, notation: Notation) -> Table:
@@ -301,6 +358,16 @@ def _data(
         "counts": {**{status: found.count(status) for status in STATUSES}, "renumbered": found.renumbered},
         "totals": [_total_record(quantity) for quantity in found.quantities],
         "layers": [_layer_record(layer) for layer in found.different],
+        "shared": {
+            "layers": found.shared,
+            "before": found.sizes[0],
+            "after": found.sizes[1],
+            "shares_little": found.shares_little,
+        },
+        "stages": [
+            {"size": list(size), "before": before._asdict(), "after": after._asdict()}
+            for size, (before, after) in found.stages().items()
+        ],
     }
     if blocks is not None:
         record["blocks"] = [_block_record(block) for block in blocks]

@@ -9,7 +9,9 @@ from cnncalc.formats.notation import Notation
 from cnncalc.layers.linear import FullyConnected
 from cnncalc.units import bytes_per_element, format_bytes, plural, short_notes
 from cnncalc.views.layer_table import (
+    ALL_ROWS,
     Row,
+    Selection,
     assumed_lines,
     document,
     heading,
@@ -34,7 +36,12 @@ PRINTED_TOTAL = "24M and 93MB"
 
 
 def notes_document(
-    report: Report, *, depth: int | None = None, totals: bool = True, notation: Notation | None = None
+    report: Report,
+    *,
+    depth: int | None = None,
+    totals: bool = True,
+    notation: Notation | None = None,
+    selection: Selection = ALL_ROWS,
 ) -> Document:
     """The notes' table of a report.
 
@@ -43,7 +50,7 @@ def notes_document(
     """
     notation = notation or NOTES
     rows = [row for row in rows_of(report, depth) if row.held or row.parameters]
-    table = Table(COLUMNS, tuple([_cells(row, notation) for row in rows]))
+    table = Table(COLUMNS, tuple([_cells(row, notation) for row in selection.of(rows)]))
     conventions = (
         "(memory counts elements of one image; K, M and G are powers of 1000; weights without biases)",
         f"({notation.rule})",
@@ -51,8 +58,12 @@ def notes_document(
     return Document(
         heading=heading(report),
         table=table,
-        closing=(*(_closing(report, len(rows), notation) if totals else ()), Paragraph("", conventions)),
-        data=document(report, depth=depth).data,
+        closing=(
+            *paragraph("", selection.lines(rows)),
+            *(_closing(report, len(rows), notation) if totals else ()),
+            Paragraph("", conventions),
+        ),
+        data=document(report, depth=depth, selection=selection).data,
     )
 
 

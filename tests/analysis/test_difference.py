@@ -170,7 +170,7 @@ def test_what_a_layer_reads_is_compared_across_layers_that_come_and_go() -> None
         ("share=@a", LayerChange("share", "none", "a")),
     ],
 )
-def test_how_a_layer_learns_is_compared(argument: str, change: LayerChange) -> None:
+def test_how_a_layer_learns_is_diff(argument: str, change: LayerChange) -> None:
     net = "INPUT 9x11x7 -> CONV3-7@a -> CONV3-7{}@b -> FC-5@end -> FROM(@a) -> FC-3"
 
     found = diff(net.format(""), net.format(f"({argument})"))
@@ -231,7 +231,7 @@ def test_percents_are_rounded_half_away_from_zero(before: int, after: int, tenth
         ("[SIGMOID -> CONV5-{8+i*i%5}]*1000 as i", 1000),  # nothing is as before
     ],
 )
-def test_two_thousand_layers_are_compared(after: str, changes: int) -> None:
+def test_two_thousand_layers_are_diff(after: str, changes: int) -> None:
     row = "[CONV3-{8+i%7} -> RELU]*1000 as i"
     one, other = [cnncalc.analyze(f"INPUT 5x7x8 -> {middle} -> FC-4") for middle in (row, after)]
 
@@ -239,3 +239,31 @@ def test_two_thousand_layers_are_compared(after: str, changes: int) -> None:
 
     assert len(found.layers) >= 2_002
     assert sum(layer.status != "same" for layer in found.layers) >= changes
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shares_little"),
+    [
+        ("vgg16", "vgg19", False),
+        ("vgg16", "vgg16-bn", False),
+        ("resnet50", "resnet152", False),
+        ("resnet50", "resnet50-v1.5", False),
+        ("vgg16", "resnet50", True),
+        ("resnet50", "mobilenet-v2", True),
+        ("lenet5", "vgg16", True),
+        ("INPUT 4x4x1 -> FC-2", "INPUT 4x4x1 -> FC-2", False),
+        ("INPUT 4x4x1", "INPUT 5x5x1", False),
+    ],
+)
+def test_whether_nets_share_little(before: str, after: str, shares_little: bool) -> None:
+    """Whichever is first; the bound itself: half of the layers of the smaller net and a quarter of the larger."""
+    assert diff(before, after).shares_little == diff(after, before).shares_little == shares_little
+
+
+@pytest.mark.parametrize(("more", "shares_little"), [(4, False), (5, True)])
+def test_the_bound_of_a_larger_net_is_a_quarter(more: int, shares_little: bool) -> None:
+    """Both nets begin with the same two layers."""
+    found = diff("INPUT 64x64x3 -> CONV1-3*2", f"INPUT 64x64x3 -> CONV1-3*2 -> [TANH -> SIGMOID]*{more - 1}")
+
+    assert (found.shared, found.sizes) == (2, (2, 2 + 2 * (more - 1)))
+    assert found.shares_little == shares_little

@@ -156,6 +156,7 @@ def test_json_has_both_sides_of_everything(folder: Path) -> None:
 
     assert list(found) == [
         "schema", "before", "after", "equal", "batch", "dtype", "profile", "optimizer", "counts", "totals", "layers",
+        "shared", "stages",
     ]  # fmt: skip
     assert (found["schema"], found["before"], found["after"], found["equal"]) == (1, "small", "small|er", False)
     assert (found["batch"], found["dtype"], found["profile"], found["optimizer"]) == (
@@ -329,3 +330,86 @@ def test_a_diff_loads_no_numpy() -> None:
         "assert not {'numpy', 'rich', 'click'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=environment())
+
+
+OTHER = "INPUT 8x8x3 -> [CONV5-6/2 -> BN -> GELU]*2 -> FLATTEN -> FC-9"
+HALVES = """name: halves
+variables: {w: 1}
+layers: INPUT 9x11x3 -> [CONV3-{round(8*w)} -> BN -> RELU]*2 -> GAP -> FC-4
+"""
+
+
+def test_nets_that_share_little_are_compared_by_totals_stages_and_shares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No layer has a counterpart with matching inputs; the columns of layers are there on demand."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text("name: a\nlayers: INPUT 8x8x3 -> CONV3-4 -> RELU -> GAP -> FC-2\n")
+    (tmp_path / "b.yaml").write_text("name: b\nlayers: INPUT 8x8x3 -> [CONV5-6/2 -> BN -> GELU]*2 -> FLATTEN -> FC-9\n")
+
+    lines = cnncalc("diff", "a.yaml", "b.yaml").stdout.splitlines()
+    by_layer = cnncalc("diff", "a.yaml", "b.yaml", "--columns", "change,layer").stdout.splitlines()
+    page = cnncalc("diff", "a.yaml", "b.yaml", "--format", "markdown").stdout
+    found = json.loads(called("diff", "a.yaml", "b.yaml", "--format", "json").stdout)
+
+    assert lines[1] == by_layer[1] == "the nets share little: 0 layers, of 4 of a and 8 of b"
+    assert next(line for line in lines if line.startswith("8x8")).split() == [
+        *("8x8", "3", "1", "448", "(98.7", "%)", "192", "(34.2", "%)", "112", "(91.8", "%)", "0"),
+        *("6,912", "(99.9", "%)", "0"),
+    ]
+    assert any(line.startswith("shares       a: the first layer (conv1): 56.4 % of the activations") for line in lines)
+    assert any(line.startswith("rule ") and "50 %" in line and "25 %" in line for line in lines)
+    assert "added    bn1" in by_layer
+    assert "| 4x4 |  | 3 |" in page
+    assert found["shared"] == {"layers": 0, "before": 4, "after": 8, "shares_little": True}
+    assert [stage["size"] for stage in found["stages"]] == [[8, 8], [4, 4], [2, 2], [1, 1]]
+    assert found["layers"] != []
+    for key in ("activations", "parameters", "macs"):
+        total = next(each for each in found["totals"] if each["key"] == key)
+        for side in ("before", "after"):
+            assert sum(stage[side][key] for stage in found["stages"]) == total[side]
+
+
+def test_a_net_is_compared_with_itself_at_another_width(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half the filters change the convolutions, so the nets are compared layer by layer."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.yaml").write_text(HALVES)
+
+    one = json.loads(called("diff", "net.yaml", "--set-after", "w=0.5", "--format", "json").stdout)
+    both = called("diff", "net.yaml", "--set-before", "w=0.5", "--set-after", "w=2", "--format", "json")
+    same = cnncalc("diff", "net.yaml", "--set-before", "w=1")
+
+    totals = {each["key"]: (each["before"], each["after"]) for each in one["totals"]}
+    assert totals["parameters"] == ((27 + 1) * 8 + (72 + 1) * 8 + 32 + 9 * 4, (27 + 1) * 4 + (36 + 1) * 4 + 16 + 5 * 4)
+    assert one["shared"]["shares_little"] is False
+    assert one["counts"]["changed"] == 2
+    assert one["before"] != one["after"]
+    assert json.loads(both.stdout)["layers"][0]["after"]["label"] == "CONV3-16"
+    assert same.stdout.splitlines()[1].startswith("no difference")
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (
+            ("--set", "w=1", "--set-after", "w=2"),
+            2,
+            "error[usage]: 'w' is set for both nets by --set, and for one by --set-after\n"
+            "  = hint: set it with --set-before and --set-after\n",
+        ),
+        (
+            ("--set-before", "v=1"),
+            0,
+            "warning[no-effect]: --set-before v=1 has no effect: the design has no variable 'v' (it has w)\n",
+        ),
+    ],
+)
+def test_a_variable_of_one_net_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], status: int, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.yaml").write_text(HALVES)
+
+    done = cnncalc("diff", "net.yaml", *words)
+
+    assert (done.returncode, done.stderr) == (status, message)
