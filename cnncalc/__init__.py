@@ -210,6 +210,8 @@ def table(
     depth: int | None = None,
     bars: bool = False,
     totals: bool = True,
+    sort: str | None = None,
+    top: int | None = None,
     units: str = "iec",
     **options: Any,
 ) -> str:
@@ -219,7 +221,7 @@ def table(
     such as ``("layer", "macs")``; the other parameters are as for the command. ``design`` and ``options`` are as for
     :func:`analyze`.
 
-    Raises DesignError as :func:`analyze` does, ValueProblem for an unknown format, column or unit.
+    Raises DesignError as :func:`analyze` does, ValueProblem for an unknown format, column, key or unit.
 
     >>> print(table("lenet5", "csv", columns=["layer", "macs"]).splitlines()[2])
     c1,117600
@@ -228,7 +230,7 @@ def table(
     from cnncalc.formats.document import chosen_columns
     from cnncalc.formats.notation import Notation
     from cnncalc.units import UNIT_STYLES
-    from cnncalc.views.layer_table import COLUMNS, EXACT, document
+    from cnncalc.views.layer_table import COLUMNS, EXACT, checked_selection, document
 
     _one_of("format", format, [name for name, each in FORMATS.items() if each.writer and not each.needs_terminal])
     _one_of("units", units, UNIT_STYLES)
@@ -236,9 +238,18 @@ def table(
     if columns is not None:
         chosen = chosen_columns(columns if isinstance(columns, str) else ",".join(columns), COLUMNS)
     notation = Notation(units, ascii_only=FORMATS[format].is_ascii)
+    selection = checked_selection(sort, _positive("top", top))
     report = analyze(design, **options)
     return write(
-        document(report, columns=chosen, depth=_positive("depth", depth), bars=bars, totals=totals, notation=notation),
+        document(
+            report,
+            columns=chosen,
+            depth=_positive("depth", depth),
+            bars=bars,
+            totals=totals,
+            notation=notation,
+            selection=selection,
+        ),
         format,
     )
 

@@ -11,7 +11,7 @@ from cnncalc.analysis.cost import cost_of
 from cnncalc.counts import Count
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers import KINDS, Layer
-from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.planes import pixels, planes, scatter_windows
 from cnncalc.run.meter import MeteredNumpy
 from cnncalc.volume import Volume
 from tests.layer_cases import CASES, Case, X
@@ -266,7 +266,7 @@ def test_the_contract_fails_for_a_layer_whose_macs_are_wrong(monkeypatch: pytest
             "concat", {}, (X, Volume(8, 11, 6)),
             "CONCAT needs volumes of the same height and width, but gets [9x11x6] and [8x11x6]",
         ),
-        ("add", {}, (X,), "ADD takes 2 or more input volumes, but has 1"),
+        ("add", {}, (), "ADD takes 1 or more input volumes, but has 0"),
     ],
 )  # fmt: skip
 def test_a_volume_that_does_not_fit_is_refused_with_both_numbers(
@@ -306,3 +306,23 @@ def test_keys_that_contradict_each_other_are_refused(kind: str, keys: dict[str, 
         KINDS[kind](**keys)
 
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("begin", [-2, 0, 1])
+@pytest.mark.parametrize("filled", [False, True])
+def test_scattered_windows_are_added_to_what_each_covers(stride: int, begin: int, filled: bool) -> None:
+    """By loops; elements that lie beyond the border are dropped."""
+    size, begins, offsets = 7, range(begin, begin + 3 * stride, stride), range(0, 5, 2)
+    x = np.arange(1.0, 7.0).reshape(2, 3)
+    expected = np.zeros((2, size))
+    for offset in offsets:
+        for number, first in enumerate(begins):
+            if 0 <= first + offset < size:
+                expected[:, first + offset] += x[:, number]
+
+    out = np.ones((2, size)) if filled else None
+    result = scatter_windows(np, x, 1, begins, offsets, size, out)
+
+    assert (result == expected).all()
+    assert out is None or result is out

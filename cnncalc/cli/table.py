@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, choice, switch
+from cnncalc.cli.command import Command, Option, choice, switch, whole_number
 from cnncalc.cli.options import (
     COLUMNS,
     DEPTH,
@@ -22,7 +22,7 @@ from cnncalc.formats import is_exact
 from cnncalc.formats.document import chosen_columns
 from cnncalc.records import NamedTuple
 from cnncalc.views.layer_table import COLUMNS as KNOWN
-from cnncalc.views.layer_table import EXACT, document
+from cnncalc.views.layer_table import EXACT, checked_selection, document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,7 @@ memory of their own.
 Examples:
   cnncalc table vgg16 --style notes
   cnncalc table resnet50 --depth 1 --batch 32
+  cnncalc table resnet50 --sort parameters --top 10
   cnncalc table "INPUT[32x32x3] -> [CONV3-32 -> RELU -> POOL2]*2 -> FC-10" --format csv
 """
 
@@ -56,6 +57,8 @@ class Call(NamedTuple):
     depth: int | None = None
     bars: bool = False
     totals: bool = True
+    sort: str | None = None
+    top: int | None = None
 
 
 def idle(call: Call) -> Iterator[tuple[str, str]]:
@@ -84,16 +87,25 @@ def run(call: Call, console: Console) -> None:
         chosen = chosen_columns(call.columns, KNOWN)
     elif is_exact(call.output.format) and not call.bars:
         chosen = EXACT
+    selection = checked_selection(call.sort, call.top)
     report = analyze(call.target, call.design, call.report, console)
     warn_of_depth(call.depth, report, console)
     if notes:
         from cnncalc.views.notes import notes_document
 
-        shown = notes_document(report, depth=call.depth, totals=call.totals, notation=notation)
+        shown = notes_document(report, depth=call.depth, totals=call.totals, notation=notation, selection=selection)
         console.write_document(shown.with_columns(call.columns), call.output)
         return
     console.write_document(
-        document(report, columns=chosen, depth=call.depth, bars=call.bars, totals=call.totals, notation=notation),
+        document(
+            report,
+            columns=chosen,
+            depth=call.depth,
+            bars=call.bars,
+            totals=call.totals,
+            notation=notation,
+            selection=selection,
+        ),
         call.output,
     )
 
@@ -110,6 +122,8 @@ COMMAND = Command(
         DEPTH,
         switch("--bars", "Draw the shares of memory, parameters and MACs as bars."),
         switch("--totals", "Totals below the table (default: yes)."),
+        Option("--sort", "sort", "Largest rows first, by a count such as parameters, macs or activations.", "KEY"),
+        Option("--top", "top", "With --sort only the first N rows; totals stay those of all.", "N", whole_number),
         DESIGN,
         REPORT,
         NOTATION,

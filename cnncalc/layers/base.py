@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import NOTHING, Count, product
 from cnncalc.errors import ShapeError, ValueProblem, did_you_mean
+from cnncalc.layers.keys import shown
 from cnncalc.layers.memory import Keeping
 from cnncalc.records import NamedTuple
 
@@ -28,6 +29,8 @@ COMMON_KEYS = ("name", "inputs", "training_only")
 """Keys of every kind, in addition to its own."""
 PARAMETER_KEYS = ("trainable", "share")
 """Keys that kinds with parameters take as well."""
+WINDOW_KEYS = ("kernel", "stride", "pad", "dilation", "groups", "bias")
+"""Keys that tell layers of a kind apart; a table has a column for each."""
 
 
 class Key:
@@ -351,8 +354,17 @@ class Layer:
     # Volumes, parameters and costs
 
     def label(self) -> str:
-        """The layer as the notes write it: ``CONV3-64``, ``POOL2``, ``RELU``."""
+        """The layer as the notes write it: ``CONV3-64``, ``POOL2``, ``RELU``; with groups ``CONV3-64(groups=4)``."""
         return self.kind.upper()
+
+    def unusual(self, *names: str) -> str:
+        """The keys of these names that differ from their defaults, for a label: ``(groups=4, dilation=2)``."""
+        written = [f"{name}={shown(value)}" for name, value in self.written().items() if name in names]
+        return f"({', '.join(written)})" if written else ""
+
+    def window_keys(self) -> dict[str, Any]:
+        """The keys of the window and of the weights as they are used, also those left open."""
+        return {name: self.__dict__[name] for name in WINDOW_KEYS if name in self.keys}
 
     def output(self, *inputs: Volume) -> Volume:
         """The output volume; raises ShapeError with the rule and the numbers that violate it."""

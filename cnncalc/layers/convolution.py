@@ -79,6 +79,9 @@ class Convolution(Layer):
         """The pad as written, or dilation*(kernel-1)//2 on both sides."""
         return self._half() if self.pad is None else self.pad
 
+    def window_keys(self) -> dict[str, Any]:
+        return {**super().window_keys(), "pad": self.pads()}
+
     def windows(self, x: Volume) -> Windows:
         """The windows over a volume."""
         return Windows(x, self.kernel, self.stride, self.pads(), self.dilation)
@@ -179,7 +182,7 @@ class Conv(Convolution):
         return super().fan_in(shape) if self.connections is None else max(1, prod(shape) // self.filters)
 
     def label(self) -> str:
-        return f"CONV{sized(self.kernel)}-{self.filters}{self._slash()}"
+        return f"CONV{sized(self.kernel)}-{self.filters}{self._slash()}{self.unusual('groups', 'dilation')}"
 
     def _depth_step(self, x: Volume, output: Volume) -> str:
         return f"depth {self.filters} = filters"
@@ -334,7 +337,7 @@ class DepthwiseConv(Convolution):
 
     def label(self) -> str:
         times = f"-{self.multiplier}" if self.multiplier > 1 else ""
-        return f"DWCONV{sized(self.kernel)}{times}{self._slash()}"
+        return f"DWCONV{sized(self.kernel)}{times}{self._slash()}{self.unusual('dilation')}"
 
     def _depth_step(self, x: Volume, output: Volume) -> str:
         return depth_step(x) if self.multiplier == 1 else f"depth {x.depth}*{self.multiplier} = {output.depth}"
@@ -459,7 +462,8 @@ class Deconv(Layer):
         return max(1, prod(shape[:3]) // self.groups // prod(self.stride))
 
     def label(self) -> str:
-        return f"DECONV{sized(self.kernel)}-{self.filters}/{sized(self.stride)}"
+        unusual = self.unusual("groups", "dilation")
+        return f"DECONV{sized(self.kernel)}-{self.filters}/{sized(self.stride)}{unusual}"
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         pads, steps = self.pads(), []

@@ -55,7 +55,10 @@ class Pooling(Layer):
 
     def label(self) -> str:
         slash = f"/{sized(self.step)}" if self.step != self.kernel else ""
-        return f"{self.kind.upper()}{sized(self.kernel)}{slash}"
+        return f"{self.kind.upper()}{sized(self.kernel)}{slash}{self.unusual('dilation')}"
+
+    def window_keys(self) -> dict[str, Any]:
+        return {**super().window_keys(), "stride": self.step}
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         (x,) = inputs
@@ -135,6 +138,9 @@ class AdaptivePooling(PaddedPooling):
         if self.adaptive is None:
             return super().label()
         return f"{self.kind.upper()}(output={self.adaptive[0]}x{self.adaptive[1]})"
+
+    def window_keys(self) -> dict[str, Any]:
+        return super().window_keys() if self.adaptive is None else {}
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         if self.adaptive is None:

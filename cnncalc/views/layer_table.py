@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from math import prod
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing, word
 from cnncalc.formats.notation import BAR_WIDTHS, Notation
 from cnncalc.formats.notation import USUAL as USUAL_NOTATION
-from cnncalc.layers.keys import shown
+from cnncalc.layers.base import WINDOW_KEYS
+from cnncalc.layers.keys import shown, written_sides
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, percent, plural, short
 from cnncalc.views.shares import sentences
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
+    from cnncalc.volume import Volume
 
 
 COUNTS = ("weights", "biases", "parameters", "trainable", "buffers", "macs")
@@ -161,11 +166,29 @@ def _some(what: str, count: int, whole: int) -> str:
     return "" if not count else what if count == whole else f"{count} {what}"
 
 
+def _window_column(key: str) -> Callable[[Row, Notation], Cell]:
+    """The cell of a key of the window: ``3x3``, ``yes``; nothing for blocks and kinds without one."""
+
+    def cell(row: Row, _: Notation) -> Cell:
+        value = row.layer.layer.window_keys().get(key) if row.layer else None
+        if value is None or isinstance(value, str):
+            return word(value or "")
+        if isinstance(value, tuple) and len(value) == 2 and (key == "kernel" or len(set(value)) > 1):
+            return word("x".join(map(str, value)))
+        if isinstance(value, tuple):
+            value = written_sides(value) if len(value) > 2 else value[0]
+        return word(shown(value))
+
+    return cell
+
+
 CELLS: Mapping[str, tuple[str, bool, Callable[[Row, Notation], Cell]]] = {
     "layer": ("layer", False, lambda row, notation: word(row.name)),
     "label": ("label", False, lambda row, notation: Cell(row.label, row.label, "")),
     "kind": ("kind", False, lambda row, notation: word(row.layer.kind if row.layer else "block")),
     "inputs": ("inputs", False, lambda row, notation: word(" ".join(_inputs(row)))),
+    "input": ("input", False, lambda row, notation: word(" ".join(map(str, _entering(row))))),
+    **{key: (key, False, _window_column(key)) for key in WINDOW_KEYS},
     "volume": ("volume", False, lambda row, notation: Cell(str(row.last.output), row.last.output.size)),
     "memory": ("memory", False, _memory),
     "activations": ("activations", True, lambda row, notation: _count_cell(_activations(row), notation)),
@@ -179,6 +202,7 @@ CELLS: Mapping[str, tuple[str, bool, Callable[[Row, Notation], Cell]]] = {
     "trainable": ("trainable", True, lambda row, notation: _count_cell(row.trainable, notation)),
     "buffers": ("buffers", True, lambda row, notation: _arithmetic("buffers", row, row.buffers, notation)),
     "macs": ("MACs", True, lambda row, notation: Cell(notation.short(row.macs), row.macs)),
+    "flops": ("FLOPs", True, lambda row, notation: Cell(notation.short(2 * row.macs), 2 * row.macs)),
     "receptive_field": (
         "receptive field",
         True,
@@ -218,6 +242,18 @@ def _inputs(row: Row) -> list[str]:
     return list(dict.fromkeys(source for member in row.members for source in member.inputs if source not in inside))
 
 
+def _entering(row: Row) -> list[Volume]:
+    """The volumes that enter it from outside, in order, each once."""
+    inside = {member.name for member in row.members}
+    volumes = [
+        volume
+        for member in row.members
+        for source, volume in zip(member.inputs, member.input_volumes, strict=True)
+        if source not in inside
+    ]
+    return list(dict.fromkeys(volumes))
+
+
 def _activations(row: Row) -> int:
     return row.layer.activations if row.layer else row.held
 
@@ -236,9 +272,64 @@ def _bars(key: str, rows: Sequence[Row]) -> Callable[[Row, Notation], Cell]:
     return cell
 
 
-def table_of(rows: Sequence[Row], keys: Sequence[str], notation: Notation) -> Table:
-    """The table of rows with these columns."""
-    makers = [CELLS[key] if key in CELLS else (BARS[key][0], False, _bars(key, rows)) for key in keys]
+SORT_KEYS: Mapping[str, Callable[[Row], int]] = {
+    "memory": lambda row: row.held,
+    "activations": lambda row: row.held,
+    "bytes": lambda row: row.held_bytes,
+    **{key: attrgetter(key) for key in COUNTS},
+    "receptive_field": lambda row: prod(row.last.receptive_field),
+}
+"""What rows can be sorted by: the count of a row, 0 for activations in place."""
+
+
+class Selection(NamedTuple):
+    """Which rows are shown and in which order: the largest first by a key of SORT_KEYS, and of these the first ``top``.
+
+    Equal rows stay in the order of the net. Without a key all rows are shown in that order.
+    """
+
+    sort: str | None = None
+    top: int | None = None
+
+    def of(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows to show."""
+        if self.sort is None:
+            return list(rows)
+        return sorted(rows, key=SORT_KEYS[self.sort], reverse=True)[: self.top]
+
+    def lines(self, rows: Sequence[Row]) -> list[str]:
+        """What is shown of these rows, for a note below the table; nothing if all are, in their order."""
+        if self.sort is None:
+            return []
+        chosen, what = self.of(rows), CELLS[self.sort][0]
+        if len(chosen) == len(rows):
+            return [f"all {len(rows):,}, the largest by {what} first"]
+        text = f"the {len(chosen):,} largest of {len(rows):,} by {what}"
+        whole, part = (sum(map(SORT_KEYS[self.sort], some)) for some in (rows, chosen))
+        if self.sort != "receptive_field" and whole:
+            text += f": {percent(part, whole)} of the total"
+        return [f"{text}; totals are those of all rows"]
+
+    def record(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """The same for JSON."""
+        return {"sort": self.sort, "top": self.top, "rows": len(self.of(rows)), "of": len(rows)}
+
+
+def checked_selection(sort: str | None, top: int | None) -> Selection:
+    """The selection of a call; raises ValueProblem for an unknown key, or a number of rows without a key."""
+    if sort is None and top is not None:
+        hint = f"add --sort KEY, one of {', '.join(SORT_KEYS)}"
+        raise ValueProblem("--top shows the largest rows, so it needs a key to sort by", code="usage", hint=hint)
+    if sort is not None and sort not in SORT_KEYS:
+        near = did_you_mean(sort, SORT_KEYS)
+        hint = f"the keys are {', '.join(SORT_KEYS)}"
+        raise ValueProblem(f"rows cannot be sorted by '{sort[:60]}'{near}", code="unknown-key", hint=hint)
+    return Selection(sort, top)
+
+
+def table_of(rows: Sequence[Row], keys: Sequence[str], notation: Notation, every: Sequence[Row] | None = None) -> Table:
+    """The table of rows with these columns; bars show shares of ``every`` row (default: of these)."""
+    makers = [CELLS[key] if key in CELLS else (BARS[key][0], False, _bars(key, every or rows)) for key in keys]
     columns = tuple(
         [
             Column(key, t, right, SHORT_TITLES.get(key, ""), key in BARS)
@@ -246,6 +337,10 @@ def table_of(rows: Sequence[Row], keys: Sequence[str], notation: Notation) -> Ta
         ]
     )
     return Table(columns, tuple([tuple([make(row, notation) for _, _, make in makers]) for row in rows]))
+
+
+ALL_ROWS = Selection()
+"""All rows, in the order of the net."""
 
 
 # The document
@@ -259,32 +354,39 @@ def document(
     bars: bool = False,
     totals: bool = True,
     notation: Notation = USUAL_NOTATION,
+    selection: Selection = ALL_ROWS,
 ) -> Document:
     """The table of a report with its totals; ``data`` is the report for JSON, with blocks if there is a ``depth``.
 
-    The default columns depend on ``bars``. Without ``totals`` only the conventions follow the table.
+    The default columns depend on ``bars``. Without ``totals`` only the conventions follow the table. Totals and shares
+    are those of all rows, whatever the ``selection``.
     """
     rows = rows_of(report, depth)
     if columns is None:
         columns = WITH_BARS if bars else USUAL
         columns = (*columns, "remarks") if any(map(remarks_of, rows)) else columns
     return Document(
-        heading=heading(report),
-        table=table_of(rows, columns, notation),
+        heading=(*heading(report), *selection.lines(rows)),
+        table=table_of(selection.of(rows), columns, notation, rows),
         closing=(
             *(closing_paragraphs(report, notation) if totals else ()),
             Paragraph("conventions", conventions(report, notation)),
         ),
-        data=lambda: _data(report, rows if depth is not None else None),
+        data=lambda: _data(report, rows, selection, has_blocks=depth is not None),
     )
 
 
-def _data(report: Report, blocks: list[Row] | None) -> dict[str, Any]:
-    from cnncalc.formats.record import report_record
+def _data(report: Report, rows: list[Row], selection: Selection, *, has_blocks: bool) -> dict[str, Any]:
+    from cnncalc.formats.record import layer_record, report_record
 
     record = report_record(report)
-    if blocks is not None:
-        record["blocks"] = [_block_record(row) for row in blocks]
+    chosen = selection.of(rows)
+    if has_blocks:
+        record["blocks"] = [_block_record(row) for row in chosen]
+    elif selection.sort is not None:
+        record["layers"] = [layer_record(row.last) for row in chosen]
+    if selection.sort is not None:
+        record["shown"] = selection.record(rows)
     return record
 
 
@@ -303,22 +405,20 @@ def _block_record(row: Row) -> dict[str, Any]:
 
 
 def heading(report: Report) -> tuple[str, ...]:
-    """Name, title and source of the net; batch and data type if they are not the default."""
+    """Name, title, source of the net; batch and data type if they are not the default; what is assumed."""
     lines = [f"{report.name}{': ' if report.title else ' ' if report.full_title else ''}{report.full_title}"]
     if report.source:
         lines.append(f"source: {report.source}")
     if report.batch > 1 or report.dtype != "float32":
         lines.append(f"bytes for {plural(report.batch, 'image')} in {report.dtype}")
+    if report.assumed:
+        lines.append(f"assumed: {', '.join(assumed_lines(report.assumed))}")
     return tuple(lines)
 
 
 def closing_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...]:
-    """Totals, shares and assumptions."""
-    return (
-        *total_paragraphs(report, notation),
-        *paragraph("shares", sentences(report)),
-        *paragraph("assumed", assumed_lines(report.assumed)),
-    )
+    """Totals and shares."""
+    return (*total_paragraphs(report, notation), *paragraph("shares", sentences(report)))
 
 
 def conventions(report: Report, notation: Notation) -> tuple[str, ...]:
@@ -360,9 +460,9 @@ def total_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...
     parameters += _sharing(report)
     macs = (f"{_count(totals.macs)} / image, forward",)
     return (
-        Paragraph("TOTAL memory", memory),
-        Paragraph("TOTAL params", tuple(parameters)),
-        Paragraph("TOTAL MACs", macs),
+        Paragraph("TOTAL memory", memory, main=1),
+        Paragraph("TOTAL params", tuple(parameters), main=1),
+        Paragraph("TOTAL MACs", macs, main=1),
         *paragraph("at test time", test_time_lines(report, notation)),
     )
 

@@ -9,8 +9,9 @@ from cnncalc.formats.notation import Notation
 from cnncalc.layers.linear import FullyConnected
 from cnncalc.units import bytes_per_element, format_bytes, plural, short_notes
 from cnncalc.views.layer_table import (
+    ALL_ROWS,
     Row,
-    assumed_lines,
+    Selection,
     document,
     heading,
     paragraph,
@@ -34,7 +35,12 @@ PRINTED_TOTAL = "24M and 93MB"
 
 
 def notes_document(
-    report: Report, *, depth: int | None = None, totals: bool = True, notation: Notation | None = None
+    report: Report,
+    *,
+    depth: int | None = None,
+    totals: bool = True,
+    notation: Notation | None = None,
+    selection: Selection = ALL_ROWS,
 ) -> Document:
     """The notes' table of a report.
 
@@ -43,28 +49,27 @@ def notes_document(
     """
     notation = notation or NOTES
     rows = [row for row in rows_of(report, depth) if row.held or row.parameters]
-    table = Table(COLUMNS, tuple([_cells(row, notation) for row in rows]))
+    table = Table(COLUMNS, tuple([_cells(row, notation) for row in selection.of(rows)]))
     conventions = (
         "(memory counts elements of one image; K, M and G are powers of 1000; weights without biases)",
         f"({notation.rule})",
     )
     return Document(
-        heading=heading(report),
+        heading=(*heading(report), *selection.lines(rows)),
         table=table,
         closing=(*(_closing(report, len(rows), notation) if totals else ()), Paragraph("", conventions)),
-        data=document(report, depth=depth).data,
+        data=document(report, depth=depth, selection=selection).data,
     )
 
 
 def _closing(report: Report, rows: int, notation: Notation) -> tuple[Paragraph, ...]:
-    """Totals, assumptions, and the footnote where the notes print another total."""
+    """Totals, and the footnote where the notes print another total."""
     totals = report.totals
     is_printed = (rows, totals.activations, totals.weights) == PRINTED
     return (
-        Paragraph("", tuple(_total_lines(report, notation))),
+        Paragraph("", tuple(_total_lines(report, notation)), main=2),
         *paragraph("", test_time_lines(report, notation)),
-        *paragraph("", [f"assumed: {line}" for line in assumed_lines(report.assumed)]),
-        *paragraph("", _footnote(report, notation) if is_printed else []),
+        *[each._replace(main=1) for each in paragraph("", _footnote(report, notation) if is_printed else [])],
     )
 
 

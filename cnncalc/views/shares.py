@@ -16,8 +16,8 @@ EARLY_POOLS = 2
 
 
 def sentences(report: Report) -> list[str]:
-    """The shares of early layers, of the first FC layer, and of convolutions and FC layers."""
-    return [line for line in (early_activations(report), first_fc(report), most_macs(report)) if line]
+    """The shares of early layers, of the largest layers, and of convolutions and FC layers."""
+    return [line for line in (early_activations(report), largest(report), most_macs(report)) if line]
 
 
 def early_activations(report: Report) -> str | None:
@@ -51,20 +51,22 @@ def _early(report: Report, rows: list[LayerReport], whole: int) -> tuple[str, li
     return what, early if len(early) < len(rows) else []
 
 
-def first_fc(report: Report) -> str | None:
-    """The share of parameters of the first fully-connected layer, or else of the layer with most parameters."""
-    whole = report.totals.parameters
-    if not whole:
-        return None
-    rows = [row for row in report.layers if not row.training_only] or list(report.layers)
-    layers = [row for row in rows if isinstance(row.layer, FullyConnected) and row.parameters]
-    if layers:
-        row = layers[0]
-        what = "the first FC layer" if len(layers) > 1 else "the only FC layer"
-    else:
-        row = max(rows, key=lambda row: row.parameters)
-        what = f"the largest layer ({row.label})"
-    return f"{row.name}, {what}: {percent(row.parameters, whole)} of the parameters"
+def largest(report: Report) -> str | None:
+    """The layers with most activations, parameters and multiply-adds, each with its share; of equal ones the first."""
+    rows = report.layers
+    counts = (
+        ("activations", [0 if row.in_place else row.activations for row in rows], report.totals.activations),
+        ("parameters", [row.parameters for row in rows], report.totals.parameters),
+        ("MACs", [row.macs for row in rows], report.totals.macs),
+    )
+    parts = []
+    for what, sizes, whole in counts:
+        most = max(sizes)
+        if whole and len(rows) > 2:
+            others = sizes.count(most) - 1
+            alike = f" (and in {others:,} more)" if others else ""
+            parts.append(f"{percent(most, whole)} of the {what} in {rows[sizes.index(most)].name}{alike}")
+    return "most in one layer: " + ", ".join(parts) if parts else None
 
 
 def most_macs(report: Report) -> str | None:

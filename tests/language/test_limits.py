@@ -176,6 +176,14 @@ def test_exactly_200_000_layers_calls_and_iterations_are_read() -> None:
     assert len(graph.nodes) == 100_001
 
 
+def test_counts_that_depend_on_an_outer_repeat_are_counted_for_each_of_its_values() -> None:
+    """1 + 2*0, 1 + 2*40,000 and 1 + 2*80,000."""
+    with pytest.raises(DesignError, match="at most 200,000 layers, calls and iterations, but this gives 240,003"):
+        read_pattern("<text>", "INPUT 8x8x4 -> [[RELU]*{40000*i}]*3 as i")
+    graph = read_pattern("<text>", "INPUT 8x8x4 -> [[RELU]*{700*i}]*3 as i")
+    assert len(graph.nodes) == 1 + 700 + 1400
+
+
 def test_a_result_of_4300_digits_is_given() -> None:
     """Each UPSAMPLE multiplies height and width by almost 10**9: 192 elements grow to 1.9 * 10**4286."""
     report = analyze("INPUT 8x8x3 -> [UPSAMPLE999999999]*238")

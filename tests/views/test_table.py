@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -14,7 +15,7 @@ from cnncalc.formats.notation import Notation
 from cnncalc.graph import Graph, chain
 from cnncalc.layers import KINDS, Layer
 from cnncalc.units import percent
-from cnncalc.views.layer_table import CELLS, COLUMNS, document, rows_of
+from cnncalc.views.layer_table import CELLS, COLUMNS, SORT_KEYS, Selection, checked_selection, document, rows_of
 from cnncalc.views.notes import notes_document
 from cnncalc.views.shares import sentences
 
@@ -134,7 +135,8 @@ TOTAL params  3,666 = 3,654 weights + 12 biases
               * 4 bytes ~ 14.32 KiB; x3 with gradients and optimizer state (momentum, Adagrad, RMSProp): 42.96 KiB
 TOTAL MACs    22,176 (22.18K) / image, forward
 shares        the first layer (conv1): 69.6 % of the activations, 84.4 % of the MACs
-              fc1, the only FC layer: 94.7 % of the parameters
+              most in one layer: 69.6 % of the activations in conv1, 94.7 % of the parameters in fc1, \
+84.4 % of the MACs in conv1
               the convolutions: 84.4 % of the MACs, the FC layers: 15.6 %
 conventions   memory: elements for one image; K, M and G are powers of 1000
               bytes: 2 images in float32; KiB, MiB and GiB are powers of 1024
@@ -264,7 +266,8 @@ def test_the_totals_at_test_time() -> None:
 def test_assumptions_are_listed() -> None:
     text = write(document(cnncalc.analyze("INPUT -> CONV -> RELU -> POOL? -> FC -> FC")), "text")
 
-    assert [line.strip() for line in text.partition("assumed")[2].partition("conventions")[0].splitlines()] == [
+    (line,) = [line for line in text.splitlines() if line.startswith("assumed: ")]
+    assert line.removeprefix("assumed: ").split(", ") == [
         "input 224x224x3",
         "64 filters in a CONV without a number",
         "kernel 3 in a CONV without a number",
@@ -324,7 +327,8 @@ def test_vgg16_has_71_1_percent_of_its_activations_in_two_blocks() -> None:
     """(2*224*224*64 + 112*112*64 + 2*112*112*128 + 56*56*128) / 15,237,608 = 71.1 %; fc1 102,764,544 / 138,357,544."""
     assert sentences(cnncalc.analyze("vgg16")) == [
         "the first two blocks (conv1 to pool2): 71.1 % of the activations, 30.5 % of the MACs",
-        "fc1, the first FC layer: 74.3 % of the parameters",
+        "most in one layer: 21.1 % of the activations in conv1 (and in 1 more), 74.3 % of the parameters in fc1, "
+        "12.0 % of the MACs in conv2 (and in 5 more)",
         "the convolutions: 99.2 % of the MACs, the FC layers: 0.8 %",
     ]
 
@@ -334,7 +338,104 @@ def test_a_net_without_pools_is_split_at_half_of_its_activations() -> None:
     report = cnncalc.analyze("INPUT 8x8x3 -> CONV3-64 -> CONV3-32 -> CONV1-64/8")
 
     assert sentences(report)[0] == "the first layer (conv1): 64.0 % of the activations, 8.6 % of the MACs"
-    assert sentences(report)[1] == "conv2, the largest layer (CONV3-32): 82.5 % of the parameters"
+    assert sentences(report)[1] == (
+        "most in one layer: 64.0 % of the activations in conv1, 82.5 % of the parameters in conv2, "
+        "91.3 % of the MACs in conv2"
+    )
+
+
+@pytest.mark.parametrize("net", ["resnet50", "googlenet-aux", "lenet5", "mobilenet-v2"])
+def test_the_largest_layers_are_those_with_the_largest_counts(net: str) -> None:
+    """resnet50: layer4.0.conv2 has 9.2 % of the parameters, fc 8.0 %."""
+    report = cnncalc.analyze(net)
+    (line,) = [line for line in sentences(report) if line.startswith("most in one layer")]
+    for what, key in (("activations", "activations"), ("parameters", "parameters"), ("MACs", "macs")):
+        found = re.search(rf"([0-9.]+) % of the {what} in (\S+?)(?: \(and in (\d+) more\))?(?:,|$)", line)
+        assert found is not None
+        sizes = {row.name: getattr(row, key) for row in report.layers if key != "activations" or not row.in_place}
+        assert sizes[found[2]] == max(sizes.values())
+        assert list(sizes.values()).count(max(sizes.values())) == 1 + int(found[3] or 0)
+        assert found[1] == f"{100 * max(sizes.values()) / getattr(report.totals, key):.1f}"
+
+
+# Rows sorted and left out
+
+
+def test_the_largest_rows_come_first_and_the_note_says_what_is_left_out() -> None:
+    text = cnncalc.table("resnet50", sort="parameters", top=4)
+    names = [line.split()[0] for line in text.splitlines()[5:9]]
+    assert names == ["layer4.0.conv2", "layer4.1.conv2", "layer4.2.conv2", "layer4.0.downsample.0"]
+    assert (
+        "rows          the 4 largest of 175 by parameters: 35.9 % of the total; totals are those of all rows\n" in text
+    )
+    totals = text[text.index("TOTAL memory") :]
+    assert cnncalc.table("resnet50").endswith(totals)
+
+
+def test_every_format_has_the_chosen_rows_alone() -> None:
+    for name in ("text", "markdown", "latex", "html", "rst", "csv", "tsv"):
+        text = cnncalc.table("lenet5", name, sort="macs", top=2)
+        whole = cnncalc.table("lenet5", name)
+        assert ("c3" in text, "c1" in text) == (True, True), name
+        assert len(text.splitlines()) < len(whole.splitlines()), name
+        assert text.index("c3") < text.index("c1")
+    data = json.loads(cnncalc.table("lenet5", "json", sort="macs", top=2))
+    assert [row["name"] for row in data["layers"]] == ["c3", "c1"]
+    assert data["shown"] == {"sort": "macs", "top": 2, "rows": 2, "of": 14}
+    assert data["totals"] == json.loads(cnncalc.table("lenet5", "json"))["totals"]
+    blocks = json.loads(cnncalc.table("resnet50", "json", depth=1, sort="macs", top=1))
+    assert [row["name"] for row in blocks["blocks"]] == ["layer3"]
+    assert len(blocks["layers"]) == 175
+
+
+@pytest.mark.parametrize("key", SORT_KEYS)
+def test_rows_are_sorted_by_every_count(key: str) -> None:
+    rows = rows_of(cnncalc.analyze("googlenet-aux"))
+    chosen = Selection(key).of(rows)
+    sizes = [SORT_KEYS[key](row) for row in chosen]
+    assert sizes == sorted(sizes, reverse=True)
+    places = [row.last.index for row in chosen]
+    for (size, place), (next_size, next_place) in pairwise(zip(sizes, places, strict=True)):
+        assert size > next_size or place < next_place
+    assert Selection(key).lines(rows) == [f"all {len(rows)}, the largest by {CELLS[key][0]} first"]
+
+
+def test_bars_of_chosen_rows_show_shares_of_the_whole() -> None:
+    report = cnncalc.analyze("vgg16")
+    table = document(report, bars=True, selection=Selection("parameters", 1)).table
+    assert [cell.value for cell in table.rows[0]][-2:] == ["74.3", "0.7"]
+
+
+def test_a_wrong_selection_is_refused() -> None:
+    with pytest.raises(ValueProblem, match="--top shows the largest rows, so it needs a key to sort by"):
+        checked_selection(None, 3)
+    with pytest.raises(ValueProblem, match="rows cannot be sorted by 'parms'; did you mean 'parameters'"):
+        checked_selection("parms", None)
+
+
+# Columns that tell layers apart
+
+
+def test_columns_tell_layers_with_the_same_label_apart() -> None:
+    text = (
+        "INPUT 16x16x4 -> CONV3-4(groups=2) -> CONV3-4(dilation=2, bias=no) -> POOL3/2(pad=1) -> CONV1x7-3(pad=same) "
+        "-> [DECONV2-8 | UPSAMPLE2 -> CONV5-8(pad=[1, 2, 3, 2])] -> CONCAT -> AVGPOOL(output=3x3)"
+    )
+    columns = "label,input,kernel,stride,pad,dilation,groups,bias"
+    assert cnncalc.table(text, "csv", columns=columns) == (
+        "label,input,kernel,stride,pad,dilation,groups,bias\n"
+        "INPUT,,,,,,,\n"
+        "CONV3-4(groups=2),[16x16x4],3x3,1,1,1,2,yes\n"
+        "CONV3-4(dilation=2),[16x16x4],3x3,1,2,2,1,no\n"
+        "POOL3/2,[16x16x4],3x3,2,1,1,,\n"
+        "CONV1x7-3,[8x8x4],1x7,1,same,1,1,yes\n"
+        "DECONV2-8/2,[8x8x3],2x2,2,0,1,1,yes\n"
+        "UPSAMPLE2,[8x8x3],,,,,,\n"
+        'CONV5-8,[16x16x3],5x5,1,"[1, 2, 3, 2]",1,1,yes\n'
+        "CONCAT,[16x16x8],,,,,,\n"
+        "AVGPOOL(output=3x3),[16x16x16],,,,,,\n"
+    )
+    assert cnncalc.table("resnet50", "csv", columns="input,kernel", depth=1).splitlines()[6] == "[56x56x64],"
 
 
 def test_a_pool_in_a_branch_ends_no_block() -> None:

@@ -1,0 +1,60 @@
+"""Random nets trained in all ways: the figures are those that PyTorch 2.13 gave, to the byte.
+
+``data/random_training.json`` holds a sample; ``python -m benchmarks.training_memory`` measures thousands of nets anew.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cnncalc
+from cnncalc.errors import ValueProblem
+from cnncalc.language.writer import as_pattern
+from cnncalc.memory.report import Options, account_memory
+from tests.memory.random_training import FIGURES, computed
+
+DATA = Path(__file__).parent / "data" / "random_training.json"
+MEASURED: list[Any] = json.loads(DATA.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("part", range(12))
+def test_random_nets_hold_what_pytorch_holds(part: int) -> None:
+    wrong = []
+    for pattern, habits, figures in MEASURED[part::12]:
+        found = computed(cnncalc.analyze(pattern), Options(**habits))
+        pairs = zip(FIGURES, found, figures, strict=True)
+        wrong += [f"{pattern} {habits}: {name} {got:,} instead of {want:,}" for name, got, want in pairs if got != want]
+    assert not wrong
+
+
+PEAKS = [
+    ("INPUT 24x20x3 -> CONV1-5(bias=no) -> IN -> RELU -> FC-3", "sgd", 184_532),
+    ("INPUT 24x20x3 -> PRELU -> FC-3", "sgd", 80_724),
+    ("INPUT 8x8x3 -> CONV3-256 -> LN(axes=depth) -> CONV3-512 -> GAP -> FC-10", "momentum", 19_268_320),
+]
+
+
+@pytest.mark.parametrize(("pattern", "optimizer", "peak"), PEAKS)
+def test_peaks_of_real_steps_on_a_cpu(pattern: str, optimizer: str, peak: int) -> None:
+    options = Options("torch-cpu", 2, optimizer=optimizer)
+    assert account_memory(cnncalc.analyze(pattern), options).training.peak_bytes == peak
+
+
+def test_a_segment_that_overwrites_its_input_is_refused() -> None:
+    report = cnncalc.analyze("INPUT 8x8x3 -> CONV3-4 -> RELU -> CONV3-4 -> RELU -> FC-2")
+    with pytest.raises(ValueProblem, match="relu1 overwrites the output of conv1"):
+        account_memory(report, Options(checkpoint="relu1..conv2"))
+    assert account_memory(report, Options(checkpoint="conv2..relu2")).training.segments
+
+
+@pytest.mark.parametrize("kind", ["CONCAT", "ADD", "MUL"])
+def test_a_merge_of_one_named_volume_is_a_copy(kind: str) -> None:
+    report = cnncalc.analyze(f"INPUT 8x8x3 -> CONV3-4@a -> {kind}(inputs=[@a]) -> FC-3")
+    alone = cnncalc.analyze("INPUT 8x8x3 -> CONV3-4 -> FC-3")
+    assert report.totals.activations == alone.totals.activations + 256
+    shown = cnncalc.analyze("-", stdin=as_pattern(report.graph))
+    assert [row.inputs for row in shown.layers] == [row.inputs for row in report.layers]
