@@ -56,7 +56,7 @@ def _candidates(meter: Meter, measure: Measure, limit: int, *, is_max: bool) -> 
         yield from _changed(measure, _pooled(report))
         yield from _changed(measure, _halved(report))
         yield from _changed(measure, _separable(report, lambda row: row.parameters))
-    elif key == "macs":
+    elif key in ("macs", "flops"):
         yield from _changed(measure, _separable(report, lambda row: row.macs))
         yield from _changed(measure, _strided(report))
     elif key in ("activations", "activation_memory"):

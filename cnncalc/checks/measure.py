@@ -180,6 +180,11 @@ def _activation_bytes(meter: Meter, measure: Measure) -> list[int]:
     return [size * each for size in _own_activations(meter, measure)]
 
 
+def _flops(meter: Meter, _: Measure) -> list[int]:
+    """A MAC is two floating-point operations, one multiply and one add."""
+    return [2 * row.macs for row in meter.report.layers]
+
+
 def _summed(parts: Callable[[Meter, Measure], list[int]]) -> Callable[[Meter, Measure], int]:
     return lambda meter, measure: sum(parts(meter, measure))
 
@@ -263,6 +268,7 @@ KEYS: dict[str, BudgetKey] = {
     key.name: key
     for key in (
         *(_column("parameters"), _column("weights"), _column("macs")),
+        BudgetKey("flops", "count", _summed(_flops), _flops, has_layers=True, example="8G"),
         _column("activations")._replace(parts=_own_activations),
         BudgetKey("layers", "count", _counted_layers, example="50"),
         _memory("parameter_memory", _summed(_parameter_bytes), _parameter_bytes, _ANY_TYPE, has_layers=True),
@@ -294,5 +300,5 @@ def last_window(report: Report) -> LayerReport:
 
 
 def default_measures() -> list[Measure]:
-    """One measure for each key, with the default options."""
-    return [Measure(key) for key in KEYS]
+    """One measure for each key, with the default options; ``flops`` say no more than ``macs``."""
+    return [Measure(key) for key in KEYS if key != "flops"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ValueProblem, did_you_mean, no_effect
-from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, MADE_FROM_SVG, format_of_ending
+from cnncalc.formats import FOREIGN_ENDINGS, FORMATS, MADE_FROM_SVG, PLAIN_ENDINGS, format_of_ending
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import MAX_DIGITS
@@ -194,24 +194,33 @@ def switch(flag: str, help: str, *, name: str = "", opposite: str = "") -> Optio
     return Option(flag, name or word.replace("-", "_"), help, opposite=opposite or f"--no-{word}")
 
 
-def format_of(file: str, formats: tuple[str, ...]) -> str | None:
-    """The format of a command for the ending of a file; None if there is none.
+def format_of(
+    file: str | None, formats: tuple[str, ...], chosen: str | None = None, also: tuple[str, ...] = ()
+) -> str | None:
+    """The format of a command that writes to a file: the chosen one, else that of the ending; None for the default.
 
-    Raises ValueProblem for the ending of a picture or of another file that is no text.
+    ``also`` are endings of files that the command writes without a format. Raises ValueProblem for an ending of another
+    format, and without a chosen one for an ending that is unknown: no file gets a format that its name does not tell.
     """
-    name = file.replace("\\", "/").rpartition("/")[2]
-    ending = name.rpartition(".")[2].lower() if "." in name else ""
-    found = format_of_ending(ending)
-    if found is not None and found.name in formats:
-        return found.name
-    if ending in FOREIGN_ENDINGS or (found is not None and found.is_picture):
+    name = (file or "").replace("\\", "/").rpartition("/")[2]
+    ending = name.rpartition(".")[2].lower() if "." in name.lstrip(".") else ""
+    by_ending = next((each for each in formats if ending in FORMATS[each].endings), None)
+    is_plain = ending in PLAIN_ENDINGS or not ending.isalpha()
+    if chosen is not None:
+        is_known = ending in FOREIGN_ENDINGS or format_of_ending(ending) is not None
+        if ending in FORMATS[chosen].endings or is_plain or not is_known:
+            return chosen
+        what = f"the format {chosen}"
+        usual = FORMATS[chosen].endings[0] if FORMATS[chosen].endings else "txt"
+    else:
+        if by_ending is not None or not ending or (is_plain and "text" in formats) or ending in also:
+            return by_ending
+        what = f"a format of this command (formats: {', '.join(formats)})"
         usual = next((FORMATS[name].endings[0] for name in formats if FORMATS[name].endings), "txt")
-        message = f"'.{ending}' is not a format of this command (formats: {', '.join(formats)})"
-        target = f"{visible(file)[: -len(ending)]}{usual}"
-        hint = f"--output {target}"
-        if usual == "svg" and ending in MADE_FROM_SVG:
-            from shlex import quote
+    target = f"{visible(file or '')[: -len(ending)]}{usual}"
+    hint = f"--output {target}"
+    if usual == "svg" and ending in MADE_FROM_SVG:
+        from shlex import quote
 
-            hint += f", then rsvg-convert -f {ending} -o {quote(visible(file))} {quote(target)}"
-        raise ValueProblem(message, code="usage", hint=hint)
-    return None
+        hint += f", then rsvg-convert -f {ending} -o {quote(visible(file or ''))} {quote(target)}"
+    raise ValueProblem(f"'.{visible(ending)}' is not an ending of {what}", code="usage", hint=hint)

@@ -159,7 +159,7 @@ class Console:
         chosen = output.format or "rich"
         if chosen == "rich" and page is None:
             chosen = "text"
-        self.write(write(document, chosen, page), output, chosen)
+        self.write(write(output.written(document), chosen, page), output, chosen)
 
     def write(self, content: str | bytes, output: OutputOptions, format: str = "text") -> None:
         """Writes content of that format to the file that ``output`` names, or to standard output."""

@@ -36,7 +36,10 @@ def run(call: Call, console: Console) -> None:
     """Prints all layer kinds, or one."""
     call.output.require_columns(columns=call.columns)
     document = _all_kinds() if call.kind is None else _one_kind(call.kind)
-    console.write_document(document.with_columns(call.columns), call.output)
+    output = call.output
+    if call.kind is not None and output.brief is None:
+        output = output._replace(brief=False)  # what a kind is stands in the lines below its keys
+    console.write_document(document.with_columns(call.columns), output)
 
 
 def _all_kinds() -> Document:

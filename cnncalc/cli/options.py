@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import Report
     from cnncalc.cli.console import Console
+    from cnncalc.formats.document import Document
     from cnncalc.formats.notation import Notation
     from cnncalc.graph import Graph
     from cnncalc.language.settings import Settings
@@ -165,6 +166,34 @@ class OutputOptions(NamedTuple):
 
     format: str | None = None
     file: str | None = None
+    brief: bool | None = None
+    heading: bool = True
+    caption: str | None = None
+    label: str | None = None
+    bare: bool = False
+    fit_width: bool = False
+
+    @property
+    def lines(self) -> str:
+        """Which lines stand below a table: ``main`` ones, ``all`` or ``none``."""
+        return "main" if self.brief is None else "none" if self.brief else "all"
+
+    def written(self, document: Document) -> Document:
+        """The document as the options say: its heading, its lines below the table, and its form in LaTeX."""
+        from cnncalc.formats.document import TexForm
+
+        for name, value in (("caption", self.caption), ("label", self.label)):
+            if value is not None and self.bare:
+                raise ValueProblem(f"--{name} names a floating table, and --bare writes none", code="usage")
+        if self.format != "latex":
+            given = {"caption": self.caption, "label": self.label, "bare": self.bare, "fit-width": self.fit_width}
+            for name, value in given.items():
+                if value:
+                    raise ValueProblem(f"--{name} needs --format latex", code="usage", hint="add --format latex")
+        if not self.heading:
+            document = document._replace(heading=())
+        tex = TexForm(self.caption, self.label, self.bare, self.fit_width)
+        return document.with_lines(self.lines)._replace(tex=tex)
 
     @property
     def to_stdout(self) -> bool:
@@ -182,17 +211,50 @@ class OutputOptions(NamedTuple):
 OUTPUT = Option("--output", "file", "Write to a file instead of standard output.", "FILE", letter="-o")
 
 
-def output_options(*formats: str) -> Group:
-    """``--format``, one of ``formats``, and ``--output``, whose ending is the default of the format."""
+def _label(text: str) -> str:
+    """A name that LaTeX takes as a label."""
+    if not text or not all(letter.isascii() and (letter.isalnum() or letter in ":-_.+/") for letter in text):
+        raise ValueProblem(f"a label holds letters, digits and : - _ . + /, found '{text[:60]}'")
+    return text
 
-    def make(format: str | None = None, file: str | None = None) -> OutputOptions:
-        return OutputOptions(format or (format_of(file, formats) if file else None), file)
+
+def file_option(format: str) -> Group:
+    """``--output`` of a command with one format."""
+
+    def make(file: str | None = None) -> OutputOptions:
+        format_of(file, (format,))
+        return OutputOptions(None, file)
+
+    return Group("output", make, (OUTPUT,))
+
+
+def output_options(*formats: str, also: tuple[str, ...] = ()) -> Group:
+    """``--format``, one of ``formats``, and ``--output``, whose ending is the default of the format.
+
+    ``also`` are further endings of files that the command writes.
+    """
+
+    def make(format: str | None = None, file: str | None = None, **more: Any) -> OutputOptions:
+        return OutputOptions(format_of(file, formats, format, also), file, **more)
 
     default = "rich on a terminal, else text" if "rich" in formats else f"else {formats[0]}"
     default = (
         f"from the ending of FILE, {default}" if any(FORMATS[name].endings for name in formats[1:]) else formats[0]
     )
-    return Group("output", make, (choice("--format", formats, f"Output format (default: {default})."), OUTPUT))
+    options = (choice("--format", formats, f"Output format (default: {default})."), OUTPUT)
+    return Group("output", make, (*options, *DOCUMENT) if "latex" in formats else options)
+
+
+DOCUMENT = (
+    switch("--brief", "No lines below the table, or --verbose: all (default: the three main ones).",
+           opposite="--verbose"),
+    switch("--heading", "Lines above the table (default: yes)."),
+    Option("--caption", "caption", "Caption of a LaTeX table (default: the heading).", "TEXT"),
+    Option("--label", "label", "Label of a LaTeX table, for \\ref.", "NAME", _label),
+    switch("--bare", "A LaTeX tabular alone, without float, caption and lines.", opposite="--float"),
+    switch("--fit-width", "Scale a LaTeX table down to the line width with \\resizebox.", name="fit_width"),
+)  # fmt: skip
+"""The options of documents: what stands around a table, and the form of a LaTeX table."""
 
 
 def idle_units(output: OutputOptions, exact: bool | None) -> Iterator[tuple[str, str]]:

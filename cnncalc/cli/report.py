@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, Group, format_of
+from cnncalc.cli.command import Command
 from cnncalc.cli.memory import MEMORY
-from cnncalc.cli.options import DESIGN, OUTPUT, SIDES, UNITS, OutputOptions, load, require_single_stdin
+from cnncalc.cli.options import DESIGN, SIDES, UNITS, file_option, load, require_single_stdin
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.records import NamedTuple
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import Report
     from cnncalc.checks.check import CheckOptions, FileResult
     from cnncalc.cli.console import Console
-    from cnncalc.cli.options import DesignOptions, SideOptions
+    from cnncalc.cli.options import DesignOptions, OutputOptions, SideOptions
     from cnncalc.language.settings import Settings
     from cnncalc.memory.curve import Curve
     from cnncalc.memory.report import MemoryReport, Options
@@ -78,8 +78,6 @@ def _targets(call: Call, console: Console) -> tuple[str, ...]:
 
     if call.output.file is None:
         console.refuse_terminal("a page", "page.html")
-    else:
-        format_of(call.output.file, ("html",))
     check_options(call.memory)
     if call.memory.checkpoint == "best":
         raise ValueProblem(
@@ -151,5 +149,5 @@ COMMAND = Command(
     HELP,
     Call,
     run,
-    (MEMORY, DESIGN, SIDES, UNITS, Group("output", OutputOptions, (OUTPUT,))),
+    (MEMORY, DESIGN, SIDES, UNITS, file_option("html")),
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, Group, switch
-from cnncalc.cli.options import OUTPUT, OutputOptions
+from cnncalc.cli.command import Command, switch
+from cnncalc.cli.options import file_option
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from cnncalc.cli.console import Console
+    from cnncalc.cli.options import OutputOptions
 
 HELP = """Prints the JSON Schema (draft-07) of architecture files, or of the configuration with --config.
 
@@ -52,6 +53,6 @@ COMMAND = Command(
             "Schema of cnncalc.toml and [tool.cnncalc] (default: of architecture files).",
             opposite="--architecture",
         ),
-        Group("output", OutputOptions, (OUTPUT,)),
+        file_option("json"),
     ),
 )

@@ -66,6 +66,6 @@ COMMAND = Command(
             name="view",
         ),
         DESIGN,
-        output_options(*TABLE_FORMATS),
+        output_options(*TABLE_FORMATS, also=("yaml", "yml")),
     ),
 )

@@ -21,17 +21,17 @@ HELP = """Prints one number of TARGET, or of one of its layers with --layer; sho
 
 \b
 KEY of a net:
-  parameters weights biases trainable buffers activations macs layers
+  parameters weights biases trainable buffers activations macs flops layers
   parameter_memory activation_memory inference_memory training_memory
   inference_need training_need arena
   receptive_field receptive_field_unclipped input output name title
 KEY of a layer:
-  parameters weights biases trainable buffers activations macs
+  parameters weights biases trainable buffers activations macs flops
   parameter_memory activation_memory
   receptive_field receptive_field_unclipped input output name kind label
 
-Counts are for one image; memory is for --batch, as in a budget. As in the table, in-place layers have no memory of
-their own and do not count in the activations of a net.
+Counts are for one image, and one MAC is two FLOPs. Memory is for --batch, as in a budget. As in the table, in-place
+layers have no memory of their own and do not count in the activations of a net.
 
 \b
 Examples:

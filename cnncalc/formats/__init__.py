@@ -46,10 +46,10 @@ _FORMATS = (
     Format("tsv", "cnncalc.formats.tsv", endings=("tsv",), is_exact=True),
     Format("json", "cnncalc.formats.json", "cnncalc.formats.check.json", ("json",), is_exact=True),
     Format("github", check_writer="cnncalc.formats.check.github"),
-    Format("gitlab", check_writer="cnncalc.formats.check.gitlab"),
-    Format("sarif", check_writer="cnncalc.formats.check.sarif", endings=("sarif",)),
-    Format("rdjson", check_writer="cnncalc.formats.check.rdjson", endings=("rdjson",)),
-    Format("junit", check_writer="cnncalc.formats.check.junit"),
+    Format("gitlab", check_writer="cnncalc.formats.check.gitlab", endings=("json",)),
+    Format("sarif", check_writer="cnncalc.formats.check.sarif", endings=("sarif", "json")),
+    Format("rdjson", check_writer="cnncalc.formats.check.rdjson", endings=("rdjson", "json")),
+    Format("junit", check_writer="cnncalc.formats.check.junit", endings=("xml",)),
     Format("yaml", endings=("yaml", "yml")),
     Format("line"),  # one line of text, to be embedded in a sentence
     Format("svg", endings=("svg",), markup_in=("html", "markdown"), is_picture=True),
@@ -58,6 +58,9 @@ _FORMATS = (
 
 FORMATS = {each.name: each for each in _FORMATS}
 """Every output format by its name."""
+
+PLAIN_ENDINGS = ("", "txt", "text", "log", "out")
+"""Endings of files for any text; a missing one is that of any file."""
 
 FOREIGN_ENDINGS = ("jpg", "jpeg", "gif", "webp", "pdf", "ps", "eps", "docx", "odt", "xls", "xlsx", "ods")
 """File endings of other formats that are not plain text; ``--output`` rejects them."""

@@ -57,17 +57,37 @@ class Table(NamedTuple):
         return Table(columns, tuple([tuple([row[place] for place in places]) for row in self.rows]))
 
 
+MOST_LINES = 3
+"""Lines below a table by default."""
+
+
 class Paragraph(NamedTuple):
-    """Lines with a short title; ``verbatim``: they are a drawing whose spaces are significant."""
+    """Lines with a short title; ``verbatim``: they are a drawing whose spaces are significant.
+
+    ``main``: how many of its lines, the first ones, are shown by default; a drawing, which a call asks for, always is.
+    """
 
     title: str
     lines: tuple[str, ...]
     verbatim: bool = False
+    main: int = 0
 
     @property
     def filled_lines(self) -> list[str]:
         """The lines that are not blank."""
         return [line for line in self.lines if visible(line).strip()]
+
+
+class TexForm(NamedTuple):
+    """How a document is written in LaTeX: its caption (None: the heading), a label, a ``tabular`` alone, its width."""
+
+    caption: str | None = None
+    label: str | None = None
+    bare: bool = False
+    fit_width: bool = False
+
+
+USUAL_TEX = TexForm()
 
 
 class Document(NamedTuple):
@@ -81,6 +101,19 @@ class Document(NamedTuple):
     closing: tuple[Paragraph, ...]
     data: Callable[[], Mapping[str, Any]]
     summary: Table | None = None
+    tex: TexForm = USUAL_TEX
+
+    def with_lines(self, which: str) -> Document:
+        """The document with ``all`` lines below its table, the ``main`` ones, at most three, or ``none``."""
+        if which == "all":
+            return self
+        left, closing = MOST_LINES if which == "main" else 0, []
+        for paragraph in self.closing:
+            lines = paragraph.lines if paragraph.verbatim else paragraph.lines[: min(paragraph.main, left)]
+            if lines and which == "main":
+                closing.append(paragraph._replace(lines=lines))
+                left -= 0 if paragraph.verbatim else len(lines)
+        return self._replace(closing=tuple(closing))
 
     @property
     def tables(self) -> list[Table]:

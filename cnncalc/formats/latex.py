@@ -1,8 +1,8 @@
 r"""LaTeX: a booktabs table for ``\input``.
 
-A table that fits on a page floats and is scaled down to the line width; a longer one breaks across pages. In two-column
-layouts a wide table spans both columns. Text of users is escaped; non-Latin letters need LuaLaTeX or XeLaTeX with a
-font that has them.
+A table that fits on a page floats, and is scaled down to the line width if the document asks for that; a longer one
+breaks across pages. In two-column layouts a wide table spans both columns. A bare one is a ``tabular`` alone. Text of
+users is escaped; non-Latin letters need LuaLaTeX or XeLaTeX with a font that has them.
 """
 
 from __future__ import annotations
@@ -42,15 +42,26 @@ ESCAPES = {
     "`": r"\textasciigrave{}",
 }
 """The replacement of each special character."""
+MATH = (
+    (re.compile(r"(?<![A-Za-z_0-9.\\])[0-9]+(?:x[0-9]+)+(?![A-Za-z_])"), "x", r"$\times$"),
+    (re.compile(r"(?<=[0-9)\]])\*(?=[0-9(\[])|(?<= )\*(?= )"), "*", r"$\cdot$"),
+)
+"""Products, the sign that is replaced in them, and its form in mathematics; ``CONV3x5`` is a name."""
 SPECIAL = re.compile(r"""[\\{}$&#_%~^<>|"'`]|-(?=-)|,(?=,)""")
 LATIN = re.compile("[\x00-\u017f]*")
 
 
 def write(document: Document, page: Page) -> str:
     """The document as a part of a LaTeX file; comments at its head name the packages that it needs."""
-    is_long = any(len(table.rows) > MAX_ROWS for table in document.tables)
-    text = "\n".join(_across_pages(document) if is_long else _float(document))
-    needs = r"\usepackage{booktabs} and \usepackage{" + ("longtable" if is_long else "graphicx") + "} in the preamble"
+    form = document.tex
+    is_long = not form.bare and any(len(table.rows) > MAX_ROWS for table in document.tables)
+    if form.bare:
+        lines = [line for table in document.tables for line in short_lines(table, fit_width=form.fit_width)]
+    else:
+        lines = _across_pages(document) if is_long else _float(document)
+    text = "\n".join(lines)
+    packages = ["booktabs", *(["longtable"] if is_long else ["graphicx"] if form.fit_width else [])]
+    needs = " and ".join([rf"\usepackage{{{name}}}" for name in packages]) + " in the preamble"
     head = [f"% Needs {needs}{', and a one-column layout' if is_long else ''}."]
     if not LATIN.fullmatch(text):
         head.append("% Contains non-Latin letters: LuaLaTeX or XeLaTeX, and a font that has them.")
@@ -60,18 +71,26 @@ def write(document: Document, page: Page) -> str:
 def _across_pages(document: Document) -> list[str]:
     lines = []
     for place, table in enumerate(document.tables):
-        lines += long_lines(table, document.heading if place == 0 else ())
+        lines += long_lines(table, _caption(document) if place == 0 else "")
     return [*lines, *_notes(document)]
 
 
 def _float(document: Document) -> list[str]:
     name = "table*" if any(_width(table) > MAX_COLUMN_WIDTH for table in document.tables) else "table"
     lines = [rf"\begin{{{name}}}", r"  \centering"]
-    if document.heading:
-        lines.append(rf"  \caption{{{caption(document.heading)}}}")
+    if _caption(document):
+        lines.append(f"  {_caption(document)}")
     for table in document.tables:
-        lines += ["  " + line for line in short_lines(table)]
+        lines += ["  " + line for line in short_lines(table, fit_width=document.tex.fit_width)]
     return [*lines, *_notes(document), rf"\end{{{name}}}"]
+
+
+def _caption(document: Document) -> str:
+    r"""``\caption{...}\label{...}``; a label without a caption has nothing that it could number."""
+    form = document.tex
+    words = typeset(form.caption) if form.caption is not None else caption(document.heading)
+    label = rf"\label{{{form.label}}}" if form.label else ""
+    return rf"\caption{{{words}}}{label}" if words or label else ""
 
 
 def _notes(document: Document) -> list[str]:
@@ -83,10 +102,18 @@ def escaped(text: str) -> str:
     return SPECIAL.sub(lambda found: ESCAPES.get(found[0], found[0] + r"\/"), visible(text))
 
 
+def typeset(text: str) -> str:
+    """A text escaped for LaTeX, with mathematical signs in products."""
+    text = escaped(text)
+    for product, sign, replacement in MATH:
+        text = product.sub(lambda found, sign=sign, by=replacement: found[0].replace(sign, by), text)  # type: ignore[misc]
+    return text
+
+
 def caption(heading: tuple[str, ...]) -> str:
     """The lines of a heading as sentences of one caption."""
     lines = [visible(line).strip() for line in heading]
-    return " ".join([escaped(line) + ("" if line.endswith(".") else ".") for line in lines if line])
+    return " ".join([typeset(line) + ("" if line.endswith(".") else ".") for line in lines if line])
 
 
 def _width(table: Table) -> int:
@@ -100,7 +127,7 @@ def _sides(table: Table) -> str:
 
 def _rows(table: Table) -> list[str]:
     r"""The rows; an empty group precedes a ``[`` or ``*``, which would be an argument of the ``\\`` before it."""
-    rows = [" & ".join([escaped(cell.text) for cell in row]) for row in table.rows]
+    rows = [" & ".join([typeset(cell.text) for cell in row]) for row in table.rows]
     return ["{}" * row.startswith(("[", "*")) + row + r" \\" for row in rows]
 
 
@@ -110,10 +137,12 @@ def _titles(table: Table) -> list[str]:
     return [" & ".join([escaped(column.title) for column in table.columns]) + r" \\", r"\midrule"]
 
 
-def short_lines(table: Table) -> list[str]:
-    """A table for one page, scaled down to the line width."""
+def short_lines(table: Table, *, fit_width: bool) -> list[str]:
+    """A table for one page; with ``fit_width`` scaled down to the line width."""
     lines = [rf"\begin{{tabular}}{{{_sides(table)}}}", r"  \toprule"]
     lines += ["  " + line for line in (*_titles(table), *_rows(table), r"\bottomrule")]
+    if not fit_width:
+        return [*lines, r"\end{tabular}"]
     return [
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         *["  " + line for line in lines],
@@ -121,13 +150,13 @@ def short_lines(table: Table) -> list[str]:
     ]
 
 
-def long_lines(table: Table, heading: tuple[str, ...]) -> list[str]:
-    """A table that breaks across pages; its titles are repeated on each."""
+def long_lines(table: Table, heading: str) -> list[str]:
+    """A table that breaks across pages below the caption ``heading``; its titles are repeated on each."""
     size = next((size for most, size in SIZES if _width(table) <= most), r"\tiny")
     titles = _titles(table)
     lines = [rf"{{{size}\setlength{{\tabcolsep}}{{3pt}}%", rf"\begin{{longtable}}{{{_sides(table)}}}"]
     if heading:
-        lines.append(rf"  \caption{{{caption(heading)}}} \\")
+        lines.append(rf"  {heading} \\")
     lines += ["  " + line for line in (r"\toprule", *titles)]
     lines.append(r"  \endfirsthead" if heading else r"  \endhead")
     if heading:
@@ -144,7 +173,7 @@ def paragraph_lines(paragraph: Paragraph) -> list[str]:
     if paragraph.verbatim:
         drawn = [visible(line).rstrip() for line in paragraph.lines]
         return [rf"\par\smallskip{{\scriptsize\raggedright {title}\par}}", *_verbatim(drawn)]
-    text = r"\newline ".join([escaped(line).strip() for line in paragraph.filled_lines])
+    text = r"\newline ".join([typeset(line).strip() for line in paragraph.filled_lines])
     return [rf"  \par\smallskip{{\scriptsize\raggedright {title}{text}\par}}"]
 
 

@@ -370,7 +370,7 @@ class Softplus(Activation):
 
 
 class PRelu(Activation):
-    """Negative elements are multiplied by a slope that is learned, one a channel.
+    """Negative elements are multiplied by a learned slope, one per channel.
 
     Formula: y = x where positive, else slope[d] * x.
     Volume: as the input.

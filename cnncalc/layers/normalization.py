@@ -22,7 +22,7 @@ EPSILON = 1e-5
 
 
 class Affine(Layer):
-    """Normalizations that end in one factor (``scale``, counted as weights) and one ``shift`` (biases) a channel."""
+    """Normalizations that end in one factor (``scale``, counted as weights) and one ``shift`` (biases) per channel."""
 
     is_normalization: ClassVar[bool] = True
     why_input: ClassVar[str] = "the gradient of a normalization is computed from its input, mean and deviation"
@@ -429,7 +429,7 @@ class InstanceNorm(ImageNorm):
     kind: ClassVar[str] = "in"
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
         ("instancenorm", "instancenormalization"),
-        ("IN(scale=no, shift=no)", "that of PyTorch learns a scale and a shift only with affine=True, which is IN"),
+        ("IN", "it learns nothing, as that of PyTorch; with affine=True it is IN(scale=yes, shift=yes)"),
     )
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> IN"
     is_flat: ClassVar[bool | None] = False
@@ -605,7 +605,7 @@ class LocalResponseNorm(Layer):
 
 
 class Scale(Layer):
-    """One learned factor a channel and, unless ``shift`` is no, one learned shift.
+    """One learned factor per channel and, unless ``shift`` is no, one learned shift.
 
     Formula: y = x * scale[d] + shift[d].
     Volume: as the input.

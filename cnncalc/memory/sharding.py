@@ -42,10 +42,10 @@ class Sharding(NamedTuple):
             return format_bytes(count, units)
 
         return (
-            f"{way} on {self.devices} devices: {size(self.peak_bytes)} on each, at most {self.largest_batch:,} images "
-            "on each at once (by formula, not measured)",
+            f"{way} on {self.devices} devices: {size(self.peak_bytes)} per device, batch of at most "
+            f"{self.largest_batch:,} per device (by formula, not measured)",
             f"parameters {size(self.parameters)}, gradients {size(self.gradients)}, optimizer state "
-            f"{size(self.optimizer_state)}, in flight {size(self.in_flight)}, activations and the rest "
+            f"{size(self.optimizer_state)}, buffers for communication {size(self.in_flight)}, activations and other "
             f"{size(self.activations)}",
         )
 

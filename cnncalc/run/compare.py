@@ -141,7 +141,7 @@ def _tally(
         else:
             wrong.append(Disagreement(row.name, quantity, _written(expected), _written(measured)))
     if quantity == "volume":
-        words = f"{sum(int(np.prod(layer.shape[1:])) for _, layer in pairs):,} elements an image"
+        words = f"{sum(int(np.prod(layer.shape[1:])) for _, layer in pairs):,} elements per image"
     elif quantity == "bytes":
         words = f"{total:,} bytes"
     elif quantity == "in_place":

@@ -53,7 +53,7 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
     if plan.bound_bytes != plan.given_bound_bytes:
         order += f"; in the given order {size(plan.given_bound_bytes)}"
     closing = (
-        Paragraph("order", (order,)),
+        Paragraph("order", (order,), main=1),
         Paragraph(
             "for comparison",
             (
@@ -62,6 +62,7 @@ def plan_document(plan: ArenaPlan, *, units: str = "iec", width: int = 100) -> D
                 f"largest input and output of one operation: {size(plan.widest_bytes)}",
                 f"arena without fusing layers: {size(plan.unfused.arena_bytes)}",
             ),
+            main=1,
         ),
         Paragraph("map", ("vertical: offset; horizontal: step", *draw(plan, width=width)), verbatim=True),
     )

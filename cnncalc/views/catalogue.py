@@ -58,7 +58,7 @@ def nets_document(reports: Sequence[Report], *, notation: Notation = USUAL) -> D
     return Document(
         (),
         Table(NETS, tuple(rows)),
-        (Paragraph("conventions", conventions),),
+        (Paragraph("conventions", conventions, main=2),),
         lambda: {"schema": 1, "nets": [_net(report) for report in reports]},
     )
 

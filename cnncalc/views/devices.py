@@ -30,6 +30,6 @@ def devices_document(*, notation: Notation = USUAL) -> Document:
     return Document(
         (),
         Table(COLUMNS, tuple(rows)),
-        (Paragraph("conventions", conventions),),
+        (Paragraph("conventions", conventions, main=2),),
         lambda: {"schema": 1, "devices": [device._asdict() for device in found]},
     )

@@ -100,12 +100,12 @@ def difference_document(
         closing.append(Paragraph("rule", (SHARED_RULE,)))
     elif found.renumbered:
         text = f"{plural(found.renumbered, 'layer')} whose names differ only in their number"
-        closing.append(Paragraph("renumbered", (text,)))
+        closing.append(Paragraph("renumbered", (text,), main=1))
     if not found.is_equal:
         memory = f"{plural(options.batch, 'image')} in {options.dtype}, {options.profile}, {options.optimizer}"
-        closing.append(Paragraph("memory", (memory,)))
+        closing.append(Paragraph("memory", (memory,), main=1))
         conventions = f"counts are for one image; 1 MAC is one multiply and one add; {notation.rule}"
-        closing.append(Paragraph("conventions", (conventions,)))
+        closing.append(Paragraph("conventions", (conventions,), main=1))
     return Document(
         heading=tuple(heading),
         table=table,

@@ -54,11 +54,11 @@ def fit_document(
     ]
     closing = []
     if sharding is not None:
-        closing.append(Paragraph("on several devices", sharding.lines(notation.units)))
-    closing.append(Paragraph("need", need_lines(fit.reserve, notation)))
+        closing.append(Paragraph("on several devices", sharding.lines(notation.units), main=2))
+    closing.append(Paragraph("need", need_lines(fit.reserve, notation), main=1))
     unchecked = _unchecked(fit)
     if unchecked:
-        closing.append(Paragraph("not simulated", unchecked))
+        closing.append(Paragraph("not simulated", unchecked, main=2))
     closing.append(Paragraph("conventions", (f"1 MAC is one multiply and one add; {notation.rule}",)))
     return Document(tuple(heading), Table(columns, tuple(rows)), tuple(closing), lambda: _data(fit, device, sharding))
 

@@ -202,6 +202,7 @@ CELLS: Mapping[str, tuple[str, bool, Callable[[Row, Notation], Cell]]] = {
     "trainable": ("trainable", True, lambda row, notation: _count_cell(row.trainable, notation)),
     "buffers": ("buffers", True, lambda row, notation: _arithmetic("buffers", row, row.buffers, notation)),
     "macs": ("MACs", True, lambda row, notation: Cell(notation.short(row.macs), row.macs)),
+    "flops": ("FLOPs", True, lambda row, notation: Cell(notation.short(2 * row.macs), 2 * row.macs)),
     "receptive_field": (
         "receptive field",
         True,
@@ -365,10 +366,9 @@ def document(
         columns = WITH_BARS if bars else USUAL
         columns = (*columns, "remarks") if any(map(remarks_of, rows)) else columns
     return Document(
-        heading=heading(report),
+        heading=(*heading(report), *selection.lines(rows)),
         table=table_of(selection.of(rows), columns, notation, rows),
         closing=(
-            *paragraph("rows", selection.lines(rows)),
             *(closing_paragraphs(report, notation) if totals else ()),
             Paragraph("conventions", conventions(report, notation)),
         ),
@@ -405,22 +405,20 @@ def _block_record(row: Row) -> dict[str, Any]:
 
 
 def heading(report: Report) -> tuple[str, ...]:
-    """Name, title and source of the net; batch and data type if they are not the default."""
+    """Name, title, source of the net; batch and data type if they are not the default; what is assumed."""
     lines = [f"{report.name}{': ' if report.title else ' ' if report.full_title else ''}{report.full_title}"]
     if report.source:
         lines.append(f"source: {report.source}")
     if report.batch > 1 or report.dtype != "float32":
         lines.append(f"bytes for {plural(report.batch, 'image')} in {report.dtype}")
+    if report.assumed:
+        lines.append(f"assumed: {', '.join(assumed_lines(report.assumed))}")
     return tuple(lines)
 
 
 def closing_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...]:
-    """Totals, shares and assumptions."""
-    return (
-        *total_paragraphs(report, notation),
-        *paragraph("shares", sentences(report)),
-        *paragraph("assumed", assumed_lines(report.assumed)),
-    )
+    """Totals and shares."""
+    return (*total_paragraphs(report, notation), *paragraph("shares", sentences(report)))
 
 
 def conventions(report: Report, notation: Notation) -> tuple[str, ...]:
@@ -462,9 +460,9 @@ def total_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...
     parameters += _sharing(report)
     macs = (f"{_count(totals.macs)} / image, forward",)
     return (
-        Paragraph("TOTAL memory", memory),
-        Paragraph("TOTAL params", tuple(parameters)),
-        Paragraph("TOTAL MACs", macs),
+        Paragraph("TOTAL memory", memory, main=1),
+        Paragraph("TOTAL params", tuple(parameters), main=1),
+        Paragraph("TOTAL MACs", macs, main=1),
         *paragraph("at test time", test_time_lines(report, notation)),
     )
 

@@ -84,6 +84,7 @@ def memory_document(
                 f"saved for backward: {size(training.saved_bytes)} "
                 f"({size(-(-training.saved_bytes // options.batch))} per image)",
             ),
+            main=2,
         )
     ]
     if training.segments:
@@ -144,9 +145,9 @@ def _notes(memory: MemoryReport, notation: Notation) -> Paragraph:
 def _ranges(memory: MemoryReport, notation: Notation) -> Paragraph:
     """Device memory in addition to live tensors, as ranges with their sources."""
     if memory.options.profile == "notes":
-        return Paragraph("accuracy", ("a rule of thumb; the other profiles are exact",))
+        return Paragraph("accuracy", ("a rule of thumb; the other profiles are exact",), main=1)
     if not memory.options.profile.startswith("torch"):
-        return Paragraph("accuracy", ("the bytes of live arrays above are exact",))
+        return Paragraph("accuracy", ("the bytes of live arrays above are exact",), main=1)
     lines = ["the bytes of live tensors above are exact; a device also holds:"]
     if memory.allocator is not None:
         (given, reserved), (given_inference, reserved_inference) = memory.allocator
@@ -157,7 +158,7 @@ def _ranges(memory: MemoryReport, notation: Notation) -> Paragraph:
             "not verified on a device)"
         )
     lines += [overhead_text(item, notation) for item in overheads(memory.options.profile)]
-    return Paragraph("accuracy", tuple(lines))
+    return Paragraph("accuracy", tuple(lines), main=1)
 
 
 def overhead_text(item: Overhead, notation: Notation) -> str:

@@ -12,7 +12,6 @@ from cnncalc.views.layer_table import (
     ALL_ROWS,
     Row,
     Selection,
-    assumed_lines,
     document,
     heading,
     paragraph,
@@ -56,26 +55,21 @@ def notes_document(
         f"({notation.rule})",
     )
     return Document(
-        heading=heading(report),
+        heading=(*heading(report), *selection.lines(rows)),
         table=table,
-        closing=(
-            *paragraph("", selection.lines(rows)),
-            *(_closing(report, len(rows), notation) if totals else ()),
-            Paragraph("", conventions),
-        ),
+        closing=(*(_closing(report, len(rows), notation) if totals else ()), Paragraph("", conventions)),
         data=document(report, depth=depth, selection=selection).data,
     )
 
 
 def _closing(report: Report, rows: int, notation: Notation) -> tuple[Paragraph, ...]:
-    """Totals, assumptions, and the footnote where the notes print another total."""
+    """Totals, and the footnote where the notes print another total."""
     totals = report.totals
     is_printed = (rows, totals.activations, totals.weights) == PRINTED
     return (
-        Paragraph("", tuple(_total_lines(report, notation))),
+        Paragraph("", tuple(_total_lines(report, notation)), main=2),
         *paragraph("", test_time_lines(report, notation)),
-        *paragraph("", [f"assumed: {line}" for line in assumed_lines(report.assumed)]),
-        *paragraph("", _footnote(report, notation) if is_printed else []),
+        *[each._replace(main=1) for each in paragraph("", _footnote(report, notation) if is_printed else [])],
     )
 
 

@@ -52,7 +52,7 @@ def verification_document(verification: Verification, units: str = "iec") -> Doc
         f"parameters and buffers {format_bytes(run.parameter_bytes, units)}, "
         f"live activations at most {format_bytes(run.peak_bytes, units)}"
     )
-    closing = [Paragraph("memory used", (needs,))]
+    closing = [Paragraph("memory used", (needs,), main=1)]
     closing += _result(
         None if run.is_finite else "shapes and counts do not depend on them",
         f"all numbers of {run.layers} layers agree" if run.agrees else None,
@@ -67,12 +67,16 @@ def verification_document(verification: Verification, units: str = "iec") -> Doc
 
 def _result(overflow: str | None, agreement: str | None, disagreements: list[str]) -> list[Paragraph]:
     """A note if values overflowed, then the result: that all numbers agree, or those that do not."""
-    notes = [] if overflow is None else [Paragraph("note", (f"random values overflowed the data type; {overflow}",))]
+    notes = (
+        []
+        if overflow is None
+        else [Paragraph("note", (f"random values overflowed the data type; {overflow}",), main=1)]
+    )
     if agreement is not None:
-        return [*notes, Paragraph("result", (agreement,))]
+        return [*notes, Paragraph("result", (agreement,), main=1)]
     lines = disagreements[:MAX_SHOWN] or ["the numbers of the table above"]
     left = len(disagreements) - MAX_SHOWN
-    return [*notes, Paragraph("disagree", (*lines, f"... and {left} more") if left > 0 else tuple(lines))]
+    return [*notes, Paragraph("disagree", (*lines, f"... and {left} more") if left > 0 else tuple(lines), main=3)]
 
 
 def _data(run: Verification) -> Mapping[str, Any]:

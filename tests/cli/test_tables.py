@@ -30,7 +30,7 @@ FORMS = ["text", "markdown", "latex", "html", "rst", "csv", "tsv", "json"]
 )
 def test_every_table_comes_in_every_format(call: list[str], form: str) -> None:
     """``list`` computes every named net, so it is called twice; the golden files hold it in every format."""
-    done = called(*call, "--format", form)
+    done = called(*call, "--format", form, *(() if form in ("csv", "tsv", "json") else ("--verbose",)))
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(BEGINNINGS.get(form, ("",)))
@@ -124,8 +124,8 @@ def test_exact_bytes_of_memory() -> None:
     ("style", "last"), [("full", "conventions  memory: elements"), ("notes", "(memory counts elements")]
 )
 def test_a_table_without_totals_has_its_conventions(style: str, last: str) -> None:
-    whole = called("table", NET, "--style", style).stdout
-    text = called("table", NET, "--style", style, "--no-totals").stdout
+    whole = called("table", NET, "--style", style, "--verbose").stdout
+    text = called("table", NET, "--style", style, "--no-totals", "--verbose").stdout
 
     assert "TOTAL" in whole
     assert "TOTAL" not in text
@@ -141,7 +141,7 @@ def test_a_table_of_memory_with_chosen_columns() -> None:
 
 
 def test_memory_names_blocks() -> None:
-    text = called("memory", "resnet50", "--depth", "1").stdout
+    text = called("memory", "resnet50", "--depth", "1", "--verbose").stdout
 
     (first,) = [line for line in text.splitlines() if line.startswith("largest layers")]
     assert first.split()[2] == "layer1:"

@@ -23,7 +23,7 @@ pattern: run in NumPy with 2 images, float64, random weights (seed 3)
 
 quantity           agree  measured
 ----------------  ------  ---------------------------------------------
-volumes           5 of 5  1,220 elements an image
+volumes           5 of 5  1,220 elements per image
 activation bytes  5 of 5  19,520 bytes
 weights           5 of 5  348 elements
 biases            5 of 5  9 elements

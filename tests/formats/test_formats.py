@@ -136,6 +136,7 @@ TOKEN = re.compile("|".join(map(re.escape, sorted(UNESCAPED, key=len, reverse=Tr
 
 def plain_latex(text: str) -> str:
     """The text that LaTeX typesets for a source of letters and escapes only."""
+    text = text.replace(r"$\times$", "x").replace(r"$\cdot$", "*")
     assert re.fullmatch(f"(?:{TOKEN.pattern})*", text), text
     assert "--" not in text
     return re.sub(" +", " ", TOKEN.sub(lambda found: UNESCAPED.get(found[0], found[0]), text)).strip()

@@ -11,7 +11,7 @@ import pytest
 
 import cnncalc
 from cnncalc.formats import write
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, TexForm
 from cnncalc.formats.notation import Notation
 from cnncalc.language.catalogue import names
 from cnncalc.source import visible
@@ -111,8 +111,9 @@ def test_the_tables_of_every_named_net_compile(tmp_path: Path) -> None:
     text = words_of(compiled(tmp_path, "pdflatex", OF_PDFLATEX, parts))
 
     assert "102,760,448" in text
-    assert "7*7*512*4096" in text
-    assert "(3*3*64)*128" in text
+    assert "7\u00b77\u00b7512\u00b74096" in text
+    assert "(3\u00b73\u00b764)\u00b7128" in text
+    assert "[224\u00d7224\u00d764]" in text
     for report in reports:
         assert f"{report.totals.parameters:,}" in text, report.name
 
@@ -137,3 +138,21 @@ def test_text_of_users_is_typeset_literally(tmp_path: Path) -> None:
     for place, each in enumerate(HOSTILE):
         row = f"{visible(each)}{place}x{visible(each)}y".replace(" ", "")
         assert text.count(row) == 4, each
+
+
+def test_captions_labels_bare_and_fitted_tables_compile(tmp_path: Path) -> None:
+    document = table_document(cnncalc.analyze("lenet5"), depth=1)
+    forms = [
+        TexForm(caption="100 % of A_1, 32x32", label="tab:a_1"),
+        TexForm(label="tab:heading", fit_width=True),
+        TexForm(bare=True),
+        TexForm(bare=True, fit_width=True),
+    ]
+    parts = [write(document._replace(tex=form), "latex") for form in forms]
+
+    assert [r"\resizebox" in part for part in parts] == [False, True, False, True]
+    assert [r"\begin{table" in part for part in parts] == [True, True, False, False]
+    assert [r"\caption" in part for part in parts] == [True, True, False, False]
+    assert r"  \caption{100 \% of A\_1, 32$\times$32}\label{tab:a_1}" in parts[0].splitlines()
+    text = words_of(compiled(tmp_path, "pdflatex", OF_PDFLATEX, [*parts, r"Tables \ref{tab:a_1}, \ref{tab:heading}"]))
+    assert "100 % of A_1, 32\u00d732" in text
