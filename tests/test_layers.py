@@ -266,7 +266,7 @@ def test_the_contract_fails_for_a_layer_whose_macs_are_wrong(monkeypatch: pytest
             "concat", {}, (X, Volume(8, 11, 6)),
             "CONCAT needs volumes of the same height and width, but gets [9x11x6] and [8x11x6]",
         ),
-        ("add", {}, (X,), "ADD takes 2 or more input volumes, but has 1"),
+        ("add", {}, (), "ADD takes 1 or more input volumes, but has 0"),
     ],
 )  # fmt: skip
 def test_a_volume_that_does_not_fit_is_refused_with_both_numbers(

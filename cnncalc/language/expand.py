@@ -423,8 +423,8 @@ class Expander:
                 raise DesignError([Problem("wrong-inputs", message, named[0].span)])
             return named or ports
         if "inputs" in plan.key_spans:
-            if len(named) < 2:
-                message = f"{upper} joins two or more volumes, but inputs names {len(named)}"
+            if not named:
+                message = f"{upper} joins volumes, but inputs names none"
                 raise DesignError([Problem("wrong-inputs", message, plan.key_spans["inputs"])])
             return named
         if len(named) > 1:

@@ -220,6 +220,8 @@ class _PatternWriter:
         if not inputs:
             text = self._layer(at, counter, ())
             return [text if at_head else f"[{text}]"]
+        if len(inputs) == 1 and _joins(self.nodes[at]):
+            return [self._layer(at, counter, [f"inputs=[{self._reference(inputs[0], counter)}]"])]
         if len(inputs) == 1:
             before = [] if inputs[0] == current else [f"FROM({self._reference(inputs[0], counter)})"]
             return [*before, self._layer(at, counter, ())]
@@ -403,13 +405,18 @@ def _head(graph: Graph) -> list[str]:
     return lines
 
 
+def _joins(node: Node) -> bool:
+    """Whether it is a merge, whose inputs are written even where there is one."""
+    return _known_layer(node).is_merge
+
+
 def _entry_keys(graph: Graph, index: int) -> dict[str, str]:
     """The keys of a node's entry, without its name."""
     node = graph.nodes[index]
     keys: dict[str, str] = {}
-    if node.inputs and node.inputs != (index - 1,):
+    if node.inputs and (node.inputs != (index - 1,) or _joins(node)):
         names = [_quoted(graph.nodes[source].name) for source in node.inputs]
-        keys["inputs"] = names[0] if len(names) == 1 else "[" + ", ".join(names) + "]"
+        keys["inputs"] = names[0] if len(names) == 1 and not _joins(node) else "[" + ", ".join(names) + "]"
     leading, rest = _leading(_known_layer(node))
     keys.update((key, _written(value, quoted=True)) for key, value in {**leading, **rest}.items())
     if not node.trainable:

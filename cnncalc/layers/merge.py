@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Merge(Layer):
-    """Joins two or more volumes into one."""
+    """Joins volumes into one; a single one is copied."""
 
     is_merge: ClassVar[bool] = True
 
@@ -39,7 +39,7 @@ class Elementwise(Merge):
         return ["element-wise; sides of 1 are broadcast" if is_broadcast else "element-wise, same as each input"]
 
     def output(self, *inputs: Volume) -> Volume:
-        require_inputs(self.kind, inputs, 2, None)
+        require_inputs(self.kind, inputs, 1, None)
         plane = {(x.height, x.width) for x in inputs if not x.is_point} or {(1, 1)}
         depth = {x.depth for x in inputs if x.depth > 1} or {1}
         if len(plane) > 1 or len(depth) > 1:
@@ -56,6 +56,9 @@ class Elementwise(Merge):
         return tuple([FIRST if size == 1 else POINT for size in inputs[of][:2]])
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None) -> Any:
+        if len(inputs) == 1:
+            (x,) = inputs
+            return pixels(xp.array(planes(x))) if out is None else out
         combine = self.combine(xp)
         result = inputs[0]
         for x in inputs[1:]:
@@ -67,6 +70,8 @@ class Elementwise(Merge):
         return result
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if len(inputs) == 1:
+            return builder.operation(inputs)  # a copy
         result = inputs[0]
         volume = builder.volumes[0]
         for number, (value, other) in enumerate(zip(inputs[1:], builder.volumes[1:], strict=True)):
@@ -196,7 +201,7 @@ class Concat(Merge):
         return ["height and width, same as each input", f"depth {depths} = {output.depth}"]
 
     def output(self, *inputs: Volume) -> Volume:
-        require_inputs(self.kind, inputs, 2, None)
+        require_inputs(self.kind, inputs, 1, None)
         first = inputs[0]
         if any(x[:2] != first[:2] for x in inputs):
             volumes = " and ".join(str(x) for x in inputs)

@@ -13,6 +13,7 @@ import pytest
 
 import cnncalc
 from cnncalc.errors import ValueProblem
+from cnncalc.language.writer import as_pattern
 from cnncalc.memory.report import Options, account_memory
 from tests.memory.random_training import FIGURES, computed
 
@@ -48,3 +49,12 @@ def test_a_segment_that_overwrites_its_input_is_refused() -> None:
     with pytest.raises(ValueProblem, match="relu1 overwrites the output of conv1"):
         account_memory(report, Options(checkpoint="relu1..conv2"))
     assert account_memory(report, Options(checkpoint="conv2..relu2")).training.segments
+
+
+@pytest.mark.parametrize("kind", ["CONCAT", "ADD", "MUL"])
+def test_a_merge_of_one_named_volume_is_a_copy(kind: str) -> None:
+    report = cnncalc.analyze(f"INPUT 8x8x3 -> CONV3-4@a -> {kind}(inputs=[@a]) -> FC-3")
+    alone = cnncalc.analyze("INPUT 8x8x3 -> CONV3-4 -> FC-3")
+    assert report.totals.activations == alone.totals.activations + 256
+    shown = cnncalc.analyze("-", stdin=as_pattern(report.graph))
+    assert [row.inputs for row in shown.layers] == [row.inputs for row in report.layers]
