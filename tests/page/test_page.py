@@ -298,3 +298,15 @@ def test_right_to_left_names_are_isolated() -> None:
 def test_text_keeps_its_lines_and_shows_its_control_characters() -> None:
     assert text("<a href='x'>\"&") == "&lt;a href=&#39;x&#39;&gt;&quot;&amp;"
     assert verbatim("a\tb\n\x1b[31m", "x").endswith(">a    b\n\\x1b[31m</pre>")
+
+
+def test_the_page_of_two_nets_that_share_little_compares_their_stages() -> None:
+    """A row for each size of volumes, and the rule; of nets that share much, the layers."""
+    unlike, alike = page_of("lenet5", "vgg16"), page_of("vgg16", "vgg19")
+
+    assert "The nets share little: 0 layers, of 13 of lenet5 and 38 of vgg16." in unlike
+    assert '<h2 id="table-title" tabindex="-1">Stages</h2>' in unlike
+    assert "224x224" in unlike
+    assert "at least 50\u00a0% of the layers of the smaller one" in unlike
+    assert '<h2 id="table-title" tabindex="-1">Layers</h2>' in alike
+    assert "share little" not in alike

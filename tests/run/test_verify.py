@@ -301,6 +301,11 @@ def test_training_finds_a_gradient_that_overwrites_another(monkeypatch: pytest.M
     assert not names & {"loss", "fc1.weight", "c.weight"}
 
 
+def test_a_gradient_that_is_part_of_another_one_is_not_added_to_in_place() -> None:
+    """Backward of CONCAT gives slices of its gradient; adding to one needs memory of its own."""
+    assert verify_training(cnncalc.analyze("INPUT 8x9x3 -> CONV3-4@a -> CONV1-5 -> CONCAT(@a) -> FC-2")).agrees
+
+
 def test_distances_are_in_units_of_the_largest_value() -> None:
     from cnncalc.run.forward import apart
 
