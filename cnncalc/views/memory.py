@@ -308,12 +308,16 @@ def _saved(
 ) -> Iterator[str]:
     """What an operation of a layer saves for backward, with sizes and reasons."""
     layer = row.layer
+    own = {each.output: each for each in tape.operations if each.layer == row.index}
     if operation.clones_input:
         value = tape.values[operation.inputs[0]]
         yield f"saves a copy of its input, {shown(value.size)}: it works in place, and {layer.why_input}"
     else:
         for place in dict.fromkeys(operation.keeps):
-            value = tape.values[operation.inputs[place]]
+            source = operation.inputs[place]
+            while source in own and own[source].is_alias:  # a view that the layer makes of its input
+                source = own[source].inputs[0]
+            value = tape.values[source]
             what = f"its input (the output of {report.layers[value.layer].name})"
             what = "an intermediate result" if value.layer == row.index else what
             yield f"saves {what}, {shown(value.size)}: {layer.why_input}"
