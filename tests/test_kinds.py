@@ -293,6 +293,7 @@ WRITTEN = {
     "kind",
     "other_names",
     "related_names",
+    "family",
     "example",
     "first",
     "dash",
