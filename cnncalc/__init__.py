@@ -215,7 +215,7 @@ def table(
     units: str = "iec",
     **options: Any,
 ) -> str:
-    """The table of a design, as ``cnncalc table`` prints it into a pipe.
+    """The table of a design, as ``cnncalc table --verbose`` prints it into a pipe.
 
     ``format`` is text, markdown, latex, html, rst, csv, tsv or json, ``units`` iec, notes or si; ``columns`` are keys
     such as ``("layer", "macs")``; the other parameters are as for the command. ``design`` and ``options`` are as for

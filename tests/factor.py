@@ -35,6 +35,11 @@ class Factor(Layer):
 
     learned: bool = key(Boolean(), True, means="whether the factors are learned")
 
+    @property
+    def family(self) -> str:
+        """That of SCALE: drawings show the two alike."""
+        return "normalization"
+
     def _arrays(self, x: Volume) -> tuple[Parameter, ...]:
         return (Parameter("factor", (x.depth,), Count(x.depth, str(x.depth)), "weight" if self.learned else "buffer"),)
 

@@ -24,7 +24,7 @@ def test_every_public_name_exists() -> None:
 @pytest.mark.parametrize("form", [form for form in TABLE_FORMATS if form != "rich"])
 @pytest.mark.parametrize("net", ["unet", NET])
 def test_a_table_equals_the_output_of_the_command(net: str, form: str) -> None:
-    assert cnncalc.table(net, form) == called("table", net, "--format", form).stdout
+    assert cnncalc.table(net, form) == called("table", net, "--format", form, "--verbose").stdout
 
 
 def test_a_table_takes_the_options_of_the_command() -> None:
@@ -33,7 +33,7 @@ def test_a_table_takes_the_options_of_the_command() -> None:
 
     assert text == called("table", "resnet18", "--format", "csv", "--columns", "layer,macs", "--depth", "1").stdout
     assert cnncalc.table("resnet18", "csv", columns="layer,macs", depth=1) == text
-    words = ("--bars", "--no-totals", "--units", "si", "--batch", "3", "--dtype", "float16")
+    words = ("--verbose", "--bars", "--no-totals", "--units", "si", "--batch", "3", "--dtype", "float16")
     assert drawn == called("table", NET, *words).stdout
 
 

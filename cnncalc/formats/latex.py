@@ -44,7 +44,7 @@ ESCAPES = {
 """The replacement of each special character."""
 MATH = (
     (re.compile(r"(?<![A-Za-z_0-9.\\])[0-9]+(?:x[0-9]+)+(?![A-Za-z_])"), "x", r"$\times$"),
-    (re.compile(r"(?<=[0-9)\]])\*(?=[0-9(\[])|(?<= )\*(?= )"), "*", r"$\cdot$"),
+    (re.compile(r"(?<=[0-9)])\*(?=[0-9(])|(?<= )\*(?= )"), "*", r"$\cdot$"),
 )
 """Products, the sign that is replaced in them, and its form in mathematics; ``CONV3x5`` is a name."""
 SPECIAL = re.compile(r"""[\\{}$&#_%~^<>|"'`]|-(?=-)|,(?=,)""")

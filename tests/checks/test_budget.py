@@ -126,8 +126,8 @@ BAD = {
         "2 |   paramters: 5M\n"
         "  |   ^^^^^^^^^"
     ),
-    "flops: 5M": (
-        "net.yaml:2:3: error[unknown-key]: a budget has no key 'flops' (known: parameters, weights, macs, activations, "
+    "latency: 5M": (
+        "net.yaml:2:3: error[unknown-key]: a budget has no key 'latency' (known: parameters, weights, macs, flops, activations, "
         "layers, parameter_memory, activation_memory, inference_memory, training_memory, inference_need, "
         "training_need, arena, receptive_field, receptive_field_unclipped)"
     ),
@@ -386,6 +386,7 @@ def test_each_key_is_measured_as_the_table_and_memory_say() -> None:
         "parameters": PARAMETERS,
         "weights": PARAMETERS - 4 * 32 - 266,
         "macs": 32 * 32 * 27 * 32 + 32 * 32 * 288 * 32 + 2 * 16 * 16 * 288 * 32 + 2048 * 256 + 2560,
+        "flops": 2 * (32 * 32 * 27 * 32 + 32 * 32 * 288 * 32 + 2 * 16 * 16 * 288 * 32 + 2048 * 256 + 2560),
         "activations": 3072 + 2 * 32 * 32 * 32 + 3 * 16 * 16 * 32 + 8 * 8 * 32 + 266,
         "layers": 6,
         "parameter_memory": 4 * PARAMETERS,

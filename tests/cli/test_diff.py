@@ -347,7 +347,7 @@ def test_nets_that_share_little_are_compared_by_totals_stages_and_shares(
     (tmp_path / "a.yaml").write_text("name: a\nlayers: INPUT 8x8x3 -> CONV3-4 -> RELU -> GAP -> FC-2\n")
     (tmp_path / "b.yaml").write_text("name: b\nlayers: INPUT 8x8x3 -> [CONV5-6/2 -> BN -> GELU]*2 -> FLATTEN -> FC-9\n")
 
-    lines = cnncalc("diff", "a.yaml", "b.yaml").stdout.splitlines()
+    lines = cnncalc("diff", "a.yaml", "b.yaml", "--verbose").stdout.splitlines()
     by_layer = cnncalc("diff", "a.yaml", "b.yaml", "--columns", "change,layer").stdout.splitlines()
     page = cnncalc("diff", "a.yaml", "b.yaml", "--format", "markdown").stdout
     found = json.loads(called("diff", "a.yaml", "b.yaml", "--format", "json").stdout)

@@ -341,7 +341,7 @@ FAILURES = {
     ),
     "plot lenet5 --output ../out.svg": (
         "a.md:1:15: error[picture]: a picture of a document is an SVG file below its folder, but '../out.svg' may be "
-        "elsewhere: write it relative to that folder\n"
+        "outside of it: write a path relative to that folder\n"
         "  |\n"
         "1 | <!-- cnncalc: plot lenet5 --output ../out.svg -->\n"
         "  |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
@@ -588,7 +588,7 @@ def test_a_picture_is_written_beside_its_document(tmp_path: Path) -> None:
     assert called(tmp_path, "inside/a.md") == (0, "inside/a.md: 1 marker, 1 updated\n", "")
     drawing = (tmp_path / "inside/pictures/a.svg").read_text()
     assert drawing == cnncalc("plot", "lenet5").stdout
-    assert file.read_text().splitlines()[1].startswith("![Two bar charts over the layers of lenet5")
+    assert file.read_text().splitlines()[1].startswith("![Three bar charts over the layers of lenet5")
     assert file.read_text().splitlines()[1].endswith("](pictures/a.svg)")
     assert called(tmp_path, "--check", "inside/a.md") == (0, "inside/a.md: 1 marker, up to date\n", "")
 

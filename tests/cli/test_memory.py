@@ -29,7 +29,7 @@ def test_memory_as_json_has_the_keys_of_the_language() -> None:
 
 
 def test_the_peaks_come_first() -> None:
-    lines = called("memory", "vgg16", "--batch", "8").stdout.splitlines()
+    lines = called("memory", "vgg16", "--batch", "8", "--verbose").stdout.splitlines()
 
     assert lines[0] == "vgg16: memory, torch-cuda, 8 images, float32, momentum"
     assert lines[1].startswith("training: peak ")

@@ -58,8 +58,8 @@ def test_the_ending_of_a_file_chooses_the_format(call: list[str], name: str, for
 
     assert called(*call, "--output", str(file)).returncode == 0
     assert file.read_text() == called(*call, "--format", form).stdout
-    assert called(*call, "--format", "text", "--output", str(file)).returncode == 0
-    assert file.read_text() == called(*call, "--format", "text").stdout
+    assert called(*call, "--format", form, "--output", str(file)).returncode == 0
+    assert file.read_text() == called(*call, "--format", form).stdout
 
 
 def test_a_file_ending_of_another_format_is_refused(tmp_path: Path) -> None:
@@ -69,8 +69,8 @@ def test_a_file_ending_of_another_format_is_refused(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "error[usage]: '.xlsx' is not a format of this command (formats: text, rich, markdown, latex, html, rst, csv, "
-        f"tsv, json)\n  = hint: --output {tmp_path}/a.txt\n"
+        "error[usage]: '.xlsx' is not an ending of a format of this command (formats: text, rich, markdown, latex, html, "
+        f"rst, csv, tsv, json)\n  = hint: --output {tmp_path}/a.txt\n"
     )
     assert not file.exists()
 

@@ -88,7 +88,7 @@ def test_a_site_is_built_with_updated_numbers(site: Path, hook: str) -> None:
     assert 'class="language-text">' in page
     own = (site / "site/inside/page/index.html").read_text(encoding="utf-8")
     assert "<p>386</p>" in own
-    assert re.search(r'<img alt="Two bar charts [^"]*" src="\.\./pictures/own\.svg" />', own)
+    assert re.search(r'<img alt="Three bar charts [^"]*" src="\.\./pictures/own\.svg" />', own)
     assert (site / "site/inside/pictures/own.svg").read_text(encoding="utf-8").startswith("<svg ")
 
 

@@ -86,7 +86,7 @@ def test_html(project: Path) -> None:
     assert "fc1,486" in re.sub("<[^>]*>", "", page)
     assert "source:" in re.sub("<[^>]*>", "", page)
     assert "325,680" in page
-    (picture,) = re.findall(r'<img src="(_images/cnncalc-[0-9a-f]{16}\.svg)" alt="Two bar charts [^"]*">', page)
+    (picture,) = re.findall(r'<img src="(_images/cnncalc-[0-9a-f]{16}\.svg)" alt="Three bar charts [^"]*">', page)
     assert (project / "html" / picture).read_text(encoding="utf-8").startswith("<svg ")
     own = (project / "html/inside/own.html").read_text(encoding="utf-8")
     assert "*a* `b` |c| d_ &lt;e&gt; has 386." in own
@@ -98,7 +98,7 @@ def test_latex(project: Path) -> None:
     assert (code, errors) == (0, "")
     text = (project / "latex/nets.tex").read_text(encoding="utf-8")
     assert "has 138.4M parameters" in text
-    assert "Two bar charts over the layers of lenet5" in text
+    assert "Three bar charts over the layers of lenet5" in text
     assert "325,680" in text
 
 

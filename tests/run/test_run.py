@@ -58,7 +58,7 @@ def test_every_number_of_a_net_with_a_bit_of_everything_agrees(batch: int, dtype
     assert verification.agrees
     assert verification.is_finite
     assert {tally.quantity for tally in verification.tallies} == {
-        "volume", "bytes", "weights", "biases", "parameters", "buffers", "macs", "in_place", "totals",
+        "volume", "bytes", "weights", "biases", "parameters", "buffers", "macs", "in_place", "values", "totals",
         "receptive_field",
     }  # fmt: skip
 
