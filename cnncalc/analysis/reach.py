@@ -59,14 +59,16 @@ class Endless(NamedTuple):
         return max(0, max([last - first + 1 for first, last in zip(self.first, self.last, strict=True)]))
 
     def through(self, stencil: Stencil) -> Endless | None:
-        """What is seen behind a layer; None where the period is too long."""
+        """What is seen behind a layer; None where the period is too long, or positions lie beyond ``FAR``."""
         if self.period == stencil.parts == 1:
             step, offsets = stencil.step, stencil.offsets
             low, high = self.first[0] + offsets[0] * self.advance, self.last[0] + offsets[-1] * self.advance
-            return Endless(1, step * self.advance, (low,), (high,))
+            advance = step * self.advance
+            return Endless(1, advance, (low,), (high,)) if max(advance, -low, high) <= FAR else None
         common = gcd(stencil.step, stencil.parts * self.period)
         period = stencil.parts * self.period // common
-        if period > MAX_PERIOD:
+        advance = stencil.step // common * self.advance
+        if period > MAX_PERIOD or advance > FAR:
             return None
         first: list[int] = []
         last: list[int] = []
@@ -75,7 +77,7 @@ class Endless(NamedTuple):
             # after one period the same intervals come again, further on
             first.append(min([self.interval(i)[0] for i in window[: self.period]], default=FAR))
             last.append(max([self.interval(i)[1] for i in window[-self.period :]], default=-FAR))
-        return Endless(period, stencil.step // common * self.advance, tuple(first), tuple(last))
+        return Endless(period, advance, tuple(first), tuple(last))
 
 
 OWN = Endless(1, 1, (0,), (0,))
@@ -386,7 +388,8 @@ class Field(NamedTuple):
     def unclipped(self) -> tuple[int, ...] | None:
         """The same on an unbounded input.
 
-        None where the whole plane is seen, or where what is seen depends on the size of the input.
+        None where the whole plane is seen, what is seen depends on the size of the input, or positions lie beyond
+        ``FAR``.
         """
         found = [side.endless.extent for side in self.sides if side.endless is not None]
         return tuple(found) if len(found) == len(self.sides) else None
@@ -575,7 +578,7 @@ UNKNOWN = -1
 def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
     """For each node what its outputs see of each input of the net, by the number of the input; only what is seen."""
     work = Work()
-    sights: dict[tuple[int, int], Sight] = {}  # by cost, which equal layers on equal volumes share
+    sights: dict[tuple[int, Volume], Sight] = {}  # by cost, which equal layers on equal volumes share
     found: list[Mapping[int, Field]] = []
     images = list(dict.fromkeys([item.output for item in shaped if item.layer.is_input]))
     own = {volume: _own(volume) for volume in images}
@@ -585,7 +588,7 @@ def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
             continue
         branches = []
         for number, source in enumerate(node.inputs):
-            key = (id(cost), number)
+            key = (id(cost), inputs[number])
             if key not in sights:
                 sights[key] = sight_of(layer, inputs, number, cost.output)
             branches.append(_behind_layer(found[source], sights[key], work))

@@ -319,7 +319,7 @@ def _apply(step: tuple[Any, ...], stack: list[Value]) -> None:
     elif operation in FUNCTIONS:
         operands = stack[len(stack) - step[1] :]
         del stack[len(stack) - step[1] :]
-        if len(operands) == 1 and isinstance(operands[0], list) and operands[0]:
+        if operation in ("min", "max") and len(operands) == 1 and isinstance(operands[0], list) and operands[0]:
             operands = operands[0]
         stack.append(_function_value(operation, [number(operand, operation) for operand in operands]))
     else:

@@ -79,7 +79,8 @@ def need_lines(reserve: Reserve, notation: Notation) -> tuple[str, ...]:
 def _verdict(part: Fit, fit: FitReport, notation: Notation) -> str:
     """The largest batch with its need, the need of one image more, and the largest batch of live tensors alone."""
     need = notation.size(part.need_bytes)
-    live = f"; live tensors alone: at most {part.largest_batch_live:,}" if fit.reserve.bytes else ""
+    bound = "at least" if part.largest_batch_live >= MAX_BATCH else "at most"
+    live = f"; live tensors alone: {bound} {part.largest_batch_live:,}" if fit.reserve.bytes else ""
     if not part.largest_batch:
         return f"one image does not fit: it needs {need}, {notation.size(part.need_bytes - fit.memory)} too much{live}"
     images = plural(part.largest_batch, "image")

@@ -253,3 +253,13 @@ def test_every_kind_says_how_its_channels_are_used() -> None:
 
     words = {case.layer.channel_use(*case.inputs) for case in CASES}
     assert words == {"apart", "mixed", "some", "stacked", "moved"}
+
+
+@pytest.mark.parametrize("layers", ["[POOL1/999999999]*300", "[CONV3-1/2]*300"])
+def test_positions_beyond_every_input_are_not_followed(layers: str) -> None:
+    """The strides of 300 layers have a product of 90 to 2,700 digits."""
+    rows = analyze(f"INPUT 8x8x3 -> {layers}").layers
+
+    assert rows[-1].receptive_field_unclipped is None
+    assert rows[-1].receptive_field <= (8, 8)
+    assert rows[2].receptive_field_unclipped is not None

@@ -127,8 +127,8 @@ BAD = {
         "  |   ^^^^^^^^^"
     ),
     "latency: 5M": (
-        "net.yaml:2:3: error[unknown-key]: a budget has no key 'latency' (known: parameters, weights, macs, flops, activations, "
-        "layers, parameter_memory, activation_memory, inference_memory, training_memory, inference_need, "
+        "net.yaml:2:3: error[unknown-key]: a budget has no key 'latency' (known: parameters, weights, macs, flops, "
+        "activations, layers, parameter_memory, activation_memory, inference_memory, training_memory, inference_need, "
         "training_need, arena, receptive_field, receptive_field_unclipped)"
     ),
     "parameters: -5M": (

@@ -222,6 +222,22 @@ def test_files_of_the_configuration_are_taken_without_arguments(
 # What cannot be read
 
 
+@pytest.mark.parametrize("form", ["text", "json", "github", "gitlab", "sarif", "junit", "rdjson", "markdown"])
+def test_a_file_name_that_is_not_utf_8_is_written_in_every_format(
+    form: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = os.fsdecode(b"bad\xff.yaml")
+    try:
+        (folder / name).write_text("layers: INPUT 8x8x3 -> NET-2\n", encoding="utf-8")
+    except OSError:
+        pytest.skip("this file system has names in UTF-8 only")
+
+    assert run(["check", name, "--format", form]) == 2
+    out, err = capsys.readouterr()
+    assert "bad" in out + err
+    assert form != "sarif" or "bad%FF.yaml" in out
+
+
 def test_a_fifo_is_never_opened(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo(folder / "nets/a.yaml")
     for words in (["table", "nets/a.yaml"], ["check", "nets"], ["check", "vgg16", "--baseline", "nets/a.yaml"]):

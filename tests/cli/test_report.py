@@ -69,7 +69,8 @@ def test_warnings_are_on_standard_error_and_in_the_page() -> None:
         (["vgg16", "-o"], "error[usage]: option '-o' requires an argument\n  = hint: cnncalc report --help\n"),
         (
             ["vgg16", "-o", "a.pdf"],
-            "error[usage]: '.pdf' is not an ending of a format of this command (formats: html)\n  = hint: --output a.html\n",
+            "error[usage]: '.pdf' is not an ending of a format of this command (formats: html)\n"
+            "  = hint: --output a.html\n",
         ),
         (["vgg16", "--batch", "0"], "error[usage]: --batch: expected a whole number of at least 1, found '0'\n"),
         ([], "error[usage]: cnncalc report needs TARGET\n  = hint: cnncalc report --help\n"),

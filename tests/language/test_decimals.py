@@ -191,3 +191,10 @@ def test_python_refuses_what_is_no_number(wrong: Any) -> None:
 def test_a_huge_exponent_is_refused_at_once(text: str) -> None:
     with pytest.raises(cnncalc.DesignError, match=r"at most (64 digits|40 characters)"):
         cnncalc.load(f"INPUT 8x8x3 -> FC-{{2*({text})}}")
+
+
+@pytest.mark.parametrize("call", ["round([2.5, 7])", "floor([3.7, 9])", "ceil([1.2])", "make_divisible([9, 4])"])
+def test_functions_of_one_number_take_no_list(call: str) -> None:
+    with pytest.raises(ValueProblem, match="computes with numbers"):
+        value(call)
+    assert (value("min([3, 2])"), value("max([3, 2])")) == (2, 3)

@@ -6,6 +6,7 @@ Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -69,7 +70,9 @@ def _result(annotation: Annotation, rule: int, fingerprint: str) -> dict[str, An
         "message": {"text": annotation.text},
     }
     if annotation.path is not None:
-        physical: dict[str, Any] = {"artifactLocation": {"uri": quote(annotation.path), "uriBaseId": "ROOT"}}
+        physical: dict[str, Any] = {
+            "artifactLocation": {"uri": quote(os.fsencode(annotation.path)), "uriBaseId": "ROOT"}
+        }
         physical["region"] = FIRST if annotation.span is None else _region(annotation.span)
         result["locations"] = [{"physicalLocation": physical}]
     else:
