@@ -148,7 +148,7 @@ def _ranges(memory: MemoryReport, notation: Notation) -> Paragraph:
         return Paragraph("accuracy", ("a rule of thumb; the other profiles are exact",), main=1)
     if not memory.options.profile.startswith("torch"):
         return Paragraph("accuracy", ("the bytes of live arrays above are exact",), main=1)
-    lines = ["the bytes of live tensors above are exact; a device also holds:"]
+    lines = ["the bytes are those of live tensors; a device holds more, which is not included"]
     if memory.allocator is not None:
         (given, reserved), (given_inference, reserved_inference) = memory.allocator
         lines.append(

@@ -452,3 +452,14 @@ def test_a_limit_that_an_upper_bound_cannot_decide_is_an_error(key: str) -> None
 
 def test_an_upper_bound_within_a_max_passes() -> None:
     assert checked(("max", "receptive_field=7")).code == 0
+
+
+def test_the_help_and_the_manual_name_every_key() -> None:
+    from tests.calls import ROOT, cnncalc
+
+    help_text = cnncalc("check", "--help").stdout
+    manual = (ROOT / "docs/guard.md").read_text(encoding="utf-8")
+
+    words = set(help_text.replace(",", " ").split())
+    assert set(KEYS) <= words
+    assert all(f"`{key}`" in manual for key in KEYS)
