@@ -410,6 +410,8 @@ class PRelu(Activation):
             keeps=tuple(range(len(operands))),
             parameters=parameters,
             backward_scratch=scratch,
+            summed_inputs=(1,) if len(operands) > 1 else (),
+            summed_parameters=parameters,
         )
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:

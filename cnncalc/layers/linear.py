@@ -111,7 +111,7 @@ class FullyConnected(Dense):
         keeps: tuple[int, ...] = (0,) if builder.learned_bytes(builder.own_parameters[0]).fixed else ()
         if builder.autocast and builder.learns(x):
             keeps += (1,)
-        result = builder.single([x], keeps=keeps)
+        result = builder.single([x], keeps=keeps, summed=(1,))
         builder.hold(first, x)
         return result
 

@@ -105,6 +105,8 @@ class TorchBuilder(Protocol):
         gradients: tuple[str, ...] | None = None,
         parameters: tuple[int, ...] = (),
         backward_scratch: tuple[Size, ...] = (),
+        summed_inputs: tuple[int, ...] = (),
+        summed_parameters: tuple[int, ...] = (),
         order: str = "input",
         gathers: str | None = None,
     ) -> int:
@@ -114,7 +116,8 @@ class TorchBuilder(Protocol):
         negative ones are results that are made after the temporaries are freed. ``gradients`` has a word for each
         input, as in :class:`~cnncalc.layers.memory.Keeping`: ``new``, ``same``, ``view``, or
         ``none``. ``layout`` is by default that of an element-wise operation on the inputs. ``is_alias``: it overwrites
-        the first input.
+        the first input. ``summed_inputs`` (by position) and ``summed_parameters``: those whose gradients autograd sums
+        to their size after the function of backward is over.
         """
 
     def single(
@@ -126,12 +129,14 @@ class TorchBuilder(Protocol):
         order: str | None = None,
         gathers: str | None = None,
         makes_all: str | None = None,
+        summed: tuple[int, ...] = (),
     ) -> int:
         """The layer as one operation, by what it declares in ``keeping_in_torch``, ``autocast`` and ``memory_order``.
 
         ``keeps`` and ``order`` replace what it declares. ``gathers``: backward first copies the gradient if it is not
         dense in that order. ``makes_all``: backward makes the gradient of the
         ``input``, or ``all`` gradients, needed or not.
+        ``summed``: the parameters of the layer, by position, whose gradients are summed as ``summed_parameters`` are.
         """
 
     def view(self, value: int) -> int:

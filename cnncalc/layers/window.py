@@ -122,6 +122,9 @@ def lower_windows(
 ) -> int:
     """A layer with windows in PyTorch: padding that differs from side to side is an operation of its own."""
     top, left, bottom, right = pads
-    if (top, left) != (bottom, right):
-        inputs = [builder.resized(inputs[0], enlarged(builder.volumes[0], pads))]
-    return builder.single(inputs, order=order)
+    if (top, left) == (bottom, right):
+        return builder.single(inputs, order=order)
+    first, padded = builder.last + 1, builder.resized(inputs[0], enlarged(builder.volumes[0], pads))
+    result = builder.single([padded], order=order)
+    builder.hold(first, padded)  # an argument, also while a half copy of it is used
+    return result

@@ -190,6 +190,8 @@ class TapeBuilder:
         saves_parameter: bool = False,
         numbers: int = 0,
         backward_scratch: tuple[Size, ...] = (),
+        summed_inputs: tuple[int, ...] = (),
+        summed_parameters: tuple[int, ...] = (),
     ) -> int:
         """One operation; its output has the size and type of the first input unless given."""
         if elements is None:
@@ -220,6 +222,8 @@ class TapeBuilder:
                 overwrites,
                 saves_parameter,
                 numbers,
+                summed_inputs,
+                summed_parameters,
             )
         )
         return output

@@ -9,7 +9,7 @@ from cnncalc.memory.tape import NEW, NONE, VIEW
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cnncalc.memory.tape import Operation, Sizes, Tape
 
@@ -386,11 +386,23 @@ class Machine:
             self._release_gradient(0)
 
     def _run_back(self, number: int, operation: Operation, incoming: int) -> None:
-        """Backward of one operation: makes its gradients, then frees the incoming one and what was kept."""
-        outgoing = self._input_gradients(operation, incoming)
+        """Backward of one operation: makes its gradients, then frees the incoming one and what was kept.
+
+        What a segment has made again is held by its function alone, so it is freed before gradients are summed.
+        """
+        places = range(len(operation.inputs))
         learned = [place for place in operation.parameters if self.tape.parameters[place].is_trainable]
-        for parameter in learned:
-            self._change_parameter_gradient(self.given.parameters[parameter])
+        if number in self.segment_of and (operation.summed_inputs or operation.summed_parameters):
+            late = operation.summed_inputs
+            outgoing = self._input_gradients(operation, incoming, [place for place in places if place not in late])
+            self._make_parameter_gradients([one for one in learned if one not in operation.summed_parameters])
+            self._note(self.given.before_sums[number], operation, "backward")
+            self._drop_saved(number)
+            outgoing += self._input_gradients(operation, incoming, late)
+            self._make_parameter_gradients([one for one in learned if one in operation.summed_parameters])
+        else:
+            outgoing = self._input_gradients(operation, incoming, places)
+            self._make_parameter_gradients(learned)
         self._note(self.given.backward_scratch[number], operation, "backward")
         self._release_gradient(incoming)
         self._free_saved(number)
@@ -421,10 +433,13 @@ class Machine:
         if not self.gradient_holders[gradient]:
             self._change_transient(-self.gradient_sizes[gradient])
 
-    def _input_gradients(self, operation: Operation, incoming: int) -> list[tuple[int, int, bool]]:
-        """For each input that needs a gradient: value, storage of the gradient, and whether it fills that storage."""
+    def _input_gradients(
+        self, operation: Operation, incoming: int, places: Sequence[int]
+    ) -> list[tuple[int, int, bool]]:
+        """For each of these inputs that needs a gradient: value, storage of the gradient, and whether it fills it."""
         outgoing = []
-        for value, how in zip(operation.inputs, operation.gradients, strict=True):
+        for place in places:
+            value, how = operation.inputs[place], operation.gradients[place]
             if how == NONE or not self.learns[value]:
                 continue
             if how == NEW:
@@ -458,6 +473,10 @@ class Machine:
         elif parameter in operation.copied:
             self._note(size, operation, "backward")
 
+    def _make_parameter_gradients(self, parameters: Sequence[int]) -> None:
+        for parameter in parameters:
+            self._change_parameter_gradient(self.given.parameters[parameter])
+
     def _change_parameter_gradient(self, change: int) -> None:
         if self.gradients_stay:
             self._change_transient(change)
@@ -470,12 +489,16 @@ class Machine:
         if kept:
             self._change_activations(-kept)
             self.kept[number] = self.numbers[number] = 0
-        for storage in self.saved[number]:
-            self._drop(storage)
-        self.saved[number] = ()
+        self._drop_saved(number)
         segment = self.segment_of.get(number)
         if segment is not None and number in self.saving[segment][:1]:
             self._free_inputs(segment)
+
+    def _drop_saved(self, number: int) -> None:
+        """Releases the values that an operation kept."""
+        for storage in self.saved[number]:
+            self._drop(storage)
+        self.saved[number] = ()
 
     def _free_inputs(self, segment: int) -> None:
         """Releases the inputs of a segment."""

@@ -39,7 +39,8 @@ class Operation(NamedTuple):
     the parameter has and are copied into it. ``overwrites``: it works in the memory of its first input.
     ``saves_parameter``: backward needs a parameter. ``numbers``: bytes of Python numbers in tensors, which are kept for
     backward even where a checkpointed segment keeps nothing. ``backward_scratch`` are temporaries of backward; negative
-    ones are results that are made after the temporaries are freed.
+    ones are results that are made after the temporaries are freed. ``summed_inputs`` (by position) and
+    ``summed_parameters`` are those whose gradients autograd sums to their size after the function of backward is over.
     """
 
     name: str
@@ -58,6 +59,8 @@ class Operation(NamedTuple):
     overwrites: bool = False
     saves_parameter: bool = False
     numbers: int = 0
+    summed_inputs: tuple[int, ...] = ()
+    summed_parameters: tuple[int, ...] = ()
 
     @property
     def needs_saved(self) -> bool:
@@ -83,13 +86,17 @@ class Frame(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """The bytes of a tape for one batch: by value, by parameter, by buffer, and sums by operation."""
+    """The bytes of a tape for one batch: by value, by parameter, by buffer, and sums by operation.
+
+    ``before_sums`` are the temporaries of backward before gradients are summed to their size.
+    """
 
     values: list[int]
     parameters: list[int]
     buffers: list[int]
     extras: list[int]
     backward_scratch: list[int]
+    before_sums: list[int]
     numbers: list[int]
 
 
@@ -115,12 +122,14 @@ class Tape(NamedTuple):
         """Every size as ``measure(fixed, per_image)`` gives it."""
         extras = [0] * len(self.operations)
         scratch = [0] * len(self.operations)
+        before_sums = [0] * len(self.operations)
         numbers = [0] * len(self.operations)
         for number, operation in enumerate(self.operations):
             if operation.extras:
                 extras[number] = sum([measure(*size) for size in operation.extras])
             if operation.backward_scratch:
                 scratch[number] = sum([measure(*size) for size in operation.backward_scratch])
+                before_sums[number] = sum([measure(*size) for size in operation.backward_scratch if min(size) >= 0])
             if operation.numbers:
                 numbers[number] = measure(operation.numbers, 0)
         return Sizes(
@@ -129,6 +138,7 @@ class Tape(NamedTuple):
             [measure(size, 0) for size in self.buffers],
             extras,
             scratch,
+            before_sums,
             numbers,
         )
 

@@ -327,6 +327,7 @@ class TorchLowering(TapeBuilder):
         order: str | None = None,
         gathers: str | None = None,
         makes_all: str | None = None,
+        summed: tuple[int, ...] = (),
     ) -> int:
         """The current layer as one operation, by what it declares in ``keeping_in_torch`` and ``autocast``."""
         row, layer, parameters = self.row, self.row.layer, self.own_parameters
@@ -335,12 +336,15 @@ class TorchLowering(TapeBuilder):
             half = self.autocast and layer.autocast == "half"
             keeps = (0, 1) if half else tuple(range(len(inputs))) if keeping.inputs else ()
         volumes = len(inputs)
+        summed_inputs: tuple[int, ...] = ()
+        summed_parameters = tuple([parameters[place] for place in summed if place < len(parameters)])
         copied = () if order == "contiguous" else self._copied(inputs)
         if self.autocast and layer.autocast == "half":
             # the last argument is cast first: bias, weight, input
             casts = [self.cast(parameter, copied) for parameter in reversed(parameters)][::-1]
             inputs = [self.entering(inputs[0]), *casts]
-            parameters = copied = ()
+            summed_inputs = tuple([volumes + place for place in summed if place < len(parameters)])
+            parameters = copied = summed_parameters = ()
         else:
             inputs = [self.entering(value) for value in inputs]
         composed = keeping.composed_volumes if self.profile.composes else 0
@@ -367,6 +371,8 @@ class TorchLowering(TapeBuilder):
             backward_scratch=(*(self.bytes_of(inputs[0]),) * composed, *self._unneeded(inputs[0], makes_all)),
             order=order or layer.memory_order,
             gathers=gathers,
+            summed_inputs=summed_inputs,
+            summed_parameters=summed_parameters,
         )
 
     def _unneeded(self, value: int, makes_all: str | None) -> tuple[Size, ...]:
@@ -482,6 +488,8 @@ class TorchLowering(TapeBuilder):
             parameters=(factor,),
             saves_parameter=self.learns(value),
             backward_scratch=scratch,
+            summed_inputs=(0,) if self.items[value] != item else (),
+            summed_parameters=(factor,),
         )
         if shift:
             result = self.operation([result], gradients=(SAME,), parameters=tuple(shift))
@@ -505,7 +513,8 @@ class TorchLowering(TapeBuilder):
         if in_place and keeps_left:  # overwritten, so a copy is kept
             extras, keeps_left = (Extra("first factor", self.elements[left], self.items[left]),), False
         keeps = ((0,) if keeps_left else ()) + ((1,) if keeps_right else ())
-        summed = [v for v in (left, right) if self.learns(v) and not self._is_whole(v, elements, item)]
+        places = [place for place, v in enumerate((left, right)) if not self._is_whole(v, elements, item)]
+        summed = [v for place, v in enumerate((left, right)) if place in places and self.learns(v)]
         # the peak is at the first sum, when the other gradients are still whole
         scratch = (elements.times(item),) * len(summed) + tuple([self.bytes_of(v).times(-1) for v in summed[1:]])
         return self.operation(
@@ -518,6 +527,7 @@ class TorchLowering(TapeBuilder):
             extras=extras,
             gradients=(NEW, NEW),
             backward_scratch=scratch,
+            summed_inputs=tuple(places),
         )
 
     def _is_whole(self, value: int, elements: Size, item: int) -> bool:

@@ -45,6 +45,36 @@ def test_peaks_of_real_steps_on_a_cpu(pattern: str, optimizer: str, peak: int) -
     assert account_memory(cnncalc.analyze(pattern), options).training.peak_bytes == peak
 
 
+MORE_PEAKS = [
+    ("INPUT 8x6x5 -> CONV3-6/2(pad=same) -> CONV1-3 -> GAP", {"autocast": "bfloat16"}, 7_744, 7_728),
+    ("INPUT 8x6x5 -> DWCONV3/2(pad=same) -> CONV1-3 -> GAP", {"autocast": "bfloat16"}, 6_328, 6_312),
+    ("INPUT 9x5x2 -> CONV3-6 -> SCALE -> FC-3", {"checkpoint": "conv1..scale1"}, 16_440, 10_956),
+    ("INPUT 9x5x2 -> CONV3-6 -> PRELU -> CONV1-2 -> GAP", {"checkpoint": "conv1..prelu1"}, 9_992, 5_576),
+    ("INPUT 9x5x2 -> CONV3-6 -> FC-30 -> FC-3", {"checkpoint": "conv1..fc1"}, 71_448, 36_468),
+    (
+        "INPUT 9x5x2 -> CONV3-6 -> [ | GAP -> CONV1-6 -> SIGMOID] -> MUL -> CONV1-2 -> GAP",
+        {"checkpoint": "conv1..mul1"},
+        10_232,
+        6_440,
+    ),
+    (
+        "INPUT 9x5x2 -> CONV3-6 -> SCALE -> CONV1-2 -> GAP",
+        {"checkpoint": "conv1..scale1", "autocast": "bfloat16"},
+        9_528,
+        6_908,
+    ),
+]
+
+
+@pytest.mark.parametrize(("pattern", "options", "training", "inference"), MORE_PEAKS)
+def test_peaks_with_padding_of_its_own_and_gradients_that_are_summed(
+    pattern: str, options: dict[str, str], training: int, inference: int
+) -> None:
+    """Measured in PyTorch on a CPU. A padded copy lives while its half copy is used; a segment frees before it sums."""
+    memory = account_memory(cnncalc.analyze(pattern), Options("torch-cpu", 2, optimizer="sgd", **options))
+    assert (memory.training.peak_bytes, memory.inference.peak_bytes) == (training, inference)
+
+
 def test_a_segment_that_overwrites_its_input_is_refused() -> None:
     report = cnncalc.analyze("INPUT 8x8x3 -> CONV3-4 -> RELU -> CONV3-4 -> RELU -> FC-2")
     with pytest.raises(ValueProblem, match="relu1 overwrites the output of conv1"):
