@@ -68,7 +68,7 @@ MORE_PEAKS = [
 
 @pytest.mark.parametrize(("pattern", "options", "training", "inference"), MORE_PEAKS)
 def test_peaks_with_padding_of_its_own_and_gradients_that_are_summed(
-    pattern: str, options: dict[str, str], training: int, inference: int
+    pattern: str, options: dict[str, Any], training: int, inference: int
 ) -> None:
     """Measured in PyTorch on a CPU. A padded copy lives while its half copy is used; a segment frees before it sums."""
     memory = account_memory(cnncalc.analyze(pattern), Options("torch-cpu", 2, optimizer="sgd", **options))
