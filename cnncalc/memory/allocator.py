@@ -142,7 +142,6 @@ class Program(NamedTuple):
     ``sizes`` are the different sizes, ``size_of`` has the place among them for each numbered tensor. ``given`` are
     gradients of parameters that are alive before, ``left`` those that are alive after it, both by parameter; other
     tensors that it does not free are results, such as the loss.
-    ``views`` are pairs of different sizes; for a batch for which both are the same the program is another one.
     """
 
     events: tuple[int, ...]
@@ -150,7 +149,6 @@ class Program(NamedTuple):
     size_of: tuple[int, ...]
     given: dict[int, int]
     left: dict[int, int]
-    views: frozenset[tuple[Size, Size]]
 
     def bytes_at(self, batch: int) -> list[int]:
         """The bytes of each numbered tensor."""
@@ -175,17 +173,13 @@ class Tensors(tuple[int, ...]):
 
 
 class Recorder(Machine):
-    """A machine that records the tensors that it makes and frees; its sizes are :class:`Tensors`.
+    """A machine that records the tensors that it makes and frees; ``of`` are the sizes of its :class:`Tensors`."""
 
-    ``of`` are the sizes of these tensors, ``bytes_of`` the bytes of the values of the tape for the batch.
-    """
-
-    def __init__(self, *arguments: Any, of: Sequence[Size], bytes_of: Sequence[int], **options: Any) -> None:
-        self.of, self.bytes_of = of, bytes_of
+    def __init__(self, *arguments: Any, of: Sequence[Size], **options: Any) -> None:
+        self.of = of
         self.made: list[Size] = []
         self.ledger: list[int] = []
         self.live: dict[tuple[str, int], list[int]] = {}  # the numbers of tensors that are alive
-        self.views: set[tuple[Size, Size]] = set()
         self.has_begun = False
         super().__init__(*arguments, **options)
         self.has_begun = True
@@ -197,8 +191,7 @@ class Recorder(Machine):
         left = {key[1]: numbers[0] for key, numbers in self.live.items() if key[0] == "gradient" and numbers}
         places = {size: place for place, size in enumerate(dict.fromkeys(self.made))}
         size_of = tuple([places[size] for size in self.made])
-        views = frozenset(self.views)
-        return Program(tuple(self.ledger), tuple(places), size_of, self.given_gradients, left, views)
+        return Program(tuple(self.ledger), tuple(places), size_of, self.given_gradients, left)
 
     def _make(self, kind: str, key: int, tensor: int) -> None:
         self.live.setdefault((kind, key), []).append(len(self.made))
@@ -250,12 +243,6 @@ class Recorder(Machine):
 
     def _saved_bytes(self) -> int:
         return 0
-
-    def _fills(self, part: int, whole: int) -> bool:
-        sizes = self.tape.values[part].size, self.tape.values[whole].size
-        if sizes[0] != sizes[1]:
-            self.views.add(sizes)
-        return self.bytes_of[part] == self.bytes_of[whole]
 
 
 def tensors_of(sizes_of: Any) -> tuple[Sizes, list[Size]]:

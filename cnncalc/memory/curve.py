@@ -78,9 +78,8 @@ class Curve(NamedTuple):
     """The peaks of a net for every batch.
 
     ``sizes`` are the classes of size: fixed bytes and bytes for each image, before rounding up to a multiple of
-    ``rounding``. ``special`` holds the candidates of small batches for which two tensors of different size have the
-    same rounded size, which changes what is added in place. ``names`` are those of the rows. ``parameters`` and
-    ``buffers`` are bytes that are always alive.
+    ``rounding``. ``special`` holds the candidates of a single image where some operations differ for it. ``names`` are
+    those of the rows. ``parameters`` and ``buffers`` are bytes that are always alive.
     """
 
     rounding: int
@@ -178,16 +177,10 @@ def curve_of(simulation: Simulation, segments: Sequence[Segment] = ()) -> Curve:
     profile = profile_named(options.profile)
     tapes = [simulation.tape(training=training) for training in (True, False)]
     classes = SizeClasses(profile.rounding, tapes)
-    step, views = _candidates(simulation, classes, segments, training=True)
-    forward, _ = _candidates(simulation, classes, (), training=False)
-    small = (
-        {batch for pair in views for batch in classes.batches_with_equal_bytes(*pair)}
-        if profile.adds_in_place
-        else set()
-    )
-    if simulation.at(1, training=True) is not simulation:
-        small.add(1)
-    special = {batch: _candidates_of_batch(simulation, batch, segments) for batch in sorted(small)}
+    step = _candidates(simulation, classes, segments, training=True)
+    forward = _candidates(simulation, classes, (), training=False)
+    differs = simulation.at(1, training=True) is not simulation
+    special = {1: _candidates_of_batch(simulation, 1, segments)} if differs else {}
     learned = simulation.learned()
     parameters, buffers, _ = simulation.resident(1, training=True)
     states = {}
@@ -304,19 +297,6 @@ class SizeClasses:
                 fixed -= count * part
         return BytesByBatch(fixed, tuple(counts))
 
-    def batches_with_equal_bytes(self, one: int, other: int) -> list[int]:
-        """The batches for which two different packed sizes have the same rounded bytes."""
-        (fixed, each, _), (other_fixed, other_each, _) = self.line(one), self.line(other)
-        if each == other_each:
-            return []
-        last = (self.rounding + abs(fixed - other_fixed)) // abs(each - other_each)
-        return [
-            batch
-            for batch in range(1, last + 1)
-            if round_up(fixed + batch * each, self.rounding)
-            == round_up(other_fixed + batch * other_each, self.rounding)
-        ]
-
 
 def _sizes(tape: Tape) -> Iterator[Size]:
     """Every size of a tape that may depend on the batch, without its sign."""
@@ -328,12 +308,11 @@ def _sizes(tape: Tape) -> Iterator[Size]:
 
 
 class MomentRecorder(Machine):
-    """A machine that also records every moment, and the views that are smaller than their tensor."""
+    """A machine that also records every moment."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self.moments: dict[int, Level] = {}  # by total; of equal totals the first
-        self.views: set[tuple[int, int]] = set()
 
     def _note(self, extra: int, operation: Operation, phase: str) -> None:
         transient = self.transient + extra
@@ -341,17 +320,11 @@ class MomentRecorder(Machine):
         if total not in self.moments:
             self.moments[total] = Level(self.activations, self.gradients, transient, operation.layer, phase)
 
-    def _fills(self, part: int, whole: int) -> bool:
-        fills = super()._fills(part, whole)
-        if not fills:
-            self.views.add((self.given.values[part], self.given.values[whole]))
-        return fills
-
 
 def _candidates(
     simulation: Simulation, classes: SizeClasses, segments: Sequence[Segment], *, training: bool
-) -> tuple[Candidates, set[tuple[int, int]]]:
-    """The candidates of a step or an inference, and its partial views as packed sizes."""
+) -> Candidates:
+    """The candidates of a step or an inference."""
     tape = simulation.tape(training=training)
     sizes = tape.sizes(classes.pack)
     machine = simulation.machine(MomentRecorder, 1, segments, training=training, sizes=sizes)
@@ -359,7 +332,7 @@ def _candidates(
     inputs = classes.amount(sum([sizes.values[source] for source in simulation.all_sources(training=training)]))
     moments = tuple([_moment(level, classes.amount) for level in _possible(classes, machine.moments)])
     end = _end(simulation, trace, classes.amount) if training else None
-    return Candidates(inputs, moments or (Moment(-1, "", NO_BYTES, NO_BYTES, NO_BYTES),), end), machine.views
+    return Candidates(inputs, moments or (Moment(-1, "", NO_BYTES, NO_BYTES, NO_BYTES),), end)
 
 
 def _candidates_of_batch(simulation: Simulation, batch: int, segments: Sequence[Segment]) -> Candidates:

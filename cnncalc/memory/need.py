@@ -16,6 +16,7 @@ from cnncalc.memory.allocator import (
     simulate,
     tensors_of,
 )
+from cnncalc.memory.builder import MANY
 from cnncalc.memory.devices import overheads
 from cnncalc.memory.optimizers import optimizer_named, tensors_of_step
 from cnncalc.memory.replay import PLAIN, LoopOptions
@@ -77,7 +78,7 @@ class Needs:
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
         self.reserve = reserve_of(simulation.options)
-        self._plans: dict[tuple[bool, tuple[Segment, ...]], Plan] = {}
+        self._plans: dict[tuple[Simulation, bool, tuple[Segment, ...]], Plan] = {}
         self._allocated: dict[tuple[int, bool, tuple[Segment, ...]], Allocated] = {}
 
     def training(self, batch: int, segments: Sequence[Segment] | None = None) -> int:
@@ -105,54 +106,41 @@ class Needs:
         simulation = self.simulation
         is_searched = training and segments is None and simulation.options.checkpoint == "best"
         chosen = () if is_searched else tuple(simulation.segments(1) if segments is None else segments)
-        plan = self._plan(1, chosen if training else (), training=training)
+        plan = self._plan(MANY, chosen if training else (), training=training)
         return Bound(all_tensors(plan), self.reserve.bytes, plan.events * (MAX_TRIED if is_searched else 1))
 
     def _plan(self, batch: int, segments: tuple[Segment, ...], *, training: bool) -> Plan:
-        plan = self._plans.get((training, segments))
-        if plan is None:
-            plan = self._plans[training, segments] = self._planned(batch, segments, training=training)
-        if any(_are_alike(program, batch) for program in plan.programs):
-            return self._planned(batch, segments, training=training)
-        return plan
-
-    def _planned(self, batch: int, segments: tuple[Segment, ...], *, training: bool) -> Plan:
-        """What the device runs; where that depends on the batch, for this one."""
-        simulation, options = self.simulation, self.simulation.options
-        tape = simulation.tape(training=training)
-        sizes = [Size(parameter.size) for parameter in tape.parameters] + [Size(size) for size in tape.buffers]
-        sizes += [tape.values[source].size for source in simulation.all_sources(training=training)]
-        if not training:
-            return Plan(tuple(sizes), self._recorded(PLAIN, batch, training=False))
-        loop = LoopOptions(segments=operations_of(tape, segments))
-        first = self._recorded(loop, batch, training=True)
-        steady = simulation.loop_options(segments)
-        optimizer = tensors_of_step(
-            optimizer_named(options.optimizer),
-            simulation.learned(),
-            simulation.profile,
-            style=options.style,
-            weight_decay=options.weight_decay,
-        )
-        later = None if steady == loop else self._recorded(steady, batch, training=True)
-        micro = min(options.accumulate, MAX_MICRO)
-        return Plan(tuple(sizes), first, later, micro, options.zero_grad == "start", optimizer)
-
-    def _recorded(self, loop: LoopOptions, batch: int, *, training: bool) -> Program:
-        simulation = self.simulation
-        tape = simulation.tape(training=training)
-        tensors, sizes = tensors_of(tape.sizes)
-        recorder = Recorder(
-            tape,
-            tensors,
-            adds_in_place=simulation.profile.adds_in_place,
-            loop=loop,
-            of=sizes,
-            bytes_of=simulation.sizes(batch, training=training).values,
-        )
-        return recorder.program(training=training)
+        key = (self.simulation.at(batch, training=training), training, segments)
+        if key not in self._plans:
+            self._plans[key] = _planned(*key)
+        return self._plans[key]
 
 
-def _are_alike(program: Program, batch: int) -> bool:
-    """Whether tensors of different size have the same rounded size for a batch, so that other sums are in place."""
-    return any(bytes_at(one, batch) == bytes_at(other, batch) for one, other in program.views)
+def _planned(simulation: Simulation, training: bool, segments: tuple[Segment, ...]) -> Plan:
+    """What the device runs."""
+    options = simulation.options
+    tape = simulation.tape(training=training)
+    sizes = [Size(parameter.size) for parameter in tape.parameters] + [Size(size) for size in tape.buffers]
+    sizes += [tape.values[source].size for source in simulation.all_sources(training=training)]
+    if not training:
+        return Plan(tuple(sizes), _recorded(simulation, PLAIN, training=False))
+    loop = LoopOptions(segments=operations_of(tape, segments))
+    first = _recorded(simulation, loop, training=True)
+    steady = simulation.loop_options(segments)
+    optimizer = tensors_of_step(
+        optimizer_named(options.optimizer),
+        simulation.learned(),
+        simulation.profile,
+        style=options.style,
+        weight_decay=options.weight_decay,
+    )
+    later = None if steady == loop else _recorded(simulation, steady, training=True)
+    micro = min(options.accumulate, MAX_MICRO)
+    return Plan(tuple(sizes), first, later, micro, options.zero_grad == "start", optimizer)
+
+
+def _recorded(simulation: Simulation, loop: LoopOptions, *, training: bool) -> Program:
+    tape = simulation.tape(training=training)
+    tensors, sizes = tensors_of(tape.sizes)
+    recorder = Recorder(tape, tensors, adds_in_place=simulation.profile.adds_in_place, loop=loop, of=sizes)
+    return recorder.program(training=training)

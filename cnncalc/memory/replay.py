@@ -134,7 +134,7 @@ class Machine:
         self.pending: dict[int, int] = {}
         self.gradient_sizes: list[int] = []
         self.gradient_holders: list[int] = []
-        self.gradient_whole: list[bool] = []  # whether all of the storage belongs to its holder
+        self.gradient_whole: list[bool] = []  # whether no gradient is a view of it
         self.has_gradient: set[int] = set()  # parameters
         self.parameter_uses: dict[int, int] = {}  # of each parameter, by operations still to run backward
         for operation in tape.operations:
@@ -436,7 +436,10 @@ class Machine:
     def _input_gradients(
         self, operation: Operation, incoming: int, places: Sequence[int]
     ) -> list[tuple[int, int, bool]]:
-        """For each of these inputs that needs a gradient: value, storage of the gradient, and whether it fills it."""
+        """For each of these inputs that needs a gradient: value, storage of the gradient, and whether it is no view.
+
+        Autograd never adds to a view in place, even to one of all elements: the whole is another holder of its memory.
+        """
         outgoing = []
         for place in places:
             value, how = operation.inputs[place], operation.gradients[place]
@@ -446,12 +449,8 @@ class Machine:
                 outgoing.append((value, self._new_gradient(self.given.values[value]), True))
             else:
                 self.gradient_holders[incoming] += 1
-                outgoing.append((value, incoming, how != VIEW or self._fills(value, operation.output)))
+                outgoing.append((value, incoming, how != VIEW))
         return outgoing
-
-    def _fills(self, part: int, whole: int) -> bool:
-        """Whether a view has all elements of its tensor."""
-        return self.given.values[part] == self.given.values[whole]
 
     def _accumulate(self, parameter: int, operation: Operation) -> None:
         """Adds a gradient that an operation has made to those of other operations with the same parameter.

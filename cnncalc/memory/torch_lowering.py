@@ -302,7 +302,7 @@ class TorchLowering(TapeBuilder):
         # some of the channels; a map of one pixel may be batch x depth here
         found = Layout(sizes, (*incoming.strides, 1, 1)[: len(sizes)])
         self.is_for_several |= not found.is_dense
-        return (SAME if found.is_dense else VIEW), found
+        return VIEW, found
 
     def _made_back(self, order: str, incoming: Layout | None, target: Layout) -> Layout:
         """The layout of a new gradient of a tensor with layout ``target``."""

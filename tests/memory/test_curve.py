@@ -106,14 +106,21 @@ def test_the_curve_of_a_random_net_is_what_the_account_says(seed: int) -> None:
     assert differences(report, Options(profile=profile), (1, 2, 3, 5, 17, 128, 999)) == []
 
 
-def test_small_batches_in_which_different_sizes_take_the_same_room_are_told_apart() -> None:
-    """[1x1x3] and the [1x1x5] it is a part of take 512 bytes each up to 25 images: as if it were the whole."""
+def test_a_view_is_no_whole_where_both_take_the_same_bytes() -> None:
+    """[1x1x3] and the [1x1x5] it is a part of take 512 bytes each up to 25 images; nothing is added to it in place."""
     report = cnncalc.analyze("INPUT 6x6x2 -> GAP -> [ | CONV1-3 -> BN]@a -> CONCAT@b -> CONV1-5 -> ADD(@b) -> FC-4")
     curve = curve_of(Simulation(report, Options()))
 
-    assert set(range(1, 26)) <= set(curve.special)
-    assert 64 not in curve.special
+    assert set(curve.special) <= {1}
     assert differences(report, Options(), tuple(range(1, 70)), curve) == []
+
+
+def test_a_single_image_has_candidates_of_its_own_where_a_slice_of_it_is_dense() -> None:
+    report = cnncalc.analyze("INPUT 6x6x4 -> CONV3-4 -> SLICE(1, to=3) -> FLATTEN -> FC-4")
+    curve = curve_of(Simulation(report, Options()))
+
+    assert set(curve.special) == {1}
+    assert differences(report, Options(), (1, 2, 3, 64), curve) == []
 
 
 def test_the_notes_rule_is_a_straight_line() -> None:

@@ -46,6 +46,14 @@ def test_peaks_of_real_steps_on_a_cpu(pattern: str, optimizer: str, peak: int) -
 
 
 MORE_PEAKS = [
+    ("INPUT 8x6x4 -> CONV1-4 -> [ | GAP -> CONV1-4] -> ADD -> FC-7", {}, 17_272, 10_228),
+    (
+        "INPUT 1x1x200 -> CONV1-200 -> [ | TANH(in_place=no)] -> CONCAT -> TANH(in_place=no) -> GAP",
+        {"batch": 1},
+        324_816,
+        165_600,
+    ),
+    ("INPUT 9x9x8 -> CONV1-8@a -> SLICE(0, to=4) -> CONV3-8 -> ADD(@a) -> FC-3", {"batch": 1}, 28_628, 19_628),
     ("INPUT 8x6x5 -> CONV3-6/2(pad=same) -> CONV1-3 -> GAP", {"autocast": "bfloat16"}, 7_744, 7_728),
     ("INPUT 8x6x5 -> DWCONV3/2(pad=same) -> CONV1-3 -> GAP", {"autocast": "bfloat16"}, 6_328, 6_312),
     ("INPUT 9x5x2 -> CONV3-6 -> SCALE -> FC-3", {"checkpoint": "conv1..scale1"}, 16_440, 10_956),
@@ -67,11 +75,12 @@ MORE_PEAKS = [
 
 
 @pytest.mark.parametrize(("pattern", "options", "training", "inference"), MORE_PEAKS)
-def test_peaks_with_padding_of_its_own_and_gradients_that_are_summed(
+def test_peaks_with_padding_apart_summed_gradients_and_views(
     pattern: str, options: dict[str, Any], training: int, inference: int
 ) -> None:
-    """Measured in PyTorch on a CPU. A padded copy lives while its half copy is used; a segment frees before it sums."""
-    memory = account_memory(cnncalc.analyze(pattern), Options("torch-cpu", 2, optimizer="sgd", **options))
+    """Measured in PyTorch. Padded copies live beside half copies, segments free before sums, views are no whole."""
+    chosen: dict[str, Any] = {"profile": "torch-cpu", "batch": 2, "optimizer": "sgd", **options}
+    memory = account_memory(cnncalc.analyze(pattern), Options(**chosen))
     assert (memory.training.peak_bytes, memory.inference.peak_bytes) == (training, inference)
 
 
