@@ -631,11 +631,13 @@ def _behind_layer(fields: Mapping[int, Field], sight: Sight, work: Work) -> Mapp
 
 def _merged(branches: Sequence[Mapping[int, Field]], is_stacked: bool, work: Work) -> Mapping[int, Field]:
     """What is seen behind a merge."""
-    numbers = sorted({number for branch in branches for number in branch})
+    seen: dict[int, list[Field]] = {}  # by input: the branches that see it
+    for branch in branches:
+        for number, field in branch.items():
+            seen.setdefault(number, []).append(field)
     result: dict[int, Field] = {}
     done: dict[tuple[int, ...], Field] = {}
-    for number in numbers:
-        fields = [branch[number] for branch in branches if number in branch]
+    for number, fields in sorted(seen.items()):
         key = tuple([id(field) for field in fields])
         if key not in done:
             done[key] = joined(fields, work, is_stacked=is_stacked)
