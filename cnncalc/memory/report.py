@@ -276,9 +276,9 @@ class Simulation:
         parameters = self.tape(training=True).parameters
         return [round_up(parameter.size, self.profile.rounding) for parameter in parameters if parameter.is_trainable]
 
-    def segments(self, batch: int) -> tuple[Segment, ...]:
-        """The checkpointed segments; those of ``best`` are searched for."""
-        rule = self.options.checkpoint
+    def segments(self, batch: int, rule: str | None = None) -> tuple[Segment, ...]:
+        """The segments that a rule checkpoints (by default that of the options); those of ``best`` are searched for."""
+        rule = rule or self.options.checkpoint
         if rule == "best":
             if batch not in self._best:
                 self._best[batch] = best_segments(self, batch)
