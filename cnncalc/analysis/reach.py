@@ -578,7 +578,8 @@ UNKNOWN = -1
 def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
     """For each node what its outputs see of each input of the net, by the number of the input; only what is seen."""
     work = Work()
-    sights: dict[tuple[int, Volume], Sight] = {}  # by cost, which equal layers on equal volumes share
+    # by cost, which equal layers on equal volumes share; a merge treats inputs of equal volume alike
+    sights: dict[tuple[int, int | Volume], Sight] = {}
     found: list[Mapping[int, Field]] = []
     images = list(dict.fromkeys([item.output for item in shaped if item.layer.is_input]))
     own = {volume: _own(volume) for volume in images}
@@ -588,7 +589,7 @@ def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
             continue
         branches = []
         for number, source in enumerate(node.inputs):
-            key = (id(cost), inputs[number])
+            key = (id(cost), inputs[number] if layer.is_merge else number)
             if key not in sights:
                 sights[key] = sight_of(layer, inputs, number, cost.output)
             branches.append(_behind_layer(found[source], sights[key], work))

@@ -446,10 +446,9 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
 
     def evaluated(candidate: tuple[Segment, ...]) -> tuple[int, int]:
         if candidate not in known:
-            macs = recomputed_macs(simulation.report, candidate)
-            runs = [repeatable(tape, simulation.report, segment) for segment in candidate]
-            trace = simulation.trace(batch, [segment for segment in runs if segment is not None])
-            known[candidate] = (trace.peak.total, macs)
+            found = [repeatable(tape, simulation.report, segment) for segment in candidate]
+            runs = [segment for segment in found if segment is not None]
+            known[candidate] = (simulation.trace(batch, runs).peak.total, recomputed_macs(simulation.report, runs))
         return known[candidate]
 
     weights = [sum(row.activation_bytes for row in rows[b.first : b.last + 1]) for b in blocks]
