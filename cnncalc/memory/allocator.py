@@ -353,6 +353,6 @@ def all_tensors(plan: Plan) -> Counter[Size]:
         found[size] += MAX_STEPS * plan.micro * count
     if plan.optimizer is not None:
         found.update([Size(size) for size in plan.optimizer.state])
-        for size in plan.optimizer.temporary_sizes:
-            found[Size(size)] += MAX_STEPS
+        for temporary in plan.optimizer.temporary_sizes:
+            found[Size(temporary)] += MAX_STEPS
     return found
