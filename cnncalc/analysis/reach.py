@@ -49,8 +49,10 @@ class Endless(NamedTuple):
     last: tuple[int, ...]
 
     def interval(self, output: int) -> tuple[int, int]:
-        """The first and the last position that an output sees."""
+        """The first and the last position that an output sees; FAR and -FAR if it sees nothing."""
         cycle, place = divmod(output, self.period)
+        if self.first[place] > self.last[place]:
+            return FAR, -FAR
         return self.first[place] + cycle * self.advance, self.last[place] + cycle * self.advance
 
     @property
@@ -60,24 +62,24 @@ class Endless(NamedTuple):
 
     def through(self, stencil: Stencil) -> Endless | None:
         """What is seen behind a layer; None where the period is too long, or positions lie beyond ``FAR``."""
-        if self.period == stencil.parts == 1:
-            step, offsets = stencil.step, stencil.offsets
+        if self.period == stencil.parts == 1:  # the usual case, at once
+            offsets = stencil.offsets
             low, high = self.first[0] + offsets[0] * self.advance, self.last[0] + offsets[-1] * self.advance
-            advance = step * self.advance
-            return Endless(1, advance, (low,), (high,)) if max(advance, -low, high) <= FAR else None
+            return _within_reach(1, stencil.step * self.advance, (low,), (high,))
         common = gcd(stencil.step, stencil.parts * self.period)
         period = stencil.parts * self.period // common
         advance = stencil.step // common * self.advance
         if period > MAX_PERIOD or advance > FAR:
             return None
-        first: list[int] = []
-        last: list[int] = []
-        for output in range(period):
-            window = stencil.window(output)
-            # after one period the same intervals come again, further on
-            first.append(min([self.interval(i)[0] for i in window[: self.period]], default=FAR))
-            last.append(max([self.interval(i)[1] for i in window[-self.period :]], default=-FAR))
-        return Endless(period, advance, tuple(first), tuple(last))
+        windows = [stencil.window(output) for output in range(period)]
+        # after one period of inputs the same intervals come again, further on
+        first = tuple([min([self.interval(i)[0] for i in window[: self.period]], default=FAR) for window in windows])
+        last = tuple([max([self.interval(i)[1] for i in window[-self.period :]], default=-FAR) for window in windows])
+        return _within_reach(period, advance, first, last)
+
+
+def _within_reach(period: int, advance: int, first: tuple[int, ...], last: tuple[int, ...]) -> Endless | None:
+    return Endless(period, advance, first, last) if max(advance, -min(first), max(last)) <= FAR else None
 
 
 OWN = Endless(1, 1, (0,), (0,))
