@@ -1,9 +1,16 @@
 """The receptive field: which positions of an input the outputs of a node can depend on.
 
-Along each side the outputs of most nodes see an interval that moves on with the output, cut at the border. Such a
-:class:`Side` is a rule, whatever its size. Where no rule holds (dilated windows at a border, branches that are shifted
-against each other), the intervals are listed output by output; where the sides depend on each other (behind RESHAPE),
-position by position. What would take more than :data:`MAX_WORK` is only bounded.
+For each input of the net a node has a :class:`Field`, with one :class:`Side` for the height and one for the width.
+Along a side each output sees an interval: all positions from a first to a last one. From output to output the interval
+moves on by the same step, and the border of the input cuts it. A :class:`Side` is this rule, whatever its size: the
+intervals without borders (:class:`Endless`), and the borders.
+
+Where no such rule holds (dilated windows at a border, branches that are shifted against each other), a side lists the
+interval of each output (:class:`Listed`). Where height and width depend on each other (behind RESHAPE), a field lists
+the intervals of each position (:class:`Boxes`). What would need more than :data:`MAX_WORK` intervals in lists is only
+bounded (:class:`Work` counts them).
+
+:func:`fields_of` goes through the net, layer by layer; a :class:`Sight` holds how a layer depends on one of its inputs.
 """
 
 from __future__ import annotations
@@ -40,7 +47,9 @@ FAR = 10**30
 class Endless(NamedTuple):
     """What outputs see along one side of an unbounded input, as if there were no borders.
 
-    Output ``q*period + r`` sees ``first[r] + q*advance`` to ``last[r] + q*advance``.
+    Output ``q*period + r`` sees ``first[r] + q*advance`` to ``last[r] + q*advance``. Behind CONV3/2 with a pad of 1
+    outputs see -1 to 1, 1 to 3, 3 to 5: the period is 1, the advance 2. Behind UPSAMPLE2 two see 0, the next two 1: the
+    period is 2, the advance 1.
     """
 
     period: int
@@ -79,6 +88,7 @@ class Endless(NamedTuple):
 
 
 def _within_reach(period: int, advance: int, first: tuple[int, ...], last: tuple[int, ...]) -> Endless | None:
+    """The intervals, if none begins or ends beyond ``FAR``."""
     return Endless(period, advance, first, last) if max(advance, -min(first), max(last)) <= FAR else None
 
 
@@ -571,10 +581,8 @@ class Work:
         return True
 
 
-"""What a node sees, by the index of the input."""
-
 UNKNOWN = -1
-"""In place of the number of an input where inputs are not told apart."""
+"""Stands for the number of an input where inputs are not told apart."""
 
 
 def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
