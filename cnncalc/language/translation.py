@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from cnncalc.language.foreign import WITHOUT_A_KIND, own_key, written
-from cnncalc.language.plan import CALL_KEYS
 from cnncalc.layers import KINDS
+from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from cnncalc.language.syntax import LayerSyntax, Operand
 
+_LAYER_KEYS = (*COMMON_KEYS, *PARAMETER_KEYS)
 _LAYER = re.compile(
     r"(?P<word>[A-Z]+)(?P<size>[0-9]*)(?P<marks>(?:\{[knNsS]\})*)(?:\((?P<arguments>[^@]*)\)|(?P<bare>\{b\}))?"
 )
@@ -91,7 +92,7 @@ class _Layer:
                 value = values.pop(key)
                 text += f"{{{value}}}" if not sign and value[0].isalpha() else sign + value
         if self.is_bare and list(values) == [kind.bare]:
-            return f"{text}({values[kind.bare]})"
+            return f"{text}({values[kind.bare or '']})"
         listed = ", ".join([f"{key}={value}" for key, value in values.items()])
         return f"{text}({listed})" if listed else text
 
@@ -124,20 +125,20 @@ def _translations(form: str, how: str, syntax: LayerSyntax, size: str) -> list[t
     There are two where the values can be read in the order of PyTorch and in that of Keras.
     """
     layers = [layer for layer in _layers(form) if isinstance(layer, _Layer)]
-    places = {mark: key for layer in layers for mark, key in layer.places.items()}
+    places = {mark.lower(): key for layer in layers for mark, key in layer.places.items()}
     values = _values(syntax, size, layers, places)
     found = [_filled(form, how, syntax, reading, values) for reading in _readings(layers, places, values, syntax.word)]
     return list(dict.fromkeys(found))
 
 
 def _values(syntax: LayerSyntax, size: str, layers: Sequence[_Layer], places: Mapping[str, str]) -> _Values:
+    """The values as written, of which ``places`` says what the short form sets."""
     named: dict[str, str] = {}
     after = ""
-    number = places.get("n") or places.get("N")
     for key, value in (
         (places.get("k"), size or syntax.first),
-        (number, syntax.dash),
-        (places.get("s") or places.get("S"), syntax.slash),
+        (places.get("n"), syntax.dash),
+        (places.get("s"), syntax.slash),
     ):
         if key and value:
             named[key] = value if isinstance(value, str) else _text(value)
@@ -147,7 +148,7 @@ def _values(syntax: LayerSyntax, size: str, layers: Sequence[_Layer], places: Ma
             continue
         if argument.key.lower() == "activation" and _text(argument.value).lower() in KINDS:
             after = f" -> {_text(argument.value).upper()}"
-        if argument.key in CALL_KEYS:
+        if argument.key in _LAYER_KEYS:
             named[argument.key] = _text(argument.value)
         for layer in layers:
             own = own_key(argument.key, layer.kind, argument.value)
@@ -165,7 +166,7 @@ def _plain(text: str) -> str:
     """A value without quotes, two sizes as in 3x5, True and False as yes and no."""
     text = text.strip("'\"")
     text = {"true": "yes", "false": "no"}.get(text.lower(), text)
-    sides = re.fullmatch(r"[\[(]\s*([0-9]+)\s*,\s*([0-9]+)\s*[\])]", text)
+    sides = re.fullmatch(r"[\[(]\s*([1-9][0-9]*)\s*,\s*([1-9][0-9]*)\s*[\])]", text)
     return f"{sides[1]}x{sides[2]}" if sides else text
 
 
@@ -175,7 +176,7 @@ def _readings(
     """The values by their keys here, in the order of each tool in which they can be read."""
     if not layers or not values.bare:
         return [values.named]
-    number, size, stride = places.get("n") or places.get("N"), places.get("k"), places.get("s") or places.get("S")
+    number, size, stride = places.get("n"), places.get("k"), places.get("s")
     keras = [key for key in (number, size, stride, places.get("b")) if key]
     keys = layers[0].kind.keys
     if size and "pad" in keys:
@@ -201,6 +202,7 @@ def _readings(
 
 
 def _is_likely(values: Mapping[str, str], size: str | None, stride: str | None) -> bool:
+    """Whether a reading has a usual kernel, and a stride that is no larger."""
     kernel, step = values.get(size or "", ""), values.get(stride or "", "")
     return not (kernel.isdigit() and (int(kernel) > LARGEST_KERNEL or (step.isdigit() and int(step) > int(kernel))))
 
@@ -212,7 +214,7 @@ def _filled(form: str, how: str, syntax: LayerSyntax, read: Mapping[str, str], v
     parts = _layers(form.replace("{v}", value if value.isdigit() or "-{v}" not in form else "1"))
     layers = [part for part in parts if isinstance(part, _Layer)]
     for key, text in read.items():
-        takes = [layer for layer in layers if key in layer.kind.keys or key in CALL_KEYS]
+        takes = [layer for layer in layers if key in layer.kind.keys or key in _LAYER_KEYS]
         if not takes:
             continue
         free = [layer for layer in takes if key not in layer.values]

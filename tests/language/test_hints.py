@@ -195,6 +195,7 @@ TRANSLATED = [
     ("Conv2D(32, 3, 2)", "CONV3-32/2(pad=0)"),
     ("Conv2D(32, kernel_size=3, padding=same)", "CONV3-32(pad=same)"),
     ("Conv2D(6, [3, 5], use_bias=False)", "CONV3x5-6(pad=0, bias=no)"),
+    ("Conv2D(6, 3, padding=[0, 1])", "CONV3-6(pad=[0, 1])"),
     ("Conv2D(6, 3, activation=relu)", "CONV3-6(pad=0) -> RELU"),
     ("Conv2d(3, 64, 3)", "CONV3-64(pad=0)"),
     ("Conv2d(64, 3)", "CONV3-64(pad=0)"),
