@@ -578,7 +578,8 @@ UNKNOWN = -1
 def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
     """For each node what its outputs see of each input of the net, by the number of the input; only what is seen."""
     work = Work()
-    sights: dict[tuple[int, Volume], Sight] = {}  # by cost, which equal layers on equal volumes share
+    # by cost, which equal layers on equal volumes share; a merge treats inputs of equal volume alike
+    sights: dict[tuple[int, int | Volume], Sight] = {}
     found: list[Mapping[int, Field]] = []
     images = list(dict.fromkeys([item.output for item in shaped if item.layer.is_input]))
     own = {volume: _own(volume) for volume in images}
@@ -588,7 +589,7 @@ def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
             continue
         branches = []
         for number, source in enumerate(node.inputs):
-            key = (id(cost), inputs[number])
+            key = (id(cost), inputs[number] if layer.is_merge else number)
             if key not in sights:
                 sights[key] = sight_of(layer, inputs, number, cost.output)
             branches.append(_behind_layer(found[source], sights[key], work))
@@ -631,11 +632,13 @@ def _behind_layer(fields: Mapping[int, Field], sight: Sight, work: Work) -> Mapp
 
 def _merged(branches: Sequence[Mapping[int, Field]], is_stacked: bool, work: Work) -> Mapping[int, Field]:
     """What is seen behind a merge."""
-    numbers = sorted({number for branch in branches for number in branch})
+    seen: dict[int, list[Field]] = {}  # by input: the branches that see it
+    for branch in branches:
+        for number, field in branch.items():
+            seen.setdefault(number, []).append(field)
     result: dict[int, Field] = {}
     done: dict[tuple[int, ...], Field] = {}
-    for number in numbers:
-        fields = [branch[number] for branch in branches if number in branch]
+    for number, fields in sorted(seen.items()):
         key = tuple([id(field) for field in fields])
         if key not in done:
             done[key] = joined(fields, work, is_stacked=is_stacked)

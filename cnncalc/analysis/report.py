@@ -287,13 +287,14 @@ def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
     for mine in fields:
         key = (*mine, *map(id, mine.values()))
         if key not in known:
-            sizes = [field.size for field in mine.values()]
-            endless = [field.unclipped for field in mine.values()]
+            each = {id(field): field for field in mine.values()}.values()  # of many inputs the same may be seen
+            sizes = [field.size for field in each]
+            endless = [field.unclipped for field in each]
             known[key] = NamedFields(
                 {"" if index == UNKNOWN else shaped[index].node.name: field for index, field in mine.items()},
                 _largest(sizes, sides),
                 None if None in endless else _largest([size for size in endless if size is not None], sides),
-                all(field.is_certain for field in mine.values()),
+                all(field.is_certain for field in each),
                 several,
             )
         result.append(known[key])

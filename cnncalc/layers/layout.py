@@ -8,6 +8,7 @@ Source: c10/core/MemoryFormat.h, c10/core/Contiguity.h, aten/src/ATen/TensorIter
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cnncalc.records import NamedTuple
@@ -66,7 +67,7 @@ class Layout(NamedTuple):
 
 def contiguous(sizes: Sequence[int]) -> Layout:
     """A new tensor with the last side fastest."""
-    return _ordered(tuple(sizes), range(len(sizes)))
+    return _ordered(tuple(sizes), tuple(range(len(sizes))))
 
 
 def channels_last(sizes: Sequence[int]) -> Layout:
@@ -79,7 +80,8 @@ def suggested(x: Layout, sizes: Sequence[int]) -> Layout:
     return channels_last(sizes) if x.suggests_channels_last else contiguous(sizes)
 
 
-def _ordered(sizes: tuple[int, ...], order: Sequence[int]) -> Layout:
+@lru_cache(maxsize=1024)
+def _ordered(sizes: tuple[int, ...], order: tuple[int, ...]) -> Layout:
     strides = [0] * len(sizes)
     step = 1
     for side in reversed(order):
@@ -90,6 +92,11 @@ def _ordered(sizes: tuple[int, ...], order: Sequence[int]) -> Layout:
 
 def elementwise(operands: Sequence[Layout]) -> Layout:
     """A new tensor as element-wise operations on these ones make it: the order of the first that has one."""
+    return _elementwise(tuple(operands))
+
+
+@lru_cache(maxsize=1024)
+def _elementwise(operands: tuple[Layout, ...]) -> Layout:
     rank = len(operands[0].sizes)
     sizes = tuple([max(operand.sizes[side] for operand in operands) for side in range(rank)])
     if all(operand.sizes == sizes for operand in operands):
@@ -113,7 +120,7 @@ def elementwise(operands: Sequence[Layout]) -> Layout:
                 place = other
             elif compared < 0:
                 break
-    return _ordered(sizes, order[::-1])
+    return _ordered(sizes, tuple(order[::-1]))
 
 
 def _compared(every: Sequence[Sequence[int]], sizes: Sequence[int], one: int, other: int) -> int:

@@ -291,7 +291,7 @@ class Plan(NamedTuple):
         """About how many allocations and releases a simulation takes: three steps."""
         each = max([len(program.events) + len(program.size_of) for program in self.programs]) * self.micro
         if self.optimizer is not None:
-            each += len(self.optimizer.brief)
+            each += len(self.optimizer.temporaries)
         return 100 + len(self.resident) + 3 * each
 
     @property
@@ -329,7 +329,7 @@ def simulate(plan: Plan, batch: int) -> Allocated:
             if makes_state:
                 allocator.run(range(len(optimizer.state)), optimizer.state, {})
                 makes_state = False
-            allocator.run(optimizer.brief, optimizer.brief_sizes, {})
+            allocator.run(optimizer.temporaries, optimizer.temporary_sizes, {})
         allocator.run([~number for number in results], (), results)
         after = (*allocator.free_blocks, gradients)
         if after == before:
@@ -353,6 +353,6 @@ def all_tensors(plan: Plan) -> Counter[Size]:
         found[size] += MAX_STEPS * plan.micro * count
     if plan.optimizer is not None:
         found.update([Size(size) for size in plan.optimizer.state])
-        for brief in plan.optimizer.brief_sizes:
-            found[Size(brief)] += MAX_STEPS
+        for temporary in plan.optimizer.temporary_sizes:
+            found[Size(temporary)] += MAX_STEPS
     return found

@@ -78,6 +78,7 @@ class Needs:
         self.simulation = simulation
         self.reserve = reserve_of(simulation.options)
         self._plans: dict[tuple[bool, tuple[Segment, ...]], Plan] = {}
+        self._allocated: dict[tuple[int, bool, tuple[Segment, ...]], Allocated] = {}
 
     def training(self, batch: int, segments: Sequence[Segment] | None = None) -> int:
         """The need of training."""
@@ -94,7 +95,10 @@ class Needs:
 
     def allocated(self, batch: int, segments: Sequence[Segment] = (), *, training: bool) -> Allocated:
         """Bytes that PyTorch's caching allocator allocates and reserves on CUDA, simulated."""
-        return simulate(self._plan(batch, tuple(segments), training=training), batch)
+        key = (batch, training, tuple(segments))
+        if key not in self._allocated:
+            self._allocated[key] = simulate(self._plan(batch, key[2], training=training), batch)
+        return self._allocated[key]
 
     def bound(self, segments: Sequence[Segment] | None, *, training: bool) -> Bound:
         """A bound on the needs of all batches; where segments are searched for each batch, that of no segments."""

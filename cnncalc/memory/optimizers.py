@@ -133,13 +133,13 @@ def step_of(
 class StepTensors(NamedTuple):
     """The bytes of each tensor that an optimizer makes: its ``state``, and what is freed again in a step.
 
-    ``brief`` are tensors that are made (their number in ``brief_sizes``) and freed (``~number``), in order.
+    ``temporaries`` are tensors that are made (their number in ``temporary_sizes``) and freed (``~number``), in order.
     ``state_at_start``: the state exists before the first step.
     """
 
     state: tuple[int, ...]
-    brief: tuple[int, ...]
-    brief_sizes: tuple[int, ...]
+    temporaries: tuple[int, ...]
+    temporary_sizes: tuple[int, ...]
     state_at_start: bool
 
 
@@ -150,27 +150,27 @@ def tensors_of_step(
     style = _checked_style(optimizer, profile, style or profile.style)
     counters = (profile.rounding,) * optimizer.counters if style == "fused" else ()
     state = tuple([part for size in sizes for part in (*(size,) * optimizer.state, *counters)])
-    brief: list[int] = []
-    brief_sizes: list[int] = []
+    temporaries: list[int] = []
+    temporary_sizes: list[int] = []
     if style == "foreach":
-        brief_sizes = [*sizes] * (optimizer.foreach + optimizer.decay_foreach * weight_decay)
-        brief = [*range(len(brief_sizes)), *[~number for number in range(len(brief_sizes))]]
+        temporary_sizes = [*sizes] * (optimizer.foreach + optimizer.decay_foreach * weight_decay)
+        temporaries = [*range(len(temporary_sizes)), *[~number for number in range(len(temporary_sizes))]]
     elif style == "loop":
         decay = optimizer.decay_loop * weight_decay
         kept: list[int] = []  # of the parameter before
         for size in sizes:
             made: list[int] = []
             for of_previous, of_this, _ in optimizer.loop:
-                brief += [~number for number in kept[of_previous:]]
+                temporaries += [~number for number in kept[of_previous:]]
                 del kept[of_previous:]
                 while len(made) < of_this + decay:
-                    made.append(len(brief_sizes))
-                    brief.append(len(brief_sizes))
-                    brief_sizes.append(size)
-            brief += [~number for number in kept]
+                    made.append(len(temporary_sizes))
+                    temporaries.append(len(temporary_sizes))
+                    temporary_sizes.append(size)
+            temporaries += [~number for number in kept]
             kept = made
-        brief += [~number for number in kept]
-    return StepTensors(state, tuple(brief), tuple(brief_sizes), optimizer.state_at_start)
+        temporaries += [~number for number in kept]
+    return StepTensors(state, tuple(temporaries), tuple(temporary_sizes), optimizer.state_at_start)
 
 
 def _checked_style(optimizer: OptimizerMemory, profile: Profile, style: str) -> str:

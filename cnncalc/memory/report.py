@@ -276,9 +276,9 @@ class Simulation:
         parameters = self.tape(training=True).parameters
         return [round_up(parameter.size, self.profile.rounding) for parameter in parameters if parameter.is_trainable]
 
-    def segments(self, batch: int) -> tuple[Segment, ...]:
-        """The checkpointed segments; those of ``best`` are searched for."""
-        rule = self.options.checkpoint
+    def segments(self, batch: int, rule: str | None = None) -> tuple[Segment, ...]:
+        """The segments that a rule checkpoints (by default that of the options); those of ``best`` are searched for."""
+        rule = rule or self.options.checkpoint
         if rule == "best":
             if batch not in self._best:
                 self._best[batch] = best_segments(self, batch)
@@ -446,10 +446,9 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
 
     def evaluated(candidate: tuple[Segment, ...]) -> tuple[int, int]:
         if candidate not in known:
-            macs = recomputed_macs(simulation.report, candidate)
-            runs = [repeatable(tape, simulation.report, segment) for segment in candidate]
-            trace = simulation.trace(batch, [segment for segment in runs if segment is not None])
-            known[candidate] = (trace.peak.total, macs)
+            found = [repeatable(tape, simulation.report, segment) for segment in candidate]
+            runs = [segment for segment in found if segment is not None]
+            known[candidate] = (simulation.trace(batch, runs).peak.total, recomputed_macs(simulation.report, runs))
         return known[candidate]
 
     weights = [sum(row.activation_bytes for row in rows[b.first : b.last + 1]) for b in blocks]

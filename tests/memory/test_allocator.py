@@ -130,7 +130,7 @@ def agrees(net: str, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(module, "CachingAllocator", LiveBytes)
             assert needs.allocated(options.batch, chosen, training=is_training).allocated == peak
-        blocks = needs.allocated(options.batch, chosen, training=is_training)
+        blocks = Needs(simulation).allocated(options.batch, chosen, training=is_training)
         assert peak <= blocks.allocated <= blocks.reserved
 
 
