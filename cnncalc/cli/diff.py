@@ -135,8 +135,8 @@ def names_of(
         return f"{old.name} ({base})", f"{new.name} (now)"
     if old.name != new.name:
         return old.name, new.name
-    if any(sides):
-        own = [", ".join([f"{name}={value}" for name, value in each]) for each in sides]
+    if any(read := sides.with_effect((old, new))):
+        own = [", ".join([f"{name}={value}" for name, value in each]) for each in read]
         return f"{old.name} ({own[0] or 'before'})", f"{new.name} ({own[1] or 'after'})"
     given = [target if len(target) <= MAX_NAME_LENGTH else "" for target in (before, after or "")]
     first, second = (

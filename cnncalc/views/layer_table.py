@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import ValueProblem, did_you_mean
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing, word
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, as_key, listing, word
 from cnncalc.formats.notation import BAR_WIDTHS, Notation
 from cnncalc.formats.notation import USUAL as USUAL_NOTATION
 from cnncalc.layers.base import WINDOW_KEYS
@@ -320,11 +320,12 @@ def checked_selection(sort: str | None, top: int | None) -> Selection:
     if sort is None and top is not None:
         hint = f"add --sort KEY, one of {', '.join(SORT_KEYS)}"
         raise ValueProblem("--top shows the largest rows, so it needs a key to sort by", code="usage", hint=hint)
-    if sort is not None and sort not in SORT_KEYS:
+    key = None if sort is None else as_key(sort)
+    if sort is not None and key not in SORT_KEYS:
         near = did_you_mean(sort, SORT_KEYS)
         hint = f"the keys are {', '.join(SORT_KEYS)}"
         raise ValueProblem(f"rows cannot be sorted by '{sort[:60]}'{near}", code="unknown-key", hint=hint)
-    return Selection(sort, top)
+    return Selection(key, top)
 
 
 def table_of(rows: Sequence[Row], keys: Sequence[str], notation: Notation, every: Sequence[Row] | None = None) -> Table:
