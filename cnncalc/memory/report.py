@@ -509,10 +509,14 @@ def account_memory(
 
     ``logs``: record the live bytes of every operation. ``details``: find the largest layers and simulate the allocator.
     """
+    return simulated(Simulation(report, options or Options()), logs=logs, details=details)
+
+
+def simulated(simulation: Simulation, *, logs: bool = False, details: bool = True) -> MemoryReport:
+    """The memory report of a simulation; ``logs`` and ``details`` as for :func:`account_memory`."""
     from cnncalc.memory.need import Needs
 
-    options = options or Options()
-    simulation = Simulation(report, options)
+    report, options = simulation.report, simulation.options
     training = simulation.training(options.batch, logs=logs)
     inference = simulation.inference(options.batch, logs=logs)
     needs = Needs(simulation)

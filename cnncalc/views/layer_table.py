@@ -125,9 +125,9 @@ def field_text(row: LayerReport, times: str = "x", at_most: str = "<=") -> str:
     """
     found = {}
     for name, field in row.fields.items():
-        is_clipped = field.unclipped not in (None, field.size)
-        sign = at_most if not field.is_certain else ">" if is_clipped else ""
-        found[name] = sign + _written(field.size, times)
+        size = field.size
+        sign = at_most if not field.is_certain else ">" if field.unclipped not in (None, size) else ""
+        found[name] = sign + _written(size, times)
     if len(set(found.values())) > 1:
         return ", ".join([f"{name} {text}" for name, text in found.items()])
     return next(iter(found.values()), _written(row.receptive_field, times))
