@@ -266,10 +266,12 @@ DOCUMENT = (
 """The options of documents: what stands around a table, and the form of a LaTeX table."""
 
 
-def idle_units(output: OutputOptions, exact: bool | None) -> Iterator[tuple[str, str]]:
-    """The option ``--units`` where bytes are written in full."""
+def idle_output(output: OutputOptions, exact: bool | None) -> Iterator[tuple[str, str]]:
+    """The options without effect in a format for programs; ``--units`` where bytes are written in full."""
     if is_exact(output.format):
         yield "units", f"--format {output.format} writes bytes in full"
+        yield "brief", f"--format {output.format} has no lines below the table"
+        yield "heading", f"--format {output.format} has no heading"
     elif exact:
         yield "units", "--exact writes bytes in full"
 
