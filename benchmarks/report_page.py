@@ -22,7 +22,7 @@ from cnncalc.checks.check import CheckOptions
 from cnncalc.cli.report import checked, texts_of
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.memory.curve import curve_of
-from cnncalc.memory.report import Options, Simulation, account_memory
+from cnncalc.memory.report import Options, Simulation, simulated
 from cnncalc.page import report_page
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def steps(net: str) -> Iterator[tuple[str, str]]:
     yield "load", ""
     report = account(graph)
     yield "analysis", ""
-    memory = account_memory(report, Options(), logs=True, details=False)
+    simulation = Simulation(report, Options())
+    memory = simulated(simulation, logs=True, details=False)
     yield "memory", ""
-    curve = curve_of(Simulation(report, Options()))
+    curve = curve_of(simulation)
     yield "curve", ""
     outcome = checked(net, report, DEFAULT_SETTINGS, CheckOptions({}))
     yield "budget and rules", ""

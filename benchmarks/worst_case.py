@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Any
 import cnncalc
 from benchmarks.bounds import Bounds
 from cnncalc.analysis.difference import difference
+from cnncalc.analysis.report import account
 from cnncalc.cli.program import run
+from cnncalc.drawings import draw
 from cnncalc.drawings.metrics import wrapped
 from cnncalc.language.catalogue import names
 from cnncalc.language.reading import read_design
@@ -78,6 +80,10 @@ def cases() -> Iterator[tuple[str, float, Callable[[], object]]]:
     before = row(ROW)
     for name, layers in ROWS.items():
         yield f"diff of 20,000 layers: {name}", 10, partial(difference, before, row(layers))
+    branches = row(f"[{' | '.join(['CONV1-8'] * 7_000)}] -> ADD")
+    yield "drawing of 7,000 branches", 2, partial(draw, branches, "graph")
+    many = cnncalc.load(f"[{' | '.join(['INPUT 2x2x1'] * 7_000)}] -> ADD -> FC-4")
+    yield "receptive fields of 7,000 inputs", 2, partial(account, many)
     yield f"check of {len(names())} nets", 1, checked
 
 

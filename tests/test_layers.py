@@ -251,6 +251,10 @@ def test_the_contract_fails_for_a_layer_whose_macs_are_wrong(monkeypatch: pytest
             "cropping must leave at least 1, but pad -5 and -5 leaves 0 of height 9",
         ),
         (
+            "pad", {"pad": [20, 0, -9, 0]}, (X,),
+            "cropping must leave at least 1, but pad 20 and -9 leaves 0 of height 9",
+        ),
+        (
             "slice", {"from": 2, "to": 7}, (X,),
             "a slice must lie within the 6 channels, but is from 2 to 7",
         ),

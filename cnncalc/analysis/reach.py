@@ -1,9 +1,16 @@
 """The receptive field: which positions of an input the outputs of a node can depend on.
 
-Along each side the outputs of most nodes see an interval that moves on with the output, cut at the border. Such a
-:class:`Side` is a rule, whatever its size. Where no rule holds (dilated windows at a border, branches that are shifted
-against each other), the intervals are listed output by output; where the sides depend on each other (behind RESHAPE),
-position by position. What would take more than :data:`MAX_WORK` is only bounded.
+For each input of the net a node has a :class:`Field`, with one :class:`Side` for the height and one for the width.
+Along a side each output sees an interval: all positions from a first to a last one. From output to output the interval
+moves on by the same step, and the border of the input cuts it. A :class:`Side` is this rule, whatever its size: the
+intervals without borders (:class:`Endless`), and the borders.
+
+Where no such rule holds (dilated windows at a border, branches that are shifted against each other), a side lists the
+interval of each output (:class:`Listed`). Where height and width depend on each other (behind RESHAPE), a field lists
+the intervals of each position (:class:`Boxes`). What would need more than :data:`MAX_WORK` intervals in lists is only
+bounded (:class:`Work` counts them).
+
+:func:`fields_of` goes through the net, layer by layer; a :class:`Sight` holds how a layer depends on one of its inputs.
 """
 
 from __future__ import annotations
@@ -40,7 +47,9 @@ FAR = 10**30
 class Endless(NamedTuple):
     """What outputs see along one side of an unbounded input, as if there were no borders.
 
-    Output ``q*period + r`` sees ``first[r] + q*advance`` to ``last[r] + q*advance``.
+    Output ``q*period + r`` sees ``first[r] + q*advance`` to ``last[r] + q*advance``. Behind CONV3/2 with a pad of 1
+    outputs see -1 to 1, 1 to 3, 3 to 5: the period is 1, the advance 2. Behind UPSAMPLE2 two see 0, the next two 1: the
+    period is 2, the advance 1.
     """
 
     period: int
@@ -49,8 +58,10 @@ class Endless(NamedTuple):
     last: tuple[int, ...]
 
     def interval(self, output: int) -> tuple[int, int]:
-        """The first and the last position that an output sees."""
+        """The first and the last position that an output sees; FAR and -FAR if it sees nothing."""
         cycle, place = divmod(output, self.period)
+        if self.first[place] > self.last[place]:
+            return FAR, -FAR
         return self.first[place] + cycle * self.advance, self.last[place] + cycle * self.advance
 
     @property
@@ -60,24 +71,25 @@ class Endless(NamedTuple):
 
     def through(self, stencil: Stencil) -> Endless | None:
         """What is seen behind a layer; None where the period is too long, or positions lie beyond ``FAR``."""
-        if self.period == stencil.parts == 1:
-            step, offsets = stencil.step, stencil.offsets
+        if self.period == stencil.parts == 1:  # the usual case, at once
+            offsets = stencil.offsets
             low, high = self.first[0] + offsets[0] * self.advance, self.last[0] + offsets[-1] * self.advance
-            advance = step * self.advance
-            return Endless(1, advance, (low,), (high,)) if max(advance, -low, high) <= FAR else None
+            return _within_reach(1, stencil.step * self.advance, (low,), (high,))
         common = gcd(stencil.step, stencil.parts * self.period)
         period = stencil.parts * self.period // common
         advance = stencil.step // common * self.advance
         if period > MAX_PERIOD or advance > FAR:
             return None
-        first: list[int] = []
-        last: list[int] = []
-        for output in range(period):
-            window = stencil.window(output)
-            # after one period the same intervals come again, further on
-            first.append(min([self.interval(i)[0] for i in window[: self.period]], default=FAR))
-            last.append(max([self.interval(i)[1] for i in window[-self.period :]], default=-FAR))
-        return Endless(period, advance, tuple(first), tuple(last))
+        windows = [stencil.window(output) for output in range(period)]
+        # after one period of inputs the same intervals come again, further on
+        first = tuple([min([self.interval(i)[0] for i in window[: self.period]], default=FAR) for window in windows])
+        last = tuple([max([self.interval(i)[1] for i in window[-self.period :]], default=-FAR) for window in windows])
+        return _within_reach(period, advance, first, last)
+
+
+def _within_reach(period: int, advance: int, first: tuple[int, ...], last: tuple[int, ...]) -> Endless | None:
+    """The intervals, if none begins or ends beyond ``FAR``."""
+    return Endless(period, advance, first, last) if max(advance, -min(first), max(last)) <= FAR else None
 
 
 OWN = Endless(1, 1, (0,), (0,))
@@ -195,13 +207,14 @@ class Side(NamedTuple):
             lows[output], highs[output] = max(self.low, low), min(self.high, high)
         return Listed(lows, highs)
 
+    @property
     def bounds(self) -> tuple[int, int]:
         """The first and the last position that any output sees."""
         return (self.low, self.high) if self.listed is None else self.listed.bounds
 
     def everywhere(self, size: int) -> Side:
         """What is seen behind a layer each of whose outputs depends on all positions."""
-        low, high = self.bounds()
+        low, high = self.bounds
         return Side(size, None, low, high, 0, size - 1, is_exact=self.is_exact)
 
     def through(self, stencil: Stencil, size: int, work: Work) -> Side:
@@ -214,7 +227,7 @@ class Side(NamedTuple):
             first, last = behind(stencil, self.first, self.last, size)
             return self._replace(size=size, endless=endless, first=first, last=last).tight()
         if not self.is_exact or not work.take(self.size + size * len(stencil.window(0))):
-            low, high = self.bounds()
+            low, high = self.bounds
             return Side(size, endless, low, high, 0, size - 1, is_exact=False)
         return Side(size, endless, 0, 0, 0, 0, self.as_listed().through(stencil, size))
 
@@ -254,7 +267,7 @@ def _joined_sides(sides: Sequence[Side], work: Work) -> Side:
         return first
     endless = _joined_endless([side.endless for side in sides])
     is_exact = all(side.is_exact for side in sides)
-    bounds = [side.bounds() for side in sides]
+    bounds = [side.bounds for side in sides]
     low, high = min([low for low, _ in bounds]), max([high for _, high in bounds])
     if is_exact and all(side.listed is None for side in sides):
         for side in sides:
@@ -569,10 +582,8 @@ class Work:
         return True
 
 
-"""What a node sees, by the index of the input."""
-
 UNKNOWN = -1
-"""In place of the number of an input where inputs are not told apart."""
+"""Stands for the number of an input where inputs are not told apart."""
 
 
 def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
@@ -632,11 +643,13 @@ def _behind_layer(fields: Mapping[int, Field], sight: Sight, work: Work) -> Mapp
 
 def _merged(branches: Sequence[Mapping[int, Field]], is_stacked: bool, work: Work) -> Mapping[int, Field]:
     """What is seen behind a merge."""
-    numbers = sorted({number for branch in branches for number in branch})
+    seen: dict[int, list[Field]] = {}  # by input: the branches that see it
+    for branch in branches:
+        for number, field in branch.items():
+            seen.setdefault(number, []).append(field)
     result: dict[int, Field] = {}
     done: dict[tuple[int, ...], Field] = {}
-    for number in numbers:
-        fields = [branch[number] for branch in branches if number in branch]
+    for number, fields in sorted(seen.items()):
         key = tuple([id(field) for field in fields])
         if key not in done:
             done[key] = joined(fields, work, is_stacked=is_stacked)

@@ -35,8 +35,8 @@ class LayerReport(NamedTuple):
     counts none of its own (``shared_with`` names the owner). ``macs`` are multiply-adds for one image.
     ``receptive_field`` is the smallest box of input positions, height x width, that holds all that the output which
     sees most can depend on; ``receptive_field_unclipped`` the same on an input without borders, None where it sees the
-    whole plane. Unless ``receptive_field_is_exact``, it is an upper bound. ``fields`` are those of each input that is
-    seen; of several (``has_several_inputs`` of the net) the receptive field is the largest, side by side.
+    whole plane or only padding. Unless ``receptive_field_is_exact``, it is an upper bound. ``fields`` are those of each
+    input that is seen; of several (``has_several_inputs`` of the net) the receptive field is the largest, side by side.
     ``arithmetic`` holds the formulas of activations, weights, biases, buffers and macs. ``arrays`` are the parameter
     and buffer arrays that the layer uses.
     """
@@ -287,13 +287,15 @@ def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
     for mine in fields:
         key = (*mine, *map(id, mine.values()))
         if key not in known:
-            sizes = [field.size for field in mine.values()]
-            endless = [field.unclipped for field in mine.values()]
+            each = {id(field): field for field in mine.values()}.values()  # of many inputs the same may be seen
+            sizes = [field.size for field in each]
+            endless = [field.unclipped for field in each]
             known[key] = NamedFields(
                 {"" if index == UNKNOWN else shaped[index].node.name: field for index, field in mine.items()},
                 _largest(sizes, sides),
-                None if None in endless else _largest([size for size in endless if size is not None], sides),
-                all(field.is_certain for field in mine.values()),
+                # what outputs that see nothing would see without borders is not known
+                None if None in endless or not endless else _largest([size for size in endless if size], sides),
+                all(field.is_certain for field in each),
                 several,
             )
         result.append(known[key])

@@ -122,7 +122,8 @@ def _read(path: str, shown: str) -> dict[str, dict[str, int]]:
         raise refuse(error.problems[0].message.rpartition(": ")[2]) from None
     except (ValueError, RecursionError) as error:
         raise refuse(f"invalid JSON ({str(error)[:100]})") from None
-    if not isinstance(data, dict) or data.get("schema") != BASELINE_SCHEMA or not isinstance(data.get("files"), dict):
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if type(schema) is not int or schema != BASELINE_SCHEMA or not isinstance(data.get("files"), dict):
         raise refuse("not a baseline of cnncalc (schema 1)")
     files: dict[str, dict[str, int]] = {}
     for name, values in data["files"].items():

@@ -165,11 +165,11 @@ def unclipped_of(row: LayerReport) -> tuple[int, ...]:
     """The receptive field of a layer on an input without borders; raises ValueProblem where there is none."""
     if row.receptive_field_unclipped is not None:
         return row.receptive_field_unclipped
-    why = (
-        "sees the whole plane"
-        if row.sees_all or not row.fields
-        else "sees what depends on the size of the input, or is wider than 10^30"
-    )
+    why = "sees what depends on the size of the input, or is wider than 10^30"
+    if row.sees_all:
+        why = "sees the whole plane"
+    elif not row.fields:
+        why = "depends on no input, such as a layer that sees only padding"
     message = f"receptive_field_unclipped: {row.name} has none, since it {why}"
     raise ValueProblem(message, code="undecidable", hint="receptive_field has a value for every layer")
 

@@ -13,6 +13,7 @@ from cnncalc.cli.options import (
     NOTATION,
     SIDES,
     TABLE_FORMATS,
+    idle_output,
     load,
     output_options,
     require_single_stdin,
@@ -23,6 +24,8 @@ from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cnncalc.analysis.difference import Quantity
     from cnncalc.analysis.report import Report
     from cnncalc.cli.console import Console
@@ -63,6 +66,11 @@ class Call(NamedTuple):
     exit_code: bool = False
     columns: str | None = None
     depth: int | None = None
+
+
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect on a comparison."""
+    yield from idle_output(call.output, call.notation.exact)
 
 
 def run(call: Call, console: Console) -> int:
@@ -135,8 +143,8 @@ def names_of(
         return f"{old.name} ({base})", f"{new.name} (now)"
     if old.name != new.name:
         return old.name, new.name
-    if any(sides):
-        own = [", ".join([f"{name}={value}" for name, value in each]) for each in sides]
+    if any(read := sides.with_effect((old, new))):
+        own = [", ".join([f"{name}={value}" for name, value in each]) for each in read]
         return f"{old.name} ({own[0] or 'before'})", f"{new.name} ({own[1] or 'after'})"
     given = [target if len(target) <= MAX_NAME_LENGTH else "" for target in (before, after or "")]
     first, second = (
@@ -184,4 +192,5 @@ COMMAND = Command(
         NOTATION,
         output_options(*TABLE_FORMATS),
     ),
+    idle,
 )

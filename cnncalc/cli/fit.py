@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import DONE, FAILED, Command, Option, choice, switch, whole_number
 from cnncalc.cli.memory import MEMORY, report_options
-from cnncalc.cli.options import COLUMNS, DESIGN, NOTATION, TABLE_FORMATS, analyze, output_options
+from cnncalc.cli.options import COLUMNS, DESIGN, NOTATION, TABLE_FORMATS, analyze, idle_output, output_options
 from cnncalc.errors import ValueProblem
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import DesignOptions, NotationOptions, OutputOptions
     from cnncalc.memory.report import Options
@@ -40,6 +42,14 @@ class Call(NamedTuple):
     devices: int | None = None
     zero: str | None = None
     columns: str | None = None
+
+
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect on a fit, or on the list of devices."""
+    yield from idle_output(call.output, call.notation.exact)
+    if call.list_devices:
+        for name in ("capacity", "devices", "zero", *(option.name for option in (*MEMORY.options, *DESIGN.options))):
+            yield name, "--list-devices prints the devices alone"
 
 
 def run(call: Call, console: Console) -> int:
@@ -96,4 +106,5 @@ COMMAND = Command(
         NOTATION,
         output_options(*TABLE_FORMATS),
     ),
+    idle,
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.cli.command import Command
-from cnncalc.cli.options import COLUMNS, NOTATION, TABLE_FORMATS, DesignOptions, load, output_options
+from cnncalc.cli.options import COLUMNS, NOTATION, TABLE_FORMATS, DesignOptions, idle_output, load, output_options
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cnncalc.cli.console import Console
     from cnncalc.cli.options import NotationOptions, OutputOptions
 
@@ -26,6 +28,11 @@ class Call(NamedTuple):
     notation: NotationOptions
     output: OutputOptions
     columns: str | None = None
+
+
+def idle(call: Call) -> Iterator[tuple[str, str]]:
+    """The options without effect on a list."""
+    yield from idle_output(call.output, call.notation.exact)
 
 
 def run(call: Call, console: Console) -> None:
@@ -47,4 +54,5 @@ COMMAND = Command(
     Call,
     run,
     (COLUMNS, NOTATION, output_options(*TABLE_FORMATS)),
+    idle,
 )

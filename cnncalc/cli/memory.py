@@ -14,7 +14,7 @@ from cnncalc.cli.options import (
     TABLE_FORMATS,
     ReportOptions,
     analyze,
-    idle_units,
+    idle_output,
     output_options,
     warn_of_depth,
 )
@@ -103,7 +103,9 @@ class Call(NamedTuple):
 
 def idle(call: Call) -> Iterator[tuple[str, str]]:
     """The options without effect on a memory report, a plan or a reason."""
-    yield from idle_units(call.output, call.notation.exact)
+    for name, reason in idle_output(call.output, call.notation.exact):
+        if call.why is None or name != "units":  # the reason of a layer is a sentence, with its bytes in short form
+            yield name, reason
     if call.plan:
         for option in MEMORY.options:
             if option.name not in ("batch", "dtype"):
@@ -115,6 +117,7 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     if call.why is not None:
         for name in ("timeline", "depth"):
             yield name, "--why prints one layer alone"
+        yield "exact", "--why writes bytes in short form"
 
 
 def run(call: Call, console: Console) -> None:

@@ -123,11 +123,20 @@ class SideOptions(NamedTuple):
         of_one: list[Problem] = []
         of_both = []
         for flag, own, report in zip(("--set-before", "--set-after"), self, reports, strict=True):
-            starts = tuple([f"--set {name}=" for name, _ in own])
-            mine = [each for each in report.warnings if each.code == "no-effect" and each.message.startswith(starts)]
+            mine = [each for name, _ in own for each in _unread(name, report)]
             of_one += [each._replace(message=flag + each.message.removeprefix("--set")) for each in mine]
             of_both.append([each for each in report.warnings if each not in mine])
         return [*dict.fromkeys(chain(*in_every(of_both))), *of_one]
+
+    def with_effect(self, reports: Sequence[Report]) -> list[list[tuple[str, str]]]:
+        """The variables of each net that it reads."""
+        return [[one for one in own if not _unread(one[0], net)] for own, net in zip(self, reports, strict=True)]
+
+
+def _unread(name: str, report: Report) -> list[Problem]:
+    """The warnings that a variable of the call has no effect."""
+    start = f"--set {name}="
+    return [each for each in report.warnings if each.code == "no-effect" and each.message.startswith(start)]
 
 
 SIDES = Group(
@@ -257,10 +266,12 @@ DOCUMENT = (
 """The options of documents: what stands around a table, and the form of a LaTeX table."""
 
 
-def idle_units(output: OutputOptions, exact: bool | None) -> Iterator[tuple[str, str]]:
-    """The option ``--units`` where bytes are written in full."""
+def idle_output(output: OutputOptions, exact: bool | None) -> Iterator[tuple[str, str]]:
+    """The options without effect in a format for programs; ``--units`` where bytes are written in full."""
     if is_exact(output.format):
         yield "units", f"--format {output.format} writes bytes in full"
+        yield "brief", f"--format {output.format} has no lines below the table"
+        yield "heading", f"--format {output.format} has no heading"
     elif exact:
         yield "units", "--exact writes bytes in full"
 

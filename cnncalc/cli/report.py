@@ -49,16 +49,17 @@ def run(call: Call, console: Console) -> None:
     from cnncalc.analysis.report import account
     from cnncalc.checks.check import CheckOptions
     from cnncalc.memory.curve import curve_of
-    from cnncalc.memory.report import Simulation, account_memory
+    from cnncalc.memory.report import Simulation, simulated
     from cnncalc.page import report_page
 
     targets = _targets(call, console)
     memories, curves, outcomes = [], [], []
     for target, design in zip(targets, call.sides.designs(call.design), strict=False):  # one target, or two
         report = account(load(target, design, console), batch=call.memory.batch, dtype=call.memory.dtype)
-        memory = account_memory(report, call.memory, logs=True, details=False)
+        simulation = Simulation(report, call.memory)
+        memory = simulated(simulation, logs=True, details=False)
         memories.append(memory)
-        curves.append(curve_of(Simulation(report, call.memory), memory.training.segments))
+        curves.append(curve_of(simulation, memory.training.segments))
         outcomes.append(
             checked(target, report, design.settings(), CheckOptions({}, units=call.units, folder=console.folder))
         )

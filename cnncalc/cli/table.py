@@ -13,13 +13,13 @@ from cnncalc.cli.options import (
     REPORT,
     TABLE_FORMATS,
     analyze,
-    idle_units,
+    idle_output,
     output_options,
     warn_of_depth,
 )
 from cnncalc.errors import ValueProblem
 from cnncalc.formats import is_exact
-from cnncalc.formats.document import chosen_columns
+from cnncalc.formats.document import as_key, chosen_columns
 from cnncalc.records import NamedTuple
 from cnncalc.views.layer_table import COLUMNS as KNOWN
 from cnncalc.views.layer_table import EXACT, checked_selection, document
@@ -64,11 +64,11 @@ class Call(NamedTuple):
 def idle(call: Call) -> Iterator[tuple[str, str]]:
     """The options without effect on a table."""
     exact, columns = is_exact(call.output.format), call.columns
-    yield from idle_units(call.output, call.notation.exact)
+    yield from idle_output(call.output, call.notation.exact)
     if exact:
         has = "always has the" if call.output.format == "json" else "has no"
         yield "totals", f"--format {call.output.format} {has} totals"
-    if exact and columns is not None and "bytes" not in columns:
+    if exact and columns is not None and "bytes" not in map(as_key, columns.split(",")):
         yield "batch", "of the columns only 'bytes' depends on it"
         yield "dtype", "of the columns only 'bytes' depends on it"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.cli.command import Command, Option
 from cnncalc.cli.memory import MEMORY, report_options, subset_of
-from cnncalc.cli.options import DESIGN, DTYPE, NOTATION, analyze, idle_units, output_options
+from cnncalc.cli.options import DESIGN, DTYPE, NOTATION, analyze, idle_output, output_options
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     if known is None or known.unit != "bytes":
         yield "units", f"{call.key} is not in bytes"
     else:
-        yield from idle_units(call.output, call.notation.exact)
+        yield from idle_output(call.output, call.notation.exact)
 
 
 def run(call: Call, console: Console) -> None:

@@ -108,8 +108,9 @@ def name_axis(canvas: Canvas, stretches: Sequence[Stretch], y: float) -> float:
     if not stretches:
         return y
     room = (stretches[-1].end - stretches[0].start) / VERTICAL_PITCH
+    parts = stretches
     for depth in range(max(stretch.name.count(".") for stretch in stretches) + 1, 0, -1):
-        parts = gathered(stretches, depth)
+        parts = gathered(parts, depth)
         if len(parts) > room:
             continue
         names = [shown(part.name) for part in parts]
@@ -128,7 +129,7 @@ def name_axis(canvas: Canvas, stretches: Sequence[Stretch], y: float) -> float:
                 canvas.text(middle + 3.5, y + 7, shortened, "tick", "muted", anchor="end", rotated=True, full=name)
             _borders(canvas, parts, y)
             return y + 8 + longest
-    return _some_names(canvas, gathered(stretches, 1), y)
+    return _some_names(canvas, parts, y)
 
 
 def _borders(canvas: Canvas, parts: Sequence[Stretch], y: float) -> None:

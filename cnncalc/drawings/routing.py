@@ -85,6 +85,7 @@ def _tracks(parts: Sequence[Part], cell: Cell, ranks: dict[int, int]) -> dict[in
     ends: list[int] = []  # the last part of each track so far
     until: list[int] = []  # the rank up to which each track is taken, the edge to the next part included
     read: dict[int, int] = {}  # the last rank in which a part is read
+    taken: dict[int, int] = {}  # the number of tracks, from the first on, that are known to be taken in a rank
     for index in cell:
         for edge in parts[index].inputs:
             read[edge.source] = max(read.get(edge.source, 0), ranks[index])
@@ -94,12 +95,17 @@ def _tracks(parts: Sequence[Part], cell: Cell, ranks: dict[int, int]) -> dict[in
         if continued:
             track = min(continued)
         else:
-            track = next((number for number, end in enumerate(until) if end <= ranks[index]), len(ends))
+            rank = ranks[index]
+            numbers = range(taken.get(rank, 0), len(ends))
+            track = next((number for number in numbers if until[number] <= rank), len(ends))
+            taken[rank] = track
             if track == len(ends):
                 ends.append(index)
                 until.append(0)
-        ends[track] = index
-        until[track] = max(read.get(index, 0), ranks[index] + 1)
+        end = max(read.get(index, 0), ranks[index] + 1)
+        if end < until[track]:
+            taken.clear()
+        ends[track], until[track] = index, end
         tracks[index] = track
     return tracks
 

@@ -140,9 +140,14 @@ PIPE = Page()
 """A pipe or a file: unlimited width, no colour."""
 
 
+def as_key(text: str) -> str:
+    """The key that a word of a call means: ``MACs`` and ``Training memory`` are macs and training_memory."""
+    return text.strip().lower().replace(" ", "_").replace("-", "_")
+
+
 def chosen_columns(text: str, known: Iterable[str]) -> tuple[str, ...]:
     """The keys of a list such as ``layer,volume,macs``; ValueProblem for an unknown or repeated key."""
-    keys = [part.strip().lower().replace(" ", "_").replace("-", "_") for part in text.split(",")]
+    keys = [as_key(part) for part in text.split(",")]
     known = list(known)
     for key in keys:
         if key not in known:

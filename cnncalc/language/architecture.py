@@ -48,6 +48,10 @@ if TYPE_CHECKING:
 KEYS = ("name", "title", "source", "forms", "input", "variables", "defaults", "blocks", "layers", "budget", "ignore")
 """The keys of an architecture file."""
 
+KIND_KEYS = ("type", "kind", "op", "op_type", "class_name", "layer", "layer_type")
+"""Keys that hold the kind of a layer in other formats."""
+MAX_HINT = 200
+"""A longer entry is not repeated in a hint."""
 _WORD = re.compile("[A-Za-z_]{1,100}")
 """A word of a pattern that stands alone."""
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
@@ -115,8 +119,8 @@ def parse_architecture(source: Source) -> Parsed:
 
 # Which files are meant as architecture files
 
-_MARK = re.compile(r"(?:^|[\n\r\x85\u2028\u2029]){?[ \t]*[\"']?(?:layers|blocks|budget)[\"']?[ \t]*:")
-"""A key of an architecture file at the beginning of a line, in a text that is not YAML."""
+_MARK = re.compile(r"\blayers\b|(?:^|[\n\r\x85\u2028\u2029]){?[ \t]*[\"']?(?:blocks|budget)[\"']?[ \t]*:")
+"""What tells that a text is meant as an architecture file though it is not YAML."""
 
 
 def why_foreign(root: Node | None) -> str | None:
@@ -441,6 +445,8 @@ class _FileReader:
             return self._pattern_entry(node)
         if isinstance(node, Sequence):
             raise DesignError([_misread(node)])
+        if any(key.value in KIND_KEYS and key.value not in self.planner.blocks for key, _ in node.entries):
+            raise DesignError([self._kind_as_value(node)])
         if len(node.entries) != 1:
             raise DesignError([_not_one_kind(node)])
         key, value = node.entries[0]
@@ -450,6 +456,33 @@ class _FileReader:
         elif not isinstance(value, Scalar) or not value.is_null:
             layer = self._with_value(layer, value)
         return (Item(layer),)
+
+    def _kind_as_value(self, node: Mapping) -> Problem:
+        """The problem of ``{type: conv, filters: 32}``, whose kind is the value of a key."""
+        key, kind = next(entry for entry in node.entries if entry[0].value in KIND_KEYS)
+        if not isinstance(kind, Scalar) or not re.fullmatch(r"[\w/-]{1,60}", kind.value):
+            return _not_one_kind(node)
+        rest = [entry for entry in node.entries if entry[0] is not key]
+        if len(rest) == 1 and rest[0][0].value in ("config", "args", "params") and isinstance(rest[0][1], Mapping):
+            rest = list(rest[0][1].entries)
+        message = f"the kind of a layer is its key, not the value of '{key.value}'"
+        layer = LayerSyntax(kind.value, kind.span, in_file=True)
+        stem = re.fullmatch("([A-Za-z_]+)[0-9x]*(?:[-/].*)?", kind.value)
+        if not any(
+            word.lower() in KINDS or word in self.planner.blocks for word in (kind.value, stem[1] if stem else "")
+        ):
+            from cnncalc.language.translation import kind_hint
+
+            near, hint = kind_hint(self._with_keys(layer, Mapping(tuple(rest), node.span, 0)), "") or ("", None)
+            if not near and not hint:
+                return Problem("unknown-layer", f"no layer kind or block '{kind.value}'", kind.span)
+            return Problem("wrong-type", message, key.span, hint or near.replace("; use", "write"))
+        values = [f"{name.value}: {value.span.source.text[value.span.start : value.span.end]}" for name, value in rest]
+        written = kind.value + (f": {{{', '.join(values)}}}" if values else "")
+        hint = (
+            f"write {written}" if len(written) <= MAX_HINT and "\n" not in written else f"write {kind.value}: {{...}}"
+        )
+        return Problem("wrong-type", message, key.span, hint)
 
     def _pattern_entry(self, node: Scalar) -> tuple[Item, ...]:
         if node.is_null:

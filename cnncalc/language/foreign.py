@@ -1,16 +1,14 @@
-"""What words of other tools mean here: kinds, keys, and bare words in parentheses."""
+"""What words of other tools mean here: keys, and bare words in parentheses."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from cnncalc.language.syntax import Literal, Name
-from cnncalc.layers import KINDS
 from cnncalc.layers.keys import BOOLEAN_WORDS, truth
 
 if TYPE_CHECKING:
-    from cnncalc.language.syntax import LayerSyntax, Operand
+    from cnncalc.language.syntax import Operand
     from cnncalc.layers.base import Layer
     from cnncalc.source import Span
 
@@ -58,7 +56,14 @@ SEVERAL_KEYS = {"num_output": ("filters", "units"), "rounding": ("round",)}
 """Keys of other tools whose name here depends on the kind."""
 
 NEEDLESS_KEYS = {
-    "the depth of the input is known": ("in_channels", "in_features", "input_shape", "input_dim", "num_features"),
+    "the depth of the input is known": (
+        "in_channels",
+        "in_features",
+        "input_shape",
+        "input_dim",
+        "num_features",
+        "num_channels",
+    ),
     "a function is a layer of its own, as in -> RELU": ("activation", "nonlinearity"),
     "it changes no volume, count or byte": (
         *("eps", "epsilon", "momentum", "data_format", "device", "dtype", "kernel_initializer", "bias_initializer"),
@@ -68,77 +73,38 @@ NEEDLESS_KEYS = {
 """Keys of other tools that are left out here, by the reason."""
 
 
-def kind_hint(syntax: LayerSyntax, size: str) -> tuple[str, str | None] | None:
-    """What a word of another tool means: an addition to the message, and a hint; None for an unknown word.
-
-    ``size`` is the size at the end of the word, as in ``MAXPOOL3``.
-    """
-    stem = syntax.word.removesuffix(size)
-    sides = re.search("[123](?=d)", stem.lower())
-    plain = re.sub("[123]d", "", stem.lower().replace("_", "")).removeprefix("lazy").removesuffix("layer")
-    add = ""
-    if sides and sides[0] != "2":
-        add = "; layers here work on planes, height x width"
-    for kind, cls in KINDS.items():
-        if plain in cls.related_names:
-            form, how = cls.related_names[plain]
-            return "", f"write {_filled(form, syntax, size)}: {_filled(how, syntax, size)}{add}"
-        if plain in cls.other_names or (plain == kind and plain != stem.lower()):
-            name = kind if syntax.in_file and not syntax.word.isupper() else kind.upper()
-            return f"; use {name}", add[2:] or None
-    if plain in WITHOUT_A_KIND:
-        return "", "there is no such layer here; 'cnncalc kinds' lists those that there are"
-    return None
-
-
-def _filled(text: str, syntax: LayerSyntax, size: str) -> str:
-    """A form or sentence with the numbers of the layer as written.
-
-    ``{k}`` is the size, ``{n}`` the number after '-' (``{N}``: or 64), ``{s}`` that after '/', ``{b}`` a bare value in
-    parentheses, ``{v}`` the same as a number, 1 where there is none.
-    """
-    first = size or (_written(syntax.first.span) if syntax.first is not None else "")
-    bare = [argument.value for argument in syntax.arguments if argument.key is None]
-    value = _written(bare[0].span) if len(bare) == 1 and isinstance(bare[0], Literal) else ""
-    if isinstance(syntax.dash, (Literal, Name)):
-        units = "-" + _written(syntax.dash.span)
-    else:
-        units = f"-{value}" if value.isdigit() else ""
-    slash = f"/{_written(syntax.slash.span)}" if syntax.slash is not None else ""
-    numbers = {
-        "{k}": first,
-        "{n}": units,
-        "{N}": units or "-64",
-        "{s}": slash,
-        "{b}": f"({value})" if value else "",
-        "{v}": value if value.isdigit() else "1",
-    }
-    return re.sub("{[knNsbv]}", lambda found: numbers[found[0]], text)
-
-
-def _written(span: Span) -> str:
+def written(span: Span) -> str:
+    """The text of a place."""
     return span.source.text[span.start : span.end]
+
+
+def own_key(key: str, kind: type[Layer], value: Operand) -> tuple[str, str] | None:
+    """The key of a kind that a key of another tool means, and the value in its text; None if there is none."""
+    word = key.lower()
+    if word == "ceil_mode" and "round" in kind.keys:
+        is_on = truth(_word(value)) is True or (isinstance(value, Literal) and value.value == 1)
+        return "round", "ceil" if is_on else "floor"
+    for name in (KEYS.get(word, ""), *SEVERAL_KEYS.get(word, ()), word):
+        if name in kind.keys:
+            return name, written(value.span)
+    return None
 
 
 def key_hint(key: str, kind: type[Layer], value: Operand, *, in_file: bool) -> str | None:
     """A hint for a key that other tools have, for a layer of a kind; None for an unknown key."""
-    word, sign = key.lower(), ": " if in_file else "="
-    if word == "ceil_mode" and "round" in kind.keys:
-        is_on = truth(_word(value)) is True or (isinstance(value, Literal) and value.value == 1)
-        return f"write round{sign}{'ceil' if is_on else 'floor'}"
-    for name in (KEYS.get(word, ""), *SEVERAL_KEYS.get(word, ())):
-        if name in kind.keys:
-            return _renamed(kind, name, value, sign)
-    reason = next((reason for reason, keys in NEEDLESS_KEYS.items() if word in keys), None)
+    own = own_key(key, kind, value)
+    if own is not None:
+        return _renamed(kind, *own, value, ": " if in_file else "=")
+    reason = next((reason for reason, keys in NEEDLESS_KEYS.items() if key.lower() in keys), None)
     return f"leave it out: {reason}" if reason else None
 
 
-def _renamed(kind: type[Layer], key: str, value: Operand, sign: str) -> str:
+def _renamed(kind: type[Layer], key: str, text: str, value: Operand, sign: str) -> str:
     """``write pad=same``; what the key takes, where the value is a word that it does not."""
-    reader, text = kind.keys[key].reader, _word(value)
-    if isinstance(text, str) and text.lower() not in reader.words:
+    reader, word = kind.keys[key].reader, _word(value)
+    if isinstance(word, str) and word.lower() not in reader.words and text == written(value.span):
         return f"the key is {key}, and takes {reader.expects}"
-    return f"write {key}{sign}{_written(value.span)}"
+    return f"write {key}{sign}{text}"
 
 
 def bare_hint(kind: type[Layer], value: Operand, *, in_file: bool) -> str | None:

@@ -166,10 +166,12 @@ class PatternParser:
 
     def _add(self, chain: list[Item], group: GroupSyntax | None) -> None:
         """Adds the item of a group or (None) of the next layer; skips the item after an error."""
+        start = self.at
         try:
             chain.append(self.item(self.layer() if group is None else group))
         except DesignError as error:
             self.problems += error.every
+            self.at = start
             self._skip()
 
     def _open(self, depth: int, chain: list[Item]) -> _OpenGroup:
@@ -234,16 +236,19 @@ class PatternParser:
         return DesignError([Problem("pattern-syntax", wrong_arrow(arrow), span, ARROW_HINT)])
 
     def _skip(self) -> None:
-        """Moves on to the next '->', '|' or ']' outside of further brackets."""
+        """Moves on to the end of the item: the next '->', or a '|' or ']' outside of its own brackets."""
         depth = 0
-        while self.token.type != "end":
+        outside: list[int] = []
+        """The depths at each '(' that is open; after its ')' a '[' inside counts no more."""
+        while self.token.type not in ("end", "->"):
             kind = self.token.type
-            if depth == 0 and kind in ("->", "|", "]"):
+            if depth == 0 and kind in ("|", "]"):
                 return
-            if kind in _CLOSERS:
-                depth += 1
-            elif kind in (")", "}", "]"):
-                depth = max(0, depth - 1)
+            depth += (kind == "[") - (kind == "]")
+            if kind == "(":
+                outside.append(depth)
+            elif kind == ")" and outside:
+                depth = outside.pop()
             self.at += 1
 
     def item(self, unit: LayerSyntax | GroupSyntax) -> Item:
@@ -424,7 +429,8 @@ class PatternParser:
             return self.reference_list()
         if token.type == "[":
             return self.expression()
-        raise self.error(f"expected a value, found {self.found()}")
+        hint = "a size is written 3x3, a list [3, 3]" if token.type == "(" else None
+        raise self.error(f"expected a value, found {self.found()}", hint=hint)
 
     def reference_list(self) -> References:
         """ "[" label { "," label } "]" """

@@ -134,7 +134,7 @@ class Planner:
     def _unknown(self, syntax: LayerSyntax, stem: str) -> None:
         word, near, hint = syntax.word, "", None
         if len(self.problems) <= MAX_PROBLEMS:  # hints beyond MAX_PROBLEMS are not shown
-            from cnncalc.language.foreign import kind_hint
+            from cnncalc.language.translation import kind_hint
 
             meant = kind_hint(syntax, word[len(stem) :])
             if meant is not None:

@@ -45,6 +45,9 @@ _TOKEN = re.compile(
 _NAME_CHARACTERS = re.compile(r"(?:[\w./]|-(?!>))+")
 
 
+_MODULE = re.compile(r"(?:\.[^\W\d]\w{0,60}){1,9}(?=\()")
+"""The layers of a module in other tools, from the dot: nn.Conv2d."""
+_QUOTED = re.compile(r"""(['"])([\w.]{1,60})\1""")
 _ARROW = re.compile(
     r"(?:[-=~|\u2013\u2014\u2212]+[ ]*>+|>+|[\u2190-\u21ff\u2794-\u27be\u27f0-\u27ff\u2900-\u297f\u2b00-\u2bff])"
 )
@@ -141,9 +144,17 @@ class Scanner:
             "\u2014": "a dash",
             "\u2212": "a typographic minus sign",
             "\u201c": "a typographic quote",
+            "'": "a quote",
+            '"': "a quote",
         }
         what = names.get(character, "a character")
         hint = "write '->' or '-'" if character in "\u2013\u2014\u2212" else None
+        module = _MODULE.match(self.text.value, at)
+        quoted = _QUOTED.match(self.text.value, at)
+        if module is not None:
+            hint = f"write the layer without its module: {module[0].rpartition('.')[2]}"
+        elif quoted is not None:
+            hint = f"write it without quotes: {quoted[2]}"
         message = f"{what} not allowed in a pattern: '{visible(character)}'"
         raise self.problem("pattern-syntax", message, at, at + 1, hint)
 

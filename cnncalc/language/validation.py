@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.errors import Problem, did_you_mean
+from cnncalc.errors import MAX_PROBLEMS, Problem, did_you_mean
 from cnncalc.language.expression import FUNCTIONS, VOLUME_NAMES, Code
 from cnncalc.language.plan import KEY_WORDS
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax, ListOperand, Name
@@ -32,6 +32,8 @@ class Validator:
         self.variables = variables
         self.problems = problems
         self.unset: dict[str, Span] = {}
+        self.near: dict[str, str] = {}
+        """The similar names that have a value where a name without one is used, as a question."""
         self.used: set[str] = set()
         self.known: set[str] = set()
         self.yes_or_no: set[str] = set()
@@ -114,13 +116,12 @@ class Validator:
     def _report_unset(self) -> None:
         """Reports all names without a value as one problem."""
         names = list(self.unset)
-        near = did_you_mean(names[0], KEY_WORDS) if len(names) == 1 else ""
+        near = self.near.get(names[0], "") if len(names) == 1 else ""
         what = "variable without a value" if len(names) == 1 else "variables without a value"
         settings = [f"--set {name}={'yes' if name in self.yes_or_no else 2}" for name in names[:8]]
         hint = None if near else f"give each a value: {' '.join(settings)}"
         if len(names) == 1 and names[0] in self.keys:
             key, reader = self.keys[names[0]]
-            near = did_you_mean(names[0], reader.words)
             hint = None if near else f"{key} takes {reader.expects}; a variable gets its value by {settings[0]}"
         if names[0] in FUNCTIONS:
             hint = f"{names[0]} is a function: {names[0]}(..)"
@@ -192,7 +193,11 @@ class Validator:
                     message = f"counts, conditions and names cannot depend on a volume, but '{name}' does"
                     self.problems.append(Problem("graph-needs-volume", message, span))
                 continue
-            self.unset.setdefault(name, span)
+            if name not in self.unset:
+                self.unset[name] = span
+                if len(name) > 1 and len(self.unset) <= MAX_PROBLEMS:  # a single letter is similar to any short name
+                    sides = VOLUME_NAMES if volumes else ()
+                    self.near[name] = did_you_mean(name, (*sides, *known, *words, *self.known, *self.design.variables))
             if isinstance(operand, Name) and words == Boolean.words:
                 self.yes_or_no.add(name)
 

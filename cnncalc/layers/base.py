@@ -141,7 +141,7 @@ class Layer:
     other_names: ClassVar[tuple[str, ...]] = ()
     """Names of the kind in other tools, for hints."""
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {}
-    """Names in other tools of layers that differ: how to write each here, and the difference; see ``foreign``."""
+    """Names in other tools of layers that differ: how to write each here, and the difference; see ``translation``."""
     example: ClassVar[str] = ""
     first: ClassVar[str | None] = None
     dash: ClassVar[str | None] = None

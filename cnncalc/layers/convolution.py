@@ -396,7 +396,7 @@ class Deconv(Layer):
     other_names: ClassVar[tuple[str, ...]] = ("upconv", "deconvolution")
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
         ("convtranspose", "convtransposed", "convt", "transposedconv", "transposeconv", "deconv"),
-        ("DECONV{k}{N}{s}", "its stride is 2 unless written, that of PyTorch and Keras 1, which is /1"),
+        ("DECONV{k}{N}{S}", "the stride of PyTorch and Keras is 1 unless written, that of DECONV 2"),
     )
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
     is_linear = True

@@ -69,11 +69,7 @@ class FullyConnected(Dense):
     kind: ClassVar[str] = "fc"
     other_names: ClassVar[tuple[str, ...]] = ("ip", "innerproduct", "fullyconnected", "connected", "gemm")
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
-        ("dense", "linear"),
-        (
-            "CONV1{n}",
-            "a layer that works on the last axis, at each position; on the whole volume, as after Flatten, it is FC{n}",
-        ),
+        ("dense", "linear"), ("FC{n}", "on the whole volume, as after Flatten; at each position it is CONV1{n}")
     )
     example: ClassVar[str] = "INPUT 7x7x512 -> FC-4096"
     autocast: ClassVar[str | None] = "half"

@@ -210,7 +210,7 @@ class MaxPool(AdaptivePooling):
     kind: ClassVar[str] = "pool"
     other_names: ClassVar[tuple[str, ...]] = ("maxpool", "maxpooling")
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "pooling": ("POOL{k}{s}(round=ceil)", "the stride is the kernel unless written, that of Caffe 1, which is /1"),
+        "pooling": ("POOL{k}{S}(round=ceil)", "the stride of Caffe is 1 unless written, that of POOL is its kernel"),
         "adaptivemaxpool": ("POOL(output={v})", "output is the height and width that it gives"),
     }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> POOL3/2(round=ceil)"

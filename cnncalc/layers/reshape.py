@@ -318,10 +318,11 @@ class ZeroPad(Layer):
         for side, size, more in ((0, x.height, top + bottom), (1, x.width, left + right)):
             before = self.pad[side]
             after = self.pad[side + 2]
-            if size + more < 1 or size + min(before, 0) < 1 or size + min(after, 0) < 1:
+            kept = size + min(more, before, after, 0)  # of the input, before anything is added at the other end
+            if kept < 1:
                 raise ShapeError(
                     f"cropping must leave at least 1, but pad {before} and {after} leaves "
-                    f"{max(0, size + more)} of {SIDES[side]} {size}",
+                    f"{max(0, kept)} of {SIDES[side]} {size}",
                     code="volume-vanishes",
                     key="pad",
                 )

@@ -8,8 +8,7 @@ from cnncalc.analysis.rewriting import with_pooled_fc
 from cnncalc.errors import CnncalcError, ValueProblem
 from cnncalc.memory.need import Needs
 from cnncalc.memory.optimizers import OPTIMIZERS
-from cnncalc.memory.report import Options, Simulation, best_segments
-from cnncalc.memory.segments import Segment, recomputed_macs, segments_of
+from cnncalc.memory.report import Options, Simulation
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from cnncalc.analysis.report import Report
     from cnncalc.memory.need import Reserve
+    from cnncalc.memory.segments import Segment
 
 MAX_BATCH = 1 << 24
 """Upper limit of the search for the largest batch."""
@@ -66,7 +66,10 @@ class MemoryAdvice(NamedTuple):
 
 
 class FitReport(NamedTuple):
-    """The batches whose need is within ``memory`` bytes."""
+    """The batches whose need is within ``memory`` bytes.
+
+    ``macs`` are those of forward for one image, including those that checkpointing repeats at the batch of the options.
+    """
 
     architecture: str
     memory: int
@@ -184,9 +187,8 @@ def fit(report: Report, options: Options, memory: int) -> FitReport:
     training = _fit(Room(needs, memory), options.batch)
     inference = _fit(Room(needs, memory, training=False), options.batch)
     advice = _advice(report, needs, memory, training) if options.profile != "notes" else []
-    return FitReport(
-        report.name, memory, needs.reserve, options, training, inference, tuple(advice), report.totals.macs
-    )
+    macs = report.totals.macs + needs.simulation.training(options.batch).recomputed_macs
+    return FitReport(report.name, memory, needs.reserve, options, training, inference, tuple(advice), macs)
 
 
 def _fit(room: Room, batch: int) -> Fit:
@@ -209,13 +211,14 @@ def _advice(report: Report, needs: Needs, memory: int, training: Fit) -> list[Me
     found: list[MemoryAdvice] = []
     options = needs.simulation.options
 
-    def measure(what: str, other: Needs, extra_macs: int = 0, segments: tuple[Segment, ...] | None = None) -> None:
+    def measure(what: str, other: Needs, segments: tuple[Segment, ...] | None = None) -> None:
         room = Room(other, memory, segments)
         need = room.need(options.batch)
         if need < training.need_at_batch:
             largest, _ = room.largest(ADVICE_EVENTS)
-            macs = other.simulation.report.totals.macs + extra_macs
-            found.append(MemoryAdvice(what, need, room.live(options.batch), largest, macs, need <= memory))
+            step = other.simulation.training(options.batch, segments)
+            macs = other.simulation.report.totals.macs + step.recomputed_macs
+            found.append(MemoryAdvice(what, need, step.peak_bytes, largest, macs, need <= memory))
 
     def measure_options(what: str, **changes: object) -> None:
         try:
@@ -225,7 +228,7 @@ def _advice(report: Report, needs: Needs, memory: int, training: Fit) -> list[Me
         measure(what, Needs(other))
 
     if training.largest_batch and training.largest_batch < options.batch:
-        found += _smaller_batches(report, options, memory, training)
+        found += _smaller_batches(needs, memory, training)
     if options.dtype == "float32" and options.autocast is None:
         measure_options("autocast to bfloat16", autocast="bfloat16")
     for name in ("momentum", "sgd"):
@@ -234,7 +237,7 @@ def _advice(report: Report, needs: Needs, memory: int, training: Fit) -> list[Me
     if OPTIMIZERS[options.optimizer].can_fuse and options.style != "fused":
         measure_options(f"{options.optimizer} in fused style", style="fused")
     if options.checkpoint == "none":
-        _checkpoints(report, needs, memory, measure)
+        _checkpoints(needs, memory, measure)
     pooled = with_pooled_fc(report)
     if pooled is not None:
         name, changed = pooled
@@ -243,30 +246,33 @@ def _advice(report: Report, needs: Needs, memory: int, training: Fit) -> list[Me
     return found
 
 
-def _smaller_batches(report: Report, options: Options, memory: int, training: Fit) -> list[MemoryAdvice]:
+def _smaller_batches(needs: Needs, memory: int, training: Fit) -> list[MemoryAdvice]:
     """The largest batch that fits, and the batch asked for in accumulated micro-batches."""
-    macs = report.totals.macs
+    report, options = needs.simulation.report, needs.simulation.options
     largest = training.largest_batch
+    macs = report.totals.macs + needs.simulation.training(largest).recomputed_macs
     found = [MemoryAdvice(f"batch {largest}", training.need_bytes, training.peak_bytes, largest, macs, True)]
     parts = -(-options.batch // largest)
     micro = -(-options.batch // parts)
     split = options._replace(batch=micro, accumulate=max(options.accumulate, parts))
-    room = Room(Needs(Simulation(report, split)), memory)
+    simulation = Simulation(report, split)
+    room = Room(Needs(simulation), memory)
     need = room.need(micro)
     if need < training.need_at_batch:
         most, _ = room.largest(ADVICE_EVENTS)
         what = f"{parts} accumulated micro-batches of {micro}"
-        found.append(MemoryAdvice(what, need, room.live(micro), parts * most, macs, need <= memory))
+        step = simulation.training(micro)
+        macs = report.totals.macs + step.recomputed_macs
+        found.append(MemoryAdvice(what, need, step.peak_bytes, parts * most, macs, need <= memory))
     return found
 
 
-def _checkpoints(report: Report, needs: Needs, memory: int, measure: Callable[..., None]) -> None:
+def _checkpoints(needs: Needs, memory: int, measure: Callable[..., None]) -> None:
     """Measures the cheapest set of blocks that fits, and the set with the lowest peak."""
-    rows = report.layers
-    blocks = segments_of(report, "blocks")
+    rows, batch = needs.simulation.report.layers, needs.simulation.options.batch
+    blocks = needs.simulation.segments(batch, "blocks")
     if not blocks:
         return
-    batch = needs.simulation.options.batch
 
     def negative_saving(segment: Segment) -> float:
         """Minus the activation bytes saved per repeated multiply-add."""
@@ -281,7 +287,7 @@ def _checkpoints(report: Report, needs: Needs, memory: int, measure: Callable[..
     def fits(segments: tuple[Segment, ...]) -> bool:
         return needs.training(batch, segments) <= memory
 
-    best = best_segments(needs.simulation, batch)
+    best = needs.simulation.segments(batch, "best")
     if fits(chosen(len(ranked))) and not fits(()):
         low, high = 0, len(ranked)
         while high - low > 1:
@@ -289,6 +295,6 @@ def _checkpoints(report: Report, needs: Needs, memory: int, measure: Callable[..
             low, high = (low, middle) if fits(chosen(middle)) else (middle, high)
         cheapest = chosen(high)
         names = ", ".join(segment.name for segment in cheapest)
-        measure(f"checkpoint {names}", needs, recomputed_macs(report, cheapest), cheapest)
+        measure(f"checkpoint {names}", needs, cheapest)
     if best:
-        measure(f"checkpoint best ({plural(len(best), 'segment')})", needs, recomputed_macs(report, best), best)
+        measure(f"checkpoint best for batch {batch} ({plural(len(best), 'segment')})", needs, best)

@@ -276,9 +276,9 @@ class Simulation:
         parameters = self.tape(training=True).parameters
         return [round_up(parameter.size, self.profile.rounding) for parameter in parameters if parameter.is_trainable]
 
-    def segments(self, batch: int) -> tuple[Segment, ...]:
-        """The checkpointed segments; those of ``best`` are searched for."""
-        rule = self.options.checkpoint
+    def segments(self, batch: int, rule: str | None = None) -> tuple[Segment, ...]:
+        """The segments that a rule checkpoints (by default that of the options); those of ``best`` are searched for."""
+        rule = rule or self.options.checkpoint
         if rule == "best":
             if batch not in self._best:
                 self._best[batch] = best_segments(self, batch)
@@ -509,10 +509,14 @@ def account_memory(
 
     ``logs``: record the live bytes of every operation. ``details``: find the largest layers and simulate the allocator.
     """
+    return simulated(Simulation(report, options or Options()), logs=logs, details=details)
+
+
+def simulated(simulation: Simulation, *, logs: bool = False, details: bool = True) -> MemoryReport:
+    """The memory report of a simulation; ``logs`` and ``details`` as for :func:`account_memory`."""
     from cnncalc.memory.need import Needs
 
-    options = options or Options()
-    simulation = Simulation(report, options)
+    report, options = simulation.report, simulation.options
     training = simulation.training(options.batch, logs=logs)
     inference = simulation.inference(options.batch, logs=logs)
     needs = Needs(simulation)

@@ -152,11 +152,12 @@ def _ranges(memory: MemoryReport, notation: Notation) -> Paragraph:
     if memory.allocator is not None:
         (given, reserved), (given_inference, reserved_inference) = memory.allocator
         lines.append(
-            f"blocks of the caching allocator: training {notation.size(given)} allocated, "
+            f"blocks of the caching allocator for these tensors: training {notation.size(given)} allocated, "
             f"{notation.size(reserved)} reserved; inference {notation.size(given_inference)} allocated, "
             f"{notation.size(reserved_inference)} reserved (simulated as in c10/cuda/CUDACachingAllocator.cpp, "
             "not verified on a device)"
         )
+    lines.append("a device also holds, each as a range with its source:")
     lines += [overhead_text(item, notation) for item in overheads(memory.options.profile)]
     return Paragraph("accuracy", tuple(lines), main=1)
 

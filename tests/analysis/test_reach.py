@@ -263,3 +263,20 @@ def test_positions_beyond_every_input_are_not_followed(layers: str) -> None:
     assert rows[-1].receptive_field_unclipped is None
     assert rows[-1].receptive_field <= (8, 8)
     assert rows[2].receptive_field_unclipped is not None
+
+
+@pytest.mark.parametrize("layers", ["UPSAMPLE2 -> PAD(1000000000) -> DECONV1-3/2", "DECONV1-3/2 -> PAD(1000000000)"])
+def test_positions_far_beyond_the_input_do_not_mix_with_outputs_that_see_nothing(layers: str) -> None:
+    """Neighbours are 10^29 pixels apart, the first one is 10^38 pixels before the input."""
+    rows = analyze(f"INPUT 8x8x3 -> [POOL1/1000000]*4 -> POOL1/100000 -> {layers} -> CONV3-3").layers
+
+    assert [row.receptive_field_unclipped for row in rows[:6]] == [(1, 1)] * 6
+    assert rows[-1].receptive_field_unclipped is None
+
+
+def test_a_layer_that_sees_only_padding_has_no_field_without_borders() -> None:
+    """Its only window lies before the first pixel; without borders it would see one."""
+    row = analyze("INPUT 8x8x3 -> PAD(1) -> POOL1/8").layers[-1]
+    assert (row.output, row.receptive_field, row.receptive_field_unclipped) == ((2, 2, 3), (1, 1), (1, 1))
+    row = analyze("INPUT 8x8x3 -> PAD(1) -> POOL1/99").layers[-1]
+    assert (row.output, row.receptive_field, row.receptive_field_unclipped) == ((1, 1, 3), (0, 0), None)

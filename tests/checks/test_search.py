@@ -78,6 +78,10 @@ def test_a_folder_takes_what_can_be_read_as_a_file(text: str, folder: Path, caps
         ("layers:\n  conv: 64\n  relu:\n", "wrong-type"),
         ("input: 8x8x3\nlayers:\n- conv: [\n", "yaml-syntax"),
         ("input: 8x8x3\nlayers:\n- !conv 3\n", "yaml-tag"),
+        ("\x01input: 8x8x3\nlayers: POOL2\n", "yaml-syntax"),
+        ("{input: 8x8x3, layers: POOL2, title: a\x07}\n", "yaml-syntax"),
+        ("input: 8x8x3\n? layers\n: POOL2\x00\n", "yaml-syntax"),
+        ("title: @a\ninput: 8x8x3, layers: POOL2\n", "yaml-syntax"),
     ],
 )
 def test_a_broken_design_is_an_error_and_not_left_out(

@@ -413,3 +413,8 @@ def test_a_variable_of_one_net_is_its_own(
     done = cnncalc("diff", "net.yaml", *words)
 
     assert (done.returncode, done.stderr) == (status, message)
+    if status == 0:
+        assert "v=1" not in done.stdout
+        read = cnncalc("diff", "net.yaml", *words, "--set-after", "w=2").stdout
+        assert "v=1" not in read
+        assert "w=2" in read

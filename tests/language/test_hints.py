@@ -177,17 +177,161 @@ def test_a_layer_that_another_tool_calls_otherwise_is_named(word: str, kind: str
 
 
 def test_the_numbers_of_a_layer_of_another_tool_stay() -> None:
-    """Keras' SeparableConv2D has biases after its second convolution only; its Dense works on the last axis."""
+    """Keras' SeparableConv2D has biases after its second convolution only; its Dense comes after Flatten as a rule."""
     for written, meant in (
         ("SEPCONV3-64/2", "DWCONV3/2(bias=no) -> CONV1-64"),
-        ("Dense(10)", "CONV1-10"),
-        ("DENSE-n", "CONV1-n"),
+        ("Dense(10)", "FC-10"),
+        ("DENSE-n", "FC-n"),
         ("CONV2D3x5-8", "CONV3x5-8(pad=0)"),
         ("Dropout2d(0.3)", "DROPOUT(0.3)"),
         ("AdaptiveAvgPool2d(7)", "AVGPOOL(output=7)"),
     ):
         (problem,) = [found for found in problems(f"INPUT 8x8x4 -> {written}") if found.code == "unknown-layer"]
         assert (problem.hint or "").startswith(f"write {meant}: ")
+
+
+TRANSLATED = [
+    ("Conv2D(filters=32, kernel_size=3)", "CONV3-32(pad=0)"),
+    ("Conv2D(32, 3, 2)", "CONV3-32/2(pad=0)"),
+    ("Conv2D(32, kernel_size=3, padding=same)", "CONV3-32(pad=same)"),
+    ("Conv2D(6, [3, 5], use_bias=False)", "CONV3x5-6(pad=0, bias=no)"),
+    ("Conv2D(6, 3, padding=[0, 1])", "CONV3-6(pad=[0, 1])"),
+    ("Conv2D(6, 3, activation=relu)", "CONV3-6(pad=0) -> RELU"),
+    ("Conv2d(3, 64, 3)", "CONV3-64(pad=0)"),
+    ("Conv2d(64, 3)", "CONV3-64(pad=0)"),
+    ("Conv2d(4, 64, 3, 2, 1, 1, 2)", "CONV3-64/2(pad=1, dilation=1, groups=2)"),
+    ("Conv2d(3, 64, kernel_size=3, padding=1)", "CONV3-64(pad=1)"),
+    ("Conv2d(in_channels=3, out_channels=64, kernel_size=3)", "CONV3-64(pad=0)"),
+    ("CONV2D(3, 64, 3)", "CONV3-64(pad=0)"),
+    ("CONV2D(64, 3)", "CONV3-64(pad=0)"),
+    ("SeparableConv2D(64, 3, strides=2, use_bias=False)", "DWCONV3/2(bias=no) -> CONV1-64(bias=no)"),
+    ("DepthwiseConv2D(kernel_size=3, depth_multiplier=2)", "DWCONV3-2(pad=0)"),
+    ("DepthwiseConv2D(3, padding=same)", "DWCONV3(pad=same)"),
+    ("ConvTranspose2d(64, 32, 3, 2, 1, 1)", "DECONV3-32/2(pad=1, output_pad=1)"),
+    ("Conv2DTranspose(filters=32, kernel_size=3)", "DECONV3-32/1"),
+    ("MaxPool2d(3, stride=2, padding=1, ceil_mode=True)", "POOL3/2(pad=1, round=ceil)"),
+    ("MaxPooling2D(2, 2)", "POOL2/2"),
+    ("AveragePooling2D(pool_size=2)", "AVGPOOL2(count_pad=no)"),
+    ("AdaptiveAvgPool2d([7, 7])", "AVGPOOL(output=7x7)"),
+    ("AdaptiveMaxPool2d(output_size=7)", "POOL(output=7)"),
+    ("Linear(64, 10)", "FC-10"),
+    ("Linear(in_features=64, out_features=10, bias=False)", "FC-10(bias=no)"),
+    ("Dense(units=10, activation=softmax)", "FC-10 -> SOFTMAX"),
+    ("InnerProduct(num_output=10)", "FC-10"),
+    ("GroupNorm(2, 4)", "GN2"),
+    ("BatchNorm2d(64)", "BN"),
+    ("Dropout2d(p=0.3)", "DROPOUT(0.3)"),
+    ("UpSampling2D(size=2)", "UPSAMPLE2"),
+    ("Cropping2D(cropping=2)", "PAD(-2)"),
+    ("ReflectionPad2d(padding=2)", "PAD(2)"),
+]
+
+
+@pytest.mark.parametrize(("written", "meant"), TRANSLATED, ids=[written for written, _ in TRANSLATED])
+def test_the_values_of_a_layer_of_another_tool_stay(written: str, meant: str) -> None:
+    (problem,) = problems(f"INPUT 8x8x4 -> {written} -> RELU")
+    assert (problem.hint or "").partition(": ")[0] == f"write {meant}"
+    assert problems(f"INPUT 8x8x4 -> {meant} -> RELU") == ()
+
+
+def test_values_that_two_tools_order_otherwise_are_read_in_both_orders() -> None:
+    (problem,) = problems("INPUT 8x8x6 -> CONV2D(6, 5, 2)")
+    torch, keras = "CONV2-5(pad=0)", "CONV5-6/2(pad=0)"
+    assert problem.hint == (
+        f"write {torch} if the values are in the order of PyTorch, {keras} if they are in that of Keras"
+    )
+    for text in (torch, keras):
+        assert problems(f"INPUT 8x8x6 -> {text}") == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("Conv2D: {filters: 32, kernel_size: 3}", "conv: {kernel: 3, filters: 32, pad: 0}"),
+        (
+            "Conv2D: {filters: '{2*8}', kernel_size: [3, 3], padding: 'same', name: a}",
+            'conv: {kernel: 3x3, filters: "{2*8}", pad: same, name: a}',
+        ),
+        ("Conv2D: 32", "conv: {filters: 32, pad: 0}"),
+        ("Dense: {units: 10}", "fc: {units: 10}"),
+        ("Dense: {units: 10, activation: relu}", "FC-10 -> RELU"),
+        ("MaxPool2d: {kernel_size: 2, stride: 2}", "pool: {kernel: 2, stride: 2}"),
+        ("SeparableConv2D: {filters: 4, kernel_size: 3}", "DWCONV3(bias=no) -> CONV1-4"),
+        ("BatchNorm2d: {eps: 0.1}", "bn"),
+        ("Conv2d(3, 64, 3)", "CONV3-64(pad=0)"),
+    ],
+)
+def test_an_entry_with_a_layer_of_another_tool_is_answered_by_an_entry(written: str, meant: str) -> None:
+    text = "input: 8x8x4\nlayers:\n  - {}\n  - relu\n"
+    (problem,) = problems(text.format(written))
+    hint = problem.hint or ""
+    assert hint == f"write {meant}" or hint.startswith(f"write {meant}: ")
+    assert problems(text.format(meant)) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong", "right"),
+    [
+        ("variables: {classes: 10}\nlayers: CONV3-4 -> FC-{clases}\n", "{clases}", "classes"),
+        ("variables: {classes: 10}\nlayers: CONV3-4 -> FC-clases\n", "clases", "classes"),
+        ("layers: '[CONV3-filtres]*[4, 5] as filters'\n", "filtres", "filters"),
+        ("blocks: {'b(wide)': 'CONV3-wied'}\nlayers: b(4)\n", "wied", "wide"),
+        ("layers: CONV3-{detph*2}\n", "detph", "depth"),
+    ],
+)
+def test_a_name_that_is_nearly_one_with_a_value_is_led_to_it(text: str, wrong: str, right: str) -> None:
+    (problem,) = problems("input: 8x8x3\n" + text)
+    assert problem.message.endswith(f"; did you mean '{right}'?")
+    assert problems("input: 8x8x3\n" + text.replace(wrong, right)) == ()
+
+
+@pytest.mark.parametrize(
+    ("entry", "meant"),
+    [
+        ("{type: conv, filters: 32}", "conv: {filters: 32}"),
+        ("{filters: '{2*4}', op: conv, name: a}", "conv: {filters: '{2*4}', name: a}"),
+        ("{kind: CONV3-4, pad: 0}", "CONV3-4: {pad: 0}"),
+        ("{layer: relu}", "relu"),
+        ("{type: MaxPool2d}", "pool"),
+        ("{type: Conv2d, out_channels: 4, kernel_size: 3}", "conv: {kernel: 3, filters: 4, pad: 0}"),
+        ("{class_name: Dense, config: {units: 10}}", "fc: {units: 10}"),
+    ],
+)
+def test_a_kind_as_the_value_of_a_key_is_led_to_an_entry(entry: str, meant: str) -> None:
+    text = "input: 8x8x3\nlayers:\n  - {}\n"
+    (problem,) = problems(text.format(entry))
+    assert problem.message.startswith("the kind of a layer is its key, not the value of '")
+    hint = problem.hint or ""
+    assert hint == f"write {meant}" or hint.startswith(f"write {meant}: ")
+    assert problems(text.format(meant)) == ()
+
+
+def test_an_unknown_kind_as_the_value_of_a_key_is_unknown_and_a_block_may_have_such_a_name() -> None:
+    (problem,) = problems("input: 8x8x3\nlayers:\n  - {type: blub, filters: 3}\n")
+    assert problem.message == "no layer kind or block 'blub'"
+    assert problems("input: 8x8x3\nblocks: {type(n): CONV3-n}\nlayers:\n  - type: {n: 4}\n") == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("'same'", "same"), ('"same"', "same"), ("(3, 3)", "[3, 3]"), ("nn.Conv2d", "Conv2d")]
+)
+def test_python_pasted_into_a_pattern_is_led_to_a_pattern(old: str, new: str) -> None:
+    """A call of another tool is led to our spelling in a few steps."""
+    text = f"INPUT 8x8x4 -> {old}(4, 3) -> RELU" if "Conv" in old else f"INPUT 8x8x4 -> Conv2D(4, {old}) -> RELU"
+    (problem,) = problems(text)
+    assert problem.code == "pattern-syntax"
+    assert new in (problem.hint or "")
+    assert {after.code for after in problems(text.replace(old, new))} == {"unknown-layer"}
+
+
+@pytest.mark.parametrize(
+    "item",
+    ["ADD(inputs=[@x,])", "ADD(inputs=[@x@x])", "ADD(inputs=[@x,[@x]])", "CONV(kernel=[3,[3],)", "RELU*[[1,2 3],4]"],
+)
+def test_one_fault_inside_brackets_is_one_problem(item: str) -> None:
+    for text in (f"INPUT 8x8x4 -> RELU@x -> {item} -> RELU", f"INPUT 8x8x4 -> RELU@x -> [{item} | RELU] -> ADD"):
+        assert len(problems(text)) == 1
+    assert len(problems(f"INPUT 8x8x4 -> RELU@x -> {item} -> [{item} | RELU] -> ADD -> CONV3-")) == 3
 
 
 @pytest.mark.parametrize("arrow", ["- >", "-->", "=>", "==>", "~>", ">", ">>", "|>", "\u21d2", "\u27f6", "\u2013>"])

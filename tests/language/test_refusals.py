@@ -779,6 +779,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x4 -> MAXPOOL2
   |                ^^^^^^^^
+  = hint: write POOL2
 """,
     ),
     (

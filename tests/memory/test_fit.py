@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 import cnncalc
@@ -11,6 +13,9 @@ from cnncalc.memory.fit import fit, largest_batch
 from cnncalc.memory.need import Needs
 from cnncalc.memory.report import Options, Simulation, account_memory
 from cnncalc.memory.sharding import sharded
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GIB = 1024**3
 MIB = 1024**2
@@ -50,6 +55,49 @@ def test_each_advice_lowers_the_peak_and_is_what_the_replay_says() -> None:
     autocast = next(advice for advice in found.advice if advice.what.startswith("autocast"))
     again = Simulation(report, Options(batch=128, autocast="bfloat16")).training(128)
     assert autocast.peak_bytes == again.peak_bytes
+
+
+BEGINS_IN_PLACE = """\
+name: begins-in-place
+blocks:
+  unit: RELU -> [CONV3-16 -> BN -> RELU -> CONV3-16 -> BN | ] -> ADD
+layers: [INPUT 64x64x3 -> CONV3-16, unit, CONV3-16, unit, POOL2, CONV3-16, unit, GAP, FC-9]
+"""
+"""PyTorch cannot run a segment again that begins with such a RELU."""
+
+
+@pytest.mark.parametrize("net", ["resnet18", BEGINS_IN_PLACE])
+def test_the_rows_of_checkpointing_are_what_the_options_give(net: str, tmp_path: Path) -> None:
+    if net == BEGINS_IN_PLACE:
+        file = tmp_path / "net.yaml"
+        file.write_text(net, encoding="utf-8")
+        net = str(file)
+    report = cnncalc.analyze(net)
+    options = Options(batch=32, reserve=0)
+    peak = account_memory(report, options).training.peak_bytes
+    found = fit(report, options, peak - 1)
+
+    rows = [advice for advice in found.advice if advice.what.startswith("checkpoint ")]
+
+    assert len(rows) == 2
+    for row in rows:
+        rule = "best" if row.what.startswith("checkpoint best for batch 32 (") else row.what.partition(" ")[2]
+        training = account_memory(report, options._replace(checkpoint=rule)).training
+        assert (row.need_bytes, row.peak_bytes) == (training.need_bytes, training.peak_bytes)
+        assert row.macs == report.totals.macs + training.recomputed_macs
+        assert training.recomputed_macs > 0
+    assert found.macs == report.totals.macs
+
+
+def test_the_macs_of_every_row_include_what_checkpointing_repeats() -> None:
+    report = cnncalc.analyze("resnet18")
+    options = Options(batch=128, reserve=0, checkpoint="blocks")
+    expected = report.totals.macs + account_memory(report, options).training.recomputed_macs
+
+    found = fit(report, options, GIB)
+
+    assert {"batch", "autocast", "optimizer"} <= {advice.what.split()[0] for advice in found.advice}
+    assert {found.macs, *[advice.macs for advice in found.advice]} == {expected}
 
 
 def test_pooling_in_front_of_the_first_fc_is_computed_on_the_changed_net() -> None:

@@ -405,6 +405,12 @@ def test_bars_of_chosen_rows_show_shares_of_the_whole() -> None:
     assert [cell.value for cell in table.rows[0]][-2:] == ["74.3", "0.7"]
 
 
+@pytest.mark.parametrize("written", ["MACs", " macs ", "MACS"])
+def test_the_key_to_sort_by_is_read_as_a_column_is(written: str) -> None:
+    assert cnncalc.table("lenet5", sort=written, top=2) == cnncalc.table("lenet5", sort="macs", top=2)
+    assert cnncalc.table("lenet5", columns=written) == cnncalc.table("lenet5", columns="macs")
+
+
 def test_a_wrong_selection_is_refused() -> None:
     with pytest.raises(ValueProblem, match="--top shows the largest rows, so it needs a key to sort by"):
         checked_selection(None, 3)

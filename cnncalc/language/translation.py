@@ -1,0 +1,232 @@
+"""A layer of another tool, written as here with the values that it has."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cnncalc.language.foreign import WITHOUT_A_KIND, own_key, written
+from cnncalc.layers import KINDS
+from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
+from cnncalc.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cnncalc.language.syntax import LayerSyntax, Operand
+
+_LAYER_KEYS = (*COMMON_KEYS, *PARAMETER_KEYS)
+_LAYER = re.compile(
+    r"(?P<word>[A-Z]+)(?P<size>[0-9]*)(?P<marks>(?:\{[knNsS]\})*)(?:\((?P<arguments>[^@]*)\)|(?P<bare>\{b\}))?"
+)
+"""A layer of a form."""
+_SHORT = re.compile(r"[0-9]+(?:x[0-9]+)*|[^\W\d]\w*|\{.*\}")
+"""A value of the short form."""
+LARGEST_KERNEL = 15
+"""Where a text does not tell the tool, a larger number is not taken for a kernel."""
+
+
+def kind_hint(syntax: LayerSyntax, size: str) -> tuple[str, str | None] | None:
+    """What a word of another tool means: an addition to the message, and a hint; None for an unknown word.
+
+    ``size`` is the size at the end of the word, as in ``MAXPOOL3``.
+    """
+    stem = syntax.word.removesuffix(size)
+    sides = re.search("[123](?=d)", stem.lower())
+    plain = re.sub("[123]d", "", stem.lower().replace("_", "")).removeprefix("lazy").removesuffix("layer")
+    add = "; layers here work on planes, height x width" if sides and sides[0] != "2" else ""
+    for kind, cls in KINDS.items():
+        if plain in cls.related_names:
+            form, how = cls.related_names[plain]
+            return "", f"write {_choices(_translations(form, how, syntax, size))}{add}"
+        if plain in cls.other_names or (plain == kind and plain != stem.lower()):
+            form = (
+                kind.upper() + ("{k}" if cls.first else "") + ("{n}" if cls.dash else "") + ("{s}" if cls.slash else "")
+            )
+            name = kind if syntax.in_file and not syntax.word.isupper() else kind.upper()
+            has_values = bool(size or syntax.arguments or syntax.first or syntax.dash or syntax.slash)
+            hint = f"write {_choices(_translations(form, '', syntax, size))}" if has_values else ""
+            return f"; use {name}", (hint + add if hint else add[2:]) or None
+    if plain in WITHOUT_A_KIND:
+        return "", "there is no such layer here; 'cnncalc kinds' lists those that there are"
+    return None
+
+
+def _choices(found: Sequence[tuple[str, str]]) -> str:
+    """``CONV3-64(pad=0): how it differs``; both readings where a text does not tell the tool."""
+    if len(found) > 1:
+        torch, keras = found[0][0], found[1][0]
+        return f"{torch} if the values are in the order of PyTorch, {keras} if they are in that of Keras"
+    text, how = found[0]
+    return text + (f": {how}" if how else "")
+
+
+class _Layer:
+    """A layer of a form, and its values by key.
+
+    In a form ``{k}`` is the place of the size, ``{n}`` of the number after '-' (``{N}``: 64 without one), ``{s}`` of
+    that after '/' (``{S}``: 1 without one), ``{b}`` of a value in parentheses, and ``{v}`` of a number, 1 without one.
+    """
+
+    def __init__(self, form: re.Match[str]) -> None:
+        self.kind = kind = KINDS[form["word"].lower()]
+        marks = re.findall("[knNsS]", form["marks"])
+        self.places = {
+            mark: {"k": kind.first, "s": kind.slash, "S": kind.slash}.get(mark, kind.dash) or "" for mark in marks
+        }
+        self.is_bare = form["bare"] is not None
+        if self.is_bare:
+            self.places["b"] = kind.bare or ""
+        self.values: dict[str, str] = {kind.first or "": form["size"]} if form["size"] else {}
+        for argument in filter(None, (form["arguments"] or "").split(", ")):
+            key, sign, value = argument.rpartition("=")
+            self.is_bare = self.is_bare or not sign
+            self.values[key if sign else kind.bare or ""] = value
+
+    def pattern(self) -> str:
+        """The layer as in a pattern."""
+        kind, values = self.kind, dict(self.values)
+        text = kind.kind.upper()
+        for key, sign in ((kind.first, ""), (kind.dash, "-"), (kind.slash, "/")):
+            if key in values and _SHORT.fullmatch(values[key]):
+                value = values.pop(key)
+                text += f"{{{value}}}" if not sign and value[0].isalpha() else sign + value
+        if self.is_bare and list(values) == [kind.bare]:
+            return f"{text}({values[kind.bare or '']})"
+        listed = ", ".join([f"{key}={value}" for key, value in values.items()])
+        return f"{text}({listed})" if listed else text
+
+    def entry(self) -> str:
+        """The layer as an entry of a file."""
+        kind, values = self.kind, self.values
+        order = [key for key in (kind.first, kind.dash, kind.slash) if key in values]
+        quoted = {key: f'"{values[key]}"' if values[key][:1] == "{" else values[key] for key in [*order, *values]}
+        listed = ", ".join([f"{key}: {value}" for key, value in quoted.items()])
+        return f"{self.kind.kind}: {{{listed}}}" if listed else self.kind.kind
+
+
+def _layers(form: str) -> list[_Layer | str]:
+    """The layers of a form; those without values of their own as text."""
+    found = [(text, _LAYER.fullmatch(text)) for text in form.split(" -> ")]
+    return [_Layer(layer) if layer and layer["word"].lower() in KINDS else text for text, layer in found]
+
+
+class _Values(NamedTuple):
+    """The values of a layer of another tool: those with a key, by their keys here, those without, and what follows."""
+
+    named: Mapping[str, str]
+    bare: Sequence[str]
+    after: str
+
+
+def _translations(form: str, how: str, syntax: LayerSyntax, size: str) -> list[tuple[str, str]]:
+    """A form with the values of a layer, and how that differs from the other tool.
+
+    There are two where the values can be read in the order of PyTorch and in that of Keras.
+    """
+    layers = [layer for layer in _layers(form) if isinstance(layer, _Layer)]
+    places = {mark.lower(): key for layer in layers for mark, key in layer.places.items()}
+    values = _values(syntax, size, layers, places)
+    found = [_filled(form, how, syntax, reading, values) for reading in _readings(layers, places, values, syntax.word)]
+    return list(dict.fromkeys(found))
+
+
+def _values(syntax: LayerSyntax, size: str, layers: Sequence[_Layer], places: Mapping[str, str]) -> _Values:
+    """The values as written, of which ``places`` says what the short form sets."""
+    named: dict[str, str] = {}
+    after = ""
+    for key, value in (
+        (places.get("k"), size or syntax.first),
+        (places.get("n"), syntax.dash),
+        (places.get("s"), syntax.slash),
+    ):
+        if key and value:
+            named[key] = value if isinstance(value, str) else _text(value)
+    bare = [_text(argument.value) for argument in syntax.arguments if argument.key in (None, "cropping")]
+    for argument in syntax.arguments:
+        if argument.key is None:
+            continue
+        if argument.key.lower() == "activation" and _text(argument.value).lower() in KINDS:
+            after = f" -> {_text(argument.value).upper()}"
+        if argument.key in _LAYER_KEYS:
+            named[argument.key] = _text(argument.value)
+        for layer in layers:
+            own = own_key(argument.key, layer.kind, argument.value)
+            if own is not None:
+                named[own[0]] = _plain(own[1])
+                break
+    return _Values(named, bare, after)
+
+
+def _text(operand: Operand) -> str:
+    return _plain(written(operand.span))
+
+
+def _plain(text: str) -> str:
+    """A value without quotes, two sizes as in 3x5, True and False as yes and no."""
+    text = text.strip("'\"")
+    text = {"true": "yes", "false": "no"}.get(text.lower(), text)
+    sides = re.fullmatch(r"[\[(]\s*([1-9][0-9]*)\s*,\s*([1-9][0-9]*)\s*[\])]", text)
+    return f"{sides[1]}x{sides[2]}" if sides else text
+
+
+def _readings(
+    layers: Sequence[_Layer], places: Mapping[str, str], values: _Values, word: str
+) -> list[Mapping[str, str]]:
+    """The values by their keys here, in the order of each tool in which they can be read."""
+    if not layers or not values.bare:
+        return [values.named]
+    number, size, stride = places.get("n"), places.get("k"), places.get("s")
+    keras = [key for key in (number, size, stride, places.get("b")) if key]
+    keys = layers[0].kind.keys
+    if size and "pad" in keys:
+        keras.append("pad")
+    more = ("output_pad", "groups", "bias", "dilation") if "output_pad" in keys else ("dilation", "groups", "bias")
+    torch = [*([""] if number else []), *keras, *[key for key in more if key in keys and key not in keras]]
+    if not number and "pad" not in keys:
+        torch.append("")  # the depth, which is known here
+    needed = {key for key in (number, size) if key}
+    found: dict[str, Mapping[str, str]] = {}
+    for tool, order in (("d", torch), ("D", keras)):
+        read = {key: value for key, value in zip(order, values.bare, strict=False) if key}
+        fits = len(values.bare) <= len(order) and not read.keys() & values.named.keys()
+        if fits and (tool == "D" or not number or needed <= read.keys() | values.named.keys()):
+            found[tool] = {**values.named, **read}
+    sides = re.search("[123]([dD])", word)
+    if len(found) > 1 and sides and not word.isupper() and not word.islower():
+        found = {sides[1]: found[sides[1]]}
+    elif len(found) > 1:
+        likely = {tool: read for tool, read in found.items() if _is_likely(read, size, stride)}
+        found = likely or found
+    return list(found.values()) or [values.named]
+
+
+def _is_likely(values: Mapping[str, str], size: str | None, stride: str | None) -> bool:
+    """Whether a reading has a usual kernel, and a stride that is no larger."""
+    kernel, step = values.get(size or "", ""), values.get(stride or "", "")
+    return not (kernel.isdigit() and (int(kernel) > LARGEST_KERNEL or (step.isdigit() and int(step) > int(kernel))))
+
+
+def _filled(form: str, how: str, syntax: LayerSyntax, read: Mapping[str, str], values: _Values) -> tuple[str, str]:
+    """A form with values, and how it differs; not that where a value replaces one of the form."""
+    number = next((read[key] for key in ("filters", "units") if key in read), "")
+    value = values.bare[0] if len(values.bare) == 1 else "1"
+    parts = _layers(form.replace("{v}", value if value.isdigit() or "-{v}" not in form else "1"))
+    layers = [part for part in parts if isinstance(part, _Layer)]
+    for key, text in read.items():
+        takes = [layer for layer in layers if key in layer.kind.keys or key in _LAYER_KEYS]
+        if not takes:
+            continue
+        free = [layer for layer in takes if key not in layer.values]
+        layer = next((one for one in takes if key in one.places.values()), free[0] if free else takes[-1])
+        how = how if key not in layer.values else ""
+        layer.values[key] = text
+    for layer in layers:
+        for mark, least in (("N", "64"), ("S", "1")):
+            if mark in layer.places:
+                layer.values.setdefault(layer.places[mark], least)
+    how = how.replace("{n}", f"-{number}" if number else "")
+    is_entry = bool(syntax.arguments) and syntax.in_file and syntax.arguments[-1].span.start >= syntax.span.end
+    if is_entry and len(parts) == 1 and layers and not values.after:
+        return layers[0].entry(), how
+    return " -> ".join([part if isinstance(part, str) else part.pattern() for part in parts]) + values.after, how
