@@ -60,7 +60,7 @@ TESTS = {
     "memory/allocator": ("memory/test_allocator.py",),
     "memory/need": ("memory/test_allocator.py", "memory/test_fit.py"),
     "memory/curve": ("memory/test_curve.py", "memory/test_fit.py"),
-    "memory/devices": ("memory/test_fit.py", "cli/test_memory.py"),
+    "memory/devices": ("memory/test_devices.py", "memory/test_fit.py", "cli/test_memory.py"),
     "memory/fit": ("memory/test_fit.py", "cli/test_memory.py"),
     "memory": ("memory", "cli/test_memory.py"),
     "language": ("language", "test_named_nets.py", "cli/test_tables.py"),
@@ -356,7 +356,8 @@ def main() -> int:
     options = parser.parse_args()
     mutants = [one for one in all_mutants() if all(text in str(one) for text in options.text)]
     if options.verify:
-        mutants = [one for one in mutants if set(one.place.split(".")) & set(MEASURED) and one.module[0] in "la"]
+        rooms = ("layers/", "analysis/")
+        mutants = [one for one in mutants if one.module.startswith(rooms) and set(one.place.split(".")) & set(MEASURED)]
     mutants = Random(options.seed).sample(mutants, min(options.number, len(mutants)))  # noqa: S311
     expected = json.dumps(figures_of_named_nets()) if options.verify else ""
     counts: Counter[str] = Counter()

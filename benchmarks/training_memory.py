@@ -2,7 +2,7 @@
 
     python -m benchmarks.training_memory [FIRST] [LAST]
 
-Draws the nets of the seeds FIRST (0) to LAST (5000) of tests/memory/random_training.py and measures each in PyTorch, in
+Draws the nets of the seeds FIRST (0) to LAST (4999) of tests/memory/random_training.py and measures each in PyTorch, in
 the profile torch-cpu or torch-fake. Prints those that differ, with the differences, and those that PyTorch refuses. It
 takes about a second a net. Run it from the checkout, with PyTorch 2.13 installed.
 """
@@ -23,14 +23,14 @@ def main() -> int:
     from tests.memory.random_training import FIGURES, computed, measured, random_trial
     from tests.memory.torch_device import stand_in_for_cuda
 
-    first, last = (int(sys.argv[place]) if len(sys.argv) > place else given for place, given in ((1, 0), (2, 5000)))
+    first, last = (int(sys.argv[place]) if len(sys.argv) > place else given for place, given in ((1, 0), (2, 4999)))
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     stand_in_for_cuda()
     gc.collect()
     gc.freeze()  # else each measurement collects all of PyTorch
     counts = dict.fromkeys(("equal", "different", "refused by PyTorch"), 0)
-    for seed in range(first, last):
+    for seed in range(first, last + 1):
         trial = random_trial(seed)
         report = cnncalc.analyze(trial.pattern)
         if not report.totals.trainable:

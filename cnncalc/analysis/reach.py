@@ -207,13 +207,14 @@ class Side(NamedTuple):
             lows[output], highs[output] = max(self.low, low), min(self.high, high)
         return Listed(lows, highs)
 
+    @property
     def bounds(self) -> tuple[int, int]:
         """The first and the last position that any output sees."""
         return (self.low, self.high) if self.listed is None else self.listed.bounds
 
     def everywhere(self, size: int) -> Side:
         """What is seen behind a layer each of whose outputs depends on all positions."""
-        low, high = self.bounds()
+        low, high = self.bounds
         return Side(size, None, low, high, 0, size - 1, is_exact=self.is_exact)
 
     def through(self, stencil: Stencil, size: int, work: Work) -> Side:
@@ -226,7 +227,7 @@ class Side(NamedTuple):
             first, last = behind(stencil, self.first, self.last, size)
             return self._replace(size=size, endless=endless, first=first, last=last).tight()
         if not self.is_exact or not work.take(self.size + size * len(stencil.window(0))):
-            low, high = self.bounds()
+            low, high = self.bounds
             return Side(size, endless, low, high, 0, size - 1, is_exact=False)
         return Side(size, endless, 0, 0, 0, 0, self.as_listed().through(stencil, size))
 
@@ -266,7 +267,7 @@ def _joined_sides(sides: Sequence[Side], work: Work) -> Side:
         return first
     endless = _joined_endless([side.endless for side in sides])
     is_exact = all(side.is_exact for side in sides)
-    bounds = [side.bounds() for side in sides]
+    bounds = [side.bounds for side in sides]
     low, high = min([low for low, _ in bounds]), max([high for _, high in bounds])
     if is_exact and all(side.listed is None for side in sides):
         for side in sides:

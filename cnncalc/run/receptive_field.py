@@ -9,7 +9,7 @@ thin strip), which have the same windows. Composed layer by layer, the marks giv
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -42,7 +42,7 @@ STRIP = 24
 AT_ONCE = 2_000_000
 """Numbers computed at a time, approximately."""
 
-Reaching = "Mapping[str, tuple[Any, ...]]"
+Reaching: TypeAlias = "Mapping[str, tuple[Any, ...]]"
 """For each input by its name: what reaches the outputs of a layer, outputs x positions, row by row or side by side."""
 
 
@@ -57,14 +57,14 @@ def measure_field(
     shapes = [None if layer is None else layer.shape[1:3] for layer in measurement.layers]
     images = {row.name: shape for row, shape in zip(report.layers, shapes, strict=True) if row.layer.is_input and shape}
     readers = Counter(source for row in report.layers for source in row.sources)
-    reaching: dict[int, dict[str, tuple[Any, ...]] | None] = {}
+    reaching: dict[int, Reaching | None] = {}
     is_small = all(shape is None or shape[0] * shape[1] <= MAX_POSITIONS for shape in shapes)
     probes = Probes(by_position=is_small)
     result: list[Mapping[str, tuple[int, ...]] | None] = []
     for row, shape in zip(report.layers, shapes, strict=True):
         if progress is not None:
             progress(row.index, row.name)
-        found: dict[str, tuple[Any, ...]] | None = None
+        found: Reaching | None = None
         if shape is not None and max(max(image) for image in images.values()) <= MAX_PIXELS:
             before = [reaching.get(source) for source in row.sources]
             found = _propagate(row, before, measurement, probes) if before else {row.name: probes.own(shape)}
@@ -74,9 +74,7 @@ def measure_field(
     return tuple(result)
 
 
-def _boxes(
-    reaching: Mapping[str, tuple[Any, ...]], images: Mapping[str, Sequence[int]], by_position: bool
-) -> dict[str, tuple[int, ...]]:
+def _boxes(reaching: Reaching, images: Mapping[str, Sequence[int]], by_position: bool) -> dict[str, tuple[int, ...]]:
     """The largest box of each input; inputs that nothing reaches are left out."""
     boxes = {}
     for name, marks in reaching.items():
@@ -94,8 +92,8 @@ def _extent(marks: Any) -> int:
 
 
 def _propagate(
-    row: LayerReport, before: Sequence[Mapping[str, tuple[Any, ...]] | None], measurement: Measurement, probes: Probes
-) -> dict[str, tuple[Any, ...]] | None:
+    row: LayerReport, before: Sequence[Reaching | None], measurement: Measurement, probes: Probes
+) -> Reaching | None:
     """What reaches the outputs of a layer, from what reaches its inputs; None where it is not known."""
     sources = [measurement.layers[source] for source in row.sources]
     volumes = tuple(Volume(*source.shape[1:]) for source in sources if source is not None)

@@ -9,7 +9,7 @@ from cnncalc.layers.activation import Activation
 from cnncalc.layers.merge import Elementwise
 from cnncalc.layers.window import SIDES
 from cnncalc.units import bytes_per_element, equal_bytes, plural
-from cnncalc.views.layer_table import with_exact
+from cnncalc.views.layer_table import sides_text, with_exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,7 +128,7 @@ def field_steps(report: Report, row: LayerReport) -> list[str]:
 
 def _field_steps(report: Report, row: LayerReport, name: str, field: Field) -> list[str]:
     """The same for one input."""
-    size = _written(field.size)
+    size = sides_text(field.size)
     before = [report.layers[source] for source in row.sources if name in report.layers[source].fields]
     if field.sees_all:
         if any(source.fields[name].sees_all for source in before):
@@ -136,7 +136,7 @@ def _field_steps(report: Report, row: LayerReport, name: str, field: Field) -> l
         return [f"{size}: the layer sees the whole plane, so all that is read of the input"]
     steps = []
     if len(before) > 1:
-        seen = ", ".join(f"{source.name} {_written(source.fields[name].size)}" for source in before)
+        seen = ", ".join(f"{source.name} {sides_text(source.fields[name].size)}" for source in before)
         steps.append(f"from the first to the last pixel that any input of the layer sees: {seen}")
     bound = "" if field.is_certain else "at most "
     if field.boxes is None and name:
@@ -168,10 +168,6 @@ def _side_step(
     if here.extent == extent:
         return text
     return text + (f"; clipped to the input size {image}" if here.extent == image else f"; {here.extent} at the border")
-
-
-def _written(sides: tuple[int, ...]) -> str:
-    return "x".join(map(str, sides))
 
 
 # In place

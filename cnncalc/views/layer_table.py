@@ -114,7 +114,8 @@ def _count_cell(count: int, notation: Notation) -> Cell:
 _ROLES = {"weights": "weight", "biases": "bias", "buffers": "buffer"}
 
 
-def _written(sides: tuple[int, ...], times: str = "x") -> str:
+def sides_text(sides: tuple[int, ...], times: str = "x") -> str:
+    """Sizes side by side, as ``3x5``."""
     return times.join(map(str, sides))
 
 
@@ -127,16 +128,16 @@ def field_text(row: LayerReport, times: str = "x", at_most: str = "<=") -> str:
     for name, field in row.fields.items():
         size = field.size
         sign = at_most if not field.is_certain else ">" if field.unclipped not in (None, size) else ""
-        found[name] = sign + _written(size, times)
+        found[name] = sign + sides_text(size, times)
     if len(set(found.values())) > 1:
         return ", ".join([f"{name} {text}" for name, text in found.items()])
-    return next(iter(found.values()), _written(row.receptive_field, times))
+    return next(iter(found.values()), sides_text(row.receptive_field, times))
 
 
 def _unclipped(row: LayerReport) -> Cell:
     """The receptive field on an input without borders; nothing where the whole plane is seen."""
     size = row.receptive_field_unclipped
-    return Cell("") if size is None else word(_written(size))
+    return Cell("") if size is None else word(sides_text(size))
 
 
 def _flag(row: Row, has: Callable[[LayerReport], bool]) -> Cell:
@@ -174,7 +175,7 @@ def _window_column(key: str) -> Callable[[Row, Notation], Cell]:
         if value is None or isinstance(value, str):
             return word(value or "")
         if isinstance(value, tuple) and len(value) == 2 and (key == "kernel" or len(set(value)) > 1):
-            return word("x".join(map(str, value)))
+            return word(sides_text(value))
         if isinstance(value, tuple):
             value = written_sides(value) if len(value) > 2 else value[0]
         return word(shown(value))
@@ -206,7 +207,7 @@ CELLS: Mapping[str, tuple[str, bool, Callable[[Row, Notation], Cell]]] = {
     "receptive_field": (
         "receptive field",
         True,
-        lambda row, notation: Cell(field_text(row.last), _written(row.last.receptive_field)),
+        lambda row, notation: Cell(field_text(row.last), sides_text(row.last.receptive_field)),
     ),
     "receptive_field_unclipped": ("unclipped", True, lambda row, notation: _unclipped(row.last)),
     "remarks": ("remarks", False, lambda row, notation: word(remarks_of(row))),
