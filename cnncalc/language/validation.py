@@ -115,18 +115,20 @@ class Validator:
 
     def _report_unset(self) -> None:
         """Reports all names without a value as one problem."""
-        names = list(self.unset)
-        near = self.near.get(names[0], "") if len(names) == 1 else ""
-        what = "variable without a value" if len(names) == 1 else "variables without a value"
-        settings = [f"--set {name}={'yes' if name in self.yes_or_no else 2}" for name in names[:8]]
-        hint = None if near else f"give each a value: {' '.join(settings)}"
-        if len(names) == 1 and names[0] in self.keys:
-            key, reader = self.keys[names[0]]
-            hint = None if near else f"{key} takes {reader.expects}; a variable gets its value by {settings[0]}"
-        if names[0] in FUNCTIONS:
-            hint = f"{names[0]} is a function: {names[0]}(..)"
-        message = f"{what}: {', '.join(names)}{near}"
-        self.problems.append(Problem("unset-variable", message, self.unset[names[0]], hint))
+        first, *others = self.unset
+        unlike = [name for name in self.unset if not self.near.get(name)]
+        settings = [f"--set {name}={'yes' if name in self.yes_or_no else 2}" for name in unlike[:8]]
+        hint = f"give each a value: {' '.join(settings)}" if unlike else None
+        if not others and unlike and first in self.keys:
+            key, reader = self.keys[first]
+            hint = f"{key} takes {reader.expects}; a variable gets its value by {settings[0]}"
+        if first in FUNCTIONS:
+            hint = f"{first} is a function: {first}(..)"
+        message = f"variable without a value: {first}{self.near.get(first, '')}"
+        if others:
+            asked = [name + self.near.get(name, "").replace("; ", " (").replace("?", "?)") for name in self.unset]
+            message = f"variables without a value: {', '.join(asked)}"
+        self.problems.append(Problem("unset-variable", message, self.unset[first], hint))
 
     def _walk(self, items: Iterable[Item], known: frozenset[str]) -> None:
         """Notes the names of a chain in the order of the text, and checks its forks; ``known`` are local names."""

@@ -285,6 +285,17 @@ def test_a_name_that_is_nearly_one_with_a_value_is_led_to_it(text: str, wrong: s
     assert problems("input: 8x8x3\n" + text.replace(wrong, right)) == ()
 
 
+def test_each_of_several_names_is_led_to_the_similar_one() -> None:
+    text = "input: 8x8x3\nvariables: {classes: 10, wide: 4}\nlayers: CONV3-wied -> CONV3-n -> FC-{clases}\n"
+    (problem,) = problems(text)
+    assert problem.message == (
+        "variables without a value: wied (did you mean 'wide'?), n, clases (did you mean 'classes'?)"
+    )
+    assert problem.hint == "give each a value: --set n=2"
+    meant = text.replace("wied", "wide").replace("clases", "classes")
+    assert problems(meant, Settings(variables={"n": 2})) == ()
+
+
 @pytest.mark.parametrize(
     ("entry", "meant"),
     [
