@@ -313,11 +313,11 @@ def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:
     for node, layer, _, cost in shaped:
         swapped = depth_last(cost.output) if layer.is_input else None
         if swapped is not None:
+            order = " x ".join(cost.output.names)
             found.append(
                 Problem(
                     "looks-depth-first",
-                    f"{node.name}: {cost.output} is read as height x width x depth, but looks like depth x height x "
-                    f"width",
+                    f"{node.name}: {cost.output} is read as {order} x depth, but looks like depth x {order}",
                     node.key_spans.get("size", node.stated_span or node.span),
                     f"for an image of depth {swapped.depth} write {swapped.size}",
                     "warning",

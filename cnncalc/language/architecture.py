@@ -33,7 +33,7 @@ from cnncalc.language.syntax import (
 )
 from cnncalc.language.yaml_tree import Mapping, Node, Scalar, Sequence, YamlDocument, raw_value
 from cnncalc.layers import KINDS
-from cnncalc.layers.keys import DecimalNumber, VolumeSize
+from cnncalc.layers.keys import DecimalNumber, VolumeSize, is_volume_size
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
 from cnncalc.units import MAX_DIGITS
@@ -281,10 +281,10 @@ class _FileReader:
         if stated is not None:
             return stated, node.span
         value = self.attempt(self.operand, node)
-        size = value.value if isinstance(value, Literal) else None
+        size: Any = value.value if isinstance(value, Literal) else None
         if value is None:
             return None, node.span
-        if not isinstance(size, list) or len(size) != 3 or not all(type(part) is int and part > 0 for part in size):
+        if not is_volume_size(size) or min(size) < 1:
             message = "input: expected a size of three parts, height x width x depth, as in 224x224x3"
             self.problem("wrong-type", message, node.span)
             return None, node.span
@@ -614,7 +614,7 @@ def _stated(node: Node) -> Volume | None:
     if not isinstance(node, Scalar) or not _SIZE.fullmatch(node.value.strip()):
         return None
     parts = [int(part) for part in re.split("[x\u00d7]", node.value.strip())]
-    return Volume(*parts) if len(parts) == 3 and min(parts) > 0 and max(parts) < 10**MAX_DIGITS else None
+    return Volume(*parts) if is_volume_size(parts) and min(parts) > 0 and max(parts) < 10**MAX_DIGITS else None
 
 
 def _not_one_kind(node: Mapping) -> Problem:

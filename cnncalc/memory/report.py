@@ -572,7 +572,7 @@ def _warnings(report: Report, options: Options) -> tuple[Problem, ...]:
     """Layers for which PyTorch raises an error in training."""
     found = []
     for row in report.layers:
-        values = options.batch * row.output.height * row.output.width
+        values = options.batch * row.output.positions
         if row.layer.normalizes_batch and values == 1:
             message = f"{row.name}: PyTorch cannot train BN with one value per channel (batch 1 on 1x1)"
             found.append(Problem("bn-one-value", message, row.span, "train with a batch of at least 2", "warning"))

@@ -92,8 +92,8 @@ def test_the_uses_of_each_weight_give_the_multiply_adds(kind: str, keys: dict[st
     x, y = row.input_volumes[0] if row.input_volumes else row.output, row.output
     uses = {
         "every weight is used once": 1,
-        "every weight is used at each of the height*width positions of the output": y.height * y.width,
-        "every weight is used at each of the height*width positions of the input": x.height * x.width,
+        "every weight is used at each of the {sides} positions of the output": y.positions,
+        "every weight is used at each of the {sides} positions of the input": x.positions,
     }[row.layer.weight_use]
 
     assert row.macs == (row.weights * uses if row.layer.counts_macs else 0)
@@ -135,7 +135,7 @@ biases           bias [96]: 96
 parameters       34,848 + 96 = 34,944, *4 = 139,776 bytes = 136.5 KiB
 trainable        all of them
 MACs             (11*11*3)*96*55*55 = 105,415,200 multiply-adds for one image
-                 every weight is used at each of the height*width positions of the output
+                 every weight is used at each of the {sides} positions of the output
 receptive field  height 1 + (11 - 1)*1 = 11; neighbours in the input are 1 pixel apart
                  width 1 + (11 - 1)*1 = 11; neighbours in the input are 1 pixel apart
                  height x width: 11x11 pixels of the input
