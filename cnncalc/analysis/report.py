@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
@@ -304,7 +305,7 @@ def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
 
 def _largest(sizes: Sequence[tuple[int, ...]], sides: int) -> tuple[int, ...]:
     """The largest of sizes, side by side; zeros without any."""
-    return tuple([max(each) for each in zip(*sizes, strict=True)]) if sizes else (0,) * sides
+    return tuple([max(each) for each in zip_longest(*sizes, fillvalue=0)]) if sizes else (0,) * sides
 
 
 def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:

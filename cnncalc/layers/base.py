@@ -147,6 +147,8 @@ class Layer:
     dash: ClassVar[str | None] = None
     slash: ClassVar[str | None] = None
     bare: ClassVar[str | None] = None
+    further_bare: ClassVar[tuple[str, ...]] = ()
+    """The keys that further arguments without a key set, in order: the maximum of ``CLIP(0, 6)``."""
     keys: ClassVar[dict[str, Key]] = {}
     per_side: ClassVar[tuple[str, ...]] = ()
     """Attributes of the keys that have one number for each side of the volume."""

@@ -160,8 +160,8 @@ class AdaptivePooling(PaddedPooling):
     def label(self) -> str:
         if self.adaptive is None:
             return super().label()
-        shown_size = self.adaptive if isinstance(self.adaptive, int) else "x".join(map(str, self.adaptive))
-        return f"{self.kind.upper()}(output={shown_size})"
+        size = "x".join(map(str, self.adaptive)) if self.side_count else sized(self.adaptive)
+        return f"{self.kind.upper()}(output={size})"
 
     def window_keys(self) -> dict[str, Any]:
         return super().window_keys() if self.adaptive is None else {}

@@ -419,6 +419,7 @@ class Slice(Layer):
     thin_keys: ClassVar[Mapping[str, Any]] = {"from": 0, "to": 1}
     drawn: ClassVar[str] = "arrow"
     bare: ClassVar[str | None] = "from"
+    further_bare: ClassVar[tuple[str, ...]] = ("to",)
     is_view: ClassVar[bool] = True
 
     start: int = key(Whole(0), name="from", means="the first channel, from 0")

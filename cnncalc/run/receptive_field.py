@@ -213,11 +213,11 @@ def _strip(volumes: tuple[Volume, ...], side: int) -> tuple[Volume, ...]:
 
 
 def _probe_side(layer: Layer, volumes: tuple[Volume, ...], number: int, side: int) -> Any:
-    """The marks along one side; None where that costs too much or the output is empty."""
+    """The marks along one side; None where that costs too much, or the output is empty or has other sides."""
     before = (slice(None),) * (1 + side)
     places = [(*before, index) for index in range(volumes[number][side])]
     changed = _changes(layer, volumes, number, places)
-    if changed is None:
+    if changed is None or changed.ndim - 1 != len(volumes[number].sides):
         return None
     others = tuple([axis for axis in range(1, changed.ndim) if axis != 1 + side])
     return changed.any(axis=others).T.astype(np.float32)

@@ -327,7 +327,7 @@ class Pass:
         likelihood, target = self.kept_terms.pop(first)
         trainer.begin()
         chosen = pixels(np.zeros(planes(likelihood).shape, likelihood.dtype))
-        np.put_along_axis(chosen, target[..., None], -incoming.array / target.size, axis=3)
+        np.put_along_axis(chosen, target[..., None], -incoming.array / target.size, axis=-1)
         trainer.end("loss", "backward")
         del incoming, target
         trainer.begin()
@@ -400,7 +400,7 @@ def _kept_inputs(inputs: list[Any], keeping: Keeping, *, clones: bool) -> tuple[
 
 
 def log_softmax(logits: Any) -> Any:
-    """The logarithm of softmax along the depth, of batch x height x width x depth."""
+    """The logarithm of softmax along the depth, of batch x sides x depth."""
     maps = planes(logits)
     result = np.empty(maps.shape, maps.dtype)
     for image, target in zip(maps, result, strict=True):

@@ -139,7 +139,7 @@ def _field_steps(report: Report, row: LayerReport, name: str, field: Field) -> l
         seen = ", ".join(f"{source.name} {sides_text(source.fields[name].size)}" for source in before)
         steps.append(f"from the first to the last pixel that any input of the layer sees: {seen}")
     bound = "" if field.is_certain else "at most "
-    if field.boxes is None and name:
+    if field.boxes is None and name and not field.is_folded:
         stencils = row.layer.stencils(*row.input_volumes, of=row.sources.index(before[0].index)) or ()
         image = report.layer(name).output
         steps += [
