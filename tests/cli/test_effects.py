@@ -55,6 +55,8 @@ def warned(*arguments: str) -> list[str]:
         (["fit", SMALL, "--memory", "440MiB", "--units", "si", "--brief"], []),
         (["fit", "--list-devices", "--memory", "8GiB", "--batch", "8"], ["--memory", "--batch"]),
         (["fit", "--list-devices", "--units", "si"], []),
+        (["fit", "vgg16", "--list-devices"], ["vgg16"]),
+        (["check", "vgg16", "lenet5", "--explain", "first-fc"], ["vgg16 lenet5"]),
         (["plot", "lenet5", "--kind", "graph", "--batch", "8", "-o", "-"], ["--batch"]),
         (["plot", "lenet5", "--kind", "cost", "--batch", "8", "-o", "-"], []),
         (["check", "lenet5", "--no-rules", "--select", "large-pool"], ["--select"]),
