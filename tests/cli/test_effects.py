@@ -49,7 +49,7 @@ def warned(*arguments: str) -> list[str]:
         (["memory", SMALL, "--format", "csv", "--verbose"], ["--verbose"]),
         (["memory", "lenet5", "--why", "c1", "--exact", "--units", "si"], ["--exact"]),
         (["memory", "lenet5", "--why", "c1", "--format", "json", "--units", "si"], []),
-        (["list", "--format", "json", "--brief"], ["--brief"]),
+        pytest.param(["list", "--format", "json", "--brief"], ["--brief"], marks=pytest.mark.slow),
         (["diff", "lenet5", "cifar-tiny", "--format", "json", "--units", "si"], ["--units"]),
         (["fit", SMALL, "--memory", "440MiB", "--exact", "--units", "si"], ["--units"]),
         (["fit", SMALL, "--memory", "440MiB", "--units", "si", "--brief"], []),

@@ -143,7 +143,7 @@ def test_memory_loads_no_numpy() -> None:
 
     code = (
         "import sys; from cnncalc.cli.program import run; run(['memory', 'resnet18', '--output', '/dev/null']);"
-        "run(['fit', 'resnet18', '--memory', '1GiB', '--output', '/dev/null']); assert 'numpy' not in sys.modules"
+        "run(['fit', 'lenet5', '--memory', '440MiB', '--output', '/dev/null']); assert 'numpy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=environment())
 
