@@ -299,6 +299,7 @@ WRITTEN = {
     "dash",
     "slash",
     "bare",
+    "further_bare",
     "keys",
     "sizes",
     "replaces",

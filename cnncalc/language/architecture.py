@@ -285,7 +285,7 @@ class _FileReader:
         if value is None:
             return None, node.span
         if not is_volume_size(size) or min(size) < 1:
-            message = "input: expected a size of three parts, height x width x depth, as in 224x224x3"
+            message = f"input: expected {VolumeSize.expects}"
             self.problem("wrong-type", message, node.span)
             return None, node.span
         return Volume(*size), node.span

@@ -167,9 +167,9 @@ class PerSide(Reader):
 
     def unfit(self, value: Any, sides: int, takes: str) -> ValueProblem:
         """The error for a value with too many or too few parts."""
-        count = len(value)
-        message = f"expected a whole number or {takes} for {plural(sides, 'side')} ({', '.join(SIDES[sides])}), found"
-        return ValueProblem(f"{message} {count}: {shown(value)}", code="wrong-sides")
+        names = f"{plural(sides, 'side')} ({', '.join(SIDES[sides])})"
+        message = f"the volume has {names}, so expected one number or {takes}, found {len(value)}: {shown(value)}"
+        return ValueProblem(message, code="wrong-sides")
 
 
 class Sizes(PerSide):
