@@ -33,6 +33,9 @@ class Input(Layer):
 
     size: tuple[int, int, int] = key(VolumeSize(), (224, 224, 3), means="height x width x depth of the image")
 
+    def label(self) -> str:
+        return self.kind.upper()
+
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         return ["the input of the net"]
 
