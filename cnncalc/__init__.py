@@ -243,7 +243,7 @@ def table(
     _one_of("units", units, UNIT_STYLES)
     chosen: Sequence[str] | None = EXACT if is_exact(format) and not bars else None
     if columns is not None:
-        names = columns if isinstance(columns, (list, tuple)) else [columns]
+        names: Any = columns if isinstance(columns, (list, tuple)) else [columns]
         if not all(isinstance(name, str) for name in names):
             raise ValueProblem(f"columns: expected keys of columns, found {columns!r:.60}", code="wrong-type")
         chosen = chosen_columns(",".join(names), COLUMNS)

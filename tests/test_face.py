@@ -88,7 +88,7 @@ def test_invalid_options_are_value_problems(call: object, message: str) -> None:
     assert message in caught.value.message
 
 
-WRONG = {"int": [True, 1.5, "2"], "bool": [1, "no"], "str": [True, 3], "None": []}
+WRONG: dict[str, list[object]] = {"int": [True, 1.5, "2"], "bool": [1, "no"], "str": [True, 3], "None": []}
 """Values of another type than a parameter has, by its type."""
 
 PARAMETERS = [
