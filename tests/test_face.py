@@ -95,7 +95,7 @@ PARAMETERS = [
     (function, name, value)
     for function in (cnncalc.load, cnncalc.analyze, cnncalc.account_memory, cnncalc.fit, cnncalc.table, cnncalc.plot)
     for name, annotation in function.__annotations__.items()
-    if set(annotation.split(" | ")) <= WRONG.keys()
+    if name != "return" and set(annotation.split(" | ")) <= WRONG.keys()
     for value in ([True, 1.5] if "str" in annotation and "int" in annotation else WRONG[annotation.split(" | ")[0]])
 ]
 
