@@ -674,7 +674,7 @@ def test_an_added_kind_is_counted_and_shown() -> None:
 
     assert [(row.label, row.weights, row.buffers) for row in report.layers if row.kind == "factor"] == [
         ("FACTOR", 8, 0),
-        ("FACTOR", 0, 8),
+        ("FACTOR(learned=no)", 0, 8),
     ]
     assert "FACTOR" in cnncalc.table(report.graph, "markdown")
     assert cnncalc.table(report.graph, "csv", columns=["layer", "macs", "receptive_field"]) == cnncalc.table(

@@ -100,7 +100,7 @@ def parse_architecture(source: Source) -> Parsed:
         root = document.read()
     except DesignError as error:
         why = why_foreign(document.root_so_far())
-        if why is None or _MARK.search(source.text):
+        if why is None or _has_own_key(source.text):
             raise
         raise NotADesign(error.every, error.every[-1].message) from None
     why = why_foreign(root)
@@ -119,8 +119,18 @@ def parse_architecture(source: Source) -> Parsed:
 
 # Which files are meant as architecture files
 
-_MARK = re.compile(r"\blayers\b|(?:^|[\n\r\x85\u2028\u2029]){?[ \t]*[\"']?(?:blocks|budget)[\"']?[ \t]*:")
-"""What tells that a text is meant as an architecture file though it is not YAML."""
+_LINE_START = r"(?:^|[\n\r\x85\u2028\u2029])"
+_KEY_LAYERS = r"[\"']?layers[\"']?[ \t]*(?::(?!\S)|:?[\n\r\x85\u2028\u2029])"
+_IN_LINES = re.compile(rf"{_LINE_START}(?:(?:\?[ \t]+)?{_KEY_LAYERS}|input[ \t]*:[ \t]*[1-9][0-9]*[x\u00d7])")
+_IN_BRACES = re.compile(rf"[{{,]\s*{_KEY_LAYERS}")
+
+
+def _has_own_key(text: str) -> bool:
+    """Whether a text that is not YAML has the key ``layers``, or ``input`` with a size, at the start of a line.
+
+    In braces around the whole text ``layers`` may stand anywhere.
+    """
+    return (_IN_BRACES if text.lstrip().startswith("{") else _IN_LINES).search(text) is not None
 
 
 def why_foreign(root: Node | None) -> str | None:

@@ -404,7 +404,7 @@ class GroupNorm(ImageNorm):
     groups: int = key(Whole(1), 32, means="groups of channels")
 
     def label(self) -> str:
-        return f"GN{self.groups}"
+        return f"GN{self.groups}{self.unusual('scale', 'shift')}"
 
     def channel_use(self, *inputs: Volume) -> str:
         return "mixed" if self.groups == 1 else "apart"

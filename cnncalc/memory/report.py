@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from cnncalc.errors import Problem, ValueProblem, did_you_mean
@@ -444,9 +445,11 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
     rows, tape = simulation.report.layers, simulation.tape(training=True)
     known: dict[tuple[Segment, ...], tuple[int, int]] = {}
 
+    repeated = cache(partial(repeatable, tape, simulation.report))
+
     def evaluated(candidate: tuple[Segment, ...]) -> tuple[int, int]:
         if candidate not in known:
-            found = [repeatable(tape, simulation.report, segment) for segment in candidate]
+            found = [repeated(segment) for segment in candidate]
             runs = [segment for segment in found if segment is not None]
             known[candidate] = (simulation.trace(batch, runs).peak.total, recomputed_macs(simulation.report, runs))
         return known[candidate]

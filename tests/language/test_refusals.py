@@ -9,6 +9,7 @@ import pytest
 from cnncalc import DesignError
 from cnncalc.analysis.report import account
 from cnncalc.language.reading import read_design, read_pattern
+from tests.subcases import each
 
 PATTERNS = [
     (
@@ -1881,7 +1882,7 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "right", "message"), PATTERNS, ids=[case[0] for case in PATTERNS])
+@each("wrong,right,message", PATTERNS, ids=lambda case: case[0])
 def test_a_pattern_is_refused_where_it_is_wrong(wrong: str, right: str, message: str) -> None:
     with pytest.raises(DesignError) as caught:
         account(read_pattern("<text>", wrong))
@@ -1889,7 +1890,7 @@ def test_a_pattern_is_refused_where_it_is_wrong(wrong: str, right: str, message:
     account(read_pattern("<text>", right))
 
 
-@pytest.mark.parametrize(("wrong", "right", "message"), FILES, ids=[case[0] for case in FILES])
+@each("wrong,right,message", FILES, ids=lambda case: case[0])
 def test_a_file_is_refused_where_it_is_wrong(wrong: str, right: str, message: str) -> None:
     with pytest.raises(DesignError) as caught:
         account(read_design("<text>", wrong))
