@@ -83,7 +83,8 @@ def test_the_steps_to_a_volume_compute_it(kind: str, keys: dict[str, Any]) -> No
         value = ceil(value) if "rounded up" in rest else floor(value)
         assert value == int(number), step
         dropped = re.search(r": ([0-9]+)$", rest)
-        assert dict(zip((*row.output.names, "depth"), row.output, strict=True))[side] == int(dropped.group(1) if dropped else number), step
+        sizes = dict(zip((*row.output.names, "depth"), row.output, strict=True))
+        assert sizes[side] == int(dropped.group(1) if dropped else number), step
 
 
 @every_case
