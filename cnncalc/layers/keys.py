@@ -8,6 +8,7 @@ of the language.
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.errors import ValueProblem, did_you_mean
@@ -168,7 +169,7 @@ class PerSide(Reader):
     def unfit(self, value: Any, sides: int, takes: str) -> ValueProblem:
         """The error for a value with too many or too few parts."""
         names = f"{plural(sides, 'side')} ({', '.join(SIDES[sides])})"
-        message = f"the volume has {names}, so expected one number or {takes}, found {len(value)}: {shown(value)}"
+        message = f"the volume has {names}, so expected {takes}, found {len(value)}: {shown(value)}"
         return ValueProblem(message, code="wrong-sides")
 
 
@@ -195,7 +196,7 @@ class Sizes(PerSide):
         if isinstance(value, int):
             return (value,) * sides
         if len(value) != sides:
-            raise self.unfit(value, sides, str(sides))
+            raise self.unfit(value, sides, "one number" if sides == 1 else f"one number or {sides}")
         return value
 
     def write(self, value: Any) -> Value:
@@ -212,7 +213,12 @@ class VolumeSize(Reader):
 
     def __call__(self, value: Value) -> tuple[int, ...]:
         if not is_volume_size(value):
-            raise self.refuse(value)
+            problem = self.refuse(value)
+            if is_whole(value) and value > 0:
+                side = isqrt(value)
+                image = f" or {side}x{side}x1" if side * side == value and side > 1 else ""
+                problem.hint = f"write 1x{shown(value)}{image}"
+            raise problem
         if min(value) < 1:
             raise ValueProblem(f"each part of a size is at least 1, found {'x'.join(str(part) for part in value)}")
         return tuple(value)
@@ -300,7 +306,8 @@ class Sides(PerSide):
         if len(value) == sides:
             return value * 2
         if len(value) != 2 * sides:
-            raise self.unfit(value, sides, f"{sides} or {2 * sides}")
+            some = f"{2 * sides}" if sides == 1 else f"{sides} or {2 * sides}"
+            raise self.unfit(value, sides, f"one number or {some}")
         return value
 
     def sides_of(self, value: Any) -> int | None:
