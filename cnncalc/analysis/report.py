@@ -139,6 +139,11 @@ class Report(NamedTuple):
         return f"{self.title or ''} ({self.other_forms})".lstrip() if self.other_forms else self.title or ""
 
     @property
+    def counted_layers(self) -> int:
+        """The number of layers with MACs, convolutional and fully-connected ones: ``layers`` in budgets and totals."""
+        return sum([row.layer.counts_macs for row in self.layers])
+
+    @property
     def resolved(self) -> Graph:
         """The graph with every draft replaced by its layer."""
         nodes = [node._replace(layer=row.layer) for node, row in zip(self.graph.nodes, self.layers, strict=True)]

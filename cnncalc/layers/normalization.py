@@ -177,7 +177,8 @@ class BatchNorm(Affine):
     kind: ClassVar[str] = "bn"
     other_names: ClassVar[tuple[str, ...]] = ("batchnormalization", "syncbatchnorm")
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "batchnorm": ("BN", "with scale and shift; that of Caffe has neither: BN(scale=no, shift=no)")
+        "batchnorm": ("BN", "with scale and shift; that of Caffe has neither: BN(scale=no, shift=no)"),
+        **dict.fromkeys(("batchnorm1d", "batchnorm2d", "batchnorm3d"), ("BN", "")),
     }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> BN"
     normalizes_batch: ClassVar[bool] = True

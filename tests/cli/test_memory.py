@@ -122,7 +122,8 @@ def test_for_a_net_that_does_not_fit_the_excess_and_other_options_are_shown() ->
 
 
 def test_fit_as_json() -> None:
-    done = called("fit", "resnet18", "--memory", "rtx-3060", "--data-parallel", "4", "--zero", "2", "--format", "json")
+    options = ("--memory", "rtx-3060", "--reserve", "0", "--data-parallel", "4", "--zero", "2", "--format", "json")
+    done = called("fit", "resnet18", *options)
     found = json.loads(done.stdout)
 
     assert done.returncode == 0
@@ -142,13 +143,13 @@ def test_memory_loads_no_numpy() -> None:
 
     code = (
         "import sys; from cnncalc.cli.program import run; run(['memory', 'resnet18', '--output', '/dev/null']);"
-        "run(['fit', 'resnet18', '--memory', '8GiB', '--output', '/dev/null']); assert 'numpy' not in sys.modules"
+        "run(['fit', 'lenet5', '--memory', '440MiB', '--output', '/dev/null']); assert 'numpy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=environment())
 
 
 def test_accumulated_micro_batches_count_all_images_of_a_step() -> None:
-    done = called("fit", "resnet18", "--memory", "4GiB", "--batch", "256", "--format", "json")
+    done = called("fit", "resnet18", "--memory", "4GiB", "--reserve", "0", "--batch", "256", "--format", "json")
     advice = json.loads(done.stdout)["advice"]
 
     row = next(row for row in advice if "accumulated" in row["what"])

@@ -17,7 +17,10 @@ from cnncalc.memory.report import Options, Simulation
 from tests.random_nets import fixed_seeds, random_design
 
 MIB = 1024**2
-NETS = ("lenet5", "alexnet", "vgg16", "resnet18", "googlenet", "mobilenet-v2", "densenet121")
+NETS = (
+    *("lenet5", "alexnet", "vgg16", "resnet18"),
+    *(pytest.param(net, marks=pytest.mark.slow) for net in ("googlenet", "mobilenet-v2", "densenet121")),
+)
 
 
 def test_the_allocator_by_its_rules() -> None:

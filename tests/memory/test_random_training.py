@@ -22,7 +22,7 @@ DATA = Path(__file__).parent / "data" / "random_training.json"
 MEASURED: list[Any] = json.loads(DATA.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("part", range(12))
+@pytest.mark.parametrize("part", [*range(3), *(pytest.param(part, marks=pytest.mark.slow) for part in range(3, 12))])
 def test_random_nets_hold_what_pytorch_holds(part: int) -> None:
     wrong = []
     for pattern, habits, figures in MEASURED[part::12]:
