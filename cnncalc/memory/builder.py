@@ -74,7 +74,7 @@ class TapeBuilder:
         for row in self.rows:
             is_output = row.index not in read
             if not row.sources:
-                layout = contiguous((self.images, row.output.depth, *row.output[:2]))
+                layout = contiguous((self.images, row.output.depth, *row.output.sides))
                 elements = Size(0, row.output.elements)
                 self.place[row.index] = self._value(elements, self.parameter_item, row.index, layout=layout)
                 sources.append(self.place[row.index])
@@ -251,16 +251,15 @@ class TapeBuilder:
     def _finish(self) -> None:
         """Changes the operations of a training step when all are known."""
 
-    def _targets(self, outputs: Sequence[LayerReport]) -> dict[tuple[int, int], int]:
-        """The targets by height and width: one int64 for each image or pixel."""
-        targets: dict[tuple[int, int], int] = {}
+    def _targets(self, outputs: Sequence[LayerReport]) -> dict[tuple[int, ...], int]:
+        """The targets by the sides of an output: one int64 for each image or position."""
+        targets: dict[tuple[int, ...], int] = {}
         for row in outputs:
-            height, width, _ = row.output
-            if (height, width) not in targets:
-                targets[height, width] = self._value(Size(0, height * width), 8, row.index)
+            if row.output.sides not in targets:
+                targets[row.output.sides] = self._value(Size(0, row.output.positions), 8, row.index)
         return targets
 
-    def _loss(self, outputs: Sequence[LayerReport], targets: dict[tuple[int, int], int]) -> int:
+    def _loss(self, outputs: Sequence[LayerReport], targets: dict[tuple[int, ...], int]) -> int:
         """Mean cross-entropy over each output; those of auxiliary heads are weighted and added."""
         total: int | None = None
         for row in sorted(outputs, key=lambda row: row.training_only):
@@ -271,7 +270,7 @@ class TapeBuilder:
                 logits = self.view(logits, name="loss")
             likelihood = self._likelihood(logits)
             each = self.operation(
-                [likelihood, targets[row.output[:2]]],
+                [likelihood, targets[row.output.sides]],
                 ONE,
                 name="loss",
                 keeps=(0, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from cnncalc.errors import Problem, ValueProblem, did_you_mean
@@ -456,9 +457,11 @@ def best_segments(simulation: Simulation, batch: int) -> tuple[Segment, ...]:
     rows, tape = simulation.report.layers, simulation.tape(training=True)
     known: dict[tuple[Segment, ...], tuple[int, int]] = {}
 
+    repeated = cache(partial(repeatable, tape, simulation.report))
+
     def evaluated(candidate: tuple[Segment, ...]) -> tuple[int, int]:
         if candidate not in known:
-            found = [repeatable(tape, simulation.report, segment) for segment in candidate]
+            found = [repeated(segment) for segment in candidate]
             runs = [segment for segment in found if segment is not None]
             known[candidate] = (simulation.trace(batch, runs).peak.total, recomputed_macs(simulation.report, runs))
         return known[candidate]
@@ -584,7 +587,7 @@ def _warnings(report: Report, options: Options) -> tuple[Problem, ...]:
     """Layers for which PyTorch raises an error in training."""
     found = []
     for row in report.layers:
-        values = options.batch * row.output.height * row.output.width
+        values = options.batch * row.output.positions
         if row.layer.normalizes_batch and values == 1:
             message = f"{row.name}: PyTorch cannot train BN with one value per channel (batch 1 on 1x1)"
             found.append(Problem("bn-one-value", message, row.span, "train with a batch of at least 2", "warning"))

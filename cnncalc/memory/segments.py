@@ -74,10 +74,10 @@ def _blocks(report: Report) -> tuple[Segment, ...]:
 
 
 def _up_to_pools(rows: Sequence[LayerReport]) -> Iterator[Segment]:
-    """The stretches that end in a pool with an output of more than one row."""
+    """The stretches that end in a pool whose output has more than one element along its first side."""
     first = next((row.index for row in rows if row.sources), 0)
     for row in rows:
-        if isinstance(row.layer, Pooling) and row.output.height > 1:
+        if isinstance(row.layer, Pooling) and row.output[0] > 1:
             yield Segment(f"{rows[first].name}..{row.name}", first, row.index)
             first = row.index + 1
 

@@ -79,8 +79,13 @@ class TorchLowering(TapeBuilder):
         return (
             layout
             if len(layout.sizes) > 2
-            else layout._replace(sizes=(*layout.sizes, 1, 1), strides=(*layout.strides, 1, 1))
+            else layout._replace(sizes=(*layout.sizes, *self.ones), strides=(*layout.strides, *self.ones))
         )
+
+    @property
+    def ones(self) -> tuple[int, ...]:
+        """The sides that a value of batch x depth has as a map."""
+        return (1,) * len(self.output.sides)
 
     def is_flat(self, value: int) -> bool:
         """Whether PyTorch has a value as batch x depth."""
@@ -91,7 +96,7 @@ class TorchLowering(TapeBuilder):
         flat = self.row.layer.is_flat
         if flat or (flat is None and all(self.is_flat(value) for value in inputs)):
             return (self.images, volume.elements)
-        return (self.images, volume.depth, volume.height, volume.width)
+        return (self.images, volume.depth, *volume.sides)
 
     def made(self, inputs: Sequence[int], volume: Volume, order: str | None = None) -> Layout:
         """The layout of the output of the current layer, in the order that it declares in ``memory_order``."""
@@ -208,7 +213,7 @@ class TorchLowering(TapeBuilder):
             return mean
         layout = self.layout_of(mean)
         depth = layout.sizes[1]
-        return self.viewed(mean, layout._replace(strides=(depth, 1, depth, depth)), gradient=NEW)
+        return self.viewed(mean, layout._replace(strides=(depth, 1, *(depth,) * (len(layout.sizes) - 2))), gradient=NEW)
 
     def by_channel(self, value: int) -> Layout:
         """The layout of an element-wise operation on a value and a parameter with one element a channel."""
@@ -306,7 +311,7 @@ class TorchLowering(TapeBuilder):
             found = viewed(incoming, sizes)
             return (NEW, contiguous(sizes)) if found is None else (word, found)
         # some of the channels; a map of one pixel may be batch x depth here
-        found = Layout(sizes, (*incoming.strides, 1, 1)[: len(sizes)])
+        found = Layout(sizes, (*incoming.strides, *self.ones)[: len(sizes)])
         self.is_for_several |= not found.is_dense
         return VIEW, found
 
@@ -447,9 +452,9 @@ class TorchLowering(TapeBuilder):
         return cast
 
     def resized(self, value: int, volume: Volume, *, crops: bool = False) -> int:
-        """A copy padded or cropped to height x width x depth; ``crops``: on no side padded."""
+        """A copy padded or cropped to a volume; ``crops``: on no side padded."""
         x = self.map_layout(value)
-        sizes = (self.images, volume.depth, volume.height, volume.width)
+        sizes = (self.images, volume.depth, *volume.sides)
         layout = elementwise([x._replace(sizes=sizes)]) if crops else suggested(x, sizes)
         return self.operation([value], Size(0, volume.elements), layout=layout)
 

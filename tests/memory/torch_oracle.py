@@ -52,7 +52,7 @@ def _sides(pad: Any, layer: Any, x: Any, kernel: Any, stride: Any, dilation: Any
         top, left, bottom, right = pad
         return (top, left, bottom, right)
     sides: list[tuple[int, int]] = []
-    for side, size in ((0, x.height), (1, x.width)):
+    for side, size in enumerate(x.sides):
         window = dilation[side] * (kernel[side] - 1) + 1
         whole = max(0, (-(-size // stride[side]) - 1) * stride[side] + window - size)
         sides.append((whole // 2, whole - whole // 2))
@@ -498,7 +498,7 @@ class Net(nn.Module):
         return dict(zip(out, made, strict=True))
 
 
-def loss_of(net: Net, outputs: Sequence[Any], targets: dict[tuple[int, int], Any]) -> Any:
+def loss_of(net: Net, outputs: Sequence[Any], targets: dict[tuple[int, ...], Any]) -> Any:
     """Mean cross-entropy over each output, auxiliary heads weighted."""
     _, results, _ = net.plan(training=True)
     heads = [net.report.layers[index].training_only for index in results]
@@ -516,7 +516,7 @@ def loss_of(net: Net, outputs: Sequence[Any], targets: dict[tuple[int, int], Any
     return total
 
 
-def data_of(net: Net, batch: int, dtype: Any, device: str) -> tuple[list[Any], dict[tuple[int, int], Any]]:
+def data_of(net: Net, batch: int, dtype: Any, device: str) -> tuple[list[Any], dict[tuple[int, ...], Any]]:
     """Images and targets."""
     images = []
     for row in net.report.layers:
@@ -524,7 +524,7 @@ def data_of(net: Net, batch: int, dtype: Any, device: str) -> tuple[list[Any], d
             height, width, depth = row.output
             images.append(torch.rand(batch, depth, height, width, dtype=dtype, device=device))
     _, results, _ = net.plan(training=True)
-    targets: dict[tuple[int, int], Any] = {}
+    targets: dict[tuple[int, ...], Any] = {}
     for index in results:
         size = net.report.layers[index].output[:2]
         shape = (batch,) if size == (1, 1) else (batch, *size)
