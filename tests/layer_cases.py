@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from cnncalc.layers import Layer
 
 
+def bound(layer: Layer, inputs: tuple[Volume, ...]) -> Layer:
+    """The layer for volumes with as many sides as its inputs."""
+    return layer.on(len(inputs[0].sides)) if inputs else layer
+
+
 class Case(NamedTuple):
     """A layer and its input volumes."""
 
@@ -20,7 +25,7 @@ class Case(NamedTuple):
 
     @property
     def layer(self) -> Layer:
-        return KINDS[self.kind](**self.keys)
+        return bound(KINDS[self.kind](**self.keys), self.inputs)
 
     def __str__(self) -> str:
         keys = ",".join(f"{name}={value}" for name, value in self.keys.items() if name != "connections")

@@ -299,11 +299,14 @@ WRITTEN = {
     "dash",
     "slash",
     "bare",
+    "further_bare",
     "keys",
     "sizes",
     "replaces",
     "memory",
     "kept",
+    "per_side",
+    "side_count",
 }
 """How a kind is written, and what it declares about memory."""
 
@@ -434,7 +437,7 @@ def test_the_words_for_layers_without_effect() -> None:
         ("slice", "from", 0): "all 6 channels are taken",
     }
 
-    assert {key: KINDS[key[0]](**{key[1]: key[2]}).no_effect(x) for key in words} == words
+    assert {key: KINDS[key[0]](**{key[1]: key[2]}).on(2).no_effect(x) for key in words} == words
     assert KINDS["gap"]().no_effect(Volume(1, 1, 6)) == "[1x1x6] is a single pixel already"
     assert KINDS["gap"]().no_effect(x) is None
 
@@ -472,7 +475,7 @@ def test_random_weights_have_a_range(kind: str) -> None:
 def test_fan_in_is_the_number_of_products_that_one_output_adds_up(
     kind: str, keys: dict[str, Any], products: int
 ) -> None:
-    layer = KINDS[kind](**keys)
+    layer = KINDS[kind](**keys).on(2)
     weight = layer.parameters(Volume(9, 11, 6))[0]
 
     assert layer.fan_in(weight.shape) == products
@@ -511,7 +514,7 @@ each_kind = each("kind", [*FIRST, "concat"])
 
 
 def layer(kind: str, **keys: Any) -> Layer:
-    return KINDS[kind](**keys)
+    return KINDS[kind](**keys).on(2)
 
 
 def plain(kind: str) -> Layer:
@@ -671,7 +674,7 @@ def test_an_added_kind_is_counted_and_shown() -> None:
 
     assert [(row.label, row.weights, row.buffers) for row in report.layers if row.kind == "factor"] == [
         ("FACTOR", 8, 0),
-        ("FACTOR", 0, 8),
+        ("FACTOR(learned=no)", 0, 8),
     ]
     assert "FACTOR" in cnncalc.table(report.graph, "markdown")
     assert cnncalc.table(report.graph, "csv", columns=["layer", "macs", "receptive_field"]) == cnncalc.table(

@@ -14,7 +14,7 @@ from cnncalc.layers import KINDS, Layer
 from cnncalc.layers.planes import pixels, planes, scatter_windows
 from cnncalc.run.meter import MeteredNumpy
 from cnncalc.volume import Volume
-from tests.layer_cases import CASES, Case, X
+from tests.layer_cases import CASES, Case, X, bound
 from tests.subcases import each
 
 every_case = each("case", CASES, by=lambda case: case.kind)
@@ -23,7 +23,7 @@ every_case = each("case", CASES, by=lambda case: case.kind)
 def images(volumes: tuple[Volume, ...], batch: int = 2) -> list[Any]:
     """Random arrays, each map in one stretch of memory, as they are in a run."""
     random = np.random.default_rng(3)
-    return [pixels(random.uniform(-2, 2, (batch, x.depth, x.height, x.width))) for x in volumes]
+    return [pixels(random.uniform(-2, 2, (batch, x.depth, *x.sides))) for x in volumes]
 
 
 def parameters(case: Case) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def test_the_array_has_the_shape_of_the_volume(case: Case) -> None:
 
 @every_case
 def test_single_precision_stays_single(case: Case) -> None:
-    arrays = [planes(x).astype(np.float32).transpose(0, 2, 3, 1) for x in entering(case)]
+    arrays = [pixels(planes(x).astype(np.float32)) for x in entering(case)]
     numbers = {name: array.astype(np.float32) for name, array in parameters(case).items()}
 
     result = case.layer.forward(np, *arrays, **numbers)
@@ -154,6 +154,8 @@ def test_written_keys_read_back_to_an_equal_layer(case: Case) -> None:
     layer = case.layer
 
     again = type(layer)(**layer.written())
+    if layer.side_count is not None:
+        again = again.on(layer.side_count)
 
     assert again == layer
     assert hash(again) == hash(layer)
@@ -192,7 +194,7 @@ def test_a_kind_or_key_without_a_case_would_be_found() -> None:
 
 
 def test_the_contract_fails_for_a_layer_whose_volume_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(KINDS["conv"], "output", lambda self, x: Volume(x.height + 1, x.width, self.filters))
+    monkeypatch.setattr(KINDS["conv"], "output", lambda self, x: Volume(x[0] + 1, x[1], self.filters))
 
     with pytest.raises(AssertionError):
         test_the_array_has_the_shape_of_the_volume.__wrapped__(Case("conv", {"filters": 7}, (X,)))
@@ -277,7 +279,7 @@ def test_a_volume_that_does_not_fit_is_refused_with_both_numbers(
     kind: str, keys: dict[str, Any], inputs: tuple[Volume, ...], message: str
 ) -> None:
     with pytest.raises(ShapeError) as caught:
-        KINDS[kind](**keys).output(*inputs)
+        bound(KINDS[kind](**keys), inputs).output(*inputs)
 
     assert caught.value.message == message
 
@@ -292,7 +294,7 @@ def test_a_volume_that_does_not_fit_is_refused_with_both_numbers(
         ),
         (
             "pool", {"kernel": 3, "pad": 2},
-            "pad: a pool may pad by at most half its kernel, but 2 is more than half of 3 in height",
+            "pad: a pool may pad by at most half its kernel, but 2 is more than half of 3",
         ),
         (
             "deconv", {"filters": 2, "stride": 2, "output_pad": 2},
@@ -301,7 +303,7 @@ def test_a_volume_that_does_not_fit_is_refused_with_both_numbers(
         ("pool", {"output": 3, "stride": 3}, "output: an adaptive pool has no stride"),
         (
             "conv", {"kernel": 0},
-            "kernel: expected a whole number of at least 1, or two of them [height, width], found 0",
+            "kernel: expected a whole number of at least 1, or one for each side, as [height, width], found 0",
         ),
     ],
 )  # fmt: skip

@@ -55,11 +55,13 @@ def test_a_mutant_is_a_module_that_can_be_compiled(mutants: list[Mutant]) -> Non
         assert ast.dump(ast.parse(changed)) != ast.dump(ast.parse(source)), mutant
 
 
+@pytest.mark.slow
 def test_every_equivalent_mutant_is_one_of_the_package_as_it_is(mutants: list[Mutant]) -> None:
     assert set(map(str, mutants)) >= EQUIVALENT.keys()
     assert all(reason.strip() for reason in EQUIVALENT.values())
 
 
+@pytest.mark.slow
 def test_every_mutant_has_tests(mutants: list[Mutant]) -> None:
     assert [name for names in TESTS.values() for name in names if not (ROOT / "tests" / name).exists()] == []
     assert all(mutant.tests for mutant in mutants)

@@ -8,6 +8,7 @@ chain, although all later numbers change.
 from __future__ import annotations
 
 import re
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.alignment import ascending, filled, gaps
@@ -81,7 +82,7 @@ MIN_SHARED, MIN_SHARED_OF_LARGER = 50, 25
 
 
 class Stage(NamedTuple):
-    """The layers of a net whose outputs have the same height and width, and their sums; none: all are 0."""
+    """The layers of a net whose outputs have the same sides, and their sums; none: all are 0."""
 
     layers: int = 0
     activations: int = 0
@@ -114,10 +115,10 @@ class Difference(NamedTuple):
         least, most = sorted(self.sizes)
         return self.shared * 100 < MIN_SHARED * least or self.shared * 100 < MIN_SHARED_OF_LARGER * most
 
-    def stages(self) -> dict[tuple[int, int], tuple[Stage, Stage]]:
-        """By height and width, the largest first: the stages of both nets with volumes of that size."""
+    def stages(self) -> dict[tuple[int, ...], tuple[Stage, Stage]]:
+        """By sides, the largest first: the stages of both nets with volumes of that size."""
         before, after = _stages(self.before), _stages(self.after)
-        sizes = sorted({*before, *after}, key=lambda size: (size[0] * size[1], size), reverse=True)
+        sizes = sorted({*before, *after}, key=lambda size: (prod(size), size), reverse=True)
         return {size: (before.get(size, Stage()), after.get(size, Stage())) for size in sizes}
 
     @property
@@ -163,11 +164,11 @@ def _shared(layers: Sequence[LayerDifference]) -> int:
     return count
 
 
-def _stages(report: Report) -> dict[tuple[int, int], Stage]:
-    """The stages of a net by height and width."""
-    found: dict[tuple[int, int], Stage] = {}
+def _stages(report: Report) -> dict[tuple[int, ...], Stage]:
+    """The stages of a net by the sides of their volumes."""
+    found: dict[tuple[int, ...], Stage] = {}
     for row in report.layers:
-        size = row.output.height, row.output.width
+        size = row.output.sides
         own = Stage(1, _counted(row, "activations"), row.parameters, row.macs)
         found[size] = Stage(*[one + more for one, more in zip(found.get(size, Stage()), own, strict=True)])
     return found

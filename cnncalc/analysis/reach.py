@@ -15,6 +15,7 @@ bounded (:class:`Work` counts them).
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from math import gcd, lcm, prod
 from typing import TYPE_CHECKING
 
@@ -381,7 +382,8 @@ class Field(NamedTuple):
     """What the outputs of a node see of one input: side by side, or position by position in ``boxes``.
 
     Unless ``is_exact``, they may see less. ``is_uniform``: all channels of a position see the same. ``sees_all``: it
-    lies behind a layer that sees the whole plane. ``solid``: for each side the first and the last output at which all
+    lies behind a layer that sees the whole plane. ``is_folded``: the output has another number of sides than the input;
+    ``sides`` then hold what any output sees. ``solid``: for each side the first and the last output at which all
     branches see something; None: the sides do not depend on each other.
     """
 
@@ -390,6 +392,7 @@ class Field(NamedTuple):
     is_exact: bool = True
     is_uniform: bool = True
     sees_all: bool = False
+    is_folded: bool = False
     solid: tuple[tuple[int, int], ...] | None = None
 
     @property
@@ -406,6 +409,13 @@ class Field(NamedTuple):
         """
         found = [side.endless.extent for side in self.sides if side.endless is not None]
         return tuple(found) if len(found) == len(self.sides) else None
+
+    @property
+    def sizes(self) -> tuple[int, ...] | None:
+        """The sides of the output; None where they are not known."""
+        if self.boxes is not None:
+            return self.boxes.sizes
+        return None if self.is_folded else tuple([side.size for side in self.sides])
 
     @property
     def sees_nothing(self) -> bool:
@@ -429,7 +439,7 @@ class Field(NamedTuple):
         use = sight.use
         selects = use == "some" or (use == "moved" and not sight.is_point)
         is_exact = self.is_exact and (self.is_uniform or not selects)
-        moves = use == "moved" and any(side.size > 1 for side in self.sides)
+        moves = use == "moved" and (self.is_folded or any(side.size > 1 for side in self.sides))
         is_uniform = use == "mixed" or (self.is_uniform and not moves)
         field = self
         if (is_exact, is_uniform) != (self.is_exact, self.is_uniform):
@@ -438,13 +448,17 @@ class Field(NamedTuple):
             return field.gathered(sight, work)
         if sight.stencils is None:
             return field.everywhere(sight.sizes)
-        if all(stencil == POINT for stencil in sight.stencils) and sight.sizes == tuple([s.size for s in self.sides]):
+        if all(stencil == POINT for stencil in sight.stencils) and sight.sizes == self.sizes:
             return field
         return field.slid(sight.stencils, sight.sizes, work)
 
     def slid(self, stencils: Sequence[Stencil], sizes: tuple[int, ...], work: Work) -> Field:
         """What is seen behind a layer with a window."""
-        field = self._replace(sides=_each(self.sides, stencils, sizes, work))
+        if self.is_folded:
+            sides = self.sides  # without boxes all outputs see the same
+        else:
+            sides = _each(self.sides, stencils, sizes, work)
+        field = self._replace(sides=sides)
         if self.boxes is not None:
             windows = sum([len(stencil.window(0)) for stencil in stencils])
             if not work.take(prod(map(max, sizes, self.boxes.sizes)) * windows):
@@ -461,20 +475,24 @@ class Field(NamedTuple):
         sides = self.sides
         if self.boxes is not None:
             sides = tuple([Side(1, None, *one.bounds, 0, 0) for one in self.boxes.sides])
-        whole = tuple([side.everywhere(size) for side, size in zip(sides, sizes, strict=True)])
-        return Field(whole, None, self.is_certain, self.is_uniform, sees_all=True)
+        is_folded = len(sizes) != len(sides)
+        whole = tuple([side.everywhere(size) for side, size in zip(sides, _known(sizes, sides), strict=True)])
+        return Field(whole, None, self.is_certain, self.is_uniform, sees_all=True, is_folded=is_folded)
 
     def gathered(self, sight: Sight, work: Work) -> Field:
         """What is seen behind a layer that moves elements between positions."""
         assert sight.origins is not None
-        sides = tuple([side.everywhere(size) for side, size in zip(self.sides, sight.sizes, strict=True)])
+        if self.is_folded and self.boxes is None:
+            return self.everywhere(sight.sizes)
+        sizes = _known(sight.sizes, self.sides)
+        sides = tuple([side.everywhere(size) for side, size in zip(self.sides, sizes, strict=True)])
+        is_folded = len(sight.sizes) != len(sides)
         boxes = self.as_boxes(work) if work.take(sight.elements) else None
         if boxes is None:
-            return self._replace(sides=sides, boxes=None, is_exact=False, solid=None)
+            return self._replace(sides=sides, boxes=None, is_exact=False, solid=None, is_folded=is_folded)
         is_exact = self.is_certain and self.solid is None
-        return self._replace(
-            sides=sides, boxes=boxes.gathered(sight.origins, sight.sizes), is_exact=is_exact, solid=None
-        )
+        boxes = boxes.gathered(sight.origins, sight.sizes)
+        return self._replace(sides=sides, boxes=boxes, is_exact=is_exact, solid=None, is_folded=is_folded)
 
     def as_boxes(self, work: Work) -> Boxes | None:
         """The same position by position; None where that takes too much."""
@@ -495,6 +513,11 @@ class Field(NamedTuple):
                 for lows, highs in lists:
                     lows[position], highs[position] = FAR, -FAR
         return Boxes(sizes, tuple([Listed(lows, highs) for lows, highs in lists]))
+
+
+def _known(sizes: Sequence[int], sides: Sequence[Side]) -> Sequence[int]:
+    """The sizes of the output, one for each side of the input; ones if it has another number of sides."""
+    return sizes if len(sizes) == len(sides) else (1,) * len(sides)
 
 
 def _each(sides: Sequence[Side], stencils: Sequence[Stencil], sizes: Sequence[int], work: Work) -> tuple[Side, ...]:
@@ -525,7 +548,10 @@ def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
         is_exact=all(field.is_exact for field in fields),
         is_uniform=all(field.is_uniform for field in fields) and not (is_stacked and differ),
         sees_all=any(field.sees_all for field in fields),
+        is_folded=first.is_folded,
     )
+    if first.is_folded and any(field.boxes is None for field in fields):
+        return result if all(field.boxes is None for field in fields) else result._replace(is_exact=False)
     depend = any(field.boxes is not None for field in fields)
     if not depend and all(field.solid is None for field in fields):
         if not differ or not any(side.has_gaps for field in fields for side in field.sides):
@@ -624,9 +650,9 @@ def _own(volume: Volume) -> Field:
 
 def _unknown(inputs: Sequence[Volume], output: Volume) -> Field:
     """At most all of the largest input."""
-    largest = [max(sizes) for sizes in zip(*[volume[:-1] for volume in inputs], strict=True)]
-    sides = [Side(size, None, 0, high - 1, 0, size - 1) for size, high in zip(output[:-1], largest, strict=True)]
-    return Field(tuple(sides), is_exact=False)
+    largest = [max(sizes) for sizes in zip_longest(*[volume.sides for volume in inputs], fillvalue=1)]
+    whole = Field(tuple([Side(1, None, 0, high - 1, 0, 0) for high in largest]), is_exact=False)
+    return whole.everywhere(output.sides)
 
 
 def _behind_layer(fields: Mapping[int, Field], sight: Sight, work: Work) -> Mapping[int, Field]:

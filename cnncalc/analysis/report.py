@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.analysis.placement import in_place_nodes, test_time_nodes
@@ -309,7 +310,7 @@ def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
 
 def _largest(sizes: Sequence[tuple[int, ...]], sides: int) -> tuple[int, ...]:
     """The largest of sizes, side by side; zeros without any."""
-    return tuple([max(each) for each in zip(*sizes, strict=True)]) if sizes else (0,) * sides
+    return tuple([max(each) for each in zip_longest(*sizes, fillvalue=0)]) if sizes else (0,) * sides
 
 
 def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:
@@ -318,11 +319,11 @@ def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:
     for node, layer, _, cost in shaped:
         swapped = depth_last(cost.output) if layer.is_input else None
         if swapped is not None:
+            order = " x ".join(cost.output.names)
             found.append(
                 Problem(
                     "looks-depth-first",
-                    f"{node.name}: {cost.output} is read as height x width x depth, but looks like depth x height x "
-                    f"width",
+                    f"{node.name}: {cost.output} is read as {order} x depth, but looks like depth x {order}",
                     node.key_spans.get("size", node.stated_span or node.span),
                     f"for an image of depth {swapped.depth} write {swapped.size}",
                     "warning",

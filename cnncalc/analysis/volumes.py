@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.analysis.cost import Cost, cost_of
 from cnncalc.counts import MAX_RESULT_DIGITS
-from cnncalc.errors import DesignError, Problem, Problems, ShapeError, in_text_order
+from cnncalc.errors import DesignError, Problem, Problems, ShapeError, ValueProblem, in_text_order
 from cnncalc.graph import Draft, Graph
 from cnncalc.layers.input import Input
 from cnncalc.records import NamedTuple
@@ -41,7 +41,7 @@ def propagate(graph: Graph, *, with_hints: bool = True) -> tuple[Shaped, ...]:
     """
     shaped: list[Shaped | None] = []
     problems: list[Problem] = Problems()
-    known: dict[tuple[Layer, tuple[Volume, ...]], Cost] = {}
+    known: dict[tuple[Layer, tuple[Volume, ...]], tuple[Layer, Cost]] = {}
     for node in graph.nodes:
         try:
             shaped.append(_shape(node, shaped, known))
@@ -85,10 +85,10 @@ LONGEST_CACHED = 2**60
 
 def depth_last(volume: Volume) -> Volume | None:
     """The volume with its first side as depth, if it looks like depth x height x width; else None."""
-    height, width, depth = volume
-    if width < 8 or depth < 8 or not (height in (3, 4) or (height == 1 and width == depth)):
+    first, *others = volume
+    if min(others) < 8 or not (first in (3, 4) or (first == 1 and len(set(others)) == 1)):
         return None
-    return Volume(width, depth, height)
+    return Volume(*others, first)
 
 
 def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]:
@@ -101,7 +101,7 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
     layer = graph.nodes[places[0]].layer if len(places) == 1 else None
     if not isinstance(layer, Input):
         return problems
-    height, width, depth = layer.size
+    size = Volume(*layer.size)
 
     def takes(volume: Volume) -> bool:
         node = graph.nodes[places[0]]._replace(layer=Input(size=list(volume)), stated=None)
@@ -118,38 +118,44 @@ def _with_smallest_input(graph: Graph, problems: list[Problem]) -> list[Problem]
             for problem in problems
         ]
 
-    other = depth_last(Volume(height, width, depth))
+    other = depth_last(size)
     if other is not None and takes(other):
-        size = Volume(height, width, depth).size
-        return with_hint(f"an input is height x width x depth: with {other.size} instead of {size} it works")
+        order = " x ".join(size.names)
+        return with_hint(f"an input is {order} x depth: with {other.size} instead of {size.size} it works")
+    shape = {1: "", 2: "square ", 3: "cubic "}[len(size.sides)]
     for side in range(1, min(MAX_TRIED_SIZE, MAX_TRIED_LAYERS // len(graph.nodes)) + 1):
-        if takes(Volume(side, side, depth)):
-            return with_hint(f"the smallest square input that works is {side}x{side}x{depth}")
+        tried = size.with_sides((side,) * len(size.sides))
+        if takes(tried):
+            return with_hint(f"the smallest {shape}input that works is {tried.size}")
     return problems
 
 
 def _shape(
-    node: Node, before: list[Shaped | None], known: dict[tuple[Layer, tuple[Volume, ...]], Cost]
+    node: Node, before: list[Shaped | None], known: dict[tuple[Layer, tuple[Volume, ...]], tuple[Layer, Cost]]
 ) -> Shaped | None:
-    """The node with its cost; None where that of a node before it is unknown. ``known`` caches costs."""
+    """The node with its cost; None where that of a node before it is unknown. ``known`` caches layers and costs."""
     layer = _resolved(node.layer, before)
     inputs = _outputs(node.inputs, before)
     if layer is None or inputs is None:
         return None
     # longer numbers are not worth it: powers of two have few different hashes
     is_cached = all(max(volume) < LONGEST_CACHED for volume in inputs)
-    cost = known.get((layer, inputs)) if is_cached else None
-    if cost is None:
+    found = known.get((layer, inputs)) if is_cached else None
+    if found is not None:
+        layer, cost = found
+    else:
+        unbound = layer
         try:
+            layer = layer.on(len(inputs[0].sides)) if inputs else layer
             cost = cost_of(layer, inputs)
-        except ShapeError as error:
+        except (ShapeError, ValueProblem) as error:
             span = node.key_spans.get(error.key or "", node.span)
             raise DesignError([Problem(error.code, f"{node.name}: {error.message}", span)]) from None
         if cost.is_too_long:
             message = f"{node.name}: a result has at most {MAX_RESULT_DIGITS:,} digits, but {layer.label()} gives more"
             raise DesignError([Problem("limit", message, node.span)])
         if is_cached:
-            known[layer, inputs] = cost
+            known[unbound, inputs] = layer, cost
     if node.stated is not None and node.stated != cost.output:
         message = f"{node.name}: the text states {node.stated}, but {layer.label()} gives {cost.output}"
         if inputs:

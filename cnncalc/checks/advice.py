@@ -150,7 +150,7 @@ def _separable(report: Report, weight: Callable[[LayerReport], int]) -> Change |
 def _strided(report: Report) -> Change | None:
     """Stride 2 in the first convolution."""
     first = next((row for row in report.layers if isinstance(row.layer, Conv)), None)
-    if first is None or first.layer.stride != (1, 1) or first.output.is_point:  # type: ignore[attr-defined]
+    if first is None or max(first.layer.stride) > 1 or first.output.is_point:  # type: ignore[attr-defined]
         return None
     return _replaced(report, first, first.layer.with_keys(stride=2))
 

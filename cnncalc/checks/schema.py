@@ -17,7 +17,20 @@ from cnncalc.checks.rules import RULES
 from cnncalc.language.architecture import KEYS
 from cnncalc.layers import KINDS
 from cnncalc.layers.documentation import default_of, docstring
-from cnncalc.layers.keys import Boolean, Choice, Connections, Decimal, Pad, Pair, Reader, Sides, VolumeSize, Whole
+from cnncalc.layers.keys import (
+    END_COUNTS,
+    MAX_SIDES,
+    Boolean,
+    Choice,
+    Connections,
+    Decimal,
+    Pad,
+    Reader,
+    Sides,
+    Sizes,
+    VolumeSize,
+    Whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -111,13 +124,13 @@ def decimal(reader: Decimal) -> list[Schema]:
 
 ACCEPTED: dict[type[Reader], Callable[[Any], list[Schema]]] = {
     Whole: lambda reader: whole(reader.minimum),
-    Pair: lambda reader: [*whole(reader.minimum), *whole_list(reader.minimum, 2)],
-    VolumeSize: lambda _: whole_list(1, 3),
+    Sizes: lambda reader: [*whole(reader.minimum), *whole_list(reader.minimum, *range(1, MAX_SIDES + 1))],
+    VolumeSize: lambda _: whole_list(1, *range(2, MAX_SIDES + 2)),
     Decimal: decimal,
     Boolean: lambda reader: [{"type": "boolean"}, *words(reader.words)],
     Choice: lambda reader: words(reader.words),
-    Pad: lambda reader: [*whole(0), *words(reader.words), *whole_list(0, 2, 4)],
-    Sides: lambda _: [{"type": "integer"}, whole_text(INTEGER), *whole_list(None, 2, 4)],
+    Pad: lambda reader: [*whole(0), *words(reader.words), *whole_list(0, *END_COUNTS)],
+    Sides: lambda _: [{"type": "integer"}, whole_text(INTEGER), *whole_list(None, *END_COUNTS)],
     Connections: lambda _: [{"type": "array", "items": connected_maps(), "minItems": 1}],
 }
 """The values that each type of reader accepts, without expressions."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.cli.command import Group, Option, choice, format_of, switch, whole_number
 from cnncalc.errors import DesignError, Problem, ValueProblem, in_every, no_effect
 from cnncalc.formats import FORMATS, is_exact
+from cnncalc.layers.keys import is_volume_size
 from cnncalc.records import NamedTuple
 from cnncalc.units import BYTES_PER_ELEMENT, MAX_DIGITS, UNIT_STYLES
 from cnncalc.volume import Volume
@@ -59,11 +60,12 @@ def _choices(text: str) -> bool | tuple[bool, ...]:
 def _volume(text: str) -> Volume:
     """HxWxD, each part at least 1."""
     parts = text.strip().strip("[]").replace("\u00d7", "x").split("x")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) <= MAX_DIGITS for part in parts):
+    sizes = [int(part) for part in parts if part.isascii() and part.isdigit() and len(part) <= MAX_DIGITS]
+    if len(sizes) < len(parts) or not is_volume_size(sizes):
         raise ValueProblem(f"expected height x width x depth, as in 224x224x3, found '{text[:60]}'")
-    if not all(map(int, parts)):
+    if not all(sizes):
         raise ValueProblem(f"each part of a volume is at least 1, found '{text[:60]}'")
-    return Volume(*map(int, parts))
+    return Volume(*sizes)
 
 
 class DesignOptions(NamedTuple):

@@ -158,8 +158,9 @@ class _Planner:
         if self.scale is not None:
             return [(self.scale, form) for form in FORMS]
         flat = [part.volume for part in self.parts if not part.volume.is_point]
-        space = min(MAX_BLOCK_HEIGHT / max([x.height + BACK * x.width for x in flat], default=1.0), 8.0)
-        space = min(space, self.room / 5 / (BACK * max([x.width for x in flat], default=1)))
+        planes = [plane_of(x.sides) for x in flat]
+        space = min(MAX_BLOCK_HEIGHT / max([tall + BACK * wide for tall, wide in planes], default=1.0), 8.0)
+        space = min(space, self.room / 5 / (BACK * max([wide for _, wide in planes], default=1)))
         points = [part.volume.depth for part in self.parts if part.volume.is_point]
         point = min(MAX_BLOCK_HEIGHT * 0.8 / max(points, default=1), 2.0)
         deepest = max([x.depth for x in flat], default=1)
@@ -257,7 +258,13 @@ def _size(x: Volume, scale: PixelScale) -> tuple[float, float, float]:
     """Length, height and extent to the back of a block."""
     if x.is_point:
         return BAR, x.depth * scale.point, 0.0
-    return x.depth * scale.depth, x.height * scale.space, x.width * scale.space * BACK
+    tall, wide = plane_of(x.sides)
+    return x.depth * scale.depth, tall * scale.space, wide * scale.space * BACK
+
+
+def plane_of(sides: tuple[int, ...]) -> tuple[int, int]:
+    """The height and the width that are drawn: those of each frame; a length is drawn upward."""
+    return (sides[0], 1) if len(sides) == 1 else (sides[-2], sides[-1])
 
 
 def _box(part: Part, scale: PixelScale, form: Form, *, is_below: bool) -> Box:

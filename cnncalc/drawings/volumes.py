@@ -12,7 +12,7 @@ from cnncalc.drawings.metrics import width_of
 from cnncalc.drawings.palette import legend_of
 from cnncalc.drawings.parts import notes_on_parts
 from cnncalc.drawings.routing import ENTRY
-from cnncalc.drawings.volume_layout import BACK, FRAME, plan_of
+from cnncalc.drawings.volume_layout import BACK, FRAME, plan_of, plane_of
 from cnncalc.units import plural, short
 
 if TYPE_CHECKING:
@@ -155,10 +155,11 @@ class _Row:
         kernel = box.part.main.layer.sliding_kernel
         if kernel is None or before is None or not before.back or box.part.is_block or before.part.is_block:
             return None
-        volume, space = before.part.volume, self.plan.scale.space
-        if kernel[0] * space < MIN_WINDOW or kernel[0] > volume.height or kernel[1] > volume.width:
+        tall, wide = plane_of(kernel)
+        most, space = plane_of(before.part.volume.sides), self.plan.scale.space
+        if tall * space < MIN_WINDOW or tall > most[0] or wide > most[1]:
             return None
-        return kernel[0] * space, kernel[1] * space * BACK
+        return tall * space, wide * space * BACK
 
     def _draw_window(self, window: tuple[float, float], target: float) -> None:
         """Draws the window on the side of the previous block, and two lines to the output block."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cnncalc.source import Span, Text
     from cnncalc.volume import Volume
 
-VOLUME_NAMES = ("depth", "height", "width")
+VOLUME_NAMES = ("depth", "height", "width", "length", "frames")
 """Names of the sides of the input volume of a block."""
 
 OPERATOR_WORDS = ("and", "or", "not", "if", "else")
@@ -75,8 +75,16 @@ class Deferred:
 
 
 def deferred_side(name: str, entry: Any) -> Deferred:
-    """The depth, height or width of the volume at a port."""
-    return Deferred((entry,), lambda volumes: getattr(volumes[entry], name))
+    """One of the sizes of the volume at a port, by its name."""
+    return Deferred((entry,), lambda volumes: _side_of(volumes[entry], name))
+
+
+def _side_of(volume: Volume, name: str) -> int:
+    """One of the sizes of a volume, by its name; raises ValueProblem if the volume has no such side."""
+    names = (*volume.names, "depth")
+    if name not in names:
+        raise ValueProblem(f"{volume} has no {name}: its sizes are {', '.join(names)}", code="wrong-sides")
+    return volume[names.index(name)]
 
 
 def deferred_code(code: Code, values: Mapping[str, Value]) -> Deferred:

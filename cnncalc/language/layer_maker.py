@@ -11,7 +11,7 @@ from cnncalc.language.guesses import yaml_guess
 from cnncalc.language.settings import NO_VALUES
 from cnncalc.language.syntax import Literal, Name
 from cnncalc.language.values import value_of
-from cnncalc.layers.keys import is_whole
+from cnncalc.layers.keys import is_volume_size
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -128,7 +128,8 @@ class LayerMaker:
                 else:
                     self._assume(spec, "size")
             return
-        written = Volume(*values["size"]) if _is_size(values.get("size")) else stated
+        is_written = is_volume_size(values.get("size")) and min(values["size"]) > 0
+        written = Volume(*values["size"]) if is_written else stated
         of_file = self.design.input
         if of_file is not None and written is not None and of_file != written and self.input is None:
             message = f"the input is {of_file} by the key 'input', but {written} here"
@@ -238,7 +239,3 @@ class LayerMaker:
             spec.layer = self._make(spec)
         except DesignError as error:
             self.problems += error.every
-
-
-def _is_size(value: Value) -> bool:
-    return isinstance(value, list) and len(value) == 3 and all(is_whole(part) and part > 0 for part in value)

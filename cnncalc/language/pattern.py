@@ -32,6 +32,7 @@ from cnncalc.language.syntax import (
     References,
 )
 from cnncalc.language.tokens import ARROW_HINT, Scanner, Token, arrow_at, wrong_arrow
+from cnncalc.layers.keys import is_volume_size
 from cnncalc.records import NamedTuple
 from cnncalc.volume import Volume
 
@@ -354,8 +355,8 @@ class PatternParser:
             if colon:
                 raise self.error("':' must be followed by a volume such as [224x224x64]", opened)
             raise self.error("expected '->' before this '['", opened, "a volume is written [224x224x64]")
-        if len(size.value) != 3 or min(size.value) < 1:
-            message = "a volume has three parts of at least 1, height x width x depth"
+        if not is_volume_size(size.value) or min(size.value) < 1:
+            message = "a volume has two to four parts of at least 1, its sides and its depth, as height x width x depth"
             raise self.error(f"{message}, found {self.text.value[size.start : size.end]}", size)
         self.at += 3
         return Volume(*size.value), self.span(opened, closed)

@@ -173,10 +173,10 @@ class Planner:
                 self._problem("unknown-key", f"{upper} takes no {what}", value.span, _short_form(kind))
             else:
                 self._take(plan, key, value, value.span)
-        bare = 0
+        bare: list[str | None] = [kind.bare, *kind.further_bare]
         for argument in syntax.arguments:
             if argument.key is None:
-                bare += 1
+                key = bare.pop(0) if bare else None
                 hint = self._bare_hint(kind, argument, in_file=syntax.in_file)
                 if hint is not None:
                     message = f"{upper} takes this word only with its key"
@@ -184,11 +184,13 @@ class Planner:
                 elif kind.bare is None:
                     hint = f"write {kind.kind}: {{inputs: [a, b]}}" if kind.is_merge and syntax.in_file else None
                     self._problem("unknown-key", f"{upper} takes no value without a key", argument.span, hint)
-                elif bare > 1:
-                    message = f"{upper} takes one value without a key ({kind.bare}); name the others: key=value"
+                elif key is None:
+                    taken = (kind.bare or "", *kind.further_bare)
+                    count = "one value" if len(taken) == 1 else f"{len(taken)} values"
+                    message = f"{upper} takes {count} without a key ({', '.join(taken)}); name the others: key=value"
                     self._problem("unknown-key", message, argument.span)
                 else:
-                    self._take(plan, kind.bare, argument.value, argument.span)
+                    self._take(plan, key, argument.value, argument.span)
             elif argument.key in kind.keys:
                 self._take(plan, argument.key, argument.value, argument.span)
             elif argument.key in CALL_KEYS:

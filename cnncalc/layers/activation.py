@@ -9,7 +9,7 @@ from cnncalc.counts import Count
 from cnncalc.layers.base import Layer, Parameter, key
 from cnncalc.layers.keys import Boolean, Decimal
 from cnncalc.layers.memory import Keeping
-from cnncalc.layers.planes import derived, elementwise, pieces, pixels, planes
+from cnncalc.layers.planes import by_channel, derived, elementwise, pieces, pixels, planes, sums_of_channels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -391,7 +391,7 @@ class PRelu(Activation):
 
     def forward(self, xp: Any, x: Any, *, slope: Any) -> Any:
         maps = planes(x)
-        return pixels(xp.where(maps > 0, maps, slope[:, None, None] * maps))
+        return pixels(xp.where(maps > 0, maps, by_channel(slope, maps) * maps))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         (x,) = inputs
@@ -416,7 +416,8 @@ class PRelu(Activation):
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         (needed,) = saved.needs_gradient
-        maps, incoming, slope = planes(saved.x), planes(gradient), saved.parameters["slope"][:, None, None]
+        maps, incoming = planes(saved.x), planes(gradient)
+        slope = by_channel(saved.parameters["slope"], maps)
         result = xp.empty(maps.shape, maps.dtype) if needed else None
         change = xp.zeros(slope.size, maps.dtype) if saved.learns else None
         for number, (image, grad) in enumerate(zip(maps, incoming, strict=True)):
@@ -425,7 +426,7 @@ class PRelu(Activation):
                     factor = xp.where(image[piece] > 0, maps.dtype.type(1), slope[piece])
                     xp.multiply(factor, grad[piece], out=result[number, piece])
                 if change is not None:
-                    change[piece] += (xp.minimum(image[piece], 0) * grad[piece]).sum(axis=(1, 2))
+                    change[piece] += sums_of_channels(xp.minimum(image[piece], 0) * grad[piece])
         return (None if result is None else pixels(result),), {} if change is None else {"slope": change}
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import NOTHING, Count, product
 from cnncalc.errors import ShapeError, ValueProblem, did_you_mean
-from cnncalc.layers.keys import shown
+from cnncalc.layers.keys import PerSide, shown
 from cnncalc.layers.memory import Keeping
 from cnncalc.records import NamedTuple
 
@@ -125,7 +125,7 @@ POINT = Stencil(1, range(1))
 FIRST = Stencil(0, range(1))
 """Every output depends on the first input alone: a side of 1 that is broadcast."""
 
-WHOLE_PLANE = None
+WHOLE = None
 """Every output depends on all positions of the input."""
 
 
@@ -147,7 +147,13 @@ class Layer:
     dash: ClassVar[str | None] = None
     slash: ClassVar[str | None] = None
     bare: ClassVar[str | None] = None
+    further_bare: ClassVar[tuple[str, ...]] = ()
+    """The keys that further arguments without a key set, in order: the maximum of ``CLIP(0, 6)``."""
     keys: ClassVar[dict[str, Key]] = {}
+    per_side: ClassVar[tuple[str, ...]] = ()
+    """Attributes of the keys that have one number for each side of the volume."""
+    side_count: int | None = None
+    """For how many sides these keys are, once :meth:`on` has bound them; None: one number holds for every side."""
     sizes: ClassVar[Mapping[str, Sizing]] = {}
     """Keys that a design may leave open, as the filters of ``CONV``."""
     replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -177,8 +183,8 @@ class Layer:
     """Turns scores into probabilities; as the output of a net it is computed by the cross-entropy loss."""
     counts_macs: ClassVar[bool] = False
     """A convolution or fully-connected layer: its multiply-adds are counted, and it adds to the depth of the net."""
-    weight_use: ClassVar[str] = "every weight is used at each of the height*width positions of the output"
-    """How often a weight is used, for ``explain``."""
+    weight_use: ClassVar[str] = "every weight is used at each of the {sides} positions of the output"
+    """How often a weight is used, for ``explain``; ``{sides}`` stands for the product of the sides."""
     learns: ClassVar[bool] = False
     """Whether the kind can have parameters."""
     depth_key: ClassVar[str | None] = None
@@ -216,6 +222,7 @@ class Layer:
         for item in own.values():
             delattr(cls, item.attribute)
         cls.keys = {**cls.keys, **own}
+        cls.per_side = tuple([item.attribute for item in cls.keys.values() if isinstance(item.reader, PerSide)])
 
     def __init__(self, **values: Value) -> None:
         state = self.__dict__
@@ -241,13 +248,57 @@ class Layer:
             near = did_you_mean(name, self.keys)
             raise ValueProblem(f"{self.kind} has no key '{name}'{near}", code="unknown-key")
         try:
-            self._check()
+            self._check_unbound()
         except ValueProblem as problem:
             problem.key = problem.key or problem.message.partition(":")[0]
             raise
 
+    def _check_unbound(self) -> None:
+        """Checks the keys as they are on volumes with as many sides as they fix, or one."""
+        if not self.per_side:
+            self._check()
+            return
+        example = self.on(self._fixed_sides())
+        for name in self.per_side:
+            if example.__dict__[name] is None:  # as its default
+                self.__dict__[name] = None
+
+    def _fixed_sides(self) -> int:
+        """The number of sides that the keys are for; where all are single numbers, one stands for every side."""
+        several = []
+        for item in self.keys.values():
+            if isinstance(item.reader, PerSide):
+                value = self.__dict__[item.attribute]
+                sides = item.reader.sides_of(value)
+                if sides is not None:
+                    return sides
+                several.append(value)
+        return 2 if any(isinstance(value, tuple) for value in several) else 1
+
+    def on(self, sides: int) -> Layer:
+        """The layer for volumes with this number of sides: its keys with one number a side are tuples.
+
+        Raises ValueProblem, with the key, if one of them is for another number of sides.
+        """
+        if not self.per_side or self.side_count == sides:
+            return self
+        bound = object.__new__(type(self))
+        state = bound.__dict__
+        state.update(self.__dict__)
+        state["side_count"] = sides
+        for item in self.keys.values():
+            value = state[item.attribute]
+            if isinstance(item.reader, PerSide) and value is not None:
+                try:
+                    state[item.attribute] = item.reader.bind(value, sides)
+                except ValueProblem as problem:
+                    message = f"{item.name}: {problem.message}"
+                    raise ValueProblem(message, code=problem.code, key=item.name) from None
+        bound._check()
+        return bound
+
     def _check(self) -> None:
-        """Raises ValueProblem for keys that contradict each other."""
+        """Raises ValueProblem for keys that contradict each other; those with one number a side are tuples."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a layer cannot be changed: {self!r}")
@@ -264,16 +315,20 @@ class Layer:
 
     def written(self) -> dict[str, Value]:
         """The keys that differ from their defaults, by name, as values of the language."""
-        return {
-            name: item.reader.write(self.__dict__[item.attribute])
-            for name, item in self.keys.items()
-            if self.__dict__[item.attribute] != item.default
-        }
+        found = {}
+        for name, item in self.keys.items():
+            value = self.__dict__[item.attribute]
+            if value != item.default:
+                written = item.reader.write(value)
+                if written != item.default:  # one number for every side, as the default
+                    found[name] = written
+        return found
 
     def with_keys(self, **keys: Any) -> Layer:
         """The layer with other values for some keys; None removes a key."""
         values = {**self.written(), **keys}
-        return type(self)(**{name: value for name, value in values.items() if value is not None})
+        layer = type(self)(**{name: value for name, value in values.items() if value is not None})
+        return layer if self.side_count is None else layer.on(self.side_count)
 
     @classmethod
     def common_keys(cls) -> tuple[str, ...]:
@@ -305,6 +360,10 @@ class Layer:
         """The output for an image depends on the other images of the batch."""
         return False
 
+    def is_view_in_torch(self, output: Volume) -> bool:
+        """Whether PyTorch gives a view of the input as output."""
+        return self.is_view
+
     @property
     def is_view_at_test_time(self) -> bool:
         """At test time the output shares the memory of the input."""
@@ -316,12 +375,12 @@ class Layer:
         return type(self).__module__.rpartition(".")[2]
 
     @property
-    def sliding_kernel(self) -> tuple[int, int] | None:
-        """Height and width of the kernel that drawings show as a window on the input; None: no window is drawn."""
+    def sliding_kernel(self) -> tuple[int, ...] | None:
+        """The sides of the kernel that drawings show as a window on the input; None: no window is drawn."""
         return None
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
-        """How height, width and depth of the output are computed, with numbers, for ``explain``."""
+        """How the sides and the depth of the output are computed, with numbers, for ``explain``."""
         return ["same as the input"] if output == inputs[0] else []
 
     def is_depthwise(self, x: Volume) -> bool:
@@ -337,7 +396,7 @@ class Layer:
         if self.thin_depth is None:
             return self, inputs
         layer = self.with_keys(**self.thin_keys) if self.thin_keys else self
-        return layer, tuple([x._replace(depth=self.thin_depth) for x in inputs])
+        return layer, tuple([x.with_depth(self.thin_depth) for x in inputs])
 
     def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
         """Range of random weights that keeps activations of the same size from layer to layer.
@@ -354,13 +413,18 @@ class Layer:
     # Volumes, parameters and costs
 
     def label(self) -> str:
-        """The layer as the notes write it: ``CONV3-64``, ``POOL2``, ``RELU``; with groups ``CONV3-64(groups=4)``."""
-        return self.kind.upper()
+        """The layer as the notes write it: ``CONV3-64``, ``POOL2``, ``RELU``; with unusual keys ``LRELU(0.2)``.
+
+        Also of layers that are not bound to a number of sides.
+        """
+        return self.kind.upper() + self.unusual(*[name for name in self.keys if name != "in_place"])
 
     def unusual(self, *names: str) -> str:
         """The keys of these names that differ from their defaults, for a label: ``(groups=4, dilation=2)``."""
-        written = [f"{name}={shown(value)}" for name, value in self.written().items() if name in names]
-        return f"({', '.join(written)})" if written else ""
+        written = [(name, value) for name, value in self.written().items() if name in names]
+        texts = [(name, value if isinstance(value, str) else shown(value)) for name, value in written]
+        parts = [text if name == self.bare else f"{name}={text}" for name, text in texts]
+        return f"({', '.join(parts)})" if parts else ""
 
     def window_keys(self) -> dict[str, Any]:
         """The keys of the window and of the weights as they are used, also those left open."""
@@ -385,12 +449,12 @@ class Layer:
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         """Which positions of its input number ``of`` an output depends on, side by side; None: on all of them."""
-        return (POINT, POINT)
+        return (POINT,) * (len(inputs[of]) - 1)
 
     def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
         """For kinds that move elements between the sides: a function from an output position to input positions.
 
-        Positions are counted row by row. None: :meth:`stencils` says it.
+        Positions are counted with the last side fastest. None: :meth:`stencils` says it.
         """
         return None
 
@@ -416,11 +480,11 @@ class Layer:
     def forward(self, xp: Any, *inputs: Any, **arrays: Any) -> Any:
         """The output at test time, computed in NumPy.
 
-        Arrays are batch x height x width x depth, stored as :mod:`cnncalc.layers.planes` describes. A kind names its
-        inputs and the arrays of :meth:`parameters` and :meth:`buffers` that it takes: ``forward(xp, x, *, weight,
-        bias=None)``. ``xp`` is NumPy, or a wrapper of it that counts multiply-adds. Shapes are taken from the arrays,
-        never from :meth:`output`. Kinds that can work in place take ``out``, which is then the first input itself;
-        without it the result has memory of its own, unless the layer is a view.
+        Arrays are batch x sides x depth, stored as :mod:`cnncalc.layers.planes` describes; the sides of a plane are
+        height and width. A kind names its inputs and the arrays of :meth:`parameters` and :meth:`buffers` that it
+        takes: ``forward(xp, x, *, weight, bias=None)``. ``xp`` is NumPy, or a wrapper of it that counts multiply-adds.
+        Shapes are taken from the arrays, never from :meth:`output`. Kinds that can work in place take ``out``, which is
+        then the first input itself; without it the result has memory of its own, unless the layer is a view.
         """
         raise NotImplementedError
 

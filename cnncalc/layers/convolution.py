@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers.base import Layer, Parameter, Sizing, Stencil, key, require_divisible
-from cnncalc.layers.keys import Boolean, Connections, Pad, Pair, Whole
+from cnncalc.layers.keys import Boolean, Connections, Pad, Sizes, Whole
 from cnncalc.layers.memory import WHY_WEIGHTS, Keeping
 from cnncalc.layers.planes import (
+    by_channel,
     conv_transpose,
     convolve,
     convolve_maps,
     correlate,
+    over_sides,
     pixels,
     planes,
     unconvolve,
     unconvolve_maps,
     window_starts,
 )
-from cnncalc.layers.window import SIDES, Windows, depth_step, enlarged, extent, lower_windows, sized, window_step
+from cnncalc.layers.window import Windows, beginnings, depth_step, ends, enlarged, extent, lower_windows, sized
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -40,6 +42,11 @@ def require_equal_groups(filters: int, groups: int) -> None:
         )
 
 
+def at_each(kernels: Count, volume: Volume) -> Count:
+    """Weights times the positions at which each is used: ``(3*3*64)*128*56*56``."""
+    return Count(kernels.value * volume.positions, lambda: "*".join(map(str, (kernels, *volume.sides))))
+
+
 class Convolution(Layer):
     """Base of ordinary and depthwise convolutions: windows, and by default a pad that keeps the size at stride 1."""
 
@@ -54,29 +61,27 @@ class Convolution(Layer):
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
 
-    kernel: tuple[int, int] = key(Pair(), (3, 3), means="height and width of the window")
-    stride: tuple[int, int] = key(Pair(), (1, 1), means="pixels from one window to the next")
-    pad: tuple[int, int, int, int] | str | None = key(
-        Pad(), None, note="dilation*(kernel-1)//2", means="rows and columns of zeros around the input"
+    kernel: tuple[int, ...] = key(Sizes(), 3, means="sides of the window")
+    stride: tuple[int, ...] = key(Sizes(), 1, means="pixels from one window to the next")
+    pad: tuple[int, ...] | str | None = key(
+        Pad(), None, note="dilation*(kernel-1)//2", means="zeros around the input, at each end of its sides"
     )
-    dilation: tuple[int, int] = key(Pair(), (1, 1), means="pixels from one element of the window to the next")
+    dilation: tuple[int, ...] = key(Sizes(), 1, means="pixels from one element of the window to the next")
     bias: bool = key(Boolean(), True, means="whether each filter has a bias")
 
     def _check(self) -> None:
         if self.pad == self._half():
             self.__dict__["pad"] = None
 
-    def _half(self) -> tuple[int, int, int, int]:
-        (kh, kw), (dh, dw) = self.kernel, self.dilation
-        top, left = dh * (kh - 1) // 2, dw * (kw - 1) // 2
-        return (top, left, top, left)
+    def _half(self) -> tuple[int, ...]:
+        return tuple([d * (k - 1) // 2 for k, d in zip(self.kernel, self.dilation, strict=True)]) * 2
 
     @property
-    def sliding_kernel(self) -> tuple[int, int]:
+    def sliding_kernel(self) -> tuple[int, ...]:
         return self.kernel
 
-    def pads(self) -> tuple[int, int, int, int] | str:
-        """The pad as written, or dilation*(kernel-1)//2 on both sides."""
+    def pads(self) -> tuple[int, ...] | str:
+        """The pad as written, or dilation*(kernel-1)//2 at both ends of each side."""
         return self._half() if self.pad is None else self.pad
 
     def window_keys(self) -> dict[str, Any]:
@@ -88,9 +93,7 @@ class Convolution(Layer):
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         (x,) = inputs
-        windows = self.windows(x)
-        sides = [window_step(windows, side, x[side], self.kernel[side], self.dilation[side]) for side in (0, 1)]
-        return [*sides, self._depth_step(x, output)]
+        return [*self.windows(x).size_steps(x, self.kernel), self._depth_step(x, output)]
 
     def _depth_step(self, x: Volume, output: Volume) -> str:
         raise NotImplementedError
@@ -98,21 +101,20 @@ class Convolution(Layer):
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         return self.windows(inputs[0]).stencils()
 
-    def begins_of(self, height: int, width: int) -> tuple[range, range]:
-        """The first index of each window on an array of this height and width."""
-        return window_starts((height, width), self.pads(), self.kernel, self.dilation, self.stride)
+    def begins_of(self, sides: Sequence[int]) -> tuple[range, ...]:
+        """The first index of each window on an array with these sides."""
+        return window_starts(sides, self.pads(), self.kernel, self.dilation, self.stride)
 
     def kernels(self, x: Volume) -> Count:
         """The weights with their arithmetic."""
         raise NotImplementedError
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
-        kernels = self.kernels(inputs[0])
-        positions = output.height * output.width
-        return Count(kernels.value * positions, lambda: f"{kernels}*{output.height}*{output.width}")
+        return at_each(self.kernels(inputs[0]), output)
 
     def _slash(self) -> str:
-        return f"/{sized(self.stride)}" if self.stride != (1, 1) else ""
+        stride = sized(self.stride)
+        return f"/{stride}" if stride != "1" else ""
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=learns)
@@ -122,7 +124,7 @@ class Convolution(Layer):
         return lower_windows(builder, inputs, pads, builder.convolution_order)
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
-        return prod(shape[:2]) > 1 and shape[2] > 1
+        return prod(shape[:-2]) > 1 and shape[-2] > 1
 
 
 class Conv(Convolution):
@@ -224,16 +226,16 @@ class Conv(Convolution):
         return (weight, Parameter("bias", (self.filters,), Count(self.filters), "bias"))
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
-        begins, maps = self.begins_of(*x.shape[1:3]), planes(x)
+        begins, maps = self.begins_of(x.shape[1:-1]), planes(x)
         batch, depth = maps.shape[:2]
-        if self.connections is None and weight.shape[2] == 1 and self.groups == depth:
-            kernels = weight.reshape(*weight.shape[:2], depth, -1)
+        if self.connections is None and weight.shape[-2] == 1 and self.groups == depth:
+            kernels = weight.reshape(*weight.shape[:-2], depth, -1)
             return pixels(convolve_maps(xp, maps, kernels, bias, begins, self.dilation))
-        result = xp.empty((batch, self.filters, len(begins[0]), len(begins[1])), x.dtype)
+        result = xp.empty((batch, self.filters, *map(len, begins)), x.dtype)
         if self.connections is not None:
             first = 0
             for number, sources in enumerate(self.connections):
-                kernels = weight[first : first + len(sources)].transpose(1, 2, 0)[..., None]
+                kernels = xp.moveaxis(weight[first : first + len(sources)], 0, -1)[..., None]
                 out_maps = slice(number, number + 1)
                 shift = None if bias is None else bias[out_maps]
                 convolve(xp, maps[:, list(sources)], kernels, shift, begins, self.dilation, result[:, out_maps])
@@ -250,10 +252,10 @@ class Conv(Convolution):
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         (needs_gradient,) = saved.needs_gradient
         weight, incoming = saved.parameters["weight"], planes(gradient)
-        _, depth, height, width = saved.shape
+        depth, begins = saved.shape[1], self.begins_of(saved.shape[2:])
         maps = planes(saved.x) if saved.learns else None
-        if self.connections is None and weight.shape[2] == 1 and self.groups == depth:
-            kernels, begins = weight.reshape(*self.kernel, depth, -1), self.begins_of(height, width)
+        if self.connections is None and weight.shape[-2] == 1 and self.groups == depth:
+            kernels = weight.reshape(*self.kernel, depth, -1)
             result, change = unconvolve_maps(
                 xp, maps, incoming, kernels, begins, self.dilation, saved.shape, needs_gradient=needs_gradient
             )
@@ -261,16 +263,16 @@ class Conv(Convolution):
         else:
             result = xp.empty(saved.shape, gradient.dtype) if needs_gradient else None
             back = self._back_in_groups if self.connections is None else self._back_over_connections
-            change = back(xp, maps, incoming, weight, result, self.begins_of(height, width))
+            change = back(xp, maps, incoming, weight, result, begins)
         found = {"weight": change} if saved.learns else {}
         if saved.learns and self.bias:
-            found["bias"] = incoming.sum(axis=(2, 3)).sum(axis=0)
+            found["bias"] = incoming.sum(axis=over_sides(incoming)).sum(axis=0)
         return (None if result is None else pixels(result),), found
 
     def _back_in_groups(self, xp: Any, maps: Any, incoming: Any, weight: Any, result: Any, begins: Any) -> Any:
         """The gradient of the weights (None without ``maps``); that of the input is written to ``result``."""
         change: Any = None if maps is None else xp.empty(weight.shape, weight.dtype)
-        in_depth, out_depth = weight.shape[2], self.filters // self.groups
+        in_depth, out_depth = weight.shape[-2], self.filters // self.groups
         for group in range(self.groups):
             in_maps = slice(group * in_depth, (group + 1) * in_depth)
             out_maps = slice(group * out_depth, (group + 1) * out_depth)
@@ -287,13 +289,13 @@ class Conv(Convolution):
         sources, filters = [pair[0] for pair in which], [pair[1] for pair in which]
         depth = maps.shape[1] if result is None else result.shape[1]
         dense = xp.zeros((*self.kernel, depth, self.filters), weight.dtype)
-        dense[:, :, sources, filters] = weight.transpose(1, 2, 0)
+        dense[..., sources, filters] = xp.moveaxis(weight, 0, -1)
         if result is not None:
             unconvolve(xp, incoming, dense, begins, self.dilation, result)
         if maps is None:
             return None
         correlate(xp, maps, incoming, begins, self.kernel, self.dilation, dense)
-        return xp.ascontiguousarray(dense[:, :, sources, filters].transpose(2, 0, 1))
+        return xp.ascontiguousarray(xp.moveaxis(dense[..., sources, filters], -1, 0))
 
 
 class DepthwiseConv(Convolution):
@@ -363,19 +365,19 @@ class DepthwiseConv(Convolution):
         return False
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
-        return pixels(convolve_maps(xp, planes(x), weight, bias, self.begins_of(*x.shape[1:3]), self.dilation))
+        return pixels(convolve_maps(xp, planes(x), weight, bias, self.begins_of(x.shape[1:-1]), self.dilation))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         (needs_gradient,) = saved.needs_gradient
         weight, incoming = saved.parameters["weight"], planes(gradient)
-        begins = self.begins_of(*saved.shape[2:])
+        begins = self.begins_of(saved.shape[2:])
         maps = planes(saved.x) if saved.learns else None
         result, change = unconvolve_maps(
             xp, maps, incoming, weight, begins, self.dilation, saved.shape, needs_gradient=needs_gradient
         )
         found = {"weight": change} if saved.learns else {}
         if saved.learns and self.bias:
-            found["bias"] = incoming.sum(axis=(2, 3)).sum(axis=0)
+            found["bias"] = incoming.sum(axis=over_sides(incoming)).sum(axis=0)
         return (None if result is None else pixels(result),), found
 
 
@@ -400,7 +402,7 @@ class Deconv(Layer):
     )
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
     is_linear = True
-    weight_use: ClassVar[str] = "every weight is used at each of the height*width positions of the input"
+    weight_use: ClassVar[str] = "every weight is used at each of the {sides} positions of the input"
     counts_macs: ClassVar[bool] = True
     depth_key: ClassVar[str | None] = "filters"
     thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1}
@@ -415,21 +417,17 @@ class Deconv(Layer):
     bare: ClassVar[str | None] = "filters"
 
     filters: int = key(Whole(1), means="the number of filters: the depth of the output")
-    kernel: tuple[int, int] = key(Pair(), (2, 2), means="height and width of the window")
-    stride: tuple[int, int] = key(Pair(), (2, 2), means="pixels of the output from one window to the next")
-    pad: tuple[int, int, int, int] | str = key(
-        Pad(), (0, 0, 0, 0), means="rows and columns of the output that are cropped"
-    )
-    output_pad: tuple[int, int] = key(
-        Pair(0), (0, 0), means="rows and columns added at the bottom and right of the output"
-    )
-    dilation: tuple[int, int] = key(Pair(), (1, 1), means="pixels from one element of the window to the next")
+    kernel: tuple[int, ...] = key(Sizes(), 2, means="sides of the window")
+    stride: tuple[int, ...] = key(Sizes(), 2, means="pixels of the output from one window to the next")
+    pad: tuple[int, ...] | str = key(Pad(), 0, means="how much of the output is cropped at each end of its sides")
+    output_pad: tuple[int, ...] = key(Sizes(0), 0, means="how much is added at the end of each side of the output")
+    dilation: tuple[int, ...] = key(Sizes(), 1, means="pixels from one element of the window to the next")
     groups: int = key(Whole(1), 1, means="parts of the depth, each with its share of the filters")
     bias: bool = key(Boolean(), True, means="whether each filter has a bias")
 
     def _check(self) -> None:
         require_equal_groups(self.filters, self.groups)
-        for side in (0, 1):
+        for side in range(len(self.kernel)):
             if self.pad == "same" and (self.kernel[side] < self.stride[side] or self.output_pad[side]):
                 raise ValueProblem(
                     "pad: same means an output of size*stride, which needs a kernel of at least the "
@@ -443,32 +441,28 @@ class Deconv(Layer):
                     f"below {bound}"
                 )
 
-    def pads(self) -> tuple[int, int, int, int]:
-        """Rows and columns cropped at the top, left, bottom and right."""
+    def pads(self) -> tuple[tuple[int, int], ...]:
+        """How much is cropped at the beginning and at the end of each side."""
         if not isinstance(self.pad, str):
-            return self.pad
-        sides = []
-        for side in (0, 1):
-            # same: output = size * stride; the odd row or column at the end, as in TensorFlow
-            crop = extent(self.kernel[side], self.dilation[side]) - self.stride[side]
-            sides.append((crop // 2, crop - crop // 2))
-        (top, bottom), (left, right) = sides
-        return (top, left, bottom, right)
+            return ends(self.pad)
+        # same: output = size * stride; the odd element at the end, as in TensorFlow
+        sides = zip(self.kernel, self.dilation, self.stride, strict=True)
+        crops = [extent(kernel, dilation) - stride for kernel, dilation, stride in sides]
+        return tuple([(crop // 2, crop - crop // 2) for crop in crops])
 
     def is_depthwise(self, x: Volume) -> bool:
         return self.groups == x.depth > 1
 
     def fan_in(self, shape: tuple[int, ...]) -> int:
-        return max(1, prod(shape[:3]) // self.groups // prod(self.stride))
+        return max(1, prod(shape[:-1]) // self.groups // prod(self.stride))
 
     def label(self) -> str:
         unusual = self.unusual("groups", "dilation")
         return f"DECONV{sized(self.kernel)}-{self.filters}/{sized(self.stride)}{unusual}"
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
-        pads, steps = self.pads(), []
-        for side, name in enumerate(SIDES):
-            before, after = pads[side], pads[side + 2]
+        steps = []
+        for side, (name, (before, after)) in enumerate(zip(output.names, self.pads(), strict=True)):
             crop = f"2*{before}" if before == after else f"({before} + {after})"
             grown = f"({inputs[0][side]} - 1)*{self.stride[side]} - {crop}"
             window = f"{self.dilation[side]}*({self.kernel[side]} - 1) + {self.output_pad[side]} + 1"
@@ -478,20 +472,18 @@ class Deconv(Layer):
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
         require_divisible(x.depth, self.groups)
-        pads = self.pads()
         sizes = []
-        for side, size in ((0, x.height), (1, x.width)):
+        for side, (size, pad) in enumerate(zip(x.sides, self.pads(), strict=True)):
             window = extent(self.kernel[side], self.dilation[side])
             whole = (size - 1) * self.stride[side] + window + self.output_pad[side]
-            crop = pads[side] + pads[side + 2]
-            if whole <= crop:
+            if whole <= sum(pad):
                 raise ShapeError(
-                    f"cropping must leave at least 1, but pad crops {crop} of {SIDES[side]} {whole}",
+                    f"cropping must leave at least 1, but pad crops {sum(pad)} of {x.names[side]} {whole}",
                     code="volume-vanishes",
                     key="pad",
                 )
-            sizes.append(whole - crop)
-        return Volume(sizes[0], sizes[1], self.filters)
+            sizes.append(whole - sum(pad))
+        return Volume(*sizes, self.filters)
 
     def kernels(self, x: Volume) -> Count:
         """(F*F*D)*K, the weights with their arithmetic; with groups (F*F*D)*(K/groups)."""
@@ -507,12 +499,11 @@ class Deconv(Layer):
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         (x,) = inputs
-        kernels = self.kernels(x)
-        return Count(kernels.value * x.height * x.width, lambda: f"{kernels}*{x.height}*{x.width}")
+        return at_each(self.kernels(x), x)
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         # input i reaches the outputs i*stride - before + t*dilation for each t of the kernel
-        sides = zip(self.kernel, self.dilation, self.stride, self.pads(), strict=False)
+        sides = zip(self.kernel, self.dilation, self.stride, beginnings(self.pads()), strict=True)
         return tuple([Stencil(1, range(pad - gap * (k - 1), pad + 1, gap), step) for k, gap, step, pad in sides])
 
     def channel_use(self, *inputs: Volume) -> str:
@@ -522,17 +513,17 @@ class Deconv(Layer):
         maps, crop = planes(x), self.pads()
         sizes = [
             (size - 1) * self.stride[side] + self.dilation[side] * (weight.shape[side] - 1) + 1 + self.output_pad[side]
-            for side, size in ((0, maps.shape[2]), (1, maps.shape[3]))
+            for side, size in enumerate(maps.shape[2:])
         ]
-        tall, out_depth = sizes[0] - crop[0] - crop[2], sizes[1] - crop[1] - crop[3]
-        result = xp.empty((maps.shape[0], self.filters, tall, out_depth), x.dtype)
-        in_depth, each = maps.shape[1] // self.groups, weight.shape[3]
+        shape = [size - sum(pad) for size, pad in zip(sizes, crop, strict=True)]
+        result = xp.empty((len(maps), self.filters, *shape), x.dtype)
+        in_depth, each = maps.shape[1] // self.groups, weight.shape[-1]
         for group in range(self.groups):
             in_maps, out_maps = slice(group * in_depth, (group + 1) * in_depth), slice(group * each, (group + 1) * each)
             conv_transpose(
                 xp,
                 maps[:, in_maps],
-                weight[:, :, in_maps],
+                weight[..., in_maps, :],
                 self.stride,
                 self.dilation,
                 self.output_pad,
@@ -540,18 +531,18 @@ class Deconv(Layer):
                 result[:, out_maps],
             )
         if bias is not None:
-            result += bias[:, None, None]
+            result += by_channel(bias, result)
         return pixels(result)
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=learns)
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
-        return prod(shape[:2]) > 1 and shape[3] > 1
+        return prod(shape[:-2]) > 1 and shape[-1] > 1
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        top, left, bottom, right = pads = self.pads()
-        if (top, left) == (bottom, right):
+        pads = self.pads()
+        if all(before == after for before, after in pads):
             return builder.single(inputs, order=builder.convolution_order)
         volume = enlarged(builder.output, pads)
         whole = builder.single(inputs, output=volume, order=builder.convolution_order)
@@ -561,31 +552,30 @@ class Deconv(Layer):
         # the transpose of a transposed convolution is a convolution
         (needs_gradient,) = saved.needs_gradient
         weight, incoming = saved.parameters["weight"], planes(gradient)
-        _, depth, height, width = saved.shape
-        top, left, _, _ = self.pads()
-        (sh, sw), each = self.stride, weight.shape[3]
-        begins = (range(-top, height * sh - top, sh), range(-left, width * sw - left, sw))
+        depth, each = saved.shape[1], weight.shape[-1]
+        sides = zip(saved.shape[2:], self.stride, beginnings(self.pads()), strict=True)
+        windows = [range(-pad, size * stride - pad, stride) for size, stride, pad in sides]
         result = xp.empty(saved.shape, gradient.dtype) if needs_gradient else None
         change = xp.empty(weight.shape, weight.dtype) if saved.learns else None
         in_depth = depth // self.groups
         for group in range(self.groups):
             in_maps, out_maps = slice(group * in_depth, (group + 1) * in_depth), slice(group * each, (group + 1) * each)
             if result is not None:
-                transposed = weight[:, :, in_maps].swapaxes(2, 3)
-                convolve(xp, incoming[:, out_maps], transposed, None, begins, self.dilation, result[:, in_maps])
+                transposed = weight[..., in_maps, :].swapaxes(-1, -2)
+                convolve(xp, incoming[:, out_maps], transposed, None, windows, self.dilation, result[:, in_maps])
             if change is not None:
                 maps = planes(saved.x)[:, in_maps]
                 correlate(
                     xp,
                     incoming[:, out_maps],
                     maps,
-                    begins,
+                    windows,
                     self.kernel,
                     self.dilation,
-                    change[:, :, in_maps],
+                    change[..., in_maps, :],
                     transposed=True,
                 )
         found = {"weight": change} if saved.learns else {}
         if saved.learns and self.bias:
-            found["bias"] = incoming.sum(axis=(2, 3)).sum(axis=0)
+            found["bias"] = incoming.sum(axis=over_sides(incoming)).sum(axis=0)
         return (None if result is None else pixels(result),), found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.layers.base import Layer, Sizing, key, require_inputs
+from cnncalc.layers.base import POINT, Layer, Sizing, Stencil, key, require_inputs
 from cnncalc.layers.keys import VolumeSize
 from cnncalc.volume import Volume
 
@@ -31,7 +31,10 @@ class Input(Layer):
     in_notes_table: ClassVar[bool] = True
     sizes: ClassVar[Mapping[str, Sizing]] = {"size": Sizing("input")}
 
-    size: tuple[int, int, int] = key(VolumeSize(), (224, 224, 3), means="height x width x depth of the image")
+    size: tuple[int, ...] = key(VolumeSize(), (224, 224, 3), means="the sides of the image and its depth")
+
+    def label(self) -> str:
+        return self.kind.upper()
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         return ["the input of the net"]
@@ -39,6 +42,9 @@ class Input(Layer):
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 0, 0)
         return Volume(*self.size)
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+        return (POINT,) * (len(self.size) - 1)
 
     def arithmetic(self, output: Volume) -> Count:
         from cnncalc.counts import product

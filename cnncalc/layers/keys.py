@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.errors import ValueProblem, did_you_mean
+from cnncalc.units import plural
+from cnncalc.volume import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +37,12 @@ class DecimalNumber(float):
     def __neg__(self) -> DecimalNumber:
         return DecimalNumber(self.text[1:] if self.text.startswith("-") else f"-{self.text}")
 
+
+MAX_SIDES = max(SIDES)
+"""The most spatial sides that a volume has."""
+
+END_COUNTS = tuple(sorted({*range(1, MAX_SIDES + 1), *range(2, 2 * MAX_SIDES + 1, 2)}))
+"""How many numbers a pad may have: one for each side, or two."""
 
 TRUE_WORDS = ("yes", "true", "on")
 FALSE_WORDS = ("no", "false", "off")
@@ -66,6 +74,11 @@ def truth(value: Value) -> bool | None:
 def is_whole(value: Value) -> bool:
     """Whether the value is a whole number (yes and no are not)."""
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_volume_size(value: Value) -> bool:
+    """Whether the value is a list of as many whole numbers as a volume has sizes."""
+    return isinstance(value, (list, tuple)) and 2 <= len(value) <= MAX_SIDES + 1 and all(map(is_whole, value))
 
 
 def is_fraction(value: Value) -> bool:
@@ -136,42 +149,73 @@ class Whole(Reader):
         return value
 
 
-class Pair(Reader):
-    """A whole number, or one for the height and one for the width: ``3``, ``[1, 7]``, ``1x7``."""
+class PerSide(Reader):
+    """Base of readers whose value has one number for each side of a volume, or two, or one for all.
+
+    Read as a whole number or a tuple of them; :meth:`bind` gives the tuple for a number of sides.
+    """
 
     needs_whole = True
+
+    def bind(self, value: Any, sides: int) -> Any:
+        """The value for volumes with this number of sides; raises ValueProblem if it has another number of parts."""
+        raise NotImplementedError
+
+    def sides_of(self, value: Any) -> int | None:
+        """The number of sides that a value is for; None: any."""
+        return len(value) if isinstance(value, tuple) else None
+
+    def unfit(self, value: Any, sides: int, takes: str) -> ValueProblem:
+        """The error for a value with too many or too few parts."""
+        names = f"{plural(sides, 'side')} ({', '.join(SIDES[sides])})"
+        message = f"the volume has {names}, so expected one number or {takes}, found {len(value)}: {shown(value)}"
+        return ValueProblem(message, code="wrong-sides")
+
+
+class Sizes(PerSide):
+    """A whole number for every side, or one for each: ``3``, ``[1, 7]``, ``3x3x3``."""
 
     def __init__(self, minimum: int = 1) -> None:
         self.minimum = minimum
-        self.expects = f"a whole number of at least {minimum}, or two of them [height, width]"
+        self.expects = f"a whole number of at least {minimum}, or one for each side, as [height, width]"
 
-    def __call__(self, value: Value) -> tuple[int, int]:
-        if isinstance(value, int) and not isinstance(value, bool):
-            pair = (value, value)
-        elif isinstance(value, (list, tuple)) and len(value) == 2 and all(is_whole(part) for part in value):
-            pair = (value[0], value[1])
+    def __call__(self, value: Value) -> int | tuple[int, ...]:
+        if is_whole(value):
+            smallest = value
+        elif isinstance(value, (list, tuple)) and 1 <= len(value) <= MAX_SIDES and all(map(is_whole, value)):
+            value = tuple(value)
+            smallest = min(value)
         else:
             raise self.refuse(value)
-        if min(pair) < self.minimum:
+        if smallest < self.minimum:
             raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
-        return pair
+        return value  # type: ignore[no-any-return]
+
+    def bind(self, value: Any, sides: int) -> Any:
+        if isinstance(value, int):
+            return (value,) * sides
+        if len(value) != sides:
+            raise self.unfit(value, sides, str(sides))
+        return value
 
     def write(self, value: Any) -> Value:
-        return value[0] if value[0] == value[1] else list(value)
+        if isinstance(value, int):
+            return value
+        return value[0] if len(set(value)) == 1 else list(value)
 
 
 class VolumeSize(Reader):
-    """Height x width x depth, each at least 1: ``224x224x64`` or ``[224, 224, 64]``."""
+    """The sizes of a volume, depth last, each at least 1: ``224x224x64`` or ``[224, 224, 64]``."""
 
     needs_whole = True
-    expects = "a size of three parts, height x width x depth, as in 224x224x3"
+    expects = "a size of two to four parts, depth last, as height x width x depth in 224x224x3"
 
-    def __call__(self, value: Value) -> tuple[int, int, int]:
-        if not isinstance(value, (list, tuple)) or len(value) != 3 or not all(is_whole(part) for part in value):
+    def __call__(self, value: Value) -> tuple[int, ...]:
+        if not is_volume_size(value):
             raise self.refuse(value)
         if min(value) < 1:
             raise ValueProblem(f"each part of a size is at least 1, found {'x'.join(str(part) for part in value)}")
-        return (value[0], value[1], value[2])
+        return tuple(value)
 
     def write(self, value: Any) -> Value:
         return list(value)
@@ -232,67 +276,66 @@ class Choice(Reader):
         return value.lower()
 
 
-class Pad(Reader):
-    """Rows and columns added around a volume, as (top, left, bottom, right), or the word ``same``.
+class Sides(PerSide):
+    """Elements added at both ends of each side; negative numbers crop.
 
-    Written as one number for all sides, ``[height, width]``, ``[top, left, bottom, right]``, ``same`` (TensorFlow's
-    rule: output = ceil(size / stride), the odd row and column at the bottom and right) or ``valid`` (0).
+    Written as one number for all, one for each side, or all beginnings and then all ends. Bound to a number of sides
+    it is the beginnings, then the ends.
     """
 
-    needs_whole = True
+    expects = "a whole number, one for each side, or all beginnings, then all ends, as [top, left, bottom, right]"
+
+    def __call__(self, value: Value) -> Any:
+        if is_whole(value):
+            return value
+        if isinstance(value, (list, tuple)) and len(value) in END_COUNTS and all(map(is_whole, value)):
+            return tuple(value)
+        raise self.refuse(value)
+
+    def bind(self, value: Any, sides: int) -> Any:
+        if isinstance(value, str):
+            return value
+        if isinstance(value, int):
+            return (value,) * (2 * sides)
+        if len(value) == sides:
+            return value * 2
+        if len(value) != 2 * sides:
+            raise self.unfit(value, sides, f"{sides} or {2 * sides}")
+        return value
+
+    def sides_of(self, value: Any) -> int | None:
+        # two numbers are those of a plane, or the ends of a length
+        return {1: 1, 4: 2, 3: 3, 6: 3}.get(len(value)) if isinstance(value, tuple) else None
+
+    def write(self, value: Any) -> Value:
+        if not isinstance(value, tuple):
+            return value
+        half = len(value) // 2
+        if len(set(value)) == 1:
+            return value[0]
+        is_even = len(value) > 2 and len(value) % 2 == 0 and value[:half] == value[half:]
+        return list(value[:half] if is_even else value)
+
+
+class Pad(Sides):
+    """Elements added around a volume, 0 or more, or the word ``same``.
+
+    Written as ``Sides``, or ``same`` (TensorFlow's rule: output = ceil(size / stride), the odd element at the end) or
+    ``valid`` (0).
+    """
+
     words = ("same", "valid")
     expects = "0 or more, [height, width], [top, left, bottom, right], same or valid"
 
-    def __call__(self, value: Value) -> tuple[int, int, int, int] | str:
+    def __call__(self, value: Value) -> Any:
         if isinstance(value, str) and value.lower() in self.words:
-            return "same" if value.lower() == "same" else (0, 0, 0, 0)
-        sides = four_sides(value)
-        if sides is None:
-            raise self.refuse(value)
-        if min(sides) < 0:
+            return "same" if value.lower() == "same" else 0
+        ends = super().__call__(value)
+        if (ends if isinstance(ends, int) else min(ends)) < 0:
             raise ValueProblem(
                 f"a pad must be 0 or more, found {shown(value)}; the layer PAD can crop", code="negative-pad"
             )
-        return sides
-
-    def write(self, value: Any) -> Value:
-        return value if isinstance(value, str) else written_sides(value)
-
-
-class Sides(Reader):
-    """Rows and columns added on each side; negative numbers crop."""
-
-    needs_whole = True
-    expects = "a whole number, [height, width] or [top, left, bottom, right]"
-
-    def __call__(self, value: Value) -> tuple[int, int, int, int]:
-        sides = four_sides(value)
-        if sides is None:
-            raise self.refuse(value)
-        return sides
-
-    def write(self, value: Any) -> Value:
-        return written_sides(value)
-
-
-def four_sides(value: Value) -> tuple[int, int, int, int] | None:
-    """(top, left, bottom, right) of a number, a pair or four numbers; None if it is none of these."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return (value, value, value, value)
-    if isinstance(value, (list, tuple)) and all(is_whole(part) for part in value):
-        if len(value) == 2:
-            return (value[0], value[1], value[0], value[1])
-        if len(value) == 4:
-            return (value[0], value[1], value[2], value[3])
-    return None
-
-
-def written_sides(sides: tuple[int, int, int, int]) -> Value:
-    """The shortest form of four sides."""
-    top, left, bottom, right = sides
-    if (top, left) != (bottom, right):
-        return list(sides)
-    return top if top == left else [top, left]
+        return ends
 
 
 class Connections(Reader):

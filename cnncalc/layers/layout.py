@@ -16,8 +16,10 @@ from cnncalc.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-CHANNELS_LAST = (0, 2, 3, 1)
-"""The sides of batch x depth x height x width in the order of channels-last memory, slowest first."""
+
+def _channels_last_order(rank: int) -> tuple[int, ...]:
+    """The sides of batch x depth x sides in the order of channels-last memory, slowest first."""
+    return (0, *range(2, rank), 1)
 
 
 class Layout(NamedTuple):
@@ -44,7 +46,12 @@ class Layout(NamedTuple):
     @property
     def is_channels_last(self) -> bool:
         """Whether it is a dense map with the depth fastest."""
-        return len(self.sizes) == 4 and self.lies_in(CHANNELS_LAST)
+        return self._is_map and self.lies_in(_channels_last_order(len(self.sizes)))
+
+    @property
+    def _is_map(self) -> bool:
+        """Whether it is a map with two or three sides: PyTorch has no channels-last order for others."""
+        return len(self.sizes) in (4, 5)
 
     @property
     def is_dense(self) -> bool:
@@ -54,10 +61,10 @@ class Layout(NamedTuple):
     @property
     def suggests_channels_last(self) -> bool:
         """Whether kernels that choose between the two orders take it for channels-last: dense or not."""
-        if len(self.sizes) != 4 or not self.strides[1]:
+        if not self._is_map or not self.strides[1]:
             return False
         least = 0
-        for side in reversed(CHANNELS_LAST):
+        for side in reversed(_channels_last_order(len(self.sizes))):
             stride = self.strides[side]
             if stride < least or (side == 0 and least == self.strides[1]):
                 return False
@@ -72,7 +79,7 @@ def contiguous(sizes: Sequence[int]) -> Layout:
 
 def channels_last(sizes: Sequence[int]) -> Layout:
     """A new map with the depth fastest."""
-    return _ordered(tuple(sizes), CHANNELS_LAST)
+    return _ordered(tuple(sizes), _channels_last_order(len(sizes)))
 
 
 def suggested(x: Layout, sizes: Sequence[int]) -> Layout:

@@ -6,10 +6,11 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE_PLANE, Layer, Parameter, Sizing, Stencil, key
+from cnncalc.layers.base import WHOLE, Layer, Parameter, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.memory import WHY_WEIGHTS, Keeping, Size
 from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.window import all_sides
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -37,14 +38,14 @@ class Dense(Layer):
         return f"{self.kind.upper()}-{self.units}"
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
-        return [f"height and width 1: each unit sees the whole {inputs[0]}", f"depth {self.units} = units"]
+        return [f"{all_sides(output)} 1: each unit sees the whole {inputs[0]}", f"depth {self.units} = units"]
 
     def output(self, *inputs: Volume) -> Volume:
-        (_,) = inputs
-        return Volume(1, 1, self.units)
+        (x,) = inputs
+        return Volume(*(1,) * len(x.sides), self.units)
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
-        return WHOLE_PLANE
+        return WHOLE
 
     def channel_use(self, *inputs: Volume) -> str:
         return "mixed"
@@ -96,7 +97,7 @@ class FullyConnected(Dense):
         result = xp.matmul(flat, weight)
         if bias is not None:
             result += bias
-        return result.reshape(x.shape[0], 1, 1, -1)
+        return result.reshape(len(x), *(1,) * (x.ndim - 2), -1)
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=learns)
@@ -146,12 +147,12 @@ class Rbf(Dense):
         return (Parameter("centre", (x.elements, self.units), self.kernels(x), "buffer"),)
 
     def forward(self, xp: Any, x: Any, *, centre: Any) -> Any:
-        result = xp.empty((x.shape[0], 1, 1, centre.shape[1]), x.dtype)
-        for image, distances in zip(planes(x).reshape(x.shape[0], -1), result, strict=True):
+        result = xp.empty((len(x), centre.shape[1]), x.dtype)
+        for image, distances in zip(planes(x).reshape(len(x), -1), result, strict=True):
             difference = image[:, None] - centre
             xp.square(difference, out=difference)
-            difference.sum(axis=0, out=distances[0, 0])
-        return result
+            difference.sum(axis=0, out=distances)
+        return result.reshape(len(x), *(1,) * (x.ndim - 2), -1)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # the distances, then their squares

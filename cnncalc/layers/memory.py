@@ -76,7 +76,7 @@ class Saved(NamedTuple):
     """Arguments of :meth:`Layer.backward` in addition to the incoming gradient.
 
     ``inputs``, ``output`` and ``extras`` are the arrays that :meth:`Layer.keeping` lists; the others are None.
-    ``shapes`` are those of all inputs (batch x height x width x depth). ``parameters`` are the arrays of
+    ``shapes`` are those of all inputs (batch x sides x depth). ``parameters`` are the arrays of
     :meth:`Layer.parameters` and :meth:`Layer.buffers` by name. ``needs_gradient`` says for each input whether its
     gradient is needed, ``learns`` whether those of the parameters are.
     """
@@ -95,10 +95,10 @@ class Saved(NamedTuple):
         return self.inputs[0]
 
     @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Batch, depth, height and width of the first input: the order in memory."""
-        batch, height, width, depth = self.shapes[0]
-        return batch, depth, height, width
+    def shape(self) -> tuple[int, ...]:
+        """Batch, depth and sides of the first input: the order in memory."""
+        batch, *sides, depth = self.shapes[0]
+        return batch, depth, *sides
 
 
 Gradients: TypeAlias = "tuple[tuple[Any, ...], dict[str, Any]]"

@@ -9,6 +9,7 @@ from cnncalc.layers.base import FIRST, POINT, Layer, Stencil, key, require_input
 from cnncalc.layers.keys import Boolean
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.window import all_sides
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -40,20 +41,21 @@ class Elementwise(Merge):
 
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 1, None)
-        plane = {(x.height, x.width) for x in inputs if not x.is_point} or {(1, 1)}
+        require_equal_sides(self.kind, inputs)
+        sides = {x.sides for x in inputs if not x.is_point} or {inputs[0].sides}
         depth = {x.depth for x in inputs if x.depth > 1} or {1}
-        if len(plane) > 1 or len(depth) > 1:
-            wrong = "height and width" if len(plane) > 1 else "depth"
+        if len(sides) > 1 or len(depth) > 1:
+            wrong = all_sides(inputs[0]) if len(sides) > 1 else "depth"
             volumes = " and ".join(str(x) for x in inputs)
             raise ShapeError(
                 f"{self.kind.upper()} needs volumes of the same {wrong} (or 1x1, or of depth 1), but gets {volumes}",
                 code="merge-mismatch",
             )
-        return Volume(*plane.pop(), depth.pop())
+        return Volume(*sides.pop(), depth.pop())
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         # a side of 1 is broadcast
-        return tuple([FIRST if size == 1 else POINT for size in inputs[of][:2]])
+        return tuple([FIRST if size == 1 else POINT for size in inputs[of].sides])
 
     def forward(self, xp: Any, *inputs: Any, out: Any = None) -> Any:
         if len(inputs) == 1:
@@ -64,14 +66,16 @@ class Elementwise(Merge):
         for x in inputs[1:]:
             shape = xp.broadcast_shapes(result.shape, x.shape)
             if out is None or out.shape != shape:
-                batch, height, width, depth = shape
-                out = pixels(xp.empty((batch, depth, height, width), x.dtype))
+                batch, *sides, depth = shape
+                out = pixels(xp.empty((batch, depth, *sides), x.dtype))
             result = combine(result, x, out=out)
         return result
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if len(inputs) == 1:
             return builder.operation(inputs)  # a copy
+        if any(builder.is_flat(value) != builder.is_flat(inputs[0]) for value in inputs):
+            inputs = [builder.viewed(value) if builder.is_flat(value) else value for value in inputs]
         result = inputs[0]
         volume = builder.volumes[0]
         for number, (value, other) in enumerate(zip(inputs[1:], builder.volumes[1:], strict=True)):
@@ -90,14 +94,19 @@ class Elementwise(Merge):
         raise NotImplementedError
 
 
+def require_equal_sides(kind: str, inputs: Volumes) -> None:
+    """Raises ShapeError for volumes with different numbers of sides."""
+    if len({len(x) for x in inputs}) > 1:
+        volumes = " and ".join(str(x) for x in inputs)
+        raise ShapeError(
+            f"{kind.upper()} needs volumes with the same number of sides, but gets {volumes}", code="merge-mismatch"
+        )
+
+
 def reduced(xp: Any, gradient: Any, shape: tuple[int, ...]) -> Any:
-    """A gradient summed to the shape (batch x height x width x depth) of an input that was broadcast."""
-    maps = planes(gradient)
-    if shape[1:3] != gradient.shape[1:3]:
-        maps = maps.sum(axis=(2, 3), keepdims=True)
-    if shape[3] != gradient.shape[3]:
-        maps = maps.sum(axis=1, keepdims=True)
-    return pixels(maps)
+    """A gradient summed to the shape (batch x sides x depth) of an input that was broadcast."""
+    axes = tuple([axis for axis, size in enumerate(shape) if size != gradient.shape[axis]])
+    return gradient.sum(axis=axes, keepdims=True) if axes else gradient
 
 
 class Add(Elementwise):
@@ -166,7 +175,7 @@ class Multiply(Elementwise):
             if not needed:
                 result.append(None)
                 continue
-            target = xp.empty((shape[0], shape[3], *shape[1:3]), gradient.dtype)
+            target = xp.empty((shape[0], shape[-1], *shape[1:-1]), gradient.dtype)
             for image in range(shape[0]):  # image by image, so that temporaries stay small
                 product = planes(gradient)[image : image + 1]
                 for other, x in enumerate(saved.inputs):
@@ -198,17 +207,18 @@ class Concat(Merge):
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         depths = " + ".join([str(x.depth) for x in inputs])
-        return ["height and width, same as each input", f"depth {depths} = {output.depth}"]
+        return [f"{all_sides(output)}, same as each input", f"depth {depths} = {output.depth}"]
 
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 1, None)
+        require_equal_sides(self.kind, inputs)
         first = inputs[0]
-        if any(x[:2] != first[:2] for x in inputs):
+        if any(x.sides != first.sides for x in inputs):
             volumes = " and ".join(str(x) for x in inputs)
             raise ShapeError(
-                f"CONCAT needs volumes of the same height and width, but gets {volumes}", code="merge-mismatch"
+                f"CONCAT needs volumes of the same {all_sides(first)}, but gets {volumes}", code="merge-mismatch"
             )
-        return Volume(first.height, first.width, sum(x.depth for x in inputs))
+        return first.with_depth(sum(x.depth for x in inputs))
 
     def channel_use(self, *inputs: Volume) -> str:
         return "stacked"
@@ -216,12 +226,18 @@ class Concat(Merge):
     def forward(self, xp: Any, *inputs: Any) -> Any:
         return pixels(xp.concatenate([planes(x) for x in inputs], axis=1))
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if builder.is_cpu:  # its autocast converts all to the widest type
+            widest = max([builder.item_of(value) for value in inputs])
+            inputs = [builder.converted(value, widest) for value in inputs]
+        return builder.single(inputs)
+
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(gradients=("view",) * len(inputs))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         result, first = [], 0
         for shape, needed in zip(saved.shapes, saved.needs_gradient, strict=True):
-            result.append(gradient[..., first : first + shape[3]] if needed else None)
-            first += shape[3]
+            result.append(gradient[..., first : first + shape[-1]] if needed else None)
+            first += shape[-1]
         return tuple(result), {}

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import POINT, WHOLE_PLANE, Layer, Parameter, Stencil, key, require_divisible
+from cnncalc.layers.base import WHOLE, Layer, Parameter, Stencil, key, require_divisible
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
 from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
-from cnncalc.layers.planes import pieces, pixels, planes, pool, scatter_windows, slide, starts, unpool
+from cnncalc.layers.planes import (
+    by_channel,
+    over_sides,
+    pieces,
+    pixels,
+    planes,
+    pool,
+    scatter_windows,
+    slide,
+    starts,
+    sums_of_channels,
+    unpool,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,13 +67,13 @@ def normalized(xp: Any, x: Any, axes: tuple[int, ...]) -> Any:
     return result
 
 
-def affine(result: Any, scale: Any, shift: Any, shape: tuple[int, ...]) -> Any:
-    """Scaled and shifted, unless scale or shift is None."""
+def affine(maps: Any, scale: Any, shift: Any) -> Any:
+    """Maps scaled and shifted channel by channel, in place; scale or shift may be None."""
     if scale is not None:
-        result *= scale.reshape(shape)
+        maps *= by_channel(scale, maps)
     if shift is not None:
-        result += shift.reshape(shape)
-    return result
+        maps += by_channel(shift, maps)
+    return maps
 
 
 def statistics(elements: Size, inference: str) -> Keeping:
@@ -76,24 +89,24 @@ MOMENTUM = 0.1
 class ImageNorm(Affine):
     """Normalizations of each image by itself, in the training run.
 
-    An image is reshaped to three dimensions and normalized over some ``axes``. Training keeps the input, each mean and
+    An image is reshaped and normalized over some ``axes``. Training keeps the input, each mean and
     each 1 / sqrt(variance + 1e-5). With n numbers in a mean, h = (x - mean)/root and g the gradient of h:
     the gradient of x is (g - sum(g)/n - h*sum(g*h)/n) / root.
     """
 
     thin_depth: ClassVar[int | None] = 2
 
-    def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
-        """The three sides of an image, and the axes it is normalized over."""
-        raise NotImplementedError
+    def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The shape of an image (depth x sides) and the axes that it is normalized over."""
+        return shape, tuple(range(1, len(shape)))
 
     def _factor(self, array: Any, shape: tuple[int, ...]) -> Any:
-        """A scale or shift as an array that fits an image of depth x height x width."""
-        return array.reshape(-1, 1, 1)
+        """A scale or shift as an array that fits an image of this shape, depth x sides."""
+        return array.reshape(-1, *(1,) * (len(shape) - 1))
 
     def _means(self, volume: Volume) -> int:
         """How many means an image has."""
-        sides, axes = self._sides((volume.depth, volume.height, volume.width))
+        sides, axes = self._sides((volume.depth, *volume.sides))
         count = 1
         for axis, side in enumerate(sides):
             count *= 1 if axis in axes else side
@@ -132,7 +145,7 @@ class ImageNorm(Affine):
         result = xp.empty(maps.shape, maps.dtype) if saved.needs_gradient[0] else None
         names = [name for name in ("scale", "shift") if saved.learns and name in saved.parameters]
         found = {name: xp.zeros(saved.parameters[name].shape, maps.dtype) for name in names}
-        over = () if scale is None and not names else self._spread_over(saved)
+        over = () if scale is None and not names else self._spread_over(maps.ndim - 1)
         for number, (image, grad) in enumerate(zip(maps, incoming, strict=True)):
             inverse = inverses[number]
             h = (image.reshape(sides) - saved.extras["mean"][number]) * inverse
@@ -152,13 +165,13 @@ class ImageNorm(Affine):
             target *= inverse
         return (None if result is None else pixels(result),), found
 
-    def _spread_over(self, saved: Saved) -> tuple[int, ...]:
-        """The axes of an image (depth, height, width) over which scale and shift are constant."""
-        return (1, 2)
+    def _spread_over(self, rank: int) -> tuple[int, ...]:
+        """The axes of an image (depth x sides) over which scale and shift are constant."""
+        return tuple(range(1, rank))
 
     def _summed_to(self, image: Any, over: tuple[int, ...], shape: tuple[int, ...]) -> Any:
-        """An image (depth x height x width) summed to the shape of a scale or shift."""
-        return (image.sum(axis=over) if over else image.transpose(1, 2, 0)).reshape(shape)
+        """An image (depth x sides) summed to the shape of a scale or shift."""
+        return (image.sum(axis=over) if over else image.transpose(*range(1, image.ndim), 0)).reshape(shape)
 
 
 class BatchNorm(Affine):
@@ -207,7 +220,7 @@ class BatchNorm(Affine):
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         # without running statistics those of the batch are used, over all positions of the map
-        return (POINT, POINT) if self.stats else WHOLE_PLANE
+        return super().stencils(*inputs, of=of) if self.stats else WHOLE
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # cuDNN makes the gradients of input, scale and shift, whether they are needed or not
@@ -220,14 +233,14 @@ class BatchNorm(Affine):
     ) -> Any:
         maps = planes(x)
         if not self.stats:
-            return pixels(affine(normalized(xp, maps, (0, 2, 3)), scale, shift, (-1, 1, 1)))
+            return pixels(affine(normalized(xp, maps, (0, *over_sides(maps))), scale, shift))
         factor = 1 / xp.sqrt(variance + EPSILON)
         if scale is not None:
             factor *= scale
         offset = -mean * factor
         if shift is not None:
             offset += shift
-        factor, offset = factor[:, None, None], offset[:, None, None]
+        factor, offset = by_channel(factor, maps), by_channel(offset, maps)
         result = xp.empty(maps.shape, x.dtype)
         bytes_each = maps[0, 0].size * x.itemsize
         for image, target in zip(maps, result, strict=True):
@@ -251,14 +264,14 @@ class BatchNorm(Affine):
         shift: Any = None,
     ) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
-        batch, depth, height, width = maps.shape
-        count, bytes_each = batch * height * width, height * width * maps.itemsize
-        average = maps.sum(axis=(2, 3)).sum(axis=0) / count
+        depth, count, bytes_each = maps.shape[1], maps.size // maps.shape[1], maps[0, 0].nbytes
+        average = maps.sum(axis=over_sides(maps)).sum(axis=0) / count
+        centre = by_channel(average, maps)
         squares = xp.zeros(depth, maps.dtype)
         for image in maps:
             for piece in pieces(depth, bytes_each):
-                centred = image[piece] - average[piece, None, None]
-                squares[piece] += xp.square(centred, out=centred).sum(axis=(1, 2))
+                centred = image[piece] - centre[piece]
+                squares[piece] += sums_of_channels(xp.square(centred, out=centred))
         squares /= count
         inverse = 1 / xp.sqrt(squares + EPSILON)
         if self.stats:
@@ -267,41 +280,41 @@ class BatchNorm(Affine):
             for running, found in ((mean, average), (variance, unbiased)):
                 running *= 1 - MOMENTUM
                 running += MOMENTUM * found
-        factor = inverse * scale if scale is not None else inverse
+        factor = by_channel(inverse * scale if scale is not None else inverse, maps)
+        offset = None if shift is None else by_channel(shift, maps)
         result = xp.empty(maps.shape, maps.dtype)
         for image, target in zip(maps, result, strict=True):
             for piece in pieces(depth, bytes_each):
-                part = xp.subtract(image[piece], average[piece, None, None], out=target[piece])
-                part *= factor[piece, None, None]
-                if shift is not None:
-                    part += shift[piece, None, None]
+                part = xp.subtract(image[piece], centre[piece], out=target[piece])
+                part *= factor[piece]
+                if offset is not None:
+                    part += offset[piece]
         return pixels(result), {"mean": average, "inverse": inverse}
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # with h = (x - mean) / root: scale/root * (g - sum(g)/n - h * sum(g*h)/n), sums over the batch
         maps, incoming = planes(saved.x), planes(gradient)
-        batch, depth, height, width = maps.shape
-        count, bytes_each = batch * height * width, height * width * maps.itemsize
-        mean, inverse = saved.extras["mean"], saved.extras["inverse"]
+        depth, count, bytes_each = maps.shape[1], maps.size // maps.shape[1], maps[0, 0].nbytes
+        mean, inverse = by_channel(saved.extras["mean"], maps), saved.extras["inverse"]
         total, product = xp.zeros(depth, maps.dtype), xp.zeros(depth, maps.dtype)
         for image, grad in zip(maps, incoming, strict=True):
             for piece in pieces(depth, bytes_each):
-                total[piece] += grad[piece].sum(axis=(1, 2))
-                centred = image[piece] - mean[piece, None, None]
-                product[piece] += xp.multiply(centred, grad[piece], out=centred).sum(axis=(1, 2))
+                total[piece] += sums_of_channels(grad[piece])
+                centred = image[piece] - mean[piece]
+                product[piece] += sums_of_channels(xp.multiply(centred, grad[piece], out=centred))
         product *= inverse
         result = None
         if saved.needs_gradient[0]:
-            factor = inverse * saved.parameters["scale"] if self.scale else inverse
-            average, slope = total / count, product * inverse / count
+            factor = by_channel(inverse * saved.parameters["scale"] if self.scale else inverse, maps)
+            average, slope = by_channel(total / count, maps), by_channel(product * inverse / count, maps)
             result = xp.empty(maps.shape, maps.dtype)
             for image, grad, target in zip(maps, incoming, result, strict=True):
                 for piece in pieces(depth, bytes_each):
-                    centred = image[piece] - mean[piece, None, None]
-                    centred *= slope[piece, None, None]
-                    centred += average[piece, None, None]
+                    centred = image[piece] - mean[piece]
+                    centred *= slope[piece]
+                    centred += average[piece]
                     part = xp.subtract(grad[piece], centred, out=target[piece])
-                    part *= factor[piece, None, None]
+                    part *= factor[piece]
         found = {}
         if saved.learns and self.scale:
             found["scale"] = product
@@ -338,7 +351,7 @@ class LayerNorm(ImageNorm):
         return self._affine(tuple(x), product(*x))
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
-        return WHOLE_PLANE if self.axes == "volume" else (POINT, POINT)
+        return WHOLE if self.axes == "volume" else super().stencils(*inputs, of=of)
 
     def channel_use(self, *inputs: Volume) -> str:
         return "mixed"
@@ -346,24 +359,28 @@ class LayerNorm(ImageNorm):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self.axes == "volume" or builder.is_flat(inputs[0]):
             return builder.single(inputs)
-        # computed on batch x height x width x depth, of which the output is a view
+        # computed on batch x sides x depth, of which the output is a view
         result = builder.single(inputs, order="channels last")
         return builder.viewed(result)
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         if self.axes == "depth":
-            return pixels(affine(normalized(xp, planes(x), (1,)), scale, shift, (-1, 1, 1)))
-        return affine(normalized(xp, x, (1, 2, 3)), scale, shift, x.shape[1:])
+            return pixels(affine(normalized(xp, planes(x), (1,)), scale, shift))
+        result = normalized(xp, x, tuple(range(1, x.ndim)))
+        if scale is not None:
+            result *= scale.reshape(x.shape[1:])
+        if shift is not None:
+            result += shift.reshape(x.shape[1:])
+        return result
 
-    def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
-        depth, height, width = shape
-        return (depth, height, width), (0,) if self.axes == "depth" else (0, 1, 2)
+    def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return shape, (0,) if self.axes == "depth" else tuple(range(len(shape)))
 
     def _factor(self, array: Any, shape: tuple[int, ...]) -> Any:
-        return array.reshape(-1, 1, 1) if array.ndim == 1 else array.transpose(2, 0, 1)
+        return super()._factor(array, shape) if array.ndim == 1 else array.transpose(-1, *range(array.ndim - 1))
 
-    def _spread_over(self, saved: Saved) -> tuple[int, ...]:
-        return (1, 2) if self.axes == "depth" else ()
+    def _spread_over(self, rank: int) -> tuple[int, ...]:
+        return super()._spread_over(rank) if self.axes == "depth" else ()
 
 
 class GroupNorm(ImageNorm):
@@ -387,7 +404,7 @@ class GroupNorm(ImageNorm):
     groups: int = key(Whole(1), 32, means="groups of channels")
 
     def label(self) -> str:
-        return f"GN{self.groups}"
+        return f"GN{self.groups}{self.unusual('scale', 'shift')}"
 
     def channel_use(self, *inputs: Volume) -> str:
         return "mixed" if self.groups == 1 else "apart"
@@ -398,7 +415,7 @@ class GroupNorm(ImageNorm):
         return x
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
-        return WHOLE_PLANE
+        return WHOLE
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         order = "suggested" if builder.is_cpu else "contiguous"
@@ -406,14 +423,11 @@ class GroupNorm(ImageNorm):
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         maps = planes(x)
-        batch, depth, height, width = maps.shape
-        parts = maps.reshape(batch, self.groups, -1, height, width)
-        result = normalized(xp, parts, (2, 3, 4)).reshape(batch, depth, height, width)
-        return pixels(affine(result, scale, shift, (-1, 1, 1)))
+        parts = maps.reshape(len(maps), self.groups, -1)
+        return pixels(affine(normalized(xp, parts, (2,)).reshape(maps.shape), scale, shift))
 
-    def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
-        depth, height, width = shape
-        return (self.groups, depth // self.groups, height * width), (1, 2)
+    def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return (self.groups, shape[0] // self.groups, prod(shape[1:])), (1, 2)
 
 
 class InstanceNorm(ImageNorm):
@@ -440,14 +454,11 @@ class InstanceNorm(ImageNorm):
     shift: bool = key(Boolean(), False, means="whether a shift is learned")
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
-        return WHOLE_PLANE
+        return WHOLE
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
-        return pixels(affine(normalized(xp, planes(x), (2, 3)), scale, shift, (-1, 1, 1)))
-
-    def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
-        depth, height, width = shape
-        return (depth, height, width), (1, 2)
+        maps = planes(x)
+        return pixels(affine(normalized(xp, maps, over_sides(maps)), scale, shift))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # batch normalization of batch x depth maps, with scale and shift repeated for each image
@@ -464,16 +475,16 @@ class InstanceNorm(ImageNorm):
         ]
         extras = self.keeping(builder.volumes, builder.output).extras
         keeps = (0, 1) if self.scale else (0,)
-        if builder.is_native_norm:
-            return builder.operation([x, *repeated], keeps=keeps, extras=extras, order="contiguous")
         # cuDNN makes all gradients, needed or not
-        unneeded = [builder.bytes_of(value) for value in (x, *repeated) if not builder.learns(value)]
+        is_native = builder.is_native_norm
+        always = (x, *repeated) if not is_native else (x,) if builder.composes else ()
+        unneeded = [builder.bytes_of(value) for value in always if not builder.learns(value)]
         return builder.operation(
             [x, *repeated],
             keeps=keeps,
             extras=extras,
             order="contiguous",
-            gathers="contiguous",
+            gathers=None if is_native else "contiguous",
             backward_scratch=tuple(unneeded),
         )
 
@@ -484,8 +495,8 @@ class LocalResponseNorm(Layer):
     Formula: y = x / (k + alpha/n * the sum of the squares of n neighbours) ** beta.
     Volume: as the input.
 
-    Neighbours are ``size`` channels (``region: across``) or, within the same channel, the pixels of a window of size x
-    size (``within``; n is then size*size). Beyond the border neighbours are zero.
+    Neighbours are ``size`` channels (``region: across``) or, within the same channel, the pixels of a window of that
+    size on every side (``within``; n is then size*size on a plane). Beyond the border neighbours are zero.
 
     Source: Krizhevsky et al. 2012, section 3.3, with alpha divided by the size as Caffe and PyTorch do.
     """
@@ -507,9 +518,8 @@ class LocalResponseNorm(Layer):
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         if self.region == "across":
-            return (POINT, POINT)
-        window = Stencil(1, range(-(self.size // 2), (self.size - 1) // 2 + 1))
-        return (window, window)
+            return super().stencils(*inputs, of=of)
+        return (Stencil(1, range(-(self.size // 2), (self.size - 1) // 2 + 1)),) * len(inputs[0].sides)
 
     def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)
@@ -518,12 +528,10 @@ class LocalResponseNorm(Layer):
         pads = (self.size // 2, (self.size - 1) // 2)
         if self.region == "across":
             total = slide(xp, xp.add, squares, 1, starts(maps.shape[1], pads, self.size), around, 0)
-            number = self.size
         else:
-            begins = [starts(size, pads, self.size) for size in maps.shape[2:]]
-            total = pool(xp, xp.add, 0, squares, begins, (self.size, self.size), (1, 1))
-            number = self.size**2
-        total *= self.alpha / number
+            begins, sides = [starts(size, pads, self.size) for size in maps.shape[2:]], maps.ndim - 2
+            total = pool(xp, xp.add, 0, squares, begins, (self.size,) * sides, (1,) * sides)
+        total *= self._share(maps.ndim - 2)
         total += self.k
         if self.beta == 0.75:  # two square roots are faster than a power
             root = xp.sqrt(total, out=squares)
@@ -546,21 +554,22 @@ class LocalResponseNorm(Layer):
                 slide(xp, xp.add, image, 0, begins, around, 0, out)
             return
         sides = [starts(size, pads, self.size) for size in image.shape[1:]]
-        window = (self.size, self.size)
+        window = (self.size,) * len(sides)
         if transposed:
             out[...] = unpool(xp, image[None], sides, window, image.shape[1:])[0]
         else:
-            out[...] = pool(xp, xp.add, 0, image[None], sides, window, (1, 1))[0]
+            out[...] = pool(xp, xp.add, 0, image[None], sides, window, (1,) * len(sides))[0]
 
-    def _share(self) -> float:
-        return self.alpha / (self.size if self.region == "across" else self.size**2)
+    def _share(self, sides: int) -> float:
+        """The factor of the sum of squares, on maps with this number of sides."""
+        return self.alpha / (self.size if self.region == "across" else self.size**sides)
 
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
         result, base = xp.empty(maps.shape, maps.dtype), xp.empty(maps.shape, maps.dtype)
         for image, target, below in zip(maps, result, base, strict=True):
             self._neighbours(xp, xp.square(image), below)
-            below *= self._share()
+            below *= self._share(maps.ndim - 2)
             below += self.k
             xp.power(below, -self.beta, out=target)
             target *= image
@@ -574,8 +583,10 @@ class LocalResponseNorm(Layer):
         square = builder.view(builder.operation([x, x], keeps=(0, 1)))
         wide = builder.operation([square], Size(0, elements // builder.output.depth * padded_depth))
         # the average pool, which autocast does in float32 on a CPU too
+        first = builder.last + 1
         pooled = builder.converted(wide, 4) if builder.is_cpu else wide
         mean = builder.view(builder.operation([pooled], Size(0, elements), keeps=(0,)))
+        builder.hold(first, wide)
         first = builder.last + 1
         base = builder.plus_number(builder.times_number(mean))
         power = builder.power(base)
@@ -600,7 +611,7 @@ class LocalResponseNorm(Layer):
             part /= below
             self._neighbours(xp, part, target, transposed=True)
             target *= image
-            target *= -2 * self.beta * self._share()
+            target *= -2 * self.beta * self._share(maps.ndim - 2)
             target += power
         return (pixels(result),), {}
 
@@ -631,10 +642,8 @@ class Scale(Layer):
         return (scale, Parameter("shift", (depth,), count, "bias")) if self.shift else (scale,)
 
     def forward(self, xp: Any, x: Any, *, scale: Any, shift: Any = None) -> Any:
-        result = planes(x) * scale[:, None, None]
-        if shift is not None:
-            result += shift[:, None, None]
-        return pixels(result)
+        maps = planes(x)
+        return pixels(affine(maps * by_channel(scale, maps), None, shift))
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=learns)
@@ -648,9 +657,9 @@ class Scale(Layer):
             change = xp.zeros(saved.shape[1], gradient.dtype)
             for image, grad in zip(planes(saved.x), incoming, strict=True):
                 for piece in pieces(len(image), image[0].nbytes):
-                    change[piece] += (image[piece] * grad[piece]).sum(axis=(1, 2))
+                    change[piece] += sums_of_channels(image[piece] * grad[piece])
             found["scale"] = change
             if self.shift:
-                found["shift"] = incoming.sum(axis=(2, 3)).sum(axis=0)
-        result = incoming * saved.parameters["scale"][:, None, None] if saved.needs_gradient[0] else None
+                found["shift"] = incoming.sum(axis=over_sides(incoming)).sum(axis=0)
+        result = incoming * by_channel(saved.parameters["scale"], incoming) if saved.needs_gradient[0] else None
         return (None if result is None else pixels(result),), found

@@ -1,8 +1,8 @@
 """Array functions shared by the NumPy runs of the layers: memory order, sliding windows, work in blocks.
 
-Arrays come as batch x height x width x depth. In memory each map is one plane, the depth slowest, then height, then
-width: the order in which FLATTEN, RESHAPE and FC take the elements, so that these and SLICE are views. ``planes`` views
-an array in memory order (batch, depth, height, width), ``pixels`` is its inverse.
+Arrays come as batch x sides x depth, with one to three sides (a plane: height x width). In memory each map lies in one
+piece, the depth slowest, then the sides in order: the order in which FLATTEN, RESHAPE and FC take the elements, so that
+these and SLICE are views. ``planes`` views an array in memory order (batch, depth, sides), ``pixels`` is its inverse.
 
 The number of windows is derived here from the arrays. :mod:`cnncalc.layers.window` is not used, since the run is an
 independent check of it.
@@ -13,10 +13,11 @@ can count them.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 COLUMN_BYTES = 8 << 20
 """Bytes of windows that are copied for one matrix product: enough for BLAS, little compared with activations."""
@@ -25,17 +26,33 @@ BLOCK_BYTES = 512 << 10
 """Bytes processed at a time where an array is read more than once: they stay in the cache of a core."""
 
 NARROW = 16
-"""Planes of fewer columns are processed with the depth innermost, since NumPy is slow with short rows."""
+"""Maps with a shorter last side are processed with the depth innermost, since NumPy is slow with short rows."""
 
 
 def planes(x: Any) -> Any:
-    """A view as batch x depth x height x width: the order in memory."""
-    return x.transpose(0, 3, 1, 2)
+    """A view as batch x depth x sides: the order in memory."""
+    last = x.ndim - 1
+    return x.transpose(0, last, *range(1, last))
 
 
 def pixels(x: Any) -> Any:
-    """The inverse of :func:`planes`: batch x height x width x depth."""
-    return x.transpose(0, 2, 3, 1)
+    """The inverse of :func:`planes`: batch x sides x depth."""
+    return x.transpose(0, *range(2, x.ndim), 1)
+
+
+def by_channel(array: Any, maps: Any) -> Any:
+    """One number a channel, shaped so that it is broadcast over maps (batch x depth x sides)."""
+    return array.reshape(-1, *(1,) * (maps.ndim - 2))
+
+
+def sums_of_channels(image: Any) -> Any:
+    """One number a channel from one image (depth x sides)."""
+    return image.sum(axis=tuple(range(1, image.ndim)))
+
+
+def over_sides(maps: Any) -> tuple[int, ...]:
+    """The axes of the sides of maps (batch x depth x sides)."""
+    return tuple(range(2, maps.ndim))
 
 
 def starts(
@@ -58,38 +75,51 @@ def starts(
 
 
 def window_starts(
-    size: tuple[int, int],
-    pads: tuple[int, int, int, int] | str,
-    kernel: tuple[int, int],
-    dilation: tuple[int, int],
-    stride: tuple[int, int],
+    size: Sequence[int],
+    pads: tuple[int, ...] | str,
+    kernel: Sequence[int],
+    dilation: Sequence[int],
+    stride: Sequence[int],
     *,
     ceil: bool = False,
-) -> tuple[range, range]:
-    """The first index of each window, by height and by width: see :func:`starts`."""
-    same = isinstance(pads, str)
-    sides = (0, 0, 0, 0) if isinstance(pads, str) else pads
-    rows, columns = (
-        starts(size[i], sides[i::2], dilation[i] * (kernel[i] - 1) + 1, stride[i], ceil=ceil, same=same) for i in (0, 1)
+) -> tuple[range, ...]:
+    """The first index of each window, side by side: see :func:`starts`. ``pads``: all beginnings, then all ends."""
+    sides, same = len(size), isinstance(pads, str)
+    ends = (0,) * (2 * sides) if isinstance(pads, str) else pads
+    return tuple(
+        [
+            starts(size[i], ends[i::sides], dilation[i] * (kernel[i] - 1) + 1, stride[i], ceil=ceil, same=same)
+            for i in range(sides)
+        ]
     )
-    return rows, columns
 
 
-def padded(xp: Any, x: Any, rows: tuple[int, int], columns: tuple[int, int], fill: float = 0) -> Any:
-    """Maps x height x width cut to ``rows`` and ``columns`` (first, last + 1), with ``fill`` beyond the border.
+def covered(begins: Sequence[range], kernel: Sequence[int], dilation: Sequence[int]) -> list[tuple[int, int]]:
+    """For each side the first and the last + 1 index that the windows cover."""
+    sides = zip(begins, kernel, dilation, strict=True)
+    return [(windows.start, windows[-1] + d * (k - 1) + 1) for windows, k, d in sides]
 
-    A view where nothing lies beyond the border. Narrow planes are laid out with the depth innermost.
+
+def shifted(band: Any, offsets: Sequence[int], begins: Sequence[range]) -> Any:
+    """The element at these offsets of every window: a view of maps depth x sides that begin at the first window."""
+    sides = zip(offsets, begins, strict=True)
+    return band[(..., *[slice(o, o + (len(windows) - 1) * windows.step + 1, windows.step) for o, windows in sides])]
+
+
+def padded(xp: Any, x: Any, bounds: Sequence[tuple[int, int]], fill: float = 0) -> Any:
+    """Maps depth x sides cut to ``bounds`` (first, last + 1 of each side), with ``fill`` beyond the border.
+
+    A view where nothing lies beyond the border.
     """
-    depth, height, width = x.shape
-    top, bottom = max(0, rows[0]), min(height, rows[1])
-    left, right = max(0, columns[0]), min(width, columns[1])
-    inner = x[:, top:bottom, left:right]
-    shape = (depth, rows[1] - rows[0], columns[1] - columns[0])
+    kept = [(max(0, low), min(size, high)) for (low, high), size in zip(bounds, x.shape[1:], strict=True)]
+    inner = x[(slice(None), *[slice(low, high) for low, high in kept])]
+    shape = (len(x), *[high - low for low, high in bounds])
     if inner.shape == shape:
         return inner
     result = xp.full(shape, fill, x.dtype) if fill else xp.zeros(shape, x.dtype)
     if inner.size:
-        result[:, top - rows[0] : bottom - rows[0], left - columns[0] : right - columns[0]] = inner
+        ends = zip(kept, bounds, strict=True)
+        result[(slice(None), *[slice(low - first, high - first) for (low, high), (first, _) in ends])] = inner
     return result
 
 
@@ -165,108 +195,129 @@ def pool(
     kernel: Sequence[int],
     dilation: Sequence[int],
 ) -> Any:
-    """Every window of every map reduced to one number, first along rows, then along columns.
+    """Every window of every map reduced to one number, along one side after the other.
 
-    ``x`` is batch x depth x height x width; ``begins`` has the first index of each window, by height and by width.
+    ``x`` is batch x depth x sides; ``begins`` has the first index of each window, side by side.
     """
-    batch, depth, height, width = x.shape
-    rows, columns = begins
-    down, across = (range(0, k * d, d) for k, d in zip(kernel, dilation, strict=True))
-    out = xp.empty((batch, depth, len(rows), len(columns)), x.dtype)
-    bytes_each = height * width * x.itemsize
+    batch, depth = x.shape[:2]
+    out = xp.empty((batch, depth, *map(len, begins)), x.dtype)
+    bytes_each = x[0, 0].nbytes if x.size else 0
+    offsets = [range(0, k * d, d) for k, d in zip(kernel, dilation, strict=True)]
     for image, result in zip(x, out, strict=True):
         for piece in pieces(depth, bytes_each):
-            lines = slide(xp, combine, image[piece], 1, rows, down, neutral)
-            slide(xp, combine, lines, 2, columns, across, neutral, out=result[piece])
+            part = image[piece]
+            for side in range(len(begins)):
+                target = result[piece] if side == len(begins) - 1 else None
+                part = slide(xp, combine, part, side + 1, begins[side], offsets[side], neutral, target)
     return out
+
+
+def _unrolled(
+    xp: Any, x: Any, begins: Sequence[range], kernel: Sequence[int], dilation: Sequence[int]
+) -> Iterator[tuple[int, slice, Any]]:
+    """Blocks of windows along the first side: for each its image, its slice of windows, and the windows as columns.
+
+    Columns are kernel sides x depth x windows of the block x windows of the other sides, in one buffer.
+    """
+    depth, (rows, *others), sides = x.shape[1], begins, len(kernel)
+    across = covered(others, kernel[1:], dilation[1:])
+    spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    row_elements = prod(kernel) * depth * prod(map(len, others))
+    blocks = pieces(len(rows), row_elements * x.itemsize, COLUMN_BYTES)
+    buffer = xp.empty(row_elements * blocks[0].stop, x.dtype)
+    strides = [slice(None, None, windows.step) for windows in begins]
+    gaps = [slice(None, None, d) for d in dilation]
+    order = (*range(sides + 1, 2 * sides + 1), *range(sides + 1))
+    for number, image in enumerate(x):
+        for block in blocks:
+            block_rows = rows[block]
+            band = padded(xp, image, [(block_rows.start, block_rows[-1] + spans[0]), *across])
+            windows = xp.lib.stride_tricks.sliding_window_view(band, spans, axis=tuple(range(1, sides + 1)))
+            shape = (*kernel, depth, len(block_rows), *map(len, others))
+            columns = buffer[: row_elements * len(block_rows)].reshape(shape)
+            columns[...] = windows[(slice(None), *strides, *gaps)].transpose(order)
+            yield number, block, columns
 
 
 def convolve(
     xp: Any, x: Any, weight: Any, bias: Any, begins: Sequence[range], dilation: Sequence[int], out: Any = None
 ) -> Any:
-    """Every filter at every window: batch x K x rows x columns from batch x D x height x width.
+    """Every filter at every window: batch x K x windows from batch x D x sides.
 
-    ``weight`` is kernel height x kernel width x D x K. The windows of a block of rows are unrolled out as columns
-    (kh*kw*D) x (rows*columns), and one matrix product with the filters K x (kh*kw*D) gives the block of the output.
+    ``weight`` is kernel sides x D x K. The windows of a block are unrolled as columns (kernel*D) x windows, and one
+    matrix product with the filters K x (kernel*D) gives the block of the output.
     """
-    batch, depth, height, width = x.shape
-    kh, kw, _, filters = weight.shape
-    (rows, columns), (dh, dw) = begins, dilation
+    batch, depth = x.shape[:2]
+    kernel, filters = weight.shape[:-2], weight.shape[-1]
     if out is None:
-        out = xp.empty((batch, filters, len(rows), len(columns)), x.dtype)
+        out = xp.empty((batch, filters, *map(len, begins)), x.dtype)
     if not out.size:
         return out
     flat = weight.reshape(-1, filters).T
-    inside = rows[0] >= 0 and columns[0] >= 0 and rows[-1] < height and columns[-1] < width
-    if kh == kw == 1 and inside:
-        strided = x[:, :, rows.start : rows[-1] + 1 : rows.step, columns.start : columns[-1] + 1 : columns.step]
-        for image, result in zip(strided, out, strict=True):
+    inside = all(windows[0] >= 0 and windows[-1] < size for windows, size in zip(begins, x.shape[2:], strict=True))
+    if prod(kernel) == 1 and inside:
+        places = [slice(windows.start, windows[-1] + 1, windows.step) for windows in begins]
+        for image, result in zip(x[(..., *places)], out, strict=True):
             product = xp.matmul(flat, image.reshape(depth, -1), out=result.reshape(filters, -1))
             if bias is not None:
                 product += bias[:, None]
         return out
-    spans = (dh * (kh - 1) + 1, dw * (kw - 1) + 1)
-    across = (columns.start, columns[-1] + spans[1])
-    row_elements = kh * kw * depth * len(columns)
-    blocks = pieces(len(rows), row_elements * x.itemsize, COLUMN_BYTES)
-    buffer = xp.empty(row_elements * blocks[0].stop, x.dtype)
-    view = xp.lib.stride_tricks.sliding_window_view
-    for image, result in zip(x, out, strict=True):
-        for block in blocks:
-            block_rows = rows[block]
-            band = padded(xp, image, (block_rows.start, block_rows[-1] + spans[0]), across)
-            windows = view(band, spans, axis=(1, 2))[:, :: rows.step, :: columns.step, ::dh, ::dw]
-            unrolled = buffer[: row_elements * len(block_rows)].reshape(kh, kw, depth, len(block_rows), len(columns))
-            unrolled[...] = windows.transpose(3, 4, 0, 1, 2)
-            product = result[:, block].reshape(filters, -1)
-            xp.matmul(flat, unrolled.reshape(kh * kw * depth, -1), out=product)
-            if bias is not None:
-                product += bias[:, None]
+    for number, block, columns in _unrolled(xp, x, begins, kernel, dilation):
+        product = out[number, :, block].reshape(filters, -1)
+        xp.matmul(flat, columns.reshape(prod(kernel) * depth, -1), out=product)
+        if bias is not None:
+            product += bias[:, None]
     return out
 
 
 def convolve_maps(xp: Any, x: Any, weight: Any, bias: Any, begins: Sequence[range], dilation: Sequence[int]) -> Any:
-    """Each map convolved with its own filters: batch x D*multiplier x rows x columns from batch x D x height x width.
+    """Each map convolved with its own filters: batch x D*multiplier x windows from batch x D x sides.
 
-    ``weight`` is kernel height x kernel width x D x multiplier. Loops over kernel positions; each
-    step handles a whole plane.
+    ``weight`` is kernel sides x D x multiplier. Loops over kernel positions; each step handles a whole map.
     """
-    batch, depth, height, width = x.shape
-    kh, kw, _, multiplier = weight.shape
-    (rows, columns), (dh, dw) = begins, dilation
-    out = xp.empty((batch, depth, multiplier, len(rows), len(columns)), x.dtype)
+    batch, depth = x.shape[:2]
+    kernel, multiplier = weight.shape[:-2], weight.shape[-1]
+    counts = tuple(map(len, begins))
+    out = xp.empty((batch, depth, multiplier, *counts), x.dtype)
     if not out.size:
-        return out.reshape(batch, depth * multiplier, len(rows), len(columns))
-    down = (rows.start, rows[-1] + dh * (kh - 1) + 1)
-    across = (columns.start, columns[-1] + dw * (kw - 1) + 1)
-    narrow = len(columns) < NARROW
+        return out.reshape(batch, depth * multiplier, *counts)
+    bounds = covered(begins, kernel, dilation)
+    narrow = counts[-1] < NARROW
     for image, result in zip(x, out, strict=True):
-        for piece in pieces(depth, height * width * x.itemsize):
-            band = padded(xp, image[piece], down, across)
-            count = band.shape[0]
-            if narrow:
-                band = xp.ascontiguousarray(band.transpose(1, 2, 0)).transpose(2, 0, 1)
-                total, part = (xp.empty((len(rows), len(columns), count), x.dtype).transpose(2, 0, 1) for _ in range(2))
+        for piece in pieces(depth, image[0].nbytes):
+            band = padded(xp, image[piece], bounds)
+            if narrow:  # laid out with the depth innermost
+                band = _depth_first(xp.ascontiguousarray(_depth_last(band)))
+                total, part = (_depth_first(xp.empty((*counts, len(band)), x.dtype)) for _ in range(2))
             else:
-                part = xp.empty((count, len(rows), len(columns)), x.dtype)
+                part = xp.empty((len(band), *counts), x.dtype)
             for which in range(multiplier):
                 if not narrow:
                     total = result[piece, which]
-                for i in range(kh):
-                    for j in range(kw):
-                        shifted = band[:, i * dh :: rows.step, j * dw :: columns.step][:, : len(rows), : len(columns)]
-                        factor = weight[i, j, piece, which][:, None, None]
-                        if i == j == 0:
-                            xp.multiply(shifted, factor, out=total)
-                        else:
-                            xp.multiply(shifted, factor, out=part)
-                            xp.add(total, part, out=total)
+                for place in xp.ndindex(*kernel):
+                    view = shifted(band, [i * d for i, d in zip(place, dilation, strict=True)], begins)
+                    factor = weight[(*place, piece, which)].reshape(-1, *(1,) * len(kernel))
+                    if not any(place):
+                        xp.multiply(view, factor, out=total)
+                    else:
+                        xp.multiply(view, factor, out=part)
+                        xp.add(total, part, out=total)
                 if narrow:
                     result[piece, which] = total
                 if bias is not None:
                     offset = bias.reshape(depth, multiplier)[piece, which]
-                    result[piece, which] += offset[:, None, None]
-    return out.reshape(batch, depth * multiplier, len(rows), len(columns))
+                    result[piece, which] += offset.reshape(-1, *(1,) * len(kernel))
+    return out.reshape(batch, depth * multiplier, *counts)
+
+
+def _depth_last(maps: Any) -> Any:
+    """A view of maps (depth x sides) as sides x depth."""
+    return maps.transpose(*range(1, maps.ndim), 0)
+
+
+def _depth_first(maps: Any) -> Any:
+    """The inverse of :func:`_depth_last`."""
+    return maps.transpose(maps.ndim - 1, *range(maps.ndim - 1))
 
 
 def conv_transpose(
@@ -276,35 +327,36 @@ def conv_transpose(
     stride: Sequence[int],
     dilation: Sequence[int],
     output_pad: Sequence[int],
-    crop: Sequence[int],
+    crop: Sequence[tuple[int, int]],
     out: Any,
 ) -> None:
-    """A transposed convolution into ``out``, batch x K x rows x columns, from batch x D x height x width.
+    """A transposed convolution into ``out``, batch x K x sides, from batch x D x sides.
 
-    ``weight`` is kernel height x kernel width x D x K. Each input position adds its D numbers times the weights to one
-    window of the uncropped plane, of which ``crop`` (top, left, bottom, right) is then removed.
+    ``weight`` is kernel sides x D x K. Each input position adds its D numbers times the weights to one window of the
+    uncropped map, of which ``crop`` (beginning and end of each side) is then removed.
     """
-    _, depth, height, width = x.shape
-    kh, kw, _, filters = weight.shape
-    (sh, sw), (dh, dw), (top, left, _, _) = stride, dilation, crop
-    tall = (height - 1) * sh + dh * (kh - 1) + 1 + output_pad[0]
-    wide = (width - 1) * sw + dw * (kw - 1) + 1 + output_pad[1]
-    matrices = weight.transpose(0, 1, 3, 2)
+    depth, size = x.shape[1], x.shape[2:]
+    kernel, filters = weight.shape[:-2], weight.shape[-1]
+    sides = range(len(kernel))
+    whole = [(size[i] - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 + output_pad[i] for i in sides]
+    matrices = weight.swapaxes(-1, -2)
     if filters < 32:  # small products: all positions of the kernel in one of them
-        matrices = matrices.reshape(1, 1, kh * kw * filters, depth)
-    blocks = pieces(height, kh * kw * filters * width * x.itemsize, COLUMN_BYTES)
+        matrices = matrices.reshape(*(1,) * len(kernel), prod(kernel) * filters, depth)
+    blocks = pieces(size[0], prod(kernel) * filters * prod(size[1:]) * x.itemsize, COLUMN_BYTES)
+    kept = tuple([slice(crop[i][0], whole[i] - crop[i][1]) for i in sides])
     for image, result in zip(x, out, strict=True):
-        plane = xp.zeros((filters, tall, wide), x.dtype)
+        plane = xp.zeros((filters, *whole), x.dtype)
         for block in blocks:
             band = image[:, block]
-            count = band.shape[1]
-            parts = xp.matmul(matrices, band.reshape(depth, -1)).reshape(kh, kw, filters, count, width)
-            for i in range(kh):
-                first = block.start * sh + i * dh
-                lines = plane[:, first : first + (count - 1) * sh + 1 : sh]
-                for j in range(kw):
-                    lines[:, :, j * dw : j * dw + (width - 1) * sw + 1 : sw] += parts[i, j]
-        result[...] = plane[:, top : tall - crop[2], left : wide - crop[3]]
+            counts = band.shape[1:]
+            parts = xp.matmul(matrices, band.reshape(depth, -1)).reshape(*kernel, filters, *counts)
+            begins = [range(0, counts[i] * stride[i], stride[i]) for i in sides]
+            for place in xp.ndindex(*kernel):
+                offsets = [place[i] * dilation[i] for i in sides]
+                offsets[0] += block.start * stride[0]
+                target = shifted(plane, offsets, begins)
+                target += parts[place]
+        result[...] = plane[(slice(None), *kept)]
 
 
 # Backward
@@ -346,41 +398,47 @@ def scatter_windows(xp: Any, x: Any, axis: int, begins: range, offsets: range, s
 
 def unpool(xp: Any, x: Any, begins: Sequence[range], kernel: Sequence[int], shape: Sequence[int]) -> Any:
     """The transpose of :func:`pool` with add: batch x depth x ``shape`` from one number for each window."""
-    rows, columns = begins
-    down, across = (range(k) for k in kernel)
     result = xp.empty((*x.shape[:2], *shape), x.dtype)
     for image, target in zip(x, result, strict=True):
         for piece in pieces(len(target), target[0].nbytes):
-            lines = scatter_windows(xp, image[piece], 1, rows, down, shape[0])
-            scatter_windows(xp, lines, 2, columns, across, shape[1], out=target[piece])
+            part = image[piece]
+            for side, size in enumerate(shape):
+                last = target[piece] if side == len(shape) - 1 else None
+                part = scatter_windows(xp, part, side + 1, begins[side], range(kernel[side]), size, last)
     return result
 
 
 def max_pool_with_indices(
     xp: Any, x: Any, begins: Sequence[range], kernel: Sequence[int], dilation: Sequence[int], item: Any
 ) -> tuple[Any, Any]:
-    """The maximum of every window and its index in the window, row by row, as an integer type ``item``."""
-    batch, depth, height, width = x.shape
-    (rows, columns), (kh, kw), (dh, dw) = begins, kernel, dilation
-    result = xp.empty((batch, depth, len(rows), len(columns)), x.dtype)
+    """The maximum of every window and its index in the window, last side fastest, as an integer type ``item``."""
+    result = xp.empty((*x.shape[:2], *map(len, begins)), x.dtype)
     places = xp.zeros(result.shape, item)
-    down = (rows.start, rows[-1] + dh * (kh - 1) + 1)
-    across = (columns.start, columns[-1] + dw * (kw - 1) + 1)
+    bounds = covered(begins, kernel, dilation)
     for image, targets, where in zip(x, result, places, strict=True):
-        for piece in pieces(depth, height * width * x.itemsize):
-            band = padded(xp, image[piece], down, across, -xp.inf)
+        for piece in pieces(len(image), image[0].nbytes):
+            band = padded(xp, image[piece], bounds, -xp.inf)
             best, place = targets[piece], where[piece]
             larger = xp.empty(best.shape, bool)
-            for number in range(kh * kw):
-                i, j = divmod(number, kw)
-                shifted = band[:, i * dh :: rows.step, j * dw :: columns.step][:, : len(rows), : len(columns)]
+            for number, index in enumerate(xp.ndindex(*kernel)):
+                view = shifted(band, [i * d for i, d in zip(index, dilation, strict=True)], begins)
                 if number == 0:
-                    best[...] = shifted
+                    best[...] = view
                     continue
-                xp.greater(shifted, best, out=larger)
-                xp.copyto(best, shifted, where=larger)
+                xp.greater(view, best, out=larger)
+                xp.copyto(best, view, where=larger)
                 xp.copyto(place, number, where=larger)
     return result, places
+
+
+def _with_border(
+    begins: Sequence[range], kernel: Sequence[int], dilation: Sequence[int], shape: Sequence[int]
+) -> tuple[list[tuple[int, int]], tuple[slice, ...], list[int]]:
+    """The bounds that hold all windows and a map of this shape, where the map lies in them, and the first window."""
+    reached = zip(covered(begins, kernel, dilation), shape, strict=True)
+    bounds = [(min(0, low), max(size, high)) for (low, high), size in reached]
+    inside = tuple([slice(-low, size - low) for (low, _), size in zip(bounds, shape, strict=True)])
+    return bounds, inside, [windows.start - low for windows, (low, _) in zip(begins, bounds, strict=True)]
 
 
 def max_unpool(
@@ -393,20 +451,17 @@ def max_unpool(
     shape: Sequence[int],
 ) -> Any:
     """The transpose of :func:`max_pool_with_indices`: each number is added to the maximum of its window."""
-    (rows, columns), (kh, kw), (dh, dw), (height, width) = begins, kernel, dilation, shape
-    down = (min(0, rows.start), max(height, rows[-1] + dh * (kh - 1) + 1))
-    across = (min(0, columns.start), max(width, columns[-1] + dw * (kw - 1) + 1))
-    result = xp.empty((*gradient.shape[:2], height, width), gradient.dtype)
+    bounds, inside, firsts = _with_border(begins, kernel, dilation, shape)
+    result = xp.empty((*gradient.shape[:2], *shape), gradient.dtype)
     for image, where, target in zip(gradient, places, result, strict=True):
         for piece in pieces(len(target), target[0].nbytes):
             grad, place = image[piece], where[piece]
-            padded_plane = xp.zeros((len(grad), down[1] - down[0], across[1] - across[0]), gradient.dtype)
-            for number in range(kh * kw):
-                i, j = divmod(number, kw)
-                top, left = rows.start - down[0] + i * dh, columns.start - across[0] + j * dw
-                shifted = padded_plane[:, top :: rows.step, left :: columns.step][:, : len(rows), : len(columns)]
-                shifted += grad * (place == number)
-            target[piece] = padded_plane[:, -down[0] : height - down[0], -across[0] : width - across[0]]
+            whole = xp.zeros((len(grad), *[high - low for low, high in bounds]), gradient.dtype)
+            for number, index in enumerate(xp.ndindex(*kernel)):
+                offsets = [first + i * d for first, i, d in zip(firsts, index, dilation, strict=True)]
+                view = shifted(whole, offsets, begins)
+                view += grad * (place == number)
+            target[piece] = whole[(slice(None), *inside)]
     return result
 
 
@@ -423,65 +478,49 @@ def correlate(
 ) -> None:
     """The gradient of the weights of a convolution, into ``out``: products summed over windows and images.
 
-    ``x`` is batch x D x height x width, ``gradient`` batch x K x rows x columns, ``out`` kernel height x kernel width x
-    D x K (K x D if ``transposed``).
+    ``x`` is batch x D x sides, ``gradient`` batch x K x windows, ``out`` kernel sides x D x K (K x D if
+    ``transposed``).
     """
     depth, filters = x.shape[1], gradient.shape[1]
-    (rows, columns), (kh, kw), (dh, dw) = begins, kernel, dilation
-    spans = (dh * (kh - 1) + 1, dw * (kw - 1) + 1)
-    across = (columns.start, columns[-1] + spans[1])
-    row_elements = kh * kw * depth * len(columns)
-    blocks = pieces(len(rows), row_elements * x.itemsize, COLUMN_BYTES)
-    buffer = xp.empty(row_elements * blocks[0].stop, x.dtype)
-    view = xp.lib.stride_tricks.sliding_window_view
     flat = out if transposed or not out.flags.c_contiguous else out.reshape(-1, filters)
     part = None
-    for image, grad in zip(x, gradient, strict=True):
-        for block in blocks:
-            block_rows = rows[block]
-            band = padded(xp, image, (block_rows.start, block_rows[-1] + spans[0]), across)
-            windows = view(band, spans, axis=(1, 2))[:, :: rows.step, :: columns.step, ::dh, ::dw]
-            unrolled = buffer[: row_elements * len(block_rows)].reshape(kh, kw, depth, len(block_rows), len(columns))
-            unrolled[...] = windows.transpose(3, 4, 0, 1, 2)
-            columns_of = unrolled.reshape(kh, kw, depth, -1)
-            maps = grad[:, block].reshape(filters, -1)
-            if transposed:
-                factors = (maps, columns_of.swapaxes(2, 3))
-            elif flat.ndim == 2:  # one large product instead of many small ones
-                factors = (columns_of.reshape(kh * kw * depth, -1), maps.T)
-            else:
-                factors = (columns_of, maps.T)
-            if part is None:
-                xp.matmul(*factors, out=flat)
-                part = flat[:0]
-                continue
-            if not part.size:
-                part = xp.empty(flat.shape, x.dtype)
-            xp.matmul(*factors, out=part)
-            flat += part
+    for number, block, columns in _unrolled(xp, x, begins, kernel, dilation):
+        columns = columns.reshape(*kernel, depth, -1)
+        maps = gradient[number, :, block].reshape(filters, -1)
+        if transposed:
+            factors = (maps, columns.swapaxes(-1, -2))
+        elif flat.ndim == 2:  # one large product instead of many small ones
+            factors = (columns.reshape(prod(kernel) * depth, -1), maps.T)
+        else:
+            factors = (columns, maps.T)
+        if part is None:
+            xp.matmul(*factors, out=flat)
+            part = flat[:0]
+            continue
+        if not part.size:
+            part = xp.empty(flat.shape, x.dtype)
+        xp.matmul(*factors, out=part)
+        flat += part
 
 
 def unconvolve(xp: Any, gradient: Any, weight: Any, begins: Sequence[range], dilation: Sequence[int], out: Any) -> None:
-    """The transpose of :func:`convolve` into ``out``, batch x D x height x width, from batch x K x rows x columns.
+    """The transpose of :func:`convolve` into ``out``, batch x D x sides, from batch x K x windows.
 
-    ``weight`` is kernel height x kernel width x D x K.
+    ``weight`` is kernel sides x D x K.
     """
-    height, width = out.shape[2:]
-    kh, kw, depth, filters = weight.shape
-    rows, columns = begins
-    if kh == kw == 1 and rows == range(height) and columns == range(width):
+    size, kernel = out.shape[2:], weight.shape[:-2]
+    if prod(kernel) == 1 and all(windows == range(side) for windows, side in zip(begins, size, strict=True)):
+        matrix = weight.reshape(weight.shape[-2:])
         for image, target in zip(gradient, out, strict=True):
-            xp.matmul(weight[0, 0], image.reshape(filters, -1), out=target.reshape(depth, -1))
+            xp.matmul(matrix, image.reshape(matrix.shape[1], -1), out=target.reshape(len(matrix), -1))
         return
     more, crop = [], []
-    for side, size, windows in ((0, height, rows), (1, width, columns)):
-        reach = windows[-1] - windows.start + dilation[side] * (weight.shape[side] - 1) + 1
-        missing = size - windows.start - reach  # of the border behind the last window
+    for side, (low, high) in zip(size, covered(begins, kernel, dilation), strict=True):
+        missing = side - high  # of the border behind the last window
         more.append(max(0, missing))
-        crop.append((-windows.start, max(0, -missing)))
-    (top, bottom), (left, right) = crop
-    stride, sides = (rows.step, columns.step), (top, left, bottom, right)
-    conv_transpose(xp, gradient, weight.swapaxes(2, 3), stride, dilation, more, sides, out)
+        crop.append((-low, max(0, -missing)))
+    stride = [windows.step for windows in begins]
+    conv_transpose(xp, gradient, weight.swapaxes(-1, -2), stride, dilation, more, crop, out)
 
 
 def unconvolve_maps(
@@ -499,35 +538,31 @@ def unconvolve_maps(
 
     The former is None unless ``needs_gradient``, the latter without ``x``.
     """
-    kh, kw, depth, multiplier = weight.shape
-    batch, _, rows_out, columns_out = gradient.shape
-    (rows, columns), (dh, dw), (height, width) = begins, dilation, shape[2:]
-    down = (min(0, rows.start), max(height, rows[-1] + dh * (kh - 1) + 1))
-    across = (min(0, columns.start), max(width, columns[-1] + dw * (kw - 1) + 1))
+    kernel, (depth, multiplier) = weight.shape[:-2], weight.shape[-2:]
+    batch, counts = len(gradient), gradient.shape[2:]
+    bounds, inside, firsts = _with_border(begins, kernel, dilation, shape[2:])
     result: Any = xp.empty(shape, weight.dtype) if needs_gradient else None
     change: Any = None if x is None else xp.zeros(weight.shape, weight.dtype)
-    grads = gradient.reshape(batch, depth, multiplier, rows_out, columns_out)
+    grads = gradient.reshape(batch, depth, multiplier, *counts)
+    axes = tuple(range(1, len(kernel) + 1))
     for number in range(batch):
-        for piece in pieces(depth, height * width * weight.itemsize):
+        for piece in pieces(depth, prod(shape[2:]) * weight.itemsize):
             count = piece.stop - piece.start
-            band = None if x is None else padded(xp, x[number, piece], down, across)
-            padded_plane = (
-                xp.zeros((count, down[1] - down[0], across[1] - across[0]), weight.dtype) if needs_gradient else None
-            )
-            part = xp.empty((count, rows_out, columns_out), weight.dtype)
+            band = None if x is None else padded(xp, x[number, piece], bounds)
+            whole = xp.zeros((count, *[high - low for low, high in bounds]), weight.dtype) if needs_gradient else None
+            part = xp.empty((count, *counts), weight.dtype)
             for which in range(multiplier):
                 maps = grads[number, piece, which]
-                for i in range(kh):
-                    for j in range(kw):
-                        top, left = rows.start - down[0] + i * dh, columns.start - across[0] + j * dw
-                        place = (slice(None), slice(top, None, rows.step), slice(left, None, columns.step))
-                        if band is not None:
-                            xp.multiply(band[place][:, :rows_out, :columns_out], maps, out=part)
-                            change[i, j, piece, which] += part.sum(axis=(1, 2))
-                        if padded_plane is not None:
-                            xp.multiply(maps, weight[i, j, piece, which][:, None, None], out=part)
-                            target = padded_plane[place][:, :rows_out, :columns_out]
-                            target += part
-            if padded_plane is not None:
-                result[number, piece] = padded_plane[:, -down[0] : height - down[0], -across[0] : width - across[0]]
+                for index in xp.ndindex(*kernel):
+                    offsets = [first + i * d for first, i, d in zip(firsts, index, dilation, strict=True)]
+                    if band is not None:
+                        xp.multiply(shifted(band, offsets, begins), maps, out=part)
+                        change[(*index, piece, which)] += part.sum(axis=axes)
+                    if whole is not None:
+                        factor = weight[(*index, piece, which)].reshape(-1, *(1,) * len(kernel))
+                        xp.multiply(maps, factor, out=part)
+                        target = shifted(whole, offsets, begins)
+                        target += part
+            if whole is not None:
+                result[number, piece] = whole[(slice(None), *inside)]
     return result, change

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
 from cnncalc.errors import ValueProblem
-from cnncalc.layers.base import WHOLE_PLANE, Layer, Parameter, Sizing, Stencil, key
-from cnncalc.layers.keys import Boolean, Choice, Decimal, Pad, Pair
+from cnncalc.layers.base import WHOLE, Layer, Parameter, Sizing, Stencil, key
+from cnncalc.layers.keys import Boolean, Choice, Decimal, Pad, Sizes
 from cnncalc.layers.memory import Extra, Keeping, Size
-from cnncalc.layers.planes import max_pool_with_indices, max_unpool, pieces, pixels, planes, pool, unpool, window_starts
-from cnncalc.layers.window import SIDES, Windows, depth_step, enlarged, lower_windows, sized, window_step
+from cnncalc.layers.planes import (
+    by_channel,
+    max_pool_with_indices,
+    max_unpool,
+    over_sides,
+    pieces,
+    pixels,
+    planes,
+    pool,
+    unpool,
+    window_starts,
+)
+from cnncalc.layers.window import Windows, all_sides, depth_step, ends, enlarged, lower_windows, sized
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -33,28 +44,47 @@ class Pooling(Layer):
     in_notes_table: ClassVar[bool] = True
     sizes: ClassVar[Mapping[str, Sizing]] = {"kernel": Sizing("pool_kernel")}
 
-    kernel: tuple[int, int] = key(Pair(), (2, 2), means="height and width of the window")
-    stride: tuple[int, int] | None = key(Pair(), None, note="the kernel", means="pixels from one window to the next")
+    kernel: tuple[int, ...] = key(Sizes(), 2, means="sides of the window")
+    stride: tuple[int, ...] | None = key(Sizes(), None, note="the kernel", means="pixels from one window to the next")
 
     def _check(self) -> None:
         if self.stride == self.kernel:
             self.__dict__["stride"] = None
 
     @property
-    def step(self) -> tuple[int, int]:
+    def step(self) -> tuple[int, ...]:
         """The stride as written, or the kernel."""
         return self.kernel if self.stride is None else self.stride
 
     def windows(self, x: Volume) -> Windows:
         """The windows over a volume."""
-        return Windows(x, self.kernel, self.step, (0, 0, 0, 0))
+        return Windows(x, self.kernel, self.step, self._pad(), self._dilation())
+
+    def _pad(self) -> tuple[int, ...] | str:
+        return (0,) * (2 * len(self.kernel))
+
+    def _dilation(self) -> tuple[int, ...]:
+        return (1,) * len(self.kernel)
+
+    def begins_of(self, sides: Sequence[int]) -> tuple[range, ...]:
+        """The first index of each window on an array with these sides."""
+        return window_starts(sides, self._pad(), self.kernel, self._dilation(), self.step)
+
+    def reduce(self, xp: Any, combine: Any, neutral: float, maps: Any) -> Any:
+        """Every window of the maps reduced to one number."""
+        return pool(xp, combine, neutral, maps, self.begins_of(maps.shape[2:]), self.kernel, self._dilation())
+
+    def spread(self, xp: Any, shares: Any, sides: Sequence[int]) -> Any:
+        """The transpose of a sum over every window: maps with these sides."""
+        return unpool(xp, shares, self.begins_of(sides), self.kernel, sides)
 
     def no_effect(self, x: Volume) -> str | None:
-        is_point = self.kernel == self.step == (1, 1) and not self.learns and self.output(x) == x
+        is_point = {*self.kernel, *self.step} == {1} and not self.learns and self.output(x) == x
         return "each window is a single pixel" if is_point else None
 
     def label(self) -> str:
-        slash = f"/{sized(self.step)}" if self.step != self.kernel else ""
+        step = sized(self.step)
+        slash = f"/{step}" if step != sized(self.kernel) else ""
         return f"{self.kind.upper()}{sized(self.kernel)}{slash}{self.unusual('dilation')}"
 
     def window_keys(self) -> dict[str, Any]:
@@ -62,9 +92,7 @@ class Pooling(Layer):
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         (x,) = inputs
-        windows = self.windows(x)
-        sides = [window_step(windows, side, x[side], self.kernel[side]) for side in (0, 1)]
-        return [*sides, depth_step(x)]
+        return [*self.windows(x).size_steps(x, self.kernel), depth_step(x)]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
@@ -77,25 +105,23 @@ class Pooling(Layer):
 class PaddedPooling(Pooling):
     """Pools with padding of at most half their kernel, and rounding up."""
 
-    pad: tuple[int, int, int, int] | str = key(
-        Pad(), (0, 0, 0, 0), means="rows and columns around the input, at most half the kernel"
+    pad: tuple[int, ...] | str = key(
+        Pad(), 0, means="padding at each end of the sides of the input, at most half the kernel"
     )
     round: str = key(Choice("floor", "ceil"), "floor", means="how a fractional output size is rounded")
 
-    def _dilation(self) -> tuple[int, int]:
-        return (1, 1)
+    def _pad(self) -> tuple[int, ...] | str:
+        return self.pad
 
     def _check(self) -> None:
         super()._check()
         if isinstance(self.pad, str):
             return
-        for side in (0, 1):
+        for window, pad in zip(self.kernel, ends(self.pad), strict=True):
             # of the kernel as written, before dilation, as in PyTorch
-            window, pad = self.kernel[side], max(self.pad[side], self.pad[side + 2])
-            if 2 * pad > window:
+            if 2 * max(pad) > window:
                 raise ValueProblem(
-                    f"pad: a pool may pad by at most half its kernel, but {pad} is more than half of "
-                    f"{window} in {SIDES[side]}",
+                    f"pad: a pool may pad by at most half its kernel, but {max(pad)} is more than half of {window}",
                     code="pad-too-large",
                 )
 
@@ -104,14 +130,11 @@ class PaddedPooling(Pooling):
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         (x,) = inputs
-        windows, dilation, ceil = self.windows(x), self._dilation(), self.round == "ceil"
-        sides = [window_step(windows, side, x[side], self.kernel[side], dilation[side], ceil=ceil) for side in (0, 1)]
-        return [*sides, depth_step(x)]
+        return [*self.windows(x).size_steps(x, self.kernel, ceil=self.round == "ceil"), depth_step(x)]
 
-    def begins_of(self, height: int, width: int) -> tuple[range, range]:
-        """The first index of each window on an array of this height and width."""
-        size, ceil = (height, width), self.round == "ceil"
-        return window_starts(size, self.pad, self.kernel, self._dilation(), self.step, ceil=ceil)
+    def begins_of(self, sides: Sequence[int]) -> tuple[range, ...]:
+        ceil = self.round == "ceil"
+        return window_starts(sides, self.pad, self.kernel, self._dilation(), self.step, ceil=ceil)
 
 
 class AdaptivePooling(PaddedPooling):
@@ -119,8 +142,8 @@ class AdaptivePooling(PaddedPooling):
 
     replaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"output": ("kernel", "stride", "pad", "round", "dilation")}
 
-    adaptive: tuple[int, int] | None = key(
-        Pair(), None, name="output", note="not adaptive", means="height and width of the output, instead of a kernel"
+    adaptive: tuple[int, ...] | None = key(
+        Sizes(), None, name="output", note="not adaptive", means="sides of the output, instead of a kernel"
     )
 
     def _check(self) -> None:
@@ -128,7 +151,7 @@ class AdaptivePooling(PaddedPooling):
         if self.adaptive is None:
             return
         for name in self.replaces["output"]:
-            if name in self.keys and self.__dict__[name] != self.keys[name].default:
+            if name in self.written():
                 raise ValueProblem(f"output: an adaptive pool has no {name}")
 
     def no_effect(self, x: Volume) -> str | None:
@@ -137,7 +160,8 @@ class AdaptivePooling(PaddedPooling):
     def label(self) -> str:
         if self.adaptive is None:
             return super().label()
-        return f"{self.kind.upper()}(output={self.adaptive[0]}x{self.adaptive[1]})"
+        size = "x".join(map(str, self.adaptive)) if self.side_count else sized(self.adaptive)
+        return f"{self.kind.upper()}(output={size})"
 
     def window_keys(self) -> dict[str, Any]:
         return super().window_keys() if self.adaptive is None else {}
@@ -145,7 +169,7 @@ class AdaptivePooling(PaddedPooling):
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         if self.adaptive is None:
             return super().size_steps(inputs, output)
-        sides = zip(SIDES, self.adaptive, inputs[0][:2], strict=True)
+        sides = zip(output.names, self.adaptive, inputs[0].sides, strict=True)
         windows = [
             f"{side} {size}: window o is from o*{given}/{size} to (o+1)*{given}/{size}, rounded outwards"
             for side, size, given in sides
@@ -161,7 +185,7 @@ class AdaptivePooling(PaddedPooling):
         if self.adaptive is None:
             return super().stencils(*inputs)
         # bin o of O over H inputs begins at floor(o*H/O) and ends before ceil((o+1)*H/O)
-        sizes = zip(inputs[0][:2], self.adaptive, strict=True)
+        sizes = zip(inputs[0].sides, self.adaptive, strict=True)
         return tuple([Stencil(size, range(1 - bins, size), bins) for size, bins in sizes])
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
@@ -174,20 +198,28 @@ class AdaptivePooling(PaddedPooling):
         return builder.single(inputs)
 
     def _bins(self, xp: Any, reduce: Any, x: Any) -> Any:
-        """Every bin of an adaptive pool reduced: first the rows of a bin, then its columns."""
-        maps, bins = planes(x), self.adaptive or (1, 1)
-        lines = xp.empty((*maps.shape[:2], bins[0], maps.shape[3]), x.dtype)
-        for number, (first, last) in enumerate(_edges(maps.shape[2], bins[0])):
-            reduce(maps[:, :, first:last], axis=2, out=lines[:, :, number])
-        result = xp.empty((*maps.shape[:2], *bins), x.dtype)
-        for number, (first, last) in enumerate(_edges(maps.shape[3], bins[1])):
-            reduce(lines[..., first:last], axis=3, out=result[..., number])
-        return result
+        """Every bin of an adaptive pool reduced, along one side after the other."""
+        maps = planes(x)
+        for axis, bins in enumerate(self.adaptive or (), 2):
+            before = (slice(None),) * axis
+            result = xp.empty((*maps.shape[:axis], bins, *maps.shape[axis + 1 :]), maps.dtype)
+            for number, (first, last) in enumerate(_edges(maps.shape[axis], bins)):
+                reduce(maps[(*before, slice(first, last))], axis=axis, out=result[(*before, number)])
+            maps = result
+        return maps
 
 
 def _edges(size: int, bins: int) -> list[tuple[int, int]]:
     """Where each of ``bins`` bins over ``size`` elements begins and ends, as in PyTorch."""
     return [(number * size // bins, -(-(number + 1) * size // bins)) for number in range(bins)]
+
+
+def _outer(xp: Any, factors: Sequence[Any]) -> Any:
+    """The product of one number a side at each position."""
+    result = factors[0]
+    for factor in factors[1:]:
+        result = result[..., None] * factor
+    return result
 
 
 def torch_max_keeping(output: Volume) -> Keeping:
@@ -218,23 +250,21 @@ class MaxPool(AdaptivePooling):
     why_byproducts: ClassVar[str] = "the index of each maximum (int64), which receives the gradient"
     picks_values = True
 
-    dilation: tuple[int, int] = key(Pair(), (1, 1), means="pixels from one element of the window to the next")
+    dilation: tuple[int, ...] = key(Sizes(), 1, means="pixels from one element of the window to the next")
 
-    def _dilation(self) -> tuple[int, int]:
+    def _dilation(self) -> tuple[int, ...]:
         return self.dilation
 
     def forward(self, xp: Any, x: Any) -> Any:
         if self.adaptive is not None:
             return pixels(self._bins(xp, xp.maximum.reduce, x))
-        return pixels(
-            pool(xp, xp.maximum, -xp.inf, planes(x), self.begins_of(*x.shape[1:3]), self.kernel, self.dilation)
-        )
+        return pixels(self.reduce(xp, xp.maximum, -xp.inf, planes(x)))
 
     def _index_bytes(self) -> int:
-        """Bytes of the index of a maximum in its window (adaptive: in the plane)."""
+        """Bytes of the index of a maximum in its window (adaptive: in the map)."""
         if self.adaptive is not None:
             return 8
-        places = self.kernel[0] * self.kernel[1]
+        places = prod(self.kernel)
         return 1 if places <= 1 << 8 else 2 if places <= 1 << 16 else 4 if places <= 1 << 32 else 8
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
@@ -248,33 +278,38 @@ class MaxPool(AdaptivePooling):
         if self.adaptive is None:
             item = xp.dtype(f"uint{8 * self._index_bytes()}")
             result, places = max_pool_with_indices(
-                xp, maps, self.begins_of(*x.shape[1:3]), self.kernel, self.dilation, item
+                xp, maps, self.begins_of(maps.shape[2:]), self.kernel, self.dilation, item
             )
             return pixels(result), {"places": pixels(places)}
         result = xp.empty((*maps.shape[:2], *self.adaptive), x.dtype)
         places = xp.empty(result.shape, xp.int64)
-        width = maps.shape[3]
         for image, target, where in zip(maps, result, places, strict=True):
-            for i, (top, bottom) in enumerate(_edges(maps.shape[2], self.adaptive[0])):
-                for j, (left, right) in enumerate(_edges(width, self.adaptive[1])):
-                    window_values = image[:, top:bottom, left:right].reshape(len(image), -1)
-                    down, across = xp.divmod(window_values.argmax(axis=1), right - left)
-                    where[:, i, j] = (top + down) * width + left + across
-                    window_values.max(axis=1, out=target[:, i, j])
+            for bin_, window in self._windows_of_bins(xp, maps.shape[2:]):
+                values = image[(slice(None), *window)]
+                best = values.reshape(len(image), -1).argmax(axis=1)
+                inside = xp.unravel_index(best, values.shape[1:])
+                place = [side.start + index for side, index in zip(window, inside, strict=True)]
+                where[(slice(None), *bin_)] = xp.ravel_multi_index(place, maps.shape[2:])
+                values.reshape(len(image), -1).max(axis=1, out=target[(slice(None), *bin_)])
         return pixels(result), {"places": pixels(places)}
 
+    def _windows_of_bins(self, xp: Any, sides: Sequence[int]) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
+        """Each bin of the adaptive pool, and its window on a map with these sides."""
+        edges = [_edges(size, bins) for size, bins in zip(sides, self.adaptive or (), strict=True)]
+        for bin_ in xp.ndindex(*map(len, edges)):
+            yield bin_, tuple([slice(*some[number]) for some, number in zip(edges, bin_, strict=True)])
+
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        (batch, depth, height, width), places = saved.shape, planes(saved.extras["places"])
-        incoming = planes(gradient)
+        batch, depth, *sides = saved.shape
+        places, incoming = planes(saved.extras["places"]), planes(gradient)
         if self.adaptive is None:
-            begins = self.begins_of(height, width)
-            return (pixels(max_unpool(xp, incoming, places, begins, self.kernel, self.dilation, (height, width))),), {}
+            begins = self.begins_of(sides)
+            return (pixels(max_unpool(xp, incoming, places, begins, self.kernel, self.dilation, sides)),), {}
         result = xp.zeros(saved.shape, gradient.dtype)
         channels = xp.arange(depth)
         for image, grad, where in zip(result.reshape(batch, depth, -1), incoming, places, strict=True):
-            for i in range(where.shape[1]):
-                for j in range(where.shape[2]):
-                    image[channels, where[:, i, j]] += grad[:, i, j]
+            for bin_ in xp.ndindex(*self.adaptive):
+                image[channels, where[(slice(None), *bin_)]] += grad[(slice(None), *bin_)]
         return (pixels(result),), {}
 
 
@@ -306,38 +341,42 @@ class AveragePool(AdaptivePooling):
 
     def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
         # an output of 1x1 is computed as a mean, whose backward needs only the size
-        return Keeping(inputs=self.adaptive != (1, 1))
+        return Keeping(inputs=not self._is_mean)
+
+    @property
+    def _is_mean(self) -> bool:
+        return self.adaptive is not None and set(self.adaptive) == {1}
 
     def lower_adaptive(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return builder.averaged(inputs) if self.adaptive == (1, 1) else builder.single(inputs)
+        return builder.averaged(inputs) if self._is_mean else builder.single(inputs)
 
     def forward(self, xp: Any, x: Any) -> Any:
         if self.adaptive is not None:
             return pixels(self._bins(xp, xp.mean, x))
-        begins = self.begins_of(*x.shape[1:3])
-        result = pool(xp, xp.add, 0, planes(x), begins, self.kernel, (1, 1))
-        rows, columns = (xp.array(self._counted(side, x.shape[1 + side], begins[side]), x.dtype) for side in (0, 1))
-        result /= rows[:, None] * columns
+        result = self.reduce(xp, xp.add, 0, planes(x))
+        result /= self._divisors(xp, x.shape[1:-1], x.dtype)
         return pixels(result)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        incoming, (_, depth, height, width) = planes(gradient), saved.shape
-        if self.adaptive is not None:
-            edges = [_edges(size, bins) for size, bins in zip((height, width), self.adaptive, strict=True)]
-            shares = [xp.array([last - first for first, last in some], gradient.dtype) for some in edges]
-            result = xp.zeros(saved.shape, gradient.dtype)
-            for image, target in zip(incoming / (shares[0][:, None] * shares[1]), result, strict=True):
-                lines = xp.zeros((depth, height, image.shape[2]), gradient.dtype)
-                for number, (first, last) in enumerate(edges[0]):
-                    lines[:, first:last] += image[:, number, None]
-                for number, (first, last) in enumerate(edges[1]):
-                    target[..., first:last] += lines[..., number, None]
-            return (pixels(result),), {}
-        begins = self.begins_of(height, width)
-        rows, columns = (
-            xp.array(self._counted(side, (height, width)[side], begins[side]), gradient.dtype) for side in (0, 1)
-        )
-        return (pixels(unpool(xp, incoming / (rows[:, None] * columns), begins, self.kernel, (height, width))),), {}
+        incoming, sides = planes(gradient), saved.shape[2:]
+        if self.adaptive is None:
+            return (pixels(self.spread(xp, incoming / self._divisors(xp, sides, gradient.dtype), sides)),), {}
+        edges = [_edges(size, bins) for size, bins in zip(sides, self.adaptive, strict=True)]
+        widths = [xp.array([last - first for first, last in some], gradient.dtype) for some in edges]
+        part = incoming / _outer(xp, widths)
+        for axis, (size, some) in enumerate(zip(sides, edges, strict=True), 2):
+            before = (slice(None),) * axis
+            result = xp.zeros((*part.shape[:axis], size, *part.shape[axis + 1 :]), gradient.dtype)
+            for number, (first, last) in enumerate(some):
+                target = result[(*before, slice(first, last))]
+                target += part[(*before, slice(number, number + 1))]
+            part = result
+        return (pixels(part),), {}
+
+    def _divisors(self, xp: Any, sides: Sequence[int], dtype: Any) -> Any:
+        """The divisor of the mean of each window."""
+        each = zip(range(len(sides)), sides, self.begins_of(sides), strict=True)
+        return _outer(xp, [xp.array(self._counted(*one), dtype) for one in each])
 
     def _counted(self, side: int, size: int, begins: range) -> list[int]:
         """The divisor of the mean of each window: its elements in the image, and in the padding if ``count_pad``.
@@ -347,7 +386,9 @@ class AveragePool(AdaptivePooling):
         low, high = 0, size
         if self.count_pad:
             low = begins.start
-            high = size + self.pad[side + 2] if not isinstance(self.pad, str) else begins[-1] + self.kernel[side]
+            high = begins[-1] + self.kernel[side]
+            if not isinstance(self.pad, str):
+                high = size + ends(self.pad)[side][1]
         return [min(begin + self.kernel[side], high) - max(begin, low) for begin in begins]
 
 
@@ -370,7 +411,7 @@ class LpPool(PaddedPooling):
     def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)
         powers = xp.square(maps) if self.power == 2 else xp.absolute(maps) ** self.power
-        result = pool(xp, xp.add, 0, powers, self.begins_of(*x.shape[1:3]), self.kernel, (1, 1))
+        result = self.reduce(xp, xp.add, 0, powers)
         if self.power == 2:
             return pixels(xp.sqrt(result, out=result))
         result **= 1 / self.power
@@ -382,14 +423,14 @@ class LpPool(PaddedPooling):
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
         powers = xp.square(maps) if self.power == 2 else xp.absolute(maps) ** self.power
-        sums = pool(xp, xp.add, 0, powers, self.begins_of(*x.shape[1:3]), self.kernel, (1, 1))
+        sums = self.reduce(xp, xp.add, 0, powers)
         return pixels(xp.sqrt(sums) if self.power == 2 else sums ** (1 / self.power)), {"sums": pixels(sums)}
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # PyTorch computes (sign(m) * relu(|m|) * window) ** (1/p), where m is the mean of x**p over the window
         (x,) = inputs
         pads = self.windows(builder.volumes[0]).pads
-        if any(pads):
+        if any(map(any, pads)):
             x = builder.resized(x, enlarged(builder.volumes[0], pads))
         start = builder.last + 1
         powers = builder.power(x)
@@ -407,11 +448,10 @@ class LpPool(PaddedPooling):
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # |x|**(p-1) * sign(x) times the sum of gradient * sums**(1/p - 1) over the windows that see x; 0 where all is 0
-        height, width = saved.shape[2:]
         sums = planes(saved.extras["sums"])
         shares = xp.where(sums > 0, sums, xp.inf) ** (1 / self.power - 1) if self.power != 1 else xp.ones_like(sums)
         shares *= planes(gradient)
-        result = unpool(xp, shares, self.begins_of(height, width), self.kernel, (height, width))
+        result = self.spread(xp, shares, saved.shape[2:])
         for image, target in zip(planes(saved.x), result, strict=True):
             for piece in pieces(len(image), image[0].nbytes):
                 if self.power == 2:
@@ -447,24 +487,25 @@ class GlobalAveragePool(Layer):
         return f"{x} is a single pixel already" if x.is_point else None
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
-        return [f"height and width 1: one window over the whole {inputs[0]}", depth_step(inputs[0])]
+        return [f"{all_sides(output)} 1: one window over the whole {inputs[0]}", depth_step(inputs[0])]
 
     def output(self, *inputs: Volume) -> Volume:
-        return Volume(1, 1, inputs[0].depth)
+        (x,) = inputs
+        return x.with_sides((1,) * len(x.sides))
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
-        return WHOLE_PLANE
+        return WHOLE
 
     def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)
-        return maps.reshape(*maps.shape[:2], -1).mean(axis=2)[:, None, None]
+        return pixels(maps.mean(axis=over_sides(maps), keepdims=True))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         return builder.averaged(inputs)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         result = xp.empty(saved.shape, gradient.dtype)
-        result[...] = planes(gradient) / (saved.shape[2] * saved.shape[3])
+        result[...] = planes(gradient) / prod(saved.shape[2:])
         return (pixels(result),), {}
 
 
@@ -488,7 +529,7 @@ class GlobalMaxPool(GlobalAveragePool):
 
     def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)
-        return maps.reshape(*maps.shape[:2], -1).max(axis=2)[:, None, None]
+        return pixels(maps.max(axis=over_sides(maps), keepdims=True))
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(extras=(Extra("places", Size(0, output.elements), 8),))
@@ -501,13 +542,12 @@ class GlobalMaxPool(GlobalAveragePool):
 
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
-        flat = maps.reshape(*maps.shape[:2], -1)
-        return flat.max(axis=2)[:, None, None], {"places": flat.argmax(axis=2)}
+        return self.forward(xp, x), {"places": maps.reshape(*maps.shape[:2], -1).argmax(axis=2)}
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         result = xp.zeros(saved.shape, gradient.dtype)
         flat = result.reshape(*saved.shape[:2], -1)
-        xp.put_along_axis(flat, saved.extras["places"][..., None], gradient[:, 0, 0, :, None], axis=2)
+        xp.put_along_axis(flat, saved.extras["places"][..., None], gradient.reshape(*saved.shape[:2], 1), axis=2)
         return (pixels(result),), {}
 
 
@@ -530,7 +570,7 @@ class Subsample(Pooling):
 
     def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
         # one coefficient for the sum of a window
-        elements = self.kernel[0] * self.kernel[1]
+        elements = prod(self.kernel)
         return 0.8 / elements, 1.2 / elements
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
@@ -539,9 +579,9 @@ class Subsample(Pooling):
         return (Parameter("weight", (depth,), count), Parameter("bias", (depth,), count, "bias"))
 
     def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any) -> Any:
-        result = pool(xp, xp.add, 0, planes(x), self.begins_of(*x.shape[1:3]), self.kernel, (1, 1))
-        result *= weight[:, None, None]
-        result += bias[:, None, None]
+        result = self.reduce(xp, xp.add, 0, planes(x))
+        result *= by_channel(weight, result)
+        result += by_channel(bias, result)
         return pixels(result)
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
@@ -550,14 +590,10 @@ class Subsample(Pooling):
     def forward_training(
         self, xp: Any, x: Any, *, random: Any = None, weight: Any, bias: Any
     ) -> tuple[Any, dict[str, Any]]:
-        sums = pool(xp, xp.add, 0, planes(x), self.begins_of(*x.shape[1:3]), self.kernel, (1, 1))
-        result = sums * weight[:, None, None]
-        result += bias[:, None, None]
+        sums = self.reduce(xp, xp.add, 0, planes(x))
+        result = sums * by_channel(weight, sums)
+        result += by_channel(bias, sums)
         return pixels(result), {"sums": pixels(sums)}
-
-    def begins_of(self, height: int, width: int) -> tuple[range, range]:
-        """The first index of each window on an array of this height and width."""
-        return window_starts((height, width), (0, 0, 0, 0), self.kernel, (1, 1), self.step)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # an average pool, then one factor and one shift per channel
@@ -569,12 +605,13 @@ class Subsample(Pooling):
         return result
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        incoming, (height, width) = planes(gradient), saved.shape[2:]
+        incoming = planes(gradient)
         result, found = None, {}
         if saved.needs_gradient[0]:
-            shares = incoming * saved.parameters["weight"][:, None, None]
-            result = pixels(unpool(xp, shares, self.begins_of(height, width), self.kernel, (height, width)))
+            shares = incoming * by_channel(saved.parameters["weight"], incoming)
+            result = pixels(self.spread(xp, shares, saved.shape[2:]))
         if saved.learns:
-            found["weight"] = (incoming * planes(saved.extras["sums"])).sum(axis=(2, 3)).sum(axis=0)
-            found["bias"] = incoming.sum(axis=(2, 3)).sum(axis=0)
+            over = over_sides(incoming)
+            found["weight"] = (incoming * planes(saved.extras["sums"])).sum(axis=over).sum(axis=0)
+            found["bias"] = incoming.sum(axis=over).sum(axis=0)
         return (result,), found

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from math import gcd
+from math import gcd, prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import POINT, WHOLE_PLANE, Layer, Stencil, key, require_divisible
+from cnncalc.layers.base import WHOLE, Layer, Stencil, key, require_divisible
 from cnncalc.layers.keys import Choice, Sides, VolumeSize, Whole
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import padded, pixels, planes
-from cnncalc.layers.window import SIDES, depth_step
+from cnncalc.layers.window import all_sides, depth_step, ends, enlarged, same_on_sides
 from cnncalc.units import plural
 from cnncalc.volume import Volume
 
@@ -41,20 +41,20 @@ class Flatten(Layer):
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         (x,) = inputs
-        return ["height and width 1", f"depth {x.height}*{x.width}*{x.depth} = {output.depth}"]
+        return [f"{all_sides(output)} 1", f"depth {'*'.join(map(str, x))} = {output.depth}"]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        return Volume(1, 1, x.elements)
+        return Volume(*(1,) * len(x.sides), x.elements)
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
-        return WHOLE_PLANE
+        return WHOLE
 
     def channel_use(self, *inputs: Volume) -> str:
         return "apart" if inputs[0].is_point else "moved"
 
     def forward(self, xp: Any, x: Any) -> Any:
-        return planes(x).reshape(x.shape[0], 1, 1, -1)
+        return planes(x).reshape(len(x), *(1,) * (x.ndim - 2), -1)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         return builder.flat(inputs[0])
@@ -115,14 +115,14 @@ class Reshape(Layer):
     bare: ClassVar[str | None] = "size"
     is_view: ClassVar[bool] = True
 
-    size: tuple[int, int, int] = key(VolumeSize(), means="the new height x width x depth")
+    size: tuple[int, ...] = key(VolumeSize(), means="the new sides and depth")
 
     def label(self) -> str:
         return f"RESHAPE {Volume(*self.size).size}"
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         (x,) = inputs
-        return [f"the same {x.height}*{x.width}*{x.depth} = {x.elements:,} elements in the given volume"]
+        return [f"the same {'*'.join(map(str, x))} = {x.elements:,} elements in the given volume"]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
@@ -136,34 +136,34 @@ class Reshape(Layer):
         return result
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
-        return (POINT, POINT) if inputs[0][:2] == self.size[:2] else WHOLE_PLANE
+        return super().stencils(*inputs, of=of) if inputs[0].sides == self.size[:-1] else WHOLE
 
     def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
         (x,) = inputs
-        before, after = x.height * x.width, self.size[0] * self.size[1]
-        if 1 in (before, after) or x[:2] == self.size[:2]:
+        before, after = x.positions, prod(self.size[:-1])
+        if 1 in (before, after) or x.sides == self.size[:-1]:
             return None
         # channel d of position p is element d*after + p, at position (d*after + p) % before: again after some channels
-        channels = min(self.size[2], before // gcd(before, after))
+        channels = min(self.size[-1], before // gcd(before, after))
         return lambda position: [(channel * after + position) % before for channel in range(channels)]
 
     def channel_use(self, *inputs: Volume) -> str:
-        return "apart" if inputs[0][:2] == self.size[:2] else "moved"
+        return "apart" if inputs[0].sides == self.size[:-1] else "moved"
 
     def forward(self, xp: Any, x: Any) -> Any:
-        height, width, depth = self.size
-        return pixels(planes(x).reshape(-1, depth, height, width))
+        *sides, depth = self.size
+        return pixels(planes(x).reshape(-1, depth, *sides))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        height, width, depth = self.size
-        return builder.reshaped(inputs[0], (depth, height, width))
+        *sides, depth = self.size
+        return builder.reshaped(inputs[0], (depth, *sides))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         return (pixels(planes(gradient).reshape(saved.shape)),), {}
 
 
 class Upsample(Layer):
-    """Height and width times a factor: each element repeated (``nearest``) or interpolated (``bilinear``).
+    """Each side times a factor: each element repeated (``nearest``) or interpolated (``bilinear``).
 
     Formula: nearest y[i, j] = x[i // factor, j // factor]; bilinear treats pixels as areas (corners not aligned):
     output o lies at (o + 0.5)/factor - 0.5 of the input.
@@ -184,7 +184,7 @@ class Upsample(Layer):
     first: ClassVar[str | None] = "factor"
     bare: ClassVar[str | None] = "factor"
 
-    factor: int = key(Whole(1), 2, means="factor of height and width")
+    factor: int = key(Whole(1), 2, means="factor of each side")
     mode: str = key(Choice("nearest", "bilinear"), "nearest", means="how elements in between are computed")
 
     @property
@@ -199,12 +199,12 @@ class Upsample(Layer):
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         (x,) = inputs
-        sides = [f"{name} {x[side]}*{self.factor} = {output[side]}" for side, name in enumerate(SIDES)]
+        sides = [f"{name} {x[side]}*{self.factor} = {output[side]}" for side, name in enumerate(x.names)]
         return [*sides, depth_step(x)]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        return Volume(x.height * self.factor, x.width * self.factor, x.depth)
+        return x.with_sides(tuple([size * self.factor for size in x.sides]))
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
         factor = self.factor
@@ -213,21 +213,20 @@ class Upsample(Layer):
         else:
             # floor and ceiling of (2*o + 1 - factor) / (2*factor)
             each = Stencil(2, range(2 - 3 * factor, factor + 1), 2 * factor)
-        return (each, each)
+        return (each,) * len(inputs[0].sides)
 
     def forward(self, xp: Any, x: Any) -> Any:
         maps, factor = planes(x), self.factor
-        batch, depth, height, width = maps.shape
-        if self.mode == "nearest":
-            result = xp.empty((batch, depth, height, factor, width, factor), maps.dtype)
-            result[...] = maps[:, :, :, None, :, None]
-            return pixels(result.reshape(batch, depth, height * factor, width * factor))
-        lines = xp.empty((batch, depth, height, factor, width), maps.dtype)
-        self._interpolate(xp, maps, 2, [lines[:, :, :, phase] for phase in range(factor)])
-        lines = lines.reshape(batch, depth, height * factor, width)
-        result = xp.empty((batch, depth, height * factor, width, factor), maps.dtype)
-        self._interpolate(xp, lines, 3, [result[..., phase] for phase in range(factor)])
-        return pixels(result.reshape(batch, depth, height * factor, width * factor))
+        for axis in range(2, maps.ndim):
+            shape = [*maps.shape[: axis + 1], factor, *maps.shape[axis + 1 :]]
+            result = xp.empty(shape, maps.dtype)
+            before = (slice(None),) * (axis + 1)
+            if self.mode == "nearest":
+                result[...] = xp.expand_dims(maps, axis + 1)
+            else:
+                self._interpolate(xp, maps, axis, [result[(*before, phase)] for phase in range(factor)])
+            maps = result.reshape(*maps.shape[:axis], -1, *maps.shape[axis + 1 :])
+        return pixels(maps)
 
     def _interpolate(self, xp: Any, x: Any, axis: int, phases: list[Any]) -> None:
         """Interpolates along one axis: output factor*q + p lies at q + (p + 0.5)/factor - 0.5, within the border."""
@@ -246,19 +245,17 @@ class Upsample(Layer):
         return builder.single(inputs, order="contiguous" if is_few else "suggested")
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        factor, (_, depth, height, width) = self.factor, saved.shape
-        parts = planes(gradient)
-        result = xp.empty(saved.shape, gradient.dtype)
-        for image, target in zip(parts, result, strict=True):
+        factor, result = self.factor, planes(gradient)
+        for axis in range(result.ndim - 1, 1, -1):
+            size = saved.shape[axis]
+            phases = result.reshape(*result.shape[:axis], size, factor, *result.shape[axis + 1 :])
             if self.mode == "nearest":
-                image.reshape(depth, height, factor, width, factor).sum(axis=(2, 4), out=target)
+                result = phases.sum(axis=axis + 1)
                 continue
-            lines = xp.zeros((depth, height * factor, width), gradient.dtype)
-            phases = image.reshape(depth, height * factor, width, factor)
-            self._interpolate_backward(lines, [phases[..., phase] for phase in range(factor)])
-            target[...] = 0
-            phases = lines.reshape(depth, height, factor, width).swapaxes(1, 3)
-            self._interpolate_backward(target.swapaxes(1, 2), [phases[:, :, phase] for phase in range(factor)])
+            result = xp.zeros((*result.shape[:axis], size, *result.shape[axis + 1 :]), result.dtype)
+            before = (slice(None),) * (axis + 1)
+            parts = [xp.moveaxis(phases[(*before, phase)], axis, -1) for phase in range(factor)]
+            self._interpolate_backward(xp.moveaxis(result, axis, -1), parts)
         return (pixels(result),), {}
 
     def _interpolate_backward(self, target: Any, phases: list[Any]) -> None:
@@ -299,7 +296,7 @@ class ZeroPad(Layer):
     drawn: ClassVar[str] = "arrow"
     bare: ClassVar[str | None] = "pad"
 
-    pad: tuple[int, int, int, int] = key(Sides(), means="rows and columns on each side; negative ones crop")
+    pad: tuple[int, ...] = key(Sides(), means="elements at each end of the sides; negative numbers crop")
 
     def no_effect(self, x: Volume) -> str | None:
         return None if any(self.pad) else "its pad is 0"
@@ -307,49 +304,45 @@ class ZeroPad(Layer):
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         (x,) = inputs
         sides = [
-            f"{name} {x[side]} + ({self.pad[side]}) + ({self.pad[side + 2]}) = {output[side]}"
-            for side, name in enumerate(SIDES)
+            f"{name} {x[side]} + ({before}) + ({after}) = {output[side]}"
+            for side, (name, (before, after)) in enumerate(zip(x.names, ends(self.pad), strict=True))
         ]
         return [*sides, depth_step(x)]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        top, left, bottom, right = self.pad
-        for side, size, more in ((0, x.height, top + bottom), (1, x.width, left + right)):
-            before = self.pad[side]
-            after = self.pad[side + 2]
-            kept = size + min(more, before, after, 0)  # of the input, before anything is added at the other end
+        for name, size, (before, after) in zip(x.names, x.sides, ends(self.pad), strict=True):
+            # of the input, before anything is added at the other end
+            kept = size + min(before + after, before, after, 0)
             if kept < 1:
                 raise ShapeError(
                     f"cropping must leave at least 1, but pad {before} and {after} leaves "
-                    f"{max(0, kept)} of {SIDES[side]} {size}",
+                    f"{max(0, kept)} of {name} {size}",
                     code="volume-vanishes",
                     key="pad",
                 )
-        return Volume(x.height + top + bottom, x.width + left + right, x.depth)
+        return enlarged(x, ends(self.pad))
 
     def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
-        top, left, _, _ = self.pad
-        return (Stencil(1, range(-top, 1 - top)), Stencil(1, range(-left, 1 - left)))
+        return tuple([Stencil(1, range(-before, 1 - before)) for before, _ in ends(self.pad)])
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         return builder.resized(inputs[0], builder.output, crops=max(self.pad) <= 0)
 
     def forward(self, xp: Any, x: Any) -> Any:
-        top, left, bottom, right = self.pad
         maps = planes(x)
-        batch, depth, height, width = maps.shape
-        rows, columns = (-top, height + bottom), (-left, width + right)
-        result = xp.empty((batch, depth, height + top + bottom, width + left + right), x.dtype)
+        bounds = [(-before, size + after) for size, (before, after) in zip(maps.shape[2:], ends(self.pad), strict=True)]
+        result = xp.empty((*maps.shape[:2], *[high - low for low, high in bounds]), x.dtype)
         for image, target in zip(maps, result, strict=True):
-            target[...] = padded(xp, image, rows, columns)
+            target[...] = padded(xp, image, bounds)
         return pixels(result)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        (top, left, _, _), (_, _, height, width) = self.pad, saved.shape
+        sides = zip(saved.shape[2:], ends(self.pad), strict=True)
+        bounds = [(before, before + size) for size, (before, _) in sides]
         result = xp.empty(saved.shape, gradient.dtype)
         for image, target in zip(planes(gradient), result, strict=True):
-            target[...] = padded(xp, image, (top, top + height), (left, left + width))
+            target[...] = padded(xp, image, bounds)
         return (pixels(result),), {}
 
 
@@ -387,21 +380,21 @@ class Shuffle(Layer):
 
     def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)
-        batch, depth, height, width = maps.shape
-        result = xp.empty((batch, depth // self.groups, self.groups, height, width), maps.dtype)
-        result[...] = maps.reshape(batch, self.groups, -1, height, width).swapaxes(1, 2)
-        return pixels(result.reshape(batch, depth, height, width))
+        batch, depth, *sides = maps.shape
+        result = xp.empty((batch, depth // self.groups, self.groups, *sides), maps.dtype)
+        result[...] = maps.reshape(batch, self.groups, -1, *sides).swapaxes(1, 2)
+        return pixels(result.reshape(maps.shape))
+
+    def is_view_in_torch(self, output: Volume) -> bool:
+        return self.groups in (1, output.depth)  # the order stays as it is
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        # a copy, unless the order stays as it is
-        if self.groups in (1, builder.output.depth):
-            return builder.viewed(inputs[0])
-        return builder.single(inputs)
+        return builder.viewed(inputs[0]) if self.is_view_in_torch(builder.output) else builder.single(inputs)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        batch, depth, height, width = saved.shape
-        result = xp.empty((batch, self.groups, depth // self.groups, height, width), gradient.dtype)
-        result[...] = planes(gradient).reshape(batch, -1, self.groups, height, width).swapaxes(1, 2)
+        batch, depth, *sides = saved.shape
+        result = xp.empty((batch, self.groups, depth // self.groups, *sides), gradient.dtype)
+        result[...] = planes(gradient).reshape(batch, -1, self.groups, *sides).swapaxes(1, 2)
         return (pixels(result.reshape(saved.shape)),), {}
 
 
@@ -426,6 +419,7 @@ class Slice(Layer):
     thin_keys: ClassVar[Mapping[str, Any]] = {"from": 0, "to": 1}
     drawn: ClassVar[str] = "arrow"
     bare: ClassVar[str | None] = "from"
+    further_bare: ClassVar[tuple[str, ...]] = ("to",)
     is_view: ClassVar[bool] = True
 
     start: int = key(Whole(0), name="from", means="the first channel, from 0")
@@ -439,7 +433,7 @@ class Slice(Layer):
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         stop = inputs[0].depth if self.stop is None else self.stop
-        return ["height and width, same as the input", f"depth {stop} - {self.start} = {output.depth}"]
+        return [same_on_sides(output), f"depth {stop} - {self.start} = {output.depth}"]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
@@ -450,7 +444,7 @@ class Slice(Layer):
                 code="no-such-channel",
                 key="to" if self.start < x.depth else "from",
             )
-        return Volume(x.height, x.width, stop - self.start)
+        return x.with_depth(stop - self.start)
 
     def channel_use(self, *inputs: Volume) -> str:
         return "apart" if self.output(*inputs) == inputs[0] else "some"

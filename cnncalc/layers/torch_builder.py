@@ -164,7 +164,7 @@ class TorchBuilder(Protocol):
         """The layer as the mean of each map."""
 
     def resized(self, value: int, volume: Volume, *, crops: bool = False) -> int:
-        """A copy padded or cropped to height x width x depth; ``crops``: on no side padded."""
+        """A copy padded or cropped to a volume; ``crops``: on no side padded."""
 
     def constant(self, value: int, *, is_scalar: bool = False) -> int:
         """A new tensor like a value, or with a single element, to which no gradient flows."""

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume
 
-SIDES = ("height", "width")
-
 
 def extent(kernel: int, dilation: int) -> int:
     """How many inputs a window spans: dilation * (kernel - 1) + 1."""
@@ -29,13 +27,13 @@ def same_pads(size: int, kernel: int, stride: int) -> tuple[int, int]:
 
 
 class Windows:
-    """The windows of a layer on a volume: padding and number of windows, by height and by width.
+    """The windows of a layer on a volume: padding and number of windows, side by side.
 
     Output = (size + pads - dilation*(kernel-1) - 1) / stride + 1, rounded down, or up with ``ceil``; a last window that
     would begin in the padding at the end (or behind it) is dropped when rounding up. Rounded up, a window may be larger
     than the padded volume: as every last window it is cut at the border.
 
-    Raises ShapeError where no window is left.
+    ``pad`` holds all beginnings, then all ends; ``pads`` both for each side. Raises ShapeError where no window is left.
     """
 
     __slots__ = ("dilation", "kernel", "pads", "steps", "stride")
@@ -43,26 +41,25 @@ class Windows:
     def __init__(
         self,
         volume: Volume,
-        kernel: tuple[int, int],
-        stride: tuple[int, int],
-        pad: tuple[int, int, int, int] | str,
-        dilation: tuple[int, int] = (1, 1),
+        kernel: tuple[int, ...],
+        stride: tuple[int, ...],
+        pad: tuple[int, ...] | str,
+        dilation: tuple[int, ...],
         *,
         ceil: bool = False,
     ) -> None:
-        self.kernel = (extent(kernel[0], dilation[0]), extent(kernel[1], dilation[1]))
+        self.kernel = tuple([extent(k, d) for k, d in zip(kernel, dilation, strict=True)])
         self.stride = stride
         self.dilation = dilation
         if isinstance(pad, str):
-            top, bottom = same_pads(volume.height, self.kernel[0], stride[0])
-            left, right = same_pads(volume.width, self.kernel[1], stride[1])
-            pad = (top, left, bottom, right)
-        self.pads = pad
-        height = self._steps(0, volume.height, pad[0], pad[2], kernel[0], ceil)
-        width = self._steps(1, volume.width, pad[1], pad[3], kernel[1], ceil)
-        self.steps = (height, width)
+            sides = zip(volume.sides, self.kernel, stride, strict=True)
+            self.pads = tuple([same_pads(size, window, step) for size, window, step in sides])
+        else:
+            self.pads = ends(pad)
+        self.steps = tuple([self._steps(side, volume, kernel[side], ceil) for side in range(len(kernel))])
 
-    def _steps(self, side: int, size: int, before: int, after: int, kernel: int, ceil: bool) -> int:
+    def _steps(self, side: int, volume: Volume, kernel: int, ceil: bool) -> int:
+        size, (before, after) = volume[side], self.pads[side]
         window, stride = self.kernel[side], self.stride[side]
         travel = size + before + after - window
         steps = (-(-travel // stride) if ceil else travel // stride) + 1
@@ -75,30 +72,33 @@ class Windows:
         more = f" by {-travel}, and rounding up adds at most {stride - 1}" if ceil else ""
         raise ShapeError(
             "the window must fit into the volume, but "
-            f"kernel {kernel}{spans} is larger than {SIDES[side]} {size}{padded}{more}",
+            f"kernel {kernel}{spans} is larger than {volume.names[side]} {size}{padded}{more}",
             code="window-too-large",
             key="kernel",
         )
 
     def stencils(self) -> tuple[Stencil, ...]:
         """The part of the volume that an output depends on."""
-        sides = zip(self.stride, self.pads, self.kernel, self.dilation, strict=False)
-        return tuple([Stencil(step, range(-pad, window - pad, gap)) for step, pad, window, gap in sides])
+        sides = zip(self.stride, self.pads, self.kernel, self.dilation, strict=True)
+        return tuple([Stencil(step, range(-pad, window - pad, gap)) for step, (pad, _), window, gap in sides])
 
+    def size_steps(self, x: Volume, kernel: Sequence[int], *, ceil: bool = False) -> list[str]:
+        """How the sizes of the output are computed, one line a side."""
+        return [self._size_step(side, x, kernel[side], ceil=ceil) for side in range(len(kernel))]
 
-def window_step(windows: Windows, side: int, size: int, kernel: int, dilation: int = 1, *, ceil: bool = False) -> str:
-    """How the output size along one side is computed: ``height (227 - 11 + 2*0)/4 + 1 = 55``."""
-    before, after = windows.pads[side], windows.pads[side + 2]
-    stride, result = windows.stride[side], windows.steps[side]
-    window = str(kernel) if dilation == 1 else f"({dilation}*({kernel} - 1) + 1)"
-    pads = f"2*{before}" if before == after else f"{before} + {after}"
-    travel = size - windows.kernel[side] + before + after
-    text = f"{SIDES[side]} ({size} - {window} + {pads})/{stride} + 1 = "
-    if travel % stride == 0:
-        return text + str(result)
-    steps = (-(-travel // stride) if ceil else travel // stride) + 1
-    text += f"{travel}/{stride} + 1 = {steps}, rounded {'up' if ceil else 'down'}"
-    return text if steps == result else f"{text}; the last window would start in the end padding: {result}"
+    def _size_step(self, side: int, x: Volume, kernel: int, *, ceil: bool) -> str:
+        """``height (227 - 11 + 2*0)/4 + 1 = 55``"""
+        size, (before, after) = x[side], self.pads[side]
+        stride, result, dilation = self.stride[side], self.steps[side], self.dilation[side]
+        window = str(kernel) if dilation == 1 else f"({dilation}*({kernel} - 1) + 1)"
+        pads = f"2*{before}" if before == after else f"{before} + {after}"
+        travel = size - self.kernel[side] + before + after
+        text = f"{x.names[side]} ({size} - {window} + {pads})/{stride} + 1 = "
+        if travel % stride == 0:
+            return text + str(result)
+        steps = (-(-travel // stride) if ceil else travel // stride) + 1
+        text += f"{travel}/{stride} + 1 = {steps}, rounded {'up' if ceil else 'down'}"
+        return text if steps == result else f"{text}; the last window would start in the end padding: {result}"
 
 
 def depth_step(x: Volume) -> str:
@@ -106,23 +106,44 @@ def depth_step(x: Volume) -> str:
     return f"depth {x.depth}, same as the input"
 
 
-def sized(kernel: tuple[int, int]) -> str:
-    """``3`` for a square window, ``1x7`` for another."""
-    return str(kernel[0]) if kernel[0] == kernel[1] else f"{kernel[0]}x{kernel[1]}"
+def sized(kernel: int | tuple[int, ...]) -> str:
+    """``3`` for a window with equal sides, ``1x7`` for another."""
+    if isinstance(kernel, int):
+        return str(kernel)
+    return str(kernel[0]) if len(set(kernel)) == 1 else "x".join(map(str, kernel))
 
 
-def enlarged(volume: Volume, sides: tuple[int, int, int, int]) -> Volume:
-    """A volume with rows and columns added at the top, left, bottom and right."""
-    top, left, bottom, right = sides
-    return volume._replace(height=volume.height + top + bottom, width=volume.width + left + right)
+def ends(pad: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """For each side its beginning and its end, from all beginnings and then all ends."""
+    half = len(pad) // 2
+    return tuple(zip(pad[:half], pad[half:], strict=True))
+
+
+def beginnings(pads: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    """The beginnings of pads that are given side by side."""
+    return tuple([before for before, _ in pads])
+
+
+def enlarged(volume: Volume, pads: Sequence[tuple[int, int]]) -> Volume:
+    """A volume with elements added at the beginning and at the end of each side."""
+    return volume.with_sides(tuple([size + sum(pad) for size, pad in zip(volume.sides, pads, strict=True)]))
+
+
+def same_on_sides(volume: Volume) -> str:
+    """``height and width, same as the input``: the step of a layer that keeps the sides."""
+    return f"{all_sides(volume)}, same as the input"
+
+
+def all_sides(volume: Volume) -> str:
+    """The names of the sides: ``height and width``."""
+    return " and ".join([", ".join(volume.names[:-1]), volume.names[-1]]) if len(volume.names) > 1 else volume.names[0]
 
 
 def lower_windows(
-    builder: TorchBuilder, inputs: Sequence[int], pads: tuple[int, int, int, int], order: str | None = None
+    builder: TorchBuilder, inputs: Sequence[int], pads: Sequence[tuple[int, int]], order: str | None = None
 ) -> int:
-    """A layer with windows in PyTorch: padding that differs from side to side is an operation of its own."""
-    top, left, bottom, right = pads
-    if (top, left) == (bottom, right):
+    """A layer with windows in PyTorch: padding that differs from end to end of a side is an operation of its own."""
+    if all(before == after for before, after in pads):
         return builder.single(inputs, order=order)
     first, padded = builder.last + 1, builder.resized(inputs[0], enlarged(builder.volumes[0], pads))
     result = builder.single([padded], order=order)

@@ -312,7 +312,7 @@ class InferenceNet:
         reads = tuple(dict.fromkeys([self.volume_of[source] for source in row.sources]))
         scratch = 0
         if self.depthwise_in_place and _works_map_by_map(row) and self.placement.is_only_reader(row.sources[0]):
-            in_place, scratch = True, row.output.height * row.output.width * self.scale
+            in_place, scratch = True, row.output.positions * self.scale
         if in_place:
             self.volume_of[row.index] = self.volume_of[row.sources[0]]
         else:
@@ -326,7 +326,7 @@ def _works_map_by_map(row: LayerReport) -> bool:
     """Whether each output map depends on one input map and is not larger, with equally many maps."""
     layer, output = row.layer, row.output
     x = row.input_volumes[0]
-    if x.depth != output.depth or output.height * output.width > x.height * x.width:
+    if x.depth != output.depth or output.positions > x.positions:
         return False
     return layer.is_depthwise(x) or (x.depth == 1 and layer.counts_macs and not layer.is_flat)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.layers.layout import contiguous
 from cnncalc.layers.memory import MASK, Extra, Size
-from cnncalc.memory.frames import block_frames, variable_frames
+from cnncalc.memory.frames import block_frames
 from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Frame, Operation, ParameterTensor, Tape, Tensor
 from cnncalc.units import bytes_per_element
 
@@ -74,7 +74,7 @@ class TapeBuilder:
         for row in self.rows:
             is_output = row.index not in read
             if not row.sources:
-                layout = contiguous((self.images, row.output.depth, *row.output[:2]))
+                layout = contiguous((self.images, row.output.depth, *row.output.sides))
                 elements = Size(0, row.output.elements)
                 self.place[row.index] = self._value(elements, self.parameter_item, row.index, layout=layout)
                 sources.append(self.place[row.index])
@@ -192,6 +192,8 @@ class TapeBuilder:
         backward_scratch: tuple[Size, ...] = (),
         summed_inputs: tuple[int, ...] = (),
         summed_parameters: tuple[int, ...] = (),
+        sum_scratch: tuple[Size, ...] = (),
+        made_before: tuple[Size, ...] = (),
     ) -> int:
         """One operation; its output has the size and type of the first input unless given."""
         if elements is None:
@@ -224,13 +226,15 @@ class TapeBuilder:
                 numbers,
                 summed_inputs,
                 summed_parameters,
+                sum_scratch,
+                made_before,
             )
         )
         return output
 
-    def view(self, value: int) -> int:
+    def view(self, value: int, *, name: str | None = None) -> int:
         """The same tensor in another shape."""
-        return self.operation([value], is_alias=True, gradients=(VIEW,))
+        return self.operation([value], name=name, is_alias=True, gradients=(VIEW,))
 
     def hold(self, first: int, value: int) -> None:
         """Keeps a value alive from operation ``first`` to the last one, as a variable of the caller does."""
@@ -247,16 +251,15 @@ class TapeBuilder:
     def _finish(self) -> None:
         """Changes the operations of a training step when all are known."""
 
-    def _targets(self, outputs: Sequence[LayerReport]) -> dict[tuple[int, int], int]:
-        """The targets by height and width: one int64 for each image or pixel."""
-        targets: dict[tuple[int, int], int] = {}
+    def _targets(self, outputs: Sequence[LayerReport]) -> dict[tuple[int, ...], int]:
+        """The targets by the sides of an output: one int64 for each image or position."""
+        targets: dict[tuple[int, ...], int] = {}
         for row in outputs:
-            height, width, _ = row.output
-            if (height, width) not in targets:
-                targets[height, width] = self._value(Size(0, height * width), 8, row.index)
+            if row.output.sides not in targets:
+                targets[row.output.sides] = self._value(Size(0, row.output.positions), 8, row.index)
         return targets
 
-    def _loss(self, outputs: Sequence[LayerReport], targets: dict[tuple[int, int], int]) -> int:
+    def _loss(self, outputs: Sequence[LayerReport], targets: dict[tuple[int, ...], int]) -> int:
         """Mean cross-entropy over each output; those of auxiliary heads are weighted and added."""
         total: int | None = None
         for row in sorted(outputs, key=lambda row: row.training_only):
@@ -264,10 +267,10 @@ class TapeBuilder:
             logits = self.place[row.index]
             is_dense = row.layer.counts_macs and row.layer.is_flat  # its output is batch x depth already
             if row.output.is_point and not is_dense:
-                logits = self.view(logits)
+                logits = self.view(logits, name="loss")
             likelihood = self._likelihood(logits)
             each = self.operation(
-                [likelihood, targets[row.output[:2]]],
+                [likelihood, targets[row.output.sides]],
                 ONE,
                 name="loss",
                 keeps=(0, 1),
@@ -295,5 +298,4 @@ class TapeBuilder:
         """The calls of blocks and layers, if callers hold their arguments in this profile."""
         if not self.profile.holds_frames:
             return ()
-        calls = block_frames(self.rows, spans, self.place)
-        return (*calls, *variable_frames(self.report.layers, self.rows, spans, self.place), *self.held)
+        return (*block_frames(self.rows, spans, self.place), *self.held)

@@ -74,10 +74,10 @@ def _blocks(report: Report) -> tuple[Segment, ...]:
 
 
 def _up_to_pools(rows: Sequence[LayerReport]) -> Iterator[Segment]:
-    """The stretches that end in a pool with an output of more than one row."""
+    """The stretches that end in a pool whose output has more than one element along its first side."""
     first = next((row.index for row in rows if row.sources), 0)
     for row in rows:
-        if isinstance(row.layer, Pooling) and row.output.height > 1:
+        if isinstance(row.layer, Pooling) and row.output[0] > 1:
             yield Segment(f"{rows[first].name}..{row.name}", first, row.index)
             first = row.index + 1
 
@@ -147,18 +147,12 @@ def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, i
     """Segments of rows as ranges of operations."""
     if not segments:
         return ()
-    first_of: dict[int, int] = {}
-    last_of: dict[int, int] = {}
-    for number, operation in enumerate(tape.operations):
-        if operation.name == "loss":
-            continue
-        first_of.setdefault(operation.layer, number)
-        last_of[operation.layer] = number
+    spans = tape.spans()
     stretches = []
     for segment in segments:
-        inside = [row for row in range(segment.first, segment.last + 1) if row in first_of]
+        inside = [row for row in range(segment.first, segment.last + 1) if row in spans]
         if inside:
-            stretches.append((first_of[inside[0]], last_of[inside[-1]]))
+            stretches.append((spans[inside[0]][0], spans[inside[-1]][1]))
     return tuple(stretches)
 
 

@@ -140,11 +140,11 @@ def _line(row: Row, level: int, units: str, *, has_remarks: bool) -> str:
     prefix = f'<span class="in">{text(block)}.</span>' if dot else ""
     kind = "block " if layer is None else ""
     attributes = f'class="{kind}l{min(level, MAX_INDENT)}" ' if kind or level else ""
-    height, width, depth = row.last.output
+    size = "\u00d7".join(map(str, row.last.output))
     parts = [
         f'<tr {attributes}data-l="{level}"><td class="n">{row.members[0].index if layer else ""}</td>'
         f'<th scope="row">{prefix}<bdi>{text(own)}</bdi></th><td>{text(row.label)}</td>'
-        f'<td class="n" data-v="{row.last.output.elements}">{height}\u00d7{width}\u00d7{depth}</td>'
+        f'<td class="n" data-v="{row.last.output.elements}">{size}</td>'
     ]
     parts.append(_cells(row, units, 0 if layer is not None and layer.in_place else row.held))
     field = row.last.receptive_field

@@ -51,10 +51,10 @@ def _structure(report: Report) -> str:
 
 def _volume(row: LayerReport) -> str:
     """A volume in words: images, numbers, or other volumes."""
-    height, width, depth = row.output
     if row.output.is_point:
-        return plural(depth, "number")
-    return f"{'images' if row.layer.is_input else 'volumes'} of {height:,}\u00d7{width:,}\u00d7{depth:,}"
+        return plural(row.output.depth, "number")
+    size = "\u00d7".join([f"{part:,}" for part in row.output])
+    return f"{'images' if row.layer.is_input else 'volumes'} of {size}"
 
 
 def _images(count: int) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class LayerMeasurement(NamedTuple):
     """The measurement of one layer.
 
-    ``shape`` is batch x height x width x depth of the output array, ``array_bytes`` its size. ``elements`` are
+    ``shape`` is batch x sides x depth of the output array, ``array_bytes`` its size. ``elements`` are
     those of each parameter and buffer array. ``multiply_adds`` are for the whole batch. ``shares_memory`` says whether
     the output lies in the memory of an input. ``live_bytes`` is the memory of all activations that exist after the
     layer has run; shared memory counts once. ``distance`` is that of the output from a run with nothing in place, in
@@ -55,14 +55,13 @@ class Measurement(NamedTuple):
 
 
 def draw_images(report: Report, *, seed: int = 0, batch: int | None = None, dtype: str | None = None) -> dict[str, Any]:
-    """A batch of random images for each input, uniform between -1 and 1: batch x height x width x depth."""
+    """A batch of random images for each input, uniform between -1 and 1: batch x sides x depth."""
     random = np.random.default_rng((seed, 1))
     number_type: Any = np.dtype(dtype or report.dtype)
     images = {}
     for row in report.layers:
         if row.layer.is_input:
-            height, width, depth = row.output
-            shape = (batch or report.batch, depth, height, width)
+            shape = (batch or report.batch, row.output.depth, *row.output.sides)
             images[row.name] = pixels(random.random(shape, dtype=number_type) * 2 - 1)
     return images
 

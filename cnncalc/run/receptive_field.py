@@ -1,14 +1,16 @@
 """Which positions of each input reach an output, measured by changing them.
 
-On small planes each position of a layer's input is changed in turn, and the positions of the output that change are
-marked. On larger ones each row is changed, and the rows of the output are marked; columns alike: that holds all where
-the sides do not depend on each other. The layer's own ``forward`` runs on one or two maps (of rows and columns: on a
-thin strip), which have the same windows. Composed layer by layer, the marks give what reaches each output.
+On small maps each position of a layer's input is changed in turn, and the positions of the output that change are
+marked. On larger ones all positions with one index along a side are changed, and the indices of the output are marked,
+side by side: that holds all where the sides do not depend on each other. The layer's own ``forward`` runs on one or two
+maps (side by side: on a thin strip), which have the same windows. Composed layer by layer, the marks give what reaches
+each output.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -43,7 +45,7 @@ AT_ONCE = 2_000_000
 """Numbers computed at a time, approximately."""
 
 Reaching: TypeAlias = "Mapping[str, tuple[Any, ...]]"
-"""For each input by its name: what reaches the outputs of a layer, outputs x positions, row by row or side by side."""
+"""For each input by its name: what reaches the outputs of a layer, outputs x positions, together or side by side."""
 
 
 def measure_field(
@@ -54,11 +56,11 @@ def measure_field(
     Inputs that do not reach the layer are left out. None for layers that did not run or would cost too much. Sizes are
     taken from the arrays of the run.
     """
-    shapes = [None if layer is None else layer.shape[1:3] for layer in measurement.layers]
+    shapes = [None if layer is None else layer.shape[1:-1] for layer in measurement.layers]
     images = {row.name: shape for row, shape in zip(report.layers, shapes, strict=True) if row.layer.is_input and shape}
     readers = Counter(source for row in report.layers for source in row.sources)
     reaching: dict[int, Reaching | None] = {}
-    is_small = all(shape is None or shape[0] * shape[1] <= MAX_POSITIONS for shape in shapes)
+    is_small = all(shape is None or prod(shape) <= MAX_POSITIONS for shape in shapes)
     probes = Probes(by_position=is_small)
     result: list[Mapping[str, tuple[int, ...]] | None] = []
     for row, shape in zip(report.layers, shapes, strict=True):
@@ -79,8 +81,9 @@ def _boxes(reaching: Reaching, images: Mapping[str, Sequence[int]], by_position:
     boxes = {}
     for name, marks in reaching.items():
         if by_position:
-            planes = marks[0].reshape(-1, *images[name])
-            marks = (planes.any(axis=2), planes.any(axis=1))
+            maps = marks[0].reshape(-1, *images[name])
+            sides = range(1, maps.ndim)
+            marks = tuple([maps.any(axis=tuple(other for other in sides if other != side)) for side in sides])
         boxes[name] = tuple([_extent(side) for side in marks])
     return {name: box for name, box in boxes.items() if min(box) > 0}
 
@@ -135,7 +138,7 @@ class Probes:
 
     def own(self, shape: Sequence[int]) -> tuple[Any, ...]:
         """What reaches the elements of an input: each its own position."""
-        sizes = [shape[0] * shape[1]] if self.by_position else shape
+        sizes = [prod(shape)] if self.by_position else shape
         return tuple([np.eye(size, dtype=bool) for size in sizes])
 
     def of(self, layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, ...] | None:
@@ -145,9 +148,9 @@ class Probes:
             size = volumes[number]
             depth = sum(x.depth for x in volumes)
             if self.by_position:
-                self.left -= depth * (size.height * size.width) ** 2
+                self.left -= depth * size.positions**2
             else:
-                self.left -= depth * STRIP * (size.height**2 + size.width**2)
+                self.left -= depth * STRIP ** (len(size.sides) - 1) * sum(side**2 for side in size.sides)
             probe = _probe_positions if self.by_position else _probe
             self.known[key] = probe(layer, volumes, number) if self.left > 0 else None
         return self.known[key]
@@ -167,7 +170,7 @@ def _probe_positions(layer: Layer, volumes: tuple[Volume, ...], number: int) -> 
     None for positions that each reach only the same position; None instead of all if it costs too much.
     """
     size = volumes[number]
-    places = [np.unravel_index(place, size[:2]) for place in range(size.height * size.width)]
+    places = list(np.ndindex(*size.sides))
     changed = _changes(layer, volumes, number, [(slice(None), *place) for place in places])
     return None if changed is None else (_unless_same(changed.reshape(len(places), -1).T.astype(np.float32)),)
 
@@ -178,13 +181,13 @@ def _unless_same(marks: Any) -> Any:
 
 
 def _probe(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any, ...] | None:
-    """Which rows (columns) of one input reach which rows (columns) of the output: outputs x inputs, 0 or 1.
+    """Which indices along a side of one input reach which of the output, side by side: outputs x inputs, 0 or 1.
 
-    None for a side on which each row reaches only the same row; None instead of both if it costs too much, or if the
+    None for a side on which each index reaches only the same one; None instead of all if it costs too much, or if the
     layer moves elements between the sides.
     """
     result = []
-    for side in (0, 1):
+    for side in range(len(volumes[number].sides)):
         marks = None
         if layer.thin_depth is not None:
             strip = _strip(volumes, side)
@@ -196,25 +199,32 @@ def _probe(layer: Layer, volumes: tuple[Volume, ...], number: int) -> tuple[Any,
         result.append(marks)
     has_sides = not volumes[number].is_point and any(len(marks) > 1 for marks in result)
     found = tuple([_unless_same(marks) for marks in result])
-    return None if layer.thin_depth is None and has_sides and found != (None, None) else found
+    return None if layer.thin_depth is None and has_sides and any(mark is not None for mark in found) else found
 
 
 def _strip(volumes: tuple[Volume, ...], side: int) -> tuple[Volume, ...]:
-    """The volumes with the side that is not measured cut to STRIP."""
-    other = ("width", "height")[side]
-    return tuple([x._replace(**{other: min(STRIP, x[1 - side])}) for x in volumes])
+    """The volumes with the sides that are not measured cut to STRIP."""
+    return tuple(
+        [
+            x.with_sides(tuple([size if own == side else min(STRIP, size) for own, size in enumerate(x.sides)]))
+            for x in volumes
+        ]
+    )
 
 
 def _probe_side(layer: Layer, volumes: tuple[Volume, ...], number: int, side: int) -> Any:
-    """The marks along one side; None where that costs too much or the output is empty."""
+    """The marks along one side; None where that costs too much, or the output is empty or has other sides."""
     before = (slice(None),) * (1 + side)
     places = [(*before, index) for index in range(volumes[number][side])]
     changed = _changes(layer, volumes, number, places)
-    return None if changed is None else changed.any(axis=2 - side).T.astype(np.float32)
+    if changed is None or changed.ndim - 1 != len(volumes[number].sides):
+        return None
+    others = tuple([axis for axis in range(1, changed.ndim) if axis != 1 + side])
+    return changed.any(axis=others).T.astype(np.float32)
 
 
 def _changes(layer: Layer, volumes: tuple[Volume, ...], number: int, places: Sequence[tuple[Any, ...]]) -> Any:
-    """Which outputs change with each of ``places`` (depth, height, width) of one input: places x height x width.
+    """Which outputs change with each of ``places`` (depth, sides) of one input: places x sides.
 
     None where that costs too much or the output is empty.
     """
@@ -224,7 +234,7 @@ def _changes(layer: Layer, volumes: tuple[Volume, ...], number: int, places: Seq
     random = np.random.default_rng(0)
     arrays = layer.parameters(*volumes) + layer.buffers(*volumes)
     parameters = {array.name: random.uniform(0.5, 1.5, array.shape) for array in arrays}
-    base = [random.uniform(0.5, 1.5, (1, x.depth, x.height, x.width)) for x in volumes]
+    base = [random.uniform(0.5, 1.5, (1, x.depth, *x.sides)) for x in volumes]
     # larger than everything else, so that a maximum changes too
     change = random.uniform(2, 3, base[number].shape)
     step = 1 if layer.mixes_images else max(1, AT_ONCE // each)
@@ -235,7 +245,7 @@ def _changes(layer: Layer, volumes: tuple[Volume, ...], number: int, places: Seq
     if not before.size:
         return None
     least = 1e-11 * np.abs(before[np.isfinite(before)]).max(initial=0)
-    marks = np.zeros((len(places), *before.shape[1:3]), bool)
+    marks = np.zeros((len(places), *before.shape[1:-1]), bool)
     for first in range(0, len(places), step):
         some = places[first : first + step]
         images = [np.repeat(x, len(some), axis=0) for x in base]
@@ -243,5 +253,5 @@ def _changes(layer: Layer, volumes: tuple[Volume, ...], number: int, places: Seq
             images[number][(image, *place)] += change[(0, *place)]
         after = layer.forward(np, *[pixels(x) for x in images], **parameters)
         with np.errstate(invalid="ignore"):  # a window of nothing but padding has no maximum
-            marks[first : first + step] = (np.abs(after - before) > least).any(axis=3)
+            marks[first : first + step] = (np.abs(after - before) > least).any(axis=-1)
     return marks

@@ -111,11 +111,11 @@ class Trainer:
             learns[row.index] = bool(self.learned[row.index]) or any(learns[source] for source in row.sources)
         return learns
 
-    def step(self, images: Mapping[str, Any], targets: Mapping[tuple[int, int], Any]) -> Step:
+    def step(self, images: Mapping[str, Any], targets: Mapping[tuple[int, ...], Any]) -> Step:
         """One step: forward, loss, backward, optimizer.
 
-        ``images`` has an array batch x height x width x depth for each input, ``targets`` one of classes, batch x
-        height x width, for each height and width that an output has.
+        ``images`` has an array batch x sides x depth for each input, ``targets`` one of classes, batch x sides, for
+        each size of the sides that an output has.
         """
         self.gradients.clear()
         one_pass = Pass(self, images, targets)
@@ -148,7 +148,7 @@ class Trainer:
 class Pass:
     """One forward and backward pass of a batch; logits and loss live as long as it does."""
 
-    def __init__(self, trainer: Trainer, images: Mapping[str, Any], targets: Mapping[tuple[int, int], Any]) -> None:
+    def __init__(self, trainer: Trainer, images: Mapping[str, Any], targets: Mapping[tuple[int, ...], Any]) -> None:
         self.trainer = trainer
         self.images = images
         self.targets = targets
@@ -240,13 +240,13 @@ class Pass:
         total: int | None = None
         for number, row in enumerate(trainer.outputs):
             learns = trainer.learns[row.index]
-            target = self.targets[row.output[:2]]
+            target = self.targets[row.output.sides]
             trainer.begin()
             likelihood = log_softmax(self.logits[number])
             trainer.end("loss", "forward")
             trainer.begin()
             each = self._value(np.empty((), likelihood.dtype))
-            chosen = np.take_along_axis(likelihood, target[..., None], axis=3)
+            chosen = np.take_along_axis(likelihood, target[..., None], axis=-1)
             self.values[each][...] = 0 - chosen.mean()
             del chosen
             trainer.end("loss", "forward")
@@ -327,7 +327,7 @@ class Pass:
         likelihood, target = self.kept_terms.pop(first)
         trainer.begin()
         chosen = pixels(np.zeros(planes(likelihood).shape, likelihood.dtype))
-        np.put_along_axis(chosen, target[..., None], -incoming.array / target.size, axis=3)
+        np.put_along_axis(chosen, target[..., None], -incoming.array / target.size, axis=-1)
         trainer.end("loss", "backward")
         del incoming, target
         trainer.begin()
@@ -400,7 +400,7 @@ def _kept_inputs(inputs: list[Any], keeping: Keeping, *, clones: bool) -> tuple[
 
 
 def log_softmax(logits: Any) -> Any:
-    """The logarithm of softmax along the depth, of batch x height x width x depth."""
+    """The logarithm of softmax along the depth, of batch x sides x depth."""
     maps = planes(logits)
     result = np.empty(maps.shape, maps.dtype)
     for image, target in zip(maps, result, strict=True):
@@ -424,11 +424,11 @@ def log_softmax_backward(output: Any, gradient: Any) -> Any:
     return pixels(result)
 
 
-def draw_targets(report: Report, outputs: Iterable[LayerReport], *, seed: int = 0) -> dict[tuple[int, int], Any]:
-    """Random classes for the loss: batch x height x width for each height and width of an output."""
+def draw_targets(report: Report, outputs: Iterable[LayerReport], *, seed: int = 0) -> dict[tuple[int, ...], Any]:
+    """Random classes for the loss: batch x sides for each size of the sides of an output."""
     random = np.random.default_rng((seed, 2))
-    classes: dict[tuple[int, int], int] = {}
+    classes: dict[tuple[int, ...], int] = {}
     for row in outputs:
-        plane = row.output[:2]
-        classes[plane] = min(row.output.depth, classes.get(plane, row.output.depth))
-    return {plane: random.integers(0, number, (report.batch, *plane)) for plane, number in classes.items()}
+        sides = row.output.sides
+        classes[sides] = min(row.output.depth, classes.get(sides, row.output.depth))
+    return {sides: random.integers(0, number, (report.batch, *sides)) for sides, number in classes.items()}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.formats.document import Cell, Column, Document, Table, listing
 from cnncalc.layers.activation import Activation
 from cnncalc.layers.merge import Elementwise
-from cnncalc.layers.window import SIDES
 from cnncalc.units import bytes_per_element, equal_bytes, plural
 from cnncalc.views.layer_table import sides_text, with_exact
+from cnncalc.volume import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,13 +52,13 @@ def explanation(report: Report, row: LayerReport, *, units: str, in_place: bool 
         yield "input", f"{volume} from {name}"
     for step in row.layer.size_steps(row.input_volumes, row.output):
         yield "volume", step
-    yield "volume", f"height x width x depth: {row.output}"
+    yield "volume", f"{' x '.join(row.output.names)} x depth: {row.output}"
     yield "activations", with_exact(row.arithmetic["activations"], row.activations)
     yield from _memory(report, row, each, units, in_place)
     yield from _learned(row, each, units)
     if "macs" in row.arithmetic:
         yield "MACs", f"{with_exact(row.arithmetic['macs'], row.macs)} multiply-adds for one image"
-        yield "MACs", row.layer.weight_use
+        yield "MACs", row.layer.weight_use.format(sides="*".join(row.output.names))
     else:
         yield "MACs", "0: only convolutions and fully-connected layers are counted"
     for step in field_steps(report, row):
@@ -139,14 +139,14 @@ def _field_steps(report: Report, row: LayerReport, name: str, field: Field) -> l
         seen = ", ".join(f"{source.name} {sides_text(source.fields[name].size)}" for source in before)
         steps.append(f"from the first to the last pixel that any input of the layer sees: {seen}")
     bound = "" if field.is_certain else "at most "
-    if field.boxes is None and name:
+    if field.boxes is None and name and not field.is_folded:
         stencils = row.layer.stencils(*row.input_volumes, of=row.sources.index(before[0].index)) or ()
         image = report.layer(name).output
         steps += [
-            _side_step(SIDES[side], before, name, field, side, stencil, image[side])
+            _side_step(image.names[side], before, name, field, side, stencil, image[side])
             for side, stencil in enumerate(stencils)
         ]
-    return [*steps, f"height x width: {bound}{size} pixels of the input"]
+    return [*steps, f"{' x '.join(SIDES[len(field.size)])}: {bound}{size} pixels of the input"]
 
 
 def _side_step(

@@ -11,7 +11,7 @@ from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, a
 from cnncalc.formats.notation import BAR_WIDTHS, Notation
 from cnncalc.formats.notation import USUAL as USUAL_NOTATION
 from cnncalc.layers.base import WINDOW_KEYS
-from cnncalc.layers.keys import shown, written_sides
+from cnncalc.layers.keys import Sizes, shown
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, percent, plural, short
 from cnncalc.views.shares import sentences
@@ -171,14 +171,14 @@ def _window_column(key: str) -> Callable[[Row, Notation], Cell]:
     """The cell of a key of the window: ``3x3``, ``yes``; nothing for blocks and kinds without one."""
 
     def cell(row: Row, _: Notation) -> Cell:
-        value = row.layer.layer.window_keys().get(key) if row.layer else None
-        if value is None or isinstance(value, str):
+        layer = row.layer.layer if row.layer else None
+        value = layer.window_keys().get(key) if layer else None
+        if layer is None or value is None or isinstance(value, str):
             return word(value or "")
-        if isinstance(value, tuple) and len(value) == 2 and (key == "kernel" or len(set(value)) > 1):
-            return word(sides_text(value))
-        if isinstance(value, tuple):
-            value = written_sides(value) if len(value) > 2 else value[0]
-        return word(shown(value))
+        reader = layer.keys[key].reader
+        written = reader.write(value)
+        is_size = isinstance(reader, Sizes) and (key == "kernel" or isinstance(written, list))
+        return word(sides_text(value) if is_size else shown(written))
 
     return cell
 

@@ -100,7 +100,7 @@ def _main_line(report: Report) -> list[LayerReport]:
 
 def _shrinks(row: LayerReport) -> bool:
     (before,) = row.input_volumes
-    return row.output.height * row.output.width < before.height * before.width
+    return row.output.positions < before.positions
 
 
 def _first_half(rows: list[LayerReport], whole: int) -> list[LayerReport]:

@@ -78,8 +78,8 @@ def exact_fields(report: Report) -> list[dict[str, tuple[int, int]]]:
 
 def _box(marks: Any, image: Volume, output: Volume) -> tuple[int, int]:
     """The most rows and columns, from the first to the last, that one output position depends on."""
-    positions = marks.reshape(output.height * output.width, output.depth, -1).any(axis=1)
-    planes = positions.reshape(-1, image.height, image.width)
+    positions = marks.reshape(output.positions, output.depth, -1).any(axis=1)
+    planes = positions.reshape(-1, *image.sides)
     return _stretch(planes.any(axis=2)), _stretch(planes.any(axis=1))
 
 
@@ -100,7 +100,7 @@ def random_net(random: Random, *, layers: int = 8, inputs: int = 3) -> Graph:
 
     def add(layer: Layer, *sources: str) -> bool:
         try:
-            volume = layer.output(*[volumes[source] for source in sources])
+            volume = layer.on(2).output(*[volumes[source] for source in sources])
         except CnncalcError:
             return False
         if volume.elements > MOST_ELEMENTS:
@@ -187,7 +187,7 @@ def _random_keys(random: Random, x: Volume) -> tuple[str, dict[str, Any]]:
     if kind == "lrn":
         return kind, {"size": random.randint(1, 4), "region": random.choice(("across", "within"))}
     if kind == "whole":
-        several = ("in", "ln", "gn") if x.height * x.width > 2 else ()
+        several = ("in", "ln", "gn") if x.positions > 2 else ()
         kind = random.choice(("gap", "gmp", "flatten", "fc", *several))
         return kind, {"fc": {"units": 3}, "gn": {"groups": groups}}.get(kind, {})
     if x.depth == 1:  # what is normalized over a single channel is constant

@@ -82,6 +82,8 @@ def test_a_folder_takes_what_can_be_read_as_a_file(text: str, folder: Path, caps
         ("{input: 8x8x3, layers: POOL2, title: a\x07}\n", "yaml-syntax"),
         ("input: 8x8x3\n? layers\n: POOL2\x00\n", "yaml-syntax"),
         ("title: @a\ninput: 8x8x3, layers: POOL2\n", "yaml-syntax"),
+        ("title: [a\nlayers: POOL2\n", "yaml-syntax"),
+        ('{"input": "8x8x3", "layers": ["POOL2",, }\n', "yaml-syntax"),
     ],
 )
 def test_a_broken_design_is_an_error_and_not_left_out(
@@ -110,6 +112,9 @@ FOREIGN = {
     "chart.yaml": "{{- if .Values.a }}\nkind: Service\n",
     "two.yaml": "kind: A\n---\nkind: B\n",
     "tag.yaml": "Resources: !Ref a\n",
+    "comment.yaml": "# layers of the system\nsteps:\n  - run: layers\n   x: [\n",
+    "control.yaml": "a: \x01\nmodel:\n  layers: 3\n",
+    "braces.yaml": "model: {depth: 3, layers: 4}\nlr: [\n",
     "ci.yml": "stages: [test]\nvariables: {A: b}\ntest: {script: make}\n",
 }
 

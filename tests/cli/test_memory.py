@@ -44,6 +44,19 @@ def test_why_says_what_a_pool_keeps() -> None:
     assert "6.125 MiB: the index of each maximum" in out
 
 
+def test_why_has_its_bytes_as_numbers_in_json() -> None:
+    """The gradients of conv1 take 27*64*4 = 6912 and 64*4 = 256 bytes, each rounded up to a multiple of 512."""
+    pool = json.loads(called("memory", "vgg16", "--why", "pool1", "--format", "json").stdout)
+    conv = json.loads(called("memory", "vgg16", "--why", "conv1", "--format", "json").stdout)
+
+    assert pool["saved"] == [
+        {"what": "input", "bytes": 224 * 224 * 64 * 4},
+        {"what": "additional tensor", "bytes": 112 * 112 * 64 * 8},
+    ]
+    assert (pool["gradient_bytes"], conv["gradient_bytes"]) == (0, 7168 + 512)
+    assert "6.125 MiB" in pool["why"][1]
+
+
 @pytest.mark.parametrize(
     ("pattern", "layer", "lies_in_it"),
     [

@@ -51,7 +51,7 @@ def test_agreement_is_printed_with_exit_code_0(capsys: pytest.CaptureFixture[str
 def test_disagreement_is_printed_with_exit_code_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(KINDS["pool"], "output", lambda self, x: Volume(x.height // 2, x.width // 2 + 1, x.depth))
+    monkeypatch.setattr(KINDS["pool"], "output", lambda self, x: Volume(x[0] // 2, x[1] // 2 + 1, x.depth))
 
     assert run(["verify", "INPUT[13x17x3] -> CONV3-4/2 -> RELU -> POOL"]) == 1
 

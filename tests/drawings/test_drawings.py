@@ -514,8 +514,8 @@ def assert_to_scale(root: ElementTree.Element) -> None:
             assert height == pytest.approx(volume.depth * exact["unit"], abs=PIXEL, rel=1e-5)
         else:
             assert length == pytest.approx(volume.depth * exact["channel"], abs=PIXEL, rel=1e-5)
-            assert height == pytest.approx(volume.height * exact["pixel"], abs=PIXEL, rel=1e-5)
-            assert back == pytest.approx([volume.width * exact["pixel"] * BACK] * 2, abs=2 * PIXEL, rel=1e-5)
+            assert height == pytest.approx(volume[0] * exact["pixel"], abs=PIXEL, rel=1e-5)
+            assert back == pytest.approx([volume[1] * exact["pixel"] * BACK] * 2, abs=2 * PIXEL, rel=1e-5)
 
 
 def test_the_volumes_of_vgg16_are_those_of_its_table() -> None:

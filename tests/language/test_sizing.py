@@ -14,10 +14,11 @@ from cnncalc.language.writer import as_pattern, as_yaml, layer_text
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import Layer, Sizing, key
 from cnncalc.layers.keys import Whole
-from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from cnncalc.volume import Volume
 
 
 class Mix(Layer):
@@ -39,7 +40,7 @@ class Mix(Layer):
     whole: int | None = key(Whole(1), None)
 
     def output(self, *inputs: Volume) -> Volume:
-        return Volume(inputs[0].height, inputs[0].width, self.units)
+        return inputs[0].with_depth(self.units)
 
 
 @pytest.fixture(autouse=True)

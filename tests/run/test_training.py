@@ -254,7 +254,7 @@ def test_dropout_drops_the_share_it_says_and_keeps_the_mean() -> None:
 
 def test_a_max_pool_passes_the_gradient_to_the_first_of_equals() -> None:
     x = pixels(np.zeros((1, 1, 2, 2)))
-    pool = KINDS["pool"]()
+    pool = KINDS["pool"]().on(2)
     _, extras = pool.forward_training(np, x)
 
     ((gradient,), _) = pool.backward(

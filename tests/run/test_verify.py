@@ -78,7 +78,7 @@ def test_a_wrong_total_is_found() -> None:
 
 def test_a_wrong_shape_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The run counts windows on the arrays; a rule that rounds the wrong way does not go unnoticed."""
-    monkeypatch.setattr(KINDS["pool"], "output", lambda self, x: Volume(-(-x.height // 2), -(-x.width // 2), x.depth))
+    monkeypatch.setattr(KINDS["pool"], "output", lambda self, x: Volume(-(-x[0] // 2), -(-x[1] // 2), x.depth))
     report = cnncalc.analyze("INPUT[13x17x3] -> CONV3-4 -> POOL -> RELU")
 
     wrong = [tuple(entry) for entry in verify(report).disagreements]

@@ -83,7 +83,8 @@ def test_the_steps_to_a_volume_compute_it(kind: str, keys: dict[str, Any]) -> No
         value = ceil(value) if "rounded up" in rest else floor(value)
         assert value == int(number), step
         dropped = re.search(r": ([0-9]+)$", rest)
-        assert getattr(row.output, side) == int(dropped.group(1) if dropped else number), step
+        sizes = dict(zip((*row.output.names, "depth"), row.output, strict=True))
+        assert sizes[side] == int(dropped.group(1) if dropped else number), step
 
 
 @every_case
@@ -92,8 +93,8 @@ def test_the_uses_of_each_weight_give_the_multiply_adds(kind: str, keys: dict[st
     x, y = row.input_volumes[0] if row.input_volumes else row.output, row.output
     uses = {
         "every weight is used once": 1,
-        "every weight is used at each of the height*width positions of the output": y.height * y.width,
-        "every weight is used at each of the height*width positions of the input": x.height * x.width,
+        "every weight is used at each of the {sides} positions of the output": y.positions,
+        "every weight is used at each of the {sides} positions of the input": x.positions,
     }[row.layer.weight_use]
 
     assert row.macs == (row.weights * uses if row.layer.counts_macs else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.checks.findings import Advice, Finding, Share
@@ -127,34 +128,30 @@ def passes_all(row: LayerReport) -> bool:
 
 
 def resizes(row: LayerReport) -> bool:
-    """Whether a layer changes height or width on purpose: by a stride, by upsampling, or by seeing the whole plane.
+    """Whether a layer changes a side on purpose: by a stride, by upsampling, or by seeing the whole plane.
 
     A window without padding also shrinks the plane, but is not counted.
     """
-    if not row.sources or row.output[:2] == row.input_volumes[0][:2]:
+    if not row.sources or row.output.sides == row.input_volumes[0].sides:
         return False
     stencils = row.layer.stencils(*row.input_volumes)
     return stencils is None or any(stencil.step not in (0, stencil.parts) for stencil in stencils)
 
 
-NOTHING_LEFT = (0, 0)
-"""No row and no column is left over."""
-
-
-def left_over(layer: Layer, x: Volume) -> tuple[int, int]:
-    """Rows and columns at the far end of the input that no window reaches.
+def left_over(layer: Layer, x: Volume) -> tuple[int, ...]:
+    """Elements at the far end of each side of the input that no window reaches: rows and columns of a plane.
 
     Padding is not counted, nor the gap that a stride larger than the window leaves between any two windows.
     """
     if not isinstance(layer, (Convolution, Pooling)) or (isinstance(layer, AdaptivePooling) and layer.adaptive):
-        return NOTHING_LEFT
+        return (0,) * len(x.sides)
     windows = layer.windows(x)
     left = []
-    for side, size in enumerate((x.height, x.width)):
+    for side, size in enumerate(x.sides):
         stride, window = windows.stride[side], windows.kernel[side]
-        reached = (windows.steps[side] - 1) * stride + window - windows.pads[side]
+        reached = (windows.steps[side] - 1) * stride + window - windows.pads[side][0]
         left.append(max(0, size - reached - max(0, stride - window)))
-    return left[0], left[1]
+    return tuple(left)
 
 
 def unread(report: Report) -> int:
@@ -163,11 +160,15 @@ def unread(report: Report) -> int:
     for row in report.layers:
         if row.sources:
             x = row.input_volumes[0]
-            rows, columns = left_over(row.layer, x)
-            total += (x.height * x.width - (x.height - rows) * (x.width - columns)) * x.depth
+            read = [size - left for size, left in zip(x.sides, left_over(row.layer, x), strict=True)]
+            total += (x.positions - prod(read)) * x.depth
     return total
 
 
-def lines_left(left: tuple[int, int]) -> str:
+LINES = {"length": "position", "frames": "frame", "height": "row", "width": "column"}
+"""What one element along a side is called."""
+
+
+def lines_left(left: tuple[int, ...], x: Volume) -> str:
     """``1 row and 1 column``"""
-    return listed([plural(n, what) for n, what in zip(left, ("row", "column"), strict=True) if n])
+    return listed([plural(n, LINES[name]) for n, name in zip(left, x.names, strict=True) if n])

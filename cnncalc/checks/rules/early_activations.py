@@ -43,9 +43,9 @@ class EarlyActivations(Rule):
     def sites(self, report: Report) -> Iterable[Site]:
         inputs = [row for row in report.layers if row.layer.is_input]
         first = next((row for row in report.layers if isinstance(row.layer, Conv)), None)
-        if len(inputs) != 1 or min(inputs[0].output[:2]) < self.minimum_side or not _classifies(report):
+        if len(inputs) != 1 or min(inputs[0].output.sides) < self.minimum_side or not _classifies(report):
             return
-        if first is None or first.sources != (inputs[0].index,) or first.layer.stride != (1, 1):  # type: ignore[attr-defined]
+        if first is None or first.sources != (inputs[0].index,) or max(first.layer.stride) > 1:  # type: ignore[attr-defined]
             return
         early = _early(report)
         held = sum(row.activations for row in early)
@@ -82,7 +82,7 @@ def _early(report: Report) -> list[LayerReport]:
     for row in report.layers:
         halved = max((halvings[source] for source in row.sources), default=0)
         if row.sources:
-            halved += row.output.height < row.input_volumes[0].height and resizes(row)
+            halved += row.output[0] < row.input_volumes[0][0] and resizes(row)
         halvings.append(halved)
         if halved < 2 and not row.in_place and not row.training_only:
             early.append(row)

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
 from cnncalc.analysis.volumes import propagate
-from cnncalc.checks.rules.base import NOTHING_LEFT, Rule, Site, left_over, lines_left, listed, unread
+from cnncalc.checks.rules.base import Rule, Site, left_over, lines_left, listed, unread
 from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Conv
 from cnncalc.layers.input import Input
 from cnncalc.layers.pooling import PaddedPooling, Pooling
 from cnncalc.units import plural
-from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,18 +19,19 @@ if TYPE_CHECKING:
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.checks.findings import Finding
     from cnncalc.layers.base import Layer
+    from cnncalc.volume import Volume
 
 
 def _halves(layer: Layer) -> bool:
     """Whether windows lie side by side without padding, so that only the size of the input decides whether they fit."""
-    if isinstance(layer, PaddedPooling) and layer.pad != (0, 0, 0, 0):
+    if isinstance(layer, PaddedPooling) and (isinstance(layer.pad, str) or any(layer.pad)):
         return False
     if isinstance(layer, Pooling):
         return max(layer.kernel) > 1 and layer.kernel == layer.step
-    return isinstance(layer, Conv) and layer.pads() == (0, 0, 0, 0) and layer.kernel == layer.stride
+    return isinstance(layer, Conv) and not any(layer.pads()) and layer.kernel == layer.stride
 
 
-def _left(row: LayerReport) -> tuple[int, int]:
+def _left(row: LayerReport) -> tuple[int, ...]:
     return left_over(row.layer, row.input_volumes[0])
 
 
@@ -50,7 +50,7 @@ class InputSides:
         inputs = [row for row in report.layers if row.layer.is_input]
         halving = [row for row in report.layers if row.sources and _halves(row.layer)]
         # a window over the whole plane does not count
-        losing = [row for row in halving if _left(row) != NOTHING_LEFT and not row.output.is_point]
+        losing = [row for row in halving if any(_left(row)) and not row.output.is_point]
         self.lost = losing if len(inputs) == 1 else []
         self.place = inputs[0].index
         self.indices = [row.index for row in halving]
@@ -62,26 +62,30 @@ class InputSides:
 
     def _next(self, size: Volume, step: int, tries: int) -> Volume | None:
         """The next side in one direction that works."""
-        lost = [_left(row) for row in self.lost]
-        high, wide = any(rows for rows, _ in lost), any(columns for _, columns in lost)
-        # a side without losses stays as it is, unless the image is square
-        high, wide = (True, True) if size.height == size.width else (high, wide)
-        if high and wide and size.height != size.width:
-            tall = self._search(size, step, tries, high=True, wide=False)
-            broad = self._search(size, step, tries, high=False, wide=True)
-            return Volume(tall.height, broad.width, size.depth) if tall and broad else None
-        return self._search(size, step, tries, high=high, wide=wide)
+        lost = [any(side) for side in zip(*[_left(row) for row in self.lost], strict=True)]
+        # a side without losses stays as it is, unless all sides are equal
+        changed = [True] * len(lost) if len(set(size.sides)) == 1 else lost
+        if len(set(size.sides)) == 1 or sum(changed) == 1:
+            return self._search(size, step, tries, changed)
+        result = size
+        for side in [side for side, is_lost in enumerate(changed) if is_lost]:
+            found = self._search(size, step, tries, [other == side for other in range(len(changed))])
+            if found is None:
+                return None
+            result = result.with_sides((*result[:side], found[side], *result[side + 1 : -1]))
+        return result
 
-    def _search(self, size: Volume, step: int, tries: int, *, high: bool, wide: bool) -> Volume | None:
+    def _search(self, size: Volume, step: int, tries: int, changed: Sequence[bool]) -> Volume | None:
         for distance in range(1, tries + 1):
-            tried = Volume(size.height + step * distance * high, size.width + step * distance * wide, size.depth)
+            sides = zip(size.sides, changed, strict=True)
+            tried = size.with_sides(tuple([side + step * distance * is_changed for side, is_changed in sides]))
             if min(tried) < 1:
                 return None
-            if self._fits(tried, high=high, wide=wide):
+            if self._fits(tried, changed):
                 return tried
         return None
 
-    def _fits(self, size: Volume, *, high: bool, wide: bool) -> bool:
+    def _fits(self, size: Volume, changed: Sequence[bool]) -> bool:
         """Whether no halving layer leaves anything unread with an input of this size."""
         report = self.report
         nodes = [
@@ -97,8 +101,8 @@ class InputSides:
         after = [left_over(item.layer, item.inputs[0]) for item in shaped if item.inputs]
         in_halving = [left_over(shaped[index].layer, shaped[index].inputs[0]) for index in self.indices]
 
-        def uneven(left: list[tuple[int, int]]) -> int:
-            return sum(1 for rows, columns in left if (rows and high) or (columns and wide))
+        def uneven(left: list[tuple[int, ...]]) -> int:
+            return sum(1 for sides in left if any(n and counts for n, counts in zip(sides, changed, strict=True)))
 
         return not uneven(in_halving) and uneven(after) < uneven(before)
 
@@ -134,7 +138,7 @@ class InputSide(Rule):
         more = f" (and {plural(len(lost) - 1, 'later layer')})" if len(lost) > 1 else ""
         message = (
             f"every pool should divide its input evenly, but {first.name}{more} leaves "
-            f"{lines_left(left_over(first.layer, x))} of {x} unread"
+            f"{lines_left(left_over(first.layer, x), x)} of {x} unread"
         )
         tried = [(size, rewritten(report, {row.index: (row.layer.with_keys(size=list(size)),)})) for size in sizes]
         fitting = [(size.size, changed) for size, changed in tried if changed is not None]

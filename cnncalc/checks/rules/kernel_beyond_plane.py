@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
@@ -44,10 +45,9 @@ class KernelBeyondPlane(Rule):
                     yield Site(row, taps)
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
-        row, (high, wide) = sites[0]
-        kernel = row.layer.kernel  # type: ignore[attr-defined]
-        whole = kernel[0] * kernel[1]
-        idle = row.weights // whole * (whole - high * wide)
+        row, live = sites[0]
+        whole = prod(row.layer.kernel)  # type: ignore[attr-defined]
+        idle = row.weights // whole * (whole - prod(live))
         message = (
             f"a kernel should lie within its volume, but of {row.label} on {row.input_volumes[0]} "
             f"{idle:,} of {row.weights:,} weights see only padding"
@@ -62,12 +62,12 @@ class KernelBeyondPlane(Rule):
         return self.found(report, sites, message, "weights", what=what, changed=changed)
 
 
-def _live_taps(layer: Convolution, x: Volume) -> tuple[int, int]:
-    """How many rows and columns of a kernel lie over the volume at any position."""
+def _live_taps(layer: Convolution, x: Volume) -> tuple[int, ...]:
+    """How many elements of each side of a kernel lie over the volume at any position."""
     windows = layer.windows(x)
     live = []
-    for side, size in enumerate((x.height, x.width)):
-        stride, pad, steps = windows.stride[side], windows.pads[side], windows.steps[side]
+    for side, size in enumerate(x.sides):
+        stride, (pad, _), steps = windows.stride[side], windows.pads[side], windows.steps[side]
         count = 0
         for tap in range(layer.kernel[side]):
             first = tap * layer.dilation[side] - pad
@@ -75,4 +75,4 @@ def _live_taps(layer: Convolution, x: Volume) -> tuple[int, int]:
             step = 0 if first >= 0 else -(first // stride)
             count += step < steps and first + step * stride < size
         live.append(count)
-    return live[0], live[1]
+    return tuple(live)

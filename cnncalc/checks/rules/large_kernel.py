@@ -69,9 +69,9 @@ class LargeKernel(Rule):
 def _is_replaceable(row: LayerReport, layer: Conv) -> bool:
     """Whether a stack could replace the kernel, and no exception of the rule applies."""
     side, x = layer.kernel[0], row.input_volumes[0]
-    is_large = layer.kernel == (side, side) and side >= 5 and side % 2 == 1 and max(layer.stride) < side
-    is_plain = layer.dilation == (1, 1) and layer.connections is None and not layer.is_depthwise(x)
-    is_first = layer.stride != (1, 1) and x.depth <= 3
+    is_large = set(layer.kernel) == {side} and side >= 5 and side % 2 == 1 and max(layer.stride) < side
+    is_plain = max(layer.dilation) == 1 and layer.connections is None and not layer.is_depthwise(x)
+    is_first = max(layer.stride) > 1 and x.depth <= 3
     return is_large and is_plain and not is_first and row.shared_with is None and not row.output.is_point
 
 

@@ -74,6 +74,6 @@ def _is_before_classifier(report: Report, index: int, readers: list[list[int]]) 
         if row.layer.is_view_at_test_time or row.layer.is_normalization:
             continue
         stencils = row.layer.stencils(*row.input_volumes)
-        if stencils != (POINT, POINT):
+        if stencils is None or any(stencil != POINT for stencil in stencils):
             return row.output.is_point
     return False

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
 from cnncalc.checks.rules.base import Rule, Site
-from cnncalc.layers.keys import written_sides
 from cnncalc.layers.pooling import PaddedPooling
 from cnncalc.layers.window import sized
 
@@ -41,8 +40,8 @@ class PaddedPool(Rule):
             layer = row.layer
             if not isinstance(layer, PaddedPooling) or isinstance(layer.pad, str) or not any(layer.pad):
                 continue
-            x, (sh, sw) = row.input_volumes[0], layer.step
-            if row.output.height > -(-x.height // sh) or row.output.width > -(-x.width // sw):
+            sides = zip(row.output.sides, row.input_volumes[0].sides, layer.step, strict=True)
+            if any(after > -(-before // step) for after, before, step in sides):
                 yield Site(row)
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
@@ -50,7 +49,7 @@ class PaddedPool(Rule):
         layer = row.layer
         assert isinstance(layer, PaddedPooling)
         message = (
-            f"a pool should need no padding, but pad {written_sides(layer.pad)} "  # type: ignore[arg-type]
+            f"a pool should need no padding, but pad {layer.written()['pad']} "
             f"turns {row.input_volumes[0]} into {row.output} with stride {sized(layer.step)}"
         )
         changed = rewritten(report, {site.row.index: (site.row.layer.with_keys(pad=None),) for site in sites})

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
-from cnncalc.checks.rules.base import NOTHING_LEFT, Rule, Site, left_over, lines_left, listed, unread
+from cnncalc.checks.rules.base import Rule, Site, left_over, lines_left, listed, unread
 from cnncalc.checks.rules.input_side import InputSides
 from cnncalc.errors import CnncalcError
 from cnncalc.layers.convolution import Convolution
-from cnncalc.layers.keys import written_sides
 from cnncalc.layers.pooling import AveragePool, GlobalAveragePool, PaddedPooling
 from cnncalc.volume import Volume
 
@@ -47,13 +46,13 @@ class UnevenWindow(Rule):
         for row in report.layers:
             if row.sources and row.index not in reported:
                 left = left_over(row.layer, row.input_volumes[0])
-                if left != NOTHING_LEFT:
+                if any(left):
                     yield Site(row, left)
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
-        row, (rows, columns) = sites[0]
+        row, left = sites[0]
         x = row.input_volumes[0]
-        message = f"windows should fit evenly, but {row.label} leaves {lines_left((rows, columns))} of {x} unread"
+        message = f"windows should fit evenly, but {row.label} leaves {lines_left(left, x)} of {x} unread"
         fitting = _fitting_sizes(row, x)
         if fitting:
             message += f"; {listed(fitting, 'and')} would fit"
@@ -79,7 +78,7 @@ def _fitting_sizes(row: LayerReport, x: Volume) -> list[str]:
     found = []
     for step in (-1, 1):
         sides = []
-        for side in (0, 1):
+        for side in range(len(x.sides)):
             size = x[side]
             for distance in range(2 * max(row.layer.windows(x).stride) + 1):  # type: ignore[attr-defined]
                 tried = list(x)
@@ -90,8 +89,8 @@ def _fitting_sizes(row: LayerReport, x: Volume) -> list[str]:
                         break
                 except CnncalcError:
                     break
-        if len(sides) == 2:
-            found.append(f"{sides[0]}x{sides[1]}")
+        if len(sides) == len(x.sides):
+            found.append("x".join(map(str, sides)))
     return found
 
 
@@ -107,7 +106,7 @@ def _fixes(row: LayerReport) -> list[tuple[str, dict[str, object]]]:
         pads = layer.pads()
         if not isinstance(pads, str):
             for more in range(1, max(layer.kernel) // 2 + 1):
-                pad = written_sides((pads[0] + more, pads[1] + more, pads[2] + more, pads[3] + more))
+                pad = layer.keys["pad"].reader.write(tuple([one + more for one in pads]))
                 fixes.append((f"pad: {pad}", {"pad": pad}))
         fixes.append(("pad: same", {"pad": "same"}))
     return fixes
