@@ -90,7 +90,14 @@ def test_the_whole_output(
     assert text == path.read_text(encoding="utf-8")
     assert code == (2 if case == "project" else 0)
     assert str(project) not in text
-    assert output(capsys, *words, "--format", form) == (code, text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", CHECK_FORMATS)
+def test_a_second_call_has_the_same_output(form: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = (output(capsys, *CASES["project"], "--format", form) for _ in range(2))
+
+    assert first == second
 
 
 def test_every_golden_file_is_compared() -> None:

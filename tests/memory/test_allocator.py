@@ -159,7 +159,7 @@ def test_it_allocates_the_tensors_of_the_replay(net: str, options: Options, monk
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("style", ["foreach", "loop", "fused"])
-@pytest.mark.parametrize("weight_decay", [False, True])
+@pytest.mark.parametrize("weight_decay", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_it_allocates_the_tensors_of_the_optimizer(
     optimizer: str, style: str, weight_decay: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
