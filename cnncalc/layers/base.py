@@ -360,6 +360,10 @@ class Layer:
         """The output for an image depends on the other images of the batch."""
         return False
 
+    def is_view_in_torch(self, output: Volume) -> bool:
+        """Whether PyTorch gives a view of the input as output."""
+        return self.is_view
+
     @property
     def is_view_at_test_time(self) -> bool:
         """At test time the output shares the memory of the input."""

@@ -475,16 +475,16 @@ class InstanceNorm(ImageNorm):
         ]
         extras = self.keeping(builder.volumes, builder.output).extras
         keeps = (0, 1) if self.scale else (0,)
-        if builder.is_native_norm:
-            return builder.operation([x, *repeated], keeps=keeps, extras=extras, order="contiguous")
         # cuDNN makes all gradients, needed or not
-        unneeded = [builder.bytes_of(value) for value in (x, *repeated) if not builder.learns(value)]
+        is_native = builder.is_native_norm
+        always = (x, *repeated) if not is_native else (x,) if builder.composes else ()
+        unneeded = [builder.bytes_of(value) for value in always if not builder.learns(value)]
         return builder.operation(
             [x, *repeated],
             keeps=keeps,
             extras=extras,
             order="contiguous",
-            gathers="contiguous",
+            gathers=None if is_native else "contiguous",
             backward_scratch=tuple(unneeded),
         )
 
@@ -583,8 +583,10 @@ class LocalResponseNorm(Layer):
         square = builder.view(builder.operation([x, x], keeps=(0, 1)))
         wide = builder.operation([square], Size(0, elements // builder.output.depth * padded_depth))
         # the average pool, which autocast does in float32 on a CPU too
+        first = builder.last + 1
         pooled = builder.converted(wide, 4) if builder.is_cpu else wide
         mean = builder.view(builder.operation([pooled], Size(0, elements), keeps=(0,)))
+        builder.hold(first, wide)
         first = builder.last + 1
         base = builder.plus_number(builder.times_number(mean))
         power = builder.power(base)
