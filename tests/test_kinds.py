@@ -180,7 +180,7 @@ def is_close(one: Any, other: Any) -> bool:
 
 def is_linear(run: Run) -> bool:
     """f(x + y) = f(x) + f(y) - f(0)."""
-    other = [np.flip(x, axis=(1, 3)) for x in run.inputs]
+    other = [np.flip(x, axis=(1, -1)) for x in run.inputs]
     both = run.of(*[x + y for x, y in zip(run.inputs, other, strict=True)])
     zero = run.of(*[0 * x for x in run.inputs])
     return is_close(both, run.output + run.of(*other) - zero)
@@ -197,8 +197,9 @@ def is_activation(run: Run) -> bool:
     """One input, not linear, and each output element depends on one input element."""
     if len(run.inputs) > 1 or run.output.shape != run.inputs[0].shape or is_linear(run):
         return False
-    elsewhere = changed(run, (0, 4 % run.output.shape[1], 5 % run.output.shape[2], 3))
-    elsewhere[0, 4 % run.output.shape[1], 5 % run.output.shape[2], 3] = False
+    place = (0, *[4 % side for side in run.output.shape[1:-1]], 3)
+    elsewhere = changed(run, place)
+    elsewhere[place] = False
     return not elsewhere.any()
 
 
@@ -209,9 +210,9 @@ def is_rectifier(run: Run) -> bool:
 
 def is_depthwise(run: Run) -> bool:
     """Multiplies and adds, and each channel of the output depends on one channel of the input."""
-    depth = run.inputs[0].shape[3]
-    touched = changed(run, (..., 0)).any(axis=(0, 1, 2)).sum()
-    return run.layer.counts_macs and depth > 1 and touched * depth == run.output.shape[3]
+    depth = run.inputs[0].shape[-1]
+    touched = changed(run, (..., 0)).reshape(-1, run.output.shape[-1]).any(axis=0).sum()
+    return run.layer.counts_macs and depth > 1 and touched * depth == run.output.shape[-1]
 
 
 def images_mix(run: Run) -> bool:
@@ -231,7 +232,7 @@ def is_normalization(run: Run) -> bool:
 
 def centres_channels(run: Run) -> bool:
     """A constant added to each channel of the input changes nothing in training."""
-    moved = [x + np.linspace(1, 2, x.shape[3]) for x in run.inputs]
+    moved = [x + np.linspace(1, 2, x.shape[-1]) for x in run.inputs]
     return is_close(run.in_training(*moved), run.in_training(*run.inputs))
 
 
@@ -249,11 +250,12 @@ def folds_into_weights(run: Run) -> bool:
     """
     if run.output.shape != run.inputs[0].shape or not is_linear(run) or not run.layer.learns:
         return False
-    touched = changed(run, (0, 0, 0, 3))
+    place = (*(0,) * (run.output.ndim - 1), 3)
+    touched = changed(run, place)
     shift = run.of(0 * run.inputs[0])
     factor = run.of(0 * run.inputs[0] + 1) - shift
-    is_same = all(is_close(numbers, 0 * numbers + numbers[:1, :1, :1]) for numbers in (factor, shift))
-    return bool(touched[0, 0, 0, 3]) and touched.sum() == 1 and is_same
+    is_same = all(is_close(numbers, 0 * numbers + numbers.reshape(-1, numbers.shape[-1])[0]) for numbers in (factor, shift))
+    return bool(touched[place]) and touched.sum() == 1 and is_same
 
 
 TRAITS: dict[str, Callable[[Run], bool]] = {
@@ -270,7 +272,7 @@ TRAITS: dict[str, Callable[[Run], bool]] = {
     "is_normalization": is_normalization,
     "centres_channels": centres_channels,
     "normalizes_batch": normalizes_batch,
-    "gives_probabilities": lambda run: is_close(run.output.sum(axis=3), np.ones(run.output.shape[:3])),
+    "gives_probabilities": lambda run: is_close(run.output.sum(axis=-1), np.ones(run.output.shape[:-1])),
     "mixes_images": images_mix,
     "counts_macs": lambda run: int(run.layer.macs(run.case.inputs, run.layer.output(*run.case.inputs))) > 0,
     "learns": lambda run: any(
