@@ -254,7 +254,8 @@ def folds_into_weights(run: Run) -> bool:
     touched = changed(run, place)
     shift = run.of(0 * run.inputs[0])
     factor = run.of(0 * run.inputs[0] + 1) - shift
-    is_same = all(is_close(numbers, 0 * numbers + numbers.reshape(-1, numbers.shape[-1])[0]) for numbers in (factor, shift))
+    first = (slice(1),) * (run.output.ndim - 1)
+    is_same = all(is_close(numbers, 0 * numbers + numbers[first]) for numbers in (factor, shift))
     return bool(touched[place]) and touched.sum() == 1 and is_same
 
 
