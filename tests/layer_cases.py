@@ -323,4 +323,87 @@ MOVES = [
     *_cases("slice", {"from": 0, "to": 1, "axis": "length"}, inputs=(Volume(7, 5),)),
 ]
 
-CASES: list[Case] = [*CONVOLUTIONS, *POOLS, *POINTWISE, *NORMALIZATIONS, *MERGES, *MOVES]
+LENGTH, SPACE = Volume(13, 6), Volume(5, 9, 7, 6)
+"""Inputs with one and with three sides."""
+
+
+def _on_other_sides(kind: str, *variants: dict[str, Any], others: tuple[Volume, ...] = ()) -> list[Case]:
+    """The cases on a length and in space; ``others``: further inputs, with one and with three sides."""
+    both = zip((LENGTH, SPACE), (others[:1], others[1:]), strict=True)
+    return [case for x, more in both for case in _cases(kind, *variants, inputs=(x, *more))]
+
+
+OTHER_SIDES = [
+    *_on_other_sides(
+        "conv",
+        {"filters": 7},
+        {"filters": 7, "kernel": 1, "stride": 2},
+        {"filters": 8, "groups": 2, "kernel": 4, "stride": 3, "pad": 1, "bias": "no"},
+        {"filters": 7, "pad": "same", "kernel": 2, "stride": 3},
+        {"filters": 7, "dilation": 2, "pad": 1},
+        {"filters": 6, "groups": 6},
+        {"filters": 7, "connections": TABLE},
+    ),
+    *_cases("conv", {"filters": 7, "kernel": [4], "pad": [3, 1], "stride": [2]}, inputs=(LENGTH,)),
+    *_cases(
+        "conv",
+        {"filters": 7, "kernel": [1, 3, 2], "stride": [1, 2, 3], "pad": [0, 1, 2]},
+        {"filters": 7, "kernel": [3, 1, 4], "pad": [2, 0, 1, 1, 3, 0]},
+        inputs=(SPACE,),
+    ),
+    *_on_other_sides("dwconv", {}, {"kernel": 4, "stride": 2, "multiplier": 2, "bias": "no"}),
+    *_on_other_sides(
+        "deconv",
+        {"filters": 7},
+        {"filters": 8, "groups": 2, "kernel": 5, "stride": 2, "pad": 2, "output_pad": 1},
+        {"filters": 7, "kernel": 3, "pad": "same"},
+    ),
+    *_cases(
+        "deconv", {"filters": 7, "kernel": [3, 2, 4], "stride": [1, 2, 3], "pad": [0, 1, 0, 1, 0, 2]}, inputs=(SPACE,)
+    ),
+    *_on_other_sides(
+        "pool",
+        {},
+        {"kernel": 3, "stride": 2, "pad": 1, "round": "ceil"},
+        {"kernel": 2, "dilation": 2, "stride": 1},
+        {"output": 3},
+    ),
+    *_on_other_sides(
+        "avgpool", {}, {"kernel": 3, "stride": 2, "pad": 1, "round": "ceil", "count_pad": "no"}, {"output": 2}
+    ),
+    *_on_other_sides("lppool", {}, {"kernel": 3, "stride": 2, "power": 3}),
+    *_on_other_sides("subsample", {}),
+    *[
+        case
+        for kind in ("gap", "gmp", "in", "softmax", "flatten", "prelu", "scale")
+        for case in _on_other_sides(kind, {})
+    ],
+    *_on_other_sides("bn", {}, {"stats": "no"}),
+    *_on_other_sides("ln", {"axes": "volume"}, {"axes": "depth"}),
+    *_on_other_sides("gn", {"groups": 3}),
+    *_on_other_sides("lrn", {"size": 3}, {"size": 3, "region": "within"}),
+    *_on_other_sides("fc", {"units": 7}),
+    *_on_other_sides("rbf", {"units": 7}),
+    *_on_other_sides("upsample", {"factor": 3}, {"factor": 3, "mode": "bilinear"}),
+    *_on_other_sides("pad", {"pad": 1}, {"pad": -1}),
+    *_cases("pad", {"pad": [1, -2]}, inputs=(LENGTH,)),
+    *_cases("pad", {"pad": [1, -2, 0, 2, 1, -1]}, inputs=(SPACE,)),
+    *_on_other_sides("shuffle", {"groups": 3}),
+    *_on_other_sides("slice", {"from": 2}),
+    *[
+        case
+        for kind in ("add", "mul")
+        for case in (
+            *_on_other_sides(kind, {}, others=(LENGTH, SPACE)),
+            *_on_other_sides(kind, {}, others=(Volume(1, 6), Volume(1, 1, 1, 6))),
+        )
+    ],
+    *_on_other_sides("concat", {}, others=(Volume(13, 4), Volume(5, 9, 7, 4))),
+    *_cases("reshape", {"size": [39, 2]}, {"size": [2, 13, 3]}, {"size": [2, 3, 1, 13]}, inputs=(LENGTH,)),
+    *_cases("reshape", {"size": [45, 42]}, {"size": [9, 7, 30]}, inputs=(SPACE,)),
+]
+
+PLANES: list[Case] = [*CONVOLUTIONS, *POOLS, *POINTWISE, *NORMALIZATIONS, *MERGES, *MOVES]
+"""Layers on volumes with two sides."""
+
+CASES: list[Case] = [*PLANES, *OTHER_SIDES]

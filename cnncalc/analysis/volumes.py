@@ -86,7 +86,7 @@ LONGEST_CACHED = 2**60
 def depth_last(volume: Volume) -> Volume | None:
     """The volume with its first side as depth, if it looks like depth x height x width; else None."""
     first, *others = volume
-    if min(others) < 8 or not (first in (3, 4) or (first == 1 and len(set(others)) == 1)):
+    if min(others) < 8 or not (first in (3, 4) or (first == 1 and len(others) > 1 and len(set(others)) == 1)):
         return None
     return Volume(*others, first)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from cnncalc.counts import NOTHING, Count, product
 from cnncalc.errors import ShapeError, ValueProblem, did_you_mean
-from cnncalc.layers.keys import PerSide, bare
+from cnncalc.layers.keys import PerSide, shown
 from cnncalc.layers.memory import Keeping
 from cnncalc.records import NamedTuple
 
@@ -405,6 +405,10 @@ class Layer:
         """The output for an image depends on the other images of the batch."""
         return False
 
+    def is_view_in_torch(self, output: Volume) -> bool:
+        """Whether PyTorch gives a view of the input as output."""
+        return self.is_view
+
     @property
     def is_view_at_test_time(self) -> bool:
         """At test time the output shares the memory of the input."""
@@ -454,16 +458,18 @@ class Layer:
     # Volumes, parameters and costs
 
     def label(self) -> str:
-        """The layer as the notes write it: ``CONV3-64``, ``POOL2``, ``RELU``; with groups ``CONV3-64(groups=4)``.
+        """The layer as the notes write it: ``CONV3-64``, ``POOL2``, ``RELU``; with unusual keys ``LRELU(0.2)``.
 
         Also of layers that are not bound to a number of sides.
         """
-        return self.kind.upper()
+        return self.kind.upper() + self.unusual(*[name for name in self.keys if name != "in_place"])
 
     def unusual(self, *names: str) -> str:
         """The keys of these names that differ from their defaults, for a label: ``(groups=4, dilation=2)``."""
-        written = [f"{name}={bare(value)}" for name, value in self.written().items() if name in names]
-        return f"({', '.join(written)})" if written else ""
+        written = [(name, value) for name, value in self.written().items() if name in names]
+        texts = [(name, value if isinstance(value, str) else shown(value)) for name, value in written]
+        parts = [text if name == self.bare else f"{name}={text}" for name, text in texts]
+        return f"({', '.join(parts)})" if parts else ""
 
     def window_keys(self) -> dict[str, Any]:
         """The keys of the window and of the weights as they are used, also those left open."""

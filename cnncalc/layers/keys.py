@@ -8,6 +8,7 @@ of the language.
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.errors import ValueProblem, did_you_mean
@@ -60,11 +61,6 @@ def shown(value: Value) -> str:
         return f"'{value if len(value) <= 60 else value[:57] + '...'}'"
     text = _fraction_text(value) if is_fraction(value) else str(value)
     return text if len(text) <= 40 else f"a number of {len(text)} digits"
-
-
-def bare(value: Value) -> str:
-    """A value as it stands in a label: words without quotes."""
-    return shown(value).replace("'", "")
 
 
 def truth(value: Value) -> bool | None:
@@ -174,9 +170,9 @@ class PerSide(Reader):
 
     def unfit(self, value: Any, sides: int, takes: str) -> ValueProblem:
         """The error for a value with too many or too few parts."""
-        count = len(value)
-        message = f"expected a whole number or {takes} for {plural(sides, 'side')} ({', '.join(SIDES[sides])}), found"
-        return ValueProblem(f"{message} {count}: {shown(value)}", code="wrong-sides")
+        names = f"{plural(sides, 'side')} ({', '.join(SIDES[sides])})"
+        message = f"the volume has {names}, so expected {takes}, found {len(value)}: {shown(value)}"
+        return ValueProblem(message, code="wrong-sides")
 
 
 class Sizes(PerSide):
@@ -202,7 +198,7 @@ class Sizes(PerSide):
         if isinstance(value, int):
             return (value,) * sides
         if len(value) != sides:
-            raise self.unfit(value, sides, str(sides))
+            raise self.unfit(value, sides, "one number" if sides == 1 else f"one number or {sides}")
         return value
 
     def write(self, value: Any) -> Value:
@@ -219,7 +215,12 @@ class VolumeSize(Reader):
 
     def __call__(self, value: Value) -> tuple[int, ...]:
         if not is_volume_size(value):
-            raise self.refuse(value)
+            problem = self.refuse(value)
+            if is_whole(value) and value > 0:
+                side = isqrt(value)
+                image = f" or {side}x{side}x1" if side * side == value and side > 1 else ""
+                problem.hint = f"write 1x{shown(value)}{image}"
+            raise problem
         if min(value) < 1:
             raise ValueProblem(f"each part of a size is at least 1, found {'x'.join(str(part) for part in value)}")
         return tuple(value)
@@ -307,7 +308,8 @@ class Sides(PerSide):
         if len(value) == sides:
             return value * 2
         if len(value) != 2 * sides:
-            raise self.unfit(value, sides, f"{sides} or {2 * sides}")
+            some = f"{2 * sides}" if sides == 1 else f"{sides} or {2 * sides}"
+            raise self.unfit(value, sides, f"one number or {some}")
         return value
 
     def sides_of(self, value: Any) -> int | None:

@@ -74,6 +74,8 @@ class Elementwise(Merge):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if len(inputs) == 1:
             return builder.operation(inputs)  # a copy
+        if any(builder.is_flat(value) != builder.is_flat(inputs[0]) for value in inputs):
+            inputs = [builder.viewed(value) if builder.is_flat(value) else value for value in inputs]
         result = inputs[0]
         volume = builder.volumes[0]
         for number, (value, other) in enumerate(zip(inputs[1:], builder.volumes[1:], strict=True)):
@@ -258,6 +260,12 @@ class Concat(Merge):
     def forward(self, xp: Any, *inputs: Any) -> Any:
         maps = [planes(x) for x in inputs]
         return pixels(xp.concatenate(maps, axis=axis_of(self.axis[0], maps[0])))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if builder.is_cpu:  # its autocast converts all to the widest type
+            widest = max([builder.item_of(value) for value in inputs])
+            inputs = [builder.converted(value, widest) for value in inputs]
+        return builder.single(inputs)
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         # of a side, views would not have each map in one piece

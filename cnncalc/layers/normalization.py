@@ -190,7 +190,8 @@ class BatchNorm(Affine):
     kind: ClassVar[str] = "bn"
     other_names: ClassVar[tuple[str, ...]] = ("batchnormalization", "syncbatchnorm")
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "batchnorm": ("BN", "with scale and shift; that of Caffe has neither: BN(scale=no, shift=no)")
+        "batchnorm": ("BN", "with scale and shift; that of Caffe has neither: BN(scale=no, shift=no)"),
+        **dict.fromkeys(("batchnorm1d", "batchnorm2d", "batchnorm3d"), ("BN", "")),
     }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> BN"
     normalizes_batch: ClassVar[bool] = True
@@ -403,7 +404,7 @@ class GroupNorm(ImageNorm):
     groups: int = key(Whole(1), 32, means="groups of channels")
 
     def label(self) -> str:
-        return f"GN{self.groups}"
+        return f"GN{self.groups}{self.unusual('scale', 'shift')}"
 
     def channel_use(self, *inputs: Volume) -> str:
         return "mixed" if self.groups == 1 else "apart"
@@ -474,16 +475,16 @@ class InstanceNorm(ImageNorm):
         ]
         extras = self.keeping(builder.volumes, builder.output).extras
         keeps = (0, 1) if self.scale else (0,)
-        if builder.is_native_norm:
-            return builder.operation([x, *repeated], keeps=keeps, extras=extras, order="contiguous")
         # cuDNN makes all gradients, needed or not
-        unneeded = [builder.bytes_of(value) for value in (x, *repeated) if not builder.learns(value)]
+        is_native = builder.is_native_norm
+        always = (x, *repeated) if not is_native else (x,) if builder.composes else ()
+        unneeded = [builder.bytes_of(value) for value in always if not builder.learns(value)]
         return builder.operation(
             [x, *repeated],
             keeps=keeps,
             extras=extras,
             order="contiguous",
-            gathers="contiguous",
+            gathers=None if is_native else "contiguous",
             backward_scratch=tuple(unneeded),
         )
 
@@ -582,8 +583,10 @@ class LocalResponseNorm(Layer):
         square = builder.view(builder.operation([x, x], keeps=(0, 1)))
         wide = builder.operation([square], Size(0, elements // builder.output.depth * padded_depth))
         # the average pool, which autocast does in float32 on a CPU too
+        first = builder.last + 1
         pooled = builder.converted(wide, 4) if builder.is_cpu else wide
         mean = builder.view(builder.operation([pooled], Size(0, elements), keeps=(0,)))
+        builder.hold(first, wide)
         first = builder.last + 1
         base = builder.plus_number(builder.times_number(mean))
         power = builder.power(base)

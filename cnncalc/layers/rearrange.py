@@ -59,11 +59,11 @@ class Shuffle(Layer):
         result[...] = maps.reshape(batch, self.groups, -1, *sides).swapaxes(1, 2)
         return pixels(result.reshape(maps.shape))
 
+    def is_view_in_torch(self, output: Volume) -> bool:
+        return self.groups in (1, output.depth)  # the order stays as it is
+
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        # a copy, unless the order stays as it is
-        if self.groups in (1, builder.output.depth):
-            return builder.viewed(inputs[0])
-        return builder.single(inputs)
+        return builder.viewed(inputs[0]) if self.is_view_in_torch(builder.output) else builder.single(inputs)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         batch, depth, *sides = saved.shape

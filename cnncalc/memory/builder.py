@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cnncalc.analysis.report import without_gradient
 from cnncalc.layers.layout import contiguous
 from cnncalc.layers.memory import MASK, Extra, Size
-from cnncalc.memory.frames import block_frames, variable_frames
+from cnncalc.memory.frames import block_frames
 from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Frame, Operation, ParameterTensor, Tape, Tensor
 from cnncalc.units import bytes_per_element
 
@@ -197,6 +197,8 @@ class TapeBuilder:
         backward_scratch: tuple[Size, ...] = (),
         summed_inputs: tuple[int, ...] = (),
         summed_parameters: tuple[int, ...] = (),
+        sum_scratch: tuple[Size, ...] = (),
+        made_before: tuple[Size, ...] = (),
     ) -> int:
         """One operation; its output has the size and type of the first input unless given."""
         if elements is None:
@@ -230,13 +232,15 @@ class TapeBuilder:
                 numbers,
                 summed_inputs,
                 summed_parameters,
+                sum_scratch,
+                made_before,
             )
         )
         return output
 
-    def view(self, value: int) -> int:
+    def view(self, value: int, *, name: str | None = None) -> int:
         """The same tensor in another shape."""
-        return self.operation([value], is_alias=True, gradients=(VIEW,))
+        return self.operation([value], name=name, is_alias=True, gradients=(VIEW,))
 
     def hold(self, first: int, value: int) -> None:
         """Keeps a value alive from operation ``first`` to the last one, as a variable of the caller does."""
@@ -269,7 +273,7 @@ class TapeBuilder:
             logits = self.place[row.index]
             is_dense = row.layer.counts_macs and row.layer.is_flat  # its output is batch x depth already
             if row.output.is_point and not is_dense:
-                logits = self.view(logits)
+                logits = self.view(logits, name="loss")
             likelihood = self._likelihood(logits)
             each = self.operation(
                 [likelihood, targets[row.output.sides]],
@@ -300,5 +304,4 @@ class TapeBuilder:
         """The calls of blocks and layers, if callers hold their arguments in this profile."""
         if not self.profile.holds_frames:
             return ()
-        calls = block_frames(self.rows, spans, self.place)
-        return (*calls, *variable_frames(self.report.layers, self.rows, spans, self.place), *self.held)
+        return (*block_frames(self.rows, spans, self.place), *self.held)

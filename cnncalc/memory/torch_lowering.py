@@ -45,12 +45,13 @@ class TorchLowering(TapeBuilder):
 
     def _likelihood(self, logits: int) -> int:
         # of the loss, autocast of a CPU runs all in float32, that of CUDA only its second part
-        if self.is_cpu:
-            logits = self.converted(logits, 4)
+        if self.is_cpu and (wide := self.converted(logits, 4, name="loss")) != logits:
+            logits = wide
+            self.held.append(Frame(self.last, self.last + 2, (logits,)))  # an argument until the loss is computed
         layout = self.layouts[logits]
         layout = None if layout is None else contiguous(layout.sizes)
         result = self.operation([logits], name="loss", keeps_output=True, layout=layout, order="contiguous")
-        return self.converted(result, 4)
+        return self.converted(result, 4, name="loss")
 
     def _loss_extras(self) -> tuple[Extra, ...]:
         return (Extra("sum of weights", ONE),)
@@ -148,18 +149,23 @@ class TorchLowering(TapeBuilder):
         scratch = [*options.pop("backward_scratch", ())]
         if not is_shared:
             scratch.append(part)
-        if left != SAME:
+        if not self.learns(base):  # the whole is made all the same
+            scratch.append(self.bytes_of(base))
+        elif left != SAME:
             scratch.append(part)
         if options.pop("clones_input", False):
             options["extras"] = (*options.get("extras", ()), Extra("input", self.elements[first]))
             options["keeps"] = ()
         gradients = (NEW, *[how if how == NONE else NEW for how in others])
         options |= {"gradients": gradients, "backward_scratch": tuple(scratch), "order": "base"}
+        options["made_before"] = (self.bytes_of(base), part)
         whole = self._recorded([base, *inputs[1:]], self.elements[base], layout=self.layouts[base], **options)
-        return self.part(whole, first, gradient=NEW)
+        return self._part(whole, first)
 
-    def part(self, whole: int, like: int, *, gradient: str = VIEW) -> int:
-        """A view of ``whole`` with the elements of ``like``."""
+    def _part(self, whole: int, like: int) -> int:
+        """A view of ``whole``, which was overwritten, with the elements of ``like``."""
+        is_replayed = self.profile.replays_views and self.elements[like] == self.elements[whole]
+        gradient = VIEW if is_replayed else NEW
         result = self._recorded(
             [whole], self.elements[like], layout=self.layouts[like], is_alias=True, gradients=(gradient,), order="base"
         )
@@ -434,8 +440,9 @@ class TorchLowering(TapeBuilder):
     def is_native_norm(self) -> bool:
         """Whether PyTorch normalizes over the batch by its native kernels, not by those of cuDNN."""
         roles = {array.role for array in self.row.arrays}
-        is_flat = self.is_flat(self.place[self.row.sources[0]])
-        return self.is_cpu or self.dtype == "bfloat16" or not {"weight", "bias"} <= roles or is_flat
+        x = self.place[self.row.sources[0]]
+        is_bfloat16 = self.dtype == "bfloat16" and self.items[x] == self.item
+        return self.is_cpu or is_bfloat16 or not {"weight", "bias"} <= roles or self.is_flat(x)
 
     def entering(self, value: int) -> int:
         """An input of the current layer in the type in which autocast runs it."""
@@ -447,11 +454,11 @@ class TorchLowering(TapeBuilder):
         """A value in float32, in which autocast of CUDA runs what a CPU computes in any type."""
         return value if self.is_cpu else self.converted(value, 4)
 
-    def converted(self, value: int, item: int) -> int:
+    def converted(self, value: int, item: int, *, name: str | None = None) -> int:
         """The value itself or, under autocast, a copy in the type of that width."""
         if not self.autocast or self.items[value] == item:
             return value
-        return self.operation([value], item=item)
+        return self.operation([value], item=item, name=name)
 
     def cast(self, parameter: int, copied: tuple[int, ...] = ()) -> int:
         """A half copy of a parameter, shared by its layers; its backward makes the gradient in float32."""
@@ -522,7 +529,7 @@ class TorchLowering(TapeBuilder):
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The sum of two values, spread over each other where sizes differ."""
-        elements, item = Size(0, volume.elements), max(self.items[left], self.items[right])
+        elements, item = Size(0, volume.elements), self._merged_item(left, right, in_place=in_place)
         gradients = tuple([SAME if self._is_whole(value, elements, item) else NEW for value in (left, right)])
         layout = self.made([left, right], volume, "input")
         return self.operation([left, right], elements, item=item, layout=layout, is_alias=in_place, gradients=gradients)
@@ -530,18 +537,27 @@ class TorchLowering(TapeBuilder):
     def multiplied(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The product of two values, spread over each other where sizes differ.
 
-        Gradients are made in the size of the result, one after the other; then each is summed to its own size.
+        Gradients are made in the size of the result, one after the other, in the wider type of the incoming one and the
+        other factor; then each is summed to its own size and converted to its own type.
         """
-        elements, item = Size(0, volume.elements), max(self.items[left], self.items[right])
+        elements, item = Size(0, volume.elements), self._merged_item(left, right, in_place=in_place)
         keeps_left, keeps_right = self.learns(right), self.learns(left)
         extras: tuple[Extra, ...] = ()
         if in_place and keeps_left:  # overwritten, so a copy is kept
             extras, keeps_left = (Extra("first factor", self.elements[left], self.items[left]),), False
         keeps = ((0,) if keeps_left else ()) + ((1,) if keeps_right else ())
-        places = [place for place, v in enumerate((left, right)) if not self._is_whole(v, elements, item)]
-        summed = [v for place, v in enumerate((left, right)) if place in places and self.learns(v)]
+        made = (max(item, self.items[right]), max(item, self.items[left]))  # bytes of an element of each gradient
+        pairs = tuple(zip((left, right), made, strict=True))
+        places = [place for place, (v, width) in enumerate(pairs) if not self._is_whole(v, elements, width)]
+        summed = [pair for place, pair in enumerate(pairs) if place in places and self.learns(pair[0])]
         # the peak is at the first sum, when the other gradients are still whole
-        scratch = (elements.times(item),) * len(summed) + tuple([self.bytes_of(v).times(-1) for v in summed[1:]])
+        scratch = tuple([elements.times(width) for _, width in summed])
+        scratch += tuple([self.bytes_of(v).times(-1) for v, _ in summed[1:]])
+        # the first is summed in the wider type
+        is_spread = bool(summed) and self.elements[summed[0][0]] != elements
+        sums = tuple(
+            [x for v, w in summed[:is_spread] for x in (self.elements[v].times(w), self.bytes_of(v).times(-1))]
+        )
         return self.operation(
             [left, right],
             elements,
@@ -553,7 +569,12 @@ class TorchLowering(TapeBuilder):
             gradients=(NEW, NEW),
             backward_scratch=scratch,
             summed_inputs=tuple(places),
+            sum_scratch=sums,
         )
+
+    def _merged_item(self, left: int, right: int, *, in_place: bool) -> int:
+        """Bytes of an element of what two values give: of the wider one, or of that which is overwritten."""
+        return self.items[left] if in_place else max(self.items[left], self.items[right])
 
     def _is_whole(self, value: int, elements: Size, item: int) -> bool:
         """Whether a value has the size and type of the result."""

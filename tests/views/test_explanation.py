@@ -83,7 +83,8 @@ def test_the_steps_to_a_volume_compute_it(kind: str, keys: dict[str, Any]) -> No
         value = ceil(value) if "rounded up" in rest else floor(value)
         assert value == int(number), step
         dropped = re.search(r": ([0-9]+)$", rest)
-        assert getattr(row.output, side) == int(dropped.group(1) if dropped else number), step
+        sizes = dict(zip((*row.output.names, "depth"), row.output, strict=True))
+        assert sizes[side] == int(dropped.group(1) if dropped else number), step
 
 
 @every_case
@@ -135,7 +136,7 @@ biases           bias [96]: 96
 parameters       34,848 + 96 = 34,944, *4 = 139,776 bytes = 136.5 KiB
 trainable        all of them
 MACs             (11*11*3)*96*55*55 = 105,415,200 multiply-adds for one image
-                 every weight is used at each of the {sides} positions of the output
+                 every weight is used at each of the height*width positions of the output
 receptive field  height 1 + (11 - 1)*1 = 11; neighbours in the input are 1 pixel apart
                  width 1 + (11 - 1)*1 = 11; neighbours in the input are 1 pixel apart
                  height x width: 11x11 pixels of the input

@@ -101,7 +101,7 @@ class Rule:
         """A quantity of the whole net."""
         if key == "unread":
             return unread(report)
-        return len(report.layers) if key == "layers" else int(getattr(report.totals, key))
+        return len(report.layers) if key == "all_layers" else int(getattr(report.totals, key))
 
 
 def others(sites: Sequence[Site]) -> str:
