@@ -207,7 +207,7 @@ NORMALIZATIONS = [
     *_cases("scale", {}, {"shift": "no"}),
 ]
 
-LENGTH, FRAMES = Volume(7, 5), Volume(4, 7, 6, 5)
+SHORT, FRAMES = Volume(7, 5), Volume(4, 7, 6, 5)
 Y = Volume(9, 11, 4)
 MERGES = [
     *[
@@ -403,7 +403,8 @@ OTHER_SIDES = [
     *_cases("reshape", {"size": [45, 42]}, {"size": [9, 7, 30]}, inputs=(SPACE,)),
 ]
 
-PLANES: list[Case] = [*CONVOLUTIONS, *POOLS, *POINTWISE, *NORMALIZATIONS, *MERGES, *MOVES]
+MOST: list[Case] = [*CONVOLUTIONS, *POOLS, *POINTWISE, *NORMALIZATIONS, *MERGES, *MOVES]
+PLANES: list[Case] = [case for case in MOST if all(len(volume) == 3 for volume in case.inputs)]
 """Layers on volumes with two sides."""
 
-CASES: list[Case] = [*PLANES, *OTHER_SIDES]
+CASES: list[Case] = [*MOST, *OTHER_SIDES]
