@@ -76,6 +76,17 @@ class LayerReport(NamedTuple):
     span: Span | None
 
     @property
+    def reads(self) -> tuple[int, ...]:
+        """What a run hands it: outputs by the index of their row, and by ~index the places of a max pool."""
+        return (self.sources[0], ~self.sources[1]) if self.layer.takes_places else self.sources
+
+    @property
+    def learns_from(self) -> tuple[int, ...]:
+        """The rows to which it passes a gradient, in backward."""
+        no_second = self.layer.takes_places or self.layer.reads_second_sizes
+        return self.sources[:1] if no_second else self.sources
+
+    @property
     def receptive_fields(self) -> dict[str, tuple[int, ...]]:
         """The receptive field in each input that is seen, by its name; nothing where inputs are not told apart."""
         return {name: field.size for name, field in self.fields.items() if name}
@@ -89,6 +100,18 @@ class LayerReport(NamedTuple):
     def block(self) -> str:
         """Its block: the name without the last part."""
         return self.name.rpartition(".")[0]
+
+
+def without_gradient(rows: Sequence[LayerReport]) -> frozenset[int]:
+    """The rows that backward does not reach: others read the sizes of their volumes alone, or their places."""
+    if all(row.learns_from == row.sources for row in rows):
+        return frozenset()
+    read = {source for row in rows for source in row.sources}
+    reached = {row.index for row in rows if row.index not in read}
+    for row in reversed(rows):
+        if row.index in reached:
+            reached.update(row.learns_from)
+    return frozenset([row.index for row in rows if row.index not in reached])
 
 
 class Totals(NamedTuple):
