@@ -44,8 +44,8 @@ def forward(case: Case, arrays: list[Any], numbers: dict[str, Any], *, in_place:
 
 def weighing(shape: tuple[int, ...]) -> Any:
     """Random numbers of the shape of an output, which make one number of it."""
-    batch, height, width, depth = shape
-    return pixels(np.random.default_rng(8).normal(size=(batch, depth, height, width)))
+    batch, *sides, depth = shape
+    return pixels(np.random.default_rng(8).normal(size=(batch, depth, *sides)))
 
 
 def keeping_of(case: Case, *, in_place: bool = False, learns: bool = True) -> Keeping:

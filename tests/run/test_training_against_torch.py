@@ -31,7 +31,7 @@ from tests.run.torch_reference import layer_in_torch  # noqa: E402
 
 
 def tensor(x: Any, *, learned: bool = False) -> Any:
-    """batch x depth x height x width of an array batch x height x width x depth; a leaf."""
+    """batch x depth x sides of an array batch x sides x depth; a leaf."""
     return torch.from_numpy(np.ascontiguousarray(planes(x)).copy()).requires_grad_(learned)
 
 
@@ -93,7 +93,7 @@ def assert_step_is_that_of_pytorch(report: Any) -> None:
         values.append(in_training(row.layer, inputs, {name: theirs[id(array)] for name, array in numbers.items()}))
     expected: Any = 0
     for row in trainer.outputs:
-        target = torch.from_numpy(targets[row.output[:2]])
+        target = torch.from_numpy(targets[row.output.sides])
         each = F.cross_entropy(values[row.index], target)
         expected = expected + (HEAD_WEIGHT * each if row.training_only else each)
 
