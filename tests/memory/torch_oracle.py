@@ -821,7 +821,9 @@ def _ledger(events: Any) -> Ledger:
             # below an overload that is composed of others the same name is that of the kernel
             is_outer = composed[name] and name != above
             called = {child.name for child in event.children if child.typed[0].name != "Allocation"}
-            end = 0 if is_outer or called == {"aten::to", name} else event.end_time_ns
+            converts = called == {"aten::to", name}
+            end = 0 if is_outer or converts else event.end_time_ns
+            name = above if converts else name
         stack += [(child, end, name) for child in event.children]
     found.sort(key=lambda entry: entry[0])
     for times in marks.values():
