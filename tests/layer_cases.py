@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 def bound(layer: Layer, inputs: tuple[Volume, ...]) -> Layer:
     """The layer for volumes with as many sides as its inputs."""
+    if layer.takes_places:  # of a pool whose last window is cut at the border
+        pool = KINDS["pool"](kernel=2, round="ceil").on(len(inputs[0].sides))
+        entered = inputs[0].with_sides(tuple([2 * size - 1 for size in inputs[0].sides]))
+        return layer.after(pool, (entered,))
     return layer.on(len(inputs[0].sides)) if inputs else layer
 
 
@@ -178,7 +182,7 @@ POINTWISE = [
     *_cases("elu", {}, {"alpha": 0.3}),
     *_cases("prelu", {}),
     *_cases("prelu", {}, inputs=(Volume(1, 1, 13),)),
-    *_cases("softmax", {}),
+    *_cases("softmax", {}, {"axes": ["height", "width"]}, {"axes": "width"}, {"axes": ["depth", "height"]}),
     *_cases("softmax", {}, inputs=(Volume(1, 1, 13),)),
     *_cases("dropout", {}, {"rate": 0.2}, {"in_place": "yes"}),
     *_cases("identity", {}),
@@ -203,6 +207,7 @@ NORMALIZATIONS = [
     *_cases("scale", {}, {"shift": "no"}),
 ]
 
+SHORT, FRAMES = Volume(7, 5), Volume(4, 7, 6, 5)
 Y = Volume(9, 11, 4)
 MERGES = [
     *[
@@ -218,6 +223,10 @@ MERGES = [
         )
     ],
     *_cases("concat", {}, inputs=(X, Y)),
+    *_cases("concat", {"axis": "height"}, inputs=(X, Volume(5, 11, 6))),
+    *_cases("concat", {"axis": "width"}, inputs=(Volume(9, 4, 6), X, Volume(9, 2, 6))),
+    *_cases("concat", {"axis": "length"}, inputs=(Volume(7, 5), Volume(9, 5))),
+    *_cases("concat", {"axis": "frames"}, inputs=(Volume(2, 7, 4, 5), Volume(3, 7, 4, 5))),
     *_cases("concat", {}, inputs=(Y, X, Volume(9, 11, 1))),
 ]
 
@@ -236,8 +245,82 @@ MOVES = [
     ),
     *_cases("upsample", {"mode": "bilinear", "factor": 2}, inputs=(Volume(1, 2, 3),)),
     *_cases("pad", {"pad": 1}, {"pad": [0, 2]}, {"pad": [1, -2, 0, 3]}, {"pad": -2}, {"pad": 0}),
+    *_cases(
+        "pad",
+        {"pad": [1, 2], "mode": "reflect"},
+        {"pad": [0, 2, 3, 1], "mode": "replicate"},
+        {"pad": [9, 1, 0, 2], "mode": "wrap"},
+        {"pad": [1, 0, 2, 0], "value": 0.5},
+        {"pad": [0, -1], "depth": [2, 1]},
+    ),
+    *_cases(
+        "pad", {"pad": [3, 1], "mode": "reflect"}, {"pad": 2, "depth": [0, 3], "value": -1}, inputs=(Volume(7, 5),)
+    ),
+    *_cases(
+        "pad", {"pad": [1, 0, 2, 0, 3, 1], "mode": "reflect"}, {"pad": 1, "mode": "wrap"}, inputs=(Volume(3, 7, 4, 5),)
+    ),
+    *_cases("crop", {"size": 7}, {"size": [9, 4]}, {"size": [2, 5], "at": "begin"}, {"size": [3, 2], "at": [1, 4]}),
+    *_cases("crop", {}, {"at": "begin"}, inputs=(X, Volume(4, 7, 3))),
+    *_cases("crop", {"size": 4}, inputs=(Volume(7, 5),)),
+    *_cases("crop", {}, inputs=(Volume(4, 7, 6, 5), Volume(3, 2, 5, 8))),
+    *_cases("space2depth", {"block": 2}, {"block": 2, "order": "dcr"}, {"order": "focus"}, inputs=(Volume(6, 10, 3),)),
+    *_cases("space2depth", {"block": [2, 5]}, {"block": [3, 2], "order": "focus"}, inputs=(Volume(6, 10, 3),)),
+    *_cases("space2depth", {"order": "darknet"}, {"order": "darknet", "block": [3, 1]}, inputs=(Volume(6, 10, 12),)),
+    *_cases("space2depth", {"block": 3}, inputs=(Volume(6, 5),)),
+    *_cases("space2depth", {"block": [1, 3, 2]}, {"block": 2, "order": "dcr"}, inputs=(Volume(2, 6, 4, 5),))[:1],
+    *_cases(
+        "depth2space",
+        {"block": 2},
+        {"block": 2, "order": "dcr"},
+        {"order": "focus"},
+        {"block": [2, 3], "order": "darknet"},
+        {"block": 1},
+        inputs=(Volume(5, 7, 12),),
+    ),
+    *_cases("depth2space", {"block": 3}, inputs=(Volume(6, 12),)),
+    *_cases("depth2space", {"block": [1, 3, 2]}, inputs=(Volume(2, 3, 4, 12),)),
+    *_cases(
+        "resize",
+        {"size": [13, 5]},
+        {"size": 20, "mode": "bilinear"},
+        {"size": [5, 17], "mode": "bilinear", "corners": "yes"},
+        {"size": [1, 4], "mode": "bilinear", "corners": "yes"},
+        {"size": [6, 23], "mode": "bicubic"},
+        {"size": [12, 7], "mode": "bicubic", "corners": "yes"},
+        {"size": [4, 15], "mode": "area"},
+        {"factor": 1.5},
+        {"factor": [0.7, 2], "mode": "bilinear"},
+        {"factor": [1.3, 0.5], "mode": "bicubic"},
+        {"factor": 0.34, "mode": "area"},
+        {"size": [9, 11], "mode": "bilinear"},
+    ),
+    *_cases("resize", {}, {"mode": "bilinear"}, inputs=(X, Volume(4, 17, 3))),
+    *_cases("resize", {"size": 12, "mode": "bilinear"}, {"factor": 2.5}, inputs=(Volume(7, 5),)),
+    *_cases(
+        "resize", {"size": [5, 3, 8], "mode": "bilinear"}, {"size": 4, "mode": "area"}, inputs=(Volume(3, 6, 4, 5),)
+    ),
+    *_cases(
+        "permute",
+        {"order": ["width", "height", "depth"]},
+        {"order": ["depth", "height", "width"]},
+        {"order": ["width", "depth", "height"]},
+    ),
+    *_cases("permute", {"order": ["depth", "length"]}, inputs=(Volume(7, 5),)),
+    *_cases("permute", {"order": ["width", "depth", "frames", "height"]}, inputs=(Volume(3, 6, 4, 5),)),
+    *[
+        case
+        for op in ("mean", "max", "min", "sum")
+        for case in _cases("reduce", {"op": op}, {"op": op, "axes": ["height", "width"]}, {"op": op, "axes": "width"})
+    ],
+    *_cases("reduce", {"axes": ["depth", "height"]}, {"op": "max", "axes": ["height", "width", "depth"]}),
+    *_cases("reduce", {"op": "max", "axes": ["frames", "depth"]}, inputs=(Volume(3, 6, 4, 5),)),
+    *_cases("unpool", {}, inputs=(X, X)),
+    *_cases("unpool", {}, inputs=(Volume(7, 5), Volume(7, 5))),
+    *_cases("unpool", {}, inputs=(Volume(3, 6, 4, 5), Volume(3, 6, 4, 5))),
     *_cases("shuffle", {"groups": 3}, {"groups": 2}, {"groups": 1}),
     *_cases("slice", {"from": 2}, {"from": 0, "to": 4}, {"from": 1, "to": 2}, {"from": 0}),
+    *_cases("slice", {"from": 2, "axis": "height"}, {"from": 1, "to": 4, "axis": "width"}),
+    *_cases("slice", {"from": 0, "to": 1, "axis": "length"}, inputs=(Volume(7, 5),)),
 ]
 
 LENGTH, SPACE = Volume(13, 6), Volume(5, 9, 7, 6)
@@ -320,7 +403,8 @@ OTHER_SIDES = [
     *_cases("reshape", {"size": [45, 42]}, {"size": [9, 7, 30]}, inputs=(SPACE,)),
 ]
 
-PLANES: list[Case] = [*CONVOLUTIONS, *POOLS, *POINTWISE, *NORMALIZATIONS, *MERGES, *MOVES]
+MOST: list[Case] = [*CONVOLUTIONS, *POOLS, *POINTWISE, *NORMALIZATIONS, *MERGES, *MOVES]
+PLANES: list[Case] = [case for case in MOST if all(len(volume) == 3 for volume in case.inputs)]
 """Layers on volumes with two sides."""
 
-CASES: list[Case] = [*PLANES, *OTHER_SIDES]
+CASES: list[Case] = [*MOST, *OTHER_SIDES]

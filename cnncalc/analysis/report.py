@@ -76,6 +76,17 @@ class LayerReport(NamedTuple):
     span: Span | None
 
     @property
+    def reads(self) -> tuple[int, ...]:
+        """What a run hands it: outputs by the index of their row, and by ~index the places of a max pool."""
+        return (self.sources[0], ~self.sources[1]) if self.layer.takes_places else self.sources
+
+    @property
+    def learns_from(self) -> tuple[int, ...]:
+        """The rows to which it passes a gradient, in backward."""
+        no_second = self.layer.takes_places or self.layer.reads_second_sizes
+        return self.sources[:1] if no_second else self.sources
+
+    @property
     def receptive_fields(self) -> dict[str, tuple[int, ...]]:
         """The receptive field in each input that is seen, by its name; nothing where inputs are not told apart."""
         return {name: field.size for name, field in self.fields.items() if name}
@@ -89,6 +100,18 @@ class LayerReport(NamedTuple):
     def block(self) -> str:
         """Its block: the name without the last part."""
         return self.name.rpartition(".")[0]
+
+
+def without_gradient(rows: Sequence[LayerReport]) -> frozenset[int]:
+    """The rows that backward does not reach: others read the sizes of their volumes alone, or their places."""
+    if all(row.learns_from == row.sources for row in rows):
+        return frozenset()
+    read = {source for row in rows for source in row.sources}
+    reached = {row.index for row in rows if row.index not in read}
+    for row in reversed(rows):
+        if row.index in reached:
+            reached.update(row.learns_from)
+    return frozenset([row.index for row in rows if row.index not in reached])
 
 
 class Totals(NamedTuple):
@@ -185,12 +208,14 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
     bytes_each = bytes_per_element(dtype)
     with Paused():
         shaped = propagate(graph)
-    placed = in_place_nodes(graph, shaped, activations_in_place=in_place)
-    at_test = test_time_nodes(graph)
-    rows = [
-        _row(shaped, index, fields, batch * bytes_each, placed=placed[index], training_only=not at_test[index])
-        for index, fields in enumerate(_named_fields(shaped))
-    ]
+        placed = in_place_nodes(graph, shaped, activations_in_place=in_place)
+        at_test = test_time_nodes(graph)
+        layers = {id(item.layer): item.layer for item in shaped}  # many nodes have the same one
+        labels = {key: layer.label() for key, layer in layers.items()}
+        rows = [
+            _row(shaped, index, labels, fields, batch * bytes_each, placed=placed[index], at_test=at_test[index])
+            for index, fields in enumerate(_named_fields(shaped))
+        ]
     every = totals(rows, bytes_each)
     if max(every) >= TOO_LONG:
         message = f"a result has at most {MAX_RESULT_DIGITS:,} digits, but a sum over all layers has more"
@@ -215,13 +240,14 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
 def _row(
     shaped: Sequence[Shaped],
     index: int,
+    labels: Mapping[int, str],
     fields: NamedFields,
     bytes_each: int,
     *,
     placed: tuple[bool, bool],
-    training_only: bool,
+    at_test: bool,
 ) -> LayerReport:
-    """The row of a node; ``bytes_each`` are the bytes of one element for the whole batch."""
+    """The row of a node; ``labels`` are by layer, ``bytes_each`` the bytes of one element for the whole batch."""
     node, layer, inputs, cost = shaped[index]
     if node.share is None:
         owner = node
@@ -233,7 +259,7 @@ def _row(
         index=index,
         name=node.name,
         kind=layer.kind,
-        label=layer.label(),
+        label=labels[id(layer)],
         layer=layer,
         inputs=tuple([shaped[source].node.name for source in node.inputs]),
         sources=node.inputs,
@@ -256,7 +282,7 @@ def _row(
         arrays=cost.arrays,
         fields=fields.by_name,
         has_several_inputs=fields.has_several_inputs,
-        training_only=training_only,
+        training_only=not at_test,
         is_trainable=owner.trainable,
         shared_with=None if owner is node else owner.name,
         named=node.named,
@@ -286,18 +312,17 @@ class NamedFields(NamedTuple):
 
 def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
     """What each node sees; equal fields are summed up once."""
-    known: dict[tuple[int, ...], NamedFields] = {}
+    known: dict[int, NamedFields] = {}
     fields = fields_of(shaped)
     sides = len(shaped[0].output) - 1
     several = sum([item.layer.is_input for item in shaped]) > 1
     result = []
     for mine in fields:
-        key = (*mine, *map(id, mine.values()))
-        if key not in known:
+        if id(mine) not in known:
             each = {id(field): field for field in mine.values()}.values()  # of many inputs the same may be seen
             sizes = [field.size for field in each]
             endless = [field.unclipped for field in each]
-            known[key] = NamedFields(
+            known[id(mine)] = NamedFields(
                 {"" if index == UNKNOWN else shaped[index].node.name: field for index, field in mine.items()},
                 _largest(sizes, sides),
                 # what outputs that see nothing would see without borders is not known
@@ -305,7 +330,7 @@ def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
                 all(field.is_certain for field in each),
                 several,
             )
-        result.append(known[key])
+        result.append(known[id(mine)])
     return result
 
 
