@@ -110,7 +110,7 @@ def pool(layer: Any, x: Any) -> Any:
     pad = symmetric(layer)
     if layer.kind == "pool":
         if pad is None:
-            x, pad = padded(x, layer, layer.kernel, stride, layer.dilation, -torch.inf), 0
+            x, pad = padded(x, layer, layer.kernel, stride, layer.dilation, -torch.inf), [0] * len(stride)
         return function("max_pool", x)(x, layer.kernel, stride, pad, layer.dilation, ceil_mode=ceil)
     mean = function("avg_pool", x)
     if pad is not None:
