@@ -25,8 +25,9 @@ else:
 
 HELP = """Computes exactly what a convolutional network costs: volumes, memory, parameters, multiply-adds.
 
-It covers feed-forward networks for sequences, images, video and scans: convolutions, pools, normalizations, activations,
-fully-connected layers, attention, forks and merges; not recurrent layers, embeddings, running time or accuracy.
+It covers feed-forward networks for sequences, images, video and scans: convolutions, pools, normalizations,
+activations, fully-connected layers, attention, forks and merges; not recurrent layers, embeddings, running time or
+accuracy.
 
 A TARGET is, tried in this order: '-' (standard input), a file or anything that ends in .yaml or .yml, a named net such
 as vgg16, or a pattern such as "INPUT -> [CONV -> RELU -> POOL]*2 -> FC -> RELU -> FC".
