@@ -5,6 +5,8 @@ from __future__ import annotations
 from cnncalc.layers import (
     activation,
     convolution,
+    elementwise,
+    gated,
     input,  # noqa: A004 (the name of the kind)
     linear,
     merge,
@@ -15,7 +17,10 @@ from cnncalc.layers import (
 )
 from cnncalc.layers.base import Key, Layer, Parameter, Stencil
 
-FAMILIES = (*(input, convolution, linear, pooling, activation), *(normalization, regularization, merge, reshape))
+FAMILIES = (
+    *(input, convolution, linear, pooling, activation, gated, elementwise),
+    *(normalization, regularization, merge, reshape),
+)
 """The modules that define kinds, in the order in which kinds are listed."""
 
 KINDS: dict[str, type[Layer]] = {
