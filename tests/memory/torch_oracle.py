@@ -114,7 +114,7 @@ def _conv(row: LayerReport) -> tuple[nn.Module, Callable[[Any], Any]]:
     (x,) = row.input_volumes
     pad = layer.pads() if row.kind != "deconv" else layer.pad
     if row.kind == "deconv":
-        top, left, bottom, right = layer.pads()
+        (top, bottom), (left, right) = layer.pads()
         even = (top, left) == (bottom, right)
         module: nn.Module = nn.ConvTranspose2d(
             x.depth,

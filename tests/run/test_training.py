@@ -394,7 +394,7 @@ def assert_to_the_byte(verification: TrainingVerification) -> None:
 @pytest.mark.parametrize("net", sample(NETS, 5))
 def test_live_bytes_of_a_named_net_are_those_of_the_replay(net: str) -> None:
     """Nets that take any input run on a small one."""
-    size = (64, 64, 3) if net in ("resnet18", "mobilenet-v2", "squeezenet-1.1") else None
+    size = (32, 32, 3) if net in ("resnet18", "mobilenet-v2", "squeezenet-1.1") else None
     report = cnncalc.analyze(net, batch=2 if net in ("lenet5", "cifar-tiny", "squeezenet-1.1") else 1, input=size)
 
     verification = verify_training(report)
