@@ -265,7 +265,6 @@ MERGES = [
         for case in (
             *_cases(kind, {}, inputs=(X, Volume(9, 1, 6))),
             *_cases(kind, {}, inputs=(Volume(1, 11, 1), Volume(9, 1, 6))),
-            *_cases(kind, {}, inputs=(X,)),
         )
     ],
     *_cases("concat", {}, inputs=(X, Y)),

@@ -36,7 +36,7 @@ KEYS = {
     **dict.fromkeys(("output_padding", "out_pad"), "output_pad"),
     **dict.fromkeys(("depth_multiplier", "channel_multiplier"), "multiplier"),
     **dict.fromkeys(("negative_slope", "leak"), "slope"),
-    **dict.fromkeys(("p", "prob", "probability", "drop_rate", "dropout_ratio"), "rate"),
+    **dict.fromkeys(("p", "prob", "probability", "drop_rate", "drop_prob", "dropout_ratio"), "rate"),
     **dict.fromkeys(("scale_factor", "scales", "size"), "factor"),
     "interpolation": "mode",
     **dict.fromkeys(("min", "min_val", "min_value", "minimum", "clip_value_min"), "low"),

@@ -138,7 +138,7 @@ class Mish(Activation):
         return elementwise(xp, function, x, out)
 
     def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
-        return self.keeping(inputs, output, in_place=in_place)._replace(composed_volumes=8)
+        return self.keeping(inputs, output, in_place=in_place)._replace(composed_volumes=7)
 
     def derivative(self, xp: Any, kept: Any) -> Any:
         gate = xp.tanh(xp.logaddexp(0, kept))
