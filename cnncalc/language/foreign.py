@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 WITHOUT_A_KIND = frozenset(
     {
         "hardshrink", "softsign", "maxout", "lstm", "gru", "rnn", "embedding", "attention", "multiheadattention",
-        "transformer", "matmul", "permute", "transpose",
-        "pixelshuffle", "depthtospace", "spacetodepth", "reorg", "unpool", "maxunpool", "roipool", "roialign", "spp",
-        "locallyconnected", "local", "deformconv", "lambda",
+        "transformer", "matmul", "roipool", "roialign", "spp", "locallyconnected", "local", "deformconv", "lambda",
         "weightnorm", "spectralnorm", "rmsnorm", "l2norm", "l2normalize", "normalize", "expanddims", "squeeze",
         "unsqueeze", "gather",
     }

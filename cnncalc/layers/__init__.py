@@ -11,15 +11,20 @@ from cnncalc.layers import (
     linear,
     merge,
     normalization,
+    padding,
     pooling,
+    rearrange,
+    reduction,
     regularization,
     reshape,
+    resize,
+    unpooling,
 )
 from cnncalc.layers.base import Key, Layer, Parameter, Stencil
 
 FAMILIES = (
-    *(input, convolution, linear, pooling, activation, gated, elementwise),
-    *(normalization, regularization, merge, reshape),
+    *(input, convolution, linear, pooling, unpooling, activation, gated, elementwise, normalization, regularization),
+    *(merge, reduction, reshape, resize, padding, rearrange),
 )
 """The modules that define kinds, in the order in which kinds are listed."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnncalc.analysis.report import without_gradient
 from cnncalc.layers.layout import contiguous
 from cnncalc.layers.memory import MASK, Extra, Size
 from cnncalc.memory.frames import block_frames
@@ -53,6 +54,9 @@ class TapeBuilder:
         self.parameters: list[ParameterTensor] = []
         self.buffers: list[int] = []
         self.place: dict[int, int] = {}  # the output value of each row
+        self.unreached = without_gradient(report.layers)
+        self.unpooled = {row.sources[1] for row in self.rows if row.layer.takes_places}
+        self.places: dict[int, int] = {}  # of each max pool that is undone: the value of its indices
         self.owned: dict[int, tuple[int, ...]] = {}  # the parameters of each row
         self.held: list[Frame] = []  # values held by local variables
         # the layer that is being lowered
@@ -121,7 +125,8 @@ class TapeBuilder:
                 self.buffers.append(size)
                 continue
             places.append(len(self.parameters))
-            self.parameters.append(ParameterTensor(size, row.index, row.is_trainable, array.count.value))
+            is_trainable = row.is_trainable and row.index not in self.unreached
+            self.parameters.append(ParameterTensor(size, row.index, is_trainable, array.count.value))
         return tuple(places)
 
     def _layer(self, row: LayerReport) -> None:
@@ -131,7 +136,7 @@ class TapeBuilder:
         self.output = row.output
         self.in_place = row.in_place_in_training if self.training else row.in_place
         self.own_parameters = self.owned[row.index]
-        inputs = [self.place[source] for source in row.sources]
+        inputs = [self.place[source] if source >= 0 else self.places[~source] for source in row.reads]
         first = len(self.operations)
         self.place[row.index] = self._lower(inputs)
         if self.last > first:
@@ -199,8 +204,9 @@ class TapeBuilder:
         if elements is None:
             elements = self.elements[inputs[0]]
         input_item = self.items[inputs[0]] if inputs else self.item
+        how = (NEW,) * len(inputs) if gradients is None else gradients
         learns = self.training and (
-            any(self.values[value].learns for value in inputs)
+            any(self.values[value].learns for value, word in zip(inputs, how, strict=False) if word != NONE)
             or any(self.parameters[parameter].is_trainable for parameter in parameters)
         )
         output = self._value(
@@ -217,7 +223,7 @@ class TapeBuilder:
                 keeps_output,
                 clones_input,
                 tuple([extra.elements.times(self._width(extra, input_item)) for extra in extras]) if extras else (),
-                (NEW,) * len(inputs) if gradients is None else gradients,
+                how,
                 parameters,
                 backward_scratch,
                 copied,

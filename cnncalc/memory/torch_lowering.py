@@ -26,6 +26,7 @@ class TorchLowering(TapeBuilder):
         self.orders: list[str] = []  # of each operation, in which its backward lays out what it makes
         self.gathers: dict[int, str] = {}  # operations whose backward wants its gradient dense in an order
         self.merged: set[int] = set()  # views of maps that were computed as one image
+        self.permutations: dict[int, tuple[int, ...]] = {}  # views in another order: the order of their gradients
         self.bases: dict[int, int] = {}  # of each value that autograd has as a view: the tensor it is a view of
 
     def _register(self, row: LayerReport) -> tuple[int, ...]:
@@ -194,11 +195,22 @@ class TorchLowering(TapeBuilder):
             self.bases[result] = self.bases[value]
         return result
 
-    def sliced(self, value: int, depth: int) -> int:
-        """A view of some of the channels, whose gradient is a new tensor with zeros for the others."""
+    def sliced(self, value: int, volume: Volume) -> int:
+        """A view of some of the channels and positions, whose gradient is a new tensor with zeros for the others."""
+        wanted = (self.images, volume.depth, *volume.sides)
         sizes, strides = self.layout_of(value)
-        layout = Layout((sizes[0], depth, *sizes[2:]), strides)
-        return self.viewed(value, layout, gradient=VIEW if depth == sizes[1] else NEW)
+        cut = [side for side, size in enumerate(sizes) if size != wanted[side]]
+        for side in cut or [1]:
+            sizes = (*sizes[:side], wanted[side], *sizes[side + 1 :])
+            value = self.viewed(value, Layout(sizes, strides), gradient=NEW if cut else VIEW)
+        return value
+
+    def permuted(self, value: int, order: tuple[int, ...]) -> int:
+        """A view with the batch, the depth and the sides in another order."""
+        layout = self.map_layout(value)
+        result = self.viewed(value, _permuted(layout, order))
+        self.permutations[self.last] = tuple([order.index(side) for side in range(len(order))])
+        return result
 
     def flat(self, value: int) -> int:
         """A value as batch x depth."""
@@ -301,6 +313,8 @@ class TorchLowering(TapeBuilder):
             return word, self._made_back(self.orders[number], incoming, target)
         if incoming is None:
             return word, None
+        if number in self.permutations and len(incoming.sizes) == len(self.permutations[number]):
+            return word, _permuted(incoming, self.permutations[number])
         sizes = target.sizes
         if word == SAME or incoming.sizes == sizes:
             whole = (1, sizes[0] * sizes[1], *sizes[2:])
@@ -346,7 +360,7 @@ class TorchLowering(TapeBuilder):
         keeping = layer.keeping_in_torch(row.input_volumes, row.output, in_place=self.in_place)
         if keeps is None:
             half = self.autocast and layer.autocast == "half"
-            keeps = (0, 1) if half else tuple(range(len(inputs))) if keeping.inputs else ()
+            keeps = (0, 1) if half else keeping.kept_inputs(len(inputs))
         volumes = len(inputs)
         summed_inputs: tuple[int, ...] = ()
         summed_parameters = tuple([parameters[place] for place in summed if place < len(parameters)])
@@ -366,6 +380,12 @@ class TorchLowering(TapeBuilder):
             [how if self.items[value] == item else NEW for how, value in zip(keeping.gradients, inputs, strict=False)]
         )
         layout = self.made(inputs[:volumes], volume, order)
+        extras = self._made(keeping.extras)
+        if self.row.index in self.unpooled:  # the indices of its maxima are also read by another layer
+            places = self.operation((), Size(0, volume.elements), item=8, layout=layout, gradients=())
+            self.places[self.row.index] = places
+            keeps, extras, gradients = (*keeps, len(inputs)), (), (*gradients, NONE)
+            inputs = [*inputs, places]
         return self.operation(
             inputs,
             Size(0, volume.elements),
@@ -375,7 +395,7 @@ class TorchLowering(TapeBuilder):
             keeps=keeps,
             keeps_output=keeping.output,
             clones_input=self.in_place and keeping.clones,
-            extras=self._made(keeping.extras),
+            extras=extras,
             gradients=gradients + (NEW,) * (len(inputs) - len(gradients)),
             parameters=parameters,
             copied=copied,
@@ -664,3 +684,8 @@ class TorchLowering(TapeBuilder):
     def _is_whole(self, value: int, elements: Size, item: int) -> bool:
         """Whether a value has the size and type of the result."""
         return self.elements[value] == elements and self.items[value] == item
+
+
+def _permuted(layout: Layout, order: Sequence[int]) -> Layout:
+    """The layout with its sides in another order."""
+    return Layout(tuple([layout.sizes[side] for side in order]), tuple([layout.strides[side] for side in order]))
