@@ -146,7 +146,7 @@ def around(case: Case) -> Report:
         for number, volume in enumerate(case.inputs):
             names.append(f"before{number}")
             layers.append((names[-1], KINDS["conv"](filters=volume.depth, kernel=3), ["input"]))
-            if volume.sides != (height, width):
+            if volume.sides != tuple(sizes):
                 names[-1] = f"mean{number}"
                 mean = KINDS["gap"]() if volume.is_point else KINDS["avgpool"](output=volume.sides)
                 layers.append((names[-1], mean))
