@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _LAYER_KEYS = (*COMMON_KEYS, *PARAMETER_KEYS)
 _LAYER = re.compile(
-    r"(?P<word>[A-Z]+)(?P<size>[0-9]*)(?P<marks>(?:\{[knNsS]\})*)(?:\((?P<arguments>[^@]*)\))?(?P<bare>\{b\})?"
+    r"(?P<word>[A-Z]+(?:[0-9][A-Z]+)*)(?P<size>[0-9]*)(?P<marks>(?:\{[knNsS]\})*)"
+    r"(?:\((?P<arguments>[^@]*)\))?(?P<bare>\{b\})?"
 )
 """A layer of a form."""
 _SHORT = re.compile(r"[0-9]+(?:x[0-9]+)*|[^\W\d]\w*|\{.*\}")

@@ -191,6 +191,7 @@ def test_the_numbers_of_a_layer_of_another_tool_stay() -> None:
 
 
 TRANSLATED = [
+    ("PixelShuffle(2)", "DEPTH2SPACE2"),
     ("Conv2D(filters=32, kernel_size=3)", "CONV3-32(pad=0)"),
     ("Conv2D(32, 3, 2)", "CONV3-32/2(pad=0)"),
     ("Conv2D(32, kernel_size=3, padding=same)", "CONV3-32(pad=same)"),
