@@ -7,6 +7,8 @@ from cnncalc.layers import (
     convolution,
     input,  # noqa: A004 (the name of the kind)
     linear,
+    local,
+    magnitude,
     merge,
     normalization,
     pooling,
@@ -15,7 +17,7 @@ from cnncalc.layers import (
 )
 from cnncalc.layers.base import Key, Layer, Parameter, Stencil
 
-FAMILIES = (*(input, convolution, linear, pooling, activation), *(normalization, regularization, merge, reshape))
+FAMILIES = (*(input, convolution, local, linear, pooling, activation), *(normalization, magnitude, regularization, merge, reshape))
 """The modules that define kinds, in the order in which kinds are listed."""
 
 KINDS: dict[str, type[Layer]] = {
