@@ -74,9 +74,12 @@ def load(
 
     Raises DesignError with every problem of the text, ValueProblem for a wrong option.
     """
+    _check_types(load, locals())
     from cnncalc.checks import loading
     from cnncalc.language.settings import Settings
 
+    if variables is not None and not hasattr(variables, "items"):
+        raise ValueProblem(f"variables: expected names with values, found {variables!r:.60}", code="wrong-type")
     settings = Settings(
         variables={name: _value(name, value) for name, value in (variables or {}).items()},
         optional=_choices(optional),
@@ -107,6 +110,7 @@ def analyze(
     >>> analyze("vgg16").totals.parameters
     138357544
     """
+    _check_types(analyze, locals())
     from cnncalc.analysis.report import account
     from cnncalc.graph import Graph
 
@@ -144,6 +148,7 @@ def account_memory(
     >>> account_memory("vgg16", batch=8).training.peak_bytes
     2219052032
     """
+    _check_types(account_memory, locals())
     from cnncalc.memory.options import read_reserve
     from cnncalc.memory.report import Options, check_options
     from cnncalc.memory.report import account_memory as account
@@ -181,6 +186,7 @@ def fit(
     >>> fit("vgg16", "24GiB").training.largest_batch > 0
     True
     """
+    _check_types(fit, locals())
     from cnncalc.memory.devices import read_memory
     from cnncalc.memory.fit import fit as fit_report
     from cnncalc.memory.options import read_reserve
@@ -198,7 +204,7 @@ def fit(
         reserve=read_reserve(reserve) if isinstance(reserve, str) else reserve,
     )
     check_options(chosen)
-    room = read_memory(memory)[0] if isinstance(memory, str) else memory
+    room = read_memory(memory)[0] if isinstance(memory, str) else _positive("memory", memory, 0) or 0
     return fit_report(analyze(design, batch=batch, dtype=dtype, **options), chosen, room)
 
 
@@ -226,6 +232,7 @@ def table(
     >>> print(table("lenet5", "csv", columns=["layer", "macs"]).splitlines()[2])
     c1,117600
     """
+    _check_types(table, locals())
     from cnncalc.formats import FORMATS, is_exact, write
     from cnncalc.formats.document import chosen_columns
     from cnncalc.formats.notation import Notation
@@ -236,7 +243,10 @@ def table(
     _one_of("units", units, UNIT_STYLES)
     chosen: Sequence[str] | None = EXACT if is_exact(format) and not bars else None
     if columns is not None:
-        chosen = chosen_columns(columns if isinstance(columns, str) else ",".join(columns), COLUMNS)
+        names: Any = columns if isinstance(columns, (list, tuple)) else [columns]
+        if not all(isinstance(name, str) for name in names):
+            raise ValueProblem(f"columns: expected keys of columns, found {columns!r:.60}", code="wrong-type")
+        chosen = chosen_columns(",".join(names), COLUMNS)
     notation = Notation(units, ascii_only=FORMATS[format].is_ascii)
     selection = checked_selection(sort, _positive("top", top))
     report = analyze(design, **options)
@@ -275,6 +285,7 @@ def plot(
     >>> plot("lenet5", "volumes").startswith("<svg ")
     True
     """
+    _check_types(plot, locals())
     from cnncalc.drawings import OVER_TIME, draw
     from cnncalc.units import UNIT_STYLES
 
@@ -284,22 +295,38 @@ def plot(
     return draw(report, kind, memory=memory, width=width, depth=_positive("depth", depth), units=units, theme=theme)
 
 
+_WORDS = {"int": "a whole number", "str": "a text", "bool": "True or False", "None": "None"}
+"""Types of parameters in words."""
+
+
+def _check_types(function: Any, values: Mapping[str, Any]) -> None:
+    """Raises ValueProblem for a value that is not of the type of its parameter; True and False are no numbers."""
+    for name, annotation in function.__annotations__.items():
+        types = annotation.split(" | ")
+        if name not in values or not set(types) <= _WORDS.keys():
+            continue
+        value = values[name]
+        if ("None" if value is None else type(value).__name__) not in types:
+            expected = " or ".join([_WORDS[each] for each in types])
+            raise ValueProblem(f"{name}: expected {expected}, found {value!r:.60}", code="wrong-type")
+
+
 def _one_of(name: str, value: str, known: Sequence[str]) -> None:
     """Raises ValueProblem for an unknown word, with the nearest known one."""
     if value not in known:
         from cnncalc.errors import did_you_mean
 
-        near = did_you_mean(value, known) if isinstance(value, str) else ""
+        near = did_you_mean(value, known)
         raise ValueProblem(f"{name}: expected {' or '.join(known)}, found {value!r:.60}{near}")
 
 
-def _positive(name: str, value: int | None) -> int | None:
+def _positive(name: str, value: int | None, least: int = 1) -> int | None:
     if value is None:
         return None
     from cnncalc.layers.keys import Whole
 
     try:
-        return Whole(1)(value)
+        return Whole(least)(value)
     except ValueProblem as problem:
         raise ValueProblem(f"{name}: {problem.message}", code=problem.code) from None
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 ALL_SLOW = "\npytestmark = pytest.mark.slow\n"
 skipped: set[str] = set()
@@ -27,6 +32,17 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     """With ``-n``, a process runs tests in their order, which share caches, and then takes over tests of others."""
     if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
         config.option.dist = "worksteal"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """No cyclic garbage collection while thousands of tests are created, and none of these tests later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,9 @@ from cnncalc.cli.options import TABLE_FORMATS
 from cnncalc.drawings import KINDS, OVER_TIME
 from cnncalc.memory.report import Options
 from tests.calls import called
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NET = "INPUT 9x11x3 -> [CONV3-7 -> BN -> RELU]*2 -> FC-5"
 
@@ -82,6 +86,43 @@ def test_invalid_options_are_value_problems(call: object, message: str) -> None:
         call()  # type: ignore[operator]
 
     assert message in caught.value.message
+
+
+WRONG: dict[str, list[object]] = {"int": [True, 1.5, "2"], "bool": [1, "no"], "str": [True, 3], "None": []}
+"""Values of another type than a parameter has, by its type."""
+
+PARAMETERS = [
+    (function, name, value)
+    for function in (cnncalc.load, cnncalc.analyze, cnncalc.account_memory, cnncalc.fit, cnncalc.table, cnncalc.plot)
+    for name, annotation in function.__annotations__.items()
+    if name != "return" and set(annotation.split(" | ")) <= WRONG.keys()
+    for value in ([True, 1.5] if "str" in annotation and "int" in annotation else WRONG[annotation.split(" | ")[0]])
+]
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "value"), PARAMETERS, ids=[f"{f.__name__}-{name}={value!r}" for f, name, value in PARAMETERS]
+)
+def test_a_value_of_another_type_is_refused(function: Callable[..., object], name: str, value: object) -> None:
+    """True is 1 to Python, and so it would be a batch, a memory or a reserve."""
+    given = {"memory": "8GiB"} if function is cnncalc.fit else {}
+    with pytest.raises(cnncalc.ValueProblem) as caught:
+        function(NET, **{**given, name: value})
+
+    assert caught.value.message.startswith(f"{name}: expected ")
+    assert caught.value.message.endswith(f", found {value!r}")
+
+
+def test_the_types_of_many_parameters_are_checked() -> None:
+    assert {"batch", "reserve", "memory", "in_place", "width", "depth", "dtype"} <= {name for _, name, _ in PARAMETERS}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("columns", True), ("columns", [1]), ("variables", ["a"]), ("input", True)]
+)
+def test_lists_of_another_type_are_refused(name: str, value: object) -> None:
+    with pytest.raises(cnncalc.ValueProblem, match=f"^{name}: expected"):
+        cnncalc.table(NET, **{name: value})  # type: ignore[arg-type]
 
 
 def test_no_public_name_is_also_a_module() -> None:

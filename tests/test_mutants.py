@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from random import Random
 
-from benchmarks.mutants import EQUIVALENT, ROOT, TESTS, all_mutants, mutants_of
+import pytest
+
+from benchmarks.mutants import EQUIVALENT, ROOT, TESTS, Mutant, all_mutants, mutants_of
 
 SOURCE = '''
 class Pool(Layer):
@@ -17,6 +19,12 @@ class Pool(Layer):
             raise ValueProblem(f"{x.height + 1} is too small")
         return max(x.height, 2) if x.ceil else x.height // 2
 '''
+
+
+@pytest.fixture(scope="module")
+def mutants() -> list[Mutant]:
+    """All mutants of the package."""
+    return all_mutants()
 
 
 def test_the_mutants_of_a_class_are_those_of_its_traits_methods_conditions_and_formulas() -> None:
@@ -39,19 +47,21 @@ def test_the_mutants_of_a_class_are_those_of_its_traits_methods_conditions_and_f
     ]
 
 
-def test_a_mutant_is_a_module_that_can_be_compiled() -> None:
-    sample = Random(0).sample(all_mutants(), 50)  # noqa: S311
-    for mutant in sample:
+@pytest.mark.slow
+def test_a_mutant_is_a_module_that_can_be_compiled(mutants: list[Mutant]) -> None:
+    for mutant in Random(0).sample(mutants, 50):  # noqa: S311
         source = (ROOT / mutant.file).read_bytes()
         changed = source[: mutant.start] + mutant.after.encode() + source[mutant.end :]
         assert ast.dump(ast.parse(changed)) != ast.dump(ast.parse(source)), mutant
 
 
-def test_every_equivalent_mutant_is_one_of_the_package_as_it_is() -> None:
-    assert set(map(str, all_mutants())) >= EQUIVALENT.keys()
+@pytest.mark.slow
+def test_every_equivalent_mutant_is_one_of_the_package_as_it_is(mutants: list[Mutant]) -> None:
+    assert set(map(str, mutants)) >= EQUIVALENT.keys()
     assert all(reason.strip() for reason in EQUIVALENT.values())
 
 
-def test_every_mutant_has_tests() -> None:
+@pytest.mark.slow
+def test_every_mutant_has_tests(mutants: list[Mutant]) -> None:
     assert [name for names in TESTS.values() for name in names if not (ROOT / "tests" / name).exists()] == []
-    assert all(mutant.tests for mutant in all_mutants())
+    assert all(mutant.tests for mutant in mutants)

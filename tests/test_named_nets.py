@@ -113,6 +113,7 @@ def test_published_figures_of_other_widths(net: str, variables: Any, parameters:
     assert cnncalc.analyze(net, variables=variables).totals.parameters == parameters, f"{source} says otherwise"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("net", [name for name in NAMES if name != "dcgan-generator"])
 def test_every_classifier_has_a_variable_for_its_classes(net: str) -> None:
     """The last volume that is run at test time has as many channels; DCGAN's generator has no classes."""

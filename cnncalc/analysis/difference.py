@@ -176,9 +176,8 @@ def _stages(report: Report) -> dict[tuple[int, ...], Stage]:
 
 def _totals(before: Report, after: Report) -> list[Quantity]:
     old, new = before.totals, after.totals
-    depth = [sum([row.layer.counts_macs for row in report.layers]) for report in (before, after)]
     return [
-        Quantity("layers", "count", *depth),
+        Quantity("layers", "count", before.counted_layers, after.counted_layers),
         Quantity("parameters", "count", old.parameters, new.parameters),
         Quantity("weights", "count", old.weights, new.weights),
         Quantity("macs", "count", old.macs, new.macs),

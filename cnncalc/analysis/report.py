@@ -11,6 +11,7 @@ from cnncalc.analysis.volumes import Shaped, depth_last, propagate
 from cnncalc.collection import Paused
 from cnncalc.counts import MAX_RESULT_DIGITS, NOTHING, TOO_LONG
 from cnncalc.errors import DesignError, Problem
+from cnncalc.layers.convolution import Convolution
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, plural
 
@@ -75,6 +76,17 @@ class LayerReport(NamedTuple):
     span: Span | None
 
     @property
+    def reads(self) -> tuple[int, ...]:
+        """What a run hands it: outputs by the index of their row, and by ~index the places of a max pool."""
+        return (self.sources[0], ~self.sources[1]) if self.layer.takes_places else self.sources
+
+    @property
+    def learns_from(self) -> tuple[int, ...]:
+        """The rows to which it passes a gradient, in backward."""
+        no_second = self.layer.takes_places or self.layer.reads_second_sizes
+        return self.sources[:1] if no_second else self.sources
+
+    @property
     def receptive_fields(self) -> dict[str, tuple[int, ...]]:
         """The receptive field in each input that is seen, by its name; nothing where inputs are not told apart."""
         return {name: field.size for name, field in self.fields.items() if name}
@@ -88,6 +100,18 @@ class LayerReport(NamedTuple):
     def block(self) -> str:
         """Its block: the name without the last part."""
         return self.name.rpartition(".")[0]
+
+
+def without_gradient(rows: Sequence[LayerReport]) -> frozenset[int]:
+    """The rows that backward does not reach: others read the sizes of their volumes alone, or their places."""
+    if all(row.learns_from == row.sources for row in rows):
+        return frozenset()
+    read = {source for row in rows for source in row.sources}
+    reached = {row.index for row in rows if row.index not in read}
+    for row in reversed(rows):
+        if row.index in reached:
+            reached.update(row.learns_from)
+    return frozenset([row.index for row in rows if row.index not in reached])
 
 
 class Totals(NamedTuple):
@@ -140,6 +164,11 @@ class Report(NamedTuple):
         return f"{self.title or ''} ({self.other_forms})".lstrip() if self.other_forms else self.title or ""
 
     @property
+    def counted_layers(self) -> int:
+        """The number of layers with MACs, convolutional and fully-connected ones: ``layers`` in budgets and totals."""
+        return sum([row.layer.counts_macs for row in self.layers])
+
+    @property
     def resolved(self) -> Graph:
         """The graph with every draft replaced by its layer."""
         nodes = [node._replace(layer=row.layer) for node, row in zip(self.graph.nodes, self.layers, strict=True)]
@@ -179,12 +208,14 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
     bytes_each = bytes_per_element(dtype)
     with Paused():
         shaped = propagate(graph)
-    placed = in_place_nodes(graph, shaped, activations_in_place=in_place)
-    at_test = test_time_nodes(graph)
-    rows = [
-        _row(shaped, index, fields, batch * bytes_each, placed=placed[index], training_only=not at_test[index])
-        for index, fields in enumerate(_named_fields(shaped))
-    ]
+        placed = in_place_nodes(graph, shaped, activations_in_place=in_place)
+        at_test = test_time_nodes(graph)
+        layers = {id(item.layer): item.layer for item in shaped}  # many nodes have the same one
+        labels = {key: layer.label() for key, layer in layers.items()}
+        rows = [
+            _row(shaped, index, labels, fields, batch * bytes_each, placed=placed[index], at_test=at_test[index])
+            for index, fields in enumerate(_named_fields(shaped))
+        ]
     every = totals(rows, bytes_each)
     if max(every) >= TOO_LONG:
         message = f"a result has at most {MAX_RESULT_DIGITS:,} digits, but a sum over all layers has more"
@@ -209,13 +240,14 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
 def _row(
     shaped: Sequence[Shaped],
     index: int,
+    labels: Mapping[int, str],
     fields: NamedFields,
     bytes_each: int,
     *,
     placed: tuple[bool, bool],
-    training_only: bool,
+    at_test: bool,
 ) -> LayerReport:
-    """The row of a node; ``bytes_each`` are the bytes of one element for the whole batch."""
+    """The row of a node; ``labels`` are by layer, ``bytes_each`` the bytes of one element for the whole batch."""
     node, layer, inputs, cost = shaped[index]
     if node.share is None:
         owner = node
@@ -227,7 +259,7 @@ def _row(
         index=index,
         name=node.name,
         kind=layer.kind,
-        label=layer.label(),
+        label=labels[id(layer)],
         layer=layer,
         inputs=tuple([shaped[source].node.name for source in node.inputs]),
         sources=node.inputs,
@@ -250,7 +282,7 @@ def _row(
         arrays=cost.arrays,
         fields=fields.by_name,
         has_several_inputs=fields.has_several_inputs,
-        training_only=training_only,
+        training_only=not at_test,
         is_trainable=owner.trainable,
         shared_with=None if owner is node else owner.name,
         named=node.named,
@@ -280,18 +312,17 @@ class NamedFields(NamedTuple):
 
 def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
     """What each node sees; equal fields are summed up once."""
-    known: dict[tuple[int, ...], NamedFields] = {}
+    known: dict[int, NamedFields] = {}
     fields = fields_of(shaped)
     sides = len(shaped[0].output) - 1
     several = sum([item.layer.is_input for item in shaped]) > 1
     result = []
     for mine in fields:
-        key = (*mine, *map(id, mine.values()))
-        if key not in known:
+        if id(mine) not in known:
             each = {id(field): field for field in mine.values()}.values()  # of many inputs the same may be seen
             sizes = [field.size for field in each]
             endless = [field.unclipped for field in each]
-            known[key] = NamedFields(
+            known[id(mine)] = NamedFields(
                 {"" if index == UNKNOWN else shaped[index].node.name: field for index, field in mine.items()},
                 _largest(sizes, sides),
                 # what outputs that see nothing would see without borders is not known
@@ -299,7 +330,7 @@ def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
                 all(field.is_certain for field in each),
                 several,
             )
-        result.append(known[key])
+        result.append(known[id(mine)])
     return result
 
 
@@ -317,23 +348,45 @@ def _assumed(shaped: Sequence[Shaped]) -> dict[str, Any]:
     return found
 
 
+MAX_CHANNELS_OF_LENGTH = 16
+"""A length with more channels, read by a convolution, looks like the height and width of a grey image."""
+
+
 def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:
-    """Warnings about inputs that look like depth x height x width; they are used as written."""
+    """Warnings about inputs whose sizes look like others than they are read as; they are used as written."""
     found = []
-    for node, layer, _, cost in shaped:
-        swapped = depth_last(cost.output) if layer.is_input else None
-        if swapped is not None:
-            order = " x ".join(cost.output.names)
-            found.append(
-                Problem(
-                    "looks-depth-first",
-                    f"{node.name}: {cost.output} is read as {order} x depth, but looks like depth x {order}",
-                    node.key_spans.get("size", node.stated_span or node.span),
-                    f"for an image of depth {swapped.depth} write {swapped.size}",
-                    "warning",
-                )
-            )
+    for index, (node, layer, _, cost) in enumerate(shaped):
+        if not layer.is_input:
+            continue
+        looks = _looks_depth_first(cost.output) or _looks_grey(shaped, index)
+        if looks is not None:
+            code, message, hint = looks
+            span = node.key_spans.get("size", node.stated_span or node.span)
+            found.append(Problem(code, f"{node.name}: {cost.output} is read as {message}", span, hint, "warning"))
     return tuple(found)
+
+
+def _looks_depth_first(x: Volume) -> tuple[str, str, str] | None:
+    """Code, message and hint for an input with its depth first."""
+    swapped = depth_last(x)
+    if swapped is None:
+        return None
+    order = " x ".join(x.names)
+    hint = f"for an image of depth {swapped.depth} write {swapped.size}"
+    return "looks-depth-first", f"{order} x depth, but looks like depth x {order}", hint
+
+
+def _looks_grey(shaped: Sequence[Shaped], index: int) -> tuple[str, str, str] | None:
+    """The same for the height and width of a grey image, without its depth."""
+    x = shaped[index].output
+    if len(x.sides) > 1:
+        return None
+    is_deep = x.depth > MAX_CHANNELS_OF_LENGTH and any(
+        index in item.node.inputs and isinstance(item.layer, Convolution) for item in shaped
+    )
+    if x[0] != x.depth and not is_deep:
+        return None
+    return "looks-grey", f"length {x[0]}, depth {x.depth}", f"a grey image is {x.size}x1"
 
 
 def require_layer(report: Report, name: str) -> LayerReport:

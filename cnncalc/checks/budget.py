@@ -17,7 +17,7 @@ from cnncalc.source import Source, Span, visible
 from cnncalc.units import MAX_DIGITS, format_bytes, parse_bytes, parse_count, short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 BOUNDS = ("max", "warn", "min")
 """The bounds a limit may set; a value above ``warn`` is a warning."""
@@ -305,11 +305,6 @@ def merged(*budgets: Budget) -> Budget:
     for budget in budgets:
         found.update(budget)
     return {key: found[key] for key in KEYS if key in found}
-
-
-def is_relative(entries: Iterable[Entry]) -> bool:
-    """Whether a limit among them is relative to a base."""
-    return any(limit.amount.value is None for entry in entries for limit in entry.limits)
 
 
 def short_value(value: int, unit: str, units: str = "iec") -> str:

@@ -150,7 +150,7 @@ def _own_activations(meter: Meter, _: Measure) -> list[int]:
 
 
 def _counted_layers(meter: Meter, _: Measure) -> int:
-    return sum(row.layer.counts_macs for row in meter.report.layers)
+    return meter.report.counted_layers
 
 
 def _receptive_field(meter: Meter, _: Measure) -> int:

@@ -68,9 +68,9 @@ class Call(NamedTuple):
 def idle(call: Call) -> Iterator[tuple[str, str]]:
     """The options without effect on a check."""
     if call.explain is not None:
-        for option in COMMAND.options:
-            if option.name not in ("explain", "format", "file"):
-                yield option.name, "--explain prints a rule and checks nothing"
+        for name in ("files", *[option.name for option in COMMAND.options]):
+            if name not in ("explain", "format", "file"):
+                yield name, "--explain prints a rule and checks nothing"
     elif not call.rules:
         for name in ("select", "ignore"):
             yield name, "--no-rules turns every design rule off"

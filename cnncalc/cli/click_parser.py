@@ -260,7 +260,7 @@ def usage_error(error: click.UsageError, words: Sequence[str]) -> ValueProblem:
     if isinstance(error, NoSuchCommand):
         return _no_command(error)
     if isinstance(error, click.NoSuchOption):
-        return _no_option(error, path)
+        return _no_option(error, path, called or "", words)
     if isinstance(error, click.MissingParameter):
         name = error.param.make_metavar(error.ctx) if error.param and error.ctx else "an argument"
         return ValueProblem(f"{path} needs {name}", code="usage", hint=hint)
@@ -293,12 +293,15 @@ def _no_command(error: NoSuchCommand) -> ValueProblem:
     return ValueProblem(error.message, code="usage", hint=hint)
 
 
-def _no_option(error: click.NoSuchOption, path: str) -> ValueProblem:
-    known = [name for param in error.ctx.command.params for name in param.opts] if error.ctx else ["--help"]
+def _no_option(error: click.NoSuchOption, path: str, command: str, words: Sequence[str]) -> ValueProblem:
+    from cnncalc.cli.suggestions import option_hint
+
     name = error.option_name
-    near = nearest(name, known)
     if name.startswith(("->", "-[")):
         hint = "put an argument that begins with '-' after '--'"
     else:
-        hint = f"did you mean '{near}'?" if near else f"{path} --help"
+        parts = [part for word in words for part in (word.split("=", 1) if word.startswith(f"{name}=") else (word,))]
+        after = parts[parts.index(name) + 1 :] if name in parts else []
+        value = after[0][:60] if after and not after[0].startswith("-") else None
+        hint = option_hint(command, name, value) or f"{path} --help"
     return ValueProblem(f"{path} has no option '{name[:60]}'", code="usage", hint=hint)

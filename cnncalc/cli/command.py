@@ -67,7 +67,7 @@ class Command(NamedTuple):
 
     ``parameters`` are its options and groups of options. The other fields of ``call`` are its positional arguments;
     a field with a default may be left out, and a field ``files`` takes all remaining words. ``idle`` gives the names of
-    options that have no effect in a call, each with the reason; those that are given are warned of.
+    arguments and options that have no effect in a call, each with the reason; those that are given are warned of.
     """
 
     name: str
@@ -111,10 +111,14 @@ class Command(NamedTuple):
         return self.call(**values)
 
     def warnings(self, call: Any, values: Mapping[str, Any]) -> Iterable[Problem]:
-        """A warning for each option with a value that has no effect in a call."""
+        """A warning for each argument or option with a value that has no effect in a call."""
         options = {option.name: option for option in self.options}
         for name, why in self.idle(call):
-            if name in values:
+            if name not in options:
+                given = " ".join(values[name]) if name == "files" else values.get(name)
+                if given:
+                    yield no_effect(visible(given[:60]), why)
+            elif name in values:
                 option = options[name]
                 yield no_effect(option.opposite if option.opposite and not values[name] else option.flag, why)
 

@@ -48,7 +48,13 @@ def idle(call: Call) -> Iterator[tuple[str, str]]:
     """The options without effect on a fit, or on the list of devices."""
     yield from idle_output(call.output, call.notation.exact)
     if call.list_devices:
-        for name in ("capacity", "devices", "zero", *(option.name for option in (*MEMORY.options, *DESIGN.options))):
+        for name in (
+            "target",
+            "capacity",
+            "devices",
+            "zero",
+            *(option.name for option in (*MEMORY.options, *DESIGN.options)),
+        ):
             yield name, "--list-devices prints the devices alone"
 
 

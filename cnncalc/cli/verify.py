@@ -31,8 +31,8 @@ those of a step with nothing in place.
 
 \b
 Examples:
-  cnncalc verify googlenet --batch 2 --dtype float64
-  cnncalc verify resnet18 --train --optimizer adam --batch 2
+  cnncalc verify cifar-tiny --batch 2 --dtype float64
+  cnncalc verify lenet5 --train --optimizer adam --batch 2
 """
 
 QUIET_SECONDS = 1.0

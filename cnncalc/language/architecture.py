@@ -35,7 +35,7 @@ from cnncalc.language.yaml_tree import Mapping, Node, Scalar, Sequence, YamlDocu
 from cnncalc.layers import KINDS
 from cnncalc.layers.keys import DecimalNumber, VolumeSize, is_volume_size
 from cnncalc.records import NamedTuple
-from cnncalc.source import visible
+from cnncalc.source import Span, visible
 from cnncalc.units import MAX_DIGITS
 from cnncalc.volume import Volume
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from cnncalc.language.expression import Code
-    from cnncalc.source import Source, Span
+    from cnncalc.source import Source
 
 KEYS = ("name", "title", "source", "forms", "input", "variables", "defaults", "blocks", "layers", "budget", "ignore")
 """The keys of an architecture file."""
@@ -100,13 +100,11 @@ def parse_architecture(source: Source) -> Parsed:
         root = document.read()
     except DesignError as error:
         why = why_foreign(document.root_so_far())
-        if why is None or _MARK.search(source.text):
+        if why is None or _has_own_key(source.text):
             raise
         raise NotADesign(error.every, error.every[-1].message) from None
     why = why_foreign(root)
     if not isinstance(root, Mapping):
-        from cnncalc.source import Span
-
         span = root.span if root is not None else Span(source, 0, 1)
         message = "an architecture file must be a mapping with the key 'layers'"
         raise NotADesign([*document.problems, Problem("wrong-type", message, span)], why or "")
@@ -119,8 +117,18 @@ def parse_architecture(source: Source) -> Parsed:
 
 # Which files are meant as architecture files
 
-_MARK = re.compile(r"\blayers\b|(?:^|[\n\r\x85\u2028\u2029]){?[ \t]*[\"']?(?:blocks|budget)[\"']?[ \t]*:")
-"""What tells that a text is meant as an architecture file though it is not YAML."""
+_LINE_START = r"(?:^|[\n\r\x85\u2028\u2029])"
+_KEY_LAYERS = r"[\"']?layers[\"']?[ \t]*(?::(?!\S)|:?[\n\r\x85\u2028\u2029])"
+_IN_LINES = re.compile(rf"{_LINE_START}(?:(?:\?[ \t]+)?{_KEY_LAYERS}|input[ \t]*:[ \t]*[1-9][0-9]*[x\u00d7])")
+_IN_BRACES = re.compile(rf"[{{,]\s*{_KEY_LAYERS}")
+
+
+def _has_own_key(text: str) -> bool:
+    """Whether a text that is not YAML has the key ``layers``, or ``input`` with a size, at the start of a line.
+
+    In braces around the whole text ``layers`` may stand anywhere.
+    """
+    return (_IN_BRACES if text.lstrip().startswith("{") else _IN_LINES).search(text) is not None
 
 
 def why_foreign(root: Node | None) -> str | None:
@@ -285,7 +293,7 @@ class _FileReader:
         if value is None:
             return None, node.span
         if not is_volume_size(size) or min(size) < 1:
-            message = "input: expected a size of three parts, height x width x depth, as in 224x224x3"
+            message = f"input: expected {VolumeSize.expects}"
             self.problem("wrong-type", message, node.span)
             return None, node.span
         return Volume(*size), node.span
@@ -603,8 +611,9 @@ def read_scalar(node: Scalar) -> Literal | Code:
 
 def _together(key: Scalar, value: Node) -> Span:
     """The span of ``key: value`` if it is on one line, else of the key."""
-    start, end = key.span.start, value.span.end
-    return key.span if "\n" in key.span.source.text[start:end] or end <= start else key.span._replace(end=end)
+    span, end = key.span, value.span.end
+    source, start = span.source, span.start
+    return span if end <= start or source.text.find("\n", start, end) >= 0 else Span(source, start, end)
 
 
 def _stated(node: Node) -> Volume | None:

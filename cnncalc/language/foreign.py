@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 WITHOUT_A_KIND = frozenset(
     {
         "mish", "selu", "glu", "hardtanh", "hardshrink", "softsign", "maxout", "clip", "abs", "exp", "sqrt", "lstm",
-        "gru", "rnn", "embedding", "attention", "multiheadattention", "transformer", "matmul", "permute", "transpose",
-        "pixelshuffle", "depthtospace", "spacetodepth", "reorg", "unpool", "maxunpool", "roipool", "roialign", "spp",
+        "gru", "rnn", "embedding", "attention", "multiheadattention", "transformer", "matmul",
+        "roipool", "roialign", "spp",
         "deformconv", "subtract", "maximum", "minimum", "average", "lambda",
         "weightnorm", "spectralnorm", "expanddims", "squeeze",
         "unsqueeze", "gather",
@@ -53,6 +53,9 @@ KEYS = {
 }
 """Keys of other tools, and what they are called here."""
 
+ALSO_SET = {"affine": ("shift",), "elementwise_affine": ("shift",)}
+"""Further keys here that get the same value as that of :data:`KEYS`."""
+
 SEVERAL_KEYS = {"num_output": ("filters", "units"), "rounding": ("round",)}
 """Keys of other tools whose name here depends on the kind."""
 
@@ -72,6 +75,11 @@ NEEDLESS_KEYS = {
     ),
 }
 """Keys of other tools that are left out here, by the reason."""
+
+
+def is_needless(key: str) -> bool:
+    """Whether a key of another tool is left out here."""
+    return any(key.lower() in keys for keys in NEEDLESS_KEYS.values())
 
 
 def written(span: Span) -> str:
@@ -95,7 +103,9 @@ def key_hint(key: str, kind: type[Layer], value: Operand, *, in_file: bool) -> s
     """A hint for a key that other tools have, for a layer of a kind; None for an unknown key."""
     own = own_key(key, kind, value)
     if own is not None:
-        return _renamed(kind, *own, value, ": " if in_file else "=")
+        sign = ": " if in_file else "="
+        also = [f", {name}{sign}{own[1]}" for name in ALSO_SET.get(key.lower(), ()) if name in kind.keys]
+        return _renamed(kind, *own, value, sign) + "".join(also)
     reason = next((reason for reason, keys in NEEDLESS_KEYS.items() if key.lower() in keys), None)
     return f"leave it out: {reason}" if reason else None
 

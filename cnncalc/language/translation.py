@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cnncalc.language.foreign import WITHOUT_A_KIND, own_key, written
+from cnncalc.language.foreign import ALSO_SET, WITHOUT_A_KIND, is_needless, own_key, written
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
 from cnncalc.records import NamedTuple
@@ -22,6 +22,10 @@ _LAYER = re.compile(
 """A layer of a form."""
 _SHORT = re.compile(r"[0-9]+(?:x[0-9]+)*|[^\W\d]\w*|\{.*\}")
 """A value of the short form."""
+TOOLS = {"dense": "D", "linear": "d"}
+"""Words of one tool alone: D of Keras, d of PyTorch, as in Conv2D and Conv2d."""
+WINDOW_KEYS = ("stride", "pad", "dilation")
+"""Keys that belong to the layer with the kernel, where a form has several layers."""
 LARGEST_KERNEL = 15
 """Where a text does not tell the tool, a larger number is not taken for a kernel."""
 
@@ -33,11 +37,13 @@ def kind_hint(syntax: LayerSyntax, size: str) -> tuple[str, str | None] | None:
     """
     stem = syntax.word.removesuffix(size)
     sides = re.search("[123](?=d)", stem.lower())
-    plain = re.sub("[123]d", "", stem.lower().replace("_", "")).removeprefix("lazy").removesuffix("layer")
+    full = stem.lower().replace("_", "").removeprefix("lazy").removesuffix("layer")
+    plain = re.sub("[123]d", "", full)
     add = "; layers here work on planes, height x width" if sides and sides[0] != "2" else ""
     for kind, cls in KINDS.items():
-        if plain in cls.related_names:
-            form, how = cls.related_names[plain]
+        related = full if full in cls.related_names else plain
+        if related in cls.related_names:
+            form, how = cls.related_names[related]
             return "", f"write {_choices(_translations(form, how, syntax, size))}{add}"
         if plain in cls.other_names or (plain == kind and plain != stem.lower()):
             form = (
@@ -52,13 +58,21 @@ def kind_hint(syntax: LayerSyntax, size: str) -> tuple[str, str | None] | None:
     return None
 
 
-def _choices(found: Sequence[tuple[str, str]]) -> str:
+class _Translation(NamedTuple):
+    """A layer written as here, how it differs from the other tool, and the values that are left out, as written."""
+
+    text: str
+    how: str
+    left_out: tuple[str, ...]
+
+
+def _choices(found: Sequence[_Translation]) -> str:
     """``CONV3-64(pad=0): how it differs``; both readings where a text does not tell the tool."""
+    left = [f"not read: {', '.join(each.left_out)}" if each.left_out else "" for each in found]
     if len(found) > 1:
-        torch, keras = found[0][0], found[1][0]
+        torch, keras = [each.text + (f" ({what})" if what else "") for each, what in zip(found, left, strict=True)]
         return f"{torch} if the values are in the order of PyTorch, {keras} if they are in that of Keras"
-    text, how = found[0]
-    return text + (f": {how}" if how else "")
+    return found[0].text + (f": {found[0].how}" if found[0].how else "") + (f"; {left[0]}" if left[0] else "")
 
 
 class _Layer:
@@ -112,14 +126,25 @@ def _layers(form: str) -> list[_Layer | str]:
 
 
 class _Values(NamedTuple):
-    """The values of a layer of another tool: those with a key, by their keys here, those without, and what follows."""
+    """The values of a layer of another tool: those with a key, by their keys here, those without, and what follows.
+
+    ``unknown`` are those whose key nobody knows.
+    """
 
     named: Mapping[str, str]
     bare: Sequence[str]
     after: str
+    unknown: Sequence[str]
 
 
-def _translations(form: str, how: str, syntax: LayerSyntax, size: str) -> list[tuple[str, str]]:
+class _Reading(NamedTuple):
+    """Values by their keys here, and those that are left out, as written."""
+
+    read: Mapping[str, str]
+    left_out: Sequence[str]
+
+
+def _translations(form: str, how: str, syntax: LayerSyntax, size: str) -> list[_Translation]:
     """A form with the values of a layer, and how that differs from the other tool.
 
     There are two where the values can be read in the order of PyTorch and in that of Keras.
@@ -143,19 +168,22 @@ def _values(syntax: LayerSyntax, size: str, layers: Sequence[_Layer], places: Ma
         if key and value:
             named[key] = value if isinstance(value, str) else _text(value)
     bare = [_text(argument.value) for argument in syntax.arguments if argument.key in (None, "cropping")]
+    unknown: list[str] = []
     for argument in syntax.arguments:
-        if argument.key is None:
+        if argument.key in (None, "cropping"):
             continue
-        if argument.key.lower() == "activation" and _text(argument.value).lower() in KINDS:
-            after = f" -> {_text(argument.value).upper()}"
-        if argument.key in _LAYER_KEYS:
-            named[argument.key] = _text(argument.value)
-        for layer in layers:
-            own = own_key(argument.key, layer.kind, argument.value)
-            if own is not None:
-                named[own[0]] = _plain(own[1])
-                break
-    return _Values(named, bare, after)
+        value = _text(argument.value)
+        owns = [own_key(argument.key, layer.kind, argument.value) for layer in layers]
+        own = next((each for each in owns if each is not None), None)
+        if argument.key.lower() == "activation" and value.lower() in KINDS:
+            after = f" -> {value.upper()}"
+        elif argument.key in _LAYER_KEYS:
+            named[argument.key] = value
+        elif own is not None:
+            named.update(dict.fromkeys((own[0], *ALSO_SET.get(argument.key.lower(), ())), _plain(own[1])))
+        elif not is_needless(argument.key):
+            unknown.append(f"{argument.key}={value}")
+    return _Values(named, bare, after, unknown)
 
 
 def _text(operand: Operand) -> str:
@@ -170,12 +198,13 @@ def _plain(text: str) -> str:
     return f"{sides[1]}x{sides[2]}" if sides else text
 
 
-def _readings(
-    layers: Sequence[_Layer], places: Mapping[str, str], values: _Values, word: str
-) -> list[Mapping[str, str]]:
-    """The values by their keys here, in the order of each tool in which they can be read."""
+def _readings(layers: Sequence[_Layer], places: Mapping[str, str], values: _Values, word: str) -> list[_Reading]:
+    """The values by their keys here, in the order of each tool in which they can be read.
+
+    Values after the last key that a tool's order knows are left out if no order knows them all.
+    """
     if not layers or not values.bare:
-        return [values.named]
+        return [_Reading(values.named, [*values.bare, *values.unknown])]
     number, size, stride = places.get("n"), places.get("k"), places.get("s")
     keras = [key for key in (number, size, stride, places.get("b")) if key]
     keys = layers[0].kind.keys
@@ -185,20 +214,28 @@ def _readings(
     torch = [*([""] if number else []), *keras, *[key for key in more if key in keys and key not in keras]]
     if not number and "pad" not in keys:
         torch.append("")  # the depth, which is known here
-    needed = {key for key in (number, size) if key}
-    found: dict[str, Mapping[str, str]] = {}
-    for tool, order in (("d", torch), ("D", keras)):
-        read = {key: value for key, value in zip(order, values.bare, strict=False) if key}
-        fits = len(values.bare) <= len(order) and not read.keys() & values.named.keys()
-        if fits and (tool == "D" or not number or needed <= read.keys() | values.named.keys()):
-            found[tool] = {**values.named, **read}
+    if "multiplier" in keys and "pad" in keras:
+        keras.append("multiplier")
+    orders = {"d": torch, "D": keras}
+    own = dict(orders)
     sides = re.search("[123]([dD])", word)
-    if len(found) > 1 and sides and not word.isupper() and not word.islower():
-        found = {sides[1]: found[sides[1]]}
-    elif len(found) > 1:
-        likely = {tool: read for tool, read in found.items() if _is_likely(read, size, stride)}
-        found = likely or found
-    return list(found.values()) or [values.named]
+    if word.lower() in TOOLS:
+        own = {TOOLS[word.lower()]: orders[TOOLS[word.lower()]]}
+    elif sides and not word.isupper() and not word.islower():
+        own = {sides[1]: orders[sides[1]]}
+    needed = {key for key in (number, size) if key}
+    found: list[_Reading] = []
+    for most, tools in ((len(values.bare), own), (0, own), (len(values.bare), orders), (0, orders)):
+        for tool, order in tools.items():
+            read = {key: value for key, value in zip(order, values.bare, strict=False) if key}
+            fits = most <= len(order) and not read.keys() & values.named.keys()
+            if fits and (tool == "D" or not number or needed <= read.keys() | values.named.keys()):
+                found.append(_Reading({**values.named, **read}, [*values.bare[len(order) :], *values.unknown]))
+        if found:
+            break
+    if len(found) > 1:
+        found = [reading for reading in found if _is_likely(reading.read, size, stride)] or found
+    return found or [_Reading(values.named, [*values.bare, *values.unknown])]
 
 
 def _is_likely(values: Mapping[str, str], size: str | None, stride: str | None) -> bool:
@@ -207,8 +244,9 @@ def _is_likely(values: Mapping[str, str], size: str | None, stride: str | None) 
     return not (kernel.isdigit() and (int(kernel) > LARGEST_KERNEL or (step.isdigit() and int(step) > int(kernel))))
 
 
-def _filled(form: str, how: str, syntax: LayerSyntax, read: Mapping[str, str], values: _Values) -> tuple[str, str]:
+def _filled(form: str, how: str, syntax: LayerSyntax, reading: _Reading, values: _Values) -> _Translation:
     """A form with values, and how it differs; not that where a value replaces one of the form."""
+    read, left_out = reading.read, list(reading.left_out)
     number = next((read[key] for key in ("filters", "units") if key in read), "")
     value = values.bare[0] if len(values.bare) == 1 else "1"
     parts = _layers(form.replace("{v}", value if value.isdigit() or "-{v}" not in form else "1"))
@@ -216,9 +254,12 @@ def _filled(form: str, how: str, syntax: LayerSyntax, read: Mapping[str, str], v
     for key, text in read.items():
         takes = [layer for layer in layers if key in layer.kind.keys or key in _LAYER_KEYS]
         if not takes:
+            left_out.append(f"{key}={text}")
             continue
         free = [layer for layer in takes if key not in layer.values]
-        layer = next((one for one in takes if key in one.places.values()), free[0] if free else takes[-1])
+        windows = [one for one in takes if key in WINDOW_KEYS and "k" in one.places]
+        placed = [one for one in takes if key in one.places.values()]
+        layer = (placed or windows or free or takes[-1:])[0]
         how = how if key not in layer.values else ""
         layer.values[key] = text
     for layer in layers:
@@ -228,5 +269,6 @@ def _filled(form: str, how: str, syntax: LayerSyntax, read: Mapping[str, str], v
     how = how.replace("{n}", f"-{number}" if number else "")
     is_entry = bool(syntax.arguments) and syntax.in_file and syntax.arguments[-1].span.start >= syntax.span.end
     if is_entry and len(parts) == 1 and layers and not values.after:
-        return layers[0].entry(), how
-    return " -> ".join([part if isinstance(part, str) else part.pattern() for part in parts]) + values.after, how
+        return _Translation(layers[0].entry(), how, tuple(left_out))
+    text = " -> ".join([part if isinstance(part, str) else part.pattern() for part in parts]) + values.after
+    return _Translation(text, how, tuple(left_out))

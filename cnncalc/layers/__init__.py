@@ -11,13 +11,21 @@ from cnncalc.layers import (
     magnitude,
     merge,
     normalization,
+    padding,
     pooling,
+    rearrange,
+    reduction,
     regularization,
     reshape,
+    resize,
+    unpooling,
 )
 from cnncalc.layers.base import Key, Layer, Parameter, Stencil
 
-FAMILIES = (*(input, convolution, local, linear, pooling, activation), *(normalization, magnitude, regularization, merge, reshape))
+FAMILIES = (
+    *(input, convolution, local, linear, pooling, unpooling, activation, normalization, magnitude, regularization),
+    *(merge, reduction, reshape, resize, padding, rearrange),
+)
 """The modules that define kinds, in the order in which kinds are listed."""
 
 KINDS: dict[str, type[Layer]] = {

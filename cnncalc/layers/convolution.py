@@ -147,9 +147,9 @@ class Conv(Convolution):
         "convolutional": ("CONV{k}{n}{s}", "it pads to keep the size, as pad=1 of darknet does"),
         **dict.fromkeys(("pointwise", "pointwiseconv"), ("CONV1{n}{s}", "a convolution with a kernel of 1x1")),
         **dict.fromkeys(
-            ("atrousconv", "dilatedconv"), ("CONV{k}{n}{s}(dilation=2)", "with the dilation that you need")
+            ("atrousconv", "dilatedconv"), ("CONV{k}{n}{s}(pad=0, dilation=2)", "with your dilation and pad")
         ),
-        **dict.fromkeys(("groupconv", "groupedconv"), ("CONV{k}{n}{s}(groups=2)", "with the groups that you need")),
+        **dict.fromkeys(("groupconv", "groupedconv"), ("CONV{k}{n}{s}(pad=0, groups=2)", "with your groups and pad")),
     }
     example: ClassVar[str] = "INPUT 56x56x32 -> CONV3-64/2"
     depth_key: ClassVar[str | None] = "filters"
@@ -319,8 +319,8 @@ class DepthwiseConv(Convolution):
         **dict.fromkeys(
             ("sepconv", "separableconv", "depthwiseseparableconv", "depthwiseseparable", "dsconv"),
             (
-                "DWCONV{k}{s}(bias=no) -> CONV1{n}",
-                "a separable convolution is these two; of DWCONV alone the number after '-' is the multiplier",
+                "DWCONV{k}{s}(pad=0, bias=no) -> CONV1{n}",
+                "a separable convolution is these two; without pad=0 DWCONV pads to keep the size",
             ),
         ),
     }

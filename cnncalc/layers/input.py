@@ -33,6 +33,9 @@ class Input(Layer):
 
     size: tuple[int, ...] = key(VolumeSize(), (224, 224, 3), means="the sides of the image and its depth")
 
+    def label(self) -> str:
+        return self.kind.upper()
+
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         return ["the input of the net"]
 

@@ -128,8 +128,8 @@ class Linear(Layer):
     Volume: as the input, with depth K, the units.
     Learned: D weights and one bias per unit.
 
-    On a volume of one position, as after GAP or FLATTEN, it is the same as FC. It is torch.nn.Linear on maps whose depth
-    comes last, and Dense of Keras.
+    On a volume of one position, as after GAP or FLATTEN, it is the same as FC. It is torch.nn.Linear on tensors whose
+    last side is the depth, and Dense of Keras.
 
     Source: Liu et al. 2022 (ConvNeXt), section 2.6, where it is the 1x1 convolution.
     """

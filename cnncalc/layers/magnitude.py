@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE, Layer, Parameter, Stencil, key
+from cnncalc.layers.base import WHOLE, Parameter, Stencil, Stencils, key
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
 from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
 from cnncalc.layers.normalization import Normalization
@@ -51,7 +51,7 @@ class ByMagnitude(Normalization):
             return (Parameter("scale", (x.depth,), Count(x.depth)),)
         return (Parameter("scale", tuple(x), product(*x)),)
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return super().stencils(*inputs, of=of) if self.axes == "depth" else WHOLE
 
     def channel_use(self, *inputs: Volume) -> str:
@@ -231,16 +231,18 @@ class L2Norm(ByMagnitude):
         spread = builder.operation([least], Size(0, volume.elements), is_alias=True)
         whole = Size(0, volume.elements * item)
         scratch = (whole, whole, whole, builder.bytes_of(x).times(-1))
-        result = builder.operation([x, spread], item=item, keeps=(0, 1), gradients=("new", "new"), backward_scratch=scratch)
+        result = builder.operation(
+            [x, spread], item=item, keeps=(0, 1), gradients=("new", "new"), backward_scratch=scratch
+        )
         builder.hold(first, least)
         return builder.scaled(result) if self.scale else result
 
 
 class GlobalResponse(Normalization):
-    """Multiplies each channel by its length over all positions, relative to the mean length of all channels, and adds x.
+    """Multiplies each channel by its length over all positions, relative to the mean length of channels, and adds x.
 
-    Formula: y = x * n[d] * scale[d] + shift[d] + x, with n[d] = g[d] / (the mean of all g + eps) and g[d] the root of the
-    sum of the squares of channel d.
+    Formula: y = x * n[d] * scale[d] + shift[d] + x, with n[d] = g[d] / (the mean of all g + eps), where g[d] is the
+    root of the sum of the squares of channel d.
     Volume: as the input.
     Learned: D scales (weights) and D shifts (biases).
 
@@ -263,7 +265,7 @@ class GlobalResponse(Normalization):
         count = Count(x.depth)
         return Parameter("scale", (x.depth,), count), Parameter("shift", (x.depth,), count, "bias")
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return WHOLE
 
     def channel_use(self, *inputs: Volume) -> str:
@@ -308,7 +310,9 @@ class GlobalResponse(Normalization):
         base = builder.plus_number(mean)
         size = builder.bytes_of(length)
         scratch = (size, size, size, builder.bytes_of(base).times(-1))
-        relative = builder.operation([length, base], count, layout=each, keeps=(0, 1), backward_scratch=scratch, summed_inputs=(1,))
+        relative = builder.operation(
+            [length, base], count, layout=each, keeps=(0, 1), backward_scratch=scratch, summed_inputs=(1,)
+        )
         result = builder.scaled(builder.multiplied(x, relative, volume, in_place=False), leads=True)
         builder.hold(first, length)
         result = builder.added(result, x, volume, in_place=False)
@@ -367,7 +371,7 @@ class LocalResponseNorm(Normalization):
     k: float = key(Decimal(), 1.0, means="what is added to the sum")
     region: str = key(Choice("across", "within"), "across", means="where the neighbours are")
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         if self.region == "across":
             return super().stencils(*inputs, of=of)
         return (Stencil(1, range(-(self.size // 2), (self.size - 1) // 2 + 1)),) * len(inputs[0].sides)
@@ -434,8 +438,10 @@ class LocalResponseNorm(Normalization):
         square = builder.view(builder.operation([x, x], keeps=(0, 1)))
         wide = builder.operation([square], Size(0, elements // builder.output.depth * padded_depth))
         # the average pool, which autocast does in float32 on a CPU too
+        first = builder.last + 1
         pooled = builder.converted(wide, 4) if builder.is_cpu else wide
         mean = builder.view(builder.operation([pooled], Size(0, elements), keeps=(0,)))
+        builder.hold(first, wide)
         first = builder.last + 1
         base = builder.plus_number(builder.times_number(mean))
         power = builder.power(base)

@@ -6,22 +6,10 @@ from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE, Layer, Parameter, Stencil, key, require_divisible
+from cnncalc.layers.base import WHOLE, Layer, Parameter, Stencils, key, require_divisible
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
 from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
-from cnncalc.layers.planes import (
-    by_channel,
-    over_sides,
-    pieces,
-    pixels,
-    planes,
-    pool,
-    scatter_windows,
-    slide,
-    starts,
-    sums_of_channels,
-    unpool,
-)
+from cnncalc.layers.planes import by_channel, over_sides, pieces, pixels, planes, sums_of_channels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -193,7 +181,8 @@ class BatchNorm(Affine):
     kind: ClassVar[str] = "bn"
     other_names: ClassVar[tuple[str, ...]] = ("batchnormalization", "syncbatchnorm")
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "batchnorm": ("BN", "with scale and shift; that of Caffe has neither: BN(scale=no, shift=no)")
+        "batchnorm": ("BN", "with scale and shift; that of Caffe has neither: BN(scale=no, shift=no)"),
+        **dict.fromkeys(("batchnorm1d", "batchnorm2d", "batchnorm3d"), ("BN", "")),
     }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> BN"
     normalizes_batch: ClassVar[bool] = True
@@ -220,7 +209,7 @@ class BatchNorm(Affine):
         count = Count(depth)
         return (Parameter("mean", (depth,), count, "buffer"), Parameter("variance", (depth,), count, "buffer"))
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         # without running statistics those of the batch are used, over all positions of the map
         return super().stencils(*inputs, of=of) if self.stats else WHOLE
 
@@ -365,7 +354,7 @@ class LayerNorm(ImageNorm):
             return self._affine((x.depth,), Count(x.depth))
         return self._affine(tuple(x), product(*x))
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return super().stencils(*inputs, of=of) if self.is_along_depth(len(inputs[of].sides)) else WHOLE
 
     def channel_use(self, *inputs: Volume) -> str:
@@ -419,7 +408,7 @@ class GroupNorm(ImageNorm):
     groups: int = key(Whole(1), 32, means="groups of channels")
 
     def label(self) -> str:
-        return f"GN{self.groups}"
+        return f"GN{self.groups}{self.unusual('scale', 'shift')}"
 
     def channel_use(self, *inputs: Volume) -> str:
         return "mixed" if self.groups == 1 else "apart"
@@ -429,7 +418,7 @@ class GroupNorm(ImageNorm):
         require_divisible(x.depth, self.groups)
         return x
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return WHOLE
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
@@ -468,7 +457,7 @@ class InstanceNorm(ImageNorm):
     scale: bool = key(Boolean(), False, means="whether a factor is learned")
     shift: bool = key(Boolean(), False, means="whether a shift is learned")
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return WHOLE
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
@@ -490,16 +479,16 @@ class InstanceNorm(ImageNorm):
         ]
         extras = self.keeping(builder.volumes, builder.output).extras
         keeps = (0, 1) if self.scale else (0,)
-        if builder.is_native_norm:
-            return builder.operation([x, *repeated], keeps=keeps, extras=extras, order="contiguous")
         # cuDNN makes all gradients, needed or not
-        unneeded = [builder.bytes_of(value) for value in (x, *repeated) if not builder.learns(value)]
+        is_native = builder.is_native_norm
+        always = (x, *repeated) if not is_native else (x,) if builder.composes else ()
+        unneeded = [builder.bytes_of(value) for value in always if not builder.learns(value)]
         return builder.operation(
             [x, *repeated],
             keeps=keeps,
             extras=extras,
             order="contiguous",
-            gathers="contiguous",
+            gathers=None if is_native else "contiguous",
             backward_scratch=tuple(unneeded),
         )
 

@@ -65,6 +65,17 @@ class CachingAllocator:
         self._end = 0  # of the last segment; segments are never neighbours
         self._address_bits = max(largest, MEDIUM_SEGMENT).bit_length() + 30  # enough for a billion segments
 
+    def copy(self, largest: int) -> CachingAllocator:
+        """An allocator in the same state, for tensors of at most ``largest`` bytes."""
+        made = CachingAllocator(largest)
+        made.allocated, made.reserved, made.most, made._end = self.allocated, self.reserved, self.most, self._end
+        pools = [
+            (sorted([size << made._address_bits | address for address, size in size_at.items()]), {**size_at}, {**ends})
+            for _, size_at, ends in (self._small, self._large)
+        ]
+        made._small, made._large = pools
+        return made
+
     @property
     def free_blocks(self) -> tuple[list[int], list[int]]:
         """A copy of the keys of the free blocks in both pools."""
@@ -261,12 +272,13 @@ def tensors_of(sizes_of: Any) -> tuple[Sizes, list[Size]]:
 class Plan(NamedTuple):
     """What a device runs, for any batch.
 
-    ``resident`` tensors are always alive. ``first`` runs where no gradients are alive, ``later`` where those of the
-    last (micro-)batch are (None: they never are). ``micro``: micro-batches a step. ``starts_clean``: gradients are
-    freed before each step.
+    ``parameters`` is the allocator with parameters and buffers; they and ``inputs`` are always alive. ``first`` runs
+    where no gradients are alive, ``later`` where those of the last (micro-)batch are (None: they never are). ``micro``:
+    micro-batches a step. ``starts_clean``: gradients are freed before each step.
     """
 
-    resident: tuple[Size, ...]
+    parameters: CachingAllocator
+    inputs: tuple[Size, ...]
     first: Program
     later: Program | None = None
     micro: int = 1
@@ -275,11 +287,11 @@ class Plan(NamedTuple):
 
     @property
     def events(self) -> int:
-        """About how many allocations and releases a simulation takes: three steps."""
+        """About how many allocations and releases a simulation takes: three steps, or two passes."""
         each = max([len(program.events) + len(program.size_of) for program in self.programs]) * self.micro
         if self.optimizer is not None:
             each += len(self.optimizer.temporaries)
-        return 100 + len(self.resident) + 3 * each
+        return 150 + (2 if self.optimizer is None else 3) * each
 
     @property
     def programs(self) -> tuple[Program, ...]:
@@ -289,10 +301,10 @@ class Plan(NamedTuple):
 
 def simulate(plan: Plan, batch: int) -> Allocated:
     """The allocator over as many steps as it takes until nothing changes any more, at most :data:`MAX_STEPS`."""
-    resident = [bytes_at(size, batch) for size in plan.resident]
+    inputs = [bytes_at(size, batch) for size in plan.inputs]
     sizes_of = {id(program): program.bytes_at(batch) for program in plan.programs}
-    allocator = CachingAllocator(max([0, *resident, *[max(sizes, default=0) for sizes in sizes_of.values()]]))
-    allocator.run(range(len(resident)), resident, {})
+    allocator = plan.parameters.copy(max([0, *inputs, *[max(sizes, default=0) for sizes in sizes_of.values()]]))
+    allocator.run(range(len(inputs)), inputs, {})
     optimizer = plan.optimizer
     makes_state = optimizer is not None
     if optimizer is not None and optimizer.state_at_start:
@@ -318,7 +330,7 @@ def simulate(plan: Plan, batch: int) -> Allocated:
                 makes_state = False
             allocator.run(optimizer.temporaries, optimizer.temporary_sizes, {})
         allocator.run([~number for number in results], (), results)
-        after = (*allocator.free_blocks, gradients)
+        after = (*allocator.free_blocks, gradients.copy())  # the next step empties it
         if after == before:
             break
         before = after
@@ -330,9 +342,17 @@ def bytes_at(size: Size, batch: int) -> int:
     return size.at(batch, ROUNDING) or ROUNDING
 
 
+def holding(sizes: Iterable[int]) -> CachingAllocator:
+    """An allocator with tensors of these bytes."""
+    blocks = [bytes_at(Size(size), 1) for size in sizes]
+    allocator = CachingAllocator(max(blocks, default=0))
+    allocator.run(range(len(blocks)), blocks, {})
+    return allocator
+
+
 def all_tensors(plan: Plan) -> Counter[Size]:
-    """How often at most :data:`MAX_STEPS` steps allocate a tensor of each size."""
-    found = Counter(plan.resident)
+    """How often at most :data:`MAX_STEPS` steps allocate a tensor of each size, without the parameters."""
+    found = Counter(plan.inputs)
     each: Counter[Size] = Counter()
     for program in plan.programs:
         each |= Counter([program.sizes[place] for place in program.size_of])  # the more frequent one of both

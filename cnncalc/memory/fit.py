@@ -23,7 +23,7 @@ MAX_BATCH = 1 << 24
 """Upper limit of the search for the largest batch."""
 
 
-MAX_EVENTS = 2_000_000
+MAX_EVENTS = 750_000
 """Allocations and releases that are simulated to check all smaller batches."""
 
 ADVICE_EVENTS = 100_000
@@ -33,7 +33,8 @@ ADVICE_EVENTS = 100_000
 class Fit(NamedTuple):
     """What fits, in training or in inference; batches are 0 if not even one image fits.
 
-    ``largest_batch``: the largest one whose need, and that of every smaller batch, is within the memory.
+    ``largest_batch``: the largest one whose need, and that of every smaller batch that was computed, is within the
+    memory.
     ``need_bytes`` is its need, or that of batch 1; ``next_need_bytes`` that of one image more. ``largest_batch_live``
     is that of live tensors alone. ``peak_bytes`` are the live tensors of the largest batch, or of batch 1.
     ``need_at_batch`` and ``peak_at_batch`` are those of the batch of the options. ``unchecked`` is the number of

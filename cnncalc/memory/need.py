@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.layers.memory import Size
 from cnncalc.memory.allocator import (
     Allocated,
     Plan,
@@ -12,6 +11,7 @@ from cnncalc.memory.allocator import (
     Recorder,
     all_tensors,
     bytes_at,
+    holding,
     largest_segment_for,
     simulate,
     tensors_of,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Sequence
 
+    from cnncalc.layers.memory import Size
     from cnncalc.memory.report import Options, Simulation
     from cnncalc.memory.segments import Segment
 
@@ -67,7 +68,7 @@ class Bound(NamedTuple):
     events: int
 
     def bytes(self, batch: int) -> int:
-        """The need with every tensor in a segment of its own."""
+        """The need with every tensor but the parameters in a segment of its own."""
         tensors = self.tensors.items()
         return self.reserve + sum([count * largest_segment_for(bytes_at(size, batch)) for size, count in tensors])
 
@@ -107,7 +108,8 @@ class Needs:
         is_searched = training and segments is None and simulation.options.checkpoint == "best"
         chosen = () if is_searched else tuple(simulation.segments(1) if segments is None else segments)
         plan = self._plan(MANY, chosen if training else (), training=training)
-        return Bound(all_tensors(plan), self.reserve.bytes, plan.events * (MAX_TRIED if is_searched else 1))
+        events = plan.events * (MAX_TRIED if is_searched else 1)
+        return Bound(all_tensors(plan), self.reserve.bytes + plan.parameters.reserved, events)
 
     def _plan(self, batch: int, segments: tuple[Segment, ...], *, training: bool) -> Plan:
         key = (self.simulation.at(batch, training=training), training, segments)
@@ -120,12 +122,12 @@ def _planned(simulation: Simulation, training: bool, segments: tuple[Segment, ..
     """What the device runs."""
     options = simulation.options
     tape = simulation.tape(training=training)
-    sizes = [Size(parameter.size) for parameter in tape.parameters] + [Size(size) for size in tape.buffers]
-    sizes += [tape.values[source].size for source in simulation.all_sources(training=training)]
+    parameters = holding([*[parameter.size for parameter in tape.parameters], *tape.buffers])
+    inputs = tuple([tape.values[source].size for source in simulation.all_sources(training=training)])
     if not training:
-        return Plan(tuple(sizes), _recorded(simulation, PLAIN, training=False))
+        return Plan(parameters, inputs, _recorded(simulation, PLAIN, (), training=False))
     loop = LoopOptions(segments=operations_of(tape, segments))
-    first = _recorded(simulation, loop, training=True)
+    first = _recorded(simulation, loop, segments, training=True)
     steady = simulation.loop_options(segments)
     optimizer = tensors_of_step(
         optimizer_named(options.optimizer),
@@ -134,13 +136,13 @@ def _planned(simulation: Simulation, training: bool, segments: tuple[Segment, ..
         style=options.style,
         weight_decay=options.weight_decay,
     )
-    later = None if steady == loop else _recorded(simulation, steady, training=True)
+    later = None if steady == loop else _recorded(simulation, steady, segments, training=True)
     micro = min(options.accumulate, MAX_MICRO)
-    return Plan(tuple(sizes), first, later, micro, options.zero_grad == "start", optimizer)
+    return Plan(parameters, inputs, first, later, micro, options.zero_grad == "start", optimizer)
 
 
-def _recorded(simulation: Simulation, loop: LoopOptions, *, training: bool) -> Program:
-    tape = simulation.tape(training=training)
+def _recorded(simulation: Simulation, loop: LoopOptions, segments: Sequence[Segment], *, training: bool) -> Program:
+    tape = simulation.program(segments, training=training)
     tensors, sizes = tensors_of(tape.sizes)
     recorder = Recorder(tape, tensors, adds_in_place=simulation.profile.adds_in_place, loop=loop, of=sizes)
     return recorder.program(training=training)

@@ -37,7 +37,6 @@ def summary_section(memory: MemoryReport, outcome: FileResult, units: str) -> st
 def _structure(report: Report) -> str:
     """Inputs, outputs, layers and merges."""
     rows = report.layers
-    counted = sum([row.layer.counts_macs for row in rows])
     last = [row for row, readers in zip(rows, report.graph.readers, strict=True) if not readers]
     outputs = [row for row in last if not row.training_only] or last
     inputs = " and ".join([_volume(row) for row in rows if row.layer.is_input])
@@ -46,7 +45,7 @@ def _structure(report: Report) -> str:
     shape = f"with {plural(merges, 'merge')}" if merges else "in one chain"
     return (
         f"{name(report.name)} maps {inputs} to {leaving}. It has {plural(len(rows), 'layer')} {shape}, "
-        f"{counted:,} of them convolutional or fully-connected."
+        f"{report.counted_layers:,} of them convolutional or fully-connected."
     )
 
 

@@ -43,7 +43,7 @@ def nets_document(reports: Sequence[Report], *, notation: Notation = USUAL) -> D
                 word(report.name),
                 Cell(report.title or "", report.title or "", ""),
                 word(_input(report)),
-                Cell(notation.full(len(report.layers)), len(report.layers)),
+                Cell(notation.full(report.counted_layers), report.counted_layers),
                 Cell(notation.full(totals.parameters), totals.parameters),
                 Cell(notation.short(totals.macs), totals.macs),
                 Cell(notation.size(totals.activation_bytes), totals.activation_bytes),
@@ -52,7 +52,7 @@ def nets_document(reports: Sequence[Report], *, notation: Notation = USUAL) -> D
             )
         )
     conventions = (
-        "for one image in float32; layers include the input; 1 MAC is one multiply and one add",
+        "for one image in float32; layers: convolutional and fully-connected ones; 1 MAC is one multiply and one add",
         f"activations: bytes of all volumes that are not in place; {notation.rule}",
     )
     return Document(
@@ -76,7 +76,7 @@ def _net(report: Report) -> dict[str, Any]:
         "source": report.source,
         "forms": dict(report.graph.forms),
         "inputs": [list(row.output) for row in report.layers if row.layer.is_input],
-        "layers": len(report.layers),
+        "layers": report.counted_layers,
         "totals": totals_record(report.totals),
     }
 

@@ -9,7 +9,7 @@ from cnncalc.layers import KINDS
 from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
 from cnncalc.layers.documentation import default_of, documentation, short_form
 from cnncalc.views.layer_table import with_exact
-from cnncalc.views.memory import why_lines
+from cnncalc.views.memory import why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ def kind_document(name: str, memory: MemoryReport) -> Document:
         ]
     )
     row = [row for row in memory.report.layers if row.kind == name][-1]
-    gives, kept = tuple(_gives(row)), tuple(why_lines(memory, row.name, "iec")[1:])
+    gives, kept = tuple(_gives(row)), tuple([each.line for each in why(memory, row.name, "iec")])
     parts = (
         Paragraph("pattern", (short_form(kind),)),
         Paragraph("file", (_in_a_file(kind),)),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.analysis.report import require_layer
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing
 from cnncalc.formats.notation import USUAL, Notation
 from cnncalc.memory.devices import overheads
+from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes, percent, plural, signed_percent
 from cnncalc.views.fit import need_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.layers.memory import Size
@@ -267,66 +269,92 @@ def draw(events: Sequence[Event], units: str, width: int = 72, height: int = 12)
 
 def why_document(memory: MemoryReport, name: str, *, units: str = "iec") -> Document:
     """What one layer saves for backward, and why."""
-    title, *lines = why_lines(memory, name, units)
-    rows = tuple((Cell(line, line),) for line in lines)
-    return Document(
-        (title,),
-        Table((Column("why", ""),), rows),
-        (),
-        lambda: {"schema": 1, "architecture": memory.architecture, "layer": name, "why": lines},
-    )
+    row, options = require_layer(memory.report, name), memory.options
+    title = f"{row.name} of {memory.architecture}: {row.label}, {plural(options.batch, 'image')}, {options.dtype}"
+    reasons = why(memory, name, units)
+    rows = tuple((Cell(each.line, each.line),) for each in reasons)
+
+    def record() -> dict[str, Any]:
+        return {
+            "schema": 1,
+            "architecture": memory.architecture,
+            "layer": name,
+            "batch": options.batch,
+            "dtype": options.dtype,
+            "profile": options.profile,
+            "saved": [{"what": each.what, "bytes": each.bytes} for each in reasons if each.what in SAVED],
+            "gradient_bytes": sum([each.bytes for each in reasons if each.what == "gradients"]),
+            "why": [each.line for each in reasons],
+        }
+
+    return Document((title,), Table((Column("why", ""),), rows), (), record)
 
 
-def why_lines(memory: MemoryReport, name: str, units: str) -> list[str]:
-    """A title, then what one layer saves for backward with the reasons, and what its backward allocates."""
-    from cnncalc.analysis.report import require_layer
+class Reason(NamedTuple):
+    """A sentence on the memory of one layer, with the bytes that it names; ``what`` they are for programs."""
+
+    line: str
+    what: str = ""
+    bytes: int = 0
+
+
+SAVED = ("input", "copy of the input", "intermediate result", "output", "additional tensor")
+"""What a layer may save for backward."""
+
+
+def why(memory: MemoryReport, name: str, units: str) -> list[Reason]:
+    """What one layer saves for backward with the reasons, and what its backward allocates."""
     from cnncalc.memory.report import Simulation
 
     row, options = require_layer(memory.report, name), memory.options
     simulation = Simulation(memory.report, options)
     tape = simulation.tape(training=True)
 
-    def shown(size: Size) -> str:
-        return format_bytes(size.at(options.batch, simulation.profile.rounding), units)
+    def reason(what: str, size: Size, line: str) -> Reason:
+        count = size.at(options.batch, simulation.profile.rounding)
+        return Reason(line.replace("{}", format_bytes(count, units)), what, count)
 
-    lines = [f"{row.name} of {memory.architecture}: {row.label}, {plural(options.batch, 'image')}, {options.dtype}"]
     operations = [each for each in tape.operations if each.layer == row.index and each.name != "loss"]
     if not operations:
-        return [*lines, "runs no operation in training, so it saves nothing"]
-    saved = [line for each in operations for line in _saved(each, tape, memory.report, row, shown)]
-    lines += saved or [f"saves nothing: the gradient of {row.kind.upper()} needs neither its input nor its output"]
+        return [Reason("runs no operation in training, so it saves nothing")]
+    saved = [reason(*one) for each in operations for one in _saved(each, tape, memory.report, row)]
+    lines = saved or [
+        Reason(f"saves nothing: the gradient of {row.kind.upper()} needs neither its input nor its output")
+    ]
     if _shares_input(operations):
-        lines.append("its output shares the memory of its input")
+        lines.append(Reason("its output shares the memory of its input"))
     sizes = simulation.sizes(options.batch, training=True).parameters
     learned = sum([sizes[place] for operation in operations for place in operation.parameters])
     if learned:
-        lines.append(f"backward allocates the gradients of its parameters, {format_bytes(learned, units)}")
+        line = f"backward allocates the gradients of its parameters, {format_bytes(learned, units)}"
+        lines.append(Reason(line, "gradients", learned))
     return lines
 
 
-def _saved(
-    operation: Operation, tape: Tape, report: Report, row: LayerReport, shown: Callable[[Size], str]
-) -> Iterator[str]:
-    """What an operation of a layer saves for backward, with sizes and reasons."""
+def _saved(operation: Operation, tape: Tape, report: Report, row: LayerReport) -> Iterator[tuple[str, Size, str]]:
+    """What an operation of a layer saves for backward: what, its size, and a sentence with ``{}`` for the bytes."""
     layer = row.layer
     own = {each.output: each for each in tape.operations if each.layer == row.index}
     if operation.clones_input:
         value = tape.values[operation.inputs[0]]
-        yield f"saves a copy of its input, {shown(value.size)}: it works in place, and {layer.why_input}"
+        line = f"saves a copy of its input, {{}}: it works in place, and {layer.why_input}"
+        yield "copy of the input", value.size, line
     else:
         for place in dict.fromkeys(operation.keeps):
             source = operation.inputs[place]
             while source in own and own[source].is_alias:  # a view that the layer makes of its input
                 source = own[source].inputs[0]
             value = tape.values[source]
-            what = f"its input (the output of {report.layers[value.layer].name})"
-            what = "an intermediate result" if value.layer == row.index else what
-            yield f"saves {what}, {shown(value.size)}: {layer.why_input}"
+            if value.layer == row.index:
+                yield "intermediate result", value.size, f"saves an intermediate result, {{}}: {layer.why_input}"
+            else:
+                before = report.layers[value.layer].name
+                yield "input", value.size, f"saves its input (the output of {before}), {{}}: {layer.why_input}"
     if operation.keeps_output:
-        size = shown(tape.values[operation.output].size)
-        yield f"saves its output, {size}: the gradient of {row.kind.upper()} is computed from it"
+        line = f"saves its output, {{}}: the gradient of {row.kind.upper()} is computed from it"
+        yield "output", tape.values[operation.output].size, line
     for extra in operation.extras:
-        yield f"saves an additional tensor, {shown(extra)}: {layer.why_byproducts}"
+        yield "additional tensor", extra, f"saves an additional tensor, {{}}: {layer.why_byproducts}"
 
 
 def _shares_input(operations: list[Operation]) -> bool:

@@ -100,7 +100,7 @@ def random_net(random: Random, *, layers: int = 8, inputs: int = 3) -> Graph:
 
     def add(layer: Layer, *sources: str) -> bool:
         try:
-            volume = layer.output(*[volumes[source] for source in sources])
+            volume = layer.on(2).output(*[volumes[source] for source in sources])
         except CnncalcError:
             return False
         if volume.elements > MOST_ELEMENTS:

@@ -27,6 +27,7 @@ def unclipped(text: str) -> list[tuple[int, ...] | None]:
 # Random nets
 
 
+@pytest.mark.slow
 @examples(60)
 @given(seeds)
 def test_fields_are_never_too_small_and_equal_unless_marked(seed: int) -> None:
@@ -45,7 +46,7 @@ def test_fields_are_never_too_small_and_equal_unless_marked(seed: int) -> None:
             assert all(endless >= size for endless, size in pairs), row.name
 
 
-@examples(60)
+@examples(30)
 @given(seeds)
 def test_what_is_only_bounded_is_never_too_small(seed: int) -> None:
     """The same where hardly anything may be computed one by one."""

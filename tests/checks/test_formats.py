@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,11 +34,11 @@ WIDE = "name: wide|er\ninput: 32x32x3\nlayers: CONV7-64 -> BN -> RELU -> POOL2 -
 PROJECT = '[tool.cnncalc.budget]\nparameters = "100K"\ntraining_memory = {max = "1GiB", batch = 16}\n'
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with a net over budget, a broken one, a net without budget of its own, and a file that is no net."""
-    written(
-        tmp_path,
+    folder = written(
+        tmp_path_factory.mktemp("repository"),
         {
             "nets/over.yaml": OVER.replace("FC-512", "FC-256"),
             "nets/100%, wide.yaml": WIDE,
@@ -45,10 +46,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "pyproject.toml": PROJECT,
         },
     )
-    committed(tmp_path)
-    written(
-        tmp_path, {"nets/over.yaml": OVER, "nets/broken.yaml": BROKEN, "nets/new.yaml": TINY + "budget: {macs: +1%}\n"}
+    committed(folder)
+    return written(
+        folder, {"nets/over.yaml": OVER, "nets/broken.yaml": BROKEN, "nets/new.yaml": TINY + "budget: {macs: +1%}\n"}
     )
+
+
+@pytest.fixture
+def project(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the repository, which a test may change, as the working folder."""
+    shutil.copytree(repository, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -83,7 +90,14 @@ def test_the_whole_output(
     assert text == path.read_text(encoding="utf-8")
     assert code == (2 if case == "project" else 0)
     assert str(project) not in text
-    assert output(capsys, *words, "--format", form) == (code, text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", CHECK_FORMATS)
+def test_a_second_call_has_the_same_output(form: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = (output(capsys, *CASES["project"], "--format", form) for _ in range(2))
+
+    assert first == second
 
 
 def test_every_golden_file_is_compared() -> None:
@@ -348,15 +362,16 @@ def test_gitlab_fingerprints_are_unique_and_independent_of_lines_and_numbers(
         assert not issue["location"]["path"].startswith(("/", "./"))
 
 
+@pytest.mark.slow
 def test_markdown_begins_with_the_marker_and_fits_a_comment(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A comment has at most 65,536 characters."""
-    written(tmp_path, {f"nets/n{number:03}.yaml": TINY for number in range(150)})
+    written(tmp_path, {f"nets/n{number:03}.yaml": TINY for number in range(110)})
     monkeypatch.chdir(tmp_path)
 
     _, text = output(capsys, "nets", "--format", "markdown", "--max", "parameters=1", "--max", "macs=1", "--no-rules")
 
     assert text.startswith("<!-- cnncalc check -->\n### cnncalc: over budget\n")
-    assert "and 100 limits more" in text
+    assert "and 20 limits more" in text
     assert len(text) < 65_536

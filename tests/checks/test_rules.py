@@ -147,18 +147,18 @@ PLANTED = [
         "parameters",
         sites=2,
     ),
-    Planted("no-effect", f"{HEAD} POOL2 -> RELU -> GAP -> FC-10", f"{HEAD} POOL2 -> GAP -> FC-10", "layers"),
-    Planted("no-effect", f"{HEAD} POOL1 -> GAP -> FC-10", f"{HEAD} GAP -> FC-10", "layers"),
-    Planted("no-effect", f"{HEAD} GAP -> GAP -> FC-10", f"{HEAD} GAP -> FC-10", "layers"),
-    Planted("no-effect", f"{HEAD} DROPOUT(0) -> GAP -> FC-10", f"{HEAD} GAP -> FC-10", "layers"),
-    Planted("no-effect", f"{HEAD} UPSAMPLE1 -> PAD(1) -> GAP -> FC-10", f"{HEAD} PAD(1) -> GAP -> FC-10", "layers"),
-    Planted("no-effect", f"{HEAD} PAD(0) -> GAP -> FC-10", f"{HEAD} GAP -> FC-10", "layers"),
-    Planted("no-effect", f"{HEAD} SLICE(0, to=64) -> GAP -> FC-10", f"{HEAD} GAP -> FC-10", "layers"),
+    Planted("no-effect", f"{HEAD} POOL2 -> RELU -> GAP -> FC-10", f"{HEAD} POOL2 -> GAP -> FC-10", "all_layers"),
+    Planted("no-effect", f"{HEAD} POOL1 -> GAP -> FC-10", f"{HEAD} GAP -> FC-10", "all_layers"),
+    Planted("no-effect", f"{HEAD} GAP -> GAP -> FC-10", f"{HEAD} GAP -> FC-10", "all_layers"),
+    Planted("no-effect", f"{HEAD} DROPOUT(0) -> GAP -> FC-10", f"{HEAD} GAP -> FC-10", "all_layers"),
+    Planted("no-effect", f"{HEAD} UPSAMPLE1 -> PAD(1) -> GAP -> FC-10", f"{HEAD} PAD(1) -> GAP -> FC-10", "all_layers"),
+    Planted("no-effect", f"{HEAD} PAD(0) -> GAP -> FC-10", f"{HEAD} GAP -> FC-10", "all_layers"),
+    Planted("no-effect", f"{HEAD} SLICE(0, to=64) -> GAP -> FC-10", f"{HEAD} GAP -> FC-10", "all_layers"),
     Planted(
         "activation-after-last-fc",
         f"{HEAD} GAP -> [FC-64 -> RELU]*2 -> FC-10 -> RELU -> DROPOUT",
         f"{HEAD} GAP -> [FC-64 -> RELU]*2 -> FC-10",
-        "layers",
+        "all_layers",
     ),
     Planted(
         "softmax-inside",
@@ -234,7 +234,7 @@ def test_the_effect_is_that_of_the_net_written_out(case: Planted) -> None:
     if case.quantity == "unread":
         assert finding.actual is not None
         assert (finding.advice.value, finding.actual > 0) == (0, True)
-    elif case.quantity == "layers":
+    elif case.quantity == "all_layers":
         assert (finding.actual, finding.advice.value) == (len(fault.layers), len(twin.layers))
     else:
         expected = (getattr(fault.totals, case.quantity), getattr(twin.totals, case.quantity))

@@ -7,6 +7,8 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 import cnncalc
 from cnncalc.checks.rules import RULES, run_rules
 from cnncalc.language.catalogue import names
@@ -14,6 +16,8 @@ from tests.checks.test_rules import ON_PURPOSE, PLANTED, findings
 
 if TYPE_CHECKING:
     from cnncalc.checks.findings import Finding
+
+pytestmark = pytest.mark.slow
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 

@@ -253,6 +253,7 @@ def test_the_value_of_the_advice_is_computed(limit: str, advice: str, capsys: py
     assert f"= try: {advice}" in out
 
 
+@pytest.mark.slow
 def test_all_named_nets_are_checked_without_numpy() -> None:
     code = (
         "import sys\n"

@@ -49,12 +49,14 @@ def warned(*arguments: str) -> list[str]:
         (["memory", SMALL, "--format", "csv", "--verbose"], ["--verbose"]),
         (["memory", "lenet5", "--why", "c1", "--exact", "--units", "si"], ["--exact"]),
         (["memory", "lenet5", "--why", "c1", "--format", "json", "--units", "si"], []),
-        (["list", "--format", "json", "--brief"], ["--brief"]),
+        pytest.param(["list", "--format", "json", "--brief"], ["--brief"], marks=pytest.mark.slow),
         (["diff", "lenet5", "cifar-tiny", "--format", "json", "--units", "si"], ["--units"]),
-        (["fit", SMALL, "--memory", "8GiB", "--exact", "--units", "si"], ["--units"]),
-        (["fit", SMALL, "--memory", "8GiB", "--units", "si", "--brief"], []),
+        (["fit", SMALL, "--memory", "440MiB", "--exact", "--units", "si"], ["--units"]),
+        (["fit", SMALL, "--memory", "440MiB", "--units", "si", "--brief"], []),
         (["fit", "--list-devices", "--memory", "8GiB", "--batch", "8"], ["--memory", "--batch"]),
         (["fit", "--list-devices", "--units", "si"], []),
+        (["fit", "vgg16", "--list-devices"], ["vgg16"]),
+        (["check", "vgg16", "lenet5", "--explain", "first-fc"], ["vgg16 lenet5"]),
         (["plot", "lenet5", "--kind", "graph", "--batch", "8", "-o", "-"], ["--batch"]),
         (["plot", "lenet5", "--kind", "cost", "--batch", "8", "-o", "-"], []),
         (["check", "lenet5", "--no-rules", "--select", "large-pool"], ["--select"]),
@@ -74,8 +76,8 @@ def test_options_without_effect(call: list[str], expected: list[str]) -> None:
     ("call", "message"),
     [
         (
-            ["fit", SMALL, "--memory", "8GiB", "--memory=16GiB"],
-            "--memory is given twice; only the last one counts: 16GiB",
+            ["fit", SMALL, "--memory", "8GiB", "--memory=440MiB"],
+            "--memory is given twice; only the last one counts: 440MiB",
         ),
         (
             ["table", SMALL, "--batch", "2", "--batch", "3", "--batch", "4"],

@@ -44,6 +44,19 @@ def test_why_says_what_a_pool_keeps() -> None:
     assert "6.125 MiB: the index of each maximum" in out
 
 
+def test_why_has_its_bytes_as_numbers_in_json() -> None:
+    """The gradients of conv1 take 27*64*4 = 6912 and 64*4 = 256 bytes, each rounded up to a multiple of 512."""
+    pool = json.loads(called("memory", "vgg16", "--why", "pool1", "--format", "json").stdout)
+    conv = json.loads(called("memory", "vgg16", "--why", "conv1", "--format", "json").stdout)
+
+    assert pool["saved"] == [
+        {"what": "input", "bytes": 224 * 224 * 64 * 4},
+        {"what": "additional tensor", "bytes": 112 * 112 * 64 * 8},
+    ]
+    assert (pool["gradient_bytes"], conv["gradient_bytes"]) == (0, 7168 + 512)
+    assert "6.125 MiB" in pool["why"][1]
+
+
 @pytest.mark.parametrize(
     ("pattern", "layer", "lies_in_it"),
     [
@@ -122,7 +135,8 @@ def test_for_a_net_that_does_not_fit_the_excess_and_other_options_are_shown() ->
 
 
 def test_fit_as_json() -> None:
-    done = called("fit", "resnet18", "--memory", "rtx-3060", "--data-parallel", "4", "--zero", "2", "--format", "json")
+    options = ("--memory", "rtx-3060", "--reserve", "0", "--data-parallel", "4", "--zero", "2", "--format", "json")
+    done = called("fit", "resnet18", *options)
     found = json.loads(done.stdout)
 
     assert done.returncode == 0
@@ -142,13 +156,13 @@ def test_memory_loads_no_numpy() -> None:
 
     code = (
         "import sys; from cnncalc.cli.program import run; run(['memory', 'resnet18', '--output', '/dev/null']);"
-        "run(['fit', 'resnet18', '--memory', '8GiB', '--output', '/dev/null']); assert 'numpy' not in sys.modules"
+        "run(['fit', 'lenet5', '--memory', '440MiB', '--output', '/dev/null']); assert 'numpy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=environment())
 
 
 def test_accumulated_micro_batches_count_all_images_of_a_step() -> None:
-    done = called("fit", "resnet18", "--memory", "4GiB", "--batch", "256", "--format", "json")
+    done = called("fit", "resnet18", "--memory", "4GiB", "--reserve", "0", "--batch", "256", "--format", "json")
     advice = json.loads(done.stdout)["advice"]
 
     row = next(row for row in advice if "accumulated" in row["what"])

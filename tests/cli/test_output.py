@@ -19,7 +19,7 @@ CALLS = [
     ["table", "vgg16", "--style", "notes"],
     ["memory", NET],
     ["memory", NET, "--checkpoint", "sqrt"],
-    ["fit", NET, "--memory", "8GiB"],
+    ["fit", NET, "--memory", "440MiB"],
     ["fit", "--list-devices"],
     ["diff", NET, OTHER],
     ["kinds"],

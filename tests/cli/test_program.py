@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from cnncalc.cli.registry import COMMANDS
+from cnncalc.cli.registry import COMMANDS, find_command
+from cnncalc.cli.suggestions import SYNONYMS
 from tests.calls import COMMAND, called, cnncalc, environment
 
 pytestmark = pytest.mark.slow
@@ -74,6 +75,24 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
             ["table", TINY, "--formt", "text"],
             "error[usage]: cnncalc table has no option '--formt'\n  = hint: did you mean '--format'?\n",
         ),
+        (
+            ["table", TINY, "--theme", "dark"],
+            "error[usage]: cnncalc table has no option '--theme'\n  = hint: --theme is an option of cnncalc plot\n",
+        ),
+        (
+            ["fit", TINY, "--device", "t4"],
+            "error[usage]: cnncalc fit has no option '--device'\n  = hint: use --memory t4\n",
+        ),
+        (["fit", TINY, "--gpu=t4"], "error[usage]: cnncalc fit has no option '--gpu'\n  = hint: use --memory t4\n"),
+        (
+            ["table", TINY, "--json"],
+            "error[usage]: cnncalc table has no option '--json'\n  = hint: use --format json\n",
+        ),
+        (
+            ["memory", TINY, "--fp16"],
+            "error[usage]: cnncalc memory has no option '--fp16'\n  = hint: use --autocast float16\n",
+        ),
+        (["check", TINY, "--werror"], "error[usage]: cnncalc check has no option '--werror'\n  = hint: use --strict\n"),
         (
             ["table", TINY, "--format", "texd"],
             "error[usage]: --format: expected text or rich or markdown or latex or html or rst or csv or tsv or json, "
@@ -520,6 +539,8 @@ def test_list_has_every_named_net_with_its_parameters() -> None:
     assert [net["name"] for net in nets] == names()
     assert {net["name"]: net["totals"]["parameters"] for net in nets}["vgg16"] == 138_357_544
     assert all(net["source"] and net["title"] for net in nets)
+    for net in nets[:5]:
+        assert called("value", net["name"], "layers").stdout == f"{net['layers']}\n"
 
 
 def test_show_as_layers_has_one_line_per_layer() -> None:
@@ -573,3 +594,9 @@ def test_the_script_for_completion() -> None:
 
     assert done.returncode == 0
     assert "_cnncalc_completion" in done.stdout
+
+
+def test_each_option_that_other_names_lead_to_exists() -> None:
+    commands = [command for command in map(find_command, COMMANDS) if command is not None]
+    flags = {flag for command in commands for option in command.options for flag in option.flags}
+    assert {text.split()[0] for text in SYNONYMS} <= flags

@@ -25,7 +25,10 @@ FORMS = ["text", "markdown", "latex", "html", "rst", "csv", "tsv", "json"]
 
 @pytest.mark.parametrize(
     ("call", "form"),
-    [(call, form) for call in TABLES[:3] for form in FORMS] + [(["list"], "text"), (["list"], "json")],
+    [
+        *((call, form) for call in TABLES[:3] for form in FORMS),
+        *(pytest.param(["list"], form, marks=pytest.mark.slow) for form in ("text", "json")),
+    ],
     ids=lambda value: value[0] if isinstance(value, list) else value,
 )
 def test_every_table_comes_in_every_format(call: list[str], form: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from random import Random
 
 import pytest
@@ -11,6 +12,7 @@ from markdown_it import MarkdownIt
 from cnncalc.documents.html import comment_places
 from cnncalc.documents.marker import Answer, Picture
 from tests.documents.helpers import calls, filled, live
+from tests.subcases import each
 
 LIVE = {
     "alone": "<!-- m -->",
@@ -78,8 +80,7 @@ def test_code_is_not_changed(text: str) -> None:
     assert "m" not in live(text, "markdown")
 
 
-@pytest.mark.parametrize("newline", ["\r\n", "\r"])
-@pytest.mark.parametrize("text", [*LIVE.values(), *CODE.values()], ids=[*LIVE, *CODE])
+@each("text,newline", product([*LIVE.values(), *CODE.values()], ["\r\n", "\r"]))
 def test_other_line_breaks_are_read(text: str, newline: str) -> None:
     assert len(live(text.replace("\n", newline), "markdown")) == len(live(text, "markdown"))
 

@@ -90,6 +90,7 @@ def test_a_body_is_indented_as_its_marker() -> None:
     )
 
 
+@pytest.mark.slow
 def test_docutils_reads_every_body_without_warnings(tmp_path: Path) -> None:
     """The output of the commands in every format is read by docutils without a message, and nothing is lost."""
     docutils = pytest.importorskip("docutils.core", reason="docutils is not installed")

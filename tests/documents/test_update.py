@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from cnncalc.documents.update import OutputRejected, body_of, update
 from cnncalc.errors import ValueProblem
 from tests.documents.helpers import COMMANDS, HARD_DOCUMENTS, MARKS, filled, hard_document, scanned
 from tests.random_nets import examples
+from tests.subcases import each
 
 ANSWERS = (
     Answer("a\n\n  b | c_d & <e> % $\n"),
@@ -94,8 +96,7 @@ def outside(text: str, markers: tuple[object, ...]) -> list[str]:
     return [text[end:start] for end, start in zip(ends, starts, strict=True)]
 
 
-@pytest.mark.parametrize("syntax", MARKS)
-@pytest.mark.parametrize("answer", ANSWERS, ids=range(len(ANSWERS)))
+@each("syntax,answer", product(MARKS, ANSWERS))
 def test_every_answer_can_be_inserted_in_every_syntax(syntax: str, answer: Answer) -> None:
     begin, end = MARKS[syntax]
 

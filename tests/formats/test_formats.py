@@ -242,7 +242,10 @@ def cells_of(form: str, name: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("form", ["html", "rst", "markdown"])
-@pytest.mark.parametrize("name", ["lenet5", "vgg16", "googlenet-aux", "mobilenet-v2"])
+@pytest.mark.parametrize(
+    "name",
+    ["lenet5", "vgg16", *(pytest.param(net, marks=pytest.mark.slow) for net in ("googlenet-aux", "mobilenet-v2"))],
+)
 def test_the_numbers_of_a_table_are_read_back(form: str, name: str) -> None:
     """Parameters, trainable parameters and multiply-adds of every row, and their sums."""
     report = report_of(name)

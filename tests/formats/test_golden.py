@@ -25,7 +25,7 @@ from cnncalc.views.difference import difference_document
 from cnncalc.views.layer_table import EXACT, document
 from cnncalc.views.memory import memory_document
 from cnncalc.views.notes import notes_document
-from tests.nets import FEW, report_of
+from tests.nets import FEW, every_net, report_of
 
 if TYPE_CHECKING:
     from cnncalc.formats.document import Document
@@ -52,7 +52,7 @@ def compare(file: str, text: str, regenerate: bool) -> None:
     assert text == path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", names())
+@every_net
 def test_text_table(name: str, regenerate: bool) -> None:
     """The weights and biases of the rows add up to the totals."""
     report = report_of(name)
@@ -69,7 +69,7 @@ def test_text_table(name: str, regenerate: bool) -> None:
     assert sum(int(row[biases].rpartition("= ")[2].replace(",", "")) for row in rows) == report.totals.biases
 
 
-@pytest.mark.parametrize("name", names())
+@every_net
 def test_csv_table(name: str, regenerate: bool) -> None:
     """Every layer with exact numbers; each column adds up to its total."""
     report = report_of(name)

@@ -33,6 +33,7 @@ def test_every_example_has_its_count() -> None:
     assert {file.stem for file in EXAMPLES.glob("*.yaml")} == set(PARAMETERS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_an_example_has_the_published_parameters_and_reads_back(name: str) -> None:
     report = cnncalc.analyze(str(EXAMPLES / f"{name}.yaml"))

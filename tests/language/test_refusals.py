@@ -9,6 +9,7 @@ import pytest
 from cnncalc import DesignError
 from cnncalc.analysis.report import account
 from cnncalc.language.reading import read_design, read_pattern
+from tests.subcases import each
 
 PATTERNS = [
     (
@@ -702,7 +703,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4@a -> RELU(@a)",
         "INPUT 8x8x4 -> CONV3-4@a -> RELU(inputs=@a)",
         """
-<text>:1:34: error[wrong-inputs]: RELU reads the layer before it; only ADD, MUL, CONCAT and FROM take '@name'
+<text>:1:34: error[wrong-inputs]: RELU reads the layer before it; FROM, merges and layers with a second input take '@name'
   |
 1 | INPUT 8x8x4 -> CONV3-4@a -> RELU(@a)
   |                                  ^^
@@ -908,7 +909,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4/0",
         "INPUT 8x8x4 -> CONV3-4/1",
         """
-<text>:1:24: error[wrong-value]: stride: expected a whole number of at least 1, or two of them [height, width], found 0
+<text>:1:24: error[wrong-value]: stride: expected a whole number of at least 1, or one for each side, as [height, width], found 0
   |
 1 | INPUT 8x8x4 -> CONV3-4/0
   |                        ^
@@ -938,7 +939,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3x4x5-4",
         "INPUT 8x8x4 -> CONV3x4-4",
         """
-<text>:1:16: error[wrong-type]: kernel: expected a whole number of at least 1, or two of them [height, width], found [3, 4, 5]
+<text>:1:16: error[wrong-sides]: conv1: kernel: the volume has 2 sides (height, width), so expected one number or 2, found 3: [3, 4, 5]
   |
 1 | INPUT 8x8x4 -> CONV3x4x5-4
   |                ^^^^^^^^^^^
@@ -958,7 +959,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> POOL3(pad=2)",
         "INPUT 8x8x4 -> POOL3(pad=1)",
         """
-<text>:1:22: error[pad-too-large]: pad: a pool may pad by at most half its kernel, but 2 is more than half of 3 in height
+<text>:1:22: error[pad-too-large]: pad: a pool may pad by at most half its kernel, but 2 is more than half of 3
   |
 1 | INPUT 8x8x4 -> POOL3(pad=2)
   |                      ^^^^^
@@ -1126,13 +1127,13 @@ PATTERNS = [
 """,
     ),
     (
-        "INPUT 8x8x4 -> CONV3-4 [8x8]",
+        "INPUT 8x8x4 -> CONV3-4 [8x8x8x8x4]",
         "INPUT 8x8x4 -> CONV3-4 [8x8x4]",
         """
-<text>:1:25: error[pattern-syntax]: a volume has three parts of at least 1, height x width x depth, found 8x8
+<text>:1:25: error[pattern-syntax]: a volume has two to four parts of at least 1, its sides and its depth, as height x width x depth, found 8x8x8x8x4
   |
-1 | INPUT 8x8x4 -> CONV3-4 [8x8]
-  |                         ^^^
+1 | INPUT 8x8x4 -> CONV3-4 [8x8x8x8x4]
+  |                         ^^^^^^^^^
 """,
     ),
     (
@@ -1146,13 +1147,13 @@ PATTERNS = [
 """,
     ),
     (
-        "INPUT 8x8",
-        "INPUT 8x8x3",
+        "INPUT 8x8x8x8x8",
+        "INPUT 8x8x8x3",
         """
-<text>:1:7: error[wrong-type]: size: expected a size of three parts, height x width x depth, as in 224x224x3, found [8, 8]
+<text>:1:7: error[wrong-type]: size: expected a size of two to four parts, depth last, as height x width x depth in 224x224x3, found [8, 8, 8, 8, 8]
   |
-1 | INPUT 8x8
-  |       ^^^
+1 | INPUT 8x8x8x8x8
+  |       ^^^^^^^^^
 """,
     ),
     (
@@ -1338,13 +1339,13 @@ FILES = [
   |            ^^^^^^^^^^^^
   = hint: YAML would read 010 as 8; write 10 (or 8)
 
-<text>:3:26: error[wrong-type]: kernel: expected a whole number of at least 1, or two of them [height, width], found '1_000'
+<text>:3:26: error[wrong-type]: kernel: expected a whole number of at least 1, or one for each side, as [height, width], found '1_000'
   |
 3 |   - conv: {filters: 010, kernel: 1_000, stride: 12:30, pad: on}
   |                          ^^^^^^^^^^^^^
   = hint: write 1000
 
-<text>:3:41: error[wrong-type]: stride: expected a whole number of at least 1, or two of them [height, width], found '12:30'
+<text>:3:41: error[wrong-type]: stride: expected a whole number of at least 1, or one for each side, as [height, width], found '12:30'
   |
 3 |   - conv: {filters: 010, kernel: 1_000, stride: 12:30, pad: on}
   |                                         ^^^^^^^^^^^^^
@@ -1380,7 +1381,7 @@ FILES = [
 3 |   - conv: {filters: 0, stride: 0, pad: -1}
   |            ^^^^^^^^^^
 
-<text>:3:24: error[wrong-value]: stride: expected a whole number of at least 1, or two of them [height, width], found 0
+<text>:3:24: error[wrong-value]: stride: expected a whole number of at least 1, or one for each side, as [height, width], found 0
   |
 3 |   - conv: {filters: 0, stride: 0, pad: -1}
   |                        ^^^^^^^^^
@@ -1597,13 +1598,13 @@ FILES = [
 """,
     ),
     (
-        "input: 8x8\nlayers: RELU\n",
+        "input: 8x8x8x8x8\nlayers: RELU\n",
         "input: 8x8x1\nlayers: RELU\n",
         """
-<text>:1:8: error[wrong-type]: input: expected a size of three parts, height x width x depth, as in 224x224x3
+<text>:1:8: error[wrong-type]: input: expected a size of two to four parts, depth last, as height x width x depth in 224x224x3
   |
-1 | input: 8x8
-  |        ^^^
+1 | input: 8x8x8x8x8
+  |        ^^^^^^^^^
 """,
     ),
     (
@@ -1640,7 +1641,7 @@ FILES = [
         "input: 8x8x4\ndefaults: {pool: {kernel: 0}}\nlayers: POOL -> POOL2\n",
         "input: 8x8x4\ndefaults: {pool: {kernel: 3}}\nlayers: POOL -> POOL2\n",
         """
-<text>:2:27: error[wrong-value]: kernel: expected a whole number of at least 1, or two of them [height, width], found 0
+<text>:2:27: error[wrong-value]: kernel: expected a whole number of at least 1, or one for each side, as [height, width], found 0
   |
 2 | defaults: {pool: {kernel: 0}}
   |                           ^
@@ -1881,7 +1882,7 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "right", "message"), PATTERNS, ids=[case[0] for case in PATTERNS])
+@each("wrong,right,message", PATTERNS, ids=lambda case: case[0])
 def test_a_pattern_is_refused_where_it_is_wrong(wrong: str, right: str, message: str) -> None:
     with pytest.raises(DesignError) as caught:
         account(read_pattern("<text>", wrong))
@@ -1889,7 +1890,7 @@ def test_a_pattern_is_refused_where_it_is_wrong(wrong: str, right: str, message:
     account(read_pattern("<text>", right))
 
 
-@pytest.mark.parametrize(("wrong", "right", "message"), FILES, ids=[case[0] for case in FILES])
+@each("wrong,right,message", FILES, ids=lambda case: case[0])
 def test_a_file_is_refused_where_it_is_wrong(wrong: str, right: str, message: str) -> None:
     with pytest.raises(DesignError) as caught:
         account(read_design("<text>", wrong))
@@ -1908,7 +1909,7 @@ def test_at_most_twenty_problems_are_shown_and_the_others_counted() -> None:
 def test_problems_come_in_the_order_of_the_text() -> None:
     with pytest.raises(DesignError) as caught:
         read_design(
-            "<text>", "input: 8x8\nlayers:\n  - conv: {bas: no}\n  - cnv: 3\n  - conv: {filters: 0}\nlayer: 3\n"
+            "<text>", "input: 8x8x8x8x8\nlayers:\n  - conv: {bas: no}\n  - cnv: 3\n  - conv: {filters: 0}\nlayer: 3\n"
         )
     assert [problem.span.line for problem in caught.value.problems if problem.span] == [1, 3, 4, 5, 6]
 

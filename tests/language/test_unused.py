@@ -34,7 +34,7 @@ from cnncalc.language.reading import read_design
             "blocks: {R: [{conv: {kernel: 1}}]}\nlayers: INPUT -> FC\n",
             """\
 <text>:1:22: error[wrong-value]: block R: conv: kernel: expected a whole number of at least 1, \
-or two of them [height, width], found 0
+or one for each side, as [height, width], found 0
   |
 1 | blocks: {R: [{conv: {kernel: 0}}]}
   |                      ^^^^^^^^^""",

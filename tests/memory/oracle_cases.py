@@ -9,7 +9,7 @@ import cnncalc
 from cnncalc.graph import chain
 from cnncalc.layers import KINDS
 from cnncalc.memory.optimizers import OPTIMIZERS, STYLES
-from tests.layer_cases import CASES, Case
+from tests.layer_cases import PLANES, Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,8 +104,9 @@ NETS = {
         "GELU -> CONV1-6 -> SCALE(shift=no) -> ADD(@a) -> GAP -> LN(axes=depth) -> FC-13"
     ),
     "linears": (
-        "INPUT[12x8x3] -> CONV4-6/4(pad=0) -> LN(axes=depth)@a -> DWCONV7 -> LN(axes=depth) -> LINEAR-24 -> GELU -> GRN -> "
-        "LINEAR-6 -> SCALE(shift=no) -> ADD(@a) -> LINEAR-5(bias=no) -> GAP -> LN(axes=depth) -> LINEAR-20 -> RELU -> FC-13"
+        "INPUT[12x8x3] -> CONV4-6/4(pad=0) -> LN(axes=depth)@a -> DWCONV7 -> LN(axes=depth) -> LINEAR-24 -> GELU "
+        "-> GRN -> LINEAR-6 -> SCALE(shift=no) -> ADD(@a) -> LINEAR-5(bias=no) -> GAP -> LN(axes=depth) -> LINEAR-20 "
+        "-> RELU -> FC-13"
     ),
     "flat": "INPUT[12x8x3] -> CONV3-6 -> FLATTEN -> BN -> RELU -> FC-20 -> PRELU -> SCALE -> LN -> FC-13",
     "resh": (
@@ -166,7 +167,7 @@ def report_of(net: str) -> Report:
     """The report on a net of the table, or on a layer kind in its surroundings."""
     if net in NETS:
         return cnncalc.analyze(NETS[net])
-    return around(next(case for case in CASES if str(case) == net))
+    return around(next(case for case in PLANES if str(case) == net))
 
 
 HABITS: list[dict[str, Any]] = [
@@ -185,7 +186,7 @@ HABITS: list[dict[str, Any]] = [
 def measures(*, some: bool = False) -> Iterator[Measure]:
     """All that is measured; ``some``: of each kind one variant, and the nets in one way."""
     seen = set()
-    for case in CASES:
+    for case in PLANES:
         if is_in_pytorch(case) and not (some and case.kind in seen):
             seen.add(case.kind)
             for habits in HABITS[:1] if some else [*HABITS[:3], {"dtype": "float64"}]:

@@ -17,7 +17,10 @@ from cnncalc.memory.report import Options, Simulation
 from tests.random_nets import fixed_seeds, random_design
 
 MIB = 1024**2
-NETS = ("lenet5", "alexnet", "vgg16", "resnet18", "googlenet", "mobilenet-v2", "densenet121")
+NETS = (
+    *("lenet5", "alexnet", "vgg16", "resnet18"),
+    *(pytest.param(net, marks=pytest.mark.slow) for net in ("googlenet", "mobilenet-v2", "densenet121")),
+)
 
 
 def test_the_allocator_by_its_rules() -> None:
@@ -156,7 +159,7 @@ def test_it_allocates_the_tensors_of_the_replay(net: str, options: Options, monk
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("style", ["foreach", "loop", "fused"])
-@pytest.mark.parametrize("weight_decay", [False, True])
+@pytest.mark.parametrize("weight_decay", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_it_allocates_the_tensors_of_the_optimizer(
     optimizer: str, style: str, weight_decay: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,3 +174,33 @@ def test_it_allocates_the_tensors_of_the_optimizer(
 @pytest.mark.parametrize("seed", fixed_seeds(40))
 def test_it_allocates_the_tensors_of_random_nets(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     agrees(random_design(seed).text, Options(batch=1 + seed % 5, optimizer="adam"), monkeypatch)
+
+
+def test_the_simulation_ends_with_the_step_that_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first step makes the optimizer's state, the second finds it, the third is like the second."""
+    plan = Needs(Simulation(cnncalc.analyze("resnet18"), Options()))._plan(8, (), training=True)
+    ran: list[object] = []
+    run = CachingAllocator.run
+
+    def counted(self: CachingAllocator, events: Any, *others: Any) -> None:
+        ran.append(events)
+        run(self, events, *others)
+
+    monkeypatch.setattr(CachingAllocator, "run", counted)
+    module.simulate(plan, 8)
+
+    assert ran.count(plan.first.events) == 3
+
+
+def test_a_copied_allocator_goes_on_like_the_first() -> None:
+    """Also for tensors of more bytes, and without changing the first."""
+    first = CachingAllocator(MIB)
+    blocks: dict[int, tuple[int, int]] = {}
+    first.run([0, 1, 2, ~1], [512, 3 * MIB, 5 * MIB], blocks)
+    before = first.free_blocks
+
+    second = first.copy(1 << 60)
+    second.run([3, 4, ~4], [0, 0, 0, 3 * MIB, 1 << 60], {**blocks})
+
+    assert first.free_blocks == before
+    assert (second.allocated, second.reserved) == (512 + 8 * MIB, 22 * MIB + (1 << 60))

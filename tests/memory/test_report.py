@@ -17,7 +17,10 @@ from cnncalc.memory.segments import segments_of
 NETS = ["lenet5", "alexnet", "googlenet-aux", "resnet18", "mobilenet-v2", "unet"]
 
 
-@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize(
+    "net",
+    [net if net in ("lenet5", "alexnet", "resnet18") else pytest.param(net, marks=pytest.mark.slow) for net in NETS],
+)
 @pytest.mark.parametrize("profile", [*PROFILES, "notes"])
 def test_the_breakdown_adds_up_to_the_peak(net: str, profile: str) -> None:
     memory = account_memory(cnncalc.analyze(net), Options(profile=profile, batch=3))

@@ -60,6 +60,7 @@ def test_nothing_recorded_is_left_out() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", by_net("cuda"))
 def test_steps_and_inferences_under_fake_tensors(rows: list[dict[str, Any]]) -> None:
     found = []

@@ -171,6 +171,7 @@ def test_an_upper_bound_is_not_taken_for_exact() -> None:
     assert verify(report).tallies[-1].measured == "4 equal, 2 within their upper bound"
 
 
+@pytest.mark.slow
 @each("case", [case for case in CASES if len(case.inputs) == 1], by=lambda case: case.kind)
 def test_the_receptive_field_of_every_layer_is_what_its_run_sees(case: Case) -> None:
     """Each case behind a convolution and before another one."""

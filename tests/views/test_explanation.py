@@ -40,6 +40,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "relu": [{}], "relu6": [{}], "sigmoid": [{}], "tanh": [{}], "gelu": [{}], "silu": [{}], "hswish": [{}],
     "hsigmoid": [{}], "lrelu": [{"slope": 0.2}], "elu": [{}], "softplus": [{}], "prelu": [{}], "softmax": [{}],
     "bn": [{}], "ln": [{}], "gn": [{"groups": 3}], "in": [{"scale": True}], "lrn": [{}], "scale": [{}],
+    "rms": [{}], "l2norm": [{}], "grn": [{}], "linear": [{"units": 5}], "local": [{"filters": 5}],
     "dropout": [{}],
     "add": [{}], "mul": [{}], "concat": [{}],
     "flatten": [{}], "identity": [{}],
@@ -47,7 +48,14 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "upsample": [{"factor": 3}],
     "pad": [{"pad": [1, 2, -3, 0]}],
     "shuffle": [{"groups": 3}],
-    "slice": [{"from": 1, "to": 4}, {"from": 2}],
+    "slice": [{"from": 1, "to": 4}, {"from": 2}, {"from": 3, "axis": "width"}],
+    "unpool": [{}],
+    "reduce": [{"axes": ["height", "depth"]}],
+    "resize": [{"size": [13, 5]}, {"factor": 1.5}],
+    "crop": [{"size": [4, 7]}],
+    "permute": [{"order": ["width", "depth", "height"]}],
+    "space2depth": [{"block": [3, 11]}],
+    "depth2space": [{"block": [3, 2]}],
 }  # fmt: skip  # one kind a line is easier to read
 """For each kind keys with which it takes a volume of [9x11x6]."""
 
@@ -61,6 +69,9 @@ def one_layer(kind: str, keys: dict[str, Any]) -> Report:
     if kind == "input":
         return cnncalc.analyze(chain("net", [("x", cls(**keys))]))
     inputs = ["input", "input"] if cls.is_merge else ["input"]
+    if cls.takes_places:
+        before = [("input", KINDS["input"](size=[18, 22, 6])), ("pool", KINDS["pool"]())]
+        return cnncalc.analyze(chain("net", [*before, ("x", cls(**keys), ["pool", "pool"])]))
     return cnncalc.analyze(chain("net", [("input", KINDS["input"](size=[9, 11, 6])), ("x", cls(**keys), inputs)]))
 
 
@@ -83,7 +94,8 @@ def test_the_steps_to_a_volume_compute_it(kind: str, keys: dict[str, Any]) -> No
         value = ceil(value) if "rounded up" in rest else floor(value)
         assert value == int(number), step
         dropped = re.search(r": ([0-9]+)$", rest)
-        assert getattr(row.output, side) == int(dropped.group(1) if dropped else number), step
+        sizes = dict(zip((*row.output.names, "depth"), row.output, strict=True))
+        assert sizes[side] == int(dropped.group(1) if dropped else number), step
 
 
 @every_case
@@ -135,7 +147,7 @@ biases           bias [96]: 96
 parameters       34,848 + 96 = 34,944, *4 = 139,776 bytes = 136.5 KiB
 trainable        all of them
 MACs             (11*11*3)*96*55*55 = 105,415,200 multiply-adds for one image
-                 every weight is used at each of the {sides} positions of the output
+                 every weight is used at each of the height*width positions of the output
 receptive field  height 1 + (11 - 1)*1 = 11; neighbours in the input are 1 pixel apart
                  width 1 + (11 - 1)*1 = 11; neighbours in the input are 1 pixel apart
                  height x width: 11x11 pixels of the input

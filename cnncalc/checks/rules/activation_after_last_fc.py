@@ -58,4 +58,4 @@ class ActivationAfterLastFc(Rule):
         message = f"the scores of the last fully-connected layer should stay unchanged, but {kinds} follows {fc.name}"
         gone = {other.index: () for site in sites for other in site.facts[1]}
         changed = rewritten(report, gone)
-        return self.found(report, sites, message, "layers", what=f"end with {fc.label}", changed=changed)
+        return self.found(report, sites, message, "all_layers", what=f"end with {fc.label}", changed=changed)

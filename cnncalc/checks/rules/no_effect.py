@@ -61,4 +61,4 @@ class NoEffect(Rule):
         message = f"a layer should change its input, but {row.label} does not: {reason}"
         changed = rewritten(report, {site.row.index: () for site in sites})
         what = f"without {row.name}" if len(sites) == 1 else "without them"
-        return self.found(report, sites, message, "layers", what=what, changed=changed)
+        return self.found(report, sites, message, "all_layers", what=what, changed=changed)

@@ -59,7 +59,7 @@ class Annotation(NamedTuple):
         return "; ".join([visible(self.message), *map(visible, self.details)])
 
 
-UNITS_OF = {"unread": "rows and columns unread", "macs": "MACs"}
+UNITS_OF = {"unread": "rows and columns unread", "all_layers": "layers in all", "macs": "MACs"}
 """Units of the value in the advice of a design rule, if they differ from its key."""
 
 
