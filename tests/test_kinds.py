@@ -41,7 +41,7 @@ PACKAGE = Path(cnncalc.__file__).resolve().parent
 
 # No list of kinds outside the classes
 
-WORDS = {"add", "concat", "identity", "in", "input", "pad", "pool", "reshape", "scale", "slice"}
+WORDS = {"add", "concat", "identity", "in", "input", "linear", "pad", "pool", "reshape", "scale", "slice"}
 """Kinds whose names are also words of other things, such as keys of layers: alone, such a literal names no kind.
 
 The names of parameter arrays, which :data:`cnncalc.run.weights.RANGES` lists, are such words too.

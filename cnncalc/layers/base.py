@@ -417,7 +417,7 @@ class Layer:
     @property
     def family(self) -> str:
         """The family of the kind: the file that defines its topmost base below ``Layer``, such as ``convolution``."""
-        return type(self).__mro__[-3].__module__.rpartition(".")[2]
+        return type(self).__mro__[-3:][0].__module__.rpartition(".")[2]
 
     @property
     def sliding_kernel(self) -> tuple[int, ...] | None:
