@@ -5,6 +5,8 @@ from __future__ import annotations
 from cnncalc.layers import (
     activation,
     convolution,
+    elementwise,
+    gated,
     input,  # noqa: A004 (the name of the kind)
     linear,
     local,
@@ -23,7 +25,8 @@ from cnncalc.layers import (
 from cnncalc.layers.base import Key, Layer, Parameter, Stencil
 
 FAMILIES = (
-    *(input, convolution, local, linear, pooling, unpooling, activation, normalization, magnitude, regularization),
+    *(input, convolution, local, linear, pooling, unpooling, activation, gated, elementwise, normalization, magnitude),
+    regularization,
     *(merge, reduction, reshape, resize, padding, rearrange),
 )
 """The modules that define kinds, in the order in which kinds are listed."""
