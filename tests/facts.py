@@ -479,8 +479,8 @@ def _sequences_and_spaces() -> Iterator[Fact]:
 
     table = "Dai et al. 2016, Table 1"
     yield from _of("m5", f"{table} (0.5M), built in PyTorch", parameters=559_114, macs=278_533_120)
-    for unit, volume in enumerate([(2000, 128), (500, 128), (125, 256), (32, 512)], start=1):
-        yield from _of("m5", table, f"unit{unit}", output=volume)
+    for unit, length in enumerate([(2000, 128), (500, 128), (125, 256), (32, 512)], start=1):
+        yield from _of("m5", table, f"unit{unit}", output=length)
     tutorial = "pytorch/tutorials, Speech Command Classification with torchaudio: 26915 parameters"
     yield from _of("m5-speech-commands", tutorial, parameters=26_915, macs=1_880_256)
 
