@@ -556,6 +556,16 @@ def _places() -> Iterator[Fact]:
             "aspp..out": {"output": (65, 65, 21), "parameters": 16_130_837},
         },
     )
+    ssd = "amdegroot/ssd.pytorch ssd.py with the 21 classes of VOC, built in PyTorch"
+    yield from _of("ssd300", ssd, parameters=26_285_486, macs=31_373_537_792)
+    sources = {"map4": (38, 38, 512), "map7": (19, 19, 1024), "map8": (10, 10, 512)}
+    sources |= {"map9": (5, 5, 256), "map10": (3, 3, 256), "map11": (1, 1, 256)}
+    paper = "Liu et al. 2016, Figure 2: 8,732 boxes on six maps"
+    yield from _layers("ssd300", paper, {name: {"output": volume} for name, volume in sources.items()})
+    for name, boxes in (("4", 4 * 38 * 38), ("7", 6 * 19 * 19), ("8", 600), ("9", 150), ("10", 36), ("11", 4)):
+        yield from _of("ssd300", paper, f"place{name}", activations=4 * boxes)
+        yield from _of("ssd300", paper, f"class{name}", activations=21 * boxes)
+    yield from _of("ssd300", ssd, "map4", parameters=512)
     prototxt = "SegNet-Tutorial Models/segnet_train.prototxt"
     yield from _of("segnet", f"{prototxt}; 29.45M in Badrinarayanan et al. 2015, Table 1", parameters=29_449_355)
     yield from _of("segnet", f"{prototxt}, built in PyTorch", macs=106_712_432_640)

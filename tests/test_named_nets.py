@@ -126,7 +126,7 @@ def test_published_figures_of_other_widths(net: str, variables: Any, parameters:
 
 
 WITHOUT_CLASSES = ("dcgan-discriminator", "dcgan-generator", "vae-decoder", "vae-encoder")
-CHANNELS = {"yolov3": 3 * (4 + 1 + 7)}
+CHANNELS = {"yolov3": 3 * (4 + 1 + 7), "ssd300": 4 * 7}
 """Channels of the last volume of the detectors, for 7 classes."""
 
 

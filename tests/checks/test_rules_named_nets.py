@@ -26,6 +26,7 @@ TRUE = {
     "early-activations": "the notes state it of VGG; most training memory is there",
     "bias-before-bn": "the biases have no effect; the paper's net has no BN, the model zoo's version kept its biases",
     "uneven-window": "the file has 224 pixels and no padding, and (224 - 7)/2 and (224 - 3)/2 are not integers",
+    "kernel-beyond-plane": "the last map of SSD300 has one position, and its heads are 3x3 as those of the others",
 }
 """Why findings of a rule on named nets are justified; every other rule must find nothing there."""
 
