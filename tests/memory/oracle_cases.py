@@ -170,7 +170,10 @@ def is_in_pytorch(case: Case) -> bool:
     """Whether PyTorch has it: no connection tables, LRN within a map, padded norm pool that rounds up, LOCAL."""
     keys = case.keys
     padded_up = case.kind == "lppool" and "pad" in keys and keys.get("round") == "ceil"
-    return not ("connections" in keys or keys.get("region") == "within" or padded_up or case.kind in ("input", "local"))
+    is_plain = keys.get("normed", "none") == "none" and "standardized" not in keys
+    return is_plain and not (
+        "connections" in keys or keys.get("region") == "within" or padded_up or case.kind in ("input", "local")
+    )
 
 
 @cache
