@@ -37,6 +37,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "lppool": [{"kernel": [2, 3]}],
     "lrelu": [{"slope": 0.2}], "gn": [{"groups": 3}], "in": [{"scale": True}],
     "clip": [{"low": 0, "high": 6}], "affine": [{"factor": 2}], "dropout": [{}, {"whole": "channel"}],
+    "linear": [{"units": 5}], "local": [{"filters": 5}],
     "reshape": [{"size": [11, 9, 6]}],
     "upsample": [{"factor": 3}],
     "pad": [{"pad": [1, 2, -3, 0]}],
