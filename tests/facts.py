@@ -407,6 +407,39 @@ def _pictures() -> Iterator[Fact]:
     )
 
 
+def _tasks() -> Iterator[Fact]:
+    torchvision = "torchvision models/shufflenetv2.py"
+    yield from _of("shufflenet-v2", torchvision, parameters=2_278_604, macs=144_907_992)
+    for stage, volume in {"stage2": (28, 28, 116), "stage3": (14, 14, 232), "stage4": (7, 7, 464)}.items():
+        yield from _of("shufflenet-v2", "Ma et al. 2018, Table 5", stage, output=volume)
+    torchvision = "torchvision deeplabv3_resnet50, 21 classes, without its auxiliary head"
+    yield from _of("deeplabv3-resnet50", torchvision, parameters=39_638_869, macs=168_652_962_240)
+    stride = "Chen et al. 2017, section 3.3: output stride 8"
+    yield from _of("deeplabv3-resnet50", stride, "aspp", output=(65, 65, 256))
+    yield from _of("deeplabv3-resnet50", stride, "out", output=(513, 513, 21))
+
+    yield from _of("resnet110-cifar", "akamaster/pytorch_resnet_cifar10, its table", parameters=1_727_962)
+    yield from _of("resnet110-cifar", "the sum over the convolutions of He et al. 2015, section 4.2", macs=252_887_680)
+    for stage, volume in {"layer1": (32, 32, 16), "layer2": (16, 16, 32), "layer3": (8, 8, 64)}.items():
+        yield from _of("resnet110-cifar", "He et al. 2015, section 4.2", stage, output=volume)
+    # over blocks of C = 256, 512, 1024, 2048 channels: 2*C*C/16 + C/16 + C, and 98 + 2 of the spatial gate
+    gates = "ResNet-50 and its gates; Woo et al. 2018, Table 4: 28.09M"
+    yield from _of("cbam-resnet50", gates, parameters=25_557_032 + 2_530_992 + 16 * 100)
+
+    darknet = "darknet cfg/yolov3.cfg: 65.864 BFLOPs of two a MAC; 61,949,149 without running statistics"
+    yield from _of("yolov3", darknet, parameters=61_949_149, macs=32_932_037_632)
+    for head, volume in {"large": (13, 13, 255), "medium": (26, 26, 255), "small": (52, 52, 255)}.items():
+        yield from _of("yolov3", "darknet cfg/yolov3.cfg", head, output=volume)
+
+    paper = "Badrinarayanan et al. 2015, Table 6: 29.45M"
+    yield from _of("segnet", paper, parameters=29_449_355)
+    caffe = "SegNet-Tutorial Models/segnet_inference.prototxt: upsample_w and upsample_h"
+    yield from _of("segnet", caffe, "pool5", output=(12, 15, 512))
+    yield from _of("segnet", caffe, "unpool1", output=(23, 30, 512))
+    yield from _of("segnet", caffe, "unpool2", output=(45, 60, 512))
+    yield from _of("segnet", caffe, "classes", output=(360, 480, 11))
+
+
 FACTS: tuple[Fact, ...] = (
     *_lenet(),
     *_cifar(),
@@ -418,4 +451,5 @@ FACTS: tuple[Fact, ...] = (
     *_inception(),
     *_small(),
     *_pictures(),
+    *_tasks(),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
@@ -455,6 +455,10 @@ class Softmax(Layer):
     axes: tuple[str, ...] = key(SideNames(), ("depth",), means="over which they add up to 1")
 
     @property
+    def is_flat(self) -> bool | None:  # type: ignore[override]
+        return None if self.gives_probabilities else False
+
+    @property
     def gives_probabilities(self) -> bool:  # type: ignore[override]
         return self.axes == ("depth",)
 
@@ -477,7 +481,18 @@ class Softmax(Layer):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         x = builder.widened(inputs[0]) if builder.autocast == "bfloat16" else inputs[0]
         item = 4 if builder.autocast and not builder.is_cpu else None
-        return builder.operation([x], item=item, layout=builder.made([x], builder.output), keeps_output=True)
+        if len(self.axes) == 1:
+            return builder.operation([x], item=item, layout=builder.made([x], builder.output), keeps_output=True)
+        # the axes joined to one, by a view or a copy, and back
+        sizes = dict(zip(("depth", *builder.output.names), (builder.output.depth, *builder.output.sides), strict=True))
+        order = [0, *[1 + list(sizes).index(name) for name in sizes if name not in self.axes]]
+        order += [1 + list(sizes).index(name) for name in self.axes]
+        shape = [list(sizes.values())[place - 1] for place in order[1:]]
+        single = len(shape) - len(self.axes)
+        joined = builder.reshaped(builder.permuted(x, tuple(order)), (*shape[:single], prod(shape[single:])))
+        result = builder.operation([joined], item=item, keeps_output=True)
+        whole = builder.reshaped(result, shape)
+        return builder.permuted(whole, tuple([order.index(place) for place in range(len(order))]))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # y * (gradient - sum of gradient*y over the axes)

@@ -104,6 +104,15 @@ NETS = {
         "INPUT[12x8x3] -> FC-96 -> RELU -> RESHAPE 4x4x6 -> DECONV2-5/2 -> RELU -> UPSAMPLE2(mode=bilinear) "
         "-> PAD(pad=[1,0]) -> CONV3-4 -> SOFTMAX -> CONV1-3"
     ),
+    "unpooled": (
+        "INPUT[17x13x3] -> CONV3-6 -> BN -> RELU -> POOL2(round=ceil)@p -> CONV3-8 -> RELU -> POOL3/2(pad=1)@q "
+        "-> CONV3-8 -> BN -> UNPOOL(@q) -> CONV3-6 -> UNPOOL(@p) -> CONV3-5"
+    ),
+    "matched": (
+        "INPUT[17x13x3] -> CONV3-6@a -> POOL2 -> CONV3-8@b -> UPSAMPLE2 -> CONV3-6 -> RELU@c -> CROP(@b, at=begin) "
+        "-> CONV3-7 -> RESIZE(@a, mode=bilinear) -> SLICE(2, 15, axis=height) "
+        "-> [CONV3-4 | CONV1-4] -> CONCAT(axis=width) -> REDUCE(max) -> CONV3-5"
+    ),
 }
 """Nets of several layers by name, as patterns."""
 
@@ -147,10 +156,14 @@ def around(case: Case) -> Report:
 
 
 def is_in_pytorch(case: Case) -> bool:
-    """Whether PyTorch has it: no connection tables, no LRN within a map, no padded norm pool that rounds up."""
+    """Whether PyTorch has it: no connection tables, no LRN within a map, no padded norm pool that rounds up.
+
+    A pad that wraps it composes of copies into parts of the output, which are not recorded one by one.
+    """
     keys = case.keys
     padded_up = case.kind == "lppool" and "pad" in keys and keys.get("round") == "ceil"
-    return not ("connections" in keys or keys.get("region") == "within" or padded_up or case.kind == "input")
+    is_unknown = case.kind == "unpool" or keys.get("mode") == "wrap"  # an UNPOOL is in the nets
+    return not (is_unknown or "connections" in keys or keys.get("region") == "within" or padded_up or case.kind == "input")
 
 
 @cache
@@ -180,7 +193,9 @@ def measures(*, some: bool = False) -> Iterator[Measure]:
     for case in PLANES:
         if is_in_pytorch(case) and not (some and case.kind in seen):
             seen.add(case.kind)
-            for habits in HABITS[:1] if some else [*HABITS[:3], {"dtype": "float64"}]:
+            # autocast keeps its copies of weights whose gradient is never asked for, which is not recorded
+            is_cast = len(case.inputs) < 2 or not case.layer.reads_second_sizes
+            for habits in HABITS[:1] if some else [*HABITS[: 2 + is_cast], {"dtype": "float64"}]:
                 yield Measure(str(case), habits)
     for net, pattern in NETS.items():
         alone = {"batch": 2} if "BN" in pattern else {"batch": 1}
