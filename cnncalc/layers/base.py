@@ -247,7 +247,8 @@ class Layer:
     """How PyTorch lays out its output: as the ``input``; ``suggested``: channels-last where the inputs are, else
     contiguous; or always ``contiguous``."""
     autocast: ClassVar[str | None] = None
-    """The type PyTorch's autocast runs it in: ``half``, ``full`` (float32), or None for that of the input."""
+    """The type PyTorch's autocast runs it in: ``half``, ``full`` (float32), None for that of the input, or ``pool``:
+    that of the input, but float32 on a CPU for volumes with three sides."""
     normalizes_batch: ClassVar[bool] = False
     """Normalizes over the batch: PyTorch also counts batches, and raises an error for a single value per channel."""
     in_notes_table: ClassVar[bool] = False

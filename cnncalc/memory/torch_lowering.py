@@ -252,6 +252,8 @@ class TorchLowering(TapeBuilder):
         """The order in which a convolution lays out its output."""
         profile = self.profile
         keeps = {"bfloat16": profile.convolves_bfloat16, "float64": profile.is_cpu}.get(self.dtype, True)
+        if profile.is_cpu and len(self.output.sides) == 3:
+            keeps = self.dtype == "float32"
         return "suggested" if keeps else "contiguous"
 
     def learned_bytes(self, parameter: int) -> Size:
@@ -459,9 +461,12 @@ class TorchLowering(TapeBuilder):
 
     def entering(self, value: int) -> int:
         """An input of the current layer in the type in which autocast runs it."""
-        if self.row.layer.autocast == "half":
+        how = self.row.layer.autocast
+        if how == "half":
             return self.converted(value, self.item)
-        return self.widened(value) if self.row.layer.autocast == "full" else value
+        if how == "pool" and self.is_cpu and len(self.output.sides) == 3:
+            return self.converted(value, 4)
+        return self.widened(value) if how == "full" else value
 
     def widened(self, value: int) -> int:
         """A value in float32, in which autocast of CUDA runs what a CPU computes in any type."""

@@ -9,7 +9,7 @@ import cnncalc
 from cnncalc.graph import chain
 from cnncalc.layers import KINDS
 from cnncalc.memory.optimizers import OPTIMIZERS, STYLES
-from tests.layer_cases import PLANES, Case
+from tests.layer_cases import CASES, Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,14 +134,15 @@ def around(case: Case) -> Report:
     """A layer between convolutions (fully-connected layers where it takes points) and the output."""
     names = []
     layers: list[Any] = []
+    sides = len(case.inputs[0].sides)
     if all(volume.is_point for volume in case.inputs):
-        layers.append(("input", KINDS["input"](size=[5, 7, 3])))
+        layers.append(("input", KINDS["input"](size=[*(5, 7, 2)[:sides], 3])))
         for number, volume in enumerate(case.inputs):
             names.append(f"before{number}")
             layers.append((names[-1], KINDS["fc"](units=volume.depth), ["input"]))
     else:
-        height, width = (max(volume[side] for volume in case.inputs) for side in (0, 1))
-        layers.append(("input", KINDS["input"](size=[height, width, 3])))
+        sizes = [max(volume[side] for volume in case.inputs) for side in range(sides)]
+        layers.append(("input", KINDS["input"](size=[*sizes, 3])))
         for number, volume in enumerate(case.inputs):
             names.append(f"before{number}")
             layers.append((names[-1], KINDS["conv"](filters=volume.depth, kernel=3), ["input"]))
@@ -163,7 +164,9 @@ def is_in_pytorch(case: Case) -> bool:
     keys = case.keys
     padded_up = case.kind == "lppool" and "pad" in keys and keys.get("round") == "ceil"
     is_unknown = case.kind == "unpool" or keys.get("mode") == "wrap"  # an UNPOOL is in the nets
-    return not (is_unknown or "connections" in keys or keys.get("region") == "within" or padded_up or case.kind == "input")
+    return not (
+        is_unknown or "connections" in keys or keys.get("region") == "within" or padded_up or case.kind == "input"
+    )
 
 
 @cache
@@ -171,7 +174,7 @@ def report_of(net: str) -> Report:
     """The report on a net of the table, or on a layer kind in its surroundings."""
     if net in NETS:
         return cnncalc.analyze(NETS[net])
-    return around(next(case for case in PLANES if str(case) == net))
+    return around(next(case for case in CASES if str(case) == net))
 
 
 HABITS: list[dict[str, Any]] = [
@@ -190,7 +193,7 @@ HABITS: list[dict[str, Any]] = [
 def measures(*, some: bool = False) -> Iterator[Measure]:
     """All that is measured; ``some``: of each kind one variant, and the nets in one way."""
     seen = set()
-    for case in PLANES:
+    for case in CASES:
         if is_in_pytorch(case) and not (some and case.kind in seen):
             seen.add(case.kind)
             # autocast keeps its copies of weights whose gradient is never asked for, which is not recorded

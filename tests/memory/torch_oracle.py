@@ -47,26 +47,38 @@ class Measured(NamedTuple):
 # Layers
 
 
-def _sides(pad: Any, layer: Any, x: Any, kernel: Any, stride: Any, dilation: Any) -> tuple[int, int, int, int]:
-    """top, left, bottom, right."""
+def _on(x: Any) -> int:
+    """The number of sides of a volume."""
+    return len(x.sides)
+
+
+def _module(name: str, x: Any) -> Any:
+    """The module of that name for a volume: ``Conv`` is nn.Conv2d for two sides."""
+    return getattr(nn, f"{name}{_on(x)}d")
+
+
+def _ends(pad: Any, x: Any, kernel: Any, stride: Any, dilation: Any) -> list[tuple[int, int]]:
+    """The pad at the beginning and at the end of each side."""
     if not isinstance(pad, str):
-        top, left, bottom, right = pad
-        return (top, left, bottom, right)
-    sides: list[tuple[int, int]] = []
+        half = len(pad) // 2
+        return list(zip(pad[:half], pad[half:], strict=True))
+    ends: list[tuple[int, int]] = []
     for side, size in enumerate(x.sides):
         window = dilation[side] * (kernel[side] - 1) + 1
         whole = max(0, (-(-size // stride[side]) - 1) * stride[side] + window - size)
-        sides.append((whole // 2, whole - whole // 2))
-    (top, bottom), (left, right) = sides
-    return (top, left, bottom, right)
+        ends.append((whole // 2, whole - whole // 2))
+    return ends
 
 
-def _padding(sides: Sequence[int], fill: float = 0.0) -> Callable[[Any], Any] | None:
+def _around(ends: Sequence[tuple[int, int]], fill: float = 0.0) -> Callable[[Any], Any]:
+    """The padding as a step of its own: PyTorch lists the last side first."""
+    listed = [number for pair in reversed(ends) for number in pair]
+    return lambda x: F.pad(x, listed, value=fill)
+
+
+def _padding(ends: Sequence[tuple[int, int]], fill: float = 0.0) -> Callable[[Any], Any] | None:
     """The padding as a step of its own where PyTorch's layer cannot do it."""
-    top, left, bottom, right = sides
-    if (top, left) == (bottom, right):
-        return None
-    return lambda x: F.pad(x, (left, right, top, bottom), value=fill)
+    return None if all(first == last for first, last in ends) else _around(ends, fill)
 
 
 def _after(before: Callable[[Any], Any] | None, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -78,10 +90,11 @@ def _after(before: Callable[[Any], Any] | None, function: Callable[[Any], Any]) 
 class Scale(nn.Module):
     """One factor a channel and, if wanted, one shift."""
 
-    def __init__(self, depth: int, *, shift: bool) -> None:
+    def __init__(self, x: Any, *, shift: bool) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(1, depth, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(1, depth, 1, 1)) if shift else None
+        shape = (1, x.depth, *[1] * _on(x))
+        self.weight = nn.Parameter(torch.ones(shape))
+        self.bias = nn.Parameter(torch.zeros(shape)) if shift else None
 
     def forward(self, x: Any) -> Any:
         weight: Any = self.weight
@@ -105,41 +118,33 @@ class Rbf(nn.Module):
         return torch.cdist(x.flatten(1), centre) ** 2
 
 
-def _adapted(row: LayerReport) -> Callable[[Any], Any]:
-    layer: Any = row.layer
-    return nn.AdaptiveMaxPool2d(layer.adaptive) if row.kind == "pool" else nn.AdaptiveAvgPool2d(layer.adaptive)
-
-
 def _conv(row: LayerReport) -> tuple[nn.Module, Callable[[Any], Any]]:
     layer: Any = row.layer
     (x,) = row.input_volumes
-    pad = layer.pads() if row.kind != "deconv" else layer.pad
     if row.kind == "deconv":
-        (top, bottom), (left, right) = layer.pads()
-        even = (top, left) == (bottom, right)
-        module: nn.Module = nn.ConvTranspose2d(
+        crop = layer.pads()
+        even = all(first == last for first, last in crop)
+        module: nn.Module = _module("ConvTranspose", x)(
             x.depth,
             layer.filters,
             layer.kernel,
             layer.stride,
-            (top, left) if even else 0,
+            [first for first, _ in crop] if even else 0,
             layer.output_pad,
             layer.groups,
             layer.bias,
             layer.dilation,
         )
-        if even:
-            return module, module
-        return module, lambda x: F.pad(module(x), (-left, -right, -top, -bottom))
-    sides = _sides(pad, layer, x, layer.kernel, layer.stride, layer.dilation)
-    before = _padding(sides)
+        return module, module if even else _after(module, _around([(-first, -last) for first, last in crop]))
+    ends = _ends(layer.pads(), x, layer.kernel, layer.stride, layer.dilation)
+    before = _padding(ends)
     groups = x.depth if row.kind == "dwconv" else layer.groups
-    module = nn.Conv2d(
+    module = _module("Conv", x)(
         x.depth,
         row.output.depth,
         layer.kernel,
         layer.stride,
-        sides[:2] if before is None else 0,
+        [first for first, _ in ends] if before is None else 0,
         layer.dilation,
         groups,
         layer.bias,
@@ -150,20 +155,25 @@ def _conv(row: LayerReport) -> tuple[nn.Module, Callable[[Any], Any]]:
 def _pool(row: LayerReport) -> Callable[[Any], Any]:
     layer: Any = row.layer
     (x,) = row.input_volumes
+    made: Callable[[Any], Any]
     if row.kind != "lppool" and layer.adaptive is not None:
-        return _adapted(row)
-    dilation = layer.dilation if row.kind == "pool" else (1, 1)
-    sides = _sides(layer.pad, layer, x, layer.kernel, layer.step, dilation)
+        made = _module("AdaptiveMaxPool" if row.kind == "pool" else "AdaptiveAvgPool", x)(layer.adaptive)
+        return made
+    dilation = layer.dilation if row.kind == "pool" else (1,) * _on(x)
+    ends = _ends(layer.pad, x, layer.kernel, layer.step, dilation)
     ceil = layer.round == "ceil"
     if row.kind == "lppool":
-        top, left, bottom, right = sides
-        lp = nn.LPPool2d(layer.power, layer.kernel, layer.step, ceil)
-        return _after((lambda x: F.pad(x, (left, right, top, bottom))) if any(sides) else None, lp)
-    before = _padding(sides, -torch.inf if row.kind == "pool" else 0.0)
-    padding = sides[:2] if before is None else 0
+        # that of one side takes numbers alone
+        kernel, step = (value[0] if _on(x) == 1 else value for value in (layer.kernel, layer.step))
+        made = _module("LPPool", x)(layer.power, kernel, step, ceil)
+        return _after(_around(ends) if any(map(any, ends)) else None, made)
+    before = _padding(ends, -torch.inf if row.kind == "pool" else 0.0)
+    padding = [first for first, _ in ends] if before is None else 0
     if row.kind == "pool":
-        return _after(before, nn.MaxPool2d(layer.kernel, layer.step, padding, dilation, ceil_mode=ceil))
-    return _after(before, nn.AvgPool2d(layer.kernel, layer.step, padding, ceil, layer.count_pad))
+        made = _module("MaxPool", x)(layer.kernel, layer.step, padding, dilation, ceil_mode=ceil)
+    else:
+        made = _module("AvgPool", x)(layer.kernel, layer.step, padding, ceil, layer.count_pad)
+    return _after(before, made)
 
 
 class DepthNorm(nn.Module):
@@ -176,7 +186,7 @@ class DepthNorm(nn.Module):
     def forward(self, x: Any) -> Any:
         if x.dim() == 2:
             return self.inner(x)
-        return self.inner(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return self.inner(x.movedim(1, -1)).movedim(-1, 1)
 
 
 def _affine(module: Any, row: LayerReport) -> nn.Module:
@@ -195,19 +205,23 @@ def _affine(module: Any, row: LayerReport) -> nn.Module:
 
 def _norm(row: LayerReport, flat: bool) -> nn.Module:
     layer: Any = row.layer
-    height, width, depth = row.output
+    x = row.output
+    depth = x.depth
     if row.kind == "bn":
-        cls = nn.BatchNorm1d if flat else nn.BatchNorm2d
+        cls = nn.BatchNorm1d if flat else _module("BatchNorm", x)
         return _affine(cls(depth, affine=False, track_running_stats=layer.stats), row)
     if row.kind == "gn":
         return _affine(nn.GroupNorm(layer.groups, depth, affine=False), row)
     if row.kind == "in":
-        return _affine(nn.InstanceNorm2d(depth, affine=False), row)
+        return _affine(_module("InstanceNorm", x)(depth, affine=False), row)
     if layer.axes == "depth":
         return DepthNorm(_affine(nn.LayerNorm(depth, elementwise_affine=False), row))
-    shape = (depth,) if flat else (depth, height, width)
+    shape = (depth,) if flat else (depth, *x.sides)
     return _affine(nn.LayerNorm(shape, elementwise_affine=False), row)
 
+
+LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+"""Interpolation by PyTorch's names, by the number of sides."""
 
 SIMPLE: dict[str, Any] = {
     "relu": nn.ReLU,
@@ -240,8 +254,8 @@ def _activation(row: LayerReport) -> Callable[[Any], Any]:
 
 def _shuffle(groups: int) -> Callable[[Any], Any]:
     def function(x: Any) -> Any:
-        batch, depth, height, width = x.shape
-        return x.view(batch, groups, -1, height, width).transpose(1, 2).reshape(batch, depth, height, width)
+        batch, depth, *sides = x.shape
+        return x.view(batch, groups, -1, *sides).transpose(1, 2).reshape(batch, depth, *sides)
 
     return function
 
@@ -321,11 +335,12 @@ def _joined(row: LayerReport) -> Callable[..., Any]:
 
 
 def _in_planes(row: LayerReport, function: Callable[..., Any], flat: Sequence[bool]) -> Callable[..., Any]:
-    """Gives 1x1 maps to a function that would otherwise see batch x depth."""
+    """Gives maps of one element to a function that would otherwise see batch x depth."""
     takes_maps = row.layer.is_flat is False and row.kind != "reshape"
     if not any(flat) or (all(flat) and not takes_maps):
         return function
-    return lambda *inputs: function(*[x[:, :, None, None] if x.dim() == 2 else x for x in inputs])
+    ones = (None,) * len(row.output.sides)
+    return lambda *inputs: function(*[x[(slice(None), slice(None), *ones)] if x.dim() == 2 else x for x in inputs])
 
 
 def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[..., Any]]:
@@ -345,14 +360,14 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     if kind in ("pool", "avgpool", "lppool"):
         return None, _pool(row)
     if kind == "gap":
-        return None, nn.AdaptiveAvgPool2d(1)
+        return None, _module("AdaptiveAvgPool", row.output)(1)
     if kind == "gmp":
-        return None, nn.AdaptiveMaxPool2d(1)
+        return None, _module("AdaptiveMaxPool", row.output)(1)
     if kind == "subsample":
-        scale = Scale(row.output.depth, shift=True)
-        return scale, _after(nn.AvgPool2d(layer.kernel, layer.step), scale)
+        scale = Scale(row.output, shift=True)
+        return scale, _after(_module("AvgPool", row.output)(layer.kernel, layer.step), scale)
     if kind == "scale":
-        scale = Scale(row.output.depth, shift=layer.shift)
+        scale = Scale(row.output, shift=layer.shift)
         return scale, scale
     if kind in ("bn", "ln", "gn", "in"):
         norm = _norm(row, flat)
@@ -376,7 +391,8 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     if layer.is_merge:
         return None, _joined(row)
     if kind == "upsample":
-        return None, nn.Upsample(scale_factor=layer.factor, mode=layer.mode)
+        mode = LINEAR[_on(row.output)] if layer.mode == "bilinear" else layer.mode
+        return None, nn.Upsample(scale_factor=layer.factor, mode=mode)
     if kind == "shuffle":
         return None, _shuffle(layer.groups)
     if kind == "slice":
@@ -388,8 +404,8 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     if kind == "flatten":
         return None, lambda x: x.flatten(1)
     if kind == "reshape":
-        height, width, depth = layer.size
-        return None, lambda x: x.reshape(-1, depth, height, width)
+        *sizes, depth = layer.size
+        return None, lambda x: x.reshape(-1, depth, *sizes)
     return None, _activation(row)
 
 
@@ -586,7 +602,7 @@ def loss_of(net: Net, outputs: Sequence[Any], targets: dict[tuple[int, ...], Any
             if is_head != weighted:
                 continue
             row = net.report.layers[index]
-            target = targets[row.output[:2]]
+            target = targets[row.output.sides]
             each = F.cross_entropy(output.flatten(1) if row.output.is_point and output.dim() > 2 else output, target)
             if weighted:
                 each = AUXILIARY * each
@@ -599,13 +615,12 @@ def data_of(net: Net, batch: int, dtype: Any, device: str) -> tuple[list[Any], d
     images = []
     for row in net.report.layers:
         if row.kind == "input":
-            height, width, depth = row.output
-            images.append(torch.rand(batch, depth, height, width, dtype=dtype, device=device))
+            images.append(torch.rand(batch, row.output.depth, *row.output.sides, dtype=dtype, device=device))
     _, results, _ = net.plan(training=True)
     targets: dict[tuple[int, ...], Any] = {}
     for index in results:
-        size = net.report.layers[index].output[:2]
-        shape = (batch,) if size == (1, 1) else (batch, *size)
+        size = net.report.layers[index].output.sides
+        shape = (batch,) if set(size) == {1} else (batch, *size)
         if size not in targets:
             targets[size] = torch.zeros(shape, dtype=torch.int64, device=device)
     return images, targets
@@ -761,6 +776,7 @@ def measure_fake(report: Report, habits: Habits | None = None, *, log: list[tupl
                 tracer.track(tensor)
             figures = _steps(net, images, targets, habits, tracer, "cuda")
     gc.collect()
+    gc.freeze()  # the many modules of PyTorch take no time in the next collection
     return Measured(*figures, saved, inference)
 
 
@@ -885,7 +901,9 @@ def _ledger(events: Any) -> Ledger:
             # below an overload that is composed of others the same name is that of the kernel
             is_outer = composed[name] and name != above
             called = {child.name for child in event.children if child.typed[0].name != "Allocation"}
-            end = 0 if is_outer or called == {"aten::to", name} else event.end_time_ns
+            converts = called == {"aten::to", name}
+            end = 0 if is_outer or converts else event.end_time_ns
+            name = above if converts else name
         stack += [(child, end, name) for child in event.children]
     found.sort(key=lambda entry: entry[0])
     for times in marks.values():
