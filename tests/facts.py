@@ -11,6 +11,7 @@ replacing words in its file, which shows exactly where two forms of a net differ
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -407,6 +408,11 @@ def _pictures() -> Iterator[Fact]:
     )
 
 
+def _products(depths: list[int], positions: int) -> list[int]:
+    """For each pair of depths in a row their product, at each position."""
+    return [a * b * positions for a, b in itertools.pairwise(depths)]
+
+
 def _tasks() -> Iterator[Fact]:
     torchvision = "torchvision models/shufflenetv2.py"
     yield from _of("shufflenet-v2", torchvision, parameters=2_278_604, macs=144_907_992)
@@ -425,6 +431,10 @@ def _tasks() -> Iterator[Fact]:
     # over blocks of C = 256, 512, 1024, 2048 channels: 2*C*C/16 + C/16 + C, and 98 + 2 of the spatial gate
     gates = "ResNet-50 and its gates; Woo et al. 2018, Table 4: 28.09M"
     yield from _of("cbam-resnet50", gates, parameters=25_557_032 + 2_530_992 + 16 * 100)
+    # two passes of 2*C*C/16, and 98 for each position
+    sizes = [(3, 256, 56), (4, 512, 28), (6, 1024, 14), (3, 2048, 7)]
+    more = sum(units * (2 * 2 * depth * depth // 16 + 98 * side * side) for units, depth, side in sizes)
+    yield from _of("cbam-resnet50", "ResNet-50 with the stride in the 3x3, and its gates", macs=4_089_184_256 + more)
 
     darknet = "darknet cfg/yolov3.cfg: 65.864 BFLOPs of two a MAC; 61,949,149 without running statistics"
     yield from _of("yolov3", darknet, parameters=61_949_149, macs=32_932_037_632)
@@ -433,6 +443,12 @@ def _tasks() -> Iterator[Fact]:
 
     paper = "Badrinarayanan et al. 2015, Table 6: 29.45M"
     yield from _of("segnet", paper, parameters=29_449_355)
+    # depths of the encoder at 360x480, 180x240, 90x120, 45x60 and 23x30, and back
+    levels = [[3, 64, 64], [64, 128, 128], [128, 256, 256, 256], [256, 512, 512, 512], [512, 512, 512, 512]]
+    places = [360 * 480, 180 * 240, 90 * 120, 45 * 60, 23 * 30]
+    pairs = [pair for level, size in zip(levels, places, strict=True) for pair in _products(level, size)]
+    total = 9 * (2 * sum(pairs) - 64 * 3 * 360 * 480 + 64 * 11 * 360 * 480)
+    yield from _of("segnet", "the sum over the convolutions of its prototxt", macs=total)
     caffe = "SegNet-Tutorial Models/segnet_inference.prototxt: upsample_w and upsample_h"
     yield from _of("segnet", caffe, "pool5", output=(12, 15, 512))
     yield from _of("segnet", caffe, "unpool1", output=(23, 30, 512))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import math
 import weakref
 from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -279,39 +280,31 @@ def _softmax(row: LayerReport) -> Callable[[Any], Any]:
 def _blocks(row: LayerReport) -> Callable[[Any], Any]:
     """By the kernels for pixels, or as a view in another order that is copied."""
     layer: Any = row.layer
-    is_pixels = layer.order == "crd" and len(set(layer.block)) == 1
+    block, sides = layer.block, len(layer.block)
     goes_deep = row.kind == "space2depth"
+    places, counts = [3 + 2 * side for side in range(sides)], [2 + 2 * side for side in range(sides)]
+    if layer.order == "focus":
+        places = places[::-1]
+    order = [0, 1, *places, *counts] if layer.order == "crd" else [0, *places, 1, *counts]
 
     def deep(x: Any) -> Any:
-        (batch, depth, *sides), block = x.shape, layer.block
-        parts = [part for size, step in zip(sides, block, strict=True) for part in (size // step, step)]
-        places, counts = [3, 5], [2, 4]
-        if layer.order == "focus":
-            places = places[::-1]
-        order = [0, 1, *places, *counts] if layer.order == "crd" else [0, *places, 1, *counts]
-        return x.reshape(batch, depth, *parts).permute(order).reshape(batch, -1, *parts[::2])
+        parts = [part for size, step in zip(x.shape[2:], block, strict=True) for part in (size // step, step)]
+        return x.reshape(*x.shape[:2], *parts).permute(order).reshape(len(x), -1, *parts[::2])
 
     def shallow(x: Any) -> Any:
-        (batch, depth, *counts), block = x.shape, layer.block
-        count = block[0] * block[1]
-        if layer.order == "crd":
-            shape, order = [batch, depth // count, *block, *counts], [0, 1, 4, 2, 5, 3]
-        elif layer.order == "focus":
-            shape, order = [batch, *block[::-1], depth // count, *counts], [0, 3, 4, 2, 5, 1]
-        else:
-            shape, order = [batch, *block, depth // count, *counts], [0, 3, 4, 1, 5, 2]
-        sides = [size * step for size, step in zip(counts, block, strict=True)]
-        return x.reshape(shape).permute(order).reshape(batch, -1, *sides)
+        pairs = [part for size, step in zip(x.shape[2:], block, strict=True) for part in (size, step)]
+        whole = [len(x), x.shape[1] // math.prod(block), *pairs]
+        back = x.reshape([whole[axis] for axis in order]).permute([order.index(axis) for axis in range(len(order))])
+        return back.reshape(*whole[:2], *[size * step for size, step in zip(x.shape[2:], block, strict=True)])
 
     def darknet(x: Any) -> Any:
-        (batch, depth, *sides), block = x.shape, layer.block
-        wide = [size * step for size, step in zip(sides, block, strict=True)]
-        moved = deep(x.reshape(batch, depth // (block[0] * block[1]), *wide))
-        return moved.reshape(batch, -1, *[size // step for size, step in zip(sides, block, strict=True)])
+        wide = [size * step for size, step in zip(x.shape[2:], block, strict=True)]
+        moved = deep(x.reshape(len(x), -1, *wide))
+        return moved.reshape(len(x), -1, *[size // step for size, step in zip(x.shape[2:], block, strict=True)])
 
-    if is_pixels:
+    if layer.order == "crd" and sides == 2 and len(set(block)) == 1:
         function: Any = nn.functional.pixel_unshuffle if goes_deep else nn.functional.pixel_shuffle
-        return lambda x: function(x, layer.block[0])
+        return lambda x: function(x, block[0])
     if not goes_deep:
         return shallow
     return darknet if layer.order == "darknet" else deep
@@ -506,8 +499,9 @@ class Net(nn.Module):
     def _unpooling(self, row: LayerReport) -> Callable[[Any, Any], Any]:
         layer: Any = row.layer
         pool, sides = layer.pool, list(row.output.sides)
-        pads = pool.pad[:2]
-        return lambda x, _: F.max_unpool2d(x, self.places.pop(row.sources[1]), pool.kernel, pool.step, pads, sides)
+        pads = pool.pad[: len(sides)]
+        function: Any = (F.max_unpool1d, F.max_unpool2d, F.max_unpool3d)[len(sides) - 1]
+        return lambda x, _: function(x, self.places.pop(row.sources[1]), pool.kernel, pool.step, pads, sides)
 
     def plan(self, *, training: bool) -> tuple[list[LayerReport], list[int], dict[int, list[int]]]:
         """Rows that run, rows whose values are results, and who reads which row."""
