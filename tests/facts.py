@@ -11,7 +11,6 @@ replacing words in its file, which shows exactly where two forms of a net differ
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,6 +41,7 @@ EDITS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "alexnet-ceil": ("alexnet", (("POOL3/2", "POOL3/2(round=ceil)"),)),
     "alexnet-one-group": ("alexnet", (("(groups=2)", ""),)),
     "caffenet": ("alexnet", (("LRN -> POOL3/2", "POOL3/2 -> LRN"),)),
+    "cbam-resnet50-paper": ("cbam-resnet50", (("CONV1-w -> BN", "CONV1-w/s -> BN"), ("CONV3-w/s", "CONV3-w"))),
     "googlenet-floor": ("googlenet", (("round: ceil", "round: floor"), ("AVGPOOL7/1", "GAP"))),
     "inception-resnet-v2-keras": ("inception-resnet-v2", (("-> BN ->", "-> BN(scale=no) ->"),)),
     "inception-v3-aux": (
@@ -282,12 +282,27 @@ def _resnet() -> Iterator[Fact]:
     yield from _of("resnet50-caffe", prototxt, parameters=25_557_096, macs=3_857_973_248)
     yield from _of("resnet50-caffe", prototxt, "kind:conv", activations=10_587_136)
 
+    authors = "Jongchan/attention-module MODELS/cbam.py in ResNet-50; 28.09M in Woo et al. 2018, Table 4"
+    yield from _of("cbam-resnet50", authors, parameters=28_089_624, macs=4_095_573_110)
+    gates = (("layer1.0", 8_464), ("layer2.3", 33_312), ("layer3.5", 132_160), ("layer4.2", 526_464))
+    for unit, weights in gates:
+        yield from _of("cbam-resnet50", authors, f"{unit}.channels", parameters=weights)
+        yield from _of("cbam-resnet50", authors, f"{unit}.places", parameters=7 * 7 * 2 + 2)
+    # Table 4 has 3.864 GFLOPs, each of them a MAC, of the form with the stride in the first 1x1.
+    yield from _of("cbam-resnet50-paper", "Woo et al. 2018, Table 4", parameters=28_089_624, macs=3_864_362_102)
+
     preact = "fb.resnet.torch models/preresnet.lua, soeaver/caffe-model, timm resnetv2"
     yield from _of("resnet50-v2", preact, parameters=25_549_352, macs=4_089_184_256)
     yield from _of("resnet101-v2", preact, parameters=44_541_480, macs=7_801_405_440)
     yield from _of("resnet152-v2", preact, parameters=60_185_128, macs=11_513_626_624)
     keras = "keras-team/keras-applications, ResNet50V2"
     yield from _of("resnet50-v2-keras", keras, trainable=25_568_360, buffers=45_440, macs=3_482_255_360)
+
+    cifar = "He et al. 2015, section 4.2"
+    yield from _of("resnet110", f"{cifar}, built in PyTorch", parameters=1_727_962, macs=252_887_680)
+    for stage, volume in {"layer1": (32, 32, 16), "layer2": (16, 16, 32), "layer3": (8, 8, 64)}.items():
+        yield from _of("resnet110", f"{cifar}, the table of output map sizes", stage, output=volume)
+    yield from _of("resnet110", f"{cifar}: shortcuts of kind A learn nothing", "kind:avgpool,pad", parameters=0)
 
 
 def _inception() -> Iterator[Fact]:
@@ -408,52 +423,49 @@ def _pictures() -> Iterator[Fact]:
     )
 
 
-def _products(depths: list[int], positions: int) -> list[int]:
-    """For each pair of depths in a row their product, at each position."""
-    return [a * b * positions for a, b in itertools.pairwise(depths)]
-
-
-def _tasks() -> Iterator[Fact]:
-    torchvision = "torchvision models/shufflenetv2.py"
-    yield from _of("shufflenet-v2", torchvision, parameters=2_278_604, macs=144_907_992)
-    for stage, volume in {"stage2": (28, 28, 116), "stage3": (14, 14, 232), "stage4": (7, 7, 464)}.items():
-        yield from _of("shufflenet-v2", "Ma et al. 2018, Table 5", stage, output=volume)
-    torchvision = "torchvision deeplabv3_resnet50, 21 classes, without its auxiliary head"
-    yield from _of("deeplabv3-resnet50", torchvision, parameters=39_638_869, macs=168_652_962_240)
-    stride = "Chen et al. 2017, section 3.3: output stride 8"
-    yield from _of("deeplabv3-resnet50", stride, "aspp", output=(65, 65, 256))
-    yield from _of("deeplabv3-resnet50", stride, "out", output=(513, 513, 21))
-
-    yield from _of("resnet110-cifar", "akamaster/pytorch_resnet_cifar10, its table", parameters=1_727_962)
-    yield from _of("resnet110-cifar", "the sum over the convolutions of He et al. 2015, section 4.2", macs=252_887_680)
-    for stage, volume in {"layer1": (32, 32, 16), "layer2": (16, 16, 32), "layer3": (8, 8, 64)}.items():
-        yield from _of("resnet110-cifar", "He et al. 2015, section 4.2", stage, output=volume)
-    # over blocks of C = 256, 512, 1024, 2048 channels: 2*C*C/16 + C/16 + C, and 98 + 2 of the spatial gate
-    gates = "ResNet-50 and its gates; Woo et al. 2018, Table 4: 28.09M"
-    yield from _of("cbam-resnet50", gates, parameters=25_557_032 + 2_530_992 + 16 * 100)
-    # two passes of 2*C*C/16, and 98 for each position
-    sizes = [(3, 256, 56), (4, 512, 28), (6, 1024, 14), (3, 2048, 7)]
-    more = sum(units * (2 * 2 * depth * depth // 16 + 98 * side * side) for units, depth, side in sizes)
-    yield from _of("cbam-resnet50", "ResNet-50 with the stride in the 3x3, and its gates", macs=4_089_184_256 + more)
-
-    darknet = "darknet cfg/yolov3.cfg: 65.864 BFLOPs of two a MAC; 61,949,149 without running statistics"
+def _places() -> Iterator[Fact]:
+    """Nets whose output has a value at many places: boxes, or a class for each pixel."""
+    darknet = "pjreddie/darknet cfg/yolov3.cfg at 416x416; it prints 65.864 BFLOPs, two for a MAC"
     yield from _of("yolov3", darknet, parameters=61_949_149, macs=32_932_037_632)
-    for head, volume in {"large": (13, 13, 255), "medium": (26, 26, 255), "small": (52, 52, 255)}.items():
-        yield from _of("yolov3", "darknet cfg/yolov3.cfg", head, output=volume)
-
-    paper = "Badrinarayanan et al. 2015, Table 6: 29.45M"
-    yield from _of("segnet", paper, parameters=29_449_355)
-    # depths of the encoder at 360x480, 180x240, 90x120, 45x60 and 23x30, and back
-    levels = [[3, 64, 64], [64, 128, 128], [128, 256, 256, 256], [256, 512, 512, 512], [512, 512, 512, 512]]
-    places = [360 * 480, 180 * 240, 90 * 120, 45 * 60, 23 * 30]
-    pairs = [pair for level, size in zip(levels, places, strict=True) for pair in _products(level, size)]
-    total = 9 * (2 * sum(pairs) - 64 * 3 * 360 * 480 + 64 * 11 * 360 * 480)
-    yield from _of("segnet", "the sum over the convolutions of its prototxt", macs=total)
-    caffe = "SegNet-Tutorial Models/segnet_inference.prototxt: upsample_w and upsample_h"
-    yield from _of("segnet", caffe, "pool5", output=(12, 15, 512))
-    yield from _of("segnet", caffe, "unpool1", output=(23, 30, 512))
-    yield from _of("segnet", caffe, "unpool2", output=(45, 60, 512))
-    yield from _of("segnet", caffe, "classes", output=(360, 480, 11))
+    yield from _of("yolov3", "Keras YOLOv3: 62,001,757 in all", trainable=61_949_149, buffers=52_608)
+    yield from _layers(
+        "yolov3",
+        "pjreddie/darknet cfg/yolov3.cfg; Darknet-53 as in Redmon, Farhadi 2018, Table 1, at 416x416",
+        {
+            "conv1": {"output": (416, 416, 32), "parameters": 928},
+            "stage1": {"output": (208, 208, 64), "parameters": 39_232},
+            "stage2": {"output": (104, 104, 128)},
+            "stage3": {"output": (52, 52, 256)},
+            "stage4": {"output": (26, 26, 512)},
+            "stage5": {"output": (13, 13, 1024)},
+            "conv1..stage5": {"parameters": 40_584_928},
+            "boxes1": {"output": (13, 13, 255)},
+            "boxes2": {"output": (26, 26, 255)},
+            "boxes3": {"output": (52, 52, 255)},
+            "concat1": {"output": (26, 26, 768)},
+            "concat2": {"output": (52, 52, 384)},
+        },
+    )
+    torchvision = "torchvision deeplabv3_resnet50: 42,004,074 parameters, 178.722 GFLOPs, each of them a MAC"
+    yield from _of("deeplabv3-resnet50", torchvision, parameters=42_004_074, macs=178_721_945_088)
+    yield from _layers(
+        "deeplabv3-resnet50",
+        torchvision,
+        {
+            "layer2": {"output": (65, 65, 512)},
+            "layer3": {"output": (65, 65, 1024)},
+            "layer4": {"output": (65, 65, 2048)},
+            "conv1..layer4": {"parameters": 23_508_032},
+            "aux": {"output": (520, 520, 21), "parameters": 2_365_205},
+            "aspp..out": {"output": (65, 65, 21), "parameters": 16_130_837},
+        },
+    )
+    prototxt = "SegNet-Tutorial Models/segnet_train.prototxt"
+    yield from _of("segnet", f"{prototxt}; 29.45M in Badrinarayanan et al. 2015, Table 1", parameters=29_449_355)
+    yield from _of("segnet", f"{prototxt}, built in PyTorch", macs=106_712_432_640)
+    sides = {"pool4": (23, 30, 512), "pool5": (12, 15, 512), "unpool1": (23, 30, 512), "unpool2": (45, 60, 512)}
+    yield from _layers("segnet", prototxt, {name: {"output": volume} for name, volume in sides.items()})
+    yield from _of("segnet", prototxt, "out", output=(360, 480, 11), parameters=6_347)
 
 
 FACTS: tuple[Fact, ...] = (
@@ -467,5 +479,5 @@ FACTS: tuple[Fact, ...] = (
     *_inception(),
     *_small(),
     *_pictures(),
-    *_tasks(),
+    *_places(),
 )

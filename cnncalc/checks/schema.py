@@ -26,6 +26,7 @@ from cnncalc.layers.keys import (
     Corner,
     Decimal,
     Factors,
+    Numbers,
     Pad,
     Reader,
     SideName,
@@ -132,11 +133,8 @@ def names_list(known: Iterable[str]) -> Schema:
 
 def decimal(reader: Decimal) -> list[Schema]:
     """A number within its bounds, also as a text."""
-    bounds = {"minimum": reader.minimum, "maximum": reader.maximum, "exclusiveMinimum": reader.above}
-    return [
-        {"type": "number", **{key: bound for key, bound in bounds.items() if bound is not None}},
-        whole_text(DECIMAL),
-    ]
+    bounds = (("minimum", reader.minimum), ("maximum", reader.maximum), ("exclusiveMinimum", reader.above))
+    return [{"type": "number", **{key: bound for key, bound in bounds if bound is not None}}, whole_text(DECIMAL)]
 
 
 ACCEPTED: dict[type[Reader], Callable[[Any], list[Schema]]] = {
@@ -144,6 +142,10 @@ ACCEPTED: dict[type[Reader], Callable[[Any], list[Schema]]] = {
     Sizes: lambda reader: [*whole(reader.minimum), *whole_list(reader.minimum, *range(1, MAX_SIDES + 1))],
     VolumeSize: lambda _: whole_list(1, *range(2, MAX_SIDES + 2)),
     Decimal: decimal,
+    Numbers: lambda reader: [
+        *decimal(reader),
+        {"type": "array", "minItems": 1, "items": any_of(*decimal(reader), reference("expression"))},
+    ],
     Boolean: lambda reader: [{"type": "boolean"}, *words(reader.words)],
     Choice: lambda reader: words(reader.words),
     Pad: lambda reader: [*whole(0), *words(reader.words), *whole_list(0, *END_COUNTS)],

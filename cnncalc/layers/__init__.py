@@ -5,6 +5,8 @@ from __future__ import annotations
 from cnncalc.layers import (
     activation,
     convolution,
+    elementwise,
+    gated,
     input,  # noqa: A004 (the name of the kind)
     linear,
     merge,
@@ -21,8 +23,8 @@ from cnncalc.layers import (
 from cnncalc.layers.base import Key, Layer, Parameter, Stencil
 
 FAMILIES = (
-    *(input, convolution, linear, pooling, unpooling, activation, normalization, regularization, merge, reduction),
-    *(reshape, resize, padding, rearrange),
+    *(input, convolution, linear, pooling, unpooling, activation, gated, elementwise, normalization, regularization),
+    *(merge, reduction, reshape, resize, padding, rearrange),
 )
 """The modules that define kinds, in the order in which kinds are listed."""
 

@@ -183,7 +183,7 @@ def test_the_numbers_of_a_layer_of_another_tool_stay() -> None:
         ("Dense(10)", "FC-10"),
         ("DENSE-n", "FC-n"),
         ("CONV2D3x5-8", "CONV3x5-8(pad=0)"),
-        ("Dropout2d(0.3)", "DROPOUT(0.3)"),
+        ("Dropout2d(0.3)", "DROPOUT(0.3, whole=channel)"),
         ("AdaptiveAvgPool2d(7)", "AVGPOOL(output=7)"),
     ):
         (problem,) = [found for found in problems(f"INPUT 8x8x4 -> {written}") if found.code == "unknown-layer"]
@@ -191,6 +191,7 @@ def test_the_numbers_of_a_layer_of_another_tool_stay() -> None:
 
 
 TRANSLATED = [
+    ("PixelShuffle(2)", "DEPTH2SPACE2"),
     ("Conv2D(filters=32, kernel_size=3)", "CONV3-32(pad=0)"),
     ("Conv2D(32, 3, 2)", "CONV3-32/2(pad=0)"),
     ("Conv2D(32, kernel_size=3, padding=same)", "CONV3-32(pad=same)"),
@@ -223,7 +224,15 @@ TRANSLATED = [
     ("GroupNorm(2, 4)", "GN2"),
     ("BatchNorm2d(64)", "BN"),
     ("BatchNorm2d(64, affine=False)", "BN(scale=no, shift=no)"),
-    ("Dropout2d(p=0.3)", "DROPOUT(0.3)"),
+    ("Dropout2d(p=0.3)", "DROPOUT(0.3, whole=channel)"),
+    ("SpatialDropout2D(0.3)", "DROPOUT(0.3, whole=channel)"),
+    ("DropPath(drop_prob=0.1)", "DROPOUT(0.1, whole=image)"),
+    ("Hardsigmoid(inplace=True)", "HSIGMOID(in_place=yes)"),
+    ("HardSigmoid(alpha=0.2, beta=0.5)", "HSIGMOID(0.2, shift=0.5)"),
+    ("Clamp(0, 6)", "CLIP(0, 6)"),
+    ("clamp(min=0, max=6)", "CLIP(0, 6)"),
+    ("Rescaling(scale=2, offset=-1)", "AFFINE(2, -1)"),
+    ("Hardtanh2d(min_val=-2, max_val=2)", "HARDTANH(-2, 2)"),
     ("UpSampling2D(size=2)", "UPSAMPLE2"),
     ("Cropping2D(cropping=2)", "PAD(-2)"),
     ("ReflectionPad2d(padding=2)", "PAD(pad=2, mode=reflect)"),

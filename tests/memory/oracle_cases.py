@@ -99,6 +99,15 @@ NETS = {
         "INPUT[12x8x3] -> CONV4-6/4(pad=0) -> LN(axes=depth)@a -> DWCONV7 -> LN(axes=depth) -> CONV1-24 -> "
         "GELU -> CONV1-6 -> SCALE(shift=no) -> ADD(@a) -> GAP -> LN(axes=depth) -> FC-13"
     ),
+    "pointwise": (
+        "INPUT[12x8x3] -> AFFINE(2, [0.5, 0.25, -1]) -> CONV3-6 -> MISH@a -> CONV3-6 -> SUB(@a) -> SELU -> CONV3-6 -> "
+        "DROPOUT(0.3, whole=channel) -> CLIP(0, 4) -> CONV3-12 -> GLU -> DROPOUT(whole=image) -> DIV(@a) -> ABS -> "
+        "SQRT -> CONV3-5 -> GAP -> FC-13"
+    ),
+    "extremes": (
+        "INPUT[12x8x3] -> CONV3-6@a -> CONV3-6@b -> MAXIMUM(@a) -> CONV3-6 -> MINIMUM(@b) -> EXP -> NEG -> "
+        "MEAN(@a) -> SQUARE -> HSIGMOID(0.2) -> GELU(tanh) -> NEG(in_place=yes) -> FC-13"
+    ),
     "flat": "INPUT[12x8x3] -> CONV3-6 -> FLATTEN -> BN -> RELU -> FC-20 -> PRELU -> SCALE -> LN -> FC-13",
     "resh": (
         "INPUT[12x8x3] -> FC-96 -> RELU -> RESHAPE 4x4x6 -> DECONV2-5/2 -> RELU -> UPSAMPLE2(mode=bilinear) "
@@ -146,9 +155,10 @@ def around(case: Case) -> Report:
         for number, volume in enumerate(case.inputs):
             names.append(f"before{number}")
             layers.append((names[-1], KINDS["conv"](filters=volume.depth, kernel=3), ["input"]))
-            if volume.is_point:
+            if volume.sides != tuple(sizes):
                 names[-1] = f"mean{number}"
-                layers.append((names[-1], KINDS["gap"]()))
+                mean = KINDS["gap"]() if volume.is_point else KINDS["avgpool"](output=volume.sides)
+                layers.append((names[-1], mean))
     layers.append(("kind", case.layer, names))
     if not case.layer.output(*case.inputs).is_point:
         layers.append(("after", KINDS["conv"](filters=5, kernel=1)))

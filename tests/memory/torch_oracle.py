@@ -221,8 +221,47 @@ def _norm(row: LayerReport, flat: bool) -> nn.Module:
     return _affine(nn.LayerNorm(shape, elementwise_affine=False), row)
 
 
+class Dropped(nn.Module):
+    """Dropout of elements, channels, or images (the latter as timm and torchvision do it)."""
+
+    def __init__(self, whole: str, rate: float, placed: bool) -> None:
+        super().__init__()
+        self.whole, self.rate, self.placed = whole, rate, placed
+
+    def forward(self, x: Any) -> Any:
+        if self.whole == "element":
+            return F.dropout(x, self.rate, self.training, self.placed)
+        if self.whole == "channel":
+            return (
+                torch.feature_dropout_(x, self.rate, self.training)
+                if self.placed
+                else torch.feature_dropout(x, self.rate, self.training)
+            )
+        if not self.training or self.rate == 0:
+            return x
+        mask = x.new_empty(len(x), *[1] * (x.dim() - 1)).bernoulli_(1 - self.rate)
+        if self.rate < 1:
+            mask.div_(1 - self.rate)
+        return x.mul_(mask) if self.placed else x * mask
+
+
+def _constants(factor: Any, shift: Any) -> Callable[[Any], Any]:
+    """Times a constant, plus a constant: numbers, or tensors with one number a channel."""
+
+    def function(x: Any) -> Any:
+        def made(value: Any) -> Any:
+            return x.new_tensor(value).view(-1, *[1] * (x.dim() - 2)) if isinstance(value, tuple) else value
+
+        if factor != 1 or shift == 0:
+            x = x * made(factor)
+        return x if shift == 0 else x + made(shift)
+
+    return function
+
+
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 """Interpolation by PyTorch's names, by the number of sides."""
+
 
 SIMPLE: dict[str, Any] = {
     "relu": nn.ReLU,
@@ -231,22 +270,33 @@ SIMPLE: dict[str, Any] = {
     "tanh": None,
     "silu": nn.SiLU,
     "hswish": nn.Hardswish,
-    "hsigmoid": nn.Hardsigmoid,
+    "mish": nn.Mish,
+    "selu": nn.SELU,
 }
 
 
 def _activation(row: LayerReport) -> Callable[[Any], Any]:
     layer: Any = row.layer
     placed = row.in_place
-    if row.kind in ("sigmoid", "tanh"):
+    if row.kind in ("sigmoid", "tanh", "abs", "square", "exp", "sqrt", "neg"):
         name = row.kind + ("_" if placed else "")
         return lambda x: getattr(torch, name)(x)
+    if row.kind == "clip":
+        return lambda x: (torch.clamp_ if placed else torch.clamp)(x, layer.low, layer.high)
+    if row.kind == "hardtanh":
+        return nn.Hardtanh(layer.low, layer.high, placed)
+    if row.kind == "hsigmoid":
+        if layer.slope == 1 / 6 and layer.shift == 0.5:
+            return nn.Hardsigmoid(placed)
+        return lambda x: torch.clamp(x * layer.slope + layer.shift, 0, 1)
+    if row.kind == "glu":
+        return nn.GLU(1)
     if row.kind == "lrelu":
         return nn.LeakyReLU(layer.slope, placed)
     if row.kind == "elu":
         return nn.ELU(layer.alpha, placed)
     if row.kind == "gelu":
-        return nn.GELU()
+        return nn.GELU("tanh" if layer.form == "tanh" else "none")
     if row.kind == "softplus":
         return nn.Softplus()
     module: Callable[[Any], Any] = SIMPLE[row.kind](placed)
@@ -312,17 +362,18 @@ def _blocks(row: LayerReport) -> Callable[[Any], Any]:
 
 def _joined(row: LayerReport) -> Callable[..., Any]:
     if row.kind == "concat":
-        return lambda *inputs: torch.cat(inputs, dims(row.layer.axis, inputs[0])[0] if inputs[0].dim() > 2 else 1)  # type: ignore[attr-defined]
-    adds, placed = row.kind == "add", row.in_place
+        layer: Any = row.layer
+        return lambda *inputs: torch.cat(inputs, dims(layer.axis, inputs[0])[0] if inputs[0].dim() > 2 else 1)
+    name, placed = {"mean": "add"}.get(row.kind, row.kind), row.in_place
 
     def function(*inputs: Any) -> Any:
         result = inputs[0]
         for number, other in enumerate(inputs[1:]):
-            if placed or (number and bool(row.layer.may_work_in_place())):
-                result = result.add_(other) if adds else result.mul_(other)
-            else:
-                result = result + other if adds else result * other
-        return result
+            again = placed or (number and bool(row.layer.may_work_in_place()))
+            result = getattr(result, f"{name}_" if again else name)(other)
+        if len(inputs) == 1:
+            return result.clone()
+        return result / len(inputs) if row.kind == "mean" else result
 
     return function
 
@@ -379,8 +430,10 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     if kind in REARRANGED:  # also UNPOOL, which the net replaces by a function that knows the indices
         return None, lambda *inputs: REARRANGED[kind](layer, *inputs)
     if kind == "dropout":
-        drop = nn.Dropout(layer.rate, row.in_place_in_training)
+        drop = Dropped(layer.whole, layer.rate, row.in_place_in_training)
         return drop, drop
+    if kind == "affine":
+        return None, _constants(layer.factor, layer.shift)
     if layer.is_merge:
         return None, _joined(row)
     if kind == "upsample":

@@ -142,10 +142,16 @@ SIMPLE: dict[str, Any] = {
     "relu6": F.relu6,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
-    "gelu": F.gelu,
     "silu": F.silu,
     "hswish": F.hardswish,
-    "hsigmoid": F.hardsigmoid,
+    "mish": F.mish,
+    "selu": F.selu,
+    "glu": lambda x: F.glu(x, dim=1),
+    "abs": torch.abs,
+    "square": torch.square,
+    "exp": torch.exp,
+    "sqrt": torch.sqrt,
+    "neg": torch.neg,
     "softplus": F.softplus,
     "gap": lambda x: function("adaptive_avg_pool", x)(x, 1),
     "gmp": lambda x: function("adaptive_max_pool", x)(x, 1),
@@ -154,6 +160,22 @@ SIMPLE: dict[str, Any] = {
     "input": lambda x: x,
     "flatten": lambda x: as_map(torch.flatten(x, 1), x),
 }
+
+
+MERGES: dict[str, Any] = {
+    "add": torch.add,
+    "mul": torch.mul,
+    "sub": torch.sub,
+    "div": torch.div,
+    "maximum": torch.maximum,
+    "minimum": torch.minimum,
+    "mean": torch.add,
+}
+
+
+def constant(value: Any, x: Any) -> Any:
+    """A number, or one a channel as it is spread over maps."""
+    return x.new_tensor(value).view(-1, *[1] * (x.dim() - 2)) if isinstance(value, tuple) else value
 
 
 def as_map(flat: Any, x: Any) -> Any:
@@ -334,16 +356,27 @@ def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
         return x * by_depth(p["scale"], x) + (by_depth(p["shift"], x) if "shift" in p else 0)
     if kind == "lrelu":
         return F.leaky_relu(x, layer.slope)
+    if kind == "gelu":
+        return F.gelu(x, approximate="tanh" if layer.form == "tanh" else "none")
+    if kind == "hsigmoid":
+        usual = layer.slope == 1 / 6 and layer.shift == 0.5
+        return F.hardsigmoid(x) if usual else torch.clamp(x * layer.slope + layer.shift, 0, 1)
+    if kind == "clip":
+        return torch.clamp(x, layer.low, layer.high)
+    if kind == "hardtanh":
+        return F.hardtanh(x, layer.low, layer.high)
+    if kind == "affine":
+        return x * constant(layer.factor, x) + constant(layer.shift, x)
     if kind == "elu":
         return F.elu(x, layer.alpha)
     if kind == "prelu":
         return F.prelu(x, p["slope"])
     if kind == "concat":
         return torch.cat(inputs, dim=dims(layer.axis, x)[0])
-    if kind in ("add", "mul"):
+    if kind in MERGES:
         for other in inputs[1:]:
-            x = x + other if kind == "add" else x * other
-        return x
+            x = MERGES[kind](x, other)
+        return x / len(inputs) if kind == "mean" else x
     if kind == "reshape":
         *sides, depth = layer.size
         return x.reshape(-1, depth, *sides)
