@@ -378,6 +378,16 @@ def _small() -> Iterator[Fact]:
     yield from _of("mobilenet-v1", "Howard et al. 2017, Table 1 (569 million in Table 8)", macs=568_740_352)
     yield from _of("mobilenet-v2", "torchvision mobilenet_v2", parameters=3_504_872, macs=300_774_272)
     yield from _of("mobilenet-v2", "Keras MobileNetV2: 3,538,984 in all", trainable=3_504_872, buffers=34_112)
+    torchvision = "torchvision shufflenet_v2_x1_0, layer by layer"  # the paper prints 146M
+    yield from _of("shufflenet-v2", torchvision, parameters=2_278_604, buffers=16_180, macs=144_907_992)
+    for stage, volume in {
+        "pool1": (56, 56, 24),
+        "stage2": (28, 28, 116),
+        "stage3": (14, 14, 232),
+        "stage4": (7, 7, 464),
+        "relu2": (7, 7, 1024),
+    }.items():
+        yield from _of("shufflenet-v2", "Ma et al. 2018, Table 5", stage, output=volume)
 
 
 def _pictures() -> Iterator[Fact]:

@@ -111,6 +111,9 @@ SETTINGS = [
     ("mobilenet-v2", {"alpha": 0.75}, 2_636_424, "torchvision MobileNetV2(width_mult=0.75)"),
     ("mobilenet-v2", {"alpha": 1.3}, 5_386_792, "torchvision MobileNetV2(width_mult=1.3)"),
     ("mobilenet-v2", {"alpha": 1.4}, 6_108_776, "torchvision MobileNetV2(width_mult=1.4)"),
+    ("shufflenet-v2", {"depth2": 48}, 1_366_792, "torchvision shufflenet_v2_x0_5"),
+    ("shufflenet-v2", {"depth2": 176}, 3_503_624, "torchvision shufflenet_v2_x1_5"),
+    ("shufflenet-v2", {"depth2": 244, "last": 2048}, 7_393_996, "torchvision shufflenet_v2_x2_0"),
 ]
 
 
