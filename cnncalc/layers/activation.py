@@ -14,6 +14,7 @@ from cnncalc.layers.planes import axis_of, by_channel, derived, elementwise, pie
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cnncalc.layers.layout import Layout
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume, Volumes
@@ -430,20 +431,25 @@ class Softmax(Layer):
         return pixels(result)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        x = builder.widened(inputs[0]) if builder.autocast == "bfloat16" else inputs[0]
-        item = 4 if builder.autocast and not builder.is_cpu else None
         if len(self.axes) == 1:
-            return builder.operation([x], item=item, layout=builder.made([x], builder.output), keeps_output=True)
+            return self._probabilities(builder, inputs[0], builder.made(inputs, builder.output))
         # the axes joined to one, by a view or a copy, and back
-        sizes = dict(zip(("depth", *builder.output.names), (builder.output.depth, *builder.output.sides), strict=True))
-        order = [0, *[1 + list(sizes).index(name) for name in sizes if name not in self.axes]]
-        order += [1 + list(sizes).index(name) for name in self.axes]
-        shape = [list(sizes.values())[place - 1] for place in order[1:]]
-        single = len(shape) - len(self.axes)
-        joined = builder.reshaped(builder.permuted(x, tuple(order)), (*shape[:single], prod(shape[single:])))
-        result = builder.operation([joined], item=item, keeps_output=True)
-        whole = builder.reshaped(result, shape)
-        return builder.permuted(whole, tuple([order.index(place) for place in range(len(order))]))
+        sizes = {"depth": builder.output.depth, **dict(zip(builder.output.names, builder.output.sides, strict=True))}
+        names = [*[name for name in sizes if name not in self.axes], *self.axes]
+        order = [0, *[1 + list(sizes).index(name) for name in names]]
+        shape, alone = [sizes[name] for name in names], len(names) - len(self.axes)
+        joined = builder.reshaped(builder.permuted(inputs[0], tuple(order)), (*shape[:alone], prod(shape[alone:])))
+        first = builder.last + 1
+        whole = builder.reshaped(self._probabilities(builder, joined), shape)
+        result = builder.permuted(whole, tuple([order.index(place) for place in range(len(order))]))
+        builder.hold(first, joined)  # a variable
+        return result
+
+    def _probabilities(self, builder: TorchBuilder, value: int, layout: Layout | None = None) -> int:
+        """The operation on one axis."""
+        x = builder.widened(value) if builder.autocast == "bfloat16" else value
+        item = 4 if builder.autocast and not builder.is_cpu else None
+        return builder.operation([x], item=item, layout=layout, keeps_output=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # y * (gradient - sum of gradient*y over the axes)

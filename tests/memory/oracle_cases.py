@@ -154,6 +154,9 @@ def around(case: Case) -> Report:
         layers.append(("input", KINDS["input"](size=[*sizes, 3])))
         for number, volume in enumerate(case.inputs):
             names.append(f"before{number}")
+            if number and case.layer.reads_second_sizes:  # nothing that learns lies before it
+                layers.append((names[-1], KINDS["avgpool"](output=list(volume.sides)), ["input"]))
+                continue
             layers.append((names[-1], KINDS["conv"](filters=volume.depth, kernel=3), ["input"]))
             if volume.sides != tuple(sizes):
                 names[-1] = f"mean{number}"
@@ -206,9 +209,7 @@ def measures(*, some: bool = False) -> Iterator[Measure]:
     for case in CASES:
         if is_in_pytorch(case) and not (some and case.kind in seen):
             seen.add(case.kind)
-            # autocast keeps its copies of weights whose gradient is never asked for, which is not recorded
-            is_cast = len(case.inputs) < 2 or not case.layer.reads_second_sizes
-            for habits in HABITS[:1] if some else [*HABITS[: 2 + is_cast], {"dtype": "float64"}]:
+            for habits in HABITS[:1] if some else [*HABITS[:3], {"dtype": "float64"}]:
                 yield Measure(str(case), habits)
     for net, pattern in NETS.items():
         alone = {"batch": 2} if "BN" in pattern else {"batch": 1}
