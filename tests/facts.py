@@ -53,7 +53,18 @@ EDITS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     ),
     "inception-v3-keras": ("inception-v3", (("-> BN ->", "-> BN(scale=no) ->"),)),
     "inception-v4-350x400": ("inception-v4", (("299x299x3", "350x400x3"),)),
+    "m5-speech-commands": (
+        "m5",
+        (
+            ("{conv: {pad: same}, pool: {pad: same}}", "{conv: {pad: 0}}"),
+            ("INPUT 32000x1", "INPUT 8000x1"),
+            ("unit(80, 128, 4)", "unit(80, 32, 16)"),
+            ("[128, 256, 512]", "[32, 64, 64]"),
+            ("classes: 10", "classes: 35"),
+        ),
+    ),
     "resnet50-caffe": ("resnet50", (("CONV7-64/2 ", "CONV7-64/2(bias=yes) "),)),
+    "unet3d-affine": ("unet3d", (("affine: no ", "affine: yes "),)),
     "zfnet-floor": ("zfnet", (("round: ceil", "round: floor"), ("CONV7-96/2(pad=1)", "CONV7-96/2(pad=0)"))),
 }
 """Net -> the named net that it comes from, and the words replaced in its file."""
@@ -433,6 +444,81 @@ def _pictures() -> Iterator[Fact]:
     )
 
 
+def _modern() -> Iterator[Fact]:
+    torchvision = "torchvision 0.28, every module's output, parameters and buffers compared"
+    yield from _of("mobilenet-v3-large", torchvision, parameters=5_483_032, buffers=24_400, macs=216_589_760)
+    yield from _of("efficientnet-b0", torchvision, parameters=5_288_548, buffers=42_016, macs=385_814_752)
+    yield from _of("convnext-tiny", torchvision, parameters=28_589_128, buffers=0, macs=4_455_531_264)
+    yield from _of(
+        "convnext-tiny",
+        "Liu et al. 2022: the layer scales",
+        "kind:scale",
+        parameters=3 * 96 + 3 * 192 + 9 * 384 + 3 * 768,
+    )
+    yield from _of("mobilenet-v3-large", "Howard et al. 2019, Table 1", "residual9", output=(7, 7, 160))
+    yield from _of("efficientnet-b0", "Tan and Le 2019, Table 1", "mbconv7", output=(7, 7, 320))
+    authors = "szagoruyko/wide-residual-networks pytorch/resnet.py, built in PyTorch"
+    yield from _of("wrn-28-10", authors, parameters=36_479_194, buffers=17_952, macs=5_243_328_768)
+    authors = "hujie-frank/SENet SE-ResNet-50, built in PyTorch"
+    yield from _of("se-resnet50", authors, parameters=28_088_024, buffers=53_120, macs=3_860_488_192)
+    stages = {"layer1": (56, 56, 256), "layer2": (28, 28, 512), "layer3": (14, 14, 1024), "layer4": (7, 7, 2048)}
+    for stage, volume in stages.items():
+        yield from _of("se-resnet50", "Hu, Shen and Sun 2018, Table 1", stage, output=volume)
+    code = "Newmu/dcgan_code faces/train_uncond_dcgan.py, the shapes of its parameters"
+    yield from _of("dcgan-discriminator", code, parameters=17_232_768)
+    yield from _of("dcgan-discriminator", "Radford et al. 2016, built in PyTorch", buffers=3_584, macs=638_992_384)
+    keras = "keras.io, Variational AutoEncoder: the printed summaries of encoder and decoder"
+    yield from _of("vae-encoder", keras, parameters=69_076)
+    yield from _of("vae-decoder", keras, parameters=65_089)
+    arithmetic = "hand arithmetic: kernel x depths x positions of the output (encoder) or of the input (decoder)"
+    yield from _of(
+        "vae-encoder", arithmetic, macs=3 * 3 * 32 * 14 * 14 + 3 * 3 * 32 * 64 * 7 * 7 + 3_136 * 16 + 2 * 16 * 2
+    )
+    deconvolutions = 3 * 3 * 64 * 64 * 7 * 7 + 3 * 3 * 64 * 32 * 14 * 14 + 3 * 3 * 32 * 28 * 28
+    yield from _of("vae-decoder", arithmetic, macs=2 * 3_136 + deconvolutions)
+
+
+def _sequences_and_spaces() -> Iterator[Fact]:
+    paper = "Cicek et al. 2016, Figure 2"
+    # the paper counts no scale and shift of BN, and no bias of the up-convolutions
+    yield from _of("unet3d", f"{paper}: 19069955 parameters in total", parameters=19_069_955)
+    yield from _of("unet3d", f"{paper}, built in PyTorch", macs=266_731_018_496, buffers=4_672)
+    yield from _layers(
+        "unet3d",
+        paper,
+        {
+            "down0": {"output": (128, 128, 112, 64)},
+            "down1": {"output": (60, 60, 52, 128)},
+            "down2": {"output": (26, 26, 22, 256)},
+            "bottom": {"output": (9, 9, 7, 512)},
+            "up2": {"output": (14, 14, 10, 256)},
+            "up1": {"output": (24, 24, 16, 128)},
+            "up0": {"output": (44, 44, 28, 64)},
+            "conv1": {"output": (44, 44, 28, 3)},
+        },
+    )
+    yield from _of("unet3d-affine", f"{paper}, built in PyTorch", parameters=19_074_627)
+
+    torchvision = "torchvision models/video/resnet.py, r3d_18"
+    yield from _of("r3d18", f"{torchvision}: 33,371,472 parameters, 40.697 GFLOPS", parameters=33_371_472)
+    yield from _of("r3d18", torchvision, macs=40_696_553_472, buffers=9_600)
+    stages = {
+        "layer1": (16, 56, 56, 64),
+        "layer2": (8, 28, 28, 128),
+        "layer3": (4, 14, 14, 256),
+        "layer4": (2, 7, 7, 512),
+    }
+    for stage, volume in stages.items():
+        yield from _of("r3d18", "Tran et al. 2018, Table 1", stage, output=volume)
+
+    table = "Dai et al. 2016, Table 1"
+    yield from _of("m5", f"{table} (0.5M), built in PyTorch", parameters=559_114, macs=278_533_120)
+    for unit, length in enumerate([(2000, 128), (500, 128), (125, 256), (32, 512)], start=1):
+        yield from _of("m5", table, f"unit{unit}", output=length)
+    tutorial = "pytorch/tutorials, Speech Command Classification with torchaudio: 26915 parameters"
+    yield from _of("m5-speech-commands", tutorial, parameters=26_915, macs=1_880_256)
+
+
 def _places() -> Iterator[Fact]:
     """Nets whose output has a value at many places: boxes, or a class for each pixel."""
     darknet = "pjreddie/darknet cfg/yolov3.cfg at 416x416; it prints 65.864 BFLOPs, two for a MAC"
@@ -489,5 +575,7 @@ FACTS: tuple[Fact, ...] = (
     *_inception(),
     *_small(),
     *_pictures(),
+    *_modern(),
+    *_sequences_and_spaces(),
     *_places(),
 )
