@@ -154,18 +154,11 @@ def lppool(layer: Any, x: Any) -> Any:
 SIMPLE: dict[str, Any] = {
     "relu": F.relu,
     "relu6": F.relu6,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
     "silu": F.silu,
     "hswish": F.hardswish,
     "mish": F.mish,
     "selu": F.selu,
     "glu": lambda x: F.glu(x, dim=1),
-    "abs": torch.abs,
-    "square": torch.square,
-    "exp": torch.exp,
-    "sqrt": torch.sqrt,
-    "neg": torch.neg,
     "softplus": F.softplus,
     "gap": lambda x: function("adaptive_avg_pool", x)(x, 1),
     "gmp": lambda x: function("adaptive_max_pool", x)(x, 1),
@@ -422,4 +415,4 @@ def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
         return F.channel_shuffle(x, layer.groups)
     if kind == "slice":
         return x[(*(slice(None),) * dims(layer.axis, x)[0], slice(layer.start, layer.stop))]
-    raise NotImplementedError(kind)
+    return getattr(torch, kind)(x)  # of the same name
