@@ -185,8 +185,10 @@ def is_in_pytorch(case: Case) -> bool:
     """
     keys = case.keys
     padded_up = case.kind == "lppool" and "pad" in keys and keys.get("round") == "ceil"
+    is_plain = keys.get("normed", "none") == "none" and "standardized" not in keys
     is_unknown = case.kind in ("input", "local", "unpool") or keys.get("mode") == "wrap"  # an UNPOOL is in the nets
-    return not (is_unknown or "connections" in keys or keys.get("region") == "within" or padded_up)
+    is_partial = "connections" in keys or keys.get("region") == "within"
+    return is_plain and not (is_unknown or is_partial or padded_up)
 
 
 @cache

@@ -80,6 +80,13 @@ def conv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
         weight = full
     elif layer.kind == "conv":
         weight = weight.permute(-1, -2, *kernel)
+        if layer.standardized:
+            weight = F.batch_norm(weight.flatten(1)[None], None, None, training=True, eps=1e-6).reshape(weight.shape)
+        elif layer.normed == "weight":
+            weight = torch._weight_norm(weight, p["length"].reshape(-1, *[1] * (weight.dim() - 1)), 0)
+        elif layer.normed == "spectral":  # of the matrix in the order of our own array
+            order = weight.permute(0, *range(2, weight.dim()), 1).flatten(1)
+            weight = weight / (p["left"] @ order @ p["right"])
     else:
         *sizes, depth, multiplier = weight.shape
         weight = weight.permute(-2, -1, *kernel).reshape(depth * multiplier, 1, *sizes)
