@@ -620,7 +620,7 @@ def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
     found: list[Mapping[int, Field]] = []
     images = list(dict.fromkeys([item.output for item in shaped if item.layer.is_input]))
     own = {volume: _own(volume) for volume in images}
-    for index, (node, layer, inputs, cost) in enumerate(shaped):
+    for index, (node, layer, inputs, cost, _) in enumerate(shaped):
         if not node.inputs:
             found.append({index: own[cost.output]})
             continue

@@ -142,7 +142,7 @@ class Report(NamedTuple):
     @property
     def counted_layers(self) -> int:
         """The number of layers with MACs, convolutional and fully-connected ones: ``layers`` in budgets and totals."""
-        return sum([row.layer.counts_macs for row in self.layers])
+        return sum([row.layer.counts_macs and row.layer.counts_as_layer for row in self.layers])
 
     @property
     def resolved(self) -> Graph:
@@ -221,7 +221,7 @@ def _row(
     training_only: bool,
 ) -> LayerReport:
     """The row of a node; ``bytes_each`` are the bytes of one element for the whole batch."""
-    node, layer, inputs, cost = shaped[index]
+    node, layer, inputs, cost = shaped[index][:4]
     if node.share is None:
         owner = node
     else:  # it has no parameters of its own
@@ -316,7 +316,7 @@ def _largest(sizes: Sequence[tuple[int, ...]], sides: int) -> tuple[int, ...]:
 def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:
     """Warnings about inputs that look like depth x height x width; they are used as written."""
     found = []
-    for node, layer, _, cost in shaped:
+    for node, layer, _, cost, _ in shaped:
         swapped = depth_last(cost.output) if layer.is_input else None
         if swapped is not None:
             order = " x ".join(cost.output.names)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from cnncalc.layers import (
     activation,
+    attention,
     convolution,
     input,  # noqa: A004 (the name of the kind)
     linear,
     merge,
     normalization,
+    opaque,
     pooling,
     regularization,
     reshape,
+    sequence,
 )
 from cnncalc.layers.base import Key, Layer, Parameter, Stencil
 
-FAMILIES = (*(input, convolution, linear, pooling, activation), *(normalization, regularization, merge, reshape))
+FAMILIES = (*(input, convolution, linear, pooling, activation), *(normalization, regularization, merge, reshape), *(sequence, attention, opaque))
 """The modules that define kinds, in the order in which kinds are listed."""
 
 KINDS: dict[str, type[Layer]] = {
