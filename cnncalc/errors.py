@@ -6,6 +6,7 @@ raises :class:`ShapeError` with the reason only; the caller that walks the graph
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.records import NamedTuple
@@ -177,6 +178,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return candidates[found[0]] if found else None
 
 
+@lru_cache(maxsize=4096)  # the names of a text are compared with each unknown one
 def _letters(word: str) -> list[str]:
     """The letters and digits of a word, sorted."""
     return sorted(letter for letter in word.casefold()[:60] if letter.isalnum())

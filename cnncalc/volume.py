@@ -73,6 +73,14 @@ class Volume(tuple[int, ...]):
         """The volume with other spatial sizes."""
         return Volume(*sides, self[-1])
 
+    def place(self, name: str) -> int:
+        """The place of one of its sizes, by the name of the side or ``depth``."""
+        return (*self.names, "depth").index(name)
+
+    def replaced(self, place: int, size: int) -> Volume:
+        """The volume with another size at a place."""
+        return Volume(*self[:place], size, *self[place + 1 :])
+
     def __str__(self) -> str:
         return f"[{self.size}]"
 

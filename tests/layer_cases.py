@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 def bound(layer: Layer, inputs: tuple[Volume, ...]) -> Layer:
     """The layer for volumes with as many sides as its inputs."""
+    if layer.takes_places:  # of a pool whose last window is cut at the border
+        pool = KINDS["pool"](kernel=2, round="ceil").on(len(inputs[0].sides))
+        entered = inputs[0].with_sides(tuple([2 * size - 1 for size in inputs[0].sides]))
+        return layer.after(pool, (entered,))
     return layer.on(len(inputs[0].sides)) if inputs else layer
 
 
@@ -178,7 +182,7 @@ POINTWISE = [
     *_cases("elu", {}, {"alpha": 0.3}),
     *_cases("prelu", {}),
     *_cases("prelu", {}, inputs=(Volume(1, 1, 13),)),
-    *_cases("softmax", {}),
+    *_cases("softmax", {}, {"axes": ["height", "width"]}, {"axes": "width"}, {"axes": ["depth", "height"]}),
     *_cases("softmax", {}, inputs=(Volume(1, 1, 13),)),
     *_cases("dropout", {}, {"rate": 0.2}, {"in_place": "yes"}),
     *_cases("identity", {}),
@@ -203,6 +207,7 @@ NORMALIZATIONS = [
     *_cases("scale", {}, {"shift": "no"}),
 ]
 
+LENGTH, FRAMES = Volume(7, 5), Volume(4, 7, 6, 5)
 Y = Volume(9, 11, 4)
 MERGES = [
     *[
@@ -218,6 +223,10 @@ MERGES = [
         )
     ],
     *_cases("concat", {}, inputs=(X, Y)),
+    *_cases("concat", {"axis": "height"}, inputs=(X, Volume(5, 11, 6))),
+    *_cases("concat", {"axis": "width"}, inputs=(Volume(9, 4, 6), X, Volume(9, 2, 6))),
+    *_cases("concat", {"axis": "length"}, inputs=(Volume(7, 5), Volume(9, 5))),
+    *_cases("concat", {"axis": "frames"}, inputs=(Volume(2, 7, 4, 5), Volume(3, 7, 4, 5))),
     *_cases("concat", {}, inputs=(Y, X, Volume(9, 11, 1))),
 ]
 
@@ -236,33 +245,188 @@ MOVES = [
     ),
     *_cases("upsample", {"mode": "bilinear", "factor": 2}, inputs=(Volume(1, 2, 3),)),
     *_cases("pad", {"pad": 1}, {"pad": [0, 2]}, {"pad": [1, -2, 0, 3]}, {"pad": -2}, {"pad": 0}),
+    *_cases(
+        "pad",
+        {"pad": [1, 2], "mode": "reflect"},
+        {"pad": [0, 2, 3, 1], "mode": "replicate"},
+        {"pad": [9, 1, 0, 2], "mode": "wrap"},
+        {"pad": [1, 0, 2, 0], "value": 0.5},
+        {"pad": [0, -1], "depth": [2, 1]},
+    ),
+    *_cases(
+        "pad", {"pad": [3, 1], "mode": "reflect"}, {"pad": 2, "depth": [0, 3], "value": -1}, inputs=(Volume(7, 5),)
+    ),
+    *_cases(
+        "pad", {"pad": [1, 0, 2, 0, 3, 1], "mode": "reflect"}, {"pad": 1, "mode": "wrap"}, inputs=(Volume(3, 7, 4, 5),)
+    ),
+    *_cases("crop", {"size": 7}, {"size": [9, 4]}, {"size": [2, 5], "at": "begin"}, {"size": [3, 2], "at": [1, 4]}),
+    *_cases("crop", {}, {"at": "begin"}, inputs=(X, Volume(4, 7, 3))),
+    *_cases("crop", {"size": 4}, inputs=(Volume(7, 5),)),
+    *_cases("crop", {}, inputs=(Volume(4, 7, 6, 5), Volume(3, 2, 5, 8))),
+    *_cases("space2depth", {"block": 2}, {"block": 2, "order": "dcr"}, {"order": "focus"}, inputs=(Volume(6, 10, 3),)),
+    *_cases("space2depth", {"block": [2, 5]}, {"block": [3, 2], "order": "focus"}, inputs=(Volume(6, 10, 3),)),
+    *_cases("space2depth", {"order": "darknet"}, {"order": "darknet", "block": [3, 1]}, inputs=(Volume(6, 10, 12),)),
+    *_cases("space2depth", {"block": 3}, inputs=(Volume(6, 5),)),
+    *_cases("space2depth", {"block": [1, 3, 2]}, {"block": 2, "order": "dcr"}, inputs=(Volume(2, 6, 4, 5),))[:1],
+    *_cases(
+        "depth2space",
+        {"block": 2},
+        {"block": 2, "order": "dcr"},
+        {"order": "focus"},
+        {"block": [2, 3], "order": "darknet"},
+        {"block": 1},
+        inputs=(Volume(5, 7, 12),),
+    ),
+    *_cases("depth2space", {"block": 3}, inputs=(Volume(6, 12),)),
+    *_cases("depth2space", {"block": [1, 3, 2]}, inputs=(Volume(2, 3, 4, 12),)),
+    *_cases(
+        "resize",
+        {"size": [13, 5]},
+        {"size": 20, "mode": "bilinear"},
+        {"size": [5, 17], "mode": "bilinear", "corners": "yes"},
+        {"size": [1, 4], "mode": "bilinear", "corners": "yes"},
+        {"size": [6, 23], "mode": "bicubic"},
+        {"size": [12, 7], "mode": "bicubic", "corners": "yes"},
+        {"size": [4, 15], "mode": "area"},
+        {"factor": 1.5},
+        {"factor": [0.7, 2], "mode": "bilinear"},
+        {"factor": [1.3, 0.5], "mode": "bicubic"},
+        {"factor": 0.34, "mode": "area"},
+        {"size": [9, 11], "mode": "bilinear"},
+    ),
+    *_cases("resize", {}, {"mode": "bilinear"}, inputs=(X, Volume(4, 17, 3))),
+    *_cases("resize", {"size": 12, "mode": "bilinear"}, {"factor": 2.5}, inputs=(Volume(7, 5),)),
+    *_cases(
+        "resize", {"size": [5, 3, 8], "mode": "bilinear"}, {"size": 4, "mode": "area"}, inputs=(Volume(3, 6, 4, 5),)
+    ),
+    *_cases(
+        "permute",
+        {"order": ["width", "height", "depth"]},
+        {"order": ["depth", "height", "width"]},
+        {"order": ["width", "depth", "height"]},
+    ),
+    *_cases("permute", {"order": ["depth", "length"]}, inputs=(Volume(7, 5),)),
+    *_cases("permute", {"order": ["width", "depth", "frames", "height"]}, inputs=(Volume(3, 6, 4, 5),)),
+    *[
+        case
+        for op in ("mean", "max", "min", "sum")
+        for case in _cases("reduce", {"op": op}, {"op": op, "axes": ["height", "width"]}, {"op": op, "axes": "width"})
+    ],
+    *_cases("reduce", {"axes": ["depth", "height"]}, {"op": "max", "axes": ["height", "width", "depth"]}),
+    *_cases("reduce", {"op": "max", "axes": ["frames", "depth"]}, inputs=(Volume(3, 6, 4, 5),)),
+    *_cases("unpool", {}, inputs=(X, X)),
+    *_cases("unpool", {}, inputs=(Volume(7, 5), Volume(7, 5))),
+    *_cases("unpool", {}, inputs=(Volume(3, 6, 4, 5), Volume(3, 6, 4, 5))),
     *_cases("shuffle", {"groups": 3}, {"groups": 2}, {"groups": 1}),
     *_cases("slice", {"from": 2}, {"from": 0, "to": 4}, {"from": 1, "to": 2}, {"from": 0}),
+    *_cases("slice", {"from": 2, "axis": "height"}, {"from": 1, "to": 4, "axis": "width"}),
+    *_cases("slice", {"from": 0, "to": 1, "axis": "length"}, inputs=(Volume(7, 5),)),
 ]
 
-ROW, BOX, WINDOWS = Volume(13, 6), Volume(5, 4, 3, 6), Volume(8, 15, 6)
-"""A sequence, a volume of three sides, and eight windows of fifteen places."""
+
+LENGTH, SPACE = Volume(13, 6), Volume(5, 9, 7, 6)
+"""Inputs with one and with three sides."""
+
+
+def _on_other_sides(kind: str, *variants: dict[str, Any], others: tuple[Volume, ...] = ()) -> list[Case]:
+    """The cases on a length and in space; ``others``: further inputs, with one and with three sides."""
+    both = zip((LENGTH, SPACE), (others[:1], others[1:]), strict=True)
+    return [case for x, more in both for case in _cases(kind, *variants, inputs=(x, *more))]
+
+
+OTHER_SIDES = [
+    *_on_other_sides(
+        "conv",
+        {"filters": 7},
+        {"filters": 7, "kernel": 1, "stride": 2},
+        {"filters": 8, "groups": 2, "kernel": 4, "stride": 3, "pad": 1, "bias": "no"},
+        {"filters": 7, "pad": "same", "kernel": 2, "stride": 3},
+        {"filters": 7, "dilation": 2, "pad": 1},
+        {"filters": 6, "groups": 6},
+        {"filters": 7, "connections": TABLE},
+    ),
+    *_cases("conv", {"filters": 7, "kernel": [4], "pad": [3, 1], "stride": [2]}, inputs=(LENGTH,)),
+    *_cases(
+        "conv",
+        {"filters": 7, "kernel": [1, 3, 2], "stride": [1, 2, 3], "pad": [0, 1, 2]},
+        {"filters": 7, "kernel": [3, 1, 4], "pad": [2, 0, 1, 1, 3, 0]},
+        inputs=(SPACE,),
+    ),
+    *_on_other_sides("dwconv", {}, {"kernel": 4, "stride": 2, "multiplier": 2, "bias": "no"}),
+    *_on_other_sides(
+        "deconv",
+        {"filters": 7},
+        {"filters": 8, "groups": 2, "kernel": 5, "stride": 2, "pad": 2, "output_pad": 1},
+        {"filters": 7, "kernel": 3, "pad": "same"},
+    ),
+    *_cases(
+        "deconv", {"filters": 7, "kernel": [3, 2, 4], "stride": [1, 2, 3], "pad": [0, 1, 0, 1, 0, 2]}, inputs=(SPACE,)
+    ),
+    *_on_other_sides(
+        "pool",
+        {},
+        {"kernel": 3, "stride": 2, "pad": 1, "round": "ceil"},
+        {"kernel": 2, "dilation": 2, "stride": 1},
+        {"output": 3},
+    ),
+    *_on_other_sides(
+        "avgpool", {}, {"kernel": 3, "stride": 2, "pad": 1, "round": "ceil", "count_pad": "no"}, {"output": 2}
+    ),
+    *_on_other_sides("lppool", {}, {"kernel": 3, "stride": 2, "power": 3}),
+    *_on_other_sides("subsample", {}),
+    *[
+        case
+        for kind in ("gap", "gmp", "in", "softmax", "flatten", "prelu", "scale")
+        for case in _on_other_sides(kind, {})
+    ],
+    *_on_other_sides("bn", {}, {"stats": "no"}),
+    *_on_other_sides("ln", {"axes": "volume"}, {"axes": "depth"}),
+    *_on_other_sides("gn", {"groups": 3}),
+    *_on_other_sides("lrn", {"size": 3}, {"size": 3, "region": "within"}),
+    *_on_other_sides("fc", {"units": 7}),
+    *_on_other_sides("rbf", {"units": 7}),
+    *_on_other_sides("upsample", {"factor": 3}, {"factor": 3, "mode": "bilinear"}),
+    *_on_other_sides("pad", {"pad": 1}, {"pad": -1}),
+    *_cases("pad", {"pad": [1, -2]}, inputs=(LENGTH,)),
+    *_cases("pad", {"pad": [1, -2, 0, 2, 1, -1]}, inputs=(SPACE,)),
+    *_on_other_sides("shuffle", {"groups": 3}),
+    *_on_other_sides("slice", {"from": 2}),
+    *[
+        case
+        for kind in ("add", "mul")
+        for case in (
+            *_on_other_sides(kind, {}, others=(LENGTH, SPACE)),
+            *_on_other_sides(kind, {}, others=(Volume(1, 6), Volume(1, 1, 1, 6))),
+        )
+    ],
+    *_on_other_sides("concat", {}, others=(Volume(13, 4), Volume(5, 9, 7, 4))),
+    *_cases("reshape", {"size": [39, 2]}, {"size": [2, 13, 3]}, {"size": [2, 3, 1, 13]}, inputs=(LENGTH,)),
+    *_cases("reshape", {"size": [45, 42]}, {"size": [9, 7, 30]}, inputs=(SPACE,)),
+]
+
+WINDOWS = Volume(8, 15, 6)
+"""Eight windows of fifteen places."""
 
 SEQUENCES = [
     *_cases("sequence", {}),
-    *_cases("sequence", {}, inputs=(ROW,)),
-    *_cases("sequence", {}, inputs=(BOX,)),
+    *_cases("sequence", {}, inputs=(LENGTH,)),
+    *_cases("sequence", {}, inputs=(SPACE,)),
     *_cases("plane", {"size": [9, 11]}, {"size": [3, 3, 11]}, {"size": [99]}, inputs=(Volume(99, 6),)),
     *_cases("plane", {"size": 5}, inputs=(Volume(25, 6),)),
     *_cases("window", {"size": [3, 11]}, {"size": [9, 1]}, {"size": 1}),
     *_cases("window", {"size": [3, 5]}, inputs=(Volume(6, 20, 7),)),
     *_cases("window", {"size": 7}, inputs=(Volume(21, 6),)),
-    *_cases("window", {"size": [5, 2, 3]}, inputs=(BOX,)),
+    *_cases("window", {"size": [5, 3, 7]}, inputs=(SPACE,)),
     *_cases("unwindow", {"size": [6, 20]}, {"size": [12, 10], "window": [3, 5]}, {"size": [10, 12]}, inputs=(WINDOWS,)),
     *_cases("unwindow", {"size": [120]}, {"size": [2, 15, 4]}, inputs=(WINDOWS,)),
     *_cases("unwindow", {"size": 3}, inputs=(Volume(16, 9, 6),)),
     *_cases("roll", {"shift": 2}, {"shift": [-3, 0]}, {"shift": [13, -1]}, {"shift": 0}),
-    *_cases("roll", {"shift": -2}, inputs=(ROW,)),
-    *_cases("roll", {"shift": [1, -2, 1]}, inputs=(BOX,)),
-    *_cases("token", {}, {"count": 3}, inputs=(ROW,)),
+    *_cases("roll", {"shift": -2}, inputs=(LENGTH,)),
+    *_cases("roll", {"shift": [1, -2, 1]}, inputs=(SPACE,)),
+    *_cases("token", {}, {"count": 3}, inputs=(LENGTH,)),
     *_cases("position", {}),
-    *_cases("position", {}, inputs=(ROW,)),
-    *_cases("position", {}, inputs=(BOX,)),
+    *_cases("position", {}, inputs=(LENGTH,)),
+    *_cases("position", {}, inputs=(SPACE,)),
     *_cases("opaque", {"output": [5, 7, 4], "parameters": 33, "buffers": 8, "macs": 170, "saved": 19}, {"output": [2, 10]}),
 ]
 
@@ -274,17 +438,20 @@ ATTENTIONS = [
         {"heads": 2, "head_dim": 5},
         {"heads": 2, "dim": 8, "out": "no"},
         {"heads": 1, "out": "no", "bias": "no"},
-        inputs=(ROW,),
+        inputs=(LENGTH,),
     ),
     *_cases("attention", {"heads": 2, "relative": [3, 5]}, {"heads": 2, "head_dim": 4}, inputs=(WINDOWS,)),
     *_cases("attention", {"heads": 2, "relative": 3}, inputs=(Volume(9, 4),)),
-    *_cases("attention", {"heads": 2}, {"heads": 2, "out": "no"}, inputs=(ROW, Volume(7, 6))),
-    *_cases("attention", {"heads": 2}, {"heads": 3, "head_dim": 4, "bias": "no"}, inputs=(ROW, Volume(7, 5))),
+    *_cases("attention", {"heads": 2}, {"heads": 2, "out": "no"}, inputs=(LENGTH, Volume(7, 6))),
+    *_cases("attention", {"heads": 2}, {"heads": 3, "head_dim": 4, "bias": "no"}, inputs=(LENGTH, Volume(7, 5))),
     *_cases("attention", {"heads": 2}, inputs=(WINDOWS, Volume(8, 7, 5))),
-    *_cases("matmul", {}, inputs=(ROW, Volume(6, 7))),
-    *_cases("matmul", {"transpose": "yes"}, inputs=(ROW, Volume(7, 6))),
+    *_cases("matmul", {}, inputs=(LENGTH, Volume(6, 7))),
+    *_cases("matmul", {"transpose": "yes"}, inputs=(LENGTH, Volume(7, 6))),
     *_cases("matmul", {}, inputs=(WINDOWS, Volume(8, 6, 7))),
     *_cases("matmul", {"transpose": "yes"}, inputs=(WINDOWS, Volume(1, 7, 6))),
 ]
 
-CASES: list[Case] = [*CONVOLUTIONS, *POOLS, *POINTWISE, *NORMALIZATIONS, *MERGES, *MOVES, *SEQUENCES, *ATTENTIONS]
+PLANES: list[Case] = [*CONVOLUTIONS, *POOLS, *POINTWISE, *NORMALIZATIONS, *MERGES, *MOVES]
+"""Layers on volumes with two sides."""
+
+CASES: list[Case] = [*PLANES, *OTHER_SIDES, *SEQUENCES, *ATTENTIONS]

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from markdown_it import MarkdownIt
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in DOCS.rglob("*.md"))]
 """The README and every page of the manual."""
 
-READER = MarkdownIt("commonmark").enable("table")
 MARKER = re.compile(r"<!-- cnncalc: (?P<call>.+?) -->(?P<body>.*?)<!-- /cnncalc -->", re.S)
 NAMED = re.compile(r"^`(?P<name>[\w./-]+)`:\n\n(?P<fence>`{3,})\w+\n(?P<body>.*?)^(?P=fence)$", re.S | re.M)
 """A file that a page shows: its name, then its text."""
 PROMPT = "$ cnncalc "
+
+
+@cache
+def tokens_of(text: str) -> list[Token]:
+    """A page as markdown-it reads it; the tests ask for its blocks, links and headings many times."""
+    return MarkdownIt("commonmark").enable("table").parse(text)
 
 
 def read(page: str) -> str:
@@ -39,7 +48,7 @@ def blocks(text: str) -> list[Block]:
     """The fenced blocks of a page, in their order."""
     lines = text.splitlines(keepends=True)
     found, last = [], 0
-    for token in READER.parse(text):
+    for token in tokens_of(text):
         if token.type == "fence" and token.map is not None:
             found.append(Block(token.info, token.content, "".join(lines[last : token.map[0]])))
             last = token.map[1]
@@ -85,7 +94,7 @@ class Link(NamedTuple):
 def links(text: str) -> list[Link]:
     """Links and pictures of a page that lead to a place in the repository."""
     found = []
-    for token in READER.parse(text):
+    for token in tokens_of(text):
         for child in token.children or ():
             target = child.attrGet("href") or child.attrGet("src")
             if target and "://" not in str(target):
@@ -101,7 +110,7 @@ def anchors(text: str) -> set[str]:
     already gets a number.
     """
     found: set[str] = set()
-    tokens = READER.parse(text)
+    tokens = tokens_of(text)
     for opened, inline in pairwise(tokens):
         if opened.type == "heading_open":
             words = "".join(child.content for child in inline.children or ()).lower()

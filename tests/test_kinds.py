@@ -448,7 +448,7 @@ def test_a_thin_layer_sees_the_same_pixels(kind: str) -> None:
         layer, inputs = case.layer.thin(*case.inputs)
 
         assert case.layer.thin_depth is None or all(x.depth == case.layer.thin_depth for x in inputs)
-        assert layer.output(*inputs)[:2] == case.layer.output(*case.inputs)[:2], str(case)
+        assert layer.output(*inputs)[:-1] == case.layer.output(*case.inputs)[:-1], str(case)
         assert layer.stencils(*inputs) == case.layer.stencils(*case.inputs), str(case)
 
 

@@ -37,7 +37,12 @@ def parameters(case: Case) -> dict[str, Any]:
 def entering(case: Case, batch: int = 2) -> list[Any]:
     """The input arrays; for an INPUT the images."""
     volumes = case.inputs or (Volume(*case.layer.size),)  # type: ignore[attr-defined]
-    return images(volumes, batch)
+    arrays = images(volumes, batch)
+    if case.layer.takes_places:
+        layer: Any = case.layer
+        (entered,) = images((layer.entered,), batch)
+        arrays[1] = layer.pool.forward_training(np, entered)[1]["places"]
+    return arrays
 
 
 @every_case
@@ -153,9 +158,7 @@ def test_in_place_gives_the_same_in_the_memory_of_the_input(case: Case) -> None:
 def test_written_keys_read_back_to_an_equal_layer(case: Case) -> None:
     layer = case.layer
 
-    again = type(layer)(**layer.written())
-    if layer.side_count is not None:
-        again = again.on(layer.side_count)
+    again = bound(type(layer)(**layer.written()), case.inputs)
 
     assert again == layer
     assert hash(again) == hash(layer)

@@ -71,8 +71,10 @@ def folder_of(page: str, folder: Path) -> Path:
 
 def test_a_stale_marker_is_detected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``cnncalc docs --check README.md docs`` is a check of its own, in CI and before a commit."""
+    marker = "<!-- cnncalc: value vgg16 weights --exact -->138,344,128<!-- /cnncalc -->"
+    assert marker in read("docs/notes.md")
     page = tmp_path / "page.md"
-    page.write_text(read("docs/notes.md").replace("138,344,128", "138,344,129"), encoding="utf-8")
+    page.write_text(marker.replace("138,344,128", "138,344,129"), encoding="utf-8")
 
     assert run(["docs", "--check", str(page)]) == 1
     assert "stale: value vgg16 weights --exact" in capsys.readouterr().out

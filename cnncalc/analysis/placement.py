@@ -32,11 +32,19 @@ class Placement:
         return self._readers[source] == 1 and self._is_sole[source]
 
     def in_place(
-        self, index: int, layer: Layer, sources: Sequence[int], *, same_shape: bool = False, is_needed: bool = False
+        self,
+        index: int,
+        layer: Layer,
+        sources: Sequence[int],
+        *,
+        same_shape: bool = False,
+        is_needed: bool = False,
+        may_be_view: bool = False,
     ) -> bool:
         """Whether the output of a node lies in the memory of its first input.
 
-        ``same_shape``: the volume is that of the first input; ``is_needed``: backward needs the content of that memory.
+        ``same_shape``: the volume is that of the first input; ``is_needed``: backward needs the content of that memory;
+        ``may_be_view``: a framework may give a view of it.
         """
         if not sources:
             self._is_sole[index] = True
@@ -45,7 +53,7 @@ class Placement:
         placed = layer.is_view_at_test_time or (
             is_only_reader and same_shape and not is_needed and self._is_requested(layer)
         )
-        self._is_sole[index] = is_only_reader or not placed
+        self._is_sole[index] = is_only_reader or not (placed or may_be_view)
         return placed
 
     def _is_requested(self, layer: Layer) -> bool:
@@ -77,14 +85,17 @@ def in_place_nodes(
             needed.append(False)
             continue
         first = sources[0]
-        placed = placement.in_place(index, layer, sources, same_shape=inputs[0] == cost.output, is_needed=needed[first])
+        is_view = layer.is_view_in_torch(cost.output)
+        placed = placement.in_place(
+            index, layer, sources, same_shape=inputs[0] == cost.output, is_needed=needed[first], may_be_view=is_view
+        )
         if layer.is_identity_at_test_time and not layer.is_view:
             overwrites = bool(layer.may_work_in_place()) and placement.is_only_reader(first) and not needed[first]
             result.append((placed, overwrites))
         else:
             result.append((placed, placed))
         keeps = layer.keeps_output or (placed and layer.keeps_output_in_place)
-        needed.append((keeps and learning[first]) or (needed[first] and layer.is_view))
+        needed.append((keeps and learning[first]) or (needed[first] and is_view))
     return result
 
 

@@ -19,14 +19,14 @@ from itertools import zip_longest
 from math import gcd, lcm, prod
 from typing import TYPE_CHECKING
 
-from cnncalc.layers.base import POINT
+from cnncalc.layers.base import POINT, Stencil
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cnncalc.analysis.volumes import Shaped
-    from cnncalc.layers.base import Layer, Stencil
+    from cnncalc.layers.base import Layer, Places, Stencils
     from cnncalc.volume import Volume
 
 MAX_PERIOD = 512
@@ -70,8 +70,10 @@ class Endless(NamedTuple):
         """The most positions from first to last; 0 if none are seen."""
         return max(0, max([last - first + 1 for first, last in zip(self.first, self.last, strict=True)]))
 
-    def through(self, stencil: Stencil) -> Endless | None:
+    def through(self, stencil: Stencil | None) -> Endless | None:
         """What is seen behind a layer; None where the period is too long, or positions lie beyond ``FAR``."""
+        if stencil is None:
+            return None
         if self.period == stencil.parts == 1:  # the usual case, at once
             offsets = stencil.offsets
             low, high = self.first[0] + offsets[0] * self.advance, self.last[0] + offsets[-1] * self.advance
@@ -129,7 +131,7 @@ class Listed(NamedTuple):
         """The first and the last position that any output sees."""
         return min(self.lows), max(self.highs)
 
-    def through(self, stencil: Stencil, size: int) -> Listed:
+    def through(self, stencil: Stencil | Places, size: int) -> Listed:
         """The intervals behind a layer with ``size`` outputs."""
         windows = [_inside(stencil.window(output), len(self.lows)) for output in range(size)]
         lows = [min(self.lows[part], default=FAR) for part in windows]
@@ -142,6 +144,11 @@ def _inside(window: range, size: int) -> slice:
     if start < 0:
         start += -(start // gap) * gap
     return slice(start, max(start, min(window.stop, size)), gap)
+
+
+def window_of(stencil: Stencil | Places | None, output: int, size: int) -> range:
+    """The inputs along a side of this size that an output depends on, also those beyond the border."""
+    return range(size) if stencil is None else stencil.window(output)
 
 
 class Side(NamedTuple):
@@ -218,13 +225,15 @@ class Side(NamedTuple):
         low, high = self.bounds
         return Side(size, None, low, high, 0, size - 1, is_exact=self.is_exact)
 
-    def through(self, stencil: Stencil, size: int, work: Work) -> Side:
+    def through(self, stencil: Stencil | Places | None, size: int, work: Work) -> Side:
         """What is seen behind a layer with ``size`` outputs."""
         if stencil == POINT and size == self.size:
             return self
-        endless = None if self.endless is None else self.endless.through(stencil)
+        if stencil is None:
+            return self.everywhere(size)
+        endless = None if self.endless is None else self.endless.through(stencil.nominal)
         has_rule = self.listed is None and (endless is not None or self.endless is None)
-        if has_rule and (stencil.is_contiguous or self._holds(stencil, size)):
+        if has_rule and isinstance(stencil, Stencil) and (stencil.is_contiguous or self._holds(stencil, size)):
             first, last = behind(stencil, self.first, self.last, size)
             return self._replace(size=size, endless=endless, first=first, last=last).tight()
         if not self.is_exact or not work.take(self.size + size * len(stencil.window(0))):
@@ -319,7 +328,7 @@ class Boxes(NamedTuple):
     sizes: tuple[int, ...]
     sides: tuple[Listed, ...]
 
-    def through(self, stencils: Sequence[Stencil], sizes: Sequence[int]) -> Boxes:
+    def through(self, stencils: Stencils, sizes: Sequence[int]) -> Boxes:
         """The same behind a layer."""
         now, lists = list(self.sizes), self.sides
         for axis, (stencil, size) in enumerate(zip(stencils, sizes, strict=True)):
@@ -329,7 +338,7 @@ class Boxes(NamedTuple):
             slices = [
                 slice(start + part.start * inner, start + part.stop * inner, part.step * inner)
                 for outer in range(prod(now[:axis]))
-                for part in [_inside(stencil.window(output), before) for output in range(size)]
+                for part in [_inside(window_of(stencil, output, before), before) for output in range(size)]
                 for start in range(outer * before * inner, outer * before * inner + inner)
             ]
             lists = tuple(
@@ -362,7 +371,7 @@ class Sight(NamedTuple):
 
     use: str
     origins: Callable[[int], Iterable[int]] | None
-    stencils: tuple[Stencil, ...] | None
+    stencils: Stencils | None
     sizes: tuple[int, ...]
     elements: int
 
@@ -452,7 +461,7 @@ class Field(NamedTuple):
             return field
         return field.slid(sight.stencils, sight.sizes, work)
 
-    def slid(self, stencils: Sequence[Stencil], sizes: tuple[int, ...], work: Work) -> Field:
+    def slid(self, stencils: Stencils, sizes: tuple[int, ...], work: Work) -> Field:
         """What is seen behind a layer with a window."""
         if self.is_folded:
             sides = self.sides  # without boxes all outputs see the same
@@ -460,15 +469,25 @@ class Field(NamedTuple):
             sides = _each(self.sides, stencils, sizes, work)
         field = self._replace(sides=sides)
         if self.boxes is not None:
-            windows = sum([len(stencil.window(0)) for stencil in stencils])
+            before = zip(stencils, self.boxes.sizes, strict=True)
+            windows = sum([len(window_of(stencil, 0, size)) for stencil, size in before])
             if not work.take(prod(map(max, sizes, self.boxes.sizes)) * windows):
                 return field._replace(boxes=None, is_exact=False)
             return field._replace(boxes=self.boxes.through(stencils, sizes))
         if self.solid is not None:
             found = zip(stencils, self.solid, sizes, strict=True)
-            solid = tuple([behind(s, *ends, size) if s.is_contiguous else NOWHERE for s, ends, size in found])
+            solid = tuple([self._meeting_behind(s, *ends, size) for s, ends, size in found])
             return field._replace(solid=solid)
         return field
+
+    @staticmethod
+    def _meeting_behind(stencil: Stencil | Places | None, first: int, last: int, size: int) -> tuple[int, int]:
+        """The outputs that see some of the inputs ``first`` to ``last``, where that follows from the rule."""
+        if stencil is None:
+            return (0, size - 1) if first <= last else NOWHERE
+        if isinstance(stencil, Stencil) and stencil.is_contiguous:
+            return behind(stencil, first, last, size)
+        return NOWHERE
 
     def everywhere(self, sizes: tuple[int, ...]) -> Field:
         """What is seen behind a layer each of whose outputs depends on all positions."""
@@ -520,7 +539,7 @@ def _known(sizes: Sequence[int], sides: Sequence[Side]) -> Sequence[int]:
     return sizes if len(sizes) == len(sides) else (1,) * len(sides)
 
 
-def _each(sides: Sequence[Side], stencils: Sequence[Stencil], sizes: Sequence[int], work: Work) -> tuple[Side, ...]:
+def _each(sides: Sequence[Side], stencils: Stencils, sizes: Sequence[int], work: Work) -> tuple[Side, ...]:
     """Each side behind its stencil; equal sides are computed once."""
     done: list[Side] = []
     for number, (side, stencil, size) in enumerate(zip(sides, stencils, sizes, strict=True)):
@@ -625,8 +644,8 @@ def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
             found.append({index: own[cost.output]})
             continue
         branches = []
-        for number, source in enumerate(node.inputs):
-            key = (id(cost), inputs[number] if layer.is_merge else number)
+        for number, source in enumerate(node.inputs[:1] if layer.reads_second_sizes else node.inputs):
+            key = (id(cost), inputs[number] if layer.is_merge and not layer.places_inputs else number)
             if key not in sights:
                 sights[key] = sight_of(layer, inputs, number, cost.output)
             branches.append(_behind_layer(found[source], sights[key], work))

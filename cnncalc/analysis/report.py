@@ -11,6 +11,7 @@ from cnncalc.analysis.volumes import Shaped, depth_last, propagate
 from cnncalc.collection import Paused
 from cnncalc.counts import MAX_RESULT_DIGITS, NOTHING, TOO_LONG
 from cnncalc.errors import DesignError, Problem
+from cnncalc.layers.convolution import Convolution
 from cnncalc.records import NamedTuple
 from cnncalc.units import bytes_per_element, plural
 
@@ -75,6 +76,17 @@ class LayerReport(NamedTuple):
     span: Span | None
 
     @property
+    def reads(self) -> tuple[int, ...]:
+        """What a run hands it: outputs by the index of their row, and by ~index the places of a max pool."""
+        return (self.sources[0], ~self.sources[1]) if self.layer.takes_places else self.sources
+
+    @property
+    def learns_from(self) -> tuple[int, ...]:
+        """The rows to which it passes a gradient, in backward."""
+        no_second = self.layer.takes_places or self.layer.reads_second_sizes
+        return self.sources[:1] if no_second else self.sources
+
+    @property
     def receptive_fields(self) -> dict[str, tuple[int, ...]]:
         """The receptive field in each input that is seen, by its name; nothing where inputs are not told apart."""
         return {name: field.size for name, field in self.fields.items() if name}
@@ -88,6 +100,18 @@ class LayerReport(NamedTuple):
     def block(self) -> str:
         """Its block: the name without the last part."""
         return self.name.rpartition(".")[0]
+
+
+def without_gradient(rows: Sequence[LayerReport]) -> frozenset[int]:
+    """The rows that backward does not reach: others read the sizes of their volumes alone, or their places."""
+    if all(row.learns_from == row.sources for row in rows):
+        return frozenset()
+    read = {source for row in rows for source in row.sources}
+    reached = {row.index for row in rows if row.index not in read}
+    for row in reversed(rows):
+        if row.index in reached:
+            reached.update(row.learns_from)
+    return frozenset([row.index for row in rows if row.index not in reached])
 
 
 class Totals(NamedTuple):
@@ -313,23 +337,45 @@ def _largest(sizes: Sequence[tuple[int, ...]], sides: int) -> tuple[int, ...]:
     return tuple([max(each) for each in zip_longest(*sizes, fillvalue=0)]) if sizes else (0,) * sides
 
 
+MAX_CHANNELS_OF_LENGTH = 16
+"""A length with more channels, read by a convolution, looks like the height and width of a grey image."""
+
+
 def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:
-    """Warnings about inputs that look like depth x height x width; they are used as written."""
+    """Warnings about inputs whose sizes look like others than they are read as; they are used as written."""
     found = []
-    for node, layer, _, cost, _ in shaped:
-        swapped = depth_last(cost.output) if layer.is_input else None
-        if swapped is not None:
-            order = " x ".join(cost.output.names)
-            found.append(
-                Problem(
-                    "looks-depth-first",
-                    f"{node.name}: {cost.output} is read as {order} x depth, but looks like depth x {order}",
-                    node.key_spans.get("size", node.stated_span or node.span),
-                    f"for an image of depth {swapped.depth} write {swapped.size}",
-                    "warning",
-                )
-            )
+    for index, (node, layer, _, cost, _) in enumerate(shaped):
+        if not layer.is_input:
+            continue
+        looks = _looks_depth_first(cost.output) or _looks_grey(shaped, index)
+        if looks is not None:
+            code, message, hint = looks
+            span = node.key_spans.get("size", node.stated_span or node.span)
+            found.append(Problem(code, f"{node.name}: {cost.output} is read as {message}", span, hint, "warning"))
     return tuple(found)
+
+
+def _looks_depth_first(x: Volume) -> tuple[str, str, str] | None:
+    """Code, message and hint for an input with its depth first."""
+    swapped = depth_last(x)
+    if swapped is None:
+        return None
+    order = " x ".join(x.names)
+    hint = f"for an image of depth {swapped.depth} write {swapped.size}"
+    return "looks-depth-first", f"{order} x depth, but looks like depth x {order}", hint
+
+
+def _looks_grey(shaped: Sequence[Shaped], index: int) -> tuple[str, str, str] | None:
+    """The same for the height and width of a grey image, without its depth."""
+    x = shaped[index].output
+    if len(x.sides) > 1:
+        return None
+    is_deep = x.depth > MAX_CHANNELS_OF_LENGTH and any(
+        index in item.node.inputs and isinstance(item.layer, Convolution) for item in shaped
+    )
+    if x[0] != x.depth and not is_deep:
+        return None
+    return "looks-grey", f"length {x[0]}, depth {x.depth}", f"a grey image is {x.size}x1"
 
 
 def require_layer(report: Report, name: str) -> LayerReport:

@@ -87,7 +87,7 @@ LONGEST_CACHED = 2**60
 def depth_last(volume: Volume) -> Volume | None:
     """The volume with its first side as depth, if it looks like depth x height x width; else None."""
     first, *others = volume
-    if min(others) < 8 or not (first in (3, 4) or (first == 1 and len(set(others)) == 1)):
+    if min(others) < 8 or not (first in (3, 4) or (first == 1 and len(others) > 1 and len(set(others)) == 1)):
         return None
     return Volume(*others, first)
 
@@ -139,6 +139,14 @@ def _shape(
     inputs = _outputs(node.inputs, before)
     if layer is None or inputs is None:
         return None
+    if layer.takes_places:
+        source = before[node.inputs[1]]
+        assert source is not None
+        try:
+            layer = layer.after(source.layer, source.inputs)
+        except ShapeError as error:
+            span = node.key_spans.get(error.key or "", node.span)
+            raise DesignError([Problem(error.code, f"{node.name}: {error.message}", span)]) from None
     # longer numbers are not worth it: powers of two have few different hashes
     is_cached = all(max(volume) < LONGEST_CACHED for volume in inputs)
     found = known.get((layer, inputs)) if is_cached else None

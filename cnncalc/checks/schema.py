@@ -23,13 +23,19 @@ from cnncalc.layers.keys import (
     Boolean,
     Choice,
     Connections,
+    Corner,
     Decimal,
+    Factors,
     Pad,
     Reader,
+    SideName,
+    SideNames,
+    SideOrder,
     Sides,
     Sizes,
     VolumeSize,
     Whole,
+    WholeList,
 )
 
 if TYPE_CHECKING:
@@ -113,6 +119,17 @@ def words(known: Iterable[str]) -> list[Schema]:
     return [{"enum": known}, whole_text("|".join(map(any_case, known)))]
 
 
+def decimal_list() -> Schema:
+    """A list with a number above 0 for each side."""
+    number = any_of(*decimal(Decimal(above=0)), reference("expression"))
+    return {"type": "array", "items": number, "minItems": 1, "maxItems": MAX_SIDES}
+
+
+def names_list(known: Iterable[str]) -> Schema:
+    """A list of such words, each once."""
+    return {"type": "array", "items": any_of(*words(known)), "minItems": 1, "uniqueItems": True}
+
+
 def decimal(reader: Decimal) -> list[Schema]:
     """A number within its bounds, also as a text."""
     bounds = {"minimum": reader.minimum, "maximum": reader.maximum, "exclusiveMinimum": reader.above}
@@ -131,6 +148,12 @@ ACCEPTED: dict[type[Reader], Callable[[Any], list[Schema]]] = {
     Choice: lambda reader: words(reader.words),
     Pad: lambda reader: [*whole(0), *words(reader.words), *whole_list(0, *END_COUNTS)],
     Sides: lambda _: [{"type": "integer"}, whole_text(INTEGER), *whole_list(None, *END_COUNTS)],
+    Corner: lambda reader: [*words(reader.words), *whole(0), *whole_list(0, *range(1, MAX_SIDES + 1))],
+    Factors: lambda _: [*decimal(Decimal(above=0)), decimal_list()],
+    WholeList: lambda reader: whole_list(0, reader.count),
+    SideNames: lambda reader: [*words(reader.words), names_list(reader.words)],
+    SideName: lambda reader: words(reader.words),
+    SideOrder: lambda reader: [names_list(reader.words)],
     Connections: lambda _: [{"type": "array", "items": connected_maps(), "minItems": 1}],
 }
 """The values that each type of reader accepts, without expressions."""

@@ -35,7 +35,7 @@ from cnncalc.language.yaml_tree import Mapping, Node, Scalar, Sequence, YamlDocu
 from cnncalc.layers import KINDS
 from cnncalc.layers.keys import DecimalNumber, VolumeSize, is_volume_size
 from cnncalc.records import NamedTuple
-from cnncalc.source import visible
+from cnncalc.source import Span, visible
 from cnncalc.units import MAX_DIGITS
 from cnncalc.volume import Volume
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from cnncalc.language.expression import Code
-    from cnncalc.source import Source, Span
+    from cnncalc.source import Source
 
 KEYS = ("name", "title", "source", "forms", "input", "variables", "defaults", "blocks", "layers", "budget", "ignore")
 """The keys of an architecture file."""
@@ -105,8 +105,6 @@ def parse_architecture(source: Source) -> Parsed:
         raise NotADesign(error.every, error.every[-1].message) from None
     why = why_foreign(root)
     if not isinstance(root, Mapping):
-        from cnncalc.source import Span
-
         span = root.span if root is not None else Span(source, 0, 1)
         message = "an architecture file must be a mapping with the key 'layers'"
         raise NotADesign([*document.problems, Problem("wrong-type", message, span)], why or "")
@@ -613,8 +611,9 @@ def read_scalar(node: Scalar) -> Literal | Code:
 
 def _together(key: Scalar, value: Node) -> Span:
     """The span of ``key: value`` if it is on one line, else of the key."""
-    start, end = key.span.start, value.span.end
-    return key.span if "\n" in key.span.source.text[start:end] or end <= start else key.span._replace(end=end)
+    span, end = key.span, value.span.end
+    source, start = span.source, span.start
+    return span if end <= start or source.text.find("\n", start, end) >= 0 else Span(source, start, end)
 
 
 def _stated(node: Node) -> Volume | None:

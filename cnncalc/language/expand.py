@@ -405,6 +405,8 @@ class Expander:
             return []
         if kind.is_merge:
             return self._merged(plan, named, ports)
+        if kind.second_input is not None:
+            return self._with_second(plan, kind, named, ports)
         if len(named) > 1:
             message = f"{kind.kind.upper()} takes one input, but {len(named)} are named"
             raise DesignError([Problem("wrong-inputs", message, plan.key_spans.get("inputs", syntax.span))])
@@ -413,6 +415,26 @@ class Expander:
             hint = "begin with 'INPUT -> '" if not self.specs else None
             raise DesignError([Problem("no-input", message, syntax.span, hint)])
         return named or ports
+
+    def _with_second(self, plan: Plan, kind: type[Layer], named: list[Any], ports: list[Any]) -> list[Any]:
+        """The inputs of a kind that reads a second volume: the one before it and the named one, or those named."""
+        upper, syntax = kind.kind.upper(), plan.syntax
+        span = plan.key_spans.get("inputs", syntax.span)
+        inputs = [*ports, *named] if len(named) == 1 and "inputs" not in plan.key_spans else named or ports
+        if any(isinstance(port, int) and self.specs[port].is_broken for port in ports):
+            raise DesignError([])
+        if len(inputs) > 2:
+            message = f"{upper} takes two inputs at most: a volume and {kind.second_input}, but {len(inputs)} are named"
+            raise DesignError([Problem("wrong-inputs", message, span)])
+        if not ports and len(inputs) == len(named) < (2 if "inputs" not in plan.key_spans else 1):
+            message = f"{syntax.word} has no input: a net begins with INPUT"
+            raise DesignError([Problem("no-input", message, syntax.span)])
+        if len(inputs) == 1 and kind.needs_second_input:
+            name = "inputs: [x, name]" if syntax.in_file else f"{upper}(@name)"
+            message = f"{upper} takes a volume and {kind.second_input}, but only one volume is given"
+            hint = f"write {name}, with the name of {kind.second_input}"
+            raise DesignError([Problem("wrong-inputs", message, span, hint)])
+        return inputs
 
     def _merged(self, plan: Plan, named: list[Any], ports: list[Any]) -> list[Any]:
         syntax = plan.syntax

@@ -72,9 +72,10 @@ class LayerMaker:
         values: dict[str, Value] = {}
         constant = True
         for key, (operand, span) in spec.plan.given.items():
-            words = spec.kind.keys[key].reader.words
+            reader = spec.kind.keys[key].reader
+            words = reader.words
             try:
-                value = value_of(operand, environment, entry, words)
+                value = value_of(operand, environment, entry, words, holds_names=reader.holds_names)
             except ValueProblem as error:
                 raise DesignError([Problem(error.code, f"{key}: {error.message}", span, error.hint)]) from None
             constant = constant and isinstance(operand, (Literal, Name)) and not isinstance(value, Deferred)
@@ -89,7 +90,10 @@ class LayerMaker:
         for key, default in self.design.defaults.get(kind.kind, NO_VALUES).items():
             if key in values or key not in kind.keys or self._is_overruled(spec, key, values):
                 continue
-            values[key] = value_of(default.value, self.variables.outside, entry, kind.keys[key].reader.words)
+            reader = kind.keys[key].reader
+            values[key] = value_of(
+                default.value, self.variables.outside, entry, reader.words, holds_names=reader.holds_names
+            )
             spec.plan.key_spans.setdefault(key, default.span)
             constant = constant and not isinstance(values[key], Deferred)
         return constant

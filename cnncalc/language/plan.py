@@ -29,7 +29,7 @@ KEY_WORDS = frozenset(
     for kind in KINDS.values()
     for key in kind.keys.values()
     for word in key.reader.words
-    if word not in ("depth", "volume")
+    if not key.reader.holds_names and word not in ("depth", "volume")
 )
 """Words that are valid values of a block's parameter."""
 
@@ -197,8 +197,8 @@ class Planner:
                 self._common(plan, argument, kind)
             else:
                 self._unknown_key(kind, argument, in_file=syntax.in_file)
-        if syntax.references and not kind.is_merge:
-            message = f"{upper} reads the layer before it; only ADD, MUL, CONCAT and FROM take '@name'"
+        if syntax.references and not kind.is_merge and kind.second_input is None:
+            message = f"{upper} reads the layer before it; only {_readers_of_names()} take '@name'"
             self._problem(
                 "wrong-inputs", message, syntax.references[0].span, "write inputs=@name to read another layer"
             )
@@ -304,6 +304,12 @@ class Planner:
             near = self.problems.near(argument.key, (*names, *CALL_KEYS))
             message = f"the block {block.name} has no parameter '{argument.key}'{near}"
             self._problem("unknown-key", message, argument.span)
+
+
+def _readers_of_names() -> str:
+    """The kinds that read named volumes, as a list in words."""
+    names = [kind.kind.upper() for kind in KINDS.values() if kind.is_merge or kind.second_input is not None]
+    return f"{', '.join(names)} and FROM"
 
 
 def _labels(value: Operand) -> tuple[Label, ...] | None:

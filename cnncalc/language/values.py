@@ -138,10 +138,12 @@ class Variables:
         self.invalid.add(name)
 
 
-def value_of(operand: Operand, environment: Environment, entry: Any, words: Iterable[str]) -> Value:
+def value_of(
+    operand: Operand, environment: Environment, entry: Any, words: Iterable[str], *, holds_names: bool = False
+) -> Value:
     """A written value as a value of the language, or Deferred if it depends on volumes.
 
-    ``entry`` is the port of the layer's input.
+    ``entry`` is the port of the layer's input. ``holds_names``: the words are read as such in lists, too.
     """
     if isinstance(operand, Literal):
         return operand.value
@@ -159,13 +161,15 @@ def value_of(operand: Operand, environment: Environment, entry: Any, words: Iter
         return deferred_list(values) if entries_of(values) else values
     if isinstance(operand, References):
         raise ValueProblem("expected a value, found a reference", code="wrong-type")
-    return _expression_value(operand, environment, entry)
+    return _expression_value(operand, environment, entry, words if holds_names else ())
 
 
-def _expression_value(code: Code, environment: Environment, entry: Any) -> Value:
+def _expression_value(code: Code, environment: Environment, entry: Any, words: Iterable[str]) -> Value:
     names: dict[str, Value] = {}
     for name in code.names:
-        if name in environment.values:
+        if name.lower() in words:
+            names[name] = name.lower()
+        elif name in environment.values:
             names[name] = environment.values[name]
         elif name in VOLUME_NAMES:
             names[name] = _part(name, environment, entry)
@@ -250,6 +254,6 @@ def _invalid_part(value: Value) -> Value:
             if wrong is not None:
                 return wrong
         return None
-    if isinstance(value, str) and value.lower() not in KEY_WORDS and value.lower() not in ("depth", "volume"):
+    if isinstance(value, str) and value.lower() not in (*KEY_WORDS, *VOLUME_NAMES, "volume"):
         return value
     return None

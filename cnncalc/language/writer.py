@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.language.limits import NESTING
+from cnncalc.layers import KINDS
 from cnncalc.layers.base import Layer
 from cnncalc.layers.keys import VolumeSize
 from cnncalc.units import MAX_DIGITS
@@ -87,7 +88,9 @@ def _leading(layer: Layer) -> tuple[dict[str, Any], dict[str, Any]]:
             leading[key] = rest.pop(key)
         elif key is not None and is_always and not kind.is_replaced(key, rest):
             item = kind.keys[key]
-            leading[key] = item.reader.write(getattr(layer, item.attribute))
+            value = getattr(layer, item.attribute)
+            if value is not None:
+                leading[key] = item.reader.write(value)
     return leading, rest
 
 
@@ -146,7 +149,7 @@ class _PatternWriter:
                 first, _, count = self.spans.get(prefix, (index, 0, 0))
                 self.spans[prefix] = (first, index, count + 1)
                 prefix = prefix.rpartition(".")[0]
-            if len(node.inputs) > 1:
+            if len(node.inputs) > 1 and _joins(node):
                 self.merges.setdefault(self._fork_of(node), []).append(index)
 
     def text(self) -> list[str]:
@@ -326,7 +329,11 @@ def _compressed(items: list[str]) -> list[str]:
 
 def _repeatable(item: str) -> bool:
     """Whether an item may carry a '*' without brackets: no merge, no repeat of its own."""
-    return re.fullmatch(r"[A-Z0-9]+[^*\]]*", item) is not None and not re.match(r"(ADD|MUL|CONCAT|FROM)\b", item)
+    word = re.match(r"[A-Z0-9]+", item)
+    if word is None or re.fullmatch(r"[A-Z0-9]+[^*\]]*", item) is None or word[0] == "FROM":
+        return False
+    kind = KINDS.get(word[0].lower())
+    return kind is None or not kind.is_merge
 
 
 def as_pattern(graph: Graph) -> str:

@@ -50,8 +50,8 @@ class Scalar:
     @property
     def span(self) -> Span:
         """Its place, without blanks at the end."""
-        start, raw = self._start, self._source.text[self._start : self._end]
-        return Span(self._source, start, max(start + 1, min(self._end, start + len(raw.rstrip()))))
+        source, start = self._source, self._start
+        return Span(source, start, start + (len(source.text[start : self._end].rstrip()) or 1))
 
     @property
     def text(self) -> Text:

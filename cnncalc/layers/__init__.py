@@ -11,14 +11,22 @@ from cnncalc.layers import (
     merge,
     normalization,
     opaque,
+    padding,
     pooling,
+    rearrange,
+    reduction,
     regularization,
     reshape,
+    resize,
     sequence,
+    unpooling,
 )
 from cnncalc.layers.base import Key, Layer, Parameter, Stencil
 
-FAMILIES = (*(input, convolution, linear, pooling, activation), *(normalization, regularization, merge, reshape), *(sequence, attention, opaque))
+FAMILIES = (
+    *(input, convolution, linear, pooling, unpooling, activation, normalization, regularization, merge, reduction),
+    *(reshape, resize, padding, rearrange, sequence, attention, opaque),
+)
 """The modules that define kinds, in the order in which kinds are listed."""
 
 KINDS: dict[str, type[Layer]] = {

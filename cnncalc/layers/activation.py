@@ -6,10 +6,10 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
-from cnncalc.layers.base import Layer, Parameter, key
-from cnncalc.layers.keys import Boolean, Decimal
+from cnncalc.layers.base import POINT, Layer, Parameter, Stencils, key
+from cnncalc.layers.keys import Boolean, Decimal, SideNames
 from cnncalc.layers.memory import Keeping
-from cnncalc.layers.planes import by_channel, derived, elementwise, pieces, pixels, planes, sums_of_channels
+from cnncalc.layers.planes import axis_of, by_channel, derived, elementwise, pieces, pixels, planes, sums_of_channels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -431,9 +431,9 @@ class PRelu(Activation):
 
 
 class Softmax(Layer):
-    """Turns the depth of each position into positive numbers that add up to 1.
+    """Turns the depth of each position, or other axes, into positive numbers that add up to 1.
 
-    Formula: y[d] = exp(x[d]) / the sum of exp(x) over the depth.
+    Formula: y = exp(x) / the sum of exp(x) over ``axes``; by default the depth.
     Volume: as the input.
 
     Source: CS231n, "Softmax classifier".
@@ -445,20 +445,36 @@ class Softmax(Layer):
         "logsoftmax": ("SOFTMAX", "the logarithm is no layer here; volumes and counts are the same")
     }
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV1-10 -> SOFTMAX -> GAP"
-    gives_probabilities: ClassVar[bool] = True
     output_range: ClassVar[tuple[float, float]] = (0, 1)
     drawn: ClassVar[str] = "joined"
     thin_depth: ClassVar[int | None] = 2
     kept: ClassVar[Keeping] = Keeping(output=True)
     keeps_output: ClassVar[bool] = True
+    bare: ClassVar[str | None] = "axes"
+
+    axes: tuple[str, ...] = key(SideNames(), ("depth",), means="over which they add up to 1")
+
+    @property
+    def gives_probabilities(self) -> bool:  # type: ignore[override]
+        return self.axes == ("depth",)
+
+    def label(self) -> str:
+        return "SOFTMAX" if self.gives_probabilities else f"SOFTMAX({'+'.join(self.axes)})"
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        return tuple([None if name in self.axes else POINT for name in inputs[0].names])
 
     def channel_use(self, *inputs: Volume) -> str:
-        return "mixed"
+        return "mixed" if "depth" in self.axes else "apart"
+
+    def _axes(self, maps: Any) -> tuple[int, ...]:
+        return tuple([axis_of(name, maps) for name in self.axes])
 
     def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)
-        result = xp.exp(maps - maps.max(axis=1, keepdims=True))
-        result /= result.sum(axis=1, keepdims=True)
+        axes = self._axes(maps)
+        result = xp.exp(maps - maps.max(axis=axes, keepdims=True))
+        result /= result.sum(axis=axes, keepdims=True)
         return pixels(result)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
@@ -467,13 +483,14 @@ class Softmax(Layer):
         return builder.operation([x], item=item, layout=builder.made([x], builder.output), keeps_output=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        # y * (gradient - sum of gradient*y over the depth)
+        # y * (gradient - sum of gradient*y over the axes)
         output, incoming = planes(saved.output), planes(gradient)
+        axes = tuple([axis - 1 for axis in self._axes(output)])
         result = xp.empty(output.shape, output.dtype)
         for image, grad, target in zip(output, incoming, result, strict=True):
             xp.multiply(image, grad, out=target)
-            total = target.sum(axis=0)
-            for piece in pieces(len(image), total.nbytes):
-                xp.subtract(grad[piece], total, out=target[piece])
+            total = xp.broadcast_to(target.sum(axis=axes, keepdims=True), target.shape)
+            for piece in pieces(len(image), image[0].nbytes):
+                xp.subtract(grad[piece], total[piece], out=target[piece])
                 target[piece] *= image[piece]
         return (pixels(result),), {}

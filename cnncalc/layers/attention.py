@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product, total
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import POINT, WHOLE, Layer, Parameter, Stencil, key, require_inputs
+from cnncalc.layers.base import FIRST, POINT, WHOLE, Layer, Parameter, key, require_inputs
 from cnncalc.layers.keys import AnySizes, Boolean, Whole
 from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.merge import Merge, reduced
@@ -19,6 +19,7 @@ from cnncalc.volume import Volume
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cnncalc.layers.base import Stencils
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volumes
@@ -173,9 +174,9 @@ class Attention(Layer):
         ]
         return product(*before, total(*each)) if before else total(*each)
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
-        *before, length = inputs[of].sides
-        return (*(POINT,) * len(before), Stencil(0, range(length))) if before else WHOLE
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        *before, _ = inputs[of].sides
+        return (*(POINT,) * len(before), None) if before else WHOLE
 
     def channel_use(self, *inputs: Volume) -> str:
         return "mixed"
@@ -391,12 +392,11 @@ class Matmul(Merge):
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         return product(*output.sides, inputs[0].depth, output.depth)
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
-        *before, length = inputs[of].sides
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        *before, _ = inputs[of].sides
         if of and not before:
             return WHOLE
-        each = [Stencil(0, range(1)) if size == 1 else POINT for size in before]
-        return (*each, Stencil(0, range(length)) if of else POINT)
+        return (*[FIRST if size == 1 else POINT for size in before], None if of else POINT)
 
     def channel_use(self, *inputs: Volume) -> str:
         return "mixed"

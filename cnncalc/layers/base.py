@@ -7,7 +7,7 @@ its key expects, so ``Conv(filters=64, kernel=3)`` and ``conv: {filters: 64, ker
 from __future__ import annotations
 
 from math import gcd, inf, prod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from cnncalc.counts import NOTHING, Count, product
 from cnncalc.errors import ShapeError, ValueProblem, did_you_mean
@@ -105,6 +105,30 @@ class Stencil(NamedTuple):
         """Whether every output depends on at least one input, and on all inputs between the first and the last."""
         return self.offsets.step == 1 and len(self.offsets) >= self.parts
 
+    @property
+    def nominal(self) -> Stencil:
+        """The rule without borders: itself."""
+        return self
+
+
+class Places(NamedTuple):
+    """Which inputs each output depends on along one side, output by output, where borders break the rule.
+
+    ``nominal`` is the rule without borders; None: there is none.
+    """
+
+    windows: tuple[range, ...]
+    nominal: Stencil | None = None
+
+    def window(self, output: int) -> range:
+        """The inputs that an output depends on."""
+        return self.windows[output]
+
+    @property
+    def is_contiguous(self) -> bool:
+        """Whether a rule holds that the borders alone cut."""
+        return False
+
 
 class Sizing(NamedTuple):
     """How a key that a design leaves open is decided.
@@ -127,6 +151,10 @@ FIRST = Stencil(0, range(1))
 
 WHOLE = None
 """Every output depends on all positions of the input."""
+
+
+Stencils: TypeAlias = "tuple[Stencil | Places | None, ...]"
+"""What an output depends on, side by side; None for a side: on all positions along it."""
 
 
 class Layer:
@@ -165,6 +193,14 @@ class Layer:
     """An input of the net: it has no inputs of its own."""
     is_merge: ClassVar[bool] = False
     """Takes two or more volumes."""
+    second_input: ClassVar[str | None] = None
+    """What the second volume that it reads is, written ``KIND(@other)``; None: it reads one volume, or is a merge."""
+    needs_second_input: ClassVar[bool] = False
+    """It always reads a second volume."""
+    reads_second_sizes: ClassVar[bool] = False
+    """Of the second volume it reads the sizes alone."""
+    takes_places: ClassVar[bool] = False
+    """In place of the second volume it gets the index of each maximum, which the layer there has computed."""
     is_commutative: ClassVar[bool] = False
     """The order of its inputs does not matter."""
     is_view: ClassVar[bool] = False
@@ -305,6 +341,10 @@ class Layer:
         bound._check()
         return bound
 
+    def after(self, source: Layer, inputs: Volumes) -> Layer:
+        """The layer that takes the places of ``source``, its second input, whose own inputs are ``inputs``."""
+        raise NotImplementedError
+
     def _check(self) -> None:
         """Raises ValueProblem for keys that contradict each other; those with one number a side are tuples."""
 
@@ -364,9 +404,18 @@ class Layer:
         return False
 
     @property
+    def places_inputs(self) -> bool:
+        """Equal inputs lie at different positions of the output."""
+        return False
+
+    @property
     def mixes_images(self) -> bool:
         """The output for an image depends on the other images of the batch."""
         return False
+
+    def is_view_in_torch(self, output: Volume) -> bool:
+        """Whether PyTorch gives a view of the input as output."""
+        return self.is_view
 
     @property
     def is_view_at_test_time(self) -> bool:
@@ -451,8 +500,11 @@ class Layer:
         """Multiply-adds for one image: of convolutions and fully-connected layers; 0 for all others."""
         return NOTHING
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
-        """Which positions of its input number ``of`` an output depends on, side by side; None: on all of them."""
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        """Which positions of its input number ``of`` an output depends on, side by side; None: on all of them.
+
+        None for a side: on all positions along it.
+        """
         return (POINT,) * (len(inputs[of]) - 1)
 
     def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
@@ -541,11 +593,11 @@ class Layer:
         raise NotImplementedError
 
 
-def require_divisible(depth: int, groups: int) -> None:
-    """Raises ShapeError if the depth cannot be split into groups of equal size."""
+def require_divisible(depth: int, groups: int, key: str = "groups", what: str = "groups") -> None:
+    """Raises ShapeError if the depth cannot be split into parts of equal size; ``what`` says which, as ``key`` sets."""
     if depth % groups:
-        message = f"the depth must be divisible by groups, but depth {depth} is not divisible by {groups}"
-        raise ShapeError(message, code="not-divisible", key="groups")
+        message = f"the depth must be divisible by {what}, but depth {depth} is not divisible by {groups}"
+        raise ShapeError(message, code="not-divisible", key=key)
 
 
 def require_inputs(kind: str, inputs: Volumes, minimum: int, maximum: int | None) -> None:

@@ -8,6 +8,7 @@ of the language.
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.errors import ValueProblem, did_you_mean
@@ -15,7 +16,7 @@ from cnncalc.units import plural
 from cnncalc.volume import SIDES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Value: TypeAlias = Any
 """A value of the language: ``int``, ``float``, ``Fraction``, ``bool``, ``str`` (a word) or a list of values."""
@@ -115,6 +116,8 @@ class Reader:
     """Whether its numbers are whole ones."""
     words: tuple[str, ...] = ()
     """Words that the key accepts; in patterns they take precedence over variables of the same name."""
+    holds_names = False
+    """Whether the names in a list are its words, never those of an expression."""
 
     def __call__(self, value: Value) -> Any:
         raise NotImplementedError
@@ -168,7 +171,7 @@ class PerSide(Reader):
     def unfit(self, value: Any, sides: int, takes: str) -> ValueProblem:
         """The error for a value with too many or too few parts."""
         names = f"{plural(sides, 'side')} ({', '.join(SIDES[sides])})"
-        message = f"the volume has {names}, so expected one number or {takes}, found {len(value)}: {shown(value)}"
+        message = f"the volume has {names}, so expected {takes}, found {len(value)}: {shown(value)}"
         return ValueProblem(message, code="wrong-sides")
 
 
@@ -195,7 +198,7 @@ class Sizes(PerSide):
         if isinstance(value, int):
             return (value,) * sides
         if len(value) != sides:
-            raise self.unfit(value, sides, str(sides))
+            raise self.unfit(value, sides, "one number" if sides == 1 else f"one number or {sides}")
         return value
 
     def write(self, value: Any) -> Value:
@@ -239,7 +242,12 @@ class VolumeSize(Reader):
 
     def __call__(self, value: Value) -> tuple[int, ...]:
         if not is_volume_size(value):
-            raise self.refuse(value)
+            problem = self.refuse(value)
+            if is_whole(value) and value > 0:
+                side = isqrt(value)
+                image = f" or {side}x{side}x1" if side * side == value and side > 1 else ""
+                problem.hint = f"write 1x{shown(value)}{image}"
+            raise problem
         if min(value) < 1:
             raise ValueProblem(f"each part of a size is at least 1, found {'x'.join(str(part) for part in value)}")
         return tuple(value)
@@ -327,7 +335,8 @@ class Sides(PerSide):
         if len(value) == sides:
             return value * 2
         if len(value) != 2 * sides:
-            raise self.unfit(value, sides, f"{sides} or {2 * sides}")
+            some = f"{2 * sides}" if sides == 1 else f"{sides} or {2 * sides}"
+            raise self.unfit(value, sides, f"one number or {some}")
         return value
 
     def sides_of(self, value: Any) -> int | None:
@@ -363,6 +372,156 @@ class Pad(Sides):
                 f"a pad must be 0 or more, found {shown(value)}; the layer PAD can crop", code="negative-pad"
             )
         return ends
+
+
+class Corner(PerSide):
+    """Where a part lies in a volume: ``centre``, ``begin``, or its first position along each side."""
+
+    words = ("centre", "begin")
+    expects = "centre, begin, or the first position along each side, from 0, as [top, left]"
+
+    def __call__(self, value: Value) -> Any:
+        if isinstance(value, str) and value.lower() in self.words:
+            return value.lower()
+        if is_whole(value):
+            value = [value]
+        if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= MAX_SIDES or not all(map(is_whole, value)):
+            raise self.refuse(value)
+        if min(value) < 0:
+            raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
+        return tuple(value)
+
+    def bind(self, value: Any, sides: int) -> Any:
+        if isinstance(value, str) or len(value) == sides:
+            return value
+        if len(value) > 1:
+            raise self.unfit(value, sides, str(sides))
+        return value * sides
+
+    def sides_of(self, value: Any) -> int | None:
+        return len(value) if isinstance(value, tuple) and len(value) > 1 else None
+
+    def write(self, value: Any) -> Value:
+        return list(value) if isinstance(value, tuple) else value
+
+
+class Factors(PerSide):
+    """A number above 0 for every side, or one for each: ``1.5``, ``[2, 1]``."""
+
+    needs_whole = False
+    expects = "a number above 0, or one for each side"
+
+    def __call__(self, value: Value) -> Any:
+        each = Decimal(above=0)
+        if isinstance(value, (list, tuple)) and 1 <= len(value) <= MAX_SIDES:
+            return tuple([each(part) for part in value])
+        return each(value)
+
+    def bind(self, value: Any, sides: int) -> Any:
+        if not isinstance(value, tuple):
+            return (value,) * sides
+        if len(value) != sides:
+            raise self.unfit(value, sides, str(sides))
+        return value
+
+    def write(self, value: Any) -> Value:
+        each = [Decimal().write(part) for part in (value if isinstance(value, tuple) else (value,))]
+        return each[0] if len(set(each)) == 1 else each
+
+
+class WholeList(Reader):
+    """A list of ``count`` whole numbers, 0 or more."""
+
+    needs_whole = True
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.expects = f"a list of {count} whole numbers, 0 or more"
+
+    def __call__(self, value: Value) -> tuple[int, ...]:
+        if not isinstance(value, (list, tuple)) or len(value) != self.count or not all(map(is_whole, value)):
+            raise self.refuse(value)
+        if min(value) < 0:
+            raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
+        return tuple(value)
+
+    def write(self, value: Any) -> Value:
+        return list(value)
+
+
+class SideNames(PerSide):
+    """Names of the sides of a volume, with its depth: one or a list, as ``depth`` or ``[height, width]``.
+
+    Never expressions. Bound to a number of sides they are in the order of the volume.
+    """
+
+    needs_whole = False
+    holds_names = True
+    words = ("length", "frames", "height", "width", "depth")
+    expects = "a name of a side (length, height, width, frames, depth), or a list of such names"
+
+    def __call__(self, value: Value) -> tuple[str, ...]:
+        parts = value if isinstance(value, (list, tuple)) else [value]
+        if not parts:
+            raise self.refuse(value)
+        found = []
+        for part in parts:
+            if not isinstance(part, str) or part.lower() not in self.words:
+                raise self.refuse(part if isinstance(part, str) else value)
+            found.append(part.lower())
+        twice = next((part for part in found if found.count(part) > 1), None)
+        if twice is not None:
+            raise ValueProblem(f"expected each side once, found {twice} twice")
+        return tuple(found)
+
+    def bind(self, value: Any, sides: int) -> Any:
+        names = (*SIDES[sides], "depth")
+        for part in value:
+            if part not in names:
+                message = f"there is no {part}: a volume of {plural(sides, 'side')} has {_listed(names)}"
+                raise ValueProblem(message, code="wrong-sides")
+        return tuple([name for name in names if name in value])
+
+    def sides_of(self, value: Any) -> int | None:
+        if value is None:
+            return None
+        # height and width are those of a plane; a volume of three sides has them too
+        known = ("length", 1), ("frames", 3), ("height", 2), ("width", 2)
+        return next((sides for name, sides in known if name in value), None)
+
+    def write(self, value: Any) -> Value:
+        return value[0] if isinstance(value, tuple) and len(value) == 1 else list(value)
+
+
+class SideName(SideNames):
+    """The name of one side, or ``depth``."""
+
+    expects = "a name of a side: length, height, width, frames or depth"
+
+    def __call__(self, value: Value) -> tuple[str, ...]:
+        if isinstance(value, (list, tuple)) and len(value) != 1:
+            raise self.refuse(value)
+        return super().__call__(value)
+
+
+class SideOrder(SideNames):
+    """Every side and the depth in a new order: ``[depth, height, width]``."""
+
+    expects = "every side and the depth in a new order, as [width, height, depth]"
+
+    def bind(self, value: Any, sides: int) -> Any:
+        names = (*SIDES[sides], "depth")
+        if sorted(super().bind(value, sides)) != sorted(names):
+            raise ValueProblem(f"expected each of {_listed(names)} once, found {_listed(value)}", code="wrong-sides")
+        return value
+
+    def write(self, value: Any) -> Value:
+        return list(value)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """``height, width and depth``"""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
 class Connections(Reader):

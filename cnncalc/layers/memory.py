@@ -57,19 +57,25 @@ class Extra(NamedTuple):
 class Keeping(NamedTuple):
     """What training keeps of a layer for backward, and what its backward allocates.
 
-    ``inputs`` and ``output``: whether they are kept. ``gradients`` is for each input ``new`` (a new array), ``same``
-    (the incoming gradient) or ``view`` (a view of it). ``clones``: a layer that overwrites its input keeps a copy of
+    ``inputs`` and ``output``: whether they are kept; ``inputs`` may say it for each. ``gradients`` is for each input ``new`` (a new array), ``same``
+    (the incoming gradient), ``view`` (a view of it) or ``none``. ``clones``: a layer that overwrites its input keeps a copy of
     it. ``overwrites``: whether the NumPy run may overwrite the first input in training, if the layer works in place.
     ``composed_volumes``: temporaries as large as the input in backward, where PyTorch composes it of several kernels.
     """
 
-    inputs: bool = False
+    inputs: bool | tuple[bool, ...] = False
     output: bool = False
     extras: tuple[Extra, ...] = ()
     gradients: tuple[str, ...] = ("new",)
     clones: bool = False
     overwrites: bool = True
     composed_volumes: int = 0
+
+    def kept_inputs(self, count: int) -> tuple[int, ...]:
+        """Which of so many inputs are kept."""
+        if isinstance(self.inputs, bool):
+            return tuple(range(count)) if self.inputs else ()
+        return tuple([number for number, is_kept in enumerate(self.inputs) if is_kept])
 
 
 class Saved(NamedTuple):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import FIRST, POINT, Layer, Stencil, key, require_inputs
-from cnncalc.layers.keys import Boolean
+from cnncalc.layers.base import FIRST, POINT, Layer, Stencil, Stencils, key, require_inputs
+from cnncalc.layers.keys import Boolean, SideName
 from cnncalc.layers.memory import Keeping
-from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.planes import axis_of, pixels, planes
 from cnncalc.layers.window import all_sides
 from cnncalc.volume import Volume
 
@@ -53,7 +53,7 @@ class Elementwise(Merge):
             )
         return Volume(*sides.pop(), depth.pop())
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         # a side of 1 is broadcast
         return tuple([FIRST if size == 1 else POINT for size in inputs[of].sides])
 
@@ -74,6 +74,8 @@ class Elementwise(Merge):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if len(inputs) == 1:
             return builder.operation(inputs)  # a copy
+        if any(builder.is_flat(value) != builder.is_flat(inputs[0]) for value in inputs):
+            inputs = [builder.viewed(value) if builder.is_flat(value) else value for value in inputs]
         result = inputs[0]
         volume = builder.volumes[0]
         for number, (value, other) in enumerate(zip(inputs[1:], builder.volumes[1:], strict=True)):
@@ -185,10 +187,11 @@ class Multiply(Elementwise):
 
 
 class Concat(Merge):
-    """Its inputs joined along the depth.
+    """Its inputs joined along the depth, or along one of their sides.
 
-    Formula: y = the maps of the first input, then those of the second, and so on.
-    Volume: height and width as each input, depth the sum of theirs.
+    Formula: y = the maps of the first input, then those of the second, and so on; with ``axis`` the positions of that
+    side, one input after the other.
+    Volume: as each input, but the depth (or the side) is the sum of theirs.
 
     Source: Szegedy et al. 2014, Figure 2.
     """
@@ -202,34 +205,84 @@ class Concat(Merge):
     example: ClassVar[str] = "INPUT 28x28x16 -> [CONV1-64 | CONV3-32] -> CONCAT"
     is_linear = True
     picks_values = True
+    bare: ClassVar[str | None] = "axis"
+
+    axis: tuple[str, ...] = key(SideName(), ("depth",), means="along which they are joined")
+
+    @property
+    def joins_depth(self) -> bool:
+        """Whether channels are joined, not positions of a side."""
+        return self.axis == ("depth",)
+
+    @property
+    def places_inputs(self) -> bool:
+        return not self.joins_depth
+
+    @property
+    def is_flat(self) -> bool | None:  # type: ignore[override]
+        return None if self.joins_depth else False
+
+    def label(self) -> str:
+        return "CONCAT" if self.joins_depth else f"CONCAT({self.axis[0]})"
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
-        depths = " + ".join([str(x.depth) for x in inputs])
-        return [f"{all_sides(output)}, same as each input", f"depth {depths} = {output.depth}"]
+        (axis,) = self.axis
+        place = output.place(axis)
+        sizes = " + ".join([str(x[place]) for x in inputs])
+        others = [name for name in (*output.names, "depth") if name != axis]
+        named = all_sides(output) if self.joins_depth else " and ".join(others)
+        return [f"{named}, same as each input", f"{axis} {sizes} = {output[place]}"]
 
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 1, None)
         require_equal_sides(self.kind, inputs)
-        first = inputs[0]
-        if any(x.sides != first.sides for x in inputs):
+        first, (axis,) = inputs[0], self.axis
+        place = first.place(axis)
+        if len({x.replaced(place, 1) for x in inputs}) > 1:
             volumes = " and ".join(str(x) for x in inputs)
-            raise ShapeError(
-                f"CONCAT needs volumes of the same {all_sides(first)}, but gets {volumes}", code="merge-mismatch"
-            )
-        return first.with_depth(sum(x.depth for x in inputs))
+            others = [name for name in (*first.names, "depth") if name != axis]
+            named = all_sides(first) if self.joins_depth else " and ".join([", ".join(others[:-1]), others[-1]])
+            if len(others) == 1:
+                named = others[0]
+            raise ShapeError(f"CONCAT needs volumes of the same {named}, but gets {volumes}", code="merge-mismatch")
+        return first.replaced(place, sum(x[place] for x in inputs))
 
     def channel_use(self, *inputs: Volume) -> str:
-        return "stacked"
+        return "stacked" if self.joins_depth else "apart"
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        if self.joins_depth:
+            return super().stencils(*inputs, of=of)
+        first = sum([x[x.place(self.axis[0])] for x in inputs[:of]])
+        moved = Stencil(1, range(-first, 1 - first))
+        return tuple([moved if name == self.axis[0] else POINT for name in inputs[0].names])
 
     def forward(self, xp: Any, *inputs: Any) -> Any:
-        return pixels(xp.concatenate([planes(x) for x in inputs], axis=1))
+        maps = [planes(x) for x in inputs]
+        return pixels(xp.concatenate(maps, axis=axis_of(self.axis[0], maps[0])))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if builder.is_cpu:  # its autocast converts all to the widest type
+            widest = max([builder.item_of(value) for value in inputs])
+            inputs = [builder.converted(value, widest) for value in inputs]
+        return builder.single(inputs)
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
+        # of a side, views would not have each map in one piece
+        return Keeping(gradients=("view" if self.joins_depth else "new",) * len(inputs))
+
+    def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
         return Keeping(gradients=("view",) * len(inputs))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        incoming = planes(gradient)
+        axis = axis_of(self.axis[0], incoming)
         result, first = [], 0
         for shape, needed in zip(saved.shapes, saved.needs_gradient, strict=True):
-            result.append(gradient[..., first : first + shape[-1]] if needed else None)
-            first += shape[-1]
+            size = (shape[0], shape[-1], *shape[1:-1])[axis]
+            part = incoming[(*(slice(None),) * axis, slice(first, first + size))]
+            if not self.joins_depth:
+                part = xp.array(part, order="C")
+            result.append(pixels(part) if needed else None)
+            first += size
         return tuple(result), {}

@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE, Layer, Parameter, Stencil, key, require_divisible
+from cnncalc.layers.base import WHOLE, Layer, Parameter, Stencil, Stencils, key, require_divisible
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
 from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
 from cnncalc.layers.planes import (
@@ -218,7 +218,7 @@ class BatchNorm(Affine):
         count = Count(depth)
         return (Parameter("mean", (depth,), count, "buffer"), Parameter("variance", (depth,), count, "buffer"))
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         # without running statistics those of the batch are used, over all positions of the map
         return super().stencils(*inputs, of=of) if self.stats else WHOLE
 
@@ -350,7 +350,7 @@ class LayerNorm(ImageNorm):
             return self._affine((x.depth,), Count(x.depth))
         return self._affine(tuple(x), product(*x))
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return WHOLE if self.axes == "volume" else super().stencils(*inputs, of=of)
 
     def channel_use(self, *inputs: Volume) -> str:
@@ -414,7 +414,7 @@ class GroupNorm(ImageNorm):
         require_divisible(x.depth, self.groups)
         return x
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return WHOLE
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
@@ -453,7 +453,7 @@ class InstanceNorm(ImageNorm):
     scale: bool = key(Boolean(), False, means="whether a factor is learned")
     shift: bool = key(Boolean(), False, means="whether a shift is learned")
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return WHOLE
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
@@ -475,16 +475,16 @@ class InstanceNorm(ImageNorm):
         ]
         extras = self.keeping(builder.volumes, builder.output).extras
         keeps = (0, 1) if self.scale else (0,)
-        if builder.is_native_norm:
-            return builder.operation([x, *repeated], keeps=keeps, extras=extras, order="contiguous")
         # cuDNN makes all gradients, needed or not
-        unneeded = [builder.bytes_of(value) for value in (x, *repeated) if not builder.learns(value)]
+        is_native = builder.is_native_norm
+        always = (x, *repeated) if not is_native else (x,) if builder.composes else ()
+        unneeded = [builder.bytes_of(value) for value in always if not builder.learns(value)]
         return builder.operation(
             [x, *repeated],
             keeps=keeps,
             extras=extras,
             order="contiguous",
-            gathers="contiguous",
+            gathers=None if is_native else "contiguous",
             backward_scratch=tuple(unneeded),
         )
 
@@ -516,7 +516,7 @@ class LocalResponseNorm(Layer):
     k: float = key(Decimal(), 1.0, means="what is added to the sum")
     region: str = key(Choice("across", "within"), "across", means="where the neighbours are")
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         if self.region == "across":
             return super().stencils(*inputs, of=of)
         return (Stencil(1, range(-(self.size // 2), (self.size - 1) // 2 + 1)),) * len(inputs[0].sides)
@@ -583,8 +583,10 @@ class LocalResponseNorm(Layer):
         square = builder.view(builder.operation([x, x], keeps=(0, 1)))
         wide = builder.operation([square], Size(0, elements // builder.output.depth * padded_depth))
         # the average pool, which autocast does in float32 on a CPU too
+        first = builder.last + 1
         pooled = builder.converted(wide, 4) if builder.is_cpu else wide
         mean = builder.view(builder.operation([pooled], Size(0, elements), keeps=(0,)))
+        builder.hold(first, wide)
         first = builder.last + 1
         base = builder.plus_number(builder.times_number(mean))
         power = builder.power(base)

@@ -14,6 +14,7 @@ from cnncalc.volume import Volume
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cnncalc.layers.base import Stencils
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.volume import Volumes
 
@@ -70,7 +71,7 @@ class Opaque(Layer):
     def macs(self, inputs: Volumes, output: Volume) -> Count:
         return Count(self.multiply_adds) if self.multiply_adds else NOTHING
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return WHOLE
 
     def channel_use(self, *inputs: Volume) -> str:

@@ -16,6 +16,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.volume import SIDES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -38,6 +40,11 @@ def planes(x: Any) -> Any:
 def pixels(x: Any) -> Any:
     """The inverse of :func:`planes`: batch x sides x depth."""
     return x.transpose(0, *range(2, x.ndim), 1)
+
+
+def axis_of(name: str, maps: Any) -> int:
+    """The axis of a side or of the depth, by its name, in maps (batch x depth x sides)."""
+    return 1 if name == "depth" else 2 + SIDES[maps.ndim - 2].index(name)
 
 
 def by_channel(array: Any, maps: Any) -> Any:

@@ -6,12 +6,11 @@ from math import gcd, prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import WHOLE, Layer, Stencil, key, require_divisible
-from cnncalc.layers.keys import Choice, Sides, VolumeSize, Whole
+from cnncalc.layers.base import WHOLE, Layer, Stencil, Stencils, key
+from cnncalc.layers.keys import Choice, VolumeSize, Whole
 from cnncalc.layers.memory import Keeping
-from cnncalc.layers.planes import padded, pixels, planes
-from cnncalc.layers.window import all_sides, depth_step, ends, enlarged, same_on_sides
-from cnncalc.units import plural
+from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.window import all_sides, depth_step
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class Flatten(Layer):
         (x,) = inputs
         return Volume(*(1,) * len(x.sides), x.elements)
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return WHOLE
 
     def channel_use(self, *inputs: Volume) -> str:
@@ -135,7 +134,7 @@ class Reshape(Layer):
             )
         return result
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return super().stencils(*inputs, of=of) if inputs[0].sides == self.size[:-1] else WHOLE
 
     def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
@@ -174,9 +173,6 @@ class Upsample(Layer):
 
     kind: ClassVar[str] = "upsample"
     other_names: ClassVar[tuple[str, ...]] = ("upsampling",)
-    related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
-        ("interpolate", "resize", "resizing"), ("UPSAMPLE2", "by a whole factor, not to a size")
-    )
     example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> UPSAMPLE2"
     is_flat: ClassVar[bool | None] = False
     autocast: ClassVar[str | None] = "full"
@@ -206,7 +202,7 @@ class Upsample(Layer):
         (x,) = inputs
         return x.with_sides(tuple([size * self.factor for size in x.sides]))
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         factor = self.factor
         if self.mode == "nearest":
             each = Stencil(1, range(1 - factor, 1), factor)
@@ -270,192 +266,3 @@ class Upsample(Layer):
             else:
                 target[..., :-1] += share * incoming[..., 1:]
                 target[..., 0] += share * incoming[..., 0]
-
-
-class ZeroPad(Layer):
-    """Rows and columns of zeros around the volume; negative numbers crop it.
-
-    Formula: y[i, j] = x[i - top, j - left], and 0 beyond it.
-    Volume: height H + top + bottom, width W + left + right, depth D.
-
-    Source: CS231n, "Use of zero-padding"; PyTorch, torch.nn.ZeroPad2d.
-    """
-
-    kind: ClassVar[str] = "pad"
-    other_names: ClassVar[tuple[str, ...]] = ("zeropad", "zeropadding", "constantpad")
-    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
-        **dict.fromkeys(("crop", "cropping"), ("PAD(-{v})", "negative numbers crop; also [top, left, bottom, right]")),
-        **dict.fromkeys(
-            ("reflectionpad", "replicationpad", "mirrorpad"),
-            ("PAD({v})", "it fills with zeros; volumes and counts are the same"),
-        ),
-    }
-    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> PAD([0, 1])"
-    is_flat: ClassVar[bool | None] = False
-    is_linear = True
-    drawn: ClassVar[str] = "arrow"
-    bare: ClassVar[str | None] = "pad"
-
-    pad: tuple[int, ...] = key(Sides(), means="elements at each end of the sides; negative numbers crop")
-
-    def no_effect(self, x: Volume) -> str | None:
-        return None if any(self.pad) else "its pad is 0"
-
-    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
-        (x,) = inputs
-        sides = [
-            f"{name} {x[side]} + ({before}) + ({after}) = {output[side]}"
-            for side, (name, (before, after)) in enumerate(zip(x.names, ends(self.pad), strict=True))
-        ]
-        return [*sides, depth_step(x)]
-
-    def output(self, *inputs: Volume) -> Volume:
-        (x,) = inputs
-        for name, size, (before, after) in zip(x.names, x.sides, ends(self.pad), strict=True):
-            # of the input, before anything is added at the other end
-            kept = size + min(before + after, before, after, 0)
-            if kept < 1:
-                raise ShapeError(
-                    f"cropping must leave at least 1, but pad {before} and {after} leaves "
-                    f"{max(0, kept)} of {name} {size}",
-                    code="volume-vanishes",
-                    key="pad",
-                )
-        return enlarged(x, ends(self.pad))
-
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
-        return tuple([Stencil(1, range(-before, 1 - before)) for before, _ in ends(self.pad)])
-
-    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return builder.resized(inputs[0], builder.output, crops=max(self.pad) <= 0)
-
-    def forward(self, xp: Any, x: Any) -> Any:
-        maps = planes(x)
-        bounds = [(-before, size + after) for size, (before, after) in zip(maps.shape[2:], ends(self.pad), strict=True)]
-        result = xp.empty((*maps.shape[:2], *[high - low for low, high in bounds]), x.dtype)
-        for image, target in zip(maps, result, strict=True):
-            target[...] = padded(xp, image, bounds)
-        return pixels(result)
-
-    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        sides = zip(saved.shape[2:], ends(self.pad), strict=True)
-        bounds = [(before, before + size) for size, (before, _) in sides]
-        result = xp.empty(saved.shape, gradient.dtype)
-        for image, target in zip(planes(gradient), result, strict=True):
-            target[...] = padded(xp, image, bounds)
-        return (pixels(result),), {}
-
-
-class Shuffle(Layer):
-    """Interleaves the channels of groups, so that the next grouped convolution sees channels of each.
-
-    Formula: channel i of group g becomes channel i*groups + g.
-    Volume: as the input.
-
-    Source: Zhang et al. 2018, "ShuffleNet", section 3.1.
-    """
-
-    memory_order: ClassVar[str] = "contiguous"
-    kind: ClassVar[str] = "shuffle"
-    other_names: ClassVar[tuple[str, ...]] = ("channelshuffle",)
-    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SHUFFLE4"
-    is_flat: ClassVar[bool | None] = False
-    is_linear = True
-    picks_values = True
-    thin_depth: ClassVar[int | None] = 2
-    thin_keys: ClassVar[Mapping[str, Any]] = {"groups": 1}
-    drawn: ClassVar[str] = "joined"
-    first: ClassVar[str | None] = "groups"
-    bare: ClassVar[str | None] = "groups"
-
-    groups: int = key(Whole(1), means="groups of channels")
-
-    def label(self) -> str:
-        return f"SHUFFLE{self.groups}"
-
-    def output(self, *inputs: Volume) -> Volume:
-        (x,) = inputs
-        require_divisible(x.depth, self.groups)
-        return x
-
-    def forward(self, xp: Any, x: Any) -> Any:
-        maps = planes(x)
-        batch, depth, *sides = maps.shape
-        result = xp.empty((batch, depth // self.groups, self.groups, *sides), maps.dtype)
-        result[...] = maps.reshape(batch, self.groups, -1, *sides).swapaxes(1, 2)
-        return pixels(result.reshape(maps.shape))
-
-    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        # a copy, unless the order stays as it is
-        if self.groups in (1, builder.output.depth):
-            return builder.viewed(inputs[0])
-        return builder.single(inputs)
-
-    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        batch, depth, *sides = saved.shape
-        result = xp.empty((batch, self.groups, depth // self.groups, *sides), gradient.dtype)
-        result[...] = planes(gradient).reshape(batch, -1, self.groups, *sides).swapaxes(1, 2)
-        return (pixels(result.reshape(saved.shape)),), {}
-
-
-class Slice(Layer):
-    """Consecutive channels of the input: a view.
-
-    Formula: y = channels from, ..., to - 1 of x, counted from 0.
-    Volume: height and width as the input, depth to - from.
-
-    Source: the channel split of Ma et al. 2018, "ShuffleNet V2", section 3.
-    """
-
-    kind: ClassVar[str] = "slice"
-    related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
-        ("split", "chunk"),
-        ("[SLICE(from=0, to=1) | SLICE(from=1)] -> CONCAT", "SLICE is one part; the parts are branches of a fork"),
-    )
-    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SLICE(8, to=24)"
-    is_linear = True
-    picks_values = True
-    thin_depth: ClassVar[int | None] = 2
-    thin_keys: ClassVar[Mapping[str, Any]] = {"from": 0, "to": 1}
-    drawn: ClassVar[str] = "arrow"
-    bare: ClassVar[str | None] = "from"
-    further_bare: ClassVar[tuple[str, ...]] = ("to",)
-    is_view: ClassVar[bool] = True
-
-    start: int = key(Whole(0), name="from", means="the first channel, from 0")
-    stop: int | None = key(Whole(1), None, name="to", note="the depth", means="the channel after the last one")
-
-    def no_effect(self, x: Volume) -> str | None:
-        return f"all {plural(x.depth, 'channel')} are taken" if self.output(x) == x else None
-
-    def label(self) -> str:
-        return f"SLICE(from={self.start})" if self.stop is None else f"SLICE(from={self.start}, to={self.stop})"
-
-    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
-        stop = inputs[0].depth if self.stop is None else self.stop
-        return [same_on_sides(output), f"depth {stop} - {self.start} = {output.depth}"]
-
-    def output(self, *inputs: Volume) -> Volume:
-        (x,) = inputs
-        stop = x.depth if self.stop is None else self.stop
-        if not self.start < stop <= x.depth:
-            raise ShapeError(
-                f"a slice must lie within the {plural(x.depth, 'channel')}, but is from {self.start} to {stop}",
-                code="no-such-channel",
-                key="to" if self.start < x.depth else "from",
-            )
-        return x.with_depth(stop - self.start)
-
-    def channel_use(self, *inputs: Volume) -> str:
-        return "apart" if self.output(*inputs) == inputs[0] else "some"
-
-    def forward(self, xp: Any, x: Any) -> Any:
-        return x[..., self.start : self.stop]
-
-    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return builder.sliced(inputs[0], builder.output.depth)
-
-    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        result = pixels(xp.zeros(saved.shape, gradient.dtype))
-        result[..., self.start : self.stop] = gradient
-        return (result,), {}

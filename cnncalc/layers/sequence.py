@@ -19,6 +19,7 @@ from cnncalc.volume import Volume
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from cnncalc.layers.base import Stencils
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volumes
@@ -502,7 +503,7 @@ class Token(Layer):
     def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
         return -1, 1
 
-    def stencils(self, *inputs: Volume, of: int = 0) -> tuple[Stencil, ...] | None:
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return (Stencil(1, range(-self.count, 1 - self.count)),)
 
     def forward(self, xp: Any, x: Any, *, token: Any) -> Any:

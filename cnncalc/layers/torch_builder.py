@@ -154,8 +154,11 @@ class TorchBuilder(Protocol):
     def reshaped(self, value: int, sizes: Sequence[int]) -> int:
         """The same elements with these sides after the batch: a view where the layout allows it, else a copy."""
 
-    def sliced(self, value: int, depth: int) -> int:
-        """A view of some of the channels."""
+    def sliced(self, value: int, volume: Volume) -> int:
+        """A view of some of the channels and positions: one operation for each side that is cut."""
+
+    def permuted(self, value: int, order: tuple[int, ...]) -> int:
+        """A view with the batch, the depth and the sides in another order."""
 
     def gathered(self, value: int, order: str) -> int:
         """The value itself if it is dense in that order (``suggested``, ``contiguous``), else a copy that is."""

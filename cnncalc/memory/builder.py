@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnncalc.analysis.report import without_gradient
 from cnncalc.layers.layout import contiguous
 from cnncalc.layers.memory import MASK, Extra, Size
-from cnncalc.memory.frames import block_frames, variable_frames
+from cnncalc.memory.frames import block_frames
 from cnncalc.memory.tape import NEW, NONE, SAME, VIEW, Frame, Operation, ParameterTensor, Tape, Tensor
 from cnncalc.units import bytes_per_element
 
@@ -53,6 +54,9 @@ class TapeBuilder:
         self.parameters: list[ParameterTensor] = []
         self.buffers: list[int] = []
         self.place: dict[int, int] = {}  # the output value of each row
+        self.unreached = without_gradient(report.layers)
+        self.unpooled = {row.sources[1] for row in self.rows if row.layer.takes_places}
+        self.places: dict[int, int] = {}  # of each max pool that is undone: the value of its indices
         self.owned: dict[int, tuple[int, ...]] = {}  # the parameters of each row
         self.held: list[Frame] = []  # values held by local variables
         # the layer that is being lowered
@@ -121,7 +125,8 @@ class TapeBuilder:
                 self.buffers.append(size)
                 continue
             places.append(len(self.parameters))
-            self.parameters.append(ParameterTensor(size, row.index, row.is_trainable, array.count.value))
+            is_trainable = row.is_trainable and row.index not in self.unreached
+            self.parameters.append(ParameterTensor(size, row.index, is_trainable, array.count.value))
         return tuple(places)
 
     def _layer(self, row: LayerReport) -> None:
@@ -131,7 +136,7 @@ class TapeBuilder:
         self.output = row.output
         self.in_place = row.in_place_in_training if self.training else row.in_place
         self.own_parameters = self.owned[row.index]
-        inputs = [self.place[source] for source in row.sources]
+        inputs = [self.place[source] if source >= 0 else self.places[~source] for source in row.reads]
         first = len(self.operations)
         self.place[row.index] = self._lower(inputs)
         if self.last > first:
@@ -192,13 +197,16 @@ class TapeBuilder:
         backward_scratch: tuple[Size, ...] = (),
         summed_inputs: tuple[int, ...] = (),
         summed_parameters: tuple[int, ...] = (),
+        sum_scratch: tuple[Size, ...] = (),
+        made_before: tuple[Size, ...] = (),
     ) -> int:
         """One operation; its output has the size and type of the first input unless given."""
         if elements is None:
             elements = self.elements[inputs[0]]
         input_item = self.items[inputs[0]] if inputs else self.item
+        how = (NEW,) * len(inputs) if gradients is None else gradients
         learns = self.training and (
-            any(self.values[value].learns for value in inputs)
+            any(self.values[value].learns for value, word in zip(inputs, how, strict=False) if word != NONE)
             or any(self.parameters[parameter].is_trainable for parameter in parameters)
         )
         output = self._value(
@@ -215,7 +223,7 @@ class TapeBuilder:
                 keeps_output,
                 clones_input,
                 tuple([extra.elements.times(self._width(extra, input_item)) for extra in extras]) if extras else (),
-                (NEW,) * len(inputs) if gradients is None else gradients,
+                how,
                 parameters,
                 backward_scratch,
                 copied,
@@ -224,13 +232,15 @@ class TapeBuilder:
                 numbers,
                 summed_inputs,
                 summed_parameters,
+                sum_scratch,
+                made_before,
             )
         )
         return output
 
-    def view(self, value: int) -> int:
+    def view(self, value: int, *, name: str | None = None) -> int:
         """The same tensor in another shape."""
-        return self.operation([value], is_alias=True, gradients=(VIEW,))
+        return self.operation([value], name=name, is_alias=True, gradients=(VIEW,))
 
     def hold(self, first: int, value: int) -> None:
         """Keeps a value alive from operation ``first`` to the last one, as a variable of the caller does."""
@@ -263,7 +273,7 @@ class TapeBuilder:
             logits = self.place[row.index]
             is_dense = row.layer.counts_macs and row.layer.is_flat  # its output is batch x depth already
             if row.output.is_point and not is_dense:
-                logits = self.view(logits)
+                logits = self.view(logits, name="loss")
             likelihood = self._likelihood(logits)
             each = self.operation(
                 [likelihood, targets[row.output.sides]],
@@ -294,5 +304,4 @@ class TapeBuilder:
         """The calls of blocks and layers, if callers hold their arguments in this profile."""
         if not self.profile.holds_frames:
             return ()
-        calls = block_frames(self.rows, spans, self.place)
-        return (*calls, *variable_frames(self.report.layers, self.rows, spans, self.place), *self.held)
+        return (*block_frames(self.rows, spans, self.place), *self.held)

@@ -6,6 +6,7 @@ Blocks follow from the dots in the names of layers: ``layer1.0.conv2`` is called
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from cnncalc.memory.tape import Frame
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cnncalc.analysis.report import LayerReport
+    from cnncalc.memory.segments import Segment
+    from cnncalc.memory.tape import Tape
 
     Spans = Mapping[int, tuple[int, int]]
     """First and last operation of each row that has any."""
@@ -62,33 +65,46 @@ def _call(members: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]
     return Frame(spans[members[0].index][0], spans[members[-1].index][1], tuple(held))
 
 
-def variable_frames(
-    layers: Sequence[LayerReport], rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]
-) -> Iterator[Frame]:
-    """Values read by several calls in one block: a local variable holds them until the block returns."""
-    ends: dict[str, int] = {}  # the last operation of each block
-    readers: dict[int, list[LayerReport]] = {}
-    for row in rows:
-        for source in set(row.sources):
-            readers.setdefault(source, []).append(row)
-        if row.index in spans:
-            ends[row.block] = spans[row.index][1]
-    ends[""] = max(ends.values(), default=0)
-    for block, last in list(ends.items()):
-        for outer in _blocks(block):
-            ends[outer] = max(last, ends.get(outer, 0))
+def variable_frames(layers: Sequence[LayerReport], tape: Tape, segments: Sequence[Segment]) -> Iterator[Frame]:
+    """Values that a block returns, or that several calls in it read: a local variable holds them until it returns.
+
+    Each of the checkpointed ``segments`` is a function of its own.
+    """
+    spans = tape.spans()
+    paths = _paths(layers, spans, segments)
+    ends: dict[tuple[str, ...], int] = {}  # the last operation of each block
+    readers: dict[int, list[int]] = {}
+    for index, path in paths.items():
+        for source in set(layers[index].sources):
+            readers.setdefault(source, []).append(index)
+        for depth in range(len(path) + 1):
+            ends[path[:depth]] = max(spans[index][1], ends.get(path[:depth], 0))
     for source, read_by in readers.items():
-        if len(read_by) > 1 and source in spans:
-            scope = _scope(layers[source], read_by)
-            if scope in ends:
-                yield Frame(spans[source][1], ends[scope], (place[source],))
+        if source in spans:
+            scope = _scope(paths, source, read_by)
+            if scope is not None:
+                made = spans[source][1]
+                yield Frame(made, ends[scope], (tape.operations[made].output,))
 
 
-def _scope(row: LayerReport, read_by: Sequence[LayerReport]) -> str | None:
-    """The innermost block around a row and all its readers; None if a single call within it reads the row."""
-    paths = [reader.name.split(".") for reader in read_by]
-    own = row.name.split(".")[:-1]
-    depth = 0
-    while depth < len(own) and all(len(path) > depth + 1 and path[depth] == own[depth] for path in paths):
-        depth += 1
-    return ".".join(own[:depth]) if len({path[depth] for path in paths}) > 1 else None
+def _paths(layers: Sequence[LayerReport], spans: Spans, segments: Sequence[Segment]) -> dict[int, tuple[str, ...]]:
+    """The blocks and the segment around each row that runs, outermost first."""
+    paths = {index: tuple(_blocks(layers[index].block)) for index in spans}
+    for _, first, last in segments:
+        rows = [row for row in range(first, last + 1) if row in paths]
+        levels = zip(*[paths[row] for row in rows], strict=False)
+        common = len(list(takewhile(lambda level: len(set(level)) == 1, levels)))
+        for row in rows:
+            paths[row] = (*paths[row][:common], f"segment {first}", *paths[row][common:])
+    return paths
+
+
+def _scope(paths: Mapping[int, tuple[str, ...]], source: int, read_by: Sequence[int]) -> tuple[str, ...] | None:
+    """The outermost block whose variable holds a row until it returns; None if there is none."""
+    own = paths[source]
+    for depth in range(len(own) + 1):
+        inside = [paths[reader][depth:] or reader for reader in read_by if paths[reader][:depth] == own[:depth]]
+        calls = {path if isinstance(path, int) else path[0] for path in inside} - set(own[depth : depth + 1])
+        if len(calls) > 1 or len(inside) < len(read_by):
+            return own[:depth]
+    return None

@@ -125,9 +125,9 @@ def _planned(simulation: Simulation, training: bool, segments: tuple[Segment, ..
     parameters = holding([*[parameter.size for parameter in tape.parameters], *tape.buffers])
     inputs = tuple([tape.values[source].size for source in simulation.all_sources(training=training)])
     if not training:
-        return Plan(parameters, inputs, _recorded(simulation, PLAIN, training=False))
+        return Plan(parameters, inputs, _recorded(simulation, PLAIN, (), training=False))
     loop = LoopOptions(segments=operations_of(tape, segments))
-    first = _recorded(simulation, loop, training=True)
+    first = _recorded(simulation, loop, segments, training=True)
     steady = simulation.loop_options(segments)
     optimizer = tensors_of_step(
         optimizer_named(options.optimizer),
@@ -136,13 +136,13 @@ def _planned(simulation: Simulation, training: bool, segments: tuple[Segment, ..
         style=options.style,
         weight_decay=options.weight_decay,
     )
-    later = None if steady == loop else _recorded(simulation, steady, training=True)
+    later = None if steady == loop else _recorded(simulation, steady, segments, training=True)
     micro = min(options.accumulate, MAX_MICRO)
     return Plan(parameters, inputs, first, later, micro, options.zero_grad == "start", optimizer)
 
 
-def _recorded(simulation: Simulation, loop: LoopOptions, *, training: bool) -> Program:
-    tape = simulation.tape(training=training)
+def _recorded(simulation: Simulation, loop: LoopOptions, segments: Sequence[Segment], *, training: bool) -> Program:
+    tape = simulation.program(segments, training=training)
     tensors, sizes = tensors_of(tape.sizes)
     recorder = Recorder(tape, tensors, adds_in_place=simulation.profile.adds_in_place, loop=loop, of=sizes)
     return recorder.program(training=training)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cnncalc.layers.memory import Size
 from cnncalc.memory.builder import TapeBuilder
+from cnncalc.memory.tape import NONE
 
 
 class NumpyLowering(TapeBuilder):
@@ -18,14 +19,22 @@ class NumpyLowering(TapeBuilder):
         keeping = layer.keeping(row.input_volumes, row.output, in_place=in_place, learns=learned)
         if self.training and not layer.is_view:
             in_place = in_place and keeping.overwrites
+        keeps, extras, gradients = keeping.kept_inputs(len(inputs)), keeping.extras, keeping.gradients
+        if row.index in self.unpooled:  # what it keeps is also read by another layer
+            (places,) = extras
+            self.places[row.index] = self.operation(
+                (), places.elements, item=self._width(places, self.item), gradients=()
+            )
+            inputs, keeps, extras = [*inputs, self.places[row.index]], (*keeps, len(inputs)), ()
+            gradients = (*gradients, NONE)
         return self.operation(
             inputs,
             Size(0, row.output.elements),
             is_alias=in_place,
-            keeps=tuple(range(len(inputs))) if keeping.inputs else (),
+            keeps=keeps,
             keeps_output=keeping.output,
             clones_input=in_place and keeping.clones,
-            extras=keeping.extras if self.training else (),
-            gradients=keeping.gradients,
+            extras=extras if self.training else (),
+            gradients=gradients,
             parameters=self.own_parameters,
         )

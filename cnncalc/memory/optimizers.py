@@ -64,7 +64,7 @@ OPTIMIZERS = {
         OptimizerMemory("adam", 2, 1, ADAM, decay_loop=1, counters=1, can_fuse=True),
         OptimizerMemory("amsgrad", 3, 1, ADAM, decay_loop=1, counters=1, can_fuse=True),
         OptimizerMemory("adamw", 2, 1, ADAM, counters=1, can_fuse=True),
-        OptimizerMemory("nadam", 2, 1, ((1, 2, 0),), decay_foreach=1, decay_loop=1, counters=2),
+        OptimizerMemory("nadam", 2, 1, ((1, 1, 1), (1, 2, 0)), decay_foreach=1, decay_loop=1, counters=2),
         OptimizerMemory("radam", 2, 1, ((0, 2, 1),), decay_loop=1, counters=1),
     )
 }

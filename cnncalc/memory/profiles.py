@@ -13,7 +13,8 @@ class Profile(NamedTuple):
     as its input). ``holds_frames``: the caller of a block holds its arguments until it returns. ``adds_in_place``: a
     second gradient is added into the first where nothing else holds it. ``style``: the usual style of optimizers.
     ``composes``: backward of SILU is composed of several kernels, as in FakeTensorMode where a build lacks the fused
-    one. ``is_cpu``: PyTorch's kernels of a CPU, not those of CUDA. ``convolves_bfloat16``: its
+    one. ``replays_views``: backward of a view that was overwritten is that of the view, not a copy into the memory of
+    the whole. ``is_cpu``: PyTorch's kernels of a CPU, not those of CUDA. ``convolves_bfloat16``: its
     convolutions in bfloat16 keep channels-last memory. ``caches``: memory comes from the caching allocator of CUDA.
     ``is_numpy``: our own NumPy run, by ``keeping`` of
     each layer; every optimizer is ``fused``.
@@ -26,6 +27,7 @@ class Profile(NamedTuple):
     adds_in_place: bool = True
     style: str = "foreach"
     composes: bool = False
+    replays_views: bool = False
     is_cpu: bool = False
     convolves_bfloat16: bool = True
     caches: bool = False
@@ -36,7 +38,9 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile("torch-cuda", caches=True),
-        Profile("torch-fake", adds_in_place=False, composes=True, convolves_bfloat16=False, caches=True),
+        Profile(
+            "torch-fake", adds_in_place=False, composes=True, replays_views=True, convolves_bfloat16=False, caches=True
+        ),
         Profile("torch-cpu", rounding=1, mask_bytes=None, style="loop", is_cpu=True),
         Profile("numpy", rounding=1, holds_frames=False, style="fused", is_numpy=True),
         Profile("ideal", rounding=1, holds_frames=False, style="fused"),

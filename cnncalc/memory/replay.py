@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 from cnncalc.memory.tape import NEW, NONE, VIEW
@@ -120,6 +119,7 @@ class Machine:
         self.saved: list[tuple[int, ...]] = [()] * operations  # storages that backward of an operation needs
         self.kept = [0] * operations  # bytes of extras and clones that backward needs
         self.numbers = [0] * operations  # bytes of numbers that backward needs
+        self.numbers_again = 0  # those made while a segment runs again, which are freed when it stops
         # checkpointed segments
         self.segments = loop.segments
         self.segment_of: dict[int, int] = {}
@@ -292,8 +292,11 @@ class Machine:
         if kept:
             self._change_activations(kept)
         numbers = self.given.numbers[number]
-        if learns and phase == "forward":
-            self.numbers[number] = numbers
+        if learns and numbers:
+            if phase == "forward":
+                self.numbers[number] = numbers
+            else:
+                self.numbers_again += numbers
             self._change_activations(numbers)
             numbers = 0
         self._note(numbers + (0 if learns else extras), operation, phase)
@@ -317,14 +320,14 @@ class Machine:
 
     def _recompute(self, segment: int) -> None:
         """Runs the forward of a segment again, up to its last operation that keeps something."""
-        (first, end), last = self.segments[segment], self.saving[segment][-1]
+        (first, _), last = self.segments[segment], self.saving[segment][-1]
         operations = self.tape.operations
         # recomputing stops before the last operation runs if it keeps only inputs
         final = operations[last]
         stops_before = not (final.keeps_output or final.clones_input or final.extras)
         entering = set(self.entering[segment])
         used = [operation.inputs for operation in operations[first : last + 1]]
-        for number, held in self._held_again(first, last, end):
+        for number, held in self._held_again(first, last):
             used[number - first] += held
         for value in [value for values in used for value in values]:
             self.uses[value] += 1
@@ -338,9 +341,11 @@ class Machine:
                 self.uses[value] -= 1
                 if not self.uses[value] and value not in entering:
                     self._drop(self.storage[value])
+        self._change_activations(-self.numbers_again)
+        self.numbers_again = 0
 
-    def _held_again(self, first: int, last: int, end: int) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """The values made by operations ``first`` to ``last`` that the code of a segment up to ``end`` holds.
+    def _held_again(self, first: int, last: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """The values made by operations ``first`` to ``last`` that the code of a segment holds.
 
         With each the operation at which they are released: all at the last one, unless the code releases them before.
         """
@@ -350,9 +355,8 @@ class Machine:
         for frame in self.tape.frames:
             if frame.last >= first and frame.first <= last:
                 yield min(frame.last, last), tuple([value for value in frame.held if value in made])
-        outside = itertools.chain(operations[:first], operations[end + 1 :])
-        given = {value for operation in outside for value in operation.inputs}
-        yield last, tuple(sorted(made & given))
+        later = {value for operation in operations[last + 1 :] for value in operation.inputs}
+        yield last, tuple(sorted(made & later))
 
     def _run_again(self, number: int, operation: Operation) -> None:
         """Runs one operation of a segment again; its output gets a new storage."""
@@ -380,7 +384,9 @@ class Machine:
             segment = self.segment_of.get(number)
             if segment is not None and segment in self.not_recomputed and operation.needs_saved:
                 self.not_recomputed.discard(segment)
+                self._change_transient(self.given.made_before[number])
                 self._recompute(segment)
+                self._change_transient(-self.given.made_before[number])
             self._run_back(number, operation, incoming)
         if loss is not None:
             self._release_gradient(0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cnncalc.errors import Problem, ValueProblem, did_you_mean
 from cnncalc.memory.builder import MANY
+from cnncalc.memory.frames import variable_frames
 from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import OptimizerStep, optimizer_named, step_of
 from cnncalc.memory.options import AUTOCAST, TRAINABLE_TYPES, ZERO_GRAD
@@ -226,13 +227,14 @@ class Simulation:
         self.options = options
         self.profile: Profile = profile_named("ideal" if options.profile == "notes" else options.profile)
         self._tapes: dict[bool, Tape] = {}
+        self._programs: dict[tuple[bool, tuple[Segment, ...]], Tape] = {}
         self._sizes: dict[tuple[int, bool], Sizes] = {}
         self._images = images
         self._of_one: Simulation | None = None
         self._best: dict[int, tuple[Segment, ...]] = {}
 
     def tape(self, *, training: bool) -> Tape:
-        """The tape of the net, for every batch."""
+        """The tape of the net, for every batch, without the variables of its blocks and segments."""
         if training not in self._tapes:
             options = self.options
             check_options(options, training=training)
@@ -245,6 +247,16 @@ class Simulation:
                 images=self._images,
             )
         return self._tapes[training]
+
+    def program(self, segments: Sequence[Segment] = (), *, training: bool) -> Tape:
+        """The tape with the variables that blocks and checkpointed segments hold."""
+        tape, key = self.tape(training=training), (training, tuple(segments))
+        if not self.profile.holds_frames:
+            return tape
+        if key not in self._programs:
+            variables = variable_frames(self.report.layers, tape, segments)
+            self._programs[key] = tape._replace(frames=(*tape.frames, *variables))
+        return self._programs[key]
 
     def at(self, batch: int, *, training: bool) -> Simulation:
         """The simulation for a batch: another one for a single image, whose slices are dense, where that matters."""
@@ -332,7 +344,7 @@ class Simulation:
         if loop is None:
             loop = self.loop_options(segments) if training else PLAIN
         return kind(
-            self.tape(training=training),
+            self.program(segments, training=training),
             self.sizes(batch, training=training) if sizes is None else sizes,
             adds_in_place=self.profile.adds_in_place,
             loop=loop,
@@ -414,7 +426,7 @@ class Simulation:
             return later
         simulation = self.at(batch, training=True)
         loop = LoopOptions(segments=operations_of(simulation.tape(training=True), segments))
-        return simulation.machine(Machine, batch, training=True, loop=loop).run(training=True)
+        return simulation.machine(Machine, batch, segments, training=True, loop=loop).run(training=True)
 
     def inference(self, batch: int, *, logs: bool = False) -> Inference:
         """The memory of a forward pass at test time."""

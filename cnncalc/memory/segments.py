@@ -147,18 +147,12 @@ def operations_of(tape: Tape, segments: Sequence[Segment]) -> tuple[tuple[int, i
     """Segments of rows as ranges of operations."""
     if not segments:
         return ()
-    first_of: dict[int, int] = {}
-    last_of: dict[int, int] = {}
-    for number, operation in enumerate(tape.operations):
-        if operation.name == "loss":
-            continue
-        first_of.setdefault(operation.layer, number)
-        last_of[operation.layer] = number
+    spans = tape.spans()
     stretches = []
     for segment in segments:
-        inside = [row for row in range(segment.first, segment.last + 1) if row in first_of]
+        inside = [row for row in range(segment.first, segment.last + 1) if row in spans]
         if inside:
-            stretches.append((first_of[inside[0]], last_of[inside[-1]]))
+            stretches.append((spans[inside[0]][0], spans[inside[-1]][1]))
     return tuple(stretches)
 
 

@@ -40,7 +40,9 @@ class Operation(NamedTuple):
     ``saves_parameter``: backward needs a parameter. ``numbers``: bytes of Python numbers in tensors, which are kept for
     backward even where a checkpointed segment keeps nothing. ``backward_scratch`` are temporaries of backward; negative
     ones are results that are made after the temporaries are freed. ``summed_inputs`` (by position) and
-    ``summed_parameters`` are those whose gradients autograd sums to their size after the function of backward is over.
+    ``summed_parameters`` are those whose gradients autograd sums to their size after the function of backward is over,
+    ``sum_scratch`` the temporaries that it makes while it does. ``made_before``: tensors that backward makes before it
+    takes what forward has kept.
     """
 
     name: str
@@ -61,6 +63,8 @@ class Operation(NamedTuple):
     numbers: int = 0
     summed_inputs: tuple[int, ...] = ()
     summed_parameters: tuple[int, ...] = ()
+    sum_scratch: tuple[Size, ...] = ()
+    made_before: tuple[Size, ...] = ()
 
     @property
     def needs_saved(self) -> bool:
@@ -88,7 +92,8 @@ class Frame(NamedTuple):
 class Sizes(NamedTuple):
     """The bytes of a tape for one batch: by value, by parameter, by buffer, and sums by operation.
 
-    ``before_sums`` are the temporaries of backward before gradients are summed to their size.
+    ``before_sums`` are the temporaries of backward before gradients are summed to their size, ``made_before`` those
+    that exist before backward takes what was kept.
     """
 
     values: list[int]
@@ -97,6 +102,7 @@ class Sizes(NamedTuple):
     extras: list[int]
     backward_scratch: list[int]
     before_sums: list[int]
+    made_before: list[int]
     numbers: list[int]
 
 
@@ -118,18 +124,32 @@ class Tape(NamedTuple):
     loss: int | None = None
     is_for_several: bool = False
 
+    def spans(self) -> dict[int, tuple[int, int]]:
+        """First and last operation of each row that has any; those of the loss belong to none."""
+        found: dict[int, tuple[int, int]] = {}
+        for number, operation in enumerate(self.operations):
+            if operation.name != "loss":
+                first, _ = found.get(operation.layer, (number, number))
+                found[operation.layer] = first, number
+        return found
+
     def sizes(self, measure: Callable[[int, int], int]) -> Sizes:
         """Every size as ``measure(fixed, per_image)`` gives it."""
         extras = [0] * len(self.operations)
         scratch = [0] * len(self.operations)
         before_sums = [0] * len(self.operations)
+        made_before = [0] * len(self.operations)
         numbers = [0] * len(self.operations)
         for number, operation in enumerate(self.operations):
             if operation.extras:
                 extras[number] = sum([measure(*size) for size in operation.extras])
             if operation.backward_scratch:
-                scratch[number] = sum([measure(*size) for size in operation.backward_scratch])
+                scratch[number] = sum(
+                    [measure(*size) for size in (*operation.backward_scratch, *operation.sum_scratch)]
+                )
                 before_sums[number] = sum([measure(*size) for size in operation.backward_scratch if min(size) >= 0])
+            if operation.made_before:
+                made_before[number] = sum([measure(*size) for size in operation.made_before])
             if operation.numbers:
                 numbers[number] = measure(operation.numbers, 0)
         return Sizes(
@@ -139,6 +159,7 @@ class Tape(NamedTuple):
             extras,
             scratch,
             before_sums,
+            made_before,
             numbers,
         )
 

@@ -26,6 +26,7 @@ class TorchLowering(TapeBuilder):
         self.orders: list[str] = []  # of each operation, in which its backward lays out what it makes
         self.gathers: dict[int, str] = {}  # operations whose backward wants its gradient dense in an order
         self.merged: set[int] = set()  # views of maps that were computed as one image
+        self.permutations: dict[int, tuple[int, ...]] = {}  # views in another order: the order of their gradients
         self.bases: dict[int, int] = {}  # of each value that autograd has as a view: the tensor it is a view of
 
     def _register(self, row: LayerReport) -> tuple[int, ...]:
@@ -44,12 +45,13 @@ class TorchLowering(TapeBuilder):
 
     def _likelihood(self, logits: int) -> int:
         # of the loss, autocast of a CPU runs all in float32, that of CUDA only its second part
-        if self.is_cpu:
-            logits = self.converted(logits, 4)
+        if self.is_cpu and (wide := self.converted(logits, 4, name="loss")) != logits:
+            logits = wide
+            self.held.append(Frame(self.last, self.last + 2, (logits,)))  # an argument until the loss is computed
         layout = self.layouts[logits]
         layout = None if layout is None else contiguous(layout.sizes)
         result = self.operation([logits], name="loss", keeps_output=True, layout=layout, order="contiguous")
-        return self.converted(result, 4)
+        return self.converted(result, 4, name="loss")
 
     def _loss_extras(self) -> tuple[Extra, ...]:
         return (Extra("sum of weights", ONE),)
@@ -147,18 +149,23 @@ class TorchLowering(TapeBuilder):
         scratch = [*options.pop("backward_scratch", ())]
         if not is_shared:
             scratch.append(part)
-        if left != SAME:
+        if not self.learns(base):  # the whole is made all the same
+            scratch.append(self.bytes_of(base))
+        elif left != SAME:
             scratch.append(part)
         if options.pop("clones_input", False):
             options["extras"] = (*options.get("extras", ()), Extra("input", self.elements[first]))
             options["keeps"] = ()
         gradients = (NEW, *[how if how == NONE else NEW for how in others])
         options |= {"gradients": gradients, "backward_scratch": tuple(scratch), "order": "base"}
+        options["made_before"] = (self.bytes_of(base), part)
         whole = self._recorded([base, *inputs[1:]], self.elements[base], layout=self.layouts[base], **options)
-        return self.part(whole, first, gradient=NEW)
+        return self._part(whole, first)
 
-    def part(self, whole: int, like: int, *, gradient: str = VIEW) -> int:
-        """A view of ``whole`` with the elements of ``like``."""
+    def _part(self, whole: int, like: int) -> int:
+        """A view of ``whole``, which was overwritten, with the elements of ``like``."""
+        is_replayed = self.profile.replays_views and self.elements[like] == self.elements[whole]
+        gradient = VIEW if is_replayed else NEW
         result = self._recorded(
             [whole], self.elements[like], layout=self.layouts[like], is_alias=True, gradients=(gradient,), order="base"
         )
@@ -188,11 +195,22 @@ class TorchLowering(TapeBuilder):
             self.bases[result] = self.bases[value]
         return result
 
-    def sliced(self, value: int, depth: int) -> int:
-        """A view of some of the channels, whose gradient is a new tensor with zeros for the others."""
+    def sliced(self, value: int, volume: Volume) -> int:
+        """A view of some of the channels and positions, whose gradient is a new tensor with zeros for the others."""
+        wanted = (self.images, volume.depth, *volume.sides)
         sizes, strides = self.layout_of(value)
-        layout = Layout((sizes[0], depth, *sizes[2:]), strides)
-        return self.viewed(value, layout, gradient=VIEW if depth == sizes[1] else NEW)
+        cut = [side for side, size in enumerate(sizes) if size != wanted[side]]
+        for side in cut or [1]:
+            sizes = (*sizes[:side], wanted[side], *sizes[side + 1 :])
+            value = self.viewed(value, Layout(sizes, strides), gradient=NEW if cut else VIEW)
+        return value
+
+    def permuted(self, value: int, order: tuple[int, ...]) -> int:
+        """A view with the batch, the depth and the sides in another order."""
+        layout = self.map_layout(value)
+        result = self.viewed(value, _permuted(layout, order))
+        self.permutations[self.last] = tuple([order.index(side) for side in range(len(order))])
+        return result
 
     def flat(self, value: int) -> int:
         """A value as batch x depth."""
@@ -295,6 +313,8 @@ class TorchLowering(TapeBuilder):
             return word, self._made_back(self.orders[number], incoming, target)
         if incoming is None:
             return word, None
+        if number in self.permutations and len(incoming.sizes) == len(self.permutations[number]):
+            return word, _permuted(incoming, self.permutations[number])
         sizes = target.sizes
         if word == SAME or incoming.sizes == sizes:
             whole = (1, sizes[0] * sizes[1], *sizes[2:])
@@ -339,7 +359,7 @@ class TorchLowering(TapeBuilder):
         keeping = layer.keeping_in_torch(row.input_volumes, row.output, in_place=self.in_place)
         if keeps is None:
             half = self.autocast and layer.autocast == "half"
-            keeps = (0, 1) if half else tuple(range(len(inputs))) if keeping.inputs else ()
+            keeps = (0, 1) if half else keeping.kept_inputs(len(inputs))
         volumes = len(inputs)
         summed_inputs: tuple[int, ...] = ()
         summed_parameters = tuple([parameters[place] for place in summed if place < len(parameters)])
@@ -359,6 +379,12 @@ class TorchLowering(TapeBuilder):
             [how if self.items[value] == item else NEW for how, value in zip(keeping.gradients, inputs, strict=False)]
         )
         layout = self.made(inputs[:volumes], volume, order)
+        extras = self._made(keeping.extras)
+        if self.row.index in self.unpooled:  # the indices of its maxima are also read by another layer
+            places = self.operation((), Size(0, volume.elements), item=8, layout=layout, gradients=())
+            self.places[self.row.index] = places
+            keeps, extras, gradients = (*keeps, len(inputs)), (), (*gradients, NONE)
+            inputs = [*inputs, places]
         return self.operation(
             inputs,
             Size(0, volume.elements),
@@ -368,7 +394,7 @@ class TorchLowering(TapeBuilder):
             keeps=keeps,
             keeps_output=keeping.output,
             clones_input=self.in_place and keeping.clones,
-            extras=self._made(keeping.extras),
+            extras=extras,
             gradients=gradients + (NEW,) * (len(inputs) - len(gradients)),
             parameters=parameters,
             copied=copied,
@@ -414,8 +440,9 @@ class TorchLowering(TapeBuilder):
     def is_native_norm(self) -> bool:
         """Whether PyTorch normalizes over the batch by its native kernels, not by those of cuDNN."""
         roles = {array.role for array in self.row.arrays}
-        is_flat = self.is_flat(self.place[self.row.sources[0]])
-        return self.is_cpu or self.dtype == "bfloat16" or not {"weight", "bias"} <= roles or is_flat
+        x = self.place[self.row.sources[0]]
+        is_bfloat16 = self.dtype == "bfloat16" and self.items[x] == self.item
+        return self.is_cpu or is_bfloat16 or not {"weight", "bias"} <= roles or self.is_flat(x)
 
     def entering(self, value: int) -> int:
         """An input of the current layer in the type in which autocast runs it."""
@@ -427,11 +454,11 @@ class TorchLowering(TapeBuilder):
         """A value in float32, in which autocast of CUDA runs what a CPU computes in any type."""
         return value if self.is_cpu else self.converted(value, 4)
 
-    def converted(self, value: int, item: int) -> int:
+    def converted(self, value: int, item: int, *, name: str | None = None) -> int:
         """The value itself or, under autocast, a copy in the type of that width."""
         if not self.autocast or self.items[value] == item:
             return value
-        return self.operation([value], item=item)
+        return self.operation([value], item=item, name=name)
 
     def cast(self, parameter: int, copied: tuple[int, ...] = ()) -> int:
         """A half copy of a parameter, shared by its layers; its backward makes the gradient in float32."""
@@ -502,7 +529,7 @@ class TorchLowering(TapeBuilder):
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The sum of two values, spread over each other where sizes differ."""
-        elements, item = Size(0, volume.elements), max(self.items[left], self.items[right])
+        elements, item = Size(0, volume.elements), self._merged_item(left, right, in_place=in_place)
         gradients = tuple([SAME if self._is_whole(value, elements, item) else NEW for value in (left, right)])
         layout = self.made([left, right], volume, "input")
         return self.operation([left, right], elements, item=item, layout=layout, is_alias=in_place, gradients=gradients)
@@ -510,18 +537,27 @@ class TorchLowering(TapeBuilder):
     def multiplied(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The product of two values, spread over each other where sizes differ.
 
-        Gradients are made in the size of the result, one after the other; then each is summed to its own size.
+        Gradients are made in the size of the result, one after the other, in the wider type of the incoming one and the
+        other factor; then each is summed to its own size and converted to its own type.
         """
-        elements, item = Size(0, volume.elements), max(self.items[left], self.items[right])
+        elements, item = Size(0, volume.elements), self._merged_item(left, right, in_place=in_place)
         keeps_left, keeps_right = self.learns(right), self.learns(left)
         extras: tuple[Extra, ...] = ()
         if in_place and keeps_left:  # overwritten, so a copy is kept
             extras, keeps_left = (Extra("first factor", self.elements[left], self.items[left]),), False
         keeps = ((0,) if keeps_left else ()) + ((1,) if keeps_right else ())
-        places = [place for place, v in enumerate((left, right)) if not self._is_whole(v, elements, item)]
-        summed = [v for place, v in enumerate((left, right)) if place in places and self.learns(v)]
+        made = (max(item, self.items[right]), max(item, self.items[left]))  # bytes of an element of each gradient
+        pairs = tuple(zip((left, right), made, strict=True))
+        places = [place for place, (v, width) in enumerate(pairs) if not self._is_whole(v, elements, width)]
+        summed = [pair for place, pair in enumerate(pairs) if place in places and self.learns(pair[0])]
         # the peak is at the first sum, when the other gradients are still whole
-        scratch = (elements.times(item),) * len(summed) + tuple([self.bytes_of(v).times(-1) for v in summed[1:]])
+        scratch = tuple([elements.times(width) for _, width in summed])
+        scratch += tuple([self.bytes_of(v).times(-1) for v, _ in summed[1:]])
+        # the first is summed in the wider type
+        is_spread = bool(summed) and self.elements[summed[0][0]] != elements
+        sums = tuple(
+            [x for v, w in summed[:is_spread] for x in (self.elements[v].times(w), self.bytes_of(v).times(-1))]
+        )
         return self.operation(
             [left, right],
             elements,
@@ -533,8 +569,18 @@ class TorchLowering(TapeBuilder):
             gradients=(NEW, NEW),
             backward_scratch=scratch,
             summed_inputs=tuple(places),
+            sum_scratch=sums,
         )
+
+    def _merged_item(self, left: int, right: int, *, in_place: bool) -> int:
+        """Bytes of an element of what two values give: of the wider one, or of that which is overwritten."""
+        return self.items[left] if in_place else max(self.items[left], self.items[right])
 
     def _is_whole(self, value: int, elements: Size, item: int) -> bool:
         """Whether a value has the size and type of the result."""
         return self.elements[value] == elements and self.items[value] == item
+
+
+def _permuted(layout: Layout, order: Sequence[int]) -> Layout:
+    """The layout with its sides in another order."""
+    return Layout(tuple([layout.sizes[side] for side in order]), tuple([layout.strides[side] for side in order]))

@@ -165,7 +165,7 @@ def _placement(
     for row, layer in pairs:
         storage.append(storage[row.sources[0]] if layer.shares_memory else row.index)
         learned = row.is_trainable and any(array.role != "buffer" for array in row.arrays)
-        learns.append(learned or any(learns[source] for source in row.sources))
+        learns.append(learned or any(learns[source] for source in row.learns_from))
     reads: Counter[int] = Counter()
     for row, layer in pairs:
         if not report.graph.readers[row.index]:

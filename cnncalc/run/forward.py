@@ -87,8 +87,9 @@ def run(
     Shapes and counts are taken from the arrays, never from the layers' shape rules.
     """
     runs = [row for row in report.layers if training_only or not row.training_only]
-    readers = Counter(source for row in runs for source in row.sources)
-    kept = {row.index for row in runs if not readers[row.index] or (keep and keep(row.name))}
+    readers = Counter(source for row in runs for source in row.reads)
+    read = {source for row in runs for source in row.sources}
+    kept = {row.index for row in runs if row.index not in read or (keep and keep(row.name))}
     meter = MeteredNumpy(np)
     beside = OutOfPlace(weights, images, readers, kept) if compares_values else None
     arrays: dict[int, Any] = {}
@@ -96,12 +97,18 @@ def run(
     for row in runs:
         if progress is not None:
             progress(row.index, row.name)
-        inputs = [arrays[source] for source in row.sources] if row.sources else [_copied(images[row.name])]
-        arrays[row.index], record = _forward(row, meter, inputs, weights[row.index])
+        inputs = [arrays[source] for source in row.reads] if row.sources else [_copied(images[row.name])]
+        arrays[row.index], record, places = _forward(
+            row, meter, inputs, weights[row.index], gives_places=~row.index in readers
+        )
+        if places is not None:
+            arrays[~row.index] = places
         distance = beside.advance(row, arrays[row.index]) if beside is not None else None
         measured[row.index] = record._replace(live_bytes=memory_of(arrays.values()), distance=distance)
         del inputs
         release(arrays, readers, row, kept)
+        if places is not None and not readers[row.index] and row.index not in kept:
+            del arrays[row.index]  # its places alone are read
     for index, array in arrays.items() if beside is not None else ():
         output = measured[index]
         if output is not None and beside is not None:  # layers after it must not have overwritten it
@@ -126,9 +133,13 @@ class OutOfPlace:
 
     def advance(self, row: LayerReport, output: Any) -> float:
         """Runs a layer here, too; how far the output of the other run is from it."""
-        inputs = [self._arrays[source] for source in row.sources] or [_copied(self._images[row.name])]
+        inputs = [self._arrays[source] for source in row.reads] or [_copied(self._images[row.name])]
         with np.errstate(all="ignore"):
-            expected = row.layer.forward(np, *inputs, **self._weights[row.index])
+            if self._readers[~row.index]:
+                expected, extras = row.layer.forward_training(np, *inputs, **self._weights[row.index])
+                self._arrays[~row.index] = extras["places"]
+            else:
+                expected = row.layer.forward(np, *inputs, **self._weights[row.index])
         if any(np.may_share_memory(expected, x) for x in inputs):
             expected = _copied(expected)
         self._arrays[row.index] = expected
@@ -174,23 +185,29 @@ def _measurement(measured: Sequence[LayerMeasurement | None], outputs: Mapping[s
 
 def release(arrays: dict[int, Any], readers: Counter[int], row: LayerReport, kept: Container[int] = ()) -> None:
     """Frees the inputs of a row that nothing else reads, after the row has run."""
-    for source in row.sources:
+    for source in row.reads:
         readers[source] -= 1
         if not readers[source] and source not in kept:
             arrays.pop(source, None)
 
 
 def _forward(
-    row: LayerReport, meter: MeteredNumpy, inputs: list[Any], parameters: Mapping[str, Any]
-) -> tuple[Any, LayerMeasurement]:
-    """The output of a layer, in the memory of its input where the report says so, and its measurement."""
+    row: LayerReport, meter: MeteredNumpy, inputs: list[Any], parameters: Mapping[str, Any], *, gives_places: bool
+) -> tuple[Any, LayerMeasurement, Any]:
+    """The output of a layer, in the memory of its input where the report says so, and its measurement.
+
+    ``gives_places``: also the index of each maximum, which another layer reads; else None.
+    """
     arrays = parameters
     if row.in_place and not row.layer.is_view_at_test_time:
         arrays = {**parameters, "out": inputs[0]}
     meter.reset()
     with np.errstate(all="ignore"):  # non-finite values are reported once, at the end
-        output = row.layer.forward(meter, *inputs, **arrays)
-    return output, LayerMeasurement(
+        if gives_places:
+            output, extras = row.layer.forward_training(meter, *inputs, **arrays)
+        else:
+            output, extras = row.layer.forward(meter, *inputs, **arrays), {}
+    measurement = LayerMeasurement(
         row.name,
         output.shape,
         output.nbytes,
@@ -199,6 +216,7 @@ def _forward(
         bool(row.sources) and any(np.may_share_memory(output, x) for x in inputs),
         live_bytes=0,
     )
+    return output, measurement, extras.get("places")
 
 
 def _copied(images: Any) -> Any:

@@ -104,7 +104,7 @@ def _propagate(
         return None
     layer, volumes = row.layer.thin(*volumes)
     total: dict[str, tuple[Any, ...]] = {}
-    for number, reaching in enumerate(before):
+    for number, reaching in enumerate(before[:1] if layer.reads_second_sizes else before):
         marks = None if reaching is None else probes.of(layer, volumes, number)
         if reaching is None or marks is None:
             return None
@@ -152,7 +152,9 @@ class Probes:
             else:
                 self.left -= depth * STRIP ** (len(size.sides) - 1) * sum(side**2 for side in size.sides)
             probe = _probe_positions if self.by_position else _probe
-            self.known[key] = probe(layer, volumes, number) if self.left > 0 else None
+            # what the places of a max pool are depends on values, so single runs do not show where they can lie
+            is_known = self.left > 0 and not layer.takes_places
+            self.known[key] = probe(layer, volumes, number) if is_known else None
         return self.known[key]
 
     def propagate(self, marks: Any, reaching: Any) -> Any:

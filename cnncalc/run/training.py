@@ -6,10 +6,12 @@ The order of operations and the lifetimes of arrays are those that :mod:`cnncalc
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnncalc.analysis.report import without_gradient
 from cnncalc.layers.memory import Keeping, Saved
 from cnncalc.layers.planes import pieces, pixels, planes
 from cnncalc.records import NamedTuple
@@ -80,8 +82,11 @@ class Trainer:
         self.place = list(range(len(rows)))  # the value of each row
         self.outputs = self._find_outputs()
         self.runs = [row for row in rows if self.place[row.index] == row.index]
+        frozen = without_gradient(rows)
         self.learned = [
-            tuple([array.name for array in row.arrays if array.role != "buffer"]) if row.is_trainable else ()
+            tuple([array.name for array in row.arrays if array.role != "buffer"])
+            if row.is_trainable and row.index not in frozen
+            else ()
             for row in rows
         ]
         self.learns = self._find_learning()
@@ -108,7 +113,7 @@ class Trainer:
         """For each row whether it or a row before it learns, so that a gradient reaches its value."""
         learns = [False] * len(self.report.layers)
         for row in self.runs:
-            learns[row.index] = bool(self.learned[row.index]) or any(learns[source] for source in row.sources)
+            learns[row.index] = bool(self.learned[row.index]) or any(learns[source] for source in row.learns_from)
         return learns
 
     def step(self, images: Mapping[str, Any], targets: Mapping[tuple[int, ...], Any]) -> Step:
@@ -154,6 +159,7 @@ class Pass:
         self.targets = targets
         self.rows = trainer.report.layers
         self.arrays: dict[int, Any] = {}
+        self.uses: Counter[int] = Counter()  # of each array, those to come
         self.saved: dict[int, Saved] = {}
         self.terms: list[tuple[str, int, int, int]] = []  # what, logits, and the values in and out
         self.values: list[Any] = []  # of the loss
@@ -169,9 +175,9 @@ class Pass:
     def forward(self) -> float:
         """Runs all layers and the loss; what backward needs is kept."""
         trainer = self.trainer
-        uses = [0] * len(self.rows)
+        uses = self.uses
         for row in trainer.runs:
-            for source in row.sources:
+            for source in row.reads:
                 uses[source] += 1
         for row in trainer.outputs:
             uses[row.index] += 1  # the loss
@@ -185,10 +191,12 @@ class Pass:
             self._run(row)
             trainer.end(row.name, "forward")
             self.temporaries = {}
-            for source in row.sources:
+            for source in row.reads:
                 uses[source] -= 1
                 if not uses[source]:
                     self.arrays.pop(source, None)
+            if not uses[row.index]:  # of a max pool whose places alone are read
+                self.arrays.pop(row.index, None)
         self.logits = [self.arrays[row.index] for row in trainer.outputs]
         self.arrays.clear()
         self._loss()
@@ -197,7 +205,7 @@ class Pass:
     def _run(self, row: LayerReport) -> None:
         """Runs one layer, and keeps what it declares if a gradient reaches its output."""
         layer, trainer, parameters = row.layer, self.trainer, self.trainer.weights[row.index]
-        inputs = [self.arrays[source] for source in row.sources]
+        inputs = [self.arrays[source] for source in row.reads]
         in_place = trainer.in_place and row.in_place_in_training and not layer.is_view
         learns = trainer.learns[row.index]
         learned = bool(trainer.learned[row.index])
@@ -209,6 +217,8 @@ class Pass:
             output, extras = layer.forward_training(np, *inputs, random=trainer.random, **arrays)
         self.arrays[row.index] = output
         extras = {extra.name: extras[extra.name] for extra in keeping.extras if extra.name in extras}
+        if self.uses[~row.index]:
+            self.arrays[~row.index] = extras["places"]
         if not learns:
             self.temporaries = extras
             return
@@ -396,7 +406,8 @@ def _kept_inputs(inputs: list[Any], keeping: Keeping, *, clones: bool) -> tuple[
     """The inputs that backward needs, None for others; a copy of the first one where the layer overwrites it."""
     if clones:
         return (pixels(planes(inputs[0]).copy()),)
-    return tuple(inputs) if keeping.inputs else (None,) * len(inputs)
+    kept = keeping.kept_inputs(len(inputs))
+    return tuple([x if number in kept else None for number, x in enumerate(inputs)])
 
 
 def log_softmax(logits: Any) -> Any:

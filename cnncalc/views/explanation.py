@@ -143,18 +143,20 @@ def _field_steps(report: Report, row: LayerReport, name: str, field: Field) -> l
         stencils = row.layer.stencils(*row.input_volumes, of=row.sources.index(before[0].index)) or ()
         image = report.layer(name).output
         steps += [
-            _side_step(image.names[side], before, name, field, side, stencil, image[side])
+            _side_step(image.names[side], before, name, field, side, stencil and stencil.nominal, image[side])
             for side, stencil in enumerate(stencils)
         ]
     return [*steps, f"{' x '.join(SIDES[len(field.size)])}: {bound}{size} pixels of the input"]
 
 
 def _side_step(
-    what: str, before: list[LayerReport], name: str, field: Field, side: int, stencil: Stencil, image: int
+    what: str, before: list[LayerReport], name: str, field: Field, side: int, stencil: Stencil | None, image: int
 ) -> str:
-    """How the extent along one side follows from that before the layer."""
+    """How the extent along one side follows from that before the layer; ``stencil``: its rule without borders."""
     here, start = field.sides[side], before[0].fields[name].sides[side]
     extent = here.extent if here.endless is None else here.endless.extent
+    if stencil is None:
+        return f"{what} {extent}: what all positions of the side see"
     window = stencil.offsets[-1] - stencil.offsets[0] + 1
     text = f"{what} {extent}, the maximum over its outputs, which see different numbers of pixels"
     if here.endless is not None and start.endless is not None and stencil.parts == start.endless.period == 1:

@@ -9,7 +9,7 @@ import cnncalc
 from cnncalc.graph import chain
 from cnncalc.layers import KINDS
 from cnncalc.memory.optimizers import OPTIMIZERS, STYLES
-from tests.layer_cases import CASES, Case
+from tests.layer_cases import PLANES, Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,7 +158,7 @@ def report_of(net: str) -> Report:
     """The report on a net of the table, or on a layer kind in its surroundings."""
     if net in NETS:
         return cnncalc.analyze(NETS[net])
-    return around(next(case for case in CASES if str(case) == net))
+    return around(next(case for case in PLANES if str(case) == net))
 
 
 HABITS: list[dict[str, Any]] = [
@@ -177,7 +177,7 @@ HABITS: list[dict[str, Any]] = [
 def measures(*, some: bool = False) -> Iterator[Measure]:
     """All that is measured; ``some``: of each kind one variant, and the nets in one way."""
     seen = set()
-    for case in CASES:
+    for case in PLANES:
         if is_in_pytorch(case) and not (some and case.kind in seen):
             seen.add(case.kind)
             for habits in HABITS[:1] if some else [*HABITS[:3], {"dtype": "float64"}]:

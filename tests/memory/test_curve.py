@@ -64,7 +64,10 @@ def test_the_curve_of_a_named_net_is_what_the_account_says(net: str, profile: st
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_optimizer_at_every_batch(profile: str) -> None:
-    report = cnncalc.analyze("googlenet-aux")
+    report = cnncalc.analyze(
+        "INPUT 64x64x3 -> CONV3-16 -> BN -> RELU -> POOL2 -> [CONV1-8 -> RELU | CONV3-24(bias=no) -> BN | ] -> CONCAT"
+        " -> GAP -> DROPOUT -> FC-100"
+    )
     curve = curve_of(Simulation(report, Options(profile=profile)))
 
     assert list(curve.optimizers) == list(OPTIMIZERS)

@@ -1,6 +1,6 @@
 """Random nets trained in all ways: the figures are those that PyTorch 2.13 gave, to the byte.
 
-``data/random_training.json`` holds 360 nets chosen among those that agreed when they were measured: it guards what is
+``data/random_training.json`` holds 389 nets chosen among those that agreed when they were measured: it guards what is
 right, and says nothing about how many nets agree. ``python -m benchmarks.training_memory`` measures others.
 """
 

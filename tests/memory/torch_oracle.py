@@ -114,7 +114,7 @@ def _conv(row: LayerReport) -> tuple[nn.Module, Callable[[Any], Any]]:
     (x,) = row.input_volumes
     pad = layer.pads() if row.kind != "deconv" else layer.pad
     if row.kind == "deconv":
-        top, left, bottom, right = layer.pads()
+        (top, bottom), (left, right) = layer.pads()
         even = (top, left) == (bottom, right)
         module: nn.Module = nn.ConvTranspose2d(
             x.depth,
@@ -339,10 +339,14 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
 
 
 class Block:
-    """A stretch of layers below one prefix: layers and blocks in the order in which they run."""
+    """A stretch of layers below one prefix: layers and blocks in the order in which they run.
 
-    def __init__(self, name: str) -> None:
+    ``again``: a checkpointed segment.
+    """
+
+    def __init__(self, name: str, *, again: bool = False) -> None:
         self.name = name
+        self.again = again
         self.steps: list[LayerReport | Block] = []
 
     def rows(self) -> list[LayerReport]:
@@ -353,26 +357,32 @@ class Block:
         return found
 
 
-def blocks(rows: Sequence[LayerReport]) -> Block:
-    """The nesting that the dots in the names say."""
+def blocks(rows: Sequence[LayerReport], segments: Sequence[tuple[int, int]] = ()) -> Block:
+    """The nesting that the dots in the names say, with checkpointed segments (first and last rows) within it."""
     top = Block("")
     path = [top]
+    paths = {row.index: [row.name[:place] for place, sign in enumerate(row.name) if sign == "."] for row in rows}
+    for first, last in segments:
+        within = [path for index, path in paths.items() if first <= index <= last]
+        levels = zip(*within, strict=False)
+        common = len(list(itertools.takewhile(lambda level: len(set(level)) == 1, levels)))
+        for names in within:
+            names.insert(common, f"segment {first}")
     for row in rows:
-        parts = row.name.split(".")[:-1]
-        names = [".".join(parts[: depth + 1]) for depth in range(len(parts))]
+        names = paths[row.index]
         shared = 0
         while shared < min(len(names), len(path) - 1) and path[shared + 1].name == names[shared]:
             shared += 1
         del path[shared + 1 :]
         for name in names[shared:]:
-            path.append(Block(name))
+            path.append(Block(name, again=name.startswith("segment ")))
             path[-2].steps.append(path[-1])
         path[-1].steps.append(row)
     return top
 
 
 class Net(nn.Module):
-    """The net of a report. ``segments`` are first and last rows of stretches of the top level to be checkpointed."""
+    """The net of a report. ``segments`` are first and last rows of stretches to be checkpointed."""
 
     def __init__(self, report: Report, segments: Sequence[tuple[int, int]] = ()) -> None:
         super().__init__()
@@ -430,7 +440,8 @@ class Net(nn.Module):
     def forward(self, *images: Any) -> list[Any]:
         rows, results, readers = self.plan(training=self.training)
         inputs = [row.index for row in rows if row.kind == "input"]
-        top = blocks([row for row in rows if row.kind != "input"])
+        segments = self.segments if self.training else ()
+        top = blocks([row for row in rows if row.kind != "input"], segments)
         given = self._call(top, dict(zip(inputs, images, strict=True)), readers, set(results))
         return [given[result] for result in results]
 
@@ -450,13 +461,12 @@ class Net(nn.Module):
             for source in {source for row in rows for source in row.sources if source not in members}:
                 left[source] = left.get(source, 0) + 1
         held = {source for source, count in left.items() if count > 1}
-        if not block.name and self.segments and self.training:
-            return self._checkpointed(block, values, readers, results)
         for step, members in steps:
             rows = [self.report.layers[member] for member in members]
             taken = dict.fromkeys(source for row in rows for source in row.sources if source not in members)
             if isinstance(step, Block):
-                made = self._call(step, {source: local[source] for source in taken}, readers, results)
+                call = self._checkpointed if step.again else self._call
+                made = call(step, {source: local[source] for source in taken}, readers, results)
             else:
                 made = {step.index: self.functions[step.index](*[local[source] for source in step.sources])}
             for source in taken:
@@ -473,52 +483,19 @@ class Net(nn.Module):
         return given
 
     def _checkpointed(self, block: Block, values: dict[int, Any], readers: Any, results: set[int]) -> dict[int, Any]:
-        """The top level with some stretches checkpointed."""
-        local = dict(values)
+        """One call of a block that is checkpointed."""
         rows = block.rows()
-        stretches: list[list[LayerReport]] = []
-        open_segment: tuple[int, int] | None = None
-        for row in rows:
-            segment = next((s for s in self.segments if s[0] <= row.index <= s[1]), None)
-            if segment is not None and segment == open_segment:
-                stretches[-1].append(row)
-            else:
-                stretches.append([row])
-            open_segment = segment
-        given: dict[int, Any] = {}
-        for number, stretch in enumerate(stretches):
-            members = {row.index for row in stretch}
-            again = any(s[0] <= stretch[0].index <= s[1] for s in self.segments)
-            taken = list(dict.fromkeys(s for row in stretch for s in row.sources if s not in members))
-            out = [
-                row.index
-                for row in stretch
-                if row.index in results or any(reader not in members for reader in readers[row.index])
-            ]
+        members = {row.index for row in rows}
+        out = [
+            index for index in members if index in results or any(reader not in members for reader in readers[index])
+        ]
 
-            def function(*inputs: Any, stretch: Any = stretch, taken: Any = taken, out: Any = out) -> tuple[Any, ...]:
-                here = dict(zip(taken, inputs, strict=True))
-                made = self._call(_named(stretch), here, readers, set(out))
-                return tuple(made[index] for index in out)
+        def function(*inputs: Any) -> tuple[Any, ...]:
+            made = self._call(block, dict(zip(values, inputs, strict=True)), readers, results)
+            return tuple(made[index] for index in out)
 
-            arguments = [local[source] for source in taken]
-            if again:
-                made = checkpoint(function, *arguments, use_reentrant=False, preserve_rng_state=False)
-            else:
-                made = function(*arguments)
-            del arguments
-            later = {source for rest in stretches[number + 1 :] for row in rest for source in row.sources}
-            local = {source: value for source, value in local.items() if source in later or source in results}
-            local.update(zip(out, made, strict=True))
-            given.update((index, value) for index, value in zip(out, made, strict=True) if index in results)
-            del made
-        return given
-
-
-def _named(stretch: Sequence[LayerReport]) -> Block:
-    top = blocks(stretch)
-    top.name = "segment"
-    return top
+        made = checkpoint(function, *values.values(), use_reentrant=False, preserve_rng_state=False)
+        return dict(zip(out, made, strict=True))
 
 
 def loss_of(net: Net, outputs: Sequence[Any], targets: dict[tuple[int, ...], Any]) -> Any:
@@ -807,7 +784,8 @@ def _ledger(events: Any) -> Ledger:
     """The allocations of a profile that outlive the kernel that made them, and what is freed of them.
 
     A kernel is the outermost operator that is not composed of others: what it frees before it ends are buffers of its
-    own, unless the run of a checkpointed segment stops within it. In the optimizer's step everything counts.
+    own, unless the run of a checkpointed segment stops within it. An operator that converts its arguments and calls
+    itself is no kernel, but autocast. In the optimizer's step everything counts.
     """
     composed: dict[str, bool] = {}
     found: list[tuple[int, Any, int, int]] = []  # time, place, bytes, end of the kernel around it
@@ -827,7 +805,9 @@ def _ledger(events: Any) -> Ledger:
             if name not in composed:
                 composed[name] = _composed(name)
             # below an overload that is composed of others the same name is that of the kernel
-            end = 0 if composed[name] and name != above else event.end_time_ns
+            is_outer = composed[name] and name != above
+            called = {child.name for child in event.children if child.typed[0].name != "Allocation"}
+            end = 0 if is_outer or called == {"aten::to", name} else event.end_time_ns
         stack += [(child, end, name) for child in event.children]
     found.sort(key=lambda entry: entry[0])
     for times in marks.values():

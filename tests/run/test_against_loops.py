@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.layer_cases import CASES, Case
+from tests.layer_cases import PLANES, Case
 from tests.run import slow
 from tests.test_layers import images, parameters
 
 pytestmark = pytest.mark.slow
 
-SMALL = [case for case in CASES if case.inputs and case.inputs[0].elements < 1000]
+SMALL = [case for case in PLANES if case.inputs and case.inputs[0].elements < 1000]
 
 
 def agrees(case: Case, expected: Any) -> None:
@@ -40,7 +40,7 @@ def test_transposed_convolution_puts_a_kernel_down_for_each_position(case: Case)
 
 
 POOLS = [
-    case for case in CASES if case.kind in ("pool", "avgpool", "lppool", "subsample") and "output" not in case.keys
+    case for case in PLANES if case.kind in ("pool", "avgpool", "lppool", "subsample") and "output" not in case.keys
 ]
 
 
@@ -62,7 +62,7 @@ def test_pools_reduce_each_window(case: Case) -> None:
 
 
 def test_the_distance_of_an_rbf_is_squared_and_summed_over_all_inputs() -> None:
-    case = Case("rbf", {"units": 3}, (CASES[0].inputs[0],))
+    case = Case("rbf", {"units": 3}, (PLANES[0].inputs[0],))
     (x,), centre = images(case.inputs), parameters(case)["centre"]
     flat = x.transpose(0, 3, 1, 2).reshape(2, -1)
 
@@ -71,7 +71,7 @@ def test_the_distance_of_an_rbf_is_squared_and_summed_over_all_inputs() -> None:
 
 def test_local_response_sums_neighbours_as_the_formula_says() -> None:
     """Krizhevsky et al., section 3.3, one channel at a time; alpha divided by the size."""
-    case = Case("lrn", {"size": 4, "alpha": 1.5, "beta": 0.6, "k": 2}, (CASES[0].inputs[0],))
+    case = Case("lrn", {"size": 4, "alpha": 1.5, "beta": 0.6, "k": 2}, (PLANES[0].inputs[0],))
     (x,) = images(case.inputs)
     expected = np.empty_like(x)
     for d in range(6):

@@ -135,7 +135,8 @@ def resizes(row: LayerReport) -> bool:
     if not row.sources or row.output.sides == row.input_volumes[0].sides:
         return False
     stencils = row.layer.stencils(*row.input_volumes)
-    return stencils is None or any(stencil.step not in (0, stencil.parts) for stencil in stencils)
+    rules = [stencil and stencil.nominal for stencil in stencils or (None,)]
+    return any(rule is None or rule.step not in (0, rule.parts) for rule in rules)
 
 
 def left_over(layer: Layer, x: Volume) -> tuple[int, ...]:

@@ -1,0 +1,277 @@
+"""Layers that put elements around a volume, or take them away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from cnncalc.errors import ShapeError, ValueProblem
+from cnncalc.layers.base import Layer, Places, Stencil, Stencils, key
+from cnncalc.layers.keys import Choice, Corner, Decimal, Sides, Sizes, WholeList
+from cnncalc.layers.memory import Keeping
+from cnncalc.layers.planes import padded, pixels, planes
+from cnncalc.layers.window import depth_step, ends, enlarged, sized
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
+    from cnncalc.volume import Volumes
+
+
+class Pad(Layer):
+    """Elements around the volume: zeros, another value or copies of the input; negative numbers crop it.
+
+    Formula: y[i, j] = x[i - top, j - left]; beyond it ``value`` (mode ``zero``), the nearest element (``replicate``),
+    the element mirrored at the border one (``reflect``), or that of the other end (``wrap``).
+    Volume: height H + top + bottom, width W + left + right, depth D + the two numbers of ``depth``.
+
+    Source: CS231n, "Use of zero-padding"; PyTorch, torch.nn.functional.pad.
+    """
+
+    kind: ClassVar[str] = "pad"
+    other_names: ClassVar[tuple[str, ...]] = ("zeropad", "zeropadding", "constantpad")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "cropping": ("PAD(-{v})", "negative numbers crop; also [top, left, bottom, right]"),
+        **dict.fromkeys(("reflectionpad", "mirrorpad"), ("PAD({v}, mode=reflect)", "the border is not doubled")),
+        "replicationpad": ("PAD({v}, mode=replicate)", "the elements of the border are repeated"),
+        "circularpad": ("PAD({v}, mode=wrap)", "elements come from the other end"),
+    }
+    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> PAD([0, 1])"
+    is_flat: ClassVar[bool | None] = False
+    is_linear = True
+    drawn: ClassVar[str] = "arrow"
+    bare: ClassVar[str | None] = "pad"
+
+    pad: tuple[int, ...] = key(Sides(), 0, means="elements at each end of the sides; negative numbers crop")
+    mode: str = key(Choice("zero", "reflect", "replicate", "wrap"), "zero", means="what they are")
+    value: float = key(Decimal(), 0.0, means="the number that mode zero fills in")
+    depth: tuple[int, ...] = key(WholeList(2), (0, 0), means="channels of that number before and after the others")
+
+    def _check(self) -> None:
+        if self.mode == "zero":
+            return
+        if self.value or any(self.depth):
+            name = "value" if self.value else "depth"
+            raise ValueProblem(f"{name}: mode {self.mode} takes no {name}, which belongs to mode zero", key=name)
+        if min(self.pad) < 0:
+            raise ValueProblem(f"pad: mode {self.mode} cannot crop, but {min(self.pad)} is below 0; CROP or PAD can")
+
+    @property
+    def picks_values(self) -> bool:
+        return self.mode != "zero"
+
+    def label(self) -> str:
+        return f"PAD{self.unusual('mode', 'depth')}"
+
+    def no_effect(self, x: Volume) -> str | None:
+        return None if any((*self.pad, *self.depth)) else "its pad is 0"
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "some" if any(self.depth) else "apart"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        sides = [
+            f"{name} {x[side]} + ({before}) + ({after}) = {output[side]}"
+            for side, (name, (before, after)) in enumerate(zip(x.names, ends(self.pad), strict=True))
+        ]
+        before, after = self.depth
+        depth = f"depth {x.depth} + {before} + {after} = {output.depth}" if before + after else depth_step(x)
+        return [*sides, depth]
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x,) = inputs
+        for name, size, (before, after) in zip(x.names, x.sides, ends(self.pad), strict=True):
+            # of the input, before anything is added at the other end
+            kept = size + min(before + after, before, after, 0)
+            if kept < 1:
+                raise ShapeError(
+                    f"cropping must leave at least 1, but pad {before} and {after} leaves "
+                    f"{max(0, kept)} of {name} {size}",
+                    code="volume-vanishes",
+                    key="pad",
+                )
+            most = {"reflect": size - 1, "wrap": size}.get(self.mode)
+            if most is not None and max(before, after) > most:
+                what = f"mirror at most {most}" if self.mode == "reflect" else f"repeat at most {most}"
+                raise ShapeError(
+                    f"a pad with mode {self.mode} can {what} of {name} {size}, but it is {max(before, after)}",
+                    code="pad-too-large",
+                    key="pad",
+                )
+        return enlarged(x, ends(self.pad)).with_depth(x.depth + sum(self.depth))
+
+    def _places(self, size: int, before: int, after: int) -> list[int]:
+        """For each position along a side that of the input from which it comes, for other modes than ``zero``."""
+        positions = range(-before, size + after)
+        if self.mode == "replicate":
+            return [min(max(0, place), size - 1) for place in positions]
+        if self.mode == "wrap":
+            return [place % size for place in positions]
+        return [abs(place) if place < size else 2 * (size - 1) - place for place in positions]
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        rules = [Stencil(1, range(-before, 1 - before)) for before, _ in ends(self.pad)]
+        if self.mode == "zero":
+            return tuple(rules)
+        each = zip(inputs[0].sides, ends(self.pad), rules, strict=True)
+        return tuple([self._copied(size, pad, rule) if any(pad) else rule for size, pad, rule in each])
+
+    def _copied(self, size: int, pad: tuple[int, int], rule: Stencil) -> Places:
+        return Places(tuple([range(place, place + 1) for place in self._places(size, *pad)]), rule)
+
+    def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
+        return Keeping(inputs=self.mode in ("reflect", "replicate"))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if self.mode in ("reflect", "replicate"):
+            return builder.single(inputs, order="suggested" if len(self.pad) == 4 else "contiguous")
+        return builder.resized(inputs[0], builder.output, crops=max(self.pad) <= 0 and not any(self.depth))
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        maps = planes(x)
+        if self.mode != "zero":
+            for axis, pad in enumerate(ends(self.pad), 2):
+                maps = xp.take(maps, self._places(maps.shape[axis], *pad), axis=axis)
+            return pixels(maps)
+        bounds = [(-before, size + after) for size, (before, after) in zip(maps.shape[2:], ends(self.pad), strict=True)]
+        (first, more), depth = self.depth, maps.shape[1]
+        result = xp.empty((len(maps), first + depth + more, *[high - low for low, high in bounds]), x.dtype)
+        result[:, :first] = result[:, first + depth :] = self.value
+        for image, target in zip(maps, result, strict=True):
+            target[first : first + depth] = padded(xp, image, bounds, self.value)
+        return pixels(result)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        sides = list(zip(saved.shape[2:], ends(self.pad), strict=True))
+        incoming = planes(gradient)
+        if self.mode != "zero":
+            for axis, (size, pad) in enumerate(sides, 2):
+                before = (slice(None),) * axis
+                part = xp.zeros((*incoming.shape[:axis], size, *incoming.shape[axis + 1 :]), gradient.dtype)
+                for number, place in enumerate(self._places(size, *pad)):
+                    target = part[(*before, place)]
+                    target += incoming[(*before, number)]
+                incoming = part
+            return (pixels(incoming),), {}
+        bounds = [(before, before + size) for size, (before, _) in sides]
+        first = self.depth[0]
+        result = xp.empty(saved.shape, gradient.dtype)
+        for image, target in zip(incoming, result, strict=True):
+            target[...] = padded(xp, image[first : first + len(target)], bounds)
+        return (pixels(result),), {}
+
+
+class Crop(Layer):
+    """A part of the volume, with all channels: of a given size, or of that of a second volume, which is not read.
+
+    Formula: y[i, j] = x[i + top, j + left]; at the ``centre`` top = (H - h) // 2 and left = (W - w) // 2.
+    Volume: the sides as given, or those of the second volume, depth D.
+
+    Source: the crops of Ronneberger et al. 2015, "U-Net"; torchvision, CenterCrop.
+    """
+
+    kind: ClassVar[str] = "crop"
+    other_names: ClassVar[tuple[str, ...]] = ("centercrop", "centrecrop")
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> CROP20"
+    second_input: ClassVar[str | None] = "one whose sides it takes"
+    reads_second_sizes: ClassVar[bool] = True
+    is_linear = True
+    picks_values = True
+    drawn: ClassVar[str] = "arrow"
+    first: ClassVar[str | None] = "size"
+    bare: ClassVar[str | None] = "size"
+    kept: ClassVar[Keeping] = Keeping(gradients=("new", "none"))
+
+    size: tuple[int, ...] | None = key(Sizes(), None, note="those of the second volume", means="sides of the output")
+    at: str | tuple[int, ...] = key(
+        Corner(), "centre", means="where it lies: in the centre, at the beginning, or from these positions on"
+    )
+
+    def label(self) -> str:
+        return f"CROP{'' if self.size is None else sized(self.size)}{self.unusual('at')}"
+
+    def no_effect(self, x: Volume) -> str | None:
+        return "it takes all" if self.size == x.sides else None
+
+    def _sides(self, inputs: Volumes) -> tuple[int, ...]:
+        """The sides of the output."""
+        return given_sides("crop", self.size, inputs)
+
+    def _begins(self, x: Volume, sides: Sequence[int]) -> tuple[int, ...]:
+        """The first position along each side."""
+        if isinstance(self.at, tuple):
+            return self.at
+        left = [size - part for size, part in zip(x.sides, sides, strict=True)]
+        return tuple([size // 2 if self.at == "centre" else 0 for size in left])
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        x, begins = inputs[0], self._begins(inputs[0], output.sides)
+        sides = zip(x.names, begins, output.sides, x.sides, strict=True)
+        return [
+            *[f"{name} {part}: {begin} to {begin + part - 1} of {size}" for name, begin, part, size in sides],
+            depth_step(x),
+        ]
+
+    def output(self, *inputs: Volume) -> Volume:
+        x, sides = inputs[0], self._sides(inputs)
+        for name, size, part, begin in zip(x.names, x.sides, sides, self._begins(x, sides), strict=True):
+            if part > size:
+                raise ShapeError(
+                    f"a crop must lie within its input, but {name} {part} is larger than {size}; PAD enlarges a volume",
+                    code="crop-too-large",
+                    key="size",
+                )
+            if begin + part > size:
+                raise ShapeError(
+                    f"a crop must lie within its input, but {name} {part} from {begin} on ends at {begin + part}, "
+                    f"behind {size}",
+                    code="crop-too-large",
+                    key="at",
+                )
+        return x.with_sides(sides)
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        begins = self._begins(inputs[0], self._sides(inputs))
+        return tuple([Stencil(1, range(begin, begin + 1)) for begin in begins])
+
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
+        return Keeping(gradients=("new", "none")[: len(inputs)])
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.sliced(inputs[0], builder.output)
+
+    def _part(self, shape: Sequence[int], shapes: Sequence[Sequence[int]]) -> tuple[slice, ...]:
+        """The part of maps (batch x depth x sides) that is taken, by their sides and those of all inputs."""
+        sides = self.size if self.size is not None else tuple(shapes[1])
+        each = zip(self._begins(Volume(*shape, 1), sides), sides, strict=True)
+        return (slice(None), slice(None), *[slice(begin, begin + part) for begin, part in each])
+
+    def forward(self, xp: Any, x: Any, other: Any = None) -> Any:
+        shapes = [array.shape[1:-1] for array in (x, other) if array is not None]
+        return pixels(xp.array(planes(x)[self._part(shapes[0], shapes)], order="C"))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        shapes = [shape[1:-1] for shape in saved.shapes]
+        result = xp.zeros(saved.shape, gradient.dtype)
+        result[self._part(shapes[0], shapes)] = planes(gradient)
+        return (pixels(result), None)[: len(shapes)], {}
+
+
+def given_sides(kind: str, size: tuple[int, ...] | None, inputs: Volumes) -> tuple[int, ...]:
+    """The sides that a key gives, or those of a second volume; raises ShapeError where there are both, or neither."""
+    upper = kind.upper()
+    if len(inputs) == 1:
+        if size is None:
+            message = f"{upper} needs the sides of its output or a volume that has them: {upper}32 or {upper}(@name)"
+            raise ShapeError(message, code="missing-key")
+        return size
+    if size is not None:
+        message = f"{upper} takes a size or a second volume, but has size {'x'.join(map(str, size))} and {inputs[1]}"
+        raise ShapeError(message, code="wrong-inputs", key="size")
+    if len(inputs[1]) != len(inputs[0]):
+        message = f"{upper} needs volumes with the same number of sides, but gets {inputs[0]} and {inputs[1]}"
+        raise ShapeError(message, code="merge-mismatch")
+    return inputs[1].sides

@@ -1,0 +1,449 @@
+"""Layers that take some elements or put them in another order: slices, and moves between the sides and the depth."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from cnncalc.errors import ShapeError
+from cnncalc.layers.base import Layer, Stencil, Stencils, key, require_divisible
+from cnncalc.layers.keys import Choice, SideName, SideOrder, Sizes, Whole
+from cnncalc.layers.planes import axis_of, pixels, planes
+from cnncalc.layers.window import same_on_sides, sized
+from cnncalc.units import plural
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
+
+
+class Shuffle(Layer):
+    """Interleaves the channels of groups, so that the next grouped convolution sees channels of each.
+
+    Formula: channel i of group g becomes channel i*groups + g.
+    Volume: as the input.
+
+    Source: Zhang et al. 2018, "ShuffleNet", section 3.1.
+    """
+
+    memory_order: ClassVar[str] = "contiguous"
+    kind: ClassVar[str] = "shuffle"
+    other_names: ClassVar[tuple[str, ...]] = ("channelshuffle",)
+    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SHUFFLE4"
+    is_flat: ClassVar[bool | None] = False
+    is_linear = True
+    picks_values = True
+    thin_depth: ClassVar[int | None] = 2
+    thin_keys: ClassVar[Mapping[str, Any]] = {"groups": 1}
+    drawn: ClassVar[str] = "joined"
+    first: ClassVar[str | None] = "groups"
+    bare: ClassVar[str | None] = "groups"
+
+    groups: int = key(Whole(1), means="groups of channels")
+
+    def label(self) -> str:
+        return f"SHUFFLE{self.groups}"
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x,) = inputs
+        require_divisible(x.depth, self.groups)
+        return x
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        maps = planes(x)
+        batch, depth, *sides = maps.shape
+        result = xp.empty((batch, depth // self.groups, self.groups, *sides), maps.dtype)
+        result[...] = maps.reshape(batch, self.groups, -1, *sides).swapaxes(1, 2)
+        return pixels(result.reshape(maps.shape))
+
+    def is_view_in_torch(self, output: Volume) -> bool:
+        return self.groups in (1, output.depth)  # the order stays as it is
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.viewed(inputs[0]) if self.is_view_in_torch(builder.output) else builder.single(inputs)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        batch, depth, *sides = saved.shape
+        result = xp.empty((batch, self.groups, depth // self.groups, *sides), gradient.dtype)
+        result[...] = planes(gradient).reshape(batch, -1, self.groups, *sides).swapaxes(1, 2)
+        return (pixels(result.reshape(saved.shape)),), {}
+
+
+class Slice(Layer):
+    """Consecutive channels of the input, a view; or consecutive positions along one of its sides.
+
+    Formula: y = channels from, ..., to - 1 of x, counted from 0; with ``axis`` the positions of that side.
+    Volume: as the input, but the depth (or the side) is to - from.
+
+    Source: the channel split of Ma et al. 2018, "ShuffleNet V2", section 3; sides: PyTorch, torch.narrow.
+    """
+
+    kind: ClassVar[str] = "slice"
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+        ("split", "chunk"),
+        ("[SLICE(from=0, to=1) | SLICE(from=1)] -> CONCAT", "SLICE is one part; the parts are branches of a fork"),
+    )
+    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> SLICE(8, to=24)"
+    is_linear = True
+    picks_values = True
+    drawn: ClassVar[str] = "arrow"
+    bare: ClassVar[str | None] = "from"
+    further_bare: ClassVar[tuple[str, ...]] = ("to",)
+
+    start: int = key(Whole(0), name="from", means="the first channel or position, from 0")
+    stop: int | None = key(Whole(1), None, name="to", note="the end", means="the one after the last one")
+    axis: tuple[str, ...] = key(SideName(), ("depth",), means="the side that is cut")
+
+    @property
+    def cuts_depth(self) -> bool:
+        """Whether it takes channels, not positions of a side."""
+        return self.axis == ("depth",)
+
+    @property
+    def is_view(self) -> bool:  # type: ignore[override]  # with other sides the maps are copied
+        return self.cuts_depth
+
+    @property
+    def thin_depth(self) -> int | None:  # type: ignore[override]
+        return 2 if self.cuts_depth else 1
+
+    @property
+    def thin_keys(self) -> Mapping[str, Any]:  # type: ignore[override]
+        return {"from": 0, "to": 1} if self.cuts_depth else {}
+
+    def no_effect(self, x: Volume) -> str | None:
+        if self.output(x) != x:
+            return None
+        what = f"all {plural(x.depth, 'channel')} are" if self.cuts_depth else f"all of the {self.axis[0]} is"
+        return f"{what} taken"
+
+    def label(self) -> str:
+        stop = "" if self.stop is None else f", to={self.stop}"
+        return f"SLICE(from={self.start}{stop}{'' if self.cuts_depth else f', axis={self.axis[0]}'})"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        place = x.place(self.axis[0])
+        stop = x[place] if self.stop is None else self.stop
+        others = [same_on_sides(output)] if self.cuts_depth else ["the other sizes, same as the input"]
+        return [*others, f"{self.axis[0]} {stop} - {self.start} = {output[place]}"]
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x,) = inputs
+        place = x.place(self.axis[0])
+        stop = x[place] if self.stop is None else self.stop
+        if not self.start < stop <= x[place]:
+            what = plural(x.depth, "channel") if self.cuts_depth else f"{self.axis[0]} {x[place]}"
+            raise ShapeError(
+                f"a slice must lie within the {what}, but is from {self.start} to {stop}",
+                code="no-such-channel",
+                key="to" if self.start < x[place] else "from",
+            )
+        return x.replaced(place, stop - self.start)
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        if self.cuts_depth:
+            return super().stencils(*inputs, of=of)
+        moved = Stencil(1, range(self.start, self.start + 1))
+        return tuple([moved if name == self.axis[0] else Stencil(1, range(1)) for name in inputs[0].names])
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "some" if self.cuts_depth and self.output(*inputs) != inputs[0] else "apart"
+
+    def _part(self, maps: Any) -> tuple[slice, ...]:
+        """The part of maps (batch x depth x sides) that is taken."""
+        return (*(slice(None),) * axis_of(self.axis[0], maps), slice(self.start, self.stop))
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        maps = planes(x)
+        part = maps[self._part(maps)]
+        return pixels(part if self.cuts_depth else xp.array(part, order="C"))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.sliced(inputs[0], builder.output)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        result = xp.zeros(saved.shape, gradient.dtype)
+        result[self._part(result)] = planes(gradient)
+        return (pixels(result),), {}
+
+
+class Permute(Layer):
+    """The sides and the depth in a new order.
+
+    Formula: y[a, b, ...] = x with its sides in the order that is named: [depth, height, width] makes the depth the
+    height of the output, the height its width, and the width its depth.
+    Volume: the sizes of the input in the new order, the depth last.
+
+    Source: PyTorch, torch.permute, without the batch.
+    """
+
+    kind: ClassVar[str] = "permute"
+    other_names: ClassVar[tuple[str, ...]] = ("transpose", "swapaxes", "movedim")
+    example: ClassVar[str] = "INPUT 7x9x16 -> CONV3-32 -> PERMUTE([width, height, depth])"
+    is_flat: ClassVar[bool | None] = False
+    is_linear = True
+    picks_values = True
+    thin_depth: ClassVar[int | None] = None
+    drawn: ClassVar[str] = "arrow"
+    bare: ClassVar[str | None] = "order"
+
+    order: tuple[str, ...] = key(SideOrder(), means="which side of the input each size of the output is, depth last")
+
+    def label(self) -> str:
+        return f"PERMUTE([{', '.join(self.order)}])"
+
+    def no_effect(self, x: Volume) -> str | None:
+        return "the order stays as it is" if self.order == (*x.names, "depth") else None
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        new = zip((*output.names, "depth"), self.order, output, strict=True)
+        return [f"{name}: the {old} {size} of the input" for name, old, size in new]
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x,) = inputs
+        return Volume(*[x[x.place(name)] for name in self.order])
+
+    @property
+    def _keeps_depth(self) -> bool:
+        return self.order[-1] == "depth"
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "apart" if self._keeps_depth else "moved"
+
+    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+        (x,) = inputs
+        if self.order == (*x.names, "depth"):
+            return None
+        sizes = [x[x.place(name)] for name in self.order[:-1]]
+        steps = {name: prod(x.sides[side + 1 :]) for side, name in enumerate(x.names)}
+        # a side that has become the depth: all of its positions
+        gone = self.order[-1]
+        moved = [0] if gone == "depth" else [index * steps[gone] for index in range(x[x.place(gone)])]
+
+        def of(position: int) -> list[int]:
+            place = 0
+            for name, size in zip(self.order[-2::-1], sizes[::-1], strict=True):
+                position, index = divmod(position, size)
+                place += index * steps.get(name, 0)
+            return [place + offset for offset in moved]
+
+        return of
+
+    def axes(self, maps: Any) -> tuple[int, ...]:
+        """The axes of maps (batch x depth x sides) in the new order."""
+        *sides, depth = [axis_of(name, maps) for name in self.order]
+        return (0, depth, *sides)
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        maps = planes(x)
+        return pixels(xp.array(maps.transpose(self.axes(maps)), order="C"))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        names = builder.volumes[0].names
+        *sides, depth = [1 if name == "depth" else 2 + names.index(name) for name in self.order]
+        return builder.permuted(inputs[0], (0, depth, *sides))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        incoming = planes(gradient)
+        axes = self.axes(incoming)
+        return (pixels(xp.array(incoming.transpose([axes.index(axis) for axis in range(len(axes))]), order="C")),), {}
+
+
+class Blocks(Layer):
+    """Base of the moves between the sides and the depth: blocks of positions, each of which becomes some channels."""
+
+    is_flat: ClassVar[bool | None] = False
+    memory_order: ClassVar[str] = "contiguous"
+    is_linear = True
+    picks_values = True
+    drawn: ClassVar[str] = "arrow"
+    first: ClassVar[str | None] = "block"
+    bare: ClassVar[str | None] = "block"
+
+    block: tuple[int, ...] = key(Sizes(), 2, means="sides of a block")
+    order: str = key(
+        Choice("crd", "dcr", "focus", "darknet"), "crd", means="where the positions of a block lie in the depth"
+    )
+
+    def label(self) -> str:
+        return f"{self.kind.upper()}{sized(self.block)}{self.unusual('order')}"
+
+    def no_effect(self, x: Volume) -> str | None:
+        return "its block is 1" if prod(self.block) == 1 else None
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "apart" if prod(self.block) == 1 else "moved"
+
+    @property
+    def _is_one_kernel(self) -> bool:
+        """Whether PyTorch has a kernel for it, pixel_shuffle or pixel_unshuffle; others are views and a copy."""
+        return self.order == "crd" and len(self.block) == 2 and len(set(self.block)) == 1
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if self._is_one_kernel:
+            return builder.single(inputs, order="suggested" if builder.is_cpu else "contiguous")
+        return builder.single(inputs, gathers="contiguous")
+
+    def _axes(self) -> tuple[int, ...]:
+        """The axes of maps with every side split into blocks and places, as they lie once the places are channels."""
+        sides = range(len(self.block))
+        blocks, places = [2 + 2 * side for side in sides], [3 + 2 * side for side in sides]
+        if self.order == "crd":
+            return (0, 1, *places, *blocks)
+        return (0, *(places[::-1] if self.order == "focus" else places), 1, *blocks)
+
+    def to_depth(self, xp: Any, maps: Any) -> Any:
+        """Maps with the places of every block as channels."""
+        batch, depth, *sides = maps.shape
+        counts = [size // step for size, step in zip(sides, self.block, strict=True)]
+        split = maps.reshape(batch, depth, *[part for pair in zip(counts, self.block, strict=True) for part in pair])
+        return xp.array(split.transpose(self._axes()), order="C").reshape(batch, -1, *counts)
+
+    def to_sides(self, xp: Any, maps: Any) -> Any:
+        """The inverse of :meth:`to_depth`."""
+        batch, depth, *counts = maps.shape
+        axes = self._axes()
+        split = (batch, depth // prod(self.block), *[p for pair in zip(counts, self.block, strict=True) for p in pair])
+        parts = maps.reshape([split[axis] for axis in axes])
+        whole = parts.transpose([axes.index(axis) for axis in range(len(axes))])
+        sides = [count * step for count, step in zip(counts, self.block, strict=True)]
+        return xp.array(whole, order="C").reshape(batch, split[1], *sides)
+
+
+class SpaceToDepth(Blocks):
+    """Blocks of positions become channels: the sides are divided by the block, the depth grows by as much.
+
+    Formula: with a block of s and the place (i, j) in it, channel c becomes, by ``order``, channel (c*s + i)*s + j
+    (``crd``, PyTorch), (i*s + j)*D + c (``dcr``, TensorFlow and ONNX) or (j*s + i)*D + c (``focus``, YOLOv5 and Swin).
+    Volume: [H/s x W/s x D*s*s]; the block must divide the sides.
+
+    ``darknet`` is what its layer reorg computes: it reads the volume as one of D/(s*s) channels with sides of H*s and
+    W*s, moves blocks as ``dcr`` does, and reads the result as the output. So it mixes positions that lie far apart.
+
+    Source: Shi et al. 2016, section 3.2, backwards; PyTorch, torch.nn.PixelUnshuffle; TensorFlow, tf.nn.space_to_depth;
+    darknet, src/blas.c, reorg_cpu.
+    """
+
+    kind: ClassVar[str] = "space2depth"
+    other_names: ClassVar[tuple[str, ...]] = ("pixelunshuffle", "spacetodepth", "invertedpixelshuffle")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "reorg": ("SPACE2DEPTH2(order=darknet)", "the order of darknet mixes positions that lie far apart"),
+        "focus": ("SPACE2DEPTH2(order=focus)", "it is followed by a convolution in YOLOv5"),
+    }
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> SPACE2DEPTH2"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        sides = zip(x.names, x.sides, self.block, output.sides, strict=True)
+        steps = [f"{name} {size}/{step} = {result}" for name, size, step, result in sides]
+        return [*steps, f"depth {'*'.join(map(str, (x.depth, *self.block)))} = {output.depth}"]
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x,) = inputs
+        for name, size, step in zip(x.names, x.sides, self.block, strict=True):
+            if size % step:
+                raise ShapeError(
+                    f"the block must divide every side, but {name} {size} is not divisible by {step}; PAD before it",
+                    code="not-divisible",
+                    key="block",
+                )
+        if self.order == "darknet":
+            require_divisible(x.depth, prod(self.block), "block", "the places of a block")
+        sides = [size // step for size, step in zip(x.sides, self.block, strict=True)]
+        return Volume(*sides, x.depth * prod(self.block))
+
+    @property
+    def thin_depth(self) -> int | None:  # type: ignore[override]  # darknet mixes channels and positions
+        return None if self.order == "darknet" else 1
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        return tuple([Stencil(step, range(step)) for step in self.block])
+
+    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+        (x,) = inputs
+        if self.order != "darknet" or prod(self.block) == 1:
+            return None
+        depth, positions, after = x.depth, x.positions, x.positions // prod(self.block)
+        part = depth // prod(self.block)
+        wide = [size * step for size, step in zip(x.sides, self.block, strict=True)]
+
+        def source(element: int) -> int:
+            """The position from which an element of the output comes."""
+            channel, position = divmod(element, positions)
+            place, channel = divmod(channel, part)
+            index, factor = 0, 1
+            for size, step, whole in zip(x.sides[::-1], self.block[::-1], wide[::-1], strict=True):
+                position, at = divmod(position, size)
+                place, offset = divmod(place, step)
+                index += (at * step + offset) * factor
+                factor *= whole
+            return (channel * factor + index) % positions
+
+        return lambda position: {source(channel * after + position) for channel in range(depth * prod(self.block))}
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        maps = planes(x)
+        if self.order != "darknet":
+            return pixels(self.to_depth(xp, maps))
+        batch, sides = len(maps), maps.shape[2:]
+        wide = [size * step for size, step in zip(sides, self.block, strict=True)]
+        moved = self.to_depth(xp, maps.reshape(batch, -1, *wide))
+        return pixels(moved.reshape(batch, -1, *[size // step for size, step in zip(sides, self.block, strict=True)]))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if self.order != "darknet":
+            return super().lower(builder, inputs)
+        x = builder.volumes[0]
+        wide = [size * step for size, step in zip(x.sides, self.block, strict=True)]
+        seen = builder.reshaped(inputs[0], (x.depth // prod(self.block), *wide))
+        moved = builder.single([seen], output=x, gathers="contiguous")
+        return builder.reshaped(moved, (builder.output.depth, *builder.output.sides))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        incoming = planes(gradient)
+        if self.order == "darknet":
+            incoming = incoming.reshape(saved.shape)
+        return (pixels(self.to_sides(xp, incoming).reshape(saved.shape)),), {}
+
+
+class DepthToSpace(Blocks):
+    """Channels become blocks of positions: the sides grow by the block, the depth shrinks by as much.
+
+    Formula: the inverse of SPACE2DEPTH with the same ``order``; ``darknet`` is its reorg with reverse=1, as ``dcr``.
+    Volume: [H*s x W*s x D/(s*s)]; s*s must divide the depth.
+
+    Source: Shi et al. 2016, section 3.2; PyTorch, torch.nn.PixelShuffle; ONNX, DepthToSpace.
+    """
+
+    kind: ClassVar[str] = "depth2space"
+    other_names: ClassVar[tuple[str, ...]] = ("pixelshuffle", "depthtospace", "subpixel")
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> DEPTH2SPACE2"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        sides = zip(x.names, x.sides, self.block, output.sides, strict=True)
+        steps = [f"{name} {size}*{step} = {result}" for name, size, step, result in sides]
+        return [*steps, f"depth {x.depth}/{prod(self.block)} = {output.depth}"]
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x,) = inputs
+        require_divisible(x.depth, prod(self.block), "block", "the places of a block")
+        sides = [size * step for size, step in zip(x.sides, self.block, strict=True)]
+        return Volume(*sides, x.depth // prod(self.block))
+
+    @property
+    def thin_depth(self) -> int | None:  # type: ignore[override]
+        return prod(self.block)
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        return tuple([Stencil(1, range(1 - step, 1), step) for step in self.block])
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return pixels(self.to_sides(xp, planes(x)))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        return (pixels(self.to_depth(xp, planes(gradient))),), {}

@@ -1,0 +1,126 @@
+"""Layers that reduce sides, or the depth, to a single position."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from cnncalc.layers.base import POINT, Layer, Stencils, key
+from cnncalc.layers.keys import Choice, SideNames
+from cnncalc.layers.memory import Keeping, Size
+from cnncalc.layers.planes import axis_of, pixels, planes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
+    from cnncalc.volume import Volume, Volumes
+
+
+def over_axes(names: Sequence[str], volume: Volume) -> Stencils:
+    """What is seen side by side where these axes are seen whole."""
+    return tuple([None if name in names else POINT for name in volume.names])
+
+
+class Reduce(Layer):
+    """The mean, maximum, minimum or sum along some axes, which become 1.
+
+    Formula: y = op of x over all positions of ``axes``; by default the mean over the depth.
+    Volume: as the input, with 1 in place of the named sides or depth.
+
+    The gradient of a maximum or minimum is shared equally by the elements that have it.
+
+    Source: Woo et al. 2018, "CBAM", section 3, the channel pools; PyTorch, torch.mean, sum, amax, amin.
+    """
+
+    kind: ClassVar[str] = "reduce"
+    other_names: ClassVar[tuple[str, ...]] = ("reducemean", "channelpool")
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "reducemax": ("REDUCE(max)", "over the depth; axes=[height, width] names others"),
+        "reducesum": ("REDUCE(sum)", "over the depth; axes=[height, width] names others"),
+        "reducemin": ("REDUCE(min)", "over the depth; axes=[height, width] names others"),
+    }
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> [REDUCE(mean) | REDUCE(max)] -> CONCAT"
+    is_flat: ClassVar[bool | None] = None
+    why_input: ClassVar[str] = "PyTorch compares the result with the input to find the elements that have it"
+    bare: ClassVar[str | None] = "op"
+
+    op: str = key(Choice("mean", "max", "min", "sum"), "mean", means="what is computed")
+    axes: tuple[str, ...] = key(SideNames(), ("depth",), means="the sides, or the depth, that become 1")
+
+    @property
+    def is_linear(self) -> bool:
+        return self.op in ("mean", "sum")
+
+    @property
+    def picks_values(self) -> bool:
+        return self.op in ("max", "min")
+
+    @property
+    def thin_depth(self) -> int | None:  # type: ignore[override]
+        return 2 if "depth" in self.axes else 1
+
+    def label(self) -> str:
+        return f"REDUCE({self.op}{'' if self.axes == ('depth',) else ', ' + '+'.join(self.axes)})"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        sizes = zip((*output.names, "depth"), output, strict=True)
+        return [f"{name} 1" if name in self.axes else f"{name} {size}, same as the input" for name, size in sizes]
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x,) = inputs
+        for name in self.axes:
+            x = x.replaced(x.place(name), 1)
+        return x
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        return over_axes(self.axes, inputs[0])
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "mixed" if "depth" in self.axes else "apart"
+
+    def _axes(self, maps: Any) -> tuple[int, ...]:
+        return tuple([axis_of(name, maps) for name in self.axes])
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        maps = planes(x)
+        reduce = {"mean": xp.mean, "sum": xp.sum, "max": xp.max, "min": xp.min}[self.op]
+        return pixels(xp.ascontiguousarray(reduce(maps, axis=self._axes(maps), keepdims=True)))
+
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
+        return Keeping(inputs=self.picks_values, output=self.picks_values)
+
+    @property
+    def keeps_output(self) -> bool:  # type: ignore[override]
+        return self.picks_values
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if self.op == "sum":
+            return builder.single(inputs)
+        if self.op == "mean":
+            return builder.single(inputs)
+        # mask of the elements that have the result, the gradient in them, and their number
+        x, output = builder.volumes[0], builder.output
+        item = builder.item_of(inputs[0])
+        scratch = (Size(0, x.elements), Size(0, x.elements * item), Size(0, output.elements * 8))
+        return builder.operation(
+            inputs,
+            Size(0, output.elements),
+            layout=builder.made(inputs, output),
+            keeps=(0,),
+            keeps_output=True,
+            backward_scratch=scratch,
+        )
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        incoming = planes(gradient)
+        result = xp.empty(saved.shape, gradient.dtype)
+        axes = self._axes(result)
+        if not self.picks_values:
+            parts = prod([result.shape[axis] for axis in axes]) if self.op == "mean" else 1
+            result[...] = incoming / parts
+            return (pixels(result),), {}
+        chosen = planes(saved.x) == planes(saved.output)
+        result[...] = chosen * (incoming / chosen.sum(axis=axes, keepdims=True))
+        return (pixels(result),), {}

@@ -1,0 +1,258 @@
+"""Interpolation to any size."""
+
+from __future__ import annotations
+
+from math import floor
+from struct import pack, unpack
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from cnncalc.errors import ShapeError, ValueProblem
+from cnncalc.layers.base import Layer, Places, Stencil, Stencils, key
+from cnncalc.layers.keys import Boolean, Choice, Factors, Sizes
+from cnncalc.layers.memory import Keeping
+from cnncalc.layers.padding import given_sides
+from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.window import depth_step, sized
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
+    from cnncalc.volume import Volume, Volumes
+
+CUBIC = -0.75
+"""The coefficient of the cubic kernel, as in PyTorch and OpenCV."""
+
+
+def single(value: float) -> float:
+    """The nearest number of single precision."""
+    found: float = unpack("f", pack("f", value))[0]
+    return found
+
+
+class Resize(Layer):
+    """Each side to a given size, by a factor, or to that of a second volume, which is not read.
+
+    Formula: position o of the output lies at (o + 0.5)*H/h - 0.5 of the input, with ``corners`` at o*(H - 1)/(h - 1).
+    nearest takes the element at floor(o*H/h); bilinear the two next to it along each side (linear on one side,
+    trilinear on three), bicubic four (with a coefficient of -0.75); area the mean of floor(o*H/h) to ceil((o + 1)*H/h).
+    Volume: the sides as given, or floor(H*factor); depth D.
+
+    With a factor, 1/factor stands in place of H/h, as in PyTorch.
+
+    Source: PyTorch, torch.nn.functional.interpolate.
+    """
+
+    kind: ClassVar[str] = "resize"
+    other_names: ClassVar[tuple[str, ...]] = ("interpolate", "resizing", "interp")
+    example: ClassVar[str] = "INPUT 7x7x16 -> CONV3-32 -> RESIZE13(mode=bilinear)"
+    second_input: ClassVar[str | None] = "one whose sides it takes"
+    reads_second_sizes: ClassVar[bool] = True
+    is_flat: ClassVar[bool | None] = False
+    autocast: ClassVar[str | None] = "full"
+    is_linear = True
+    why_input: ClassVar[str] = "PyTorch saves the input, although its size would suffice"
+    first: ClassVar[str | None] = "size"
+    bare: ClassVar[str | None] = "size"
+
+    size: tuple[int, ...] | None = key(Sizes(), None, note="that of the second volume", means="sides of the output")
+    factor: tuple[float, ...] | None = key(Factors(), None, note="none", means="factor of each side, instead of a size")
+    mode: str = key(
+        Choice("nearest", "bilinear", "bicubic", "area"), "nearest", means="how elements in between are computed"
+    )
+    corners: bool = key(Boolean(), False, means="whether the first and last elements of both lie at the same places")
+
+    def _check(self) -> None:
+        if self.size is not None and self.factor is not None:
+            raise ValueProblem("factor: RESIZE takes a size or a factor, but has both", key="factor")
+        if self.corners and self.mode not in ("bilinear", "bicubic"):
+            message = f"corners: mode {self.mode} has no corners to align; bilinear and bicubic have"
+            raise ValueProblem(message, key="corners")
+
+    @property
+    def picks_values(self) -> bool:
+        return self.mode == "nearest"
+
+    def label(self) -> str:
+        if self.factor is not None:
+            size = f"(factor={'x'.join(f'{part:g}' for part in self._parts(self.factor))})"
+        else:
+            size = "" if self.size is None else sized(self.size)
+        return f"RESIZE{size}{self.unusual('mode', 'corners')}"
+
+    @staticmethod
+    def _parts(value: Any) -> tuple[float, ...]:
+        """The factors, one where all are equal."""
+        parts = value if isinstance(value, tuple) else (value,)
+        return parts[:1] if len(set(parts)) == 1 else parts
+
+    def _sides(self, inputs: Volumes) -> tuple[int, ...]:
+        if self.factor is None or len(inputs) > 1:
+            return given_sides("resize", self.size, inputs)
+        return tuple([floor(size * factor) for size, factor in zip(inputs[0].sides, self.factor, strict=True)])
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        x = inputs[0]
+        if self.factor is None:
+            sides = [f"{name} {size}, as given" for name, size in zip(x.names, output.sides, strict=True)]
+        else:
+            each = zip(x.names, x.sides, self.factor, output.sides, strict=True)
+            sides = [f"{name} {size}*{factor:g} = {result}, rounded down" for name, size, factor, result in each]
+        return [*sides, depth_step(x)]
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x, *_), sides = inputs, self._sides(inputs)
+        if self.factor is not None and len(inputs) > 1:
+            message = "RESIZE takes a factor or a second volume, but has both"
+            raise ShapeError(message, code="wrong-inputs", key="factor")
+        if self.mode == "bicubic" and len(sides) != 2:
+            raise ShapeError(
+                f"bicubic works on planes alone, but {x} has {len(sides)} {'side' if len(sides) == 1 else 'sides'}; "
+                "bilinear works on any",
+                code="wrong-sides",
+                key="mode",
+            )
+        for name, size, result, factor in zip(x.names, x.sides, sides, self.factor or sides, strict=True):
+            if result < 1:
+                raise ShapeError(
+                    f"a side must stay at least 1, but floor({size}*{factor:g}) of {name} {size} is 0",
+                    code="volume-vanishes",
+                    key="factor",
+                )
+        return x.with_sides(sides)
+
+    def no_effect(self, x: Volume) -> str | None:
+        if self.size is None and self.factor is None:
+            return None
+        return "the sides stay as they are" if self.output(x) == x else None
+
+    # positions
+
+    def _taps(self, side: int, size: int, result: int) -> list[tuple[list[int], list[float]]]:
+        """For each position along a side of the output the positions of the input that it takes, and their shares."""
+        if self.mode == "area":
+            spans = [(o * size // result, -(-(o + 1) * size // result)) for o in range(result)]
+            return [(list(range(low, high)), [1 / (high - low)] * (high - low)) for low, high in spans]
+        if size == result and self.factor is None:
+            return [([o], [1.0]) for o in range(result)]
+        scale = size / result if self.factor is None else 1 / self.factor[side]
+        if self.mode == "nearest":
+            # PyTorch computes the position in single precision
+            step = single(scale)
+            if result == size:
+                return [([o], [1.0]) for o in range(result)]
+            return [([min(floor(single(o * step)), size - 1)], [1.0]) for o in range(result)]
+        if self.corners:
+            scale = (size - 1) / (result - 1) if result > 1 else 0.0
+            places = [o * scale for o in range(result)]
+        else:
+            places = [(o + 0.5) * scale - 0.5 for o in range(result)]
+        return [self._around(place, size) for place in places]
+
+    def _around(self, place: float, size: int) -> tuple[list[int], list[float]]:
+        """The elements around a place along a side, and their shares."""
+        if self.mode == "bilinear":
+            place = max(0.0, place)
+            low = min(floor(place), size - 1)
+            share = min(max(place - low, 0.0), 1.0)
+            return [low, min(low + 1, size - 1)], [1 - share, share]
+        low = floor(place)
+        t, a = place - low, CUBIC
+
+        def near(x: float) -> float:
+            return ((a + 2) * x - (a + 3)) * x * x + 1
+
+        def far(x: float) -> float:
+            return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+
+        shares = [far(t + 1), near(t), near(1 - t), far(2 - t)]
+        return [min(max(low + k, 0), size - 1) for k in range(-1, 3)], shares
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        sides = enumerate(zip(inputs[0].sides, self._sides(inputs), strict=True))
+        return tuple([self._stencil(side, size, result) for side, (size, result) in sides])
+
+    def _stencil(self, side: int, size: int, result: int) -> Stencil | Places:
+        """What an output depends on along one side: by rule where the numbers of the run are exact."""
+        nominal = self._rule(side, size, result)
+        windows = []
+        for places, shares in self._taps(side, size, result):
+            used = [place for place, share in zip(places, shares, strict=True) if share]
+            windows.append(range(min(used), max(used) + 1))
+        found = Places(tuple(windows), nominal)
+        if nominal is None:
+            return found
+        ruled = [range(max(0, w.start), min(size, w.stop)) for w in map(nominal.window, range(result))]
+        return nominal if ruled == windows else found
+
+    def _rule(self, side: int, size: int, result: int) -> Stencil | None:
+        """The rule without borders; None where the positions of the output follow from the size of the input."""
+        if self.factor is None:
+            step, parts = size, result
+        else:
+            from fractions import Fraction  # takes 5 ms
+
+            ratio = Fraction(self.factor[side]).limit_denominator(1000)
+            step, parts = ratio.denominator, ratio.numerator
+        if self.mode == "area":
+            return Stencil(size, range(1 - result, size), result)
+        if self.mode == "nearest":
+            return Stencil(step, range(1 - parts, 1), parts)
+        if self.corners:
+            return None
+        # floor and ceiling of (step*(2*o + 1) - parts) / (2*parts), and one more at each end of a cubic
+        more = 2 * parts if self.mode == "bicubic" else 0
+        return Stencil(2 * step, range(step - 3 * parts + 1 - more, step + parts + more), 2 * parts)
+
+    # run
+
+    def forward(self, xp: Any, x: Any, other: Any = None) -> Any:
+        maps = planes(x)
+        sides = self._targets(x.shape[1:-1], None if other is None else other.shape[1:-1])
+        for axis, result in enumerate(sides, 2):
+            before = (slice(None),) * axis
+            target = xp.empty((*maps.shape[:axis], result, *maps.shape[axis + 1 :]), maps.dtype)
+            for number, (places, shares) in enumerate(self._taps(axis - 2, maps.shape[axis], result)):
+                part = target[(*before, number)]
+                xp.multiply(maps[(*before, places[0])], shares[0], out=part)
+                for place, share in zip(places[1:], shares[1:], strict=True):
+                    part += share * maps[(*before, place)]
+            maps = target
+        return pixels(maps)
+
+    def _targets(self, given: Sequence[int], other: Sequence[int] | None) -> tuple[int, ...]:
+        """The sides of the output, from those of the arrays."""
+        if other is not None:
+            return tuple(other)
+        if self.factor is None:
+            return self.size or ()
+        return tuple([floor(size * factor) for size, factor in zip(given, self.factor, strict=True)])
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        result = planes(gradient)
+        for axis in range(result.ndim - 1, 1, -1):
+            size, before = saved.shape[axis], (slice(None),) * axis
+            target = xp.zeros((*result.shape[:axis], size, *result.shape[axis + 1 :]), result.dtype)
+            for number, (places, shares) in enumerate(self._taps(axis - 2, size, result.shape[axis])):
+                incoming = result[(*before, number)]
+                for place, share in zip(places, shares, strict=True):
+                    part = target[(*before, place)]
+                    part += share * incoming
+            result = target
+        return (pixels(result), None)[: len(saved.shapes)], {}
+
+    # training
+
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
+        return Keeping(gradients=("new", "none")[: len(inputs)])
+
+    def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
+        # area is adaptive average pooling: a mean where the output is a point
+        return Keeping(inputs=self.mode == "area" and not output.is_point)
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if self.mode == "area":
+            return builder.averaged(inputs[:1]) if builder.output.is_point else builder.single(inputs[:1])
+        is_few = self.mode == "bilinear" and not builder.is_cpu and builder.output.depth < 16
+        return builder.single(inputs[:1], order="contiguous" if is_few else "suggested")

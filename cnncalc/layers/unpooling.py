@@ -1,0 +1,130 @@
+"""The inverse of max pooling: what it took goes back to the places that it came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from cnncalc.errors import ShapeError
+from cnncalc.layers.base import Layer, Stencil, Stencils
+from cnncalc.layers.memory import Keeping, Size
+from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.pooling import MaxPool
+from cnncalc.layers.window import depth_step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
+    from cnncalc.volume import Volume, Volumes
+
+
+class Unpool(Layer):
+    """The volume that entered a max pool, with the input of this layer in the places of the maxima, and 0 elsewhere.
+
+    Formula: y[p] = x[w], where p is the place of the maximum in window w of the pool; 0 where none is. Where windows
+    share a maximum, the last one counts.
+    Volume: that which entered the pool; the input has the volume that left it.
+
+    Source: Badrinarayanan et al. 2015, "SegNet", section 3; PyTorch, torch.nn.MaxUnpool2d.
+    """
+
+    kind: ClassVar[str] = "unpool"
+    other_names: ClassVar[tuple[str, ...]] = ("maxunpool", "maxunpooling")
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> POOL2@p -> CONV3-32 -> UNPOOL(@p)"
+    second_input: ClassVar[str | None] = "the max pool whose places it fills"
+    needs_second_input: ClassVar[bool] = True
+    takes_places: ClassVar[bool] = True
+    is_flat: ClassVar[bool | None] = False
+    memory_order: ClassVar[str] = "suggested"
+    is_linear = True
+    why_input: ClassVar[str] = "the index of each maximum says which gradient it receives"
+
+    pool: MaxPool | None = None
+    """The pool whose places it fills, bound to its sides; None: not yet known."""
+    entered: Volume | None = None
+    """The volume that entered it."""
+
+    def after(self, source: Layer, inputs: Volumes) -> Layer:
+        if not isinstance(source, MaxPool):
+            message = f"UNPOOL fills the places of a max pool, but the second volume is that of {source.label()}"
+            raise ShapeError(f"{message}; name a POOL", code="no-pool", key="inputs")
+        bound = object.__new__(type(self))
+        bound.__dict__.update(self.__dict__, pool=source, entered=inputs[0])
+        return bound
+
+    def _known(self) -> tuple[MaxPool, Volume]:
+        """The pool, and the volume that entered it."""
+        assert self.pool is not None
+        assert self.entered is not None
+        return self.pool, self.entered
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        names = zip(output.names, output.sides, strict=True)
+        return [*[f"{name} {size}, as before the pool" for name, size in names], depth_step(inputs[0])]
+
+    def output(self, *inputs: Volume) -> Volume:
+        x, pooled = inputs
+        if x != pooled:
+            wrong = "depths" if x.sides == pooled.sides else "sides"
+            raise ShapeError(
+                f"UNPOOL takes a volume of that which left its pool, but the {wrong} of {x} and {pooled} differ",
+                code="merge-mismatch",
+            )
+        return self._known()[1]
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        pool, entered = self._known()
+        if pool.adaptive is not None:
+            # the bins in which a position lies
+            sizes = zip(entered.sides, pool.adaptive, strict=True)
+            return tuple([Stencil(bins, range(1 - size, bins), size) for size, bins in sizes])
+        windows = pool.windows(entered)
+        sides = zip(windows.stride, windows.pads, windows.kernel, windows.dilation, strict=True)
+        # the windows that cover a position
+        return tuple([Stencil(1, range(pad - kernel + 1, pad + 1, gap), step) for step, (pad, _), kernel, gap in sides])
+
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
+        return Keeping(inputs=(False, True), gradients=("new", "none"))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.operation(
+            inputs,
+            Size(0, builder.output.elements),
+            item=builder.item_of(inputs[0]),
+            layout=builder.made(inputs[:1], builder.output),
+            keeps=(1,),
+            gradients=("new", "none"),
+            order="suggested",
+        )
+
+    def _indices(self, xp: Any, places: Any, sides: Sequence[int]) -> Any:
+        """The index in a map of each maximum, from the places that the pool gives: batch x depth x windows."""
+        pool, _ = self._known()
+        if pool.adaptive is not None:
+            return places.reshape(*places.shape[:2], -1)
+        offsets = xp.unravel_index(places.astype(xp.intp), pool.kernel)
+        indices: Any = 0
+        for side, (begins, size) in enumerate(zip(pool.begins_of(sides), sides, strict=True)):
+            shape = [1] * places.ndim
+            shape[2 + side] = len(begins)
+            place = xp.array(begins).reshape(shape) + offsets[side] * pool.dilation[side]
+            indices = indices * size + place
+        return indices.reshape(*places.shape[:2], -1)
+
+    def forward(self, xp: Any, x: Any, places: Any) -> Any:
+        maps = planes(x)
+        batch, depth = maps.shape[:2]
+        sides = self._known()[1].sides
+        indices = self._indices(xp, planes(places), sides)
+        result = xp.zeros((batch, depth, *sides), x.dtype)
+        flat = result.reshape(batch * depth, -1)
+        flat[xp.arange(batch * depth)[:, None], indices.reshape(batch * depth, -1)] = maps.reshape(batch * depth, -1)
+        return pixels(result)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        incoming, places = planes(gradient), planes(saved.inputs[1])
+        batch, depth, *sides = incoming.shape
+        indices = self._indices(xp, places, sides)
+        taken = xp.take_along_axis(incoming.reshape(batch, depth, -1), indices, axis=2)
+        return (pixels(taken.reshape(saved.shape)), None), {}
