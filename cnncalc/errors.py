@@ -48,9 +48,7 @@ class ShapeError(CnncalcError):
     that caused it (None: the layer as a whole), ``hint`` a way out.
     """
 
-    def __init__(
-        self, message: str, *, code: str = "shape", key: str | None = None, hint: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, code: str = "shape", key: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.code = code

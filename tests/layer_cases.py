@@ -427,7 +427,9 @@ SEQUENCES = [
     *_cases("position", {}),
     *_cases("position", {}, inputs=(LENGTH,)),
     *_cases("position", {}, inputs=(SPACE,)),
-    *_cases("opaque", {"output": [5, 7, 4], "parameters": 33, "buffers": 8, "macs": 170, "saved": 19}, {"output": [2, 10]}),
+    *_cases(
+        "opaque", {"output": [5, 7, 4], "parameters": 33, "buffers": 8, "macs": 170, "saved": 19}, {"output": [2, 10]}
+    ),
 ]
 
 ATTENTIONS = [

@@ -21,15 +21,14 @@ if TYPE_CHECKING:
 
     from cnncalc.layers.base import Stencils
     from cnncalc.layers.memory import Gradients, Saved
-    from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volumes
 
 
 class Attention(Layer):
-    """Each position takes a weighted mean over all positions of a memory, head by head; by default of its own sequence.
+    """Each position takes a weighted mean over all positions of a memory, head by head; the memory is its own sequence.
 
-    Formula: of each head softmax(q k^T / sqrt(head_dim) + b) v, with q = x Wq + bq, k = m Wk + bk, v = m Wv + bv for the
-    memory m (x itself, unless another volume is named); the heads side by side, times Wo + bo with ``out``.
+    Formula: of each head softmax(q k^T / sqrt(head_dim) + b) v, with q = x Wq + bq, k = m Wk + bk, v = m Wv + bv for
+    the memory m (x itself, unless another volume is named); the heads side by side, times Wo + bo with ``out``.
     Volume: [N x D]; without ``out`` [N x I], I = heads*head_dim.
     Learned: D*I + 2*E*I weights, with ``out`` I*D more, for memory vectors of E numbers; 3*I biases, with ``out`` D
     more; with ``relative`` (2*H - 1)*(2*W - 1)*heads biases b, by the distance of two positions in a plane of HxW.
@@ -82,7 +81,7 @@ class Attention(Layer):
     def label(self) -> str:
         more = self.unusual("dim", "head_dim", "bias", "out")[1:-1].split(", ")
         if self.relative is not None:
-            more.append(f"relative={sized(self.relative)}")
+            more.append(f"relative={'x'.join(map(str, self.plane))}")
         keys = ", ".join(filter(None, more))
         return f"ATTENTION-{self.heads}" + (f"({keys})" if keys else "")
 
@@ -196,10 +195,10 @@ class Attention(Layer):
             0, 3, 1, 4, 2
         )
 
-    def _side_by_side(self, heads: Any) -> Any:
+    def _side_by_side(self, xp: Any, heads: Any) -> Any:
         """The inverse of :meth:`_split`: batch x inner x positions."""
         batch, before, count, length, each = heads.shape
-        return heads.transpose(0, 2, 4, 1, 3).reshape(batch, count * each, before * length)
+        return xp.ascontiguousarray(heads.transpose(0, 2, 4, 1, 3)).reshape(batch, count * each, before * length)
 
     def _pairs(self, xp: Any) -> Any:
         """For each two positions the row of the table of relative biases: length x length."""
@@ -224,9 +223,7 @@ class Attention(Layer):
         """The output, and what backward uses."""
         read = x if memory is None else memory
         flat = [planes(each).reshape(len(each), each.shape[-1], -1) for each in (x, read, read)]
-        projected = [
-            xp.matmul(weight.T, each) for weight, each in zip(self._projections(arrays), flat, strict=True)
-        ]
+        projected = [xp.matmul(weight.T, each) for weight, each in zip(self._projections(arrays), flat, strict=True)]
         if self.bias:
             inner = projected[0].shape[1]
             for number, each in enumerate(projected):
@@ -240,7 +237,7 @@ class Attention(Layer):
         scores -= scores.max(axis=-1, keepdims=True)
         xp.exp(scores, out=scores)
         scores /= scores.sum(axis=-1, keepdims=True)
-        mixed = self._side_by_side(xp.matmul(scores, values))
+        mixed = self._side_by_side(xp, xp.matmul(scores, values))
         result = mixed
         if self.out:
             result = xp.matmul(arrays["out_weight"].T, mixed)
@@ -285,7 +282,7 @@ class Attention(Layer):
             found["relative"] = self._of_table(xp, of_scores.sum(axis=(0, 1)), arrays["relative"])
         of_scores *= queries.shape[-1] ** -0.5
         of_queries, of_keys = xp.matmul(of_scores, keys), xp.matmul(of_scores.swapaxes(-1, -2), queries)
-        projected = [self._side_by_side(each) for each in (of_queries, of_keys, of_values)]
+        projected = [self._side_by_side(xp, each) for each in (of_queries, of_keys, of_values)]
         if saved.learns and self.bias:
             found["bias"] = xp.concatenate([each.sum(axis=(0, 2)) for each in projected])
         weights = self._projections(arrays)
@@ -370,8 +367,7 @@ class Matmul(Merge):
         one, other = inputs
         if len(one) != len(other):
             raise ShapeError(
-                f"MATMUL needs volumes with the same number of sides, but gets {one} and {other}",
-                code="merge-mismatch",
+                f"MATMUL needs volumes with the same number of sides, but gets {one} and {other}", code="merge-mismatch"
             )
         *before, rows = one.sides
         *others, length = other.sides

@@ -57,9 +57,9 @@ class Extra(NamedTuple):
 class Keeping(NamedTuple):
     """What training keeps of a layer for backward, and what its backward allocates.
 
-    ``inputs`` and ``output``: whether they are kept; ``inputs`` may say it for each. ``gradients`` is for each input ``new`` (a new array), ``same``
-    (the incoming gradient), ``view`` (a view of it) or ``none``. ``clones``: a layer that overwrites its input keeps a copy of
-    it. ``overwrites``: whether the NumPy run may overwrite the first input in training, if the layer works in place.
+    ``inputs`` and ``output``: whether they are kept; ``inputs`` may say it for each. ``gradients`` is for each input
+    ``new`` (a new array), ``same`` (the incoming gradient), ``view`` (a view of it) or ``none``. ``clones``: a layer
+    that overwrites its input keeps a copy of it. ``overwrites``: whether the NumPy run may overwrite the first input in training, if the layer works in place.
     ``composed_volumes``: temporaries as large as the input in backward, where PyTorch composes it of several kernels.
     """
 

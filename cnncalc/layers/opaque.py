@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import NOTHING, Count
-from cnncalc.layers.base import WHOLE, Layer, Parameter, Stencil, key
+from cnncalc.layers.base import WHOLE, Layer, Parameter, key
 from cnncalc.layers.keys import VolumeSize, Whole
 from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.planes import pixels
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Opaque(Layer):
-    """A layer that has no equal here: its volume and figures are stated, not computed, and marked wherever they are used.
+    """A layer that has no equal here: its volume and figures are stated, not computed, and marked wherever they count.
 
     Formula: unknown; a run has zeros in its place, and ``verify`` leaves out what depends on them.
     Volume: as stated.

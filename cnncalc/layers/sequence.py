@@ -17,12 +17,11 @@ from cnncalc.units import plural
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cnncalc.layers.base import Stencils
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
-    from cnncalc.volume import Volumes
 
 
 def require_sequence(kind: str, x: Volume) -> None:
@@ -479,7 +478,6 @@ class Token(Layer):
     drawn: ClassVar[str] = "joined"
     first: ClassVar[str | None] = "count"
     bare: ClassVar[str | None] = "count"
-    kept: ClassVar[Keeping] = Keeping(gradients=("view",))
 
     count: int = key(Whole(1), 1, means="how many vectors")
 
@@ -519,8 +517,12 @@ class Token(Layer):
         return builder.joined_with_own(inputs[0], layout)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        found = {"token": gradient[:, : self.count].sum(axis=0)} if saved.learns else {}
-        return (gradient[:, self.count :] if saved.needs_gradient[0] else None,), found
+        maps = planes(gradient)
+        found = {}
+        if saved.learns:
+            found["token"] = xp.ascontiguousarray(maps[..., : self.count].sum(axis=0).T)
+        result = pixels(maps[..., self.count :].copy()) if saved.needs_gradient[0] else None
+        return (result,), found
 
 
 class Position(Layer):
@@ -557,5 +559,5 @@ class Position(Layer):
         return builder.plus_own(inputs[0])
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        found = {"position": gradient.sum(axis=0)} if saved.learns else {}
+        found = {"position": xp.ascontiguousarray(gradient.sum(axis=0))} if saved.learns else {}
         return (gradient if saved.needs_gradient[0] else None,), found
