@@ -132,6 +132,14 @@ class Totals(NamedTuple):
     parameter_bytes: int
 
 
+class Stated(NamedTuple):
+    """What of the totals is stated in the text, not computed."""
+
+    parameters: int
+    buffers: int
+    macs: int
+
+
 class Report(NamedTuple):
     """What a net costs, layer by layer.
 
@@ -162,6 +170,35 @@ class Report(NamedTuple):
     def full_title(self) -> str:
         """The title, with the other forms of the net: ``ResNet-50 (torchvision's form: resnet50-v1.5)``."""
         return f"{self.title or ''} ({self.other_forms})".lstrip() if self.other_forms else self.title or ""
+
+    @property
+    def stated(self) -> Stated | None:
+        """What of the totals is stated, not computed; None without layers whose figures are stated."""
+        rows = [row for row in self.layers if row.layer.is_stated]
+        if not rows:
+            return None
+        return Stated(*[sum([getattr(row, name) for row in rows]) for name in Stated._fields])
+
+    @property
+    def stated_line(self) -> str | None:
+        """The same in words: ``stated, not computed: 448 of the parameters, ... (opaque1)``."""
+        stated = self.stated
+        if stated is None:
+            return None
+        counts = zip((stated.parameters, stated.buffers, stated.macs), ("parameters", "buffers", "MACs"), strict=True)
+        parts = [f"{count:,} of the {what}" for count, what in counts if count] or ["a volume"]
+        names = [row.name for row in self.layers if row.layer.is_stated]
+        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+        return f"stated, not computed: {', '.join(parts)} ({', '.join(names[:3])}{more})"
+
+    @property
+    def unproven(self) -> frozenset[int]:
+        """The rows whose figures are stated, and those that depend on them."""
+        found: set[int] = set()
+        for row in self.layers:
+            if row.layer.is_stated or any(source in found for source in row.sources):
+                found.add(row.index)
+        return frozenset(found)
 
     @property
     def counted_layers(self) -> int:

@@ -51,7 +51,7 @@ class Opaque(Layer):
     saved: int = key(Whole(0), 0, means="elements for one image that training keeps in addition to the input")
 
     def label(self) -> str:
-        return f"OPAQUE({Volume(*self.size).size})"
+        return f"OPAQUE({Volume(*self.size).size}, stated)"
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         return [f"{output}, as stated"]
