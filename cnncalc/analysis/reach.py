@@ -367,13 +367,17 @@ class Boxes(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """How a layer depends on one of its inputs: what its class says of the volumes, and the sizes of its output."""
+    """How a layer depends on one of its inputs: what its class says of the volumes, and the sizes of its output.
+
+    ``is_pointwise``: each position depends on the same position of the input alone.
+    """
 
     use: str
     origins: Callable[[int], Iterable[int]] | None
     stencils: Stencils | None
     sizes: tuple[int, ...]
     elements: int
+    is_pointwise: bool
 
     @property
     def is_point(self) -> bool:
@@ -384,7 +388,9 @@ class Sight(NamedTuple):
 def sight_of(layer: Layer, inputs: Sequence[Volume], of: int, output: Volume) -> Sight:
     """How a layer depends on its input number ``of``."""
     use, origins = layer.channel_use(*inputs), layer.origins(*inputs)
-    return Sight(use, origins, layer.stencils(*inputs, of=of), output[:-1], inputs[of].elements)
+    stencils, sizes = layer.stencils(*inputs, of=of), output[:-1]
+    is_pointwise = stencils is not None and sizes == inputs[of][:-1] and all(stencil == POINT for stencil in stencils)
+    return Sight(use, origins, stencils, sizes, inputs[of].elements, is_pointwise)
 
 
 class Field(NamedTuple):
@@ -407,7 +413,10 @@ class Field(NamedTuple):
     @property
     def size(self) -> tuple[int, ...]:
         """The most positions that one output sees, side by side."""
-        return tuple([side.extent for side in (self.sides if self.boxes is None else self.boxes.sides)])
+        sides = self.sides if self.boxes is None else self.boxes.sides
+        if all(side is sides[0] for side in sides):  # the usual case, at once
+            return (sides[0].extent,) * len(sides)
+        return tuple([side.extent for side in sides])
 
     @property
     def unclipped(self) -> tuple[int, ...] | None:
@@ -457,7 +466,7 @@ class Field(NamedTuple):
             return field.gathered(sight, work)
         if sight.stencils is None:
             return field.everywhere(sight.sizes)
-        if all(stencil == POINT for stencil in sight.stencils) and sight.sizes == self.sizes:
+        if sight.is_pointwise:
             return field
         return field.slid(sight.stencils, sight.sizes, work)
 

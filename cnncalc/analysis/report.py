@@ -346,18 +346,17 @@ class NamedFields(NamedTuple):
 
 def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
     """What each node sees; equal fields are summed up once."""
-    known: dict[tuple[int, ...], NamedFields] = {}
+    known: dict[int, NamedFields] = {}
     fields = fields_of(shaped)
     sides = len(shaped[0].output) - 1
     several = sum([item.layer.is_input for item in shaped]) > 1
     result = []
     for mine in fields:
-        key = (*mine, *map(id, mine.values()))
-        if key not in known:
+        if id(mine) not in known:
             each = {id(field): field for field in mine.values()}.values()  # of many inputs the same may be seen
             sizes = [field.size for field in each]
             endless = [field.unclipped for field in each]
-            known[key] = NamedFields(
+            known[id(mine)] = NamedFields(
                 {"" if index == UNKNOWN else shaped[index].node.name: field for index, field in mine.items()},
                 _largest(sizes, sides),
                 # what outputs that see nothing would see without borders is not known
@@ -365,7 +364,7 @@ def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
                 all(field.is_certain for field in each),
                 several,
             )
-        result.append(known[key])
+        result.append(known[id(mine)])
     return result
 
 

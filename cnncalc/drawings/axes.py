@@ -89,14 +89,16 @@ class Stretch(NamedTuple):
 
 def gathered(stretches: Sequence[Stretch], depth: int) -> list[Stretch]:
     """The stretches, with those of one block at nesting level ``depth`` joined."""
+    heads = [
+        name if name.count(".") < depth else ".".join(name.split(".", depth)[:depth]) for _, _, name, _ in stretches
+    ]
     found: list[Stretch] = []
-    for start, end, name, is_block in stretches:
-        head = ".".join(name.split(".", depth)[:depth])
-        is_block = is_block or len(head) < len(name)
-        if found and found[-1].name == head:
-            found[-1] = Stretch(found[-1].start, end, head, is_block)
-        else:
-            found.append(Stretch(start, end, head, is_block))
+    begin = 0
+    for place, head in enumerate(heads, 1):
+        if place == len(heads) or heads[place] != head:
+            _, end, name, is_block = stretches[place - 1]
+            found.append(Stretch(stretches[begin].start, end, head, is_block or len(head) < len(name)))
+            begin = place
     return found
 
 

@@ -42,10 +42,10 @@ def draw_timeline(kind: str, memory: MemoryReport, request: Request) -> str:
 
 
 class StackedBar(NamedTuple):
-    """A stretch of the horizontal axis, and the bytes that are drawn there."""
+    """A stretch of the horizontal axis, its ends as coordinates, and the bytes that are drawn there."""
 
-    start: float
-    end: float
+    start: str
+    end: str
     bytes: tuple[int, ...]
 
 
@@ -125,7 +125,7 @@ class _Timeline:
             if kept is None or sample.total > kept.total:
                 kept = sample
             if end - start >= 1 or end == self.ends[-1]:
-                columns.append(StackedBar(start, end, kept.bytes))
+                columns.append(StackedBar(number(start), number(end), kept.bytes))
                 start, kept = end, None
         return columns
 
@@ -170,7 +170,7 @@ class _Timeline:
 
     def _draw_area(self, place: int, lower_places: Sequence[int], base: float, scale: float) -> None:
         """Draws the area of one category above those below it, as steps."""
-        runs: list[tuple[float, float, int, int]] = []  # start, end, upper and lower edge in bytes
+        runs: list[tuple[str, str, int, int]] = []  # start, end, upper and lower edge in bytes
         for start, end, held in self.columns:
             below = sum([held[lower] for lower in lower_places])
             above = below + held[place]
@@ -179,7 +179,7 @@ class _Timeline:
             else:
                 runs.append((start, end, above, below))
         steps = [
-            (number(start), number(end), number(base - above * scale), number(base - below * scale))
+            (start, end, number(base - above * scale), number(base - below * scale))
             for start, end, above, below in runs
         ]
         first, last = steps[0], steps[-1]

@@ -6,6 +6,7 @@ Blocks follow from the dots in the names of layers: ``layer1.0.conv2`` is called
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def block_frames(rows: Sequence[LayerReport], spans: Spans, place: Mapping[int, 
 
 
 def _closed(
-    open_blocks: list[tuple[str, list[LayerReport]]], blocks: list[str], spans: Spans, place: Mapping[int, int]
+    open_blocks: list[tuple[str, list[LayerReport]]], blocks: Sequence[str], spans: Spans, place: Mapping[int, int]
 ) -> Iterator[Frame]:
     """Closes the open blocks that are not in ``blocks``, opens the others, and yields the calls that end."""
     shared = 0
@@ -52,10 +53,11 @@ def _closed(
     open_blocks += [(block, []) for block in blocks[shared:]]
 
 
-def _blocks(block: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def _blocks(block: str) -> tuple[str, ...]:
     """A block and those around it, outermost first."""
     parts = block.split(".") if block else []
-    return [".".join(parts[: depth + 1]) for depth in range(len(parts))]
+    return tuple([".".join(parts[: depth + 1]) for depth in range(len(parts))])
 
 
 def _call(members: Sequence[LayerReport], spans: Spans, place: Mapping[int, int]) -> Frame:
@@ -77,8 +79,10 @@ def variable_frames(layers: Sequence[LayerReport], tape: Tape, segments: Sequenc
     for index, path in paths.items():
         for source in set(layers[index].sources):
             readers.setdefault(source, []).append(index)
-        for depth in range(len(path) + 1):
-            ends[path[:depth]] = max(spans[index][1], ends.get(path[:depth], 0))
+        ends[path] = max(spans[index][1], ends.get(path, 0))
+    for path, last in list(ends.items()):
+        for depth in range(len(path)):
+            ends[path[:depth]] = max(last, ends.get(path[:depth], 0))
     for source, read_by in readers.items():
         if source in spans:
             scope = _scope(paths, source, read_by)
@@ -89,7 +93,7 @@ def variable_frames(layers: Sequence[LayerReport], tape: Tape, segments: Sequenc
 
 def _paths(layers: Sequence[LayerReport], spans: Spans, segments: Sequence[Segment]) -> dict[int, tuple[str, ...]]:
     """The blocks and the segment around each row that runs, outermost first."""
-    paths = {index: tuple(_blocks(layers[index].block)) for index in spans}
+    paths = {index: _blocks(layers[index].block) for index in spans}
     for _, first, last in segments:
         rows = [row for row in range(first, last + 1) if row in paths]
         levels = zip(*[paths[row] for row in rows], strict=False)
@@ -102,6 +106,8 @@ def _paths(layers: Sequence[LayerReport], spans: Spans, segments: Sequence[Segme
 def _scope(paths: Mapping[int, tuple[str, ...]], source: int, read_by: Sequence[int]) -> tuple[str, ...] | None:
     """The outermost block whose variable holds a row until it returns; None if there is none."""
     own = paths[source]
+    if len(read_by) == 1 and paths[read_by[0]][: len(own)] == own:  # the usual case, at once
+        return None
     for depth in range(len(own) + 1):
         inside = [paths[reader][depth:] or reader for reader in read_by if paths[reader][:depth] == own[:depth]]
         calls = {path if isinstance(path, int) else path[0] for path in inside} - set(own[depth : depth + 1])

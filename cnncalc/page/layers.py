@@ -90,12 +90,12 @@ def table_tools() -> str:
 
 def layer_table(report: Report, units: str) -> str:
     """The table with its totals."""
-    has_remarks = any(remarks_of(row_of(row.name, row.label, (row,))) for row in report.layers)
+    whole = row_of("", "", report.layers)
+    has_remarks = bool(remarks_of(whole))
     columns = (*COLUMNS, ("remarks", "")) if has_remarks else COLUMNS
     heads = "".join([f'<th scope="col"{attribute("class", kind)}>{title}</th>' for title, kind in columns])
     lines: list[str] = []
     _add_rows(tree_of(report.layers), 0, lines, units, has_remarks=has_remarks)
-    whole = row_of("", "", report.layers)
     foot = _cells(whole, units, whole.held)
     more = "<td></td>" if has_remarks else ""
     layers = plural(len(report.layers), "layer")

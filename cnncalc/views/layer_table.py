@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 COUNTS = ("weights", "biases", "parameters", "trainable", "buffers", "macs")
 """The counts of a row that are sums over its layers."""
+_counts_of = attrgetter(*COUNTS)
 
 
 class Row(NamedTuple):
@@ -66,7 +67,7 @@ def row_of(name: str, label: str, members: tuple[LayerReport, ...]) -> Row:
         members,
         sum([row.activations for row in own]),
         sum([row.activation_bytes for row in own]),
-        *[sum([getattr(row, key) for row in members]) for key in COUNTS],
+        *map(sum, zip(*map(_counts_of, members), strict=True)),
     )
 
 
@@ -125,11 +126,16 @@ def field_text(row: LayerReport, times: str = "x", at_most: str = "<=") -> str:
 
     Where it differs between inputs each has its own.
     """
-    found = {}
-    for name, field in row.fields.items():
-        size = field.size
-        sign = at_most if not field.is_certain else ">" if field.unclipped not in (None, size) else ""
-        found[name] = sign + sides_text(size, times)
+
+    def written(size: tuple[int, ...], unclipped: tuple[int, ...] | None, *, is_exact: bool) -> str:
+        sign = at_most if not is_exact else ">" if unclipped not in (None, size) else ""
+        return sign + sides_text(size, times)
+
+    if len(row.fields) == 1:  # the row has its numbers
+        return written(row.receptive_field, row.receptive_field_unclipped, is_exact=row.receptive_field_is_exact)
+    found = {
+        name: written(field.size, field.unclipped, is_exact=field.is_certain) for name, field in row.fields.items()
+    }
     if len(set(found.values())) > 1:
         return ", ".join([f"{name} {text}" for name, text in found.items()])
     return next(iter(found.values()), sides_text(row.receptive_field, times))
