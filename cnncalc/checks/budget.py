@@ -190,6 +190,8 @@ def _entry(key: str, span: Span | None, value: RawValue, problems: Problems) -> 
 
 def _allow_stated(span: Span | None, value: RawValue, problems: Problems) -> Entry | None:
     """``no``: no layer may have stated figures; ``yes``: any number may."""
+    if value.entries is not None and [name for name, _, _ in value.entries] == ["max"]:  # as the command line has it
+        value = value.entries[0][2]
     allowed = truth(value.text)
     if allowed is None:
         found = value.what or f"'{_cut(value.text)}'" if value.entries is None else "a mapping"

@@ -46,8 +46,8 @@ class Verification(NamedTuple):
 
     ``parameter_bytes`` are those of all parameter and buffer arrays, ``peak_bytes`` the peak memory of activations
     between two layers. ``is_finite`` is False where values overflowed the data type, which changes no shape and no
-    count. ``unproven`` are the layers whose figures are stated, not computed, and those that depend on them: they are left
-    out.
+    count. ``unproven`` are the layers whose figures are stated, not computed, and those that depend on them: they are
+    left out.
     """
 
     name: str
