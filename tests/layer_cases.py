@@ -207,7 +207,7 @@ NORMALIZATIONS = [
     *_cases("scale", {}, {"shift": "no"}),
 ]
 
-LENGTH, FRAMES = Volume(7, 5), Volume(4, 7, 6, 5)
+SHORT, FRAMES = Volume(7, 5), Volume(4, 7, 6, 5)
 Y = Volume(9, 11, 4)
 MERGES = [
     *[
@@ -453,7 +453,8 @@ ATTENTIONS = [
     *_cases("matmul", {"transpose": "yes"}, inputs=(WINDOWS, Volume(1, 7, 6))),
 ]
 
-PLANES: list[Case] = [*CONVOLUTIONS, *POOLS, *POINTWISE, *NORMALIZATIONS, *MERGES, *MOVES]
+MOST: list[Case] = [*CONVOLUTIONS, *POOLS, *POINTWISE, *NORMALIZATIONS, *MERGES, *MOVES]
+PLANES: list[Case] = [case for case in MOST if all(len(volume) == 3 for volume in case.inputs)]
 """Layers on volumes with two sides."""
 
-CASES: list[Case] = [*PLANES, *OTHER_SIDES, *SEQUENCES, *ATTENTIONS]
+CASES: list[Case] = [*MOST, *OTHER_SIDES, *SEQUENCES, *ATTENTIONS]

@@ -178,12 +178,20 @@ def is_close(one: Any, other: Any) -> bool:
     return one.shape == other.shape and bool(np.allclose(one, other, rtol=1e-9, atol=1e-9))
 
 
+def values_of(run: Run) -> list[Any]:
+    """The inputs of which the values are read: neither sizes alone nor places."""
+    layer = run.layer
+    return run.inputs[:1] if layer.takes_places or layer.reads_second_sizes else run.inputs
+
+
 def is_linear(run: Run) -> bool:
     """f(x + y) = f(x) + f(y) - f(0)."""
-    other = [np.flip(x, axis=(1, 3)) for x in run.inputs]
-    both = run.of(*[x + y for x, y in zip(run.inputs, other, strict=True)])
-    zero = run.of(*[0 * x for x in run.inputs])
-    return is_close(both, run.output + run.of(*other) - zero)
+    inputs = values_of(run)
+    rest = run.inputs[len(inputs) :]
+    other = [np.flip(x, axis=(1, -1)) for x in inputs]
+    both = run.of(*[x + y for x, y in zip(inputs, other, strict=True)], *rest)
+    zero = run.of(*[0 * x for x in inputs], *rest)
+    return is_close(both, run.output + run.of(*other, *rest) - zero)
 
 
 def changed(run: Run, place: tuple[Any, ...]) -> Any:
@@ -197,8 +205,9 @@ def is_activation(run: Run) -> bool:
     """One input, not linear, and each output element depends on one input element."""
     if len(run.inputs) > 1 or run.output.shape != run.inputs[0].shape or is_linear(run):
         return False
-    elsewhere = changed(run, (0, 4 % run.output.shape[1], 5 % run.output.shape[2], 3))
-    elsewhere[0, 4 % run.output.shape[1], 5 % run.output.shape[2], 3] = False
+    place = (0, *[(4 + side) % size for side, size in enumerate(run.output.shape[1:-1])], 3)
+    elsewhere = changed(run, place)
+    elsewhere[place] = False
     return not elsewhere.any()
 
 
@@ -209,9 +218,9 @@ def is_rectifier(run: Run) -> bool:
 
 def is_depthwise(run: Run) -> bool:
     """Multiplies and adds, and each channel of the output depends on one channel of the input."""
-    depth = run.inputs[0].shape[3]
-    touched = changed(run, (..., 0)).any(axis=(0, 1, 2)).sum()
-    return run.layer.counts_macs and depth > 1 and touched * depth == run.output.shape[3]
+    depth = run.inputs[0].shape[-1]
+    touched = changed(run, (..., 0)).any(axis=tuple(range(run.output.ndim - 1))).sum()
+    return run.layer.counts_macs and depth > 1 and touched * depth == run.output.shape[-1]
 
 
 def images_mix(run: Run) -> bool:
@@ -231,7 +240,8 @@ def is_normalization(run: Run) -> bool:
 
 def centres_channels(run: Run) -> bool:
     """A constant added to each channel of the input changes nothing in training."""
-    moved = [x + np.linspace(1, 2, x.shape[3]) for x in run.inputs]
+    values = values_of(run)
+    moved = [*[x + np.linspace(1, 2, x.shape[-1]) for x in values], *run.inputs[len(values) :]]
     return is_close(run.in_training(*moved), run.in_training(*run.inputs))
 
 
@@ -249,28 +259,32 @@ def folds_into_weights(run: Run) -> bool:
     """
     if run.output.shape != run.inputs[0].shape or not is_linear(run) or not run.layer.learns:
         return False
-    touched = changed(run, (0, 0, 0, 3))
+    place = (*(0,) * (run.output.ndim - 1), 3)
+    touched = changed(run, place)
     shift = run.of(0 * run.inputs[0])
     factor = run.of(0 * run.inputs[0] + 1) - shift
-    is_same = all(is_close(numbers, 0 * numbers + numbers[:1, :1, :1]) for numbers in (factor, shift))
-    return bool(touched[0, 0, 0, 3]) and touched.sum() == 1 and is_same
+    first = (slice(1),) * (run.output.ndim - 1)
+    is_same = all(is_close(numbers, 0 * numbers + numbers[first]) for numbers in (factor, shift))
+    return bool(touched[place]) and touched.sum() == 1 and is_same
 
 
 TRAITS: dict[str, Callable[[Run], bool]] = {
     "is_input": lambda run: not run.case.inputs,
-    "is_merge": lambda run: len(run.inputs) > 1,
-    "is_commutative": lambda run: len(run.inputs) > 1 and is_close(run.of(*run.inputs[::-1]), run.output),
+    "is_merge": lambda run: len(run.inputs) > 1 and run.layer.second_input is None,
+    "is_commutative": lambda run: (
+        len(run.inputs) > 1 and run.layer.is_merge and is_close(run.of(*run.inputs[::-1]), run.output)
+    ),
     "is_view": lambda run: np.shares_memory(run.in_training(*run.inputs), run.inputs[0]),
     "is_view_at_test_time": lambda run: np.shares_memory(run.output, run.inputs[0]),
     "is_identity_at_test_time": lambda run: np.array_equal(run.output, run.inputs[0]),
-    "picks_values": lambda run: bool(np.isin(run.output, np.concatenate([x.ravel() for x in run.inputs])).all()),
+    "picks_values": lambda run: bool(np.isin(run.output, np.concatenate([x.ravel() for x in values_of(run)])).all()),
     "is_linear": is_linear,
     "is_activation": is_activation,
     "is_rectifier": is_rectifier,
     "is_normalization": is_normalization,
     "centres_channels": centres_channels,
     "normalizes_batch": normalizes_batch,
-    "gives_probabilities": lambda run: is_close(run.output.sum(axis=3), np.ones(run.output.shape[:3])),
+    "gives_probabilities": lambda run: is_close(run.output.sum(axis=-1), np.ones(run.output.shape[:-1])),
     "mixes_images": images_mix,
     "counts_macs": lambda run: int(run.layer.macs(run.case.inputs, run.layer.output(*run.case.inputs))) > 0,
     "learns": lambda run: any(
@@ -284,6 +298,7 @@ TRAITS: dict[str, Callable[[Run], bool]] = {
 
 OTHERS = {
     *("depth_key", "output_range", "drawn", "sliding_kernel", "thin_depth", "thin_keys", "why_input", "why_byproducts"),
+    *("second_input", "needs_second_input", "reads_second_sizes", "takes_places", "places_inputs"),
     *("keeps_output", "keeps_output_in_place", "is_flat", "memory_order", "autocast", "in_notes_table", "weight_use"),
 }
 """Traits with tests of their own, here, in the tests of `explain` or, where they describe PyTorch or the course notes,
@@ -413,7 +428,8 @@ def test_outputs_lie_in_the_range_that_the_layer_promises(kind: str) -> None:
 def test_a_layer_that_gives_no_negative_number_promises_it(kind: str) -> None:
     """Inputs are negative; of merges the product of two of them would not be."""
     cases = cases_of(kind) if not KINDS[kind].is_merge else []
-    outputs = [case.layer.forward(np, *[-abs(x) for x in entering(case)], **parameters(case)) for case in cases]
+    inputs = [[x if x.dtype.kind == "u" else -abs(x) for x in entering(case)] for case in cases]
+    outputs = [case.layer.forward(np, *given, **parameters(case)) for given, case in zip(inputs, cases, strict=True)]
 
     if outputs:
         is_promised = KINDS[kind].output_range[0] >= 0
@@ -508,7 +524,11 @@ def test_reasons_are_phrases(kind: str) -> None:
 # Design rules on every kind
 
 X = Volume(9, 11, 6)
-FIRST = {case.kind: case for case in reversed(CASES) if case.inputs in ((X,), (X, X))}
+FIRST = {
+    case.kind: case
+    for case in reversed(CASES)
+    if case.inputs in ((X,), (X, X)) and not KINDS[case.kind].needs_second_input
+}
 """The first case of each kind, without special keys."""
 each_kind = each("kind", [*FIRST, "concat"])
 

@@ -139,7 +139,7 @@ def _shape(
     inputs = _outputs(node.inputs, before)
     if layer is None or inputs is None:
         return None
-    if layer.takes_places:
+    if layer.takes_places and len(node.inputs) > 1:
         source = before[node.inputs[1]]
         assert source is not None
         try:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 WITHOUT_A_KIND = frozenset(
     {
         "mish", "selu", "glu", "hardtanh", "hardshrink", "softsign", "maxout", "clip", "abs", "exp", "sqrt", "lstm",
-        "gru", "rnn", "embedding", "transformer", "permute", "transpose",
-        "pixelshuffle", "depthtospace", "spacetodepth", "reorg", "unpool", "maxunpool", "roipool", "roialign", "spp",
+        "gru", "rnn", "embedding", "transformer", 
+        "roipool", "roialign", "spp",
         "locallyconnected", "local", "deformconv", "subtract", "maximum", "minimum", "average", "lambda",
         "weightnorm", "spectralnorm", "rmsnorm", "l2norm", "l2normalize", "normalize", "expanddims", "squeeze",
         "unsqueeze", "gather",

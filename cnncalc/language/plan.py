@@ -198,7 +198,7 @@ class Planner:
             else:
                 self._unknown_key(kind, argument, in_file=syntax.in_file)
         if syntax.references and not kind.is_merge and kind.second_input is None:
-            message = f"{upper} reads the layer before it; only {_readers_of_names()} take '@name'"
+            message = f"{upper} reads the layer before it; FROM, merges and layers with a second input take '@name'"
             self._problem(
                 "wrong-inputs", message, syntax.references[0].span, "write inputs=@name to read another layer"
             )
@@ -304,12 +304,6 @@ class Planner:
             near = self.problems.near(argument.key, (*names, *CALL_KEYS))
             message = f"the block {block.name} has no parameter '{argument.key}'{near}"
             self._problem("unknown-key", message, argument.span)
-
-
-def _readers_of_names() -> str:
-    """The kinds that read named volumes, as a list in words."""
-    names = [kind.kind.upper() for kind in KINDS.values() if kind.is_merge or kind.second_input is not None]
-    return f"{', '.join(names)} and FROM"
 
 
 def _labels(value: Operand) -> tuple[Label, ...] | None:

@@ -59,8 +59,9 @@ class Keeping(NamedTuple):
 
     ``inputs`` and ``output``: whether they are kept; ``inputs`` may say it for each. ``gradients`` is for each input
     ``new`` (a new array), ``same`` (the incoming gradient), ``view`` (a view of it) or ``none``. ``clones``: a layer
-    that overwrites its input keeps a copy of it. ``overwrites``: whether the NumPy run may overwrite the first input in
-    training, if the layer works in place. ``composed_volumes``: temporaries as large as the input in backward, where PyTorch composes it of several kernels.
+    that overwrites its input keeps a copy of it. ``overwrites``: whether the NumPy run may overwrite the first input
+    in training, if the layer works in place.
+    ``composed_volumes``: temporaries as large as the input in backward, where PyTorch composes it of several kernels.
     """
 
     inputs: bool | tuple[bool, ...] = False

@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import Layer, Stencil, Stencils, key, require_divisible
+from cnncalc.layers.base import WHOLE, Layer, Stencil, Stencils, key, require_divisible
 from cnncalc.layers.keys import Choice, SideName, SideOrder, Sizes, Whole
 from cnncalc.layers.planes import axis_of, pixels, planes
 from cnncalc.layers.window import same_on_sides, sized
@@ -213,6 +213,9 @@ class Permute(Layer):
 
     def channel_use(self, *inputs: Volume) -> str:
         return "apart" if self._keeps_depth else "moved"
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        return super().stencils(*inputs, of=of) if self.no_effect(inputs[0]) else WHOLE
 
     def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
         (x,) = inputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import Layer, Stencil, Stencils
+from cnncalc.layers.base import Layer, Stencil, Stencils, require_inputs
 from cnncalc.layers.memory import Keeping, Size
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.pooling import MaxPool
@@ -64,6 +64,7 @@ class Unpool(Layer):
         return [*[f"{name} {size}, as before the pool" for name, size in names], depth_step(inputs[0])]
 
     def output(self, *inputs: Volume) -> Volume:
+        require_inputs(self.kind, inputs, 2, 2)
         x, pooled = inputs
         if x != pooled:
             wrong = "depths" if x.sides == pooled.sides else "sides"

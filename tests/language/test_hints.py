@@ -226,7 +226,7 @@ TRANSLATED = [
     ("Dropout2d(p=0.3)", "DROPOUT(0.3)"),
     ("UpSampling2D(size=2)", "UPSAMPLE2"),
     ("Cropping2D(cropping=2)", "PAD(-2)"),
-    ("ReflectionPad2d(padding=2)", "PAD(2)"),
+    ("ReflectionPad2d(padding=2)", "PAD(pad=2, mode=reflect)"),
 ]
 
 
@@ -423,8 +423,8 @@ def test_keys_of_other_tools_lead_to_ours(written: str, meant: str) -> None:
 def test_a_key_that_takes_words_lists_them() -> None:
     words = "0 or more, [height, width], [top, left, bottom, right], same or valid"
     for text, hint in (
-        ("CONV3-4(pad=reflect)", f"pad takes {words}; a variable gets its value by --set reflect=2"),
-        ("CONV3-4(padding=reflect)", f"the key is pad, and takes {words}"),
+        ("CONV3-4(pad=mirror)", f"pad takes {words}; a variable gets its value by --set mirror=2"),
+        ("CONV3-4(padding=mirror)", f"the key is pad, and takes {words}"),
         ("POOL2(round=up)", "round takes floor or ceil; a variable gets its value by --set up=2"),
         ("RELU(in_place=maybe)", "in_place takes yes or no; a variable gets its value by --set maybe=yes"),
     ):

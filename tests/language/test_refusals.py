@@ -703,7 +703,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4@a -> RELU(@a)",
         "INPUT 8x8x4 -> CONV3-4@a -> RELU(inputs=@a)",
         """
-<text>:1:34: error[wrong-inputs]: RELU reads the layer before it; only ADD, MUL, CONCAT and FROM take '@name'
+<text>:1:34: error[wrong-inputs]: RELU reads the layer before it; FROM, merges and layers with a second input take '@name'
   |
 1 | INPUT 8x8x4 -> CONV3-4@a -> RELU(@a)
   |                                  ^^

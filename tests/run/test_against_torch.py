@@ -12,10 +12,11 @@ from hypothesis import given
 import cnncalc
 from cnncalc.errors import ShapeError
 from cnncalc.layers import KINDS
+from cnncalc.layers.planes import pixels, planes
 from cnncalc.run.forward import draw_images, run
 from cnncalc.run.weights import build
 from cnncalc.volume import Volume
-from tests.layer_cases import PLANES, Case
+from tests.layer_cases import CASES, PLANES, Case
 from tests.random_nets import examples, sample, seeds
 from tests.subcases import each
 from tests.test_layers import entering, parameters
@@ -26,24 +27,29 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
-from tests.run.torch_reference import layer_in_torch  # noqa: E402
+from tests.run.torch_reference import REARRANGED, layer_in_torch  # noqa: E402
+from tests.run.torch_sequences import SEQUENCES  # noqa: E402
 
 BOUNDS = {"float64": 1e-12, "float32": 1e-5}
 
 
 def tensor(x: Any) -> Any:
-    """batch x depth x height x width of an array batch x height x width x depth."""
-    return torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
+    """batch x depth x sides of an array batch x sides x depth."""
+    return torch.from_numpy(np.ascontiguousarray(planes(x)))
 
 
 def assert_close(result: Any, expected: Any, bound: float) -> None:
-    expected = expected.numpy().transpose(0, 2, 3, 1)
+    expected = pixels(expected.numpy())
     assert result.shape == expected.shape
     assert np.abs(result - expected).max() <= bound * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("dtype", BOUNDS)
-@each("case", PLANES, by=lambda case: case.kind)
+@each(
+    "case",
+    [case for case in CASES if case in PLANES or case.kind in (*REARRANGED, *SEQUENCES, "concat", "slice")],
+    by=lambda case: case.kind,
+)
 def test_each_layer_gives_what_pytorch_gives(case: Case, dtype: str) -> None:
     arrays = [x.astype(dtype, order="K") for x in entering(case)]
     numbers = {name: array.astype(dtype) for name, array in parameters(case).items()}

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional as F  # noqa: N812  # its usual name
+
+from tests.run.torch_sequences import SEQUENCES
 
 
 def two(value: Any) -> list[int]:
@@ -118,7 +121,6 @@ SIMPLE: dict[str, Any] = {
     "softplus": F.softplus,
     "gap": lambda x: F.adaptive_avg_pool2d(x, 1),
     "gmp": lambda x: F.adaptive_max_pool2d(x, 1),
-    "softmax": lambda x: F.softmax(x, dim=1),
     "dropout": lambda x: x,
     "identity": lambda x: x,
     "input": lambda x: x,
@@ -143,9 +145,132 @@ def normalization(layer: Any, x: Any, p: dict[str, Any]) -> Any:
     return F.layer_norm(last, shape, scale, shift).permute(0, 3, 1, 2)
 
 
+def dims(names: Any, x: Any) -> list[int]:
+    """The dimensions of sides and depth by their names, in batch x depth x sides."""
+    sides = {1: ("length",), 2: ("height", "width"), 3: ("frames", "height", "width")}[x.dim() - 2]
+    return [1 if name == "depth" else 2 + sides.index(name) for name in names]
+
+
+def pad(layer: Any, x: Any) -> Any:
+    sides = x.dim() - 2
+    both = [each for side in reversed(range(sides)) for each in (layer.pad[side], layer.pad[sides + side])]
+    if layer.mode == "zero":
+        return F.pad(x, (*both, *layer.depth), value=layer.value)
+    return F.pad(x, both, mode={"wrap": "circular"}.get(layer.mode, layer.mode))
+
+
+def space2depth(layer: Any, x: Any) -> Any:
+    """Each block by slices of the input."""
+    if layer.order == "crd" and x.dim() == 4 and len(set(layer.block)) == 1:
+        return F.pixel_unshuffle(x, layer.block[0])
+    if layer.order == "darknet":
+        batch, depth, *sides = x.shape
+        wide = [size * step for size, step in zip(sides, layer.block, strict=True)]
+        count = int(np.prod(layer.block))
+        parts = blocks(x.reshape(batch, depth // count, *wide), layer.block)
+        return torch.cat(parts, 1).reshape(batch, -1, *[s // b for s, b in zip(sides, layer.block, strict=True)])
+    parts = blocks(x, layer.block)
+    if layer.order == "dcr":
+        return torch.cat(parts, 1)
+    if layer.order == "crd":
+        return torch.stack(parts, 2).flatten(1, 2)
+    order = np.arange(len(parts)).reshape(layer.block).T.ravel()  # by column
+    return torch.cat([parts[number] for number in order], 1)
+
+
+def blocks(x: Any, block: Any) -> list[Any]:
+    """For each place in a block the elements at it, last side fastest."""
+    return [
+        x[(..., *[slice(place, None, step) for place, step in zip(places, block, strict=True)])]
+        for places in np.ndindex(*block)
+    ]
+
+
+def depth2space(layer: Any, x: Any) -> Any:
+    count = int(np.prod(layer.block))
+    if layer.order == "crd" and x.dim() == 4 and len(set(layer.block)) == 1:
+        return F.pixel_shuffle(x, layer.block[0])
+    depth = x.shape[1] // count
+    sides = [size * step for size, step in zip(x.shape[2:], layer.block, strict=True)]
+    result = torch.zeros(len(x), depth, *sides, dtype=x.dtype)
+    order = np.arange(count).reshape(layer.block).T.ravel() if layer.order == "focus" else np.arange(count)
+    for number, target in enumerate(blocks(result, layer.block)):
+        part = list(order).index(number)
+        target[...] = x[:, number::count] if layer.order == "crd" else x[:, part * depth : (part + 1) * depth]
+    return result
+
+
+def crop(layer: Any, x: Any, other: Any = None) -> Any:
+    sides = layer.size if other is None else other.shape[2:]
+    begins = [(size - part) // 2 for size, part in zip(x.shape[2:], sides, strict=True)]
+    if layer.at != "centre":
+        begins = [0] * len(sides) if layer.at == "begin" else list(layer.at)
+    return x[(..., *[slice(begin, begin + part) for begin, part in zip(begins, sides, strict=True)])]
+
+
+def resize(layer: Any, x: Any, other: Any = None) -> Any:
+    linear = {3: "linear", 4: "bilinear", 5: "trilinear"}[x.dim()]
+    mode = linear if layer.mode == "bilinear" else layer.mode
+    more = {"align_corners": layer.corners} if layer.mode in ("bilinear", "bicubic") else {}
+    size = layer.size if other is None else tuple(other.shape[2:])
+    return F.interpolate(x, size, layer.factor if size is None else None, mode=mode, **more)
+
+
+def reduce(layer: Any, x: Any) -> Any:
+    function: Any = {"mean": torch.mean, "sum": torch.sum, "max": torch.amax, "min": torch.amin}[layer.op]
+    return function(x, dims(layer.axes, x), keepdim=True)
+
+
+def softmax(layer: Any, x: Any) -> Any:
+    powers = torch.exp(x - x.amax(dims(layer.axes, x), keepdim=True))
+    result = powers / powers.sum(dims(layer.axes, x), keepdim=True)
+    if len(layer.axes) == 1:
+        ours = F.softmax(x, dims(layer.axes, x)[0])
+        assert torch.allclose(result, ours)
+        return ours
+    return result
+
+
+def permute(layer: Any, x: Any) -> Any:
+    *sides, depth = dims(layer.order, x)
+    return x.permute(0, depth, *sides)
+
+
+def unpool(layer: Any, x: Any, places: Any) -> Any:
+    """From places in the windows of the pool, which PyTorch counts in the map."""
+    sides = x.dim() - 2
+    pool = layer.pool
+    indices: Any = 0
+    offsets = np.unravel_index(places.numpy().astype(int), pool.kernel)
+    for side, (offset, size) in enumerate(zip(offsets, layer.entered.sides, strict=True)):
+        begins = np.arange(x.shape[2 + side]) * pool.step[side] - pool.pad[side]
+        shape = [1] * x.dim()
+        shape[2 + side] = -1
+        indices = indices * size + begins.reshape(shape) + offset
+    function: Any = {1: F.max_unpool1d, 2: F.max_unpool2d, 3: F.max_unpool3d}[sides]
+    return function(x, torch.from_numpy(indices), pool.kernel, pool.step, pool.pad[:sides], list(layer.entered.sides))
+
+
+REARRANGED: dict[str, Any] = {
+    "pad": pad,
+    "space2depth": space2depth,
+    "depth2space": depth2space,
+    "crop": crop,
+    "resize": resize,
+    "reduce": reduce,
+    "softmax": softmax,
+    "permute": permute,
+    "unpool": unpool,
+}
+
+
 def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
     """What PyTorch makes of a layer."""
     x, kind = inputs[0], layer.kind
+    if kind in SEQUENCES:
+        return SEQUENCES[kind](layer, inputs, p)
+    if kind in REARRANGED:
+        return REARRANGED[kind](layer, *inputs)
     if kind in SIMPLE:
         return SIMPLE[kind](x)
     if kind in ("conv", "dwconv"):
@@ -180,7 +305,7 @@ def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
     if kind == "prelu":
         return F.prelu(x, p["slope"])
     if kind == "concat":
-        return torch.cat(inputs, dim=1)
+        return torch.cat(inputs, dim=dims(layer.axis, x)[0])
     if kind in ("add", "mul"):
         for other in inputs[1:]:
             x = x + other if kind == "add" else x * other
@@ -191,11 +316,8 @@ def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
     if kind == "upsample":
         more = {"align_corners": False} if layer.mode == "bilinear" else {}
         return F.interpolate(x, scale_factor=layer.factor, mode=layer.mode, **more)
-    if kind == "pad":
-        top, left, bottom, right = layer.pad
-        return F.pad(x, (left, right, top, bottom))
     if kind == "shuffle":
         return F.channel_shuffle(x, layer.groups)
     if kind == "slice":
-        return x[:, layer.start : layer.stop]
+        return x[(*(slice(None),) * dims(layer.axis, x)[0], slice(layer.start, layer.stop))]
     raise NotImplementedError(kind)

@@ -47,7 +47,14 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "upsample": [{"factor": 3}],
     "pad": [{"pad": [1, 2, -3, 0]}],
     "shuffle": [{"groups": 3}],
-    "slice": [{"from": 1, "to": 4}, {"from": 2}],
+    "slice": [{"from": 1, "to": 4}, {"from": 2}, {"from": 3, "axis": "width"}],
+    "unpool": [{}],
+    "reduce": [{"axes": ["height", "depth"]}],
+    "resize": [{"size": [13, 5]}, {"factor": 1.5}],
+    "crop": [{"size": [4, 7]}],
+    "permute": [{"order": ["width", "depth", "height"]}],
+    "space2depth": [{"block": [3, 11]}],
+    "depth2space": [{"block": [3, 2]}],
 }  # fmt: skip  # one kind a line is easier to read
 """For each kind keys with which it takes a volume of [9x11x6]."""
 
@@ -61,6 +68,9 @@ def one_layer(kind: str, keys: dict[str, Any]) -> Report:
     if kind == "input":
         return cnncalc.analyze(chain("net", [("x", cls(**keys))]))
     inputs = ["input", "input"] if cls.is_merge else ["input"]
+    if cls.takes_places:
+        before = [("input", KINDS["input"](size=[18, 22, 6])), ("pool", KINDS["pool"]())]
+        return cnncalc.analyze(chain("net", [*before, ("x", cls(**keys), ["pool", "pool"])]))
     return cnncalc.analyze(chain("net", [("input", KINDS["input"](size=[9, 11, 6])), ("x", cls(**keys), inputs)]))
 
 
