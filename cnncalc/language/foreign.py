@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WITHOUT_A_KIND = frozenset(
     {
         "mish", "selu", "glu", "hardtanh", "hardshrink", "softsign", "maxout", "clip", "abs", "exp", "sqrt", "lstm",
-        "gru", "rnn", "embedding", "transformer", 
+        "gru", "rnn", "embedding", "transformer",
         "roipool", "roialign", "spp",
         "locallyconnected", "local", "deformconv", "subtract", "maximum", "minimum", "average", "lambda",
         "weightnorm", "spectralnorm", "rmsnorm", "l2norm", "l2normalize", "normalize", "expanddims", "squeeze",

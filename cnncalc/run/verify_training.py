@@ -44,7 +44,7 @@ class TrainingVerification(NamedTuple):
     with such buffers. ``losses`` are those of both steps. ``values`` is the number of values of the first step (loss,
     gradient of each parameter array) compared with those of a step with nothing in place;
     ``changed`` lists those that differ, and how far, in the units of :func:`~cnncalc.run.forward.apart`. ``unproven``
-    are layers whose figures are stated, not computed, or depend on such: bytes hold what is stated, and do not prove it.
+    are layers whose figures are stated, not computed, or depend on such: bytes hold what is stated and do not prove it.
     """
 
     name: str

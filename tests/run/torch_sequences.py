@@ -5,6 +5,7 @@ Tensors are batch x depth x sides. Parameters are those of the NumPy run, brough
 
 from __future__ import annotations
 
+from itertools import product
 from math import isqrt, prod
 from typing import TYPE_CHECKING, Any
 
@@ -42,15 +43,9 @@ def unwindow(layer: Any, x: Any) -> Any:
     """The map in which the windows of a map of positions lie as these do."""
     size, (windows, places) = sides_of(layer.size), x.shape[2:]
     if prod(size) == windows * places:
-        part = None if layer.window is None else sides_of(layer.window)
-        options = [[a, b] for a in range(1, places + 1) for b in range(1, places + 1) if a * b == places]
-        if len(size) == 1:
-            options = [[places]]
-        if len(size) == 3:
-            options = [[a, b, c] for a in size for b in size for c in range(1, size[2] + 1) if a * b * c == places]
-            options += [[1, *pair] for pair in [[a, b] for a in range(1, 16) for b in range(1, 5) if a * b == places]]
+        options = [one for one in product(*[range(1, side + 1) for side in size]) if prod(one) == places]
         options = [one for one in options if all(whole % side == 0 for whole, side in zip(size, one, strict=True))]
-        part = part or min(options, key=lambda one: max(one) / min(one))
+        part = min(options, key=lambda one: max(one) / min(one)) if layer.window is None else sides_of(layer.window)
     else:
         part = size
         along = windows if len(size) == 1 else isqrt(windows)
@@ -119,6 +114,8 @@ SEQUENCES: dict[str, Callable[[Any, list[Any], dict[str, Any]], Any]] = {
     "position": lambda layer, inputs, p: inputs[0] + first(p["position"][None]),
     "attention": attention,
     "matmul": matmul,
-    "opaque": lambda layer, inputs, p: torch.zeros(len(inputs[0]), layer.size[-1], *layer.size[:-1], dtype=inputs[0].dtype),
+    "opaque": lambda layer, inputs, p: torch.zeros(
+        len(inputs[0]), layer.size[-1], *layer.size[:-1], dtype=inputs[0].dtype
+    ),
 }
 """Each kind by its layer, inputs and parameters."""
