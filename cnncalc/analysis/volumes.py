@@ -184,7 +184,7 @@ def _has_windows(node: Node, layer: Layer, inputs: tuple[Volume, ...], before: l
         )
         hint = "SEQUENCE before it makes a sequence of all positions; WINDOW before and UNWINDOW behind it, windows"
         raise DesignError([Problem("not-a-sequence", message, node.span, hint)])
-    return are_windows if layer.windows is None else layer.windows
+    return are_windows if layer.makes_windows is None else layer.makes_windows
 
 
 def _outputs(indices: Sequence[int], before: list[Shaped | None]) -> tuple[Volume, ...] | None:

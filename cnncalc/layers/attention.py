@@ -343,7 +343,7 @@ class Matmul(Merge):
 
     kind: ClassVar[str] = "matmul"
     other_names: ClassVar[tuple[str, ...]] = ("bmm", "batchmatmul", "dot")
-    example: ClassVar[str] = "INPUT 28x28x3 -> CONV4-16/4(pad=0) -> SEQUENCE -> [ | LINEAR-16] -> MATMUL(transpose=yes)"
+    example: ClassVar[str] = "INPUT 28x28x3 -> CONV4-16/4(pad=0) -> SEQUENCE -> [ | CONV1-16] -> MATMUL(transpose=yes)"
     counts_macs: ClassVar[bool] = True
     counts_as_layer: ClassVar[bool] = False
     autocast: ClassVar[str | None] = "half"

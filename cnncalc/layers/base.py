@@ -227,7 +227,7 @@ class Layer:
     """Of kinds whose multiply-adds are counted: whether they count among the layers of a net."""
     is_stated: ClassVar[bool] = False
     """Its volume and figures are stated in the text, not computed: nothing that depends on them is proven."""
-    windows: ClassVar[bool | None] = None
+    makes_windows: ClassVar[bool | None] = None
     """Whether the sides before the last count windows of a map; None: as in its first input."""
     takes_windows: ClassVar[bool] = False
     """Works on a sequence, or on the windows of a map, never on a map itself."""

@@ -28,7 +28,7 @@ class Opaque(Layer):
 
     ``saved`` are the elements for each image that training keeps for backward in addition to the input.
 
-    Source: none; it stands for an operator of another program.
+    Source: none, since it stands for an operator of another program.
     """
 
     kind: ClassVar[str] = "opaque"

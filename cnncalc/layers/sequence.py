@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import Layer, Parameter, Stencil, key
+from cnncalc.layers.base import WHOLE, Layer, Parameter, Stencil, key
 from cnncalc.layers.keys import AnySizes, Shifts, Sizes, Whole, shown
 from cnncalc.layers.layout import channels_last
 from cnncalc.layers.memory import Keeping
@@ -56,6 +56,9 @@ class Rearranged(Layer):
     picks_values = True
     drawn: ClassVar[str] = "joined"
 
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        return WHOLE if self.origins(*inputs) is not None else super().stencils(*inputs, of=of)
+
 
 class AsSequence(Rearranged):
     """A map as a sequence of its positions, one vector of D numbers each: a view.
@@ -70,7 +73,7 @@ class AsSequence(Rearranged):
     other_names: ClassVar[tuple[str, ...]] = ("tosequence", "flattenspatial")
     example: ClassVar[str] = "INPUT 28x28x3 -> CONV4-16/4(pad=0) -> SEQUENCE"
     is_view: ClassVar[bool] = True
-    windows: ClassVar[bool | None] = False
+    makes_windows: ClassVar[bool | None] = False
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
 
     def no_effect(self, x: Volume) -> str | None:
@@ -115,7 +118,7 @@ class Plane(Rearranged):
     example: ClassVar[str] = "INPUT 7x7x16 -> SEQUENCE -> PLANE7"
     thin_depth: ClassVar[int | None] = 1
     is_view: ClassVar[bool] = True
-    windows: ClassVar[bool | None] = False
+    makes_windows: ClassVar[bool | None] = False
     kept: ClassVar[Keeping] = Keeping(gradients=("view",))
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
@@ -178,7 +181,7 @@ class Window(Rearranged):
     kind: ClassVar[str] = "window"
     other_names: ClassVar[tuple[str, ...]] = ("windowpartition", "partition")
     example: ClassVar[str] = "INPUT 14x14x16 -> CONV3-32 -> WINDOW7"
-    windows: ClassVar[bool | None] = True
+    makes_windows: ClassVar[bool | None] = True
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
 
@@ -248,7 +251,7 @@ class Unwindow(Rearranged):
     kind: ClassVar[str] = "unwindow"
     other_names: ClassVar[tuple[str, ...]] = ("windowreverse", "unpartition")
     example: ClassVar[str] = "INPUT 14x14x16 -> CONV3-32 -> WINDOW7 -> UNWINDOW14"
-    windows: ClassVar[bool | None] = False
+    makes_windows: ClassVar[bool | None] = False
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
 
@@ -475,7 +478,6 @@ class Token(Layer):
     is_flat: ClassVar[bool | None] = False
     is_linear = True
     learns: ClassVar[bool] = True
-    drawn: ClassVar[str] = "joined"
     first: ClassVar[str | None] = "count"
     bare: ClassVar[str | None] = "count"
 
