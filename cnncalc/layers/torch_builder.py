@@ -27,6 +27,10 @@ class TorchBuilder(Protocol):
         """The output volume of the layer."""
 
     @property
+    def images(self) -> int:
+        """The number of images in layouts, which stands for any larger one."""
+
+    @property
     def in_place(self) -> bool:
         """Whether the layer overwrites its first input."""
 
@@ -183,6 +187,12 @@ class TorchBuilder(Protocol):
 
     def scaled(self, value: int) -> int:
         """Value times the first parameter, plus the second if there is one, channel by channel."""
+
+    def joined_with_own(self, value: int, layout: Layout) -> int:
+        """The first parameter of the layer, for each image, and a value behind it, as one tensor."""
+
+    def plus_own(self, value: int) -> int:
+        """Value plus the first parameter, which is as large as the value of one image."""
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The sum of two values, with broadcasting."""

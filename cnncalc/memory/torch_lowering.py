@@ -333,6 +333,8 @@ class TorchLowering(TapeBuilder):
         """The layout of a new gradient of a tensor with layout ``target``."""
         if order == "suggested":
             return suggested(target, target.sizes)
+        if order == "channels last":
+            return channels_last(target.sizes)
         if order == "base":
             return target
         if order != "input" or incoming is None or len(incoming.sizes) != len(target.sizes):
@@ -526,6 +528,21 @@ class TorchLowering(TapeBuilder):
         if shift:
             result = self.operation([result], gradients=(SAME,), parameters=tuple(shift))
         return result
+
+    def joined_with_own(self, value: int, layout: Layout) -> int:
+        """The first parameter of the layer, for each image, and a value behind it, as one tensor."""
+        item = max(self.items[value], self.parameter_item)
+        gradients = (VIEW if self.items[value] == item else NEW,)
+        elements = Size(0, prod(layout.sizes[1:]))
+        return self.operation(
+            [value], elements, item=item, layout=layout, gradients=gradients, parameters=self.own_parameters
+        )
+
+    def plus_own(self, value: int) -> int:
+        """Value plus the first parameter, which is as large as the value of one image."""
+        item = max(self.items[value], self.parameter_item)
+        gradients = (SAME if self.items[value] == item else NEW,)
+        return self.operation([value], item=item, gradients=gradients, parameters=self.own_parameters)
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The sum of two values, spread over each other where sizes differ."""
