@@ -26,6 +26,7 @@ from benchmarks.bounds import Bounds
 from cnncalc.analysis.difference import difference
 from cnncalc.analysis.report import account
 from cnncalc.cli.program import run
+from cnncalc.collection import Paused
 from cnncalc.drawings import draw
 from cnncalc.drawings.metrics import wrapped
 from cnncalc.language.catalogue import names
@@ -66,8 +67,8 @@ def row(layers: str) -> Any:
 
 
 def checked() -> None:
-    """Budgets and rules of every named net."""
-    with redirect_stdout(StringIO()):
+    """Budgets and rules of every named net, without garbage collection, as in the program."""
+    with Paused(), redirect_stdout(StringIO()):
         run(["check", *names(), "--max", "parameters=1G", "--max", "training_memory=80GiB"])
 
 

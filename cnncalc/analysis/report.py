@@ -245,12 +245,14 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
     bytes_each = bytes_per_element(dtype)
     with Paused():
         shaped = propagate(graph)
-    placed = in_place_nodes(graph, shaped, activations_in_place=in_place)
-    at_test = test_time_nodes(graph)
-    rows = [
-        _row(shaped, index, fields, batch * bytes_each, placed=placed[index], training_only=not at_test[index])
-        for index, fields in enumerate(_named_fields(shaped))
-    ]
+        placed = in_place_nodes(graph, shaped, activations_in_place=in_place)
+        at_test = test_time_nodes(graph)
+        layers = {id(item.layer): item.layer for item in shaped}  # many nodes have the same one
+        labels = {key: layer.label() for key, layer in layers.items()}
+        rows = [
+            _row(shaped, index, labels, fields, batch * bytes_each, placed=placed[index], at_test=at_test[index])
+            for index, fields in enumerate(_named_fields(shaped))
+        ]
     every = totals(rows, bytes_each)
     if max(every) >= TOO_LONG:
         message = f"a result has at most {MAX_RESULT_DIGITS:,} digits, but a sum over all layers has more"
@@ -275,13 +277,14 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
 def _row(
     shaped: Sequence[Shaped],
     index: int,
+    labels: Mapping[int, str],
     fields: NamedFields,
     bytes_each: int,
     *,
     placed: tuple[bool, bool],
-    training_only: bool,
+    at_test: bool,
 ) -> LayerReport:
-    """The row of a node; ``bytes_each`` are the bytes of one element for the whole batch."""
+    """The row of a node; ``labels`` are by layer, ``bytes_each`` the bytes of one element for the whole batch."""
     node, layer, inputs, cost = shaped[index][:4]
     if node.share is None:
         owner = node
@@ -293,7 +296,7 @@ def _row(
         index=index,
         name=node.name,
         kind=layer.kind,
-        label=layer.label(),
+        label=labels[id(layer)],
         layer=layer,
         inputs=tuple([shaped[source].node.name for source in node.inputs]),
         sources=node.inputs,
@@ -316,7 +319,7 @@ def _row(
         arrays=cost.arrays,
         fields=fields.by_name,
         has_several_inputs=fields.has_several_inputs,
-        training_only=training_only,
+        training_only=not at_test,
         is_trainable=owner.trainable,
         shared_with=None if owner is node else owner.name,
         named=node.named,

@@ -122,6 +122,7 @@ RULES = {
     "transient": "fill:{transient}",
     "fold": "fill:{node};stroke:{axis};stroke-width:1;stroke-dasharray:4 3",
     "front": "stroke:{edge};stroke-width:.75;stroke-linejoin:round",
+    "frame": "fill:none;stroke:{edge};stroke-width:.5",
     "side": "fill:{ground};fill-opacity:.3;stroke:{edge};stroke-width:.75;stroke-linejoin:round",
     "top": "fill:{ground};fill-opacity:.6;stroke:{edge};stroke-width:.75;stroke-linejoin:round",
     "window": "fill:{ground};fill-opacity:.6;stroke:{ink};stroke-width:1",

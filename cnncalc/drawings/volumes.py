@@ -14,6 +14,7 @@ from cnncalc.drawings.parts import notes_on_parts
 from cnncalc.drawings.routing import ENTRY
 from cnncalc.drawings.volume_layout import BACK, FRAME, plan_of, plane_of
 from cnncalc.units import plural, short
+from cnncalc.volume import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from cnncalc.drawings.parts import Part
     from cnncalc.drawings.routing import Route
     from cnncalc.drawings.volume_layout import VolumeLayout
+    from cnncalc.volume import Volume
 
 MIN_WINDOW = 6.0
 """The minimum height in pixels of a convolution window that is drawn."""
@@ -204,7 +206,22 @@ def _draw_box(canvas: Canvas, box: Box, x: float, y: float) -> None:
             canvas.area(corners, family)
             canvas.area(corners, name)
     canvas.rect(x, high, length, box.height, f"{family} front")
+    _draw_frames(canvas, box, x, low)
     canvas.end()
+
+
+MIN_FRAME = 3.0
+"""The minimum distance in pixels of the lines between frames."""
+
+
+def _draw_frames(canvas: Canvas, box: Box, x: float, low: float) -> None:
+    """Divides the block of a volume with frames into a stack of planes, as many as there is room for."""
+    sides = box.part.volume.sides
+    count = min(sides[0], int(box.length / MIN_FRAME)) if len(sides) > 2 and not box.part.volume.is_point else 1
+    high, back = number(low - box.height), box.back
+    for line in range(1, count):
+        at = x + box.length * line / count
+        canvas.path(f"M{number(at)} {number(low)}V{high}l{number(back)} {number(-back)}", "frame")
 
 
 def _tool_tip(part: Part) -> str:
@@ -239,7 +256,9 @@ def _draw_rulers(canvas: Canvas, plan: VolumeLayout) -> None:
     drawn = [box.part.volume for piece in plan.pieces for box in piece.boxes.values()]
     rulers = []
     if any(not x.is_point for x in drawn):
-        rulers += [("height and width", "pixel", plan.scale.space), ("depth", "channel", plan.scale.depth)]
+        sides = " and ".join(_drawn_sides(drawn))
+        rulers += [(sides, "pixel" if "width" in sides else "position", plan.scale.space)]
+        rulers += [("depth", "channel", plan.scale.depth)]
     if any(x.is_point for x in drawn):
         rulers.append(("bars", "unit", plan.scale.point))
     x, y = canvas.left, canvas.y + 12
@@ -263,16 +282,30 @@ def _draw_rulers(canvas: Canvas, plan: VolumeLayout) -> None:
 def _note(plan: VolumeLayout, request: Request) -> str:
     parts, count = plan.detail.parts, plan.left_out
     back = f"{round(BACK * 100)} %"
+    volumes = [part.volume for part in parts]
+    where = {
+        "length": "length upward",
+        "height": "height upward",
+        "width": f"width to the back (at {back} of its length)",
+    }
+    drawn = ", ".join([where[name] for name in _drawn_sides(volumes)])
+    most = max([len(x.sides) for x in volumes])
     lines = [
-        f"Height x width x depth of one image: height upward, width to the back (at {back} of its length), "
-        "depth to the right.",
+        f"{' x '.join(SIDES[most]).capitalize()} x depth of one image: {drawn}, depth to the right.",
+        "Lines divide a volume into its frames, or fewer where they are narrow." if most > 2 else "",
         f"The scale is the same for the {1 + len(request.beside)} nets compared." if request.beside else "",
-        "1x1xN is a bar, N high." if any(part.volume.is_point for part in parts) else "",
+        f"{'x'.join('1' * most)}xN is a bar, N high." if any(x.is_point for x in volumes) else "",
         "Crops between a fork and a merge are labels on their arrows." if plan.detail.edge_labels else "",
         *notes_on_parts(parts, plan.detail.runs),
         f"Not drawn for lack of room: {plural(count, 'volume')} between fork and merge." if count else "",
     ]
     return " ".join(filter(None, lines))
+
+
+def _drawn_sides(volumes: Sequence[Volume]) -> list[str]:
+    """The names of the sides that are drawn: those of a plane, and of a length."""
+    names = dict.fromkeys(name for x in volumes if not x.is_point for name in x.names if name != "frames")
+    return list(names) or ["height", "width"]
 
 
 def _description(report: Report) -> str:

@@ -458,9 +458,6 @@ class Softmax(Layer):
     def gives_probabilities(self) -> bool:  # type: ignore[override]
         return self.axes == ("depth",)
 
-    def label(self) -> str:
-        return "SOFTMAX" if self.gives_probabilities else f"SOFTMAX({'+'.join(self.axes)})"
-
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return tuple([None if name in self.axes else POINT for name in inputs[0].names])
 

@@ -475,7 +475,7 @@ class Layer:
     def unusual(self, *names: str) -> str:
         """The keys of these names that differ from their defaults, for a label: ``(groups=4, dilation=2)``."""
         written = [(name, value) for name, value in self.written().items() if name in names]
-        texts = [(name, value if isinstance(value, str) else shown(value)) for name, value in written]
+        texts = [(name, shown(value).replace("'", "")) for name, value in written]
         parts = [text if name == self.bare else f"{name}={text}" for name, text in texts]
         return f"({', '.join(parts)})" if parts else ""
 

@@ -222,9 +222,6 @@ class Concat(Merge):
     def is_flat(self) -> bool | None:  # type: ignore[override]
         return None if self.joins_depth else False
 
-    def label(self) -> str:
-        return "CONCAT" if self.joins_depth else f"CONCAT({self.axis[0]})"
-
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         (axis,) = self.axis
         place = output.place(axis)

@@ -62,9 +62,6 @@ class Pad(Layer):
     def picks_values(self) -> bool:
         return self.mode != "zero"
 
-    def label(self) -> str:
-        return f"PAD{self.unusual('mode', 'depth')}"
-
     def no_effect(self, x: Volume) -> str | None:
         return None if any((*self.pad, *self.depth)) else "its pad is 0"
 

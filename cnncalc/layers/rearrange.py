@@ -193,9 +193,6 @@ class Permute(Layer):
 
     order: tuple[str, ...] = key(SideOrder(), means="which side of the input each size of the output is, depth last")
 
-    def label(self) -> str:
-        return f"PERMUTE([{', '.join(self.order)}])"
-
     def no_effect(self, x: Volume) -> str | None:
         return "the order stays as it is" if self.order == (*x.names, "depth") else None
 

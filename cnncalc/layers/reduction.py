@@ -61,9 +61,6 @@ class Reduce(Layer):
     def thin_depth(self) -> int | None:  # type: ignore[override]
         return 2 if "depth" in self.axes else 1
 
-    def label(self) -> str:
-        return f"REDUCE({self.op}{'' if self.axes == ('depth',) else ', ' + '+'.join(self.axes)})"
-
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         sizes = zip((*output.names, "depth"), output, strict=True)
         return [f"{name} 1" if name in self.axes else f"{name} {size}, same as the input" for name, size in sizes]

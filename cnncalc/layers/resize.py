@@ -75,17 +75,7 @@ class Resize(Layer):
         return self.mode == "nearest"
 
     def label(self) -> str:
-        if self.factor is not None:
-            size = f"(factor={'x'.join(f'{part:g}' for part in self._parts(self.factor))})"
-        else:
-            size = "" if self.size is None else sized(self.size)
-        return f"RESIZE{size}{self.unusual('mode', 'corners')}"
-
-    @staticmethod
-    def _parts(value: Any) -> tuple[float, ...]:
-        """The factors, one where all are equal."""
-        parts = value if isinstance(value, tuple) else (value,)
-        return parts[:1] if len(set(parts)) == 1 else parts
+        return f"RESIZE{'' if self.size is None else sized(self.size)}{self.unusual('factor', 'mode', 'corners')}"
 
     def _sides(self, inputs: Volumes) -> tuple[int, ...]:
         if self.factor is None or len(inputs) > 1:

@@ -409,7 +409,7 @@ NARROW = (
     "table resnet50 --bars",
     "memory lenet5",
     "diff resnet50 resnet50-v1.5",
-    "fit vgg16 --memory 8GiB",
+    "fit vgg16 --memory 3GiB",
     "list",
     "kinds",
     "kinds conv",

@@ -900,7 +900,7 @@ def graph_is_whole(root: ElementTree.Element, report: Report, depth: int | None)
 
 
 LONG = (
-    "INPUT 9x8x3 -> [CONV3-8 -> BN -> RELU]*3000 -> FC-10",
+    "INPUT 9x8x3 -> [CONV3-8 -> BN -> RELU]*1000 -> FC-10",
     "INPUT 9x8x3 -> [CONV3-{8+i} -> BN -> RELU]*500 as i -> FC-10",
     "INPUT 9x8x3 -> CONV3-4@a -> [CONV3-4 -> RELU]*400 -> ADD(@a) -> FC-3",
     "INPUT 8x9x3 -> [" + " | ".join(f"CONV3-{i + 1}" for i in range(60)) + "] -> CONCAT -> FC-3",

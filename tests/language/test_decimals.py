@@ -149,7 +149,7 @@ def test_decimals_in_a_file() -> None:
 
     assert [row.label for row in report.layers] == [
         *("INPUT", "CONV3-24", "DROPOUT", "CONV3-32", "DROPOUT(0.1)", "CONV1-4", "CONV1-6", "CONV1-256"),
-        *("LRELU", "FC-35"),
+        *("LRELU(0.7)", "FC-35"),
     ]
     assert vars(report.layer("lrelu1").layer)["slope"] == 0.7
 

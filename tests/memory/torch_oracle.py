@@ -683,6 +683,7 @@ def measure_fake(report: Report, habits: Habits | None = None, *, log: list[tupl
                 tracer.track(tensor)
             figures = _steps(net, images, targets, habits, tracer, "cuda")
     gc.collect()
+    gc.freeze()  # the many modules of PyTorch take no time in the next collection
     return Measured(*figures, saved, inference)
 
 

@@ -128,7 +128,7 @@ def modules_in_torch(report: Report, weights: Any, images: Any) -> tuple[dict[st
 @pytest.mark.parametrize("net", sample(NETS, 8))
 def test_each_layer_of_a_net_gives_what_pytorch_gives(net: str, dtype: str) -> None:
     """In double precision at every layer; in single precision at the end, since RELU6 may cut off what is largest."""
-    size = (64, 64, 3) if net in SMALL else None
+    size = (32, 32, 3) if net in SMALL else None
     report = cnncalc.analyze(net, dtype=dtype, batch=2 if len(net) > 20 else 1, in_place=False, input=size)
     weights, images = build(report, seed=5), draw_images(report, seed=6)
     measurement = run(report, weights, images, keep=lambda name: True)

@@ -8,22 +8,21 @@ from cnncalc.analysis.rewriting import rewritten
 from cnncalc.checks.rules.base import Rule, Site
 from cnncalc.layers.base import POINT
 from cnncalc.layers.pooling import AdaptivePooling, Pooling
-from cnncalc.layers.window import sized
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cnncalc.analysis.report import Report
+    from cnncalc.analysis.report import LayerReport, Report
     from cnncalc.checks.findings import Finding
 
 
 class LargePool(Rule):
     """Pools larger than 3x3 discard too much at once.
 
-    What: pools with a window of more than 3 pixels and a stride. Not reported: pools with stride 1, pools over the
-    whole plane, adaptive pools, and pools before the classifier, where only layers that see one pixel (1x1
-    convolutions, activation functions), normalizations and views stand between the pool and a layer that sees the whole
-    plane.
+    What: pools with a window of more than 3 pixels (on a length more than 9) and a stride. Not reported: pools with
+    stride 1, pools over the whole plane, adaptive pools, and pools before the classifier, where only layers that see
+    one pixel (1x1 convolutions, activation functions), normalizations and views stand between the pool and a layer that
+    sees the whole plane.
 
     Why: of 4x4 values one is kept; positions are lost faster than the following layers can use them.
 
@@ -44,7 +43,7 @@ class LargePool(Rule):
             layer = row.layer
             if not isinstance(layer, Pooling) or (isinstance(layer, AdaptivePooling) and layer.adaptive):
                 continue
-            if max(layer.kernel) <= 3 or max(layer.step) == 1 or row.output.is_point:
+            if max(layer.kernel) <= _largest(row) or max(layer.step) == 1 or row.output.is_point:
                 continue
             readers = readers or report.graph.readers
             if not _is_before_classifier(report, row.index, readers):
@@ -52,16 +51,19 @@ class LargePool(Rule):
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row = sites[0].row
-        kernel = sized(row.layer.kernel)  # type: ignore[attr-defined]
+        kernel = "x".join(map(str, row.layer.kernel))  # type: ignore[attr-defined]
+        most = "x".join([str(_largest(row))] * len(row.output.sides))
         x, y = row.input_volumes[0], row.output
-        message = (
-            f"a pool should be at most 3x3, but one of {kernel if 'x' in kernel else f'{kernel}x{kernel}'} "
-            f"keeps {y.elements:,} of {x.elements:,} values"
-        )
+        message = f"a pool should be at most {most}, but one of {kernel} keeps {y.elements:,} of {x.elements:,} values"
         times = (max(row.layer.step) - 1).bit_length()  # type: ignore[attr-defined]
         changed = rewritten(report, {site.row.index: [type(row.layer)(kernel=2)] * times for site in sites})
         what = f"{times} times {type(row.layer)(kernel=2).label()}, with convolutions between"
         return self.found(report, sites, message, "activations", what=what, changed=changed if times > 1 else None)
+
+
+def _largest(row: LayerReport) -> int:
+    """The largest side of a window: 3, and on a length as many elements as 3x3 has."""
+    return 9 if len(row.output.sides) == 1 else 3
 
 
 def _is_before_classifier(report: Report, index: int, readers: list[list[int]]) -> bool:
