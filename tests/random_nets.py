@@ -30,7 +30,8 @@ ACTIVATIONS = (
 SAME_SIZE = (
     "BN", "BN(scale=no)", "BN(stats=no, shift=no)", "LN", "LN(axes=depth)", "IN", "IN(scale=yes, shift=yes)", "LRN",
     "LRN3(alpha=0.001, beta=0.5, k=2)",
-    "LRN(3, region=within)", "SCALE", "SCALE(shift=no)", "DROPOUT", "DROPOUT(0.2)",
+    "LRN(3, region=within)", "SCALE", "SCALE(shift=no)",
+    "RMS", "RMS(axes=volume)", "L2NORM(scale=yes)", "GRN", "LN(eps=0.01)", "DROPOUT", "DROPOUT(0.2)",
     "SOFTMAX", "IDENTITY", "POOL3/1(pad=1)", "AVGPOOL3/1(pad=1, count_pad=no)",
     "LPPOOL3/1(pad=same)", "POOL3/1(pad=same)", "BN(trainable=no)",
 )  # fmt: skip

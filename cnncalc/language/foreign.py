@@ -17,8 +17,8 @@ WITHOUT_A_KIND = frozenset(
         "mish", "selu", "glu", "hardtanh", "hardshrink", "softsign", "maxout", "clip", "abs", "exp", "sqrt", "lstm",
         "gru", "rnn", "embedding", "transformer",
         "roipool", "roialign", "spp",
-        "locallyconnected", "local", "deformconv", "subtract", "maximum", "minimum", "average", "lambda",
-        "weightnorm", "spectralnorm", "rmsnorm", "l2norm", "l2normalize", "normalize", "expanddims", "squeeze",
+        "deformconv", "subtract", "maximum", "minimum", "average", "lambda",
+        "weightnorm", "spectralnorm", "expanddims", "squeeze",
         "unsqueeze", "gather",
     }
 )  # fmt: skip
@@ -43,6 +43,7 @@ KEYS = {
     "count_include_pad": "count_pad",
     "output_size": "output",
     "normalized_shape": "axes",
+    **dict.fromkeys(("epsilon", "variance_epsilon", "norm_eps"), "eps"),
     "track_running_stats": "stats",
     "center": "shift",
     "affine": "scale",
@@ -69,7 +70,7 @@ NEEDLESS_KEYS = {
     ),
     "a function is a layer of its own, as in -> RELU": ("activation", "nonlinearity"),
     "it changes no volume, count or byte": (
-        *("eps", "epsilon", "momentum", "data_format", "device", "dtype", "kernel_initializer", "bias_initializer"),
+        *("momentum", "data_format", "device", "dtype", "kernel_initializer", "bias_initializer"),
         *("weight_filler", "bias_filler", "kernel_regularizer", "align_corners", "padding_mode", "return_indices"),
     ),
 }

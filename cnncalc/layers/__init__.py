@@ -8,6 +8,8 @@ from cnncalc.layers import (
     convolution,
     input,  # noqa: A004 (the name of the kind)
     linear,
+    local,
+    magnitude,
     merge,
     normalization,
     opaque,
@@ -24,8 +26,8 @@ from cnncalc.layers import (
 from cnncalc.layers.base import Key, Layer, Parameter, Stencil
 
 FAMILIES = (
-    *(input, convolution, linear, pooling, unpooling, activation, normalization, regularization, merge, reduction),
-    *(reshape, resize, padding, rearrange, sequence, attention, opaque),
+    *(input, convolution, local, linear, pooling, unpooling, activation, normalization, magnitude, regularization),
+    *(merge, reduction, reshape, resize, padding, rearrange, sequence, attention, opaque),
 )
 """The modules that define kinds, in the order in which kinds are listed."""
 

@@ -424,8 +424,8 @@ class Layer:
 
     @property
     def family(self) -> str:
-        """The family of the kind: the file that defines it, such as ``convolution``."""
-        return type(self).__module__.rpartition(".")[2]
+        """The family of the kind: the file that defines its topmost base below ``Layer``, such as ``convolution``."""
+        return type(self).__mro__[-3].__module__.rpartition(".")[2]
 
     @property
     def sliding_kernel(self) -> tuple[int, ...] | None:
@@ -487,6 +487,10 @@ class Layer:
         """The output volume; raises ShapeError with the rule and the numbers that violate it."""
         (x,) = inputs
         return x
+
+    def assumed(self, *inputs: Volume) -> Mapping[str, Value]:
+        """What the keys leave open and the input volumes decide, by the name of the assumption."""
+        return {}
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         """The parameters, for these input volumes."""

@@ -165,17 +165,15 @@ def _pool(row: LayerReport) -> Callable[[Any], Any]:
     return _after(before, nn.AvgPool2d(layer.kernel, layer.step, padding, ceil, layer.count_pad))
 
 
-class DepthNorm(nn.Module):
-    """Layer normalization along the depth."""
+class DepthLast(nn.Module):
+    """A module that works along the last side of a tensor, along the depth."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
         self.inner = inner
 
     def forward(self, x: Any) -> Any:
-        if x.dim() == 2:
-            return self.inner(x)
-        return self.inner(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return self.inner(x.movedim(1, -1)).movedim(-1, 1)
 
 
 def _affine(module: Any, row: LayerReport) -> nn.Module:
@@ -202,10 +200,47 @@ def _norm(row: LayerReport, flat: bool) -> nn.Module:
         return _affine(nn.GroupNorm(layer.groups, depth, affine=False), row)
     if row.kind == "in":
         return _affine(nn.InstanceNorm2d(depth, affine=False), row)
-    if layer.axes == "depth":
-        return DepthNorm(_affine(nn.LayerNorm(depth, elementwise_affine=False), row))
-    shape = (depth,) if flat else (depth, height, width)
+    is_deep = layer.axes == "depth"
+    shape = (depth,) if flat or is_deep else (depth, height, width)
+    if row.kind == "rms":
+        rms = nn.RMSNorm(shape, eps=layer.eps, elementwise_affine=layer.scale)
+        return DepthLast(rms) if is_deep else rms
+    if row.kind == "l2norm":
+        return L2Norm(shape, scale=layer.scale, eps=layer.eps)
+    if is_deep:
+        return DepthLast(_affine(nn.LayerNorm(depth, elementwise_affine=False), row))
     return _affine(nn.LayerNorm(shape, elementwise_affine=False), row)
+
+
+class L2Norm(nn.Module):
+    """Euclidean normalization along the depth or over the volume, times a factor if wanted."""
+
+    def __init__(self, shape: tuple[int, ...], *, scale: bool, eps: float) -> None:
+        super().__init__()
+        self.dims, self.eps = tuple(range(1, len(shape) + 1)), eps
+        self.weight = nn.Parameter(torch.ones(shape)) if scale else None
+
+    def forward(self, x: Any) -> Any:
+        x = F.normalize(x, dim=self.dims, eps=self.eps)  # type: ignore[arg-type]
+        weight: Any = self.weight
+        if weight is None:
+            return x
+        return x * weight.reshape(*weight.shape, *(1,) * (x.dim() - 1 - weight.dim()))
+
+
+class GlobalResponse(nn.Module):
+    """GRN as its authors write it, on maps."""
+
+    def __init__(self, depth: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.gamma = nn.Parameter(torch.zeros(1, depth, 1, 1))
+        self.beta = nn.Parameter(torch.zeros(1, depth, 1, 1))
+
+    def forward(self, x: Any) -> Any:
+        lengths = torch.norm(x, p=2, dim=(2, 3), keepdim=True)
+        relative = lengths / (lengths.mean(dim=1, keepdim=True) + self.eps)
+        return self.gamma * (x * relative) + self.beta + x
 
 
 SIMPLE: dict[str, Any] = {
@@ -262,7 +297,10 @@ def _joined(row: LayerReport) -> Callable[..., Any]:
     return function
 
 
-PLANAR = ("conv", "dwconv", "deconv", "pool", "avgpool", "lppool", "gap", "gmp", "subsample", "in", "lrn", "shuffle")
+PLANAR = (
+    *("conv", "dwconv", "deconv", "pool", "avgpool", "lppool", "gap", "gmp", "subsample", "in", "lrn", "shuffle"),
+    "grn",
+)
 """Kinds that take maps alone."""
 
 
@@ -284,6 +322,9 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     if kind == "fc":
         fc = nn.Linear(row.input_volumes[0].elements, layer.units, layer.bias)
         return fc, fc if flat else lambda x: fc(x.flatten(1))
+    if kind == "linear":
+        linear = DepthLast(nn.Linear(row.input_volumes[0].depth, layer.units, layer.bias))
+        return linear, linear
     if kind == "rbf":
         rbf = Rbf(row.input_volumes[0].elements, layer.units)
         return rbf, rbf
@@ -299,7 +340,10 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     if kind == "scale":
         scale = Scale(row.output.depth, shift=layer.shift)
         return scale, scale
-    if kind in ("bn", "ln", "gn", "in"):
+    if kind == "grn":
+        response = GlobalResponse(row.output.depth, layer.eps)
+        return response, response
+    if kind in ("bn", "ln", "gn", "in", "rms", "l2norm"):
         norm = _norm(row, flat)
         return norm, norm
     if kind == "lrn":

@@ -60,6 +60,17 @@ def conv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
     return F.conv2d(x, weight, bias, stride=layer.stride, dilation=layer.dilation, groups=groups)
 
 
+def local(layer: Any, x: Any, p: dict[str, Any]) -> Any:
+    """Windows by unfold, each times the weights of its position."""
+    height, width, _, _, depth, filters = p["weight"].shape
+    x = padded(x, layer, layer.kernel, layer.stride, layer.dilation)
+    columns = F.unfold(x, layer.kernel, layer.dilation, 0, layer.stride)
+    columns = columns.reshape(len(x), layer.groups, depth, -1, height, width)  # of each group by channel and place
+    weight = p["weight"].flatten(2, 3).unflatten(-1, (layer.groups, filters // layer.groups))
+    result = torch.einsum("ngdphw,hwpdgf->ngfhw", columns, weight).flatten(1, 2)
+    return result + p["bias"].permute(2, 0, 1) if "bias" in p else result
+
+
 def deconv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
     weight = p["weight"].permute(2, 3, 0, 1)
     pad = symmetric(layer)
@@ -129,20 +140,33 @@ SIMPLE: dict[str, Any] = {
 
 
 def normalization(layer: Any, x: Any, p: dict[str, Any]) -> Any:
-    scale, shift = p.get("scale"), p.get("shift")
+    scale, shift, eps = p.get("scale"), p.get("shift"), layer.eps
     if layer.kind == "bn":
-        return F.batch_norm(x, p.get("mean"), p.get("variance"), scale, shift, training=not layer.stats)
+        return F.batch_norm(x, p.get("mean"), p.get("variance"), scale, shift, training=not layer.stats, eps=eps)
     if layer.kind == "gn":
-        return F.group_norm(x, layer.groups, scale, shift)
+        return F.group_norm(x, layer.groups, scale, shift, eps)
     if layer.kind == "in":
-        whole = (x - x.mean((2, 3), keepdim=True)) / torch.sqrt(x.var((2, 3), correction=0, keepdim=True) + 1e-5)
-        ours = F.instance_norm(x, weight=scale, bias=shift)
+        whole = (x - x.mean((2, 3), keepdim=True)) / torch.sqrt(x.var((2, 3), correction=0, keepdim=True) + eps)
+        ours = F.instance_norm(x, weight=scale, bias=shift, eps=eps)
         assert scale is not None or torch.allclose(whole, ours)
         return ours
-    last = x.permute(0, 2, 3, 1)
+    last = x.movedim(1, -1)
     shape = last.shape[-1:] if layer.axes == "depth" else last.shape[1:]
     scale, shift = (None if array is None else array.reshape(shape) for array in (scale, shift))
-    return F.layer_norm(last, shape, scale, shift).permute(0, 3, 1, 2)
+    if layer.kind == "rms":
+        return F.rms_norm(last, shape, scale, eps).movedim(-1, 1)
+    if layer.kind == "l2norm":
+        result = F.normalize(last, dim=tuple(range(-len(shape), 0)), eps=eps)  # type: ignore[arg-type]
+        return (result if scale is None else result * scale).movedim(-1, 1)
+    return F.layer_norm(last, shape, scale, shift, eps).movedim(-1, 1)
+
+
+def response(x: Any, scale: Any, shift: Any, eps: float) -> Any:
+    """GRN as its authors write it, on batch x sides x depth."""
+    x = x.movedim(1, -1)
+    lengths = torch.norm(x, p=2, dim=tuple(range(1, x.dim() - 1)), keepdim=True)
+    relative = lengths / (lengths.mean(dim=-1, keepdim=True) + eps)
+    return (scale * (x * relative) + shift + x).movedim(-1, 1)
 
 
 def dims(names: Any, x: Any) -> list[int]:
@@ -275,6 +299,10 @@ def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
         return SIMPLE[kind](x)
     if kind in ("conv", "dwconv"):
         return conv(layer, x, p)
+    if kind == "local":
+        return local(layer, x, p)
+    if kind == "linear":
+        return F.linear(x.movedim(1, -1), p["weight"].T, p.get("bias")).movedim(-1, 1)
     if kind == "deconv":
         return deconv(layer, x, p)
     if kind == "fc":
@@ -288,7 +316,9 @@ def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
     if kind == "subsample":
         total = F.avg_pool2d(x, layer.kernel, layer.stride, divisor_override=1)
         return total * p["weight"][:, None, None] + p["bias"][:, None, None]
-    if kind in ("bn", "ln", "gn", "in"):
+    if kind == "grn":
+        return response(x, p["scale"], p["shift"], layer.eps)
+    if kind in ("bn", "ln", "gn", "in", "rms", "l2norm"):
         return normalization(layer, x, p)
     if kind == "lrn":
         if layer.region == "across":
