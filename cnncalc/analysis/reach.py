@@ -390,7 +390,8 @@ def sight_of(layer: Layer, inputs: Sequence[Volume], of: int, output: Volume) ->
     use, origins = layer.channel_use(*inputs), layer.origins(*inputs)
     stencils, sizes = layer.stencils(*inputs, of=of), output[:-1]
     is_pointwise = stencils is not None and sizes == inputs[of][:-1] and all(stencil == POINT for stencil in stencils)
-    return Sight(use, origins, stencils, sizes, inputs[of].elements, is_pointwise)
+    moved = 0 if origins is None else len(list(origins(0))) * output.positions
+    return Sight(use, origins, stencils, sizes, moved, is_pointwise)
 
 
 class Field(NamedTuple):
