@@ -127,12 +127,12 @@ class Local(Convolution):
         depth, begins = saved.shape[1], self.begins_of(saved.shape[2:])
         count, sides = prod(map(len, begins)), len(begins)
         filters = weight.reshape(count, -1, self.filters)
-        change = xp.zeros(filters.shape, weight.dtype) if saved.learns else None
-        result = xp.empty(saved.shape, gradient.dtype) if saved.needs_gradient[0] else None
+        change: Any = xp.zeros(filters.shape, weight.dtype) if saved.learns else None
+        result: Any = xp.empty(saved.shape, gradient.dtype) if saved.needs_gradient[0] else None
         for number, image in enumerate(incoming):
             grads = image.reshape(self.filters, count).T
-            columns = self._windows(xp, planes(saved.x)[number], begins) if change is not None else None
-            back = xp.empty((*weight.shape[: 2 * sides], depth), weight.dtype) if result is not None else None
+            columns = None if change is None else self._windows(xp, planes(saved.x)[number], begins)
+            back = None if result is None else xp.empty((*weight.shape[: 2 * sides], depth), weight.dtype)
             for inner, outer in self._parts(depth):
                 if columns is not None:
                     windows = columns[..., inner].reshape(count, -1, 1)

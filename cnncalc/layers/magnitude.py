@@ -42,6 +42,7 @@ class ByMagnitude(Normalization):
     why_byproducts: ClassVar[str] = "the inverse of the magnitude, which the gradient uses"
 
     axes: str = key(Choice("depth", "volume"), "depth", means="what each magnitude is taken over")
+    scale: bool = key(Boolean(), True, means="whether a factor is learned")
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         (x,) = inputs
@@ -160,7 +161,6 @@ class RootMeanSquare(ByMagnitude):
     memory_order: ClassVar[str] = "contiguous"
     autocast: ClassVar[str | None] = "full"
 
-    scale: bool = key(Boolean(), True, means="whether a factor is learned")
     eps: float = key(Decimal(0), 1e-6, means="what is added to each mean before its square root")
 
     def inverse(self, xp: Any, maps: Any) -> Any:

@@ -282,6 +282,26 @@ def test_what_is_done_on_purpose_is_left_alone(design: str) -> None:
     assert [(finding.code, finding.message) for finding in findings(design)] == []
 
 
+@pytest.mark.parametrize(
+    ("design", "codes"),
+    [
+        ("INPUT 64x3 -> CONV7-64/2 -> RELU -> POOL4 -> CONV3-64 -> RELU -> GAP -> FC-10", []),
+        (
+            "INPUT 640x3 -> CONV3-64 -> RELU -> POOL16 -> CONV3-64 -> RELU -> CONV3-64 -> RELU -> GAP -> FC-10",
+            ["large-pool"],
+        ),
+        ("INPUT 65x3 -> CONV3-64 -> RELU -> POOL2 -> CONV3-64 -> RELU -> GAP -> FC-10", ["input-side"]),
+        ("INPUT 8x9x16x3 -> CONV3-64 -> RELU -> POOL2 -> CONV3-64 -> RELU -> GAP -> FC-10", ["input-side"]),
+        ("INPUT 8x16x16x3 -> CONV1x3x3-64 -> CONV3x1x1-64 -> RELU -> GAP -> FC-10", []),
+        ("INPUT 8x16x16x3 -> CONV3-64 -> CONV3-64 -> RELU -> GAP -> FC-10", ["linear-after-linear"]),
+        ("INPUT 4x4x4x8 -> POOL2 -> CONV5-64 -> RELU -> GAP -> FC-10", ["kernel-beyond-plane"]),
+    ],
+)
+def test_rules_hold_for_volumes_of_one_and_three_sides(design: str, codes: list[str]) -> None:
+    found = [finding.code for finding in run_rules(cnncalc.analyze(design), file="net")]
+    assert [code for code in found if code not in ("large-kernel", "early-activations")] == codes
+
+
 def test_a_message_gives_the_rule_and_the_numbers() -> None:
     """The whole record of one finding."""
     (finding,) = findings(f"{HEAD} CONV7-64 {TAIL}")

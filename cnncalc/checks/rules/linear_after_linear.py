@@ -83,8 +83,10 @@ def _on_purpose(first: LayerReport, second: LayerReport) -> bool:
     middle = first.output.elements if is_dense[1] else first.output.depth
     if middle < into and middle < second.output.depth:
         return True
-    one, two = (getattr(row.layer, "kernel", (1, 1)) for row in (first, second))
-    return (one[0] == 1 < one[1] and two[1] == 1 < two[0]) or (one[1] == 1 < one[0] and two[0] == 1 < two[1])
+    one, two = (getattr(row.layer, "kernel", ()) for row in (first, second))
+    return max(one, default=1) > 1 < max(two, default=1) and all(
+        min(sides) == 1 for sides in zip(one, two, strict=False)
+    )
 
 
 def _can_merge(report: Report, site: Site) -> bool:
