@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from cnncalc.layers.base import Stencils
     from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volumes
 
 
@@ -245,6 +246,31 @@ class Attention(Layer):
                 result += arrays["out_bias"][:, None]
         kept = {"query": projected[0], "key": projected[1], "value": projected[2], "scores": scores, "mixed": mixed}
         return pixels(result.reshape(len(x), -1, *x.shape[1:-1])), kept
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        first = builder.last + 1
+        values = [builder.entering(value) for value in inputs]
+        x, memory = builder.volumes[0], builder.volumes[-1]
+        inner, own = self.inner(x.depth), list(builder.own_parameters)
+        count = 1 if x.depth == memory.depth else 3
+        weights, biases = own[:count], own[count : count + self.bias]
+        back = own[count + self.bias : count + self.bias + self.out * (1 + self.bias)]
+        if len(values) == 1:
+            # one product gives queries, keys and values; their gradients are stacked, and brought into its order
+            whole = builder.projected(values[0], 3 * inner, (*weights, *biases))
+            whole = builder.cut(whole, 3 * inner, gradient="new")
+            value, keys, queries = [builder.cut(whole, inner, gradient=how) for how in ("none", "none", "new")]
+        else:
+            queries = builder.projected(values[0], inner, (weights[0], *biases))
+            keys = builder.projected(values[1], inner, (weights[count // 2], *biases))
+            value = builder.projected(values[1], inner, (weights[-1], *biases))
+        biased = () if self.relative is None else builder.bias_of_pairs(own[-1], self.heads, x.sides[-1] ** 2)
+        result = builder.attended((queries, keys, value), self.heads, (x.sides, memory.sides), biased[1:])
+        if back:
+            result = builder.projected(result, builder.output.depth, tuple(back))
+        for held in (values[0], value, *biased):  # variables of the caller
+            builder.hold(first, held)
+        return result
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         x, memory = inputs[0], inputs[-1]

@@ -197,6 +197,20 @@ class TorchBuilder(Protocol):
         ``leads``: the parameter is the first factor.
         """
 
+    def projected(self, value: int, depth: int, parameters: tuple[int, ...]) -> int:
+        """The vector at each position times a matrix, plus a bias if there is one: a value of this depth."""
+
+    def cut(self, value: int, depth: int, *, gradient: str) -> int:
+        """A view of some or all of the depth, whose gradient is a ``new`` one, or ``none``."""
+
+    def attended(
+        self, parts: tuple[int, int, int], heads: int, sides: tuple[tuple[int, ...], ...], bias: tuple[int, ...]
+    ) -> int:
+        """softmax(q k^T + b) v of queries, keys and values with these sides; ``bias`` is b, if there is one."""
+
+    def bias_of_pairs(self, table: int, heads: int, pairs: int) -> tuple[int, int]:
+        """The rows of a table that belong to each two positions, and a bias for each of these, head by head."""
+
     def joined_with_own(self, value: int, layout: Layout) -> int:
         """The first parameter of the layer, for each image, and a value behind it, as one tensor."""
 

@@ -113,6 +113,20 @@ NETS = {
         "INPUT[12x8x3] -> FC-96 -> RELU -> RESHAPE 4x4x6 -> DECONV2-5/2 -> RELU -> UPSAMPLE2(mode=bilinear) "
         "-> PAD(pad=[1,0]) -> CONV3-4 -> SOFTMAX -> CONV1-3"
     ),
+    "sequences": (
+        "INPUT[8x16x3] -> CONV3-16 -> RELU -> SEQUENCE -> TOKEN2 -> POSITION -> GELU -> PLANE13x10 -> CONV1-8 -> FC-13"
+    ),
+    "windows": (
+        "INPUT[8x16x3] -> CONV3-16 -> RELU -> ROLL([-1, 2]) -> WINDOW2x4 -> POSITION -> GELU -> UNWINDOW8x16 -> "
+        "ROLL([1, -2]) -> CONV1-8 -> FC-13"
+    ),
+    "attention": (
+        "INPUT[8x16x3] -> CONV3-32 -> SEQUENCE -> POSITION@a -> GELU -> ATTENTION-2 -> ADD(@a) -> PLANE8x16 -> FC-13"
+    ),
+    "relative": (
+        "INPUT[8x16x3] -> CONV3-32@a -> WINDOW4x4 -> ATTENTION-4(relative=4x4) -> UNWINDOW8x16 -> ADD(@a) -> FC-13"
+    ),
+    "heads": "INPUT[8x16x3] -> CONV3-32 -> SEQUENCE -> POSITION -> ATTENTION-4(head_dim=16, out=no, bias=no) -> PLANE8x16 -> FC-13",
 }
 """Nets of several layers by name, as patterns."""
 
