@@ -288,6 +288,12 @@ def _resnet() -> Iterator[Fact]:
     keras = "keras-team/keras-applications, ResNet50V2"
     yield from _of("resnet50-v2-keras", keras, trainable=25_568_360, buffers=45_440, macs=3_482_255_360)
 
+    cifar = "He et al. 2015, section 4.2"
+    yield from _of("resnet110", f"{cifar}, built in PyTorch", parameters=1_727_962, macs=252_887_680)
+    for stage, volume in {"layer1": (32, 32, 16), "layer2": (16, 16, 32), "layer3": (8, 8, 64)}.items():
+        yield from _of("resnet110", f"{cifar}, the table of output map sizes", stage, output=volume)
+    yield from _of("resnet110", f"{cifar}: shortcuts of kind A learn nothing", "kind:avgpool,pad", parameters=0)
+
 
 def _inception() -> Iterator[Fact]:
     torchvision = "torchvision models/inception.py"

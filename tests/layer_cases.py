@@ -191,11 +191,41 @@ POINTWISE = [
     *_cases("relu", {"in_place": "no"}),
     *_cases("lrelu", {}, {"slope": 0.2}, {"slope": -0.5}, {"slope": 1.5}),
     *_cases("elu", {}, {"alpha": 0.3}),
+    *[case for kind in ("mish", "selu", "abs", "square", "exp", "sqrt", "glu") for case in _cases(kind, {})],
+    *_cases("gelu", {"form": "tanh"}),
+    *_cases("hsigmoid", {"slope": 0.2}, {"slope": 0.3, "shift": -0.1}),
+    *_cases("clip", {"low": 0, "high": 6}, {"low": -1, "high": 0.5}, {"low": 0.25}, {"high": -0.25}),
+    *_cases("hardtanh", {}, {"low": -0.5, "high": 1.5}),
+    *_cases("neg", {}, {"in_place": "yes"}),
+    *_cases(
+        "affine",
+        {"factor": 0.5},
+        {"shift": -2},
+        {},
+        {"factor": -1.5, "shift": 3},
+        {"factor": [0.5, 1, -1.5, 2, 2.5, 3], "shift": [0, 1, 2, 3, -4, 5]},
+        {"factor": 2, "shift": [0, 1, 2, 3, -4, 5]},
+        {"factor": [0.5, 1, -1.5, 2, 2.5, 3]},
+    ),
+    *[
+        case
+        for kind in ("mish", "exp", "abs", "glu", "neg", "square")
+        for size in ((1, 1, 14),)
+        for case in _cases(kind, {}, inputs=(Volume(*size),))
+    ],
     *_cases("prelu", {}),
     *_cases("prelu", {}, inputs=(Volume(1, 1, 13),)),
     *_cases("softmax", {}, {"axes": ["height", "width"]}, {"axes": "width"}, {"axes": ["depth", "height"]}),
     *_cases("softmax", {}, inputs=(Volume(1, 1, 13),)),
     *_cases("dropout", {}, {"rate": 0.2}, {"in_place": "yes"}),
+    *_cases(
+        "dropout",
+        {"whole": "channel"},
+        {"whole": "channel", "rate": 1},
+        {"whole": "image", "rate": 0.3},
+        {"whole": "channel", "rate": 0.3, "in_place": "yes"},
+        {"whole": "image", "in_place": "yes"},
+    ),
     *_cases("identity", {}),
 ]
 
@@ -239,6 +269,26 @@ MERGES = [
             *_cases(kind, {}, inputs=(Volume(9, 11, 1), X)),
             *_cases(kind, {}, inputs=(Volume(9, 11, 1), Volume(1, 1, 6))),
             *_cases(kind, {}, inputs=(Volume(1, 1, 6), X, Volume(9, 11, 1))),
+        )
+    ],
+    *[
+        case
+        for kind in ("sub", "div", "maximum", "minimum", "mean")
+        for case in (
+            *_cases(kind, {}, inputs=(X, X)),
+            *_cases(kind, {}, inputs=(X, X, X)),
+            *_cases(kind, {}, inputs=(X, Volume(1, 1, 6))),
+            *_cases(kind, {}, inputs=(Volume(9, 11, 1), X)),
+            *_cases(kind, {}, inputs=(Volume(1, 1, 6), X, Volume(9, 11, 1))),
+        )
+    ],
+    *[case for kind in ("sub", "div") for case in _cases(kind, {"in_place": "yes"}, inputs=(X, X))],
+    *[
+        case
+        for kind in ("add", "mul", "sub", "div", "maximum", "mean")
+        for case in (
+            *_cases(kind, {}, inputs=(X, Volume(9, 1, 6))),
+            *_cases(kind, {}, inputs=(Volume(1, 11, 1), Volume(9, 1, 6))),
         )
     ],
     *_cases("concat", {}, inputs=(X, Y)),

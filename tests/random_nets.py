@@ -25,13 +25,15 @@ T = TypeVar("T")
 
 ACTIVATIONS = (
     "RELU", "RELU6", "SIGMOID", "TANH", "GELU", "SILU", "HSWISH", "HSIGMOID", "LRELU", "LRELU(0.2)", "ELU(0.7)",
-    "SOFTPLUS", "PRELU", "RELU(in_place=no)", "elu", "Relu",
+    "SOFTPLUS", "PRELU", "RELU(in_place=no)", "elu", "Relu", "MISH", "SELU", "GELU(tanh)", "HSIGMOID(0.2)",
+    "CLIP(0, 4)", "CLIP(-0.5, 0.25)", "HARDTANH", "ABS", "SQUARE", "EXP", "NEG", "AFFINE(0.5, -1)", "SQRT",
 )  # fmt: skip
 SAME_SIZE = (
     "BN", "BN(scale=no)", "BN(stats=no, shift=no)", "LN", "LN(axes=depth)", "IN", "IN(scale=yes, shift=yes)", "LRN",
     "LRN3(alpha=0.001, beta=0.5, k=2)",
-    "LRN(3, region=within)", "SCALE", "SCALE(shift=no)",
-    "RMS", "RMS(axes=volume)", "L2NORM(scale=yes)", "GRN", "LN(eps=0.01)", "DROPOUT", "DROPOUT(0.2)",
+    "LRN(3, region=within)", "SCALE", "SCALE(shift=no)", "DROPOUT", "DROPOUT(0.2)",
+    "DROPOUT(0.2, whole=channel)", "DROPOUT(0.2, whole=image)", "NEG(in_place=yes)",
+    "RMS", "RMS(axes=volume)", "L2NORM(scale=yes)", "GRN", "LN(eps=0.01)",
     "SOFTMAX", "IDENTITY", "POOL3/1(pad=1)", "AVGPOOL3/1(pad=1, count_pad=no)",
     "LPPOOL3/1(pad=same)", "POOL3/1(pad=same)", "BN(trainable=no)",
 )  # fmt: skip
@@ -152,7 +154,7 @@ class _Writer:
 
     def layer(self, size: Size) -> tuple[str, Size]:
         pick, (height, width, depth) = self.random, size
-        choice = pick.randint(0, 13)
+        choice = pick.randint(0, 14)
         filters = pick.randint(1, 9)
         if choice <= 2:
             return self.conv(size, filters)
@@ -186,6 +188,8 @@ class _Writer:
             return f"DWCONV3-{multiplier}/2", (-(-height // 2), -(-width // 2), depth * multiplier)
         if choice == 10:
             return f"RESHAPE {width}x{height}x{depth}", (width, height, depth)
+        if choice == 13 and depth % 2 == 0:
+            return "GLU", (height, width, depth // 2)
         if choice == 11 and min(height, width) >= 2:
             return "SUBSAMPLE2", (height // 2, width // 2, depth)
         if choice == 12:
@@ -228,7 +232,9 @@ class _Writer:
 
     def fork(self, size: Size, depth: int) -> tuple[str, Size]:
         pick = self.random
-        merge = pick.choice(("ADD", "MUL", "CONCAT", "squeeze"))
+        merge = pick.choice(("ADD", "MUL", "SUB", "DIV", "MAXIMUM", "MINIMUM", "MEAN", "CONCAT", "CONCAT", "squeeze"))
+        if merge == "DIV":
+            return "[ | SOFTPLUS] -> DIV", size
         if merge == "squeeze":
             pool = pick.choice(("GAP", "GMP"))
             return f"[ | {pool} -> CONV1-{size[2]} -> SIGMOID] -> MUL", size

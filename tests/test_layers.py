@@ -34,6 +34,10 @@ def parameters(case: Case) -> dict[str, Any]:
     return {array.name: random.uniform(0.2 if array.name == "variance" else -1, 1, array.shape) for array in arrays}
 
 
+POSITIVE = ("sqrt", "div")
+"""Kinds that are tested with positive inputs."""
+
+
 def entering(case: Case, batch: int = 2) -> list[Any]:
     """The input arrays; for an INPUT the images."""
     volumes = case.inputs or (Volume(*case.layer.size),)  # type: ignore[attr-defined]
@@ -42,7 +46,7 @@ def entering(case: Case, batch: int = 2) -> list[Any]:
         layer: Any = case.layer
         (entered,) = images((layer.entered,), batch)
         arrays[1] = layer.pool.forward_training(np, entered)[1]["places"]
-    return arrays
+    return [abs(x) + 0.5 for x in arrays] if case.kind in POSITIVE else arrays
 
 
 @every_case
@@ -139,7 +143,7 @@ def test_any_memory_layout_gives_the_same(case: Case) -> None:
 
 def works_in_place(case: Case) -> bool:
     layer = case.layer
-    able = layer.is_activation or case.kind in ("add", "mul")
+    able = layer.is_activation or ("in_place" in layer.keys and not layer.is_identity_at_test_time)
     return able and layer.may_work_in_place() is not False and case.inputs[0] == layer.output(*case.inputs)
 
 
@@ -265,15 +269,29 @@ def test_the_contract_fails_for_a_layer_whose_macs_are_wrong(monkeypatch: pytest
         ),
         (
             "add", {}, (X, Volume(9, 12, 6)),
-            "ADD needs volumes of the same height and width (or 1x1, or of depth 1), but gets [9x11x6] and [9x12x6]",
+            "ADD needs volumes of the same width (or 1, which is broadcast), but gets [9x11x6] and [9x12x6]",
         ),
         (
             "mul", {}, (X, Volume(9, 11, 5)),
-            "MUL needs volumes of the same depth (or 1x1, or of depth 1), but gets [9x11x6] and [9x11x5]",
+            "MUL needs volumes of the same depth (or 1, which is broadcast), but gets [9x11x6] and [9x11x5]",
         ),
         (
             "concat", {}, (X, Volume(8, 11, 6)),
             "CONCAT needs volumes of the same height and width, but gets [9x11x6] and [8x11x6]",
+        ),
+        (
+            "sub", {}, (X, Volume(8, 1, 5)),
+            "SUB needs volumes of the same height and depth (or 1, which is broadcast), but gets [9x11x6] and [8x1x5]",
+        ),
+        (
+            "mean", {}, (X, Volume(99, 6)),
+            "MEAN needs volumes with the same number of sides, but gets [9x11x6] and [99x6]; SEQUENCE makes a sequence "
+            "of a map, RESHAPE any other form",
+        ),
+        ("glu", {}, (Volume(9, 11, 7),), "GLU halves the depth, so the depth must be even, but it is 7"),
+        (
+            "affine", {"shift": [1, 2]}, (X,),
+            "a list has one number a channel, but shift has 2 for depth 6",
         ),
         ("add", {}, (), "ADD takes 1 or more input volumes, but has 0"),
     ],
@@ -304,6 +322,11 @@ def test_a_volume_that_does_not_fit_is_refused_with_both_numbers(
             "output_pad: must be smaller than the stride or the dilation, but 2 is not below 2",
         ),
         ("pool", {"output": 3, "stride": 3}, "output: an adaptive pool has no stride"),
+        ("clip", {"low": 2, "high": 1.5}, "low: must not be above high, but 2 is above 1.5"),
+        ("hardtanh", {"low": 2}, "low: must not be above high, but 2 is above 1"),
+        ("clip", {}, "clip needs low or high, as in CLIP(0, 6)"),
+        ("hsigmoid", {"slope": 0}, "slope: expected a number above 0, found 0"),
+        ("affine", {"factor": []}, "factor: expected a number, or a list with one number a channel, found []"),
         (
             "conv", {"kernel": 0},
             "kernel: expected a whole number of at least 1, or one for each side, as [height, width], found 0",

@@ -87,6 +87,7 @@ def test_every_named_net_has_its_totals_among_the_facts(net: str) -> None:
 
 
 WIDE = "Zagoruyko, Komodakis 2016, Table 8"
+CIFAR = "He et al. 2015, Table 6"
 SETTINGS = [
     ("resnet50-v1.5", {"width": 2}, 68_883_240, "torchvision wide_resnet50_2"),
     ("resnet101-v1.5", {"width": 2}, 126_886_696, "torchvision wide_resnet101_2"),
@@ -97,6 +98,11 @@ SETTINGS = [
     ("resnet18", {"width": 3}, 101_783_976, f"{WIDE}: 101.8M"),
     ("resnet34", {"width": 1.5}, 48_613_608, f"{WIDE}: 48.6M"),
     ("resnet34", {"width": 2}, 86_036_008, f"{WIDE}: 86.0M"),
+    ("resnet110", {"n": 3}, 269_722, f"{CIFAR}: 0.27M"),
+    ("resnet110", {"n": 5}, 464_154, f"{CIFAR}: 0.46M"),
+    ("resnet110", {"n": 7}, 658_586, f"{CIFAR}: 0.66M"),
+    ("resnet110", {"n": 9}, 853_018, f"{CIFAR}: 0.85M"),
+    ("resnet110", {"n": 200}, 19_421_274, f"{CIFAR}: 19.4M"),
     ("mobilenet-v1", {"alpha": 0.25}, 470_072, "Keras MobileNet(alpha=0.25), trainable"),
     ("mobilenet-v1", {"alpha": 0.5}, 1_331_592, "Keras MobileNet(alpha=0.5), trainable"),
     ("mobilenet-v1", {"alpha": 0.75}, 2_585_560, "Keras MobileNet(alpha=0.75), trainable"),

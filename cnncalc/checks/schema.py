@@ -28,6 +28,7 @@ from cnncalc.layers.keys import (
     Corner,
     Decimal,
     Factors,
+    Numbers,
     Pad,
     Reader,
     Shifts,
@@ -135,11 +136,8 @@ def names_list(known: Iterable[str]) -> Schema:
 
 def decimal(reader: Decimal) -> list[Schema]:
     """A number within its bounds, also as a text."""
-    bounds = {"minimum": reader.minimum, "maximum": reader.maximum, "exclusiveMinimum": reader.above}
-    return [
-        {"type": "number", **{key: bound for key, bound in bounds.items() if bound is not None}},
-        whole_text(DECIMAL),
-    ]
+    bounds = (("minimum", reader.minimum), ("maximum", reader.maximum), ("exclusiveMinimum", reader.above))
+    return [{"type": "number", **{key: bound for key, bound in bounds if bound is not None}}, whole_text(DECIMAL)]
 
 
 ACCEPTED: dict[type[Reader], Callable[[Any], list[Schema]]] = {
@@ -149,6 +147,10 @@ ACCEPTED: dict[type[Reader], Callable[[Any], list[Schema]]] = {
     Shifts: lambda _: [{"type": "integer"}, whole_text(INTEGER), *whole_list(None, *range(1, MAX_SIDES + 1))],
     VolumeSize: lambda _: whole_list(1, *range(2, MAX_SIDES + 2)),
     Decimal: decimal,
+    Numbers: lambda reader: [
+        *decimal(reader),
+        {"type": "array", "minItems": 1, "items": any_of(*decimal(reader), reference("expression"))},
+    ],
     Boolean: lambda reader: [{"type": "boolean"}, *words(reader.words)],
     Choice: lambda reader: words(reader.words),
     Pad: lambda reader: [*whole(0), *words(reader.words), *whole_list(0, *END_COUNTS)],

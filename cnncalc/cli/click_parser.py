@@ -25,8 +25,8 @@ else:
 
 HELP = """Computes exactly what a convolutional network costs: volumes, memory, parameters, multiply-adds.
 
-It covers feed-forward networks for images: convolutions, pools, normalizations, activations, fully-connected layers,
-forks and merges; not attention, recurrent layers, embeddings, inputs with one or three spatial sides, running time or
+It covers feed-forward networks for sequences, images, video and scans: convolutions, pools, normalizations,
+activations, fully-connected layers, attention, forks and merges; not recurrent layers, embeddings, running time or
 accuracy.
 
 A TARGET is, tried in this order: '-' (standard input), a file or anything that ends in .yaml or .yml, a named net such

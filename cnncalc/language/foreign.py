@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
 WITHOUT_A_KIND = frozenset(
     {
-        "mish", "selu", "glu", "hardtanh", "hardshrink", "softsign", "maxout", "clip", "abs", "exp", "sqrt", "lstm",
-        "gru", "rnn", "embedding", "transformer",
-        "roipool", "roialign", "spp",
-        "deformconv", "subtract", "maximum", "minimum", "average", "lambda",
+        "hardshrink", "softsign", "maxout", "lstm", "gru", "rnn", "embedding",
+        "transformer", "roipool", "roialign", "spp", "deformconv", "lambda",
         "weightnorm", "spectralnorm", "expanddims", "squeeze",
         "unsqueeze", "gather",
     }
@@ -36,9 +34,13 @@ KEYS = {
     **dict.fromkeys(("output_padding", "out_pad"), "output_pad"),
     **dict.fromkeys(("depth_multiplier", "channel_multiplier"), "multiplier"),
     **dict.fromkeys(("negative_slope", "leak"), "slope"),
-    **dict.fromkeys(("p", "prob", "probability", "drop_rate", "dropout_ratio"), "rate"),
+    **dict.fromkeys(("p", "prob", "probability", "drop_rate", "drop_prob", "dropout_ratio"), "rate"),
     **dict.fromkeys(("scale_factor", "scales", "size"), "factor"),
     "interpolation": "mode",
+    **dict.fromkeys(("min", "min_val", "min_value", "minimum", "clip_value_min"), "low"),
+    **dict.fromkeys(("max", "max_val", "max_value", "maximum", "clip_value_max"), "high"),
+    "offset": "shift",
+    "approximate": "form",
     "inplace": "in_place",
     "count_include_pad": "count_pad",
     "output_size": "output",
@@ -56,7 +58,13 @@ KEYS = {
 ALSO_SET = {"affine": ("shift",), "elementwise_affine": ("shift",)}
 """Further keys here that get the same value as that of :data:`KEYS`."""
 
-SEVERAL_KEYS = {"num_output": ("filters", "units"), "rounding": ("round",)}
+SEVERAL_KEYS = {
+    "num_output": ("filters", "units"),
+    "rounding": ("round",),
+    "alpha": ("slope",),
+    "beta": ("shift",),
+    "scale": ("factor",),
+}
 """Keys of other tools whose name here depends on the kind."""
 
 NEEDLESS_KEYS = {

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _LAYER_KEYS = (*COMMON_KEYS, *PARAMETER_KEYS)
 _LAYER = re.compile(
-    r"(?P<word>[A-Z]+)(?P<size>[0-9]*)(?P<marks>(?:\{[knNsS]\})*)(?:\((?P<arguments>[^@]*)\)|(?P<bare>\{b\}))?"
+    r"(?P<word>[A-Z]+(?:[0-9][A-Z]+)*)(?P<size>[0-9]*)(?P<marks>(?:\{[knNsS]\})*)"
+    r"(?:\((?P<arguments>[^@]*)\))?(?P<bare>\{b\})?"
 )
 """A layer of a form."""
 _SHORT = re.compile(r"[0-9]+(?:x[0-9]+)*|[^\W\d]\w*|\{.*\}")
@@ -46,9 +47,8 @@ def kind_hint(syntax: LayerSyntax, size: str) -> tuple[str, str | None] | None:
             form, how = cls.related_names[related]
             return "", f"write {_choices(_translations(form, how, syntax, size))}{add}"
         if plain in cls.other_names or (plain == kind and plain != stem.lower()):
-            form = (
-                kind.upper() + ("{k}" if cls.first else "") + ("{n}" if cls.dash else "") + ("{s}" if cls.slash else "")
-            )
+            marks = {"{k}": cls.first, "{n}": cls.dash, "{s}": cls.slash, "{b}": None if cls.first else cls.bare}
+            form = kind.upper() + "".join([mark for mark, key in marks.items() if key])
             name = kind if syntax.in_file and not syntax.word.isupper() else kind.upper()
             has_values = bool(size or syntax.arguments or syntax.first or syntax.dash or syntax.slash)
             hint = f"write {_choices(_translations(form, '', syntax, size))}" if has_values else ""
@@ -105,9 +105,8 @@ class _Layer:
             if key in values and _SHORT.fullmatch(values[key]):
                 value = values.pop(key)
                 text += f"{{{value}}}" if not sign and value[0].isalpha() else sign + value
-        if self.is_bare and list(values) == [kind.bare]:
-            return f"{text}({values[kind.bare or '']})"
-        listed = ", ".join([f"{key}={value}" for key, value in values.items()])
+        placed = kind.placed(values) if self.is_bare else ()
+        listed = ", ".join([*map(values.pop, placed), *[f"{key}={value}" for key, value in values.items()]])
         return f"{text}({listed})" if listed else text
 
     def entry(self) -> str:
@@ -208,6 +207,8 @@ def _readings(layers: Sequence[_Layer], places: Mapping[str, str], values: _Valu
     number, size, stride = places.get("n"), places.get("k"), places.get("s")
     keras = [key for key in (number, size, stride, places.get("b")) if key]
     keys = layers[0].kind.keys
+    if "b" in places:
+        keras += layers[0].kind.further_bare
     if size and "pad" in keys:
         keras.append("pad")
     more = ("output_pad", "groups", "bias", "dilation") if "output_pad" in keys else ("dilation", "groups", "bias")

@@ -103,7 +103,7 @@ def layer_text(layer: Layer, extra: Sequence[str] = ()) -> str:
         if key in leading:
             blank = " " if isinstance(kind.keys[key].reader, VolumeSize) else ""
             text += blank + mark + _short(leading[key])
-    arguments = [_written(rest.pop(kind.bare))] if kind.bare in rest else []
+    arguments = [_written(rest.pop(key)) for key in kind.placed(rest)]
     arguments += [f"{key}={_written(value)}" for key, value in rest.items()]
     arguments += extra
     return text + (f"({', '.join(arguments)})" if arguments else "")

@@ -6,6 +6,8 @@ from cnncalc.layers import (
     activation,
     attention,
     convolution,
+    elementwise,
+    gated,
     input,  # noqa: A004 (the name of the kind)
     linear,
     local,
@@ -26,7 +28,8 @@ from cnncalc.layers import (
 from cnncalc.layers.base import Key, Layer, Parameter, Stencil
 
 FAMILIES = (
-    *(input, convolution, local, linear, pooling, unpooling, activation, normalization, magnitude, regularization),
+    *(input, convolution, local, linear, pooling, unpooling, activation, gated, elementwise, normalization, magnitude),
+    regularization,
     *(merge, reduction, reshape, resize, padding, rearrange, sequence, attention, opaque),
 )
 """The modules that define kinds, in the order in which kinds are listed."""

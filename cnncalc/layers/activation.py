@@ -1,4 +1,4 @@
-"""Activation functions: applied to each element, the volume unchanged."""
+"""Activation functions, applied to each element; further ones are in `gated` and `elementwise`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cnncalc.counts import Count
 from cnncalc.layers.base import POINT, Layer, Parameter, Stencils, key
 from cnncalc.layers.keys import Boolean, Decimal, SideNames
-from cnncalc.layers.memory import Keeping
+from cnncalc.layers.memory import Keeping, Size
 from cnncalc.layers.planes import axis_of, by_channel, derived, elementwise, pieces, pixels, planes, sums_of_channels
 
 if TYPE_CHECKING:
@@ -17,30 +17,6 @@ if TYPE_CHECKING:
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume, Volumes
-
-ERFC = (
-    *(-1.3026537197817094342, 0.6419697923564902603, 0.019476473204185836312, -0.0095615147868086316419),
-    *(-0.0009465953444820368663, 0.00036683949785276145187, 4.2523324806907771645e-5, -2.0278578112534243154e-5),
-    *(-1.6242900046470255135e-6, 1.3036558355805232018e-6, 1.5626441722066143178e-8, -8.5238095914926542525e-8),
-    *(6.5290544390488514964e-9, 5.0593434955514689418e-9, -9.9136415649303308674e-10, -2.2736512229318358557e-10),
-    *(9.646791102015526802e-11, 2.3940380830391147447e-12, -6.8860275264975533984e-12, 8.9448792730907257167e-13),
-    *(3.1309213993429580783e-13, -1.1270822361367252365e-13, 3.8109052551892320678e-16, 7.1060976136087369431e-15),
-    *(-1.5230282014571041472e-15, -9.4574945712912544535e-17, 1.2102371892242730222e-16),
-)
-"""Chebyshev coefficients of P in erfc(z) = t * exp(-z*z + P(t)) with t = 2/(2 + z), for z of at least 0.
-
-Source: Press et al., Numerical Recipes, third edition, section 6.2.2; recomputed with 50 digits.
-"""
-
-
-def erfc(xp: Any, z: Any) -> Any:
-    """1 - erf(z) for z >= 0, to the accuracy of the data type."""
-    t = 2 / (2 + z)
-    twice = 4 * t - 2
-    term, before = xp.zeros_like(z), xp.zeros_like(z)
-    for coefficient in ERFC[:0:-1]:
-        term, before = twice * term - before + coefficient, term
-    return t * xp.exp(-z * z + 0.5 * (ERFC[0] + twice * term) - before)
 
 
 class Activation(Layer):
@@ -79,6 +55,12 @@ class Activation(Layer):
     def derivative(self, xp: Any, kept: Any) -> Any:
         """The derivative, from the output if that is kept, else from the input."""
         raise NotImplementedError
+
+
+def clamped(builder: TorchBuilder, x: int, *, bounds: int) -> int:
+    """Records a clamp, whose backward makes a mask for each bound, and a zero."""
+    masks = (Size(0, builder.output.elements),) * bounds
+    return builder.single([x], scratch=(*masks, Size(builder.item_of(x))))
 
 
 class Relu(Activation):
@@ -170,89 +152,10 @@ class Tanh(Activation):
         return 1 - xp.square(kept)
 
 
-class Gelu(Activation):
-    """Each element times the probability that a standard normal number is smaller, exactly (with the error function).
-
-    Formula: y = x * P(X <= x) = x * (1 + erf(x/sqrt(2))) / 2.
-    Volume: as the input.
-
-    Source: Hendrycks and Gimpel 2016.
-    """
-
-    kind: ClassVar[str] = "gelu"
-    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> GELU"
-    can_work_in_place: ClassVar[bool] = False
-
-    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
-        def function(x: Any, result: Any) -> None:
-            # x * P(X <= x) = x * erfc(-x/sqrt(2)) / 2; for positive x this is subtracted from x
-            tail = xp.absolute(x) * erfc(xp, xp.absolute(x) * 0.5**0.5) * 0.5
-            xp.subtract(xp.maximum(x, 0), tail, out=result)
-
-        return elementwise(xp, function, x, out)
-
-    def derivative(self, xp: Any, kept: Any) -> Any:
-        # the cumulative probability, plus x times the density
-        tail = 0.5 * erfc(xp, xp.absolute(kept) * 0.5**0.5)
-        below = xp.where(kept > 0, 1 - tail, tail)
-        return below + kept * xp.exp(-0.5 * xp.square(kept)) * 0.3989422804014327  # 1 / sqrt(2*pi)
-
-
-class Silu(Activation):
-    """Each element times its sigmoid, also called swish.
-
-    Formula: y = x / (1 + exp(-x)).
-    Volume: as the input.
-
-    Source: Hendrycks and Gimpel 2016; Ramachandran et al. 2017.
-    """
-
-    kind: ClassVar[str] = "silu"
-    other_names: ClassVar[tuple[str, ...]] = ("swish",)
-    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SILU"
-
-    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
-        def function(x: Any, result: Any) -> None:
-            with xp.errstate(over="ignore"):
-                xp.divide(x, 1 + xp.exp(-x), out=result)
-
-        return elementwise(xp, function, x, out)
-
-    def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
-        return self.keeping(inputs, output, in_place=in_place)._replace(composed_volumes=5)
-
-    def derivative(self, xp: Any, kept: Any) -> Any:
-        sigmoid = 1 / (1 + xp.exp(-kept))
-        return sigmoid * (1 + kept * (1 - sigmoid))
-
-
-class HardSwish(Activation):
-    """An approximation of swish without the exponential, cheaper to compute.
-
-    Formula: y = x * min(max(0, x + 3), 6) / 6.
-    Volume: as the input.
-
-    Source: Howard et al. 2019, section 5.2.
-    """
-
-    kind: ClassVar[str] = "hswish"
-    other_names: ClassVar[tuple[str, ...]] = ("hardswish",)
-    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSWISH"
-
-    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
-        def function(x: Any, result: Any) -> None:
-            xp.divide(x * xp.clip(x + 3, 0, 6), 6, out=result)
-
-        return elementwise(xp, function, x, out)
-
-    def derivative(self, xp: Any, kept: Any) -> Any:
-        return xp.where(kept > 3, 1, xp.where(kept < -3, 0, kept / 3 + 0.5)).astype(kept.dtype, copy=False)
-
-
 class HardSigmoid(Activation):
     """A piecewise linear approximation of the sigmoid, cheaper to compute.
 
-    Formula: y = min(max(0, x + 3), 6) / 6.
+    Formula: y = min(max(0, slope * x + shift), 1); without keys min(max(0, x + 3), 6) / 6, exactly.
     Volume: as the input.
 
     Source: Howard et al. 2019, section 5.2.
@@ -260,20 +163,43 @@ class HardSigmoid(Activation):
 
     kind: ClassVar[str] = "hsigmoid"
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "hardsigmoid": ("HSIGMOID", "that of PyTorch and Keras 3; before version 3 Keras computed 0.2x + 0.5")
+        "hardsigmoid": ("HSIGMOID{b}", "that of PyTorch and Keras 3; HSIGMOID(0.2) is that of ONNX and Keras 2")
     }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> HSIGMOID"
     is_rectifier: ClassVar[bool] = False
     output_range: ClassVar[tuple[float, float]] = (0, 1)
 
+    bare: ClassVar[str | None] = "slope"
+
+    slope: float = key(Decimal(above=0), 1 / 6, note="1/6", means="the factor of an element")
+    shift: float = key(Decimal(), 0.5, means="what is added before the result is cut to the range from 0 to 1")
+
+    @property
+    def _is_usual(self) -> bool:
+        """Whether it is the function that PyTorch has."""
+        return self.slope == 1 / 6 and self.shift == 0.5
+
+    def may_work_in_place(self) -> bool | None:
+        return super().may_work_in_place() if self._is_usual else False
+
     def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         def function(x: Any, result: Any) -> None:
-            xp.divide(xp.clip(x + 3, 0, 6), 6, out=result)
+            if self._is_usual:
+                xp.divide(xp.clip(x + 3, 0, 6), 6, out=result)
+            else:
+                xp.clip(self.slope * x + self.shift, 0, 1, out=result)
 
         return elementwise(xp, function, x, out)
 
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if self._is_usual:
+            return builder.single(inputs)
+        (x,) = inputs
+        return clamped(builder, builder.plus_number(builder.times_number(x)), bounds=2)
+
     def derivative(self, xp: Any, kept: Any) -> Any:
-        return ((kept > -3) & (kept < 3)) * kept.dtype.type(1 / 6)
+        inner = kept * kept.dtype.type(self.slope) + kept.dtype.type(self.shift)
+        return ((inner > 0) & (inner < 1)) * kept.dtype.type(self.slope)
 
 
 class LeakyRelu(Activation):
@@ -309,7 +235,38 @@ class LeakyRelu(Activation):
         return xp.where(kept > 0, kept.dtype.type(1), kept.dtype.type(self.slope))
 
 
-class Elu(Activation):
+class ExponentialLinear(Activation):
+    """Negative elements approach -``factor`` * ``alpha`` smoothly; the others are multiplied by ``factor``."""
+
+    factor: ClassVar[float] = 1.0
+    keeps_output_in_place: ClassVar[bool] = True
+    alpha: float
+
+    def may_work_in_place(self) -> bool | None:
+        return False if self.alpha < 0 else super().may_work_in_place()
+
+    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
+        def function(x: Any, result: Any) -> None:
+            result[...] = xp.where(x > 0, self.factor * x, self.factor * self.alpha * xp.expm1(xp.minimum(x, 0)))
+
+        return elementwise(xp, function, x, out)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        if saved.x is not None:
+            return super().backward(xp, gradient, saved)
+
+        def function(output: Any, incoming: Any, result: Any) -> None:
+            slope = xp.where(output > 0, output.dtype.type(self.factor), output + self.factor * self.alpha)
+            xp.multiply(slope, incoming, out=result)
+
+        return (derived(xp, function, saved.output, gradient),), {}
+
+    def derivative(self, xp: Any, kept: Any) -> Any:
+        below = self.factor * self.alpha * xp.exp(xp.minimum(kept, 0))
+        return xp.where(kept > 0, kept.dtype.type(self.factor), below)
+
+
+class Elu(ExponentialLinear):
     """Negative elements approach -``alpha`` smoothly.
 
     Formula: y = x where positive, else alpha * (exp(x) - 1).
@@ -320,31 +277,25 @@ class Elu(Activation):
 
     kind: ClassVar[str] = "elu"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> ELU"
-    keeps_output_in_place: ClassVar[bool] = True
     bare: ClassVar[str | None] = "alpha"
 
     alpha: float = key(Decimal(), 1.0, means="negative elements approach minus this value")
 
-    def may_work_in_place(self) -> bool | None:
-        return False if self.alpha < 0 else super().may_work_in_place()
 
-    def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
-        def function(x: Any, result: Any) -> None:
-            result[...] = xp.where(x > 0, x, self.alpha * xp.expm1(xp.minimum(x, 0)))
+class Selu(ExponentialLinear):
+    """ELU with the two constants for which mean 0 and variance 1 of the input stay so from layer to layer.
 
-        return elementwise(xp, function, x, out)
+    Formula: y = 1.0507 * x where positive, else 1.0507 * 1.6733 * (exp(x) - 1); both constants to 16 digits.
+    Volume: as the input.
 
-    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        if saved.x is not None:
-            return super().backward(xp, gradient, saved)
+    Source: Klambauer et al. 2017, section 2.
+    """
 
-        def function(output: Any, incoming: Any, result: Any) -> None:
-            xp.multiply(xp.where(output > 0, 1, output + self.alpha), incoming, out=result)
-
-        return (derived(xp, function, saved.output, gradient),), {}
-
-    def derivative(self, xp: Any, kept: Any) -> Any:
-        return xp.where(kept > 0, kept.dtype.type(1), self.alpha * xp.exp(xp.minimum(kept, 0)))
+    kind: ClassVar[str] = "selu"
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SELU"
+    is_rectifier: ClassVar[bool] = False
+    factor: ClassVar[float] = 1.0507009873554804934193349852946
+    alpha = 1.6732632423543772848170429916717
 
 
 class Softplus(Activation):

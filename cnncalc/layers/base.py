@@ -6,6 +6,7 @@ its key expects, so ``Conv(filters=64, kernel=3)`` and ``conv: {filters: 64, ker
 
 from __future__ import annotations
 
+from itertools import takewhile
 from math import gcd, inf, prod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -255,7 +256,8 @@ class Layer:
     """How PyTorch lays out its output: as the ``input``; ``suggested``: channels-last where the inputs are, else
     contiguous; or always ``contiguous``."""
     autocast: ClassVar[str | None] = None
-    """The type PyTorch's autocast runs it in: ``half``, ``full`` (float32), or None for that of the input."""
+    """The type PyTorch's autocast runs it in: ``half``, ``full`` (float32), None for that of the input, or ``pool``:
+    that of the input, but float32 on a CPU for volumes with three sides."""
     normalizes_batch: ClassVar[bool] = False
     """Normalizes over the batch: PyTorch also counts batches, and raises an error for a single value per channel."""
     in_notes_table: ClassVar[bool] = False
@@ -425,7 +427,7 @@ class Layer:
     @property
     def family(self) -> str:
         """The family of the kind: the file that defines its topmost base below ``Layer``, such as ``convolution``."""
-        return type(self).__mro__[-3].__module__.rpartition(".")[2]
+        return type(self).__mro__[-3:][0].__module__.rpartition(".")[2]
 
     @property
     def sliding_kernel(self) -> tuple[int, ...] | None:
@@ -476,8 +478,15 @@ class Layer:
         """The keys of these names that differ from their defaults, for a label: ``(groups=4, dilation=2)``."""
         written = [(name, value) for name, value in self.written().items() if name in names]
         texts = [(name, shown(value).replace("'", "")) for name, value in written]
-        parts = [text if name == self.bare else f"{name}={text}" for name, text in texts]
+        placed = self.placed(dict(written))
+        parts = [text if name in placed else f"{name}={text}" for name, text in texts]
         return f"({', '.join(parts)})" if parts else ""
+
+    @classmethod
+    def placed(cls, values: Mapping[str, Value]) -> tuple[str, ...]:
+        """The keys of these that need not be named: the first bare arguments, up to one that is missing."""
+        names = (cls.bare, *cls.further_bare)
+        return tuple([name for name in takewhile(values.__contains__, names) if name is not None])
 
     def window_keys(self) -> dict[str, Any]:
         """The keys of the window and of the weights as they are used, also those left open."""

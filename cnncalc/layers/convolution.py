@@ -121,7 +121,8 @@ class Convolution(Layer):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         pads = self.windows(builder.volumes[0]).pads
-        return lower_windows(builder, inputs, pads, builder.convolution_order)
+        order = builder.convolution_order
+        return lower_windows(builder, inputs, pads, lambda x: builder.single([x], order=order))
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
         return prod(shape[:-2]) > 1 and shape[-2] > 1

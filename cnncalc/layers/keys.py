@@ -285,6 +285,26 @@ class Decimal(Reader):
         return int(value) if value == int(value) and abs(value) < 10**15 else value
 
 
+class Numbers(Decimal):
+    """A decimal number, or a list with one for each channel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.expects = "a number, or a list with one number a channel"
+
+    def __call__(self, value: Value) -> Any:
+        if not isinstance(value, (list, tuple)):
+            return super().__call__(value)
+        if not value:
+            raise self.refuse(value)
+        return tuple([super(Numbers, self).__call__(part) for part in value])
+
+    def write(self, value: Any) -> Value:
+        return (
+            [super(Numbers, self).write(part) for part in value] if isinstance(value, tuple) else super().write(value)
+        )
+
+
 class Boolean(Reader):
     """yes or no (true, false, on, off)."""
 

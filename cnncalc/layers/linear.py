@@ -137,7 +137,7 @@ class Linear(Layer):
     kind: ClassVar[str] = "linear"
     other_names: ClassVar[tuple[str, ...]] = ("timedistributed",)
     related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "dense": ("LINEAR{n}", "along the depth at each position; on the whole volume, as after Flatten, it is FC{n}")
+        "dense": ("LINEAR{N}", "along the depth at each position; on the whole volume, as after Flatten, it is FC{n}")
     }
     example: ClassVar[str] = "INPUT 28x28x96 -> LINEAR-384"
     depth_key: ClassVar[str | None] = "units"

@@ -30,7 +30,7 @@ class Local(Convolution):
 
     PyTorch has no such layer: the memory is that of one operation that keeps its input.
 
-    Source: Taigman et al. 2014, section 3.2; `[local]` of darknet, LocallyConnected2D of Keras.
+    Source: Taigman et al. 2014, section 3.2; the layer [local] of darknet, LocallyConnected2D of Keras.
     """
 
     kind: ClassVar[str] = "local"

@@ -437,9 +437,10 @@ class LocalResponseNorm(Normalization):
         padded_depth = builder.output.depth + self.size - 1
         square = builder.view(builder.operation([x, x], keeps=(0, 1)))
         wide = builder.operation([square], Size(0, elements // builder.output.depth * padded_depth))
-        # the average pool, which autocast does in float32 on a CPU too
+        # the average pool, of maps stacked to a side more: autocast on a CPU does that over three sides in float32
         first = builder.last + 1
-        pooled = builder.converted(wide, 4) if builder.is_cpu else wide
+        is_wide = builder.is_cpu and len(builder.output.sides) > 1
+        pooled = builder.converted(wide, 4) if is_wide else wide
         mean = builder.view(builder.operation([pooled], Size(0, elements), keeps=(0,)))
         builder.hold(first, wide)
         first = builder.last + 1

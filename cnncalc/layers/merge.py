@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
@@ -27,13 +28,13 @@ class Merge(Layer):
 
 
 class Elementwise(Merge):
-    """Element by element; a volume of 1x1xD or of depth 1 is broadcast to the others."""
+    """Element by element; a volume with a side or depth of 1 is broadcast along it to the others.
+
+    Of several inputs the first two are combined, then the result and the third, and so on.
+    """
 
     is_commutative: ClassVar[bool] = True
-    in_place: bool = key(Boolean(), False, means="whether it overwrites its first input")
-
-    def may_work_in_place(self) -> bool | None:
-        return self.in_place
+    why_byproducts: ClassVar[str] = "a copy of its first input, which it overwrites"
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         is_broadcast = len(set(inputs)) > 1
@@ -42,16 +43,16 @@ class Elementwise(Merge):
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 1, None)
         require_equal_sides(self.kind, inputs)
-        sides = {x.sides for x in inputs if not x.is_point} or {inputs[0].sides}
-        depth = {x.depth for x in inputs if x.depth > 1} or {1}
-        if len(sides) > 1 or len(depth) > 1:
-            wrong = all_sides(inputs[0]) if len(sides) > 1 else "depth"
+        sizes = [{*column} - {1} or {1} for column in zip(*inputs, strict=True)]
+        wrong = [name for name, found in zip((*inputs[0].names, "depth"), sizes, strict=True) if len(found) > 1]
+        if wrong:
             volumes = " and ".join(str(x) for x in inputs)
             raise ShapeError(
-                f"{self.kind.upper()} needs volumes of the same {wrong} (or 1x1, or of depth 1), but gets {volumes}",
+                f"{self.kind.upper()} needs volumes of the same {' and '.join(wrong)} (or 1, which is broadcast), but "
+                f"gets {volumes}",
                 code="merge-mismatch",
             )
-        return Volume(*sides.pop(), depth.pop())
+        return Volume(*[found.pop() for found in sizes])
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         # a side of 1 is broadcast
@@ -81,7 +82,7 @@ class Elementwise(Merge):
         for number, (value, other) in enumerate(zip(inputs[1:], builder.volumes[1:], strict=True)):
             volume = Volume(*[max(a, b) for a, b in zip(volume, other, strict=True)])
             # what the first operation made may be overwritten by the others
-            in_place = builder.in_place or bool(number and self.in_place)
+            in_place = builder.in_place or bool(number and self.may_work_in_place())
             result = self.lower_two(builder, result, value, volume, in_place=in_place)
         return result
 
@@ -93,13 +94,52 @@ class Elementwise(Merge):
         """The NumPy function that combines two arrays."""
         raise NotImplementedError
 
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
+        return Keeping(inputs=True, gradients=("new",) * len(inputs), overwrites=False)
+
+    def slopes(self, xp: Any, left: Any, right: Any, gradient: Any) -> tuple[Any, Any]:
+        """The gradients of two arrays that are combined, from that of the result, in its shape."""
+        raise NotImplementedError
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        """By the inputs, from the last to the first; what is combined of the first ones is computed again."""
+        made = [
+            xp.empty((shape[0], shape[-1], *shape[1:-1]), gradient.dtype) if needed else None
+            for shape, needed in zip(saved.shapes, saved.needs_gradient, strict=True)
+        ]
+        combine = self.combine(xp)
+        for image in range(len(gradient)):  # image by image, so that temporaries stay small
+            one = slice(image, image + 1)
+            inputs = [pixels(planes(x)[one]) for x in saved.inputs]
+            before = list(accumulate(inputs[:-1], combine))
+            incoming = gradient[one]
+            for number in range(len(inputs) - 1, 0, -1):
+                incoming, other = self.slopes(xp, before[number - 1], inputs[number], incoming)
+                incoming = reduced(xp, incoming, before[number - 1].shape)
+                if (target := made[number]) is not None:
+                    target[one] = planes(reduced(xp, other, inputs[number].shape))
+            if (target := made[0]) is not None:
+                target[one] = planes(incoming)
+        return tuple([None if target is None else pixels(target) for target in made]), {}
+
+
+class Overwriting(Elementwise):
+    """Those that can overwrite their first input."""
+
+    in_place: bool = key(Boolean(), False, means="whether it overwrites its first input")
+
+    def may_work_in_place(self) -> bool | None:
+        return self.in_place
+
 
 def require_equal_sides(kind: str, inputs: Volumes) -> None:
     """Raises ShapeError for volumes with different numbers of sides."""
     if len({len(x) for x in inputs}) > 1:
         volumes = " and ".join(str(x) for x in inputs)
         raise ShapeError(
-            f"{kind.upper()} needs volumes with the same number of sides, but gets {volumes}", code="merge-mismatch"
+            f"{kind.upper()} needs volumes with the same number of sides, but gets {volumes}; SEQUENCE makes a "
+            "sequence of a map, RESHAPE any other form",
+            code="merge-mismatch",
         )
 
 
@@ -109,11 +149,11 @@ def reduced(xp: Any, gradient: Any, shape: tuple[int, ...]) -> Any:
     return gradient.sum(axis=axes, keepdims=True) if axes else gradient
 
 
-class Add(Elementwise):
+class Add(Overwriting):
     """The sum of its inputs, as in a residual block.
 
     Formula: y = x1 + x2 + ..., element by element.
-    Volume: as the inputs; one of 1x1xD or of depth 1 is broadcast to the others.
+    Volume: as the inputs; a side or depth of 1 is broadcast to the others.
 
     Source: He et al. 2015, "Deep Residual Learning".
     """
@@ -145,11 +185,11 @@ class Add(Elementwise):
         ), {}
 
 
-class Multiply(Elementwise):
+class Multiply(Overwriting):
     """The product of its inputs, as where a squeeze-and-excitation branch scales the channels.
 
     Formula: y = x1 * x2 * ..., element by element.
-    Volume: as the inputs; one of 1x1xD or of depth 1 is broadcast to the others.
+    Volume: as the inputs; a side or depth of 1 is broadcast to the others.
 
     Source: Hu et al. 2018.
     """
@@ -158,7 +198,6 @@ class Multiply(Elementwise):
     other_names: ClassVar[tuple[str, ...]] = ("multiply", "product")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [GAP -> FC-16 -> SIGMOID | ] -> MUL"
     why_input: ClassVar[str] = "the gradient of one factor is the other one"
-    why_byproducts: ClassVar[str] = "a copy of its first input, which it overwrites"
 
     def combine(self, xp: Any) -> Any:
         return xp.multiply
@@ -166,24 +205,155 @@ class Multiply(Elementwise):
     def lower_two(self, builder: TorchBuilder, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         return builder.multiplied(left, right, volume, in_place=in_place)
 
+    def slopes(self, xp: Any, left: Any, right: Any, gradient: Any) -> tuple[Any, Any]:
+        return gradient * right, gradient * left
+
+
+class Subtract(Overwriting):
+    """The first input minus the others.
+
+    Formula: y = x1 - x2 - ..., element by element.
+    Volume: as the inputs; a side or depth of 1 is broadcast to the others.
+
+    Source: the operator Sub of ONNX.
+    """
+
+    kind: ClassVar[str] = "sub"
+    other_names: ClassVar[tuple[str, ...]] = ("subtract", "minus")
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [CONV3-16 | ] -> SUB"
+    is_commutative: ClassVar[bool] = False
+    is_linear = True
+
+    def combine(self, xp: Any) -> Any:
+        return xp.subtract
+
+    def lower_two(self, builder: TorchBuilder, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
+        return builder.subtracted(left, right, volume, in_place=in_place)
+
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
-        return Keeping(inputs=True, gradients=("new",) * len(inputs), overwrites=False)
+        return Keeping(gradients=("same" if inputs[0] == output else "new", *("new",) * (len(inputs) - 1)))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        result: list[Any] = []
-        for number, (shape, needed) in enumerate(zip(saved.shapes, saved.needs_gradient, strict=True)):
-            if not needed:
-                result.append(None)
-                continue
-            target = xp.empty((shape[0], shape[-1], *shape[1:-1]), gradient.dtype)
-            for image in range(shape[0]):  # image by image, so that temporaries stay small
-                product = planes(gradient)[image : image + 1]
-                for other, x in enumerate(saved.inputs):
-                    if other != number:
-                        product = product * planes(x)[image : image + 1]
-                target[image : image + 1] = planes(reduced(xp, pixels(product), shape))
-            result.append(pixels(target))
-        return tuple(result), {}
+        wanted = [
+            reduced(xp, gradient, shape) if needed else None
+            for shape, needed in zip(saved.shapes, saved.needs_gradient, strict=True)
+        ]
+        return (wanted[0], *[None if found is None else -found for found in wanted[1:]]), {}
+
+
+class Divide(Overwriting):
+    """The first input divided by the others.
+
+    Formula: y = x1 / x2 / ..., element by element.
+    Volume: as the inputs; a side or depth of 1 is broadcast to the others.
+
+    Source: the operator Div of ONNX.
+    """
+
+    kind: ClassVar[str] = "div"
+    other_names: ClassVar[tuple[str, ...]] = ("divide", "truediv")
+    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-16 -> [ | SOFTPLUS] -> DIV"
+    is_commutative: ClassVar[bool] = False
+    why_input: ClassVar[str] = "the gradients of a quotient are computed from both of its parts"
+
+    def combine(self, xp: Any) -> Any:
+        return xp.divide
+
+    def lower_two(self, builder: TorchBuilder, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
+        return builder.divided(left, right, volume, in_place=in_place)
+
+    def slopes(self, xp: Any, left: Any, right: Any, gradient: Any) -> tuple[Any, Any]:
+        first = gradient / right
+        return first, -first * (left / right)
+
+
+class Maximum(Elementwise):
+    """The largest of its inputs.
+
+    Formula: y = max(x1, x2, ...), element by element.
+    Volume: as the inputs; a side or depth of 1 is broadcast to the others.
+
+    Where two are equal, each gets half of the gradient.
+
+    Source: Goodfellow et al. 2013, "Maxout Networks".
+    """
+
+    kind: ClassVar[str] = "maximum"
+    other_names: ClassVar[tuple[str, ...]] = ("max",)
+    example: ClassVar[str] = "INPUT 28x28x16 -> [CONV3-16 | CONV3-16] -> MAXIMUM"
+    picks_values = True
+    why_input: ClassVar[str] = "the gradient goes to the input that is chosen"
+
+    def combine(self, xp: Any) -> Any:
+        return xp.maximum
+
+    def lower_two(self, builder: TorchBuilder, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
+        return builder.chosen(left, right, volume)
+
+    def slopes(self, xp: Any, left: Any, right: Any, gradient: Any) -> tuple[Any, Any]:
+        chosen = self.combine(xp)(left, right)
+        halved = xp.where(left == right, 0.5 * gradient, gradient)
+        return halved * (left == chosen), halved * (right == chosen)
+
+
+class Minimum(Maximum):
+    """The smallest of its inputs.
+
+    Formula: y = min(x1, x2, ...), element by element.
+    Volume: as the inputs; a side or depth of 1 is broadcast to the others.
+
+    Where two are equal, each gets half of the gradient.
+
+    Source: the operator Min of ONNX.
+    """
+
+    kind: ClassVar[str] = "minimum"
+    other_names: ClassVar[tuple[str, ...]] = ("min",)
+    example: ClassVar[str] = "INPUT 28x28x16 -> [CONV3-16 | CONV3-16] -> MINIMUM"
+
+    def combine(self, xp: Any) -> Any:
+        return xp.minimum
+
+
+class Mean(Elementwise):
+    """The mean of its inputs.
+
+    Formula: y = (x1 + x2 + ...) / n of n inputs, element by element.
+    Volume: as the inputs; a side or depth of 1 is broadcast to the others.
+
+    Source: the operator Mean of ONNX.
+    """
+
+    kind: ClassVar[str] = "mean"
+    other_names: ClassVar[tuple[str, ...]] = ("average",)
+    example: ClassVar[str] = "INPUT 28x28x16 -> [CONV3-16 | CONV3-16] -> MEAN"
+    is_linear = True
+
+    def combine(self, xp: Any) -> Any:
+        return xp.add
+
+    def forward(self, xp: Any, *inputs: Any, out: Any = None) -> Any:
+        result = super().forward(xp, *inputs, out=out)
+        result /= len(inputs)
+        return result
+
+    def lower_two(self, builder: TorchBuilder, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
+        return builder.added(left, right, volume, in_place=in_place)
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        total = super().lower(builder, inputs)
+        return builder.times_number(total) if len(inputs) > 1 else total
+
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
+        return Keeping(gradients=("new",) * len(inputs))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        return tuple(
+            [
+                reduced(xp, gradient, shape) / len(saved.shapes) if needed else None
+                for shape, needed in zip(saved.shapes, saved.needs_gradient, strict=True)
+            ]
+        ), {}
 
 
 class Concat(Merge):

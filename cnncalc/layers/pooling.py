@@ -37,6 +37,7 @@ class Pooling(Layer):
     """Base of pools: a window, by default without overlap and without padding."""
 
     memory_order: ClassVar[str] = "suggested"
+    autocast: ClassVar[str | None] = "pool"
     first: ClassVar[str | None] = "kernel"
     slash: ClassVar[str | None] = "stride"
     bare: ClassVar[str | None] = "kernel"
@@ -191,7 +192,12 @@ class AdaptivePooling(PaddedPooling):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self.adaptive is not None:
             return self.lower_adaptive(builder, inputs)
-        return lower_windows(builder, inputs, self.windows(builder.volumes[0]).pads)
+        pads = self.windows(builder.volumes[0]).pads
+        return lower_windows(builder, inputs, pads, lambda x: self.lower_padded(builder, x))
+
+    def lower_padded(self, builder: TorchBuilder, x: int) -> int:
+        """Records the operation on windows over an input that is padded where PyTorch's pool cannot do it."""
+        return builder.single([x])
 
     def lower_adaptive(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         """Records the operation on windows chosen by the size of the output."""
@@ -272,6 +278,13 @@ class MaxPool(AdaptivePooling):
 
     def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
         return torch_max_keeping(output)
+
+    def lower_padded(self, builder: TorchBuilder, x: int) -> int:
+        if builder.learns(x) or not builder.is_cpu or len(builder.output.sides) > 1:
+            return super().lower_padded(builder, x)
+        # along a length without gradients a CPU has a kernel that makes no indices, on contiguous memory
+        x = builder.gathered(x, "contiguous")
+        return builder.operation([x], Size(0, builder.output.elements), layout=builder.made([x], builder.output))
 
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
@@ -434,8 +447,11 @@ class LpPool(PaddedPooling):
             x = builder.resized(x, enlarged(builder.volumes[0], pads))
         start = builder.last + 1
         powers = builder.power(x)
-        layout = builder.made([powers], builder.output)
-        mean = builder.operation([powers], Size(0, builder.output.elements), layout=layout, keeps=(0,))
+        first = builder.last + 1
+        wide = builder.entering(powers)
+        layout = builder.made([wide], builder.output)
+        mean = builder.operation([wide], Size(0, builder.output.elements), layout=layout, keeps=(0,))
+        builder.hold(first, powers)  # an argument, also while a copy of it in float32 is used
         first = builder.last + 1
         sign = builder.operation([mean])
         absolute = builder.operation([mean], keeps=(0,), backward_scratch=(builder.bytes_of(mean),))
@@ -471,6 +487,7 @@ class GlobalAveragePool(Layer):
     """
 
     memory_order: ClassVar[str] = "contiguous"
+    autocast: ClassVar[str | None] = "pool"
     kind: ClassVar[str] = "gap"
     other_names: ClassVar[tuple[str, ...]] = (
         "globalavgpool",
@@ -597,6 +614,7 @@ class Subsample(Pooling):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # an average pool, then one factor and one shift per channel
+        inputs = [builder.entering(value) for value in inputs]
         layout = builder.made(inputs, builder.output)
         pooled = builder.operation(inputs, Size(0, builder.output.elements), layout=layout, keeps=(0,))
         first = builder.last

@@ -134,6 +134,7 @@ class TorchBuilder(Protocol):
         gathers: str | None = None,
         makes_all: str | None = None,
         summed: tuple[int, ...] = (),
+        scratch: tuple[Size, ...] = (),
     ) -> int:
         """The layer as one operation, by what it declares in ``keeping_in_torch``, ``autocast`` and ``memory_order``.
 
@@ -141,6 +142,7 @@ class TorchBuilder(Protocol):
         dense in that order. ``makes_all``: backward makes the gradient of the
         ``input``, or ``all`` gradients, needed or not.
         ``summed``: the parameters of the layer, by position, whose gradients are summed as ``summed_parameters`` are.
+        ``scratch``: temporaries of backward.
         """
 
     def view(self, value: int) -> int:
@@ -179,14 +181,23 @@ class TorchBuilder(Protocol):
     def resized(self, value: int, volume: Volume, *, crops: bool = False) -> int:
         """A copy padded or cropped to a volume; ``crops``: on no side padded."""
 
-    def constant(self, value: int, *, is_scalar: bool = False) -> int:
-        """A new tensor like a value, or with a single element, to which no gradient flows."""
+    def constant(self, value: int, depth: int | None = None, *, images: bool = False) -> int:
+        """A new tensor to which no gradient flows: like a value, or with one number a channel.
+
+        ``depth`` 0: a single number; ``images``: others for each image.
+        """
 
     def times_number(self, value: int) -> int:
         """Value times a Python number."""
 
     def plus_number(self, value: int) -> int:
         """Value plus a Python number."""
+
+    def times_constant(self, value: int, constant: int, *, in_place: bool = False) -> int:
+        """Value times a tensor to which no gradient flows."""
+
+    def plus_constant(self, value: int, constant: int) -> int:
+        """Value plus a tensor to which no gradient flows."""
 
     def power(self, value: int) -> int:
         """Value ** p."""
@@ -219,6 +230,15 @@ class TorchBuilder(Protocol):
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The sum of two values, with broadcasting."""
+
+    def subtracted(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
+        """The difference of two values, with broadcasting."""
+
+    def divided(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
+        """One value divided by another, with broadcasting."""
+
+    def chosen(self, left: int, right: int, volume: Volume) -> int:
+        """The larger or smaller of two values, with broadcasting."""
 
     def multiplied(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The product of two values, with broadcasting."""

@@ -8,7 +8,7 @@ from cnncalc.errors import ShapeError
 from cnncalc.layers.base import Stencil
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume
@@ -140,12 +140,16 @@ def all_sides(volume: Volume) -> str:
 
 
 def lower_windows(
-    builder: TorchBuilder, inputs: Sequence[int], pads: Sequence[tuple[int, int]], order: str | None = None
+    builder: TorchBuilder, inputs: Sequence[int], pads: Sequence[tuple[int, int]], run: Callable[[int], int]
 ) -> int:
-    """A layer with windows in PyTorch: padding that differs from end to end of a side is an operation of its own."""
+    """A layer with windows in PyTorch, ``run`` on its input.
+
+    Padding that differs from end to end of a side is an operation of its own.
+    """
+    (x,) = inputs
     if all(before == after for before, after in pads):
-        return builder.single(inputs, order=order)
-    first, padded = builder.last + 1, builder.resized(inputs[0], enlarged(builder.volumes[0], pads))
-    result = builder.single([padded], order=order)
+        return run(x)
+    first, padded = builder.last + 1, builder.resized(x, enlarged(builder.volumes[0], pads))
+    result = run(padded)
     builder.hold(first, padded)  # an argument, also while a half copy of it is used
     return result

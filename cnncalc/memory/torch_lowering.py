@@ -244,6 +244,8 @@ class TorchLowering(TapeBuilder):
         """The order in which a convolution lays out its output."""
         profile = self.profile
         keeps = {"bfloat16": profile.convolves_bfloat16, "float64": profile.is_cpu}.get(self.dtype, True)
+        if profile.is_cpu and len(self.output.sides) == 3:
+            keeps = self.dtype == "float32"
         return "suggested" if keeps else "contiguous"
 
     def learned_bytes(self, parameter: int) -> Size:
@@ -365,6 +367,7 @@ class TorchLowering(TapeBuilder):
         gathers: str | None = None,
         makes_all: str | None = None,
         summed: tuple[int, ...] = (),
+        scratch: tuple[Size, ...] = (),
     ) -> int:
         """The current layer as one operation, by what it declares in ``keeping_in_torch`` and ``autocast``."""
         row, layer, parameters = self.row, self.row.layer, self.own_parameters
@@ -411,7 +414,7 @@ class TorchLowering(TapeBuilder):
             parameters=parameters,
             copied=copied,
             saves_parameter=keeps == () and bool(parameters),
-            backward_scratch=(*(self.bytes_of(inputs[0]),) * composed, *self._unneeded(inputs[0], makes_all)),
+            backward_scratch=(*scratch, *(self.bytes_of(inputs[0]),) * composed, *self._unneeded(inputs[0], makes_all)),
             order=order or layer.memory_order,
             gathers=gathers,
             summed_inputs=summed_inputs,
@@ -458,9 +461,13 @@ class TorchLowering(TapeBuilder):
 
     def entering(self, value: int) -> int:
         """An input of the current layer in the type in which autocast runs it."""
-        if self.row.layer.autocast == "half":
+        how = self.row.layer.autocast
+        if how == "half":
             return self.converted(value, self.item)
-        return self.widened(value) if self.row.layer.autocast == "full" else value
+        if how == "pool" and self.is_cpu and len(self.output.sides) == 3:
+            return self.converted(value, 4)
+        # autocast leaves operations that overwrite their input alone
+        return self.widened(value) if how == "full" and not self.in_place else value
 
     def widened(self, value: int) -> int:
         """A value in float32, in which autocast of CUDA runs what a CPU computes in any type."""
@@ -498,11 +505,25 @@ class TorchLowering(TapeBuilder):
         size = self.bytes_of(wide)
         return self.operation([wide], keeps=(0,), backward_scratch=(size, size))
 
-    def constant(self, value: int, *, is_scalar: bool = False) -> int:
-        """A new tensor like a value, or with a single element, to which no gradient flows."""
-        elements = ONE if is_scalar else self.elements[value]
-        layout = None if is_scalar else self.layouts[value]
+    def constant(self, value: int, depth: int | None = None, *, images: bool = False) -> int:
+        """A new tensor to which no gradient flows: like a value, or with one number a channel.
+
+        ``depth`` 0: a single number; ``images``: others for each image.
+        """
+        elements, layout = self.elements[value], self.layouts[value]
+        if depth is not None:
+            ones = (1,) * (len(self.layout_of(value).sizes) - 2)
+            layout = contiguous((self.images if images else 1, depth, *ones)) if depth else None
+            elements = Size(0, depth) if images else Size(depth or 1)
         return self._recorded((), elements, item=self.items[value], layout=layout, gradients=())
+
+    def times_constant(self, value: int, constant: int, *, in_place: bool = False) -> int:
+        """Value times a tensor to which no gradient flows."""
+        return self.operation([value, constant], is_alias=in_place, keeps=(1,), gradients=(NEW, NONE))
+
+    def plus_constant(self, value: int, constant: int) -> int:
+        """Value plus a tensor to which no gradient flows."""
+        return self.operation([value, constant], gradients=(SAME, NONE))
 
     def times_number(self, value: int) -> int:
         """Value times a number, which a CPU wraps in a tensor of float64."""
@@ -651,10 +672,24 @@ class TorchLowering(TapeBuilder):
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The sum of two values, spread over each other where sizes differ."""
-        elements, item = Size(0, volume.elements), self._merged_item(left, right, in_place=in_place)
-        gradients = tuple([SAME if self._is_whole(value, elements, item) else NEW for value in (left, right)])
-        layout = self.made([left, right], volume, "input")
-        return self.operation([left, right], elements, item=item, layout=layout, is_alias=in_place, gradients=gradients)
+        spread = self._spread(left, right, volume, in_place=in_place)
+        gradients = (NEW if 0 in spread else SAME, NEW if 1 in spread else SAME)
+        return self._merged(left, right, volume, in_place=in_place, gradients=gradients)
+
+    def subtracted(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
+        """The difference of two values; the gradient of the second is made whole, then summed to its size."""
+        spread = self._spread(left, right, volume, in_place=in_place)
+        is_summed = 1 in spread and self.learns(right)
+        item = self._merged_item(left, right, in_place=in_place)
+        return self._merged(
+            left,
+            right,
+            volume,
+            in_place=in_place,
+            gradients=(NEW if 0 in spread else SAME, NEW),
+            backward_scratch=(Size(0, volume.elements * item),) if is_summed else (),
+            summed_inputs=spread[-1:] if is_summed else (),
+        )
 
     def multiplied(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The product of two values, spread over each other where sizes differ.
@@ -663,11 +698,6 @@ class TorchLowering(TapeBuilder):
         other factor; then each is summed to its own size and converted to its own type.
         """
         elements, item = Size(0, volume.elements), self._merged_item(left, right, in_place=in_place)
-        keeps_left, keeps_right = self.learns(right), self.learns(left)
-        extras: tuple[Extra, ...] = ()
-        if in_place and keeps_left:  # overwritten, so a copy is kept
-            extras, keeps_left = (Extra("first factor", self.elements[left], self.items[left]),), False
-        keeps = ((0,) if keeps_left else ()) + ((1,) if keeps_right else ())
         made = (max(item, self.items[right]), max(item, self.items[left]))  # bytes of an element of each gradient
         pairs = tuple(zip((left, right), made, strict=True))
         places = [place for place, (v, width) in enumerate(pairs) if not self._is_whole(v, elements, width)]
@@ -680,18 +710,98 @@ class TorchLowering(TapeBuilder):
         sums = tuple(
             [x for v, w in summed[:is_spread] for x in (self.elements[v].times(w), self.bytes_of(v).times(-1))]
         )
-        return self.operation(
-            [left, right],
-            elements,
-            item=item,
-            layout=self.made([left, right], volume, "input"),
-            is_alias=in_place,
-            keeps=keeps,
-            extras=extras,
-            gradients=(NEW, NEW),
+        return self._merged(
+            left,
+            right,
+            volume,
+            in_place=in_place,
+            keeps=(self.learns(right), self.learns(left)),
             backward_scratch=scratch,
             summed_inputs=tuple(places),
             sum_scratch=sums,
+        )
+
+    def divided(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
+        """One value divided by another, spread over each other where sizes differ.
+
+        The gradient of the second is made first: minus the incoming one times (left / right) / right.
+        """
+        learns = self.learns(right)
+        return self._merged(
+            left,
+            right,
+            volume,
+            in_place=in_place,
+            keeps=(learns, True),
+            **self._made_whole(left, right, volume, in_place=in_place, temporaries=3 if learns else 0),
+        )
+
+    def chosen(self, left: int, right: int, volume: Volume) -> int:
+        """The larger or smaller of two values, spread over each other where sizes differ.
+
+        Backward makes two masks for each gradient, and half of the incoming one.
+        """
+        return self._merged(
+            left,
+            right,
+            volume,
+            in_place=False,
+            keeps=(True, True),
+            **self._made_whole(left, right, volume, in_place=False, masks=2),
+        )
+
+    def _made_whole(
+        self, left: int, right: int, volume: Volume, *, in_place: bool, temporaries: int = 0, masks: int = 0
+    ) -> dict[str, Any]:
+        """The temporaries of backward where gradients are made in the size of the result, then summed to their own.
+
+        ``temporaries`` of that size exist beside the gradient of the second input, while there is none of the first;
+        ``masks``, with one temporary, beside all gradients.
+        """
+        spread = self._spread(left, right, volume, in_place=in_place)
+        values = (left, right)
+        learned = [place for place in (0, 1) if self.learns(values[place])]
+        late = [place for place in learned if place in spread]
+        whole = Size(0, volume.elements * self._merged_item(left, right, in_place=in_place))
+        if masks:
+            scratch = (*(Size(0, volume.elements),) * masks, whole, *(whole,) * len(late))
+        else:
+            scratch = (whole,) * max(len(late), temporaries + 1 - (len(learned) - len(late)) if temporaries else 0)
+        if temporaries or masks or len(late) > 1:
+            scratch += tuple([self.bytes_of(values[place]).times(-1) for place in late])
+        return {"backward_scratch": scratch, "summed_inputs": spread}
+
+    def _spread(self, left: int, right: int, volume: Volume, *, in_place: bool) -> tuple[int, ...]:
+        """The places of those of two values that do not have the size and type of their result."""
+        elements, item = Size(0, volume.elements), self._merged_item(left, right, in_place=in_place)
+        return tuple([place for place, value in enumerate((left, right)) if not self._is_whole(value, elements, item)])
+
+    def _merged(
+        self,
+        left: int,
+        right: int,
+        volume: Volume,
+        *,
+        in_place: bool,
+        keeps: tuple[bool, bool] = (False, False),
+        gradients: tuple[str, str] = (NEW, NEW),
+        **options: Any,
+    ) -> int:
+        """The operation on two values; ``keeps``: whether backward needs each."""
+        keeps_left, keeps_right = keeps
+        extras: tuple[Extra, ...] = ()
+        if in_place and keeps_left:  # overwritten, so a copy is kept
+            extras, keeps_left = (Extra("first input", self.elements[left], self.items[left]),), False
+        return self.operation(
+            [left, right],
+            Size(0, volume.elements),
+            item=self._merged_item(left, right, in_place=in_place),
+            layout=self.made([left, right], volume, "input"),
+            is_alias=in_place,
+            keeps=((0,) if keeps_left else ()) + ((1,) if keeps_right else ()),
+            extras=extras,
+            gradients=gradients,
+            **options,
         )
 
     def _merged_item(self, left: int, right: int, *, in_place: bool) -> int:

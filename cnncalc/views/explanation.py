@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.formats.document import Cell, Column, Document, Table, listing
 from cnncalc.layers.activation import Activation
-from cnncalc.layers.merge import Elementwise
 from cnncalc.units import bytes_per_element, equal_bytes, plural
 from cnncalc.views.layer_table import sides_text, with_exact
 from cnncalc.volume import SIDES
@@ -188,8 +187,8 @@ def placement(report: Report, row: LayerReport, *, in_place: bool = True) -> tup
         return False, "the input has a volume of its own"
     if isinstance(layer, Activation):
         return False, _why_not(report, row, in_place)
-    if isinstance(layer, Elementwise):
-        if layer.in_place:
+    if "in_place" in layer.keys:
+        if layer.may_work_in_place():
             return False, _why_not(report, row, in_place=True)
         return False, f"{layer.kind.upper()} creates a new volume unless in_place=yes"
     return False, "it creates a new volume"

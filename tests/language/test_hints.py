@@ -177,13 +177,13 @@ def test_a_layer_that_another_tool_calls_otherwise_is_named(word: str, kind: str
 
 
 def test_the_numbers_of_a_layer_of_another_tool_stay() -> None:
-    """Keras' SeparableConv2D has biases after its second convolution only; its Dense comes after Flatten as a rule."""
+    """Keras' SeparableConv2D has biases after its second convolution only; its Dense works along the depth."""
     for written, meant in (
         ("SEPCONV3-64/2", "DWCONV3/2(pad=0, bias=no) -> CONV1-64"),
-        ("Dense(10)", "FC-10"),
-        ("DENSE-n", "FC-n"),
+        ("Dense(10)", "LINEAR-10"),
+        ("DENSE-n", "LINEAR-n"),
         ("CONV2D3x5-8", "CONV3x5-8(pad=0)"),
-        ("Dropout2d(0.3)", "DROPOUT(0.3)"),
+        ("Dropout2d(0.3)", "DROPOUT(0.3, whole=channel)"),
         ("AdaptiveAvgPool2d(7)", "AVGPOOL(output=7)"),
     ):
         (problem,) = [found for found in problems(f"INPUT 8x8x4 -> {written}") if found.code == "unknown-layer"]
@@ -191,6 +191,7 @@ def test_the_numbers_of_a_layer_of_another_tool_stay() -> None:
 
 
 TRANSLATED = [
+    ("PixelShuffle(2)", "DEPTH2SPACE2"),
     ("Conv2D(filters=32, kernel_size=3)", "CONV3-32(pad=0)"),
     ("Conv2D(32, 3, 2)", "CONV3-32/2(pad=0)"),
     ("Conv2D(32, kernel_size=3, padding=same)", "CONV3-32(pad=same)"),
@@ -216,14 +217,21 @@ TRANSLATED = [
     ("AveragePooling2D(pool_size=2)", "AVGPOOL2(count_pad=no)"),
     ("AdaptiveAvgPool2d([7, 7])", "AVGPOOL(output=7x7)"),
     ("AdaptiveMaxPool2d(output_size=7)", "POOL(output=7)"),
-    ("Linear(64, 10)", "FC-10"),
-    ("Linear(in_features=64, out_features=10, bias=False)", "FC-10(bias=no)"),
-    ("Dense(units=10, activation=softmax)", "FC-10 -> SOFTMAX"),
+    ("InnerProduct(num_output=10, bias_term=False)", "FC-10(bias=no)"),
+    ("Dense(units=10, activation=softmax)", "LINEAR-10 -> SOFTMAX"),
     ("InnerProduct(num_output=10)", "FC-10"),
     ("GroupNorm(2, 4)", "GN2"),
     ("BatchNorm2d(64)", "BN"),
     ("BatchNorm2d(64, affine=False)", "BN(scale=no, shift=no)"),
-    ("Dropout2d(p=0.3)", "DROPOUT(0.3)"),
+    ("Dropout2d(p=0.3)", "DROPOUT(0.3, whole=channel)"),
+    ("SpatialDropout2D(0.3)", "DROPOUT(0.3, whole=channel)"),
+    ("DropPath(drop_prob=0.1)", "DROPOUT(0.1, whole=image)"),
+    ("Hardsigmoid(inplace=True)", "HSIGMOID(in_place=yes)"),
+    ("HardSigmoid(alpha=0.2, beta=0.5)", "HSIGMOID(0.2, shift=0.5)"),
+    ("Clamp(0, 6)", "CLIP(0, 6)"),
+    ("clamp(min=0, max=6)", "CLIP(0, 6)"),
+    ("Rescaling(scale=2, offset=-1)", "AFFINE(2, -1)"),
+    ("Hardtanh2d(min_val=-2, max_val=2)", "HARDTANH(-2, 2)"),
     ("UpSampling2D(size=2)", "UPSAMPLE2"),
     ("Cropping2D(cropping=2)", "PAD(-2)"),
     ("ReflectionPad2d(padding=2)", "PAD(pad=2, mode=reflect)"),
@@ -285,8 +293,8 @@ def test_values_that_two_tools_order_otherwise_are_read_in_both_orders() -> None
             'conv: {kernel: 3x3, filters: "{2*8}", pad: same, name: a}',
         ),
         ("Conv2D: 32", "conv: {filters: 32, pad: 0}"),
-        ("Dense: {units: 10}", "fc: {units: 10}"),
-        ("Dense: {units: 10, activation: relu}", "FC-10 -> RELU"),
+        ("Dense: {units: 10}", "linear: {units: 10}"),
+        ("Dense: {units: 10, activation: relu}", "LINEAR-10 -> RELU"),
         ("MaxPool2d: {kernel_size: 2, stride: 2}", "pool: {kernel: 2, stride: 2}"),
         ("SeparableConv2D: {filters: 4, kernel_size: 3}", "DWCONV3(pad=0, bias=no) -> CONV1-4"),
         ("BatchNorm2d: {eps: 0.1}", "bn"),
@@ -337,7 +345,7 @@ def test_each_of_several_names_is_led_to_the_similar_one() -> None:
         ("{layer: relu}", "relu"),
         ("{type: MaxPool2d}", "pool"),
         ("{type: Conv2d, out_channels: 4, kernel_size: 3}", "conv: {kernel: 3, filters: 4, pad: 0}"),
-        ("{class_name: Dense, config: {units: 10}}", "fc: {units: 10}"),
+        ("{class_name: Dense, config: {units: 10}}", "linear: {units: 10}"),
     ],
 )
 def test_a_kind_as_the_value_of_a_key_is_led_to_an_entry(entry: str, meant: str) -> None:

@@ -597,7 +597,7 @@ PATTERNS = [
         "INPUT 8x8x4 -> CONV3-4@a -> CONV3-5 -> ADD(@a)",
         "INPUT 8x8x4 -> CONV3-4@a -> CONV3-4 -> ADD(@a)",
         """
-<text>:1:40: error[merge-mismatch]: add1: ADD needs volumes of the same depth (or 1x1, or of depth 1), but gets [8x8x5] and [8x8x4]
+<text>:1:40: error[merge-mismatch]: add1: ADD needs volumes of the same depth (or 1, which is broadcast), but gets [8x8x5] and [8x8x4]
   |
 1 | INPUT 8x8x4 -> CONV3-4@a -> CONV3-5 -> ADD(@a)
   |                                        ^^^^^^^

@@ -9,7 +9,7 @@ import cnncalc
 from cnncalc.graph import chain
 from cnncalc.layers import KINDS
 from cnncalc.memory.optimizers import OPTIMIZERS, STYLES
-from tests.layer_cases import PLANES, Case
+from tests.layer_cases import CASES, Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,6 +108,15 @@ NETS = {
         "-> GRN -> LINEAR-6 -> SCALE(shift=no) -> ADD(@a) -> LINEAR-5(bias=no) -> GAP -> LN(axes=depth) -> LINEAR-20 "
         "-> RELU -> FC-13"
     ),
+    "pointwise": (
+        "INPUT[12x8x3] -> AFFINE(2, [0.5, 0.25, -1]) -> CONV3-6 -> MISH@a -> CONV3-6 -> SUB(@a) -> SELU -> CONV3-6 -> "
+        "DROPOUT(0.3, whole=channel) -> CLIP(0, 4) -> CONV3-12 -> GLU -> DROPOUT(whole=image) -> DIV(@a) -> ABS -> "
+        "SQRT -> CONV3-5 -> GAP -> FC-13"
+    ),
+    "extremes": (
+        "INPUT[12x8x3] -> CONV3-6@a -> CONV3-6@b -> MAXIMUM(@a) -> CONV3-6 -> MINIMUM(@b) -> EXP -> NEG -> "
+        "MEAN(@a) -> SQUARE -> HSIGMOID(0.2) -> GELU(tanh) -> NEG(in_place=yes) -> FC-13"
+    ),
     "flat": "INPUT[12x8x3] -> CONV3-6 -> FLATTEN -> BN -> RELU -> FC-20 -> PRELU -> SCALE -> LN -> FC-13",
     "resh": (
         "INPUT[12x8x3] -> FC-96 -> RELU -> RESHAPE 4x4x6 -> DECONV2-5/2 -> RELU -> UPSAMPLE2(mode=bilinear) "
@@ -148,20 +157,22 @@ def around(case: Case) -> Report:
     """A layer between convolutions (fully-connected layers where it takes points) and the output."""
     names = []
     layers: list[Any] = []
+    sides = len(case.inputs[0].sides)
     if all(volume.is_point for volume in case.inputs):
-        layers.append(("input", KINDS["input"](size=[5, 7, 3])))
+        layers.append(("input", KINDS["input"](size=[*(5, 7, 2)[:sides], 3])))
         for number, volume in enumerate(case.inputs):
             names.append(f"before{number}")
             layers.append((names[-1], KINDS["fc"](units=volume.depth), ["input"]))
     else:
-        height, width = (max(volume[side] for volume in case.inputs) for side in (0, 1))
-        layers.append(("input", KINDS["input"](size=[height, width, 3])))
+        sizes = [max(volume[side] for volume in case.inputs) for side in range(sides)]
+        layers.append(("input", KINDS["input"](size=[*sizes, 3])))
         for number, volume in enumerate(case.inputs):
             names.append(f"before{number}")
             layers.append((names[-1], KINDS["conv"](filters=volume.depth, kernel=3), ["input"]))
-            if volume.is_point:
+            if volume.sides != tuple(sizes):
                 names[-1] = f"mean{number}"
-                layers.append((names[-1], KINDS["gap"]()))
+                mean = KINDS["gap"]() if volume.is_point else KINDS["avgpool"](output=volume.sides)
+                layers.append((names[-1], mean))
     layers.append(("kind", case.layer, names))
     if not case.layer.output(*case.inputs).is_point:
         layers.append(("after", KINDS["conv"](filters=5, kernel=1)))
@@ -181,7 +192,7 @@ def report_of(net: str) -> Report:
     """The report on a net of the table, or on a layer kind in its surroundings."""
     if net in NETS:
         return cnncalc.analyze(NETS[net])
-    return around(next(case for case in PLANES if str(case) == net))
+    return around(next(case for case in CASES if str(case) == net))
 
 
 HABITS: list[dict[str, Any]] = [
@@ -200,7 +211,7 @@ HABITS: list[dict[str, Any]] = [
 def measures(*, some: bool = False) -> Iterator[Measure]:
     """All that is measured; ``some``: of each kind one variant, and the nets in one way."""
     seen = set()
-    for case in PLANES:
+    for case in CASES:
         if is_in_pytorch(case) and not (some and case.kind in seen):
             seen.add(case.kind)
             for habits in HABITS[:1] if some else [*HABITS[:3], {"dtype": "float64"}]:

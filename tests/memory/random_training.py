@@ -3,12 +3,13 @@
     trial = random_trial(seed)              # the same seed gives the same trial
     differences(trial)                      # what is computed beside what is measured
 
-Every kind that PyTorch has occurs, alone and in forks, with frozen parts, in place and not, checkpointed, in all data
-types and with every optimizer, in the profiles ``torch-cpu`` and ``torch-fake``.
+Every kind that PyTorch has occurs on one to three sides, alone and in forks, with frozen parts, in place and not,
+checkpointed, in all data types and with every optimizer, in the profiles ``torch-cpu`` and ``torch-fake``.
 """
 
 from __future__ import annotations
 
+from math import prod
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,8 @@ from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, account_memory
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cnncalc.analysis.report import Report
 
 FIGURES = ("peak", "first step", "after forward", "after backward", "saved", "inference")
@@ -33,7 +36,11 @@ NORMS = (
     "IN(shift=yes)", "LRN3",
 )  # fmt: skip
 
-Size = tuple[int, int, int]
+LARGEST = {1: 30, 2: 9, 3: 5}
+"""Bounds of a side by the number of sides."""
+
+Size = tuple[int, ...]
+"""The sides, then the depth."""
 
 
 class Trial(NamedTuple):
@@ -57,11 +64,17 @@ class _Writer:
     def __init__(self, random: Random) -> None:
         self.random = random
         self.labels = 0
+        self.sides = self.largest = 0
 
     def trial(self) -> Trial:
         pick = self.random
-        size = (pick.randint(4, 9), pick.randint(4, 9), pick.randint(1, 5))
-        parts = ["INPUT {}x{}x{}".format(*size)]
+        self.sides = pick.choice((1, 2, 3))
+        self.largest = LARGEST[self.sides]
+        size: Size = (
+            *[pick.randint(min(4, self.largest // 2), self.largest) for _ in range(self.sides)],
+            pick.randint(1, 5),
+        )
+        parts = [f"INPUT {written(size)}"]
         more, size = self.chain(size, pick.choice((1, 2, 2, 3, 3, 4, 6)))
         parts += more
         tail, size = self.tail(size)
@@ -124,7 +137,7 @@ class _Writer:
 
     def keeping(self, size: Size) -> str:
         """A layer that leaves the volume as it is."""
-        pick, depth = self.random, size[2]
+        pick, depth = self.random, size[-1]
         groups = pick.choice([part for part in range(1, depth + 1) if depth % part == 0])
         form = pick.random()
         if form < 0.35:
@@ -152,57 +165,60 @@ class _Writer:
         )
 
     def layer(self, size: Size) -> tuple[str, Size]:
-        pick, (height, width, depth) = self.random, size
+        pick, (*sides, depth) = self.random, size
+        ones = (1,) * len(sides)
         filters = pick.randint(1, 6)
         form = pick.randint(0, 26)
         if form <= 3:
             kernel, bias = pick.choice((1, 3)), pick.choice(("", "(bias=no)"))
-            return self.frozen(f"CONV{kernel}-{filters}{bias}"), (height, width, filters)
+            return self.frozen(f"CONV{kernel}-{filters}{bias}"), (*sides, filters)
         if form == 4:
             stride = pick.choice((1, 2))
-            after = tuple(-(-side // stride) for side in (height, width))
-            return self.frozen(f"CONV3-{filters}/{stride}(pad=same)"), (after[0], after[1], filters)
+            return self.frozen(f"CONV3-{filters}/{stride}(pad=same)"), (
+                *[-(-side // stride) for side in sides],
+                filters,
+            )
         if form == 5:
             groups = pick.choice([part for part in range(1, depth + 1) if depth % part == 0])
             filters *= groups
-            return self.frozen(f"CONV3-{filters}(groups={groups})"), (height, width, filters)
+            return self.frozen(f"CONV3-{filters}(groups={groups})"), (*sides, filters)
         if form == 6:
             multiplier = pick.randint(1, 2)
-            after = (-(-height // 2), -(-width // 2), depth * multiplier)
-            return self.frozen(f"DWCONV3-{multiplier}/2"), after
-        if form == 7 and max(height, width) < 10:
-            return self.frozen(f"DECONV2-{filters}/2"), (2 * height, 2 * width, filters)
-        if form == 8 and min(height, width) > 1:
-            return self.frozen(f"DECONV3-{filters}/1(pad=[1, 0, 1, 2])"), (height, width, filters)
-        if form <= 10 and min(height, width) > 1:
+            return self.frozen(f"DWCONV3-{multiplier}/2"), (*[-(-side // 2) for side in sides], depth * multiplier)
+        if form == 7 and max(sides) <= self.largest:
+            return self.frozen(f"DECONV2-{filters}/2"), (*[2 * side for side in sides], filters)
+        if form == 8 and min(sides) > 1:
+            firsts, lasts = (1, 0, 2)[: len(sides)], (1, 2, 0)[: len(sides)]
+            return self.frozen(f"DECONV3-{filters}/1(pad={[*firsts, *lasts]})"), (*sides, filters)
+        if form <= 10 and min(sides) > 1:
             kind = pick.choice(("POOL", "AVGPOOL", "LPPOOL", "SUBSAMPLE"))
             text = f"{kind}2"
-            return self.frozen(text) if kind == "SUBSAMPLE" else text, (height // 2, width // 2, depth)
+            return self.frozen(text) if kind == "SUBSAMPLE" else text, (*[side // 2 for side in sides], depth)
         if form == 11:
-            rows, columns = pick.randint(1, height), pick.randint(1, width)
-            return f"{pick.choice(('POOL', 'AVGPOOL'))}(output={rows}x{columns})", (rows, columns, depth)
-        if form == 12 and max(height, width) < 10:
+            bins = [pick.randint(1, side) for side in sides]
+            return f"{pick.choice(('POOL', 'AVGPOOL'))}(output={written(bins)})", (*bins, depth)
+        if form == 12 and max(sides) <= self.largest:
             mode = pick.choice(("", "(mode=bilinear)"))
-            return f"UPSAMPLE2{mode}", (height * 2, width * 2, depth)
-        if form == 13 and min(height, width) > 2:
-            top, left, bottom, right = (pick.randint(-1, 1) for _ in range(4))
-            return f"PAD([{top}, {left}, {bottom}, {right}])", (height + top + bottom, width + left + right, depth)
+            return f"UPSAMPLE2{mode}", (*[side * 2 for side in sides], depth)
+        if form == 13 and min(sides) > 2:
+            pads = [pick.randint(-1, 1) for _ in range(2 * len(sides))]
+            padded = [side + pads[place] + pads[place + len(sides)] for place, side in enumerate(sides)]
+            return f"PAD({pads})", (*padded, depth)
         if form == 14 and depth > 1:
             first = pick.randint(0, depth - 1)
             last = pick.randint(first + 1, depth)
-            return f"SLICE({first}, to={last})", (height, width, last - first)
+            return f"SLICE({first}, to={last})", (*sides, last - first)
         if form == 15:
-            if pick.random() < 0.5:
-                return f"RESHAPE {width}x{height}x{depth}", (width, height, depth)
-            return f"RESHAPE 1x{width}x{height * depth}", (1, width, height * depth)
+            after = (*sides[::-1], depth) if pick.random() < 0.5 else (*ones[1:], sides[-1], prod(sides[:-1]) * depth)
+            return f"RESHAPE {written(after)}", after
         if form == 16 and pick.random() < 0.3:
-            return pick.choice(("GAP", "GMP")), (1, 1, depth)
+            return pick.choice(("GAP", "GMP")), (*ones, depth)
         if form == 17 and pick.random() < 0.3:
-            return self.frozen(f"FC-{filters}"), (1, 1, filters)
+            return self.frozen(f"FC-{filters}"), (*ones, filters)
         if form == 17 and pick.random() < 0.3:
-            return "FLATTEN", (1, 1, height * width * depth)
-        if form == 18 and height * width * depth < 200 and pick.random() < 0.3:
-            return f"RBF-{filters}", (1, 1, filters)
+            return "FLATTEN", (*ones, prod(size))
+        if form == 18 and prod(size) < 200 and pick.random() < 0.3:
+            return f"RBF-{filters}", (*ones, filters)
         return self.keeping(size), size
 
     def fork(self, size: Size, depth: int) -> tuple[str, Size]:
@@ -210,43 +226,49 @@ class _Writer:
         merge = pick.choice(("ADD", "ADD(in_place=yes)", "MUL", "MUL(in_place=yes)", "CONCAT", "CONCAT", "squeeze"))
         if merge == "squeeze":
             pool, kind = pick.choice(("GAP", "GMP")), pick.choice(("MUL", "ADD"))
-            return f"[ | {pool} -> CONV1-{size[2]} -> SIGMOID] -> {kind}", size
+            return f"[ | {pool} -> CONV1-{size[-1]} -> SIGMOID] -> {kind}", size
         branches, total = [], 0
         for _ in range(pick.choice((2, 2, 3))):
             items = [self.keeping(size) for _ in range(pick.randint(0, 2))]
-            channels = size[2]
+            channels = size[-1]
             if merge == "CONCAT" and pick.random() < 0.5:
                 channels = pick.randint(1, 4)
                 items.append(self.frozen(f"CONV3-{channels}"))
             branches.append(" -> ".join(items))
             total += channels
         text = "[" + " | ".join(branches) + f"] -> {merge}"
-        return text, (size[0], size[1], total if merge == "CONCAT" else size[2])
+        return text, (*size[:-1], total if merge == "CONCAT" else size[-1])
 
     def reference(self, size: Size, depth: int) -> tuple[str, Size]:
         pick = self.random
         label = self.label()
         inner = [self.keeping(size) for _ in range(pick.randint(1, 2))]
-        begin = pick.choice(("IDENTITY", "RELU", f"CONV1-{size[2]}"))
+        begin = pick.choice(("IDENTITY", "RELU", f"CONV1-{size[-1]}"))
         if pick.random() < 0.5:
             return f"{begin}{label} -> {' -> '.join(inner)} -> {pick.choice(('ADD', 'MUL'))}({label})", size
         text = f"{begin}{label} -> {' -> '.join(inner)} -> CONCAT({label})"
-        return text, (size[0], size[1], 2 * size[2])
+        return text, (*size[:-1], 2 * size[-1])
 
     def tail(self, size: Size) -> tuple[list[str], Size]:
         pick, form = self.random, self.random.randint(0, 7)
         units = pick.randint(2, 9)
+        ones = (1,) * (len(size) - 1)
         if form == 0:
-            return ["GAP"], (1, 1, size[2])
+            return ["GAP"], (*ones, size[-1])
         if form == 1:
-            return [f"CONV1-{units}"], (*size[:2], units)
+            return [f"CONV1-{units}"], (*size[:-1], units)
         if form == 2:
-            return [f"CONV1-{units}", "GAP", "SOFTMAX"], (1, 1, units)
+            return [f"CONV1-{units}", "GAP", "SOFTMAX"], (*ones, units)
         if form == 3:
-            return ["FLATTEN", f"FC-{units}"], (1, 1, units)
+            return ["FLATTEN", f"FC-{units}"], (*ones, units)
         if form == 4:
-            return ["GAP", f"FC-{units}"], (1, 1, units)
-        return [f"FC-{units}"], (1, 1, units)
+            return ["GAP", f"FC-{units}"], (*ones, units)
+        return [f"FC-{units}"], (*ones, units)
+
+
+def written(size: Sequence[int]) -> str:
+    """Sizes as patterns have them: ``5x9x3``."""
+    return "x".join(map(str, size))
 
 
 def computed(report: Report, options: Options) -> list[int]:

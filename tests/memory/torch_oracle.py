@@ -47,26 +47,38 @@ class Measured(NamedTuple):
 # Layers
 
 
-def _sides(pad: Any, layer: Any, x: Any, kernel: Any, stride: Any, dilation: Any) -> tuple[int, int, int, int]:
-    """top, left, bottom, right."""
+def _on(x: Any) -> int:
+    """The number of sides of a volume."""
+    return len(x.sides)
+
+
+def _module(name: str, x: Any) -> Any:
+    """The module of that name for a volume: ``Conv`` is nn.Conv2d for two sides."""
+    return getattr(nn, f"{name}{_on(x)}d")
+
+
+def _ends(pad: Any, x: Any, kernel: Any, stride: Any, dilation: Any) -> list[tuple[int, int]]:
+    """The pad at the beginning and at the end of each side."""
     if not isinstance(pad, str):
-        top, left, bottom, right = pad
-        return (top, left, bottom, right)
-    sides: list[tuple[int, int]] = []
+        half = len(pad) // 2
+        return list(zip(pad[:half], pad[half:], strict=True))
+    ends: list[tuple[int, int]] = []
     for side, size in enumerate(x.sides):
         window = dilation[side] * (kernel[side] - 1) + 1
         whole = max(0, (-(-size // stride[side]) - 1) * stride[side] + window - size)
-        sides.append((whole // 2, whole - whole // 2))
-    (top, bottom), (left, right) = sides
-    return (top, left, bottom, right)
+        ends.append((whole // 2, whole - whole // 2))
+    return ends
 
 
-def _padding(sides: Sequence[int], fill: float = 0.0) -> Callable[[Any], Any] | None:
+def _around(ends: Sequence[tuple[int, int]], fill: float = 0.0) -> Callable[[Any], Any]:
+    """The padding as a step of its own: PyTorch lists the last side first."""
+    listed = [number for pair in reversed(ends) for number in pair]
+    return lambda x: F.pad(x, listed, value=fill)
+
+
+def _padding(ends: Sequence[tuple[int, int]], fill: float = 0.0) -> Callable[[Any], Any] | None:
     """The padding as a step of its own where PyTorch's layer cannot do it."""
-    top, left, bottom, right = sides
-    if (top, left) == (bottom, right):
-        return None
-    return lambda x: F.pad(x, (left, right, top, bottom), value=fill)
+    return None if all(first == last for first, last in ends) else _around(ends, fill)
 
 
 def _after(before: Callable[[Any], Any] | None, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -78,10 +90,11 @@ def _after(before: Callable[[Any], Any] | None, function: Callable[[Any], Any]) 
 class Scale(nn.Module):
     """One factor a channel and, if wanted, one shift."""
 
-    def __init__(self, depth: int, *, shift: bool) -> None:
+    def __init__(self, x: Any, *, shift: bool) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(1, depth, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(1, depth, 1, 1)) if shift else None
+        shape = (1, x.depth, *[1] * _on(x))
+        self.weight = nn.Parameter(torch.ones(shape))
+        self.bias = nn.Parameter(torch.zeros(shape)) if shift else None
 
     def forward(self, x: Any) -> Any:
         weight: Any = self.weight
@@ -105,41 +118,33 @@ class Rbf(nn.Module):
         return torch.cdist(x.flatten(1), centre) ** 2
 
 
-def _adapted(row: LayerReport) -> Callable[[Any], Any]:
-    layer: Any = row.layer
-    return nn.AdaptiveMaxPool2d(layer.adaptive) if row.kind == "pool" else nn.AdaptiveAvgPool2d(layer.adaptive)
-
-
 def _conv(row: LayerReport) -> tuple[nn.Module, Callable[[Any], Any]]:
     layer: Any = row.layer
     (x,) = row.input_volumes
-    pad = layer.pads() if row.kind != "deconv" else layer.pad
     if row.kind == "deconv":
-        (top, bottom), (left, right) = layer.pads()
-        even = (top, left) == (bottom, right)
-        module: nn.Module = nn.ConvTranspose2d(
+        crop = layer.pads()
+        even = all(first == last for first, last in crop)
+        module: nn.Module = _module("ConvTranspose", x)(
             x.depth,
             layer.filters,
             layer.kernel,
             layer.stride,
-            (top, left) if even else 0,
+            [first for first, _ in crop] if even else 0,
             layer.output_pad,
             layer.groups,
             layer.bias,
             layer.dilation,
         )
-        if even:
-            return module, module
-        return module, lambda x: F.pad(module(x), (-left, -right, -top, -bottom))
-    sides = _sides(pad, layer, x, layer.kernel, layer.stride, layer.dilation)
-    before = _padding(sides)
+        return module, module if even else _after(module, _around([(-first, -last) for first, last in crop]))
+    ends = _ends(layer.pads(), x, layer.kernel, layer.stride, layer.dilation)
+    before = _padding(ends)
     groups = x.depth if row.kind == "dwconv" else layer.groups
-    module = nn.Conv2d(
+    module = _module("Conv", x)(
         x.depth,
         row.output.depth,
         layer.kernel,
         layer.stride,
-        sides[:2] if before is None else 0,
+        [first for first, _ in ends] if before is None else 0,
         layer.dilation,
         groups,
         layer.bias,
@@ -150,20 +155,25 @@ def _conv(row: LayerReport) -> tuple[nn.Module, Callable[[Any], Any]]:
 def _pool(row: LayerReport) -> Callable[[Any], Any]:
     layer: Any = row.layer
     (x,) = row.input_volumes
+    made: Callable[[Any], Any]
     if row.kind != "lppool" and layer.adaptive is not None:
-        return _adapted(row)
-    dilation = layer.dilation if row.kind == "pool" else (1, 1)
-    sides = _sides(layer.pad, layer, x, layer.kernel, layer.step, dilation)
+        made = _module("AdaptiveMaxPool" if row.kind == "pool" else "AdaptiveAvgPool", x)(layer.adaptive)
+        return made
+    dilation = layer.dilation if row.kind == "pool" else (1,) * _on(x)
+    ends = _ends(layer.pad, x, layer.kernel, layer.step, dilation)
     ceil = layer.round == "ceil"
     if row.kind == "lppool":
-        top, left, bottom, right = sides
-        lp = nn.LPPool2d(layer.power, layer.kernel, layer.step, ceil)
-        return _after((lambda x: F.pad(x, (left, right, top, bottom))) if any(sides) else None, lp)
-    before = _padding(sides, -torch.inf if row.kind == "pool" else 0.0)
-    padding = sides[:2] if before is None else 0
+        # that of one side takes numbers alone
+        kernel, step = (value[0] if _on(x) == 1 else value for value in (layer.kernel, layer.step))
+        made = _module("LPPool", x)(layer.power, kernel, step, ceil)
+        return _after(_around(ends) if any(map(any, ends)) else None, made)
+    before = _padding(ends, -torch.inf if row.kind == "pool" else 0.0)
+    padding = [first for first, _ in ends] if before is None else 0
     if row.kind == "pool":
-        return _after(before, nn.MaxPool2d(layer.kernel, layer.step, padding, dilation, ceil_mode=ceil))
-    return _after(before, nn.AvgPool2d(layer.kernel, layer.step, padding, ceil, layer.count_pad))
+        made = _module("MaxPool", x)(layer.kernel, layer.step, padding, dilation, ceil_mode=ceil)
+    else:
+        made = _module("AvgPool", x)(layer.kernel, layer.step, padding, ceil, layer.count_pad)
+    return _after(before, made)
 
 
 class DepthLast(nn.Module):
@@ -193,24 +203,24 @@ def _affine(module: Any, row: LayerReport) -> nn.Module:
 
 def _norm(row: LayerReport, flat: bool) -> nn.Module:
     layer: Any = row.layer
-    height, width, depth = row.output
+    x = row.output
+    depth = x.depth
     if row.kind == "bn":
-        cls = nn.BatchNorm1d if flat else nn.BatchNorm2d
+        cls = nn.BatchNorm1d if flat else _module("BatchNorm", x)
         return _affine(cls(depth, affine=False, track_running_stats=layer.stats), row)
     if row.kind == "gn":
         return _affine(nn.GroupNorm(layer.groups, depth, affine=False), row)
     if row.kind == "in":
-        return _affine(nn.InstanceNorm2d(depth, affine=False), row)
-    is_deep = layer.axes == "depth"
-    shape = (depth,) if flat or is_deep else (depth, height, width)
+        return _affine(_module("InstanceNorm", x)(depth, affine=False), row)
+    is_deep = layer.is_along_depth(len(x.sides)) if row.kind == "ln" else layer.axes == "depth"
+    shape = (depth,) if flat or is_deep else (depth, *x.sides)
     if row.kind == "rms":
         rms = nn.RMSNorm(shape, eps=layer.eps, elementwise_affine=layer.scale)
         return DepthLast(rms) if is_deep else rms
     if row.kind == "l2norm":
         return L2Norm(shape, scale=layer.scale, eps=layer.eps)
-    if is_deep:
-        return DepthLast(_affine(nn.LayerNorm(depth, elementwise_affine=False), row))
-    return _affine(nn.LayerNorm(shape, elementwise_affine=False), row)
+    norm = _affine(nn.LayerNorm(shape, elementwise_affine=False), row)
+    return DepthLast(norm) if is_deep else norm
 
 
 class L2Norm(nn.Module):
@@ -232,16 +242,58 @@ class L2Norm(nn.Module):
 class GlobalResponse(nn.Module):
     """GRN as its authors write it, on maps."""
 
-    def __init__(self, depth: int, eps: float) -> None:
+    def __init__(self, volume: Any, eps: float) -> None:
         super().__init__()
         self.eps = eps
-        self.gamma = nn.Parameter(torch.zeros(1, depth, 1, 1))
-        self.beta = nn.Parameter(torch.zeros(1, depth, 1, 1))
+        shape = (1, volume.depth, *[1] * len(volume.sides))
+        self.gamma, self.beta = nn.Parameter(torch.zeros(shape)), nn.Parameter(torch.zeros(shape))
 
     def forward(self, x: Any) -> Any:
-        lengths = torch.norm(x, p=2, dim=(2, 3), keepdim=True)
+        lengths = torch.norm(x, p=2, dim=tuple(range(2, x.dim())), keepdim=True)
         relative = lengths / (lengths.mean(dim=1, keepdim=True) + self.eps)
         return self.gamma * (x * relative) + self.beta + x
+
+
+class Dropped(nn.Module):
+    """Dropout of elements, channels, or images (the latter as timm and torchvision do it)."""
+
+    def __init__(self, whole: str, rate: float, placed: bool) -> None:
+        super().__init__()
+        self.whole, self.rate, self.placed = whole, rate, placed
+
+    def forward(self, x: Any) -> Any:
+        if self.whole == "element":
+            return F.dropout(x, self.rate, self.training, self.placed)
+        if self.whole == "channel":
+            return (
+                torch.feature_dropout_(x, self.rate, self.training)
+                if self.placed
+                else torch.feature_dropout(x, self.rate, self.training)
+            )
+        if not self.training or self.rate == 0:
+            return x
+        mask = x.new_empty(len(x), *[1] * (x.dim() - 1)).bernoulli_(1 - self.rate)
+        if self.rate < 1:
+            mask.div_(1 - self.rate)
+        return x.mul_(mask) if self.placed else x * mask
+
+
+def _constants(factor: Any, shift: Any) -> Callable[[Any], Any]:
+    """Times a constant, plus a constant: numbers, or tensors with one number a channel."""
+
+    def function(x: Any) -> Any:
+        def made(value: Any) -> Any:
+            return x.new_tensor(value).view(-1, *[1] * (x.dim() - 2)) if isinstance(value, tuple) else value
+
+        if factor != 1 or shift == 0:
+            x = x * made(factor)
+        return x if shift == 0 else x + made(shift)
+
+    return function
+
+
+LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+"""Interpolation by PyTorch's names, by the number of sides."""
 
 
 SIMPLE: dict[str, Any] = {
@@ -251,22 +303,33 @@ SIMPLE: dict[str, Any] = {
     "tanh": None,
     "silu": nn.SiLU,
     "hswish": nn.Hardswish,
-    "hsigmoid": nn.Hardsigmoid,
+    "mish": nn.Mish,
+    "selu": nn.SELU,
 }
 
 
 def _activation(row: LayerReport) -> Callable[[Any], Any]:
     layer: Any = row.layer
     placed = row.in_place
-    if row.kind in ("sigmoid", "tanh"):
+    if row.kind in ("sigmoid", "tanh", "abs", "square", "exp", "sqrt", "neg"):
         name = row.kind + ("_" if placed else "")
         return lambda x: getattr(torch, name)(x)
+    if row.kind == "clip":
+        return lambda x: (torch.clamp_ if placed else torch.clamp)(x, layer.low, layer.high)
+    if row.kind == "hardtanh":
+        return nn.Hardtanh(layer.low, layer.high, placed)
+    if row.kind == "hsigmoid":
+        if layer.slope == 1 / 6 and layer.shift == 0.5:
+            return nn.Hardsigmoid(placed)
+        return lambda x: torch.clamp(x * layer.slope + layer.shift, 0, 1)
+    if row.kind == "glu":
+        return nn.GLU(1)
     if row.kind == "lrelu":
         return nn.LeakyReLU(layer.slope, placed)
     if row.kind == "elu":
         return nn.ELU(layer.alpha, placed)
     if row.kind == "gelu":
-        return nn.GELU()
+        return nn.GELU("tanh" if layer.form == "tanh" else "none")
     if row.kind == "softplus":
         return nn.Softplus()
     module: Callable[[Any], Any] = SIMPLE[row.kind](placed)
@@ -275,8 +338,8 @@ def _activation(row: LayerReport) -> Callable[[Any], Any]:
 
 def _shuffle(groups: int) -> Callable[[Any], Any]:
     def function(x: Any) -> Any:
-        batch, depth, height, width = x.shape
-        return x.view(batch, groups, -1, height, width).transpose(1, 2).reshape(batch, depth, height, width)
+        batch, depth, *sides = x.shape
+        return x.view(batch, groups, -1, *sides).transpose(1, 2).reshape(batch, depth, *sides)
 
     return function
 
@@ -284,16 +347,16 @@ def _shuffle(groups: int) -> Callable[[Any], Any]:
 def _joined(row: LayerReport) -> Callable[..., Any]:
     if row.kind == "concat":
         return lambda *inputs: torch.cat(inputs, 1)
-    adds, placed = row.kind == "add", row.in_place
+    name, placed = {"mean": "add"}.get(row.kind, row.kind), row.in_place
 
     def function(*inputs: Any) -> Any:
         result = inputs[0]
         for number, other in enumerate(inputs[1:]):
-            if placed or (number and bool(row.layer.may_work_in_place())):
-                result = result.add_(other) if adds else result.mul_(other)
-            else:
-                result = result + other if adds else result * other
-        return result
+            again = placed or (number and bool(row.layer.may_work_in_place()))
+            result = getattr(result, f"{name}_" if again else name)(other)
+        if len(inputs) == 1:
+            return result.clone()
+        return result / len(inputs) if row.kind == "mean" else result
 
     return function
 
@@ -306,10 +369,11 @@ PLANAR = (
 
 
 def _in_planes(row: LayerReport, function: Callable[..., Any], flat: Sequence[bool]) -> Callable[..., Any]:
-    """Gives 1x1 maps to a function that would otherwise see batch x depth."""
+    """Gives maps of one element to a function that would otherwise see batch x depth."""
     if not any(flat) or not (row.kind in (*PLANAR, "upsample", "pad") or not all(flat)):
         return function
-    return lambda *inputs: function(*[x[:, :, None, None] if x.dim() == 2 else x for x in inputs])
+    ones = (None,) * len(row.output.sides)
+    return lambda *inputs: function(*[x[(slice(None), slice(None), *ones)] if x.dim() == 2 else x for x in inputs])
 
 
 def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[..., Any]]:
@@ -334,17 +398,17 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     if kind in ("pool", "avgpool", "lppool"):
         return None, _pool(row)
     if kind == "gap":
-        return None, nn.AdaptiveAvgPool2d(1)
+        return None, _module("AdaptiveAvgPool", row.output)(1)
     if kind == "gmp":
-        return None, nn.AdaptiveMaxPool2d(1)
+        return None, _module("AdaptiveMaxPool", row.output)(1)
     if kind == "subsample":
-        scale = Scale(row.output.depth, shift=True)
-        return scale, _after(nn.AvgPool2d(layer.kernel, layer.step), scale)
+        scale = Scale(row.output, shift=True)
+        return scale, _after(_module("AvgPool", row.output)(layer.kernel, layer.step), scale)
     if kind == "scale":
-        scale = Scale(row.output.depth, shift=layer.shift)
+        scale = Scale(row.output, shift=layer.shift)
         return scale, scale
     if kind == "grn":
-        response = GlobalResponse(row.output.depth, layer.eps)
+        response = GlobalResponse(row.output, layer.eps)
         return response, response
     if kind in ("bn", "ln", "gn", "in", "rms", "l2norm"):
         norm = _norm(row, flat)
@@ -359,15 +423,17 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     if kind == "softmax":
         return None, nn.Softmax(1)
     if kind == "dropout":
-        drop = nn.Dropout(layer.rate, row.in_place_in_training)
+        drop = Dropped(layer.whole, layer.rate, row.in_place_in_training)
         return drop, drop
+    if kind == "affine":
+        return None, _constants(layer.factor, layer.shift)
     if layer.is_merge:
         return None, _joined(row)
     if kind == "upsample":
-        return None, nn.Upsample(scale_factor=layer.factor, mode=layer.mode)
+        mode = LINEAR[_on(row.output)] if layer.mode == "bilinear" else layer.mode
+        return None, nn.Upsample(scale_factor=layer.factor, mode=mode)
     if kind == "pad":
-        top, left, bottom, right = layer.pad
-        return None, lambda x: F.pad(x, (left, right, top, bottom))
+        return None, _around(_ends(layer.pad, row.output, (), (), ()))
     if kind == "shuffle":
         return None, _shuffle(layer.groups)
     if kind == "slice":
@@ -377,8 +443,8 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     if kind == "flatten":
         return None, lambda x: x.flatten(1)
     if kind == "reshape":
-        height, width, depth = layer.size
-        return None, lambda x: x.reshape(-1, depth, height, width)
+        *sizes, depth = layer.size
+        return None, lambda x: x.reshape(-1, depth, *sizes)
     return None, _activation(row)
 
 
@@ -555,7 +621,7 @@ def loss_of(net: Net, outputs: Sequence[Any], targets: dict[tuple[int, ...], Any
             if is_head != weighted:
                 continue
             row = net.report.layers[index]
-            target = targets[row.output[:2]]
+            target = targets[row.output.sides]
             each = F.cross_entropy(output.flatten(1) if row.output.is_point and output.dim() > 2 else output, target)
             if weighted:
                 each = AUXILIARY * each
@@ -568,13 +634,12 @@ def data_of(net: Net, batch: int, dtype: Any, device: str) -> tuple[list[Any], d
     images = []
     for row in net.report.layers:
         if row.kind == "input":
-            height, width, depth = row.output
-            images.append(torch.rand(batch, depth, height, width, dtype=dtype, device=device))
+            images.append(torch.rand(batch, row.output.depth, *row.output.sides, dtype=dtype, device=device))
     _, results, _ = net.plan(training=True)
     targets: dict[tuple[int, ...], Any] = {}
     for index in results:
-        size = net.report.layers[index].output[:2]
-        shape = (batch,) if size == (1, 1) else (batch, *size)
+        size = net.report.layers[index].output.sides
+        shape = (batch,) if set(size) == {1} else (batch, *size)
         if size not in targets:
             targets[size] = torch.zeros(shape, dtype=torch.int64, device=device)
     return images, targets
@@ -855,7 +920,9 @@ def _ledger(events: Any) -> Ledger:
             # below an overload that is composed of others the same name is that of the kernel
             is_outer = composed[name] and name != above
             called = {child.name for child in event.children if child.typed[0].name != "Allocation"}
-            end = 0 if is_outer or called == {"aten::to", name} else event.end_time_ns
+            converts = called == {"aten::to", name}
+            end = 0 if is_outer or converts else event.end_time_ns
+            name = above if converts else name
         stack += [(child, end, name) for child in event.children]
     found.sort(key=lambda entry: entry[0])
     for times in marks.values():

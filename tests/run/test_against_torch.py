@@ -16,7 +16,7 @@ from cnncalc.layers.planes import pixels, planes
 from cnncalc.run.forward import draw_images, run
 from cnncalc.run.weights import build
 from cnncalc.volume import Volume
-from tests.layer_cases import CASES, PLANES, Case
+from tests.layer_cases import CASES, Case
 from tests.random_nets import examples, sample, seeds
 from tests.subcases import each
 from tests.test_layers import entering, parameters
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
-from tests.run.torch_reference import REARRANGED, layer_in_torch  # noqa: E402
-from tests.run.torch_sequences import SEQUENCES  # noqa: E402
+from tests.run.torch_reference import layer_in_torch  # noqa: E402
 
 BOUNDS = {"float64": 1e-12, "float32": 1e-5}
 
@@ -45,11 +44,7 @@ def assert_close(result: Any, expected: Any, bound: float) -> None:
 
 
 @pytest.mark.parametrize("dtype", BOUNDS)
-@each(
-    "case",
-    [case for case in CASES if case in PLANES or case.kind in (*REARRANGED, *SEQUENCES, "concat", "slice")],
-    by=lambda case: case.kind,
-)
+@each("case", CASES, by=lambda case: case.kind)
 def test_each_layer_gives_what_pytorch_gives(case: Case, dtype: str) -> None:
     arrays = [x.astype(dtype, order="K") for x in entering(case)]
     numbers = {name: array.astype(dtype) for name, array in parameters(case).items()}

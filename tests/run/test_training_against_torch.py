@@ -31,7 +31,7 @@ from tests.run.torch_reference import layer_in_torch  # noqa: E402
 
 
 def tensor(x: Any, *, learned: bool = False) -> Any:
-    """batch x depth x height x width of an array batch x height x width x depth; a leaf."""
+    """batch x depth x sides of an array batch x sides x depth; a leaf."""
     return torch.from_numpy(np.ascontiguousarray(planes(x)).copy()).requires_grad_(learned)
 
 
@@ -62,7 +62,7 @@ def test_gradients_of_each_layer_are_those_of_pytorch(case: Case) -> None:
     (inputs, found), gradient = backward(case)
     names = learned_of(case)
     theirs = {name: torch.from_numpy(array).requires_grad_(name in names) for name, array in parameters(case).items()}
-    entered = [tensor(x, learned=True) for x in entering(case)]
+    entered = [tensor(x, learned=x.dtype.kind == "f") for x in entering(case)]
     mask = None
     if case.kind == "dropout":
         arrays = entering(case)
@@ -72,7 +72,10 @@ def test_gradients_of_each_layer_are_those_of_pytorch(case: Case) -> None:
     in_training(case.layer, entered, theirs, mask).backward(tensor(gradient))
 
     for array, x in zip(inputs, entered, strict=True):
-        assert_close(planes(array), x.grad)
+        if array is None:  # an input of which only the sizes, or the places of a pool, are read
+            assert x.grad is None
+        else:
+            assert_close(planes(array), x.grad)
     for name, array in found.items():
         assert_close(array, theirs[name].grad)
 
@@ -93,7 +96,7 @@ def assert_step_is_that_of_pytorch(report: Any) -> None:
         values.append(in_training(row.layer, inputs, {name: theirs[id(array)] for name, array in numbers.items()}))
     expected: Any = 0
     for row in trainer.outputs:
-        target = torch.from_numpy(targets[row.output[:2]])
+        target = torch.from_numpy(targets[row.output.sides])
         each = F.cross_entropy(values[row.index], target)
         expected = expected + (HEAD_WEIGHT * each if row.training_only else each)
 
@@ -140,7 +143,7 @@ def test_a_step_with_shared_weights_heads_and_frozen_layers_is_that_of_pytorch(t
 
 @pytest.mark.parametrize("seed", fixed_seeds(12))
 def test_a_step_of_a_random_net_is_that_of_pytorch(seed: int) -> None:
-    text = random_design(seed, without=("dropout",)).text
+    text = random_design(seed, without=("dropout", "sqrt")).text
 
     assert_step_is_that_of_pytorch(cnncalc.analyze(text, batch=2, dtype="float64", in_place=bool(seed % 2)))
 

@@ -1,11 +1,13 @@
 """Every layer kind in PyTorch, independent of the package.
 
-Tensors are batch x depth x height x width. Parameters are those of the NumPy run, brought into PyTorch's order.
+Tensors are batch x depth x sides, with one to three sides. Parameters are those of the NumPy run, in PyTorch's
+order.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from math import prod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,37 +15,64 @@ from torch.nn import functional as F  # noqa: N812  # its usual name
 
 from tests.run.torch_sequences import SEQUENCES
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def two(value: Any) -> list[int]:
-    return [value, value] if isinstance(value, int) else list(value)
+
+def function(name: str, x: Any) -> Any:
+    """The function of that name for as many sides as ``x`` has: ``conv`` is F.conv2d for two."""
+    return getattr(F, f"{name}{x.dim() - 2}d")
+
+
+def sides_of(x: Any) -> range:
+    """The dimensions of the sides."""
+    return range(2, x.dim())
+
+
+def around(x: Any, pad: Sequence[int], fill: float = 0) -> Any:
+    """``x`` with a pad of all beginnings, then all ends."""
+    return F.pad(x, listed(pad), value=fill)
+
+
+def listed(pad: Sequence[int]) -> list[int]:
+    """All beginnings, then all ends, as PyTorch lists them: the last side first."""
+    half = len(pad) // 2
+    pairs = reversed(list(zip(pad[:half], pad[half:], strict=True)))
+    return [number for pair in pairs for number in pair]
 
 
 def padded(x: Any, layer: Any, kernel: Any, stride: Any, dilation: Any, fill: float = 0) -> Any:
     """The padding that the layer's keys ask for, added by hand."""
     pad = layer.pad
     if pad is None:
-        pad = [dilation[0] * (kernel[0] - 1) // 2, dilation[1] * (kernel[1] - 1) // 2] * 2
+        pad = [wide * (size - 1) // 2 for wide, size in zip(dilation, kernel, strict=True)] * 2
     elif pad == "same":
         before, after = [], []
-        for side in (0, 1):
-            size, wide = x.shape[2 + side], dilation[side] * (kernel[side] - 1) + 1
+        for side, size in enumerate(x.shape[2:]):
+            wide = dilation[side] * (kernel[side] - 1) + 1
             whole = max(0, (-(-size // stride[side]) - 1) * stride[side] + wide - size)
             before.append(whole // 2)
             after.append(whole - whole // 2)
         pad = before + after
-    top, left, bottom, right = pad
-    return F.pad(x, (left, right, top, bottom), value=fill)
+    return around(x, pad, fill)
 
 
 def symmetric(layer: Any) -> list[int] | None:
     """The pad as PyTorch takes it, or None where it cannot."""
     pad = layer.pad
-    return [pad[0], pad[1]] if not isinstance(pad, str) and pad[:2] == pad[2:] else None
+    half = len(pad) // 2
+    return list(pad[:half]) if not isinstance(pad, str) and pad[:half] == pad[half:] else None
+
+
+def by_depth(array: Any, x: Any) -> Any:
+    """One number for each map of ``x``."""
+    return array.reshape(-1, *[1] * (x.dim() - 2))
 
 
 def conv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
     weight, bias = p["weight"], p.get("bias")
     groups = layer.groups if layer.kind == "conv" else x.shape[1]
+    kernel = range(weight.dim() - 2)
     if layer.kind == "conv" and layer.connections is not None:
         full = torch.zeros(layer.filters, x.shape[1], *weight.shape[1:], dtype=x.dtype)
         kernels = iter(weight)
@@ -52,71 +81,75 @@ def conv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
                 full[number, d] = next(kernels)
         weight = full
     elif layer.kind == "conv":
-        weight = weight.permute(3, 2, 0, 1)
+        weight = weight.permute(-1, -2, *kernel)
     else:
-        kh, kw, depth, multiplier = weight.shape
-        weight = weight.permute(2, 3, 0, 1).reshape(depth * multiplier, 1, kh, kw)
+        *sizes, depth, multiplier = weight.shape
+        weight = weight.permute(-2, -1, *kernel).reshape(depth * multiplier, 1, *sizes)
     x = padded(x, layer, layer.kernel, layer.stride, layer.dilation)
-    return F.conv2d(x, weight, bias, stride=layer.stride, dilation=layer.dilation, groups=groups)
+    return function("conv", x)(x, weight, bias, stride=layer.stride, dilation=layer.dilation, groups=groups)
 
 
 def local(layer: Any, x: Any, p: dict[str, Any]) -> Any:
     """Windows by unfold, each times the weights of its position."""
-    height, width, _, _, depth, filters = p["weight"].shape
+    weight, count = p["weight"], x.dim() - 2
     x = padded(x, layer, layer.kernel, layer.stride, layer.dilation)
-    columns = F.unfold(x, layer.kernel, layer.dilation, 0, layer.stride)
-    columns = columns.reshape(len(x), layer.groups, depth, -1, height, width)  # of each group by channel and place
-    weight = p["weight"].flatten(2, 3).unflatten(-1, (layer.groups, filters // layer.groups))
-    result = torch.einsum("ngdphw,hwpdgf->ngfhw", columns, weight).flatten(1, 2)
-    return result + p["bias"].permute(2, 0, 1) if "bias" in p else result
+    for side in range(count):
+        gap = layer.dilation[side]
+        x = x.unfold(2 + side, gap * (layer.kernel[side] - 1) + 1, layer.stride[side])[..., ::gap]
+    shape, groups = x.shape[2 : 2 + count], layer.groups
+    columns = x.movedim(1, -1).reshape(len(x), shape.numel(), -1, groups, x.shape[1] // groups)
+    weight = weight.reshape(shape.numel(), -1, weight.shape[-2], groups, weight.shape[-1] // groups)
+    result = torch.einsum("npkgd,pkdgf->ngfp", columns, weight).reshape(len(x), -1, *shape)
+    return result + p["bias"].movedim(-1, 0) if "bias" in p else result
 
 
 def deconv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
-    weight = p["weight"].permute(2, 3, 0, 1)
+    weight = p["weight"].permute(-2, -1, *range(x.dim() - 2))
     pad = symmetric(layer)
+    transposed = function("conv_transpose", x)
     if pad is not None:
-        return F.conv_transpose2d(
-            x, weight, p.get("bias"), layer.stride, pad, layer.output_pad, layer.groups, layer.dilation
-        )
-    whole = F.conv_transpose2d(x, weight, p.get("bias"), layer.stride, 0, 0, layer.groups, layer.dilation)
+        return transposed(x, weight, p.get("bias"), layer.stride, pad, layer.output_pad, layer.groups, layer.dilation)
+    whole = transposed(x, weight, p.get("bias"), layer.stride, 0, 0, layer.groups, layer.dilation)
     if layer.pad == "same":
-        over = [whole.shape[2 + side] - x.shape[2 + side] * layer.stride[side] for side in (0, 1)]
-        crop = [over[0] // 2, over[1] // 2, over[0] - over[0] // 2, over[1] - over[1] // 2]
+        sizes = zip(whole.shape[2:], x.shape[2:], layer.stride, strict=True)
+        over = [size - before * stride for size, before, stride in sizes]
+        crop = [size // 2 for size in over] + [size - size // 2 for size in over]
     else:
         crop = list(layer.pad)
-    return whole[:, :, crop[0] : whole.shape[2] - crop[2], crop[1] : whole.shape[3] - crop[3]]
+    return around(whole, [-size for size in crop])
 
 
 def pool(layer: Any, x: Any) -> Any:
     if layer.adaptive is not None:
-        adaptive: Any = F.adaptive_max_pool2d if layer.kind == "pool" else F.adaptive_avg_pool2d
-        return adaptive(x, layer.adaptive)
+        return function("adaptive_max_pool" if layer.kind == "pool" else "adaptive_avg_pool", x)(x, layer.adaptive)
     stride, ceil = layer.stride or layer.kernel, layer.round == "ceil"
     pad = symmetric(layer)
     if layer.kind == "pool":
         if pad is None:
-            x, pad = padded(x, layer, layer.kernel, stride, layer.dilation, -torch.inf), [0, 0]
-        return F.max_pool2d(x, layer.kernel, stride, pad, layer.dilation, ceil_mode=ceil)
+            x, pad = padded(x, layer, layer.kernel, stride, layer.dilation, -torch.inf), [0] * len(stride)
+        return function("max_pool", x)(x, layer.kernel, stride, pad, layer.dilation, ceil_mode=ceil)
+    mean = function("avg_pool", x)
     if pad is not None:
-        return F.avg_pool2d(x, layer.kernel, stride, pad, ceil, layer.count_pad)
-    ones = padded(torch.ones_like(x), layer, layer.kernel, stride, (1, 1))
-    x = padded(x, layer, layer.kernel, stride, (1, 1))
-    mean = F.avg_pool2d(x, layer.kernel, stride)
-    return mean if layer.count_pad else mean / F.avg_pool2d(ones, layer.kernel, stride)
+        return mean(x, layer.kernel, stride, pad, ceil, layer.count_pad)
+    single = [1] * (x.dim() - 2)
+    ones = padded(torch.ones_like(x), layer, layer.kernel, stride, single)
+    result = mean(padded(x, layer, layer.kernel, stride, single), layer.kernel, stride)
+    return result if layer.count_pad else result / mean(ones, layer.kernel, stride)
 
 
 def lppool(layer: Any, x: Any) -> Any:
-    if layer.pad == (0, 0, 0, 0) and layer.round == "floor":
-        return F.lp_pool2d(x.abs(), layer.power, layer.kernel, layer.stride)
+    if not any(layer.pad) and layer.round == "floor":
+        kernel, stride = (value[0] if value and x.dim() == 3 else value for value in (layer.kernel, layer.stride))
+        return function("lp_pool", x)(x.abs(), layer.power, kernel, stride)
     stride = layer.stride or layer.kernel
-    powers = padded(x.abs() ** layer.power, layer, layer.kernel, stride, (1, 1))
+    powers = padded(x.abs() ** layer.power, layer, layer.kernel, stride, [1] * (x.dim() - 2))
     # whatever lies beyond the padding counts as nothing in a sum
-    powers = F.pad(powers, (0, stride[1] if layer.round == "ceil" else 0, 0, stride[0] if layer.round == "ceil" else 0))
-    total = F.avg_pool2d(powers, layer.kernel, stride, divisor_override=1) ** (1 / layer.power)
     if layer.round == "ceil":
-        top, left, _, _ = layer.pad
-        probe = F.max_pool2d(x, layer.kernel, stride, (top, left), ceil_mode=True)
-        total = total[:, :, : probe.shape[2], : probe.shape[3]]
+        powers = around(powers, [0] * len(stride) + list(stride))
+    total = (function("avg_pool", x)(powers, layer.kernel, stride) * prod(layer.kernel)) ** (1 / layer.power)
+    if layer.round == "ceil":
+        probe = function("max_pool", x)(x, layer.kernel, stride, layer.pad[: len(stride)], ceil_mode=True)
+        total = total[(slice(None), slice(None), *[slice(size) for size in probe.shape[2:]])]
     return total
 
 
@@ -125,18 +158,45 @@ SIMPLE: dict[str, Any] = {
     "relu6": F.relu6,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
-    "gelu": F.gelu,
     "silu": F.silu,
     "hswish": F.hardswish,
-    "hsigmoid": F.hardsigmoid,
+    "mish": F.mish,
+    "selu": F.selu,
+    "glu": lambda x: F.glu(x, dim=1),
+    "abs": torch.abs,
+    "square": torch.square,
+    "exp": torch.exp,
+    "sqrt": torch.sqrt,
+    "neg": torch.neg,
     "softplus": F.softplus,
-    "gap": lambda x: F.adaptive_avg_pool2d(x, 1),
-    "gmp": lambda x: F.adaptive_max_pool2d(x, 1),
+    "gap": lambda x: function("adaptive_avg_pool", x)(x, 1),
+    "gmp": lambda x: function("adaptive_max_pool", x)(x, 1),
     "dropout": lambda x: x,
     "identity": lambda x: x,
     "input": lambda x: x,
-    "flatten": lambda x: torch.flatten(x, 1)[:, :, None, None],
+    "flatten": lambda x: as_map(torch.flatten(x, 1), x),
 }
+
+
+MERGES: dict[str, Any] = {
+    "add": torch.add,
+    "mul": torch.mul,
+    "sub": torch.sub,
+    "div": torch.div,
+    "maximum": torch.maximum,
+    "minimum": torch.minimum,
+    "mean": torch.add,
+}
+
+
+def constant(value: Any, x: Any) -> Any:
+    """A number, or one a channel as it is spread over maps."""
+    return x.new_tensor(value).view(-1, *[1] * (x.dim() - 2)) if isinstance(value, tuple) else value
+
+
+def as_map(flat: Any, x: Any) -> Any:
+    """Vectors, batch x depth, as maps of one element with as many sides as ``x`` has."""
+    return flat.reshape(*flat.shape, *[1] * (x.dim() - 2))
 
 
 def normalization(layer: Any, x: Any, p: dict[str, Any]) -> Any:
@@ -146,12 +206,14 @@ def normalization(layer: Any, x: Any, p: dict[str, Any]) -> Any:
     if layer.kind == "gn":
         return F.group_norm(x, layer.groups, scale, shift, eps)
     if layer.kind == "in":
-        whole = (x - x.mean((2, 3), keepdim=True)) / torch.sqrt(x.var((2, 3), correction=0, keepdim=True) + eps)
+        over = tuple(sides_of(x))
+        whole = (x - x.mean(over, keepdim=True)) / torch.sqrt(x.var(over, correction=0, keepdim=True) + eps)
         ours = F.instance_norm(x, weight=scale, bias=shift, eps=eps)
         assert scale is not None or torch.allclose(whole, ours)
         return ours
     last = x.movedim(1, -1)
-    shape = last.shape[-1:] if layer.axes == "depth" else last.shape[1:]
+    is_deep = layer.axes == "depth" or (layer.axes is None and x.dim() == 3)
+    shape = last.shape[-1:] if is_deep else last.shape[1:]
     scale, shift = (None if array is None else array.reshape(shape) for array in (scale, shift))
     if layer.kind == "rms":
         return F.rms_norm(last, shape, scale, eps).movedim(-1, 1)
@@ -169,6 +231,10 @@ def response(x: Any, scale: Any, shift: Any, eps: float) -> Any:
     return (scale * (x * relative) + shift + x).movedim(-1, 1)
 
 
+LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+"""Interpolation by PyTorch's names, by the number of sides."""
+
+
 def dims(names: Any, x: Any) -> list[int]:
     """The dimensions of sides and depth by their names, in batch x depth x sides."""
     sides = {1: ("length",), 2: ("height", "width"), 3: ("frames", "height", "width")}[x.dim() - 2]
@@ -176,8 +242,7 @@ def dims(names: Any, x: Any) -> list[int]:
 
 
 def pad(layer: Any, x: Any) -> Any:
-    sides = x.dim() - 2
-    both = [each for side in reversed(range(sides)) for each in (layer.pad[side], layer.pad[sides + side])]
+    both = listed(layer.pad)
     if layer.mode == "zero":
         return F.pad(x, (*both, *layer.depth), value=layer.value)
     return F.pad(x, both, mode={"wrap": "circular"}.get(layer.mode, layer.mode))
@@ -233,8 +298,7 @@ def crop(layer: Any, x: Any, other: Any = None) -> Any:
 
 
 def resize(layer: Any, x: Any, other: Any = None) -> Any:
-    linear = {3: "linear", 4: "bilinear", 5: "trilinear"}[x.dim()]
-    mode = linear if layer.mode == "bilinear" else layer.mode
+    mode = LINEAR[x.dim() - 2] if layer.mode == "bilinear" else layer.mode
     more = {"align_corners": layer.corners} if layer.mode in ("bilinear", "bicubic") else {}
     size = layer.size if other is None else tuple(other.shape[2:])
     return F.interpolate(x, size, layer.factor if size is None else None, mode=mode, **more)
@@ -306,16 +370,16 @@ def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
     if kind == "deconv":
         return deconv(layer, x, p)
     if kind == "fc":
-        return F.linear(torch.flatten(x, 1), p["weight"].T, p.get("bias"))[:, :, None, None]
+        return as_map(F.linear(torch.flatten(x, 1), p["weight"].T, p.get("bias")), x)
     if kind == "rbf":
-        return (torch.cdist(torch.flatten(x, 1), p["centre"].T) ** 2)[:, :, None, None]
+        return as_map(torch.cdist(torch.flatten(x, 1), p["centre"].T) ** 2, x)
     if kind in ("pool", "avgpool"):
         return pool(layer, x)
     if kind == "lppool":
         return lppool(layer, x)
     if kind == "subsample":
-        total = F.avg_pool2d(x, layer.kernel, layer.stride, divisor_override=1)
-        return total * p["weight"][:, None, None] + p["bias"][:, None, None]
+        total = function("avg_pool", x)(x, layer.kernel, layer.stride) * prod(layer.kernel)
+        return total * by_depth(p["weight"], x) + by_depth(p["bias"], x)
     if kind == "grn":
         return response(x, p["scale"], p["shift"], layer.eps)
     if kind in ("bn", "ln", "gn", "in", "rms", "l2norm"):
@@ -324,28 +388,40 @@ def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
         if layer.region == "across":
             return F.local_response_norm(x, layer.size, layer.alpha, layer.beta, layer.k)
         before, after = layer.size // 2, (layer.size - 1) // 2
-        squares = F.pad(x**2, (before, after, before, after))
-        return x / (layer.k + layer.alpha * F.avg_pool2d(squares, layer.size, 1)) ** layer.beta
+        squares = F.pad(x**2, (before, after) * len(sides_of(x)))
+        return x / (layer.k + layer.alpha * function("avg_pool", x)(squares, layer.size, 1)) ** layer.beta
     if kind == "scale":
-        return x * p["scale"][:, None, None] + (p["shift"][:, None, None] if "shift" in p else 0)
+        return x * by_depth(p["scale"], x) + (by_depth(p["shift"], x) if "shift" in p else 0)
     if kind == "lrelu":
         return F.leaky_relu(x, layer.slope)
+    if kind == "gelu":
+        return F.gelu(x, approximate="tanh" if layer.form == "tanh" else "none")
+    if kind == "hsigmoid":
+        usual = layer.slope == 1 / 6 and layer.shift == 0.5
+        return F.hardsigmoid(x) if usual else torch.clamp(x * layer.slope + layer.shift, 0, 1)
+    if kind == "clip":
+        return torch.clamp(x, layer.low, layer.high)
+    if kind == "hardtanh":
+        return F.hardtanh(x, layer.low, layer.high)
+    if kind == "affine":
+        return x * constant(layer.factor, x) + constant(layer.shift, x)
     if kind == "elu":
         return F.elu(x, layer.alpha)
     if kind == "prelu":
         return F.prelu(x, p["slope"])
     if kind == "concat":
         return torch.cat(inputs, dim=dims(layer.axis, x)[0])
-    if kind in ("add", "mul"):
+    if kind in MERGES:
         for other in inputs[1:]:
-            x = x + other if kind == "add" else x * other
-        return x
+            x = MERGES[kind](x, other)
+        return x / len(inputs) if kind == "mean" else x
     if kind == "reshape":
-        height, width, depth = layer.size
-        return x.reshape(-1, depth, height, width)
+        *sides, depth = layer.size
+        return x.reshape(-1, depth, *sides)
     if kind == "upsample":
-        more = {"align_corners": False} if layer.mode == "bilinear" else {}
-        return F.interpolate(x, scale_factor=layer.factor, mode=layer.mode, **more)
+        if layer.mode == "nearest":
+            return F.interpolate(x, scale_factor=layer.factor)
+        return F.interpolate(x, scale_factor=layer.factor, mode=LINEAR[len(sides_of(x))], align_corners=False)
     if kind == "shuffle":
         return F.channel_shuffle(x, layer.groups)
     if kind == "slice":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from cnncalc.analysis.rewriting import rewritten
 from cnncalc.checks.rules.base import Rule, Site
 from cnncalc.layers.activation import Relu, Relu6
+from cnncalc.layers.elementwise import Absolute, Clip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 class NoEffect(Rule):
     """A layer should change its input.
 
-    What: an activation function whose input is already in its range (RELU after RELU, RELU6 or sigmoid, also across a
-    max pool, a view or dropout), a pool of 1x1 with stride 1, a global pool of a single pixel, upsampling by 1, padding
-    by 0, dropout at rate 0, and a slice of all channels.
+    What: an activation function whose input is already in its range (RELU, CLIP or ABS after RELU, RELU6 or sigmoid,
+    also across a max pool, a view or dropout), a pool of 1x1 with stride 1, a global pool of a single pixel, upsampling
+    by 1, padding by 0, dropout at rate 0, a factor of 1 with a shift of 0, and a slice of all channels.
 
     Why: it costs time without any effect, and is usually a mistake.
 
@@ -44,7 +45,7 @@ class NoEffect(Rule):
     def _reason(self, report: Report, row: LayerReport) -> str | None:
         layer, x = row.layer, row.input_volumes[0]
         reason = layer.no_effect(x)
-        if reason is not None or not isinstance(layer, (Relu, Relu6)):
+        if reason is not None or not isinstance(layer, (Relu, Relu6, Clip, Absolute)):
             return reason
         before = report.layers[row.sources[0]]
         while before.layer.picks_values and len(before.sources) == 1:

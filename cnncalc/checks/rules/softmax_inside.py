@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 from cnncalc.analysis.rewriting import rewritten
 from cnncalc.checks.rules.base import Rule, Site
 from cnncalc.layers.activation import Relu
-from cnncalc.layers.merge import Multiply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,7 +60,7 @@ def _first_computing_reader(report: Report, readers: list[list[int]], index: int
             continue
         seen.add(at)
         row = report.layers[at]
-        if isinstance(row.layer, Multiply):
+        if row.layer.is_merge and not row.layer.is_linear:
             continue
         if row.layer.learns or not row.layer.is_linear:
             return row
