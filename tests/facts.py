@@ -41,6 +41,7 @@ EDITS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "alexnet-ceil": ("alexnet", (("POOL3/2", "POOL3/2(round=ceil)"),)),
     "alexnet-one-group": ("alexnet", (("(groups=2)", ""),)),
     "caffenet": ("alexnet", (("LRN -> POOL3/2", "POOL3/2 -> LRN"),)),
+    "cbam-resnet50-paper": ("cbam-resnet50", (("CONV1-w -> BN", "CONV1-w/s -> BN"), ("CONV3-w/s", "CONV3-w"))),
     "googlenet-floor": ("googlenet", (("round: ceil", "round: floor"), ("AVGPOOL7/1", "GAP"))),
     "inception-resnet-v2-keras": ("inception-resnet-v2", (("-> BN ->", "-> BN(scale=no) ->"),)),
     "inception-v3-aux": (
@@ -281,6 +282,15 @@ def _resnet() -> Iterator[Fact]:
     yield from _of("resnet50-caffe", prototxt, parameters=25_557_096, macs=3_857_973_248)
     yield from _of("resnet50-caffe", prototxt, "kind:conv", activations=10_587_136)
 
+    authors = "Jongchan/attention-module MODELS/cbam.py in ResNet-50; 28.09M in Woo et al. 2018, Table 4"
+    yield from _of("cbam-resnet50", authors, parameters=28_089_624, macs=4_095_573_110)
+    gates = (("layer1.0", 8_464), ("layer2.3", 33_312), ("layer3.5", 132_160), ("layer4.2", 526_464))
+    for unit, weights in gates:
+        yield from _of("cbam-resnet50", authors, f"{unit}.channels", parameters=weights)
+        yield from _of("cbam-resnet50", authors, f"{unit}.places", parameters=7 * 7 * 2 + 2)
+    # Table 4 has 3.864 GFLOPs, each of them a MAC, of the form with the stride in the first 1x1.
+    yield from _of("cbam-resnet50-paper", "Woo et al. 2018, Table 4", parameters=28_089_624, macs=3_864_362_102)
+
     preact = "fb.resnet.torch models/preresnet.lua, soeaver/caffe-model, timm resnetv2"
     yield from _of("resnet50-v2", preact, parameters=25_549_352, macs=4_089_184_256)
     yield from _of("resnet101-v2", preact, parameters=44_541_480, macs=7_801_405_440)
@@ -368,6 +378,16 @@ def _small() -> Iterator[Fact]:
     yield from _of("mobilenet-v1", "Howard et al. 2017, Table 1 (569 million in Table 8)", macs=568_740_352)
     yield from _of("mobilenet-v2", "torchvision mobilenet_v2", parameters=3_504_872, macs=300_774_272)
     yield from _of("mobilenet-v2", "Keras MobileNetV2: 3,538,984 in all", trainable=3_504_872, buffers=34_112)
+    torchvision = "torchvision shufflenet_v2_x1_0, layer by layer"  # the paper prints 146M
+    yield from _of("shufflenet-v2", torchvision, parameters=2_278_604, buffers=16_180, macs=144_907_992)
+    for stage, volume in {
+        "pool1": (56, 56, 24),
+        "stage2": (28, 28, 116),
+        "stage3": (14, 14, 232),
+        "stage4": (7, 7, 464),
+        "relu2": (7, 7, 1024),
+    }.items():
+        yield from _of("shufflenet-v2", "Ma et al. 2018, Table 5", stage, output=volume)
 
 
 def _pictures() -> Iterator[Fact]:
@@ -447,6 +467,51 @@ def _modern() -> Iterator[Fact]:
     yield from _of("vae-decoder", arithmetic, macs=2 * 3_136 + deconvolutions)
 
 
+def _places() -> Iterator[Fact]:
+    """Nets whose output has a value at many places: boxes, or a class for each pixel."""
+    darknet = "pjreddie/darknet cfg/yolov3.cfg at 416x416; it prints 65.864 BFLOPs, two for a MAC"
+    yield from _of("yolov3", darknet, parameters=61_949_149, macs=32_932_037_632)
+    yield from _of("yolov3", "Keras YOLOv3: 62,001,757 in all", trainable=61_949_149, buffers=52_608)
+    yield from _layers(
+        "yolov3",
+        "pjreddie/darknet cfg/yolov3.cfg; Darknet-53 as in Redmon, Farhadi 2018, Table 1, at 416x416",
+        {
+            "conv1": {"output": (416, 416, 32), "parameters": 928},
+            "stage1": {"output": (208, 208, 64), "parameters": 39_232},
+            "stage2": {"output": (104, 104, 128)},
+            "stage3": {"output": (52, 52, 256)},
+            "stage4": {"output": (26, 26, 512)},
+            "stage5": {"output": (13, 13, 1024)},
+            "conv1..stage5": {"parameters": 40_584_928},
+            "boxes1": {"output": (13, 13, 255)},
+            "boxes2": {"output": (26, 26, 255)},
+            "boxes3": {"output": (52, 52, 255)},
+            "concat1": {"output": (26, 26, 768)},
+            "concat2": {"output": (52, 52, 384)},
+        },
+    )
+    torchvision = "torchvision deeplabv3_resnet50: 42,004,074 parameters, 178.722 GFLOPs, each of them a MAC"
+    yield from _of("deeplabv3-resnet50", torchvision, parameters=42_004_074, macs=178_721_945_088)
+    yield from _layers(
+        "deeplabv3-resnet50",
+        torchvision,
+        {
+            "layer2": {"output": (65, 65, 512)},
+            "layer3": {"output": (65, 65, 1024)},
+            "layer4": {"output": (65, 65, 2048)},
+            "conv1..layer4": {"parameters": 23_508_032},
+            "aux": {"output": (520, 520, 21), "parameters": 2_365_205},
+            "aspp..out": {"output": (65, 65, 21), "parameters": 16_130_837},
+        },
+    )
+    prototxt = "SegNet-Tutorial Models/segnet_train.prototxt"
+    yield from _of("segnet", f"{prototxt}; 29.45M in Badrinarayanan et al. 2015, Table 1", parameters=29_449_355)
+    yield from _of("segnet", f"{prototxt}, built in PyTorch", macs=106_712_432_640)
+    sides = {"pool4": (23, 30, 512), "pool5": (12, 15, 512), "unpool1": (23, 30, 512), "unpool2": (45, 60, 512)}
+    yield from _layers("segnet", prototxt, {name: {"output": volume} for name, volume in sides.items()})
+    yield from _of("segnet", prototxt, "out", output=(360, 480, 11), parameters=6_347)
+
+
 FACTS: tuple[Fact, ...] = (
     *_lenet(),
     *_cifar(),
@@ -459,4 +524,5 @@ FACTS: tuple[Fact, ...] = (
     *_small(),
     *_pictures(),
     *_modern(),
+    *_places(),
 )

@@ -255,6 +255,9 @@ ON_PURPOSE = [
     "INPUT 32x32x64 -> CONV1x7-64 -> RELU -> CONV7x1-64 -> RELU -> GAP -> FC-10",
     "INPUT 32x32x64 -> CONV5-64(dilation=2) -> RELU -> GAP -> FC-10",
     "INPUT 32x32x16 -> CONV5-64 -> RELU -> GAP -> FC-10",  # a stack would cost more
+    "INPUT 32x32x64 -> [ | CONV7-1 -> SIGMOID ] -> MUL -> GAP -> FC-10",  # a mask
+    "INPUT 32x32x64 -> CONV7-3 -> TANH",  # an image
+    "INPUT 32x32x64 -> CONV3-64(bias=no) -> BN -> [ | GAP -> FC-4 -> RELU -> FC-64 -> SIGMOID ] -> MUL -> GAP -> FC-10",
     "INPUT 32x32x64 -> CONV8-64/8(pad=0) -> RELU -> GAP -> FC-10",  # patches
     "INPUT 5x5x64 -> CONV5-64(pad=0) -> RELU -> FC-10",  # an FC written as a convolution
     "INPUT 14x14x64 -> AVGPOOL5/3 -> CONV1-128 -> RELU -> FC-10",  # in front of the classifier

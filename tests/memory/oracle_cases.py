@@ -135,7 +135,10 @@ NETS = {
     "relative": (
         "INPUT[8x16x3] -> CONV3-32@a -> WINDOW4x4 -> ATTENTION-4(relative=4x4) -> UNWINDOW8x16 -> ADD(@a) -> FC-13"
     ),
-    "heads": "INPUT[8x16x3] -> CONV3-32 -> SEQUENCE -> POSITION -> ATTENTION-4(head_dim=16, out=no, bias=no) -> PLANE8x16 -> FC-13",
+    "heads": (
+        "INPUT[8x16x3] -> CONV3-32 -> SEQUENCE -> POSITION -> ATTENTION-4(head_dim=16, out=no, bias=no) -> "
+        "PLANE8x16 -> FC-13"
+    ),
 }
 """Nets of several layers by name, as patterns."""
 

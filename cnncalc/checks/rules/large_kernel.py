@@ -24,7 +24,8 @@ class LargeKernel(Rule):
     What: convolutions with a square kernel of 5 or more for which a stack of 3x3 layers with as many filters gives the
     same volume and sees the same pixels with at least a fifth fewer weights. Both counts are computed. Not reported:
     first layers with a stride on 3 or fewer channels (little to save, and they are meant to downsample), kernels that
-    widen a thin volume (a stack would cost more), depthwise, dilated and 1xN kernels, windows side by side, connection
+    widen a thin volume (a stack would cost more), kernels with 3 or fewer filters (images and masks, for which a stack
+    would have as few maps between its layers), depthwise, dilated and 1xN kernels, windows side by side, connection
     tables, and kernels over the whole plane.
 
     Why: three 3x3 layers see 7x7 with 27*C*C weights instead of 49*C*C, and have three non-linearities instead of one.
@@ -72,7 +73,8 @@ def _is_replaceable(row: LayerReport, layer: Conv) -> bool:
     is_large = set(layer.kernel) == {side} and side >= 5 and side % 2 == 1 and max(layer.stride) < side
     is_plain = max(layer.dilation) == 1 and layer.connections is None and not layer.is_depthwise(x)
     is_first = max(layer.stride) > 1 and x.depth <= 3
-    return is_large and is_plain and not is_first and row.shared_with is None and not row.output.is_point
+    is_last = layer.filters <= 3
+    return is_large and is_plain and not (is_first or is_last) and row.shared_with is None and not row.output.is_point
 
 
 def _stack(row: LayerReport, count: int) -> list[Layer]:

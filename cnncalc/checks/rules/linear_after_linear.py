@@ -22,7 +22,8 @@ class LinearAfterLinear(Rule):
     What: a convolution or FC whose output reaches another one only through layers that are linear at test time, such as
     BN. Known linear constructions are not reported: depthwise convolutions next to a 1x1 (separable convolutions,
     linear bottlenecks), a layer narrower than both its neighbours (a factorization), 1xN next to Nx1, and whatever
-    passes a merge (projections of a shortcut).
+    passes a merge (projections of a shortcut). Nor is a volume that other layers read too, as the gate of a
+    squeeze-and-excitation block and the maps that it scales do: one layer in place of two would not give it.
 
     Why: two linear functions are one linear function: the second layer adds weights and time, but nothing that the
     first could not have learned.
@@ -38,14 +39,15 @@ class LinearAfterLinear(Rule):
 
     def sites(self, report: Report) -> Iterable[Site]:
         linear: list[LayerReport | None] = []  # for each row the layer with MACs of which it is a linear function
-        for row in report.layers:
+        for row, readers in zip(report.layers, report.graph.readers, strict=True):
             before = linear[row.sources[0]] if len(row.sources) == 1 else None
             if row.layer.counts_macs:
                 if before is not None and not _on_purpose(before, row):
                     yield Site(row, (before,))
-                linear.append(row)
-            else:
-                linear.append(before if row.layer.is_linear else None)
+                before = row
+            elif not row.layer.is_linear:
+                before = None
+            linear.append(before if len(readers) == 1 else None)
 
     def finding(self, report: Report, sites: Sequence[Site]) -> Finding:
         row, (first,) = sites[0]
