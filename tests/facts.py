@@ -480,6 +480,10 @@ def _attention() -> Iterator[Fact]:
     tables = 13 * 13 * (2 * 3 + 2 * 6 + 6 * 12 + 2 * 24)
     projections = sum(blocks * 4 * depth for blocks, depth in ((2, 96), (2, 192), (6, 384), (2, 768)))
     yield from _of("swin-t", swin, "kind:attention", biases=tables + projections)
+    swin_macs = 4 * 4 * 3 * 96 * 56 * 56 + sum(side**2 * 8 * depth**2 for depth, side in ((96, 28), (192, 14), (384, 7)))
+    for count, depth, side in ((2, 96, 56), (2, 192, 28), (6, 384, 14), (2, 768, 7)):
+        swin_macs += count * side**2 * (12 * depth**2 + 2 * 49 * depth)
+    yield from _of("swin-t", "arithmetic", macs=swin_macs + 768 * 1000)
     for block, volume in {"stage1": (56, 56, 96), "stage2": (28, 28, 192), "stage3": (14, 14, 384)}.items():
         yield from _of("swin-t", "Liu et al. 2021, Figure 3", block, output=volume)
     yield from _of("swin-t", "Liu et al. 2021, Figure 3", "stage4", output=(7, 7, 768))

@@ -287,7 +287,6 @@ KEYS: dict[str, BudgetKey] = {
         BudgetKey("flops", "count", _summed(_flops), _flops, has_layers=True, example="8G"),
         _column("activations")._replace(parts=_own_activations),
         BudgetKey("layers", "count", _counted_layers, example="50"),
-        BudgetKey(ALLOW_STATED, "count", _stated_layers, _stated_parts, example="no"),
         _memory("parameter_memory", _summed(_parameter_bytes), _parameter_bytes, _ANY_TYPE, has_layers=True),
         _memory(
             "activation_memory", _summed(_activation_bytes), _activation_bytes, _BATCH | _ANY_TYPE, has_layers=True
@@ -301,6 +300,7 @@ KEYS: dict[str, BudgetKey] = {
             BudgetKey(name, "count", value, has_layers=True, example="50", is_of_window=True)
             for name, value in (("receptive_field", _receptive_field), ("receptive_field_unclipped", _unclipped))
         ),
+        BudgetKey(ALLOW_STATED, "count", _stated_layers, _stated_parts, example="no"),
     )
 }
 """Every key of a budget by its name."""

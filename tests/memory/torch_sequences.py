@@ -94,7 +94,8 @@ class Attention(nn.Module):
             # which rows does not matter for memory
             places = torch.zeros(self.pairs**2, dtype=torch.long, device=x.device)
             mask = self.relative[places].view(self.pairs, self.pairs, -1).permute(2, 0, 1).contiguous().unsqueeze(0)
-        result = F.scaled_dot_product_attention(*parts, attn_mask=mask)
+        queries, keys, values = parts
+        result = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
         result = result.transpose(1, 2).reshape(*shape[:-1], -1)
         if self.out_weight is not None:
             result = F.linear(result, self.out_weight, self.out_bias)
