@@ -53,7 +53,18 @@ EDITS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     ),
     "inception-v3-keras": ("inception-v3", (("-> BN ->", "-> BN(scale=no) ->"),)),
     "inception-v4-350x400": ("inception-v4", (("299x299x3", "350x400x3"),)),
+    "m5-speech-commands": (
+        "m5",
+        (
+            ("{conv: {pad: same}, pool: {pad: same}}", "{conv: {pad: 0}}"),
+            ("INPUT 32000x1", "INPUT 8000x1"),
+            ("unit(80, 128, 4)", "unit(80, 32, 16)"),
+            ("[128, 256, 512]", "[32, 64, 64]"),
+            ("classes: 10", "classes: 35"),
+        ),
+    ),
     "resnet50-caffe": ("resnet50", (("CONV7-64/2 ", "CONV7-64/2(bias=yes) "),)),
+    "unet3d-affine": ("unet3d", (("affine: no ", "affine: yes "),)),
     "zfnet-floor": ("zfnet", (("round: ceil", "round: floor"), ("CONV7-96/2(pad=1)", "CONV7-96/2(pad=0)"))),
 }
 """Net -> the named net that it comes from, and the words replaced in its file."""
@@ -480,13 +491,56 @@ def _attention() -> Iterator[Fact]:
     tables = 13 * 13 * (2 * 3 + 2 * 6 + 6 * 12 + 2 * 24)
     projections = sum(blocks * 4 * depth for blocks, depth in ((2, 96), (2, 192), (6, 384), (2, 768)))
     yield from _of("swin-t", swin, "kind:attention", biases=tables + projections)
-    swin_macs = 4 * 4 * 3 * 96 * 56 * 56 + sum(side**2 * 8 * depth**2 for depth, side in ((96, 28), (192, 14), (384, 7)))
+    swin_macs = 4 * 4 * 3 * 96 * 56 * 56 + sum(
+        side**2 * 8 * depth**2 for depth, side in ((96, 28), (192, 14), (384, 7))
+    )
     for count, depth, side in ((2, 96, 56), (2, 192, 28), (6, 384, 14), (2, 768, 7)):
         swin_macs += count * side**2 * (12 * depth**2 + 2 * 49 * depth)
     yield from _of("swin-t", "arithmetic", macs=swin_macs + 768 * 1000)
     for block, volume in {"stage1": (56, 56, 96), "stage2": (28, 28, 192), "stage3": (14, 14, 384)}.items():
         yield from _of("swin-t", "Liu et al. 2021, Figure 3", block, output=volume)
     yield from _of("swin-t", "Liu et al. 2021, Figure 3", "stage4", output=(7, 7, 768))
+
+
+def _sequences_and_spaces() -> Iterator[Fact]:
+    paper = "Cicek et al. 2016, Figure 2"
+    # the paper counts no scale and shift of BN, and no bias of the up-convolutions
+    yield from _of("unet3d", f"{paper}: 19069955 parameters in total", parameters=19_069_955)
+    yield from _of("unet3d", f"{paper}, built in PyTorch", macs=266_731_018_496, buffers=4_672)
+    yield from _layers(
+        "unet3d",
+        paper,
+        {
+            "down0": {"output": (128, 128, 112, 64)},
+            "down1": {"output": (60, 60, 52, 128)},
+            "down2": {"output": (26, 26, 22, 256)},
+            "bottom": {"output": (9, 9, 7, 512)},
+            "up2": {"output": (14, 14, 10, 256)},
+            "up1": {"output": (24, 24, 16, 128)},
+            "up0": {"output": (44, 44, 28, 64)},
+            "conv1": {"output": (44, 44, 28, 3)},
+        },
+    )
+    yield from _of("unet3d-affine", f"{paper}, built in PyTorch", parameters=19_074_627)
+
+    torchvision = "torchvision models/video/resnet.py, r3d_18"
+    yield from _of("r3d18", f"{torchvision}: 33,371,472 parameters, 40.697 GFLOPS", parameters=33_371_472)
+    yield from _of("r3d18", torchvision, macs=40_696_553_472, buffers=9_600)
+    stages = {
+        "layer1": (16, 56, 56, 64),
+        "layer2": (8, 28, 28, 128),
+        "layer3": (4, 14, 14, 256),
+        "layer4": (2, 7, 7, 512),
+    }
+    for stage, volume in stages.items():
+        yield from _of("r3d18", "Tran et al. 2018, Table 1", stage, output=volume)
+
+    table = "Dai et al. 2016, Table 1"
+    yield from _of("m5", f"{table} (0.5M), built in PyTorch", parameters=559_114, macs=278_533_120)
+    for unit, length in enumerate([(2000, 128), (500, 128), (125, 256), (32, 512)], start=1):
+        yield from _of("m5", table, f"unit{unit}", output=length)
+    tutorial = "pytorch/tutorials, Speech Command Classification with torchaudio: 26915 parameters"
+    yield from _of("m5-speech-commands", tutorial, parameters=26_915, macs=1_880_256)
 
 
 def _places() -> Iterator[Fact]:
@@ -546,6 +600,7 @@ FACTS: tuple[Fact, ...] = (
     *_small(),
     *_pictures(),
     *_modern(),
+    *_sequences_and_spaces(),
     *_places(),
     *_attention(),
 )

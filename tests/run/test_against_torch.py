@@ -93,6 +93,8 @@ NETS = [
     "resnet18",
     "mobilenet-v2",
     "squeezenet-1.1",
+    "m5",
+    "r3d18",
     """INPUT[33x47x3] -> CONV3-6/2 -> BN -> RELU -> DWCONV5-2(pad=same) -> HSWISH
     -> [GAP -> FC-12 -> SIGMOID | ] -> MUL -> FC-5""",
     """INPUT[12x20x3] -> [CONV3-8 -> GELU -> POOL2 -> CONV3-12(dilation=2) -> PRELU -> DECONV2-8 | ]
@@ -102,7 +104,11 @@ NETS = [
     "dcgan-generator",
 ]
 """The last three take many seconds."""
-SMALL = ("resnet18", "densenet121", "mobilenet-v2", "squeezenet-1.1")
+SMALL = {
+    **dict.fromkeys(("resnet18", "densenet121", "mobilenet-v2", "squeezenet-1.1"), (32, 32, 3)),
+    "m5": (3200, 1),
+    "r3d18": (5, 24, 32, 3),
+}
 """Nets that take any input run on a small one."""
 
 
@@ -120,11 +126,10 @@ def modules_in_torch(report: Report, weights: Any, images: Any) -> tuple[dict[st
 
 
 @pytest.mark.parametrize("dtype", BOUNDS)
-@pytest.mark.parametrize("net", sample(NETS, 8))
+@pytest.mark.parametrize("net", sample(NETS, 10))
 def test_each_layer_of_a_net_gives_what_pytorch_gives(net: str, dtype: str) -> None:
     """In double precision at every layer; in single precision at the end, since RELU6 may cut off what is largest."""
-    size = (32, 32, 3) if net in SMALL else None
-    report = cnncalc.analyze(net, dtype=dtype, batch=2 if len(net) > 20 else 1, in_place=False, input=size)
+    report = cnncalc.analyze(net, dtype=dtype, batch=2 if len(net) > 20 else 1, in_place=False, input=SMALL.get(net))
     weights, images = build(report, seed=5), draw_images(report, seed=6)
     measurement = run(report, weights, images, keep=lambda name: True)
     expected, macs = modules_in_torch(report, weights, images)

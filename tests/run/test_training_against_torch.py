@@ -127,14 +127,20 @@ NETS = [
     """INPUT[16x20x3] -> CONV3-8 -> [CONV3-8 -> BN -> RELU -> CONV3-8 -> BN | ] -> ADD -> RELU -> POOL
     -> [CONV1-4 | ] -> CONCAT -> GAP -> FC-7 -> SOFTMAX""",
     "resnet18",
+    """INPUT[64x3] -> CONV9-8/2 -> BN -> RELU -> POOL -> [CONV3-8(pad=same) -> GELU | ] -> ADD -> LN(axes=depth)
+    -> DECONV4-6/2 -> AVGPOOL3/2 -> LRN -> UPSAMPLE2(mode=bilinear) -> GAP -> FC-5""",
+    """INPUT[5x8x12x3] -> CONV1x3x3-6/1x2x2 -> BN -> RELU -> POOL2(round=ceil) -> [DWCONV3 -> HSWISH | GAP -> SIGMOID]
+    -> MUL -> GN3 -> DECONV2-4 -> IN -> PRELU -> FC-7""",
+    "m5",
+    "r3d18",
 ]
+SMALL = {"resnet18": (64, 64, 3), "m5": (3200, 1), "r3d18": (16, 32, 48, 3)}
+"""Nets that take any input run on a small one, but not so small that BN has two numbers to normalize."""
 
 
 @pytest.mark.parametrize("net", NETS)
 def test_a_step_of_a_net_is_that_of_pytorch(net: str) -> None:
-    """ResNet-18 takes any input; on a smaller one than this BN has two numbers to normalize, which are rounded off."""
-    size = (64, 64, 3) if net == "resnet18" else None
-    assert_step_is_that_of_pytorch(cnncalc.analyze(net, batch=2, dtype="float64", input=size))
+    assert_step_is_that_of_pytorch(cnncalc.analyze(net, batch=2, dtype="float64", input=SMALL.get(net)))
 
 
 def test_a_step_with_shared_weights_heads_and_frozen_layers_is_that_of_pytorch(tmp_path: Any) -> None:
