@@ -421,6 +421,12 @@ OTHER_SIDES = [
         {"filters": 7, "kernel": [3, 1, 4], "pad": [2, 0, 1, 1, 3, 0]},
         inputs=(SPACE,),
     ),
+    *_on_other_sides("local", {"filters": 8, "groups": 2, "kernel": 4, "stride": 3, "pad": 1}),
+    *_on_other_sides("linear", {"units": 7}, {"units": 7, "bias": "no"}),
+    *_on_other_sides("ln", {}),
+    *_on_other_sides("rms", {}, {"axes": "volume"}),
+    *_on_other_sides("l2norm", {"scale": "yes"}, {"axes": "volume"}),
+    *_on_other_sides("grn", {}),
     *_on_other_sides("dwconv", {}, {"kernel": 4, "stride": 2, "multiplier": 2, "bias": "no"}),
     *_on_other_sides(
         "deconv",

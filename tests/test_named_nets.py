@@ -133,8 +133,10 @@ CHANNELS = {"yolov3": 3 * (4 + 1 + 7)}
 @pytest.mark.slow
 @pytest.mark.parametrize("net", [name for name in NAMES if name not in WITHOUT_CLASSES])
 def test_every_classifier_has_a_variable_for_its_classes(net: str) -> None:
-    """The last volume that is run at test time has as many channels, that of a detector as many for each of its boxes;
-    DCGAN's generator has no classes."""
+    """The last volume that is run at test time has as many channels, that of a detector as many for each of its boxes.
+
+    DCGAN and the autoencoder have no classes.
+    """
     other = cnncalc.analyze(net, variables={"classes": 7})
 
     assert [row for row in other.layers if not row.training_only][-1].output.depth == CHANNELS.get(net, 7)
