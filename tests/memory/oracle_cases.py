@@ -187,9 +187,9 @@ def is_in_pytorch(case: Case) -> bool:
     """Whether PyTorch has it: no connection tables, LRN within a map, padded norm pool that rounds up, LOCAL."""
     keys = case.keys
     padded_up = case.kind == "lppool" and "pad" in keys and keys.get("round") == "ceil"
-    of_windows = case.layer.takes_windows and len(case.inputs[0].sides) > 1  # which no convolution makes
     is_missing = case.kind in ("input", "local") or case.layer.is_stated
-    return not ("connections" in keys or keys.get("region") == "within" or padded_up or is_missing or of_windows)
+    is_of_sequences = case.layer.family in ("sequence", "attention")  # which nets of the table have
+    return not ("connections" in keys or keys.get("region") == "within" or padded_up or is_missing or is_of_sequences)
 
 
 @cache
