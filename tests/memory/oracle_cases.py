@@ -187,9 +187,11 @@ def is_in_pytorch(case: Case) -> bool:
     """Whether PyTorch has it: no connection tables, LRN within a map, padded norm pool that rounds up, LOCAL."""
     keys = case.keys
     padded_up = case.kind == "lppool" and "pad" in keys and keys.get("round") == "ceil"
+    is_plain = keys.get("normed", "none") == "none" and "standardized" not in keys
     is_missing = case.kind in ("input", "local") or case.layer.is_stated
     is_of_sequences = case.layer.family in ("sequence", "attention")  # which nets of the table have
-    return not ("connections" in keys or keys.get("region") == "within" or padded_up or is_missing or is_of_sequences)
+    is_missing = is_missing or "connections" in keys or keys.get("region") == "within"
+    return is_plain and not (padded_up or is_missing or is_of_sequences)
 
 
 @cache

@@ -299,8 +299,6 @@ LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 SIMPLE: dict[str, Any] = {
     "relu": nn.ReLU,
     "relu6": nn.ReLU6,
-    "sigmoid": None,
-    "tanh": None,
     "silu": nn.SiLU,
     "hswish": nn.Hardswish,
     "mish": nn.Mish,
@@ -311,9 +309,6 @@ SIMPLE: dict[str, Any] = {
 def _activation(row: LayerReport) -> Callable[[Any], Any]:
     layer: Any = row.layer
     placed = row.in_place
-    if row.kind in ("sigmoid", "tanh", "abs", "square", "exp", "sqrt", "neg"):
-        name = row.kind + ("_" if placed else "")
-        return lambda x: getattr(torch, name)(x)
     if row.kind == "clip":
         return lambda x: (torch.clamp_ if placed else torch.clamp)(x, layer.low, layer.high)
     if row.kind == "hardtanh":
@@ -332,8 +327,11 @@ def _activation(row: LayerReport) -> Callable[[Any], Any]:
         return nn.GELU("tanh" if layer.form == "tanh" else "none")
     if row.kind == "softplus":
         return nn.Softplus()
-    module: Callable[[Any], Any] = SIMPLE[row.kind](placed)
-    return module
+    if row.kind in SIMPLE:
+        module: Callable[[Any], Any] = SIMPLE[row.kind](placed)
+        return module
+    function: Callable[[Any], Any] = getattr(torch, row.kind + ("_" if placed else ""))
+    return lambda x: function(x)
 
 
 def _shuffle(groups: int) -> Callable[[Any], Any]:
