@@ -351,6 +351,7 @@ WRITTEN = {
     "replaces",
     "memory",
     "kept",
+    "active_range",
     "per_side",
     "side_count",
 }
