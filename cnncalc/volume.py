@@ -65,6 +65,11 @@ class Volume(tuple[int, ...]):
         """``224x224x64``"""
         return "x".join(map(str, self))
 
+    @property
+    def point(self) -> Volume:
+        """The volume with all sides 1."""
+        return Volume(*(1,) * (len(self) - 1), self[-1])
+
     def with_depth(self, depth: int) -> Volume:
         """The volume with another depth."""
         return Volume(*self[:-1], depth)

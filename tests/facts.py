@@ -444,6 +444,40 @@ def _pictures() -> Iterator[Fact]:
     )
 
 
+def _modern() -> Iterator[Fact]:
+    torchvision = "torchvision 0.28, every module's output, parameters and buffers compared"
+    yield from _of("mobilenet-v3-large", torchvision, parameters=5_483_032, buffers=24_400, macs=216_589_760)
+    yield from _of("efficientnet-b0", torchvision, parameters=5_288_548, buffers=42_016, macs=385_814_752)
+    yield from _of("convnext-tiny", torchvision, parameters=28_589_128, buffers=0, macs=4_455_531_264)
+    yield from _of(
+        "convnext-tiny",
+        "Liu et al. 2022: the layer scales",
+        "kind:scale",
+        parameters=3 * 96 + 3 * 192 + 9 * 384 + 3 * 768,
+    )
+    yield from _of("mobilenet-v3-large", "Howard et al. 2019, Table 1", "residual9", output=(7, 7, 160))
+    yield from _of("efficientnet-b0", "Tan and Le 2019, Table 1", "mbconv7", output=(7, 7, 320))
+    authors = "szagoruyko/wide-residual-networks pytorch/resnet.py, built in PyTorch"
+    yield from _of("wrn-28-10", authors, parameters=36_479_194, buffers=17_952, macs=5_243_328_768)
+    authors = "hujie-frank/SENet SE-ResNet-50, built in PyTorch"
+    yield from _of("se-resnet50", authors, parameters=28_088_024, buffers=53_120, macs=3_860_488_192)
+    stages = {"layer1": (56, 56, 256), "layer2": (28, 28, 512), "layer3": (14, 14, 1024), "layer4": (7, 7, 2048)}
+    for stage, volume in stages.items():
+        yield from _of("se-resnet50", "Hu, Shen and Sun 2018, Table 1", stage, output=volume)
+    code = "Newmu/dcgan_code faces/train_uncond_dcgan.py, the shapes of its parameters"
+    yield from _of("dcgan-discriminator", code, parameters=17_232_768)
+    yield from _of("dcgan-discriminator", "Radford et al. 2016, built in PyTorch", buffers=3_584, macs=638_992_384)
+    keras = "keras.io, Variational AutoEncoder: the printed summaries of encoder and decoder"
+    yield from _of("vae-encoder", keras, parameters=69_076)
+    yield from _of("vae-decoder", keras, parameters=65_089)
+    arithmetic = "hand arithmetic: kernel x depths x positions of the output (encoder) or of the input (decoder)"
+    yield from _of(
+        "vae-encoder", arithmetic, macs=3 * 3 * 32 * 14 * 14 + 3 * 3 * 32 * 64 * 7 * 7 + 3_136 * 16 + 2 * 16 * 2
+    )
+    deconvolutions = 3 * 3 * 64 * 64 * 7 * 7 + 3 * 3 * 64 * 32 * 14 * 14 + 3 * 3 * 32 * 28 * 28
+    yield from _of("vae-decoder", arithmetic, macs=2 * 3_136 + deconvolutions)
+
+
 def _sequences_and_spaces() -> Iterator[Fact]:
     paper = "Cicek et al. 2016, Figure 2"
     # the paper counts no scale and shift of BN, and no bias of the up-convolutions
@@ -541,6 +575,7 @@ FACTS: tuple[Fact, ...] = (
     *_inception(),
     *_small(),
     *_pictures(),
+    *_modern(),
     *_sequences_and_spaces(),
     *_places(),
 )

@@ -113,6 +113,17 @@ CONVOLUTIONS = [
     *_cases("deconv", {"filters": 7, "kernel": 4, "stride": 1}, inputs=(Volume(1, 1, 10),)),
     *_cases("fc", {"units": 7}, {"units": 7, "bias": "no"}),
     *_cases("fc", {"units": 7}, inputs=(Volume(1, 1, 13),)),
+    *_cases("linear", {"units": 7}, {"units": 7, "bias": "no"}),
+    *_cases("linear", {"units": 7}, inputs=(Volume(1, 1, 13),)),
+    *_cases(
+        "local",
+        {"filters": 7},
+        {"filters": 7, "bias": "no"},
+        {"filters": 7, "kernel": [3, 5], "stride": [2, 3], "pad": [2, 1, 0, 3]},
+        {"filters": 7, "kernel": 2, "stride": 3, "pad": "same"},
+        {"filters": 8, "groups": 2, "dilation": [2, 1]},
+        {"filters": 6, "groups": 6, "kernel": 3, "stride": 4, "pad": 0},
+    ),
 ]
 
 POOLS = [
@@ -225,6 +236,14 @@ NORMALIZATIONS = [
     *_cases("ln", {}, inputs=(Volume(1, 1, 13),)),
     *_cases("gn", {"groups": 3}, {"groups": 1, "scale": "no"}, {"groups": 6, "shift": "no"}),
     *_cases("in", {}, {"scale": "yes", "shift": "yes"}),
+    *[case for kind in ("bn", "ln", "in") for case in _cases(kind, {"eps": 0.01})],
+    *_cases("gn", {"groups": 2, "eps": 0.01}),
+    *_cases("rms", {}, {"axes": "volume"}, {"scale": "no"}, {"axes": "volume", "scale": "no"}, {"eps": 0.3}),
+    *_cases("rms", {}, inputs=(Volume(1, 1, 13),)),
+    *_cases("l2norm", {}, {"scale": "yes"}, {"axes": "volume"}, {"axes": "volume", "scale": "yes"}, {"eps": 2.5}),
+    *_cases("l2norm", {}, inputs=(Volume(1, 1, 13),)),
+    *_cases("grn", {}, {"eps": 0.3}),
+    *_cases("grn", {}, inputs=(Volume(1, 1, 13),)),
     *_cases(
         "lrn",
         {},
@@ -401,6 +420,12 @@ OTHER_SIDES = [
         {"filters": 7, "kernel": [3, 1, 4], "pad": [2, 0, 1, 1, 3, 0]},
         inputs=(SPACE,),
     ),
+    *_on_other_sides("local", {"filters": 8, "groups": 2, "kernel": 4, "stride": 3, "pad": 1}),
+    *_on_other_sides("linear", {"units": 7}, {"units": 7, "bias": "no"}),
+    *_on_other_sides("ln", {}),
+    *_on_other_sides("rms", {}, {"axes": "volume"}),
+    *_on_other_sides("l2norm", {"scale": "yes"}, {"axes": "volume"}),
+    *_on_other_sides("grn", {}),
     *_on_other_sides("dwconv", {}, {"kernel": 4, "stride": 2, "multiplier": 2, "bias": "no"}),
     *_on_other_sides(
         "deconv",

@@ -33,6 +33,7 @@ SAME_SIZE = (
     "LRN3(alpha=0.001, beta=0.5, k=2)",
     "LRN(3, region=within)", "SCALE", "SCALE(shift=no)", "DROPOUT", "DROPOUT(0.2)",
     "DROPOUT(0.2, whole=channel)", "DROPOUT(0.2, whole=image)", "NEG(in_place=yes)",
+    "RMS", "RMS(axes=volume)", "L2NORM(scale=yes)", "GRN", "LN(eps=0.01)",
     "SOFTMAX", "IDENTITY", "POOL3/1(pad=1)", "AVGPOOL3/1(pad=1, count_pad=no)",
     "LPPOOL3/1(pad=same)", "POOL3/1(pad=same)", "BN(trainable=no)",
 )  # fmt: skip

@@ -42,7 +42,21 @@ PACKAGE = Path(cnncalc.__file__).resolve().parent
 # No list of kinds outside the classes
 
 WORDS = {
-    *("add", "affine", "concat", "identity", "in", "input", "maximum", "minimum", "pad", "pool", "reshape", "scale"),
+    *(
+        "add",
+        "affine",
+        "concat",
+        "identity",
+        "in",
+        "input",
+        "linear",
+        "maximum",
+        "minimum",
+        "pad",
+        "pool",
+        "reshape",
+        "scale",
+    ),
     *("slice", "sqrt", "sub"),
 }
 """Kinds whose names are also words of other things, such as keys of layers: alone, such a literal names no kind.

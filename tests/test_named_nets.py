@@ -111,6 +111,9 @@ SETTINGS = [
     ("mobilenet-v2", {"alpha": 0.75}, 2_636_424, "torchvision MobileNetV2(width_mult=0.75)"),
     ("mobilenet-v2", {"alpha": 1.3}, 5_386_792, "torchvision MobileNetV2(width_mult=1.3)"),
     ("mobilenet-v2", {"alpha": 1.4}, 6_108_776, "torchvision MobileNetV2(width_mult=1.4)"),
+    ("efficientnet-b0", {"length": 1.1}, 7_794_184, "torchvision efficientnet_b1"),
+    ("efficientnet-b0", {"width": 1.1, "length": 1.2}, 9_109_994, "torchvision efficientnet_b2"),
+    ("efficientnet-b0", {"width": 1.2, "length": 1.4}, 12_233_232, "torchvision efficientnet_b3"),
     ("shufflenet-v2", {"depth2": 48}, 1_366_792, "torchvision shufflenet_v2_x0_5"),
     ("shufflenet-v2", {"depth2": 176}, 3_503_624, "torchvision shufflenet_v2_x1_5"),
     ("shufflenet-v2", {"depth2": 244, "last": 2048}, 7_393_996, "torchvision shufflenet_v2_x2_0"),
@@ -122,15 +125,18 @@ def test_published_figures_of_other_widths(net: str, variables: Any, parameters:
     assert cnncalc.analyze(net, variables=variables).totals.parameters == parameters, f"{source} says otherwise"
 
 
+WITHOUT_CLASSES = ("dcgan-discriminator", "dcgan-generator", "vae-decoder", "vae-encoder")
 CHANNELS = {"yolov3": 3 * (4 + 1 + 7)}
 """Channels of the last volume of the detectors, for 7 classes."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("net", [name for name in NAMES if name != "dcgan-generator"])
+@pytest.mark.parametrize("net", [name for name in NAMES if name not in WITHOUT_CLASSES])
 def test_every_classifier_has_a_variable_for_its_classes(net: str) -> None:
-    """The last volume that is run at test time has as many channels, that of a detector as many for each of its boxes;
-    DCGAN's generator has no classes."""
+    """The last volume that is run at test time has as many channels, that of a detector as many for each of its boxes.
+
+    DCGAN and the autoencoder have no classes.
+    """
     other = cnncalc.analyze(net, variables={"classes": 7})
 
     assert [row for row in other.layers if not row.training_only][-1].output.depth == CHANNELS.get(net, 7)

@@ -230,7 +230,7 @@ def account(graph: Graph, *, batch: int = 1, dtype: str = "float32", in_place: b
         layers=tuple(rows),
         totals=every,
         test_time=test,
-        assumed=graph.assumed,
+        assumed={**graph.assumed, **_assumed(shaped)},
         warnings=graph.warnings + _input_warnings(shaped),
         graph=graph,
         activations_in_place=in_place,
@@ -337,6 +337,15 @@ def _named_fields(shaped: Sequence[Shaped]) -> list[NamedFields]:
 def _largest(sizes: Sequence[tuple[int, ...]], sides: int) -> tuple[int, ...]:
     """The largest of sizes, side by side; zeros without any."""
     return tuple([max(each) for each in zip_longest(*sizes, fillvalue=0)]) if sizes else (0,) * sides
+
+
+def _assumed(shaped: Sequence[Shaped]) -> dict[str, Any]:
+    """What the layers assume where the text leaves a key open that their volumes decide."""
+    found: dict[str, Any] = {}
+    for item in shaped:
+        if item.inputs:
+            found.update(item.layer.assumed(*item.inputs))
+    return found
 
 
 MAX_CHANNELS_OF_LENGTH = 16

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 WITHOUT_A_KIND = frozenset(
     {
         "hardshrink", "softsign", "maxout", "lstm", "gru", "rnn", "embedding", "attention", "multiheadattention",
-        "transformer", "matmul", "roipool", "roialign", "spp", "locallyconnected", "local", "deformconv", "lambda",
-        "weightnorm", "spectralnorm", "rmsnorm", "l2norm", "l2normalize", "normalize", "expanddims", "squeeze",
+        "transformer", "matmul", "roipool", "roialign", "spp", "deformconv", "lambda",
+        "weightnorm", "spectralnorm", "expanddims", "squeeze",
         "unsqueeze", "gather",
     }
 )  # fmt: skip
@@ -45,6 +45,7 @@ KEYS = {
     "count_include_pad": "count_pad",
     "output_size": "output",
     "normalized_shape": "axes",
+    **dict.fromkeys(("epsilon", "variance_epsilon", "norm_eps"), "eps"),
     "track_running_stats": "stats",
     "center": "shift",
     "affine": "scale",
@@ -77,7 +78,7 @@ NEEDLESS_KEYS = {
     ),
     "a function is a layer of its own, as in -> RELU": ("activation", "nonlinearity"),
     "it changes no volume, count or byte": (
-        *("eps", "epsilon", "momentum", "data_format", "device", "dtype", "kernel_initializer", "bias_initializer"),
+        *("momentum", "data_format", "device", "dtype", "kernel_initializer", "bias_initializer"),
         *("weight_filler", "bias_filler", "kernel_regularizer", "align_corners", "padding_mode", "return_indices"),
     ),
 }

@@ -9,6 +9,8 @@ from cnncalc.layers import (
     gated,
     input,  # noqa: A004 (the name of the kind)
     linear,
+    local,
+    magnitude,
     merge,
     normalization,
     padding,
@@ -23,7 +25,8 @@ from cnncalc.layers import (
 from cnncalc.layers.base import Key, Layer, Parameter, Stencil
 
 FAMILIES = (
-    *(input, convolution, linear, pooling, unpooling, activation, gated, elementwise, normalization, regularization),
+    *(input, convolution, local, linear, pooling, unpooling, activation, gated, elementwise, normalization, magnitude),
+    regularization,
     *(merge, reduction, reshape, resize, padding, rearrange),
 )
 """The modules that define kinds, in the order in which kinds are listed."""

@@ -489,6 +489,10 @@ class Layer:
         (x,) = inputs
         return x
 
+    def assumed(self, *inputs: Volume) -> Mapping[str, Value]:
+        """What the keys leave open and the input volumes decide, by the name of the assumption."""
+        return {}
+
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         """The parameters, for these input volumes."""
         return ()

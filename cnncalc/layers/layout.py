@@ -46,7 +46,12 @@ class Layout(NamedTuple):
     @property
     def is_channels_last(self) -> bool:
         """Whether it is a dense map with the depth fastest."""
-        return self._is_map and self.lies_in(_channels_last_order(len(self.sizes)))
+        return self._is_map and self.is_depth_last
+
+    @property
+    def is_depth_last(self) -> bool:
+        """Whether it is dense with the depth fastest, with any number of sides."""
+        return self.lies_in(_channels_last_order(len(self.sizes)))
 
     @property
     def _is_map(self) -> bool:

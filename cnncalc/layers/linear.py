@@ -1,4 +1,4 @@
-"""Layers whose outputs depend on the whole input volume."""
+"""Layers of units: FC and RBF see the whole input volume, LINEAR the depth at each position."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cnncalc.layers.base import WHOLE, Layer, Parameter, Sizing, Stencil, key
 from cnncalc.layers.keys import Boolean, Whole
 from cnncalc.layers.memory import WHY_WEIGHTS, Keeping, Size
 from cnncalc.layers.planes import pixels, planes
-from cnncalc.layers.window import all_sides
+from cnncalc.layers.window import all_sides, same_on_sides
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -69,9 +69,6 @@ class FullyConnected(Dense):
 
     kind: ClassVar[str] = "fc"
     other_names: ClassVar[tuple[str, ...]] = ("ip", "innerproduct", "fullyconnected", "connected", "gemm")
-    related_names: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
-        ("dense", "linear"), ("FC{n}", "on the whole volume, as after Flatten; at each position it is CONV1{n}")
-    )
     example: ClassVar[str] = "INPUT 7x7x512 -> FC-4096"
     autocast: ClassVar[str | None] = "half"
     why_input: ClassVar[str] = WHY_WEIGHTS
@@ -121,6 +118,105 @@ class FullyConnected(Dense):
             found["weight"] = xp.matmul(planes(saved.x).reshape(len(gradient), -1).T, incoming)
             if self.bias:
                 found["bias"] = incoming.sum(axis=0)
+        return (result,), found
+
+
+class Linear(Layer):
+    """K units at each position, each connected to the depth there: FC sees the whole volume, LINEAR one position.
+
+    Formula: y[.., k] = the sum over d of x[.., d] * w[d, k], plus the bias of unit k.
+    Volume: as the input, with depth K, the units.
+    Learned: D weights and one bias per unit.
+
+    On a volume of one position, as after GAP or FLATTEN, it is the same as FC. It is torch.nn.Linear on tensors whose
+    last side is the depth, and Dense of Keras.
+
+    Source: Liu et al. 2022 (ConvNeXt), section 2.6, where it is the 1x1 convolution.
+    """
+
+    kind: ClassVar[str] = "linear"
+    other_names: ClassVar[tuple[str, ...]] = ("timedistributed",)
+    related_names: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "dense": ("LINEAR{N}", "along the depth at each position; on the whole volume, as after Flatten, it is FC{n}")
+    }
+    example: ClassVar[str] = "INPUT 28x28x96 -> LINEAR-384"
+    depth_key: ClassVar[str | None] = "units"
+    thin_keys: ClassVar[Mapping[str, Any]] = {"units": 1}
+    dash: ClassVar[str | None] = "units"
+    bare: ClassVar[str | None] = "units"
+    memory_order: ClassVar[str] = "contiguous"
+    autocast: ClassVar[str | None] = "half"
+    why_input: ClassVar[str] = WHY_WEIGHTS
+    is_linear = True
+    counts_macs: ClassVar[bool] = True
+    learns: ClassVar[bool] = True
+    in_notes_table: ClassVar[bool] = True
+
+    units: int = key(Whole(1), means="the number of units: the depth of the output")
+    bias: bool = key(Boolean(), True, means="whether each unit has a bias")
+
+    def label(self) -> str:
+        return f"LINEAR-{self.units}"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        return [same_on_sides(output), f"depth {self.units} = units"]
+
+    def output(self, *inputs: Volume) -> Volume:
+        return inputs[0].with_depth(self.units)
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "mixed"
+
+    def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
+        depth = inputs[0].depth
+        weight = Parameter("weight", (depth, self.units), product(depth, self.units))
+        if not self.bias:
+            return (weight,)
+        return (weight, Parameter("bias", (self.units,), Count(self.units), "bias"))
+
+    def macs(self, inputs: Volumes, output: Volume) -> Count:
+        return product(inputs[0].depth, *reversed(output))
+
+    def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
+        maps = planes(x)
+        result = xp.matmul(weight.T, maps.reshape(*maps.shape[:2], -1))
+        if bias is not None:
+            result += bias[:, None]
+        return pixels(result.reshape(len(maps), -1, *maps.shape[2:]))
+
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
+        return Keeping(inputs=learns)
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        (x,) = inputs
+        keeps: tuple[int, ...] = (0,) if builder.learned_bytes(builder.own_parameters[0]).fixed else ()
+        if builder.autocast and builder.learns(x):
+            keeps += (1,)
+        if builder.is_flat(x):
+            return builder.single([x], keeps=keeps, summed=(1,))
+        # the product of a matrix of positions x depth, of which the output is a view
+        first, x = builder.last + 1, builder.entering(x)
+        rows = builder.gathered(x, "channels last")
+        result = builder.single([rows], keeps=keeps, order="channels last", summed=(1,))
+        if rows != x and self.bias:  # the bias is added by an operation of its own, in place but for fake tensors
+            result = builder.operation([result], is_alias=not builder.composes, gradients=("same",))
+        result = builder.viewed(result, merges="sides")
+        builder.hold(first, x)
+        return result
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        incoming = planes(gradient)
+        incoming = incoming.reshape(*incoming.shape[:2], -1)
+        result, found = None, {}
+        if saved.needs_gradient[0]:
+            result = pixels(xp.matmul(saved.parameters["weight"], incoming).reshape(saved.shape))
+        if saved.learns:
+            maps = planes(saved.x).reshape(*saved.shape[:2], -1)
+            found["weight"] = change = xp.zeros(saved.parameters["weight"].shape, gradient.dtype)
+            for image, grad in zip(maps, incoming, strict=True):
+                change += xp.matmul(image, grad.T)
+            if self.bias:
+                found["bias"] = incoming.sum(axis=(0, 2))
         return (result,), found
 
 

@@ -6,22 +6,10 @@ from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import WHOLE, Layer, Parameter, Stencil, Stencils, key, require_divisible
+from cnncalc.layers.base import WHOLE, Layer, Parameter, Stencils, key, require_divisible
 from cnncalc.layers.keys import Boolean, Choice, Decimal, Whole
 from cnncalc.layers.memory import STATISTIC, Extra, Keeping, Size
-from cnncalc.layers.planes import (
-    by_channel,
-    over_sides,
-    pieces,
-    pixels,
-    planes,
-    pool,
-    scatter_windows,
-    slide,
-    starts,
-    sums_of_channels,
-    unpool,
-)
+from cnncalc.layers.planes import by_channel, over_sides, pieces, pixels, planes, sums_of_channels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,21 +18,24 @@ if TYPE_CHECKING:
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume, Volumes
 
-EPSILON = 1e-5
-"""Added to a variance before its square root."""
+
+class Normalization(Layer):
+    """Base of layers that bring the numbers of a volume to a common size."""
+
+    drawn: ClassVar[str] = "joined"
 
 
-class Affine(Layer):
+class Affine(Normalization):
     """Normalizations that end in one factor (``scale``, counted as weights) and one ``shift`` (biases) per channel."""
 
     is_normalization: ClassVar[bool] = True
     why_input: ClassVar[str] = "the gradient of a normalization is computed from its input, mean and deviation"
     why_byproducts: ClassVar[str] = "mean and deviation, which the gradient uses"
-    drawn: ClassVar[str] = "joined"
     learns: ClassVar[bool] = True
 
     scale: bool = key(Boolean(), True, means="whether a factor is learned")
     shift: bool = key(Boolean(), True, means="whether a shift is learned")
+    eps: float = key(Decimal(0), 1e-5, means="what is added to each variance before its square root")
 
     def _affine(self, shape: tuple[int, ...], count: Count) -> tuple[Parameter, ...]:
         parts = []
@@ -59,11 +50,11 @@ class Affine(Layer):
         return self._affine((depth,), Count(depth))
 
 
-def normalized(xp: Any, x: Any, axes: tuple[int, ...]) -> Any:
-    """(x - mean) / sqrt(variance + 1e-5) with mean and variance over ``axes``."""
+def normalized(xp: Any, x: Any, axes: tuple[int, ...], eps: float) -> Any:
+    """(x - mean) / sqrt(variance + eps) with mean and variance over ``axes``."""
     result = x - x.mean(axis=axes, keepdims=True)
     variance = xp.square(result).mean(axis=axes, keepdims=True)
-    result /= xp.sqrt(variance + EPSILON)
+    result /= xp.sqrt(variance + eps)
     return result
 
 
@@ -77,7 +68,7 @@ def affine(maps: Any, scale: Any, shift: Any) -> Any:
 
 
 def statistics(elements: Size, inference: str) -> Keeping:
-    """What training keeps of a normalization: the input, its means and each 1 / sqrt(variance + 1e-5)."""
+    """What training keeps of a normalization: the input, its means and each 1 / sqrt(variance + eps)."""
     kept = (Extra("mean", elements, STATISTIC, inference), Extra("inverse", elements, STATISTIC, inference))
     return Keeping(inputs=True, extras=kept)
 
@@ -90,7 +81,7 @@ class ImageNorm(Affine):
     """Normalizations of each image by itself, in the training run.
 
     An image is reshaped and normalized over some ``axes``. Training keeps the input, each mean and
-    each 1 / sqrt(variance + 1e-5). With n numbers in a mean, h = (x - mean)/root and g the gradient of h:
+    each 1 / sqrt(variance + eps). With n numbers in a mean, h = (x - mean)/root and g the gradient of h:
     the gradient of x is (g - sum(g)/n - h*sum(g*h)/n) / root.
     """
 
@@ -129,7 +120,7 @@ class ImageNorm(Affine):
             image.reshape(sides).mean(axis=axes, keepdims=True, out=mean[number])
             xp.subtract(image.reshape(sides), mean[number], out=normalized_image)
             variance = xp.square(normalized_image).mean(axis=axes, keepdims=True)
-            inverse[number] = 1 / xp.sqrt(variance + EPSILON)
+            inverse[number] = 1 / xp.sqrt(variance + self.eps)
             normalized_image *= inverse[number]
             if scale is not None:
                 target *= self._factor(scale, target.shape)
@@ -177,7 +168,7 @@ class ImageNorm(Affine):
 class BatchNorm(Affine):
     """Normalizes each channel by its mean and variance over the batch, then scales and shifts it.
 
-    Formula: y = (x - mean) / sqrt(variance + 1e-5) * scale + shift.
+    Formula: y = (x - mean) / sqrt(variance + eps) * scale + shift.
     Volume: as the input.
     Learned: D scales (counted as weights) and D shifts (biases).
 
@@ -233,8 +224,8 @@ class BatchNorm(Affine):
     ) -> Any:
         maps = planes(x)
         if not self.stats:
-            return pixels(affine(normalized(xp, maps, (0, *over_sides(maps))), scale, shift))
-        factor = 1 / xp.sqrt(variance + EPSILON)
+            return pixels(affine(normalized(xp, maps, (0, *over_sides(maps)), self.eps), scale, shift))
+        factor = 1 / xp.sqrt(variance + self.eps)
         if scale is not None:
             factor *= scale
         offset = -mean * factor
@@ -273,7 +264,7 @@ class BatchNorm(Affine):
                 centred = image[piece] - centre[piece]
                 squares[piece] += sums_of_channels(xp.square(centred, out=centred))
         squares /= count
-        inverse = 1 / xp.sqrt(squares + EPSILON)
+        inverse = 1 / xp.sqrt(squares + self.eps)
         if self.stats:
             # the running variance is unbiased: divided by n - 1
             unbiased = squares * (count / max(1, count - 1))
@@ -326,7 +317,9 @@ class BatchNorm(Affine):
 class LayerNorm(ImageNorm):
     """Normalizes each image by its own mean and variance, over the whole ``volume`` or over the ``depth`` alone.
 
-    Formula: y = (x - mean) / sqrt(variance + 1e-5) * scale + shift.
+    Without ``axes`` a volume with one side, as a sequence, is normalized along its depth, and any other as a whole.
+
+    Formula: y = (x - mean) / sqrt(variance + eps) * scale + shift.
     Volume: as the input.
     Learned: one scale (weight) and one shift (bias) per normalized element: H*W*D or D each.
 
@@ -342,31 +335,42 @@ class LayerNorm(ImageNorm):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LN(axes=depth)"
     autocast: ClassVar[str | None] = "full"
 
-    axes: str = key(Choice("volume", "depth"), "volume", means="what each mean is taken over")
+    axes: str | None = key(
+        Choice("volume", "depth"), None, note="volume; depth on one side", means="what each mean is taken over"
+    )
+
+    def is_along_depth(self, sides: int) -> bool:
+        """Whether each mean is that of one position, on volumes with this number of sides."""
+        return self.axes == "depth" or (self.axes is None and sides == 1)
+
+    def assumed(self, *inputs: Volume) -> Mapping[str, str]:
+        (x,) = inputs
+        is_open = self.axes is None and len(x.sides) == 1 and not x.is_point
+        return {"ln_axes": "depth"} if is_open else {}
 
     def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
         (x,) = inputs
-        if self.axes == "depth" or x.is_point:
+        if self.is_along_depth(len(x.sides)) or x.is_point:
             return self._affine((x.depth,), Count(x.depth))
         return self._affine(tuple(x), product(*x))
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
-        return WHOLE if self.axes == "volume" else super().stencils(*inputs, of=of)
+        return super().stencils(*inputs, of=of) if self.is_along_depth(len(inputs[of].sides)) else WHOLE
 
     def channel_use(self, *inputs: Volume) -> str:
         return "mixed"
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        if self.axes == "volume" or builder.is_flat(inputs[0]):
+        if not self.is_along_depth(len(builder.output.sides)) or builder.is_flat(inputs[0]):
             return builder.single(inputs)
         # computed on batch x sides x depth, of which the output is a view
         result = builder.single(inputs, order="channels last")
         return builder.viewed(result)
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
-        if self.axes == "depth":
-            return pixels(affine(normalized(xp, planes(x), (1,)), scale, shift))
-        result = normalized(xp, x, tuple(range(1, x.ndim)))
+        if self.is_along_depth(x.ndim - 2):
+            return pixels(affine(normalized(xp, planes(x), (1,), self.eps), scale, shift))
+        result = normalized(xp, x, tuple(range(1, x.ndim)), self.eps)
         if scale is not None:
             result *= scale.reshape(x.shape[1:])
         if shift is not None:
@@ -374,19 +378,19 @@ class LayerNorm(ImageNorm):
         return result
 
     def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        return shape, (0,) if self.axes == "depth" else tuple(range(len(shape)))
+        return shape, (0,) if self.is_along_depth(len(shape) - 1) else tuple(range(len(shape)))
 
     def _factor(self, array: Any, shape: tuple[int, ...]) -> Any:
         return super()._factor(array, shape) if array.ndim == 1 else array.transpose(-1, *range(array.ndim - 1))
 
     def _spread_over(self, rank: int) -> tuple[int, ...]:
-        return super()._spread_over(rank) if self.axes == "depth" else ()
+        return super()._spread_over(rank) if self.is_along_depth(rank - 1) else ()
 
 
 class GroupNorm(ImageNorm):
     """Normalizes each group of channels of an image by its own mean and variance.
 
-    Formula: y = (x - mean) / sqrt(variance + 1e-5) * scale + shift.
+    Formula: y = (x - mean) / sqrt(variance + eps) * scale + shift.
     Volume: as the input.
     Learned: D scales (weights) and D shifts (biases).
 
@@ -424,7 +428,7 @@ class GroupNorm(ImageNorm):
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         maps = planes(x)
         parts = maps.reshape(len(maps), self.groups, -1)
-        return pixels(affine(normalized(xp, parts, (2,)).reshape(maps.shape), scale, shift))
+        return pixels(affine(normalized(xp, parts, (2,), self.eps).reshape(maps.shape), scale, shift))
 
     def _sides(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         return (self.groups, shape[0] // self.groups, prod(shape[1:])), (1, 2)
@@ -433,7 +437,7 @@ class GroupNorm(ImageNorm):
 class InstanceNorm(ImageNorm):
     """Normalizes each channel of an image by its own mean and variance; learns nothing by default.
 
-    Formula: y = (x - mean) / sqrt(variance + 1e-5), then * scale + shift if enabled.
+    Formula: y = (x - mean) / sqrt(variance + eps), then * scale + shift if enabled.
     Volume: as the input.
     Learned: nothing; with ``scale`` D weights, with ``shift`` D biases.
 
@@ -458,13 +462,13 @@ class InstanceNorm(ImageNorm):
 
     def forward(self, xp: Any, x: Any, *, scale: Any = None, shift: Any = None) -> Any:
         maps = planes(x)
-        return pixels(affine(normalized(xp, maps, over_sides(maps)), scale, shift))
+        return pixels(affine(normalized(xp, maps, over_sides(maps), self.eps), scale, shift))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # batch normalization of batch x depth maps, with scale and shift repeated for each image
         x = builder.gathered(inputs[0], "contiguous")
         result = builder.single([x]) if not builder.own_parameters else self._lower_affine(builder, x)
-        return builder.viewed(result, merges=True)
+        return builder.viewed(result, merges="images")
 
     def _lower_affine(self, builder: TorchBuilder, x: int) -> int:
         """Records the normalization with scale and shift repeated for each image."""
@@ -489,135 +493,7 @@ class InstanceNorm(ImageNorm):
         )
 
 
-class LocalResponseNorm(Layer):
-    """Divides each element by a power of the sum of squares of its neighbours.
-
-    Formula: y = x / (k + alpha/n * the sum of the squares of n neighbours) ** beta.
-    Volume: as the input.
-
-    Neighbours are ``size`` channels (``region: across``) or, within the same channel, the pixels of a window of that
-    size on every side (``within``; n is then size*size on a plane). Beyond the border neighbours are zero.
-
-    Source: Krizhevsky et al. 2012, section 3.3, with alpha divided by the size as Caffe and PyTorch do.
-    """
-
-    kind: ClassVar[str] = "lrn"
-    other_names: ClassVar[tuple[str, ...]] = ("norm", "localresponsenorm", "localresponsenormalization")
-    example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> LRN5"
-    is_flat: ClassVar[bool | None] = False
-    drawn: ClassVar[str] = "joined"
-    thin_depth: ClassVar[int | None] = 2
-    first: ClassVar[str | None] = "size"
-    bare: ClassVar[str | None] = "size"
-
-    size: int = key(Whole(1), 5, means="neighbours, or the side of the window")
-    alpha: float = key(Decimal(), 1e-4, means="the factor of the sum of squares, before it is divided")
-    beta: float = key(Decimal(), 0.75, means="the power")
-    k: float = key(Decimal(), 1.0, means="what is added to the sum")
-    region: str = key(Choice("across", "within"), "across", means="where the neighbours are")
-
-    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
-        if self.region == "across":
-            return super().stencils(*inputs, of=of)
-        return (Stencil(1, range(-(self.size // 2), (self.size - 1) // 2 + 1)),) * len(inputs[0].sides)
-
-    def forward(self, xp: Any, x: Any) -> Any:
-        maps = planes(x)
-        squares = xp.square(maps)
-        around = range(self.size)
-        pads = (self.size // 2, (self.size - 1) // 2)
-        if self.region == "across":
-            total = slide(xp, xp.add, squares, 1, starts(maps.shape[1], pads, self.size), around, 0)
-        else:
-            begins, sides = [starts(size, pads, self.size) for size in maps.shape[2:]], maps.ndim - 2
-            total = pool(xp, xp.add, 0, squares, begins, (self.size,) * sides, (1,) * sides)
-        total *= self._share(maps.ndim - 2)
-        total += self.k
-        if self.beta == 0.75:  # two square roots are faster than a power
-            root = xp.sqrt(total, out=squares)
-            total = xp.multiply(root, xp.sqrt(root), out=squares)
-        else:
-            total **= self.beta
-        return pixels(xp.divide(maps, total, out=total))
-
-    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
-        return Keeping(inputs=True, extras=(Extra("base", Size(0, output.elements)),))
-
-    def _neighbours(self, xp: Any, image: Any, out: Any, *, transposed: bool = False) -> None:
-        """The sum over the neighbours of each element of an image, or the transpose of that sum, into ``out``."""
-        around, pads = range(self.size), (self.size // 2, (self.size - 1) // 2)
-        if self.region == "across":
-            begins = starts(image.shape[0], pads, self.size)
-            if transposed:
-                scatter_windows(xp, image, 0, begins, around, image.shape[0], out)
-            else:
-                slide(xp, xp.add, image, 0, begins, around, 0, out)
-            return
-        sides = [starts(size, pads, self.size) for size in image.shape[1:]]
-        window = (self.size,) * len(sides)
-        if transposed:
-            out[...] = unpool(xp, image[None], sides, window, image.shape[1:])[0]
-        else:
-            out[...] = pool(xp, xp.add, 0, image[None], sides, window, (1,) * len(sides))[0]
-
-    def _share(self, sides: int) -> float:
-        """The factor of the sum of squares, on maps with this number of sides."""
-        return self.alpha / (self.size if self.region == "across" else self.size**sides)
-
-    def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
-        maps = planes(x)
-        result, base = xp.empty(maps.shape, maps.dtype), xp.empty(maps.shape, maps.dtype)
-        for image, target, below in zip(maps, result, base, strict=True):
-            self._neighbours(xp, xp.square(image), below)
-            below *= self._share(maps.ndim - 2)
-            below += self.k
-            xp.power(below, -self.beta, out=target)
-            target *= image
-        return pixels(result), {"base": pixels(base)}
-
-    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        # input / (k + alpha * mean of squares) ** beta
-        (x,) = inputs
-        elements = builder.output.elements
-        padded_depth = builder.output.depth + self.size - 1
-        square = builder.view(builder.operation([x, x], keeps=(0, 1)))
-        wide = builder.operation([square], Size(0, elements // builder.output.depth * padded_depth))
-        # the average pool, of maps stacked to a side more: autocast on a CPU does that over three sides in float32
-        first = builder.last + 1
-        is_wide = builder.is_cpu and len(builder.output.sides) > 1
-        pooled = builder.converted(wide, 4) if is_wide else wide
-        mean = builder.view(builder.operation([pooled], Size(0, elements), keeps=(0,)))
-        builder.hold(first, wide)
-        first = builder.last + 1
-        base = builder.plus_number(builder.times_number(mean))
-        power = builder.power(base)
-        # the function's own variable still holds the mean
-        builder.hold(first, mean)
-        size = builder.bytes_of(power)
-        scratch = [size, size]
-        if builder.item_of(x) != builder.item_of(power) and builder.learns(x):  # its gradient in float32
-            scratch += [size, builder.bytes_of(x).times(-1)]
-        item = builder.item_of(power)
-        return builder.operation([x, power], item=item, keeps=(0, 1), backward_scratch=tuple(scratch))
-
-    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        # with t the base: g * t**-beta - 2*beta*share * x * (sum of g*x * t**(-beta-1) over the
-        # elements that have x as a neighbour)
-        maps, incoming = planes(saved.x), planes(gradient)
-        result = xp.empty(maps.shape, maps.dtype)
-        for image, grad, below, target in zip(maps, incoming, planes(saved.extras["base"]), result, strict=True):
-            power = xp.power(below, -self.beta)
-            power *= grad
-            part = power * image
-            part /= below
-            self._neighbours(xp, part, target, transposed=True)
-            target *= image
-            target *= -2 * self.beta * self._share(maps.ndim - 2)
-            target += power
-        return (pixels(result),), {}
-
-
-class Scale(Layer):
+class Scale(Normalization):
     """One learned factor per channel and, unless ``shift`` is no, one learned shift.
 
     Formula: y = x * scale[d] + shift[d].
@@ -630,7 +506,6 @@ class Scale(Layer):
     kind: ClassVar[str] = "scale"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> SCALE"
     folds_into_weights = True
-    drawn: ClassVar[str] = "joined"
     is_linear = True
     learns: ClassVar[bool] = True
 

@@ -147,8 +147,11 @@ class TorchBuilder(Protocol):
     def same(self, value: int) -> int:
         """The tensor itself."""
 
-    def viewed(self, value: int, *, merges: bool = False) -> int:
-        """A view of a value as a map; ``merges``: it was computed with the maps of all images as those of one."""
+    def viewed(self, value: int, *, merges: str | None = None) -> int:
+        """A view of a value as a map.
+
+        ``merges``: it was computed with the maps of all ``images`` as those of one, or with all ``sides`` as one.
+        """
 
     def flat(self, value: int) -> int:
         """A value as batch x depth: a view where its layout allows it, else a copy."""
@@ -163,7 +166,10 @@ class TorchBuilder(Protocol):
         """A view with the batch, the depth and the sides in another order."""
 
     def gathered(self, value: int, order: str) -> int:
-        """The value itself if it is dense in that order (``suggested``, ``contiguous``), else a copy that is."""
+        """The value itself if it is dense in that order, else a copy that is.
+
+        The order is ``suggested``, ``contiguous`` or ``channels last``.
+        """
 
     def averaged(self, value: int, output: Volume) -> int:
         """The layer as the mean of each map."""
@@ -198,8 +204,11 @@ class TorchBuilder(Protocol):
     def power(self, value: int) -> int:
         """Value ** p."""
 
-    def scaled(self, value: int) -> int:
-        """Value times the first parameter, plus the second if there is one, channel by channel."""
+    def scaled(self, value: int, *, leads: bool = False) -> int:
+        """Value times the first parameter, plus the second if there is one, channel by channel.
+
+        ``leads``: the parameter is the first factor.
+        """
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The sum of two values, with broadcasting."""

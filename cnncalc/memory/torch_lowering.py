@@ -25,7 +25,7 @@ class TorchLowering(TapeBuilder):
         self.casts: dict[int, int] = {}  # half copies of learned parameters, which live until autocast ends
         self.orders: list[str] = []  # of each operation, in which its backward lays out what it makes
         self.gathers: dict[int, str] = {}  # operations whose backward wants its gradient dense in an order
-        self.merged: set[int] = set()  # views of maps that were computed as one image
+        self.merged: dict[int, str] = {}  # views of what was computed with the images, or the sides, as one
         self.permutations: dict[int, tuple[int, ...]] = {}  # views in another order: the order of their gradients
         self.bases: dict[int, int] = {}  # of each value that autograd has as a view: the tensor it is a view of
 
@@ -172,10 +172,12 @@ class TorchLowering(TapeBuilder):
         self.bases[result] = whole
         return result
 
-    def viewed(self, value: int, layout: Layout | None = None, *, gradient: str = VIEW, merges: bool = False) -> int:
+    def viewed(
+        self, value: int, layout: Layout | None = None, *, gradient: str = VIEW, merges: str | None = None
+    ) -> int:
         """A view of a value, or of what that is a view of; by default with all its elements, as a map.
 
-        ``merges``: the value was computed with the maps of all images as those of one.
+        ``merges``: the value was computed with the maps of all ``images`` as those of one, or all ``sides`` as one.
         """
         layout = layout or self.map_layout(value)
         self.is_for_several |= not layout.is_dense
@@ -185,7 +187,7 @@ class TorchLowering(TapeBuilder):
         )
         self.bases[result] = self.bases.get(value, value)
         if merges:
-            self.merged.add(self.last)
+            self.merged[self.last] = merges
         return result
 
     def same(self, value: int) -> int:
@@ -272,10 +274,16 @@ class TorchLowering(TapeBuilder):
         return self.operation([value], layout=contiguous(sizes), gradients=(SAME,))
 
     def gathered(self, value: int, order: str) -> int:
-        """The value itself if it is dense in that order (``suggested``, ``contiguous``), else a copy that is."""
+        """The value itself if it is dense in that order, else a copy that is.
+
+        The order is ``suggested``, ``contiguous`` or ``channels last``.
+        """
         x = self.layout_of(value)
-        wanted = suggested(x, x.sizes) if order == "suggested" else contiguous(x.sizes)
-        if x.is_channels_last if order == "suggested" and x.suggests_channels_last else x.is_contiguous:
+        if order == "channels last" or (order == "suggested" and x.suggests_channels_last):
+            wanted, is_dense = channels_last(x.sizes), x.is_depth_last
+        else:
+            wanted, is_dense = contiguous(x.sizes), x.is_contiguous
+        if is_dense:
             return value
         return self.operation([value], layout=wanted, gradients=(SAME,))
 
@@ -331,8 +339,10 @@ class TorchLowering(TapeBuilder):
         sizes = target.sizes
         if word == SAME or incoming.sizes == sizes:
             whole = (1, sizes[0] * sizes[1], *sizes[2:])
-            if number in self.merged and viewed(incoming, whole) is None:
+            if self.merged.get(number) == "images" and viewed(incoming, whole) is None:
                 return NEW, contiguous(sizes)
+            if self.merged.get(number) == "sides" and not incoming.is_depth_last:
+                return NEW, channels_last(sizes)
             return word, incoming
         if prod(incoming.sizes) == prod(sizes):
             found = viewed(incoming, sizes)
@@ -534,15 +544,19 @@ class TorchLowering(TapeBuilder):
         gradients = (SAME, NONE)[: 1 + len(number)]
         return self.operation([value, *number], item=self.items[value], gradients=gradients)
 
-    def scaled(self, value: int) -> int:
-        """Value times the first parameter, plus the second if there is one, channel by channel."""
+    def scaled(self, value: int, *, leads: bool = False) -> int:
+        """Value times the first parameter, plus the second if there is one, channel by channel.
+
+        ``leads``: the parameter is the first factor, so its gradient is the first that is brought to its size.
+        """
         factor, *shift = self.own_parameters
         is_learned = self.parameters[factor].is_trainable
         item = max(self.items[value], self.parameter_item)
         whole = self.elements[value].times(item)
         scratch: tuple[Size, ...] = (whole,) if is_learned else ()
         if self.items[value] != item and self.learns(value):  # its gradient in float32
-            scratch += (whole, Size(-self.parameters[factor].size)) if is_learned else (whole,)
+            later = self.bytes_of(value).times(-1) if leads else Size(-self.parameters[factor].size)
+            scratch += (whole, later) if is_learned else (whole,)
         keeps = (0,) if is_learned else ()
         result = self.operation(
             [value],

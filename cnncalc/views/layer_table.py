@@ -503,6 +503,7 @@ ASSUMED = {
     "pool_kernel": "kernel {} in a POOL without a number",
     "hidden": "{} units in a hidden FC without a number",
     "classes": "{} units in the last FC",
+    "ln_axes": "LN along the {}, at each position of its one side",
     "optional": "items marked '?' are kept",
 }
 """The text of each assumption; others are printed by their name."""

@@ -177,11 +177,11 @@ def test_a_layer_that_another_tool_calls_otherwise_is_named(word: str, kind: str
 
 
 def test_the_numbers_of_a_layer_of_another_tool_stay() -> None:
-    """Keras' SeparableConv2D has biases after its second convolution only; its Dense comes after Flatten as a rule."""
+    """Keras' SeparableConv2D has biases after its second convolution only; its Dense works along the depth."""
     for written, meant in (
         ("SEPCONV3-64/2", "DWCONV3/2(pad=0, bias=no) -> CONV1-64"),
-        ("Dense(10)", "FC-10"),
-        ("DENSE-n", "FC-n"),
+        ("Dense(10)", "LINEAR-10"),
+        ("DENSE-n", "LINEAR-n"),
         ("CONV2D3x5-8", "CONV3x5-8(pad=0)"),
         ("Dropout2d(0.3)", "DROPOUT(0.3, whole=channel)"),
         ("AdaptiveAvgPool2d(7)", "AVGPOOL(output=7)"),
@@ -217,9 +217,8 @@ TRANSLATED = [
     ("AveragePooling2D(pool_size=2)", "AVGPOOL2(count_pad=no)"),
     ("AdaptiveAvgPool2d([7, 7])", "AVGPOOL(output=7x7)"),
     ("AdaptiveMaxPool2d(output_size=7)", "POOL(output=7)"),
-    ("Linear(64, 10)", "FC-10"),
-    ("Linear(in_features=64, out_features=10, bias=False)", "FC-10(bias=no)"),
-    ("Dense(units=10, activation=softmax)", "FC-10 -> SOFTMAX"),
+    ("InnerProduct(num_output=10, bias_term=False)", "FC-10(bias=no)"),
+    ("Dense(units=10, activation=softmax)", "LINEAR-10 -> SOFTMAX"),
     ("InnerProduct(num_output=10)", "FC-10"),
     ("GroupNorm(2, 4)", "GN2"),
     ("BatchNorm2d(64)", "BN"),
@@ -294,8 +293,8 @@ def test_values_that_two_tools_order_otherwise_are_read_in_both_orders() -> None
             'conv: {kernel: 3x3, filters: "{2*8}", pad: same, name: a}',
         ),
         ("Conv2D: 32", "conv: {filters: 32, pad: 0}"),
-        ("Dense: {units: 10}", "fc: {units: 10}"),
-        ("Dense: {units: 10, activation: relu}", "FC-10 -> RELU"),
+        ("Dense: {units: 10}", "linear: {units: 10}"),
+        ("Dense: {units: 10, activation: relu}", "LINEAR-10 -> RELU"),
         ("MaxPool2d: {kernel_size: 2, stride: 2}", "pool: {kernel: 2, stride: 2}"),
         ("SeparableConv2D: {filters: 4, kernel_size: 3}", "DWCONV3(pad=0, bias=no) -> CONV1-4"),
         ("BatchNorm2d: {eps: 0.1}", "bn"),
@@ -346,7 +345,7 @@ def test_each_of_several_names_is_led_to_the_similar_one() -> None:
         ("{layer: relu}", "relu"),
         ("{type: MaxPool2d}", "pool"),
         ("{type: Conv2d, out_channels: 4, kernel_size: 3}", "conv: {kernel: 3, filters: 4, pad: 0}"),
-        ("{class_name: Dense, config: {units: 10}}", "fc: {units: 10}"),
+        ("{class_name: Dense, config: {units: 10}}", "linear: {units: 10}"),
     ],
 )
 def test_a_kind_as_the_value_of_a_key_is_led_to_an_entry(entry: str, meant: str) -> None:

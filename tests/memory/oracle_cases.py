@@ -33,6 +33,10 @@ NETS = {
         "INPUT[11x9x3] -> CONV3-6 -> SCALE(trainable=no) -> PRELU(trainable=no) -> CONV3-5 -> "
         "SUBSAMPLE(trainable=no) -> IN(scale=yes,shift=yes,trainable=no) -> FC-13"
     ),
+    "frozen_norm": (
+        "INPUT[11x9x3] -> CONV3-6 -> RMS(trainable=no) -> L2NORM(scale=yes,trainable=no) -> GRN(trainable=no) -> "
+        "LINEAR-5(trainable=no) -> CONV3-4 -> RELU -> FC-13"
+    ),
     "frozen_dw": (
         "INPUT[11x9x3] -> CONV3-6 -> DWCONV3(trainable=no) -> RELU -> DECONV2-5/2(trainable=no) -> RELU -> FC-13"
     ),
@@ -99,6 +103,11 @@ NETS = {
         "INPUT[12x8x3] -> CONV4-6/4(pad=0) -> LN(axes=depth)@a -> DWCONV7 -> LN(axes=depth) -> CONV1-24 -> "
         "GELU -> CONV1-6 -> SCALE(shift=no) -> ADD(@a) -> GAP -> LN(axes=depth) -> FC-13"
     ),
+    "linears": (
+        "INPUT[12x8x3] -> CONV4-6/4(pad=0) -> LN(axes=depth)@a -> DWCONV7 -> LN(axes=depth) -> LINEAR-24 -> GELU "
+        "-> GRN -> LINEAR-6 -> SCALE(shift=no) -> ADD(@a) -> LINEAR-5(bias=no) -> GAP -> LN(axes=depth) -> LINEAR-20 "
+        "-> RELU -> FC-13"
+    ),
     "pointwise": (
         "INPUT[12x8x3] -> AFFINE(2, [0.5, 0.25, -1]) -> CONV3-6 -> MISH@a -> CONV3-6 -> SUB(@a) -> SELU -> CONV3-6 -> "
         "DROPOUT(0.3, whole=channel) -> CLIP(0, 4) -> CONV3-12 -> GLU -> DROPOUT(whole=image) -> DIV(@a) -> ABS -> "
@@ -158,10 +167,10 @@ def around(case: Case) -> Report:
 
 
 def is_in_pytorch(case: Case) -> bool:
-    """Whether PyTorch has it: no connection tables, no LRN within a map, no padded norm pool that rounds up."""
+    """Whether PyTorch has it: no connection tables, LRN within a map, padded norm pool that rounds up, LOCAL."""
     keys = case.keys
     padded_up = case.kind == "lppool" and "pad" in keys and keys.get("round") == "ceil"
-    return not ("connections" in keys or keys.get("region") == "within" or padded_up or case.kind == "input")
+    return not ("connections" in keys or keys.get("region") == "within" or padded_up or case.kind in ("input", "local"))
 
 
 @cache

@@ -175,16 +175,14 @@ def _pool(row: LayerReport) -> Callable[[Any], Any]:
     return _after(before, made)
 
 
-class DepthNorm(nn.Module):
-    """Layer normalization along the depth."""
+class DepthLast(nn.Module):
+    """A module that works along the last side of a tensor, along the depth."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
         self.inner = inner
 
     def forward(self, x: Any) -> Any:
-        if x.dim() == 2:
-            return self.inner(x)
         return self.inner(x.movedim(1, -1)).movedim(-1, 1)
 
 
@@ -213,10 +211,46 @@ def _norm(row: LayerReport, flat: bool) -> nn.Module:
         return _affine(nn.GroupNorm(layer.groups, depth, affine=False), row)
     if row.kind == "in":
         return _affine(_module("InstanceNorm", x)(depth, affine=False), row)
-    if layer.axes == "depth":
-        return DepthNorm(_affine(nn.LayerNorm(depth, elementwise_affine=False), row))
-    shape = (depth,) if flat else (depth, *x.sides)
-    return _affine(nn.LayerNorm(shape, elementwise_affine=False), row)
+    is_deep = layer.is_along_depth(len(x.sides)) if row.kind == "ln" else layer.axes == "depth"
+    shape = (depth,) if flat or is_deep else (depth, *x.sides)
+    if row.kind == "rms":
+        rms = nn.RMSNorm(shape, eps=layer.eps, elementwise_affine=layer.scale)
+        return DepthLast(rms) if is_deep else rms
+    if row.kind == "l2norm":
+        return L2Norm(shape, scale=layer.scale, eps=layer.eps)
+    norm = _affine(nn.LayerNorm(shape, elementwise_affine=False), row)
+    return DepthLast(norm) if is_deep else norm
+
+
+class L2Norm(nn.Module):
+    """Euclidean normalization along the depth or over the volume, times a factor if wanted."""
+
+    def __init__(self, shape: tuple[int, ...], *, scale: bool, eps: float) -> None:
+        super().__init__()
+        self.dims, self.eps = tuple(range(1, len(shape) + 1)), eps
+        self.weight = nn.Parameter(torch.ones(shape)) if scale else None
+
+    def forward(self, x: Any) -> Any:
+        x = F.normalize(x, dim=self.dims, eps=self.eps)  # type: ignore[arg-type]
+        weight: Any = self.weight
+        if weight is None:
+            return x
+        return x * weight.reshape(*weight.shape, *(1,) * (x.dim() - 1 - weight.dim()))
+
+
+class GlobalResponse(nn.Module):
+    """GRN as its authors write it, on maps."""
+
+    def __init__(self, volume: Any, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        shape = (1, volume.depth, *[1] * len(volume.sides))
+        self.gamma, self.beta = nn.Parameter(torch.zeros(shape)), nn.Parameter(torch.zeros(shape))
+
+    def forward(self, x: Any) -> Any:
+        lengths = torch.norm(x, p=2, dim=tuple(range(2, x.dim())), keepdim=True)
+        relative = lengths / (lengths.mean(dim=1, keepdim=True) + self.eps)
+        return self.gamma * (x * relative) + self.beta + x
 
 
 class Dropped(nn.Module):
@@ -326,7 +360,10 @@ def _joined(row: LayerReport) -> Callable[..., Any]:
     return function
 
 
-PLANAR = ("conv", "dwconv", "deconv", "pool", "avgpool", "lppool", "gap", "gmp", "subsample", "in", "lrn", "shuffle")
+PLANAR = (
+    *("conv", "dwconv", "deconv", "pool", "avgpool", "lppool", "gap", "gmp", "subsample", "in", "lrn", "shuffle"),
+    "grn",
+)
 """Kinds that take maps alone."""
 
 
@@ -349,6 +386,9 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     if kind == "fc":
         fc = nn.Linear(row.input_volumes[0].elements, layer.units, layer.bias)
         return fc, fc if flat else lambda x: fc(x.flatten(1))
+    if kind == "linear":
+        linear = DepthLast(nn.Linear(row.input_volumes[0].depth, layer.units, layer.bias))
+        return linear, linear
     if kind == "rbf":
         rbf = Rbf(row.input_volumes[0].elements, layer.units)
         return rbf, rbf
@@ -364,7 +404,10 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     if kind == "scale":
         scale = Scale(row.output, shift=layer.shift)
         return scale, scale
-    if kind in ("bn", "ln", "gn", "in"):
+    if kind == "grn":
+        response = GlobalResponse(row.output, layer.eps)
+        return response, response
+    if kind in ("bn", "ln", "gn", "in", "rms", "l2norm"):
         norm = _norm(row, flat)
         return norm, norm
     if kind == "lrn":

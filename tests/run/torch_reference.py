@@ -87,6 +87,20 @@ def conv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
     return function("conv", x)(x, weight, bias, stride=layer.stride, dilation=layer.dilation, groups=groups)
 
 
+def local(layer: Any, x: Any, p: dict[str, Any]) -> Any:
+    """Windows by unfold, each times the weights of its position."""
+    weight, count = p["weight"], x.dim() - 2
+    x = padded(x, layer, layer.kernel, layer.stride, layer.dilation)
+    for side in range(count):
+        gap = layer.dilation[side]
+        x = x.unfold(2 + side, gap * (layer.kernel[side] - 1) + 1, layer.stride[side])[..., ::gap]
+    shape, groups = x.shape[2 : 2 + count], layer.groups
+    columns = x.movedim(1, -1).reshape(len(x), shape.numel(), -1, groups, x.shape[1] // groups)
+    weight = weight.reshape(shape.numel(), -1, weight.shape[-2], groups, weight.shape[-1] // groups)
+    result = torch.einsum("npkgd,pkdgf->ngfp", columns, weight).reshape(len(x), -1, *shape)
+    return result + p["bias"].movedim(-1, 0) if "bias" in p else result
+
+
 def deconv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
     weight = p["weight"].permute(-2, -1, *range(x.dim() - 2))
     pad = symmetric(layer)
@@ -184,21 +198,35 @@ def as_map(flat: Any, x: Any) -> Any:
 
 
 def normalization(layer: Any, x: Any, p: dict[str, Any]) -> Any:
-    scale, shift = p.get("scale"), p.get("shift")
+    scale, shift, eps = p.get("scale"), p.get("shift"), layer.eps
     if layer.kind == "bn":
-        return F.batch_norm(x, p.get("mean"), p.get("variance"), scale, shift, training=not layer.stats)
+        return F.batch_norm(x, p.get("mean"), p.get("variance"), scale, shift, training=not layer.stats, eps=eps)
     if layer.kind == "gn":
-        return F.group_norm(x, layer.groups, scale, shift)
+        return F.group_norm(x, layer.groups, scale, shift, eps)
     if layer.kind == "in":
         over = tuple(sides_of(x))
-        whole = (x - x.mean(over, keepdim=True)) / torch.sqrt(x.var(over, correction=0, keepdim=True) + 1e-5)
-        ours = F.instance_norm(x, weight=scale, bias=shift)
+        whole = (x - x.mean(over, keepdim=True)) / torch.sqrt(x.var(over, correction=0, keepdim=True) + eps)
+        ours = F.instance_norm(x, weight=scale, bias=shift, eps=eps)
         assert scale is not None or torch.allclose(whole, ours)
         return ours
     last = x.movedim(1, -1)
-    shape = last.shape[-1:] if layer.axes == "depth" else last.shape[1:]
+    is_deep = layer.axes == "depth" or (layer.axes is None and x.dim() == 3)
+    shape = last.shape[-1:] if is_deep else last.shape[1:]
     scale, shift = (None if array is None else array.reshape(shape) for array in (scale, shift))
-    return F.layer_norm(last, shape, scale, shift).movedim(-1, 1)
+    if layer.kind == "rms":
+        return F.rms_norm(last, shape, scale, eps).movedim(-1, 1)
+    if layer.kind == "l2norm":
+        result = F.normalize(last, dim=tuple(range(-len(shape), 0)), eps=eps)  # type: ignore[arg-type]
+        return (result if scale is None else result * scale).movedim(-1, 1)
+    return F.layer_norm(last, shape, scale, shift, eps).movedim(-1, 1)
+
+
+def response(x: Any, scale: Any, shift: Any, eps: float) -> Any:
+    """GRN as its authors write it, on batch x sides x depth."""
+    x = x.movedim(1, -1)
+    lengths = torch.norm(x, p=2, dim=tuple(range(1, x.dim() - 1)), keepdim=True)
+    relative = lengths / (lengths.mean(dim=-1, keepdim=True) + eps)
+    return (scale * (x * relative) + shift + x).movedim(-1, 1)
 
 
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -331,6 +359,10 @@ def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
         return SIMPLE[kind](x)
     if kind in ("conv", "dwconv"):
         return conv(layer, x, p)
+    if kind == "local":
+        return local(layer, x, p)
+    if kind == "linear":
+        return F.linear(x.movedim(1, -1), p["weight"].T, p.get("bias")).movedim(-1, 1)
     if kind == "deconv":
         return deconv(layer, x, p)
     if kind == "fc":
@@ -344,7 +376,9 @@ def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
     if kind == "subsample":
         total = function("avg_pool", x)(x, layer.kernel, layer.stride) * prod(layer.kernel)
         return total * by_depth(p["weight"], x) + by_depth(p["bias"], x)
-    if kind in ("bn", "ln", "gn", "in"):
+    if kind == "grn":
+        return response(x, p["scale"], p["shift"], layer.eps)
+    if kind in ("bn", "ln", "gn", "in", "rms", "l2norm"):
         return normalization(layer, x, p)
     if kind == "lrn":
         if layer.region == "across":

@@ -40,6 +40,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "relu": [{}], "relu6": [{}], "sigmoid": [{}], "tanh": [{}], "gelu": [{}], "silu": [{}], "hswish": [{}],
     "hsigmoid": [{}], "lrelu": [{"slope": 0.2}], "elu": [{}], "softplus": [{}], "prelu": [{}], "softmax": [{}],
     "bn": [{}], "ln": [{}], "gn": [{"groups": 3}], "in": [{"scale": True}], "lrn": [{}], "scale": [{}],
+    "rms": [{}], "l2norm": [{}], "grn": [{}], "linear": [{"units": 5}], "local": [{"filters": 5}],
     "dropout": [{}, {"whole": "channel"}],
     "mish": [{}], "selu": [{}], "glu": [{}], "clip": [{"low": 0, "high": 6}], "hardtanh": [{}], "abs": [{}],
     "square": [{}], "exp": [{}], "sqrt": [{}], "neg": [{}], "affine": [{"factor": 2}],
