@@ -379,7 +379,9 @@ class AveragePool(AdaptivePooling):
         return self.adaptive is not None and set(self.adaptive) == {1}
 
     def lower_adaptive(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return pooled(builder, inputs[0], builder.averaged) if self._is_mean else super().lower_adaptive(builder, inputs)
+        if self._is_mean:
+            return pooled(builder, inputs[0], builder.averaged)
+        return super().lower_adaptive(builder, inputs)
 
     def forward(self, xp: Any, x: Any) -> Any:
         if self.adaptive is not None:

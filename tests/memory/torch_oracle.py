@@ -858,7 +858,7 @@ def _steps(net: Net, images: Any, targets: Any, habits: Habits, tracer: Any, dev
 
 
 def _composed(name: str) -> tuple[bool, bool]:
-    """Whether an event of the profiler is no kernel (no operator, or one composed of others), in some overload, in all."""
+    """Whether an event of the profiler is no kernel but composed of others: in some of its overloads, and in all."""
     if not name.startswith("aten::"):
         return True, True
     packet = getattr(torch.ops.aten, name.removeprefix("aten::"), None)
