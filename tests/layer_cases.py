@@ -76,6 +76,10 @@ CONVOLUTIONS = [
         {"filters": 8, "groups": 2, "kernel": 1},
         {"filters": 12, "groups": 6, "kernel": 3},
         {"filters": 6, "groups": 6, "kernel": 3, "stride": 2, "bias": "no"},
+        {"filters": 7, "standardized": "yes"},
+        {"filters": 8, "groups": 2, "normed": "weight", "stride": 2},
+        {"filters": 7, "normed": "weight", "kernel": [3, 2], "bias": "no"},
+        {"filters": 8, "groups": 2, "normed": "spectral"},
         {"filters": 7, "connections": TABLE},
         {"filters": 7, "connections": TABLE, "kernel": [3, 2], "stride": 2, "pad": [0, 1], "bias": "no"},
     ),
@@ -191,7 +195,8 @@ POINTWISE = [
     *_cases("relu", {"in_place": "no"}),
     *_cases("lrelu", {}, {"slope": 0.2}, {"slope": -0.5}, {"slope": 1.5}),
     *_cases("elu", {}, {"alpha": 0.3}),
-    *[case for kind in ("mish", "selu", "abs", "square", "exp", "sqrt", "glu") for case in _cases(kind, {})],
+    *[case for kind in ("mish", "selu", "square", "exp", "sqrt", "glu") for case in _cases(kind, {})],
+    *_cases("abs", {}),
     *_cases("gelu", {"form": "tanh"}),
     *_cases("hsigmoid", {"slope": 0.2}, {"slope": 0.3, "shift": -0.1}),
     *_cases("clip", {"low": 0, "high": 6}, {"low": -1, "high": 0.5}, {"low": 0.25}, {"high": -0.25}),
@@ -209,9 +214,18 @@ POINTWISE = [
     ),
     *[
         case
-        for kind in ("mish", "exp", "abs", "glu", "neg", "square")
-        for size in ((1, 1, 14),)
-        for case in _cases(kind, {}, inputs=(Volume(*size),))
+        for kind, keys in (
+            ("mish", {}),
+            ("glu", {}),
+            ("square", {}),
+            ("neg", {}),
+            ("clip", {"high": 1}),
+            ("affine", {"factor": [0.5, 1, -1.5, 2], "shift": 1}),
+            ("dropout", {"whole": "channel"}),
+            ("dropout", {"whole": "image"}),
+        )
+        for size in ((1, 1, 4), (17, 4), (6, 5, 7, 4))
+        for case in _cases(kind, keys, inputs=(Volume(*size),))
     ],
     *_cases("prelu", {}),
     *_cases("prelu", {}, inputs=(Volume(1, 1, 13),)),
@@ -289,6 +303,8 @@ MERGES = [
         for case in (
             *_cases(kind, {}, inputs=(X, Volume(9, 1, 6))),
             *_cases(kind, {}, inputs=(Volume(1, 11, 1), Volume(9, 1, 6))),
+            *_cases(kind, {}, inputs=(Volume(17, 1), Volume(1, 4))),
+            *_cases(kind, {}, inputs=(Volume(3, 1, 5, 4), Volume(3, 6, 5, 1))),
         )
     ],
     *_cases("concat", {}, inputs=(X, Y)),

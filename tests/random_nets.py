@@ -18,15 +18,17 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from cnncalc.layers import KINDS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 T = TypeVar("T")
 
 ACTIVATIONS = (
-    "RELU", "RELU6", "SIGMOID", "TANH", "GELU", "SILU", "HSWISH", "HSIGMOID", "LRELU", "LRELU(0.2)", "ELU(0.7)",
-    "SOFTPLUS", "PRELU", "RELU(in_place=no)", "elu", "Relu", "MISH", "SELU", "GELU(tanh)", "HSIGMOID(0.2)",
-    "CLIP(0, 4)", "CLIP(-0.5, 0.25)", "HARDTANH", "ABS", "SQUARE", "EXP", "NEG", "AFFINE(0.5, -1)", "SQRT",
+    *[cls.example.rpartition(" -> ")[2] for cls in KINDS.values() if cls.is_activation],
+    "LRELU", "LRELU(0.2)", "ELU(0.7)", "RELU(in_place=no)", "elu", "Relu", "GELU(tanh)", "HSIGMOID(0.2)",
+    "CLIP(-0.5, 0.25)", "NEG", "AFFINE(0.5, -1)",
 )  # fmt: skip
 SAME_SIZE = (
     "BN", "BN(scale=no)", "BN(stats=no, shift=no)", "LN", "LN(axes=depth)", "IN", "IN(scale=yes, shift=yes)", "LRN",

@@ -299,6 +299,7 @@ TRAITS: dict[str, Callable[[Run], bool]] = {
     "is_linear": is_linear,
     "is_activation": is_activation,
     "is_rectifier": is_rectifier,
+    "is_idempotent": lambda run: is_activation(run) and is_close(run.of(run.output), run.output),
     "is_normalization": is_normalization,
     "centres_channels": centres_channels,
     "normalizes_batch": normalizes_batch,

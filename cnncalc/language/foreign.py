@@ -16,7 +16,7 @@ WITHOUT_A_KIND = frozenset(
     {
         "hardshrink", "softsign", "maxout", "lstm", "gru", "rnn", "embedding", "attention", "multiheadattention",
         "transformer", "matmul", "roipool", "roialign", "spp", "deformconv", "lambda",
-        "weightnorm", "spectralnorm", "expanddims", "squeeze",
+        "expanddims", "squeeze",
         "unsqueeze", "gather",
     }
 )  # fmt: skip

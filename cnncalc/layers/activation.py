@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
@@ -14,6 +14,7 @@ from cnncalc.layers.planes import axis_of, by_channel, derived, elementwise, pie
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cnncalc.layers.layout import Layout
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume, Volumes
@@ -75,6 +76,7 @@ class Relu(Activation):
     kind: ClassVar[str] = "relu"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU"
     output_range: ClassVar[tuple[float, float]] = (0, inf)
+    is_idempotent: ClassVar[bool] = True
     keeps_output: ClassVar[bool] = True
 
     def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
@@ -96,6 +98,7 @@ class Relu6(Activation):
     kind: ClassVar[str] = "relu6"
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> RELU6"
     output_range: ClassVar[tuple[float, float]] = (0, 6)
+    is_idempotent: ClassVar[bool] = True
 
     def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         return xp.clip(x, 0, 6, out=out)
@@ -406,6 +409,10 @@ class Softmax(Layer):
     axes: tuple[str, ...] = key(SideNames(), ("depth",), means="over which they add up to 1")
 
     @property
+    def is_flat(self) -> bool | None:  # type: ignore[override]
+        return None if self.gives_probabilities else False
+
+    @property
     def gives_probabilities(self) -> bool:  # type: ignore[override]
         return self.axes == ("depth",)
 
@@ -426,9 +433,25 @@ class Softmax(Layer):
         return pixels(result)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        x = builder.widened(inputs[0]) if builder.autocast == "bfloat16" else inputs[0]
+        if len(self.axes) == 1:
+            return self._probabilities(builder, inputs[0], builder.made(inputs, builder.output))
+        # the axes joined to one, by a view or a copy, and back
+        sizes = {"depth": builder.output.depth, **dict(zip(builder.output.names, builder.output.sides, strict=True))}
+        names = [*[name for name in sizes if name not in self.axes], *self.axes]
+        order = [0, *[1 + list(sizes).index(name) for name in names]]
+        shape, alone = [sizes[name] for name in names], len(names) - len(self.axes)
+        joined = builder.reshaped(builder.permuted(inputs[0], tuple(order)), (*shape[:alone], prod(shape[alone:])))
+        first = builder.last + 1
+        whole = builder.reshaped(self._probabilities(builder, joined), shape)
+        result = builder.permuted(whole, tuple([order.index(place) for place in range(len(order))]))
+        builder.hold(first, joined)  # a variable
+        return result
+
+    def _probabilities(self, builder: TorchBuilder, value: int, layout: Layout | None = None) -> int:
+        """The operation on one axis."""
+        x = builder.widened(value) if builder.autocast == "bfloat16" else value
         item = 4 if builder.autocast and not builder.is_cpu else None
-        return builder.operation([x], item=item, layout=builder.made([x], builder.output), keeps_output=True)
+        return builder.operation([x], item=item, layout=layout, keeps_output=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # y * (gradient - sum of gradient*y over the axes)

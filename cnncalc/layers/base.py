@@ -212,6 +212,8 @@ class Layer:
     """An activation function, element by element."""
     is_rectifier: ClassVar[bool] = False
     """RELU or a variant of it, not a bounded function (sigmoid, tanh, softmax)."""
+    is_idempotent: ClassVar[bool] = False
+    """An activation function that leaves an element in its output range as it is."""
     is_normalization: ClassVar[bool] = False
     """Subtracts a mean and divides by a deviation."""
     centres_channels: ClassVar[bool] = False

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers.base import Layer, Parameter, Sizing, Stencil, key, require_divisible
-from cnncalc.layers.keys import Boolean, Connections, Pad, Sizes, Whole
+from cnncalc.layers.keys import Boolean, Choice, Connections, Pad, Sizes, Whole
 from cnncalc.layers.memory import WHY_WEIGHTS, Keeping
+from cnncalc.layers.normalization import normalized
 from cnncalc.layers.planes import (
     by_channel,
     conv_transpose,
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volumes
+
+
+STANDARD_EPS = 1e-6
+"""Added to the variance of a filter that is standardized, as in timm's StdConv2d."""
 
 
 def require_equal_groups(filters: int, groups: int) -> None:
@@ -138,8 +143,13 @@ class Conv(Convolution):
 
     With ``connections`` each filter sees the listed input maps only, with one F*F kernel for each.
 
+    With ``standardized`` each filter w is used as (w - mean) / sqrt(variance + 1e-6). With ``normed: weight`` it is
+    used as g * w / |w|, with one learned length g per filter, K weights more; with ``normed: spectral`` as w / s, where
+    s = u*W*v is the largest gain of the K x (F*F*D/groups) matrix W. The vectors u and v are buffers, which the run
+    leaves as they are. The memory is that of a convolution with plain weights.
+
     Source: CS231n, "Convolutional Layer"; groups: Krizhevsky et al. 2012; connections: LeCun et al. 1998, Table I;
-    dilation: Yu and Koltun 2016.
+    dilation: Yu and Koltun 2016; standardized: Qiao et al. 2019; normed: Salimans and Kingma 2016, Miyato et al. 2018.
     """
 
     kind: ClassVar[str] = "conv"
@@ -149,6 +159,11 @@ class Conv(Convolution):
         **dict.fromkeys(("pointwise", "pointwiseconv"), ("CONV1{n}{s}", "a convolution with a kernel of 1x1")),
         **dict.fromkeys(
             ("atrousconv", "dilatedconv"), ("CONV{k}{n}{s}(pad=0, dilation=2)", "with your dilation and pad")
+        ),
+        "weightnorm": ("CONV{k}{n}{s}(normed=weight)", "a key of the convolution whose weights it normalizes"),
+        "spectralnorm": ("CONV{k}{n}{s}(normed=spectral)", "a key of the convolution whose weights it normalizes"),
+        **dict.fromkeys(
+            ("stdconv", "wsconv", "scaledstdconv"), ("CONV{k}{n}{s}(standardized=yes)", "weights are standardized")
         ),
         **dict.fromkeys(("groupconv", "groupedconv"), ("CONV{k}{n}{s}(pad=0, groups=2)", "with your groups and pad")),
     }
@@ -164,6 +179,10 @@ class Conv(Convolution):
     connections: tuple[tuple[int, ...], ...] | None = key(
         Connections(), None, note="each sees all maps", means="for each filter the input maps, from 0, that it sees"
     )
+    standardized: bool = key(Boolean(), False, means="whether each filter is brought to mean 0 and variance 1")
+    normed: str = key(
+        Choice("none", "weight", "spectral"), "none", means="weight: a learned length; spectral: a largest gain of 1"
+    )
 
     def _check(self) -> None:
         super()._check()
@@ -177,6 +196,11 @@ class Conv(Convolution):
             if self.groups > 1:
                 raise ValueProblem("connections: a connection table and groups exclude each other")
 
+        if self.connections is not None and (self.standardized or self.normed != "none"):
+            raise ValueProblem("connections: weights of a connection table are neither standardized nor normed")
+        if self.standardized and self.normed != "none":
+            raise ValueProblem("normed: weights are either standardized or normed, not both")
+
     def is_depthwise(self, x: Volume) -> bool:
         return self.groups == x.depth > 1
 
@@ -185,7 +209,8 @@ class Conv(Convolution):
         return super().fan_in(shape) if self.connections is None else max(1, prod(shape) // self.filters)
 
     def label(self) -> str:
-        return f"CONV{sized(self.kernel)}-{self.filters}{self._slash()}{self.unusual('groups', 'dilation')}"
+        unusual = self.unusual("groups", "dilation", "standardized", "normed")
+        return f"CONV{sized(self.kernel)}-{self.filters}{self._slash()}{unusual}"
 
     def _depth_step(self, x: Volume, output: Volume) -> str:
         return f"depth {self.filters} = filters"
@@ -221,12 +246,24 @@ class Conv(Convolution):
             shape: tuple[int, ...] = (sum(len(maps) for maps in self.connections), *self.kernel)
         else:
             shape = (*self.kernel, x.depth // self.groups, self.filters)
-        weight = Parameter("weight", shape, self.kernels(x))
-        if not self.bias:
-            return (weight,)
-        return (weight, Parameter("bias", (self.filters,), Count(self.filters), "bias"))
+        found = [Parameter("weight", shape, self.kernels(x))]
+        if self.normed == "weight":
+            found.append(Parameter("length", (self.filters,), Count(self.filters)))
+        if self.bias:
+            found.append(Parameter("bias", (self.filters,), Count(self.filters), "bias"))
+        return tuple(found)
 
-    def forward(self, xp: Any, x: Any, *, weight: Any, bias: Any = None) -> Any:
+    def buffers(self, *inputs: Volume) -> tuple[Parameter, ...]:
+        if self.normed != "spectral":
+            return ()
+        columns = product(*self.kernel, inputs[0].depth // self.groups)
+        left = Parameter("left", (self.filters,), Count(self.filters), "buffer")
+        return (left, Parameter("right", (columns.value,), columns, "buffer"))
+
+    def forward(
+        self, xp: Any, x: Any, *, weight: Any, bias: Any = None, length: Any = None, left: Any = None, right: Any = None
+    ) -> Any:
+        weight = self._used(xp, weight, length, left, right)
         begins, maps = self.begins_of(x.shape[1:-1]), planes(x)
         batch, depth = maps.shape[:2]
         if self.connections is None and weight.shape[-2] == 1 and self.groups == depth:
@@ -250,9 +287,42 @@ class Conv(Convolution):
             convolve(xp, maps[:, in_maps], weight[..., out_maps], shift, begins, self.dilation, result[:, out_maps])
         return pixels(result)
 
+    def _used(self, xp: Any, weight: Any, length: Any, left: Any, right: Any) -> Any:
+        """The weights that the convolution uses: kernel sides x D/groups x K."""
+        over = tuple(range(weight.ndim - 1))
+        if self.standardized:
+            return normalized(xp, weight, over, STANDARD_EPS)
+        if self.normed == "weight":
+            return weight * (length / xp.sqrt(xp.square(weight).sum(axis=over)))
+        if self.normed == "spectral":
+            return weight / (right @ weight.reshape(-1, self.filters) @ left)
+        return weight
+
+    def _through_norm(self, xp: Any, change: Any, saved: Saved) -> dict[str, Any]:
+        """The gradients of the weights, and of the lengths, from that of the weights that are used."""
+        weight = saved.parameters["weight"]
+        over = tuple(range(weight.ndim - 1))
+        if self.standardized:
+            inverse = 1 / xp.sqrt(weight.var(axis=over) + STANDARD_EPS)
+            h = (weight - weight.mean(axis=over)) * inverse
+            return {"weight": (change - change.mean(axis=over) - h * (change * h).mean(axis=over)) * inverse}
+        if self.normed == "weight":
+            inverse = 1 / xp.sqrt(xp.square(weight).sum(axis=over))
+            along = (change * weight).sum(axis=over) * inverse
+            factor = saved.parameters["length"] * inverse
+            return {"weight": factor * (change - weight * (inverse * along)), "length": along}
+        if self.normed == "spectral":
+            left, right = saved.parameters["left"], saved.parameters["right"]
+            gain = right @ weight.reshape(-1, self.filters) @ left
+            outer = (right[:, None] * left).reshape(weight.shape)
+            return {"weight": (change - outer * ((change * weight).sum() / gain)) / gain}
+        return {"weight": change}
+
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         (needs_gradient,) = saved.needs_gradient
-        weight, incoming = saved.parameters["weight"], planes(gradient)
+        numbers = saved.parameters
+        weight = self._used(xp, *[numbers.get(name) for name in ("weight", "length", "left", "right")])
+        incoming = planes(gradient)
         depth, begins = saved.shape[1], self.begins_of(saved.shape[2:])
         maps = planes(saved.x) if saved.learns else None
         if self.connections is None and weight.shape[-2] == 1 and self.groups == depth:
@@ -265,7 +335,7 @@ class Conv(Convolution):
             result = xp.empty(saved.shape, gradient.dtype) if needs_gradient else None
             back = self._back_in_groups if self.connections is None else self._back_over_connections
             change = back(xp, maps, incoming, weight, result, begins)
-        found = {"weight": change} if saved.learns else {}
+        found = self._through_norm(xp, change, saved) if saved.learns else {}
         if saved.learns and self.bias:
             found["bias"] = incoming.sum(axis=over_sides(incoming)).sum(axis=0)
         return (None if result is None else pixels(result),), found

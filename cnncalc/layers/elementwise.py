@@ -33,6 +33,7 @@ class Clip(Activation):
     kind: ClassVar[str] = "clip"
     other_names: ClassVar[tuple[str, ...]] = ("clamp", "clipbyvalue")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> CLIP(0, 6)"
+    is_idempotent: ClassVar[bool] = True
     bare: ClassVar[str | None] = "low"
     further_bare: ClassVar[tuple[str, ...]] = ("high",)
 
@@ -102,6 +103,7 @@ class Absolute(Activation):
     other_names: ClassVar[tuple[str, ...]] = ("absolute", "absval")
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> ABS"
     output_range: ClassVar[tuple[float, float]] = (0, inf)
+    is_idempotent: ClassVar[bool] = True
 
     def forward(self, xp: Any, x: Any, *, out: Any = None) -> Any:
         return xp.absolute(x, out=out)

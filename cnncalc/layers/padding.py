@@ -175,6 +175,7 @@ class Crop(Layer):
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> CROP20"
     second_input: ClassVar[str | None] = "one whose sides it takes"
     reads_second_sizes: ClassVar[bool] = True
+    is_flat: ClassVar[bool | None] = False
     is_linear = True
     picks_values = True
     drawn: ClassVar[str] = "arrow"

@@ -98,6 +98,10 @@ class Slice(Layer):
     axis: tuple[str, ...] = key(SideName(), ("depth",), means="the side that is cut")
 
     @property
+    def is_flat(self) -> bool | None:  # type: ignore[override]
+        return None if self.cuts_depth else False
+
+    @property
     def cuts_depth(self) -> bool:
         """Whether it takes channels, not positions of a side."""
         return self.axis == ("depth",)

@@ -42,7 +42,7 @@ class Reduce(Layer):
         "reducemin": ("REDUCE(min)", "over the depth; axes=[height, width] names others"),
     }
     example: ClassVar[str] = "INPUT 28x28x16 -> CONV3-32 -> [REDUCE(mean) | REDUCE(max)] -> CONCAT"
-    is_flat: ClassVar[bool | None] = None
+    is_flat: ClassVar[bool | None] = False
     why_input: ClassVar[str] = "PyTorch compares the result with the input to find the elements that have it"
     bare: ClassVar[str | None] = "op"
 
@@ -94,17 +94,17 @@ class Reduce(Layer):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self.op == "sum":
-            return builder.single(inputs)
+            return builder.summed(inputs[0], builder.output)
         if self.op == "mean":
-            return builder.single(inputs)
-        # mask of the elements that have the result, the gradient in them, and their number
+            return builder.single(inputs, order="suggested")
+        # mask of the elements that have the result, their number, and the gradient of each
         x, output = builder.volumes[0], builder.output
         item = builder.item_of(inputs[0])
-        scratch = (Size(0, x.elements), Size(0, x.elements * item), Size(0, output.elements * 8))
+        scratch = (Size(0, x.elements), Size(0, output.elements * 8), Size(0, output.elements * item))
         return builder.operation(
             inputs,
             Size(0, output.elements),
-            layout=builder.made(inputs, output),
+            layout=builder.made(inputs, output, "suggested"),
             keeps=(0,),
             keeps_output=True,
             backward_scratch=scratch,

@@ -51,7 +51,6 @@ class Resize(Layer):
     second_input: ClassVar[str | None] = "one whose sides it takes"
     reads_second_sizes: ClassVar[bool] = True
     is_flat: ClassVar[bool | None] = False
-    autocast: ClassVar[str | None] = "full"
     is_linear = True
     why_input: ClassVar[str] = "PyTorch saves the input, although its size would suffice"
     first: ClassVar[str | None] = "size"
@@ -70,6 +69,10 @@ class Resize(Layer):
         if self.corners and self.mode not in ("bilinear", "bicubic"):
             message = f"corners: mode {self.mode} has no corners to align; bilinear and bicubic have"
             raise ValueProblem(message, key="corners")
+
+    @property
+    def autocast(self) -> str | None:  # type: ignore[override]
+        return None if self.mode == "area" else "full"
 
     @property
     def picks_values(self) -> bool:

@@ -85,8 +85,8 @@ class TorchBuilder(Protocol):
     def is_flat(self, value: int) -> bool:
         """Whether PyTorch has a value as batch x depth."""
 
-    def made(self, inputs: Sequence[int], volume: Volume) -> Layout:
-        """The layout of the output of the layer, in the order that it declares in ``memory_order``."""
+    def made(self, inputs: Sequence[int], volume: Volume, order: str | None = None) -> Layout:
+        """The layout of the output of the layer, by default in the order that it declares in ``memory_order``."""
 
     def by_channel(self, value: int) -> Layout:
         """The layout of an element-wise operation on a value and a parameter with one element a channel."""
@@ -161,6 +161,9 @@ class TorchBuilder(Protocol):
 
     def sliced(self, value: int, volume: Volume) -> int:
         """A view of some of the channels and positions: one operation for each side that is cut."""
+
+    def summed(self, value: int, volume: Volume) -> int:
+        """A sum over some axes, whose gradient is a view of the incoming one, repeated along them."""
 
     def permuted(self, value: int, order: tuple[int, ...]) -> int:
         """A view with the batch, the depth and the sides in another order."""

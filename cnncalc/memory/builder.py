@@ -139,6 +139,8 @@ class TapeBuilder:
         inputs = [self.place[source] if source >= 0 else self.places[~source] for source in row.reads]
         first = len(self.operations)
         self.place[row.index] = self._lower(inputs)
+        if row.layer.reads_second_sizes and len(inputs) > 1:
+            self.held.append(Frame(self.last, self.last, (inputs[1],)))
         if self.last > first:
             self.held.append(Frame(first, self.last, tuple(dict.fromkeys(inputs))))
 

@@ -27,6 +27,7 @@ class TorchLowering(TapeBuilder):
         self.gathers: dict[int, str] = {}  # operations whose backward wants its gradient dense in an order
         self.merged: dict[int, str] = {}  # views of what was computed with the images, or the sides, as one
         self.permutations: dict[int, tuple[int, ...]] = {}  # views in another order: the order of their gradients
+        self.repeated: set[int] = set()  # sums, whose gradients are repeated without memory of their own
         self.bases: dict[int, int] = {}  # of each value that autograd has as a view: the tensor it is a view of
 
     def _register(self, row: LayerReport) -> tuple[int, ...]:
@@ -207,6 +208,15 @@ class TorchLowering(TapeBuilder):
             value = self.viewed(value, Layout(sizes, strides), gradient=NEW if cut else VIEW)
         return value
 
+    def summed(self, value: int, volume: Volume) -> int:
+        """A sum over some axes, whose gradient is a view of the incoming one, repeated along them."""
+        layout = self.made([value], volume, "suggested")
+        item = 4 if self.autocast and not self.is_cpu else self.items[value]
+        word = VIEW if item == self.items[value] else NEW
+        result = self.operation([value], Size(0, volume.elements), item=item, layout=layout, gradients=(word,))
+        self.repeated.add(self.last)
+        return result
+
     def permuted(self, value: int, order: tuple[int, ...]) -> int:
         """A view with the batch, the depth and the sides in another order."""
         layout = self.map_layout(value)
@@ -336,6 +346,9 @@ class TorchLowering(TapeBuilder):
             return word, None
         if number in self.permutations and len(incoming.sizes) == len(self.permutations[number]):
             return word, _permuted(incoming, self.permutations[number])
+        if number in self.repeated and word == VIEW:
+            sides = zip(target.sizes, *(incoming if len(incoming.sizes) == len(target.sizes) else target), strict=True)
+            return word, Layout(target.sizes, tuple([0 if size != whole else step for whole, size, step in sides]))
         sizes = target.sizes
         if word == SAME or incoming.sizes == sizes:
             whole = (1, sizes[0] * sizes[1], *sizes[2:])

@@ -21,6 +21,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "variance": (0.8, 1.2),
     "slope": (0.1, 0.3),
     "centre": (-1.0, 1.0),
+    "length": (0.8, 1.2),
+    "left": (0.1, 1.0),
+    "right": (0.1, 1.0),
 }
 """Range of random values for an array name; that of any other name depends on the layer."""
 

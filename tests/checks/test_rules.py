@@ -36,6 +36,12 @@ class Planted(NamedTuple):
 
 PLANTED = [
     Planted(
+        "linear-on-map",
+        "INPUT 8x8x5 -> CONV3-6 -> RELU -> LINEAR-7 -> SOFTMAX",
+        "INPUT 8x8x5 -> CONV3-6 -> RELU -> FC-7 -> SOFTMAX",
+        "weights",
+    ),
+    Planted(
         "uneven-window",
         "INPUT 224x224x3 -> CONV7-96/2(pad=0) -> RELU -> POOL3/2(round=ceil) -> GAP -> FC-10",
         "INPUT 224x224x3 -> CONV7-96/2(pad=1) -> RELU -> POOL3/2(round=ceil) -> GAP -> FC-10",
@@ -248,6 +254,8 @@ def test_every_rule_but_that_of_stale_entries_has_a_planted_fault() -> None:
 
 ON_PURPOSE = [
     "INPUT -> FC",
+    "INPUT 32x32x64 -> CONV3-16 -> RELU -> LINEAR-8 -> GELU -> GAP -> LINEAR-10",
+    "INPUT 64x16 -> CONV3-16 -> RELU -> LINEAR-8",
     "INPUT 224x224x3 -> CONV7-64/2(bias=no) -> BN -> RELU -> POOL3/2(pad=1) -> GAP -> FC-10",  # only padding is left
     "INPUT 32x32x64 -> CONV1-64/2 -> RELU -> GAP -> FC-10",  # skips the same pixels everywhere
     "INPUT 33x33x3 -> CONV3-16/2(pad=same) -> RELU -> POOL2(round=ceil) -> GAP -> FC-10",

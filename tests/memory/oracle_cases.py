@@ -122,6 +122,15 @@ NETS = {
         "INPUT[12x8x3] -> FC-96 -> RELU -> RESHAPE 4x4x6 -> DECONV2-5/2 -> RELU -> UPSAMPLE2(mode=bilinear) "
         "-> PAD(pad=[1,0]) -> CONV3-4 -> SOFTMAX -> CONV1-3"
     ),
+    "unpooled": (
+        "INPUT[17x13x3] -> CONV3-6 -> BN -> RELU -> POOL2(round=ceil)@p -> CONV3-8 -> RELU -> POOL3/2(pad=1)@q "
+        "-> CONV3-8 -> BN -> UNPOOL(@q) -> CONV3-6 -> UNPOOL(@p) -> CONV3-5"
+    ),
+    "matched": (
+        "INPUT[17x13x3] -> CONV3-6@a -> POOL2 -> CONV3-8@b -> UPSAMPLE2 -> CONV3-6 -> RELU@c -> CROP(@b, at=begin) "
+        "-> CONV3-7 -> RESIZE(@a, mode=bilinear) -> SLICE(2, 15, axis=height) "
+        "-> [CONV3-4 | CONV1-4] -> CONCAT(axis=width) -> REDUCE(max) -> CONV3-5"
+    ),
 }
 """Nets of several layers by name, as patterns."""
 
@@ -154,6 +163,9 @@ def around(case: Case) -> Report:
         layers.append(("input", KINDS["input"](size=[*sizes, 3])))
         for number, volume in enumerate(case.inputs):
             names.append(f"before{number}")
+            if number and case.layer.reads_second_sizes:  # nothing that learns lies before it
+                layers.append((names[-1], KINDS["avgpool"](output=list(volume.sides)), ["input"]))
+                continue
             layers.append((names[-1], KINDS["conv"](filters=volume.depth, kernel=3), ["input"]))
             if volume.sides != tuple(sizes):
                 names[-1] = f"mean{number}"
@@ -167,10 +179,16 @@ def around(case: Case) -> Report:
 
 
 def is_in_pytorch(case: Case) -> bool:
-    """Whether PyTorch has it: no connection tables, LRN within a map, padded norm pool that rounds up, LOCAL."""
+    """Whether PyTorch has it: no connection tables, LRN within a map, padded norm pool that rounds up, LOCAL.
+
+    A pad that wraps it composes of copies into parts of the output, which are not recorded one by one.
+    """
     keys = case.keys
     padded_up = case.kind == "lppool" and "pad" in keys and keys.get("round") == "ceil"
-    return not ("connections" in keys or keys.get("region") == "within" or padded_up or case.kind in ("input", "local"))
+    is_plain = keys.get("normed", "none") == "none" and "standardized" not in keys
+    is_unknown = case.kind in ("input", "local", "unpool") or keys.get("mode") == "wrap"  # an UNPOOL is in the nets
+    is_partial = "connections" in keys or keys.get("region") == "within"
+    return is_plain and not (is_unknown or is_partial or padded_up)
 
 
 @cache

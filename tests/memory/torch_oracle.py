@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import math
 import weakref
 from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,6 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 from tests.memory.torch_device import stand_in_for_cuda
+from tests.run.torch_reference import REARRANGED, dims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -298,8 +300,6 @@ LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 SIMPLE: dict[str, Any] = {
     "relu": nn.ReLU,
     "relu6": nn.ReLU6,
-    "sigmoid": None,
-    "tanh": None,
     "silu": nn.SiLU,
     "hswish": nn.Hardswish,
     "mish": nn.Mish,
@@ -310,9 +310,6 @@ SIMPLE: dict[str, Any] = {
 def _activation(row: LayerReport) -> Callable[[Any], Any]:
     layer: Any = row.layer
     placed = row.in_place
-    if row.kind in ("sigmoid", "tanh", "abs", "square", "exp", "sqrt", "neg"):
-        name = row.kind + ("_" if placed else "")
-        return lambda x: getattr(torch, name)(x)
     if row.kind == "clip":
         return lambda x: (torch.clamp_ if placed else torch.clamp)(x, layer.low, layer.high)
     if row.kind == "hardtanh":
@@ -331,8 +328,11 @@ def _activation(row: LayerReport) -> Callable[[Any], Any]:
         return nn.GELU("tanh" if layer.form == "tanh" else "none")
     if row.kind == "softplus":
         return nn.Softplus()
-    module: Callable[[Any], Any] = SIMPLE[row.kind](placed)
-    return module
+    if row.kind in SIMPLE:
+        module: Callable[[Any], Any] = SIMPLE[row.kind](placed)
+        return module
+    function: Callable[[Any], Any] = getattr(torch, row.kind + ("_" if placed else ""))
+    return lambda x: function(x)
 
 
 def _shuffle(groups: int) -> Callable[[Any], Any]:
@@ -343,9 +343,59 @@ def _shuffle(groups: int) -> Callable[[Any], Any]:
     return function
 
 
+def _softmax(row: LayerReport) -> Callable[[Any], Any]:
+    """Over one axis by its function; over several as over one, into which they are moved and joined."""
+    layer: Any = row.layer
+
+    def function(x: Any) -> Any:
+        along = dims(layer.axes, x) if x.dim() > 2 else [1]
+        if len(along) == 1:
+            return torch.softmax(x, along[0])
+        order = [0, *[dim for dim in range(1, x.dim()) if dim not in along], *along]
+        moved = x.permute(order)
+        joined = moved.reshape(*moved.shape[: -len(along)], -1)
+        return torch.softmax(joined, -1).view(moved.shape).permute([order.index(dim) for dim in range(x.dim())])
+
+    return function
+
+
+def _blocks(row: LayerReport) -> Callable[[Any], Any]:
+    """By the kernels for pixels, or as a view in another order that is copied."""
+    layer: Any = row.layer
+    block, sides = layer.block, len(layer.block)
+    goes_deep = row.kind == "space2depth"
+    places, counts = [3 + 2 * side for side in range(sides)], [2 + 2 * side for side in range(sides)]
+    if layer.order == "focus":
+        places = places[::-1]
+    order = [0, 1, *places, *counts] if layer.order == "crd" else [0, *places, 1, *counts]
+
+    def deep(x: Any) -> Any:
+        parts = [part for size, step in zip(x.shape[2:], block, strict=True) for part in (size // step, step)]
+        return x.reshape(*x.shape[:2], *parts).permute(order).reshape(len(x), -1, *parts[::2])
+
+    def shallow(x: Any) -> Any:
+        pairs = [part for size, step in zip(x.shape[2:], block, strict=True) for part in (size, step)]
+        whole = [len(x), x.shape[1] // math.prod(block), *pairs]
+        back = x.reshape([whole[axis] for axis in order]).permute([order.index(axis) for axis in range(len(order))])
+        return back.reshape(*whole[:2], *[size * step for size, step in zip(x.shape[2:], block, strict=True)])
+
+    def darknet(x: Any) -> Any:
+        wide = [size * step for size, step in zip(x.shape[2:], block, strict=True)]
+        moved = deep(x.reshape(len(x), -1, *wide))
+        return moved.reshape(len(x), -1, *[size // step for size, step in zip(x.shape[2:], block, strict=True)])
+
+    if layer.order == "crd" and sides == 2 and len(set(block)) == 1:
+        function: Any = nn.functional.pixel_unshuffle if goes_deep else nn.functional.pixel_shuffle
+        return lambda x: function(x, block[0])
+    if not goes_deep:
+        return shallow
+    return darknet if layer.order == "darknet" else deep
+
+
 def _joined(row: LayerReport) -> Callable[..., Any]:
     if row.kind == "concat":
-        return lambda *inputs: torch.cat(inputs, 1)
+        layer: Any = row.layer
+        return lambda *inputs: torch.cat(inputs, dims(layer.axis, inputs[0])[0] if inputs[0].dim() > 2 else 1)
     name, placed = {"mean": "add"}.get(row.kind, row.kind), row.in_place
 
     def function(*inputs: Any) -> Any:
@@ -360,16 +410,10 @@ def _joined(row: LayerReport) -> Callable[..., Any]:
     return function
 
 
-PLANAR = (
-    *("conv", "dwconv", "deconv", "pool", "avgpool", "lppool", "gap", "gmp", "subsample", "in", "lrn", "shuffle"),
-    "grn",
-)
-"""Kinds that take maps alone."""
-
-
 def _in_planes(row: LayerReport, function: Callable[..., Any], flat: Sequence[bool]) -> Callable[..., Any]:
     """Gives maps of one element to a function that would otherwise see batch x depth."""
-    if not any(flat) or not (row.kind in (*PLANAR, "upsample", "pad") or not all(flat)):
+    takes_maps = row.layer.is_flat is False and row.kind != "reshape"
+    if not any(flat) or (all(flat) and not takes_maps):
         return function
     ones = (None,) * len(row.output.sides)
     return lambda *inputs: function(*[x[(slice(None), slice(None), *ones)] if x.dim() == 2 else x for x in inputs])
@@ -418,7 +462,11 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
         prelu = nn.PReLU(row.output.depth)
         return prelu, prelu
     if kind == "softmax":
-        return None, nn.Softmax(1)
+        return None, _softmax(row)
+    if kind in ("space2depth", "depth2space"):
+        return None, _blocks(row)
+    if kind in REARRANGED:  # also UNPOOL, which the net replaces by a function that knows the indices
+        return None, lambda *inputs: REARRANGED[kind](layer, *inputs)
     if kind == "dropout":
         drop = Dropped(layer.whole, layer.rate, row.in_place_in_training)
         return drop, drop
@@ -429,12 +477,12 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     if kind == "upsample":
         mode = LINEAR[_on(row.output)] if layer.mode == "bilinear" else layer.mode
         return None, nn.Upsample(scale_factor=layer.factor, mode=mode)
-    if kind == "pad":
-        return None, _around(_ends(layer.pad, row.output, (), (), ()))
     if kind == "shuffle":
         return None, _shuffle(layer.groups)
     if kind == "slice":
-        return None, lambda x: x[:, layer.start : layer.stop]
+        return None, lambda x: x[
+            (*(slice(None),) * (dims(layer.axis, x)[0] if x.dim() > 2 else 1), slice(layer.start, layer.stop))
+        ]
     if kind == "identity":
         return None, lambda x: x
     if kind == "flatten":
@@ -501,16 +549,16 @@ class Net(nn.Module):
         self.parts = nn.ModuleDict()
         self.functions: dict[int, Callable[..., Any]] = {}
         modules: dict[int, tuple[nn.Module | None, Callable[..., Any]]] = {}
+        self.places: dict[int, Any] = {}  # the indices of max pools that are undone, until they are read
+        unpooled = {row.sources[1] for row in report.layers if row.layer.takes_places}
         flat: dict[int, bool] = {}
         for row in report.layers:
             if row.kind == "input":
                 flat[row.index] = False
                 continue
             source = row.sources[0]
-            keeps_shape = row.kind not in ("fc", "flatten", "rbf", "reshape", "upsample", "pad")
-            flat[row.index] = row.kind in ("fc", "flatten", "rbf") or (
-                keeps_shape and row.kind not in PLANAR and all(flat[source] for source in row.sources)
-            )
+            whole = row.layer.is_flat
+            flat[row.index] = all(flat[source] for source in row.sources) if whole is None else whole
             share = report.graph.nodes[row.index].share
             if share is None:
                 modules[row.index] = build(row, flat[source])
@@ -521,9 +569,30 @@ class Net(nn.Module):
                         parameter.requires_grad_(row.is_trainable)
             else:
                 modules[row.index] = modules[share]
-            self.functions[row.index] = _in_planes(row, modules[row.index][1], [flat[s] for s in row.sources])
+            function = modules[row.index][1]
+            if row.index in unpooled:
+                function = self._keeping_places(row.index, function)
+            elif row.layer.takes_places:
+                function = self._unpooling(row)
+            self.functions[row.index] = _in_planes(row, function, [flat[s] for s in row.sources])
         outputs = sum(parameter.numel() for parameter in self.parameters())
         assert outputs == report.totals.parameters, (outputs, report.totals.parameters)
+
+    def _keeping_places(self, index: int, pool: Any) -> Callable[[Any], Any]:
+        pool.return_indices = True
+
+        def function(x: Any) -> Any:
+            result, self.places[index] = pool(x)
+            return result
+
+        return function
+
+    def _unpooling(self, row: LayerReport) -> Callable[[Any, Any], Any]:
+        layer: Any = row.layer
+        pool, sides = layer.pool, list(row.output.sides)
+        pads = pool.pad[: len(sides)]
+        function: Any = (F.max_unpool1d, F.max_unpool2d, F.max_unpool3d)[len(sides) - 1]
+        return lambda x, _: function(x, self.places.pop(row.sources[1]), pool.kernel, pool.step, pads, sides)
 
     def plan(self, *, training: bool) -> tuple[list[LayerReport], list[int], dict[int, list[int]]]:
         """Rows that run, rows whose values are results, and who reads which row."""

@@ -80,6 +80,13 @@ def conv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
         weight = full
     elif layer.kind == "conv":
         weight = weight.permute(-1, -2, *kernel)
+        if layer.standardized:
+            weight = F.batch_norm(weight.flatten(1)[None], None, None, training=True, eps=1e-6).reshape(weight.shape)
+        elif layer.normed == "weight":
+            weight = torch._weight_norm(weight, p["length"].reshape(-1, *[1] * (weight.dim() - 1)), 0)
+        elif layer.normed == "spectral":  # of the matrix in the order of our own array
+            order = weight.permute(0, *range(2, weight.dim()), 1).flatten(1)
+            weight = weight / (p["left"] @ order @ p["right"])
     else:
         *sizes, depth, multiplier = weight.shape
         weight = weight.permute(-2, -1, *kernel).reshape(depth * multiplier, 1, *sizes)
@@ -154,18 +161,11 @@ def lppool(layer: Any, x: Any) -> Any:
 SIMPLE: dict[str, Any] = {
     "relu": F.relu,
     "relu6": F.relu6,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
     "silu": F.silu,
     "hswish": F.hardswish,
     "mish": F.mish,
     "selu": F.selu,
     "glu": lambda x: F.glu(x, dim=1),
-    "abs": torch.abs,
-    "square": torch.square,
-    "exp": torch.exp,
-    "sqrt": torch.sqrt,
-    "neg": torch.neg,
     "softplus": F.softplus,
     "gap": lambda x: function("adaptive_avg_pool", x)(x, 1),
     "gmp": lambda x: function("adaptive_max_pool", x)(x, 1),
@@ -422,4 +422,4 @@ def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
         return F.channel_shuffle(x, layer.groups)
     if kind == "slice":
         return x[(*(slice(None),) * dims(layer.axis, x)[0], slice(layer.start, layer.stop))]
-    raise NotImplementedError(kind)
+    return getattr(torch, kind)(x)  # of the same name

@@ -26,6 +26,7 @@ CODES = (
     "long-stretch",
     "many-fc",
     "linear-after-linear",
+    "linear-on-map",
     "no-effect",
     "activation-after-last-fc",
     "softmax-inside",

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cnncalc.analysis.rewriting import rewritten
 from cnncalc.checks.rules.base import Rule, Site
-from cnncalc.layers.activation import Relu, Relu6
-from cnncalc.layers.elementwise import Absolute, Clip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,7 +43,7 @@ class NoEffect(Rule):
     def _reason(self, report: Report, row: LayerReport) -> str | None:
         layer, x = row.layer, row.input_volumes[0]
         reason = layer.no_effect(x)
-        if reason is not None or not isinstance(layer, (Relu, Relu6, Clip, Absolute)):
+        if reason is not None or not layer.is_idempotent:
             return reason
         before = report.layers[row.sources[0]]
         while before.layer.picks_values and len(before.sources) == 1:
