@@ -339,6 +339,7 @@ WRITTEN = {
     "replaces",
     "memory",
     "kept",
+    "active_range",
     "per_side",
     "side_count",
 }

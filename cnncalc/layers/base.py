@@ -230,6 +230,8 @@ class Layer:
     """The key that sets the depth of the output."""
     output_range: ClassVar[tuple[float, float]] = (-inf, inf)
     """Lower and upper bound of the output for any input; infinite where it has none."""
+    active_range: tuple[float, float] = (-inf, inf)
+    """Between which inputs the output changes, for kinds that are constant below and above."""
     drawn: ClassVar[str] = "block"
     """How drawings show it: a ``block``, ``joined`` to the block before, or a label on an ``arrow`` in a branch."""
     why_input: ClassVar[str] = "its gradient is computed from it"

@@ -139,6 +139,13 @@ def test_pixels_that_no_window_reaches_are_not_seen() -> None:
     assert verification.tallies[-1].measured == "3 equal"
 
 
+@pytest.mark.parametrize("layer", ["HSIGMOID(slope=2)", "CLIP(6, 9)", "CLIP(7)", "CLIP(high=-7)", "HARDTANH(7, 8)"])
+def test_inputs_are_changed_where_the_output_is_not_constant(layer: str) -> None:
+    report = cnncalc.analyze(f"INPUT 6x7x2 -> {layer} -> CONV3-2")
+
+    assert verify(report).agrees
+
+
 @examples(30)
 @given(seeds)
 def test_the_run_measures_the_fields_of_random_nets(seed: int) -> None:
