@@ -178,8 +178,14 @@ class TorchBuilder(Protocol):
         The order is ``suggested``, ``contiguous`` or ``channels last``.
         """
 
-    def averaged(self, inputs: Sequence[int]) -> int:
+    def averaged(self, value: int, output: Volume) -> int:
         """The layer as the mean of each map."""
+
+    def as_plane(self, value: int) -> int:
+        """A view of a length as a plane of height 1."""
+
+    def as_length(self, value: int) -> int:
+        """The inverse of :meth:`as_plane`."""
 
     def resized(self, value: int, volume: Volume, *, crops: bool = False) -> int:
         """A copy padded or cropped to a volume; ``crops``: on no side padded."""

@@ -230,10 +230,21 @@ class TorchLowering(TapeBuilder):
             self.same(value) if self.is_flat(value) else self.reshaped(value, (prod(self.layout_of(value).sizes[1:]),))
         )
 
-    def averaged(self, inputs: Sequence[int]) -> int:
+    def as_plane(self, value: int) -> int:
+        """A view of a length as a plane of height 1."""
+        sizes, strides = self.map_layout(value)
+        whole = sizes[-1] * strides[-1]
+        return self.viewed(value, Layout((*sizes[:-1], 1, sizes[-1]), (*strides[:-1], whole, strides[-1])))
+
+    def as_length(self, value: int) -> int:
+        """The inverse of :meth:`as_plane`."""
+        sizes, strides = self.layout_of(value)
+        return self.viewed(value, Layout((*sizes[:-2], sizes[-1]), (*strides[:-2], strides[-1])))
+
+    def averaged(self, value: int, output: Volume) -> int:
         """The mean of each map; those of a channels-last map are viewed as such, whose gradient is a new tensor."""
-        mean = self.single(inputs, order="contiguous")
-        if not self.layout_of(inputs[0]).suggests_channels_last:
+        mean = self.single([value], output=output, order="contiguous")
+        if not self.layout_of(value).suggests_channels_last:
             return mean
         layout = self.layout_of(mean)
         depth = layout.sizes[1]

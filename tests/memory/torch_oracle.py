@@ -929,17 +929,18 @@ def _steps(net: Net, images: Any, targets: Any, habits: Habits, tracer: Any, dev
 # On a real CPU
 
 
-def _composed(name: str) -> bool:
-    """Whether an event of the profiler is not a kernel: no operator, or one composed of others."""
+def _composed(name: str) -> tuple[bool, bool]:
+    """Whether an event of the profiler is no kernel but composed of others: in some of its overloads, and in all."""
     if not name.startswith("aten::"):
-        return True
+        return True, True
     packet = getattr(torch.ops.aten, name.removeprefix("aten::"), None)
     if packet is None:
-        return False
+        return False, False
     operators = [f"{name}.{overload}".removesuffix(".default") for overload in packet.overloads()]
     has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key
     known = [operator for operator in operators if torch._C._dispatch_has_kernel(operator)]
-    return any(has_kernel(operator, "CompositeImplicitAutograd") for operator in known)
+    composed = [has_kernel(operator, "CompositeImplicitAutograd") for operator in known]
+    return any(composed), bool(composed) and all(composed)
 
 
 class Ledger(NamedTuple):
@@ -969,7 +970,7 @@ def _ledger(events: Any) -> Ledger:
     own, unless the run of a checkpointed segment stops within it. An operator that converts its arguments and calls
     itself is no kernel, but autocast. In the optimizer's step everything counts.
     """
-    composed: dict[str, bool] = {}
+    composed: dict[str, tuple[bool, bool]] = {}
     found: list[tuple[int, Any, int, int]] = []  # time, place, bytes, end of the kernel around it
     marks: dict[str, list[int]] = {}
     stack = [(event, 0, "") for event in events]  # with the end of the kernel around it, and the name above it
@@ -986,8 +987,9 @@ def _ledger(events: Any) -> Ledger:
         elif not end:
             if name not in composed:
                 composed[name] = _composed(name)
-            # below an overload that is composed of others the same name is that of the kernel
-            is_outer = composed[name] and name != above
+            # below an overload that is composed of others the same name is that of the kernel, if it has one
+            in_some, in_all = composed[name]
+            is_outer = in_all or (in_some and name != above)
             called = {child.name for child in event.children if child.typed[0].name != "Allocation"}
             converts = called == {"aten::to", name}
             end = 0 if is_outer or converts else event.end_time_ns
