@@ -182,6 +182,10 @@ class HardSigmoid(Activation):
         """Whether it is the function that PyTorch has."""
         return self.slope == 1 / 6 and self.shift == 0.5
 
+    @property
+    def active_range(self) -> tuple[float, float]:  # type: ignore[override]
+        return -self.shift / self.slope, (1 - self.shift) / self.slope
+
     def may_work_in_place(self) -> bool | None:
         return super().may_work_in_place() if self._is_usual else False
 

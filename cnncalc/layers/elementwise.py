@@ -52,6 +52,10 @@ class Clip(Activation):
         return -inf if self.low is None else self.low, inf if self.high is None else self.high
 
     @property
+    def active_range(self) -> tuple[float, float]:  # type: ignore[override]
+        return self.output_range
+
+    @property
     def is_rectifier(self) -> bool:  # type: ignore[override]
         low, high = self.output_range
         return low == 0 and high > 1

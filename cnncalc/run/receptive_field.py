@@ -10,7 +10,7 @@ each output.
 from __future__ import annotations
 
 from collections import Counter
-from math import prod
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -225,6 +225,16 @@ def _probe_side(layer: Layer, volumes: tuple[Volume, ...], number: int, side: in
     return changed.any(axis=others).T.astype(np.float32)
 
 
+def _probed_range(layer: Layer) -> tuple[float, float]:
+    """The least value of inputs and the width of their range: 0.5 to 4.5, or where the output is not constant."""
+    low, high = layer.active_range
+    if isfinite(low) and isfinite(high):
+        return low, high - low
+    if isfinite(low):
+        return max(low, 0.5), 4
+    return min(high, 4.5) - 4, 4
+
+
 def _changes(layer: Layer, volumes: tuple[Volume, ...], number: int, places: Sequence[tuple[Any, ...]]) -> Any:
     """Which outputs change with each of ``places`` (depth, sides) of one input: places x sides.
 
@@ -236,9 +246,10 @@ def _changes(layer: Layer, volumes: tuple[Volume, ...], number: int, places: Seq
     random = np.random.default_rng(0)
     arrays = layer.parameters(*volumes) + layer.buffers(*volumes)
     parameters = {array.name: random.uniform(0.5, 1.5, array.shape) for array in arrays}
-    base = [random.uniform(0.5, 1.5, (1, x.depth, *x.sides)) for x in volumes]
+    first, width = _probed_range(layer)
+    base = [first + width * random.uniform(0, 0.25, (1, x.depth, *x.sides)) for x in volumes]
     # larger than everything else, so that a maximum changes too
-    change = random.uniform(2, 3, base[number].shape)
+    change = width * random.uniform(0.5, 0.75, base[number].shape)
     step = 1 if layer.mixes_images else max(1, AT_ONCE // each)
     try:
         before = layer.forward(np, *[pixels(x) for x in base], **parameters)
