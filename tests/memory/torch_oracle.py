@@ -22,6 +22,7 @@ from torch.nn import functional as F  # noqa: N812  # its usual name
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
+from tests.memory import torch_sequences
 from tests.memory.torch_device import stand_in_for_cuda
 from tests.run.torch_reference import REARRANGED, dims
 
@@ -423,6 +424,8 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     """The module that holds the parameters of a layer, if any, and its function; ``flat``: it sees batch x depth."""
     kind = row.kind
     layer: Any = row.layer
+    if kind in torch_sequences.KINDS:
+        return torch_sequences.build(row)
     if kind == "conv" and layer.connections is not None:
         raise NotImplementedError("PyTorch has no connection tables")
     if kind in ("conv", "dwconv", "deconv"):
