@@ -3,9 +3,9 @@
     python -m benchmarks.random_counts [FIRST] [LAST]
 
 Draws the nets of the seeds FIRST (0) to LAST (19999) of tests/memory/random_training.py, on one to three sides, and
-runs two images each in PyTorch on tensors without data. Prints those that differ, and counts those that PyTorch refuses:
-without data it takes no average over three sides whose kernel is larger than the input, padded or not. Run it from the
-checkout, with PyTorch installed.
+runs two images each in PyTorch on tensors without data. Prints those that differ, and counts those that PyTorch
+refuses: without data it takes no average over three sides whose kernel is larger than the input, padded or not. Run it
+from the checkout, with PyTorch installed.
 """
 
 from __future__ import annotations
