@@ -13,7 +13,7 @@ from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.merge import Merge, reduced
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.sequence import places_of
-from cnncalc.layers.window import all_sides, sized
+from cnncalc.layers.window import all_sides
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Attention(Layer):
         if self.relative is not None and not x.sides[-1] == memory.sides[-1] == prod(self.plane):
             positions = x.sides[-1] if x.sides[-1] != prod(self.plane) else memory.sides[-1]
             raise ShapeError(
-                f"relative biases are for a plane with as many positions, but {sized(self.plane)} has "
+                f"relative biases are for a plane with as many positions, but {'x'.join(map(str, self.plane))} has "
                 f"{prod(self.plane)} and the sequence {positions}",
                 code="plane-mismatch",
                 key="relative",
