@@ -45,13 +45,14 @@ class ShapeError(CnncalcError):
     """A layer cannot take these volumes.
 
     ``code`` names the rule, ``message`` states the rule and the numbers that break it, ``key`` is the key of the layer
-    that caused it (None: the layer as a whole).
+    that caused it (None: the layer as a whole), ``hint`` a way out.
     """
 
-    def __init__(self, message: str, *, code: str = "shape", key: str | None = None) -> None:
+    def __init__(self, message: str, *, code: str = "shape", key: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
+        self.hint = hint
         self.key = key
 
 

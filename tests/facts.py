@@ -574,6 +574,30 @@ def _places() -> Iterator[Fact]:
     yield from _of("segnet", prototxt, "out", output=(360, 480, 11), parameters=6_347)
 
 
+def _attention() -> Iterator[Fact]:
+    """Nets with attention. MACs are those of the projections and of both products, by the formula of each layer."""
+    vit = "torchvision 0.28 vit_b_16, every module's output and parameters compared"
+    yield from _of("vit-b-16", vit, parameters=86_567_656)
+    yield from _of("vit-b-16", vit, "kind:attention", parameters=12 * 2_362_368)
+    yield from _of("vit-b-16", "Dosovitskiy et al. 2021, Table 1 (86M)", "class..position1", weights=768 + 197 * 768)
+    patches, blocks = 196 * 16 * 16 * 3 * 768, 12 * (197 * 12 * 768 * 768 + 2 * 197 * 197 * 768)
+    yield from _of("vit-b-16", "arithmetic", macs=patches + blocks + 768 * 1000)
+    swin = "torchvision 0.28 swin_t, every module's output and parameters compared"
+    yield from _of("swin-t", swin, parameters=28_288_354)
+    tables = 13 * 13 * (2 * 3 + 2 * 6 + 6 * 12 + 2 * 24)
+    projections = sum(blocks * 4 * depth for blocks, depth in ((2, 96), (2, 192), (6, 384), (2, 768)))
+    yield from _of("swin-t", swin, "kind:attention", biases=tables + projections)
+    swin_macs = 4 * 4 * 3 * 96 * 56 * 56 + sum(
+        side**2 * 8 * depth**2 for depth, side in ((96, 28), (192, 14), (384, 7))
+    )
+    for count, depth, side in ((2, 96, 56), (2, 192, 28), (6, 384, 14), (2, 768, 7)):
+        swin_macs += count * side**2 * (12 * depth**2 + 2 * 49 * depth)
+    yield from _of("swin-t", "arithmetic", macs=swin_macs + 768 * 1000)
+    for block, volume in {"stage1": (56, 56, 96), "stage2": (28, 28, 192), "stage3": (14, 14, 384)}.items():
+        yield from _of("swin-t", "Liu et al. 2021, Figure 3", block, output=volume)
+    yield from _of("swin-t", "Liu et al. 2021, Figure 3", "stage4", output=(7, 7, 768))
+
+
 FACTS: tuple[Fact, ...] = (
     *_lenet(),
     *_cifar(),
@@ -588,4 +612,5 @@ FACTS: tuple[Fact, ...] = (
     *_modern(),
     *_sequences_and_spaces(),
     *_places(),
+    *_attention(),
 )

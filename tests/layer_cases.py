@@ -408,6 +408,7 @@ MOVES = [
     *_cases("slice", {"from": 0, "to": 1, "axis": "length"}, inputs=(Volume(7, 5),)),
 ]
 
+
 LENGTH, SPACE = Volume(13, 6), Volume(5, 9, 7, 6)
 """Inputs with one and with three sides."""
 
@@ -494,8 +495,57 @@ OTHER_SIDES = [
     *_cases("reshape", {"size": [45, 42]}, {"size": [9, 7, 30]}, inputs=(SPACE,)),
 ]
 
+WINDOWS = Volume(8, 15, 6)
+"""Eight windows of fifteen places."""
+
+SEQUENCES = [
+    *_cases("sequence", {}),
+    *_cases("sequence", {}, inputs=(LENGTH,)),
+    *_cases("sequence", {}, inputs=(SPACE,)),
+    *_cases("plane", {"size": [9, 11]}, {"size": [3, 3, 11]}, {"size": [99]}, inputs=(Volume(99, 6),)),
+    *_cases("plane", {"size": 5}, inputs=(Volume(25, 6),)),
+    *_cases("window", {"size": [3, 11]}, {"size": [9, 1]}, {"size": 1}),
+    *_cases("window", {"size": [3, 5]}, inputs=(Volume(6, 20, 7),)),
+    *_cases("window", {"size": 7}, inputs=(Volume(21, 6),)),
+    *_cases("window", {"size": [5, 3, 7]}, inputs=(SPACE,)),
+    *_cases("unwindow", {"size": [6, 20]}, {"size": [12, 10], "window": [3, 5]}, {"size": [10, 12]}, inputs=(WINDOWS,)),
+    *_cases("unwindow", {"size": [120]}, {"size": [2, 15, 4]}, inputs=(WINDOWS,)),
+    *_cases("unwindow", {"size": 3}, inputs=(Volume(16, 9, 6),)),
+    *_cases("roll", {"shift": 2}, {"shift": [-3, 0]}, {"shift": [13, -1]}, {"shift": 0}),
+    *_cases("roll", {"shift": -2}, inputs=(LENGTH,)),
+    *_cases("roll", {"shift": [1, -2, 1]}, inputs=(SPACE,)),
+    *_cases("token", {}, {"count": 3}, inputs=(LENGTH,)),
+    *_cases("position", {}),
+    *_cases("position", {}, inputs=(LENGTH,)),
+    *_cases("position", {}, inputs=(SPACE,)),
+    *_cases(
+        "opaque", {"output": [5, 7, 4], "parameters": 33, "buffers": 8, "macs": 170, "saved": 19}, {"output": [2, 10]}
+    ),
+]
+
+ATTENTIONS = [
+    *_cases(
+        "attention",
+        {"heads": 2},
+        {"heads": 3, "bias": "no"},
+        {"heads": 2, "head_dim": 5},
+        {"heads": 2, "dim": 8, "out": "no"},
+        {"heads": 1, "out": "no", "bias": "no"},
+        inputs=(LENGTH,),
+    ),
+    *_cases("attention", {"heads": 2, "relative": [3, 5]}, {"heads": 2, "head_dim": 4}, inputs=(WINDOWS,)),
+    *_cases("attention", {"heads": 2, "relative": 3}, inputs=(Volume(9, 4),)),
+    *_cases("attention", {"heads": 2}, {"heads": 2, "out": "no"}, inputs=(LENGTH, Volume(7, 6))),
+    *_cases("attention", {"heads": 2}, {"heads": 3, "head_dim": 4, "bias": "no"}, inputs=(LENGTH, Volume(7, 5))),
+    *_cases("attention", {"heads": 2}, inputs=(WINDOWS, Volume(8, 7, 5))),
+    *_cases("matmul", {}, inputs=(LENGTH, Volume(6, 7))),
+    *_cases("matmul", {"transpose": "yes"}, inputs=(LENGTH, Volume(7, 6))),
+    *_cases("matmul", {}, inputs=(WINDOWS, Volume(8, 6, 7))),
+    *_cases("matmul", {"transpose": "yes"}, inputs=(WINDOWS, Volume(1, 7, 6))),
+]
+
 MOST: list[Case] = [*CONVOLUTIONS, *POOLS, *POINTWISE, *NORMALIZATIONS, *MERGES, *MOVES]
 PLANES: list[Case] = [case for case in MOST if all(len(volume) == 3 for volume in case.inputs)]
 """Layers on volumes with two sides."""
 
-CASES: list[Case] = [*MOST, *OTHER_SIDES]
+CASES: list[Case] = [*MOST, *OTHER_SIDES, *SEQUENCES, *ATTENTIONS]

@@ -76,7 +76,7 @@ def in_place_nodes(
     result: list[tuple[bool, bool]] = []
     learning: list[bool] = []  # whether a gradient reaches the output
     needed: list[bool] = []  # whether backward needs the content of the output's memory
-    for index, (node, layer, inputs, cost) in enumerate(shaped):
+    for index, (node, layer, inputs, cost, _) in enumerate(shaped):
         sources = node.inputs
         learns = bool(cost.weights.value + cost.biases.value) and node.trainable
         learning.append(learns or any(learning[source] for source in sources))

@@ -376,7 +376,7 @@ class Sight(NamedTuple):
     origins: Callable[[int], Iterable[int]] | None
     stencils: Stencils | None
     sizes: tuple[int, ...]
-    elements: int
+    moved: int
     is_pointwise: bool
 
     @property
@@ -390,7 +390,8 @@ def sight_of(layer: Layer, inputs: Sequence[Volume], of: int, output: Volume) ->
     use, origins = layer.channel_use(*inputs), layer.origins(*inputs)
     stencils, sizes = layer.stencils(*inputs, of=of), output[:-1]
     is_pointwise = stencils is not None and sizes == inputs[of][:-1] and all(stencil == POINT for stencil in stencils)
-    return Sight(use, origins, stencils, sizes, inputs[of].elements, is_pointwise)
+    moved = 0 if origins is None else len(list(origins(0))) * output.positions
+    return Sight(use, origins, stencils, sizes, moved, is_pointwise)
 
 
 class Field(NamedTuple):
@@ -434,6 +435,10 @@ class Field(NamedTuple):
         if self.boxes is not None:
             return self.boxes.sizes
         return None if self.is_folded else tuple([side.size for side in self.sides])
+
+    def bounds_along(self, number: int) -> tuple[int, int]:
+        """The first and the last position that any output sees along a side."""
+        return self.sides[number].bounds if self.boxes is None else self.boxes.sides[number].bounds
 
     @property
     def sees_nothing(self) -> bool:
@@ -515,7 +520,7 @@ class Field(NamedTuple):
         sizes = _known(sight.sizes, self.sides)
         sides = tuple([side.everywhere(size) for side, size in zip(self.sides, sizes, strict=True)])
         is_folded = len(sight.sizes) != len(sides)
-        boxes = self.as_boxes(work) if work.take(sight.elements) else None
+        boxes = self.as_boxes(work) if work.take(sight.moved) else None
         if boxes is None:
             return self._replace(sides=sides, boxes=None, is_exact=False, solid=None, is_folded=is_folded)
         is_exact = self.is_certain and self.solid is None
@@ -565,6 +570,9 @@ def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
     first = fields[0]
     if all(field is first for field in fields):
         return first
+    widest = next((field for field in fields if _is_whole(field, fields)), None)
+    if widest is not None:
+        return widest._replace(is_uniform=all(field.is_uniform for field in fields))
     sides: list[Side] = []
     for number in range(len(first.sides)):
         parts = [field.sides[number] for field in fields]
@@ -593,6 +601,19 @@ def joined(fields: Sequence[Field], work: Work, *, is_stacked: bool) -> Field:
         is_uniform = result.is_uniform and not (is_stacked and any(boxes != every[0] for boxes in every))
         return result._replace(boxes=_joined_boxes(every), is_exact=is_exact, is_uniform=is_uniform)
     return result._replace(solid=tuple([_meeting(fields, number) for number in range(len(sides))]))
+
+
+def _is_whole(field: Field, fields: Sequence[Field]) -> bool:
+    """Whether every output of a field sees all positions that an output of any of them sees."""
+    if not field.sees_all or field.boxes is not None or not field.is_certain:
+        return False
+    for number, side in enumerate(field.sides):
+        if side.endless is not None or side.listed is not None or side.has_gaps:
+            return False
+        bounds = [other.bounds_along(number) for other in fields]
+        if side.low > min([low for low, _ in bounds]) or side.high < max([high for _, high in bounds]):
+            return False
+    return True
 
 
 def _joined_boxes(every: Sequence[Boxes]) -> Boxes:
@@ -648,7 +669,7 @@ def fields_of(shaped: Sequence[Shaped]) -> list[Mapping[int, Field]]:
     found: list[Mapping[int, Field]] = []
     images = list(dict.fromkeys([item.output for item in shaped if item.layer.is_input]))
     own = {volume: _own(volume) for volume in images}
-    for index, (node, layer, inputs, cost) in enumerate(shaped):
+    for index, (node, layer, inputs, cost, _) in enumerate(shaped):
         if not node.inputs:
             found.append({index: own[cost.output]})
             continue

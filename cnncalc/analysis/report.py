@@ -132,6 +132,14 @@ class Totals(NamedTuple):
     parameter_bytes: int
 
 
+class Stated(NamedTuple):
+    """What of the totals is stated in the text, not computed."""
+
+    parameters: int
+    buffers: int
+    macs: int
+
+
 class Report(NamedTuple):
     """What a net costs, layer by layer.
 
@@ -164,9 +172,38 @@ class Report(NamedTuple):
         return f"{self.title or ''} ({self.other_forms})".lstrip() if self.other_forms else self.title or ""
 
     @property
+    def stated(self) -> Stated | None:
+        """What of the totals is stated, not computed; None without layers whose figures are stated."""
+        rows = [row for row in self.layers if row.layer.is_stated]
+        if not rows:
+            return None
+        return Stated(*[sum([getattr(row, name) for row in rows]) for name in Stated._fields])
+
+    @property
+    def stated_line(self) -> str | None:
+        """The same in words: ``stated, not computed: 448 of the parameters, ... (opaque1)``."""
+        stated = self.stated
+        if stated is None:
+            return None
+        counts = zip((stated.parameters, stated.buffers, stated.macs), ("parameters", "buffers", "MACs"), strict=True)
+        parts = [f"{count:,} of the {what}" for count, what in counts if count] or ["a volume"]
+        names = [row.name for row in self.layers if row.layer.is_stated]
+        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+        return f"stated, not computed: {', '.join(parts)} ({', '.join(names[:3])}{more})"
+
+    @property
+    def unproven(self) -> frozenset[int]:
+        """The rows whose figures are stated, and those that depend on them."""
+        found: set[int] = set()
+        for row in self.layers:
+            if row.layer.is_stated or any(source in found for source in row.sources):
+                found.add(row.index)
+        return frozenset(found)
+
+    @property
     def counted_layers(self) -> int:
         """The number of layers with MACs, convolutional and fully-connected ones: ``layers`` in budgets and totals."""
-        return sum([row.layer.counts_macs for row in self.layers])
+        return sum([row.layer.counts_macs and row.layer.counts_as_layer for row in self.layers])
 
     @property
     def resolved(self) -> Graph:
@@ -248,7 +285,7 @@ def _row(
     at_test: bool,
 ) -> LayerReport:
     """The row of a node; ``labels`` are by layer, ``bytes_each`` the bytes of one element for the whole batch."""
-    node, layer, inputs, cost = shaped[index]
+    node, layer, inputs, cost = shaped[index][:4]
     if node.share is None:
         owner = node
     else:  # it has no parameters of its own
@@ -355,7 +392,7 @@ MAX_CHANNELS_OF_LENGTH = 16
 def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:
     """Warnings about inputs whose sizes look like others than they are read as; they are used as written."""
     found = []
-    for index, (node, layer, _, cost) in enumerate(shaped):
+    for index, (node, layer, _, cost, _) in enumerate(shaped):
         if not layer.is_input:
             continue
         looks = _looks_depth_first(cost.output) or _looks_grey(shaped, index)

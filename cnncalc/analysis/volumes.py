@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 
 class Shaped(NamedTuple):
-    """A node with its layer and cost."""
+    """A node with its layer and cost. ``windows``: the sides of its output before the last count windows of a map."""
 
     node: Node
     layer: Layer
     inputs: tuple[Volume, ...]
     cost: Cost
+    windows: bool = False
 
     @property
     def output(self) -> Volume:
@@ -158,7 +159,7 @@ def _shape(
             cost = cost_of(layer, inputs)
         except (ShapeError, ValueProblem) as error:
             span = node.key_spans.get(error.key or "", node.span)
-            raise DesignError([Problem(error.code, f"{node.name}: {error.message}", span)]) from None
+            raise DesignError([Problem(error.code, f"{node.name}: {error.message}", span, error.hint)]) from None
         if cost.is_too_long:
             message = f"{node.name}: a result has at most {MAX_RESULT_DIGITS:,} digits, but {layer.label()} gives more"
             raise DesignError([Problem("limit", message, node.span)])
@@ -169,7 +170,21 @@ def _shape(
         if inputs:
             message += " from " + " and ".join(str(volume) for volume in inputs)
         raise DesignError([Problem("volume-mismatch", message, node.stated_span or node.span)])
-    return Shaped(node, layer, inputs, cost)
+    return Shaped(node, layer, inputs, cost, _has_windows(node, layer, inputs, before))
+
+
+def _has_windows(node: Node, layer: Layer, inputs: tuple[Volume, ...], before: list[Shaped | None]) -> bool:
+    """Whether the output lies in windows of a map; raises DesignError where a layer needs them, but gets a map."""
+    first = before[node.inputs[0]] if inputs else None
+    are_windows = first is not None and first.windows
+    if layer.takes_windows and len(inputs[0].sides) > 1 and not are_windows:
+        message = (
+            f"{node.name}: {layer.kind.upper()} works along the positions of a sequence, or of each window of a map, "
+            f"but {inputs[0]} is a map"
+        )
+        hint = "SEQUENCE before it makes a sequence of all positions; WINDOW before and UNWINDOW behind it, windows"
+        raise DesignError([Problem("not-a-sequence", message, node.span, hint)])
+    return are_windows if layer.makes_windows is None else layer.makes_windows
 
 
 def _outputs(indices: Sequence[int], before: list[Shaped | None]) -> tuple[Volume, ...] | None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.checks.measure import KEYS, Measure
+from cnncalc.checks.measure import ALLOW_STATED, KEYS, Measure
 from cnncalc.errors import DesignError, Problem, Problems, ValueProblem, did_you_mean, in_text_order
 from cnncalc.graph import RawValue
+from cnncalc.layers.keys import truth
 from cnncalc.records import NamedTuple
 from cnncalc.source import Source, Span, visible
 from cnncalc.units import MAX_DIGITS, format_bytes, parse_bytes, parse_count, short
@@ -165,6 +166,8 @@ def _empty(where: str, span: Span | None) -> Problem:
 
 def _entry(key: str, span: Span | None, value: RawValue, problems: Problems) -> Entry | None:
     """entry = limit | mapping of bounds to limits and of options to values"""
+    if key == ALLOW_STATED:
+        return _allow_stated(span, value, problems)
     if value.text is not None:
         amount = _amount(key, key, value, problems)
         return None if amount is None else Entry(Measure(key), (Limit("max", amount, span),), span)
@@ -183,6 +186,20 @@ def _entry(key: str, span: Span | None, value: RawValue, problems: Problems) -> 
         return None
     _refuse_contradictions(key, limits, problems)
     return Entry(Measure(key, **options), tuple(sorted(limits, key=lambda limit: BOUNDS.index(limit.bound))), span)
+
+
+def _allow_stated(span: Span | None, value: RawValue, problems: Problems) -> Entry | None:
+    """``no``: no layer may have stated figures; ``yes``: any number may."""
+    if value.entries is not None and [name for name, _, _ in value.entries] == ["max"]:  # as the command line has it
+        value = value.entries[0][2]
+    allowed = truth(value.text)
+    if allowed is None:
+        found = value.what or f"'{_cut(value.text)}'" if value.entries is None else "a mapping"
+        message = f"{ALLOW_STATED}: expected yes or no, found {found}"
+        problems.append(Problem("wrong-type", message, value.span if value.what != "nothing" else span))
+        return None
+    limits = () if allowed else (Limit("max", Amount(0, text="no"), span),)
+    return Entry(Measure(ALLOW_STATED), limits, span)
 
 
 def _bounds_and_options(

@@ -14,7 +14,7 @@ from cnncalc.checks.budget import Budget, in_full, merged, read_budget, short_va
 from cnncalc.checks.configuration import NO_CONFIGURATION, Configuration, Configurations, shown_path
 from cnncalc.checks.findings import Finding
 from cnncalc.checks.loading import load
-from cnncalc.checks.measure import Measure, Meter, default_measures, last_window
+from cnncalc.checks.measure import ALLOW_STATED, Measure, Meter, default_measures, last_window
 from cnncalc.checks.repository import NoBase
 from cnncalc.checks.rules import run_rules
 from cnncalc.checks.search import LeftOut, Search, Target
@@ -22,7 +22,7 @@ from cnncalc.errors import CnncalcError, DesignError, NotADesign, Problem, Value
 from cnncalc.language.files import is_there
 from cnncalc.records import NamedTuple
 from cnncalc.source import visible
-from cnncalc.units import percent
+from cnncalc.units import percent, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +40,10 @@ PASSED, WARNED, BROKEN, UNKNOWN = "pass", "warning", "error", "no base"
 
 MAX_LEFT_OUT = 20
 """Number of files left out that are named in text."""
+
+
+MAX_NAMED = 6
+"""Number of layers that a finding names."""
 
 
 class LimitResult(NamedTuple):
@@ -381,6 +385,10 @@ class Checker:
             limit += f" ({one.written} on {short_value(one.base or 0, unit, units)})"
         where = {"max": "over the max", "warn": "over the warning level", "min": "under the min"}[one.bound]
         message = f"{one.measure.title}: {in_full(one.actual, unit, units)} is {where} of {limit} by {by}"
+        if one.measure.key == ALLOW_STATED:
+            names = [row.name for row in meter.report.layers if row.layer.is_stated]
+            some = ", ".join(names[:MAX_NAMED]) + (", ..." if len(names) > MAX_NAMED else "")
+            message = f"no figures may be stated, but those of {plural(len(names), 'layer')} are: {some}"
         return Finding(
             code="budget",
             severity="warning" if one.bound == "warn" else "error",

@@ -10,7 +10,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.checks.budget import Budget, read_budget
+from cnncalc.checks.budget import Budget, merged, read_budget
+from cnncalc.checks.measure import ALLOW_STATED
 from cnncalc.errors import DesignError, Problem, Problems, in_text_order
 from cnncalc.graph import RawValue
 from cnncalc.language.files import is_there, read_text
@@ -21,7 +22,7 @@ from cnncalc.source import Source, Span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-CONFIGURATION_KEYS = ("budget", "base", "baseline", "files", "exclude", "select", "ignore")
+CONFIGURATION_KEYS = ("budget", "allow_stated", "base", "baseline", "files", "exclude", "select", "ignore")
 """The keys of a configuration."""
 
 FILES = ("cnncalc.toml", "pyproject.toml")
@@ -235,6 +236,8 @@ class _ConfigurationReader:
         found = {key: self._value(key, value, folder) for key, value in data.items()}
         if self.problems:
             raise DesignError(in_text_order(self.problems))
+        if ALLOW_STATED in found:
+            found["budget"] = merged(found.pop(ALLOW_STATED), found.get("budget") or {})
         return Configuration(self.source.name, folder, **found)
 
     def _value(self, key: str, value: Any, folder: str) -> Any:
@@ -243,6 +246,11 @@ class _ConfigurationReader:
         if key == "budget":
             try:
                 return read_budget(self.raw(value, path))
+            except DesignError as error:
+                self.problems += error.every
+        elif key == ALLOW_STATED:
+            try:
+                return read_budget(RawValue(None, entries=((key, self.key_span(path), self.raw(value, path)),)))
             except DesignError as error:
                 self.problems += error.every
         elif key in ("base", "baseline"):

@@ -113,6 +113,10 @@ class Meter:
         return tuple(Share(rows[-place].name, size) for size, place in found[:MAX_SHARES])
 
 
+ALLOW_STATED = "allow_stated"
+"""The key whose only value ``no`` forbids layers whose figures are stated."""
+
+
 class BudgetKey(NamedTuple):
     """A key of a budget.
 
@@ -151,6 +155,14 @@ def _own_activations(meter: Meter, _: Measure) -> list[int]:
 
 def _counted_layers(meter: Meter, _: Measure) -> int:
     return meter.report.counted_layers
+
+
+def _stated_layers(meter: Meter, measure: Measure) -> int:
+    return sum(_stated_parts(meter, measure))
+
+
+def _stated_parts(meter: Meter, _: Measure) -> list[int]:
+    return [int(row.layer.is_stated) for row in meter.report.layers]
 
 
 def _receptive_field(meter: Meter, _: Measure) -> int:
@@ -288,6 +300,7 @@ KEYS: dict[str, BudgetKey] = {
             BudgetKey(name, "count", value, has_layers=True, example="50", is_of_window=True)
             for name, value in (("receptive_field", _receptive_field), ("receptive_field_unclipped", _unclipped))
         ),
+        BudgetKey(ALLOW_STATED, "count", _stated_layers, _stated_parts, example="no"),
     )
 }
 """Every key of a budget by its name."""
@@ -305,4 +318,4 @@ def last_window(report: Report) -> LayerReport:
 
 def default_measures() -> list[Measure]:
     """One measure for each key, with the default options; ``flops`` say no more than ``macs``."""
-    return [Measure(key) for key in KEYS if key != "flops"]
+    return [Measure(key) for key in KEYS if key not in ("flops", ALLOW_STATED)]

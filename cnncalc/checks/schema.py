@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.checks.budget import BOUNDS
 from cnncalc.checks.configuration import CONFIGURATION_KEYS
+from cnncalc.checks.measure import ALLOW_STATED
 from cnncalc.checks.measure import KEYS as BUDGET_KEYS
 from cnncalc.checks.rules import RULES
 from cnncalc.language.architecture import KEYS
@@ -20,6 +21,7 @@ from cnncalc.layers.documentation import default_of, docstring
 from cnncalc.layers.keys import (
     END_COUNTS,
     MAX_SIDES,
+    AnySizes,
     Boolean,
     Choice,
     Connections,
@@ -29,6 +31,7 @@ from cnncalc.layers.keys import (
     Numbers,
     Pad,
     Reader,
+    Shifts,
     SideName,
     SideNames,
     SideOrder,
@@ -140,6 +143,8 @@ def decimal(reader: Decimal) -> list[Schema]:
 ACCEPTED: dict[type[Reader], Callable[[Any], list[Schema]]] = {
     Whole: lambda reader: whole(reader.minimum),
     Sizes: lambda reader: [*whole(reader.minimum), *whole_list(reader.minimum, *range(1, MAX_SIDES + 1))],
+    AnySizes: lambda reader: [*whole(reader.minimum), *whole_list(reader.minimum, *range(1, MAX_SIDES + 1))],
+    Shifts: lambda _: [{"type": "integer"}, whole_text(INTEGER), *whole_list(None, *range(1, MAX_SIDES + 1))],
     VolumeSize: lambda _: whole_list(1, *range(2, MAX_SIDES + 2)),
     Decimal: decimal,
     Numbers: lambda reader: [
@@ -317,6 +322,9 @@ def budget_schema() -> Schema:
     """A budget: for each key a limit, or a table of bounds and options."""
     keys: Schema = {}
     for key, unit, *_ in BUDGET_KEYS.values():
+        if key == ALLOW_STATED:
+            keys[key] = allow_stated_schema()
+            continue
         limit = limit_schema(unit)
         bounds = {bound: {**limit, "description": BOUND_MEANINGS[bound]} for bound in BOUNDS}
         table = {
@@ -333,6 +341,12 @@ def budget_schema() -> Schema:
         "properties": keys,
         "additionalProperties": False,
     }
+
+
+def allow_stated_schema() -> Schema:
+    """Whether layers may have stated figures."""
+    forbids = "no: no layer may have figures that are stated, not computed (default: yes)."
+    return any_of({"type": "boolean"}, *words(Boolean.words), description=forbids)
 
 
 def option_schemas(key: str) -> Schema:
@@ -431,6 +445,7 @@ def configuration_schema() -> Schema:
     budget = {**budget_schema(), "type": "object"}
     properties: dict[str, Schema] = {
         "budget": {**budget, "description": "Limits for every design, unless its file overrides them."},
+        ALLOW_STATED: allow_stated_schema(),
         "base": {**text, "description": "The git revision with which designs are compared: origin/main."},
         "baseline": {**text, "description": "The file of recorded values, relative to the configuration."},
         "files": {**texts, "description": "What a check without FILES takes, relative to the configuration."},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.analysis.report import require_layer
-from cnncalc.checks.measure import KEYS, Measure, Meter, last_window, unclipped_of
+from cnncalc.checks.measure import ALLOW_STATED, KEYS, Measure, Meter, last_window, unclipped_of
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.records import NamedTuple
 
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 COUNTS = ("parameters", "weights", "biases", "trainable", "buffers", "activations", "macs")
 """The keys that totals and rows have as attributes."""
 
-NET_KEYS = (*COUNTS, *(key for key in KEYS if key not in COUNTS), "input", "output", "name", "title")
+NET_KEYS = (
+    *COUNTS,
+    *(key for key in KEYS if key not in COUNTS and key != ALLOW_STATED),
+    "input",
+    "output",
+    "name",
+    "title",
+)
 """The keys of a net."""
 
 LAYER_KEYS = (

@@ -26,7 +26,7 @@ def report_record(report: Report) -> dict[str, Any]:
         "assumed": report.assumed,
         "warnings": [problem_record(problem) for problem in report.warnings],
         "layers": [layer_record(row) for row in report.layers],
-        "totals": totals_record(report.totals),
+        "totals": {**totals_record(report.totals), **stated_record(report)},
         "test_time": totals_record(report.test_time),
     }
 
@@ -37,6 +37,7 @@ def layer_record(row: LayerReport) -> dict[str, Any]:
         "name": row.name,
         "kind": row.kind,
         "label": row.label,
+        **({"stated": True} if row.layer.is_stated else {}),
         "inputs": list(row.inputs),
         "output": list(row.output),
         "activations": row.activations,
@@ -53,6 +54,12 @@ def layer_record(row: LayerReport) -> dict[str, Any]:
         "shared_with": row.shared_with,
         "arithmetic": dict(row.arithmetic),
     }
+
+
+def stated_record(report: Report) -> dict[str, Any]:
+    """What of the totals is stated, not computed; nothing without layers whose figures are stated."""
+    stated = report.stated
+    return {} if stated is None else {"stated": stated._asdict()}
 
 
 def field_record(row: LayerReport) -> dict[str, Any]:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 WITHOUT_A_KIND = frozenset(
     {
-        "hardshrink", "softsign", "maxout", "lstm", "gru", "rnn", "embedding", "attention", "multiheadattention",
-        "transformer", "matmul", "roipool", "roialign", "spp", "deformconv", "lambda",
+        "hardshrink", "softsign", "maxout", "lstm", "gru", "rnn", "embedding",
+        "transformer", "roipool", "roialign", "spp", "deformconv", "lambda",
         "expanddims", "squeeze",
         "unsqueeze", "gather",
     }

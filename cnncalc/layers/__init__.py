@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cnncalc.layers import (
     activation,
+    attention,
     convolution,
     elementwise,
     gated,
@@ -13,6 +14,7 @@ from cnncalc.layers import (
     magnitude,
     merge,
     normalization,
+    opaque,
     padding,
     pooling,
     rearrange,
@@ -20,6 +22,7 @@ from cnncalc.layers import (
     regularization,
     reshape,
     resize,
+    sequence,
     unpooling,
 )
 from cnncalc.layers.base import Key, Layer, Parameter, Stencil
@@ -27,7 +30,7 @@ from cnncalc.layers.base import Key, Layer, Parameter, Stencil
 FAMILIES = (
     *(input, convolution, local, linear, pooling, unpooling, activation, gated, elementwise, normalization, magnitude),
     regularization,
-    *(merge, reduction, reshape, resize, padding, rearrange),
+    *(merge, reduction, reshape, resize, padding, rearrange, sequence, attention, opaque),
 )
 """The modules that define kinds, in the order in which kinds are listed."""
 

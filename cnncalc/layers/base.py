@@ -226,6 +226,14 @@ class Layer:
     """How often a weight is used, for ``explain``; ``{sides}`` stands for the product of the sides."""
     learns: ClassVar[bool] = False
     """Whether the kind can have parameters."""
+    counts_as_layer: ClassVar[bool] = True
+    """Of kinds whose multiply-adds are counted: whether they count among the layers of a net."""
+    is_stated: ClassVar[bool] = False
+    """Its volume and figures are stated in the text, not computed: nothing that depends on them is proven."""
+    makes_windows: ClassVar[bool | None] = None
+    """Whether the sides before the last count windows of a map; None: as in its first input."""
+    takes_windows: ClassVar[bool] = False
+    """Works on a sequence, or on the windows of a map, never on a map itself."""
     depth_key: ClassVar[str | None] = None
     """The key that sets the depth of the output."""
     output_range: ClassVar[tuple[float, float]] = (-inf, inf)

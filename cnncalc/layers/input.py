@@ -25,6 +25,7 @@ class Input(Layer):
     kind: ClassVar[str] = "input"
     example: ClassVar[str] = "INPUT 32x32x3 -> FC-10"
     is_input: ClassVar[bool] = True
+    makes_windows: ClassVar[bool | None] = False
     first: ClassVar[str | None] = "size"
     bare: ClassVar[str | None] = "size"
     is_flat: ClassVar[bool | None] = False

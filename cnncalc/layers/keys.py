@@ -207,6 +207,33 @@ class Sizes(PerSide):
         return value[0] if len(set(value)) == 1 else list(value)
 
 
+class Shifts(Sizes):
+    """A whole number of either sign for every side, or one for each: ``-3``, ``[0, 2]``."""
+
+    def __init__(self) -> None:
+        self.expects = "a whole number, or one for each side, as [height, width]"
+
+    def __call__(self, value: Value) -> int | tuple[int, ...]:
+        if is_whole(value):
+            return value  # type: ignore[no-any-return]
+        if isinstance(value, (list, tuple)) and 1 <= len(value) <= MAX_SIDES and all(map(is_whole, value)):
+            return tuple(value)
+        raise self.refuse(value)
+
+
+class AnySizes(Sizes):
+    """As ``Sizes``, of a volume with another number of sides than the input: never bound to that."""
+
+    def bind(self, value: Any, sides: int) -> Any:
+        return value
+
+    def sides_of(self, value: Any) -> int | None:
+        return None
+
+    def write(self, value: Any) -> Value:
+        return list(value) if isinstance(value, tuple) else value
+
+
 class VolumeSize(Reader):
     """The sizes of a volume, depth last, each at least 1: ``224x224x64`` or ``[224, 224, 64]``."""
 

@@ -26,7 +26,7 @@ from cnncalc.layers.window import Windows, all_sides, depth_step, ends, enlarged
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -197,11 +197,11 @@ class AdaptivePooling(PaddedPooling):
 
     def lower_padded(self, builder: TorchBuilder, x: int) -> int:
         """Records the operation on windows over an input that is padded where PyTorch's pool cannot do it."""
-        return builder.single([x])
+        return pooled(builder, x, lambda value, output: builder.single([value], output=output))
 
     def lower_adaptive(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         """Records the operation on windows chosen by the size of the output."""
-        return builder.single(inputs)
+        return pooled(builder, inputs[0], lambda value, output: builder.single([value], output=output))
 
     def _bins(self, xp: Any, reduce: Any, x: Any) -> Any:
         """Every bin of an adaptive pool reduced, along one side after the other."""
@@ -226,6 +226,24 @@ def _outer(xp: Any, factors: Sequence[Any]) -> Any:
     for factor in factors[1:]:
         result = result[..., None] * factor
     return result
+
+
+def pooled(builder: TorchBuilder, x: int, run: Callable[[int, Volume], int]) -> int:
+    """Records a pool, ``run`` on its input and its output; those on a length are computed on views as planes."""
+    output = builder.output
+    if len(output.sides) > 1:
+        return run(x, output)
+    return builder.as_length(run(builder.as_plane(x), Volume(1, *output)))
+
+
+def averaged(builder: TorchBuilder, x: int) -> int:
+    """Records an average pool within a layer that PyTorch composes of several operations."""
+
+    def run(value: int, output: Volume) -> int:
+        layout = builder.made([value], output)
+        return builder.operation([value], Size(0, output.elements), layout=layout, keeps=(0,))
+
+    return pooled(builder, x, run)
 
 
 def torch_max_keeping(output: Volume) -> Keeping:
@@ -361,7 +379,9 @@ class AveragePool(AdaptivePooling):
         return self.adaptive is not None and set(self.adaptive) == {1}
 
     def lower_adaptive(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return builder.averaged(inputs) if self._is_mean else builder.single(inputs)
+        if self._is_mean:
+            return pooled(builder, inputs[0], builder.averaged)
+        return super().lower_adaptive(builder, inputs)
 
     def forward(self, xp: Any, x: Any) -> Any:
         if self.adaptive is not None:
@@ -448,9 +468,7 @@ class LpPool(PaddedPooling):
         start = builder.last + 1
         powers = builder.power(x)
         first = builder.last + 1
-        wide = builder.entering(powers)
-        layout = builder.made([wide], builder.output)
-        mean = builder.operation([wide], Size(0, builder.output.elements), layout=layout, keeps=(0,))
+        mean = averaged(builder, builder.entering(powers))
         builder.hold(first, powers)  # an argument, also while a copy of it in float32 is used
         first = builder.last + 1
         sign = builder.operation([mean])
@@ -518,7 +536,7 @@ class GlobalAveragePool(Layer):
         return pixels(maps.mean(axis=over_sides(maps), keepdims=True))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return builder.averaged(inputs)
+        return pooled(builder, inputs[0], builder.averaged)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         result = xp.empty(saved.shape, gradient.dtype)
@@ -555,7 +573,7 @@ class GlobalMaxPool(GlobalAveragePool):
         return torch_max_keeping(output)
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return builder.single(inputs)
+        return pooled(builder, inputs[0], lambda value, output: builder.single([value], output=output))
 
     def forward_training(self, xp: Any, x: Any, *, random: Any = None) -> tuple[Any, dict[str, Any]]:
         maps = planes(x)
@@ -614,12 +632,10 @@ class Subsample(Pooling):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         # an average pool, then one factor and one shift per channel
-        inputs = [builder.entering(value) for value in inputs]
-        layout = builder.made(inputs, builder.output)
-        pooled = builder.operation(inputs, Size(0, builder.output.elements), layout=layout, keeps=(0,))
+        mean = averaged(builder, builder.entering(inputs[0]))
         first = builder.last
-        result = builder.scaled(pooled)
-        builder.hold(first, pooled)
+        result = builder.scaled(mean)
+        builder.hold(first, mean)
         return result
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:

@@ -12,6 +12,7 @@ from cnncalc.layers.keys import Boolean, Choice, Factors, Sizes
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.padding import given_sides
 from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.pooling import pooled
 from cnncalc.layers.window import depth_step, sized
 
 if TYPE_CHECKING:
@@ -246,6 +247,8 @@ class Resize(Layer):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self.mode == "area":
-            return builder.averaged(inputs[:1]) if builder.output.is_point else builder.single(inputs[:1])
+            if builder.output.is_point:
+                return pooled(builder, inputs[0], builder.averaged)
+            return pooled(builder, inputs[0], lambda value, output: builder.single([value], output=output))
         is_few = self.mode == "bilinear" and not builder.is_cpu and builder.output.depth < 16
         return builder.single(inputs[:1], order="contiguous" if is_few else "suggested")

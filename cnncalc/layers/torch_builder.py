@@ -27,6 +27,10 @@ class TorchBuilder(Protocol):
         """The output volume of the layer."""
 
     @property
+    def images(self) -> int:
+        """The number of images in layouts, which stands for any larger one."""
+
+    @property
     def in_place(self) -> bool:
         """Whether the layer overwrites its first input."""
 
@@ -174,8 +178,14 @@ class TorchBuilder(Protocol):
         The order is ``suggested``, ``contiguous`` or ``channels last``.
         """
 
-    def averaged(self, inputs: Sequence[int]) -> int:
+    def averaged(self, value: int, output: Volume) -> int:
         """The layer as the mean of each map."""
+
+    def as_plane(self, value: int) -> int:
+        """A view of a length as a plane of height 1."""
+
+    def as_length(self, value: int) -> int:
+        """The inverse of :meth:`as_plane`."""
 
     def resized(self, value: int, volume: Volume, *, crops: bool = False) -> int:
         """A copy padded or cropped to a volume; ``crops``: on no side padded."""
@@ -206,6 +216,26 @@ class TorchBuilder(Protocol):
 
         ``leads``: the parameter is the first factor.
         """
+
+    def projected(self, value: int, depth: int, parameters: tuple[int, ...]) -> int:
+        """The vector at each position times a matrix, plus a bias if there is one: a value of this depth."""
+
+    def cut(self, value: int, depth: int, *, gradient: str) -> int:
+        """A view of some or all of the depth, whose gradient is a ``new`` one, or ``none``."""
+
+    def attended(
+        self, parts: tuple[int, int, int], heads: int, sides: tuple[tuple[int, ...], ...], bias: tuple[int, ...]
+    ) -> int:
+        """softmax(q k^T + b) v of queries, keys and values with these sides; ``bias`` is b, if there is one."""
+
+    def bias_of_pairs(self, table: int, heads: int, pairs: int) -> tuple[int, int]:
+        """The rows of a table that belong to each two positions, and a bias for each of these, head by head."""
+
+    def joined_with_own(self, value: int, layout: Layout) -> int:
+        """The first parameter of the layer, for each image, and a value behind it, as one tensor."""
+
+    def plus_own(self, value: int) -> int:
+        """Value plus the first parameter, which is as large as the value of one image."""
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The sum of two values, with broadcasting."""

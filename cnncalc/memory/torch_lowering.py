@@ -230,10 +230,21 @@ class TorchLowering(TapeBuilder):
             self.same(value) if self.is_flat(value) else self.reshaped(value, (prod(self.layout_of(value).sizes[1:]),))
         )
 
-    def averaged(self, inputs: Sequence[int]) -> int:
+    def as_plane(self, value: int) -> int:
+        """A view of a length as a plane of height 1."""
+        sizes, strides = self.map_layout(value)
+        whole = sizes[-1] * strides[-1]
+        return self.viewed(value, Layout((*sizes[:-1], 1, sizes[-1]), (*strides[:-1], whole, strides[-1])))
+
+    def as_length(self, value: int) -> int:
+        """The inverse of :meth:`as_plane`."""
+        sizes, strides = self.layout_of(value)
+        return self.viewed(value, Layout((*sizes[:-2], sizes[-1]), (*strides[:-2], strides[-1])))
+
+    def averaged(self, value: int, output: Volume) -> int:
         """The mean of each map; those of a channels-last map are viewed as such, whose gradient is a new tensor."""
-        mean = self.single(inputs, order="contiguous")
-        if not self.layout_of(inputs[0]).suggests_channels_last:
+        mean = self.single([value], output=output, order="contiguous")
+        if not self.layout_of(value).suggests_channels_last:
             return mean
         layout = self.layout_of(mean)
         depth = layout.sizes[1]
@@ -358,6 +369,8 @@ class TorchLowering(TapeBuilder):
         """The layout of a new gradient of a tensor with layout ``target``."""
         if order == "suggested":
             return suggested(target, target.sizes)
+        if order == "channels last":
+            return channels_last(target.sizes)
         if order == "base":
             return target
         if order != "input" or incoming is None or len(incoming.sizes) != len(target.sizes):
@@ -574,6 +587,112 @@ class TorchLowering(TapeBuilder):
         if shift:
             result = self.operation([result], gradients=(SAME,), parameters=tuple(shift))
         return result
+
+    def projected(self, value: int, depth: int, parameters: tuple[int, ...]) -> int:
+        """The vector at each position times a matrix, plus a bias if there is one: a value of this depth."""
+        rows = self.gathered(value, "channels last")
+        sides = self.map_layout(rows).sizes[2:]
+        learned = [place for place in parameters if self.parameters[place].is_trainable]
+        keeps: tuple[int, ...] = (0,) if parameters[0] in learned else ()
+        values, own, summed = [rows], parameters, parameters[1:]
+        if self.autocast:
+            casts = [self.cast(parameter) for parameter in reversed(parameters)][::-1]
+            keeps += (1,) if self.learns(rows) else ()
+            values, own, summed = [rows, *casts], (), ()
+        return self.operation(
+            values,
+            Size(0, depth * prod(sides)),
+            layout=channels_last((self.images, depth, *sides)),
+            keeps=keeps,
+            parameters=own,
+            saves_parameter=bool(own) and self.learns(rows),
+            order="channels last",
+            summed_parameters=summed,
+            summed_inputs=tuple(range(2, len(values))),
+        )
+
+    def cut(self, value: int, depth: int, *, gradient: str) -> int:
+        """A view of some or all of the depth, whose gradient is a ``new`` one, or ``none``."""
+        sizes, strides = self.layout_of(value)
+        layout = Layout((sizes[0], depth, *sizes[2:]), strides)
+        elements = Size(0, depth * prod(sizes[2:]))
+        result = self._recorded(
+            [value], elements, layout=layout, is_alias=True, gradients=(gradient,), order="channels last"
+        )
+        # a gradient is made of it, which another part of the value takes with its own
+        self.values[result] = self.values[result]._replace(learns=self.learns(value))
+        return result
+
+    def attended(
+        self, parts: tuple[int, int, int], heads: int, sides: tuple[tuple[int, ...], ...], bias: tuple[int, ...]
+    ) -> int:
+        """softmax(q k^T + b) v of queries, keys and values with these sides; ``bias`` is b, if there is one.
+
+        On a CPU it is one kernel, which keeps a logarithm for each position, unless b is learned in this step. Then,
+        and for fake tensors, it is composed of products and a softmax, in float32.
+        """
+        queries, keys, value = parts
+        own, other = sides
+        item = self.items[queries]
+        layout = channels_last((self.images, self.layout_of(queries).sizes[1], *own))
+        if self.is_cpu and not any(self.learns(each) for each in bias):
+            logarithms = Extra("logarithms", Size(0, heads * prod(own)), max(4, item), inference="always")
+            return self.operation(
+                [*parts, *bias],
+                layout=layout,
+                keeps=tuple(range(3 + len(bias))),
+                keeps_output=True,
+                extras=(logarithms,),
+                gradients=(*(NEW,) * 3, *(NONE,) * len(bias)),
+            )
+        first = self.last + 1
+        wide: list[int] = []
+        if item < 4:
+            queries, keys, value = wide = [self.operation([part], item=4) for part in (queries, keys, value)]
+        scaled, scaled_keys = self.operation([queries]), self.operation([keys])
+        queries, keys = [self.operation([part], gradients=(SAME,)) for part in (scaled, scaled_keys)]
+        pairs = Size(0, heads * prod(own) * other[-1])
+        flat = contiguous((self.images, pairs.per_image))
+        scores = self.operation([queries, keys], pairs, layout=flat, keeps=(0, 1), gradients=(NEW, NEW))
+        self.hold(first, scaled_keys)
+        if bias:
+            scores = self.operation([scores, *bias], pairs, layout=flat, gradients=(SAME, NEW), summed_inputs=(1,))
+        scores = self.operation([scores], layout=flat, keeps_output=True)
+        if item < 4:
+            self.hold(self.last + 1, self.operation([scores], item=item))
+        value = self.operation([value], gradients=(SAME,))
+        result = self.operation(
+            [scores, value], self.elements[queries], layout=layout, keeps=(0, 1), gradients=(NEW,) * 2
+        )
+        for held in (scaled, *wide):
+            self.hold(first, held)
+        if item < 4:
+            result = self.operation([result], item=item)
+        return self.operation([result], layout=layout)
+
+    def bias_of_pairs(self, table: int, heads: int, pairs: int) -> tuple[int, int]:
+        """The rows of a table that belong to each two positions, and a bias for each of these, head by head."""
+        places = self.operation((), Size(pairs), item=8, gradients=())
+        item = self.parameter_item
+        taken = self.operation(
+            [places], Size(heads * pairs), item=item, keeps=(0,), gradients=(NONE,), parameters=(table,)
+        )
+        return places, self.operation([taken], gradients=(VIEW,))
+
+    def joined_with_own(self, value: int, layout: Layout) -> int:
+        """The first parameter of the layer, for each image, and a value behind it, as one tensor."""
+        item = max(self.items[value], self.parameter_item)
+        gradients = (VIEW if self.items[value] == item else NEW,)
+        elements = Size(0, prod(layout.sizes[1:]))
+        return self.operation(
+            [value], elements, item=item, layout=layout, gradients=gradients, parameters=self.own_parameters
+        )
+
+    def plus_own(self, value: int) -> int:
+        """Value plus the first parameter, which is as large as the value of one image."""
+        item = max(self.items[value], self.parameter_item)
+        gradients = (SAME if self.items[value] == item else NEW,)
+        return self.operation([value], item=item, gradients=gradients, parameters=self.own_parameters)
 
     def added(self, left: int, right: int, volume: Volume, *, in_place: bool) -> int:
         """The sum of two values, spread over each other where sizes differ."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.memory.report import STEP
-from cnncalc.page.markup import listed, name, paragraph, prose, section, text
+from cnncalc.page.markup import listed, name, paragraph, prose, section, sentence, text
 from cnncalc.units import format_bytes, plural, short
 from cnncalc.views.shares import sentences
 
@@ -46,7 +46,7 @@ def _structure(report: Report) -> str:
     return (
         f"{name(report.name)} maps {inputs} to {leaving}. It has {plural(len(rows), 'layer')} {shape}, "
         f"{report.counted_layers:,} of them convolutional or fully-connected."
-    )
+    ) + ("" if report.stated_line is None else f" {text(sentence(report.stated_line))}")
 
 
 def _volume(row: LayerReport) -> str:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnncalc.analysis.report import totals
 from cnncalc.records import NamedTuple
+from cnncalc.units import bytes_per_element
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +46,8 @@ class Verification(NamedTuple):
 
     ``parameter_bytes`` are those of all parameter and buffer arrays, ``peak_bytes`` the peak memory of activations
     between two layers. ``is_finite`` is False where values overflowed the data type, which changes no shape and no
-    count.
+    count. ``unproven`` are the layers whose figures are stated, not computed, and those that depend on them: they are
+    left out.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Verification(NamedTuple):
     parameter_bytes: int
     peak_bytes: int
     is_finite: bool
+    unproven: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -78,14 +82,15 @@ def compare(
     ``field`` is the result of :func:`~cnncalc.run.receptive_field.measure_field`; without it receptive fields are not
     checked.
     """
-    pairs = [(row, layer) for row, layer in zip(report.layers, measurement.layers, strict=True) if layer is not None]
+    every = [(row, layer) for row, layer in zip(report.layers, measurement.layers, strict=True) if layer is not None]
+    pairs = [(row, layer) for row, layer in every if row.index not in report.unproven]
     wrong: list[Disagreement] = []
     tallies = [_tally(pairs, measurement.batch, quantity, wrong) for quantity in _QUANTITIES]
-    if len(pairs) == len(report.layers):
-        tallies[-1] = _placement(report, pairs, tallies[-1], wrong)
+    if len(every) == len(report.layers):
+        tallies[-1] = _placement(report, every, tallies[-1], wrong)
     if all(layer.distance is not None for _, layer in pairs):
         tallies.append(_values(pairs, measurement.dtype, wrong))
-    if len(pairs) == len(report.layers):
+    if len(every) == len(report.layers):
         tallies.append(_totals(report, pairs, measurement, wrong))
     if field is not None:
         tallies.append(_fields(report, field, wrong))
@@ -101,6 +106,7 @@ def compare(
         parameter_bytes=own * np.dtype(measurement.dtype).itemsize,
         peak_bytes=measurement.peak_bytes,
         is_finite=measurement.is_finite,
+        unproven=tuple([row.name for row, _ in every if row.index in report.unproven]),
     )
 
 
@@ -174,7 +180,7 @@ def _placement(
             reads.update(storage[source] for source in row.sources)
     found = []
     for row, layer in pairs:
-        if not row.sources or row.layer.is_view_at_test_time:
+        if not row.sources or row.layer.is_view_at_test_time or row.index in report.unproven:
             continue
         source = row.sources[0]
         is_kept = _is_kept(report, source, learns)
@@ -231,6 +237,9 @@ def _totals(
     wrong: list[Disagreement],
 ) -> Tally:
     """Compares totals with sums over the arrays; arrays that share the memory of another one do not count."""
+    of_rows = report.totals
+    if report.unproven:
+        of_rows = totals([row for row, _ in pairs], bytes_per_element(measurement.dtype))
     own = [layer for _, layer in pairs if not layer.shares_memory]
     sums = {
         "activations": sum(int(np.prod(layer.shape[1:])) for layer in own),
@@ -243,7 +252,7 @@ def _totals(
     }
     agreed = 0
     for quantity, measured in sums.items():
-        expected = getattr(report.totals, quantity)
+        expected = getattr(of_rows, quantity)
         if expected == measured:
             agreed += 1
         else:
@@ -258,7 +267,7 @@ def _fields(report: Report, field: Sequence[Mapping[str, tuple[int, ...]] | None
     """Compares the receptive fields of all layers for which one was measured."""
     checked = agreed = bounded = 0
     for row, measured in zip(report.layers, field, strict=True):
-        if measured is None:
+        if measured is None or row.index in report.unproven:
             continue
         checked += 1
         found = field_disagreements(row, measured)
@@ -268,8 +277,9 @@ def _fields(report: Report, field: Sequence[Mapping[str, tuple[int, ...]] | None
     words = f"{agreed - bounded:,} equal"
     if bounded:
         words += f", {bounded:,} within their upper bound"
-    if checked < len(report.layers):
-        words += f"; {len(report.layers) - checked:,} not checked: too large"
+    left = len(report.layers) - len(report.unproven) - checked
+    if left:
+        words += f"; {left:,} not checked: too large"
     return Tally("receptive_field", agreed, checked, words)
 
 

@@ -43,7 +43,8 @@ class TrainingVerification(NamedTuple):
     ``scratch_bytes`` is the largest temporary buffer of an operation, at ``scratch_at``, and ``highest_bytes`` the peak
     with such buffers. ``losses`` are those of both steps. ``values`` is the number of values of the first step (loss,
     gradient of each parameter array) compared with those of a step with nothing in place;
-    ``changed`` lists those that differ, and how far, in the units of :func:`~cnncalc.run.forward.apart`.
+    ``changed`` lists those that differ, and how far, in the units of :func:`~cnncalc.run.forward.apart`. ``unproven``
+    are layers whose figures are stated, not computed, or depend on such: bytes hold what is stated and do not prove it.
     """
 
     name: str
@@ -60,6 +61,7 @@ class TrainingVerification(NamedTuple):
     losses: tuple[float, float]
     values: int
     changed: tuple[tuple[str, float], ...]
+    unproven: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -158,6 +160,7 @@ def verify_training(
         losses=(losses[0], losses[1]),
         values=1 + len(gradients),
         changed=tuple(changed),
+        unproven=tuple([row.name for row in report.layers if row.index in report.unproven]),
     )
 
 

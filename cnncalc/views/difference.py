@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.analysis.difference import MIN_SHARED, MIN_SHARED_OF_LARGER, STATUSES, Stage
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, number, word
 from cnncalc.formats.notation import USUAL, Notation
-from cnncalc.formats.record import layer_record
+from cnncalc.formats.record import layer_record, stated_record
 from cnncalc.layers.keys import shown
 from cnncalc.records import NamedTuple
 from cnncalc.units import percent as percent_of
@@ -91,6 +91,11 @@ def difference_document(
     before, after = names
     closing = []
     heading = [f"{before} -> {after}", verdict(found)]
+    heading += [
+        f"{name}: {report.stated_line}"
+        for name, report in zip(names, (found.before, found.after), strict=True)
+        if report.stated_line is not None
+    ]
     if found.shares_little:
         heading[1] = shared_line(found, names)
         closing += _shares(found, names)
@@ -369,6 +374,9 @@ def _data(
             for size, (before, after) in found.stages().items()
         ],
     }
+    stated = [("before", stated_record(found.before)), ("after", stated_record(found.after))]
+    if any(each for _, each in stated):
+        record["stated"] = {side: each["stated"] for side, each in stated if each}
     if blocks is not None:
         record["blocks"] = [_block_record(block) for block in blocks]
     return record

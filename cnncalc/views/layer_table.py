@@ -6,6 +6,7 @@ from math import prod
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.analysis.report import Stated
 from cnncalc.errors import ValueProblem, did_you_mean
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, as_key, listing, word
 from cnncalc.formats.notation import BAR_WIDTHS, Notation
@@ -153,12 +154,13 @@ def _flag(row: Row, has: Callable[[LayerReport], bool]) -> Cell:
 
 
 def remarks_of(row: Row) -> str:
-    """Remarks on layers that are frozen, run only in training, or share parameters."""
+    """Remarks on layers whose figures are stated, that are frozen, run only in training, or share parameters."""
     learned = [member for member in row.members if any(array.role != "buffer" for array in member.arrays)]
     frozen = sum([not member.is_trainable for member in learned])
     training_only = sum([member.training_only for member in row.members])
     shared = sum([member.shared_with is not None for member in row.members])
     parts = [
+        _some("stated", sum([member.layer.is_stated for member in row.members]), len(row.members)),
         _some("frozen", frozen, len(learned)),
         _some("training only", training_only, len(row.members)),
         f"parameters of {row.layer.shared_with}"
@@ -419,6 +421,8 @@ def heading(report: Report) -> tuple[str, ...]:
         lines.append(f"source: {report.source}")
     if report.batch > 1 or report.dtype != "float32":
         lines.append(f"bytes for {plural(report.batch, 'image')} in {report.dtype}")
+    if report.stated_line is not None:
+        lines.append(report.stated_line)
     if report.assumed:
         lines.append(f"assumed: {', '.join(assumed_lines(report.assumed))}")
     return tuple(lines)
@@ -466,7 +470,13 @@ def total_paragraphs(report: Report, notation: Notation) -> tuple[Paragraph, ...
     if totals.buffers:
         parameters.append(f"plus {_count(totals.buffers)} elements in buffers, which are not learned")
     parameters += _sharing(report)
-    macs = (f"{_count(totals.macs)} / image, forward",)
+    macs: tuple[str, ...] = (f"{_count(totals.macs)} / image, forward",)
+    stated = report.stated or Stated(0, 0, 0)
+    if stated.parameters or stated.buffers:
+        whole = f"{stated.parameters:,} parameters, {stated.buffers:,} elements in buffers"
+        parameters.append(f"of these {whole} are stated, not computed")
+    if stated.macs:
+        macs = (*macs, f"of these {stated.macs:,} are stated, not computed")
     return (
         Paragraph("TOTAL memory", memory, main=1),
         Paragraph("TOTAL params", tuple(parameters), main=1),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.analysis.report import require_layer
 from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing
 from cnncalc.formats.notation import USUAL, Notation
+from cnncalc.formats.record import stated_record
 from cnncalc.memory.devices import overheads
 from cnncalc.records import NamedTuple
 from cnncalc.units import format_bytes, percent, plural, signed_percent
@@ -58,6 +59,8 @@ def memory_document(
     if memory.reserve.bytes:
         needs = f"training {size(training.need_bytes)}, inference {size(inference.need_bytes)}"
         heading.append(f"a device needs: {needs}")
+    if memory.report.stated_line is not None:
+        heading.append(memory.report.stated_line)
     columns = (
         Column("class", "peak memory by category"),
         Column("training", "training", True),
@@ -179,6 +182,7 @@ def data(memory: MemoryReport, *, depth: int | None = None, timeline: bool = Fal
     found: dict[str, Any] = {
         "schema": 1,
         "architecture": memory.architecture,
+        **stated_record(memory.report),
         "profile": options.profile,
         "batch": options.batch,
         "dtype": options.dtype,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table
+from cnncalc.formats.document import Cell, Column, Document, Paragraph, Table, listing
 from cnncalc.units import format_bytes, plural
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def verification_document(verification: Verification, units: str = "iec") -> Doc
         f"parameters and buffers {format_bytes(run.parameter_bytes, units)}, "
         f"live activations at most {format_bytes(run.peak_bytes, units)}"
     )
-    closing = [Paragraph("memory used", (needs,), main=1)]
+    closing = [Paragraph("memory used", (needs,), main=1), *_unproven(run.unproven)]
     closing += _result(
         None if run.is_finite else "shapes and counts do not depend on them",
         f"all numbers of {run.layers} layers agree" if run.agrees else None,
@@ -63,6 +63,14 @@ def verification_document(verification: Verification, units: str = "iec") -> Doc
         ],
     )
     return Document(heading, Table(columns, rows), tuple(closing), lambda: _data(run))
+
+
+def _unproven(names: tuple[str, ...]) -> list[Paragraph]:
+    """The layers that are left out since their figures are stated, or depend on such; nothing without any."""
+    if not names:
+        return []
+    text = f"{plural(len(names), 'layer')} whose figures are stated or depend on stated ones: {listing(names)}"
+    return [Paragraph("left out", (text,), main=1)]
 
 
 def _result(overflow: str | None, agreement: str | None, disagreements: list[str]) -> list[Paragraph]:
@@ -94,6 +102,7 @@ def _data(run: Verification) -> Mapping[str, Any]:
         "peak_activation_bytes": run.peak_bytes,
         "quantities": [tally._asdict() for tally in run.tallies],
         "disagreements": [wrong._asdict() for wrong in run.disagreements],
+        **({"left_out": list(run.unproven)} if run.unproven else {}),
     }
 
 
@@ -155,6 +164,7 @@ def training_document(verification: TrainingVerification, units: str = "iec") ->
         ),
         Paragraph("loss", (f"{run.losses[0]:.6g} in the first step, {run.losses[1]:.6g} in the second",)),
     ]
+    closing += _unproven(run.unproven)
     closing += _result(
         None if run.is_finite else "bytes do not depend on them",
         "every number agrees to the byte, and all values agree" if run.agrees else None,
@@ -203,4 +213,5 @@ def _training_data(run: TrainingVerification) -> Mapping[str, Any]:
             {"layer": name, "phase": wrong.quantity, "computed": wrong.expected, "measured": wrong.measured}
             for name, wrong in run.wrong
         ],
+        **({"left_out": list(run.unproven)} if run.unproven else {}),
     }

@@ -9,7 +9,7 @@ import pytest
 from cnncalc.checks.budget import Budget, from_calls, from_python, merged, read_amount, read_budget
 from cnncalc.checks.check import Checker, CheckOptions, CheckResult
 from cnncalc.checks.configuration import Configurations
-from cnncalc.checks.measure import KEYS, Meter
+from cnncalc.checks.measure import ALLOW_STATED, KEYS, Meter
 from cnncalc.errors import DesignError
 from cnncalc.language.settings import Settings
 from cnncalc.language.yaml_tree import Mapping, YamlDocument, raw_value
@@ -129,7 +129,7 @@ BAD = {
     "latency: 5M": (
         "net.yaml:2:3: error[unknown-key]: a budget has no key 'latency' (known: parameters, weights, macs, flops, "
         "activations, layers, parameter_memory, activation_memory, inference_memory, training_memory, inference_need, "
-        "training_need, arena, receptive_field, receptive_field_unclipped)"
+        "training_need, arena, receptive_field, receptive_field_unclipped, allow_stated)"
     ),
     "parameters: -5M": (
         "net.yaml:2:15: error[wrong-value]: parameters: a limit is at least 0, found -5M\n"
@@ -373,7 +373,7 @@ def test_each_key_is_measured_as_the_table_and_memory_say() -> None:
     memory = account_memory(report, Options(batch=3, optimizer="adam"))
     budget = read_budget(
         from_python(
-            {key: {"max": 1} for key in KEYS}
+            {key: {"max": 1} for key in KEYS if key != ALLOW_STATED}
             | {key: {"max": 1, "batch": 3, "optimizer": "adam"} for key in ("training_memory", "training_need")}
             | {"inference_need": {"max": 1, "autocast": "bfloat16", "image_batches": 2}}
             | {"arena": {"max": 1, "dtype": "int8", "batch": 2}}
@@ -463,3 +463,22 @@ def test_the_help_and_the_manual_name_every_key() -> None:
     words = set(help_text.replace(",", " ").split())
     assert set(KEYS) <= words
     assert all(f"`{key}`" in manual for key in KEYS)
+
+
+# Stated figures
+
+STATED = "layers:\n - input: 8x8x3\n - opaque: {output: [8, 8, 4], parameters: 9, macs: 5}\n"
+
+
+@pytest.mark.parametrize(("text", "code"), [("no", 1), ("yes", 0), ("{max: no}", 1), ("off", 1)])
+def test_stated_figures_are_forbidden_by_one_word(text: str, code: int, tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text(f"{STATED}budget: {{allow_stated: {text}}}\n", encoding="utf-8")
+
+    options = CheckOptions(budget={}, rules=False)
+    (result,) = Checker(options, Settings()).check([str(file)]).files
+
+    assert result.code() == code
+    assert [finding.message for finding in result.findings if finding.code == "budget"] == [
+        "no figures may be stated, but those of 1 layer are: opaque1"
+    ] * code

@@ -131,6 +131,23 @@ NETS = {
         "-> CONV3-7 -> RESIZE(@a, mode=bilinear) -> SLICE(2, 15, axis=height) "
         "-> [CONV3-4 | CONV1-4] -> CONCAT(axis=width) -> REDUCE(max) -> CONV3-5"
     ),
+    "sequences": (
+        "INPUT[8x16x3] -> CONV3-16 -> RELU -> SEQUENCE -> TOKEN2 -> POSITION -> GELU -> PLANE13x10 -> CONV1-8 -> FC-13"
+    ),
+    "windows": (
+        "INPUT[8x16x3] -> CONV3-16 -> RELU -> ROLL([-1, 2]) -> WINDOW2x4 -> POSITION -> GELU -> UNWINDOW8x16 -> "
+        "ROLL([1, -2]) -> CONV1-8 -> FC-13"
+    ),
+    "attention": (
+        "INPUT[8x16x3] -> CONV3-32 -> SEQUENCE -> POSITION@a -> GELU -> ATTENTION-2 -> ADD(@a) -> PLANE8x16 -> FC-13"
+    ),
+    "relative": (
+        "INPUT[8x16x3] -> CONV3-32@a -> WINDOW4x4 -> ATTENTION-4(relative=4x4) -> UNWINDOW8x16 -> ADD(@a) -> FC-13"
+    ),
+    "heads": (
+        "INPUT[8x16x3] -> CONV3-32 -> SEQUENCE -> POSITION -> ATTENTION-4(head_dim=16, out=no, bias=no) -> "
+        "PLANE8x16 -> FC-13"
+    ),
 }
 """Nets of several layers by name, as patterns."""
 
@@ -186,9 +203,12 @@ def is_in_pytorch(case: Case) -> bool:
     keys = case.keys
     padded_up = case.kind == "lppool" and "pad" in keys and keys.get("round") == "ceil"
     is_plain = keys.get("normed", "none") == "none" and "standardized" not in keys
-    is_unknown = case.kind in ("input", "local", "unpool") or keys.get("mode") == "wrap"  # an UNPOOL is in the nets
+    is_unknown = (
+        case.kind in ("input", "local", "unpool") or keys.get("mode") == "wrap" or case.layer.is_stated
+    )  # an UNPOOL is in the nets
+    is_of_sequences = case.layer.family in ("sequence", "attention")  # as UNPOOL
     is_partial = "connections" in keys or keys.get("region") == "within"
-    return is_plain and not (is_unknown or is_partial or padded_up)
+    return is_plain and not (is_unknown or is_partial or padded_up or is_of_sequences)
 
 
 @cache
@@ -212,6 +232,15 @@ HABITS: list[dict[str, Any]] = [
 ]
 
 
+NOT_EXACT = {
+    "sequences": ("batch",),
+    "attention": ("batch", "autocast"),
+    "heads": ("batch", "autocast"),
+    "relative": ("dtype", "autocast"),
+}
+"""Nets with kinds whose memory is followed to the byte except under these habits."""
+
+
 def measures(*, some: bool = False) -> Iterator[Measure]:
     """All that is measured; ``some``: of each kind one variant, and the nets in one way."""
     seen = set()
@@ -223,7 +252,8 @@ def measures(*, some: bool = False) -> Iterator[Measure]:
     for net, pattern in NETS.items():
         alone = {"batch": 2} if "BN" in pattern else {"batch": 1}
         for habits in HABITS[:1] if some else [*HABITS, alone]:
-            yield Measure(net, habits)
+            if not any(name in habits for name in NOT_EXACT.get(net, ())):
+                yield Measure(net, habits)
     for optimizer in [] if some else OPTIMIZERS.values():
         for style in STYLES if optimizer.can_fuse else STYLES[:2]:
             for decay in (False, True):

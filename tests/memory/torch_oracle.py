@@ -22,6 +22,7 @@ from torch.nn import functional as F  # noqa: N812  # its usual name
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
+from tests.memory import torch_sequences
 from tests.memory.torch_device import stand_in_for_cuda
 from tests.run.torch_reference import REARRANGED, dims
 
@@ -423,6 +424,8 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     """The module that holds the parameters of a layer, if any, and its function; ``flat``: it sees batch x depth."""
     kind = row.kind
     layer: Any = row.layer
+    if kind in torch_sequences.KINDS:
+        return torch_sequences.build(row)
     if kind == "conv" and layer.connections is not None:
         raise NotImplementedError("PyTorch has no connection tables")
     if kind in ("conv", "dwconv", "deconv"):
@@ -926,17 +929,18 @@ def _steps(net: Net, images: Any, targets: Any, habits: Habits, tracer: Any, dev
 # On a real CPU
 
 
-def _composed(name: str) -> bool:
-    """Whether an event of the profiler is not a kernel: no operator, or one composed of others."""
+def _composed(name: str) -> tuple[bool, bool]:
+    """Whether an event of the profiler is no kernel but composed of others: in some of its overloads, and in all."""
     if not name.startswith("aten::"):
-        return True
+        return True, True
     packet = getattr(torch.ops.aten, name.removeprefix("aten::"), None)
     if packet is None:
-        return False
+        return False, False
     operators = [f"{name}.{overload}".removesuffix(".default") for overload in packet.overloads()]
     has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key
     known = [operator for operator in operators if torch._C._dispatch_has_kernel(operator)]
-    return any(has_kernel(operator, "CompositeImplicitAutograd") for operator in known)
+    composed = [has_kernel(operator, "CompositeImplicitAutograd") for operator in known]
+    return any(composed), bool(composed) and all(composed)
 
 
 class Ledger(NamedTuple):
@@ -966,7 +970,7 @@ def _ledger(events: Any) -> Ledger:
     own, unless the run of a checkpointed segment stops within it. An operator that converts its arguments and calls
     itself is no kernel, but autocast. In the optimizer's step everything counts.
     """
-    composed: dict[str, bool] = {}
+    composed: dict[str, tuple[bool, bool]] = {}
     found: list[tuple[int, Any, int, int]] = []  # time, place, bytes, end of the kernel around it
     marks: dict[str, list[int]] = {}
     stack = [(event, 0, "") for event in events]  # with the end of the kernel around it, and the name above it
@@ -983,8 +987,9 @@ def _ledger(events: Any) -> Ledger:
         elif not end:
             if name not in composed:
                 composed[name] = _composed(name)
-            # below an overload that is composed of others the same name is that of the kernel
-            is_outer = composed[name] and name != above
+            # below an overload that is composed of others the same name is that of the kernel, if it has one
+            in_some, in_all = composed[name]
+            is_outer = in_all or (in_some and name != above)
             called = {child.name for child in event.children if child.typed[0].name != "Allocation"}
             converts = called == {"aten::to", name}
             end = 0 if is_outer or converts else event.end_time_ns

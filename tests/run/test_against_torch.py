@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing here is compared with it")
+from benchmarks.random_counts import differences  # noqa: E402
+from tests.memory.random_training import random_trial  # noqa: E402
 from tests.run.torch_reference import layer_in_torch  # noqa: E402
 
 BOUNDS = {"float64": 1e-12, "float32": 1e-5}
@@ -165,3 +167,11 @@ def test_parameters_are_as_many_as_those_of_pytorch_modules() -> None:
         assert row.parameters == sum(array.numel() for array in module.parameters()), text
         kept = sum(array.numel() for name, array in module.named_buffers() if name != "num_batches_tracked")
         assert row.buffers == kept, text
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_random_nets_on_one_to_three_sides_count_as_pytorch_does(part: int) -> None:
+    """Volumes, parameters, buffers and multiply-adds; ``python -m benchmarks.random_counts`` compares more nets."""
+    for seed in range(20 * part, 20 * part + 20):
+        pattern = random_trial(seed).pattern
+        assert differences(cnncalc.analyze(pattern)) == [], pattern

@@ -134,7 +134,7 @@ NETS = [
     "m5",
     "r3d18",
 ]
-SMALL = {"resnet18": (64, 64, 3), "m5": (3200, 1), "r3d18": (16, 32, 48, 3)}
+SMALL = {"resnet18": (64, 64, 3), "m5": (3200, 1), "r3d18": (9, 20, 28, 3)}
 """Nets that take any input run on a small one, but not so small that BN has two numbers to normalize."""
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F  # noqa: N812  # its usual name
 
+from tests.run.torch_sequences import SEQUENCES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -353,6 +355,8 @@ REARRANGED: dict[str, Any] = {
 def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
     """What PyTorch makes of a layer."""
     x, kind = inputs[0], layer.kind
+    if kind in SEQUENCES:
+        return SEQUENCES[kind](layer, inputs, p)
     if kind in REARRANGED:
         return REARRANGED[kind](layer, *inputs)
     if kind in SIMPLE:

@@ -1,0 +1,93 @@
+"""A layer whose figures are stated, not computed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from cnncalc.counts import NOTHING, Count
+from cnncalc.layers.base import WHOLE, Layer, Parameter, key
+from cnncalc.layers.keys import VolumeSize, Whole
+from cnncalc.layers.memory import Extra, Keeping, Size
+from cnncalc.layers.planes import pixels
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncalc.layers.base import Stencils
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.volume import Volumes
+
+
+class Opaque(Layer):
+    """A layer that has no equal here: its volume and figures are stated, not computed, and marked wherever they count.
+
+    Formula: unknown; a run has zeros in its place, and ``verify`` leaves out what depends on them.
+    Volume: as stated.
+    Learned: as many weights as stated.
+
+    ``saved`` are the elements for each image that training keeps for backward in addition to the input.
+
+    Source: none, since it stands for an operator of another program.
+    """
+
+    kind: ClassVar[str] = "opaque"
+    other_names: ClassVar[tuple[str, ...]] = ("unknown", "customop", "blackbox")
+    example: ClassVar[str] = "INPUT 28x28x3 -> OPAQUE([28, 28, 16], parameters=448, macs=338688) -> RELU"
+    is_stated: ClassVar[bool] = True
+    learns: ClassVar[bool] = True
+    is_flat: ClassVar[bool | None] = False
+    thin_depth: ClassVar[int | None] = None
+    memory_order: ClassVar[str] = "contiguous"
+    why_input: ClassVar[str] = "what its gradient needs is not known"
+    why_byproducts: ClassVar[str] = "stated"
+    weight_use: ClassVar[str] = "as stated"
+    bare: ClassVar[str | None] = "output"
+
+    size: tuple[int, ...] = key(VolumeSize(), name="output", means="the sides and the depth of the output")
+    learned: int = key(Whole(0), 0, name="parameters", means="how many numbers are learned")
+    held: int = key(Whole(0), 0, name="buffers", means="how many numbers are kept, but not learned")
+    multiply_adds: int = key(Whole(0), 0, name="macs", means="multiply-adds for one image")
+    saved: int = key(Whole(0), 0, means="elements for one image that training keeps in addition to the input")
+
+    def label(self) -> str:
+        return f"OPAQUE({Volume(*self.size).size}, stated)"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        return [f"{output}, as stated"]
+
+    def output(self, *inputs: Volume) -> Volume:
+        return Volume(*self.size)
+
+    def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
+        return (Parameter("stated", (self.learned,), Count(self.learned)),) if self.learned else ()
+
+    def buffers(self, *inputs: Volume) -> tuple[Parameter, ...]:
+        return (Parameter("held", (self.held,), Count(self.held), "buffer"),) if self.held else ()
+
+    def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        return -1, 1
+
+    def macs(self, inputs: Volumes, output: Volume) -> Count:
+        return Count(self.multiply_adds) if self.multiply_adds else NOTHING
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        return WHOLE
+
+    def channel_use(self, *inputs: Volume) -> str:
+        return "some"
+
+    def forward(self, xp: Any, x: Any, **arrays: Any) -> Any:
+        *sides, depth = self.size
+        return pixels(xp.zeros((len(x), depth, *sides), x.dtype))
+
+    def forward_training(self, xp: Any, x: Any, **arrays: Any) -> tuple[Any, dict[str, Any]]:
+        return self.forward(xp, x), {"saved": xp.zeros((len(x), self.saved), x.dtype)} if self.saved else {}
+
+    def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
+        return Keeping(inputs=True, extras=(Extra("saved", Size(0, self.saved)),) if self.saved else ())
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        found = {"stated": xp.zeros(self.learned, gradient.dtype)} if saved.learns and self.learned else {}
+        result = pixels(xp.zeros(saved.shape, gradient.dtype)) if saved.needs_gradient[0] else None
+        return (result,), found

@@ -1,0 +1,565 @@
+"""Layers of sequences and windows: positions in another arrangement, learned vectors among them and added to them."""
+
+from __future__ import annotations
+
+from math import isqrt, prod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from cnncalc.counts import Count, product
+from cnncalc.errors import ShapeError
+from cnncalc.layers.base import WHOLE, Layer, Parameter, Stencil, key
+from cnncalc.layers.keys import AnySizes, Shifts, Sizes, Whole, shown
+from cnncalc.layers.layout import channels_last
+from cnncalc.layers.memory import Keeping
+from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.window import all_sides, depth_step, sized
+from cnncalc.units import plural
+from cnncalc.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from cnncalc.layers.base import Stencils
+    from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
+
+
+def require_sequence(kind: str, x: Volume) -> None:
+    """Raises ShapeError for a volume with several sides."""
+    if len(x.sides) > 1:
+        message = f"{kind.upper()} works on a sequence [positions x depth], but {x} has {plural(len(x.sides), 'side')}"
+        raise ShapeError(message, code="not-a-sequence", hint="SEQUENCE before it makes a sequence of a map")
+
+
+def places_of(position: int, sizes: Sequence[int]) -> list[int]:
+    """The index along each side of a position that is counted with the last side fastest."""
+    found = []
+    for size in reversed(sizes):
+        position, place = divmod(position, size)
+        found.append(place)
+    return found[::-1]
+
+
+def position_of(places: Sequence[int], sizes: Sequence[int]) -> int:
+    """The inverse of :func:`places_of`."""
+    position = 0
+    for place, size in zip(places, sizes, strict=True):
+        position = position * size + place
+    return position
+
+
+class Rearranged(Layer):
+    """Base of layers that move the vectors of positions: each output position takes that of one input position."""
+
+    is_flat: ClassVar[bool | None] = False
+    is_linear = True
+    picks_values = True
+    drawn: ClassVar[str] = "joined"
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        return WHOLE if self.origins(*inputs) is not None else super().stencils(*inputs, of=of)
+
+
+class AsSequence(Rearranged):
+    """A map as a sequence of its positions, one vector of D numbers each: a view.
+
+    Formula: position p = i*W + j of the sequence is x[i, j]; the last side is the fastest.
+    Volume: [N x D], N = H*W positions.
+
+    Source: Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words", section 3.1.
+    """
+
+    kind: ClassVar[str] = "sequence"
+    other_names: ClassVar[tuple[str, ...]] = ("tosequence", "flattenspatial")
+    example: ClassVar[str] = "INPUT 28x28x3 -> CONV4-16/4(pad=0) -> SEQUENCE"
+    is_view: ClassVar[bool] = True
+    makes_windows: ClassVar[bool | None] = False
+    kept: ClassVar[Keeping] = Keeping(gradients=("view",))
+
+    def no_effect(self, x: Volume) -> str | None:
+        return "it is a sequence already" if len(x.sides) == 1 else None
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        return [f"length {'*'.join(map(str, x.sides))} = {output[0]} positions", depth_step(x)]
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x,) = inputs
+        return Volume(x.positions, x.depth)
+
+    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+        return None if len(inputs[0].sides) == 1 else lambda position: (position,)
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return pixels(planes(x).reshape(len(x), x.shape[-1], -1))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        if len(builder.volumes[0].sides) == 1 and not builder.is_flat(inputs[0]):
+            return builder.same(inputs[0])
+        return builder.reshaped(inputs[0], (builder.output.depth, builder.output.positions))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        return (pixels(planes(gradient).reshape(saved.shape)),), {}
+
+
+class Plane(Rearranged):
+    """A sequence as a map of the given sides: a view.
+
+    Formula: x[i, j] is position p = i*W + j of the sequence; the last side is the fastest.
+    Volume: the given sides, as many positions as the sequence has; depth D.
+
+    One number gives a plane with equal sides; a list may have one to three sides.
+
+    Source: Mehta and Rastegari 2022, "MobileViT", section 3.1.
+    """
+
+    kind: ClassVar[str] = "plane"
+    other_names: ClassVar[tuple[str, ...]] = ("tomap", "unflattenspatial")
+    example: ClassVar[str] = "INPUT 7x7x16 -> SEQUENCE -> PLANE7"
+    thin_depth: ClassVar[int | None] = 1
+    is_view: ClassVar[bool] = True
+    makes_windows: ClassVar[bool | None] = False
+    kept: ClassVar[Keeping] = Keeping(gradients=("view",))
+    first: ClassVar[str | None] = "size"
+    bare: ClassVar[str | None] = "size"
+
+    size: int | tuple[int, ...] = key(AnySizes(), means="the sides of the map; one number for a square plane")
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The sides of the map."""
+        return (self.size,) * 2 if isinstance(self.size, int) else self.size
+
+    def label(self) -> str:
+        return f"PLANE{sized(self.size)}"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        return [f"{all_sides(output)} {sized(self.sides)}, the same {x[0]} positions", depth_step(x)]
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x,) = inputs
+        require_sequence(self.kind, x)
+        result = Volume(*self.sides, x.depth)
+        if result.positions != x.positions:
+            more = x.positions - result.positions
+            is_token = 0 < more < result.positions
+            raise ShapeError(
+                f"a plane keeps the number of positions, but {x} has {x.positions} and "
+                f"{'x'.join(map(str, self.sides))} {result.positions}",
+                code="plane-mismatch",
+                key="size",
+                hint=f"SLICE({more}, axis=length) before it leaves out the first {more}" if is_token else None,
+            )
+        return result
+
+    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+        return None if len(self.sides) == 1 else lambda position: (position,)
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return pixels(planes(x).reshape(len(x), x.shape[-1], *self.sides))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.reshaped(inputs[0], (builder.output.depth, *self.sides))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        return (pixels(planes(gradient).reshape(saved.shape)),), {}
+
+
+class Window(Rearranged):
+    """Cuts a map into windows that do not overlap; layers behind it work on each window by itself.
+
+    Formula: windows and the places in a window are counted with the last side fastest: place (a, b) of window (i, j) is
+    x[i*h + a, j*w + b].
+    Volume: [windows x places x D]: (H/h)*(W/w) windows of h*w places.
+
+    The sizes must divide the sides of the map; PAD enlarges it before.
+
+    Source: Liu et al. 2021, "Swin Transformer", section 3.2.
+    """
+
+    kind: ClassVar[str] = "window"
+    other_names: ClassVar[tuple[str, ...]] = ("windowpartition", "partition")
+    example: ClassVar[str] = "INPUT 14x14x16 -> CONV3-32 -> WINDOW7"
+    makes_windows: ClassVar[bool | None] = True
+    first: ClassVar[str | None] = "size"
+    bare: ClassVar[str | None] = "size"
+
+    size: tuple[int, ...] = key(Sizes(), means="the sides of a window")
+
+    def label(self) -> str:
+        return f"WINDOW{sized(self.size)}"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        counts = "*".join([f"({whole}/{part})" for whole, part in zip(x.sides, self.size, strict=True)])
+        return [
+            f"{counts} = {plural(output[0], 'window')}",
+            f"{'*'.join(map(str, self.size))} = {plural(output[1], 'place')} in each",
+            depth_step(x),
+        ]
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x,) = inputs
+        for name, whole, part in zip(x.names, x.sides, self.size, strict=True):
+            if whole % part:
+                pads = [-whole % part for whole, part in zip(x.sides, self.size, strict=True)]
+                raise ShapeError(
+                    f"windows must divide the map, but {name} {whole} is not divisible by {part}",
+                    code="not-divisible",
+                    key="size",
+                    hint=f"PAD({shown([0] * len(pads) + pads)}) before it adds what is missing",
+                )
+        places = prod(self.size)
+        return Volume(x.positions // places, places, x.depth)
+
+    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+        sides, size = inputs[0].sides, self.size
+        counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+
+        def origin(position: int) -> tuple[int]:
+            window, place = divmod(position, prod(size))
+            inside = zip(places_of(window, counts), size, places_of(place, size), strict=True)
+            return (position_of([number * part + at for number, part, at in inside], sides),)
+
+        return origin
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return pixels(cut(xp, planes(x), self.size))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        counts = [whole // part for whole, part in zip(builder.volumes[0].sides, self.size, strict=True)]
+        return lower_moved(builder, inputs[0], is_view=is_kept_in_order(counts, self.size))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        return (pixels(joined(xp, planes(gradient), saved.shape[2:], self.size)),), {}
+
+
+class Unwindow(Rearranged):
+    """Puts the windows of a map back to their places: the inverse of WINDOW.
+
+    Formula: x[i*h + a, j*w + b] is place (a, b) of window (i, j).
+    Volume: the sides of the map, depth D.
+
+    ``size`` is that of the map (UNWINDOW56x28), or that of a window, where the map has as many windows along each side
+    (UNWINDOW7). Of the windows with the right number of places whose sides divide the map, that with the most equal
+    sides is meant, unless ``window`` gives its sides.
+
+    Source: Liu et al. 2021, "Swin Transformer", section 3.2.
+    """
+
+    kind: ClassVar[str] = "unwindow"
+    other_names: ClassVar[tuple[str, ...]] = ("windowreverse", "unpartition")
+    example: ClassVar[str] = "INPUT 14x14x16 -> CONV3-32 -> WINDOW7 -> UNWINDOW14"
+    makes_windows: ClassVar[bool | None] = False
+    first: ClassVar[str | None] = "size"
+    bare: ClassVar[str | None] = "size"
+
+    size: int | tuple[int, ...] = key(AnySizes(), means="the sides of the map, or of a window; one number for a plane")
+    window: int | tuple[int, ...] | None = key(
+        AnySizes(), None, note="the most equal sides that fit", means="the sides of a window"
+    )
+
+    def label(self) -> str:
+        return f"UNWINDOW{sized(self.size)}" + ("" if self.window is None else f"(window={sized(self.window)})")
+
+    def _sizes(self, x: Volume) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The sides of the map and of a window."""
+        size = (self.size,) * 2 if isinstance(self.size, int) else self.size
+        if len(x.sides) != 2:
+            raise ShapeError(
+                f"UNWINDOW takes [windows x places x depth], as WINDOW makes them, but gets {x}", code="not-windows"
+            )
+        windows, places = x.sides
+        if prod(size) == x.positions:
+            return size, self._window(size, places)
+        if prod(size) == places and self.window is None:
+            along = _root(windows, len(size))
+            if along is not None:
+                return tuple([part * along for part in size]), size
+            raise ShapeError(
+                f"{windows} windows are not as many along each side",
+                code="windows-mismatch",
+                key="size",
+                hint="give the sides of the map instead of those of a window",
+            )
+        shape = "x".join(map(str, size))
+        raise ShapeError(
+            f"windows put together keep the number of positions, but {windows}*{places} = {x.positions} and the map "
+            f"{shape} has {prod(size)}",
+            code="windows-mismatch",
+            key="size",
+        )
+
+    def _window(self, sides: tuple[int, ...], places: int) -> tuple[int, ...]:
+        """The sides of a window of a map with these sides."""
+        if self.window is not None:
+            window = (self.window,) * len(sides) if isinstance(self.window, int) else self.window
+            fits = len(window) == len(sides) and prod(window) == places
+            if not fits or any(whole % part for whole, part in zip(sides, window, strict=True)):
+                raise ShapeError(
+                    f"a window must have {places} places and divide the map {'x'.join(map(str, sides))}, but is "
+                    f"{'x'.join(map(str, window))}",
+                    code="windows-mismatch",
+                    key="window",
+                )
+            return window
+        found = _fitting(sides, places)
+        if found is None:
+            raise ShapeError(
+                f"no window of {places} places divides the map {'x'.join(map(str, sides))}",
+                code="windows-mismatch",
+                key="size",
+            )
+        return found
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        _, window = self._sizes(inputs[0])
+        return [f"{all_sides(output)} {sized(output.sides)} of windows {sized(window)}", depth_step(inputs[0])]
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x,) = inputs
+        return Volume(*self._sizes(x)[0], x.depth)
+
+    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+        sides, size = self._sizes(inputs[0])
+        counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+
+        def origin(position: int) -> tuple[int]:
+            places = places_of(position, sides)
+            window = position_of([place // part for place, part in zip(places, size, strict=True)], counts)
+            place = position_of([place % part for place, part in zip(places, size, strict=True)], size)
+            return (window * prod(size) + place,)
+
+        return origin
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        sides, size = self._sizes(Volume(*x.shape[1:]))
+        return pixels(joined(xp, planes(x), sides, size))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        sides, size = self._sizes(builder.volumes[0])
+        counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+        return lower_moved(builder, inputs[0], is_view=is_kept_in_order(counts, size))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        _, size = self._sizes(Volume(*saved.shapes[0][1:]))
+        return (pixels(cut(xp, planes(gradient), size).reshape(saved.shape)),), {}
+
+
+def _root(windows: int, sides: int) -> int | None:
+    """The number of windows along each of ``sides`` sides, if they are as many along each; else None."""
+    if sides == 1:
+        return windows
+    root = isqrt(windows) if sides == 2 else round(windows ** (1 / 3))
+    return root if root**sides == windows else None
+
+
+def _fitting(sides: Sequence[int], places: int) -> tuple[int, ...] | None:
+    """The window of so many places whose sides divide these and are the most equal; of several the first is higher."""
+    if len(sides) == 1:
+        return (places,) if sides[0] % places == 0 else None
+    found = []
+    for part in _divisors(sides[0]):
+        rest = None if places % part else _fitting(sides[1:], places // part)
+        if rest is not None:
+            found.append((part, *rest))
+    return min(found, key=lambda window: (max(window) / min(window), window[::-1]), default=None)
+
+
+def _divisors(number: int) -> list[int]:
+    low = [part for part in range(1, isqrt(number) + 1) if number % part == 0]
+    return [*low, *[number // part for part in low]]
+
+
+def cut(xp: Any, maps: Any, size: Sequence[int]) -> Any:
+    """The windows of maps (batch x depth x sides): batch x depth x windows x places."""
+    batch, depth, *sides = maps.shape
+    counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+    rank = len(size)
+    split = maps.reshape(batch, depth, *[part for pair in zip(counts, size, strict=True) for part in pair])
+    result = xp.empty((batch, depth, *counts, *size), maps.dtype)
+    result[...] = split.transpose(0, 1, *range(2, 2 + 2 * rank, 2), *range(3, 3 + 2 * rank, 2))
+    return result.reshape(batch, depth, prod(counts), prod(size))
+
+
+def joined(xp: Any, windows: Any, sides: Sequence[int], size: Sequence[int]) -> Any:
+    """The inverse of :func:`cut`: maps with these sides."""
+    batch, depth = windows.shape[:2]
+    counts = [whole // part for whole, part in zip(sides, size, strict=True)]
+    rank = len(size)
+    split = windows.reshape(batch, depth, *counts, *size)
+    pairs = [part for pair in zip(counts, size, strict=True) for part in pair]
+    result = xp.empty((batch, depth, *pairs), windows.dtype)
+    result[...] = split.transpose(0, 1, *[axis for place in range(rank) for axis in (2 + place, 2 + rank + place)])
+    return result.reshape(batch, depth, *sides)
+
+
+def is_kept_in_order(counts: Sequence[int], size: Sequence[int]) -> bool:
+    """Whether windows lie behind one another in the map, so that they are a view."""
+    moved = [axis for axis, (count, part) in enumerate(zip(counts, size, strict=True)) if part > 1]
+    split = [axis for axis, count in enumerate(counts) if count > 1]
+    return not moved or not split or max(split) <= min(moved)
+
+
+def lower_moved(builder: TorchBuilder, value: int, *, is_view: bool) -> int:
+    """Vectors of positions moved: a view, or a copy with the depth fastest, as gradients are copied back."""
+    volume = builder.output
+    if is_view:
+        return builder.reshaped(value, (volume.depth, *volume.sides))
+    layout = channels_last((builder.images, volume.depth, *volume.sides))
+    return builder.operation([value], layout=layout, gradients=("new",), order="channels last")
+
+
+class Roll(Rearranged):
+    """Shifts a map along its sides; what leaves it at the end comes back at the beginning.
+
+    Formula: y[i, j] = x[(i - s) mod H, (j - t) mod W] for a shift of s and t.
+    Volume: as the input.
+
+    A negative shift moves towards the beginning.
+
+    Source: Liu et al. 2021, "Swin Transformer", section 3.2; PyTorch, torch.roll.
+    """
+
+    kind: ClassVar[str] = "roll"
+    other_names: ClassVar[tuple[str, ...]] = ("cyclicshift", "circshift")
+    example: ClassVar[str] = "INPUT 14x14x16 -> CONV3-32 -> ROLL(-3)"
+    memory_order: ClassVar[str] = "suggested"
+    first: ClassVar[str | None] = "shift"
+    bare: ClassVar[str | None] = "shift"
+
+    shift: tuple[int, ...] = key(Shifts(), means="by how many positions, along every side or each")
+
+    def no_effect(self, x: Volume) -> str | None:
+        is_whole = all(shift % size == 0 for shift, size in zip(self.shift, x.sides, strict=True))
+        return "its shift is 0, or whole sides" if is_whole else None
+
+    def label(self) -> str:
+        return f"ROLL({shown(self.keys['shift'].reader.write(self.shift))})"
+
+    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+        (x,) = inputs
+        if self.no_effect(x):
+            return None
+        sides, shifts = x.sides, self.shift
+
+        def origin(position: int) -> tuple[int]:
+            moved = zip(places_of(position, sides), shifts, sides, strict=True)
+            return (position_of([(place - shift) % size for place, shift, size in moved], sides),)
+
+        return origin
+
+    def forward(self, xp: Any, x: Any) -> Any:
+        return pixels(self._rolled(xp, planes(x), 1))
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        return (pixels(self._rolled(xp, planes(gradient), -1)),), {}
+
+    def _rolled(self, xp: Any, maps: Any, direction: int) -> Any:
+        """Maps (batch x depth x sides) shifted in this direction, in memory of their own."""
+        shifts = [direction * shift for shift in self.shift]
+        return xp.ascontiguousarray(xp.roll(maps, shifts, axis=tuple(range(2, maps.ndim))))
+
+
+class Token(Layer):
+    """Learned vectors put in front of a sequence, such as a class token.
+
+    Formula: y[p] = the learned vector p for p < count, then x[p - count].
+    Volume: [(N + count) x D].
+    Learned: count*D numbers, counted as weights.
+
+    Source: Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words", equation 1.
+    """
+
+    kind: ClassVar[str] = "token"
+    other_names: ClassVar[tuple[str, ...]] = ("classtoken", "clstoken", "cls")
+    example: ClassVar[str] = "INPUT 28x28x3 -> CONV4-16/4(pad=0) -> SEQUENCE -> TOKEN"
+    is_flat: ClassVar[bool | None] = False
+    is_linear = True
+    learns: ClassVar[bool] = True
+    first: ClassVar[str | None] = "count"
+    bare: ClassVar[str | None] = "count"
+
+    count: int = key(Whole(1), 1, means="how many vectors")
+
+    def label(self) -> str:
+        return f"TOKEN{self.count if self.count > 1 else ''}"
+
+    def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
+        (x,) = inputs
+        return [f"length {x[0]} + {self.count} = {output[0]}", depth_step(x)]
+
+    def output(self, *inputs: Volume) -> Volume:
+        (x,) = inputs
+        require_sequence(self.kind, x)
+        return Volume(x[0] + self.count, x.depth)
+
+    def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
+        depth = inputs[0].depth
+        count = product(self.count, depth) if self.count > 1 else Count(depth)
+        return (Parameter("token", (self.count, depth), count),)
+
+    def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        return -1, 1
+
+    def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
+        return (Stencil(1, range(-self.count, 1 - self.count)),)
+
+    def forward(self, xp: Any, x: Any, *, token: Any) -> Any:
+        maps = planes(x)
+        result = xp.empty((*maps.shape[:2], maps.shape[2] + len(token)), maps.dtype)
+        result[..., : len(token)] = token.T
+        result[..., len(token) :] = maps
+        return pixels(result)
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        volume = builder.output
+        layout = channels_last((builder.images, volume.depth, *volume.sides))
+        return builder.joined_with_own(inputs[0], layout)
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        maps = planes(gradient)
+        found = {}
+        if saved.learns:
+            found["token"] = xp.ascontiguousarray(maps[..., : self.count].sum(axis=0).T)
+        result = pixels(maps[..., self.count :].copy()) if saved.needs_gradient[0] else None
+        return (result,), found
+
+
+class Position(Layer):
+    """A learned volume that is added, so that positions differ.
+
+    Formula: y = x + the learned volume.
+    Volume: as the input.
+    Learned: H*W*D numbers, counted as weights.
+
+    Source: Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words", equation 1.
+    """
+
+    kind: ClassVar[str] = "position"
+    other_names: ClassVar[tuple[str, ...]] = ("positionembedding", "positionalembedding", "posembed")
+    example: ClassVar[str] = "INPUT 28x28x3 -> CONV4-16/4(pad=0) -> SEQUENCE -> POSITION"
+    is_flat: ClassVar[bool | None] = False
+    is_linear = True
+    learns: ClassVar[bool] = True
+    drawn: ClassVar[str] = "joined"
+    thin_depth: ClassVar[int | None] = 1
+    kept: ClassVar[Keeping] = Keeping(gradients=("same",))
+
+    def parameters(self, *inputs: Volume) -> tuple[Parameter, ...]:
+        (x,) = inputs
+        return (Parameter("position", tuple(x), product(*x)),)
+
+    def weight_range(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        return -0.1, 0.1
+
+    def forward(self, xp: Any, x: Any, *, position: Any) -> Any:
+        return pixels(planes(x) + planes(position[None]))
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        return builder.plus_own(inputs[0])
+
+    def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
+        found = {"position": xp.ascontiguousarray(gradient.sum(axis=0))} if saved.learns else {}
+        return (gradient if saved.needs_gradient[0] else None,), found

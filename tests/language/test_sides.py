@@ -1,0 +1,48 @@
+"""Names of sides as values of keys, and layers that read a second volume."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import cnncalc
+from cnncalc.errors import DesignError
+
+if TYPE_CHECKING:
+    from cnncalc.volume import Volume
+
+
+def last(pattern: str) -> Volume:
+    return cnncalc.analyze(pattern).layers[-1].output
+
+
+def test_names_of_sides_in_a_list_are_never_sizes() -> None:
+    """Elsewhere height is a number: {height} is 8 here, and SLICE cuts there."""
+    assert last("INPUT 8x6x4 -> REDUCE(max, axes=[height, depth])") == (1, 6, 1)
+    assert last("INPUT 8x6x4 -> SLICE(0, {height // 4}, axis=height)") == (2, 6, 4)
+
+
+def test_a_second_volume_gives_the_sides() -> None:
+    net = "INPUT 8x6x4@image -> POOL2 -> CONV3-5@half -> {} -> CONV1-3"
+
+    assert last(net.format("RESIZE(@image)")) == (8, 6, 3)
+    assert last(net.format("FROM(@image) -> CROP(@half)")) == (4, 3, 3)
+    assert last(net.format("CROP(inputs=[@image, @half])")) == (4, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        ("INPUT 8x6x4 -> SOFTMAX(length)", "there is no length: a volume of 2 sides has height, width and depth"),
+        ("INPUT 8x6x4 -> PERMUTE([depth, width])", "expected each of height, width and depth once"),
+        ("INPUT 8x6x4 -> CROP9", "height 9 is larger than 8"),
+        ("INPUT 8x6x4 -> CONV3-4@c -> UNPOOL(@c)", "the second volume is that of CONV3-4; name a POOL"),
+        ("INPUT 8x6x4 -> POOL2 -> UNPOOL", "only one volume is given"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_numbers(net: str, message: str) -> None:
+    with pytest.raises(DesignError) as caught:
+        cnncalc.analyze(net)
+
+    assert message in str(caught.value)

@@ -1,0 +1,121 @@
+"""The kinds of sequences, windows and attention in PyTorch, independent of the package.
+
+Tensors are batch x depth x sides. Parameters are those of the NumPy run, brought into PyTorch's order.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from math import isqrt, prod
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812  # its usual name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def last(x: Any) -> Any:
+    """Batch x sides x depth."""
+    return x.movedim(1, -1)
+
+
+def first(x: Any) -> Any:
+    """Batch x depth x sides."""
+    return x.movedim(-1, 1)
+
+
+def sides_of(value: Any) -> list[int]:
+    """The sides that a key names: one number for a plane."""
+    return [value, value] if isinstance(value, int) else list(value)
+
+
+def window(x: Any, size: Any) -> Any:
+    """The windows, by unfolding one side after the other."""
+    for side, part in enumerate(size):
+        x = x.unfold(2 + side, part, part)
+    return x.flatten(2, 1 + len(size)).flatten(3)
+
+
+def unwindow(layer: Any, x: Any) -> Any:
+    """The map in which the windows of a map of positions lie as these do."""
+    size, (windows, places) = sides_of(layer.size), x.shape[2:]
+    if prod(size) == windows * places:
+        options = [one for one in product(*[range(1, side + 1) for side in size]) if prod(one) == places]
+        options = [one for one in options if all(whole % side == 0 for whole, side in zip(size, one, strict=True))]
+        part = min(options, key=lambda one: max(one) / min(one)) if layer.window is None else sides_of(layer.window)
+    else:
+        part = size
+        along = windows if len(size) == 1 else isqrt(windows)
+        size = [side * along for side in size]
+    positions = window(torch.arange(prod(size)).reshape(1, 1, *size), part).flatten()
+    result = torch.empty(*x.shape[:2], prod(size), dtype=x.dtype)
+    result[..., positions] = x.flatten(2)
+    return result.reshape(*x.shape[:2], *size)
+
+
+def attention(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
+    """By nn.MultiheadAttention, or where that cannot, by the product of softmax and values."""
+    x, memory = last(inputs[0]), last(inputs[-1])
+    shape = x.shape
+    x, memory = x.reshape(-1, *shape[-2:]), memory.reshape(-1, *memory.shape[-2:])
+    names = ("query", "key", "value")
+    weights = [w.T for w in (p["weight"].chunk(3, dim=1) if "weight" in p else [p[name] for name in names])]
+    biases = p["bias"].chunk(3) if "bias" in p else [None] * 3
+    mask = None
+    if layer.relative is not None:
+        height, width = sides_of(layer.relative)
+        rows = torch.arange(height).repeat_interleave(width)
+        columns = torch.arange(width).repeat(height)
+        down, right = rows[:, None] - rows[None] + height - 1, columns[:, None] - columns[None] + width - 1
+        mask = p["relative"].reshape(2 * height - 1, 2 * width - 1, -1)[down, right].permute(2, 0, 1)
+    if layer.out and weights[0].shape[0] == shape[-1]:
+        module = nn.MultiheadAttention(
+            shape[-1], layer.heads, bias=layer.bias, kdim=memory.shape[-1], vdim=memory.shape[-1], batch_first=True
+        ).to(x.dtype)
+        state = {"out_proj.weight": p["out_weight"].T}
+        if memory.shape[-1] == shape[-1]:
+            state["in_proj_weight"] = torch.cat(weights)
+        else:
+            state.update({f"{name[0]}_proj_weight": weight for name, weight in zip(names, weights, strict=True)})
+        if layer.bias:
+            state.update({"in_proj_bias": p["bias"], "out_proj.bias": p["out_bias"]})
+        module.load_state_dict(state)
+        added = None if mask is None else mask.repeat(len(x), 1, 1)
+        return first(module(x, memory, memory, attn_mask=added, need_weights=False)[0].reshape(shape))
+    projected = [F.linear(each, w, b) for each, w, b in zip((x, memory, memory), weights, biases, strict=True)]
+    q, k, v = (each.unflatten(-1, (layer.heads, -1)).transpose(1, 2) for each in projected)
+    scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5 + (0 if mask is None else mask)
+    result = (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
+    if layer.out:
+        result = F.linear(result, p["out_weight"].T, p.get("out_bias"))
+    return first(result.reshape(*shape[:-1], -1))
+
+
+def matmul(layer: Any, inputs: list[Any], _: dict[str, Any]) -> Any:
+    x, other = map(last, inputs)
+    return first(torch.matmul(x, other.transpose(-1, -2) if layer.transpose else other))
+
+
+def token(_: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
+    x = last(inputs[0])
+    return first(torch.cat([p["token"].expand(len(x), -1, -1), x], dim=1))
+
+
+SEQUENCES: dict[str, Callable[[Any, list[Any], dict[str, Any]], Any]] = {
+    "sequence": lambda layer, inputs, p: inputs[0].flatten(2),
+    "plane": lambda layer, inputs, p: inputs[0].unflatten(2, sides_of(layer.size)),
+    "window": lambda layer, inputs, p: window(inputs[0], layer.size),
+    "unwindow": lambda layer, inputs, p: unwindow(layer, inputs[0]),
+    "roll": lambda layer, inputs, p: torch.roll(inputs[0], layer.shift, tuple(range(2, inputs[0].ndim))),
+    "token": token,
+    "position": lambda layer, inputs, p: inputs[0] + first(p["position"][None]),
+    "attention": attention,
+    "matmul": matmul,
+    "opaque": lambda layer, inputs, p: torch.zeros(
+        len(inputs[0]), layer.size[-1], *layer.size[:-1], dtype=inputs[0].dtype
+    ),
+}
+"""Each kind by its layer, inputs and parameters."""
