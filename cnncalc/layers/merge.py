@@ -310,6 +310,7 @@ class Minimum(Maximum):
     kind: ClassVar[str] = "minimum"
     other_names: ClassVar[tuple[str, ...]] = ("min",)
     example: ClassVar[str] = "INPUT 28x28x16 -> [CONV3-16 | CONV3-16] -> MINIMUM"
+    picks_least: ClassVar[bool] = True
 
     def combine(self, xp: Any) -> Any:
         return xp.minimum
