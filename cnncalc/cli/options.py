@@ -62,7 +62,7 @@ def _volume(text: str) -> Volume:
     parts = text.strip().strip("[]").replace("\u00d7", "x").split("x")
     sizes = [int(part) for part in parts if part.isascii() and part.isdigit() and len(part) <= MAX_DIGITS]
     if len(sizes) < len(parts) or not is_volume_size(sizes):
-        raise ValueProblem(f"expected height x width x depth, as in 224x224x3, found '{text[:60]}'")
+        raise ValueProblem(f"expected sides and depth, as in 224x224x3 or 16000x1, found '{text[:60]}'")
     if not all(sizes):
         raise ValueProblem(f"each part of a volume is at least 1, found '{text[:60]}'")
     return Volume(*sizes)

@@ -32,7 +32,7 @@ from cnncalc.language.syntax import (
     References,
 )
 from cnncalc.language.yaml_tree import Mapping, Node, Scalar, Sequence, YamlDocument, raw_value
-from cnncalc.layers import KINDS
+from cnncalc.layers import KINDS, NEVER_BLOCKS
 from cnncalc.layers.keys import DecimalNumber, VolumeSize, is_volume_size
 from cnncalc.records import NamedTuple
 from cnncalc.source import Span, visible
@@ -373,7 +373,7 @@ class _FileReader:
             if signature is None:
                 continue
             name, parameters = signature
-            if name.lower() in KINDS or name.lower() == "from":
+            if name.lower() in NEVER_BLOCKS or name.lower() == "from":
                 message = f"a block cannot have the name of a layer kind: '{name}'"
                 self.problem("wrong-name", message, key.span)
             elif name[-1].isdigit():

@@ -18,6 +18,7 @@ from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax
 from cnncalc.language.validation import Validator, begins_with_input, is_merge, label_of
 from cnncalc.language.values import Environment, Variables, holds, iterations_of, yes_or_no
+from cnncalc.layers import KINDS
 from cnncalc.layers.base import Layer
 from cnncalc.layers.input import Input
 from cnncalc.records import NamedTuple
@@ -116,7 +117,7 @@ class Expander:
             source=design.source,
             forms=design.forms,
             assumed=self.maker.assumed,
-            warnings=(*self.maker.notes, *self._overruled()),
+            warnings=(*self.maker.notes, *self._overruled(), *self._hidden_kinds()),
             budget=design.budget,
             ignore=design.ignore,
         )
@@ -143,6 +144,20 @@ class Expander:
             return graph
         graph = graph._replace(title=None, source=None, forms={}, changed=changed)
         return graph._replace(name=graph.name + graph.changes)
+
+    def _hidden_kinds(self) -> list[Problem]:
+        """Warnings of blocks that have the name of a layer kind which was added later."""
+        blocks = [block for name, block in self.design.blocks.items() if name.lower() in KINDS]
+        return [
+            Problem(
+                "block-hides-kind",
+                f"the block '{block.name}' is used, not the layer kind of that name",
+                block.span,
+                f"rename the block if {block.name.upper()} is meant",
+                "warning",
+            )
+            for block in blocks
+        ]
 
     def _overruled(self) -> list[Problem]:
         """A warning for each ``trainable`` of a layer that shares the parameters of another one."""

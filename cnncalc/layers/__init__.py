@@ -42,4 +42,15 @@ KINDS: dict[str, type[Layer]] = {
 }
 """Every layer kind by its key in files: the classes of the families that set ``kind``."""
 
-__all__ = ["KINDS", "Key", "Layer", "Parameter", "Stencil"]
+NEVER_BLOCKS = frozenset(
+    (
+        *("add", "avgpool", "bn", "concat", "conv", "deconv", "dropout", "dwconv", "elu"),
+        *("fc", "flatten", "gap", "gelu", "gmp", "gn", "hsigmoid", "hswish", "identity"),
+        *("in", "input", "ln", "lppool", "lrelu", "lrn", "mul", "pad", "pool"),
+        *("prelu", "rbf", "relu", "relu6", "reshape", "scale", "shuffle", "sigmoid", "silu"),
+        *("slice", "softmax", "softplus", "subsample", "tanh", "upsample"),
+    )
+)
+"""The kinds of the first version. A block could have the name of any other kind before that kind was added."""
+
+__all__ = ["KINDS", "NEVER_BLOCKS", "Key", "Layer", "Parameter", "Stencil"]

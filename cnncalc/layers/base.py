@@ -238,6 +238,8 @@ class Layer:
     """The key that sets the depth of the output."""
     output_range: ClassVar[tuple[float, float]] = (-inf, inf)
     """Lower and upper bound of the output for any input; infinite where it has none."""
+    picks_least: ClassVar[bool] = False
+    """The output is the least of several elements: it shows that it depends on one only where that becomes less."""
     active_range: tuple[float, float] = (-inf, inf)
     """Between which inputs the output changes, for kinds that are constant below and above."""
     drawn: ClassVar[str] = "block"

@@ -52,6 +52,11 @@ def at_each(kernels: Count, volume: Volume) -> Count:
     return Count(kernels.value * volume.positions, lambda: "*".join(map(str, (kernels, *volume.sides))))
 
 
+def _outer(weight: Any, left: Any, right: Any) -> Any:
+    """The products of the two singular vectors, in the shape of the weights."""
+    return (right[:, None] * left).reshape(weight.shape)
+
+
 class Convolution(Layer):
     """Base of ordinary and depthwise convolutions: windows, and by default a pad that keeps the size at stride 1."""
 
@@ -295,7 +300,7 @@ class Conv(Convolution):
         if self.normed == "weight":
             return weight * (length / xp.sqrt(xp.square(weight).sum(axis=over)))
         if self.normed == "spectral":
-            return weight / (right @ weight.reshape(-1, self.filters) @ left)
+            return weight / (weight * _outer(weight, left, right)).sum()
         return weight
 
     def _through_norm(self, xp: Any, change: Any, saved: Saved) -> dict[str, Any]:
@@ -312,9 +317,8 @@ class Conv(Convolution):
             factor = saved.parameters["length"] * inverse
             return {"weight": factor * (change - weight * (inverse * along)), "length": along}
         if self.normed == "spectral":
-            left, right = saved.parameters["left"], saved.parameters["right"]
-            gain = right @ weight.reshape(-1, self.filters) @ left
-            outer = (right[:, None] * left).reshape(weight.shape)
+            outer = _outer(weight, saved.parameters["left"], saved.parameters["right"])
+            gain = (weight * outer).sum()
             return {"weight": (change - outer * ((change * weight).sum() / gain)) / gain}
         return {"weight": change}
 

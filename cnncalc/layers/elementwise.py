@@ -27,7 +27,7 @@ class Clip(Activation):
 
     One of the two may be left out, as in ``CLIP(high=1)``.
 
-    Source: the operator Clip of ONNX, clamp of PyTorch.
+    Source: ONNX, operator Clip; PyTorch, torch.clamp.
     """
 
     kind: ClassVar[str] = "clip"
@@ -125,7 +125,7 @@ class Square(Activation):
     Formula: y = x**2.
     Volume: as the input.
 
-    Source: the definition.
+    Source: PyTorch, torch.square.
     """
 
     kind: ClassVar[str] = "square"
@@ -152,7 +152,7 @@ class Exponential(Activation):
     Formula: y = exp(x).
     Volume: as the input.
 
-    Source: the definition.
+    Source: PyTorch, torch.exp.
     """
 
     kind: ClassVar[str] = "exp"
@@ -176,7 +176,7 @@ class SquareRoot(Activation):
     Formula: y = sqrt(x).
     Volume: as the input.
 
-    Source: the definition.
+    Source: PyTorch, torch.sqrt.
     """
 
     kind: ClassVar[str] = "sqrt"
@@ -201,7 +201,7 @@ class Negate(Layer):
     Formula: y = -x.
     Volume: as the input.
 
-    Source: the definition.
+    Source: PyTorch, torch.neg.
     """
 
     kind: ClassVar[str] = "neg"

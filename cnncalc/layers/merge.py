@@ -215,7 +215,7 @@ class Subtract(Overwriting):
     Formula: y = x1 - x2 - ..., element by element.
     Volume: as the inputs; a side or depth of 1 is broadcast to the others.
 
-    Source: the operator Sub of ONNX.
+    Source: ONNX, operator Sub.
     """
 
     kind: ClassVar[str] = "sub"
@@ -247,7 +247,7 @@ class Divide(Overwriting):
     Formula: y = x1 / x2 / ..., element by element.
     Volume: as the inputs; a side or depth of 1 is broadcast to the others.
 
-    Source: the operator Div of ONNX.
+    Source: ONNX, operator Div.
     """
 
     kind: ClassVar[str] = "div"
@@ -304,12 +304,13 @@ class Minimum(Maximum):
 
     Where two are equal, each gets half of the gradient.
 
-    Source: the operator Min of ONNX.
+    Source: ONNX, operator Min.
     """
 
     kind: ClassVar[str] = "minimum"
     other_names: ClassVar[tuple[str, ...]] = ("min",)
     example: ClassVar[str] = "INPUT 28x28x16 -> [CONV3-16 | CONV3-16] -> MINIMUM"
+    picks_least: ClassVar[bool] = True
 
     def combine(self, xp: Any) -> Any:
         return xp.minimum
@@ -321,7 +322,7 @@ class Mean(Elementwise):
     Formula: y = (x1 + x2 + ...) / n of n inputs, element by element.
     Volume: as the inputs; a side or depth of 1 is broadcast to the others.
 
-    Source: the operator Mean of ONNX.
+    Source: ONNX, operator Mean.
     """
 
     kind: ClassVar[str] = "mean"

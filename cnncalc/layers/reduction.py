@@ -58,6 +58,10 @@ class Reduce(Layer):
         return self.op in ("max", "min")
 
     @property
+    def picks_least(self) -> bool:  # type: ignore[override]
+        return self.op == "min"
+
+    @property
     def thin_depth(self) -> int | None:  # type: ignore[override]
         return 2 if "depth" in self.axes else 1
 

@@ -250,8 +250,8 @@ def _changes(layer: Layer, volumes: tuple[Volume, ...], number: int, places: Seq
     parameters = {array.name: random.uniform(0.5, 1.5, array.shape) for array in arrays}
     first, width = _probed_range(layer)
     base = [first + width * random.uniform(0, 0.25, (1, x.depth, *x.sides)) for x in volumes]
-    # larger than everything else, so that a maximum changes too
-    change = width * random.uniform(0.5, 0.75, base[number].shape)
+    # larger than everything else, so that a maximum changes too, or smaller for a minimum
+    change = (-width if layer.picks_least else width) * random.uniform(0.5, 0.75, base[number].shape)
     step = 1 if layer.mixes_images else max(1, AT_ONCE // each)
     try:
         before = layer.forward(np, *[pixels(x) for x in base], **parameters)

@@ -129,6 +129,6 @@ def test_what_is_covered_is_said_in_the_same_words_everywhere() -> None:
     help_ = " ".join(called("--help").stdout.split())
     sentence = help_[help_.index("It covers") : help_.index(" A TARGET")]
 
-    assert "not attention" in sentence
+    assert "not recurrent layers" in sentence
     for page in ("README.md", "docs/index.md"):
         assert sentence in " ".join((ROOT / page).read_text(encoding="utf-8").split())

@@ -142,8 +142,8 @@ def test_a_table_goes_to_standard_output_and_the_exit_code_is_0() -> None:
             "  = hint: cnncalc table --help\n",
         ),
         (
-            ["table", TINY, "--input", "9x11"],
-            "error[usage]: --input: expected height x width x depth, as in 224x224x3, found '9x11'\n"
+            ["table", TINY, "--input", "9"],
+            "error[usage]: --input: expected sides and depth, as in 224x224x3 or 16000x1, found '9'\n"
             "  = hint: cnncalc table --help\n",
         ),
         (

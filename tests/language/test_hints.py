@@ -234,7 +234,7 @@ TRANSLATED = [
     ("Hardtanh2d(min_val=-2, max_val=2)", "HARDTANH(-2, 2)"),
     ("UpSampling2D(size=2)", "UPSAMPLE2"),
     ("Cropping2D(cropping=2)", "PAD(-2)"),
-    ("ReflectionPad2d(padding=2)", "PAD(pad=2, mode=reflect)"),
+    ("ReflectionPad2d(padding=2)", "PAD(2, mode=reflect)"),
 ]
 
 

@@ -303,3 +303,11 @@ def test_text_that_yaml_could_read_as_well_is_a_pattern() -> None:
 def test_options_of_load_are_checked() -> None:
     assert load("INPUT -> FC", input=[8, 9, 3], classes=2).nodes[-1].layer is not None
     assert analyze("INPUT 8x8x3 -> RELU?", optional=[False]).layers[-1].kind == "input"
+
+
+def test_a_block_with_the_name_of_a_later_kind_is_used_with_a_warning() -> None:
+    text = "blocks: {attention(n): 'GAP -> CONV1-{n}'}\nlayers: [input: 8x8x4, attention: {n: 3}, fc: 2]\n"
+    graph = read_design("<text>", text)
+
+    assert [node.name for node in graph.nodes] == ["input", "attention1.gap1", "attention1.conv1", "fc1"]
+    assert [problem.code for problem in graph.warnings] == ["block-hides-kind"]

@@ -198,13 +198,15 @@ def around(case: Case) -> Report:
 def is_in_pytorch(case: Case) -> bool:
     """Whether PyTorch has it: no connection tables, LRN within a map, padded norm pool that rounds up, LOCAL.
 
+    MATMUL is left out: PyTorch composes it of copies and products of batches, which are not followed.
+
     A pad that wraps it composes of copies into parts of the output, which are not recorded one by one.
     """
     keys = case.keys
     padded_up = case.kind == "lppool" and "pad" in keys and keys.get("round") == "ceil"
     is_plain = keys.get("normed", "none") == "none" and "standardized" not in keys
     is_unknown = (
-        case.kind in ("input", "local", "unpool") or keys.get("mode") == "wrap" or case.layer.is_stated
+        case.kind in ("input", "local", "unpool", "matmul") or keys.get("mode") == "wrap" or case.layer.is_stated
     )  # an UNPOOL is in the nets
     is_of_sequences = case.layer.family in ("sequence", "attention")  # as UNPOOL
     is_partial = "connections" in keys or keys.get("region") == "within"

@@ -22,6 +22,22 @@ def agrees(case: Case, expected: Any) -> None:
     assert np.abs(result - expected).max() <= 1e-13 * np.abs(expected).max()
 
 
+def used(case: Case, numbers: dict[str, Any]) -> Any:
+    """The weights that a convolution uses: standardized or normed, one filter at a time, or as they are."""
+    weight = numbers["weight"]
+    if case.keys.get("normed") == "spectral":
+        matrix = weight.reshape(-1, weight.shape[-1])
+        left, right = numbers["left"], numbers["right"]
+        return weight / sum(right[i] * matrix[i, k] * left[k] for i, k in np.ndindex(matrix.shape))
+    filters = [weight[..., number] for number in range(weight.shape[-1])]
+    if case.keys.get("standardized") == "yes":
+        filters = [(one - one.mean()) / (np.mean((one - one.mean()) ** 2) + 1e-6) ** 0.5 for one in filters]
+    if case.keys.get("normed") == "weight":
+        lengths = zip(filters, numbers["length"], strict=True)
+        filters = [length * one / np.sum(one**2) ** 0.5 for one, length in lengths]
+    return np.stack(filters, axis=-1)
+
+
 @pytest.mark.parametrize("case", [case for case in SMALL if case.kind in ("conv", "dwconv")], ids=str)
 def test_convolution_is_a_sum_over_each_window(case: Case) -> None:
     (x,), numbers = images(case.inputs), parameters(case)
@@ -29,7 +45,7 @@ def test_convolution_is_a_sum_over_each_window(case: Case) -> None:
         expected = slow.table_conv(x, numbers["weight"], numbers.get("bias"), case.keys)
     else:
         groups = case.keys.get("groups", 1)
-        expected = slow.conv(x, numbers["weight"], numbers.get("bias"), case.keys, groups, case.kind == "dwconv")
+        expected = slow.conv(x, used(case, numbers), numbers.get("bias"), case.keys, groups, case.kind == "dwconv")
     agrees(case, expected)
 
 

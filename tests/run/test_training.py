@@ -436,7 +436,11 @@ def test_live_bytes_of_every_kind_are_those_of_the_replay(case: Case) -> None:
     def layers(volumes: Any) -> Any:
         for number, volume in enumerate(volumes):
             yield f"input{number}", KINDS["input"](size=list(volume))
-            yield f"conv{number}", KINDS["conv"](filters=volume.depth, kernel=1), [f"input{number}"]
+            before = f"input{number}"
+            if layer.takes_windows and len(volume.sides) > 1:  # each row of the input is a window
+                yield f"window{number}", KINDS["window"](size=[1, volume[1]]), [before]
+                before = f"window{number}"
+            yield f"conv{number}", KINDS["conv"](filters=volume.depth, kernel=1), [before]
         if layer.takes_places:
             yield "pool", layer.pool, ["conv1"]
             ends[1] = "pool"

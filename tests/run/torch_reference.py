@@ -269,9 +269,14 @@ def space2depth(layer: Any, x: Any) -> Any:
 
 def blocks(x: Any, block: Any) -> list[Any]:
     """For each place in a block the elements at it, last side fastest."""
+    return [x[place] for place in places(block)]
+
+
+def places(block: Any) -> list[Any]:
+    """For each place in a block the index of the elements at it, last side fastest."""
     return [
-        x[(..., *[slice(place, None, step) for place, step in zip(places, block, strict=True)])]
-        for places in np.ndindex(*block)
+        (..., *[slice(begin, None, step) for begin, step in zip(begins, block, strict=True)])
+        for begins in np.ndindex(*block)
     ]
 
 
@@ -283,9 +288,9 @@ def depth2space(layer: Any, x: Any) -> Any:
     sides = [size * step for size, step in zip(x.shape[2:], layer.block, strict=True)]
     result = torch.zeros(len(x), depth, *sides, dtype=x.dtype)
     order = np.arange(count).reshape(layer.block).T.ravel() if layer.order == "focus" else np.arange(count)
-    for number, target in enumerate(blocks(result, layer.block)):
+    for number, place in enumerate(places(layer.block)):
         part = list(order).index(number)
-        target[...] = x[:, number::count] if layer.order == "crd" else x[:, part * depth : (part + 1) * depth]
+        result[place] = x[:, number::count] if layer.order == "crd" else x[:, part * depth : (part + 1) * depth]
     return result
 
 

@@ -82,9 +82,9 @@ def attention(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
             state.update({f"{name[0]}_proj_weight": weight for name, weight in zip(names, weights, strict=True)})
         if layer.bias:
             state.update({"in_proj_bias": p["bias"], "out_proj.bias": p["out_bias"]})
-        module.load_state_dict(state)
-        added = None if mask is None else mask.repeat(len(x), 1, 1)
-        return first(module(x, memory, memory, attn_mask=added, need_weights=False)[0].reshape(shape))
+        options = {"attn_mask": None if mask is None else mask.repeat(len(x), 1, 1), "need_weights": False}
+        # not load_state_dict, which copies numbers and gives them no gradient
+        return first(torch.func.functional_call(module, state, (x, memory, memory), options)[0].reshape(shape))
     projected = [F.linear(each, w, b) for each, w, b in zip((x, memory, memory), weights, biases, strict=True)]
     q, k, v = (each.unflatten(-1, (layer.heads, -1)).transpose(1, 2) for each in projected)
     scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5 + (0 if mask is None else mask)
