@@ -40,6 +40,12 @@ SAME_SIZE = (
     "LPPOOL3/1(pad=same)", "POOL3/1(pad=same)", "BN(trainable=no)",
 )  # fmt: skip
 
+NOT_DRAWN = {
+    *("sequence", "plane", "token", "position", "attention", "matmul", "window", "unwindow", "roll", "opaque"),
+    *("permute", "reduce", "resize", "crop", "space2depth", "depth2space", "unpool", "linear", "local"),
+}
+"""Kinds that these designs do not hold: :mod:`tests.layer_cases` has cases of each, and named nets use most of them."""
+
 Size = tuple[int, int, int]
 
 seeds = st.integers(0, 10**6)
@@ -82,7 +88,7 @@ def kinds_of(text: str) -> set[str]:
     """The kinds (lower case) that a text of this file names; for tests of the generator itself."""
     import re
 
-    words = re.findall(r"(?<![@\w.])[A-Za-z]+[0-9]*", text)
+    words = re.findall(r"(?<![@\w.])[A-Za-z]+(?:2[A-Za-z]{3,})?[0-9]*", text)
     return {word.lower() if word.lower() == "relu6" else word.lower().rstrip("0123456789") for word in words}
 
 
