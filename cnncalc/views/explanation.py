@@ -115,9 +115,9 @@ def _array_steps(arrays: list[Parameter]) -> list[str]:
 def field_steps(report: Report, row: LayerReport) -> list[str]:
     """How the receptive field in each input is computed from those of the inputs of the layer."""
     if not row.sources:
-        return ["1x1: each element is one pixel"]
+        return [f"{sides_text(row.receptive_field)}: each element is one pixel"]
     if not row.fields:
-        return ["0x0: no output depends on an input"]
+        return [f"{sides_text(row.receptive_field)}: no output depends on an input"]
     return [
         f"in {name}: {step}" if row.has_several_inputs and name else step
         for name, field in row.fields.items()

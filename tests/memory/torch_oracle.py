@@ -234,7 +234,8 @@ class L2Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(shape)) if scale else None
 
     def forward(self, x: Any) -> Any:
-        x = F.normalize(x, dim=self.dims, eps=self.eps)  # type: ignore[arg-type]
+        dims: Any = self.dims  # PyTorch takes several, its stub one
+        x = F.normalize(x, dim=dims, eps=self.eps)
         weight: Any = self.weight
         if weight is None:
             return x

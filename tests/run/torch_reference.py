@@ -218,7 +218,8 @@ def normalization(layer: Any, x: Any, p: dict[str, Any]) -> Any:
     if layer.kind == "rms":
         return F.rms_norm(last, shape, scale, eps).movedim(-1, 1)
     if layer.kind == "l2norm":
-        result = F.normalize(last, dim=tuple(range(-len(shape), 0)), eps=eps)  # type: ignore[arg-type]
+        dims: Any = tuple(range(-len(shape), 0))  # PyTorch takes several, its stub one
+        result = F.normalize(last, dim=dims, eps=eps)
         return (result if scale is None else result * scale).movedim(-1, 1)
     return F.layer_norm(last, shape, scale, shift, eps).movedim(-1, 1)
 

@@ -173,10 +173,9 @@ def test_the_explained_receptive_field_equals_the_table(name: str) -> None:
 
     for row in report.layers:
         text = write(document(report, row), "text")
-        height, width = row.receptive_field
-        assert f"{height}x{width}" in text.rpartition("receptive field")[2]
+        assert "x".join(map(str, row.receptive_field)) in text.rpartition("receptive field")[2]
         for side, formula, number in re.findall(
-            r"(height|width) ([0-9]+ \+ \([0-9]+ - 1\)\*[0-9]+) = ([0-9]+), ", text
+            r"(length|frames|height|width) ([0-9]+ \+ \([0-9]+ - 1\)\*[0-9]+) = ([0-9]+), ", text
         ):
             assert eval(formula) == int(number), (row.name, side)  # noqa: S307  # digits, signs and brackets alone
 
