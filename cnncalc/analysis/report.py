@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class LayerReport(NamedTuple):
     """One row of the table.
 
-    ``output`` is height x width x depth. ``activations`` are the elements of that volume for one image,
+    ``output`` is the volume. ``activations`` are the elements of that volume for one image,
     ``activation_bytes`` its bytes for the whole batch. ``in_place`` rows have no memory of their own, so they do not
     count in the totals. ``weights`` hold weights and scales, ``biases`` biases and shifts, ``parameters`` both,
     ``trainable`` those that are not frozen; ``buffers`` are kept but not learned. A row that shares its parameters
@@ -202,7 +202,7 @@ class Report(NamedTuple):
 
     @property
     def counted_layers(self) -> int:
-        """The number of layers with MACs, convolutional and fully-connected ones: ``layers`` in budgets and totals."""
+        """The number of layers with MACs but MATMUL: ``layers`` in budgets and totals."""
         return sum([row.layer.counts_macs and row.layer.counts_as_layer for row in self.layers])
 
     @property
@@ -392,10 +392,11 @@ MAX_CHANNELS_OF_LENGTH = 16
 def _input_warnings(shaped: Sequence[Shaped]) -> tuple[Problem, ...]:
     """Warnings about inputs whose sizes look like others than they are read as; they are used as written."""
     found = []
+    convolved = {source for item in shaped if isinstance(item.layer, Convolution) for source in item.node.inputs}
     for index, (node, layer, _, cost, _) in enumerate(shaped):
         if not layer.is_input:
             continue
-        looks = _looks_depth_first(cost.output) or _looks_grey(shaped, index)
+        looks = _looks_depth_first(cost.output) or _looks_grey(cost.output, is_convolved=index in convolved)
         if looks is not None:
             code, message, hint = looks
             span = node.key_spans.get("size", node.stated_span or node.span)
@@ -413,15 +414,11 @@ def _looks_depth_first(x: Volume) -> tuple[str, str, str] | None:
     return "looks-depth-first", f"{order} x depth, but looks like depth x {order}", hint
 
 
-def _looks_grey(shaped: Sequence[Shaped], index: int) -> tuple[str, str, str] | None:
-    """The same for the height and width of a grey image, without its depth."""
-    x = shaped[index].output
+def _looks_grey(x: Volume, *, is_convolved: bool) -> tuple[str, str, str] | None:
+    """The same for a grey image without its depth; ``is_convolved``: a convolution reads it."""
     if len(x.sides) > 1:
         return None
-    is_deep = x.depth > MAX_CHANNELS_OF_LENGTH and any(
-        index in item.node.inputs and isinstance(item.layer, Convolution) for item in shaped
-    )
-    if x[0] != x.depth and not is_deep:
+    if x[0] != x.depth and not (x.depth > MAX_CHANNELS_OF_LENGTH and is_convolved):
         return None
     return "looks-grey", f"length {x[0]}, depth {x.depth}", f"a grey image is {x.size}x1"
 

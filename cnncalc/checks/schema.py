@@ -101,6 +101,9 @@ def any_of(*ways: Schema, description: str = "") -> Schema:
 
 # Readers
 
+VOLUME_PARTS = tuple(range(2, MAX_SIDES + 2))
+"""How many sizes a volume has: its sides and the depth."""
+
 
 def whole(minimum: int) -> list[Schema]:
     """A whole number, also as a text."""
@@ -145,7 +148,7 @@ ACCEPTED: dict[type[Reader], Callable[[Any], list[Schema]]] = {
     Sizes: lambda reader: [*whole(reader.minimum), *whole_list(reader.minimum, *range(1, MAX_SIDES + 1))],
     AnySizes: lambda reader: [*whole(reader.minimum), *whole_list(reader.minimum, *range(1, MAX_SIDES + 1))],
     Shifts: lambda _: [{"type": "integer"}, whole_text(INTEGER), *whole_list(None, *range(1, MAX_SIDES + 1))],
-    VolumeSize: lambda _: whole_list(1, *range(2, MAX_SIDES + 2)),
+    VolumeSize: lambda _: whole_list(1, *VOLUME_PARTS),
     Decimal: decimal,
     Numbers: lambda reader: [
         *decimal(reader),
@@ -272,8 +275,8 @@ def definitions() -> Schema:
             "items": reference("value"),
         },
         "volume": any_of(
-            size_text(3),
-            {"type": "array", "items": size_text(3), "minItems": 1, "maxItems": 1},
+            size_text(*VOLUME_PARTS),
+            {"type": "array", "items": size_text(*VOLUME_PARTS), "minItems": 1, "maxItems": 1},
             description="The volume that the layer must give: [112x112x64].",
         ),
         "name": {**text, "description": "A name of its own; without one a layer gets its kind and a number."},
@@ -397,10 +400,10 @@ def architecture_schema() -> Schema:
             "additionalProperties": text,
         },
         "input": any_of(
-            *[way for way in whole_list(1, 3) if way["type"] == "string"],
-            {"type": "array", "items": any_of(*whole(1)), "minItems": 3, "maxItems": 3},
-            {"type": "array", "items": size_text(3), "minItems": 1, "maxItems": 1},
-            description="The volume of the input, height x width x depth: 224x224x3.",
+            size_text(*VOLUME_PARTS),
+            {"type": "array", "items": any_of(*whole(1)), "minItems": VOLUME_PARTS[0], "maxItems": VOLUME_PARTS[-1]},
+            {"type": "array", "items": size_text(*VOLUME_PARTS), "minItems": 1, "maxItems": 1},
+            description="The volume of the input, its sides and its depth: 224x224x3, 16000x1.",
         ),
         "variables": {
             "description": "Variables of the patterns; one without a value must be set by the caller.",

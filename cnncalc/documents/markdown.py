@@ -57,7 +57,7 @@ def _origin(segments: Sequence[LineSegment], starts: list[int], offset: int) -> 
 
 
 ENTITIES = {sign: f"&#{ord(sign)};" for sign in "\\`*_[]~$|"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-VOLUME = re.compile(r"\[[0-9]+x[0-9]+x[0-9]+\]")
+VOLUME = re.compile(r"\[[0-9]+(?:x[0-9]+)+\]")
 
 
 def picture(picture: Picture) -> list[str]:

@@ -180,7 +180,7 @@ def _tool_tip(part: Part) -> str:
 def _note(page: GraphLayout, *, has_hidden: bool) -> str:
     parts = page.detail.parts
     lines = [
-        "Beside each arrow its volume: height x width x depth of one image.",
+        f"Beside each arrow its volume: {' x '.join(page.detail.parts[0].volume.names)} x depth of one image.",
         "Where there is no room for it, it is in the tool tip of the node above." if has_hidden else "",
         *notes_on_parts(parts, page.detail.runs),
         "Dashed: in training only." if any(part.training_only for part in parts) else "",

@@ -32,7 +32,7 @@ def report_record(report: Report) -> dict[str, Any]:
 
 
 def layer_record(row: LayerReport) -> dict[str, Any]:
-    """One layer; ``output`` is [height, width, depth]."""
+    """One layer; ``output`` holds the sides and the depth."""
     return {
         "name": row.name,
         "kind": row.kind,

@@ -6,10 +6,10 @@ from math import inf, prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
-from cnncalc.layers.base import POINT, Layer, Parameter, Stencils, key
+from cnncalc.layers.base import Layer, Parameter, Stencils, key, whole_axes
 from cnncalc.layers.keys import Boolean, Decimal, SideNames
 from cnncalc.layers.memory import Keeping, Size
-from cnncalc.layers.planes import axis_of, by_channel, derived, elementwise, pieces, pixels, planes, sums_of_channels
+from cnncalc.layers.planes import axes_of, by_channel, derived, elementwise, pieces, pixels, planes, sums_of_channels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -421,17 +421,14 @@ class Softmax(Layer):
         return self.axes == ("depth",)
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
-        return tuple([None if name in self.axes else POINT for name in inputs[0].names])
+        return whole_axes(self.axes, inputs[0])
 
     def channel_use(self, *inputs: Volume) -> str:
         return "mixed" if "depth" in self.axes else "apart"
 
-    def _axes(self, maps: Any) -> tuple[int, ...]:
-        return tuple([axis_of(name, maps) for name in self.axes])
-
     def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)
-        axes = self._axes(maps)
+        axes = axes_of(self.axes, maps)
         result = xp.exp(maps - maps.max(axis=axes, keepdims=True))
         result /= result.sum(axis=axes, keepdims=True)
         return pixels(result)
@@ -460,7 +457,7 @@ class Softmax(Layer):
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         # y * (gradient - sum of gradient*y over the axes)
         output, incoming = planes(saved.output), planes(gradient)
-        axes = tuple([axis - 1 for axis in self._axes(output)])
+        axes = tuple([axis - 1 for axis in axes_of(self.axes, output)])
         result = xp.empty(output.shape, output.dtype)
         for image, grad, target in zip(output, incoming, result, strict=True):
             xp.multiply(image, grad, out=target)

@@ -516,7 +516,7 @@ class Layer:
         return ()
 
     def macs(self, inputs: Volumes, output: Volume) -> Count:
-        """Multiply-adds for one image: of convolutions and fully-connected layers; 0 for all others."""
+        """Multiply-adds for one image; 0 for kinds without the trait ``counts_macs``."""
         return NOTHING
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
@@ -610,6 +610,11 @@ class Layer:
         parameters are new arrays in the memory order of the parameters.
         """
         raise NotImplementedError
+
+
+def whole_axes(names: Sequence[str], volume: Volume) -> Stencils:
+    """The stencils of a layer that sees these sides whole and the others position by position."""
+    return tuple([None if name in names else POINT for name in volume.names])
 
 
 def require_divisible(depth: int, groups: int, key: str = "groups", what: str = "groups") -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.volume import SIDES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 COLUMN_BYTES = 8 << 20
 """Bytes of windows that are copied for one matrix product: enough for BLAS, little compared with activations."""
@@ -45,6 +45,11 @@ def pixels(x: Any) -> Any:
 def axis_of(name: str, maps: Any) -> int:
     """The axis of a side or of the depth, by its name, in maps (batch x depth x sides)."""
     return 1 if name == "depth" else 2 + SIDES[maps.ndim - 2].index(name)
+
+
+def axes_of(names: Iterable[str], maps: Any) -> tuple[int, ...]:
+    """The axes of sides or of the depth, by their names."""
+    return tuple([axis_of(name, maps) for name in names])
 
 
 def by_channel(array: Any, maps: Any) -> Any:

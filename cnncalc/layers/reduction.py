@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.layers.base import POINT, Layer, Stencils, key
+from cnncalc.layers.base import Layer, Stencils, key, whole_axes
 from cnncalc.layers.keys import Choice, SideNames
 from cnncalc.layers.memory import Keeping, Size
-from cnncalc.layers.planes import axis_of, pixels, planes
+from cnncalc.layers.planes import axes_of, pixels, planes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volume, Volumes
-
-
-def over_axes(names: Sequence[str], volume: Volume) -> Stencils:
-    """What is seen side by side where these axes are seen whole."""
-    return tuple([None if name in names else POINT for name in volume.names])
 
 
 class Reduce(Layer):
@@ -76,18 +71,15 @@ class Reduce(Layer):
         return x
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
-        return over_axes(self.axes, inputs[0])
+        return whole_axes(self.axes, inputs[0])
 
     def channel_use(self, *inputs: Volume) -> str:
         return "mixed" if "depth" in self.axes else "apart"
 
-    def _axes(self, maps: Any) -> tuple[int, ...]:
-        return tuple([axis_of(name, maps) for name in self.axes])
-
     def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)
         reduce = {"mean": xp.mean, "sum": xp.sum, "max": xp.max, "min": xp.min}[self.op]
-        return pixels(xp.ascontiguousarray(reduce(maps, axis=self._axes(maps), keepdims=True)))
+        return pixels(xp.ascontiguousarray(reduce(maps, axis=axes_of(self.axes, maps), keepdims=True)))
 
     def keeping(self, inputs: Volumes, output: Volume, *, in_place: bool = False, learns: bool = True) -> Keeping:
         return Keeping(inputs=self.picks_values, output=self.picks_values)
@@ -117,7 +109,7 @@ class Reduce(Layer):
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         incoming = planes(gradient)
         result = xp.empty(saved.shape, gradient.dtype)
-        axes = self._axes(result)
+        axes = axes_of(self.axes, result)
         if not self.picks_values:
             parts = prod([result.shape[axis] for axis in axes]) if self.op == "mean" else 1
             result[...] = incoming / parts

@@ -45,7 +45,7 @@ def report_page(
         ("table", "Layers", section("table", "Layers", table_tools(), layer_table(report, units))),
         ("memory", "Memory", memory_section([memory], [curve], units)),
         ("checks", "Budgets", checks_section([outcome], [report.name], units)),
-        ("conventions", "Conventions", conventions_section(memory.options, units)),
+        ("conventions", "Conventions", conventions_section(memory, units)),
         ("assumptions", "Assumptions", assumptions_section([memory], units)),
         ("design", "Design", design_section(texts)),
     ]
@@ -80,7 +80,7 @@ def comparison_page(
         ("table", "Stages" if found.shares_little else "Layers", differences_section(found, document, names)),
         ("memory", "Memory", memory_section(renamed, curves, units)),
         ("checks", "Budgets", checks_section(outcomes, names, units)),
-        ("conventions", "Conventions", conventions_section(renamed[0].options, units)),
+        ("conventions", "Conventions", conventions_section(renamed[0], units)),
         ("assumptions", "Assumptions", assumptions_section(renamed, units)),
         ("design", "Designs", design_section(texts)),
     ]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cnncalc.errors import Problem
-    from cnncalc.memory.report import MemoryReport, Options
+    from cnncalc.memory.report import MemoryReport
 
 UNITS = {
     "iec": "Bytes are divided by 1024: KiB, MiB, GiB.",
@@ -33,10 +33,11 @@ PROFILES = {
 """What each profile describes."""
 
 
-def conventions_section(options: Options, units: str) -> str:
-    """The section on conventions."""
+def conventions_section(memory: MemoryReport, units: str) -> str:
+    """The section on conventions; sides are named as those of the input."""
+    options, sides = memory.options, " \u00d7 ".join(memory.report.layers[0].output.names)
     lines = (
-        ("Volumes", "are height \u00d7 width \u00d7 depth."),
+        ("Volumes", f"are {sides} \u00d7 depth."),
         (
             "Activations",
             "are the elements of a layer's output volume, for one image. Layers that work in place, views and dropout "
@@ -54,7 +55,7 @@ def conventions_section(options: Options, units: str) -> str:
         ),
         (
             "Receptive fields",
-            "are height \u00d7 width in pixels of the input, clipped to the input; through branches the largest.",
+            f"are {sides} in pixels of the input, clipped to the input; through branches the largest.",
         ),
         (
             "Units.",

@@ -45,7 +45,7 @@ def _structure(report: Report) -> str:
     shape = f"with {plural(merges, 'merge')}" if merges else "in one chain"
     return (
         f"{name(report.name)} maps {inputs} to {leaving}. It has {plural(len(rows), 'layer')} {shape}, "
-        f"{report.counted_layers:,} of them convolutional or fully-connected."
+        f"{report.counted_layers:,} of them convolutional, fully-connected or attention."
     ) + ("" if report.stated_line is None else f" {text(sentence(report.stated_line))}")
 
 

@@ -78,7 +78,7 @@ def run(
 ) -> Measurement:
     """Runs a net forward, layer by layer, as at test time.
 
-    ``images`` holds an array batch x height x width x depth for each input; they are copied. An array is freed after
+    ``images`` holds an array batch x sides x depth for each input; they are copied. An array is freed after
     its last reader, unless ``keep(name)`` is true. Layers that are ``in_place`` in the report overwrite their input.
     ``training_only``: also run layers that run only in training. ``progress`` is called with the number and the name of
     each layer before it runs. ``compares_values``: also run the net with nothing in place, layer by layer beside this

@@ -52,7 +52,8 @@ def nets_document(reports: Sequence[Report], *, notation: Notation = USUAL) -> D
             )
         )
     conventions = (
-        "for one image in float32; layers: convolutional and fully-connected ones; 1 MAC is one multiply and one add",
+        "for one image in float32; layers: convolutional, fully-connected and attention ones; "
+        "1 MAC is one multiply and one add",
         f"activations: bytes of all volumes that are not in place; {notation.rule}",
     )
     return Document(

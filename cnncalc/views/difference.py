@@ -12,6 +12,7 @@ from cnncalc.layers.keys import shown
 from cnncalc.records import NamedTuple
 from cnncalc.units import percent as percent_of
 from cnncalc.units import plural, signed_percent
+from cnncalc.views.layer_table import sides_text
 from cnncalc.views.shares import sentences
 
 if TYPE_CHECKING:
@@ -161,8 +162,8 @@ def _stages_table(found: Difference, notation: Notation) -> Table:
     ]
     totals = [report.totals for report in (found.before, found.after)]
     rows = []
-    for (height, width), stages in found.stages().items():
-        cells = [word(f"{height}x{width}")]
+    for sides, stages in found.stages().items():
+        cells = [word(sides_text(sides))]
         for key in Stage._fields:
             for stage, total in zip(stages, totals, strict=True):
                 count = getattr(stage, key)

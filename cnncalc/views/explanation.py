@@ -59,7 +59,7 @@ def explanation(report: Report, row: LayerReport, *, units: str, in_place: bool 
         yield "MACs", f"{with_exact(row.arithmetic['macs'], row.macs)} multiply-adds for one image"
         yield "MACs", row.layer.weight_use.format(sides="*".join(row.output.names))
     else:
-        yield "MACs", "0: only convolutions and fully-connected layers are counted"
+        yield "MACs", "0: only convolutions, fully-connected layers, attention and matrix products are counted"
     for step in field_steps(report, row):
         yield "receptive field", step
     if row.training_only:

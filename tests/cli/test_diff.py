@@ -421,3 +421,13 @@ def test_a_variable_of_one_net_is_its_own(
         read = cnncalc("diff", "net.yaml", *words, "--set-after", "w=2").stdout
         assert "v=1" not in read
         assert "w=2" in read
+
+
+def test_stages_of_nets_with_different_numbers_of_sides_are_compared_by_their_sizes() -> None:
+    done = called(
+        "diff", "INPUT 64x1 -> CONV3-4 -> BN -> GAP -> FC-2", "INPUT 4x6x8x3 -> [CONV3-5 -> SILU]*3 -> FLATTEN"
+    )
+
+    stages = done.stdout.partition("volumes of")[2]
+    assert done.returncode == 0
+    assert [line.split()[0] for line in stages.splitlines()[2:6]] == ["4x6x8", "64", "1x1x1", "1"]

@@ -146,6 +146,15 @@ def test_no_kind_matches_the_schema_of_another() -> None:
 # Architecture files
 
 
+@pytest.mark.parametrize("size", ["16000x1", "8x16x16x3", "[16000, 1]", "[8, 16, 16, 3]"])
+def test_volumes_of_one_and_three_sides_are_valid(size: str) -> None:
+    text = f"input: {size}\nlayers:\n  - RELU: [{size.strip('[]').replace(', ', 'x')}]\n"
+
+    assert list(VALIDATOR.iter_errors(as_read(text))) == []
+    rows = account(load_bytes("x.yaml", text.encode())).layers
+    assert rows[0].output == rows[1].output
+
+
 @pytest.mark.parametrize("path", NETS, ids=lambda path: path.name)
 def test_every_net_is_valid(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
@@ -214,7 +223,8 @@ def test_the_schema_accepts_what_cnncalc_accepts() -> None:
 
 
 BAD = [
-    ("input: 32x32x3", "input: 32x32"),
+    ("input: 32x32x3", "input: 32"),
+    ("input: 32x32x3", "input: 32x32x32x32x3"),
     ("input: 32x32x3", "input: [32, 32, 0]"),
     ("input: 32x32x3", 'input: "{w}"'),
     ("name: x\n", "nmae: x\n"),
@@ -249,7 +259,7 @@ BAD = [
     ("output: 4x4", "output: 4x4x4x4"),
     ("mode: bilinear", "mode: cubic"),
     ("from: 0,", "from: -1,"),
-    ("FC: [1x1x5]", "FC: [1x1]"),
+    ("FC: [1x1x5]", "FC: [5]"),
     ("size: 1x1x5", "size: 5"),
     ("training_only: no", "training_only: sometimes"),
     ("parameters: 4M", "parameter: 4M"),

@@ -10,6 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from cnncalc.documents.html import comment_places
+from cnncalc.documents.markdown import inline
 from cnncalc.documents.marker import Answer, Picture
 from tests.documents.helpers import calls, filled, live
 from tests.subcases import each
@@ -216,3 +217,8 @@ def unescaped(found: re.Match[str]) -> str:
     import html
 
     return html.unescape(found[0])
+
+
+@pytest.mark.parametrize("volume", ["[16000x1]", "[224x224x3]", "[16x112x112x3]"])
+def test_a_volume_keeps_its_brackets(volume: str) -> None:
+    assert inline(volume) == volume

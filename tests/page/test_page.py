@@ -224,10 +224,10 @@ def test_the_summary_says_what_the_net_is_and_what_it_costs() -> None:
 
     assert " ".join(text_of(lead).split()) == (
         "vgg16 maps images of 224\u00d7224\u00d73 to 1,000 numbers. It has 39 layers in one chain, 16 of them "
-        "convolutional or fully-connected. It has 138.4M parameters (527.8 MiB) and takes 15.47G multiply-adds for an "
-        "image. The activations of one image take 58.13 MiB. The peak memory of a training step on one image with "
-        "momentum is 1.605 GiB, in the backward pass of relu7; that of inference on one image is 552.9 MiB. No budget "
-        "is set for it."
+        "convolutional, fully-connected or attention. It has 138.4M parameters (527.8 MiB) and takes 15.47G "
+        "multiply-adds for an image. The activations of one image take 58.13 MiB. The peak memory of a training step "
+        "on one image with momentum is 1.605 GiB, in the backward pass of relu7; that of inference on one image is "
+        "552.9 MiB. No budget is set for it."
     )
 
 
