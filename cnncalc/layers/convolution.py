@@ -11,6 +11,7 @@ from cnncalc.layers.base import Layer, Parameter, Sizing, Stencil, key, require_
 from cnncalc.layers.keys import Boolean, Choice, Connections, Pad, Sizes, Whole
 from cnncalc.layers.memory import WHY_WEIGHTS, Keeping
 from cnncalc.layers.normalization import normalized
+from cnncalc.layers.normed_weights import lower_spectral_norm, lower_standardized, lower_weight_norm
 from cnncalc.layers.planes import (
     by_channel,
     conv_transpose,
@@ -131,8 +132,11 @@ class Convolution(Layer):
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         pads = self.windows(builder.volumes[0]).pads
-        order = builder.convolution_order
-        return lower_windows(builder, inputs, pads, lambda x: builder.single([x], order=order))
+        return lower_windows(builder, inputs, pads, lambda x: self.lower_padded(builder, x))
+
+    def lower_padded(self, builder: TorchBuilder, x: int) -> int:
+        """Records the convolution of an input that is padded where PyTorch's function cannot do it."""
+        return builder.single([x], order=builder.convolution_order)
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
         return prod(shape[:-2]) > 1 and shape[-2] > 1
@@ -291,6 +295,17 @@ class Conv(Convolution):
             shift = None if bias is None else bias[out_maps]
             convolve(xp, maps[:, in_maps], weight[..., out_maps], shift, begins, self.dilation, result[:, out_maps])
         return pixels(result)
+
+    def lower_padded(self, builder: TorchBuilder, x: int) -> int:
+        if not self.standardized and self.normed == "none":
+            return super().lower_padded(builder, x)
+        weights = self.kernels(builder.volumes[0]).value
+        first, used = builder.last + 1, 2 if self.normed == "weight" else 1
+        lowered = {"none": lower_standardized, "weight": lower_weight_norm, "spectral": lower_spectral_norm}
+        weight = lowered[self.normed](builder, weights, self.filters)
+        result = builder.single([x], order=builder.convolution_order, made=(weight, used))
+        builder.hold(first, weight)  # an argument
+        return result
 
     def _used(self, xp: Any, weight: Any, length: Any, left: Any, right: Any) -> Any:
         """The weights that the convolution uses: kernel sides x D/groups x K."""

@@ -10,13 +10,14 @@ from cnncalc.layers.base import Parameter, Sizing, key, require_divisible
 from cnncalc.layers.convolution import Convolution, at_each, require_equal_groups
 from cnncalc.layers.keys import Whole
 from cnncalc.layers.planes import covered, padded, pixels, planes, shifted
-from cnncalc.layers.window import sized
+from cnncalc.layers.window import enlarged, sized
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
+    from cnncalc.layers.torch_builder import TorchBuilder
     from cnncalc.volume import Volumes
 
 
@@ -88,6 +89,31 @@ class Local(Convolution):
 
     def copies_weight_gradient(self, shape: tuple[int, ...]) -> bool:
         return False
+
+    def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
+        # windows by Tensor.unfold, gathered in one tensor, times the weights of each position in a product of batches
+        (x,), first = inputs, builder.last + 1
+        pads = self.windows(builder.volumes[0]).pads
+        if any(map(any, pads)):
+            x = builder.resized(x, enlarged(builder.volumes[0], pads))
+        held, counts, rank = [x], builder.output.sides, len(self.kernel)
+        for side, (size, gap, step) in enumerate(zip(self.kernel, self.dilation, self.stride, strict=True)):
+            x = builder.unfolded(x, 2 + side, size, gap, step)
+        batch, depth, inner = builder.images, builder.volumes[0].depth // self.groups, prod(self.kernel)
+        x = builder.arranged(x, (batch, self.groups, depth, *counts, *self.kernel))
+        x = builder.turned(x, (1, *range(3, 3 + rank), 0, 2, *range(3 + rank, 3 + 2 * rank)))
+        x = builder.arranged(x, (self.groups * prod(counts), batch, depth * inner))
+        held.append(x)
+        filters = self.filters // self.groups
+        result = builder.products_with_own(x, filters, builder.own_parameters[0])
+        result = builder.arranged(result, (self.groups, *counts, batch, filters))
+        result = builder.turned(result, (1 + rank, 0, 2 + rank, *range(1, 1 + rank)))
+        result = builder.arranged(result, (batch, self.filters, *counts))
+        if self.bias:
+            result = builder.plus_parameter(result, builder.own_parameters[1])
+        for value in held:
+            builder.hold(first, value)
+        return result
 
     def _windows(self, xp: Any, image: Any, begins: Sequence[range]) -> Any:
         """The windows of an image (depth x sides): positions x kernel sides x depth."""

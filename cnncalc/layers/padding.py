@@ -125,6 +125,8 @@ class Pad(Layer):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self.mode in ("reflect", "replicate"):
             return builder.single(inputs, order="suggested" if len(self.pad) == 4 else "contiguous")
+        if self.mode == "wrap":
+            return builder.wrapped(inputs[0], ends(self.pad))
         return builder.resized(inputs[0], builder.output, crops=max(self.pad) <= 0 and not any(self.depth))
 
     def forward(self, xp: Any, x: Any) -> Any:

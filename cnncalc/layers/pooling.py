@@ -193,7 +193,7 @@ class AdaptivePooling(PaddedPooling):
         if self.adaptive is not None:
             return self.lower_adaptive(builder, inputs)
         pads = self.windows(builder.volumes[0]).pads
-        return lower_windows(builder, inputs, pads, lambda x: self.lower_padded(builder, x))
+        return lower_windows(builder, inputs, pads, lambda x: self.lower_padded(builder, x), kernel=self.kernel)
 
     def lower_padded(self, builder: TorchBuilder, x: int) -> int:
         """Records the operation on windows over an input that is padded where PyTorch's pool cannot do it."""
@@ -298,7 +298,7 @@ class MaxPool(AdaptivePooling):
         return torch_max_keeping(output)
 
     def lower_padded(self, builder: TorchBuilder, x: int) -> int:
-        if builder.learns(x) or not builder.is_cpu or len(builder.output.sides) > 1:
+        if builder.learns(x) or builder.gives_places or not builder.is_cpu or len(builder.output.sides) > 1:
             return super().lower_padded(builder, x)
         # along a length without gradients a CPU has a kernel that makes no indices, on contiguous memory
         x = builder.gathered(x, "contiguous")

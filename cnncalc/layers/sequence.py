@@ -228,8 +228,9 @@ class Window(Rearranged):
         return pixels(cut(xp, planes(x), self.size))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        counts = [whole // part for whole, part in zip(builder.volumes[0].sides, self.size, strict=True)]
-        return lower_moved(builder, inputs[0], is_view=is_kept_in_order(counts, self.size))
+        pairs = zip(builder.volumes[0].sides, self.size, strict=True)
+        sizes = [size for whole, part in pairs for size in (whole // part, part)]
+        return lower_windows_moved(builder, inputs[0], sizes, cuts=True)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         return (pixels(joined(xp, planes(gradient), saved.shape[2:], self.size)),), {}
@@ -340,7 +341,7 @@ class Unwindow(Rearranged):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         sides, size = self._sizes(builder.volumes[0])
         counts = [whole // part for whole, part in zip(sides, size, strict=True)]
-        return lower_moved(builder, inputs[0], is_view=is_kept_in_order(counts, size))
+        return lower_windows_moved(builder, inputs[0], (*counts, *size), cuts=False)
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         _, size = self._sizes(Volume(*saved.shapes[0][1:]))
@@ -395,20 +396,17 @@ def joined(xp: Any, windows: Any, sides: Sequence[int], size: Sequence[int]) -> 
     return result.reshape(batch, depth, *sides)
 
 
-def is_kept_in_order(counts: Sequence[int], size: Sequence[int]) -> bool:
-    """Whether windows lie behind one another in the map, so that they are a view."""
-    moved = [axis for axis, (count, part) in enumerate(zip(counts, size, strict=True)) if part > 1]
-    split = [axis for axis, count in enumerate(counts) if count > 1]
-    return not moved or not split or max(split) <= min(moved)
+def lower_windows_moved(builder: TorchBuilder, value: int, sizes: Sequence[int], *, cuts: bool) -> int:
+    """The sides before the depth as these sizes, those of two volumes alternately or in turn, in the other order.
 
-
-def lower_moved(builder: TorchBuilder, value: int, *, is_view: bool) -> int:
-    """Vectors of positions moved: a view, or a copy with the depth fastest, as gradients are copied back."""
-    volume = builder.output
-    if is_view:
-        return builder.reshaped(value, (volume.depth, *volume.sides))
-    layout = channels_last((builder.images, volume.depth, *volume.sides))
-    return builder.operation([value], layout=layout, gradients=("new",), order="channels last")
+    ``cuts``: from alternating counts and sizes of windows to all counts, then all sizes. A view, or a copy.
+    """
+    batch, rank = builder.images, len(sizes) // 2
+    alternating = [axis for place in range(rank) for axis in (1 + place, 1 + rank + place)]
+    order = [1 + alternating.index(axis) for axis in range(1, 1 + 2 * rank)] if cuts else alternating
+    split = builder.arranged(builder.depth_last(value), (batch, *sizes, builder.output.depth))
+    moved = builder.turned(split, (0, *order, 1 + 2 * rank))
+    return builder.depth_second(builder.arranged(moved, (batch, *builder.output.sides, builder.output.depth)))
 
 
 class Roll(Rearranged):
@@ -516,7 +514,7 @@ class Token(Layer):
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         volume = builder.output
         layout = channels_last((builder.images, volume.depth, *volume.sides))
-        return builder.joined_with_own(inputs[0], layout)
+        return builder.viewed(builder.joined_with_own(inputs[0], layout))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         maps = planes(gradient)
@@ -558,7 +556,8 @@ class Position(Layer):
         return pixels(planes(x) + planes(position[None]))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return builder.plus_own(inputs[0])
+        last = builder.depth_last(inputs[0])
+        return builder.depth_second(builder.plus_parameter(last, builder.own_parameters[0]))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
         found = {"position": xp.ascontiguousarray(gradient.sum(axis=0))} if saved.learns else {}

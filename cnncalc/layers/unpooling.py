@@ -89,15 +89,20 @@ class Unpool(Layer):
         return Keeping(inputs=(False, True), gradients=("new", "none"))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        return builder.operation(
-            inputs,
+        first, (x, places) = builder.last + 1, inputs
+        if builder.is_cpu:  # whose autocast computes it in float32
+            x = builder.converted(x, 4)
+        result = builder.operation(
+            [x, places],
             Size(0, builder.output.elements),
-            item=builder.item_of(inputs[0]),
-            layout=builder.made(inputs[:1], builder.output),
+            item=builder.item_of(x),
+            layout=builder.made([x], builder.output),
             keeps=(1,),
             gradients=("new", "none"),
             order="suggested",
         )
+        builder.hold(first, x)
+        return result
 
     def _indices(self, xp: Any, places: Any, sides: Sequence[int]) -> Any:
         """The index in a map of each maximum, from the places that the pool gives: batch x depth x windows."""

@@ -77,17 +77,20 @@ def variable_frames(layers: Sequence[LayerReport], tape: Tape, segments: Sequenc
     ends: dict[tuple[str, ...], int] = {}  # the last operation of each block
     readers: dict[int, list[int]] = {}
     for index, path in paths.items():
-        for source in set(layers[index].sources):
+        for source in set(layers[index].reads):
             readers.setdefault(source, []).append(index)
         ends[path] = max(spans[index][1], ends.get(path, 0))
     for path, last in list(ends.items()):
         for depth in range(len(path)):
             ends[path[:depth]] = max(last, ends.get(path[:depth], 0))
     for source, read_by in readers.items():
-        if source in spans:
-            scope = _scope(paths, source, read_by)
+        row = max(source, ~source)  # below 0: the places of a max pool
+        if row in spans:
+            scope = _scope(paths, row, read_by)
             if scope is not None:
-                made = spans[source][1]
+                first, made = spans[row]
+                if source < 0:
+                    made = next(number for number in range(first, made) if not tape.operations[number].inputs)
                 yield Frame(made, ends[scope], (tape.operations[made].output,))
 
 

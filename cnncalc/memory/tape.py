@@ -32,7 +32,7 @@ class Operation(NamedTuple):
     """One primitive operation.
 
     ``inputs`` and ``output`` are places in the tape's values; ``is_alias``: the output lies in the memory of the first
-    input (a view, or computed in place). ``keeps`` are the inputs (by position) that backward needs; with
+    input (a view, or computed in place), or without one in that of a parameter. ``keeps`` are the inputs (by position) that backward needs; with
     ``clones_input`` a copy of the first is kept instead. ``extras`` are the bytes of tensors made in addition to the
     output and kept for backward. ``gradients`` has one of NEW, SAME, VIEW and NONE per input. ``parameters`` are places
     in the tape's parameters whose gradients backward makes; those of ``copied`` come in another order of memory than

@@ -22,7 +22,7 @@ from torch.nn import functional as F  # noqa: N812  # its usual name
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
-from tests.memory import torch_sequences
+from tests.memory import torch_composed, torch_sequences
 from tests.memory.torch_device import stand_in_for_cuda
 from tests.run.torch_reference import REARRANGED, dims
 
@@ -151,6 +151,7 @@ def _conv(row: LayerReport) -> tuple[nn.Module, Callable[[Any], Any]]:
         groups,
         layer.bias,
     )
+    module = torch_composed.normed(layer, module)
     return module, _after(before, module)
 
 
@@ -164,18 +165,28 @@ def _pool(row: LayerReport) -> Callable[[Any], Any]:
     dilation = layer.dilation if row.kind == "pool" else (1,) * _on(x)
     ends = _ends(layer.pad, x, layer.kernel, layer.step, dilation)
     ceil = layer.round == "ceil"
+    if row.kind == "lppool" and ceil and any(map(any, ends)):
+        return torch_composed.lp_pool(layer, x, ends, row.output.sides)
     if row.kind == "lppool":
         # that of one side takes numbers alone
         kernel, step = (value[0] if _on(x) == 1 else value for value in (layer.kernel, layer.step))
         made = _module("LPPool", x)(layer.power, kernel, step, ceil)
         return _after(_around(ends) if any(map(any, ends)) else None, made)
-    before = _padding(ends, -torch.inf if row.kind == "pool" else 0.0)
+    # which PyTorch's pools do only up to half a kernel
+    half = all(2 * first <= size for (first, _), size in zip(ends, layer.kernel, strict=True))
+    fill = -torch.inf if row.kind == "pool" else 0.0
+    before = _padding(ends, fill) if half else _around(ends, fill)
     padding = [first for first, _ in ends] if before is None else 0
     if row.kind == "pool":
         made = _module("MaxPool", x)(layer.kernel, layer.step, padding, dilation, ceil_mode=ceil)
     else:
         made = _module("AvgPool", x)(layer.kernel, layer.step, padding, ceil, layer.count_pad)
-    return _after(before, made)
+    pooled = _after(before, made)
+    if not ceil or before is None:
+        return pooled
+    # PyTorch's rule for the last window knows only equal pads: here one that begins in the far padding is dropped
+    kept = (slice(None), slice(None), *[slice(count) for count in row.output.sides])
+    return lambda x: pooled(x)[kept]
 
 
 class DepthLast(nn.Module):
@@ -315,7 +326,7 @@ def _activation(row: LayerReport) -> Callable[[Any], Any]:
     if row.kind == "clip":
         return lambda x: (torch.clamp_ if placed else torch.clamp)(x, layer.low, layer.high)
     if row.kind == "hardtanh":
-        return nn.Hardtanh(layer.low, layer.high, placed)
+        return lambda x: F.hardtanh(x, layer.low, layer.high, placed)
     if row.kind == "hsigmoid":
         if layer.slope == 1 / 6 and layer.shift == 0.5:
             return nn.Hardsigmoid(placed)
@@ -403,7 +414,8 @@ def _joined(row: LayerReport) -> Callable[..., Any]:
     def function(*inputs: Any) -> Any:
         result = inputs[0]
         for number, other in enumerate(inputs[1:]):
-            again = placed or (number and bool(row.layer.may_work_in_place()))
+            is_whole = torch.broadcast_shapes(result.shape, other.shape) == result.shape
+            again = placed or (number and bool(row.layer.may_work_in_place()) and is_whole)
             result = getattr(result, f"{name}_" if again else name)(other)
         if len(inputs) == 1:
             return result.clone()
@@ -417,7 +429,7 @@ def _in_planes(row: LayerReport, function: Callable[..., Any], flat: Sequence[bo
     takes_maps = row.layer.is_flat is False and row.kind != "reshape"
     if not any(flat) or (all(flat) and not takes_maps):
         return function
-    ones = (None,) * len(row.output.sides)
+    ones = (None,) * len(row.input_volumes[0].sides)
     return lambda *inputs: function(*[x[(slice(None), slice(None), *ones)] if x.dim() == 2 else x for x in inputs])
 
 
@@ -427,16 +439,20 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
     layer: Any = row.layer
     if kind in torch_sequences.KINDS:
         return torch_sequences.build(row)
-    if kind == "conv" and layer.connections is not None:
-        raise NotImplementedError("PyTorch has no connection tables")
+    if kind in torch_composed.KINDS:
+        ends = _ends(layer.pads(), row.input_volumes[0], layer.kernel, layer.stride, layer.dilation) if layer.keys.get("pad") else ()
+        composed = torch_composed.build(row, ends)
+        if composed is not None:
+            return composed, composed
     if kind in ("conv", "dwconv", "deconv"):
         return _conv(row)
     if kind == "fc":
         fc = nn.Linear(row.input_volumes[0].elements, layer.units, layer.bias)
         return fc, fc if flat else lambda x: fc(x.flatten(1))
     if kind == "linear":
-        linear = DepthLast(nn.Linear(row.input_volumes[0].depth, layer.units, layer.bias))
-        return linear, linear
+        linear = nn.Linear(row.input_volumes[0].depth, layer.units, layer.bias)
+        deep = linear if flat else DepthLast(linear)
+        return deep, deep
     if kind == "rbf":
         rbf = Rbf(row.input_volumes[0].elements, layer.units)
         return rbf, rbf
@@ -459,8 +475,6 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
         norm = _norm(row, flat)
         return norm, norm
     if kind == "lrn":
-        if layer.region != "across":
-            raise NotImplementedError("PyTorch normalizes across channels alone")
         return None, nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k)
     if kind == "prelu":
         prelu = nn.PReLU(row.output.depth)
@@ -498,6 +512,11 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
 
 
 # Nets
+
+
+def _row(source: int) -> int:
+    """The row that gives a value, or (below 0) the places of a max pool."""
+    return source if source >= 0 else ~source
 
 
 class Block:
@@ -543,6 +562,12 @@ def blocks(rows: Sequence[LayerReport], segments: Sequence[tuple[int, int]] = ()
     return top
 
 
+def _with_places(pool: Any) -> Callable[[Any], Any]:
+    """A max pool that also gives the index of each maximum."""
+    pool.return_indices = True
+    return lambda x: pool(x)
+
+
 class Net(nn.Module):
     """The net of a report. ``segments`` are first and last rows of stretches to be checkpointed."""
 
@@ -553,7 +578,6 @@ class Net(nn.Module):
         self.parts = nn.ModuleDict()
         self.functions: dict[int, Callable[..., Any]] = {}
         modules: dict[int, tuple[nn.Module | None, Callable[..., Any]]] = {}
-        self.places: dict[int, Any] = {}  # the indices of max pools that are undone, until they are read
         unpooled = {row.sources[1] for row in report.layers if row.layer.takes_places}
         flat: dict[int, bool] = {}
         for row in report.layers:
@@ -575,43 +599,43 @@ class Net(nn.Module):
                 modules[row.index] = modules[share]
             function = modules[row.index][1]
             if row.index in unpooled:
-                function = self._keeping_places(row.index, function)
+                function = _with_places(function)
             elif row.layer.takes_places:
                 function = self._unpooling(row)
             self.functions[row.index] = _in_planes(row, function, [flat[s] for s in row.sources])
         outputs = sum(parameter.numel() for parameter in self.parameters())
         assert outputs == report.totals.parameters, (outputs, report.totals.parameters)
 
-    def _keeping_places(self, index: int, pool: Any) -> Callable[[Any], Any]:
-        pool.return_indices = True
+    def _unpooling(self, row: LayerReport) -> Callable[[Any, Any], Any]:
+        layer: Any = row.layer
+        sides, pool = list(row.output.sides), layer.pool
+        kernels: Any = torch._C._nn  # those below F.max_unpool2d, which asks for windows that do not overlap
 
-        def function(x: Any) -> Any:
-            result, self.places[index] = pool(x)
-            return result
+        def function(x: Any, places: Any) -> Any:
+            if len(sides) == 1:
+                return kernels.max_unpool2d(x.unsqueeze(-1), places.unsqueeze(-1), [*sides, 1]).squeeze(-1)
+            if len(sides) == 2:
+                return kernels.max_unpool2d(x, places, sides)
+            pads = [0] * 3 if pool.adaptive or isinstance(pool.pad, str) else list(pool.pad[:3])
+            steps = [1] * 3 if pool.adaptive else list(pool.step)
+            return kernels.max_unpool3d(x, places, sides, steps, pads)
 
         return function
 
-    def _unpooling(self, row: LayerReport) -> Callable[[Any, Any], Any]:
-        layer: Any = row.layer
-        pool, sides = layer.pool, list(row.output.sides)
-        pads = pool.pad[: len(sides)]
-        function: Any = (F.max_unpool1d, F.max_unpool2d, F.max_unpool3d)[len(sides) - 1]
-        return lambda x, _: function(x, self.places.pop(row.sources[1]), pool.kernel, pool.step, pads, sides)
-
     def plan(self, *, training: bool) -> tuple[list[LayerReport], list[int], dict[int, list[int]]]:
-        """Rows that run, rows whose values are results, and who reads which row."""
+        """Rows that run, rows whose values are results, and who reads which row, or (below 0) its places."""
         report = self.report
         rows = [row for row in report.layers if training or not row.training_only]
         runs = {row.index for row in rows}
-        readers: dict[int, list[int]] = {row.index: [] for row in rows}
+        readers: dict[int, list[int]] = {place: [] for row in rows for place in (row.index, ~row.index)}
         for row in rows:
-            for source in row.sources:
+            for source in row.reads:
                 readers[source].append(row.index)
         results = []
         for row in list(rows):
-            if readers[row.index]:
+            if readers[row.index] or readers[~row.index]:
                 continue
-            if training and row.kind == "softmax":
+            if training and row.layer.gives_probabilities:
                 rows.remove(row)
                 readers[row.sources[0]].remove(row.index)
                 results.append(row.sources[0])
@@ -641,19 +665,20 @@ class Net(nn.Module):
         local = dict(values)
         for _, members in steps:
             rows = [self.report.layers[member] for member in members]
-            for source in {source for row in rows for source in row.sources if source not in members}:
+            for source in {source for row in rows for source in row.reads if _row(source) not in members}:
                 left[source] = left.get(source, 0) + 1
         held = {source for source, count in left.items() if count > 1}
         for step, members in steps:
             rows = [self.report.layers[member] for member in members]
-            taken = dict.fromkeys(source for row in rows for source in row.sources if source not in members)
+            taken = dict.fromkeys(source for row in rows for source in row.reads if _row(source) not in members)
             if isinstance(step, Block):
                 call = self._checkpointed if step.again else self._call
                 made = call(step, {source: local[source] for source in taken}, readers, results)
             else:
-                made = {step.index: self.functions[step.index](*[local[source] for source in step.sources])}
+                value = self.functions[step.index](*[local[source] for source in step.reads])
+                made = dict(zip((step.index, ~step.index), value if isinstance(value, tuple) else (value,), strict=False))
             for source in taken:
-                if source not in held and source in inside and source in local:
+                if source not in held and _row(source) in inside and source in local:
                     del local[source]
             for index, value in made.items():
                 outside = index in results or any(reader not in inside for reader in readers[index])
@@ -670,7 +695,9 @@ class Net(nn.Module):
         rows = block.rows()
         members = {row.index for row in rows}
         out = [
-            index for index in members if index in results or any(reader not in members for reader in readers[index])
+            index
+            for index in [place for member in members for place in (member, ~member)]
+            if index in results or any(reader not in members for reader in readers[index])
         ]
 
         def function(*inputs: Any) -> tuple[Any, ...]:
