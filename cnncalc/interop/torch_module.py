@@ -1,4 +1,4 @@
-"""PyTorch modules as nets of operators, by ``torch.export``, or ``torch.fx`` and then ``torch.export`` where that fails.
+"""PyTorch modules as nets of operators, by ``torch.export``; where that fails, of the module that ``torch.fx`` traces.
 
 On meta tensors, so that no weights are needed.
 
@@ -77,7 +77,7 @@ def _exported(torch: Any, module: Any, shapes: dict[str, tuple[int, ...]], name:
         warnings.simplefilter("ignore")
         try:
             program = torch.export.export(module, examples, strict=False)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (the module is code of the user)
             try:
                 module = torch.fx.symbolic_trace(module)
                 program = torch.export.export(module, examples, strict=False)
