@@ -97,7 +97,8 @@ class Graph(NamedTuple):
     ``assumed`` holds sizes that the text leaves open, with the defaults used. ``budget`` and ``ignore`` are the budget
     of the file and the design rules it suppresses, as written. ``forms`` are other forms of the net, each by its name
     with what it is. ``changed`` holds what the call changes in the design, which ``name`` then says; ``title``,
-    ``source`` and ``forms`` are those of the unchanged design, and left out.
+    ``source`` and ``forms`` are those of the unchanged design, and left out. ``notes`` says what the file of another
+    program has and the layers do not show.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Graph(NamedTuple):
     ignore: tuple[Ignore, ...] = ()
     forms: Mapping[str, str] = NO_KEYS
     changed: Mapping[str, str] = NO_KEYS
+    notes: tuple[str, ...] = ()
 
     @property
     def changes(self) -> str:
