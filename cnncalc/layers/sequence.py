@@ -263,7 +263,7 @@ class Unwindow(Rearranged):
     def label(self) -> str:
         return f"UNWINDOW{sized(self.size)}" + ("" if self.window is None else f"(window={sized(self.window)})")
 
-    def _sizes(self, x: Volume) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def parts(self, x: Volume) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The sides of the map and of a window."""
         size = (self.size,) * 2 if isinstance(self.size, int) else self.size
         if len(x.sides) != 2:
@@ -314,15 +314,15 @@ class Unwindow(Rearranged):
         return found
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
-        _, window = self._sizes(inputs[0])
+        _, window = self.parts(inputs[0])
         return [f"{all_sides(output)} {sized(output.sides)} of windows {sized(window)}", depth_step(inputs[0])]
 
     def output(self, *inputs: Volume) -> Volume:
         (x,) = inputs
-        return Volume(*self._sizes(x)[0], x.depth)
+        return Volume(*self.parts(x)[0], x.depth)
 
     def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
-        sides, size = self._sizes(inputs[0])
+        sides, size = self.parts(inputs[0])
         counts = [whole // part for whole, part in zip(sides, size, strict=True)]
 
         def origin(position: int) -> tuple[int]:
@@ -334,16 +334,16 @@ class Unwindow(Rearranged):
         return origin
 
     def forward(self, xp: Any, x: Any) -> Any:
-        sides, size = self._sizes(Volume(*x.shape[1:]))
+        sides, size = self.parts(Volume(*x.shape[1:]))
         return pixels(joined(xp, planes(x), sides, size))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
-        sides, size = self._sizes(builder.volumes[0])
+        sides, size = self.parts(builder.volumes[0])
         counts = [whole // part for whole, part in zip(sides, size, strict=True)]
         return lower_moved(builder, inputs[0], is_view=is_kept_in_order(counts, size))
 
     def backward(self, xp: Any, gradient: Any, saved: Saved) -> Gradients:
-        _, size = self._sizes(Volume(*saved.shapes[0][1:]))
+        _, size = self.parts(Volume(*saved.shapes[0][1:]))
         return (pixels(cut(xp, planes(gradient), size).reshape(saved.shape)),), {}
 
 
