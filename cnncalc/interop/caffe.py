@@ -31,6 +31,7 @@ _NUMBERED = {
     35: "absval", 36: "silence", 37: "contrastiveloss", 38: "exp", 39: "deconvolution",
 }  # fmt: skip
 """Layer types of the older ``layers`` by their number in caffe.proto."""
+_OLD_NAMES = {"kernelsize": "kernel_size", "biasterm": "bias_term"}
 _LEFT_OUT = frozenset(["silence", "hdf5output"])
 _LEFT_OUT_PARTS = ("loss", "accuracy", "evaluate")
 """A type with one of these words computes a loss or a measure."""
@@ -91,7 +92,7 @@ class _Reader:
         self.caffe.say_batches()
         title = self.net.text("name")
         stem = os.path.basename(self.name).rpartition(".")[0] or self.name
-        return self.builder.graph(stem, title or None)
+        return self.builder.graph(stem, title if title != stem else None)
 
     def _no_layers(self) -> Problem:
         """The problem of a text without layers."""
@@ -185,14 +186,14 @@ class _Reader:
             self.caffe.lacks(layer, "there is no layer kind that computes it", bottoms)
             self.caffe.forget(layer)
             return
-        if translation.parameter:
-            layer = layer._replace(parameter=_parameter(layer.message, translation.parameter))
+        if translation.parameter and not layer.is_flat:
+            layer = layer._replace(parameter=layer.message.message(translation.parameter))
         if any(bottom.place is None for bottom in bottoms):
             self.caffe.forget(layer)
             return
         made = translation.function(self.caffe, layer, bottoms)
         self.caffe.bind(layer, made)
-        for field, span in unread(layer.parameter, _OF_TRAINING):
+        for field, span in unread(layer.parameter, _OF_TRAINING) if translation.parameter else ():
             self.builder.warn(
                 "not-read", f"{layer.name}: the field {field} of {translation.parameter} is not read", span
             )
@@ -200,12 +201,19 @@ class _Reader:
 
 def is_left_out(layer: CaffeLayer) -> bool:
     """Whether a layer computes a loss or a measure, or takes what nobody else reads."""
-    return layer.kind in _LEFT_OUT or any(part in layer.kind for part in _LEFT_OUT_PARTS)
+    is_loss = layer.kind == "python" and "loss_weight" in layer.message
+    return is_loss or layer.kind in _LEFT_OUT or any(part in layer.kind for part in _LEFT_OUT_PARTS)
 
 
 def _layer_of(message: Message) -> CaffeLayer:
     """A layer as it is written, in any of the three versions of the format."""
-    inner = message.message("layer") if "layer" in message else message  # the oldest version has a layer in a layer
+    is_flat = "layer" in message  # the oldest version: a layer in a layer, which holds all parameters
+    inner = message.message("layer") if is_flat else message
+    if is_flat:
+        for old, new in _OLD_NAMES.items():
+            if old in inner.fields:
+                inner.fields[new] = inner.fields.pop(old)
+        inner.used.update(inner.fields)
     field = inner.all("type")
     number = field[-1].value if field and isinstance(field[-1].value, int) else None
     kind = _NUMBERED.get(number, f"type {number}") if number is not None else inner.text("type")
@@ -219,22 +227,11 @@ def _layer_of(message: Message) -> CaffeLayer:
         kind.lower().replace("_", ""),
         tuple(message.texts("bottom")),
         tuple(message.texts("top")),
-        message,
+        inner,
         inner,
         span,
+        is_flat,
     )
-
-
-def _parameter(message: Message, name: str) -> Message:
-    """The parameters of a layer; in the oldest version they lie in the layer itself."""
-    if "layer" in message:
-        inner = message.message("layer")
-        for old, new in (("kernelsize", "kernel_size"), ("biasterm", "bias_term"), ("poolmethod", "pool")):
-            if old in inner.fields:
-                inner.fields[new] = inner.fields.pop(old)
-        inner.used.update(inner.fields)
-        return inner
-    return message.message(name)
 
 
 def _wanted(layers: Sequence[CaffeLayer]) -> dict[int, set[str]]:

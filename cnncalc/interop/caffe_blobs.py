@@ -29,7 +29,7 @@ _IN_TRANSFORM = "transform_param"
 class CaffeLayer(NamedTuple):
     """A layer as the file has it. ``kind`` is its type in small letters without ``_``.
 
-    ``message`` is the layer, ``parameter`` the message of the fields of its type.
+    ``message`` is the layer, ``parameter`` the message of the fields of its type. ``is_flat``: both are one.
     """
 
     name: str
@@ -40,6 +40,7 @@ class CaffeLayer(NamedTuple):
     message: Message
     parameter: Message
     span: Span
+    is_flat: bool = False
 
 
 class Blob(NamedTuple):
