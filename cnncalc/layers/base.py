@@ -460,6 +460,10 @@ class Layer:
         """Whether it is a convolution each of whose filters sees one channel of the input."""
         return False
 
+    def without_figures(self) -> Layer:
+        """The layer with none of its stated figures but its volume; itself where they are computed."""
+        return self
+
     def no_effect(self, x: Volume) -> str | None:
         """Why the layer leaves this input unchanged, in words (``its factor is 1``); None where it changes it."""
         return None
