@@ -82,7 +82,8 @@ NETS = (
     "cifar-tiny",
     "INPUT 23x19x3 -> POOL3/2(round=ceil)@p -> CONV3-8 -> CONV3-3 -> UNPOOL(@p) -> GAP -> FC-5",
     "INPUT 23x1 -> POOL2@p -> CONV3-8 -> CONV3-1 -> UNPOOL(@p) -> FC-5",
-    "INPUT 20x24x3 -> CONV3-6/2(bias=no)@enc -> RELU -> DECONV3-3/2(pad=1, output_pad=1, bias=no, share=@enc, transposed=yes)",
+    """INPUT 20x24x3 -> CONV3-6/2(bias=no)@enc -> RELU
+    -> DECONV3-3/2(pad=1, output_pad=1, bias=no, share=@enc, transposed=yes)""",
     "INPUT 7x5x2 -> FC-9(bias=no)@a -> FC-70(bias=no, share=@a, transposed=yes)",
     "INPUT 12x10x3 -> CONV3-4@a -> RELU -> CONV3-4 -> [CONV3-4@b | CONV3-4(share=@b)] -> ADD -> GAP -> FC-3 -> SOFTMAX",
     "INPUT 14x14x3 -> CONV7-12/7 -> SEQUENCE -> TOKEN -> POSITION -> [LN -> ATTENTION-3 | ] -> ADD -> LN -> FC-4",
