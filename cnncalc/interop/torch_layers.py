@@ -441,7 +441,8 @@ REARRANGED: dict[str, Any] = {
 """Kinds that PyTorch has no module for."""
 
 WITHOUT_PARAMETERS: dict[str, Any] = {
-    **REARRANGED, "pool": pool, "avgpool": pool, "lppool": lppool, "hsigmoid": hsigmoid, "reshape": reshape, "upsample": upsample, "slice": slice_,
+    **REARRANGED, "pool": pool, "avgpool": pool, "lppool": lppool, "hsigmoid": hsigmoid, "reshape": reshape,
+    "upsample": upsample, "slice": slice_,
     "lrelu": lambda layer, x: F.leaky_relu(x, layer.slope),
     "gelu": lambda layer, x: F.gelu(x, approximate="tanh" if layer.form == "tanh" else "none"),
     "clip": lambda layer, x: torch.clamp(x, layer.low, layer.high),
