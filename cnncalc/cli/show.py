@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.cli.command import Command, choice, flag
+from cnncalc.cli.command import Command, choice, switch
 from cnncalc.cli.options import DESIGN, TABLE_FORMATS, ReportOptions, analyze, output_options
 from cnncalc.errors import ValueProblem
 from cnncalc.records import NamedTuple
@@ -74,7 +74,7 @@ COMMAND = Command(
             "What to print (default: yaml if FILE ends in .yaml or .yml, else pattern).",
             name="view",
         ),
-        flag("--flat", "Write every layer with its name, no repeats over lists, no blocks."),
+        switch("--flat", "Every layer by itself, with its name, without lists, blocks and defaults."),
         DESIGN,
         output_options(*TABLE_FORMATS, also=("yaml", "yml")),
     ),

@@ -91,13 +91,14 @@ def fields_of(layer: Layer, defaults: Mapping[str, Any] = NO_DEFAULTS) -> list[F
     """
     kind = type(layer)
     rest = layer.written()
-    for key, value in defaults.items():
-        if key in rest and rest[key] == value:
-            del rest[key]
-        elif key not in rest and not kind.is_replaced(key, rest):
-            rest[key] = kind.keys[key].reader.write(kind.keys[key].default)
+    for name, value in defaults.items():
+        if name in rest and rest[name] == value:
+            del rest[name]
+        elif name not in rest and not kind.is_replaced(name, rest):
+            rest[name] = kind.keys[name].reader.write(kind.keys[name].default)
     fields = []
-    for key, place in ((kind.first, "first"), (kind.dash, "dash"), (kind.slash, "slash")):
+    places: tuple[tuple[str | None, str], ...] = ((kind.first, "first"), (kind.dash, "dash"), (kind.slash, "slash"))
+    for key, place in places:
         if key is None or (key not in rest and kind.is_replaced(key, rest)):
             continue
         item = kind.keys[key]
@@ -107,9 +108,8 @@ def fields_of(layer: Layer, defaults: Mapping[str, Any] = NO_DEFAULTS) -> list[F
         is_always = place == "first" or (place == "dash" and key in kind.sizes)
         default = None if is_always or item.default is None else item.reader.write(item.default)
         fields.append(Field(place, key, item.reader.write(value) if isinstance(value, tuple) else value, default))
-    bare = kind.placed(rest)
-    fields += [Field("bare", key, rest.pop(key)) for key in bare]
-    return fields + [Field("named", key, value) for key, value in rest.items()]
+    fields += [Field("bare", name, rest.pop(name)) for name in kind.placed(rest)]
+    return fields + [Field("named", name, value) for name, value in rest.items()]
 
 
 def layer_text(layer: Layer, extra: Sequence[str] = ()) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import CnncalcError
 from cnncalc.graph import Draft
@@ -30,7 +30,8 @@ def agrees(graph: Graph, volumes: Sequence[Volume], again: Graph, order: Sequenc
         if (
             node.kind != source.kind
             or node.inputs != tuple([place[one] for one in source.inputs])
-            or (node.share, node.trainable, node.training_only) != (share, source.trainable, source.training_only)
+            or _flags(node) != _flags(source)
+            or node.share != share
         ):
             return False
         layer = _layer(node, volumes, order)
@@ -44,6 +45,10 @@ def agrees(graph: Graph, volumes: Sequence[Volume], again: Graph, order: Sequenc
         if not known[key]:
             return False
     return True
+
+
+def _flags(node: Node) -> tuple[bool, bool, bool]:
+    return node.trainable, node.training_only, node.transposed
 
 
 def _layer(node: Node, volumes: Sequence[Volume], order: Sequence[int]) -> Layer | None:
@@ -63,7 +68,9 @@ def _are_equal(layer: Layer, other: Layer, sides: int) -> bool:
     if not sides:
         return False
     layer, other = layer.on(sides), other.on(sides)
-    mine, theirs = (
-        {key: value for key, value in one.written().items() if key not in WINDOW_KEYS} for one in (layer, other)
-    )
-    return mine == theirs and layer.window_keys() == other.window_keys()
+    return _others(layer) == _others(other) and layer.window_keys() == other.window_keys()
+
+
+def _others(layer: Layer) -> dict[str, Any]:
+    """The written keys of a layer but those of its window."""
+    return {key: value for key, value in layer.written().items() if key not in WINDOW_KEYS}

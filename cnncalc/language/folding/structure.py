@@ -12,15 +12,18 @@ from cnncalc.language.folding.forms import Forms, LayerForm
 from cnncalc.language.folding.parts import Fork, Leaf, Part
 from cnncalc.language.layer_text import Field, fields_of, is_long, layer_text
 from cnncalc.layers.base import WINDOW_KEYS, Layer
+from cnncalc.layers.keys import is_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from cnncalc.graph import Graph, Node
     from cnncalc.volume import Volume
 
 MAX_DEPTH = 24
 """How deep forks nest; further branches are written with names."""
+MAX_PARTS = 6
+"""A longer list is not taken for a parameter."""
 STEPS_PER_NODE = 60
 """How many steps the search for forks may take for each node."""
 
@@ -232,7 +235,7 @@ class Builder:
     # parts
 
     def parts(self, forms: Forms, *, point_apart: bool) -> list[Part]:
-        """The net as a chain of parts. ``point_apart``: kernels of 1 are no numbers, so they differ from larger ones."""
+        """The net as a chain of parts. ``point_apart``: kernels of 1 are no numbers, so that larger ones differ."""
         self.forms, self.point_apart = forms, point_apart
         self._leaf_forms.clear()
         return self._parts(self.plan)
@@ -253,6 +256,8 @@ class Builder:
         extra = [f"@{self.labels[place][0]}" for place in single.named]
         if single.is_one:
             extra = [f"inputs=[{extra[0]}]"]
+        if node.transposed:
+            extra.append("transposed=yes")
         if not node.trainable:
             extra.append("trainable=no")
         if node.training_only:
@@ -315,11 +320,7 @@ def _is_number(value: Any) -> bool:
     if isinstance(value, bool) or is_long(value):
         return False
     if isinstance(value, list):
-        return (
-            bool(value)
-            and len(value) <= 6
-            and all(isinstance(part, int) and not isinstance(part, bool) for part in value)
-        )
+        return 0 < len(value) <= MAX_PARTS and all(map(is_whole, value))
     return isinstance(value, (int, float))
 
 

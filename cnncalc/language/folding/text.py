@@ -238,12 +238,17 @@ def _unit(items: Sequence[str]) -> str:
     """Items as one that may be repeated: in brackets, unless it is a single layer or call."""
     if len(items) == 1 and re.fullmatch(r"[A-Za-z][\w{}/-]*(\([^()*\[]*\))?", items[0]):
         return items[0]
-    return "[ " + " -> ".join(items) + " ]"
+    return _bracketed(" -> ".join(items))
 
 
 def _forked(branches: Sequence[str]) -> str:
     """``[ a | b | ]``"""
-    return "[" + "|".join([f" {branch} " if branch else " " for branch in branches]) + "]"
+    return _bracketed(" | ".join(branches))
+
+
+def _bracketed(text: str) -> str:
+    """A text in brackets, with blanks inside where it has brackets of its own."""
+    return f"[ {text.strip()} ]" if "[" in text else f"[{text}]"
 
 
 # lines
