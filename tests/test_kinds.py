@@ -330,7 +330,16 @@ OTHERS = {
     *("depth_key", "output_range", "drawn", "sliding_kernel", "thin_depth", "thin_keys", "why_input", "why_byproducts"),
     *("second_input", "needs_second_input", "reads_second_sizes", "takes_places", "tells_inputs_apart"),
     *("keeps_output", "keeps_output_in_place", "is_flat", "memory_order", "autocast", "in_notes_table", "weight_use"),
-    *("counts_as_layer", "is_stated", "makes_windows", "takes_windows", "picks_least"),
+    *(
+        "counts_as_layer",
+        "is_stated",
+        "makes_windows",
+        "takes_windows",
+        "picks_least",
+        "tied_to",
+        "tied_as_view",
+        "untied",
+    ),
 }
 """Traits with tests of their own, here, in the tests of `explain` or, where they describe PyTorch or the course notes,
 in the tests of memory."""

@@ -53,6 +53,7 @@ def layer_record(row: LayerReport) -> dict[str, Any]:
         **field_record(row),
         "training_only": row.training_only,
         "shared_with": row.shared_with,
+        **({"transposed": True} if row.transposed else {}),
         "arithmetic": dict(row.arithmetic),
     }
 

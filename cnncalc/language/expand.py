@@ -392,8 +392,14 @@ class Expander:
             scope.number(kind.kind)
             return [self._broken(plan, scope, inputs)]
         place = self.names.add(spec, scope, name)
+        transposed = plan.transposed is not None and yes_or_no(plan.transposed, "transposed", environment)
         if plan.share is not None:
-            self.names.share(plan, plan.share, place, environment, scope)
+            self.names.share(plan, plan.share, place, environment, scope, transposed=transposed)
+        elif transposed:
+            message = f"{plan.syntax.word}: transposed says how the weights of another layer are used"
+            hint = f"write share: NAME with it, the name of a {kind.tied_to}" if plan.syntax.in_file else None
+            hint = hint or f"write share=NAME with it, the name of a {kind.tied_to}"
+            self.problems.append(Problem("missing-key", message, plan.key_spans["transposed"], hint))
         return [place]
 
     def _fill(self, spec: Spec, environment: Environment) -> None:
@@ -536,6 +542,7 @@ class Expander:
                     not spec.frozen,
                     spec.training_only,
                     spec.share,
+                    spec.transposed,
                 )
             )
         try:

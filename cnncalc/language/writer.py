@@ -267,6 +267,8 @@ class _PatternWriter:
             extra.append("training_only=yes")
         if node.share is not None:
             extra.append(f"share={self._reference(node.share, counter)}")
+        if node.transposed:
+            extra.append("transposed=yes")
         text = layer_text(_known_layer(node), extra)
         is_end = index == len(self.nodes) - 1 and counter.outer is None
         if counter.counted(node) != node.name or not (self.read[index] or is_end):
@@ -432,4 +434,6 @@ def _entry_keys(graph: Graph, index: int) -> dict[str, str]:
         keys["training_only"] = "yes"
     if node.share is not None:
         keys["share"] = _quoted(graph.nodes[node.share].name)
+    if node.transposed:
+        keys["transposed"] = "yes"
     return keys

@@ -30,6 +30,8 @@ COMMON_KEYS = ("name", "inputs", "training_only")
 """Keys of every kind, in addition to its own."""
 PARAMETER_KEYS = ("trainable", "share")
 """Keys that kinds with parameters take as well."""
+TYING_KEYS = ("transposed",)
+"""Keys that kinds take as well whose weights those of another layer can use transposed."""
 WINDOW_KEYS = ("kernel", "stride", "pad", "dilation", "groups", "bias")
 """Keys that tell layers of a kind apart; a table has a column for each."""
 
@@ -240,6 +242,10 @@ class Layer:
     """How often a weight is used, for ``explain``; ``{sides}`` stands for the product of the sides."""
     learns: ClassVar[bool] = False
     """Whether the kind can have parameters."""
+    tied_to: ClassVar[str | None] = None
+    """The kind whose weights it can use with inputs and outputs swapped: the last two sides of the array."""
+    tied_as_view: ClassVar[bool] = False
+    """Whether PyTorch gets such weights as a view; else its operation takes them as they are."""
     counts_as_layer: ClassVar[bool] = True
     """Of kinds whose multiply-adds are counted: whether they count among the layers of a net."""
     is_stated: ClassVar[bool] = False
@@ -403,7 +409,13 @@ class Layer:
     @classmethod
     def common_keys(cls) -> tuple[str, ...]:
         """The common keys that the kind takes in addition to its own."""
-        return (*COMMON_KEYS, *PARAMETER_KEYS) if cls.learns else COMMON_KEYS
+        own = (*PARAMETER_KEYS, *TYING_KEYS) if cls.tied_to else PARAMETER_KEYS if cls.learns else ()
+        return (*COMMON_KEYS, *own)
+
+    @property
+    def untied(self) -> str | None:
+        """Why its weights cannot be used transposed, as the key that says so; None: they can."""
+        return None
 
     @classmethod
     def is_replaced(cls, name: str, values: Mapping[str, Value]) -> bool:
@@ -461,6 +473,10 @@ class Layer:
     def is_depthwise(self, x: Volume) -> bool:
         """Whether it is a convolution each of whose filters sees one channel of the input."""
         return False
+
+    def without_figures(self) -> Layer:
+        """The layer with none of its stated figures but its volume; itself where they are computed."""
+        return self
 
     def no_effect(self, x: Volume) -> str | None:
         """Why the layer leaves this input unchanged, in words (``its factor is 1``); None where it changes it."""
