@@ -119,7 +119,7 @@ def test_what_repeats_with_other_numbers_is_a_repeat_over_a_list() -> None:
     stage = "CONV3-{0} -> BN -> RELU -> CONV3-{0} -> BN -> RELU -> CONV3-{0} -> BN -> RELU -> POOL2"
     text = "INPUT 64x64x3 -> " + " -> ".join(stage.format(width) for width in (8, 16, 32)) + " -> FC-10"
     assert folded_layers(text) == (
-        "layers: | INPUT 64x64x3 -> [ [ CONV3-w -> BN -> RELU ]*3 -> POOL2 ]*[8, 16, 32] as w -> FC-10"
+        "layers: | INPUT 64x64x3 -> [ [CONV3-w -> BN -> RELU]*3 -> POOL2 ]*[8, 16, 32] as w -> FC-10"
     )
 
 
