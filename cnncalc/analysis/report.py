@@ -197,9 +197,26 @@ class Report(NamedTuple):
             return None
         counts = zip((stated.parameters, stated.buffers, stated.macs), ("parameters", "buffers", "MACs"), strict=True)
         parts = [f"{count:,} of the {what}" for count, what in counts if count] or ["a volume"]
-        names = [row.name for row in self.layers if row.layer.is_stated]
+        names = self.stated_layers
         more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
         return f"stated, not computed: {', '.join(parts)} ({', '.join(names[:3])}{more})"
+
+    @property
+    def stated_layers(self) -> tuple[str, ...]:
+        """The layers whose figures are stated."""
+        return tuple([row.name for row in self.layers if row.layer.is_stated])
+
+    @property
+    def stated_bytes_line(self) -> str | None:
+        """The same where memory is counted: also volumes are stated, and what their layers save for backward."""
+        if self.stated_line is None:
+            return None
+        rows = [row for row in self.layers if row.layer.is_stated]
+        saved = [extra.elements for row in rows for extra in row.layer.keeping(row.input_volumes, row.output).extras]
+        elements = sum([size.per_image for size in saved])
+        kept = f", and {elements:,} elements an image that training saves" if elements else ""
+        which = "its volume" if len(rows) == 1 else "their volumes"
+        return f"{self.stated_line}; in bytes also {which}{kept}"
 
     @property
     def unproven(self) -> frozenset[int]:
