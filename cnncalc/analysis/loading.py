@@ -47,7 +47,9 @@ class FileReader(NamedTuple):
 ARCHITECTURE = FileReader((".yaml", ".yml"), YAML_BYTES, "cnncalc.language.reading", "read_architecture_file")
 """Files in the language; every file without a known ending is read as one."""
 
-FILE_READERS = (ARCHITECTURE,)
+ONNX = FileReader((".onnx",), 4 * 1024**3, "cnncalc.interop.onnx_file", "read_onnx", is_mapped=True)
+
+FILE_READERS = (ARCHITECTURE, ONNX)
 """The formats of design files by the endings of their names."""
 
 
