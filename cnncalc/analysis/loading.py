@@ -47,9 +47,11 @@ class FileReader(NamedTuple):
 ARCHITECTURE = FileReader((".yaml", ".yml"), YAML_BYTES, "cnncalc.language.reading", "read_architecture_file")
 """Files in the language; every file without a known ending is read as one."""
 
-ONNX = FileReader((".onnx",), 4 * 1024**3, "cnncalc.interop.onnx_file", "read_onnx", is_mapped=True)
-
-FILE_READERS = (ARCHITECTURE, ONNX)
+FILE_READERS = (
+    ARCHITECTURE,
+    FileReader((".onnx",), 4 * 1024**3, "cnncalc.interop.onnx_file", "read_onnx", is_mapped=True),
+    FileReader((".prototxt",), 2 * 1024 * 1024, "cnncalc.interop.caffe", "read_caffe"),
+)
 """The formats of design files by the endings of their names."""
 
 

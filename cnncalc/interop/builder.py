@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import CnncalcError, DesignError, Problem, Problems, ShapeError, ValueProblem
 from cnncalc.graph import Graph, Node, topologically_sorted
+from cnncalc.language.effects import unread_for_designs, unread_inputs
 from cnncalc.language.limits import EXPANSION, NAME_CHARACTERS
 from cnncalc.language.settings import DEFAULT_SETTINGS, NO_VALUES
 from cnncalc.layers import KINDS
@@ -104,7 +105,7 @@ class NetBuilder:
         """
         wanted = self.settings.inputs.get(name)
         if wanted is not None:
-            self._inputs_set.add(name)
+            self._inputs_set.add(f"input {name}")
         elif not self.nodes and self.settings.input is not None:
             wanted = self.settings.input
         if wanted is not None:
@@ -202,7 +203,6 @@ class NetBuilder:
 
     def graph(self, name: str, title: str | None = None) -> Graph:
         """The finished net. Raises DesignError with all problems, among them the operators without an equal."""
-        self._check_inputs_set()
         if self._without_equal and not self.settings.partial:
             self.problems += [self._lack(*key, nodes) for key, nodes in self._without_equal.items()]
         elif self._without_equal and not self.problems and not self.nodes:
@@ -211,6 +211,9 @@ class NetBuilder:
             raise DesignError(self.problems)
         if not self.nodes:
             raise DesignError([Problem("empty", f"{self.file} has no layers")])
+        inputs = [node.name for node in self.nodes if node.is_input]
+        self.warnings += unread_inputs(self.settings, inputs, self._inputs_set)
+        self.warnings += unread_for_designs(self.settings)
         notes = tuple(text if count == 1 else f"{text} ({count} times)" for text, count in self._notes.items())
         return Graph(name, tuple(self.nodes), title, warnings=tuple(self.warnings), notes=notes)
 
@@ -221,14 +224,6 @@ class NetBuilder:
         message = f"{self.file}: {operator} has no equal here: {why} (at {listed}{more})"
         hint = "--partial imports the rest, with what is known of these as OPAQUE layers"
         return Problem("no-equal", message, None, hint)
-
-    def _check_inputs_set(self) -> None:
-        inputs = [node.name for node in self.nodes if node.is_input]
-        for name in self.settings.inputs:
-            if name not in self._inputs_set:
-                listed = ", ".join(inputs[:MAX_LISTED]) or "none"
-                message = f"--input {name}=...: the net has no input of that name; its inputs are {listed}"
-                self.problems.append(Problem("unknown-input", message))
 
     # names
 
