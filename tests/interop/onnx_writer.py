@@ -59,9 +59,7 @@ def attribute(name: str, value: Any) -> bytes:
     return head + b"".join(number(8, item) for item in value) + number(20, 7)
 
 
-def node(
-    type: str, inputs: list[str], outputs: list[str], name: str = "", domain: str = "", **attributes: Any
-) -> bytes:
+def node(type: str, inputs: list[str], outputs: list[str], name: str = "", domain: str = "", **keys: Any) -> bytes:
     parts = [block(1, given) for given in inputs] + [block(2, made) for made in outputs]
     parts += [block(3, name)] if name else []
     parts += [block(4, type)] + [block(5, attribute(key, value)) for key, value in keys.items()]
