@@ -459,6 +459,8 @@ FOLDERS: Mapping[str, Callable[[Net, Operator, Array], Array | list[Value]]] = {
     "Split": _split,
     "MatMul": _matmul,
     "Pad": _pad,
+    "ScatterND": lambda net, operator, x: x.like(x.shape, None),
+    "ScatterElements": lambda net, operator, x: x.like(x.shape, None),
     **dict.fromkeys(
         ("ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceMean", "ReduceL2", "ReduceSumSquare"), _reduce
     ),
