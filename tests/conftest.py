@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.pages import Tabs
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-"""NumPy and PyTorch, here and in subprocesses, use one thread: the nets are small, and with ``-n`` every core is in use."""
+"""NumPy and PyTorch use one thread, in subprocesses too: the nets are small, and with ``-n`` all cores are in use."""
 
 ALL_SLOW = "\npytestmark = pytest.mark.slow\n"
 skipped: set[str] = set()

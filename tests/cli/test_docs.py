@@ -79,9 +79,14 @@ def test_a_document_is_updated(tmp_path: Path) -> None:
 
 def test_calls_share_the_analysis_of_a_net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One analysis for each design, batch size and set of variables; the next run reads a changed file again."""
-    analysed = []
+    analysed: list[dict[str, Any]] = []
     account = report.account
-    monkeypatch.setattr(report, "account", lambda *args, **options: analysed.append(options) or account(*args, **options))
+
+    def logged(*arguments: Any, **options: Any) -> Any:
+        analysed.append(options)
+        return account(*arguments, **options)
+
+    monkeypatch.setattr(report, "account", logged)
     (tmp_path / "net.yaml").write_text("variables: {w: 4}\nlayers: INPUT 9x11x3 -> CONV3-w -> FC-5\n")
     calls = ["macs", "weights", "biases", "macs --set w=5", "biases --set w=5", "training_memory --batch 8", "biases"]
     text = "".join([f"<!-- cnncalc: value net.yaml {call} --exact --><!-- /cnncalc -->\n" for call in calls])

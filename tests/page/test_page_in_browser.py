@@ -54,8 +54,9 @@ class Window:
         return self.page
 
     def close(self) -> None:
-        for event, listener in self.listeners.items() if self.page else ():
-            self.page.remove_listener(event, listener)
+        if self.page is not None:
+            for event, listener in self.listeners.items():
+                self.page.remove_listener(event, listener)
 
 
 @pytest.fixture
