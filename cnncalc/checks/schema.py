@@ -290,6 +290,9 @@ def definitions() -> Schema:
             "type": ["string", "number", "boolean", "array"],
             "items": name,
         },
+        "transposed": any_of(
+            *boolean, description="yes: it uses only the weights of share, with inputs and outputs swapped."
+        ),
         "trainable": any_of(*boolean, description="no: frozen, without gradient and optimizer state (default: yes)."),
         "training_only": any_of(
             *boolean, description="yes: it, and layers that depend only on it, run only in training (default: no)."

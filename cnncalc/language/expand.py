@@ -125,13 +125,17 @@ class Expander:
 
     def _with_effects(self, graph: Graph, used: set[str]) -> Graph:
         """The graph with what the call changes in its name, and a warning for each option that has no effect."""
-        from cnncalc.language.effects import all_read, changes, unread_sizes, unread_variables
+        from cnncalc.language import effects
 
         design, settings = self.design, self.settings
-        read = all_read(design, used, self.variables.given)
-        problems = unread_variables(design, settings, read)
-        problems += unread_sizes(settings, read, self.maker.taken, self.occurrences)
-        changed = changes(
+        read = effects.all_read(design, used, self.variables.given)
+        problems = effects.unread_variables(design, settings, read)
+        problems += effects.unread_sizes(settings, read, self.maker.taken, self.occurrences)
+        problems += effects.unread_inputs(
+            settings, [graph.nodes[place].name for place in self.names.inputs], self.maker.taken
+        )
+        problems += effects.unread_for_files(settings)
+        changed = effects.changes(
             design,
             settings,
             self.variables.values,
@@ -378,16 +382,24 @@ class Expander:
             return [self._broken(plan, scope, ports)]
         inputs = self._entering(plan, kind, context, ports)
         spec = Spec("", plan, kind, inputs)
+        name = None if plan.name is None else self.names.label(plan.name, environment, scope, number)
         try:
+            if kind.is_input and name is not None:
+                spec.name = name  # the call may state its size by name
             self._fill(spec, environment)
         except DesignError as error:
             self.problems += error.every
             scope.number(kind.kind)
             return [self._broken(plan, scope, inputs)]
-        name = None if plan.name is None else self.names.label(plan.name, environment, scope, number)
         place = self.names.add(spec, scope, name)
+        transposed = plan.transposed is not None and yes_or_no(plan.transposed, "transposed", environment)
         if plan.share is not None:
-            self.names.share(plan, plan.share, place, environment, scope)
+            self.names.share(plan, plan.share, place, environment, scope, transposed=transposed)
+        elif transposed:
+            message = f"{plan.syntax.word}: transposed says how the weights of another layer are used"
+            hint = f"write share: NAME with it, the name of a {kind.tied_to}" if plan.syntax.in_file else None
+            hint = hint or f"write share=NAME with it, the name of a {kind.tied_to}"
+            self.problems.append(Problem("missing-key", message, plan.key_spans["transposed"], hint))
         return [place]
 
     def _fill(self, spec: Spec, environment: Environment) -> None:
@@ -530,6 +542,7 @@ class Expander:
                     not spec.frozen,
                     spec.training_only,
                     spec.share,
+                    spec.transposed,
                 )
             )
         try:

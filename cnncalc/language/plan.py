@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cnncalc.errors import MAX_PROBLEMS, Problem, Problems
 from cnncalc.language.syntax import Argument, Block, Label, LayerSyntax, Literal, Name, Operand, References
 from cnncalc.layers import KINDS
-from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS
+from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS, TYING_KEYS
 from cnncalc.records import NamedTuple
 from cnncalc.units import MAX_DIGITS, plural
 
@@ -46,7 +46,7 @@ class Plan:
 
     __slots__ = (
         "block", "fixed", "frozen", "given", "inputs", "is_broken", "is_from", "key_spans", "kind", "name", "share",
-        "share_span", "syntax", "training_only",
+        "share_span", "syntax", "training_only", "transposed",
     )  # fmt: skip
 
     def __init__(self, syntax: LayerSyntax) -> None:
@@ -62,6 +62,7 @@ class Plan:
         self.share_span: Span | None = None
         self.frozen: Operand | None = None
         self.training_only: Operand | None = None
+        self.transposed: Operand | None = None
         self.key_spans: dict[str, Span] = {}
         self.fixed: Layer | None = None
         """The layer, if it is the same wherever it is used."""
@@ -193,7 +194,7 @@ class Planner:
                     self._take(plan, key, argument.value, argument.span)
             elif argument.key in kind.keys:
                 self._take(plan, argument.key, argument.value, argument.span)
-            elif argument.key in CALL_KEYS:
+            elif argument.key in (*CALL_KEYS, *TYING_KEYS):
                 self._common(plan, argument, kind)
             else:
                 self._unknown_key(kind, argument, in_file=syntax.in_file)
@@ -230,6 +231,8 @@ class Planner:
         if key in PARAMETER_KEYS and kind is not None and not kind.learns:
             what = "freeze" if key == "trainable" else "share"
             self._problem("unknown-key", f"{kind.kind} has no parameters to {what}", argument.span)
+        elif key in TYING_KEYS:
+            self._take_transposed(plan, argument, kind)
         elif key == "trainable":
             plan.frozen = value
         elif key == "training_only":
@@ -242,6 +245,17 @@ class Planner:
                 self._problem("wrong-type", f"{key}: expected {what}", value.span, hint)
             else:
                 self._take_names(plan, key, labels, argument.span)
+
+    def _take_transposed(self, plan: Plan, argument: Argument, kind: type[Layer] | None) -> None:
+        if kind is None:
+            message = "a call shares layer for layer; weights are transposed from one layer to another"
+            self._problem("unknown-key", message, argument.span, "write transposed: yes at the layer itself")
+        elif kind.tied_to is None:
+            tied = ", ".join(f"{known.kind} (of {known.tied_to})" for known in KINDS.values() if known.tied_to)
+            message = f"{kind.kind} has no weights that can be those of another layer, transposed"
+            self._problem("unknown-key", message, argument.span, f"they can be in {tied}")
+        else:
+            plan.transposed = argument.value
 
     def _take_names(self, plan: Plan, key: str, labels: tuple[Label, ...], span: Span) -> None:
         if key == "inputs":
@@ -298,7 +312,7 @@ class Planner:
                 self._take(plan, free, argument.value, argument.span)
         elif argument.key in names:
             self._take(plan, argument.key, argument.value, argument.span)
-        elif argument.key in CALL_KEYS:
+        elif argument.key in (*CALL_KEYS, *TYING_KEYS):
             self._common(plan, argument, None)
         else:
             near = self.problems.near(argument.key, (*names, *CALL_KEYS))

@@ -161,7 +161,7 @@ class Validator:
                 if words and isinstance(given.value, Name) and given.value.text.lower() not in words:
                     self.keys.setdefault(given.value.text, (key, reader))
             self._note_names(given.value, known, words)
-        for operand in (plan.frozen, plan.training_only):
+        for operand in (plan.frozen, plan.training_only, plan.transposed):
             if operand is not None:
                 self._note_names(operand, known, Boolean.words)
         labels = (*plan.inputs, *((plan.share,) if plan.share is not None else ()))

@@ -97,7 +97,7 @@ class Attention(Layer):
                 f"the heads must divide the depth, but depth {depth} is not divisible by {self.heads}",
                 code="not-divisible",
                 key="heads",
-                hint=f"{_near(depth, self.heads)} heads divide it; head_dim sets the numbers of a head instead",
+                hint=_heads_that_divide(depth, self.heads) + "head_dim sets the numbers of a head instead",
             )
         return depth
 
@@ -176,6 +176,8 @@ class Attention(Layer):
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         *before, _ = inputs[of].sides
+        if len(inputs) > 1 and of == 0:  # a query is weighed against the memory alone
+            return (POINT,) * (len(before) + 1)
         return (*(POINT,) * len(before), None) if before else WHOLE
 
     def channel_use(self, *inputs: Volume) -> str:
@@ -345,10 +347,12 @@ class Attention(Layer):
         return result
 
 
-def _near(depth: int, heads: int) -> int:
-    """The divisor of the depth nearest to a number of heads."""
-    near = [number for distance in range(heads) for number in (heads - distance, heads + distance)]
-    return next(number for number in near if depth % number == 0)
+def _heads_that_divide(depth: int, heads: int) -> str:
+    """``3 heads divide it; ``: the nearest number of heads that does, unless it is far away."""
+    heads = min(heads, depth)
+    near = [number for distance in range(min(heads, 1000)) for number in (heads - distance, heads + distance)]
+    found = next((number for number in near if depth % number == 0), None)
+    return "" if found is None else "1 head divides it; " if found == 1 else f"{found} heads divide it; "
 
 
 def _summed_product(xp: Any, x: Any, gradient: Any) -> Any:
@@ -377,6 +381,7 @@ class Matmul(Merge):
     is_flat: ClassVar[bool | None] = False
     thin_depth: ClassVar[int | None] = None
     weight_use: ClassVar[str] = "it has no weights"
+    tells_inputs_apart = True
 
     transpose: bool = key(Boolean(), False, means="whether the second volume is transposed")
 
@@ -421,7 +426,7 @@ class Matmul(Merge):
         return (*[FIRST if size == 1 else POINT for size in before], None if of else POINT)
 
     def channel_use(self, *inputs: Volume) -> str:
-        return "mixed"
+        return "moved" if self.transpose else "mixed"  # transposed, a channel is of one position of the second
 
     def forward(self, xp: Any, x: Any, other: Any) -> Any:
         factor = other.swapaxes(-1, -2) if self.transpose else other

@@ -30,6 +30,8 @@ COMMON_KEYS = ("name", "inputs", "training_only")
 """Keys of every kind, in addition to its own."""
 PARAMETER_KEYS = ("trainable", "share")
 """Keys that kinds with parameters take as well."""
+TYING_KEYS = ("transposed",)
+"""Keys that kinds take as well whose weights those of another layer can use transposed."""
 WINDOW_KEYS = ("kernel", "stride", "pad", "dilation", "groups", "bias")
 """Keys that tell layers of a kind apart; a table has a column for each."""
 
@@ -89,7 +91,7 @@ class Stencil(NamedTuple):
 
     def window(self, output: int) -> range:
         """The inputs that an output depends on, also those beyond the border."""
-        first, gap, count = self.step * output + self.offsets.start, self.offsets.step, len(self.offsets)
+        first, gap, count = self.step * output + self.offsets.start, self.offsets.step, count_of(self.offsets)
         if self.parts == 1:
             return range(first, first + gap * count, gap)
         # the offsets that give a whole number: every ``period``-th of them
@@ -104,7 +106,7 @@ class Stencil(NamedTuple):
     @property
     def is_contiguous(self) -> bool:
         """Whether every output depends on at least one input, and on all inputs between the first and the last."""
-        return self.offsets.step == 1 and len(self.offsets) >= self.parts
+        return self.offsets.step == 1 and count_of(self.offsets) >= self.parts
 
     @property
     def nominal(self) -> Stencil:
@@ -113,22 +115,36 @@ class Stencil(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Which inputs each output depends on along one side, output by output, where borders break the rule.
+    """Which inputs each output depends on along one side, output by output, where borders or rounding break the rule.
 
-    ``nominal`` is the rule without borders; None: there is none.
+    ``window`` gives the inputs of an output; it takes as long as ``effort`` intervals of a list. ``nominal`` is the
+    rule without borders; None: there is none. ``holds`` says whether that rule holds for all outputs after all.
     """
 
-    windows: tuple[range, ...]
+    window: Callable[[int], range]
     nominal: Stencil | None = None
-
-    def window(self, output: int) -> range:
-        """The inputs that an output depends on."""
-        return self.windows[output]
+    effort: int = 1
+    holds: Callable[[], bool] | None = None
 
     @property
     def is_contiguous(self) -> bool:
         """Whether a rule holds that the borders alone cut."""
         return False
+
+
+class Origins(NamedTuple):
+    """From which input positions each output position comes, for kinds that move elements between the sides.
+
+    ``of`` gives those of an output position: at most ``most``. Positions are counted with the last side fastest.
+    """
+
+    of: Callable[[int], Iterable[int]]
+    most: int = 1
+
+
+def count_of(positions: range) -> int:
+    """How many numbers a range with a positive step holds, also where there are too many for ``len``."""
+    return max(0, -((positions.start - positions.stop) // positions.step))
 
 
 class Sizing(NamedTuple):
@@ -226,6 +242,10 @@ class Layer:
     """How often a weight is used, for ``explain``; ``{sides}`` stands for the product of the sides."""
     learns: ClassVar[bool] = False
     """Whether the kind can have parameters."""
+    tied_to: ClassVar[str | None] = None
+    """The kind whose weights it can use with inputs and outputs swapped: the last two sides of the array."""
+    tied_as_view: ClassVar[bool] = False
+    """Whether PyTorch gets such weights as a view; else its operation takes them as they are."""
     counts_as_layer: ClassVar[bool] = True
     """Of kinds whose multiply-adds are counted: whether they count among the layers of a net."""
     is_stated: ClassVar[bool] = False
@@ -389,7 +409,13 @@ class Layer:
     @classmethod
     def common_keys(cls) -> tuple[str, ...]:
         """The common keys that the kind takes in addition to its own."""
-        return (*COMMON_KEYS, *PARAMETER_KEYS) if cls.learns else COMMON_KEYS
+        own = (*PARAMETER_KEYS, *TYING_KEYS) if cls.tied_to else PARAMETER_KEYS if cls.learns else ()
+        return (*COMMON_KEYS, *own)
+
+    @property
+    def untied(self) -> str | None:
+        """Why its weights cannot be used transposed, as the key that says so; None: they can."""
+        return None
 
     @classmethod
     def is_replaced(cls, name: str, values: Mapping[str, Value]) -> bool:
@@ -412,8 +438,8 @@ class Layer:
         return False
 
     @property
-    def places_inputs(self) -> bool:
-        """Equal inputs lie at different positions of the output."""
+    def tells_inputs_apart(self) -> bool:
+        """A merge whose output depends in another way on each of several equal inputs: :meth:`stencils` of each."""
         return False
 
     @property
@@ -447,6 +473,10 @@ class Layer:
     def is_depthwise(self, x: Volume) -> bool:
         """Whether it is a convolution each of whose filters sees one channel of the input."""
         return False
+
+    def without_figures(self) -> Layer:
+        """The layer with none of its stated figures but its volume; itself where they are computed."""
+        return self
 
     def no_effect(self, x: Volume) -> str | None:
         """Why the layer leaves this input unchanged, in words (``its factor is 1``); None where it changes it."""
@@ -526,11 +556,8 @@ class Layer:
         """
         return (POINT,) * (len(inputs[of]) - 1)
 
-    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
-        """For kinds that move elements between the sides: a function from an output position to input positions.
-
-        Positions are counted with the last side fastest. None: :meth:`stencils` says it.
-        """
+    def origins(self, *inputs: Volume) -> Origins | None:
+        """For kinds that move elements between the sides: where they come from. None: :meth:`stencils` says it."""
         return None
 
     def channel_use(self, *inputs: Volume) -> str:

@@ -173,6 +173,7 @@ class Conv(Convolution):
         **dict.fromkeys(("groupconv", "groupedconv"), ("CONV{k}{n}{s}(pad=0, groups=2)", "with your groups and pad")),
     }
     example: ClassVar[str] = "INPUT 56x56x32 -> CONV3-64/2"
+    tied_to: ClassVar[str | None] = "deconv"
     depth_key: ClassVar[str | None] = "filters"
     thin_keys: ClassVar[Mapping[str, Any]] = {"filters": 1, "groups": 1, "connections": None}
     dash: ClassVar[str | None] = "filters"
@@ -208,6 +209,11 @@ class Conv(Convolution):
 
     def is_depthwise(self, x: Volume) -> bool:
         return self.groups == x.depth > 1
+
+    @property
+    def untied(self) -> str | None:
+        written = self.written()
+        return next((name for name in ("connections", "standardized", "normed") if name in written), None)
 
     def fan_in(self, shape: tuple[int, ...]) -> int:
         # with connections the weights have shape (connections, height, width)
@@ -476,6 +482,7 @@ class Deconv(Layer):
         ("DECONV{k}{N}{S}", "the stride of PyTorch and Keras is 1 unless written, that of DECONV 2"),
     )
     example: ClassVar[str] = "INPUT 28x28x64 -> DECONV2-32/2"
+    tied_to: ClassVar[str | None] = "conv"
     is_linear = True
     weight_use: ClassVar[str] = "every weight is used at each of the {sides} positions of the input"
     counts_macs: ClassVar[bool] = True

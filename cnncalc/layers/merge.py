@@ -386,7 +386,7 @@ class Concat(Merge):
         return self.axis == ("depth",)
 
     @property
-    def places_inputs(self) -> bool:
+    def tells_inputs_apart(self) -> bool:
         return not self.joins_depth
 
     @property

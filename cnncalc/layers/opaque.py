@@ -50,6 +50,9 @@ class Opaque(Layer):
     multiply_adds: int = key(Whole(0), 0, name="macs", means="multiply-adds for one image")
     saved: int = key(Whole(0), 0, means="elements for one image that training keeps in addition to the input")
 
+    def without_figures(self) -> Layer:
+        return type(self)(output=list(self.size))
+
     def label(self) -> str:
         return f"OPAQUE({Volume(*self.size).size}, stated)"
 

@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import WHOLE, Layer, Stencil, Stencils, key, require_divisible
+from cnncalc.layers.base import WHOLE, Layer, Origins, Stencil, Stencils, key, require_divisible
 from cnncalc.layers.keys import Choice, SideName, SideOrder, Sizes, Whole
 from cnncalc.layers.planes import axis_of, pixels, planes
 from cnncalc.layers.window import same_on_sides, sized
@@ -14,7 +14,7 @@ from cnncalc.units import plural
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -218,7 +218,7 @@ class Permute(Layer):
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return super().stencils(*inputs, of=of) if self.no_effect(inputs[0]) else WHOLE
 
-    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+    def origins(self, *inputs: Volume) -> Origins | None:
         (x,) = inputs
         if self.order == (*x.names, "depth"):
             return None
@@ -226,16 +226,16 @@ class Permute(Layer):
         steps = {name: prod(x.sides[side + 1 :]) for side, name in enumerate(x.names)}
         # a side that has become the depth: all of its positions
         gone = self.order[-1]
-        moved = [0] if gone == "depth" else [index * steps[gone] for index in range(x[x.place(gone)])]
+        count, gap = (1, 1) if gone == "depth" else (x[x.place(gone)], steps[gone])
 
-        def of(position: int) -> list[int]:
+        def of(position: int) -> range:
             place = 0
             for name, size in zip(self.order[-2::-1], sizes[::-1], strict=True):
                 position, index = divmod(position, size)
                 place += index * steps.get(name, 0)
-            return [place + offset for offset in moved]
+            return range(place, place + count * gap, gap)
 
-        return of
+        return Origins(of, count)
 
     def axes(self, maps: Any) -> tuple[int, ...]:
         """The axes of maps (batch x depth x sides) in the new order."""
@@ -367,7 +367,7 @@ class SpaceToDepth(Blocks):
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return tuple([Stencil(step, range(step)) for step in self.block])
 
-    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+    def origins(self, *inputs: Volume) -> Origins | None:
         (x,) = inputs
         if self.order != "darknet" or prod(self.block) == 1:
             return None
@@ -387,7 +387,8 @@ class SpaceToDepth(Blocks):
                 factor *= whole
             return (channel * factor + index) % positions
 
-        return lambda position: {source(channel * after + position) for channel in range(depth * prod(self.block))}
+        channels = depth * prod(self.block)
+        return Origins(lambda position: {source(channel * after + position) for channel in range(channels)}, channels)
 
     def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)

@@ -101,8 +101,9 @@ def with_exact(arithmetic: str, count: int) -> str:
 
 def _arithmetic(key: str, row: Row, count: int, notation: Notation) -> Cell:
     layer = row.layer
-    if layer is not None and layer.shared_with and any(_ROLES.get(key) == array.role for array in layer.arrays):
-        return Cell("shared", count)
+    if layer is not None and layer.shared_with and not count:
+        if any(_ROLES.get(key) == array.role for array in layer.arrays):
+            return Cell("shared", count)
     if layer is None or not count or notation.numbers == "short":
         return _count_cell(count, notation)
     return Cell(with_exact(layer.arithmetic[key], count), count, f"{count:,}")
@@ -163,11 +164,16 @@ def remarks_of(row: Row) -> str:
         _some("stated", sum([member.layer.is_stated for member in row.members]), len(row.members)),
         _some("frozen", frozen, len(learned)),
         _some("training only", training_only, len(row.members)),
-        f"parameters of {row.layer.shared_with}"
+        f"{_uses(row.layer)} of {row.layer.shared_with}"
         if shared and row.layer
         else _some("with shared parameters", shared, 0),
     ]
     return ", ".join(filter(None, parts))
+
+
+def _uses(row: LayerReport) -> str:
+    """What a row uses of another one."""
+    return "transposed weights" if row.transposed else "parameters"
 
 
 def _some(what: str, count: int, whole: int) -> str:
@@ -491,7 +497,11 @@ def _count(count: int) -> str:
 
 
 def _sharing(report: Report) -> list[str]:
-    pairs = [f"{row.name} with {row.shared_with}" for row in report.layers if row.shared_with]
+    pairs = [
+        f"{row.name} with {row.shared_with}{' (its weights, transposed)' if row.transposed else ''}"
+        for row in report.layers
+        if row.shared_with
+    ]
     return [f"shared and counted once: {listing(pairs)}"] if pairs else []
 
 

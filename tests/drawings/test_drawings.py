@@ -564,6 +564,10 @@ def test_a_crop_is_a_label_on_an_arrow() -> None:
     assert drawn == ["9x8x6", "9x8x6", "9x8x2", "9x8x4", "9x8x8"]
     assert "SLICE(from=2, to=6) 9x8x4" in text_of(draw(split, "volumes"))
 
+    read = cnncalc.analyze("INPUT 9x8x6@x -> CONV3-6(pad=0)@c -> FROM(@x) -> CROP(@c) -> ADD(@c)")  # to the sides of c
+    assert "7x6x6" in [block.volume.size for block in blocks_of(root_of(draw(read, "volumes")))]
+    assert "CROP" in text_of(draw(read, "volumes"))
+
 
 def test_branches_of_an_inception_module_are_side_by_side() -> None:
     """Of module 3a the first volumes of the four branches begin at one place, at four heights."""

@@ -41,7 +41,7 @@ PIECES = (
     *("SLICE(0)", "UPSAMPLE2", "DECONV2-3", "GN", "block", "x", "N", "depth", "i", "yes", "same", "if", "else", "not", "and"),
     *("->", "\u2192", "[", "]", "|", "?", "*", "(", ")", "{", "}", ",", "@", "@a", "@a.b", ":", "=", "-", "/", "//", "**", "%"),
     *("+", "<", "==", "as", "as i", "min", "1", "0", "2x3", "8x9x3", "999999999999999999", "1.5", "1e9", ".5", "01", "#", "\n"),
-    *("inputs=", "share=a", "pad=", "kernel=0", "training_only=yes", "trainable=no", "\u00d7", "\u2014", "\x07", "\u4e2d", "'", '"'),
+    *("inputs=", "share=a", "pad=", "kernel=0", "training_only=yes", "trainable=no", "transposed=yes", "\u00d7", "\u2014", "\x07", "\u4e2d", "'", '"'),
     *("layers:", "input:", "variables:", "blocks:", "defaults:", "- ", "conv: ", "{filters: 3}", "&a", "*a", "<<:", "!!str", "|", ">"),
 )  # fmt: skip
 

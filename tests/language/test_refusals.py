@@ -1245,6 +1245,81 @@ PATTERNS = [
 """,
     ),
     (
+        "INPUT 8x8x4 -> CONV3-4@a -> DECONV3-5/1(share=a, transposed=yes)",
+        "INPUT 8x8x4 -> CONV3-4@a -> DECONV3-4/1(share=a, transposed=yes)",
+        """
+<text>:1:50: error[share-mismatch]: deconv1: transposed weights must have the shape of the others with inputs and outputs swapped, but it needs 3x3x4x5, and a has 3x3x4x4, which gives 3x3x4x4
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a -> DECONV3-5/1(share=a, transposed=yes)
+  |                                                  ^^^^^^^^^^^^^^
+  = hint: DECONV3-4/1 has 3x3x4x4
+""",
+    ),
+    (
+        "INPUT 5x7x4 -> CONV5x3-6(groups=2)@a -> CONV1-4 -> DECONV4-8/2(share=a, transposed=yes, groups=2)",
+        "INPUT 5x7x4 -> CONV5x3-6(groups=2)@a -> DECONV5x3-4/2(share=a, transposed=yes, groups=2)",
+        """
+<text>:1:73: error[share-mismatch]: deconv1: transposed weights must have the shape of the others with inputs and outputs swapped, but it needs 4x4x4x4, and a has 5x3x2x6, which gives 5x3x6x2
+  |
+1 | INPUT 5x7x4 -> CONV5x3-6(groups=2)@a -> CONV1-4 -> DECONV4-8/2(share=a, transposed=yes, groups=2)
+  |                                                                         ^^^^^^^^^^^^^^
+  = hint: DECONV5x3-4/2(groups=2) on an input of depth 6 has 5x3x6x2
+""",
+    ),
+    (
+        "INPUT 8x8x3 -> FC-10@a -> FC-191(share=a, transposed=yes)",
+        "INPUT 8x8x3 -> FC-10@a -> FC-192(share=a, transposed=yes)",
+        """
+<text>:1:43: error[share-mismatch]: fc2: transposed weights must have the shape of the others with inputs and outputs swapped, but it needs 10x191, and a has 192x10, which gives 10x192
+  |
+1 | INPUT 8x8x3 -> FC-10@a -> FC-191(share=a, transposed=yes)
+  |                                           ^^^^^^^^^^^^^^
+  = hint: FC-192 has 10x192
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> FC-4@a -> DECONV3-4(share=a, transposed=yes)",
+        "INPUT 8x8x4 -> CONV3-4@a -> DECONV3-4(share=a, transposed=yes)",
+        """
+<text>:1:36: error[share-mismatch]: share: 'a' has fc, but transposed takes the weights of conv
+  |
+1 | INPUT 8x8x4 -> FC-4@a -> DECONV3-4(share=a, transposed=yes)
+  |                                    ^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4(standardized=yes)@a -> DECONV3-4(share=a, transposed=yes)",
+        "INPUT 8x8x4 -> CONV3-4@a -> DECONV3-4(share=a, transposed=yes)",
+        """
+<text>:1:66: error[share-mismatch]: deconv1: weights with standardized cannot be transposed, and a has it
+  |
+1 | INPUT 8x8x4 -> CONV3-4(standardized=yes)@a -> DECONV3-4(share=a, transposed=yes)
+  |                                                                  ^^^^^^^^^^^^^^
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> CONV3-4@a -> DECONV3-4(transposed=yes)",
+        "INPUT 8x8x4 -> CONV3-4@a -> DECONV3-4(transposed=no)",
+        """
+<text>:1:39: error[missing-key]: DECONV3: transposed says how the weights of another layer are used
+  |
+1 | INPUT 8x8x4 -> CONV3-4@a -> DECONV3-4(transposed=yes)
+  |                                       ^^^^^^^^^^^^^^
+  = hint: write share=NAME with it, the name of a conv
+""",
+    ),
+    (
+        "INPUT 8x8x4 -> BN@a -> BN(share=a, transposed=yes)",
+        "INPUT 8x8x4 -> BN@a -> BN(share=a)",
+        """
+<text>:1:36: error[unknown-key]: bn has no weights that can be those of another layer, transposed
+  |
+1 | INPUT 8x8x4 -> BN@a -> BN(share=a, transposed=yes)
+  |                                    ^^^^^^^^^^^^^^
+  = hint: they can be in conv (of deconv), deconv (of conv), fc (of fc), linear (of linear)
+""",
+    ),
+    (
         "INPUT 8x8x4 -> FC-4@a -> CONV3-4(share=a)",
         "INPUT 8x8x4 -> CONV3-4@a -> CONV3-4(share=a)",
         """

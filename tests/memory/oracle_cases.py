@@ -80,6 +80,25 @@ NETS = {
         "INPUT[11x9x3] -> CONV3-6 -> BN@b -> RELU -> CONV3-6@s -> BN(share=b) -> RELU -> CONV3-6(share=s) -> "
         "RELU -> CONV3-6(share=s) -> FC-13"
     ),
+    "sharefc": "INPUT[11x9x3] -> FC-400 -> RELU -> FC-400@a -> RELU -> FC-400(share=a) -> RELU -> FC-13",
+    "tied": (
+        "INPUT[11x9x3] -> CONV3-6@a -> RELU -> CONV3-8/2@b -> RELU -> DECONV3-6/2(share=b, transposed=yes, pad=1)@c "
+        "-> RELU -> CONV3-8(share=c, transposed=yes) -> RELU -> DECONV3-6/2(share=c, pad=1) "
+        "-> DECONV3-3/1(share=a, transposed=yes, bias=no) -> FC-13"
+    ),
+    "tiedfc": (
+        "INPUT[11x9x3] -> CONV3-6 -> RELU -> FC-60@a -> RELU -> FC-40@b -> RELU "
+        "-> FC-60(share=b, transposed=yes, bias=no) -> RELU -> FC-594(share=a, transposed=yes) -> RELU -> FC-13"
+    ),
+    "tiedlinear": (
+        "INPUT[11x9x3] -> CONV3-6 -> LN(axes=depth) -> LINEAR-20@a -> GELU -> LINEAR-6(share=a, transposed=yes) "
+        "-> GELU -> LINEAR-20(share=a) -> LINEAR-6(share=a, transposed=yes, bias=no) -> CONV3-5 -> FC-13"
+    ),
+    "tiedfrozen": (
+        "INPUT[11x9x3] -> CONV3-6 -> RELU -> CONV3-8(trainable=no)@b -> RELU "
+        "-> DECONV3-6/1(share=b, transposed=yes, pad=1) -> FC-20(trainable=no)@f -> RELU "
+        "-> FC-594(share=f, transposed=yes) -> FC-13"
+    ),
     "unet": (
         "INPUT[12x8x3] -> CONV3-6 -> RELU@a -> POOL2 -> CONV3-9 -> RELU@b -> POOL2 -> CONV3-12 -> RELU -> "
         "DECONV2-9/2 -> CONCAT(@b) -> CONV3-9 -> RELU -> UPSAMPLE2 -> CONCAT(@a) -> CONV3-6 -> RELU -> "

@@ -543,6 +543,26 @@ def blocks(rows: Sequence[LayerReport], segments: Sequence[tuple[int, int]] = ()
     return top
 
 
+def tied(
+    row: LayerReport, built: tuple[Any, Callable[..., Any]], owner: Any, *, flat: bool
+) -> tuple[nn.Module, Callable[..., Any]]:
+    """A module that uses the weights of another one, transposed; convolutions take them as they are."""
+    module = built[0]
+    if row.kind in ("conv", "deconv"):
+        module.weight = owner.weight
+        return built
+    inner = module.inner if row.kind == "linear" else module
+    other = owner.inner if row.kind == "linear" else owner
+    del inner.weight
+
+    def function(x: Any) -> Any:
+        return F.linear(x, other.weight.t(), inner.bias)
+
+    if row.kind == "linear":
+        return module, lambda x: function(x.movedim(1, -1)).movedim(-1, 1)
+    return module, function if flat else lambda x: function(x.flatten(1))
+
+
 class Net(nn.Module):
     """The net of a report. ``segments`` are first and last rows of stretches to be checkpointed."""
 
@@ -563,16 +583,18 @@ class Net(nn.Module):
             source = row.sources[0]
             whole = row.layer.is_flat
             flat[row.index] = all(flat[source] for source in row.sources) if whole is None else whole
-            share = report.graph.nodes[row.index].share
-            if share is None:
+            node = report.graph.nodes[row.index]
+            if node.share is None or node.transposed:
                 modules[row.index] = build(row, flat[source])
                 module = modules[row.index][0]
+                if module is not None and node.transposed:
+                    modules[row.index] = tied(row, modules[row.index], modules[node.share or 0][0], flat=flat[source])
                 if module is not None:
                     self.parts[f"m{row.index}"] = module
                     for parameter in module.parameters():
                         parameter.requires_grad_(row.is_trainable)
             else:
-                modules[row.index] = modules[share]
+                modules[row.index] = modules[node.share]
             function = modules[row.index][1]
             if row.index in unpooled:
                 function = self._keeping_places(row.index, function)
@@ -826,11 +848,14 @@ def _saved(net: Net, images: Any, targets: Any, habits: Habits, device: str, rou
 
 def _moved(net: Net, dtype: Any) -> Net:
     """The net on the device that is not there: without one ``to`` cannot be called."""
+    known: dict[Any, Any] = {}  # tied modules have the same parameter
     for module in net.modules():
         for name, parameter in module._parameters.items():
             if parameter is not None:
-                moved = torch.empty(parameter.shape, dtype=dtype, device="cuda")
-                module._parameters[name] = nn.Parameter(moved, requires_grad=parameter.requires_grad)
+                if parameter not in known:
+                    moved = torch.empty(parameter.shape, dtype=dtype, device="cuda")
+                    known[parameter] = nn.Parameter(moved, requires_grad=parameter.requires_grad)
+                module._parameters[name] = known[parameter]
         for name, buffer in module._buffers.items():
             if buffer is not None:
                 kind = dtype if buffer.is_floating_point() else buffer.dtype

@@ -89,16 +89,21 @@ def assert_step_is_that_of_pytorch(report: Any) -> None:
     """Loss, gradients of all parameters and running statistics of one step in float64."""
     trainer = Trainer(report, build(report, seed=4), None)
     images, targets = draw_images(report, seed=5), draw_targets(report, trainer.outputs, seed=6)
-    theirs: dict[int, Any] = {}  # by array, so that those of shared layers are the same
+    theirs: dict[tuple[int, str], Any] = {}  # by owner, so that those of shared layers are the same
     for row, numbers in zip(report.layers, trainer.weights, strict=True):
-        learned = trainer.learned[row.index]
-        for name, array in numbers.items():
-            leaf = theirs.setdefault(id(array), torch.from_numpy(array.copy()))
-            leaf.requires_grad_(name in learned)
+        for array in row.own_arrays:
+            leaf = theirs[row.index, array.name] = torch.from_numpy(numbers[array.name].copy())
+            leaf.requires_grad_(array.name in trainer.learned[row.index])
+
+    def used(row: Any, name: str) -> Any:
+        owner, is_transposed = report.graph.owner(row.index, name)
+        leaf = theirs[owner, name]
+        return leaf.mT if is_transposed else leaf
+
     values: list[Any] = []
-    for row, numbers in zip(report.layers, trainer.weights, strict=True):
+    for row in report.layers:
         inputs = [values[source] for source in row.sources] or [tensor(images[row.name])]
-        values.append(in_training(row.layer, inputs, {name: theirs[id(array)] for name, array in numbers.items()}))
+        values.append(in_training(row.layer, inputs, {array.name: used(row, array.name) for array in row.arrays}))
     expected: Any = 0
     for row in trainer.outputs:
         target = torch.from_numpy(targets[row.output.sides])
@@ -113,13 +118,13 @@ def assert_step_is_that_of_pytorch(report: Any) -> None:
     expected.backward()
     largest = max(float(x.grad.abs().max()) for x in theirs.values() if x.grad is not None)
     for row, name in trainer.names:
-        gradient, grad = trainer.gradients[row, name], theirs[id(trainer.weights[row][name])].grad.numpy()
+        gradient, grad = trainer.gradients[row, name], theirs[row, name].grad.numpy()
         # a bias in front of BN has no effect: what is left is rounding, beside the others
         assert np.abs(gradient - grad).max() <= 1e-10 * max(np.abs(grad).max(), 1e-3 * largest), (row, name)
     for row_of, numbers in zip(report.layers, trainer.weights, strict=True):
         if row_of.kind == "bn" and "mean" in numbers and row_of.shared_with is None:
             for name in ("mean", "variance"):
-                assert_close(numbers[name], theirs[id(numbers[name])])
+                assert_close(numbers[name], theirs[row_of.index, name])
 
 
 NETS = [
