@@ -548,6 +548,8 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
         if is_shift:
             keys["shift"] = shifts
         return activation(net, operator, x, "affine", **keys)
+    if is_shift and source.volume.elements == array.elements and type == "Add":
+        return learned(net, operator, x, "position", [array])
     if is_shift:
         raise NoEqual("no kind adds one learned number a channel without a factor")
     return learned(net, operator, x, "scale", [array], shift=False)
@@ -582,7 +584,8 @@ def _absorbed(net: Net, source: Source, array: Array, *, is_shift: bool) -> bool
     if net.kind(source) == "ln" and net.key(source, "axes") not in ("depth", None):
         return False
     net.builder.change(source.place, **{key: True})
-    net.weights([array])
+    net.used(array)
+    net.hold([array])
     # a later layer with the same weights is another one, unless it takes the same constant
     for identity, place in list(net.owners.items()):
         if place == source.place:

@@ -419,12 +419,17 @@ class Net:
                 for origin in array.origins:
                     self.counted[origin] = 1
         share = self.owners.get(self._key(arrays, buffers)) if any(arrays) else None
+        if share is None:
+            self.hold(arrays, buffers)
+        return share
+
+    def hold(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
+        """Records tensors as those of one layer more."""
         for array, held in [*[(array, self.held) for array in arrays], *[(array, self.buffers) for array in buffers]]:
-            if array is not None and share is None:
+            if array is not None:
                 identity = self._identity(array)
                 self.repeated += array.elements if identity in self.held or identity in self.buffers else 0
                 held.setdefault(identity, array.elements)
-        return share
 
     def own(self, source: Source | None, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
         """Records the layer that has these learned tensors."""

@@ -163,7 +163,30 @@ def moves(volume: Volume, target: Axes) -> list[Move] | None:
         return None
     if target == tuple([whole(side, size) for side, size in enumerate(volume)]):
         return []
-    return _direct(volume, target) or _cut_first(volume, target) or _joined_last(volume, target)
+    return (
+        _windows_of_sequence(volume, target)
+        or _direct(volume, target)
+        or _cut_first(volume, target)
+        or _joined_last(volume, target)
+    )
+
+
+def _windows_of_sequence(volume: Volume, target: Axes) -> list[Move] | None:
+    """PLANE and WINDOW of a sequence of the positions of a map, or UNWINDOW and SEQUENCE into one."""
+    depth = whole(len(volume) - 1, volume.depth)
+    if target[-1] != depth:
+        return None
+    if len(volume) == 2 and [len(axis) for axis in target[:-1]] == [2, 2]:
+        (high, wide), (row, column) = target[:-1]
+        if merged((high, row, wide, column)) == whole(0, volume[0]):
+            sides = [high.size * row.size, wide.size * column.size]
+            return [Move("plane", {"size": sides}), Move("window", {"size": [row.size, column.size]})]
+    if len(volume) == 3 and len(target) == 2 and len(target[0]) == 4:
+        high, row, wide, column = target[0]
+        if merged((high, wide)) == whole(0, volume[0]) and merged((row, column)) == whole(1, volume[1]):
+            sides = [high.size * row.size, wide.size * column.size]
+            return [Move("unwindow", {"size": sides, "window": [row.size, column.size]}), Move("sequence", {})]
+    return None
 
 
 def _direct(volume: Volume, target: Axes) -> list[Move] | None:
