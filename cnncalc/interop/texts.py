@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncalc.language.writer import as_pattern, as_yaml
+from cnncalc.language.folding import flat, flat_pattern, folded, folded_pattern
 
 if TYPE_CHECKING:
     from cnncalc.graph import Graph
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def yaml_of(graph: Graph, options: ExportOptions) -> str:
     """A net as an architecture file."""
-    return as_yaml(graph)
+    return flat(graph) if options.flat else folded(graph)
 
 
 def pattern_of(graph: Graph, options: ExportOptions) -> str:
     """A net as a pattern."""
-    return as_pattern(graph)
+    return flat_pattern(graph) if options.flat else folded_pattern(graph)

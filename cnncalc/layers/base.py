@@ -91,7 +91,7 @@ class Stencil(NamedTuple):
 
     def window(self, output: int) -> range:
         """The inputs that an output depends on, also those beyond the border."""
-        first, gap, count = self.step * output + self.offsets.start, self.offsets.step, len(self.offsets)
+        first, gap, count = self.step * output + self.offsets.start, self.offsets.step, count_of(self.offsets)
         if self.parts == 1:
             return range(first, first + gap * count, gap)
         # the offsets that give a whole number: every ``period``-th of them
@@ -106,7 +106,7 @@ class Stencil(NamedTuple):
     @property
     def is_contiguous(self) -> bool:
         """Whether every output depends on at least one input, and on all inputs between the first and the last."""
-        return self.offsets.step == 1 and len(self.offsets) >= self.parts
+        return self.offsets.step == 1 and count_of(self.offsets) >= self.parts
 
     @property
     def nominal(self) -> Stencil:
@@ -115,22 +115,36 @@ class Stencil(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Which inputs each output depends on along one side, output by output, where borders break the rule.
+    """Which inputs each output depends on along one side, output by output, where borders or rounding break the rule.
 
-    ``nominal`` is the rule without borders; None: there is none.
+    ``window`` gives the inputs of an output; it takes as long as ``effort`` intervals of a list. ``nominal`` is the
+    rule without borders; None: there is none. ``holds`` says whether that rule holds for all outputs after all.
     """
 
-    windows: tuple[range, ...]
+    window: Callable[[int], range]
     nominal: Stencil | None = None
-
-    def window(self, output: int) -> range:
-        """The inputs that an output depends on."""
-        return self.windows[output]
+    effort: int = 1
+    holds: Callable[[], bool] | None = None
 
     @property
     def is_contiguous(self) -> bool:
         """Whether a rule holds that the borders alone cut."""
         return False
+
+
+class Origins(NamedTuple):
+    """From which input positions each output position comes, for kinds that move elements between the sides.
+
+    ``of`` gives those of an output position: at most ``most``. Positions are counted with the last side fastest.
+    """
+
+    of: Callable[[int], Iterable[int]]
+    most: int = 1
+
+
+def count_of(positions: range) -> int:
+    """How many numbers a range with a positive step holds, also where there are too many for ``len``."""
+    return max(0, -((positions.start - positions.stop) // positions.step))
 
 
 class Sizing(NamedTuple):
@@ -318,8 +332,8 @@ class Layer:
             return
         example = self.on(self._fixed_sides())
         for name in self.per_side:
-            if example.__dict__[name] is None:  # as its default
-                self.__dict__[name] = None
+            if example.__dict__[name] is None and not isinstance(self.__dict__[name], tuple):
+                self.__dict__[name] = None  # as its default; a list stays, so that its length is checked
 
     def _fixed_sides(self) -> int:
         """The number of sides that the keys are for; where all are single numbers, one stands for every side."""
@@ -351,7 +365,7 @@ class Layer:
                     state[item.attribute] = item.reader.bind(value, sides)
                 except ValueProblem as problem:
                     message = f"{item.name}: {problem.message}"
-                    raise ValueProblem(message, code=problem.code, key=item.name) from None
+                    raise ValueProblem(message, code=problem.code, key=item.name, hint=problem.hint) from None
         bound._check()
         return bound
 
@@ -424,8 +438,8 @@ class Layer:
         return False
 
     @property
-    def places_inputs(self) -> bool:
-        """Equal inputs lie at different positions of the output."""
+    def tells_inputs_apart(self) -> bool:
+        """A merge whose output depends in another way on each of several equal inputs: :meth:`stencils` of each."""
         return False
 
     @property
@@ -542,11 +556,8 @@ class Layer:
         """
         return (POINT,) * (len(inputs[of]) - 1)
 
-    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
-        """For kinds that move elements between the sides: a function from an output position to input positions.
-
-        Positions are counted with the last side fastest. None: :meth:`stencils` says it.
-        """
+    def origins(self, *inputs: Volume) -> Origins | None:
+        """For kinds that move elements between the sides: where they come from. None: :meth:`stencils` says it."""
         return None
 
     def channel_use(self, *inputs: Volume) -> str:
@@ -638,6 +649,17 @@ def require_divisible(depth: int, groups: int, key: str = "groups", what: str = 
     if depth % groups:
         message = f"the depth must be divisible by {what}, but depth {depth} is not divisible by {groups}"
         raise ShapeError(message, code="not-divisible", key=key)
+
+
+def require_equal_sides(kind: str, inputs: Volumes) -> None:
+    """Raises ShapeError for volumes with different numbers of sides."""
+    if len({len(x) for x in inputs}) > 1:
+        volumes = " and ".join(str(x) for x in inputs)
+        raise ShapeError(
+            f"{kind.upper()} needs volumes with the same number of sides, but gets {volumes}; SEQUENCE makes a "
+            "sequence of a map, RESHAPE any other form",
+            code="merge-mismatch",
+        )
 
 
 def require_inputs(kind: str, inputs: Volumes, minimum: int, maximum: int | None) -> None:

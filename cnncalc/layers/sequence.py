@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from math import isqrt, prod
+from math import gcd, prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import WHOLE, Layer, Parameter, Stencil, key
+from cnncalc.layers.base import WHOLE, Layer, Origins, Parameter, Stencil, key
 from cnncalc.layers.keys import AnySizes, Shifts, Sizes, Whole, shown
 from cnncalc.layers.layout import channels_last
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import pixels, planes
-from cnncalc.layers.window import all_sides, depth_step, sized
+from cnncalc.layers.window import all_sides, depth_step, missing, sized
 from cnncalc.units import plural
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
     from cnncalc.layers.base import Stencils
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
+
+
+LONGEST_WINDOW = 10_000
+"""The longest side of a window that UNWINDOW finds by itself."""
 
 
 def require_sequence(kind: str, x: Volume) -> None:
@@ -29,6 +33,13 @@ def require_sequence(kind: str, x: Volume) -> None:
     if len(x.sides) > 1:
         message = f"{kind.upper()} works on a sequence [positions x depth], but {x} has {plural(len(x.sides), 'side')}"
         raise ShapeError(message, code="not-a-sequence", hint="SEQUENCE before it makes a sequence of a map")
+
+
+def _sized(size: int | tuple[int, ...]) -> str:
+    """``7`` for a plane with equal sides, ``7x5``, and ``([49])`` for a length, which ``49`` is not."""
+    if isinstance(size, tuple) and len(size) == 1:
+        return f"([{size[0]}])"
+    return "x".join(map(str, size)) if isinstance(size, tuple) and len(size) == 3 else sized(size)
 
 
 def places_of(position: int, sizes: Sequence[int]) -> list[int]:
@@ -87,8 +98,8 @@ class AsSequence(Rearranged):
         (x,) = inputs
         return Volume(x.positions, x.depth)
 
-    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
-        return None if len(inputs[0].sides) == 1 else lambda position: (position,)
+    def origins(self, *inputs: Volume) -> Origins | None:
+        return None if len(inputs[0].sides) == 1 else Origins(lambda position: (position,))
 
     def forward(self, xp: Any, x: Any) -> Any:
         return pixels(planes(x).reshape(len(x), x.shape[-1], -1))
@@ -131,7 +142,7 @@ class Plane(Rearranged):
         return (self.size,) * 2 if isinstance(self.size, int) else self.size
 
     def label(self) -> str:
-        return f"PLANE{sized(self.size)}"
+        return f"PLANE{_sized(self.size)}"
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         (x,) = inputs
@@ -153,8 +164,8 @@ class Plane(Rearranged):
             )
         return result
 
-    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
-        return None if len(self.sides) == 1 else lambda position: (position,)
+    def origins(self, *inputs: Volume) -> Origins | None:
+        return None if len(self.sides) == 1 else Origins(lambda position: (position,))
 
     def forward(self, xp: Any, x: Any) -> Any:
         return pixels(planes(x).reshape(len(x), x.shape[-1], *self.sides))
@@ -203,17 +214,16 @@ class Window(Rearranged):
         (x,) = inputs
         for name, whole, part in zip(x.names, x.sides, self.size, strict=True):
             if whole % part:
-                pads = [-whole % part for whole, part in zip(x.sides, self.size, strict=True)]
                 raise ShapeError(
                     f"windows must divide the map, but {name} {whole} is not divisible by {part}",
                     code="not-divisible",
                     key="size",
-                    hint=f"PAD({shown([0] * len(pads) + pads)}) before it adds what is missing",
+                    hint=missing(x, self.size),
                 )
         places = prod(self.size)
         return Volume(x.positions // places, places, x.depth)
 
-    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+    def origins(self, *inputs: Volume) -> Origins | None:
         sides, size = inputs[0].sides, self.size
         counts = [whole // part for whole, part in zip(sides, size, strict=True)]
 
@@ -222,7 +232,7 @@ class Window(Rearranged):
             inside = zip(places_of(window, counts), size, places_of(place, size), strict=True)
             return (position_of([number * part + at for number, part, at in inside], sides),)
 
-        return origin
+        return Origins(origin)
 
     def forward(self, xp: Any, x: Any) -> Any:
         return pixels(cut(xp, planes(x), self.size))
@@ -261,7 +271,8 @@ class Unwindow(Rearranged):
     )
 
     def label(self) -> str:
-        return f"UNWINDOW{sized(self.size)}" + ("" if self.window is None else f"(window={sized(self.window)})")
+        window = "" if self.window is None else f"(window={_sized(self.window).strip('()')})"
+        return f"UNWINDOW{_sized(self.size)}{window}"
 
     def _sizes(self, x: Volume) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The sides of the map and of a window."""
@@ -310,6 +321,7 @@ class Unwindow(Rearranged):
                 f"no window of {places} places divides the map {'x'.join(map(str, sides))}",
                 code="windows-mismatch",
                 key="size",
+                hint=f"a side over {LONGEST_WINDOW:,} is given by window=" if places > LONGEST_WINDOW else None,
             )
         return found
 
@@ -321,7 +333,7 @@ class Unwindow(Rearranged):
         (x,) = inputs
         return Volume(*self._sizes(x)[0], x.depth)
 
-    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+    def origins(self, *inputs: Volume) -> Origins | None:
         sides, size = self._sizes(inputs[0])
         counts = [whole // part for whole, part in zip(sides, size, strict=True)]
 
@@ -331,7 +343,7 @@ class Unwindow(Rearranged):
             place = position_of([place % part for place, part in zip(places, size, strict=True)], size)
             return (window * prod(size) + place,)
 
-        return origin
+        return Origins(origin)
 
     def forward(self, xp: Any, x: Any) -> Any:
         sides, size = self._sizes(Volume(*x.shape[1:]))
@@ -351,25 +363,29 @@ def _root(windows: int, sides: int) -> int | None:
     """The number of windows along each of ``sides`` sides, if they are as many along each; else None."""
     if sides == 1:
         return windows
-    root = isqrt(windows) if sides == 2 else round(windows ** (1 / 3))
-    return root if root**sides == windows else None
+    low, high = 1, 2 ** -(-windows.bit_length() // sides)  # the root lies between them, whatever its size
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if middle**sides < windows else (low, middle)
+    return low if low**sides == windows else None
 
 
 def _fitting(sides: Sequence[int], places: int) -> tuple[int, ...] | None:
-    """The window of so many places whose sides divide these and are the most equal; of several the first is higher."""
-    if len(sides) == 1:
-        return (places,) if sides[0] % places == 0 else None
-    found = []
-    for part in _divisors(sides[0]):
-        rest = None if places % part else _fitting(sides[1:], places // part)
-        if rest is not None:
-            found.append((part, *rest))
-    return min(found, key=lambda window: (max(window) / min(window), window[::-1]), default=None)
+    """The window of so many places whose sides divide these and are the most equal; of several the first is higher.
 
+    Its sides but the last are at most ``LONGEST_WINDOW``.
+    """
+    from fractions import Fraction  # takes 5 ms
 
-def _divisors(number: int) -> list[int]:
-    low = [part for part in range(1, isqrt(number) + 1) if number % part == 0]
-    return [*low, *[number // part for part in low]]
+    begun: list[tuple[tuple[int, ...], int]] = [
+        ((), places)
+    ]  # the first sides of a window, and what is left for others
+    for side in sides[:-1]:
+        common = gcd(side, places)
+        parts = [part for part in range(1, min(common, LONGEST_WINDOW) + 1) if common % part == 0]
+        begun = [((*window, part), rest // part) for window, rest in begun for part in parts if rest % part == 0]
+    found = [(*window, rest) for window, rest in begun if sides[-1] % rest == 0]
+    return min(found, key=lambda window: (Fraction(max(window), min(window)), window[::-1]), default=None)
 
 
 def cut(xp: Any, maps: Any, size: Sequence[int]) -> Any:
@@ -438,7 +454,7 @@ class Roll(Rearranged):
     def label(self) -> str:
         return f"ROLL({shown(self.keys['shift'].reader.write(self.shift))})"
 
-    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+    def origins(self, *inputs: Volume) -> Origins | None:
         (x,) = inputs
         if self.no_effect(x):
             return None
@@ -448,7 +464,7 @@ class Roll(Rearranged):
             moved = zip(places_of(position, sides), shifts, sides, strict=True)
             return (position_of([(place - shift) % size for place, shift, size in moved], sides),)
 
-        return origin
+        return Origins(origin)
 
     def forward(self, xp: Any, x: Any) -> Any:
         return pixels(self._rolled(xp, planes(x), 1))

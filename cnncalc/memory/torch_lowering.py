@@ -406,7 +406,7 @@ class TorchLowering(TapeBuilder):
         if self.autocast and layer.autocast == "half":
             # the last argument is cast first: bias, weight, input
             casts = [self.cast(parameter, copied) for parameter in reversed(parameters)][::-1]
-            inputs = [self.entering(inputs[0]), *casts]
+            inputs = [*[self.entering(value) for value in reversed(inputs)][::-1], *casts]
             summed_inputs = tuple([volumes + place for place in summed if place < len(parameters)])
             parameters = copied = summed_parameters = ()
         else:

@@ -10,9 +10,14 @@ from hypothesis import strategies as st
 
 from cnncalc import analyze
 from cnncalc.analysis import reach
+from cnncalc.analysis.cost import cost_of
 from cnncalc.analysis.report import account
-from cnncalc.layers.base import Stencil
-from tests.analysis.reachability import exact_fields, random_net
+from cnncalc.errors import ShapeError, ValueProblem
+from cnncalc.language.reading import read_design
+from cnncalc.layers.base import Stencil, count_of
+from cnncalc.volume import Volume
+from tests.analysis.reachability import exact_fields, random_net, random_net_of_sides
+from tests.layer_cases import CASES, Case, bound
 from tests.random_nets import examples, seeds
 
 
@@ -44,6 +49,20 @@ def test_fields_are_never_too_small_and_equal_unless_marked(seed: int) -> None:
         if row.receptive_field_unclipped is not None:
             pairs = zip(row.receptive_field_unclipped, row.receptive_field, strict=True)
             assert all(endless >= size for endless, size in pairs), row.name
+
+
+@examples(25)
+@given(seeds)
+def test_fields_of_sequences_windows_and_volumes_are_exact_or_marked(seed: int) -> None:
+    """Nets of one to three sides with the layers that move, cut, resize and mix positions."""
+    random = Random(seed)  # noqa: S311
+    report = account(random_net_of_sides(random, layers=random.randint(1, 8)))
+    for row, exact in zip(report.layers, exact_fields(report), strict=True):
+        assert row.fields.keys() >= exact.keys(), row.name
+        for name, field in row.fields.items():
+            found = exact.get(name, (0,) * len(field.size))
+            assert field.size == found or not field.is_certain, (row.name, name)
+            assert all(most >= size for most, size in zip(field.size, found, strict=True)), (row.name, name)
 
 
 @examples(30)
@@ -281,3 +300,90 @@ def test_a_layer_that_sees_only_padding_has_no_field_without_borders() -> None:
     assert (row.output, row.receptive_field, row.receptive_field_unclipped) == ((2, 2, 3), (1, 1), (1, 1))
     row = analyze("INPUT 8x8x3 -> PAD(1) -> POOL1/99").layers[-1]
     assert (row.output, row.receptive_field, row.receptive_field_unclipped) == ((1, 1, 3), (0, 0), None)
+
+
+def test_a_query_sees_its_own_position_and_the_whole_memory() -> None:
+    """Attention of a sequence of 13 over another of 7; over itself each position sees all 13."""
+    inputs = "- input: {name: x, size: 13x6}\n- input: {name: m, size: 7x4}"
+    text = f"layers:\n{inputs}\n- attention: {{heads: 2, inputs: [x, m]}}"
+    row = account(read_design("<text>", text)).layers[-1]
+
+    assert {name: field.size for name, field in row.fields.items()} == {"x": (1,), "m": (7,)}
+    assert fields("INPUT 13x6 -> ATTENTION-2")[-1] == (13,)
+
+
+@pytest.mark.parametrize("sizes", ["7x7", "5x7x7"])
+def test_a_product_sees_a_position_of_the_first_and_all_of_the_second(sizes: str) -> None:
+    """Also where both factors have the same volume: x sees 1, CONV3 before it 3, and y along the last side all 7."""
+    both = analyze(f"INPUT {sizes} -> [ | CONV1-7] -> MATMUL").layers[-1].receptive_field
+    wide = analyze(f"INPUT {sizes} -> [CONV3-7 | CONV1-7] -> MATMUL").layers[-1].receptive_field
+
+    assert both[-1] == wide[-1] == 7
+    assert (both[:-1], wide[:-1]) == ((1,) * len(both[:-1]), (3,) * len(both[:-1]))
+
+
+def test_a_channel_of_a_transposed_product_is_of_one_position() -> None:
+    """Channel 0 of x y^T is of position 0 of y alone: what a slice sees is an upper bound, until SOFTMAX mixes them."""
+    product = "INPUT 5x3 -> [ | CONV3-3] -> MATMUL(transpose=yes)"
+
+    for layers, is_exact in (("", True), (" -> SLICE(0, 1)", False), (" -> SOFTMAX -> SLICE(0, 1)", True)):
+        (field,) = analyze(product + layers).layers[-1].fields.values()
+        assert field.is_certain == is_exact, layers
+        assert field.size == (5,)
+
+
+# Volumes of any size
+
+LARGE = 5040 * 10**400
+"""A factor for sizes: no list has so many positions, no float is so large, and all that is small divides it."""
+
+
+def enlarged_inputs(case: Case) -> list[tuple[Volume, ...]]:
+    """The inputs of a case with larger sides, with a larger depth, and with both."""
+    return [
+        tuple([x.with_sides(tuple([size * LARGE for size in x.sides])) for x in case.inputs]),
+        tuple([x.with_depth(x.depth * LARGE) for x in case.inputs]),
+        tuple([Volume(*[size * LARGE for size in x]) for x in case.inputs]),
+    ]
+
+
+def test_every_kind_takes_a_volume_of_any_size_or_refuses_it() -> None:
+    """Nothing goes over its positions or channels one by one, and nothing becomes a float that is too large."""
+    taken = set()
+    for case in CASES:
+        for inputs in enlarged_inputs(case):
+            try:
+                layer = bound(case.layer, inputs)
+                cost = cost_of(layer, inputs)
+            except (ShapeError, ValueProblem):
+                continue
+            taken.add(case.kind)
+            for number, x in enumerate(inputs):
+                field = reach.own_field(x).through(reach.sight_of(layer, inputs, number, cost.output), reach.Work())
+                assert all(0 <= size <= whole for size, whole in zip(field.size, x.sides, strict=True)), case
+    assert {"permute", "resize", "pad", "space2depth", "avgpool", "window", "attention"} <= taken
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "PAD(1, mode=reflect)", "PAD(2, mode=replicate)", "PAD(3, mode=wrap)", "RESIZE(factor=1.5)",
+        "RESIZE7(mode=bilinear)", "RESIZE(factor=2, mode=bicubic)",
+        "PERMUTE([width, height, depth])", "PERMUTE([depth, width, height])", "RESHAPE([depth, width, height])",
+    ],
+)  # fmt: skip
+def test_what_has_too_many_positions_for_a_list_is_bounded(layers: str) -> None:
+    """At most the whole input, and marked: what must be computed position by position is not, on a larger plane."""
+    small, large = (
+        analyze(f"INPUT {side}x{side}x4 -> CONV3-4 -> {layers} -> CONV3-4").layers[-1] for side in (12, 10**9)
+    )
+
+    assert all(field.is_certain for field in small.fields.values())
+    (field,) = large.fields.values()
+    assert not field.is_certain
+    assert all(size <= 10**9 for size in field.size)
+
+
+def test_a_range_is_counted_whatever_its_length() -> None:
+    assert [count_of(range(*ends)) for ends in ((5,), (2, 9, 3), (2, 10, 3), (4, 4), (7, 2))] == [5, 3, 3, 0, 0]
+    assert count_of(range(-(10**40), 10**40)) == 2 * 10**40

@@ -8,9 +8,10 @@ import pytest
 
 from cnncalc import DesignError
 from cnncalc.analysis.report import account
+from cnncalc.language.layer_text import layer_text
 from cnncalc.language.reading import read_design, read_pattern
 from cnncalc.language.settings import DEFAULT_SETTINGS, Settings
-from cnncalc.language.writer import as_pattern, as_yaml, layer_text
+from cnncalc.language.writer import as_pattern, as_yaml
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import Layer, Sizing, key
 from cnncalc.layers.keys import Whole

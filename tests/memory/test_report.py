@@ -8,6 +8,7 @@ import pytest
 
 import cnncalc
 from cnncalc.errors import ValueProblem
+from cnncalc.layers import KINDS
 from cnncalc.memory.lowering import lower
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.profiles import PROFILES
@@ -208,3 +209,16 @@ def test_scores_in_float32_are_not_copied_for_the_loss_under_autocast(net: str, 
     found = account_memory(cnncalc.analyze(net), options).training
 
     assert (found.peak_bytes, found.after_forward_bytes, found.after_backward_bytes, found.saved_bytes) == measured
+
+
+@pytest.mark.parametrize("profile", ["torch-cuda", "torch-cpu"])
+def test_every_kind_has_a_step_under_autocast(profile: str) -> None:
+    """Of layers with two inputs both are converted and kept: MATMUL keeps two factors of 49 x 16 numbers."""
+    saved = {}
+    for kind, cls in KINDS.items():
+        options = Options(profile=profile, batch=2, autocast="bfloat16")
+        training = account_memory(cnncalc.analyze(cls.example), options).training
+        assert training is not None
+        saved[kind] = training.saved_bytes
+
+    assert saved["matmul"] >= 2 * 2 * 49 * 16 * 2
