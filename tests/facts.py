@@ -566,7 +566,7 @@ def _places() -> Iterator[Fact]:
         yield from _of("ssd300", paper, f"place{name}", activations=4 * boxes)
         yield from _of("ssd300", paper, f"class{name}", activations=21 * boxes)
     yield from _of("ssd300", ssd, "map4", parameters=512)
-    psp = "hszhao/semseg model/pspnet.py, the 150 classes of ADE20K; every module's output, parameters and MACs compared"
+    psp = "hszhao/semseg model/pspnet.py, 150 classes as of ADE20K; every module's output, parameters, MACs compared"
     yield from _of("pspnet-resnet50", psp, parameters=49_180_908, buffers=59_136, macs=170_506_544_320)
     yield from _layers(
         "pspnet-resnet50",

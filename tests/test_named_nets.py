@@ -281,8 +281,8 @@ def rates(net: str, **variables: Any) -> list[float]:
 
 
 def test_branches_are_left_out_as_often_as_in_torchvision() -> None:
-    """0.2*k/n of EfficientNet with n units, of which the first of each stage has no way around it; and drop*k/(n - 1) of
-    the n units of ConvNeXt and Swin (torchvision 0.29, the ``p`` of each StochasticDepth)."""
+    """Unit k of n: 0.2*k/n in EfficientNet, where the first of each stage has no way around it, and drop*k/(n - 1) in
+    ConvNeXt and Swin (torchvision 0.29, the ``p`` of each StochasticDepth)."""
     units = {"b0": [1, 2, 2, 3, 3, 4, 1], "b1": [2, 3, 3, 4, 4, 5, 2], "b3": [2, 3, 3, 5, 5, 6, 2]}
     for form, length in (("b0", 1), ("b1", 1.1), ("b3", 1.4)):
         before = [sum(units[form][:stage]) for stage in range(7)]
