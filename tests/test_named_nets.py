@@ -276,8 +276,8 @@ def test_the_up_convolutions_of_unet_make_23_convolutions() -> None:
 
 def rates(net: str, **variables: Any) -> list[float]:
     """How often branches are left out for an image, in order."""
-    report = cnncalc.analyze(net, variables=variables)
-    return [row.layer.rate for row in report.layers if row.kind == "dropout" and row.layer.whole == "image"]
+    layers: list[Any] = [row.layer for row in cnncalc.analyze(net, variables=variables).layers]
+    return [layer.rate for layer in layers if layer.kind == "dropout" and layer.whole == "image"]
 
 
 def test_branches_are_left_out_as_often_as_in_torchvision() -> None:
