@@ -60,16 +60,14 @@ def unscaled(source: Source) -> tuple[Source, float]:
     return source, factor
 
 
-def biased(net: Net, operator: Operator, x: Tensor, array: Array) -> Tensor | None:
-    """Scores to which a constant is added; None for other tensors."""
+def biased(net: Net, operator: Operator, x: Tensor, array: Array, plain: Callable[[], Tensor]) -> Tensor | None:
+    """Scores to which a constant is added; None for other tensors. ``plain`` adds it to tensors that are layers."""
     scores = scores_of(x)
     if scores is None:
         return None
-    from cnncalc.interop.tensor_elementwise import with_weights
-
     source = Source(x.source.volume)
     source.scores = scores._replace(biases=(*scores.biases, array))
-    _set_make(net, operator, x, source, lambda: with_weights(net, operator, "Add", x, array, is_first=True))
+    _set_make(net, operator, x, source, plain)
     return Tensor(source, x.axes)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.tensor_attention import Scores, attend
+from cnncalc.interop.tensor_elementwise import two
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import BATCH, Atom, Axis, size_of, whole
 from cnncalc.volume import SIDES, Volume
@@ -38,8 +39,6 @@ def gemm(net: Net, operator: Operator) -> Value:
     found = dense(net, operator, x, weight, shape, array)
     if bias is None or array is not None:
         return found
-    from cnncalc.interop.tensor_elementwise import two
-
     return two(net, operator, "Add", found, bias)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from cnncalc.interop.formulas import (
     rounded,
 )  # fmt: skip
 from cnncalc.interop.selection import groups_of
+from cnncalc.interop.tensor_attention import biased
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import BATCH, Atom, Axes, size_of, whole
 from cnncalc.volume import Volume
@@ -446,13 +448,9 @@ def _with_constant(net: Net, operator: Operator, type: str, x: Tensor, array: Ar
         found = _with_scalar(net, operator, type, x, array, is_first=is_first)
         if found is not None:
             return found
-    if type == "Add":
-        from cnncalc.interop.tensor_attention import biased
-
-        scores = biased(net, operator, x, array)
-        if scores is not None:
-            return scores
-    return with_weights(net, operator, type, x, array, is_first=is_first)
+    plain = partial(with_weights, net, operator, type, x, array, is_first=is_first)
+    scores = biased(net, operator, x, array, plain) if type == "Add" else None
+    return scores or plain()
 
 
 def with_weights(net: Net, operator: Operator, type: str, x: Tensor, array: Array, *, is_first: bool) -> Tensor:
