@@ -49,6 +49,7 @@ ARCHITECTURE = FileReader((".yaml", ".yml"), YAML_BYTES, "cnncalc.language.readi
 
 FILE_READERS = (
     ARCHITECTURE,
+    FileReader((".onnx",), 4 * 1024**3, "cnncalc.interop.onnx_file", "read_onnx", is_mapped=True),
     FileReader((".prototxt",), 2 * 1024 * 1024, "cnncalc.interop.caffe", "read_caffe"),
     FileReader((".cfg",), 2 * 1024 * 1024, "cnncalc.interop.darknet", "read_darknet"),
 )

@@ -168,7 +168,7 @@ def test_recurrent_sections_are_named_and_partly_stated() -> None:
     text = "[net]\ninputs=256\n[lstm]\noutput=100\nbatch_normalize=1\n[gru]\noutput=50\n[rnn]\nhidden=7\noutput=5\n"
     with pytest.raises(DesignError) as caught:
         read(text)
-    assert [problem.code for problem in caught.value.every] == ["no-equal"]
+    assert [problem.code for problem in caught.value.every] == ["no-equal"] * 3
     rows = account(read(text, Settings(partial=True))).layers
     assert rows[1].parameters == 4 * (256 * 100 + 100 * 100 + 2 * 200)
     assert rows[2].parameters == 3 * (100 * 50 + 50 * 50 + 2 * 50)
