@@ -438,7 +438,7 @@ TRANSLATIONS: dict[str, Translate] = {
     "softsign": activation("Softsign"),
     "erf": activation("Erf"),
     "gelu": gelu,
-    "prelu": simple("PRelu"),
+    "prelu": simple("TorchPRelu"),
     "glu": activation("Glu", "axis", axis=-1),
     "softmax": softmax("Softmax"),
     "log_softmax": softmax("LogSoftmax"),

@@ -10,14 +10,17 @@ from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import DesignError, Problem, did_you_mean
+from cnncalc.interop.builder import valid_name
 from cnncalc.interop.torch_module import imported_torch, operators_of
 from cnncalc.language.settings import DEFAULT_SETTINGS
+from cnncalc.layers.base import Layer
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cnncalc.graph import Graph
+    from cnncalc.interop.operators import OperatorNet
     from cnncalc.language.settings import Settings
 
 DEFAULT_INPUT = Volume(224, 224, 3)
@@ -38,9 +41,39 @@ def graph_of(module: Any, name: str, settings: Settings) -> Graph:
     inputs = _inputs(module, settings)
     net = operators_of(module, inputs, name)
     graph = layers_of(net, settings._replace(input=None, inputs={}), "PyTorch module", name)
+    graph = _as_trained(graph, net, module)
     if settings.input is None and not settings.inputs:
         graph = graph._replace(assumed={**graph.assumed, "input": list(DEFAULT_INPUT)})
     return graph
+
+
+def _as_trained(graph: Graph, net: OperatorNet, module: Any) -> Graph:
+    """The graph with what the module says of training: which layers overwrite their input, and which are frozen."""
+    placed: dict[str, set[bool]] = {}
+    for operator in net.operators:
+        if "in_place" in operator.attributes:
+            placed.setdefault(valid_name(operator.name), set()).add(operator.attributes["in_place"])
+    modules = {valid_name(name): each for name, each in module.named_modules() if name}
+    nodes = []
+    for node in graph.nodes:
+        layer = node.layer
+        name = node.name if node.name in placed else node.name.rpartition("_")[0]
+        wish = placed.get(name, set())
+        if isinstance(layer, Layer) and "in_place" in layer.keys and len(wish) == 1:
+            (in_place,) = wish
+            default = layer.keys["in_place"].default
+            if in_place != (default is None or default):
+                node = node._replace(layer=layer.with_keys(in_place=in_place))
+        parameters = [*modules[node.name].parameters()] if node.name in modules else []
+        if (
+            parameters
+            and not any(each.requires_grad for each in parameters)
+            and isinstance(layer, Layer)
+            and layer.learns
+        ):
+            node = node._replace(trainable=False)
+        nodes.append(node)
+    return graph._replace(nodes=tuple(nodes))
 
 
 def _inputs(module: Any, settings: Settings) -> dict[str, Volume]:

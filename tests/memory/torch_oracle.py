@@ -463,7 +463,7 @@ def build(row: LayerReport, flat: bool) -> tuple[nn.Module | None, Callable[...,
             raise NotImplementedError("PyTorch normalizes across channels alone")
         return None, nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k)
     if kind == "prelu":
-        prelu = nn.PReLU(row.output.depth)
+        prelu = nn.PReLU(1 if layer.shared else row.output.depth)
         return prelu, prelu
     if kind == "softmax":
         return None, _softmax(row)
