@@ -15,7 +15,7 @@ from cnncalc.language import catalogue
 from cnncalc.language.folding import flat, flat_pattern, folded, folded_pattern
 from cnncalc.language.reading import read_architecture, read_design, read_pattern
 from tests.nets import report_of
-from tests.random_nets import examples, random_design, seeds
+from tests.random_nets import examples, random_design, sample, seeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,10 +77,16 @@ LINES = {
     "segnet": 15,
 }
 """Maximum number of lines of the folded text, with its name and source."""
+LARGE = ("resnet152", "densenet121", "inception-v3", "swin-t")
+DEEP = ("resnet101", "resnet152", "inception-resnet")
+"""Beginnings of the names of nets that take longest, most of which have the blocks of another net."""
+NETS = sorted(catalogue.names(), key=lambda name: name.startswith(DEEP))
 
 
 @pytest.mark.parametrize("naming", NAMINGS)
-@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in LINES]
+)
 def test_a_named_net_is_folded_to_few_lines(name: str, naming: str) -> None:
     report = account(cnncalc.load(name))
     graph = NAMINGS[naming](report.resolved)
@@ -91,13 +97,14 @@ def test_a_named_net_is_folded_to_few_lines(name: str, naming: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize("name", sample(NETS, sum(not name.startswith(DEEP) for name in NETS)))
 def test_every_named_net_is_folded(name: str) -> None:
     report = account(cnncalc.load(name))
     graph = without_names(report.resolved)
-    for text in (folded(graph), folded_pattern(graph)):
+    texts = folded(graph), folded_pattern(graph)
+    for text in texts:
         assert shapes_of(account(read_design("again", text))) == shapes_of(report), text
-    assert len(folded(graph)) < 0.9 * len(flat(graph)) or len(graph.nodes) < 15
+    assert len(texts[0]) < 0.9 * len(flat(graph)) or len(graph.nodes) < 15
 
 
 @examples(40)
