@@ -179,7 +179,8 @@ def _places(torch: Any, pool: LayerReport, values: list[Any]) -> Any:
 
 def _mask(torch: Any, row: LayerReport, x: Any, random: np.random.Generator) -> Any:
     """The mask that our training step draws for a DROPOUT, 1 where an element is kept; None for other layers."""
-    if row.layer.kind != "dropout" or row.layer.no_effect(row.output) is not None:
+    layer = row.layer
+    if not layer.is_identity_at_test_time or layer.is_view or layer.no_effect(row.output) is not None:
         return None
     _, extras = row.layer.forward_training(np, pixels(x.detach().numpy()), random=random)
     return torch.from_numpy(planes(extras["mask"]).copy()) if "mask" in extras else None
