@@ -523,7 +523,8 @@ def _places() -> Iterator[Fact]:
     """Nets whose output has a value at many places: boxes, or a class for each pixel."""
     darknet = "pjreddie/darknet cfg/yolov3.cfg at 416x416; it prints 'Total BFLOPS 65.864', two for a MAC"
     yield from _of("yolov3", darknet, parameters=61_949_149, macs=32_932_037_632)
-    yield from _of("yolov3", "the summary that Keras prints of yolov3: 62,001,757 in all", trainable=61_949_149, buffers=52_608)
+    keras = "the summary that Keras prints of it: 62,001,757 in all"
+    yield from _of("yolov3", keras, trainable=61_949_149, buffers=52_608)
     yield from _layers(
         "yolov3",
         "pjreddie/darknet cfg/yolov3.cfg; Darknet-53 as in Redmon, Farhadi 2018, Table 1, at 416x416",
