@@ -23,7 +23,7 @@ Numbers: TypeAlias = "list[float]"
 MOST_STEPS = 40
 """The most operators of a formula."""
 
-ARITHMETIC = frozenset(("Add", "Sub", "Mul", "Div", "Pow", "Neg", "Min", "Max", "Reciprocal", "Where"))
+ARITHMETIC = frozenset(("Affine", "Add", "Sub", "Mul", "Div", "Pow", "Neg", "Min", "Max", "Reciprocal", "Where"))
 """Operators that are parts of a function spelled out; others are functions by themselves."""
 
 POINTS = [-9.0, -7.3, -6.0, -5.1, -4.0, -3.2, -3.0, -2.6, -2.1, -1.7, -1.2, -1.0, -0.6, -0.3, -0.05, 0.0]
@@ -200,7 +200,7 @@ def _is_spelled_out(formula: Formula) -> bool:
     if formula.type in ("Clip", "Relu"):  # of a line, it is a hard sigmoid
         before = formula.args[0]
         inner = None if isinstance(before, float) else before.formula
-        return inner is not None and inner.type in {*ARITHMETIC, "Affine"}
+        return inner is not None and inner.type in ARITHMETIC
     return False
 
 

@@ -165,7 +165,7 @@ ONE: Mapping[str, Callable[[Any], Any]] = {
 }
 
 KEEPING = frozenset((
-    "Exp", "Log", "Tanh", "Sigmoid", "Relu", "Erf", "Cos", "Sin", "Softplus", "IsNaN", "IsInf", "Clip", "Softmax",
+    "Exp", "Log", "Tanh", "Sigmoid", "Relu", "Erf", "Cos", "Sin", "Softplus", "IsNaN", "IsInf", "Softmax",
     "QuantizeLinear", "DequantizeLinear", "Trilu", "CumSum", "LogSoftmax",
 ))  # fmt: skip
 """Operators that keep the shape and whose numbers no shape needs."""
@@ -280,6 +280,16 @@ def _cast(net: Net, operator: Operator, x: Array) -> Array:
     found = x.like(x.shape, [convert(value) for value in x.values])
     found.is_integer = is_integer
     return found
+
+
+def _clip(net: Net, operator: Operator, x: Array) -> Array:
+    low, high = net.decimals(operator, "min", 1), net.decimals(operator, "max", 2)
+
+    def limited(value: Any) -> Any:
+        value = max(value, low[0]) if low else value
+        return min(value, high[0]) if high else value
+
+    return _combined([x], limited)
 
 
 def _reshape(net: Net, operator: Operator, x: Array) -> Array:
@@ -445,6 +455,7 @@ FOLDERS: Mapping[str, Callable[[Net, Operator, Array], Array | list[Value]]] = {
     "Identity": lambda net, operator, x: _same(x),
     "Dropout": lambda net, operator, x: _same(x),
     "Cast": _cast,
+    "Clip": _clip,
     "CastLike": lambda net, operator, x: _same(x),
     "Reshape": _reshape,
     "Flatten": _flatten,
@@ -459,6 +470,8 @@ FOLDERS: Mapping[str, Callable[[Net, Operator, Array], Array | list[Value]]] = {
     "Split": _split,
     "MatMul": _matmul,
     "Pad": _pad,
+    "ScatterND": lambda net, operator, x: x.like(x.shape, None),
+    "ScatterElements": lambda net, operator, x: x.like(x.shape, None),
     **dict.fromkeys(
         ("ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceMean", "ReduceL2", "ReduceSumSquare"), _reduce
     ),

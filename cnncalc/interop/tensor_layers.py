@@ -10,7 +10,14 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from cnncalc.interop import tensor_dense, tensor_elementwise, tensor_moves, tensor_norms, tensor_windows
+from cnncalc.interop import (
+    tensor_attention,
+    tensor_dense,
+    tensor_elementwise,
+    tensor_moves,
+    tensor_norms,
+    tensor_windows,
+)
 from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.tensor_elementwise import with_key
 from cnncalc.interop.tensor_folding import MAKERS, NotFolded, fold, is_constant
@@ -68,7 +75,8 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     "Dropout": tensor_norms.dropout,
     "Gemm": tensor_dense.gemm,
     "MatMul": tensor_dense.matmul,
-    "Attention": tensor_dense.attention,
+    "Einsum": tensor_dense.einsum,
+    "Attention": tensor_attention.attention,
     **dict.fromkeys(
         ("Identity", "Cast", "CastLike", "QuantizeLinear", "DequantizeLinear"), tensor_moves.identity
     ),
@@ -114,8 +122,8 @@ def layers_of(net: OperatorNet, settings: Settings, format: str, file: str) -> G
         work.rank = number
         _convert(work, operator)
     outputs = _outputs(work)
-    _count(work)
     work.builder.keep(outputs, work.ranks)
+    _count(work)
     return work.builder.graph(net.name)
 
 
@@ -123,10 +131,7 @@ def _convert(net: Net, operator: Operator) -> None:
     """Makes the values of an operator."""
     try:
         found = _results(net, operator)
-    except NotFolded as error:
-        _without_equal(net, operator, str(error))
-        return
-    except NoEqual as error:
+    except (NoEqual, NotFolded) as error:
         _without_equal(net, operator, str(error))
         return
     except Unknown:
@@ -151,15 +156,25 @@ def _store(net: Net, operator: Operator, found: list[Value]) -> None:
 def _results(net: Net, operator: Operator) -> list[Value]:
     """The results of an operator; of one on values that are not known, nothing."""
     values = net.inputs(operator)
+    unknown = [name for name, value in zip(operator.inputs, values, strict=True) if name and value is None]
+    if unknown and not any(isinstance(value, Tensor) for value in values):
+        for kept in (net.failed, net.unknown):
+            if any(name in kept for name in unknown):
+                kept.update(operator.outputs)
+                return []
     maker = MAKERS.get(operator.type)
     if maker is not None:
-        return [maker(net, operator)]
-    if is_constant(values):
-        return fold(net, operator)
+        if unknown:
+            net.failed.update(operator.outputs)
+        return [] if unknown else [maker(net, operator)]
+    if not unknown and is_constant(values):
+        return _folded(net, operator)
     handler = HANDLERS.get(operator.type)
     if handler is None:
         raise NoEqual(REASONS.get(operator.type, "no kind computes it"))
-    if any(value is None and name for name, value in zip(operator.inputs, values, strict=True)):
+    if unknown:
+        if any(name in net.unknown for name in unknown) and not any(name in net.failed for name in unknown):
+            raise NoEqual("a constant that it needs is not computed here")
         return []
     found = handler(net, operator)
     results = found if isinstance(found, list) else [found]
@@ -168,6 +183,22 @@ def _results(net: Net, operator: Operator) -> list[Value]:
     if operator.type == "com.microsoft.FusedConv":
         results = [_activated(net, operator, results[0])]
     return results
+
+
+def _folded(net: Net, operator: Operator) -> list[Value]:
+    """The results of an operator on constants; where they are not computed, constants of the shapes in the file."""
+    try:
+        return fold(net, operator)
+    except NotFolded:
+        found: list[Value] = []
+        for name in operator.outputs:
+            shape = net.net.shapes.get(name)
+            if shape is None or None in shape:
+                net.unknown.add(name)
+                found.append(None)
+            else:
+                found.append(Array(tuple([size or 0 for size in shape]), is_literal=True))
+        return found
 
 
 def _activated(net: Net, operator: Operator, value: Value) -> Value:
@@ -263,7 +294,7 @@ def _outputs(net: Net) -> list[int]:
 
 
 def _count(net: Net) -> None:
-    """Notes the numbers of the file that no layer holds."""
+    """Compares the learned numbers of the layers with those of the file, and notes what differs."""
     left = {
         name: prod(constant.shape)
         for name, constant in net.net.constants.items()
@@ -273,3 +304,12 @@ def _count(net: Net) -> None:
         many = sum(left.values())
         first = next(iter(left))
         net.builder.note(f"{many:,} numbers in {len(left)} tensors that no layer holds, such as {first}")
+    held = sum((net.held | net.buffers).values())
+    if net.repeated:
+        net.builder.note(
+            f"the file has {held:,} numbers that layers hold; {net.repeated:,} more are counted, since several layers "
+            "have the same ones"
+        )
+    counted = net.builder.numbers()
+    if counted != held + net.repeated:
+        net.builder.note(f"the layers hold {counted:,} numbers, their tensors in the file {held:,}")

@@ -171,9 +171,9 @@ def gather(net: Net, operator: Operator) -> Value:
     if not found or found != list(range(found[0], found[0] + len(found))):
         raise NoEqual("its indices are not consecutive")
     taken = part(net, x, axis, (found[0], found[-1] + 1, 1), operator.name)
-    if indices.shape:
+    if len(indices.shape) == 1:
         return taken
-    return taken.viewed((*taken.axes[:axis], *taken.axes[axis + 1 :]))
+    return net.reshaped(taken, (*taken.shape[:axis], *indices.shape, *taken.shape[axis + 1 :]))
 
 
 def concatenated(net: Net, operator: Operator) -> Value:

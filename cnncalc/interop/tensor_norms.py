@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.formulas import rounded
 from cnncalc.interop.selection import groups_of
+from cnncalc.interop.tensor_attention import normed
 from cnncalc.interop.tensor_elementwise import activation, learned, reduced_axes
 from cnncalc.interop.tensor_net import Net, Tensor, Value, WrongFile
 from cnncalc.interop.views import BATCH, Atom, size_of, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cnncalc.interop.operators import Operator
 
 BN_EPS = 1e-5
@@ -163,6 +166,14 @@ def softmax(net: Net, operator: Operator) -> Value:
     x = net.tensor(operator)
     axis = int(operator.attributes.get("axis", -1)) % max(x.rank, 1)
     axes = range(axis, x.rank) if operator.attributes.get("flattened") else [axis]
+    if list(axes) == [x.rank - 1]:
+        scores = normed(net, operator, x, lambda: _softmax(net, operator, x, axes))
+        if scores is not None:
+            return scores
+    return _softmax(net, operator, x, axes)
+
+
+def _softmax(net: Net, operator: Operator, x: Tensor, axes: Sequence[int]) -> Tensor:
     atoms = frozenset([atom for number in axes for atom in x.axes[number]])
     try:
         names = reduced_axes(x.source.volume, atoms)

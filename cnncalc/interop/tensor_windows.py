@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.interop.builder import NoEqual
 from cnncalc.interop.tensor_elementwise import learned
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
+from cnncalc.interop.views import last_axes, whole
 from cnncalc.layers.window import extent, same_pads
 from cnncalc.records import NamedTuple
 
@@ -334,8 +335,6 @@ def _padded_last(net: Net, operator: Operator, x: Tensor, pads: list[int], mode:
     found = net.add("pad", [tensor.source], operator.name, **keys)
     if found is None:
         raise Unknown
-    from cnncalc.interop.views import whole
-
     return Tensor(found, (*tensor.axes[:-1], whole(len(found.volume) - 1, found.volume.depth)))
 
 
@@ -359,8 +358,6 @@ def resize(net: Net, operator: Operator) -> Value:
 
 def _resized_last(net: Net, operator: Operator, x: Tensor, wanted: Sequence[int], mode: str) -> Value:
     """A map with the depth last."""
-    from cnncalc.interop.views import last_axes
-
     tensor = net.rearranged(x, [[1], [2], [3]])
     return Tensor(
         found := _resized(net, operator, tensor, wanted[1:3], mode), last_axes(found.volume, net.batch)
