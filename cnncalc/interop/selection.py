@@ -95,7 +95,9 @@ def _outer(net: Net, tensor: Tensor, axis: int, start: int, stop: int, name: str
     """Some indices of the slowest atom of an axis; None if the range cuts into the others."""
     atoms = merged(tensor.axes[axis])
     size = size_of(atoms)
-    if len(atoms) == 1 and stop - start > 1:
+    if size % (stop - start) == 0 == start % (stop - start):
+        step = stop - start
+    elif len(atoms) == 1:
         step = 1
     else:
         step = next((size // n for n in _divisors(atoms) if start % (size // n) == 0 == stop % (size // n)), 0)

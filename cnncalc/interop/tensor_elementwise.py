@@ -110,7 +110,11 @@ def _matched(net: Net, source: Source) -> Source | None:
             _set_axes(found.kind, keys, axes, found.base.volume)
         except NoEqual:
             return None
-    return net.add(found.kind, [found.base], source.formula.operator.name, **keys)
+    name = source.formula.operator.name
+    if found.factor == 1:
+        return net.add(found.kind, [found.base], name, **keys)
+    inner = net.add(found.kind, [found.base], None, **keys)
+    return None if inner is None else net.add("affine", [inner], name, factor=rounded(found.factor))
 
 
 def reduced_axes(volume: Volume, atoms: frozenset[Atom]) -> tuple[str, ...]:
