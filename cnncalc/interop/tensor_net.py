@@ -153,6 +153,8 @@ class Net:
         """Values without a dependence on the inputs of the net of which not even the shape is known."""
         self.failed: set[str] = set()
         """The same, where an operator without an equal, which is reported, is the reason."""
+        self.projections: dict[int, Source] = {}
+        """LINEAR layers without a bias, by their places, behind ATTENTION with one: the ATTENTION."""
         self.ends: list[Source] = []
         """Layers behind which nothing is known, since an operator has no equal."""
         self.readers: dict[str, int] = {}
@@ -221,6 +223,7 @@ class Net:
         array = self.array(operator, number)
         if array is None:
             return None
+        self.used(array)
         if array.values is None:
             raise NoEqual(f"its {name} are not known")
         return [int(value) for value in array.values]
@@ -233,6 +236,7 @@ class Net:
         array = self.array(operator, number)
         if array is None:
             return None
+        self.used(array)
         if array.values is None:
             raise NoEqual(f"its {name} are not known")
         return [float(value) for value in array.values]
