@@ -6,10 +6,13 @@ from math import inf, prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count
-from cnncalc.layers.base import Layer, Parameter, Stencils, key, whole_axes
-from cnncalc.layers.keys import Boolean, Decimal, SideNames
+from cnncalc.layers.base import Layer, Parameter, key
+from cnncalc.layers.keys import Boolean, Decimal
 from cnncalc.layers.memory import Keeping, Size
-from cnncalc.layers.planes import axes_of, by_channel, derived, elementwise, pieces, pixels, planes, sums_of_channels
+from cnncalc.layers.planes import axes_of, by_channel, elementwise, pieces, pixels, planes, sums_of_channels
+from cnncalc.layers.planes_backward import derived
+from cnncalc.layers.side_keys import SideNames
+from cnncalc.layers.stencil import Stencils, whole_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
