@@ -56,7 +56,8 @@ def main() -> int:
     print(f"{equal:,} equal, {wrong:,} different, {sum(refused.values()):,} refused by PyTorch")
     for reason, count in refused.items():
         print(f"refused {count:,}: {reason}")
-    print(f"{len(kinds)} kinds, the rarest: {', '.join(f'{kind} {count:,}' for kind, count in kinds.most_common()[:-6:-1])}")
+    rarest = ", ".join([f"{kind} {count:,}" for kind, count in kinds.most_common()[:-6:-1]])
+    print(f"{len(kinds)} kinds, the rarest: {rarest}")
     return 1 if wrong else 0
 
 
@@ -81,13 +82,19 @@ def differences(report: Report) -> list[str]:
             if not _agree(row, tuple(values[row.index].shape)):
                 said.append(f"{row.name} {row.output} is {tuple(values[row.index].shape)}")
             macs = (counter.get_total_flops() - before) // 4
-            own = [f"m{index}" for index in (row.index, report.graph.owner(row.index))]
-            module, used = [net.parts[name] if name in net.parts else None for name in own]
+            module, used = [_module(net, index) for index in (row.index, report.graph.owner(row.index, "weight")[0])]
             if getattr(row.layer, "connections", None) is not None:
                 macs = used.weight.numel() * row.output.positions
             pairs = _counts(row, module, macs)
-            said += [f"{row.name}: {name} {ours:,} instead of {theirs:,}" for name, ours, theirs in pairs if ours != theirs]
+            said += [
+                f"{row.name}: {name} {ours:,} instead of {theirs:,}" for name, ours, theirs in pairs if ours != theirs
+            ]
     return said
+
+
+def _module(net: Any, index: int) -> Any:
+    """The module of a row; None where it has none of its own."""
+    return dict(net.parts.items()).get(f"m{index}")
 
 
 def _counts(row: LayerReport, module: Any, macs: int) -> list[tuple[str, int, int]]:

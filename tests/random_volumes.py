@@ -10,15 +10,13 @@ and max pools that are undone. Which volume a layer gives is taken from the pack
 
 from __future__ import annotations
 
-from fractions import Fraction
-from math import prod
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers import KINDS, keys
+from cnncalc.layers import KINDS, keys, side_keys
 from cnncalc.layers.base import REQUIRED
-from cnncalc.volume import SIDES, Volume
+from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -282,7 +280,9 @@ class Writer:
             return None
         label, between = self.label(), self.keeping(state, 1)
         frozen = text.replace("trainable=no", "").replace(", )", ")")
-        opened = f"{frozen[:-1]}, " if frozen.endswith(")") and not frozen.endswith("()") else f"{text.partition('(')[0]}("
+        opened = (
+            f"{frozen[:-1]}, " if frozen.endswith(")") and not frozen.endswith("()") else f"{text.partition('(')[0]}("
+        )
         return " -> ".join([f"{text}@{label}", *between, f"{opened}share={label})"]), state
 
     # layers that belong together
@@ -391,29 +391,29 @@ class Writer:
         if isinstance(reader, keys.VolumeSize):
             parts = pick.choice((1, 2, 2, 3)) + 1
             return factors(pick, x.elements, parts)
-        if isinstance(reader, keys.AnySizes):
+        if isinstance(reader, side_keys.AnySizes):
             return factors(pick, x.positions if cls.kind != "attention" else x[-2], pick.choice((1, 2, 2, 3)))
-        if isinstance(reader, keys.Shifts):
+        if isinstance(reader, side_keys.Shifts):
             return each(lambda side: pick.randint(-3, side))
-        if isinstance(reader, keys.Sizes):
+        if isinstance(reader, side_keys.Sizes):
             if item.name in ("output", "size") and cls.kind != "window":
                 return each(lambda side: pick.randint(1, side + 2))
             if item.name in ("block", "size"):
                 return each(lambda side: pick.choice(divisors(side)[:4] if cls.kind == "window" else (1, 2, 2, 3)))
             return each(lambda side: pick.randint(1, min(4, side + 1)))
-        if isinstance(reader, keys.Pad):
+        if isinstance(reader, side_keys.Pad):
             return pick.choice(("same", "valid", each(lambda _: pick.randint(0, 2)), self.ends(sides, 0, 2)))
-        if isinstance(reader, keys.Sides):
+        if isinstance(reader, side_keys.Sides):
             return pick.choice((each(lambda _: pick.randint(-1, 2)), self.ends(sides, -1, 2), self.ends(sides, 0, 2)))
-        if isinstance(reader, keys.SideOrder):
+        if isinstance(reader, side_keys.SideOrder):
             return pick.sample((*x.names, "depth"), sides + 1)
-        if isinstance(reader, keys.SideName):
+        if isinstance(reader, side_keys.SideName):
             return pick.choice((*x.names, "depth"))
-        if isinstance(reader, keys.SideNames):
+        if isinstance(reader, side_keys.SideNames):
             return self.names(x)
-        if isinstance(reader, keys.Corner):
+        if isinstance(reader, side_keys.Corner):
             return pick.choice(("centre", "begin", [pick.randint(0, 2) for _ in x.sides]))
-        if isinstance(reader, keys.Factors):
+        if isinstance(reader, side_keys.Factors):
             return pick.choice((1.5, 2, 0.5, 0.75, [pick.choice((0.5, 1, 1.5, 2.25)) for _ in x.sides]))
         if isinstance(reader, keys.WholeList):
             return [pick.randint(0, 2) for _ in range(reader.count)]

@@ -6,10 +6,11 @@ from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product
-from cnncalc.layers.base import Parameter, Sizing, key, require_divisible
+from cnncalc.layers.base import Parameter, Sizing, key
 from cnncalc.layers.convolution import Convolution, at_each, require_equal_groups
 from cnncalc.layers.keys import Whole
 from cnncalc.layers.planes import covered, padded, pixels, planes, shifted
+from cnncalc.layers.requirements import require_divisible
 from cnncalc.layers.window import enlarged, sized
 from cnncalc.volume import Volume
 
@@ -101,13 +102,13 @@ class Local(Convolution):
             x = builder.unfolded(x, 2 + side, size, gap, step)
         batch, depth, inner = builder.images, builder.volumes[0].depth // self.groups, prod(self.kernel)
         x = builder.arranged(x, (batch, self.groups, depth, *counts, *self.kernel))
-        x = builder.turned(x, (1, *range(3, 3 + rank), 0, 2, *range(3 + rank, 3 + 2 * rank)))
+        x = builder.reordered(x, (1, *range(3, 3 + rank), 0, 2, *range(3 + rank, 3 + 2 * rank)))
         x = builder.arranged(x, (self.groups * prod(counts), batch, depth * inner))
         held.append(x)
         filters = self.filters // self.groups
         result = builder.products_with_own(x, filters, builder.own_parameters[0])
         result = builder.arranged(result, (self.groups, *counts, batch, filters))
-        result = builder.turned(result, (1 + rank, 0, 2 + rank, *range(1, 1 + rank)))
+        result = builder.reordered(result, (1 + rank, 0, 2 + rank, *range(1, 1 + rank)))
         result = builder.arranged(result, (batch, self.filters, *counts))
         if self.bias:
             result = builder.plus_parameter(result, builder.own_parameters[1])

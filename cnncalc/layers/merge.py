@@ -6,10 +6,13 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import FIRST, POINT, Layer, Stencil, Stencils, key, require_inputs
-from cnncalc.layers.keys import Boolean, SideName
+from cnncalc.layers.base import Layer, key
+from cnncalc.layers.keys import Boolean
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import axis_of, pixels, planes
+from cnncalc.layers.requirements import require_equal_sides, require_inputs
+from cnncalc.layers.side_keys import SideName
+from cnncalc.layers.stencil import FIRST, POINT, Stencil, Stencils
 from cnncalc.layers.window import all_sides
 from cnncalc.volume import Volume
 
@@ -130,17 +133,6 @@ class Overwriting(Elementwise):
 
     def may_work_in_place(self) -> bool | None:
         return self.in_place
-
-
-def require_equal_sides(kind: str, inputs: Volumes) -> None:
-    """Raises ShapeError for volumes with different numbers of sides."""
-    if len({len(x) for x in inputs}) > 1:
-        volumes = " and ".join(str(x) for x in inputs)
-        raise ShapeError(
-            f"{kind.upper()} needs volumes with the same number of sides, but gets {volumes}; SEQUENCE makes a "
-            "sequence of a map, RESHAPE any other form",
-            code="merge-mismatch",
-        )
 
 
 def reduced(xp: Any, gradient: Any, shape: tuple[int, ...]) -> Any:
@@ -386,7 +378,7 @@ class Concat(Merge):
         return self.axis == ("depth",)
 
     @property
-    def places_inputs(self) -> bool:
+    def tells_inputs_apart(self) -> bool:
         return not self.joins_depth
 
     @property

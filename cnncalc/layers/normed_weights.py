@@ -13,10 +13,7 @@ if TYPE_CHECKING:
 def lower_standardized(builder: TorchBuilder, weights: int, filters: int) -> int:
     """Batch normalization of the weights as those of one image, filter by filter, as in timm's StdConv2d."""
     parameter = builder.own_parameters[0]
-    extras = (
-        Extra("mean", Size(filters), STATISTIC, "always"),
-        Extra("inverse", Size(filters), STATISTIC, "always"),
-    )
+    extras = (Extra("mean", Size(filters), STATISTIC, "always"), Extra("inverse", Size(filters), STATISTIC, "always"))
     return builder.operation(
         (),
         Size(weights),
@@ -70,7 +67,9 @@ def lower_spectral_norm(builder: TorchBuilder, weights: int, filters: int) -> in
     return result
 
 
-def _product(builder: TorchBuilder, weights: int, size: int, vector: int | None = None, *, is_step: bool = False) -> int:
+def _product(
+    builder: TorchBuilder, weights: int, size: int, vector: int | None = None, *, is_step: bool = False
+) -> int:
     """The product of the matrix of weights and a vector; under autocast of copies of both."""
     first, parameter = builder.last + 1, builder.own_parameters[0]
     learned = () if is_step else (parameter,)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Layer, Places, Stencil, Stencils, key
-from cnncalc.layers.keys import Choice, Corner, Decimal, Sides, Sizes, WholeList
+from cnncalc.layers.base import Layer, key
+from cnncalc.layers.keys import Choice, Decimal, WholeList
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import padded, pixels, planes
+from cnncalc.layers.requirements import require_equal_sides
+from cnncalc.layers.side_keys import Corner, Sides, Sizes
+from cnncalc.layers.stencil import Places, Stencil, Stencils
 from cnncalc.layers.window import depth_step, ends, enlarged, sized
 from cnncalc.volume import Volume
 
@@ -100,31 +103,43 @@ class Pad(Layer):
                 )
         return enlarged(x, ends(self.pad)).with_depth(x.depth + sum(self.depth))
 
-    def _places(self, size: int, before: int, after: int) -> list[int]:
-        """For each position along a side that of the input from which it comes, for other modes than ``zero``."""
-        positions = range(-before, size + after)
+    def _origin(self, place: int, size: int) -> int:
+        """The position along a side from which ``place`` (from 0, before it negative) is copied; not for mode zero."""
         if self.mode == "replicate":
-            return [min(max(0, place), size - 1) for place in positions]
+            return min(max(0, place), size - 1)
         if self.mode == "wrap":
-            return [place % size for place in positions]
-        return [abs(place) if place < size else 2 * (size - 1) - place for place in positions]
+            return place % size
+        return abs(place) if place < size else 2 * (size - 1) - place
+
+    def _places(self, size: int, before: int, after: int) -> list[int]:
+        """For each position along a side of the output that of the input from which it is copied."""
+        return [self._origin(place, size) for place in range(-before, size + after)]
 
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         rules = [Stencil(1, range(-before, 1 - before)) for before, _ in ends(self.pad)]
         if self.mode == "zero":
             return tuple(rules)
         each = zip(inputs[0].sides, ends(self.pad), rules, strict=True)
-        return tuple([self._copied(size, pad, rule) if any(pad) else rule for size, pad, rule in each])
+        return tuple([self._copied(size, pad[0], rule) if any(pad) else rule for size, pad, rule in each])
 
-    def _copied(self, size: int, pad: tuple[int, int], rule: Stencil) -> Places:
-        return Places(tuple([range(place, place + 1) for place in self._places(size, *pad)]), rule)
+    def _copied(self, size: int, before: int, rule: Stencil) -> Places:
+        def window(output: int) -> range:
+            place = self._origin(output - before, size)
+            return range(place, place + 1)
+
+        return Places(window, rule)
 
     def keeping_in_torch(self, inputs: Volumes, output: Volume, *, in_place: bool = False) -> Keeping:
         return Keeping(inputs=self.mode in ("reflect", "replicate"))
 
     def lower(self, builder: TorchBuilder, inputs: Sequence[int]) -> int:
         if self.mode in ("reflect", "replicate"):
-            return builder.single(inputs, order="suggested" if len(self.pad) == 4 else "contiguous")
+            first, (x,) = builder.last + 1, inputs
+            if builder.is_cpu and (self.mode == "replicate" or len(self.pad) < 6):
+                x = builder.converted(x, 4)  # where autocast of a CPU computes it in float32
+            result = builder.single([x], order="suggested" if len(self.pad) == 4 else "contiguous")
+            builder.hold(first, x)
+            return result
         if self.mode == "wrap":
             return builder.wrapped(inputs[0], ends(self.pad))
         return builder.resized(inputs[0], builder.output, crops=max(self.pad) <= 0 and not any(self.depth))
@@ -271,7 +286,5 @@ def given_sides(kind: str, size: tuple[int, ...] | None, inputs: Volumes) -> tup
     if size is not None:
         message = f"{upper} takes a size or a second volume, but has size {'x'.join(map(str, size))} and {inputs[1]}"
         raise ShapeError(message, code="wrong-inputs", key="size")
-    if len(inputs[1]) != len(inputs[0]):
-        message = f"{upper} needs volumes with the same number of sides, but gets {inputs[0]} and {inputs[1]}"
-        raise ShapeError(message, code="merge-mismatch")
+    require_equal_sides(kind, inputs)
     return inputs[1].sides

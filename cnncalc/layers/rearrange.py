@@ -6,15 +6,18 @@ from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import WHOLE, Layer, Stencil, Stencils, key, require_divisible
-from cnncalc.layers.keys import Choice, SideName, SideOrder, Sizes, Whole
+from cnncalc.layers.base import Layer, key
+from cnncalc.layers.keys import Choice, Whole
 from cnncalc.layers.planes import axis_of, pixels, planes
-from cnncalc.layers.window import same_on_sides, sized
+from cnncalc.layers.requirements import require_divisible
+from cnncalc.layers.side_keys import SideName, SideOrder, Sizes
+from cnncalc.layers.stencil import WHOLE, Origins, Stencil, Stencils
+from cnncalc.layers.window import missing, same_on_sides, sized
 from cnncalc.units import plural
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -72,6 +75,9 @@ class Shuffle(Layer):
         return (pixels(result.reshape(saved.shape)),), {}
 
 
+FROM_THE_END = "what is counted from the end is written with the size: {depth-1}, or with axis=length {length-1}"
+
+
 class Slice(Layer):
     """Consecutive channels of the input, a view; or consecutive positions along one of its sides.
 
@@ -93,8 +99,10 @@ class Slice(Layer):
     bare: ClassVar[str | None] = "from"
     further_bare: ClassVar[tuple[str, ...]] = ("to",)
 
-    start: int = key(Whole(0), name="from", means="the first channel or position, from 0")
-    stop: int | None = key(Whole(1), None, name="to", note="the end", means="the one after the last one")
+    start: int = key(Whole(0, below=FROM_THE_END), name="from", means="the first channel or position, from 0")
+    stop: int | None = key(
+        Whole(1, below=FROM_THE_END), None, name="to", note="the end", means="the one after the last one"
+    )
     axis: tuple[str, ...] = key(SideName(), ("depth",), means="the side that is cut")
 
     @property
@@ -141,8 +149,9 @@ class Slice(Layer):
         stop = x[place] if self.stop is None else self.stop
         if not self.start < stop <= x[place]:
             what = plural(x.depth, "channel") if self.cuts_depth else f"{self.axis[0]} {x[place]}"
+            rule = f"lie within the {what}" if max(self.start + 1, stop) > x[place] else "end behind its beginning"
             raise ShapeError(
-                f"a slice must lie within the {what}, but is from {self.start} to {stop}",
+                f"a slice must {rule}, but is from {self.start} to {stop}",
                 code="no-such-channel",
                 key="to" if self.start < x[place] else "from",
             )
@@ -218,7 +227,7 @@ class Permute(Layer):
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return super().stencils(*inputs, of=of) if self.no_effect(inputs[0]) else WHOLE
 
-    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+    def origins(self, *inputs: Volume) -> Origins | None:
         (x,) = inputs
         if self.order == (*x.names, "depth"):
             return None
@@ -226,16 +235,16 @@ class Permute(Layer):
         steps = {name: prod(x.sides[side + 1 :]) for side, name in enumerate(x.names)}
         # a side that has become the depth: all of its positions
         gone = self.order[-1]
-        moved = [0] if gone == "depth" else [index * steps[gone] for index in range(x[x.place(gone)])]
+        count, gap = (1, 1) if gone == "depth" else (x[x.place(gone)], steps[gone])
 
-        def of(position: int) -> list[int]:
+        def of(position: int) -> range:
             place = 0
             for name, size in zip(self.order[-2::-1], sizes[::-1], strict=True):
                 position, index = divmod(position, size)
                 place += index * steps.get(name, 0)
-            return [place + offset for offset in moved]
+            return range(place, place + count * gap, gap)
 
-        return of
+        return Origins(of, count)
 
     def axes(self, maps: Any) -> tuple[int, ...]:
         """The axes of maps (batch x depth x sides) in the new order."""
@@ -298,12 +307,12 @@ class Blocks(Layer):
             pairs = zip(x.sides, self.block, strict=True)
             sizes = [part for size, step in pairs for part in (size // step, step)]
             split = builder.arranged(inputs[0], (builder.images, x.depth, *sizes))
-            moved = builder.turned(split, order)
+            moved = builder.reordered(split, order)
         else:
             pairs = zip(x.sides, self.block, strict=True)
             whole = [builder.images, builder.output.depth, *[part for pair in pairs for part in pair]]
             split = builder.arranged(inputs[0], [whole[axis] for axis in order])
-            moved = builder.turned(split, [order.index(axis) for axis in range(2 + 2 * rank)])
+            moved = builder.reordered(split, [order.index(axis) for axis in range(2 + 2 * rank)])
         return builder.arranged(moved, (builder.images, builder.output.depth, *builder.output.sides))
 
     def _axes(self) -> tuple[int, ...]:
@@ -365,9 +374,10 @@ class SpaceToDepth(Blocks):
         for name, size, step in zip(x.names, x.sides, self.block, strict=True):
             if size % step:
                 raise ShapeError(
-                    f"the block must divide every side, but {name} {size} is not divisible by {step}; PAD before it",
+                    f"the block must divide every side, but {name} {size} is not divisible by {step}",
                     code="not-divisible",
                     key="block",
+                    hint=missing(x, self.block),
                 )
         if self.order == "darknet":
             require_divisible(x.depth, prod(self.block), "block", "the places of a block")
@@ -381,7 +391,7 @@ class SpaceToDepth(Blocks):
     def stencils(self, *inputs: Volume, of: int = 0) -> Stencils | None:
         return tuple([Stencil(step, range(step)) for step in self.block])
 
-    def origins(self, *inputs: Volume) -> Callable[[int], Iterable[int]] | None:
+    def origins(self, *inputs: Volume) -> Origins | None:
         (x,) = inputs
         if self.order != "darknet" or prod(self.block) == 1:
             return None
@@ -401,7 +411,8 @@ class SpaceToDepth(Blocks):
                 factor *= whole
             return (channel * factor + index) % positions
 
-        return lambda position: {source(channel * after + position) for channel in range(depth * prod(self.block))}
+        channels = depth * prod(self.block)
+        return Origins(lambda position: {source(channel * after + position) for channel in range(channels)}, channels)
 
     def forward(self, xp: Any, x: Any) -> Any:
         maps = planes(x)

@@ -125,8 +125,8 @@ class TorchBuilder(Protocol):
         negative ones are results that are made after the temporaries are freed. ``gradients`` has a word for each
         input, as in :class:`~cnncalc.layers.memory.Keeping`: ``new``, ``same``, ``view``, or
         ``none``. ``layout`` is by default that of an element-wise operation on the inputs. ``is_alias``: it overwrites
-        the first input. ``saves_parameter``: backward needs a parameter. ``summed_inputs`` (by position) and ``summed_parameters``: those whose gradients autograd sums
-        to their size after the function of backward is over.
+        the first input. ``saves_parameter``: backward needs a parameter. ``summed_inputs`` (by position) and
+        ``summed_parameters``: those whose gradients autograd sums to their size after the function of backward is over.
         """
 
     def single(
@@ -141,6 +141,7 @@ class TorchBuilder(Protocol):
         summed: tuple[int, ...] = (),
         scratch: tuple[Size, ...] = (),
         made: tuple[int, int] | None = None,
+        is_product: bool = False,
     ) -> int:
         """The layer as one operation, by what it declares in ``keeping_in_torch``, ``autocast`` and ``memory_order``.
 
@@ -149,6 +150,7 @@ class TorchBuilder(Protocol):
         ``input``, or ``all`` gradients, needed or not.
         ``summed``: the parameters of the layer, by position, whose gradients are summed as ``summed_parameters`` are.
         ``scratch``: temporaries of backward. ``made``: a value that takes the place of the first so many parameters.
+        ``is_product``: it multiplies by the first parameter, transposed.
         """
 
     def view(self, value: int) -> int:
@@ -229,7 +231,7 @@ class TorchBuilder(Protocol):
     def depth_second(self, value: int) -> int:
         """The inverse of :meth:`depth_last`."""
 
-    def turned(self, value: int, order: Sequence[int]) -> int:
+    def reordered(self, value: int, order: Sequence[int]) -> int:
         """A view with its sizes, that of the batch among them, in another order."""
 
     def arranged(self, value: int, sizes: Sequence[int]) -> int:

@@ -20,6 +20,9 @@ class TorchProducts(TorchLowering):
     Values have any sizes here; the batch of images is the first of them, or part of it.
     """
 
+    def _lower(self, inputs: list[int]) -> int:
+        return self.row.layer.lower(self, inputs)
+
     # views in any arrangement
 
     def alias(self, value: int, layout: Layout, gradient: str = VIEW, elements: Size | None = None) -> int:
@@ -31,7 +34,7 @@ class TorchProducts(TorchLowering):
         self.bases[result] = self.bases.get(value, value)
         return result
 
-    def turned(self, value: int, order: Sequence[int]) -> int:
+    def reordered(self, value: int, order: Sequence[int]) -> int:
         """A view with its sizes in another order."""
         x = self.map_layout(value) if len(order) > 2 else self.layout_of(value)
         layout = Layout(tuple([x.sizes[side] for side in order]), tuple([x.strides[side] for side in order]))
@@ -41,12 +44,12 @@ class TorchProducts(TorchLowering):
 
     def depth_last(self, value: int) -> int:
         """A view of a map as batch x sides x depth."""
-        return self.turned(value, (0, *range(2, len(self.map_layout(value).sizes)), 1))
+        return self.reordered(value, (0, *range(2, len(self.map_layout(value).sizes)), 1))
 
     def depth_second(self, value: int) -> int:
         """The inverse of :meth:`depth_last`."""
         last = len(self.layout_of(value).sizes) - 1
-        return self.turned(value, (0, last, *range(1, last)))
+        return self.reordered(value, (0, last, *range(1, last)))
 
     def arranged(self, value: int, sizes: Sequence[int], *, is_result: bool = False) -> int:
         """The same elements with these sizes, that of the batch among them: a view where that can be, else a copy.
@@ -145,7 +148,7 @@ class TorchProducts(TorchLowering):
         *batch, inner = layout.sizes
         has_bias = len(parameters) + len(parts) > 1
         is_fused = has_bias and (layout.is_contiguous or len(layout.sizes) == 2)
-        matrix = (prod(batch), inner)
+        matrix: tuple[int, ...] = (prod(batch), inner)
         if not (is_fused or is_learned) and viewed(layout, matrix) is None:
             matrix = (prod(batch[:-1]), batch[-1], inner)  # a product of batches, which copies nothing of a sequence
         rows = self.arranged(x, matrix)
@@ -166,6 +169,7 @@ class TorchProducts(TorchLowering):
             order="base" if self.layout_of(rows).is_dense else "contiguous",
             summed_parameters=own[1:],
             summed_inputs=(len(given),) if is_fused and given and len(own) < 2 else (),
+            is_product=True,
         )
         result = self.arranged(result, (*batch, depth), is_result=True)
         if any(bias):  # an operation of its own, in place but for fake tensors
@@ -253,10 +257,7 @@ class TorchProducts(TorchLowering):
         Their gradients are stacked in one tensor.
         """
         batch, length, width = self.layout_of(whole).sizes
-        stacked = self.turned(
-            self.arranged(whole, (batch, length, 3, heads, width // 3 // heads)),
-            (2, 0, 3, 1, 4),
-        )
+        stacked = self.reordered(self.arranged(whole, (batch, length, 3, heads, width // 3 // heads)), (2, 0, 3, 1, 4))
         sizes, strides = self.layout_of(stacked)
         elements = Size(0, self.elements[whole].per_image // 3)
         found = []
@@ -277,7 +278,7 @@ class TorchProducts(TorchLowering):
     def heads_of(self, value: int, heads: int) -> int:
         """Batch x length x inner as batch x heads x length x numbers of a head."""
         batch, length, width = self.layout_of(value).sizes
-        return self.turned(self.arranged(value, (batch, length, heads, width // heads)), (0, 2, 1, 3))
+        return self.reordered(self.arranged(value, (batch, length, heads, width // heads)), (0, 2, 1, 3))
 
     def chunks(self, parameter: int, count: int) -> list[int]:
         """Equal parts of a parameter: values without memory, whose gradients are put together in one tensor."""
@@ -286,9 +287,7 @@ class TorchProducts(TorchLowering):
         for number in range(count):
             is_last = number == count - 1  # whose backward runs first
             own = (parameter,) if is_last else ()
-            part = self._recorded(
-                (), elements, item=self.parameter_item, is_alias=True, gradients=(), parameters=own
-            )
+            part = self._recorded((), elements, item=self.parameter_item, is_alias=True, gradients=(), parameters=own)
             is_learned = self.training and self.parameters[parameter].is_trainable
             self.values[part] = self.values[part]._replace(learns=is_learned)
             found.append(part)
@@ -316,13 +315,13 @@ class TorchProducts(TorchLowering):
             )
             for each in bias:
                 self.hold(start, each)
-            return self.turned(result, (0, 2, 1, 3))
+            return self.reordered(result, (0, 2, 1, 3))
         first = self.last + 1
         wide: list[int] = []
         if item < 4:
             queries, keys, value = wide = [self.operation([part], item=4) for part in (queries, keys, value)]
         scaled = self.operation([queries])
-        turned = self.operation([self.turned(keys, (0, 1, 3, 2))])
+        turned = self.operation([self.reordered(keys, (0, 1, 3, 2))])
         scores = self.product(scaled, turned)
         self.hold(first, turned)
         if bias:
@@ -347,4 +346,4 @@ class TorchProducts(TorchLowering):
     def side_by_side(self, value: int) -> int:
         """Batch x heads x length x numbers as batch x length x inner."""
         batch, heads, length, each = self.layout_of(value).sizes
-        return self.arranged(self.turned(value, (0, 2, 1, 3)), (batch, length, heads * each))
+        return self.arranged(self.reordered(value, (0, 2, 1, 3)), (batch, length, heads * each))

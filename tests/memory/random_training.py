@@ -1,4 +1,4 @@
-"""Random nets with ways to train them, each measured in PyTorch and compared with what is computed.
+"""Random nets with options of training, measured in PyTorch and compared with the computed figures.
 
     trial = random_trial(seed)              # the same seed gives the same trial
     differences(trial)                      # what is computed beside what is measured
@@ -19,11 +19,10 @@ from cnncalc.memory.report import Options, account_memory
 from tests.random_volumes import random_net
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cnncalc.analysis.report import LayerReport, Report
 
 FIGURES = ("peak", "first step", "after forward", "after backward", "saved", "inference")
+
 
 class Trial(NamedTuple):
     """A net and how it is trained."""
@@ -64,8 +63,8 @@ def random_trial(seed: int) -> Trial:
 def is_in_pytorch(row: LayerReport) -> bool:
     """Whether PyTorch has the layer, alone or composed as :mod:`tests.memory.torch_composed` does.
 
-    It has no connection tables, no LRN within a map, no padded norm pool that rounds up, and no pool that rounds up with
-    other pads at the ends than at the beginnings.
+    It has no connection tables, no LRN within a map, no padded norm pool that rounds up, and no pool that rounds up
+    and has other pads at the ends than at the beginnings.
     """
     layer: Any = row.layer
     keys = layer.written()
