@@ -14,7 +14,7 @@ from cnncalc.layers.stencil import Stencil, Stencils
 from cnncalc.layers.window import depth_step
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cnncalc.layers.memory import Gradients, Saved
     from cnncalc.layers.torch_builder import TorchBuilder
@@ -119,6 +119,22 @@ class Unpool(Layer):
             place = xp.array(begins).reshape(shape) + offsets[side] * pool.dilation[side]
             indices = indices * size + place
         return indices.reshape(*places.shape[:2], -1)
+
+    def possible_places(self, xp: Any) -> Iterator[Any]:
+        """Every place that a maximum can have, window by window: arrays of the sides of the pooled volume.
+
+        The first has the first place of each window, the next the second, and so on; a window with fewer places, as in
+        the padding, has its last one again.
+        """
+        pool, entered = self._known()
+        each = pool.places_on_sides(entered.sides)
+        counts = [max(len(places) for places in windows) for windows in each]
+        for offsets in xp.ndindex(*counts):
+            chosen = [
+                xp.array([places[min(offset, len(places) - 1)] for places in windows])
+                for offset, windows in zip(offsets, each, strict=True)
+            ]
+            yield xp.ravel_multi_index(xp.ix_(*chosen), entered.sides if pool.adaptive else pool.kernel)
 
     def forward(self, xp: Any, x: Any, places: Any) -> Any:
         maps = planes(x)

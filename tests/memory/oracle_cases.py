@@ -165,7 +165,7 @@ NETS = {
         "INPUT[8x16x3] -> CONV3-32@a -> WINDOW4x4 -> ATTENTION-4(relative=4x4) -> UNWINDOW8x16 -> ADD(@a) -> FC-13"
     ),
     "memory": (
-        "INPUT[8x16x3] -> CONV3-32 -> SEQUENCE@a -> FROM(input) -> CONV3-12/2 -> SEQUENCE -> ATTENTION-4(@a) -> GELU "
+        "INPUT[8x16x3]@i -> CONV3-32 -> SEQUENCE@a -> FROM(@i) -> CONV3-12/2 -> SEQUENCE -> ATTENTION-4(@a) -> GELU "
         "-> ATTENTION-2(@a, head_dim=10, bias=no) -> LINEAR-7 -> FC-13"
     ),
     "products": (

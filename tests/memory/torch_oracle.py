@@ -225,8 +225,11 @@ def _norm(row: LayerReport, flat: bool) -> nn.Module:
         return _affine(nn.GroupNorm(layer.groups, depth, affine=False), row)
     if row.kind == "in":
         return _affine(_module("InstanceNorm", x)(depth, affine=False), row)
-    is_deep = layer.is_along_depth(len(x.sides)) if row.kind == "ln" else layer.axes == "depth"
+    axes = layer.over(len(x.sides)) if row.kind == "ln" else layer.axes
+    is_deep = axes == "depth"
     shape = (depth,) if flat or is_deep else (depth, *x.sides)
+    if isinstance(axes, tuple):
+        return _norm_over(row, axes)
     if row.kind == "rms":
         rms = nn.RMSNorm(shape, eps=layer.eps, elementwise_affine=layer.scale)
         return DepthLast(rms) if is_deep else rms
@@ -236,12 +239,38 @@ def _norm(row: LayerReport, flat: bool) -> nn.Module:
     return DepthLast(norm) if is_deep else norm
 
 
+class AxesLast(nn.Module):
+    """A module that works on a tensor with some axes behind the others."""
+
+    def __init__(self, inner: nn.Module, order: Sequence[int]) -> None:
+        super().__init__()
+        self.inner, self.order = inner, order
+
+    def forward(self, x: Any) -> Any:
+        return self.inner(x.permute(self.order)).permute([self.order.index(side) for side in range(x.dim())])
+
+
+def _norm_over(row: LayerReport, axes: tuple[str, ...]) -> nn.Module:
+    """LN, RMS or L2NORM over other axes than the depth or the volume."""
+    layer: Any = row.layer
+    names, sizes = ("depth", *row.output.names), (row.output.depth, *row.output.sides)
+    chosen = [1 + names.index(name) for name in axes]
+    if row.kind == "l2norm":
+        whole = tuple([size if name in axes else 1 for name, size in zip(names, sizes, strict=True)])
+        return L2Norm(whole, scale=layer.scale, eps=layer.eps, dims=tuple(chosen))
+    shape = [sizes[side - 1] for side in chosen]
+    inner: nn.Module = nn.RMSNorm(shape, eps=layer.eps, elementwise_affine=layer.scale)
+    if row.kind == "ln":
+        inner = _affine(nn.LayerNorm(shape, elementwise_affine=False), row)
+    return AxesLast(inner, [0, *[side for side in range(1, 1 + len(names)) if side not in chosen], *chosen])
+
+
 class L2Norm(nn.Module):
     """Euclidean normalization along the depth or over the volume, optionally with a learned factor."""
 
-    def __init__(self, shape: tuple[int, ...], *, scale: bool, eps: float) -> None:
+    def __init__(self, shape: tuple[int, ...], *, scale: bool, eps: float, dims: tuple[int, ...] | None = None) -> None:
         super().__init__()
-        self.dims, self.eps = tuple(range(1, len(shape) + 1)), eps
+        self.dims, self.eps = dims or tuple(range(1, len(shape) + 1)), eps
         self.weight = nn.Parameter(torch.ones(shape)) if scale else None
 
     def forward(self, x: Any) -> Any:
@@ -635,7 +664,7 @@ class Net(nn.Module):
     def _unpooling(self, row: LayerReport) -> Callable[[Any, Any], Any]:
         layer: Any = row.layer
         sides, pool = list(row.output.sides), layer.pool
-        kernels: Any = torch._C._nn  # those below F.max_unpool2d, which asks for windows that do not overlap
+        kernels = torch.ops.aten  # F.max_unpool2d asks for sizes that windows without overlap give
 
         def function(x: Any, places: Any) -> Any:
             if len(sides) == 1:
