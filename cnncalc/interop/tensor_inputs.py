@@ -41,15 +41,11 @@ class Order(NamedTuple):
 
 def order_of(net: Net, name: str, rank: int) -> Order:
     """The order of the axes of an input, from what the first operators behind it need."""
-    readers: dict[str, list[Operator]] = {}
-    for operator in net.net.operators:
-        for given in operator.inputs:
-            readers.setdefault(given, []).append(operator)
     waiting: deque[tuple[str, tuple[int | None, ...]]] = deque([(name, tuple(range(rank)))])
     steps = 0
     while waiting and steps < MOST_STEPS:
         value, axes = waiting.popleft()
-        for operator in readers.get(value, ()):
+        for operator in net.reading.get(value, ()):
             steps += 1
             if operator.inputs[0] != value and operator.type in (*MAPS, *VECTORS):
                 continue
@@ -86,7 +82,8 @@ def _behind(net: Net, operator: Operator, axes: tuple[int | None, ...]) -> tuple
         return axes
     if operator.type == "Transpose":
         order = operator.attributes.get("perm") or range(len(axes) - 1, -1, -1)
-        return tuple([axes[int(axis)] for axis in order]) if len(order) == len(axes) else None
+        is_order = sorted(order) == list(range(len(axes)))
+        return tuple([axes[int(axis)] for axis in order]) if is_order else None
     if operator.type in ("Unsqueeze", "Squeeze"):
         chosen = _axes(net, operator)
         if chosen is None:

@@ -147,6 +147,9 @@ def _convert(net: Net, operator: Operator) -> None:
     except (WrongFile, WireError) as error:
         net.builder.fail(f"{operator.type}: {error}", operator.name)
         found = []
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        net.builder.fail(f"{operator.type}: its attributes or inputs are not those of the operator", operator.name)
+        found = []
     _store(net, operator, found)
 
 

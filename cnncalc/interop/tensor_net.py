@@ -158,9 +158,12 @@ class Net:
         self.ends: list[Source] = []
         """Layers behind which nothing is known, since an operator has no equal."""
         self.readers: dict[str, int] = {}
+        self.reading: dict[str, list[Operator]] = {}
+        """The operators that read a value."""
         for operator in net.operators:
             for name in operator.inputs:
                 self.readers[name] = self.readers.get(name, 0) + 1
+                self.reading.setdefault(name, []).append(operator)
         for name in net.outputs:
             self.readers[name] = self.readers.get(name, 0) + 1
         self.rank = 0
