@@ -33,6 +33,10 @@ MAX_NODES = 25_000
 """A larger net is written in its long form."""
 
 
+TRIED_NODES = 12_000
+"""Of a net with more than a few thousand nodes fewer ways are tried."""
+
+
 class Way(NamedTuple):
     """One way to fold a net."""
 
@@ -86,7 +90,8 @@ def _shortest(graph: Graph, ways: Any, *, is_file: bool) -> str | None:
     if volumes is None:
         return None
     builder = Builder(graph, Usual(graph.nodes, volumes, has_defaults=is_file), volumes)
-    texts = [_text(graph, builder, way, is_file=is_file) for way in ways]
+    few = max(1, min(len(ways), TRIED_NODES // len(graph.nodes)))
+    texts = [_text(graph, builder, way, is_file=is_file) for way in ways[:few]]
     for found in sorted(texts):
         if _reads_back(graph, volumes, found.text, found.order, is_file=is_file):
             return found.text

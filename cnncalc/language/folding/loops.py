@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MAX_PERIOD = 400
 """The most parts in the body of a repeat."""
 MAX_ROUNDS = 12
+MAX_STEPS = 6_000_000
+"""How many parts the search for repeats may look at."""
 LEAST_SAVED = 30
 """How many characters a repeat over a list must save: fewer do not make a net easier to read."""
 
@@ -27,6 +29,8 @@ class Looper:
         self.forms = forms
         self.equal_first = equal_first
         self.with_single = with_single
+        self.steps = MAX_STEPS
+        self._numbers: dict[Hashable, int] = {}
 
     def folded(self, chain: list[Part]) -> list[Part]:
         """The chain with repeats in it and in its branches."""
@@ -53,18 +57,26 @@ class Looper:
 
     def _pass(self, chain: list[Part], *, exact: bool) -> list[Part]:
         """The chain with the repeats of every period, short ones first."""
-        period = 1
-        while period <= min(len(chain) // 2, MAX_PERIOD):
-            found = self._of_period(chain, period, exact=exact)
+        period, keys = 1, self._keys(chain, exact=exact)
+        while period <= min(len(chain) // 2, MAX_PERIOD) and self.steps > 0:
+            self.steps -= len(chain)
+            found = self._of_period(chain, keys, period)
             if found is None:
                 period += 1
             else:
                 chain, period = found, 1
+                keys = self._keys(chain, exact=exact)
         return chain
 
-    def _of_period(self, chain: list[Part], period: int, *, exact: bool) -> list[Part] | None:
+    def _keys(self, chain: Sequence[Part], *, exact: bool) -> list[int]:
+        """Numbers that are equal for parts that may be joined."""
+        if not exact:
+            return [part.form for part in chain]
+        numbers = self._numbers
+        return [numbers.setdefault((part.form, part.values), len(numbers)) for part in chain]
+
+    def _of_period(self, chain: list[Part], keys: list[int], period: int) -> list[Part] | None:
         """The chain with the repeats of one period; None if there is none."""
-        keys: list[Hashable] = [(part.form, part.values) for part in chain] if exact else [part.form for part in chain]
         same = bytes(map(eq, keys, keys[period:]))
         wanted = b"\1" * period
         at, done, result = same.find(wanted), 0, []
