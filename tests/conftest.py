@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
+
+    from tests.pages import Tabs
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""NumPy and PyTorch use one thread, in subprocesses too: the nets are small, and with ``-n`` all cores are in use."""
 
 ALL_SLOW = "\npytestmark = pytest.mark.slow\n"
 skipped: set[str] = set()
@@ -25,6 +30,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def regenerate(request: pytest.FixtureRequest) -> bool:
     """Whether to write the golden files anew."""
     return bool(request.config.getoption("--regenerate"))
+
+
+@pytest.fixture(scope="session")
+def tabs() -> Iterator[Tabs]:
+    """The tabs of a browser that is started once in each process; the test is skipped where there is none."""
+    from tests.pages import Tabs, open_browser
+
+    for browser in open_browser():
+        yield Tabs(browser)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -566,6 +566,22 @@ def _places() -> Iterator[Fact]:
         yield from _of("ssd300", paper, f"place{name}", activations=4 * boxes)
         yield from _of("ssd300", paper, f"class{name}", activations=21 * boxes)
     yield from _of("ssd300", ssd, "map4", parameters=512)
+    psp = "hszhao/semseg model/pspnet.py, 150 classes as of ADE20K; every module's output, parameters, MACs compared"
+    yield from _of("pspnet-resnet50", psp, parameters=49_180_908, buffers=59_136, macs=170_506_544_320)
+    yield from _layers(
+        "pspnet-resnet50",
+        psp,
+        {
+            "stem": {"output": (237, 237, 128), "parameters": 112_832},
+            "layer1": {"output": (119, 119, 256), "parameters": 236_288},
+            "layer2": {"output": (60, 60, 512), "parameters": 1_219_584},
+            "layer3": {"output": (60, 60, 1024), "parameters": 7_098_368},
+            "layer4": {"output": (60, 60, 2048), "parameters": 14_964_736},
+            "pyramid": {"output": (60, 60, 4096), "parameters": 4_198_400},
+            "aux": {"output": (473, 473, 150), "parameters": 2_398_358},
+            "head": {"output": (473, 473, 150), "parameters": 18_952_342},
+        },
+    )
     prototxt = "SegNet-Tutorial Models/segnet_train.prototxt"
     yield from _of("segnet", f"{prototxt}; 29.45M in Badrinarayanan et al. 2015, Table 1", parameters=29_449_355)
     yield from _of("segnet", f"{prototxt}, built in PyTorch", macs=106_712_432_640)
@@ -596,6 +612,17 @@ def _attention() -> Iterator[Fact]:
     for block, volume in {"stage1": (56, 56, 96), "stage2": (28, 28, 192), "stage3": (14, 14, 384)}.items():
         yield from _of("swin-t", "Liu et al. 2021, Figure 3", block, output=volume)
     yield from _of("swin-t", "Liu et al. 2021, Figure 3", "stage4", output=(7, 7, 768))
+    timm = "timm 1.0 mobilevit_s, every module's output and parameters compared; 5.6M in Mehta and Rastegari 2022"
+    yield from _of("mobilevit-s", timm, parameters=5_578_632, buffers=12_256)
+    # each block has 4*d*d weights in its attention and 4*d*d behind it; a pixel of a patch sees one of each patch
+    mobile_macs = 1_092_354_048 + 640 * 1000
+    for count, depth, side in ((2, 144, 32), (4, 192, 16), (3, 240, 8)):
+        mobile_macs += count * side**2 * (8 * depth**2 + 2 * (side // 2) ** 2 * depth)
+    yield from _of("mobilevit-s", "those of the convolutions in timm, and arithmetic", macs=mobile_macs)
+    stages = {"inverted4": (64, 64, 64), "mobilevit1": (32, 32, 96), "mobilevit2": (16, 16, 128)}
+    stages |= {"mobilevit3": (8, 8, 160), "conv2": (8, 8, 640)}
+    for stage, volume in stages.items():
+        yield from _of("mobilevit-s", "Mehta and Rastegari 2022, Table 4", stage, output=volume)
 
 
 FACTS: tuple[Fact, ...] = (

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 FEW = ("alexnet", "googlenet-aux", "lenet5", "mobilenet-v2", "unet")
 """Nets with groups, training-only heads, buffers without parameters, blocks in blocks, and a decoder."""
 
+NARROW = [[1, 2, 64, 1], [2, 2, 72, 2], [3, 2, 80, 2], [4, 2, 88, 2]]
+"""The variable ``stages`` of resnet18 and r3d18 with fewer filters, which gives less than a tenth of the weights."""
+
 every_net = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in names()]
 )

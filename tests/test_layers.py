@@ -313,7 +313,7 @@ def test_the_contract_fails_for_a_layer_whose_macs_are_wrong(monkeypatch: pytest
         ("token", {}, (X,), "TOKEN works on a sequence [positions x depth], but [9x11x6] has 2 sides"),
         (
             "matmul", {}, (Volume(13, 6), Volume(7, 5)),
-            "MATMUL needs a depth of the first equal to the length of the second, but [13x6] has 6 and [7x5] 7",
+            "the depth of the first volume must be the length of the second, but [13x6] has 6 and [7x5] 7",
         ),
         ("add", {}, (), "ADD takes 1 or more input volumes, but has 0"),
     ],

@@ -36,6 +36,7 @@ from tests.manual import (
     shell_calls,
     shown_calls,
 )
+from tests.nets import report_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -252,7 +253,7 @@ def test_every_named_net_is_in_the_gallery() -> None:
 def test_a_page_of_the_gallery_is_that_of_its_net(name: str) -> None:
     """Its title, its source, its file, and a drawing and a table of it and of no other."""
     text = read(f"docs/gallery/{name}.md")
-    report = cnncalc.analyze(name)
+    report = report_of(name)
     calls = [match["call"].split() for match in MARKER.finditer(text)]
 
     assert text.startswith(f"# {report.title}\n\n`{name}`")

@@ -49,7 +49,7 @@ def test_the_mutants_of_a_class_are_those_of_its_traits_methods_conditions_and_f
 
 @pytest.mark.slow
 def test_a_mutant_is_a_module_that_can_be_compiled(mutants: list[Mutant]) -> None:
-    for mutant in Random(0).sample(mutants, 50):  # noqa: S311
+    for mutant in Random(0).sample(mutants, 20):  # noqa: S311
         source = (ROOT / mutant.file).read_bytes()
         changed = source[: mutant.start] + mutant.after.encode() + source[mutant.end :]
         assert ast.dump(ast.parse(changed)) != ast.dump(ast.parse(source)), mutant

@@ -272,3 +272,24 @@ def test_the_up_convolutions_of_unet_make_23_convolutions() -> None:
     kinds = [row.kind for row in report("unet").layers]
 
     assert kinds.count("conv") + kinds.count("deconv") == 23
+
+
+def rates(net: str, **variables: Any) -> list[float]:
+    """How often branches are left out for an image, in order."""
+    layers: list[Any] = [row.layer for row in cnncalc.analyze(net, variables=variables).layers]
+    return [layer.rate for layer in layers if layer.kind == "dropout" and layer.whole == "image"]
+
+
+def test_branches_are_left_out_as_often_as_in_torchvision() -> None:
+    """Unit k of n: 0.2*k/n in EfficientNet, where the first of each stage has no way around it, and drop*k/(n - 1) in
+    ConvNeXt and Swin (torchvision 0.29, the ``p`` of each StochasticDepth)."""
+    units = {"b0": [1, 2, 2, 3, 3, 4, 1], "b1": [2, 3, 3, 4, 4, 5, 2], "b3": [2, 3, 3, 5, 5, 6, 2]}
+    for form, length in (("b0", 1), ("b1", 1.1), ("b3", 1.4)):
+        before = [sum(units[form][:stage]) for stage in range(7)]
+        numbers = [first + j for first, count in zip(before, units[form], strict=True) for j in range(1, count)]
+        expected = [0.2 * k / sum(units[form]) for k in numbers]
+        assert rates("efficientnet-b0", length=length) == pytest.approx(expected, abs=1e-15)
+    assert rates("convnext-tiny") == pytest.approx([0.1 * k / 17 for k in range(1, 18)], abs=1e-15)
+    assert rates("swin-t") == pytest.approx([0.2 * k / 11 for k in range(1, 12) for _ in range(2)], abs=1e-15)
+    small = rates("swin-t", middle=9, drop=0.3)
+    assert small == pytest.approx([0.3 * k / 23 for k in range(1, 24) for _ in range(2)], abs=1e-15)

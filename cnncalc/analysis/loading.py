@@ -47,7 +47,12 @@ class FileReader(NamedTuple):
 ARCHITECTURE = FileReader((".yaml", ".yml"), YAML_BYTES, "cnncalc.language.reading", "read_architecture_file")
 """Files in the language; every file without a known ending is read as one."""
 
-FILE_READERS = (ARCHITECTURE, FileReader((".prototxt",), 2 * 1024 * 1024, "cnncalc.interop.caffe", "read_caffe"))
+FILE_READERS = (
+    ARCHITECTURE,
+    FileReader((".onnx",), 4 * 1024**3, "cnncalc.interop.onnx_file", "read_onnx", is_mapped=True),
+    FileReader((".prototxt",), 2 * 1024 * 1024, "cnncalc.interop.caffe", "read_caffe"),
+    FileReader((".cfg",), 2 * 1024 * 1024, "cnncalc.interop.darknet", "read_darknet"),
+)
 """The formats of design files by the endings of their names."""
 
 

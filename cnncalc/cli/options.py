@@ -369,11 +369,21 @@ def require_single_stdin(*targets: str) -> None:
         raise ValueProblem("standard input can be read once, but both targets are '-'", code="usage")
 
 
+MOST_KEPT = 4
+"""A console keeps at most this many layer reports."""
+
+
 def analyze(target: str, design: DesignOptions, report: ReportOptions, console: Console) -> Report:
     """The layer report of a TARGET; its warnings go to standard error."""
     from cnncalc.analysis.report import account
 
-    found = account(load(target, design, console), batch=report.batch, dtype=report.dtype, in_place=report.in_place)
+    kept, key = console.analyses, (console.folder, target, design, report)
+    found = kept.pop(key, None)
+    if found is None:
+        found = account(load(target, design, console), batch=report.batch, dtype=report.dtype, in_place=report.in_place)
+    kept[key] = found
+    if len(kept) > MOST_KEPT:
+        del kept[next(iter(kept))]
     console.warn(found.warnings)
     return found
 

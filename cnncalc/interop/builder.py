@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import CnncalcError, DesignError, Problem, Problems, ShapeError, ValueProblem
-from cnncalc.graph import Graph, Node
+from cnncalc.graph import Graph, Node, topologically_sorted
 from cnncalc.language.effects import unread_for_designs, unread_inputs
 from cnncalc.language.limits import EXPANSION, NAME_CHARACTERS
 from cnncalc.language.settings import DEFAULT_SETTINGS, NO_VALUES
@@ -126,6 +126,35 @@ class NetBuilder:
             return None
         return self.add("input", (), name, span=span, size=list(sizes))
 
+    def change(self, place: int, **keys: Any) -> None:
+        """Sets keys of a layer that do not change its output volume, as a bias that turns out to follow it."""
+        node = self.nodes[place]
+        assert isinstance(node.layer, Layer)
+        self.nodes[place] = node._replace(layer=node.layer.with_keys(**keys))
+
+    def keep(self, outputs: Sequence[int], ranks: Mapping[int, int] | None = None) -> None:
+        """Leaves out the layers that no output depends on, as those that others have taken the place of.
+
+        ``ranks`` are the places of layers in the source, in whose order they are left as far as they can be.
+        """
+        kept = set(outputs)
+        for place in range(len(self.nodes) - 1, -1, -1):
+            node = self.nodes[place]
+            if place in kept:
+                kept.update(node.inputs)
+                if node.share is not None:
+                    kept.add(node.share)
+        order = sorted(kept, key=lambda place: (ranks.get(place, place) if ranks else place, place))
+        new = {place: number for number, place in enumerate(order)}
+        moved = []
+        for place in order:
+            node = self.nodes[place]
+            share = None if node.share is None else new[node.share]
+            moved.append(node._replace(inputs=tuple([new[source] for source in node.inputs]), share=share))
+        volumes = {id(node.layer): self.volumes[place] for node, place in zip(moved, order, strict=True)}
+        self.nodes = list(topologically_sorted(moved))
+        self.volumes = [volumes[id(node.layer)] for node in self.nodes]
+
     def volume(self, place: int) -> Volume:
         """The output volume of a layer."""
         return self.volumes[place]
@@ -156,13 +185,15 @@ class NetBuilder:
         output: Volume | None = None,
         figures: Mapping[str, int] = NO_VALUES,
     ) -> int | None:
-        """Records an operator without an equal. With ``--partial`` it becomes OPAQUE if its output volume is known.
+        """Records an operator without an equal. It becomes OPAQUE if its output volume is known.
+
+        Without ``--partial`` the net is refused at the end, once all that follows has been looked at.
 
         ``figures`` are the keys of OPAQUE that are known: ``parameters``, ``buffers``, ``macs``.
         """
         self._without_equal.setdefault((operator, why), []).append(name)
         known = [place for place in inputs if place is not None]
-        if not self.settings.partial or output is None or not known:
+        if output is None or not known:
             return None
         self.warn("no-equal", f"{name}: {operator} has no equal here and is stated, not computed: {why}")
         keys: dict[str, Any] = {"output": list(output), **figures}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 NO_ATTRIBUTES: Mapping[str, Any] = {}
 
@@ -35,12 +35,13 @@ class Operator(NamedTuple):
 class Constant(NamedTuple):
     """A tensor that the source holds.
 
-    ``values`` are its elements in order, the last axis fastest; None where they are not read, as those of weights.
+    ``values`` are its elements in order, the last axis fastest; None where they are not read, as those of weights. They
+    may be decoded when they are looked at, which raises a CnncalcError where that fails.
     ``is_integer``: its elements are whole numbers or truth values. ``is_learned``: None where the source does not say.
     """
 
     shape: tuple[int, ...]
-    values: tuple[Any, ...] | None = None
+    values: Sequence[Any] | None = None
     is_integer: bool = False
     is_learned: bool | None = None
 
@@ -48,12 +49,13 @@ class Constant(NamedTuple):
 class OperatorNet(NamedTuple):
     """A whole net of operators, in the order of the source.
 
-    ``inputs`` are the shapes of its inputs, batch included; None stands for an open size. ``shapes`` are the shapes
-    that the source states for other values; those of ``outputs`` bind, the others may be out of date.
+    ``inputs`` are the shapes of its inputs, batch included; None stands for an open size, or for a shape of which
+    nothing is known. ``shapes`` are the shapes that the source states for other values; those of ``outputs`` bind, the
+    others may be out of date.
     """
 
     name: str
-    inputs: Mapping[str, tuple[int | None, ...]]
+    inputs: Mapping[str, tuple[int | None, ...] | None]
     outputs: tuple[str, ...]
     operators: tuple[Operator, ...]
     constants: Mapping[str, Constant]

@@ -16,7 +16,7 @@ from cnncalc.language.names import Names, Scope, Spec, check_length
 from cnncalc.language.plan import Plan, Planner
 from cnncalc.language.settings import DEFAULT_SETTINGS
 from cnncalc.language.syntax import GroupSyntax, LayerSyntax
-from cnncalc.language.validation import Validator, begins_with_input, is_merge, label_of
+from cnncalc.language.validation import FORK_NEEDS_A_MERGE, Validator, begins_with_input, is_merge, label_of
 from cnncalc.language.values import Environment, Variables, holds, iterations_of, yes_or_no
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import Layer
@@ -244,7 +244,7 @@ class Expander:
 
     def _item(self, item: Item, context: Context, ports: list[Any]) -> list[Any]:
         if len(ports) > 1 and not is_merge(item, self.planner):
-            message = "a fork must be followed by CONCAT, ADD or MUL, which joins its branches"
+            message = FORK_NEEDS_A_MERGE
             raise DesignError([Problem("fork-without-merge", message, item.unit.span)])
         if (item.optional or item.times is not None) and is_merge(item, self.planner):
             raise DesignError([])  # reported by the validation
@@ -481,7 +481,7 @@ class Expander:
         if any(isinstance(port, int) and self.specs[port].is_broken for port in ports):
             raise DesignError([])
         if not named or not ports:
-            message = f"{upper} joins two or more volumes, but it follows no fork and names no other layer"
+            message = f"{upper} joins several volumes, but it follows no fork and names no other layer"
             hint = f"write {upper}(@name), or put a fork before it: [a | b] -> {upper}"
             raise DesignError([Problem("wrong-inputs", message, syntax.span, hint)])
         return [*ports, *named]
@@ -505,7 +505,11 @@ class Expander:
                 continue
             message = f"the output of {spec.name} is not used"
             hint: str | None = "name it (@name) if it is an output, or merge it"
-            if spec.kind.is_input:
+            after = self.specs[place + 1] if place + 1 < len(self.specs) else None
+            if after is not None and after.kind.is_merge and len(after.plan.inputs) > 1:
+                word = after.plan.syntax.word.upper()
+                hint = f"{word} with two or more names joins these alone; name this layer and write {word}(@name, ..)"
+            elif spec.kind.is_input:
                 hint = None
             elif spec.plan.syntax.in_file:
                 hint = "give it a name if it is an output, or merge it"

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import MAX_PROBLEMS, Problem, Problems
+from cnncalc.language.expression import Code
 from cnncalc.language.syntax import Argument, Block, Label, LayerSyntax, Literal, Name, Operand, References
 from cnncalc.layers import KINDS
 from cnncalc.layers.base import COMMON_KEYS, PARAMETER_KEYS, TYING_KEYS
@@ -140,6 +141,8 @@ class Planner:
             meant = kind_hint(syntax, word[len(stem) :])
             if meant is not None:
                 near, hint = meant
+            elif (sizes := re.fullmatch("(.+?)([0-9]+(?:x[0-9]+)*)x", word)) and isinstance(syntax.first, Code):
+                hint = _listed_sizes(sizes[1], sizes[2], syntax.first)
             elif len(word) > 1:  # a single letter is probably a variable
                 known = [kind if word.islower() else kind.upper() for kind in KINDS] + list(self.blocks)
                 near = self.problems.near(stem or word, known) or self.problems.near(word, known)
@@ -178,7 +181,7 @@ class Planner:
         for argument in syntax.arguments:
             if argument.key is None:
                 key = bare.pop(0) if bare else None
-                hint = self._bare_hint(kind, argument, in_file=syntax.in_file)
+                hint = self._bare_hint(kind, argument, syntax)
                 if hint is not None:
                     message = f"{upper} takes this word only with its key"
                     self._problem("unknown-key", message, argument.span, hint)
@@ -204,13 +207,14 @@ class Planner:
                 "wrong-inputs", message, syntax.references[0].span, "write inputs=@name to read another layer"
             )
 
-    def _bare_hint(self, kind: type[Layer], argument: Argument, *, in_file: bool) -> str | None:
+    def _bare_hint(self, kind: type[Layer], argument: Argument, syntax: LayerSyntax) -> str | None:
         """The hint for a word without its key; None for a value that is no word."""
         if not isinstance(argument.value, (Name, Literal)):
             return None
         from cnncalc.language.foreign import bare_hint
 
-        return bare_hint(kind, argument.value, in_file=in_file)
+        given = [other.key for other in syntax.arguments]
+        return bare_hint(kind, argument.value, given, in_file=syntax.in_file)
 
     def _unknown_key(self, kind: type[Layer], argument: Argument, *, in_file: bool) -> None:
         key, near, hint = argument.key or "", "", None
@@ -329,6 +333,15 @@ def _labels(value: Operand) -> tuple[Label, ...] | None:
     if isinstance(value, Literal) and isinstance(value.value, (str, int)):
         return (Label((str(value.value),), value.span),)
     return None
+
+
+def _listed_sizes(word: str, sizes: str, last: Code) -> str | None:
+    """The hint for ``CONV1x{k}``: sizes of which one is an expression are a list in braces, ``CONV{[1, k]}``."""
+    kind = KINDS.get(word.lower())
+    if kind is None or kind.first is None:
+        return None
+    expression = last.span.source.text[last.span.start + 1 : last.span.end - 1].strip()
+    return f"write {word}{{[{', '.join([*sizes.split('x'), expression])}]}}"
 
 
 def _short_form(kind: type[Layer]) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.counts import Count, product, total
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import FIRST, POINT, WHOLE, Layer, Parameter, key, require_inputs
+from cnncalc.layers.base import FIRST, POINT, WHOLE, Layer, Parameter, key, require_equal_sides, require_inputs
 from cnncalc.layers.keys import AnySizes, Boolean, Whole
 from cnncalc.layers.memory import Extra, Keeping, Size
 from cnncalc.layers.merge import Merge, reduced
@@ -82,7 +82,7 @@ class Attention(Layer):
     def label(self) -> str:
         more = self.unusual("dim", "head_dim", "bias", "out")[1:-1].split(", ")
         if self.relative is not None:
-            more.append(f"relative={'x'.join(map(str, self.plane))}")
+            more.append(f"relative={'x'.join(map(str, self.plane)) if len(self.plane) > 1 else list(self.plane)}")
         keys = ", ".join(filter(None, more))
         return f"ATTENTION-{self.heads}" + (f"({keys})" if keys else "")
 
@@ -126,6 +126,7 @@ class Attention(Layer):
             raise ShapeError(
                 f"the memory must have the same sides before the last, but {memory} is read for {x}",
                 code="merge-mismatch",
+                hint="SEQUENCE makes a sequence of the memory" if len(x.sides) == 1 else None,
             )
         if self.relative is not None and not x.sides[-1] == memory.sides[-1] == prod(self.plane):
             positions = x.sides[-1] if x.sides[-1] != prod(self.plane) else memory.sides[-1]
@@ -360,6 +361,13 @@ def _summed_product(xp: Any, x: Any, gradient: Any) -> Any:
     return xp.matmul(x, gradient.swapaxes(-1, -2)).sum(axis=0)
 
 
+def _other_form(one: Volume, other: Volume, *, transpose: bool) -> str | None:
+    """The hint where two volumes can be multiplied with the other value of ``transpose``."""
+    if one.depth != (other.depth if transpose else other.sides[-1]):
+        return None
+    return "MATMUL(transpose=yes) multiplies along both depths" if transpose else "it fits without transpose"
+
+
 class Matmul(Merge):
     """The matrix product of two volumes along the last side and the depth, position by position of the sides before.
 
@@ -396,19 +404,17 @@ class Matmul(Merge):
     def output(self, *inputs: Volume) -> Volume:
         require_inputs(self.kind, inputs, 2, 2)
         one, other = inputs
-        if len(one) != len(other):
-            raise ShapeError(
-                f"MATMUL needs volumes with the same number of sides, but gets {one} and {other}", code="merge-mismatch"
-            )
+        require_equal_sides(self.kind, inputs)
         *before, rows = one.sides
         *others, length = other.sides
         inner, columns = (other.depth, length) if self.transpose else (length, other.depth)
         if one.depth != inner:
             what = "depth" if self.transpose else other.names[-1]
             raise ShapeError(
-                f"MATMUL needs a depth of the first equal to the {what} of the second, but {one} has {one.depth} and "
+                f"the depth of the first volume must be the {what} of the second, but {one} has {one.depth} and "
                 f"{other} {inner}",
                 code="merge-mismatch",
+                hint=_other_form(one, other, transpose=not self.transpose),
             )
         if any(a != b and 1 not in (a, b) for a, b in zip(before, others, strict=True)):
             raise ShapeError(

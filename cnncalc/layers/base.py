@@ -332,8 +332,8 @@ class Layer:
             return
         example = self.on(self._fixed_sides())
         for name in self.per_side:
-            if example.__dict__[name] is None:  # as its default
-                self.__dict__[name] = None
+            if example.__dict__[name] is None and not isinstance(self.__dict__[name], tuple):
+                self.__dict__[name] = None  # as its default; a list stays, so that its length is checked
 
     def _fixed_sides(self) -> int:
         """The number of sides that the keys are for; where all are single numbers, one stands for every side."""
@@ -365,7 +365,7 @@ class Layer:
                     state[item.attribute] = item.reader.bind(value, sides)
                 except ValueProblem as problem:
                     message = f"{item.name}: {problem.message}"
-                    raise ValueProblem(message, code=problem.code, key=item.name) from None
+                    raise ValueProblem(message, code=problem.code, key=item.name, hint=problem.hint) from None
         bound._check()
         return bound
 
@@ -649,6 +649,17 @@ def require_divisible(depth: int, groups: int, key: str = "groups", what: str = 
     if depth % groups:
         message = f"the depth must be divisible by {what}, but depth {depth} is not divisible by {groups}"
         raise ShapeError(message, code="not-divisible", key=key)
+
+
+def require_equal_sides(kind: str, inputs: Volumes) -> None:
+    """Raises ShapeError for volumes with different numbers of sides."""
+    if len({len(x) for x in inputs}) > 1:
+        volumes = " and ".join(str(x) for x in inputs)
+        raise ShapeError(
+            f"{kind.upper()} needs volumes with the same number of sides, but gets {volumes}; SEQUENCE makes a "
+            "sequence of a map, RESHAPE any other form",
+            code="merge-mismatch",
+        )
 
 
 def require_inputs(kind: str, inputs: Volumes, minimum: int, maximum: int | None) -> None:

@@ -134,21 +134,29 @@ class Reader:
 
 
 class Whole(Reader):
-    """A whole number not below ``minimum``."""
+    """A whole number not below ``minimum``.
+
+    ``others`` is the hint for other numbers and lists, with ``{}`` for the value; ``below`` that for smaller numbers.
+    """
 
     needs_whole = True
 
-    def __init__(self, minimum: int = 1) -> None:
+    def __init__(self, minimum: int = 1, *, others: str | None = None, below: str | None = None) -> None:
         self.minimum = minimum
+        self.others = others
+        self.below = below
         self.expects = "a whole number" + (
             f" of at least {minimum}" if minimum > 0 else ", 0 or more" if minimum == 0 else ""
         )
 
     def __call__(self, value: Value) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise self.refuse(value)
+            problem = self.refuse(value)
+            if self.others is not None and not isinstance(value, str):
+                problem.hint = self.others.format(shown(value))
+            raise problem
         if value < self.minimum:
-            raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
+            raise ValueProblem(f"expected {self.expects}, found {shown(value)}", hint=self.below)
         return value
 
 
@@ -168,11 +176,15 @@ class PerSide(Reader):
         """The number of sides that a value is for; None: any."""
         return len(value) if isinstance(value, tuple) else None
 
-    def unfit(self, value: Any, sides: int, takes: str) -> ValueProblem:
-        """The error for a value with too many or too few parts."""
+    def unfit(self, value: Any, sides: int, *counts: int) -> ValueProblem:
+        """The error for a value with too many or too few parts; ``counts``: how many it may have beside one."""
         names = f"{plural(sides, 'side')} ({', '.join(SIDES[sides])})"
-        message = f"the volume has {names}, so expected {takes}, found {len(value)}: {shown(value)}"
-        return ValueProblem(message, code="wrong-sides")
+        takes = " or ".join(["one number", *[str(count) for count in counts if count > 1]])
+        written = self.write(value)
+        found = [int(part) if part == int(part) else part for part in value]
+        message = f"the volume has {names}, so expected {takes}, found {len(value)}: {shown(found)}"
+        hint = None if isinstance(written, list) else f"{shown(written)} alone stands for every side"
+        return ValueProblem(message, code="wrong-sides", hint=hint)
 
 
 class Sizes(PerSide):
@@ -198,7 +210,7 @@ class Sizes(PerSide):
         if isinstance(value, int):
             return (value,) * sides
         if len(value) != sides:
-            raise self.unfit(value, sides, "one number" if sides == 1 else f"one number or {sides}")
+            raise self.unfit(value, sides, sides)
         return value
 
     def write(self, value: Any) -> Value:
@@ -249,7 +261,11 @@ class VolumeSize(Reader):
                 problem.hint = f"write 1x{shown(value)}{image}"
             raise problem
         if min(value) < 1:
-            raise ValueProblem(f"each part of a size is at least 1, found {'x'.join(str(part) for part in value)}")
+            hint = (
+                "a part that follows from others is an expression, as in [height*width, depth]" if -1 in value else None
+            )
+            message = f"each part of a size is at least 1, found {'x'.join(str(part) for part in value)}"
+            raise ValueProblem(message, hint=hint)
         return tuple(value)
 
     def write(self, value: Any) -> Value:
@@ -274,7 +290,7 @@ class Decimal(Reader):
         if not (isinstance(value, (int, float)) or is_fraction(value)) or isinstance(value, bool):
             raise self.refuse(value)
         if isinstance(value, int) and value.bit_length() > 64:
-            raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
+            raise ValueProblem(f"a number of this key is below 2**64, found {shown(value)}", code="limit")
         number = float(value)
         low = (self.minimum is not None and number < self.minimum) or (self.above is not None and number <= self.above)
         if low or (self.maximum is not None and number > self.maximum) or number - number != 0:
@@ -355,8 +371,7 @@ class Sides(PerSide):
         if len(value) == sides:
             return value * 2
         if len(value) != 2 * sides:
-            some = f"{2 * sides}" if sides == 1 else f"{sides} or {2 * sides}"
-            raise self.unfit(value, sides, f"one number or {some}")
+            raise self.unfit(value, sides, sides, 2 * sides)
         return value
 
     def sides_of(self, value: Any) -> int | None:
@@ -394,35 +409,25 @@ class Pad(Sides):
         return ends
 
 
-class Corner(PerSide):
-    """Where a part lies in a volume: ``centre``, ``begin``, or its first position along each side."""
+class Corner(Sizes):
+    """Where a part lies in a volume: ``centre``, ``begin``, or its first position along every side, or each."""
 
     words = ("centre", "begin")
-    expects = "centre, begin, or the first position along each side, from 0, as [top, left]"
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.expects = "centre, begin, or the first position along each side, from 0, as [top, left]"
 
     def __call__(self, value: Value) -> Any:
         if isinstance(value, str) and value.lower() in self.words:
             return value.lower()
-        if is_whole(value):
-            value = [value]
-        if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= MAX_SIDES or not all(map(is_whole, value)):
-            raise self.refuse(value)
-        if min(value) < 0:
-            raise ValueProblem(f"expected {self.expects}, found {shown(value)}")
-        return tuple(value)
+        return super().__call__(value)
 
     def bind(self, value: Any, sides: int) -> Any:
-        if isinstance(value, str) or len(value) == sides:
-            return value
-        if len(value) > 1:
-            raise self.unfit(value, sides, str(sides))
-        return value * sides
-
-    def sides_of(self, value: Any) -> int | None:
-        return len(value) if isinstance(value, tuple) and len(value) > 1 else None
+        return value if isinstance(value, str) else super().bind(value, sides)
 
     def write(self, value: Any) -> Value:
-        return list(value) if isinstance(value, tuple) else value
+        return value if isinstance(value, str) else super().write(value)
 
 
 class Factors(PerSide):
@@ -441,7 +446,7 @@ class Factors(PerSide):
         if not isinstance(value, tuple):
             return (value,) * sides
         if len(value) != sides:
-            raise self.unfit(value, sides, str(sides))
+            raise self.unfit(value, sides, sides)
         return value
 
     def write(self, value: Any) -> Value:

@@ -6,7 +6,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import FIRST, POINT, Layer, Stencil, Stencils, key, require_inputs
+from cnncalc.layers.base import FIRST, POINT, Layer, Stencil, Stencils, key, require_equal_sides, require_inputs
 from cnncalc.layers.keys import Boolean, SideName
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import axis_of, pixels, planes
@@ -130,17 +130,6 @@ class Overwriting(Elementwise):
 
     def may_work_in_place(self) -> bool | None:
         return self.in_place
-
-
-def require_equal_sides(kind: str, inputs: Volumes) -> None:
-    """Raises ShapeError for volumes with different numbers of sides."""
-    if len({len(x) for x in inputs}) > 1:
-        volumes = " and ".join(str(x) for x in inputs)
-        raise ShapeError(
-            f"{kind.upper()} needs volumes with the same number of sides, but gets {volumes}; SEQUENCE makes a "
-            "sequence of a map, RESHAPE any other form",
-            code="merge-mismatch",
-        )
 
 
 def reduced(xp: Any, gradient: Any, shape: tuple[int, ...]) -> Any:

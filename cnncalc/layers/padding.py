@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Layer, Places, Stencil, Stencils, key
+from cnncalc.layers.base import Layer, Places, Stencil, Stencils, key, require_equal_sides
 from cnncalc.layers.keys import Choice, Corner, Decimal, Sides, Sizes, WholeList
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import padded, pixels, planes
@@ -276,7 +276,5 @@ def given_sides(kind: str, size: tuple[int, ...] | None, inputs: Volumes) -> tup
     if size is not None:
         message = f"{upper} takes a size or a second volume, but has size {'x'.join(map(str, size))} and {inputs[1]}"
         raise ShapeError(message, code="wrong-inputs", key="size")
-    if len(inputs[1]) != len(inputs[0]):
-        message = f"{upper} needs volumes with the same number of sides, but gets {inputs[0]} and {inputs[1]}"
-        raise ShapeError(message, code="merge-mismatch")
+    require_equal_sides(kind, inputs)
     return inputs[1].sides

@@ -9,7 +9,7 @@ from cnncalc.errors import ShapeError
 from cnncalc.layers.base import WHOLE, Layer, Origins, Stencil, Stencils, key, require_divisible
 from cnncalc.layers.keys import Choice, SideName, SideOrder, Sizes, Whole
 from cnncalc.layers.planes import axis_of, pixels, planes
-from cnncalc.layers.window import same_on_sides, sized
+from cnncalc.layers.window import missing, same_on_sides, sized
 from cnncalc.units import plural
 from cnncalc.volume import Volume
 
@@ -72,6 +72,9 @@ class Shuffle(Layer):
         return (pixels(result.reshape(saved.shape)),), {}
 
 
+FROM_THE_END = "what is counted from the end is written with the size: {depth-1}, or with axis=length {length-1}"
+
+
 class Slice(Layer):
     """Consecutive channels of the input, a view; or consecutive positions along one of its sides.
 
@@ -93,8 +96,10 @@ class Slice(Layer):
     bare: ClassVar[str | None] = "from"
     further_bare: ClassVar[tuple[str, ...]] = ("to",)
 
-    start: int = key(Whole(0), name="from", means="the first channel or position, from 0")
-    stop: int | None = key(Whole(1), None, name="to", note="the end", means="the one after the last one")
+    start: int = key(Whole(0, below=FROM_THE_END), name="from", means="the first channel or position, from 0")
+    stop: int | None = key(
+        Whole(1, below=FROM_THE_END), None, name="to", note="the end", means="the one after the last one"
+    )
     axis: tuple[str, ...] = key(SideName(), ("depth",), means="the side that is cut")
 
     @property
@@ -141,8 +146,9 @@ class Slice(Layer):
         stop = x[place] if self.stop is None else self.stop
         if not self.start < stop <= x[place]:
             what = plural(x.depth, "channel") if self.cuts_depth else f"{self.axis[0]} {x[place]}"
+            rule = f"lie within the {what}" if max(self.start + 1, stop) > x[place] else "end behind its beginning"
             raise ShapeError(
-                f"a slice must lie within the {what}, but is from {self.start} to {stop}",
+                f"a slice must {rule}, but is from {self.start} to {stop}",
                 code="no-such-channel",
                 key="to" if self.start < x[place] else "from",
             )
@@ -351,9 +357,10 @@ class SpaceToDepth(Blocks):
         for name, size, step in zip(x.names, x.sides, self.block, strict=True):
             if size % step:
                 raise ShapeError(
-                    f"the block must divide every side, but {name} {size} is not divisible by {step}; PAD before it",
+                    f"the block must divide every side, but {name} {size} is not divisible by {step}",
                     code="not-divisible",
                     key="block",
+                    hint=missing(x, self.block),
                 )
         if self.order == "darknet":
             require_divisible(x.depth, prod(self.block), "block", "the places of a block")

@@ -182,7 +182,7 @@ class Upsample(Layer):
     first: ClassVar[str | None] = "factor"
     bare: ClassVar[str | None] = "factor"
 
-    factor: int = key(Whole(1), 2, means="factor of each side")
+    factor: int = key(Whole(1, others="RESIZE takes it: RESIZE(factor={})"), 2, means="factor of each side")
     mode: str = key(Choice("nearest", "bilinear"), "nearest", means="how elements in between are computed")
 
     @property

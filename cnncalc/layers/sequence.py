@@ -12,7 +12,7 @@ from cnncalc.layers.keys import AnySizes, Shifts, Sizes, Whole, shown
 from cnncalc.layers.layout import channels_last
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import pixels, planes
-from cnncalc.layers.window import all_sides, depth_step, sized
+from cnncalc.layers.window import all_sides, depth_step, missing, sized
 from cnncalc.units import plural
 from cnncalc.volume import Volume
 
@@ -33,6 +33,13 @@ def require_sequence(kind: str, x: Volume) -> None:
     if len(x.sides) > 1:
         message = f"{kind.upper()} works on a sequence [positions x depth], but {x} has {plural(len(x.sides), 'side')}"
         raise ShapeError(message, code="not-a-sequence", hint="SEQUENCE before it makes a sequence of a map")
+
+
+def _sized(size: int | tuple[int, ...]) -> str:
+    """``7`` for a plane with equal sides, ``7x5``, and ``([49])`` for a length, which ``49`` is not."""
+    if isinstance(size, tuple) and len(size) == 1:
+        return f"([{size[0]}])"
+    return "x".join(map(str, size)) if isinstance(size, tuple) and len(size) == 3 else sized(size)
 
 
 def places_of(position: int, sizes: Sequence[int]) -> list[int]:
@@ -135,7 +142,7 @@ class Plane(Rearranged):
         return (self.size,) * 2 if isinstance(self.size, int) else self.size
 
     def label(self) -> str:
-        return f"PLANE{sized(self.size)}"
+        return f"PLANE{_sized(self.size)}"
 
     def size_steps(self, inputs: Sequence[Volume], output: Volume) -> list[str]:
         (x,) = inputs
@@ -207,12 +214,11 @@ class Window(Rearranged):
         (x,) = inputs
         for name, whole, part in zip(x.names, x.sides, self.size, strict=True):
             if whole % part:
-                pads = [-whole % part for whole, part in zip(x.sides, self.size, strict=True)]
                 raise ShapeError(
                     f"windows must divide the map, but {name} {whole} is not divisible by {part}",
                     code="not-divisible",
                     key="size",
-                    hint=f"PAD({shown([0] * len(pads) + pads)}) before it adds what is missing",
+                    hint=missing(x, self.size),
                 )
         places = prod(self.size)
         return Volume(x.positions // places, places, x.depth)
@@ -265,7 +271,8 @@ class Unwindow(Rearranged):
     )
 
     def label(self) -> str:
-        return f"UNWINDOW{sized(self.size)}" + ("" if self.window is None else f"(window={sized(self.window)})")
+        window = "" if self.window is None else f"(window={_sized(self.window).strip('()')})"
+        return f"UNWINDOW{_sized(self.size)}{window}"
 
     def _sizes(self, x: Volume) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The sides of the map and of a window."""

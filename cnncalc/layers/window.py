@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncalc.errors import ShapeError
 from cnncalc.layers.base import Stencil
+from cnncalc.layers.keys import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -111,6 +112,12 @@ def sized(kernel: int | tuple[int, ...]) -> str:
     if isinstance(kernel, int):
         return str(kernel)
     return str(kernel[0]) if len(set(kernel)) == 1 else "x".join(map(str, kernel))
+
+
+def missing(volume: Volume, parts: Sequence[int]) -> str:
+    """The hint where parts must divide the sides of a volume: the padding that makes them do so."""
+    pads = [-size % part for size, part in zip(volume.sides, parts, strict=True)]
+    return f"PAD({shown([0] * len(pads) + pads)}) before it adds what is missing"
 
 
 def ends(pad: tuple[int, ...]) -> tuple[tuple[int, int], ...]:

@@ -97,21 +97,21 @@ def mutated(random: Random, text: str) -> str:
     return text[:5000]
 
 
-@examples(200)
+@examples(120)
 @given(st.integers(0, 10**6))
 def test_a_changed_pattern_is_read_or_refused(seed: int) -> None:
     random = Random(seed)  # noqa: S311
     read(mutated(random, random_design(seed, items=5).text))
 
 
-@examples(200)
+@examples(120)
 @given(st.integers(0, 10**6))
 def test_a_changed_file_is_read_or_refused(seed: int) -> None:
     random = Random(seed)  # noqa: S311
     read(mutated(random, random.choice(FILES)), read_design)
 
 
-@examples(150)
+@examples(100)
 @given(st.lists(st.sampled_from(PIECES), max_size=14), st.sampled_from(("", " ")))
 def test_a_soup_of_tokens_is_read_or_refused(pieces: list[str], glue: str) -> None:
     text = glue.join(pieces)
@@ -120,14 +120,14 @@ def test_a_soup_of_tokens_is_read_or_refused(pieces: list[str], glue: str) -> No
     read("INPUT 8x8x4 -> " + text)
 
 
-@examples(200)
+@examples(120)
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     for reader in (read_pattern, read_design):
         read(text, reader)
 
 
-@examples(200)
+@examples(120)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     try:
@@ -138,7 +138,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     read(text, read_design)
 
 
-@examples(300)
+@examples(150)
 @given(st.integers(0, 10**6))
 def test_what_a_changed_text_means_is_what_show_writes(seed: int) -> None:
     """A mutation that is still a design reads back from its own pattern and YAML."""

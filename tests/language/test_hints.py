@@ -418,14 +418,39 @@ def test_a_name_after_a_repeat_is_put_outside_of_brackets(item: str) -> None:
         ("CONV3(num_output=4)", "CONV3(filters=4)"),
         ("DROPOUT(p=0.3)", "DROPOUT(rate=0.3)"),
         ("CONV3-4(use_bias=no)", "CONV3-4(bias=no)"),
+        ("SOFTMAX(dim=depth)", "SOFTMAX(axes=depth)"),
+        ("CONCAT(@input, axes=height)", "CONCAT(@input, axis=height)"),
+        ("SLICE(start=1)", "SLICE(from=1)"),
+        ("SLICE(0, end=2)", "SLICE(0, to=2)"),
+        ("DEPTH2SPACE(upscale_factor=2)", "DEPTH2SPACE(block=2)"),
+        ("WINDOW(window_size=4)", "WINDOW(size=4)"),
+        ("ROLL(shifts=2)", "ROLL(shift=2)"),
+        ("RESIZE9(mode=bilinear, align_corners=yes)", "RESIZE9(mode=bilinear, corners=yes)"),
+        ("PAD(1, padding_mode=reflect)", "PAD(1, mode=reflect)"),
+        ("RESHAPE(target_shape=64x4)", "RESHAPE(size=64x4)"),
+        ("OPAQUE(output_shape=8x8x2)", "OPAQUE(output=8x8x2)"),
+        ("OPAQUE(8x8x2, params=7)", "OPAQUE(8x8x2, parameters=7)"),
     ],
 )
 def test_keys_of_other_tools_lead_to_ours(written: str, meant: str) -> None:
     (problem,) = problems(f"INPUT 8x8x4 -> {written}")
-    old = written.partition("(")[2].rstrip(")")
+    old = written.partition("(")[2].rstrip(")").rpartition(", ")[2]
     new = (problem.hint or "").removeprefix("write ")
     assert written.replace(old, new) == meant
     assert problems(f"INPUT 8x8x4 -> {meant}") == ()
+
+
+@pytest.mark.parametrize("written", ["SOFTMAX(dim=1)", "CONCAT(@input, dim=-1)", "PERMUTE(perm=[2, 0, 1])"])
+def test_a_number_for_a_side_is_answered_with_the_names_of_sides(written: str) -> None:
+    (problem,) = problems(f"INPUT 8x8x4 -> {written}")
+    assert re.match("the key is (axes|axis|order), and takes .*width", problem.hint or "")
+
+
+def test_a_size_of_the_input_is_a_value_where_the_key_that_takes_its_name_is_given() -> None:
+    """SLICE(0, width) may mean axis=width, so that is the hint; with an axis it can only be a size."""
+    (problem,) = problems("INPUT 8x6x4 -> SLICE(0, width)")
+    assert problem.hint == "write axis=width"
+    assert problems("INPUT 8x6x4 -> SLICE(0, width, axis=height)") == ()
 
 
 def test_a_key_that_takes_words_lists_them() -> None:

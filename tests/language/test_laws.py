@@ -48,14 +48,14 @@ def nameless(report: Report) -> list[tuple[Any, ...]]:
     return [(row.layer, row.sources, row.output, row.receptive_field, row.in_place) for row in report.layers]
 
 
-@examples(200)
+@examples(100)
 @given(seeds)
 def test_the_last_volume_is_the_one_worked_out_by_hand(seed: int) -> None:
     design = random_design(seed)
     assert tuple(report_of(design.text).layers[-1].output) == design.output
 
 
-@examples(100)
+@examples(60)
 @given(seeds)
 def test_totals_are_sums_of_rows_that_are_not_in_place(seed: int) -> None:
     report = report_of(random_design(seed).text)
@@ -68,7 +68,7 @@ def test_totals_are_sums_of_rows_that_are_not_in_place(seed: int) -> None:
     assert report.totals.parameter_bytes == 4 * report.totals.parameters
 
 
-@examples(100)
+@examples(60)
 @given(seeds)
 def test_every_printed_arithmetic_gives_its_number(seed: int) -> None:
     for row in report_of(random_design(seed).text).layers:
@@ -77,7 +77,7 @@ def test_every_printed_arithmetic_gives_its_number(seed: int) -> None:
             assert eval(text) == getattr(row, quantity), (row.name, quantity, text)  # noqa: S307
 
 
-@examples(60)
+@examples(40)
 @given(seeds, st.integers(2, 9))
 def test_a_batch_multiplies_activation_bytes_and_nothing_else(seed: int, batch: int) -> None:
     text = random_design(seed).text
@@ -85,7 +85,7 @@ def test_a_batch_multiplies_activation_bytes_and_nothing_else(seed: int, batch: 
     assert many.totals == one.totals._replace(activation_bytes=batch * one.totals.activation_bytes)
 
 
-@examples(60)
+@examples(40)
 @given(seeds)
 def test_bytes_per_element_scale_bytes_alone(seed: int) -> None:
     text = random_design(seed).text
@@ -95,7 +95,7 @@ def test_bytes_per_element_scale_bytes_alone(seed: int) -> None:
     assert double[:7] == single[:7]
 
 
-@examples(60)
+@examples(40)
 @given(seeds)
 def test_without_in_place_only_activation_functions_gain_a_volume(seed: int) -> None:
     text = random_design(seed).text
@@ -107,7 +107,7 @@ def test_without_in_place_only_activation_functions_gain_a_volume(seed: int) -> 
             assert before.in_place == after.in_place
 
 
-@examples(150)
+@examples(75)
 @given(seeds)
 def test_show_reads_back_to_the_same_net(seed: int) -> None:
     report = report_of(random_design(seed).text)
@@ -118,7 +118,7 @@ def test_show_reads_back_to_the_same_net(seed: int) -> None:
         assert write(again.resolved) == text
 
 
-@examples(60)
+@examples(40)
 @given(seeds)
 def test_blanks_comments_arrows_and_case_do_not_matter(seed: int) -> None:
     text = random_design(seed).text
@@ -130,7 +130,7 @@ def test_blanks_comments_arrows_and_case_do_not_matter(seed: int) -> None:
         assert facts(report_of(other)) == facts(report_of(text)), other
 
 
-@examples(60)
+@examples(40)
 @given(seeds, st.integers(0, 3))
 def test_a_repeat_is_its_expansion(seed: int, times: int) -> None:
     inner = random_design(seed, items=3, without=("add", "mul", "concat", "from")).text
@@ -149,7 +149,7 @@ def test_a_repeat_is_its_expansion(seed: int, times: int) -> None:
         assert facts(report_of(f"{head} -> [{chain}]")) == facts(written_out)
 
 
-@examples(40)
+@examples(30)
 @given(seeds)
 def test_a_group_around_all_of_it_changes_nothing(seed: int) -> None:
     text = random_design(seed).text
@@ -157,7 +157,7 @@ def test_a_group_around_all_of_it_changes_nothing(seed: int) -> None:
     assert facts(report_of(f"[[{text}]*1]")) == facts(report_of(text))
 
 
-@examples(40)
+@examples(30)
 @given(seeds)
 def test_a_pattern_in_a_file_is_the_pattern(seed: int) -> None:
     text = random_design(seed).text
@@ -165,7 +165,7 @@ def test_a_pattern_in_a_file_is_the_pattern(seed: int) -> None:
     assert facts(account(read_design("<file>", block))) == facts(report_of(text))
 
 
-@examples(200)
+@examples(100)
 @given(
     st.integers(4, 40),
     st.integers(4, 40),

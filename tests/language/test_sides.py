@@ -23,6 +23,28 @@ def test_names_of_sides_in_a_list_are_never_sizes() -> None:
     assert last("INPUT 8x6x4 -> SLICE(0, {height // 4}, axis=height)") == (2, 6, 4)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "label"),
+    [
+        ("INPUT 49x4 -> PLANE7", "PLANE7"),
+        ("INPUT 49x4 -> PLANE([49])", "PLANE([49])"),
+        ("INPUT 27x4 -> PLANE3x3x3", "PLANE3x3x3"),
+        ("INPUT 12x4 -> WINDOW3 -> UNWINDOW([12])", "UNWINDOW([12])"),
+        ("INPUT 8x8x8x4 -> WINDOW2 -> UNWINDOW8x8x8(window=[2, 2, 2])", "UNWINDOW8x8x8(window=2x2x2)"),
+        ("INPUT 49x4 -> ATTENTION-2(relative=7)", "ATTENTION-2(relative=7x7)"),
+        ("INPUT 49x4 -> ATTENTION-2(relative=[49])", "ATTENTION-2(relative=[49])"),
+    ],
+)
+def test_a_label_is_read_as_the_layer_that_it_names(pattern: str, label: str) -> None:
+    """One number is a plane with equal sides, so those of a length and of a volume are written in full."""
+    row = cnncalc.analyze(pattern).layers[-1]
+    again = cnncalc.analyze(f"{pattern.rpartition(' -> ')[0]} -> {row.layer.label()}").layers[-1]
+
+    assert row.layer.label() == label
+    assert again.output == row.output
+    assert again.parameters == row.parameters
+
+
 def test_a_second_volume_gives_the_sides() -> None:
     net = "INPUT 8x6x4@image -> POOL2 -> CONV3-5@half -> {} -> CONV1-3"
 

@@ -2,7 +2,7 @@
 
 ``python -m tests.memory.measure relu bn`` measures the cases of these kinds (or the nets of these names) anew and keeps
 the rest; ``missing`` measures what the file does not have yet, and drops what is no longer a case; ``all`` measures
-everything, which takes minutes. Without a word, one variant of each kind is measured and printed, not written.
+everything, which takes minutes. Without a word, a sample of the cases is measured and printed, not written.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.memory.oracle_cases import NETS, Measure, measures, report_of
+from tests.memory.oracle_cases import NETS, Measure, measure_sample, measures, report_of
 from tests.memory.torch_oracle import Habits, measure_fake
 
 if TYPE_CHECKING:
@@ -64,6 +64,6 @@ def merged(words: Sequence[str], path: Path = MEASURED) -> list[str]:
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     if len(sys.argv) < 2:
-        print(listing(line_of(measure) for measure in measures(some=True)))
+        print(listing(line_of(measure) for measure in measure_sample()))
     else:
         MEASURED.write_text(listing(merged(sys.argv[1:])) + "\n", encoding="utf-8")

@@ -10,9 +10,10 @@ from cnncalc.graph import chain
 from cnncalc.layers import KINDS
 from cnncalc.memory.optimizers import OPTIMIZERS, STYLES
 from tests.layer_cases import CASES, Case
+from tests.random_nets import sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cnncalc.analysis.report import Report
 
@@ -279,3 +280,12 @@ def measures(*, some: bool = False) -> Iterator[Measure]:
         for style in STYLES if optimizer.can_fuse else STYLES[:2]:
             for decay in (False, True):
                 yield Measure(STEPS, {"optimizer": optimizer.name, "style": style, "weight_decay": decay})
+
+
+def measure_sample() -> Sequence[Measure]:
+    """Measures that the suite repeats where PyTorch is installed: a third of those with ``some``, which has all kinds.
+
+    ``python -m benchmarks.random_tests`` repeats them all.
+    """
+    every = list(measures(some=True))
+    return sample([measure for start in range(3) for measure in every[start::3]], len(every) // 3)

@@ -16,6 +16,7 @@ from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.profiles import PROFILES
 from cnncalc.memory.report import Options, Simulation, account_memory
 from cnncalc.memory.segments import segments_of
+from tests.nets import report_of
 from tests.random_nets import examples, random_design, sample, seeds
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ FEW = ("alexnet", "dcgan-generator", "googlenet-aux", "lenet5", "mobilenet-v2", 
     ),
 )
 def test_the_curve_of_a_named_net_is_what_the_account_says(net: str, profile: str) -> None:
-    assert differences(cnncalc.analyze(net), Options(profile=profile), BATCHES) == []
+    assert differences(report_of(net), Options(profile=profile), BATCHES) == []
 
 
 @pytest.mark.parametrize("profile", PROFILES)

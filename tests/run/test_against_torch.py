@@ -17,6 +17,7 @@ from cnncalc.run.forward import draw_images, run
 from cnncalc.run.weights import build
 from cnncalc.volume import Volume
 from tests.layer_cases import CASES, Case
+from tests.nets import NARROW
 from tests.random_nets import examples, sample, seeds
 from tests.subcases import each
 from tests.test_layers import entering, parameters
@@ -112,6 +113,7 @@ SMALL = {
     "r3d18": (5, 24, 32, 3),
 }
 """Nets that take any input run on a small one."""
+NARROWED = {"r3d18": {"stages": NARROW}}
 
 
 def modules_in_torch(report: Report, weights: Any, images: Any) -> tuple[dict[str, Any], int]:
@@ -131,7 +133,10 @@ def modules_in_torch(report: Report, weights: Any, images: Any) -> tuple[dict[st
 @pytest.mark.parametrize("net", sample(NETS, 10))
 def test_each_layer_of_a_net_gives_what_pytorch_gives(net: str, dtype: str) -> None:
     """In double precision at every layer; in single precision at the end, since RELU6 may cut off what is largest."""
-    report = cnncalc.analyze(net, dtype=dtype, batch=2 if len(net) > 20 else 1, in_place=False, input=SMALL.get(net))
+    batch = 2 if len(net) > 20 else 1
+    report = cnncalc.analyze(
+        net, dtype=dtype, batch=batch, in_place=False, input=SMALL.get(net), variables=NARROWED.get(net)
+    )
     weights, images = build(report, seed=5), draw_images(report, seed=6)
     measurement = run(report, weights, images, keep=lambda name: True)
     expected, macs = modules_in_torch(report, weights, images)

@@ -14,6 +14,7 @@ from cnncalc.run.forward import draw_images
 from cnncalc.run.optimizers import RATES, Optimizer
 from cnncalc.run.training import HEAD_WEIGHT, Trainer, draw_targets
 from cnncalc.run.weights import build
+from tests.nets import NARROW
 from tests.random_nets import fixed_seeds, random_design
 from tests.run.test_training import BACKWARD_CASES, backward, heads, learned_of
 from tests.subcases import each
@@ -145,11 +146,13 @@ NETS = [
 ]
 SMALL = {"resnet18": (64, 64, 3), "m5": (3200, 1), "r3d18": (9, 20, 28, 3)}
 """Nets that take any input run on a small one, but not so small that BN has two numbers to normalize."""
+NARROWED = {net: {"stages": NARROW} for net in ("resnet18", "r3d18")}
 
 
 @pytest.mark.parametrize("net", NETS)
 def test_a_step_of_a_net_is_that_of_pytorch(net: str) -> None:
-    assert_step_is_that_of_pytorch(cnncalc.analyze(net, batch=2, dtype="float64", input=SMALL.get(net)))
+    size, variables = SMALL.get(net), NARROWED.get(net)
+    assert_step_is_that_of_pytorch(cnncalc.analyze(net, batch=2, dtype="float64", input=size, variables=variables))
 
 
 def test_a_step_with_shared_weights_heads_and_frozen_layers_is_that_of_pytorch(tmp_path: Any) -> None:
