@@ -131,7 +131,7 @@ def _text(graph: Graph, builder: Builder, way: Way, *, is_file: bool) -> Written
     blocks = Blocks(forms, frozenset(KINDS))
     if way.with_blocks:
         chain = blocks.folded(chain)
-    writer = PatternText(forms, blocks.blocks, has_variables=is_file)
+    writer = PatternText(forms, blocks.blocks, builder.kept_names, has_variables=is_file)
     writer.net(chain)
     for block in blocks.blocks:
         writer.block(block)

@@ -100,7 +100,7 @@ class Blocks:
             saved = (count - 1) * widths[key] - count * (8 + 3 * slots) - 16
             if key in whole:
                 saved = saved * 5 // 4
-            if saved > most and not any(self._is_kept(number) for number in key):
+            if saved > most and not self.forms.reach(key) and not any(self._is_kept(number) for number in key):
                 best, most = key, saved
         return best
 
