@@ -167,17 +167,12 @@ def _measured(lines: list[str], order: list[int], burden: int) -> Written:
     return Written(len(text) + 40 * len(lines) + burden, text, order)
 
 
-def _variable(name: str, rows: list[Any], comment: str) -> list[str]:
+def _variable(name: str, texts: list[str], comment: str) -> list[str]:
     """A list of a file: in one line where it fits, else an entry a line."""
-    texts = [written(row) if not isinstance(row, list) else f"[{', '.join(map(_plain, row))}]" for row in rows]
     line = f"  {name}: [{', '.join(texts)}]  # {comment}"
     if len(line) <= 100:
         return [line]
     return [f"  {name}:  # {comment}", *[f"    - {text}" for text in texts]]
-
-
-def _plain(value: Any) -> str:
-    return f"[{', '.join(map(_plain, value))}]" if isinstance(value, list) else written(value)
 
 
 def _reads_back(graph: Graph, volumes: list[Volume], text: str, order: list[int], *, is_file: bool) -> bool:

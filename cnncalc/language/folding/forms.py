@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from cnncalc.layers.base import Layer
 
 
+GROWTH_INDEX = "j"
+"""The name of the number of a time in a :class:`GrowthForm`."""
+
+
 class LayerForm(NamedTuple):
     """A layer. The value of a field whose number is in a slot is None; ``default`` leaves it out of the text.
 
@@ -46,6 +50,12 @@ class TimesForm(NamedTuple):
     body: tuple[int, ...]
 
 
+class GrowthForm(NamedTuple):
+    """A chain, repeated, that begins with a merge of what all times before gave; the first slot is the count."""
+
+    body: tuple[int, ...]
+
+
 class ListForm(NamedTuple):
     """A chain, repeated for each entry of a list, which is the first slot.
 
@@ -64,7 +74,7 @@ class CallForm(NamedTuple):
     block: str
 
 
-Form: TypeAlias = "LayerForm | ForkForm | TimesForm | ListForm | CallForm"
+Form: TypeAlias = "LayerForm | ForkForm | TimesForm | GrowthForm | ListForm | CallForm"
 
 
 class Reference(NamedTuple):

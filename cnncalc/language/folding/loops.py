@@ -6,7 +6,7 @@ from operator import eq
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.language.folding.forms import LayerForm
-from cnncalc.language.folding.parts import Leaf, Loop, Part, numbers, width_of
+from cnncalc.language.folding.parts import Leaf, Loop, Part, UnlikeError, numbers, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -149,15 +149,30 @@ class Looper:
 
 def unwrapped(forms: Forms, chain: list[Part]) -> list[Part]:
     """The chain without repeats of one that stayed alone."""
-    result: list[Part] = []
-    for part in chain:
-        chains = part.chains
-        if isinstance(part, Loop) and len(part.bodies) == 1:
-            result += unwrapped(forms, part.bodies[0])
-        elif chains and not isinstance(part, Loop):
-            result.append(part.remade(forms, [unwrapped(forms, inner) for inner in chains]))
+    try:
+        return _unwrapped(forms, [chain])[0]
+    except UnlikeError:
+        return chain
+
+
+def _unwrapped(forms: Forms, chains: list[list[Part]]) -> list[list[Part]]:
+    """Chains of equal forms without the repeats that are of one in all of them."""
+    result: list[list[Part]] = [[] for _ in chains]
+    for parts in zip(*chains, strict=True):
+        if all(isinstance(part, Loop) and len(part.chains) == 1 for part in parts):
+            pieces = _unwrapped(forms, [part.chains[0] for part in parts])
+        elif isinstance(parts[0], Loop):
+            inner = iter(_unwrapped(forms, [body for part in parts for body in part.chains]))
+            pieces = [[part.remade(forms, [next(inner) for _ in part.chains])] for part in parts]
+        elif parts[0].chains:
+            branches = [_unwrapped(forms, list(each)) for each in zip(*[part.chains for part in parts], strict=True)]
+            pieces = [
+                [part.remade(forms, list(each))] for part, each in zip(parts, zip(*branches, strict=True), strict=True)
+            ]
         else:
-            result.append(part)
+            pieces = [[part] for part in parts]
+        for found, piece in zip(result, pieces, strict=True):
+            found += piece
     return result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.language.folding.columns import explained
-from cnncalc.language.folding.forms import CallForm, ForkForm, Forms, ListForm, TimesForm
+from cnncalc.language.folding.forms import CallForm, ForkForm, Forms, GrowthForm, ListForm, TimesForm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,6 +129,24 @@ class Loop(Part):
 
     def remade(self, forms: Forms, chains: list[list[Part]]) -> Part:
         return Loop(forms, chains)
+
+
+class Growth(Loop):
+    """A repeat each time of which reads what all times before gave, as in a DenseNet."""
+
+    __slots__ = ()
+
+    def __init__(self, forms: Forms, bodies: list[list[Part]]) -> None:
+        super().__init__(forms, bodies)
+        form = forms[self.form]
+        if not isinstance(form, TimesForm):
+            raise UnlikeError
+        self.form = forms.add(GrowthForm(form.body), forms.roles(self.form), reach=forms.reach(form.body))
+        self.width += 20
+        self.label = None
+
+    def remade(self, forms: Forms, chains: list[list[Part]]) -> Part:
+        return Growth(forms, chains)
 
 
 def list_width(value: object) -> int:

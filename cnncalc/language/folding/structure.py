@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.language.folding.forms import Forms, LayerForm, local_name
-from cnncalc.language.folding.parts import Fork, Leaf, Part
+from cnncalc.language.folding.forms import GROWTH_INDEX, Forms, LayerForm, local_name
+from cnncalc.language.folding.parts import Fork, Growth, Leaf, Part
 from cnncalc.language.layer_text import Field, fields_of, is_long, layer_text
 from cnncalc.layers.base import WINDOW_KEYS, Layer
 from cnncalc.layers.keys import is_whole
@@ -25,6 +26,8 @@ MAX_DEPTH = 24
 """How deep forks nest; further branches are written with names."""
 MAX_PARTS = 6
 """A longer list is not taken for a parameter."""
+MIN_GROWTH = 3
+"""The fewest times of a growing merge that are written as a repeat."""
 MAX_TANGLED = 100
 """The most nodes in a fork whose branches read from each other."""
 STEPS_PER_NODE = 60
@@ -103,10 +106,11 @@ class Builder:
         self.volumes = [volumes[index] for index in order]
         self.inputs = [tuple([place[source] for source in node.inputs]) for node in self.nodes]
         self.shares = [None if node.share is None else place[node.share] for node in self.nodes]
-        self.is_read = [False] * len(order)
-        for sources in self.inputs:
+        self.readers: list[list[int]] = [[] for _ in order]
+        for index, sources in enumerate(self.inputs):
             for source in sources:
-                self.is_read[source] = True
+                self.readers[source].append(index)
+        self.is_read = [bool(readers) for readers in self.readers]
         self.references: dict[int, list[int]] = {}
         """The nodes that others name, with those others."""
         for index, share in enumerate(self.shares):
@@ -114,9 +118,19 @@ class Builder:
                 self.references.setdefault(share, []).append(index)
         self.steps = STEPS_PER_NODE * len(order)
         self.merges: dict[int | None, list[int]] = {}
+        all_merges = []
         for index, sources in enumerate(self.inputs):
             if len(sources) > 1 and self.layer(index).is_merge:
-                self.merges.setdefault(self._fork_of(sources), []).append(index)
+                all_merges.append(index)
+        self.grown: dict[int, tuple[str, int]] = {}
+        """The ends of the times of a growing merge: the letter of their names, and their number."""
+        self.growths: dict[int, list[int]] = {}
+        """The merges of each growing one by the first of them."""
+        self._find_growths()
+        growing = {index for merges in self.growths.values() for index in merges}
+        for index in all_merges:
+            if index not in growing:
+                self.merges.setdefault(self._fork_of(self.inputs[index]), []).append(index)
         self.tangled = self._tangled()
         self.plan = self._chain(0, len(order), None, 0)
         self.paths: dict[int, tuple[int, ...]] = {}
@@ -143,9 +157,38 @@ class Builder:
         inputs = self.inputs[ends[0] + 1]
         return inputs[0] if inputs and inputs[0] <= ends[0] else None
 
+    def _find_growths(self) -> None:
+        """Finds merges in a row each of which reads what the one before reads, and what has been made of that."""
+        by_inputs = {
+            sources: index for index, sources in enumerate(self.inputs) if sources and self.layer(index).is_merge
+        }
+        following = {}
+        for sources, index in by_inputs.items():
+            before = by_inputs.get(sources[:-1])
+            if before is not None and sources[-1] == index - 1 and self._is_closed(before, index):
+                following[before] = index
+        firsts = sorted(following.keys() - following.values())
+        for letter, first in zip("fghijklmnopqrstuvwxyzabcde" if firsts else "", firsts, strict=False):
+            merges = [first]
+            while merges[-1] in following:
+                merges.append(following[merges[-1]])
+            if len(merges) > MIN_GROWTH:
+                self.growths[first] = merges
+                for number, merge in enumerate(merges[1:]):
+                    self.grown[merge - 1] = letter, number
+
+    def _is_closed(self, first: int, stop: int) -> bool:
+        """Whether nodes from ``first`` on, a merge, read only each other, and none but the last is read elsewhere."""
+        for index in range(first + 1, stop):
+            self.steps -= 1
+            if not self.inputs[index] or min(self.inputs[index]) < first:
+                return False
+        return all(max(self.readers[index], default=stop) < stop for index in range(first, stop - 1))
+
     def _tangled(self) -> dict[int, list[int]]:
         """The merges of three and more volumes by the nearest node through which all that leads to them passes."""
         found: dict[int, list[int]] = {}
+        growing = {index for merges in self.growths.values() for index in merges}
         parent: list[int] = []
         for index, sources in enumerate(self.inputs):
             before = -1 if not sources else sources[0]
@@ -160,7 +203,7 @@ class Builder:
                 if self.steps < 0:
                     return found
             parent.append(before)
-            if len(sources) > 2 and before >= 0 and self.layer(index).is_merge:
+            if len(sources) > 2 and before >= 0 and index not in growing and self.layer(index).is_merge:
                 found.setdefault(before, []).append(index)
         return found
 
@@ -197,6 +240,12 @@ class Builder:
         items: list[Any] = []
         at, current = low, entry
         while at < high:
+            merges = self.growths.get(at)
+            if merges is not None and merges[-1] < high:
+                items.append(_Growth([self._time(start, stop, depth) for start, stop in pairwise(merges)]))
+                current = merges[-1] - 1
+                at = current + 1
+                continue
             merge, branches = self._fork(at, high, current) if depth < MAX_DEPTH else (None, [])
             if merge is not None:
                 chains = [self._chain(start, stop, current, depth + 1) for start, stop in branches]
@@ -206,6 +255,10 @@ class Builder:
                 items.append(self._single(at, current, at_head=at == low and entry is None))
             current, at = at, at + 1
         return items
+
+    def _time(self, start: int, stop: int, depth: int) -> list[Any]:
+        """The plan of one time of a growing merge."""
+        return [self._single(start, None), *self._chain(start + 1, stop, start, depth)]
 
     def _fork(self, at: int, high: int, current: int | None) -> tuple[int | None, list[tuple[int, int]]]:
         """The furthest merge whose branches begin here, with its branches."""
@@ -238,7 +291,8 @@ class Builder:
         else:
             named = inputs
         for place in (*named, *(() if source is None else (source,))):
-            self.references.setdefault(place, []).append(at)
+            if place not in self.grown:
+                self.references.setdefault(place, []).append(at)
         is_one = len(inputs) == 1 and joins and not is_fork
         return _Single(at, source, named, is_one, not inputs and not at_head, current)
 
@@ -249,6 +303,10 @@ class Builder:
         for item in items:
             if isinstance(item, _Single):
                 self.paths[item.node] = path
+                continue
+            if isinstance(item, _Growth):
+                for time in item.times:
+                    self._find_paths(time, path)
                 continue
             branches, merge, _ = item
             inside = (*path, merge.node)
@@ -295,6 +353,9 @@ class Builder:
 
     def _name(self, index: int, user: int) -> str:
         """The name of a node as the layer ``user`` writes it."""
+        if index in self.grown:
+            letter, number = self.grown[index]
+            return f"{letter}{number}"
         if index in self.local_names:
             depth, number = self.local_names[index]
             return local_name(len(self.paths[user]) - depth, number)
@@ -309,7 +370,31 @@ class Builder:
         return self._parts(self.plan)
 
     def _parts(self, items: Sequence[Any]) -> list[Part]:
-        return [self._part(item) for item in items]
+        parts: list[Part] = []
+        for item in items:
+            if isinstance(item, _Growth):
+                parts += self._growth(item)
+            else:
+                parts.append(self._part(item))
+        return parts
+
+    def _growth(self, item: _Growth) -> list[Part]:
+        """The repeat of a growing merge; its times one by one if they are not equal."""
+        first = item.times[0][0].node
+        letter, _ = self.grown[self.growths[first][1] - 1]
+        base = [f"@{self._name(place, first)}" for place in self.inputs[first]]
+        extra = ", ".join([*base, f"@{letter}{{range({GROWTH_INDEX})}}"])
+        times = []
+        for time in item.times:
+            merge = self._leaf(time[0], [extra] if len(base) > 1 else [f"inputs=[{extra}]"])
+            parts = [merge, *self._parts(time[1:])]
+            parts[-1].label = f"{letter}{{{GROWTH_INDEX}}}"
+            times.append(parts)
+        if all(
+            [(part.form, part.values) for part in parts] == [(p.form, p.values) for p in times[0]] for parts in times
+        ):
+            return [Growth(self.forms, times)]
+        return [part for time in item.times for part in self._parts(time)]
 
     def _part(self, item: Any) -> Part:
         if isinstance(item, _Single):
@@ -318,11 +403,25 @@ class Builder:
         depth = 0 if entry is None else self.volumes[entry].depth
         return Fork(self.forms, [self._parts(branch) for branch in branches], self._leaf(merge), depth)
 
-    def _leaf(self, single: _Single) -> Leaf:
+    def _names_in(self, places: Sequence[int], user: int) -> list[str]:
+        """The references to several nodes, those of a growing merge as one."""
+        texts: list[str] = []
+        at = 0
+        while at < len(places):
+            letter, number = self.grown.get(places[at], ("", 1))
+            stop = at + 1
+            while number == 0 and self.grown.get(places[stop] if stop < len(places) else -1) == (letter, stop - at):
+                stop += 1
+            one = f"@{self._name(places[at], user)}"
+            texts.append(one if stop == at + 1 else f"@{letter}{{range({stop - at})}}")
+            at = stop
+        return texts
+
+    def _leaf(self, single: _Single, references: list[str] | None = None) -> Leaf:
         index = single.node
         node, share = self.nodes[index], self.shares[index]
-        extra = [f"@{self._name(place, index)}" for place in single.named]
-        if single.is_one:
+        extra = references or self._names_in(single.named, index)
+        if references is None and (single.is_one or (len(extra) == 1 and len(single.named) > 1)):
             extra = [f"inputs=[{extra[0]}]"]
         extra += [f"share=@{self._name(share, index)}"] if share is not None else []
         extra += ["transposed=yes"] if node.transposed else []
@@ -338,6 +437,8 @@ class Builder:
         form, values, width = known
         entry = 0 if single.entry is None else self.volumes[single.entry].depth
         name = self.global_names.get(index) if self.inputs[index] else None
+        if index in self.grown:
+            name = self._name(index, index)
         return Leaf(form, values, width, entry, index, name)
 
     def _leaf_form(
@@ -394,6 +495,15 @@ def _common(paths: Sequence[tuple[int, ...]]) -> int:
     while all(len(path) > depth and path[depth] == paths[0][depth] for path in paths):
         depth += 1
     return depth
+
+
+class _Growth:
+    """The times of a growing merge, each a plan."""
+
+    __slots__ = ("times",)
+
+    def __init__(self, times: list[list[Any]]) -> None:
+        self.times = times
 
 
 def _is_number(value: Any) -> bool:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.language.expression import RESERVED
-from cnncalc.language.folding.forms import CallForm, LayerForm, ListForm, TimesForm
+from cnncalc.language.folding.forms import GROWTH_INDEX, CallForm, GrowthForm, LayerForm, ListForm, TimesForm
 from cnncalc.language.folding.parts import Fork, Leaf, Loop, list_width
 from cnncalc.language.folding.structure import thawed
 from cnncalc.language.layer_text import MARKS, joined, plain, short, written
@@ -44,8 +44,10 @@ class PatternText:
         self.kept_names = kept_names
         self.blocks = {block.name: block for block in blocks}
         self.has_variables = has_variables
-        self.variables: dict[str, Any] = {}
+        self.variables: dict[str, list[str]] = {}
         self.comments: dict[str, str] = {}
+        self.lists: list[int] = []
+        """How many names each list gives."""
         self.names = {block.name: self._parameters(block) for block in blocks}
         self.calls: dict[str, list[tuple[str, ...]]] = {block.name: [] for block in blocks}
         """The arguments of each call that was written."""
@@ -107,10 +109,9 @@ class PatternText:
 
     @property
     def burden(self) -> int:
-        """How hard the names are to follow: what each parameter beyond three of a block or a list counts."""
-        counts = [len(names) for names in self.names.values()]
-        counts += [comment.count(",") + 1 for comment in self.comments.values()]
-        return sum([max(0, count - 3) * 15 for count in counts])
+        """How hard it is to follow: what each list counts, and each parameter beyond three of a block or a list."""
+        counts = [len(names) for names in self.names.values()] + self.lists
+        return sum([max(0, count - 3) * 15 for count in counts]) + 15 * len(self.lists)
 
     def _parameters(self, block: Block) -> tuple[str, ...]:
         if all(isinstance(part, Leaf) for part in block.example) and self._has_short_form(block):
@@ -130,6 +131,7 @@ class PatternText:
 
     def find_defaults(self) -> None:
         """Makes the values that most calls give defaults, once all calls have been written."""
+        self.lists.clear()
         for name, block in self.blocks.items():
             calls = self.calls[name]
             for place, role in enumerate(block.roles):
@@ -167,6 +169,10 @@ class PatternText:
             return items
         assert isinstance(part, Loop)
         body = part.bodies[0]
+        if isinstance(form, GrowthForm):
+            count = _argument(next(values))
+            items = self._chain(body, values, taken | {GROWTH_INDEX})
+            return [f"{_unit(items)}*{count} as {GROWTH_INDEX}"]
         if isinstance(form, TimesForm):
             count = _argument(next(values))
             items, mark = self._body(body, values, taken, mark)
@@ -192,15 +198,16 @@ class PatternText:
         names = tuple([_free(LETTERS.get(role, role[0]), used) for role in form.roles])
         inner = iter([next(values) if reference.is_constant else _symbol(reference, names) for reference in form.plan])
         items, mark = self._body(body, inner, frozenset(used), mark)
+        self.lists.append(len(names))
         if isinstance(rows, Symbol):
             table = rows.text
         elif self.has_variables and (list_width(rows) > LONGEST_LIST or (len(names) > 1 and len(rows) > 2)):
-            table = self._variable(thawed(rows), ", ".join(names))
+            table = self._variable(row_texts(rows, len(names)), ", ".join(names))
         else:
-            table = plain(thawed(rows))
+            table = f"[{', '.join(row_texts(rows, len(names)))}]"
         return f"{_unit(items)}{mark}*{table} as {', '.join(names)}"
 
-    def _variable(self, rows: Any, comment: str) -> str:
+    def _variable(self, rows: list[str], comment: str) -> str:
         """The variable that holds a list."""
         for name, known in self.variables.items():
             if known == rows and self.comments[name] == comment:
@@ -264,11 +271,25 @@ def _symbol(reference: Reference, names: Sequence[str]) -> Symbol:
     return Symbol(f"{name}{reference.operation}{reference.number}", is_name=False)
 
 
+def row_texts(rows: Sequence[Any], columns: int) -> list[str]:
+    """The entries of a list, each of so many parts."""
+    if columns == 1:
+        return [_part(row) for row in rows]
+    return [f"[{', '.join(map(_part, row))}]" for row in rows]
+
+
+def _part(value: Any) -> str:
+    """A number, or several as a size: 1x7."""
+    if isinstance(value, tuple) and len(value) > 1 and all(isinstance(part, int) and part > 0 for part in value):
+        return "x".join(map(str, value))
+    return plain(thawed(value))
+
+
 def _argument(value: Any) -> str:
     """A value as a count or the argument of a call."""
     if isinstance(value, Symbol):
         return value.text if value.is_name else f"{{{value.text}}}"
-    return written(thawed(value))
+    return _part(value)
 
 
 def _free(wanted: str, taken: set[str]) -> str:
