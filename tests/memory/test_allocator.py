@@ -118,7 +118,7 @@ class LiveBytes(CachingAllocator):
                 self.allocated -= blocks.pop(~event)[1]
 
 
-def agrees(net: str, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+def check_recorded_tensors(net: str, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     """Checks that the recorded tensors are those of the replay, to the byte, and that no block is smaller."""
     simulation = Simulation(report_of(net), options)
     needs = Needs(simulation)
@@ -156,7 +156,7 @@ def agrees(net: str, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_recorded_allocations_are_the_tensors_of_the_replay(
     net: str, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    agrees(net, options, monkeypatch)
+    check_recorded_tensors(net, options, monkeypatch)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -170,14 +170,14 @@ def test_the_recorded_allocations_include_the_tensors_of_the_optimizer(
         Simulation(report_of("lenet5"), options).step()
     except ValueProblem:
         return  # the optimizer has no fused form
-    agrees("lenet5", options, monkeypatch)
+    check_recorded_tensors("lenet5", options, monkeypatch)
 
 
 @pytest.mark.parametrize("seed", fixed_seeds(40))
 def test_the_recorded_allocations_of_random_nets_are_those_of_the_replay(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    agrees(random_design(seed).text, Options(batch=1 + seed % 5, optimizer="adam"), monkeypatch)
+    check_recorded_tensors(random_design(seed).text, Options(batch=1 + seed % 5, optimizer="adam"), monkeypatch)
 
 
 def test_the_simulation_ends_with_the_first_step_that_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,7 @@ def test_a_wrong_stencil_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 # Receptive fields
 
 
-def seen(text: str) -> list[tuple[int, ...]]:
+def measured_fields(text: str) -> list[tuple[int, ...]]:
     """The measured field of each layer of a net with one input: the most pixels that one output sees, for each side."""
     report = cnncalc.analyze(text)
     field = measure_field(report, run_of(report))
@@ -105,33 +105,33 @@ def seen(text: str) -> list[tuple[int, ...]]:
 
 def test_three_small_filters_have_the_field_of_a_large_one() -> None:
     """CS231n: three 3x3 layers see 7x7."""
-    assert seen("INPUT[15x16x3] -> CONV3-4 -> CONV3-4 -> CONV3-4") == [(1, 1), (3, 3), (5, 5), (7, 7)]
-    assert seen("INPUT[15x16x3] -> CONV7-4")[-1] == (7, 7)
+    assert measured_fields("INPUT[15x16x3] -> CONV3-4 -> CONV3-4 -> CONV3-4") == [(1, 1), (3, 3), (5, 5), (7, 7)]
+    assert measured_fields("INPUT[15x16x3] -> CONV7-4")[-1] == (7, 7)
 
 
 def test_at_a_border_fewer_pixels_are_seen() -> None:
     """POOL3/2 with a padding of 1 on 3 rows: windows begin at -1 and 1 and contain rows 0, 1 and rows 1, 2."""
-    assert seen("INPUT[3x9x2] -> POOL3/2(pad=1)")[-1] == (2, 3)
+    assert measured_fields("INPUT[3x9x2] -> POOL3/2(pad=1)")[-1] == (2, 3)
     assert cnncalc.analyze("INPUT[3x9x2] -> POOL3/2(pad=1)").layers[-1].receptive_field == (2, 3)
 
 
 def test_fields_of_transposed_convolution_and_interpolation_alternate() -> None:
-    assert seen("INPUT[7x9x2] -> DECONV3-2(pad=1)")[-1] == (2, 2)
-    assert seen("INPUT[7x9x2] -> DECONV2-2")[-1] == (1, 1)
-    assert seen("INPUT[7x9x2] -> UPSAMPLE2(mode=bilinear)")[-1] == (2, 2)
-    assert seen("INPUT[7x9x2] -> UPSAMPLE3")[-1] == (1, 1)
+    assert measured_fields("INPUT[7x9x2] -> DECONV3-2(pad=1)")[-1] == (2, 2)
+    assert measured_fields("INPUT[7x9x2] -> DECONV2-2")[-1] == (1, 1)
+    assert measured_fields("INPUT[7x9x2] -> UPSAMPLE2(mode=bilinear)")[-1] == (2, 2)
+    assert measured_fields("INPUT[7x9x2] -> UPSAMPLE3")[-1] == (1, 1)
 
 
 def test_after_a_layer_that_sees_the_whole_plane_the_field_is_the_whole_input() -> None:
-    assert seen("INPUT[7x9x2] -> CONV3-4 -> GAP -> FC-3")[2:] == [(7, 9), (7, 9)]
-    assert seen("INPUT[7x9x2] -> GN2")[-1] == (7, 9)
+    assert measured_fields("INPUT[7x9x2] -> CONV3-4 -> GAP -> FC-3")[2:] == [(7, 9), (7, 9)]
+    assert measured_fields("INPUT[7x9x2] -> GN2")[-1] == (7, 9)
 
 
 def test_pixels_that_no_window_reaches_are_not_seen() -> None:
     """POOL2 does not read the last of 7 rows."""
     report = cnncalc.analyze("INPUT[7x8x2] -> POOL2 -> GAP")
     assert report.layers[-1].receptive_field == (6, 8)
-    assert seen("INPUT[7x8x2] -> POOL2 -> GAP")[-1] == (6, 8)
+    assert measured_fields("INPUT[7x8x2] -> POOL2 -> GAP")[-1] == (6, 8)
 
     verification = verify(report)
 
