@@ -1,12 +1,11 @@
 """Published figures of the named nets, as data.
 
-A ``Fact`` says what one quantity of one net is and who says so. Where a paper prints another figure than its own
-layers give, the true one stands here and a comment tells of the printed one. Figures without a publication of their
-own were computed from the reference implementation named, layer by layer, by a program that shares nothing with this
-one.
+A ``Fact`` is the value of one quantity of one net, with its source. If a paper prints a figure that contradicts its own
+layers, the fact has the correct one and a comment states the printed one. Figures that no publication states were
+computed from the named reference implementation, layer by layer, by an independent program.
 
-Nets that exist for their figures alone are in ``variants/``; ``EDITS`` makes further ones out of a named net by
-replacing words in its file, which shows exactly where two forms of a net differ.
+``variants/`` has nets that are needed only for their figures; ``EDITS`` derives others from a named net by replacing
+words in its file, which shows where the two forms differ.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ class Fact:
     """One figure: ``quantity`` of ``net`` is ``value``, says ``source``.
 
     ``where`` is empty for the whole net; else a layer (``conv1``), a block (``layer1.0``), an inclusive range of
-    either (``conv1..conv2``), or the kinds whose layers are meant (``kind:conv,fc``). Quantities are the columns of a
-    report; those of several layers are summed, except ``output`` and ``receptive_field``, which are the last one's.
+    either (``conv1..conv2``), or all layers of some kinds (``kind:conv,fc``). Quantities are the columns of a report;
+    those of several layers are summed, except ``output`` and ``receptive_field``, which are those of the last layer.
     """
 
     net: str

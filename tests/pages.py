@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 ColorScheme = Literal["light", "dark"]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-"""What the browser may be called."""
+"""Possible names of the program."""
 
 SWITCHES = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 PATIENCE = 15_000
-"""Milliseconds after which anything that the browser does has failed."""
+"""Timeout of browser operations, in milliseconds."""
 
-# so long that blocks are folded; with blocks in blocks, text of users that means something elsewhere, and a budget
+# long enough that blocks are folded; with nested blocks, text with markup of other languages, and a budget
 HOSTILE = """\
 name: a<b>&c|d_e
 title: "<script>alert('x')</script> [red] 日本語 שלום </style> \\u202e&amp;"

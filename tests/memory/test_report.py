@@ -51,7 +51,7 @@ def test_the_notes_rule_is_twice_the_activations_and_three_times_the_parameters(
 
 
 def test_adam_at_batch_1_takes_five_times_the_parameters() -> None:
-    """Parameters, gradients, two states and one temporary: the optimizer's step is the peak."""
+    """The peak is the step of the optimizer: parameters, gradients, two states and one temporary."""
     memory = account_memory(cnncalc.analyze("vgg16"), Options(optimizer="adam"))
 
     assert memory.training.peak_at == "optimizer step"
@@ -67,7 +67,7 @@ def test_fused_adam_saves_the_temporaries() -> None:
 
 
 @pytest.mark.parametrize("net", ["vgg16", "resnet50", "googlenet"])
-def test_a_larger_batch_never_takes_less(net: str) -> None:
+def test_a_larger_batch_never_needs_less_memory(net: str) -> None:
     simulation = Simulation(cnncalc.analyze(net), Options(optimizer="adam"))
 
     peaks = [simulation.training(batch).peak_bytes for batch in (1, 2, 3, 5, 8, 13, 21)]
@@ -77,7 +77,7 @@ def test_a_larger_batch_never_takes_less(net: str) -> None:
 
 @pytest.mark.parametrize("training", [True, False])
 def test_the_sizes_of_a_tape_are_linear_in_the_batch_and_rounded_last(training: bool) -> None:
-    """CONV3-5 on 7x9x3: images 756 bytes each, output 1,260 bytes each, weights 540 and biases 20 bytes."""
+    """CONV3-5 on 7x9x3: each image has 756 bytes, its output 1,260; weights have 540 bytes and biases 20."""
     report = cnncalc.analyze("INPUT 7x9x3 -> CONV3-5")
     tape = lower(report, PROFILES["torch-cuda"], dtype="float32", training=training)
 
@@ -97,7 +97,7 @@ def test_live_memory_of_the_ideal_profile_is_at_most_that_of_pytorch() -> None:
         assert ideal.training.peak_bytes <= torch.training.peak_bytes
 
 
-def test_checkpointing_blocks_are_the_innermost_that_hold_a_merge() -> None:
+def test_checkpointed_blocks_are_the_innermost_ones_with_a_merge() -> None:
     report = cnncalc.analyze("resnet18")
 
     names = [segment.name for segment in segments_of(report, "blocks")]
@@ -106,7 +106,7 @@ def test_checkpointing_blocks_are_the_innermost_that_hold_a_merge() -> None:
     assert [segment.name for segment in segments_of(report, "stages")] == ["layer1", "layer2", "layer3", "layer4"]
 
 
-def test_without_merges_the_blocks_are_the_stretches_up_to_each_pool() -> None:
+def test_without_merges_the_blocks_end_at_each_pool() -> None:
     report = cnncalc.analyze("INPUT 32x32x3 -> [CONV3-8 -> RELU -> POOL2]*2 -> FC-10")
 
     assert [segment.name for segment in segments_of(report, "blocks")] == ["conv1..pool1", "conv2..pool2"]
@@ -150,7 +150,7 @@ def test_named_segments_and_ranges() -> None:
         ({"checkpoint": "block"}, "no block or layer 'block'; did you mean 'blocks'?"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(options: dict[str, object], message: str) -> None:
+def test_invalid_options_are_refused(options: dict[str, object], message: str) -> None:
     report = cnncalc.analyze("lenet5-modern")
 
     with pytest.raises(ValueProblem, match=re.escape(message)):
@@ -158,7 +158,7 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, object], mess
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_every_optimizer_steps_in_every_style_it_has(optimizer: str) -> None:
+def test_every_optimizer_has_a_step_in_each_of_its_styles(optimizer: str) -> None:
     report = cnncalc.analyze("lenet5-modern")
     for style in ("foreach", "loop") + (("fused",) if OPTIMIZERS[optimizer].can_fuse else ()):
         for decay in (False, True):
@@ -177,7 +177,7 @@ def test_frozen_layers_have_no_gradient_and_no_state() -> None:
     assert less.breakdown.parameters == more.breakdown.parameters
 
 
-def test_bn_with_one_value_a_channel_is_warned_of() -> None:
+def test_bn_with_one_value_for_each_channel_gives_a_warning() -> None:
     report = cnncalc.analyze("INPUT 8x8x3 -> CONV3-8 -> GAP -> BN -> FC-10")
 
     (warning,) = account_memory(report, Options(batch=1)).warnings
@@ -186,7 +186,7 @@ def test_bn_with_one_value_a_channel_is_warned_of() -> None:
     assert account_memory(report, Options(batch=2)).warnings == ()
 
 
-def test_a_net_in_which_nothing_runs_takes_its_input_alone() -> None:
+def test_a_net_without_operations_needs_only_its_input() -> None:
     """8*8*3 float32: 768 bytes, rounded up to 1,024; and 512 for the targets of training."""
     memory = account_memory(cnncalc.analyze("INPUT 8x8x3"))
 
@@ -213,7 +213,7 @@ def test_scores_in_float32_are_not_copied_for_the_loss_under_autocast(net: str, 
 
 @pytest.mark.parametrize("profile", ["torch-cuda", "torch-cpu"])
 def test_every_kind_has_a_step_under_autocast(profile: str) -> None:
-    """Of layers with two inputs both are converted and kept: MATMUL keeps two factors of 49 x 16 numbers."""
+    """A layer with two inputs converts and keeps both: MATMUL keeps two factors of 49 x 16 numbers."""
     saved = {}
     for kind, cls in KINDS.items():
         options = Options(profile=profile, batch=2, autocast="bfloat16")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def function(name: str, x: Any) -> Any:
-    """The function of that name for as many sides as ``x`` has: ``conv`` is F.conv2d for two."""
+    """The function of that name for the number of sides of ``x``: ``conv`` is F.conv2d for two."""
     return getattr(F, f"{name}{x.dim() - 2}d")
 
 
@@ -30,19 +30,19 @@ def sides_of(x: Any) -> range:
 
 
 def around(x: Any, pad: Sequence[int], fill: float = 0) -> Any:
-    """``x`` with a pad of all beginnings, then all ends."""
+    """``x`` with a padding, given as all beginnings, then all ends."""
     return F.pad(x, listed(pad), value=fill)
 
 
 def listed(pad: Sequence[int]) -> list[int]:
-    """All beginnings, then all ends, as PyTorch lists them: the last side first."""
+    """A padding, given as all beginnings, then all ends, in the order of PyTorch: the last side first."""
     half = len(pad) // 2
     pairs = reversed(list(zip(pad[:half], pad[half:], strict=True)))
     return [number for pair in pairs for number in pair]
 
 
 def padded(x: Any, layer: Any, kernel: Any, stride: Any, dilation: Any, fill: float = 0) -> Any:
-    """The padding that the layer's keys ask for, added by hand."""
+    """``x`` with the padding of the layer's keys."""
     pad = layer.pad
     if pad is None:
         pad = [wide * (size - 1) // 2 for wide, size in zip(dilation, kernel, strict=True)] * 2
@@ -58,14 +58,14 @@ def padded(x: Any, layer: Any, kernel: Any, stride: Any, dilation: Any, fill: fl
 
 
 def symmetric(layer: Any) -> list[int] | None:
-    """The pad as PyTorch takes it, or None where it cannot."""
+    """The padding as PyTorch takes it, or None if it is not symmetric."""
     pad = layer.pad
     half = len(pad) // 2
     return list(pad[:half]) if not isinstance(pad, str) and pad[:half] == pad[half:] else None
 
 
 def by_depth(array: Any, x: Any) -> Any:
-    """One number for each map of ``x``."""
+    """One number for each channel, in a shape that broadcasts over ``x``."""
     return array.reshape(-1, *[1] * (x.dim() - 2))
 
 
@@ -86,7 +86,7 @@ def conv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
             weight = F.batch_norm(weight.flatten(1)[None], None, None, training=True, eps=1e-6).reshape(weight.shape)
         elif layer.normed == "weight":
             weight = torch._weight_norm(weight, p["length"].reshape(-1, *[1] * (weight.dim() - 1)), 0)
-        elif layer.normed == "spectral":  # of the matrix in the order of our own array
+        elif layer.normed == "spectral":  # of the matrix in the order of our array
             order = weight.permute(0, *range(2, weight.dim()), 1).flatten(1)
             weight = weight / (p["left"] @ order @ p["right"])
     else:
@@ -97,7 +97,7 @@ def conv(layer: Any, x: Any, p: dict[str, Any]) -> Any:
 
 
 def local(layer: Any, x: Any, p: dict[str, Any]) -> Any:
-    """Windows by unfold, each times the weights of its position."""
+    """Each window (by unfold) times the weights of its position."""
     weight, count = p["weight"], x.dim() - 2
     x = padded(x, layer, layer.kernel, layer.stride, layer.dilation)
     for side in range(count):
@@ -150,7 +150,7 @@ def lppool(layer: Any, x: Any) -> Any:
         return function("lp_pool", x)(x.abs(), layer.power, kernel, stride)
     stride = layer.stride or layer.kernel
     powers = padded(x.abs() ** layer.power, layer, layer.kernel, stride, [1] * (x.dim() - 2))
-    # whatever lies beyond the padding counts as nothing in a sum
+    # positions beyond the padding add nothing to a sum
     if layer.round == "ceil":
         powers = around(powers, [0] * len(stride) + list(stride))
     total = (function("avg_pool", x)(powers, layer.kernel, stride) * prod(layer.kernel)) ** (1 / layer.power)
@@ -190,12 +190,12 @@ MERGES: dict[str, Any] = {
 
 
 def constant(value: Any, x: Any) -> Any:
-    """A number, or one a channel as it is spread over maps."""
+    """A number, or one for each channel in a shape that broadcasts over maps."""
     return x.new_tensor(value).view(-1, *[1] * (x.dim() - 2)) if isinstance(value, tuple) else value
 
 
 def as_map(flat: Any, x: Any) -> Any:
-    """Vectors, batch x depth, as maps of one element with as many sides as ``x`` has."""
+    """Vectors, batch x depth, as maps of one element with the number of sides of ``x``."""
     return flat.reshape(*flat.shape, *[1] * (x.dim() - 2))
 
 
@@ -218,14 +218,14 @@ def normalization(layer: Any, x: Any, p: dict[str, Any]) -> Any:
     if layer.kind == "rms":
         return F.rms_norm(last, shape, scale, eps).movedim(-1, 1)
     if layer.kind == "l2norm":
-        dims: Any = tuple(range(-len(shape), 0))  # PyTorch takes several, its stub one
+        dims: Any = tuple(range(-len(shape), 0))  # the type stub of PyTorch allows only one
         result = F.normalize(last, dim=dims, eps=eps)
         return (result if scale is None else result * scale).movedim(-1, 1)
     return F.layer_norm(last, shape, scale, shift, eps).movedim(-1, 1)
 
 
 def response(x: Any, scale: Any, shift: Any, eps: float) -> Any:
-    """GRN as its authors write it, on batch x sides x depth."""
+    """GRN as in the code of its authors, on batch x sides x depth."""
     x = x.movedim(1, -1)
     lengths = torch.norm(x, p=2, dim=tuple(range(1, x.dim() - 1)), keepdim=True)
     relative = lengths / (lengths.mean(dim=-1, keepdim=True) + eps)
@@ -233,7 +233,7 @@ def response(x: Any, scale: Any, shift: Any, eps: float) -> Any:
 
 
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
-"""Interpolation by PyTorch's names, by the number of sides."""
+"""PyTorch's names of linear interpolation, by the number of sides."""
 
 
 def dims(names: Any, x: Any) -> list[int]:
@@ -331,7 +331,7 @@ def permute(layer: Any, x: Any) -> Any:
 
 
 def unpool(layer: Any, x: Any, places: Any) -> Any:
-    """From places in the windows of the pool, which PyTorch counts in the map."""
+    """From indices within the windows of the pool; PyTorch's indices are those within the map."""
     sides = x.dim() - 2
     pool = layer.pool
     indices: Any = 0
@@ -359,7 +359,7 @@ REARRANGED: dict[str, Any] = {
 
 
 def layer_in_torch(layer: Any, inputs: list[Any], p: dict[str, Any]) -> Any:
-    """What PyTorch makes of a layer."""
+    """The output of a layer, by PyTorch."""
     x, kind = inputs[0], layer.kind
     if kind in SEQUENCES:
         return SEQUENCES[kind](layer, inputs, p)
