@@ -19,14 +19,15 @@ from itertools import zip_longest
 from math import gcd, lcm, prod
 from typing import TYPE_CHECKING
 
-from cnncalc.layers.base import POINT, Places, Stencil, count_of
+from cnncalc.layers.stencil import POINT, Places, Stencil, count_of
 from cnncalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cnncalc.analysis.volumes import Shaped
-    from cnncalc.layers.base import Layer, Origins, Stencils
+    from cnncalc.layers.base import Layer
+    from cnncalc.layers.stencil import Origins, Stencils
     from cnncalc.volume import Volume
 
 MAX_PERIOD = 512

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cnncalc.layers.base import POINT, Layer, Sizing, Stencil, key, require_inputs
+from cnncalc.layers.base import Layer, Sizing, key
 from cnncalc.layers.keys import VolumeSize
+from cnncalc.layers.requirements import require_inputs
+from cnncalc.layers.stencil import POINT, Stencil
 from cnncalc.volume import Volume
 
 if TYPE_CHECKING:

@@ -6,10 +6,13 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import FIRST, POINT, Layer, Stencil, Stencils, key, require_equal_sides, require_inputs
-from cnncalc.layers.keys import Boolean, SideName
+from cnncalc.layers.base import Layer, key
+from cnncalc.layers.keys import Boolean
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import axis_of, pixels, planes
+from cnncalc.layers.requirements import require_equal_sides, require_inputs
+from cnncalc.layers.side_keys import SideName
+from cnncalc.layers.stencil import FIRST, POINT, Stencil, Stencils
 from cnncalc.units import listed
 from cnncalc.volume import Volume
 

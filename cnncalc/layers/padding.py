@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Layer, Places, Stencil, Stencils, key, require_equal_sides
-from cnncalc.layers.keys import Choice, Corner, Decimal, Sides, Sizes, WholeList
+from cnncalc.layers.base import Layer, key
+from cnncalc.layers.keys import Choice, Decimal, WholeList
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.planes import padded, pixels, planes
+from cnncalc.layers.requirements import require_equal_sides
+from cnncalc.layers.side_keys import Corner, Sides, Sizes
+from cnncalc.layers.stencil import Places, Stencil, Stencils
 from cnncalc.layers.window import depth_step, ends, enlarged, sized
 from cnncalc.volume import Volume
 

@@ -6,9 +6,12 @@ from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import POINT, WHOLE, Layer, Origins, Stencil, Stencils, key, require_divisible
-from cnncalc.layers.keys import Choice, SideName, SideOrder, Sizes, Whole
+from cnncalc.layers.base import Layer, key
+from cnncalc.layers.keys import Choice, Whole
 from cnncalc.layers.planes import axis_of, pixels, planes
+from cnncalc.layers.requirements import require_divisible
+from cnncalc.layers.side_keys import SideName, SideOrder, Sizes
+from cnncalc.layers.stencil import POINT, WHOLE, Origins, Stencil, Stencils
 from cnncalc.layers.window import missing, quotients, same_on_sides, sized
 from cnncalc.units import plural
 from cnncalc.volume import Volume

@@ -7,12 +7,14 @@ from struct import pack, unpack
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError, ValueProblem
-from cnncalc.layers.base import Layer, Places, Stencil, Stencils, key
-from cnncalc.layers.keys import Boolean, Choice, Factors, Sizes
+from cnncalc.layers.base import Layer, key
+from cnncalc.layers.keys import Boolean, Choice
 from cnncalc.layers.memory import Keeping
 from cnncalc.layers.padding import given_sides
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.pooling import pooled
+from cnncalc.layers.side_keys import Factors, Sizes
+from cnncalc.layers.stencil import Places, Stencil, Stencils
 from cnncalc.layers.window import depth_step, sized
 
 if TYPE_CHECKING:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import Layer, Stencil, Stencils, require_inputs
+from cnncalc.layers.base import Layer
 from cnncalc.layers.memory import Keeping, Size
 from cnncalc.layers.planes import pixels, planes
 from cnncalc.layers.pooling import MaxPool
+from cnncalc.layers.requirements import require_inputs
+from cnncalc.layers.stencil import Stencil, Stencils
 from cnncalc.layers.window import depth_step
 
 if TYPE_CHECKING:

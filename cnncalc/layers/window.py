@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncalc.errors import ShapeError
-from cnncalc.layers.base import Stencil
 from cnncalc.layers.keys import shown
+from cnncalc.layers.stencil import Stencil
 from cnncalc.units import listed
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from cnncalc.analysis.report import account
 from cnncalc.errors import DesignError, ValueProblem
 from cnncalc.graph import chain
 from cnncalc.layers import KINDS
-from cnncalc.layers.base import Stencil
+from cnncalc.layers.stencil import Stencil
 from cnncalc.run.compare import compare, field_disagreements
 from cnncalc.run.forward import Measurement, draw_images, run
 from cnncalc.run.receptive_field import Probes, measure_field
