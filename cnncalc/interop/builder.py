@@ -155,6 +155,17 @@ class NetBuilder:
         self.nodes = list(topologically_sorted(moved))
         self.volumes = [volumes[id(node.layer)] for node in self.nodes]
 
+    def numbers(self) -> int:
+        """How many parameters and buffers the layers have; those that are shared once, those that are stated not."""
+        total = 0
+        for node in self.nodes:
+            if node.share is None and isinstance(node.layer, Layer) and not node.layer.is_stated:
+                volumes = [self.volumes[source] for source in node.inputs]
+                layer = node.layer.on(len(volumes[0].sides)) if volumes else node.layer
+                arrays = (*layer.parameters(*volumes), *layer.buffers(*volumes))
+                total += sum(int(array.count) for array in arrays)
+        return total
+
     def volume(self, place: int) -> Volume:
         """The output volume of a layer."""
         return self.volumes[place]

@@ -47,7 +47,7 @@ def part(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: 
         raise WrongFile("it takes no element")
     if step > 1 and count > 1:
         if size % step or count != size // step or start >= step:
-            raise NoEqual(f"it takes every {step}th of {size} elements")
+            return _every(net, tensor, axis, span, name)
         return _inner(net, tensor, axis, step, start, name)
     stop = start + count
     found = _outer(net, tensor, axis, start, stop, name)
@@ -69,11 +69,36 @@ def _inner(net: Net, tensor: Tensor, axis: int, step: int, start: int, name: str
     return Tensor(source, tuple([lowered(one, atom) for one in axes]))
 
 
+def _every(net: Net, tensor: Tensor, axis: int, span: tuple[int, int, int], name: str) -> Tensor:
+    """Every ``step``-th position of a side: a max pool of windows of one position."""
+    start, stop, step = span
+    count = len(range(start, stop, step))
+    tensor = net.rearranged(tensor, _alone(net, tensor, axis))
+    ((atom,),) = [tensor.axes[axis]]
+    if atom.side == len(tensor.source.volume) - 1:
+        raise NoEqual(f"it takes every {step}th of {atom.size} channels")
+    if start or (atom.size - 1) // step + 1 != count:
+        tensor = part(net, tensor, axis, (start, start + (count - 1) * step + 1, 1), name)
+    found = strided(net, tensor.source, atom.side, step, name)
+    return Tensor(found, (*tensor.axes[:axis], whole(atom.side, count), *tensor.axes[axis + 1 :]))
+
+
+def strided(net: Net, source: Source, side: int, step: int, name: str) -> Source:
+    """The layer that takes every ``step``-th position of a side, from the first one on."""
+    strides = [step if number == side else 1 for number in range(len(source.volume.sides))]
+    found = net.add("pool", [source], name, kernel=1, stride=strides if len(strides) > 1 else step)
+    if found is None:
+        raise Unknown
+    return found
+
+
 def _outer(net: Net, tensor: Tensor, axis: int, start: int, stop: int, name: str) -> Tensor | None:
     """Some indices of the slowest atom of an axis; None if the range cuts into the others."""
     atoms = merged(tensor.axes[axis])
     size = size_of(atoms)
-    if len(atoms) == 1 and stop - start > 1:
+    if size % (stop - start) == 0 == start % (stop - start):
+        step = stop - start
+    elif len(atoms) == 1:
         step = 1
     else:
         step = next((size // n for n in _divisors(atoms) if start % (size // n) == 0 == stop % (size // n)), 0)
@@ -139,9 +164,15 @@ def _taken(net: Net, base: Source, part: Part, name: str) -> Source:
     source.part = part
 
     def make() -> int | None:
+        keys: dict[str, Any]
         side, low = part.side, part.stride
         high = volume[side] // (low * part.whole)
         given, rest = base, low
+        if part.is_one and low == 1 < high and side < len(volume) - 1:
+            if part.start:
+                keys = {"from": part.start, "axis": volume.names[side]}
+                given = net.add("slice", [base], name, **keys) or base
+            return strided(net, given, side, part.whole, name).place
         if high > 1:  # the atom comes first along its side
             rest = low * high
             atoms = [Atom(side, low, part.whole)]
@@ -149,7 +180,7 @@ def _taken(net: Net, base: Source, part: Part, name: str) -> Source:
             target = [whole(place, number) for place, number in enumerate(volume)]
             target[side] = merged(atoms)
             given = net.moved(base, tuple(target))
-        keys: dict[str, Any] = {"from": part.start * rest, "to": part.stop * rest}
+        keys = {"from": part.start * rest, "to": part.stop * rest}
         if side < len(volume) - 1:
             keys["axis"] = volume.names[side]
         made = net.add("slice", [given], name, **keys)

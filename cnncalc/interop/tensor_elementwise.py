@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from cnncalc.interop.formulas import (
     rounded,
 )  # fmt: skip
 from cnncalc.interop.selection import groups_of
+from cnncalc.interop.tensor_attention import biased, projected
 from cnncalc.interop.tensor_net import Array, Net, Source, Tensor, Unknown, Value, WrongFile
 from cnncalc.interop.views import BATCH, Atom, Axes, size_of, whole
 from cnncalc.volume import Volume
@@ -88,20 +90,31 @@ def _made(net: Net, source: Source) -> int | None:
     formula = source.formula
     assert formula is not None
     operator = formula.operator
-    found = match(source)
     try:
-        if found is not None:
-            keys = dict(found.keys)
-            if "atoms" in keys:
-                axes = reduced_axes(found.base.volume, keys.pop("atoms"))
-                _set_axes(found.kind, keys, axes, found.base.volume)
-            made = net.add(found.kind, [found.base], operator.name, **keys)
-        else:
-            made = _last(net, formula)
+        made = _matched(net, source) or _last(net, formula)
     except NoEqual as error:
         first = next(arg for arg in formula.args if isinstance(arg, Source))
         return net.lacks(operator, str(error), source.volume, {}, first)
     return None if made is None else made.place
+
+
+def _matched(net: Net, source: Source) -> Source | None:
+    """The kind that a formula is as a whole; None if it is none."""
+    found = match(source)
+    if found is None or source.formula is None:
+        return None
+    keys = dict(found.keys)
+    if "atoms" in keys:
+        try:
+            axes = reduced_axes(found.base.volume, keys.pop("atoms"))
+            _set_axes(found.kind, keys, axes, found.base.volume)
+        except NoEqual:
+            return None
+    name = source.formula.operator.name
+    if found.factor == 1:
+        return net.add(found.kind, [found.base], name, **keys)
+    inner = net.add(found.kind, [found.base], None, **keys)
+    return None if inner is None else net.add("affine", [inner], name, factor=rounded(found.factor))
 
 
 def reduced_axes(volume: Volume, atoms: frozenset[Atom]) -> tuple[str, ...]:
@@ -250,11 +263,7 @@ def prelu(net: Net, operator: Operator) -> Value:
     x, slope = net.tensor(operator), net.array(operator, 1)
     assert slope is not None
     if slope.elements == 1 and x.source.volume.depth > 1:
-        net.used(slope)
-        if slope.scalar is not None and slope.scalar >= 0:
-            net.builder.note("PRelu with one slope for all channels is LRELU; its slope is not counted as learned")
-            return function_of(net, operator, "LeakyRelu", x, float(slope.scalar))
-        raise NoEqual("PRELU learns one slope a channel, and its one slope is not known")
+        return learned(net, operator, x, "prelu", [slope], shared=True)
     if x.rank > 2 and len(slope.shape) == 1:
         slope = slope.like((slope.elements, *(1,) * (x.rank - 2)), None)
     place = _per_channel(net, x, slope)
@@ -439,6 +448,13 @@ def _with_constant(net: Net, operator: Operator, type: str, x: Tensor, array: Ar
         found = _with_scalar(net, operator, type, x, array, is_first=is_first)
         if found is not None:
             return found
+    plain = partial(with_weights, net, operator, type, x, array, is_first=is_first)
+    scores = biased(net, operator, x, array, plain) if type == "Add" else None
+    return scores or plain()
+
+
+def with_weights(net: Net, operator: Operator, type: str, x: Tensor, array: Array, *, is_first: bool) -> Tensor:
+    """A tensor and a constant with several numbers."""
     if type in ("Add", "Mul") or is_first:
         channels = _per_channel(net, x, array)
         if channels is not None:
@@ -520,7 +536,7 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
     if type not in ("Add", "Sub", "Mul", "Div"):
         raise NoEqual(f"it takes a constant of shape {_shown(array.shape)}")
     if _absorbed(net, source, array, is_shift=is_shift):
-        return x
+        return Tensor(projected(net, source) or source, x.axes)
     if _is_fixed(net, source, array):
         net.used(array)
         values = [float(value) for value in array.values or ()]
@@ -530,6 +546,8 @@ def _scaled(net: Net, operator: Operator, type: str, x: Tensor, array: Array) ->
         if is_shift:
             keys["shift"] = shifts
         return activation(net, operator, x, "affine", **keys)
+    if is_shift and source.volume.elements == array.elements and type == "Add":
+        return learned(net, operator, x, "position", [array])
     if is_shift:
         raise NoEqual("no kind adds one learned number a channel without a factor")
     return learned(net, operator, x, "scale", [array], shift=False)
@@ -564,7 +582,9 @@ def _absorbed(net: Net, source: Source, array: Array, *, is_shift: bool) -> bool
     if net.kind(source) == "ln" and net.key(source, "axes") not in ("depth", None):
         return False
     net.builder.change(source.place, **{key: True})
-    net.weights([array])
+    source.formula = None
+    net.used(array)
+    net.hold([array])
     # a later layer with the same weights is another one, unless it takes the same constant
     for identity, place in list(net.owners.items()):
         if place == source.place:
@@ -594,6 +614,7 @@ def reduction(net: Net, operator: Operator) -> Value:
         if axes is not None and operator.attributes.get("noop_with_empty_axes"):
             return x
         axes = list(range(x.rank))
+    x = net.values[operator.inputs[0]] = reducible(net, x, axes)
     return reduced(net, operator, operator.type, x, axes, keeps=bool(operator.attributes.get("keepdims", 1)))
 
 
@@ -605,11 +626,6 @@ def reduced(net: Net, operator: Operator, type: str, x: Tensor, axes: Sequence[i
     if any(atom.side == BATCH for atom in atoms):
         raise NoEqual("it reduces the images of a batch")
     found = x
-    if atoms and not _are_whole(x.source.volume, atoms) and not _may_be_part(x):
-        groups = groups_of(net, [x])
-        found = net.rearranged(x, groups)
-        atoms = frozenset([atom for number in chosen for atom in found.axes[number]])
-        left = tuple([() if number in chosen else axis for number, axis in enumerate(found.axes)])
     if atoms:
         volume = found.source.volume
         for side in {atom.side for atom in atoms}:
@@ -624,15 +640,19 @@ def reduced(net: Net, operator: Operator, type: str, x: Tensor, axes: Sequence[i
     return result.viewed(tuple([axis for number, axis in enumerate(result.axes) if number not in chosen]))
 
 
+def reducible(net: Net, x: Tensor, axes: Sequence[int]) -> Tensor:
+    """The tensor as a view of a volume in which these axes are whole sides, so that a layer can reduce them."""
+    chosen = {axis % x.rank for axis in axes}
+    atoms = frozenset([atom for number in chosen for atom in x.axes[number]])
+    if any(atom.side == BATCH for atom in atoms) or _are_whole(x.source.volume, atoms):
+        return x
+    return net.rearranged(x, groups_of(net, [x]))
+
+
 def _are_whole(volume: Volume, atoms: frozenset[Atom]) -> bool:
     return all(
         prod(atom.size for atom in atoms if atom.side == side) == volume[side] for side in {atom.side for atom in atoms}
     )
-
-
-def _may_be_part(x: Tensor) -> bool:
-    """Whether a reduction over a part of a side may stand until it is known what it belongs to."""
-    return False
 
 
 REDUCED: Mapping[str, str] = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "max", "ReduceMin": "min"}

@@ -87,6 +87,9 @@ def constant_of_shape(net: Net, operator: Operator) -> Value:
         number, is_integer = value.values[0], value.is_integer
     full = checked(shape)
     values = (number,) * prod(full) if prod(full) <= MOST_VALUES else None
+    given = net.array(operator, 0)
+    if given is None or given.is_literal:
+        return literal(full, values, is_integer=is_integer)
     return Array(full, values, is_integer=is_integer, origins=frozenset((operator.outputs[0],)))
 
 
@@ -165,8 +168,9 @@ ONE: Mapping[str, Callable[[Any], Any]] = {
 }
 
 KEEPING = frozenset((
-    "Exp", "Log", "Tanh", "Sigmoid", "Relu", "Erf", "Cos", "Sin", "Softplus", "IsNaN", "IsInf", "Clip", "Softmax",
-    "QuantizeLinear", "DequantizeLinear", "Trilu", "CumSum", "LogSoftmax",
+    "Exp", "Log", "Tanh", "Sigmoid", "Relu", "Erf", "Cos", "Sin", "Softplus", "IsNaN", "IsInf", "Softmax",
+    "QuantizeLinear", "DequantizeLinear", "Trilu", "CumSum", "LogSoftmax", "BatchNormalization",
+    "InstanceNormalization", "LayerNormalization", "Gelu",
 ))  # fmt: skip
 """Operators that keep the shape and whose numbers no shape needs."""
 
@@ -261,7 +265,7 @@ def fold(net: Net, operator: Operator) -> list[Value]:
     if what in ONE:
         return [_combined(arrays[:1], ONE[what])]
     if what in KEEPING:
-        return [arrays[0].like(arrays[0].shape, None)]
+        return [_made_of(arrays, arrays[0].shape, None, is_integer=arrays[0].is_integer)]
     if what == "Where":
         return [_combined(arrays, lambda c, a, b: a if c else b, is_integer=arrays[1].is_integer)]
     handler = FOLDERS.get(what)
@@ -280,6 +284,16 @@ def _cast(net: Net, operator: Operator, x: Array) -> Array:
     found = x.like(x.shape, [convert(value) for value in x.values])
     found.is_integer = is_integer
     return found
+
+
+def _clip(net: Net, operator: Operator, x: Array) -> Array:
+    low, high = net.decimals(operator, "min", 1), net.decimals(operator, "max", 2)
+
+    def limited(value: Any) -> Any:
+        value = max(value, low[0]) if low else value
+        return min(value, high[0]) if high else value
+
+    return _combined([x], limited)
 
 
 def _reshape(net: Net, operator: Operator, x: Array) -> Array:
@@ -445,6 +459,7 @@ FOLDERS: Mapping[str, Callable[[Net, Operator, Array], Array | list[Value]]] = {
     "Identity": lambda net, operator, x: _same(x),
     "Dropout": lambda net, operator, x: _same(x),
     "Cast": _cast,
+    "Clip": _clip,
     "CastLike": lambda net, operator, x: _same(x),
     "Reshape": _reshape,
     "Flatten": _flatten,
@@ -459,6 +474,8 @@ FOLDERS: Mapping[str, Callable[[Net, Operator, Array], Array | list[Value]]] = {
     "Split": _split,
     "MatMul": _matmul,
     "Pad": _pad,
+    "ScatterND": lambda net, operator, x: x.like(x.shape, None),
+    "ScatterElements": lambda net, operator, x: x.like(x.shape, None),
     **dict.fromkeys(
         ("ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceMean", "ReduceL2", "ReduceSumSquare"), _reduce
     ),

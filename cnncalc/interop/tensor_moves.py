@@ -98,7 +98,7 @@ def expand(net: Net, operator: Operator) -> Value:
     axes = (*((),) * (rank - x.rank), *x.axes)
     view = x.viewed(axes)
     shape = [max(a, b) for a, b in zip(view.shape, [1] * (rank - len(wanted)) + list(wanted), strict=True)]
-    if any(a not in (1, b) for a, b in zip(view.shape, shape, strict=True)):
+    if any(a != 1 and b not in (1, a) for a, b in zip(view.shape[::-1], wanted[::-1], strict=False)):
         raise WrongFile(f"it makes {list(wanted)} of a tensor of shape {list(x.shape)}")
     return view if list(view.shape) == shape else Tensor(x.source, axes, tuple(shape))
 
@@ -171,9 +171,9 @@ def gather(net: Net, operator: Operator) -> Value:
     if not found or found != list(range(found[0], found[0] + len(found))):
         raise NoEqual("its indices are not consecutive")
     taken = part(net, x, axis, (found[0], found[-1] + 1, 1), operator.name)
-    if indices.shape:
+    if len(indices.shape) == 1:
         return taken
-    return taken.viewed((*taken.axes[:axis], *taken.axes[axis + 1 :]))
+    return net.reshaped(taken, (*taken.shape[:axis], *indices.shape, *taken.shape[axis + 1 :]))
 
 
 def concatenated(net: Net, operator: Operator) -> Value:

@@ -149,6 +149,14 @@ class Net:
         self.replaced = settings.input is not None or bool(settings.inputs)
         """Whether the call may replace sizes of inputs, so that those that the file states say nothing."""
         self.values: dict[str, Value] = {}
+        self.unknown: set[str] = set()
+        """Values without a dependence on the inputs of the net of which not even the shape is known."""
+        self.failed: set[str] = set()
+        """The same, where an operator without an equal, which is reported, is the reason."""
+        self.projections: dict[int, Source] = {}
+        """LINEAR layers without a bias, by their places, behind ATTENTION with one: the ATTENTION."""
+        self.ends: list[Source] = []
+        """Layers behind which nothing is known, since an operator has no equal."""
         self.readers: dict[str, int] = {}
         for operator in net.operators:
             for name in operator.inputs:
@@ -164,7 +172,16 @@ class Net:
         """The first layer with some weights, by their names."""
         self.held: dict[tuple[Any, ...], int] = {}
         """The learned numbers that layers hold, by the tensors that hold them in the file: how many."""
+        self.buffers: dict[tuple[Any, ...], int] = {}
+        """The same of numbers that are not learned."""
+        self.computed = 0, 0
+        """Of weights that are computed from others: how many numbers the file has, and how many they have."""
+        self.repeated = 0
+        """Numbers that a layer has in addition to another one, though they stand in the file once."""
         self.counted: dict[str, int] = {}
+        """The tensors of the file that something has used."""
+        self._moved: dict[tuple[int, Axes], tuple[Source, Source]] = {}
+        """Layers with their elements in another volume, so that each is made once."""
 
     # values
 
@@ -206,6 +223,7 @@ class Net:
         array = self.array(operator, number)
         if array is None:
             return None
+        self.used(array)
         if array.values is None:
             raise NoEqual(f"its {name} are not known")
         return [int(value) for value in array.values]
@@ -218,6 +236,7 @@ class Net:
         array = self.array(operator, number)
         if array is None:
             return None
+        self.used(array)
         if array.values is None:
             raise NoEqual(f"its {name} are not known")
         return [float(value) for value in array.values]
@@ -321,6 +340,9 @@ class Net:
         volume = source.volume
         if target == tuple([whole(side, size) for side, size in enumerate(volume)]):
             return source
+        known = self._moved.get((id(source), target))
+        if known is not None:
+            return known[1]
         if not covers(volume, target):
             raise NoEqual("it works on a part of what its input computes")
         found = moves(volume, target)
@@ -331,6 +353,7 @@ class Net:
             result = self.add(move.kind, [result], None, **move.keys) if result is not None else None
         if result is None:
             raise Unknown
+        self._moved[id(source), target] = source, result
         return result
 
     def spatial(self, tensor: Tensor) -> tuple[Tensor, int]:
@@ -403,12 +426,22 @@ class Net:
             if array is not None:
                 for origin in array.origins:
                     self.counted[origin] = 1
-        for array in arrays:
+        share = self.owners.get(self._key(arrays, buffers)) if any(arrays) else None
+        if share is None:
+            self.hold(arrays, buffers)
+        return share
+
+    def hold(self, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
+        """Records tensors as those of one layer more."""
+        for array, held in [*[(array, self.held) for array in arrays], *[(array, self.buffers) for array in buffers]]:
             if array is not None:
-                self.held[self._identity(array)] = array.elements
-        if not any(arrays):
-            return None
-        return self.owners.get(self._key(arrays, buffers))
+                identity = self._identity(array)
+                self.repeated += array.elements if identity in self.held or identity in self.buffers else 0
+                held.setdefault(identity, array.elements)
+                stored = [self.net.constants[name] for name in array.origins if name in self.net.constants]
+                numbers = sum(prod(constant.shape) for constant in stored if not constant.is_integer)
+                if numbers not in (0, array.elements):
+                    self.computed = self.computed[0] + numbers, self.computed[1] + array.elements
 
     def own(self, source: Source | None, arrays: Sequence[Array | None], buffers: Sequence[Array | None] = ()) -> None:
         """Records the layer that has these learned tensors."""

@@ -163,6 +163,34 @@ def moves(volume: Volume, target: Axes) -> list[Move] | None:
         return None
     if target == tuple([whole(side, size) for side, size in enumerate(volume)]):
         return []
+    return (
+        _windows_of_sequence(volume, target)
+        or _direct(volume, target)
+        or _cut_first(volume, target)
+        or _joined_last(volume, target)
+    )
+
+
+def _windows_of_sequence(volume: Volume, target: Axes) -> list[Move] | None:
+    """PLANE and WINDOW of a sequence of the positions of a map, or UNWINDOW and SEQUENCE into one."""
+    depth = whole(len(volume) - 1, volume.depth)
+    if target[-1] != depth:
+        return None
+    if len(volume) == 2 and [len(axis) for axis in target[:-1]] == [2, 2]:
+        (high, wide), (row, column) = target[:-1]
+        if merged((high, row, wide, column)) == whole(0, volume[0]):
+            sides = [high.size * row.size, wide.size * column.size]
+            return [Move("plane", {"size": sides}), Move("window", {"size": [row.size, column.size]})]
+    if len(volume) == 3 and len(target) == 2 and len(target[0]) == 4:
+        high, row, wide, column = target[0]
+        if merged((high, wide)) == whole(0, volume[0]) and merged((row, column)) == whole(1, volume[1]):
+            sides = [high.size * row.size, wide.size * column.size]
+            return [Move("unwindow", {"size": sides, "window": [row.size, column.size]}), Move("sequence", {})]
+    return None
+
+
+def _direct(volume: Volume, target: Axes) -> list[Move] | None:
+    """One layer, or a permutation with reshapes before and behind it."""
     for find in (_of_sides, _shuffle, _permute, _blocks, _flatten):
         move = find(volume, target)
         if move is not None:
@@ -332,3 +360,53 @@ def _general(volume: Volume, target: Axes) -> list[Move] | None:
         is_flat = len(final) == len(split) and prod(final[:-1]) == 1
         found.append(Move("flatten", {}) if is_flat else Move("reshape", {"size": final}))
     return found
+
+
+def _cut_first(volume: Volume, target: Axes) -> list[Move] | None:
+    """WINDOW, and then what else it takes."""
+    sides = range(len(volume) - 1)
+    inner = [1] * len(sides)
+    for side in sides:
+        atoms = sorted([atom for axis in target for atom in axis if atom.side == side], reverse=True)
+        if len(atoms) > 2:
+            return None
+        inner[side] = atoms[-1].size if len(atoms) == 2 else 1
+    if len(sides) < 2 or max(inner) == 1:
+        return None
+    outer = [size // part for size, part in zip(volume.sides, inner, strict=True)]
+    new: dict[Atom, Axis] = {}
+    for side in sides:
+        places = Atom(1, prod(inner[side + 1 :]), inner[side])
+        blocks = Atom(0, prod(outer[side + 1 :]), outer[side])
+        new[Atom(side, 1, inner[side])] = (places,)
+        new[Atom(side, inner[side], outer[side])] = (blocks,)
+    depth = len(volume) - 1
+    moved = tuple(
+        [
+            merged(
+                [
+                    part
+                    for atom in axis
+                    for part in ((Atom(2, atom.stride, atom.size),) if atom.side == depth else new.get(atom, (atom,)))
+                ]
+            )
+            for axis in target
+        ]
+    )
+    windows = Volume(prod(outer), prod(inner), volume.depth)
+    rest = _direct(windows, moved) if covers(windows, moved) else None
+    return None if rest is None else [Move("window", {"size": inner}), *rest]
+
+
+def _joined_last(volume: Volume, target: Axes) -> list[Move] | None:
+    """What else it takes, and then UNWINDOW."""
+    sides = target[:-1]
+    if len(sides) < 2 or any(len(axis) > 2 for axis in sides) or all(len(axis) < 2 for axis in sides):
+        return None
+    outer = merged([atom for axis in sides for atom in axis[:-1]])
+    inner = merged([axis[-1] for axis in sides if axis])
+    rest = _direct(volume, (outer, inner, target[-1])) if outer and inner else None
+    window = [axis[-1].size if axis else 1 for axis in sides]
+    if rest is None or any(move.kind == "unwindow" for move in rest):
+        return None
+    return [*rest, Move("unwindow", {"size": _sizes(target)[:-1], "window": window})]
