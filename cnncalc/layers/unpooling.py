@@ -1,4 +1,4 @@
-"""The inverse of max pooling: what it took goes back to the places that it came from."""
+"""The inverse of max pooling: values go back to the places of the maxima."""
 
 from __future__ import annotations
 
