@@ -1635,7 +1635,7 @@ PATTERNS = [
   |
 1 | INPUT 8x8x3 -> RESHAPE([-1, 3])
   |                        ^^^^^^^
-  = hint: a part that follows from others is an expression, as in [height*width, depth]
+  = hint: a part that follows from others is an expression of height, width and depth
 """,
     ),
     (
