@@ -292,7 +292,7 @@ def _resnet() -> Iterator[Fact]:
     yield from _of("resnet50-caffe", prototxt, parameters=25_557_096, macs=3_857_973_248)
     yield from _of("resnet50-caffe", prototxt, "kind:conv", activations=10_587_136)
 
-    authors = "Jongchan/attention-module MODELS/cbam.py in ResNet-50; 28.09M in Woo et al. 2018, Table 4"
+    authors = "Jongchan/attention-module MODELS/model_resnet.py, built in PyTorch; 28.09M in Woo et al. 2018, Table 4"
     yield from _of("cbam-resnet50", authors, parameters=28_089_624, macs=4_095_573_110)
     gates = (("layer1.0", 8_464), ("layer2.3", 33_312), ("layer3.5", 132_160), ("layer4.2", 526_464))
     for unit, weights in gates:
@@ -520,9 +520,10 @@ def _sequences_and_spaces() -> Iterator[Fact]:
 
 def _places() -> Iterator[Fact]:
     """Nets whose output has a value at many places: boxes, or a class for each pixel."""
-    darknet = "pjreddie/darknet cfg/yolov3.cfg at 416x416; it prints 65.864 BFLOPs, two for a MAC"
+    darknet = "pjreddie/darknet cfg/yolov3.cfg at 416x416; it prints 'Total BFLOPS 65.864', two for a MAC"
     yield from _of("yolov3", darknet, parameters=61_949_149, macs=32_932_037_632)
-    yield from _of("yolov3", "Keras YOLOv3: 62,001,757 in all", trainable=61_949_149, buffers=52_608)
+    keras = "the summary that Keras prints of it: 62,001,757 in all"
+    yield from _of("yolov3", keras, trainable=61_949_149, buffers=52_608)
     yield from _layers(
         "yolov3",
         "pjreddie/darknet cfg/yolov3.cfg; Darknet-53 as in Redmon, Farhadi 2018, Table 1, at 416x416",
@@ -582,7 +583,7 @@ def _places() -> Iterator[Fact]:
         },
     )
     prototxt = "SegNet-Tutorial Models/segnet_train.prototxt"
-    yield from _of("segnet", f"{prototxt}; 29.45M in Badrinarayanan et al. 2015, Table 1", parameters=29_449_355)
+    yield from _of("segnet", f"{prototxt}, the blobs of its layers", parameters=29_449_355)
     yield from _of("segnet", f"{prototxt}, built in PyTorch", macs=106_712_432_640)
     sides = {"pool4": (23, 30, 512), "pool5": (12, 15, 512), "unpool1": (23, 30, 512), "unpool2": (45, 60, 512)}
     yield from _layers("segnet", prototxt, {name: {"output": volume} for name, volume in sides.items()})

@@ -27,5 +27,5 @@ every_net = pytest.mark.parametrize(
 
 @cache
 def report_of(name: str) -> Report:
-    """The report of a named net with default options."""
+    """The report of a named net, or of a pattern, with default options."""
     return cnncalc.analyze(name)

@@ -12,7 +12,8 @@ from cnncalc.analysis.cost import cost_of
 from cnncalc.counts import Count
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.layers import KINDS, Layer
-from cnncalc.layers.planes import pixels, planes, scatter_windows
+from cnncalc.layers.planes import pixels, planes
+from cnncalc.layers.planes_backward import scatter_windows
 from cnncalc.run.meter import MeteredNumpy
 from cnncalc.volume import Volume
 from tests.layer_cases import CASES, Case, X, bound

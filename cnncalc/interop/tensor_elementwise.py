@@ -264,11 +264,7 @@ def prelu(net: Net, operator: Operator) -> Value:
     x, slope = net.tensor(operator), net.array(operator, 1)
     assert slope is not None
     if slope.elements == 1 and x.source.volume.depth > 1:
-        net.used(slope)
-        if slope.scalar is not None and slope.scalar >= 0:
-            net.builder.note("PRelu with one slope for all channels is LRELU; its slope is not counted as learned")
-            return function_of(net, operator, "LeakyRelu", x, float(slope.scalar))
-        raise NoEqual("PRELU learns one slope a channel, and its one slope is not known")
+        return learned(net, operator, x, "prelu", [slope], shared=True)
     if x.rank > 2 and len(slope.shape) == 1:
         slope = slope.like((slope.elements, *(1,) * (x.rank - 2)), None)
     place = _per_channel(net, x, slope)

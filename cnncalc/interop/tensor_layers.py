@@ -16,6 +16,7 @@ from cnncalc.interop import (
     tensor_elementwise,
     tensor_moves,
     tensor_norms,
+    tensor_torch,
     tensor_windows,
 )
 from cnncalc.interop.builder import NoEqual
@@ -91,6 +92,7 @@ HANDLERS: Mapping[str, Callable[[Net, Operator], Value | list[Value]]] = {
     "Split": tensor_moves.split,
     "Gather": tensor_moves.gather,
     "Concat": tensor_moves.concatenated,
+    **tensor_torch.HANDLERS,
 }  # fmt: skip
 """What each operator becomes, by its type; those of other domains with the domain before it."""
 

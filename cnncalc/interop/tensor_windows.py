@@ -423,7 +423,7 @@ def blocks(net: Net, operator: Operator) -> Value:
     if operator.type == "DepthToSpace":
         kind, order = "depth2space", "crd" if mode == "CRD" else "dcr"
     else:
-        kind, order = "space2depth", "dcr"
+        kind, order = "space2depth", "crd" if mode == "CRD" else "dcr"
     found = net.add(kind, [tensor.source], operator.name, block=block, order=order)
     if found is None:
         raise Unknown

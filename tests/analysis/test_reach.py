@@ -14,7 +14,7 @@ from cnncalc.analysis.cost import cost_of
 from cnncalc.analysis.report import account
 from cnncalc.errors import ShapeError, ValueProblem
 from cnncalc.language.reading import read_design
-from cnncalc.layers.base import Stencil, count_of
+from cnncalc.layers.stencil import Stencil, count_of
 from cnncalc.volume import Volume
 from tests.analysis.reachability import exact_fields, random_net, random_net_of_sides
 from tests.layer_cases import CASES, Case, bound

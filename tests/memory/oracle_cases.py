@@ -228,7 +228,7 @@ def is_in_pytorch(case: Case) -> bool:
     is_unknown = (
         case.kind in ("input", "local", "unpool", "matmul") or keys.get("mode") == "wrap" or case.layer.is_stated
     )  # an UNPOOL is in the nets
-    is_of_sequences = case.layer.family in ("sequence", "attention")  # as UNPOOL
+    is_of_sequences = case.layer.family in ("sequence", "vectors", "attention")  # as UNPOOL
     is_partial = "connections" in keys or keys.get("region") == "within"
     return is_plain and not (is_unknown or is_partial or padded_up or is_of_sequences)
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-import cnncalc
 from cnncalc.errors import ValueProblem
 from cnncalc.memory import allocator as module
 from cnncalc.memory.allocator import CachingAllocator
 from cnncalc.memory.need import Needs
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, Simulation
+from tests.nets import report_of
 from tests.random_nets import fixed_seeds, random_design
 
 MIB = 1024**2
@@ -118,9 +118,9 @@ class LiveBytes(CachingAllocator):
                 self.allocated -= blocks.pop(~event)[1]
 
 
-def agrees(net: str, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+def check_recorded_tensors(net: str, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     """Checks that the recorded tensors are those of the replay, to the byte, and that no block is smaller."""
-    simulation = Simulation(cnncalc.analyze(net), options)
+    simulation = Simulation(report_of(net), options)
     needs = Needs(simulation)
     segments = simulation.segments(options.batch)
     training = simulation.training(options.batch)
@@ -156,7 +156,7 @@ def agrees(net: str, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_recorded_allocations_are_the_tensors_of_the_replay(
     net: str, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    agrees(net, options, monkeypatch)
+    check_recorded_tensors(net, options, monkeypatch)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -167,22 +167,22 @@ def test_the_recorded_allocations_include_the_tensors_of_the_optimizer(
 ) -> None:
     options = Options(optimizer=optimizer, style=style, weight_decay=weight_decay)
     try:
-        Simulation(cnncalc.analyze("lenet5"), options).step()
+        Simulation(report_of("lenet5"), options).step()
     except ValueProblem:
         return  # the optimizer has no fused form
-    agrees("lenet5", options, monkeypatch)
+    check_recorded_tensors("lenet5", options, monkeypatch)
 
 
 @pytest.mark.parametrize("seed", fixed_seeds(40))
 def test_the_recorded_allocations_of_random_nets_are_those_of_the_replay(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    agrees(random_design(seed).text, Options(batch=1 + seed % 5, optimizer="adam"), monkeypatch)
+    check_recorded_tensors(random_design(seed).text, Options(batch=1 + seed % 5, optimizer="adam"), monkeypatch)
 
 
 def test_the_simulation_ends_with_the_first_step_that_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first step allocates the state of the optimizer, the second uses it, the third equals the second."""
-    plan = Needs(Simulation(cnncalc.analyze("resnet18"), Options()))._plan(8, (), training=True)
+    plan = Needs(Simulation(report_of("resnet18"), Options()))._plan(8, (), training=True)
     ran: list[object] = []
     run = CachingAllocator.run
 
