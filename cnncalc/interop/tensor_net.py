@@ -155,6 +155,8 @@ class Net:
         """The same, where an operator without an equal, which is reported, is the reason."""
         self.projections: dict[int, Source] = {}
         """LINEAR layers without a bias, by their places, behind ATTENTION with one: the ATTENTION."""
+        self.resized: dict[int, str] = {}
+        """RESIZE layers along one side, by their places: their names."""
         self.ends: list[Source] = []
         """Layers behind which nothing is known, since an operator has no equal."""
         self.readers: dict[str, int] = {}
