@@ -11,11 +11,10 @@ from hypothesis import given
 
 import cnncalc
 from cnncalc.analysis.report import account
-from cnncalc.language import catalogue
 from cnncalc.language.folding import flat, flat_pattern, folded, folded_pattern
 from cnncalc.language.reading import read_architecture, read_design, read_pattern
-from tests.nets import report_of
-from tests.random_nets import examples, random_design, sample, seeds
+from tests.nets import most_nets, report_of
+from tests.random_nets import examples, random_design, seeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,9 +77,6 @@ LINES = {
 }
 """Maximum number of lines of the folded text, with its name and source."""
 LARGE = ("resnet152", "densenet121", "inception-v3", "swin-t")
-DEEP = ("resnet101", "resnet152", "inception-resnet")
-"""Beginnings of the names of nets that take longest, most of which have the blocks of another net."""
-NETS = sorted(catalogue.names(), key=lambda name: name.startswith(DEEP))
 
 
 @pytest.mark.parametrize("naming", NAMINGS)
@@ -96,8 +92,7 @@ def test_a_named_net_is_folded_to_few_lines(name: str, naming: str) -> None:
     assert shapes_of(account(read_architecture("again", text))) == shapes_of(report)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sample(NETS, sum(not name.startswith(DEEP) for name in NETS)))
+@most_nets
 def test_every_named_net_is_folded(name: str) -> None:
     report = account(cnncalc.load(name))
     graph = without_names(report.resolved)
