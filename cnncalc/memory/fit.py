@@ -9,6 +9,7 @@ from cnncalc.errors import CnncalcError, ValueProblem
 from cnncalc.memory.need import Needs
 from cnncalc.memory.optimizers import OPTIMIZERS
 from cnncalc.memory.report import Options, Simulation
+from cnncalc.memory.segments import MAX_TRIED
 from cnncalc.records import NamedTuple
 from cnncalc.units import plural
 
@@ -23,10 +24,10 @@ MAX_BATCH = 1 << 24
 """Upper limit of the search for the largest batch."""
 
 
-MAX_EVENTS = 750_000
+MAX_EVENTS = 600_000
 """Allocations and releases that are simulated to check all smaller batches."""
 
-ADVICE_EVENTS = 100_000
+ADVICE_EVENTS = 60_000
 """The same for each other change that would help."""
 
 
@@ -145,19 +146,17 @@ class Room:
 
     def live(self, batch: int) -> int:
         """The peak of live tensors of a batch."""
-        simulation = self._needs.simulation
-        if self.is_training:
-            return simulation.training(batch, self._segments).peak_bytes
-        return simulation.inference(batch).peak_bytes
+        return self._needs.live(batch, self._segments, training=self.is_training)
 
     def largest(self, max_events: int = MAX_EVENTS) -> tuple[int, int]:
         """The largest batch that fits with every smaller one, and the number of these that were not computed.
 
         What the allocator reserves may be less for a larger batch. So every smaller batch is computed, down to one that
-        would fit with every tensor in a segment of its own. Where that takes more than ``max_events`` allocations and
-        releases, those next to the largest are, and others at equal distances.
+        fits by a bound that grows with the batch. Where that takes more than ``max_events`` allocations and releases,
+        those next to the largest are, and others at equal distances.
         """
-        reserve = self._needs.reserve
+        needs = self._needs
+        reserve = needs.reserve
         if reserve.mode != "auto":
             return largest_batch(self.need, self.memory), 0  # live tensors grow with the batch
         # a need is never less than live tensors with the reserve
@@ -165,18 +164,30 @@ class Room:
         found = largest_batch(self.need, self.memory, live + 1 if live < MAX_BATCH else 0)
         if not found:
             return 0, 0
-        bound = self._needs.bound(self._segments, training=self.is_training)
-        safe = largest_batch(bound.bytes, self.memory)
+        segments = needs.fixed_segments(self._segments, training=self.is_training)
+        if segments is None:  # they are searched for each batch, by as many replays
+            steps = needs.steps(found, needs.simulation.segments(found), training=self.is_training)
+            safe, events = 0, MAX_TRIED * steps.events(found)
+        else:
+            steps = needs.steps(found, segments, training=self.is_training)
+            safe, events = largest_batch(needs.bound(segments, training=self.is_training).bytes, self.memory), steps.events(found)
         candidates = range(found - 1, safe, -1)
-        most = max_events // bound.events
-        chosen: Iterable[int] = candidates
+        most = max_events // events
+        tried: Iterable[int] = candidates
         if len(candidates) > most:
             near = candidates[: most * 3 // 4]
             rest = candidates[len(near) :]
-            chosen = (*near, *rest[:: -(-len(rest) // max(1, most - len(near)))])
-        lowest = min((batch for batch in chosen if self.need(batch) > self.memory), default=found + 1)
+            tried = (*near, *rest[:: -(-len(rest) // max(1, most - len(near)))])
+        lowest = min((batch for batch in tried if not self._fits(batch, segments)), default=found + 1)
         smaller = range(safe + 1, lowest)
-        return lowest - 1, len(smaller) - sum([batch in smaller for batch in self._known])
+        return lowest - 1, len(smaller) - sum([batch in smaller for batch in {*self._known, *tried}])
+
+    def _fits(self, batch: int, segments: tuple[Segment, ...] | None) -> bool:
+        """Whether the need of a batch is within the memory."""
+        if batch in self._known or segments is None:
+            return self.need(batch) <= self.memory
+        steps = self._needs.steps(batch, segments, training=self.is_training)
+        return steps.fits(batch, self.memory - self._needs.reserve.bytes)
 
 
 def fit(report: Report, options: Options, memory: int) -> FitReport:
